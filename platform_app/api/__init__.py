@@ -1,0 +1,1 @@
+"""API: Starlette routes beside the console."""

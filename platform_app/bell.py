@@ -1,0 +1,74 @@
+"""Bell: Redis, which wakes the worker and the open pages. It may be silent at any time; nothing depends on it."""
+
+import time
+from functools import lru_cache
+from threading import Lock
+
+import redis
+import redis.asyncio
+import structlog
+
+from platform_app.config import settings
+
+log = structlog.get_logger()
+_PAUSE = 5.0  # seconds without a try after a failure
+_lock = Lock()
+_silent_until = 0.0
+
+
+@lru_cache
+def connection() -> "redis.Redis":
+    """Return the process's Redis client: short timeouts, no retries."""
+    return redis.Redis.from_url(
+        settings().redis_url.get_secret_value() or "redis://127.0.0.1:6379/0",
+        socket_timeout=1,
+        socket_connect_timeout=1,
+        decode_responses=True,
+    )
+
+
+def listener() -> "redis.asyncio.Redis":
+    """Return a client for one event loop that waits for announcements."""
+    return redis.asyncio.Redis.from_url(
+        settings().redis_url.get_secret_value() or "redis://127.0.0.1:6379/0",
+        socket_timeout=10,
+        socket_connect_timeout=1,
+        decode_responses=True,
+    )
+
+
+def stream_name(tenant_id: str) -> str:
+    """Return the Redis stream on which a tenant's changes are announced."""
+    return f"platform:updates:{tenant_id}"
+
+
+def announce(tenant_id: str, topic: str, subject_id: str) -> None:
+    """Tell the tenant's open pages that something changed: topic is activity, conversation, source, agent or job."""
+
+    def send() -> None:
+        connection().xadd(
+            stream_name(tenant_id), {"topic": topic, "id": subject_id}, maxlen=1000, approximate=True
+        )
+
+    _attempt(send)
+
+
+def ring(job_ids: list[str]) -> bool:
+    """Wake a worker for jobs that wait; return whether Redis took the call."""
+    from platform_app.broker import send_wakeups  # the broker is only needed where something rings
+
+    return _attempt(lambda: send_wakeups(job_ids))
+
+
+def _attempt(send: object) -> bool:
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return False
+    try:
+        send()  # type: ignore[operator]
+    except (redis.RedisError, OSError) as error:
+        with _lock:
+            _silent_until = time.monotonic() + _PAUSE
+        log.warning("bell is silent", error=type(error).__name__)
+        return False
+    return True

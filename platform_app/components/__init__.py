@@ -1,0 +1,1 @@
+"""Components: the parts that pages are built from."""

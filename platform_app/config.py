@@ -1,0 +1,68 @@
+"""Settings: everything that comes from the environment, read once."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the operator of the machine may set. Every name is prefixed with PLATFORM_."""
+
+    model_config = SettingsConfigDict(env_prefix="PLATFORM_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    data_dir: Path = Field(Path("data"), description="Folder that holds everything the platform keeps.")
+    host: str = Field("127.0.0.1", description="Address that the console listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the console.")
+    worker_host: str = Field("127.0.0.1", description="Address that the worker's health server listens on.")
+    worker_port: int = Field(3001, ge=1, le=65535, description="Port of the worker's health server.")
+    public_url: str = Field("", description="Address people use, when a proxy stands in front (https://…).")
+    database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy address; empty: SQLite in the data folder.")
+    redis_url: SecretStr = Field(SecretStr(""), description="Redis to use; empty: the launcher starts a private one.")
+    chroma_url: str = Field("", description="Chroma server to use; empty: the launcher starts a private one.")
+    offline_url: str = Field("", description="Offline model's address; empty: the launcher starts one.")
+    openai_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("PLATFORM_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        description="Key of the model provider; empty: the offline model answers.",
+    )
+    openai_base_url: str = Field(
+        "",
+        validation_alias=AliasChoices("PLATFORM_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
+        description="Address of an OpenAI-compatible provider.",
+    )
+    demo_password: SecretStr = Field(SecretStr(""), description="Password of the demo sign-in; empty: generated.")
+    demo_language: Literal["ru", "en"] = Field("en", description="Language of the demo tenant.")
+    worker_concurrency: int = Field(5, ge=1, le=64, description="Jobs that one worker runs at once.")
+    lease_seconds: float = Field(60, gt=0, description="How long a job belongs to a worker without a sign of life.")
+    redispatch_seconds: float = Field(30, gt=0, description="After this a waiting job is rung again.")
+    backoff_seconds: float = Field(2, gt=0, description="Base of the growing pause between a job's attempts.")
+    stop_seconds: float = Field(25, gt=0, le=30, description="How long a stopping worker waits for running jobs.")
+    reply_total_seconds: float = Field(60, gt=0, description="Longest time for one reply of the model.")
+    reply_idle_seconds: float = Field(20, gt=0, description="Longest silence of the model within one reply.")
+    upload_max_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file, in megabytes.")
+    parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
+    parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")
+    log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy address of the database."""
+        given = self.database_url.get_secret_value()
+        if given.startswith(("postgres://", "postgresql://")):
+            return "postgresql+psycopg://" + given.split("://", 1)[1]
+        return given or f"sqlite:///{self.data_dir.resolve()}/platform.db"
+
+    @property
+    def uploads(self) -> Path:
+        """Folder of uploaded files; never served."""
+        return self.data_dir / "uploads"
+
+
+@lru_cache
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings()

@@ -1,0 +1,211 @@
+"""Database: the engine, transactions of one tenant, and the guard that keeps tenants apart.
+
+Only this module commits, and only this module builds a bare select. A transaction belongs to one tenant or names
+an audited reason; a statement that names a tenant's table without its tenant is refused before it is sent.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Delete, Engine, Select, Update, create_engine, delete, event, update
+from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction, with_loader_criteria
+from sqlalchemy.orm import Session as OrmSession
+from sqlmodel import Session, SQLModel, select
+
+from platform_app import models
+from platform_app.config import settings
+from platform_app.errors import Unavailable
+from platform_app.models.base import Owned
+
+_ = models  # every table must be known before the guard lists them
+log = structlog.get_logger()
+Model = TypeVar("Model", bound=SQLModel)
+OwnedModel = TypeVar("OwnedModel", bound=Owned)
+
+
+class TenantBreach(RuntimeError):
+    """A statement would have crossed the border between tenants: always a bug."""
+
+
+@lru_cache
+def owned_tables() -> dict[str, type[Owned]]:
+    """Return the tables that belong to tenants, by name."""
+    mappers: Sequence[Mapper[Any]] = list(SQLModel._sa_registry.mappers)
+    return {str(m.local_table.key): m.class_ for m in mappers if issubclass(m.class_, Owned)}
+
+
+@lru_cache
+def engine() -> Engine:
+    """Return the engine of this process."""
+    return make_engine(settings().database)
+
+
+def make_engine(address: str) -> Engine:
+    """Build an engine with the recipe for its dialect and the tenant guard."""
+    if address.startswith("sqlite"):
+        made = create_engine(address, pool_size=20, max_overflow=20, connect_args={"timeout": 30})
+        event.listen(made, "connect", _prepare_sqlite)
+        event.listen(made, "begin", _begin_sqlite)
+    else:
+        made = create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    event.listen(made, "before_cursor_execute", _guard)
+    return made
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=30000", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once: read, change, write then never overwrites another's change."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+class Transaction(Session):
+    """A session of one tenant, or of the platform itself for an audited reason."""
+
+    def __init__(self, tenant_id: str | None, reason: str, reading: bool, bind: Engine) -> None:
+        if not tenant_id and not reason:
+            raise TenantBreach("a session needs a tenant or a reason")
+        super().__init__(bind.execution_options(reading=True) if reading else bind, expire_on_commit=False)
+        self.tenant_id = tenant_id
+        self.info["flushing"] = False
+        self.after_commit: list[Callable[[], None]] = []
+
+
+@event.listens_for(Transaction, "after_begin")
+def _mark_connection(session: OrmSession, transaction: Any, connection: Connection) -> None:
+    assert isinstance(session, Transaction)
+    connection.info["session"] = session
+    if connection.dialect.name == "postgresql":
+        scope = session.tenant_id or "*"
+        connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (scope,))
+
+
+@event.listens_for(Transaction, "do_orm_execute")
+def _add_tenant(state: ORMExecuteState) -> None:
+    tenant = state.session.tenant_id  # type: ignore[attr-defined]  # only Transactions are listened to
+    if tenant is None:
+        return
+    if state.is_column_load:  # more columns of a row this transaction already holds
+        state.update_execution_options(held_row=True)
+        return
+    for owned_class in owned_tables().values():
+        criteria = with_loader_criteria(owned_class, owned_class.tenant_id == tenant, include_aliases=True)  # type: ignore[arg-type]
+        state.statement = state.statement.options(criteria)
+
+
+@event.listens_for(Transaction, "before_flush")
+def _check_rows(session: OrmSession, context: UOWTransaction, instances: Any) -> None:
+    assert isinstance(session, Transaction)
+    if session.tenant_id is None:
+        return
+    for row in [*session.new, *session.dirty, *session.deleted]:
+        if isinstance(row, Owned) and row.tenant_id != session.tenant_id:
+            raise TenantBreach(f"a {type(row).__name__} of another tenant in this transaction")
+    session.info["flushing"] = True
+
+
+@event.listens_for(Transaction, "after_flush_postexec")
+def _flushed(session: OrmSession, context: UOWTransaction) -> None:
+    session.info["flushing"] = False
+
+
+_TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|,)\s+\"?(\w+)\"?(?:\s+AS\s+\"?(\w+)\"?)?", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _unguarded(statement: str) -> str:
+    """Return the first tenant table in a statement that is not held to its tenant, or nothing."""
+    for name, alias in _TABLE.findall(statement):
+        if name in owned_tables() and f"{alias or name}.tenant_id = " not in statement:
+            return str(name)
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _names_owned(statement: str) -> str:
+    words = set(re.findall(r"\w+", statement))
+    return next((name for name in owned_tables() if name in words), "")
+
+
+def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+    if not statement.lstrip()[:6].upper().startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")):
+        return
+    session = conn.info.get("session")
+    if not isinstance(session, Transaction) or not session.is_active:
+        if _names_owned(statement):
+            raise TenantBreach(f"table {_names_owned(statement)} outside a transaction of a tenant")
+    elif session.tenant_id is not None and not session.info["flushing"]:
+        if statement.lstrip()[:6].upper() == "INSERT" and _names_owned(statement):
+            raise TenantBreach("rows of a tenant are inserted as objects")
+        held = context is not None and context.execution_options.get("held_row", False)
+        if not held and _unguarded(statement):
+            raise TenantBreach(f"table {_unguarded(statement)} without its tenant")
+
+
+@contextmanager
+def session_scope(tenant_id: str | None = None, *, reason: str = "", reading: bool = False) -> Iterator[Transaction]:
+    """Open one transaction; commit at its end, roll back on any error, then send what waits for the commit.
+
+    `tenant_id` or `reason` is required. `reading` takes no write lock and never commits.
+    """
+    with Transaction(tenant_id, reason, reading, engine()) as session:
+        try:
+            yield session
+            if reading:
+                session.flush()
+                session.expunge_all()
+                session.rollback()
+            else:
+                session.commit()
+        except Exception as error:
+            session.rollback()
+            if "database is locked" in str(error):
+                raise Unavailable("The database is busy. Try again.") from error
+            raise
+        finally:
+            if session.bind is not None:
+                session.info["flushing"] = False
+        for send in session.after_commit:
+            send()
+
+
+def owned(model: type[OwnedModel], tenant_id: str) -> Any:
+    """Return a select of a tenant's rows; refine it with `where`, `order_by`, `with_only_columns`."""
+    return select(model).where(model.tenant_id == tenant_id)
+
+
+def owned_update(model: type[OwnedModel], tenant_id: str) -> Update:
+    """Return an update of a tenant's rows."""
+    return update(model).where(model.tenant_id == tenant_id)  # type: ignore[arg-type]
+
+
+def owned_delete(model: type[OwnedModel], tenant_id: str) -> Delete:
+    """Return a delete of a tenant's rows."""
+    return delete(model).where(model.tenant_id == tenant_id)  # type: ignore[arg-type]
+
+
+def everywhere(model: type[Model]) -> Any:
+    """Return a select over all rows: tables without a tenant, or a transaction with a reason."""
+    return select(model)
+
+
+def everywhere_update(model: type[Model]) -> Update:
+    """Return an update over all rows: tables without a tenant, or a transaction with a reason."""
+    return update(model)
+
+
+def everywhere_delete(model: type[Model]) -> Delete:
+    """Return a delete over all rows: tables without a tenant, or a transaction with a reason."""
+    return delete(model)
+
+
+__all__ = ["Select", "Transaction", "TenantBreach", "engine", "owned", "session_scope"]

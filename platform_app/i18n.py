@@ -1,0 +1,70 @@
+"""Words: every sentence in Russian and English, numbers, dates and plurals."""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+LANGUAGES = ("en", "ru")
+_FOLDER = Path(__file__).parent / "locales"
+
+
+@lru_cache
+def _catalogs(language: str) -> tuple[Catalog, ...]:
+    """Read every catalog of a language; English is the source and has only plurals of its own."""
+    found = []
+    for path in sorted((_FOLDER / language).glob("*.po")):
+        with path.open("rb") as file:
+            found.append(read_po(file, locale=language))
+    return tuple(found)
+
+
+@lru_cache(maxsize=8192)
+def lookup(language: str, msgid: str) -> str:
+    """Return the sentence of a message id in a language; the English text is the id itself."""
+    for catalog in _catalogs(language):
+        message = catalog.get(msgid)
+        if message is not None and isinstance(message.string, str) and message.string:
+            return message.string
+    return msgid
+
+
+def translate(language: str, msgid: str, **values: object) -> str:
+    """Return the sentence in a language with its {places} filled."""
+    text = lookup(language, msgid)
+    return text.format(**values) if values else text
+
+
+def plural(language: str, one: str, many: str, count: int, **values: object) -> str:
+    """Return the form of a sentence that fits a count; `{count}` is filled."""
+    for catalog in _catalogs(language):
+        message = catalog.get(one)
+        if message is not None and isinstance(message.string, tuple):
+            return message.string[_form(language, count)].format(count=count, **values)
+    return (one if count == 1 else many).format(count=count, **values)
+
+
+def _form(language: str, count: int) -> int:
+    if language != "ru":
+        return 0 if count == 1 else 1
+    if count % 10 == 1 and count % 100 != 11:
+        return 0
+    return 1 if 2 <= count % 10 <= 4 and not 12 <= count % 100 <= 14 else 2
+
+
+def exact_time(language: str, at: datetime, zone: str) -> str:
+    """Return an instant as a date and time of day in a zone, 24 hours."""
+    pattern = "d MMM y, HH:mm" if language == "ru" else "MMM d, y, HH:mm"
+    return format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language)
+
+
+def relative_time(language: str, at: datetime, now: datetime) -> str:
+    """Return how long ago an instant was, in words."""
+    passed = at - now
+    if abs(passed) < timedelta(seconds=45):
+        return translate(language, "just now")
+    return format_timedelta(passed, add_direction=True, locale=language, threshold=1.2)

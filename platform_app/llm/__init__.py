@@ -1,0 +1,1 @@
+"""LLM: the provider client, prompts and the offline model."""

@@ -1,0 +1,53 @@
+"""Base: columns that tables share."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import DateTime, Enum, MetaData
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from platform_app.clock import new_id, now
+
+SQLModel.metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant in UTC. SQLite forgets zones: it is stored without one and read back with UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+def word(kind: type[StrEnum]) -> Any:
+    """Return a column type that stores the words of a closed vocabulary as plain text."""
+    return Enum(kind, native_enum=False, length=40, values_callable=lambda words: [word.value for word in words])
+
+
+class Row(SQLModel):
+    """A row with an id that sorts by time."""
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    created_at: datetime = Field(default_factory=now, sa_type=Instant)
+
+
+class Owned(Row):
+    """A row of one tenant. Read only through `owned`; the session refuses anything else."""
+
+    tenant_id: str = Field(foreign_key="tenant.id", index=True, max_length=32, ondelete="CASCADE")

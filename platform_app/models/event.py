@@ -1,0 +1,77 @@
+"""Event: something that happened, and the words about it for people."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Index
+from sqlmodel import Field
+
+from platform_app.clock import now
+from platform_app.models.base import Instant, Owned, word
+
+
+class EventKind(StrEnum):
+    """Everything that can start automation."""
+
+    MESSAGE_RECEIVED = "message_received"
+    REPLY_SENT = "reply_sent"
+    CONVERSATION_STARTED = "conversation_started"
+    CONVERSATION_CLOSED = "conversation_closed"
+    HANDED_OFF = "handed_off"
+    LEAD_CREATED = "lead_created"
+    LEAD_UPDATED = "lead_updated"
+    STAGE_CHANGED = "stage_changed"
+    CONTACT_CREATED = "contact_created"
+    CONTACT_UPDATED = "contact_updated"
+    TASK_CREATED = "task_created"
+    TASK_COMPLETED = "task_completed"
+    TAG_ADDED = "tag_added"
+    SEQUENCE_FINISHED = "sequence_finished"
+    NO_REPLY = "no_reply"
+    SCHEDULE = "schedule"
+    WEBHOOK_RECEIVED = "webhook_received"
+    MANUAL = "manual"
+
+
+class Event(Owned, table=True):
+    """Something that happened; kept for ever."""
+
+    __table_args__ = (Index("ix_event_recent", "tenant_id", "at"),)
+    kind: EventKind = Field(sa_type=word(EventKind))
+    at: datetime = Field(default_factory=now, sa_type=Instant)
+    agent_id: str | None = Field(default=None, max_length=32)
+    conversation_id: str | None = Field(default=None, max_length=32)
+    message_id: str | None = Field(default=None, max_length=32)
+    contact_id: str | None = Field(default=None, max_length=32)
+    lead_id: str | None = Field(default=None, max_length=32)
+    before: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    after: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    depth: int = 0
+    cause_id: str | None = Field(default=None, max_length=32)
+
+
+class ActivityKind(StrEnum):
+    """What an activity is about; the mark's colour follows it."""
+
+    AGENT = "agent"
+    KNOWLEDGE = "knowledge"
+    CONVERSATION = "conversation"
+    REPLY = "reply"
+    PERSON = "person"
+    FAILURE = "failure"
+
+
+class Activity(Owned, table=True):
+    """What people and the platform did, in words for people."""
+
+    __table_args__ = (Index("ix_activity_recent", "tenant_id", "at"),)
+    at: datetime = Field(default_factory=now, sa_type=Instant)
+    kind: ActivityKind = Field(sa_type=word(ActivityKind))
+    sentence: str = Field(max_length=200)  # a message id with {places}
+    values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    actor: str = Field(default="", max_length=200)  # a person's or an agent's name; empty: the platform
+    user_id: str | None = Field(default=None, max_length=32, index=True)
+    agent_id: str | None = Field(default=None, max_length=32, index=True)
+    link: str = Field(default="", max_length=300)  # path below /manage/{tenant}
+    is_demo: bool = False

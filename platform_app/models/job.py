@@ -1,0 +1,69 @@
+"""Job: the ledger of the worker's units of work, effects and the workers' signs of life."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlmodel import Field
+
+from platform_app.clock import now
+from platform_app.models.base import Instant, Owned, Row, word
+
+
+class JobState(StrEnum):
+    """Where a job stands. `failed` is a failure the person has to mend, `dead` gave up after its attempts."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    DEAD = "dead"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+
+
+_QUEUED = text("state = 'queued'")
+_RUNNING = text("state = 'running'")
+
+
+class Job(Owned, table=True):
+    """A unit of work for the worker. The row is the queue; Redis only rings."""
+
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "dedupe_key"),
+        Index("ix_job_due", "tenant_id", "run_at", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index("ix_job_leased", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index("ix_job_recent", "tenant_id", "state", "created_at"),
+    )
+    kind: str = Field(max_length=40)
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    state: JobState = Field(default=JobState.QUEUED, sa_type=word(JobState))
+    run_at: datetime = Field(default_factory=now, sa_type=Instant)
+    attempts: int = 0
+    max_attempts: int = 5
+    dedupe_key: str | None = Field(default=None, max_length=200)
+    lock_key: str | None = Field(default=None, max_length=100, index=True)
+    lease_token: str | None = Field(default=None, max_length=32)
+    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    dispatched_at: datetime | None = Field(default=None, sa_type=Instant)
+    started_at: datetime | None = Field(default=None, sa_type=Instant)
+    finished_at: datetime | None = Field(default=None, sa_type=Instant)
+    error: str = ""
+
+
+class Effect(Owned, table=True):
+    """One outward call. Written before the call, closed after: an open one after a crash is uncertain."""
+
+    __table_args__ = (UniqueConstraint("tenant_id", "key"),)
+    job_id: str = Field(foreign_key="job.id", index=True, max_length=32, ondelete="CASCADE")
+    key: str = Field(max_length=200)
+    closed_at: datetime | None = Field(default=None, sa_type=Instant)
+    outcome: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class WorkerBeat(Row, table=True):
+    """A worker's sign of life with the snapshot of its probe; the console shows this very snapshot."""
+
+    beat_at: datetime = Field(sa_type=Instant)
+    snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

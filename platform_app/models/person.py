@@ -1,0 +1,88 @@
+"""Person: tenants, users, members, sessions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field
+
+from platform_app.models.base import Instant, Owned, Row, word
+
+
+class Role(StrEnum):
+    """What a member may do; each includes what stands after it."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+    def includes(self, other: "Role") -> bool:
+        """Tell whether this role may do what the other may."""
+        order = list(Role)
+        return order.index(self) <= order.index(other)
+
+
+class Tenant(Row, table=True):
+    """A customer organisation; owns every row."""
+
+    slug: str = Field(unique=True, max_length=64)
+    name: str = Field(max_length=200)
+    language: str = Field(default="en", max_length=2)
+    time_zone: str = Field(default="Europe/Moscow", max_length=64)
+    is_demo: bool = False
+    stop_on_member_reply: bool = True
+
+
+class User(Row, table=True):
+    """A person who signs in."""
+
+    email: str = Field(unique=True, max_length=254)
+    name: str = Field(max_length=200)
+    password_hash: str = Field(max_length=200)
+    language: str = Field(default="en", max_length=2)
+    theme: str = Field(default="system", max_length=8)
+    disabled_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Member(Owned, table=True):
+    """A person in a tenant with a role."""
+
+    __table_args__ = (UniqueConstraint("tenant_id", "user_id"),)
+    user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
+    role: Role = Field(default=Role.VIEWER, sa_type=word(Role))
+
+
+class Session(Row, table=True):
+    """A signed-in browser. Only the SHA-256 of its token is kept."""
+
+    token_hash: str = Field(unique=True, max_length=64)
+    user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
+    expires_at: datetime = Field(sa_type=Instant)
+    user_agent: str = Field(default="", max_length=300)
+
+
+class SignInTicket(Row, table=True):
+    """A one-time right to fetch a session cookie, valid for a minute. Only its SHA-256 is kept."""
+
+    ticket_hash: str = Field(unique=True, max_length=64)
+    user_id: str = Field(foreign_key="user.id", max_length=32, ondelete="CASCADE")
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who acts: a person in a tenant with a role. Services take it as `who`."""
+
+    user_id: str
+    tenant_id: str
+    role: Role
+    name: str
+    email: str
+    slug: str  # of the tenant
+    tenant_name: str
+    language: str
+    time_zone: str  # of the tenant
+    theme: str = "system"
+    session_id: str = ""

@@ -1,0 +1,1 @@
+"""RAG: parse, chunk, index, retrieve."""

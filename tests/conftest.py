@@ -1,0 +1,174 @@
+"""Fixtures: a fresh database, real servers on loopback, a tenant with a person."""
+
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+
+os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+os.environ["PLATFORM_LOG_FORMAT"] = "text"
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    os.environ.pop(name, None)
+
+from platform_app import bell, config, db, servers
+from platform_app.models.person import Identity, Member, Role, Tenant, User
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(true: Callable[[], object], seconds: float = 15, pause: float = 0.02) -> object:
+    """Wait until something is true and return it; fail when it does not become true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if result := true():
+            return result
+        time.sleep(pause)
+    raise AssertionError(f"not true within {seconds} s")
+
+
+def forget_process_state() -> None:
+    """Make the next use read the environment again."""
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
+    for cached in (config.settings, db.engine, bell.connection):
+        cached.cache_clear()
+    bell._silent_until = 0.0
+
+
+@pytest.fixture
+def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A data folder of this test's own; set further PLATFORM_… names through it, then call forget_process_state."""
+    monkeypatch.setenv("PLATFORM_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("PLATFORM_REDIS_URL", "redis://127.0.0.1:1/0")  # nobody listens: the bell is silent
+    (tmp_path / "data").mkdir()
+    forget_process_state()
+    yield monkeypatch
+    forget_process_state()
+
+
+@pytest.fixture
+def database(env: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh database with every table: SQLite, or PostgreSQL where PLATFORM_TEST_POSTGRES names a server."""
+    if server := os.environ.get("PLATFORM_TEST_POSTGRES"):
+        name = f"t{secrets.token_hex(6)}"
+        admin = db.make_engine(server).execution_options(isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        env.setenv("PLATFORM_DATABASE_URL", server.rsplit("/", 1)[0] + f"/{name}")
+        forget_process_state()
+    from sqlmodel import SQLModel
+
+    SQLModel.metadata.create_all(db.engine())
+    yield config.settings().database
+    if server:
+        db.engine().dispose()
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.dispose()
+
+
+def make_tenant(slug: str, role: Role = Role.OWNER, language: str = "en") -> Identity:
+    """Write a tenant with one member and return who they are."""
+    with db.session_scope(reason="tests") as session:
+        tenant = Tenant(slug=slug, name=slug.title(), language=language)
+        user = User(email=f"{role}@{slug}.test", name=f"{slug.title()} {role}", password_hash="-", language=language)
+        session.add(tenant)
+        session.add(user)
+        session.flush()
+        session.add(Member(tenant_id=tenant.id, user_id=user.id, role=role))
+        return Identity(
+            user_id=user.id,
+            tenant_id=tenant.id,
+            role=role,
+            name=user.name,
+            email=user.email,
+            slug=slug,
+            tenant_name=tenant.name,
+            language=language,
+            time_zone=tenant.time_zone,
+        )
+
+
+@pytest.fixture
+def who(database: str) -> Identity:
+    """The owner of a tenant called acme."""
+    return make_tenant("acme")
+
+
+@pytest.fixture
+def other(database: str) -> Identity:
+    """The owner of another tenant, globex."""
+    return make_tenant("globex")
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of this run's own."""
+    port, password = free_port(), secrets.token_hex(8)
+    command = servers.redis_command(tmp_path_factory.mktemp("redis"), port, password)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"redis://:{password}@127.0.0.1:{port}/0"
+    client = redis.Redis.from_url(url)
+
+    def answers() -> bool:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    wait_for(answers)
+    yield url
+    client.close()
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def live_redis(env: pytest.MonkeyPatch, redis_url: str) -> str:
+    """The run's Redis, emptied, as this process's bell."""
+    client = redis.Redis.from_url(redis_url)
+    client.flushall()
+    client.close()
+    env.setenv("PLATFORM_REDIS_URL", redis_url)
+    forget_process_state()
+    return redis_url
+
+
+@pytest.fixture(scope="session")
+def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Chroma server of this run's own."""
+    port = free_port()
+    command = servers.chroma_command(tmp_path_factory.mktemp("chroma"), port)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{url}/api/v2/heartbeat").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_for(answers, 30)
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def live_chroma(env: pytest.MonkeyPatch, chroma_url: str) -> str:
+    """The run's Chroma server as this process's vector index."""
+    env.setenv("PLATFORM_CHROMA_URL", chroma_url)
+    forget_process_state()
+    return chroma_url

@@ -1,0 +1,70 @@
+"""Database: a transaction of one tenant never touches another's rows."""
+
+import pytest
+from sqlalchemy import func, text
+from sqlmodel import select
+
+from platform_app import db
+from platform_app.db import TenantBreach, owned, owned_update, session_scope
+from platform_app.models.agent import Agent
+from platform_app.models.person import Identity
+
+
+def add_agent(who: Identity, name: str) -> str:
+    with session_scope(who.tenant_id) as session:
+        agent = Agent(tenant_id=who.tenant_id, name=name)
+        session.add(agent)
+        return agent.id
+
+
+def test_reads_and_updates_stay_in_the_tenant(who: Identity, other: Identity) -> None:
+    add_agent(who, "mine")
+    theirs = add_agent(other, "theirs")
+    with session_scope(who.tenant_id) as session:
+        assert [row.name for row in session.exec(owned(Agent, who.tenant_id))] == ["mine"]
+        assert [row.name for row in session.exec(select(Agent))] == ["mine"]  # a forgotten filter is added
+        assert session.exec(select(func.count()).select_from(Agent)).one() == 1
+        assert session.get(Agent, theirs) is None
+        session.execute(owned_update(Agent, other.tenant_id).values(name="stolen"))
+    with session_scope(other.tenant_id, reading=True) as session:
+        assert session.exec(owned(Agent, other.tenant_id)).one().name == "theirs"
+
+
+def test_a_changed_row_can_be_refreshed(who: Identity) -> None:
+    add_agent(who, "before")
+    with session_scope(who.tenant_id) as session:
+        agent = session.exec(owned(Agent, who.tenant_id)).one()
+        agent.name = "after"
+        session.flush()
+        session.refresh(agent)
+        assert agent.name == "after"
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM agent", "SELECT * FROM tenant, agent", "DELETE FROM agent"])
+def test_raw_statements_without_tenant_are_refused(who: Identity, statement: str) -> None:
+    with pytest.raises(TenantBreach), session_scope(who.tenant_id) as session:
+        session.execute(text(statement))
+    with pytest.raises(TenantBreach), db.engine().connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_a_row_of_another_tenant_is_not_written(who: Identity, other: Identity) -> None:
+    with pytest.raises(TenantBreach), session_scope(who.tenant_id) as session:
+        session.add(Agent(tenant_id=other.tenant_id, name="evil"))
+
+
+def test_a_session_needs_a_tenant_or_a_reason(database: str) -> None:
+    with pytest.raises(TenantBreach), session_scope():
+        pass
+
+
+def test_sending_waits_for_the_commit(who: Identity) -> None:
+    sent: list[str] = []
+    with session_scope(who.tenant_id) as session:
+        session.after_commit.append(lambda: sent.append("one"))
+        assert not sent
+    assert sent == ["one"]
+    with pytest.raises(ZeroDivisionError), session_scope(who.tenant_id) as session:
+        session.after_commit.append(lambda: sent.append("two"))
+        raise ZeroDivisionError
+    assert sent == ["one"]

@@ -1,0 +1,1 @@
+"""Worker: takes jobs from the ledger and does them."""
