@@ -1,0 +1,24 @@
+"""Page: an address with what it shows and what it does when it loads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import reflex as rx
+
+from platform_app.state.frame import FrameState
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its address, its title in the browser, what shows it and what runs when it loads."""
+
+    route: str
+    title: str
+    show: Callable[[], rx.Component]
+    on_load: list[Any] = field(default_factory=list)
+
+
+def inside(route: str, title: str, show: Callable[[], rx.Component], *on_load: Any) -> Page:
+    """Return a page of a tenant; `route` is what follows /manage/[tenant]."""
+    return Page(f"/manage/[tenant]{route}", title, show, [FrameState.load, *on_load])

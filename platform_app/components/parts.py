@@ -1,0 +1,121 @@
+"""Parts: the few pieces that every page is built from."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.text import t
+
+
+def field(
+    label: Any, control: rx.Component, *, name: str, help_text: Any = None, problem: rx.Var[str] | None = None
+) -> rx.Component:
+    """Show a control with its label above, help under it, and the problem with it, if any, last.
+
+    `control` must carry `id=name`; `problem` is a sentence in the person's language.
+    """
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        control,
+        rx.el.span(help_text, class_name="help", id=f"{name}-help") if help_text is not None else rx.fragment(),
+        rx.cond(
+            problem != "",
+            rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), problem, class_name="problem", role="alert"),
+        )
+        if problem is not None
+        else rx.fragment(),
+        class_name="field",
+    )
+
+
+def status(colour: Any, word: Any) -> rx.Component:
+    """Show a state as a coloured dot with its word."""
+    return rx.el.span(
+        rx.el.span(class_name=f"dot {colour}", aria_hidden="true"), rx.el.span(word), class_name="status"
+    )
+
+
+def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> rx.Component:
+    """Say that there is nothing yet, and what to do next."""
+    return rx.el.div(
+        rx.icon(icon, size=28, color=rx.color("gray", 9), aria_hidden="true"),
+        rx.el.p(sentence),
+        rx.flex(*actions, gap="2", wrap="wrap", justify="center"),
+        class_name="empty",
+    )
+
+
+def skeleton_rows(count: int = 6) -> rx.Component:
+    """Hold the place of a list while it loads."""
+    return rx.el.div(
+        *[rx.skeleton(height="44px", width="100%", margin_bottom="6px") for _ in range(count)],
+        aria_busy="true",
+        aria_label=t("Loading"),
+        role="status",
+    )
+
+
+def time_ago(relative: Any, exact: Any) -> rx.Component:
+    """Show how long ago, with the exact time on hover."""
+    return rx.el.time(relative, title=exact, class_name="muted small", white_space="nowrap")
+
+
+def undo_bar(sentence: rx.Var[str], on_undo: Any) -> rx.Component:
+    """Offer to take the last deletion back while the sentence is not empty."""
+    return rx.cond(
+        sentence != "",
+        rx.el.div(
+            rx.el.span(sentence),
+            rx.el.button(t("Undo"), on_click=on_undo, type="button"),
+            class_name="undo-bar",
+            role="status",
+        ),
+    )
+
+
+def confirm(trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_confirm: Any) -> rx.Component:
+    """Ask before something that cannot be undone; the focus stands on Cancel."""
+    return rx.alert_dialog.root(
+        rx.alert_dialog.trigger(trigger),
+        rx.alert_dialog.content(
+            rx.alert_dialog.title(title, size="4"),
+            rx.alert_dialog.description(sentence, size="2"),
+            rx.flex(
+                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
+                rx.alert_dialog.action(rx.button(verb, color_scheme="red", on_click=on_confirm)),
+                gap="3",
+                justify="end",
+                margin_top="16px",
+            ),
+            max_width="440px",
+        ),
+    )
+
+
+def pager(page: Any, pages: Any, total_words: Any, on_page: Any) -> rx.Component:
+    """Show where in a list one is, and lead to the pages beside it. `on_page` takes the page's number, from 1."""
+    return rx.flex(
+        rx.el.span(total_words, class_name="muted small"),
+        rx.flex(
+            _turn("chevron-left", t("Previous page"), page <= 1, on_page(page - 1)),
+            rx.el.span(f"{page} / {pages}", class_name="small figure-small"),
+            _turn("chevron-right", t("Next page"), page >= pages, on_page(page + 1)),
+            gap="2",
+            align="center",
+        ),
+        justify="between",
+        align="center",
+        padding_top="12px",
+    )
+
+
+def _turn(icon: str, label: Any, disabled: Any, event: Any) -> rx.Component:
+    return rx.icon_button(
+        rx.icon(icon, size=16),
+        variant="soft",
+        color_scheme="gray",
+        size="2",
+        aria_label=label,
+        disabled=disabled,
+        on_click=event,
+    )

@@ -1,0 +1,24 @@
+"""Platform app: the Reflex application with its pages, routes and guards."""
+
+import reflex as rx
+
+from platform_app import logs
+from platform_app.api.app import api
+from platform_app.api.security import Harden, RuntimeEnv
+from platform_app.pages.registry import every_page
+from platform_app.state import frame
+from platform_app.state.errors import report
+from platform_app.state.gate import Gate
+
+logs.configure()
+app = rx.App(
+    html_lang="en",
+    stylesheets=["/styles.css"],
+    toaster=rx.toast.provider(position="bottom-right"),
+    backend_exception_handler=report,
+    api_transformer=[api, RuntimeEnv, Harden],
+)
+app.add_middleware(Gate())
+for page in every_page():
+    app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)
+frame.load_events = app.get_load_events

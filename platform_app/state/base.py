@@ -1,0 +1,149 @@
+"""Base: who looks at the page, what a handler declares, and how a handler calls a service."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+
+import reflex as rx
+from pydantic import TypeAdapter, ValidationError
+
+from platform_app.db import Transaction, session_scope
+from platform_app.errors import Invalid, NotFound, PlatformError
+from platform_app.i18n import translate
+from platform_app.models.person import Identity, Role
+
+P = ParamSpec("P")
+R = TypeVar("R")
+ROLE = "_platform_role"
+ANYONE = "anyone"
+
+
+class Person(rx.State):
+    """The person at this tab, as the console shows them. Set only by the gate."""
+
+    language: str = "en"
+    theme: str = "system"
+    name: str = ""
+    email: str = ""
+    role: str = ""
+    slug: str = ""
+    tenant_name: str = ""
+    view: str = "loading"  # loading, ok, not_found
+    _identity: Identity | None = None
+    _bound: str | None = None
+
+    def _take(self, identity: Identity | None, view: str) -> None:
+        self._identity = identity
+        self.view = view
+        if identity is None:
+            return
+        for field in ("language", "theme", "name", "email", "slug", "tenant_name"):
+            if getattr(self, field) != getattr(identity, field):
+                setattr(self, field, getattr(identity, field))
+        if self.role != identity.role.value:
+            self.role = identity.role.value
+
+
+def handler(role: Role | str, *, background: bool = False, supersedes: bool = False) -> Callable[[Any], Any]:
+    """Make an event handler: declares who may call it, validates arguments, says expected errors in words.
+
+    `role` is the least role, or ANYONE for pages before sign-in. Handlers are coroutines or async generators.
+    """
+
+    def wrap(fn: Any) -> Any:
+        hints = {name: TypeAdapter(hint) for name, hint in get_type_hints(fn).items() if name != "return"}
+        names = [name for name in inspect.signature(fn).parameters if name != "self"]
+
+        def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+            given = dict(zip(names, args, strict=False)) | kwargs
+            try:
+                return {k: hints[k].validate_python(v) if k in hints else v for k, v in given.items()}
+            except ValidationError as error:
+                raise Invalid("This value cannot be taken.") from error
+
+        if inspect.isasyncgenfunction(fn):
+
+            @functools.wraps(fn)
+            async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+                try:
+                    async for item in fn(self, **checked(args, kwargs)):
+                        yield item
+                except PlatformError as error:
+                    yield await say_error(self, error)
+        else:
+
+            @functools.wraps(fn)
+            async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+                try:
+                    return await fn(self, **checked(args, kwargs))
+                except PlatformError as error:
+                    return await say_error(self, error)
+
+        setattr(run, ROLE, role)
+        if background:
+            return rx.event(background=True, supersedes=supersedes)(run)
+        return rx.event(run)
+
+    return wrap
+
+
+async def say_error(state: rx.State, error: PlatformError) -> Any:
+    """Return a toast with the error's sentence in the person's language; it stays until closed."""
+    language = (await person(state)).language
+    return rx.toast.error(
+        translate(language, error.sentence, **error.values), duration=60_000, close_button=True
+    )
+
+
+async def say(state: rx.State, sentence: str, **values: object) -> Any:
+    """Return a polite toast in the person's language."""
+    return rx.toast.success(translate((await person(state)).language, sentence, **values))
+
+
+async def person(state: rx.State) -> Person:
+    """Return the person's state of this tab, from foreground and background handlers alike."""
+    if isinstance(state, Person):
+        return state
+    return await state.get_state(Person)
+
+
+async def who(state: rx.State) -> Identity:
+    """Return who acts, as the gate found them at this event."""
+    identity = (await person(state))._identity
+    if identity is None:
+        raise NotFound("Sign in to go on.")
+    return identity
+
+
+async def call(
+    state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Run a service function in one transaction of the person's tenant, off the event loop."""
+    return await call_as(await who(state), service, *args, **kwargs)
+
+
+async def look(
+    state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Run a service function that only reads."""
+    identity = await who(state)
+
+    def run() -> R:
+        with session_scope(identity.tenant_id, reading=True) as session:
+            return service(session, identity, *args, **kwargs)
+
+    return await asyncio.to_thread(run)
+
+
+async def call_as(
+    identity: Identity, service: Callable[Concatenate[Transaction, Identity, P], R], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Run a service function in one transaction for a known identity."""
+
+    def run() -> R:
+        with session_scope(identity.tenant_id) as session:
+            return service(session, identity, *args, **kwargs)
+
+    return await asyncio.to_thread(run)

@@ -1,0 +1,87 @@
+"""Frame: what the sidebar does: language, theme, folding, sign-out, the worker's dot."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import reflex as rx
+
+from platform_app.db import session_scope
+from platform_app.errors import Invalid
+from platform_app.i18n import LANGUAGES
+from platform_app.models.person import Role
+from platform_app.services import accounts, jobs
+from platform_app.state.base import ANYONE, handler, person, who
+
+load_events: Callable[[str], list[Any]] = lambda path: []  # the app puts its own in: what a page does when it loads
+
+
+class FrameState(rx.State):
+    """What stands around every page."""
+
+    folded: bool = False
+    worker_ok: bool = True
+
+    @handler(Role.VIEWER)
+    async def fold(self) -> None:
+        """Fold the navigation or unfold it."""
+        self.folded = not self.folded
+
+    @handler(ANYONE)
+    async def choose_language(self, language: str) -> Any:
+        """Switch every text at once, and keep the choice with the person."""
+        if language not in LANGUAGES:
+            raise Invalid("This value cannot be taken.")
+        shown = await person(self)
+        shown.language = language
+        identity = shown._identity
+        if identity is not None:
+
+            def keep() -> None:
+                with session_scope(reason="language of a person") as session:
+                    accounts.set_language(session, identity.user_id, language)
+
+            await asyncio.to_thread(keep)
+        script = f"document.documentElement.lang={json.dumps(language)};" + (
+            f"document.cookie='language={language};path=/;max-age=31536000;samesite=lax'"
+        )
+        return [rx.call_script(script), *load_events(self.router.url.path)]
+
+    @handler(Role.VIEWER)
+    async def choose_theme(self, theme: str) -> None:
+        """Keep the theme with the person."""
+        if theme not in ("light", "dark", "system"):
+            raise Invalid("This value cannot be taken.")
+        identity = await who(self)
+
+        def keep() -> None:
+            with session_scope(reason="theme of a person") as session:
+                accounts.set_theme(session, identity.user_id, theme)
+
+        await asyncio.to_thread(keep)
+        (await person(self)).theme = theme
+
+    @handler(Role.VIEWER)
+    async def sign_out(self) -> Any:
+        """End the session at the server and leave."""
+        script = (
+            "const f=document.createElement('form');f.method='post';f.action='/auth/sign-out';"
+            "document.body.appendChild(f);f.submit()"
+        )
+        return rx.call_script(script)
+
+    @handler(Role.VIEWER)
+    async def load(self) -> Any:
+        """Fetch the worker's state and tell the browser the page's language."""
+        shown = await person(self)
+        identity = shown._identity
+        if identity is None:
+            return None
+
+        def read() -> bool:
+            with session_scope(identity.tenant_id, reading=True) as session:
+                return bool(jobs.worker_card(session, identity).ok)
+
+        self.worker_ok = await asyncio.to_thread(read)
+        return rx.call_script(f"document.documentElement.lang={json.dumps(shown.language)}")

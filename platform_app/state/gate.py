@@ -1,0 +1,115 @@
+"""Gate: nothing of a state runs unless its handler declares a role and the person at the tab has it."""
+
+import asyncio
+import json
+import re
+import time
+from collections import OrderedDict
+from http.cookies import CookieError, SimpleCookie
+
+import reflex as rx
+import structlog
+from reflex.state import StateUpdate
+from reflex_base.event import Event
+from reflex_base.registry import RegistrationContext
+
+from platform_app.models.person import Identity, Role
+from platform_app.services import sessions
+from platform_app.state.base import ANYONE, ROLE, Person
+
+log = structlog.get_logger()
+_TENANT = re.compile(r"^/manage/([^/?#]+)")
+_NEVER = (".setvar", ".update_vars_internal")
+_HYDRATE = (".hydrate", ".hydrate_and_load")
+_EVENTS_PER_SECOND = 60.0
+_BURST = 240.0
+
+
+def session_token(cookie_header: str) -> str:
+    """Return the session token of a Cookie header, or nothing."""
+    try:
+        cookies = SimpleCookie(cookie_header)
+    except CookieError:
+        return ""
+    for name in ("__Host-session", "session"):
+        if name in cookies:
+            return cookies[name].value
+    return ""
+
+
+def tenant_slug(path: str) -> str:
+    """Return the tenant that an address names, or nothing."""
+    match = _TENANT.match(path)
+    return match[1] if match else ""
+
+
+class Gate(rx.Middleware):
+    """Looks the session up at every event, binds the tab's state to it, and refuses by default."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    async def preprocess(self, app: rx.App, state: rx.State, event: Event) -> StateUpdate | None:
+        """Return nothing to let the event pass, else what the browser does instead."""
+        registered = RegistrationContext.get().event_handlers.get(event.name)
+        if registered is None or event.name.endswith(_NEVER) or not self._has_room(state):
+            return StateUpdate()
+        token = session_token(state.router.headers.cookie)
+        slug = tenant_slug(state.router.url.path)
+        identity = await asyncio.to_thread(sessions.identity, token, slug or None) if token else None
+        person = await state.get_state(Person)
+        if refused := self._bind(person, state, event, identity):
+            return refused
+        person._take(identity, "ok" if identity or not slug else "not_found" if token else "loading")
+        fn = registered.handler.fn
+        role = getattr(fn, ROLE, None)
+        if role == ANYONE or (role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")):
+            return None
+        if role is None or (identity is not None and not identity.role.includes(Role(role))):
+            log.warning("event refused", handler=event.name, known=identity is not None)
+            return StateUpdate()
+        return None if identity is not None else await self._signed_out(state, token)
+
+    def _bind(
+        self, person: Person, state: rx.State, event: Event, identity: Identity | None
+    ) -> StateUpdate | None:
+        """Hold the tab's state to one session in one tenant: whoever comes with another gets an empty state."""
+        key = f"{identity.session_id}:{identity.tenant_id}" if identity else ""
+        if person._bound == key:
+            return None
+        if person._bound is not None and not event.name.endswith(_HYDRATE):
+            person._take(None, "loading")
+            return StateUpdate(events=Event.from_event_type(rx.call_script("window.location.reload()")))
+        if person._bound is not None:
+            state._get_root_state().reset()
+        if identity is None:
+            person.language = _preferred_language(state)
+        person._bound = key
+        return None
+
+    async def _signed_out(self, state: rx.State, token: str) -> StateUpdate:
+        """Send a person without a session to the sign-in page; a foreign tenant is simply not found."""
+        if token and await asyncio.to_thread(sessions.identity, token, None):
+            return StateUpdate()
+        target = state.router.url.path
+        script = f"window.location.assign('/sign-in?next=' + encodeURIComponent({json.dumps(target)}))"
+        return StateUpdate(events=Event.from_event_type(rx.call_script(script)))
+
+    def _has_room(self, state: rx.State) -> bool:
+        """Count the tab's events against its allowance."""
+        tab = state.router.session.client_token
+        now = time.monotonic()
+        room, at = self._buckets.pop(tab, (_BURST, now))
+        room = min(_BURST, room + (now - at) * _EVENTS_PER_SECOND)
+        self._buckets[tab] = (max(room - 1, 0), now)
+        while len(self._buckets) > 10_000:
+            self._buckets.popitem(last=False)
+        return room >= 1
+
+
+def _preferred_language(state: rx.State) -> str:
+    cookie = re.search(r"(?:^|;\s*)language=(ru|en)\b", state.router.headers.cookie)
+    if cookie:
+        return cookie[1]
+    wished = state.router.headers.accept_language.lower()
+    return "ru" if re.match(r"\s*(ru|uk|be|kk)\b", wished) else "en"

@@ -1,0 +1,92 @@
+"""Palette: go anywhere from the keyboard, in both languages and on the wrong keyboard layout."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.i18n import lookup
+from platform_app.models.person import Role
+from platform_app.services import agents
+from platform_app.state.base import handler, look, person, who
+
+PLACES = [
+    ("Dashboard", ""),
+    ("Test chat", "/test-chat"),
+    ("Agents", "/agents"),
+    ("Knowledge", "/knowledge"),
+    ("Jobs", "/jobs"),
+    ("Settings", "/settings"),
+]
+_LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
+_CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
+_SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
+
+
+@dataclass
+class Entry:
+    """A place to go: its words, what it is, its address."""
+
+    words: str
+    kind: str
+    address: str
+
+
+def matches(wanted: str, *texts: str) -> bool:
+    """Tell whether any text holds what was typed, also when typed on the other keyboard layout."""
+    wanted = wanted.strip().lower()
+    return any(typed in text.lower() for typed in (wanted, wanted.translate(_SWAPPED)) for text in texts)
+
+
+class PaletteState(rx.State):
+    """The palette: open or not, what was typed, what fits."""
+
+    is_open: bool = False
+    entries: list[Entry] = []
+    chosen: int = 0
+
+    @handler(Role.VIEWER)
+    async def show(self) -> None:
+        """Open the palette with everything."""
+        self.is_open = True
+        await self._find("")
+
+    @handler(Role.VIEWER)
+    async def set_open(self, is_open: bool) -> None:
+        """Open or close."""
+        self.is_open = is_open
+
+    @handler(Role.VIEWER)
+    async def find(self, wanted: str) -> None:
+        """List what fits the typed words."""
+        await self._find(wanted[:100])
+
+    @handler(Role.VIEWER)
+    async def press(self, key: str) -> Any:
+        """Move the choice, or go there."""
+        if key == "ArrowDown":
+            self.chosen = min(self.chosen + 1, max(len(self.entries) - 1, 0))
+        elif key == "ArrowUp":
+            self.chosen = max(self.chosen - 1, 0)
+        elif key == "Enter" and self.entries:
+            self.is_open = False
+            return rx.redirect(self.entries[min(self.chosen, len(self.entries) - 1)].address)
+        return None
+
+    async def _find(self, wanted: str) -> None:
+        identity = await who(self)
+        language = (await person(self)).language
+        base = f"/manage/{identity.slug}"
+        found = [
+            Entry(lookup(language, name), lookup(language, "Page"), base + path)
+            for name, path in PLACES
+            if matches(wanted, name, lookup("ru", name))
+        ]
+        rows, _ = await look(self, agents.list_agents, page_size=200)
+        found += [
+            Entry(row.name, lookup(language, "Agent"), f"{base}/agents/{row.id}")
+            for row in rows
+            if matches(wanted, row.name)
+        ]
+        self.entries = found[:12]
+        self.chosen = 0

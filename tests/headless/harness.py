@@ -1,0 +1,134 @@
+"""Harness: drives the console's real event pipeline without a browser, a socket or a build.
+
+The only file of the tests that leans on Reflex's internals.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import reflex as rx
+from reflex.istate.manager.memory import StateManagerMemory
+from reflex_base.event import Event
+from reflex_base.event.processor import BaseStateEventProcessor
+from reflex_base.registry import RegistrationContext
+from reflex_base.utils.format import format_event_handler
+
+from platform_app.clock import now
+from platform_app.db import session_scope
+from platform_app.models.person import Identity, Session
+from platform_app.platform_app import app
+
+
+def sign_in(who: Identity) -> str:
+    """Write a session for a person and return its cookie."""
+    token = secrets.token_urlsafe(32)
+    with session_scope(reason="tests") as session:
+        session.add(
+            Session(
+                token_hash=hashlib.sha256(token.encode()).hexdigest(),
+                user_id=who.user_id,
+                expires_at=now() + timedelta(days=1),
+            )
+        )
+    return f"session={token}"
+
+
+class Tab:
+    """A browser tab: sends events, keeps what the server sent back."""
+
+    def __init__(self, cookie: str = "", language: str = "en", tab: str = "") -> None:
+        self.cookie, self.language = cookie, language
+        self.token = tab or f"tab-{secrets.token_hex(8)}"
+        self.seen: dict[str, dict[str, Any]] = {}
+        self.said: list[Event] = []  # events for the browser: redirects, toasts, scripts
+        self.errors: list[Exception] = []
+        self.path = "/"
+        self._processor = BaseStateEventProcessor(
+            middleware=app, backend_exception_handler=self._on_error, graceful_shutdown_timeout=0.1
+        )
+
+    async def __aenter__(self) -> "Tab":
+        RegistrationContext.set(app._registration_context)
+        self.manager = StateManagerMemory()
+        self._processor.configure(state_manager=self.manager, event_namespace=self)  # type: ignore[arg-type]
+        await self._processor.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._processor.stop()
+        await self.manager.close()
+
+    async def emit_update(self, update: Any, token: str) -> None:
+        """Take what the server sends, as the browser would."""
+        for state, changed in (update.delta or {}).items():
+            self.seen.setdefault(state, {}).update(changed)
+        self.said.extend(update.events or [])
+
+    def _on_error(self, error: Exception) -> None:
+        self.errors.append(error)
+
+    def router_data(self) -> dict[str, Any]:
+        """Return what a browser at this address sends along with an event."""
+        parts = urlsplit(self.path)
+        return {
+            "pathname": parts.path,
+            "asPath": self.path,
+            "query": dict(parse_qsl(parts.query)),
+            "token": self.token,
+            "sid": f"sid-{self.token}",
+            "ip": "127.0.0.1",
+            "headers": {
+                "cookie": self.cookie,
+                "host": "127.0.0.1:8000",
+                "origin": "http://127.0.0.1:8000",
+                "accept-language": self.language,
+            },
+        }
+
+    async def raw(self, name: str, payload: dict[str, Any] | None = None, *, wait: float = 20) -> None:
+        """Send an event by its full name and wait until all that follows from it is done."""
+        event = Event(name=name, payload=payload or {}, router_data=self.router_data())
+        future = await self._processor.enqueue(self.token, event)
+        await asyncio.wait_for(future.wait_all(), wait)
+
+    async def goto(self, path: str, *, wait: float = 20, settle: bool = True) -> None:
+        """Open an address: hydrate, then what the page does when it loads."""
+        self.path = path
+        name = format_event_handler(rx.State.event_handlers["hydrate_and_load"])
+        if settle:
+            await self.raw(name, wait=wait)
+        else:
+            event = Event(name=name, payload={}, router_data=self.router_data())
+            await self._processor.enqueue(self.token, event)
+
+    async def send(self, spec: Any, *, wait: float = 20, settle: bool = True) -> None:
+        """Send an event as a component would: `tab.send(SomeState.handler(argument))`."""
+        for event in Event.from_event_type(spec):
+            sent = Event(name=event.name, payload=event.payload, router_data=self.router_data())
+            future = await self._processor.enqueue(self.token, sent)
+            if settle:
+                await asyncio.wait_for(future.wait_all(), wait)
+
+    def get(self, state: type[rx.State], name: str) -> Any:
+        """Return a variable as the browser holds it."""
+        held = self.seen.get(state.get_full_name(), {})
+        for key, value in held.items():
+            if key == name or key.startswith(f"{name}_rx_state"):
+                return value
+        raise KeyError(name)
+
+    def scripts(self) -> str:
+        """Return all that the browser was told to do, as text."""
+        return " ".join(f"{event.name} {event.payload}" for event in self.said)
+
+    async def until(self, true: Any, seconds: float = 10) -> None:
+        """Wait until something holds while events go on."""
+        end = asyncio.get_running_loop().time() + seconds
+        while not true():
+            if asyncio.get_running_loop().time() > end:
+                raise AssertionError(f"not true within {seconds} s")
+            await asyncio.sleep(0.02)

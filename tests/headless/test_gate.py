@@ -1,0 +1,199 @@
+"""Gate: every handler declares its role, and nobody without it reads or writes anything."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import reflex as rx
+from sqlmodel import SQLModel
+
+from platform_app import db
+from platform_app.clock import now
+from platform_app.db import everywhere, everywhere_delete, session_scope
+from platform_app.models.agent import Agent
+from platform_app.models.person import Identity, Member, Role, Session, User
+from platform_app.platform_app import app
+from platform_app.state.base import ANYONE, ROLE, Person
+from platform_app.state.frame import FrameState
+from tests.conftest import make_tenant
+from tests.headless.harness import Tab, sign_in
+
+HANDLERS = {
+    name: registered.handler.fn for name, registered in app._registration_context.event_handlers.items()
+}
+OURS = {name: fn for name, fn in HANDLERS.items() if fn.__module__.startswith("platform_app")}
+GUARDED = sorted(name for name, fn in OURS.items() if getattr(fn, ROLE, None) != ANYONE)
+
+
+def rows() -> dict[str, list[Any]]:
+    """Return everything in the database, by table."""
+    with db.engine().connect() as connection, session_scope(reason="tests", reading=True) as session:
+        del connection
+        return {
+            table.name: sorted(map(str, session.execute(table.select()).all()))
+            for table in SQLModel.metadata.sorted_tables
+            if table.name not in ("workerbeat",)
+        }
+
+
+def test_every_handler_declares_its_role() -> None:
+    assert OURS, "no handler was found"
+    undeclared = [name for name, fn in OURS.items() if getattr(fn, ROLE, None) is None]
+    foreign = [n for n, fn in HANDLERS.items() if fn.__module__.split(".")[0] not in ("platform_app", "reflex")]
+    assert undeclared == []
+    assert foreign == []
+
+
+def test_an_open_handler_is_a_known_one() -> None:
+    """Whoever opens a handler to anyone says so here too."""
+    opened = {name.rsplit(".", 1)[1] for name, fn in OURS.items() if getattr(fn, ROLE, None) == ANYONE}
+    assert opened == {"load", "sign_in", "register", "choose_language"}
+
+
+def weaker(role: str) -> Role | None:
+    """Return the strongest role that is not enough."""
+    order = list(Role)
+    place = order.index(Role(role)) + 1
+    return order[place] if place < len(order) else None
+
+
+@pytest.fixture
+def acme(who: Identity) -> Identity:
+    """A tenant with something to lose."""
+    with session_scope(who.tenant_id) as session:
+        session.add(Agent(tenant_id=who.tenant_id, name="CANARY-ACME"))
+    return who
+
+
+def callers(acme: Identity) -> Iterator[tuple[str, str]]:
+    """Yield who must not get in, each with a cookie."""
+    yield "anonymous", ""
+    yield "made-up", "session=made-up"
+    yield "other tenant's owner", sign_in(make_tenant("globex"))
+    signed_out = sign_in(acme)
+    with session_scope(reason="tests") as session:
+        session.execute(everywhere_delete(Session))
+    yield "signed out", signed_out
+    disabled = make_tenant("initech")
+    cookie = sign_in(disabled)
+    with session_scope(reason="tests") as session:
+        user = session.exec(everywhere(User).where(User.id == disabled.user_id)).one()
+        user.disabled_at = now()
+        session.add(Member(tenant_id=acme.tenant_id, user_id=user.id, role=Role.OWNER))
+    yield "disabled", cookie
+
+
+async def knock(cookie: str, name: str, path: str) -> Tab:
+    """Call a handler by name with an empty payload, as a person at a raw socket would."""
+    async with Tab(cookie) as tab:
+        await tab.goto(path)
+        tab.seen.clear()
+        await tab.raw(name, {})
+        return tab
+
+
+async def test_nobody_else_gets_in(acme: Identity) -> None:
+    for caller, cookie in callers(acme):
+        before = rows()
+        for name in GUARDED:
+            tab = await knock(cookie, name, "/manage/acme")
+            assert "CANARY" not in str(tab.seen), f"{caller} read through {name}"
+            assert tab.errors == [], f"{name} ran for {caller}"
+        assert rows() == before, f"{caller} wrote something"
+
+
+async def test_a_role_that_is_not_enough_is_refused(acme: Identity) -> None:
+    viewer = make_viewer(acme)
+    cookie = sign_in(viewer)
+    before = rows()
+    for name in GUARDED:
+        if weaker(getattr(OURS[name], ROLE)) is None:
+            continue
+        tab = await knock(cookie, name, "/manage/acme")
+        assert tab.errors == [], f"{name} ran for a viewer"
+    assert rows() == before
+
+
+def make_viewer(acme: Identity) -> Identity:
+    """Write a viewer of the tenant."""
+    with session_scope(reason="tests") as session:
+        user = User(email="viewer@acme.test", name="Viewer", password_hash="-")
+        session.add(user)
+        session.flush()
+        session.add(Member(tenant_id=acme.tenant_id, user_id=user.id, role=Role.VIEWER))
+        return dataclasses.replace(acme, user_id=user.id, role=Role.VIEWER)
+
+
+async def test_a_role_change_counts_at_the_next_event(acme: Identity) -> None:
+    async with Tab(sign_in(acme)) as tab:
+        await tab.goto("/manage/acme")
+        assert tab.get(Person, "role") == "owner"
+        with session_scope(acme.tenant_id) as session:
+            session.exec(db.owned(Member, acme.tenant_id)).one().role = Role.VIEWER
+        await tab.send(FrameState.fold())
+        assert tab.get(Person, "role") == "viewer"
+        with session_scope(reason="tests") as session:
+            session.execute(everywhere_delete(Session))
+        tab.seen.clear()
+        await tab.send(FrameState.fold())
+        assert "folded" not in str(tab.seen)
+        assert "sign-in" in tab.scripts() or "reload" in tab.scripts()
+
+
+async def test_another_persons_cookie_does_not_open_a_tabs_state(acme: Identity) -> None:
+    cookie, thief = sign_in(acme), sign_in(make_tenant("globex"))
+    async with Tab(cookie) as tab:
+        await tab.goto("/manage/acme")
+        assert tab.get(Person, "slug") == "acme"
+        for stolen in (thief, ""):
+            tab.cookie, tab.path = stolen, "/manage/globex"
+            tab.seen.clear()
+            await tab.send(FrameState.fold())
+            assert "acme" not in str(tab.seen)
+            await tab.goto("/manage/globex")
+            assert "acme" not in str(tab.seen)
+
+
+async def test_a_forged_path_or_variable_changes_nothing(acme: Identity) -> None:
+    make_tenant("globex")
+    async with Tab(sign_in(acme)) as tab:
+        await tab.goto("/manage/acme")
+        tab.path = "/manage/globex?tenant=acme"
+        tab.seen.clear()
+        await tab.send(FrameState.fold())
+        assert tab.seen == {} and "reload" in tab.scripts()
+        await tab.goto("/manage/globex?tenant=acme")
+        assert tab.get(Person, "view") == "not_found"
+        tab.path = "/manage/acme"
+        for name in [n for n in HANDLERS if n.endswith((".setvar", ".update_vars_internal"))][:20]:
+            await tab.raw(name, {"var_name": "role", "value": "owner", "vars": {"role": "x"}})
+        assert tab.errors == []
+
+
+@pytest.mark.parametrize("value", [{}, [], None, "x" * 900_000, 10**308, float("nan"), {"a": [{}] * 50}])
+async def test_arguments_of_any_kind_are_answered(acme: Identity, value: object) -> None:
+    """No handler fails on what a raw socket may send: it takes it or says so."""
+    async with Tab(sign_in(acme)) as tab:
+        await tab.goto("/manage/acme")
+        for name in GUARDED:
+            if registered_background(name):
+                continue
+            parameters = argument_names(name)
+            await tab.raw(name, dict.fromkeys(parameters, value))
+            assert tab.errors == [], f"{name}: {tab.errors}"
+
+
+def argument_names(name: str) -> list[str]:
+    import inspect
+
+    return [p for p in inspect.signature(OURS[name]).parameters if p != "self"]
+
+
+def registered_background(name: str) -> bool:
+    return bool(app._registration_context.event_handlers[name].handler.is_background)
+
+
+def test_states_hold_no_public_secret() -> None:
+    names = {field for state in rx.State.get_substates() for field in state.base_vars}
+    assert not {n for n in names if any(word in n for word in ("hash", "secret", "token", "password", "identity"))}
