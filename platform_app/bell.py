@@ -1,13 +1,17 @@
 """Bell: Redis, which wakes the worker and the open pages. It may be silent at any time; nothing depends on it."""
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
 
 import redis
 import redis.asyncio
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from platform_app.broker import send_wakeups
 from platform_app.config import settings
 
 log = structlog.get_logger()
@@ -16,21 +20,31 @@ _lock = Lock()
 _silent_until = 0.0
 
 
+def _address() -> str:
+    return settings().redis_url.get_secret_value() or "redis://127.0.0.1:6379/0"
+
+
 @lru_cache
 def connection() -> "redis.Redis":
     """Return the process's Redis client: short timeouts, no retries."""
     return redis.Redis.from_url(
-        settings().redis_url.get_secret_value() or "redis://127.0.0.1:6379/0",
+        _address(),
         socket_timeout=1,
         socket_connect_timeout=1,
         decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
     )
+
+
+def waiting_connection() -> "redis.Redis":
+    """Return a client for a worker that waits for wake-ups; each answer comes within the wait plus four seconds."""
+    return redis.Redis.from_url(_address(), socket_timeout=5, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 def listener() -> "redis.asyncio.Redis":
     """Return a client for one event loop that waits for announcements."""
     return redis.asyncio.Redis.from_url(
-        settings().redis_url.get_secret_value() or "redis://127.0.0.1:6379/0",
+        _address(),
         socket_timeout=10,
         socket_connect_timeout=1,
         decode_responses=True,
@@ -53,19 +67,17 @@ def announce(tenant_id: str, topic: str, subject_id: str) -> None:
     _attempt(send)
 
 
-def ring(job_ids: list[str]) -> bool:
-    """Wake a worker for jobs that wait; return whether Redis took the call."""
-    from platform_app.broker import send_wakeups  # the broker is only needed where something rings
-
-    return _attempt(lambda: send_wakeups(job_ids))
+def ring(jobs: list[tuple[str, str]]) -> bool:
+    """Wake workers for jobs that wait, each given as kind and id; return whether Redis took the call."""
+    return _attempt(lambda: send_wakeups(connection(), jobs))
 
 
-def _attempt(send: object) -> bool:
+def _attempt(send: Callable[[], object]) -> bool:
     global _silent_until
     if time.monotonic() < _silent_until:
         return False
     try:
-        send()  # type: ignore[operator]
+        send()
     except (redis.RedisError, OSError) as error:
         with _lock:
             _silent_until = time.monotonic() + _PAUSE

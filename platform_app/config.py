@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     demo_password: SecretStr = Field(SecretStr(""), description="Password of the demo sign-in; empty: generated.")
     demo_language: Literal["ru", "en"] = Field("en", description="Language of the demo tenant.")
     worker_concurrency: int = Field(5, ge=1, le=64, description="Jobs that one worker runs at once.")
-    lease_seconds: float = Field(60, gt=0, description="How long a job belongs to a worker without a sign of life.")
+    lease_seconds: float = Field(15, gt=0, description="How long a job belongs to a worker without a sign of life.")
     redispatch_seconds: float = Field(30, gt=0, description="After this a waiting job is rung again.")
     backoff_seconds: float = Field(2, gt=0, description="Base of the growing pause between a job's attempts.")
     stop_seconds: float = Field(25, gt=0, le=30, description="How long a stopping worker waits for running jobs.")

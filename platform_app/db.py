@@ -77,7 +77,7 @@ class Transaction(Session):
         super().__init__(bind.execution_options(reading=True) if reading else bind, expire_on_commit=False)
         self.tenant_id = tenant_id
         self.info["flushing"] = False
-        self.after_commit: list[Callable[[], None]] = []
+        self.after_commit: list[Callable[[], object]] = []
 
 
 @event.listens_for(Transaction, "after_begin")

@@ -1,14 +1,17 @@
 """Jobs: what the worker can be asked to do, and the only door to it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter
 
 from platform_app import bell
 from platform_app.clock import now
-from platform_app.db import Transaction, owned
-from platform_app.models.job import Job
+from platform_app.db import Transaction, owned, owned_update, session_scope
+from platform_app.models.job import Job, JobState
 
 
 class IndexSource(BaseModel):
@@ -61,5 +64,39 @@ def enqueue(
     job.run_at = run_at or job.run_at
     session.add(job)
     if job.run_at <= now():
-        session.after_commit.append(lambda: bell.ring([job.id]))
+        job.dispatched_at = now()
+        session.after_commit.append(lambda: bell.ring([(job.kind, job.id)]))
     return job
+
+
+class LeaseLost(RuntimeError):
+    """Another worker has the job by now: what this one did is rolled back."""
+
+
+@dataclass
+class RunningJob:
+    """A job in the hands of a worker, held by a lease."""
+
+    id: str
+    tenant_id: str
+    kind: str
+    payload: Any  # an instance of the kind's payload class
+    attempt: int
+    lease_token: str
+    is_finished: bool = False
+
+    @contextmanager
+    def finish(self) -> Iterator[Transaction]:
+        """Open the transaction in which the job's effects and its end commit together, or neither does."""
+        with session_scope(self.tenant_id) as session:
+            yield session
+            done = owned_update(Job, self.tenant_id).where(
+                Job.id == self.id,  # type: ignore[arg-type]
+                Job.lease_token == self.lease_token,  # type: ignore[arg-type]
+                Job.state == JobState.RUNNING,  # type: ignore[arg-type]
+            )
+            values = {"state": JobState.DONE, "finished_at": now(), "lease_token": None, "error": ""}
+            if session.execute(done.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
+                raise LeaseLost(self.id)
+            session.after_commit.append(lambda: bell.announce(self.tenant_id, "job", self.id))
+        self.is_finished = True

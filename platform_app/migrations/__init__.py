@@ -1,1 +1,104 @@
-"""Migrations: Alembic."""
+"""Migrations: bring a database to the tables of this version, safely from several processes at once."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.pool import NullPool
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random
+
+_FOLDER = Path(__file__).parent
+_LOCK = 7_203_511_904  # any number, the same in every process
+
+
+def _configuration(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def transaction(address: str) -> Iterator[Connection]:
+    """Open the one transaction in which tables may change; a second process waits until it is over.
+
+    The engine is plain on purpose: the tenant guard knows only the tables of today, not those of every revision.
+    """
+    if address.startswith("sqlite"):
+        engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": 60})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    else:
+        engine = create_engine(address, poolclass=NullPool)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            connection.exec_driver_sql("SELECT set_config('app.tenant', '*', true)")
+        yield connection
+        if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise RuntimeError("a migration left rows that point to nothing")
+
+
+@retry(
+    retry=retry_if_exception_type(sqlite3.OperationalError),
+    stop=stop_after_delay(30),
+    wait=wait_random(0, 0.1),
+    reraise=True,
+)
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the journal; SQLite does not wait for others here, whatever its timeout."""
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None
+    _use_wal(connection)
+    connection.execute("PRAGMA foreign_keys=OFF")  # a table that is rebuilt would take its children along
+
+
+def upgrade(address: str, revision: str = "head") -> None:
+    """Apply every revision that the database lacks."""
+    with transaction(address) as connection:
+        command.upgrade(_configuration(connection), revision)
+
+
+def downgrade(address: str, revision: str) -> None:
+    """Take revisions back to one: "base" for none, "-1" for one step."""
+    with transaction(address) as connection:
+        command.downgrade(_configuration(connection), revision)
+
+
+def check(address: str) -> None:
+    """Raise alembic's CommandError when tables and models differ."""
+    with transaction(address) as connection:
+        command.check(_configuration(connection))
+
+
+def head() -> str:
+    """Return the newest revision of this version."""
+    return ScriptDirectory.from_config(_configuration()).get_current_head() or ""
+
+
+def current(address: str) -> str:
+    """Return the revision that a database stands at; empty when it has none."""
+    engine = create_engine(address, poolclass=NullPool)
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def write_revision(address: str, message: str) -> str:
+    """Write the revision that leads from a migrated database to the models, and return its path."""
+    number = f"{len(list((_FOLDER / 'versions').glob('[0-9]*.py'))) + 1:04d}"
+    with transaction(address) as connection:
+        config = _configuration(connection)
+        script = command.revision(config, message, autogenerate=True, rev_id=number)
+    assert script is not None and not isinstance(script, list)
+    return str(script.path)

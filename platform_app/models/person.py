@@ -71,6 +71,14 @@ class SignInTicket(Row, table=True):
     expires_at: datetime = Field(sa_type=Instant)
 
 
+class SignInFailure(Row, table=True):
+    """How often sign-in failed of late for one account from one address, or for one address as a whole."""
+
+    key: str = Field(unique=True, max_length=64)  # SHA-256 of what is counted
+    count: int = 0
+    last_at: datetime = Field(sa_type=Instant)
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who acts: a person in a tenant with a role. Services take it as `who`."""

@@ -1,0 +1,99 @@
+import { useCallback, useRef, useState } from "react";
+
+/* Sends files one after another as raw bodies and shows how far each has come. Texts come from the page. */
+export function FileUpload({ address, category, accept, words, onDone }) {
+  const input = useRef(null);
+  const [files, setFiles] = useState([]);
+  const [over, setOver] = useState(false);
+
+  const change = (key, values) =>
+    setFiles((all) => all.map((one) => (one.key === key ? { ...one, ...values } : one)));
+
+  const send = useCallback(
+    (file, key) =>
+      new Promise((resolve) => {
+        const request = new XMLHttpRequest();
+        request.open("POST", address);
+        request.setRequestHeader("Content-Type", "application/octet-stream");
+        request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
+        if (category) request.setRequestHeader("X-Category", category);
+        request.upload.onprogress = (event) =>
+          event.lengthComputable && change(key, { progress: Math.round((event.loaded / event.total) * 100) });
+        request.onload = () => {
+          let problem = "";
+          if (request.status >= 300) {
+            try {
+              problem = JSON.parse(request.responseText).detail || words.failed;
+            } catch {
+              problem = words.failed;
+            }
+          }
+          if (problem) change(key, { problem });
+          else setFiles((all) => all.filter((one) => one.key !== key));
+          resolve();
+        };
+        request.onerror = () => {
+          change(key, { problem: words.failed });
+          resolve();
+        };
+        request.send(file);
+      }),
+    [address, category, words],
+  );
+
+  const take = async (list) => {
+    const chosen = Array.from(list || []).map((file) => ({ file, key: crypto.randomUUID() }));
+    setFiles((all) => [
+      ...all.filter((one) => !one.problem),
+      ...chosen.map(({ file, key }) => ({ key, name: file.name, progress: 0, problem: "" })),
+    ]);
+    for (const { file, key } of chosen) await send(file, key);
+    onDone && onDone();
+  };
+
+  return (
+    <div
+      className={over ? "upload over" : "upload"}
+      onDragOver={(event) => (event.preventDefault(), setOver(true))}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        take(event.dataTransfer.files);
+      }}
+    >
+      <input
+        ref={input}
+        id="files"
+        type="file"
+        multiple
+        accept={accept}
+        className="visually-hidden"
+        aria-label={words.choose}
+        tabIndex={-1}
+        onChange={(event) => {
+          take(event.target.files);
+          event.target.value = "";
+        }}
+      />
+      <button type="button" className="upload-button" onClick={() => input.current.click()}>
+        {words.choose}
+      </button>
+      <span className="muted small">{words.hint}</span>
+      {files.length > 0 && (
+        <ul className="upload-list" aria-live="polite">
+          {files.map((one) => (
+            <li key={one.key}>
+              <span className="clip">{one.name}</span>
+              {one.problem ? (
+                <span className="problem-text">{one.problem}</span>
+              ) : (
+                <progress max="100" value={one.progress} aria-label={one.name} />
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

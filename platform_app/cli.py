@@ -1,0 +1,163 @@
+"""Command line: gpt-agents."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from platform_app import logs
+from platform_app.config import settings
+from platform_app.errors import PlatformError
+from platform_app.frontend import ROOT
+
+app = typer.Typer(
+    help="Build, test and run AI agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+demo = typer.Typer(help="The demo tenant.", no_args_is_help=True)
+user = typer.Typer(help="People.", no_args_is_help=True)
+tenant = typer.Typer(help="Customer organisations.", no_args_is_help=True)
+for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant")):
+    app.add_typer(group, name=name)
+
+Password = Annotated[str, typer.Option(envvar="PLATFORM_NEW_PASSWORD", help="Better given by the environment.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        try:
+            typer.echo(version("gpt-agents"))
+        except PackageNotFoundError:
+            typer.echo("unknown: not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """Work in the project's folder, whatever folder the command is called from."""
+    if "PLATFORM_DATA_DIR" in os.environ:
+        os.environ["PLATFORM_DATA_DIR"] = os.path.abspath(os.environ["PLATFORM_DATA_DIR"])
+    os.chdir(ROOT)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    try:
+        settings()
+    except ValidationError as error:
+        for wrong in error.errors(include_input=False, include_url=False):
+            typer.echo(f"PLATFORM_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _refuse(error: PlatformError) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(1) from error
+
+
+def _become(command: list[str], environment: dict[str, str] | None = None) -> NoReturn:
+    """Let another program take the place of this one, so that signals reach it."""
+    os.environ.update(environment or {})
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606
+
+
+@app.command()
+def up() -> None:
+    """Start everything: servers, worker, console. Ctrl-C stops it."""
+    from platform_app import launcher
+
+    try:
+        raise typer.Exit(launcher.run(Console(), signal.signal))
+    except PlatformError as error:
+        _refuse(error)
+
+
+@app.command()
+def web() -> None:
+    """Start the console alone; it uses the servers named in the environment."""
+    from platform_app import frontend
+
+    own = settings()
+    try:
+        frontend.build(own.data_dir / "logs" / "build.log", typer.echo)
+    except PlatformError as error:
+        _refuse(error)
+    _become(*frontend.server(own.host, own.port))
+
+
+@app.command()
+def worker() -> None:
+    """Start a worker alone; it uses the servers named in the environment."""
+    _become([sys.executable, "-m", "worker"])
+
+
+@app.command()
+def build() -> None:
+    """Build the console where it does not fit the code."""
+    from platform_app import frontend
+
+    try:
+        frontend.build(settings().data_dir / "logs" / "build.log", typer.echo)
+    except PlatformError as error:
+        _refuse(error)
+
+
+@app.command()
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether tables and models fit.")] = False,
+    message: Annotated[str, typer.Option(help="Write a new revision with this title.")] = "",
+) -> None:
+    """Bring the database to the tables of this version."""
+    from alembic.util import CommandError
+
+    from platform_app import migrations
+
+    address = settings().database
+    if address.startswith("sqlite"):
+        settings().data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        if check:
+            migrations.check(address)
+        else:
+            migrations.upgrade(address)
+        if message:
+            typer.echo(migrations.write_revision(address, message))
+    except CommandError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"revision {migrations.current(address)}")
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Ask everything the platform depends on. Exit code 0: all well, 1: something to do, 2: wrong settings."""
+    from platform_app.doctor import examine
+
+    found = examine(settings())
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) | {"ok": finding.is_well} for finding in found], indent=2))
+    else:
+        screen = Console(soft_wrap=True, highlight=False)
+        for finding in found:
+            mark = "[green]ok    [/]" if finding.is_well else "[red]failed[/]"
+            screen.print(f"{mark}  {finding.name:<12}", end="")
+            screen.print(f"{finding.detail}  {finding.advice}", markup=False)
+    raise typer.Exit(0 if all(finding.is_well for finding in found) else 1)
+
+
+@app.command("env-example")
+def env_example() -> None:
+    """Print every setting with its meaning, as a file for the environment."""
+    from platform_app.example import env_example as text
+
+    typer.echo(text(), nl=False)

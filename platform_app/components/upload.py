@@ -1,0 +1,35 @@
+"""Upload: the place to drop files; they go to the upload route, not over the socket."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.text import t
+
+
+class FileUpload(rx.Component):
+    """Sends chosen or dropped files to an address and shows the progress of each."""
+
+    library = "$/public/upload.jsx"
+    tag = "FileUpload"
+
+    address: rx.Var[str]
+    category: rx.Var[str]
+    accept: rx.Var[str]
+    words: rx.Var[dict[str, str]]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+def upload(address: Any, category: Any, on_done: Any) -> rx.Component:
+    """Show the drop zone for documents."""
+    return FileUpload.create(
+        address=address,
+        category=category,
+        accept=".txt,.md,.pdf,.docx,.html,.htm",
+        words={
+            "choose": t("Choose files"),
+            "hint": t("or drop them here: PDF, DOCX, TXT, MD, HTML, up to 50 MB each"),
+            "failed": t("The file did not get through. Try again."),
+        },
+        on_done=on_done,
+    )

@@ -1,0 +1,71 @@
+"""Data folder: the one place that holds what a platform keeps, its lock and its secrets."""
+
+import fcntl
+import os
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from platform_app.errors import Conflict, Unavailable
+
+_WAIT_SECONDS = 8.0  # for the warden of a platform that was killed
+
+
+class DataFolder:
+    """A data folder held by this process; a second platform on it is refused."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.lock = -1  # file descriptor
+
+    def __enter__(self) -> "DataFolder":
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self.lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Unavailable(f"The data folder {self.path} cannot be written: {error.strerror}.") from error
+        end = time.monotonic() + _WAIT_SECONDS
+        while not self._take():
+            holder = os.pread(self.lock, 20, 0).decode().strip()
+            if _lives(holder) or time.monotonic() > end:
+                os.close(self.lock)
+                raise Conflict(f"The platform runs already on {self.path} (process {holder}). Stop it first.")
+            time.sleep(0.1)
+        os.ftruncate(self.lock, 0)
+        os.pwrite(self.lock, f"{os.getpid()}\n".encode(), 0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.lock)
+
+    def _take(self) -> bool:
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def secret(self, name: str) -> str:
+        """Return a secret of this folder, made once, readable only by its owner."""
+        path = self.path / "secrets" / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.write(file, secrets.token_urlsafe(12).encode())
+            os.close(file)
+        return path.read_text().strip()
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

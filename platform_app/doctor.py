@@ -1,0 +1,151 @@
+"""Doctor: asks everything the platform depends on, and says what to do where it does not answer."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from platform_app import frontend, logs, migrations
+from platform_app.config import Settings
+from platform_app.errors import PlatformError
+from platform_app.launcher import answers, is_free
+from platform_app.servers import redis_binary
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look showed: `advice` is empty when all is well."""
+
+    name: str
+    detail: str
+    advice: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nothing has to be done."""
+        return not self.advice
+
+
+def python(own: Settings) -> Finding:
+    """Look at the interpreter."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    advice = "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer."
+    return Finding("python", version, advice)
+
+
+def data_folder(own: Settings) -> Finding:
+    """Look whether the data folder can be written."""
+    folder = own.data_dir.resolve()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    advice = "" if os.access(nearest, os.W_OK) else "Make it writable, or set PLATFORM_DATA_DIR."
+    return Finding("data folder", str(folder), advice)
+
+
+def database(own: Settings) -> Finding:
+    """Look whether the database answers and has the tables of this version."""
+    if not own.database_url.get_secret_value() and not (own.data_dir / "platform.db").exists():
+        return Finding("database", "none yet; up makes it")
+    try:
+        at = migrations.current(own.database)
+    except SQLAlchemyError as error:
+        reason = logs.redact(str(getattr(error, "orig", None) or error)).strip()
+        return Finding("database", reason, "Start the database, or correct PLATFORM_DATABASE_URL.")
+    advice = "" if at == migrations.head() else "Run gpt-agents migrate."
+    return Finding("database", f"revision {at or 'none'} of {migrations.head()}", advice)
+
+
+def redis_server(own: Settings) -> Finding:
+    """Look whether Redis lets us in, or a private one could be started."""
+    url = own.redis_url.get_secret_value()
+    if not url:
+        return Finding("redis", f"private, {redis_binary()}")
+    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        client.ping()
+    except redis.AuthenticationError as error:
+        return Finding("redis", logs.redact(str(error)), "Correct the password in PLATFORM_REDIS_URL.")
+    except redis.RedisError as error:
+        return Finding("redis", logs.redact(str(error)), "Start Redis, or correct PLATFORM_REDIS_URL.")
+    finally:
+        client.close()
+    return Finding("redis", "answers")
+
+
+def chroma(own: Settings) -> Finding:
+    """Look whether the Chroma server answers."""
+    if not own.chroma_url:
+        return Finding("chroma", "private")
+    if answers(f"{own.chroma_url.rstrip('/')}/api/v2/heartbeat"):
+        return Finding("chroma", "answers")
+    return Finding("chroma", "does not answer", "Start the Chroma server, or correct PLATFORM_CHROMA_URL.")
+
+
+def provider(own: Settings) -> Finding:
+    """Ask the model provider for its models."""
+    key, base = own.openai_api_key.get_secret_value(), own.openai_base_url
+    if not key and not base:
+        return Finding("model", "offline model; set OPENAI_API_KEY to use a provider")
+    address = (base or "https://api.openai.com/v1").rstrip("/") + "/models"
+    try:
+        given = httpx.get(address, headers={"authorization": f"Bearer {key}"}, timeout=10)
+    except httpx.HTTPError as error:
+        return Finding("model", type(error).__name__, "Check the network, or correct OPENAI_BASE_URL.")
+    if given.status_code in (401, 403):
+        return Finding("model", f"refuses the key ({given.status_code})", "Correct OPENAI_API_KEY.")
+    if given.status_code != 200:
+        return Finding("model", f"answers {given.status_code}", "Correct OPENAI_BASE_URL, or try again later.")
+    return Finding("model", f"{base or 'OpenAI'} answers")
+
+
+def console(own: Settings) -> Finding:
+    """Look whether the console is built, or can be."""
+    if frontend.is_built():
+        return Finding("console", "built")
+    return Finding("console", "has to be built", "" if frontend.bun() else "Run make up, which fetches bun.")
+
+
+def ports(own: Settings) -> Finding:
+    """Look whether the ports are free, or the platform itself listens there."""
+    for host, port, name, path in (
+        (own.host, own.port, "PLATFORM_PORT", "healthz"),
+        (own.worker_host, own.worker_port, "PLATFORM_WORKER_PORT", "healthz"),
+    ):
+        if not is_free(host, port) and not answers(f"http://127.0.0.1:{port}/{path}"):
+            return Finding("ports", f"{port} is taken", f"Stop what listens there, or set {name}.")
+    return Finding("ports", f"{own.port}, {own.worker_port}")
+
+
+def disk(own: Settings) -> Finding:
+    """Look at the room on the disk."""
+    nearest = next(path for path in (own.data_dir.resolve(), *own.data_dir.resolve().parents) if path.exists())
+    free = shutil.disk_usage(nearest).free / 1e9
+    return Finding("disk", f"{free:.1f} GB free", "" if free > 1 else "Free at least 1 GB.")
+
+
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    python,
+    data_folder,
+    disk,
+    database,
+    redis_server,
+    chroma,
+    provider,
+    console,
+    ports,
+)
+
+
+def examine(own: Settings) -> list[Finding]:
+    """Make every look; one that breaks is a finding too."""
+    found = []
+    for check in CHECKS:
+        try:
+            found.append(check(own))
+        except (PlatformError, OSError, ValueError) as error:
+            found.append(Finding(check.__name__, type(error).__name__, logs.redact(str(error))))
+    return found

@@ -1,0 +1,97 @@
+"""Front end: the built console, and whether it still fits the code."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from platform_app.errors import Unavailable
+
+ROOT = Path(__file__).parents[1]
+_WATCHED = ("platform_app/**/*.py", "platform_app/locales/**/*.po", "assets/**/*", "reflex.lock/*", "rxconfig.py")
+
+
+def folder() -> Path:
+    """Return the folder of the built console."""
+    return ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")
+
+
+def digest() -> str:
+    """Return a hash over everything that the built console is made of."""
+    found = hashlib.sha256()
+    for path in sorted({path for pattern in _WATCHED for path in ROOT.glob(pattern)}):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and "__pycache__" not in parts and parts[:2] != ("assets", "external"):
+            found.update("/".join(parts).encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def is_built() -> bool:
+    """Tell whether the built console fits the code."""
+    stamp = folder() / "built.sha"
+    return stamp.is_file() and stamp.read_text() == digest() and (folder() / "build" / "client").is_dir()
+
+
+def bun() -> str:
+    """Return the path of bun: PATH first, else the one that bootstrap fetched; empty when there is none."""
+    own = ROOT / ".tools" / "node_modules" / ".bin" / "bun"
+    return shutil.which("bun") or (str(own) if own.exists() else "")
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which Reflex builds: bun on the path, no questions to other hosts."""
+    if not bun():
+        raise Unavailable("The console has to be built, and bun was not found. Run make up, which fetches it.")
+    made = os.environ | {
+        "PATH": f"{Path(bun()).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "REFLEX_TELEMETRY_ENABLED": "false",
+        "REFLEX_CHECK_LATEST_VERSION": "false",
+        "REFLEX_WEB_WORKDIR": str(folder()),
+    }
+    if "NPM_CONFIG_REGISTRY" not in made and (npm := shutil.which("npm")):
+        asked = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True, check=False)  # noqa: S603
+        if asked.stdout.strip().startswith("http"):
+            made["NPM_CONFIG_REGISTRY"] = asked.stdout.strip()
+    return made
+
+
+def build(log: Path, say: Callable[[str], None]) -> None:
+    """Build the console where it is stale; its output goes to a log. Two at once build once."""
+    if is_built():
+        return
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_built():
+            return
+        say("building the console, which takes up to a minute after a change of the code")
+        wanted, stamp = digest(), folder() / "built.sha"
+        stamp.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            code = subprocess.call(  # noqa: S603
+                command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        if code != 0 or not (folder() / "build" / "client").is_dir():
+            raise Unavailable("The console could not be built. The end of {log} says why.", log=log)
+        stamp.write_text(wanted)
+
+
+def server(host: str, port: int) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment of the process that serves the built console."""
+    granian = str(Path(sys.executable).parent / "granian")
+    command = [granian, "--interface", "asgi", "--factory", "--host", host, "--port", str(port), "--workers", "1"]
+    environment = {
+        "REFLEX_ENV_MODE": "prod",
+        "__REFLEX_SKIP_COMPILE": "true",
+        "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
+        "REFLEX_WEB_WORKDIR": str(folder()),
+        "REFLEX_TELEMETRY_ENABLED": "false",
+        "REFLEX_CHECK_LATEST_VERSION": "false",
+    }
+    return [*command, "platform_app.platform_app:app"], environment

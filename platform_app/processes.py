@@ -1,0 +1,156 @@
+"""Processes: children that are started, watched, started again when they die, and gone when the platform is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_LONGEST_PAUSE = 30.0
+_LOG_BYTES = 10_000_000
+
+
+@dataclass
+class Child:
+    """A process of its own session with its output in a log."""
+
+    name: str
+    command: list[str]
+    ready: Callable[[], bool]
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause: float = 0.5
+    start_at: float | None = None  # when it is due to start again
+
+    def start(self, warden: "Warden", folder: Path) -> None:
+        """Start it and tell the warden."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.is_file() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(  # noqa: S603
+                self.command,
+                cwd=folder,
+                env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        warden.guard(self.process.pid)
+        self.started, self.start_at = time.monotonic(), None
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def watch(self, warden: "Warden", folder: Path) -> str:
+        """Plan its next start when it died, start it when that is due; return what to tell about it."""
+        if self.is_alive:
+            return ""
+        if self.start_at is not None:
+            if time.monotonic() < self.start_at:
+                return ""
+            self.start(warden, folder)
+            return f"{self.name} started again"
+        assert self.process is not None
+        self.signal(signal.SIGKILL)  # whatever its own children are doing still
+        warden.release(self.process.pid)
+        lived = time.monotonic() - self.started
+        self.pause = 0.5 if lived > _LONGEST_PAUSE else min(self.pause * 2, _LONGEST_PAUSE)
+        self.start_at = time.monotonic() + self.pause
+        how = _how(self.process.returncode)
+        return f"{self.name} ended ({how}), starts again in {self.pause:.0f} s; see {self.log}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and all its own children."""
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+
+def _how(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+
+
+def stop(children: list[Child], seconds: float) -> None:
+    """Ask children to end, end them by force when the time is over, and leave nothing of their sessions behind."""
+    for child in children:
+        child.signal(signal.SIGTERM)
+    end = time.monotonic() + seconds
+    for child in children:
+        if child.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0.0, end - time.monotonic()))
+            child.signal(signal.SIGKILL)
+            child.process.wait()
+
+
+_WARDEN = """
+import os, signal, sys, time
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+held = set()
+for line in sys.stdin:
+    (held.add if line[0] == "+" else held.discard)(int(line[1:]))
+def send(number):
+    for group in list(held):
+        try:
+            os.killpg(group, number)
+        except OSError:
+            held.discard(group)
+send(signal.SIGTERM)
+end = time.monotonic() + 5
+while held and time.monotonic() < end:
+    time.sleep(0.05)
+    send(0)
+send(signal.SIGKILL)
+"""
+
+
+class Warden:
+    """A tiny process that outlives ours by seconds: when we die in whatever way, it ends our children.
+
+    It reads our pipe; the pipe's end is the sign. It holds the lock on the data folder as long as it works, so that
+    a second start never meets the old servers. Plain pipes instead of a parent-death signal: works on macOS, and
+    reaches the children's children.
+    """
+
+    def __init__(self, lock: int) -> None:
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", "-S", "-c", _WARDEN],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(lock,),
+            text=True,
+            bufsize=1,
+        )
+
+    def guard(self, group: int) -> None:
+        """End this process group when we die."""
+        self._tell(f"+{group}\n")
+
+    def release(self, group: int) -> None:
+        """Forget a process group that has ended."""
+        self._tell(f"-{group}\n")
+
+    def close(self) -> None:
+        """End the warden, and by it what is still guarded."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._process.wait(10)
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):  # a warden that was killed is a lost second net, no reason to stop
+            self._process.stdin.write(line)

@@ -1,0 +1,113 @@
+"""Lexical: BM25 over a tenant's chunks, in memory, rebuilt when the tenant's knowledge has changed."""
+
+import math
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+
+import bm25s
+import numpy as np
+
+from platform_app.db import Transaction, owned
+from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
+from platform_app.rag.terms import terms
+
+TENANTS = 64  # indexes kept at once
+
+
+@dataclass
+class Index:
+    """The lexical index of a tenant at one revision of its knowledge."""
+
+    revision: int
+    chunk_ids: list[str] = field(default_factory=list)
+    source_ids: list[str] = field(default_factory=list)
+    categories: list[str | None] = field(default_factory=list)
+    tokens: dict[str, list[str]] = field(default_factory=dict)  # by chunk: a rebuild reads only new ones
+    engine: bm25s.BM25 | None = None
+    seen_in: Counter[str] = field(default_factory=Counter)  # chunks that hold a term
+
+    def weight(self, question: str) -> float:
+        """Return the best score that any chunk could have for a question: what all its terms are worth."""
+        count = max(1, len(self.chunk_ids))
+        return sum(math.log(1 + (count - n + 0.5) / (n + 0.5)) for n in (self.seen_in[t] for t in terms(question)))
+
+    def search(self, question: str, categories: list[str] | None, limit: int) -> list[tuple[str, float]]:
+        """Return chunk ids with their BM25 scores, best first."""
+        known = [t for t in terms(question) if self.engine is not None and t in self.engine.vocab_dict]
+        if self.engine is None or not known:
+            return []
+        scores = np.asarray(self.engine.get_scores(known))
+        if categories is not None:
+            wanted = set(categories)
+            scores = scores * np.array([category in wanted for category in self.categories])
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return [(self.chunk_ids[i], float(scores[i])) for i in best if scores[i] > 0]
+
+
+_indexes: OrderedDict[str, Index] = OrderedDict()
+_lock = Lock()
+_building: dict[str, Lock] = {}
+
+
+def revision(session: Transaction, tenant_id: str) -> int:
+    """Return the revision of a tenant's knowledge; it grows with every change of what may be found."""
+    row = session.exec(owned(KnowledgeState, tenant_id)).first()
+    return row.revision if row else 0
+
+
+def bump(session: Transaction, tenant_id: str) -> None:
+    """Note in this transaction that what may be found has changed."""
+    row = session.exec(owned(KnowledgeState, tenant_id).with_for_update()).first()
+    if row is None:
+        row = KnowledgeState(tenant_id=tenant_id)
+    row.revision += 1
+    session.add(row)
+
+
+def index_of(session: Transaction, tenant_id: str) -> Index:
+    """Return the tenant's index as of this transaction."""
+    current = revision(session, tenant_id)
+    with _lock:
+        held = _indexes.get(tenant_id)
+        gate = _building.setdefault(tenant_id, Lock())
+        if held is not None and held.revision == current:
+            _indexes.move_to_end(tenant_id)
+            return held
+    with gate:
+        held = _indexes.get(tenant_id)
+        if held is None or held.revision != current:
+            held = _build(session, tenant_id, current, held)
+            with _lock:
+                _indexes[tenant_id] = held
+                while len(_indexes) > TENANTS:
+                    _indexes.popitem(last=False)
+        return held
+
+
+def _build(session: Transaction, tenant_id: str, current: int, before: Index | None) -> Index:
+    query = (
+        owned(Chunk, tenant_id)
+        .with_only_columns(Chunk.id, Chunk.source_id, Source.category_id, Chunk.heading, Chunk.text, Source.title)
+        .join(Source, Source.id == Chunk.source_id)
+        .where(
+            Source.tenant_id == tenant_id,
+            Source.state == SourceState.READY,
+            Source.deleted_at.is_(None),  # type: ignore[union-attr]
+            Source.generation == Chunk.generation,
+        )
+        .order_by(Chunk.id)
+    )
+    made = Index(current)
+    old = before.tokens if before else {}
+    for chunk_id, source_id, category, heading, text, title in session.execute(query).all():
+        made.chunk_ids.append(chunk_id)
+        made.source_ids.append(source_id)
+        made.categories.append(category)
+        key = f"{chunk_id}:{title}"
+        made.tokens[key] = old.get(key) or terms(f"{title}\n{heading}\n{text}")
+    made.seen_in = Counter(term for found in made.tokens.values() for term in set(found))
+    if made.chunk_ids:
+        made.engine = bm25s.BM25(k1=1.2, b=0.75)
+        made.engine.index(list(made.tokens.values()), show_progress=False)
+    return made

@@ -1,0 +1,114 @@
+"""Retrieve: the passages of a tenant's knowledge that fit a question, found by two legs and mixed by score."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import Unavailable
+from platform_app.models.knowledge import Chunk, Source
+from platform_app.rag import lexical, vectors
+
+POOL = 50  # candidates of each leg
+LEXICAL_SHARE = 0.8  # the hashed vectors see the same letters again: a second opinion, not an equal one
+# Share of a question's worth that a passage must hold to count as one. Measured by tests/bench/bench_retrieval.py.
+THRESHOLD = 0.15
+
+
+@dataclass
+class Passage:
+    """A chunk found for a question."""
+
+    chunk_id: str
+    source_id: str
+    source_title: str
+    heading: str
+    text: str
+    score: float  # the mix, 0 to 1
+    lexical_score: float  # share of the question's worth that the words hold
+    vector_score: float  # cosine similarity
+    rank: int
+    used: bool
+    number: int = 0  # by which a reply cites it; 0 when not used
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the passage as JSON values."""
+        return asdict(self)
+
+
+@dataclass
+class Retrieval:
+    """What was found, what was only considered, and how."""
+
+    passages: list[Passage] = field(default_factory=list)
+    considered: list[Passage] = field(default_factory=list)
+    degraded: bool = False  # the vector index did not answer
+    milliseconds: int = 0
+
+
+def retrieve(tenant_id: str, question: str, *, categories: list[str] | None = None, limit: int = 6) -> Retrieval:
+    """Return the passages for a question, best first; `categories` None means all of them."""
+    started = time.monotonic()
+    result = Retrieval()
+    by_vector: dict[str, float] = {}
+    try:
+        by_vector = dict(vectors.search(tenant_id, question, POOL))
+    except Unavailable:
+        result.degraded = True
+    with session_scope(tenant_id, reading=True) as session:
+        index = lexical.index_of(session, tenant_id)
+        by_word = dict(index.search(question, categories, POOL))
+        allowed = {c for c, k in zip(index.chunk_ids, index.categories, strict=True) if categories is None or k in categories}
+        by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in allowed}
+        worth = index.weight(question)
+        mixed = _mix(by_word, by_vector)
+        best = sorted(mixed, key=lambda chunk: (-mixed[chunk], chunk))[: limit * 2]
+        result.considered = _passages(session, tenant_id, best)
+    for rank, passage in enumerate(result.considered, 1):
+        passage.rank = rank
+        passage.score = round(mixed[passage.chunk_id], 4)
+        passage.lexical_score = round(by_word.get(passage.chunk_id, 0.0) / worth, 4) if worth else 0.0
+        passage.vector_score = round(by_vector.get(passage.chunk_id, 0.0), 4)
+        passage.used = rank <= limit and passage.lexical_score >= THRESHOLD
+    result.passages = [passage for passage in result.considered if passage.used]
+    for number, passage in enumerate(result.passages, 1):
+        passage.number = number
+    result.milliseconds = round((time.monotonic() - started) * 1000)
+    return result
+
+
+def _mix(by_word: dict[str, float], by_vector: dict[str, float]) -> dict[str, float]:
+    """Bring both legs' scores to 0..1 and add them by their shares; a missing leg leaves the other alone."""
+    share = LEXICAL_SHARE if by_vector else 1.0
+    mixed: dict[str, float] = {}
+    for scores, part in ((by_word, share), (by_vector, 1 - share)):
+        low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
+        for chunk, score in scores.items():
+            level = (score - low) / (high - low) if high > low else 1.0
+            mixed[chunk] = mixed.get(chunk, 0.0) + part * level
+    return mixed
+
+
+def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> list[Passage]:
+    query = (
+        owned(Chunk, tenant_id)
+        .with_only_columns(Chunk, Source.title)
+        .join(Source, Source.id == Chunk.source_id)
+        .where(Source.tenant_id == tenant_id, Chunk.id.in_(chunk_ids))  # type: ignore[attr-defined]
+    )
+    found = {chunk.id: (chunk, title) for chunk, title in session.execute(query).all()}
+    return [
+        Passage(
+            chunk_id=chunk.id,
+            source_id=chunk.source_id,
+            source_title=title,
+            heading=chunk.heading,
+            text=chunk.text,
+            score=0.0,
+            lexical_score=0.0,
+            vector_score=0.0,
+            rank=0,
+            used=False,
+        )
+        for chunk, title in (found[i] for i in chunk_ids if i in found)
+    ]

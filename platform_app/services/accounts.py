@@ -1,0 +1,151 @@
+"""Accounts: registration, sign-in, people and their preferences."""
+
+import re
+from zoneinfo import available_timezones
+
+from platform_app.clock import new_id, now
+from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
+from platform_app.i18n import LANGUAGES
+from platform_app.models.person import Identity, Member, Role, Tenant, User
+from platform_app.services import passwords, sessions, throttle
+
+_LETTERS = dict(
+    zip(
+        "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",
+        "a b v g d e e zh z i y k l m n o p r s t u f kh ts ch sh sch  y  e yu ya i i e g".split(" "),
+        strict=True,
+    )
+)
+_EMAIL = re.compile(r"^[^@\s\x00-\x1f<>\"]{1,64}@[^@\s\x00-\x1f<>\"]{1,185}\.[^@\s.]{2,63}$")
+
+
+def register(
+    session: Transaction,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    tenant_name: str,
+    language: str,
+    time_zone: str,
+) -> tuple[User, Tenant]:
+    """Create a tenant with its owner."""
+    email = email.strip().lower()
+    if not _EMAIL.match(email):
+        raise Invalid("This is not an e-mail address.", field="email")
+    if not name.strip():
+        raise Invalid("Enter your name.", field="name")
+    if not tenant_name.strip():
+        raise Invalid("Enter the name of your company.", field="tenant")
+    password = passwords.check_rules(password, email, name, tenant_name)
+    if session.exec(everywhere(User).where(User.email == email)).first():
+        raise Conflict("There is an account with this e-mail already. Sign in.", field="email")
+    language = language if language in LANGUAGES else "en"
+    zone = time_zone if time_zone in available_timezones() else "Europe/Moscow"
+    tenant = Tenant(slug=_free_slug(session, tenant_name), name=tenant_name.strip()[:200], language=language)
+    tenant.time_zone = zone
+    user = User(email=email, name=name.strip()[:200], password_hash=passwords.hash_password(password))
+    user.language = language
+    session.add(tenant)
+    session.add(user)
+    session.flush()
+    session.add(Member(tenant_id=tenant.id, user_id=user.id, role=Role.OWNER))
+    return user, tenant
+
+
+def _free_slug(session: Transaction, name: str) -> str:
+    latin = "".join(_LETTERS.get(letter, letter) for letter in name.lower())
+    slug = re.sub(r"[^a-z0-9]+", "-", latin).strip("-")[:48] or "tenant"
+    if session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first():
+        slug = f"{slug}-{new_id()[-6:]}"
+    return slug
+
+
+def check_password(email: str, password: str, address: str) -> User:
+    """Return the user whose password this is. Unknown and disabled people get the same answer in the same time."""
+    email = email.strip().lower()
+    throttle.check(email, address)
+    with session_scope(reason="sign-in", reading=True) as session:
+        user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+    fits = passwords.matches(password, user.password_hash if user else "")
+    if not fits or user is None or user.disabled_at is not None:
+        throttle.failed(email, address)
+        raise Forbidden("E-mail or password is wrong.", field="password")
+    throttle.succeeded(email, address)
+    return user
+
+
+def _user(session: Transaction, user_id: str) -> User:
+    user: User | None = session.exec(everywhere(User).where(User.id == user_id)).first()
+    if user is None:
+        raise NotFound("There is no such person.")
+    return user
+
+
+def change_password(who: Identity, current: str, new: str) -> None:
+    """Set a new password; every other session of the person ends at once."""
+    with session_scope(reason="change of password", reading=True) as session:
+        user = _user(session, who.user_id)
+    throttle.check(user.email, "change")
+    if not passwords.matches(current, user.password_hash):
+        throttle.failed(user.email, "change")
+        raise Forbidden("The current password is wrong.", field="current")
+    hashed = passwords.hash_password(passwords.check_rules(new, user.email, user.name))
+    with session_scope(reason="change of password") as session:
+        _user(session, who.user_id).password_hash = hashed
+        sessions.end_all(session, who.user_id, but=who.session_id)
+
+
+def set_disabled(session: Transaction, user_id: str, *, disabled: bool) -> None:
+    """Let a person in no more, or again; disabling ends every session at once."""
+    _user(session, user_id).disabled_at = now() if disabled else None
+    if disabled:
+        sessions.end_all(session, user_id)
+
+
+def set_language(session: Transaction, user_id: str, language: str) -> None:
+    """Keep a person's language."""
+    if language not in LANGUAGES:
+        raise Invalid("This value cannot be taken.", field="language")
+    _user(session, user_id).language = language
+
+
+def set_theme(session: Transaction, user_id: str, theme: str) -> None:
+    """Keep a person's theme: light, dark or system."""
+    if theme not in ("light", "dark", "system"):
+        raise Invalid("This value cannot be taken.", field="theme")
+    _user(session, user_id).theme = theme
+
+
+def set_name(session: Transaction, user_id: str, name: str) -> None:
+    """Keep a person's name."""
+    if not name.strip():
+        raise Invalid("Enter your name.", field="name")
+    _user(session, user_id).name = name.strip()[:200]
+
+
+def set_tenant(session: Transaction, who: Identity, *, name: str, time_zone: str) -> None:
+    """Keep the tenant's name and time zone; for owners and admins."""
+    if not who.role.includes(Role.ADMIN):
+        raise Forbidden("Only an owner or an admin may change this.")
+    if not name.strip():
+        raise Invalid("Enter the name of your company.", field="tenant")
+    if time_zone not in available_timezones():
+        raise Invalid("There is no such time zone.", field="time_zone")
+    tenant = session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one()
+    tenant.name, tenant.time_zone = name.strip()[:200], time_zone
+
+
+def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:
+    """Change a member's role; nobody raises themselves, and one owner stays."""
+    members = list(session.exec(owned(Member, who.tenant_id)).all())
+    member = next((m for m in members if m.user_id == user_id), None)
+    if member is None:
+        raise NotFound("There is no such person.")
+    if not who.role.includes(Role.ADMIN) or not who.role.includes(role) or not who.role.includes(member.role):
+        raise Forbidden("Your role does not allow this.")
+    owners = [m for m in members if m.role == Role.OWNER]
+    if member.role == Role.OWNER and role != Role.OWNER and len(owners) == 1:
+        raise Conflict("A tenant needs an owner.")
+    member.role = role

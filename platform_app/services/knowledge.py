@@ -1,0 +1,203 @@
+"""Knowledge: sources from upload to answer and out again."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path, PureWindowsPath
+
+from sqlalchemy import func
+
+from platform_app import bell
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.jobs import IndexSource, RemoveSource, enqueue
+from platform_app.models.event import ActivityKind
+from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.person import Identity
+from platform_app.rag import lexical
+from platform_app.rag.parse import check_name
+from platform_app.services import activity
+from platform_app.services.indexing import index_source, remove_source
+
+QUOTA = 2_000_000_000  # bytes that a tenant's files may take
+UNDO_SECONDS = 60
+
+__all__ = ["index_source", "remove_source"]
+
+
+def plain_name(file_name: str) -> str:
+    """Return a file's bare name, fit to be shown; folders in it are dropped."""
+    name = PureWindowsPath(Path(file_name).name).name
+    name = "".join(letter for letter in name if letter.isprintable())[-200:].strip()
+    if not name or name.startswith("."):
+        raise Invalid("The file has no name.")
+    return name
+
+
+async def store_upload(
+    who: Identity, file_name: str, body: AsyncIterator[bytes], *, category_id: str | None = None
+) -> str:
+    """Keep an uploaded file under a random name and queue it for indexing; return the source's id.
+
+    Nothing stays of a file that is too large, of a kind that cannot be read, or that did not arrive whole.
+    """
+    name = plain_name(file_name)
+    check_name(name)
+    limit = settings().upload_max_mb * 1_000_000
+    settings().uploads.mkdir(parents=True, exist_ok=True)
+    stored_as = secrets.token_hex(16)
+    path = settings().uploads / stored_as
+    size = 0
+    try:
+        with path.open("wb") as file:
+            async for part in body:
+                size += len(part)
+                if size > limit:
+                    raise LimitReached("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
+                await asyncio.to_thread(file.write, part)
+        if size == 0:
+            raise Invalid("The file is empty.")
+
+        def note() -> str:
+            with session_scope(who.tenant_id) as session:
+                return add_source(session, who, name, stored_as, size=size, category_id=category_id).id
+
+        return await asyncio.to_thread(note)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def add_source(
+    session: Transaction, who: Identity, file_name: str, stored_as: str, *, size: int, category_id: str | None = None
+) -> Source:
+    """Write a source whose file is in place, and the job that indexes it."""
+    query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
+    if taken + size > QUOTA:
+        raise LimitReached("Your files take all the room there is. Delete some first.")
+    source = Source(
+        tenant_id=who.tenant_id,
+        title=Path(file_name).stem[:300] or file_name,
+        category_id=category_id,
+        file_name=file_name,
+        stored_as=stored_as,
+        size=size,
+        created_by=who.name,
+    )
+    session.add(source)
+    session.flush()
+    enqueue(session, who.tenant_id, IndexSource(source_id=source.id), lock_key=f"source:{source.id}")
+    activity.record(
+        session,
+        who.tenant_id,
+        ActivityKind.KNOWLEDGE,
+        "Source “{title}” uploaded",
+        actor=who.name,
+        user_id=who.user_id,
+        link=f"/knowledge/{source.id}",
+        title=source.title,
+    )
+    _announce(session, source)
+    return source
+
+
+def _announce(session: Transaction, source: Source) -> None:
+    tenant_id, source_id = source.tenant_id, source.id
+    session.after_commit.append(lambda: bell.announce(tenant_id, "source", source_id))
+
+
+def list_sources(
+    session: Transaction, who: Identity, *, search: str = "", state: str = "", page: int = 1, page_size: int = 25
+) -> tuple[list[Source], int]:
+    """Return one page of the tenant's sources, newest first, and how many there are."""
+    query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    if search.strip():
+        wanted = search.strip().casefold()
+        rows = session.execute(query.with_only_columns(Source.id, Source.title)).all()
+        query = query.where(Source.id.in_([i for i, title in rows if wanted in title.casefold()]))  # type: ignore[attr-defined]
+    if state:
+        query = query.where(Source.state == state)
+    total = session.exec(query.with_only_columns(func.count())).one()
+    shown = query.order_by(Source.created_at.desc(), Source.id.desc()).offset((page - 1) * page_size).limit(page_size)  # type: ignore[attr-defined]
+    return list(session.exec(shown).all()), int(total)
+
+
+def get(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Return a source that is not deleted."""
+    source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
+    if source is None or source.deleted_at is not None:
+        raise NotFound("There is no such source.")
+    return source
+
+
+def chunks(session: Transaction, who: Identity, source_id: str) -> list[Chunk]:
+    """Return the chunks of a source as they are found today, in order."""
+    source = get(session, who, source_id)
+    query = owned(Chunk, who.tenant_id).where(Chunk.source_id == source.id, Chunk.generation == source.generation)
+    return list(session.exec(query.order_by(Chunk.number)).all())
+
+
+def passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Source, list[Chunk]]:
+    """Return a chunk with its neighbours, and the source it is from; also of a source deleted since."""
+    chunk: Chunk | None = session.exec(owned(Chunk, who.tenant_id).where(Chunk.id == chunk_id)).first()
+    if chunk is None:
+        raise NotFound("This passage is no longer in the knowledge base.")
+    source = session.exec(owned(Source, who.tenant_id).where(Source.id == chunk.source_id)).one()
+    near = owned(Chunk, who.tenant_id).where(
+        Chunk.source_id == chunk.source_id,
+        Chunk.generation == chunk.generation,
+        Chunk.number >= chunk.number - 1,
+        Chunk.number <= chunk.number + 1,
+    )
+    return source, list(session.exec(near.order_by(Chunk.number)).all())
+
+
+def retry(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Read and index a failed source again."""
+    source = get(session, who, source_id)
+    if source.state != SourceState.FAILED:
+        raise Conflict("Only a failed source can be read again.")
+    source.state, source.error, source.progress = SourceState.QUEUED, "", 0
+    enqueue(session, who.tenant_id, IndexSource(source_id=source.id), lock_key=f"source:{source.id}")
+    _announce(session, source)
+    return source
+
+
+def delete(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Take a source out of all answers at once; its file and chunks go a minute later."""
+    source = get(session, who, source_id)
+    source.deleted_at = now()
+    lexical.bump(session, who.tenant_id)
+    enqueue(
+        session,
+        who.tenant_id,
+        RemoveSource(source_id=source.id),
+        run_at=now() + timedelta(seconds=UNDO_SECONDS),
+        lock_key=f"source:{source.id}",
+    )
+    activity.record(
+        session,
+        who.tenant_id,
+        ActivityKind.KNOWLEDGE,
+        "Source “{title}” deleted",
+        actor=who.name,
+        user_id=who.user_id,
+        title=source.title,
+    )
+    _announce(session, source)
+    return source
+
+
+def restore(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Bring a source back that was deleted a moment ago."""
+    source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
+    if source is None or source.deleted_at is None or source.stored_as == "":
+        raise NotFound("There is no such source.")
+    source.deleted_at = None
+    lexical.bump(session, who.tenant_id)
+    _announce(session, source)
+    return source

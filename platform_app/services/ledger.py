@@ -1,0 +1,154 @@
+"""Ledger: how workers take jobs, keep them, end them, and what becomes of those a dead worker held."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import everywhere, everywhere_update, session_scope
+from platform_app.jobs import KINDS, RunningJob, payload_adapter
+from platform_app.models.job import Effect, Job, JobState
+
+CRASHES = 3  # a job that takes its worker down three times is dead
+PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
+
+
+def claim(job_id: str) -> RunningJob | None:
+    """Take a job that is due, counting the attempt before the work; nothing if another has it or it has to wait."""
+    try:
+        with session_scope(reason="a worker claims") as session:
+            job = session.exec(everywhere(Job).where(Job.id == job_id)).first()
+            if job is None or job.state != JobState.QUEUED or job.run_at > now():
+                return None
+            other = aliased(Job)
+            in_the_way = everywhere(other).where(
+                other.tenant_id == job.tenant_id,
+                other.lock_key == job.lock_key,
+                or_(other.state == JobState.RUNNING, (other.state == JobState.QUEUED) & (other.id < job.id)),
+            )
+            if job.lock_key and session.exec(in_the_way.limit(1)).first():
+                job.dispatched_at = None  # the next tick rings again
+                return None
+            token, started = secrets.token_hex(16), now()
+            taken = session.execute(
+                everywhere_update(Job)
+                .where(Job.id == job_id, Job.state == JobState.QUEUED)  # type: ignore[arg-type]
+                .values(
+                    state=JobState.RUNNING,
+                    attempts=Job.attempts + 1,
+                    lease_token=token,
+                    lease_until=started + timedelta(seconds=settings().lease_seconds),
+                    started_at=started,
+                )
+            )
+            if taken.rowcount != 1:  # type: ignore[attr-defined]
+                return None
+            return RunningJob(
+                id=job.id,
+                tenant_id=job.tenant_id,
+                kind=job.kind,
+                payload=payload_adapter.validate_python(job.payload) if job.kind in KINDS else job.payload,
+                attempt=job.attempts + 1,
+                lease_token=token,
+            )
+    except IntegrityError:  # another worker runs a job with this lock
+        return None
+
+
+def renew(held: list[RunningJob]) -> None:
+    """Push the leases of running jobs forward."""
+    until = now() + timedelta(seconds=settings().lease_seconds)
+    with session_scope(reason="a worker renews its leases") as session:
+        tokens = [job.lease_token for job in held]
+        session.execute(everywhere_update(Job).where(Job.lease_token.in_(tokens)).values(lease_until=until))  # type: ignore[union-attr]
+
+
+def end(job: RunningJob, state: JobState, error: str, *, run_at: datetime | None = None) -> None:
+    """Write how an attempt ended, unless the lease is lost."""
+    values = {"state": state, "error": error[:2000], "lease_token": None, "lease_until": None, "dispatched_at": None}
+    values |= {"run_at": run_at} if run_at else {"finished_at": now()}
+    with session_scope(reason="a worker ends an attempt") as session:
+        query = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        session.execute(query.values(**values))
+
+
+def try_again(job: RunningJob, error: str, *, max_attempts: int, after: float = 0) -> None:
+    """Queue a failed attempt again with a growing pause, or give the job up."""
+    if job.attempt >= max_attempts:
+        end(job, JobState.DEAD, error)
+        return
+    pause = after or min(settings().backoff_seconds * 2 ** (job.attempt - 1), 300)
+    end(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=pause))
+
+
+def give_back(held: list[RunningJob]) -> None:
+    """Put unfinished jobs of a stopping worker back into the queue at once; the attempt does not count."""
+    with session_scope(reason="a worker stops") as session:
+        tokens = [job.lease_token for job in held]
+        query = everywhere_update(Job).where(Job.lease_token.in_(tokens), Job.state == JobState.RUNNING)  # type: ignore[union-attr,arg-type]
+        session.execute(
+            query.values(state=JobState.QUEUED, lease_token=None, dispatched_at=None, attempts=Job.attempts - 1)
+        )
+
+
+def sweep() -> None:
+    """Take jobs from workers that gave no sign of life: back to the queue, uncertain, or dead."""
+    with session_scope(reason="leases that ran out") as session:
+        late = everywhere(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
+        for job in session.exec(late.limit(200).with_for_update(skip_locked=True)).all():
+            open_effect = everywhere(Effect).where(Effect.job_id == job.id, Effect.closed_at.is_(None))  # type: ignore[union-attr]
+            job.lease_token = None
+            job.dispatched_at = None
+            if session.exec(open_effect).first():
+                job.state, job.finished_at = JobState.UNCERTAIN, now()
+                job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
+            elif job.attempts >= CRASHES:
+                job.state, job.finished_at = JobState.DEAD, now()
+                job.error = "The worker stopped in the middle of it, three times."
+            else:
+                job.state = JobState.QUEUED
+
+
+def due() -> list[tuple[str, str]]:
+    """Return kind and id of jobs that wait and were not rung of late, at most 20 of a tenant, and note the ring."""
+    with session_scope(reason="jobs that are due") as session:
+        at = now()
+        silent = or_(
+            Job.dispatched_at.is_(None),  # type: ignore[union-attr]
+            Job.dispatched_at < at - timedelta(seconds=settings().redispatch_seconds),  # type: ignore[operator]
+        )
+        waits = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= at, silent)
+        tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
+        found: list[Job] = []
+        for tenant in tenants:
+            mine = waits.where(Job.tenant_id == tenant).order_by(Job.run_at, Job.id).limit(PER_TENANT)
+            found.extend(session.exec(mine.with_for_update(skip_locked=True)).all())
+        for job in found:
+            job.dispatched_at = at
+        return [(job.kind, job.id) for job in sorted(found, key=lambda job: job.run_at)]
+
+
+def counts() -> dict[str, int]:
+    """Return how many jobs stand in each state, over all tenants."""
+    with session_scope(reason="the worker's probe", reading=True) as session:
+        query = everywhere(Job).with_only_columns(Job.state, func.count()).group_by(Job.state)
+        return {state.value: count for state, count in session.execute(query).all()}
+
+
+def counts_by_kind() -> dict[str, int]:
+    """Return how many jobs there are of each kind, over all tenants."""
+    with session_scope(reason="the worker's probe", reading=True) as session:
+        query = everywhere(Job).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
+        return dict(session.execute(query).tuples().all())
+
+
+def oldest_age() -> float:
+    """Return for how many seconds the oldest due job has waited; 0 when none waits."""
+    with session_scope(reason="the worker's probe", reading=True) as session:
+        query = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= now())
+        oldest = session.exec(query.with_only_columns(func.min(Job.run_at))).first()
+        return max(0.0, (now() - oldest).total_seconds()) if oldest else 0.0

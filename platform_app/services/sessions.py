@@ -1,0 +1,98 @@
+"""Sessions: signed-in browsers, the one-time tickets that make them, and who stands behind a token."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from platform_app.clock import now
+from platform_app.db import Transaction, everywhere, everywhere_delete, session_scope
+from platform_app.errors import Forbidden
+from platform_app.models.person import Identity, Member, Session, SignInTicket, Tenant, User
+
+LIFETIME = timedelta(days=14)
+TICKET_LIFETIME = timedelta(seconds=60)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def issue_ticket(session: Transaction, user_id: str) -> str:
+    """Write a one-time ticket, valid for a minute, and return it; only its hash is kept."""
+    ticket = secrets.token_urlsafe(32)
+    session.add(SignInTicket(ticket_hash=_hash(ticket), user_id=user_id, expires_at=now() + TICKET_LIFETIME))
+    return ticket
+
+
+def claim(session: Transaction, ticket: str, user_agent: str) -> str:
+    """Turn a ticket into a new session and return its token. A ticket works once."""
+    held = session.exec(everywhere(SignInTicket).where(SignInTicket.ticket_hash == _hash(ticket))).first()
+    if held is None or held.expires_at < now():
+        raise Forbidden("This sign-in has expired. Sign in again.")
+    session.delete(held)
+    session.execute(everywhere_delete(SignInTicket).where(SignInTicket.expires_at < now()))  # type: ignore[arg-type]
+    session.execute(everywhere_delete(Session).where(Session.expires_at < now()))  # type: ignore[arg-type]
+    token = secrets.token_urlsafe(32)
+    session.add(
+        Session(
+            token_hash=_hash(token),
+            user_id=held.user_id,
+            expires_at=now() + LIFETIME,
+            user_agent=user_agent[:300],
+        )
+    )
+    return token
+
+
+def identity(token: str, slug: str | None) -> Identity | None:
+    """Return who holds a token in a tenant, or nothing: ended, disabled, or not a member.
+
+    Without a slug the person's first tenant is taken. Nothing is cached: every call reads the rows.
+    """
+    with session_scope(reason="who holds this token", reading=True) as session:
+        query = (
+            everywhere(Session)
+            .with_only_columns(Session, User, Member, Tenant)
+            .join(User, User.id == Session.user_id)
+            .join(Member, Member.user_id == User.id)
+            .join(Tenant, Tenant.id == Member.tenant_id)
+            .where(Session.token_hash == _hash(token), Session.expires_at > now(), User.disabled_at.is_(None))  # type: ignore[union-attr]
+            .order_by(Member.created_at)
+        )
+        if slug is not None:
+            query = query.where(Tenant.slug == slug)
+        found = session.execute(query).first()
+        if found is None:
+            return None
+        held, user, member, tenant = found
+        return Identity(
+            user_id=user.id,
+            tenant_id=tenant.id,
+            role=member.role,
+            name=user.name,
+            email=user.email,
+            slug=tenant.slug,
+            tenant_name=tenant.name,
+            language=user.language,
+            time_zone=tenant.time_zone,
+            theme=user.theme,
+            session_id=held.id,
+        )
+
+
+def of_user(session: Transaction, who: Identity) -> list[Session]:
+    """Return a person's own sessions, newest first."""
+    query = everywhere(Session).where(Session.user_id == who.user_id, Session.expires_at > now())
+    return list(session.exec(query.order_by(Session.created_at.desc())).all())  # type: ignore[attr-defined]
+
+
+def end(token: str) -> None:
+    """End the session of a token; it is dead at once."""
+    with session_scope(reason="sign-out") as session:
+        session.execute(everywhere_delete(Session).where(Session.token_hash == _hash(token)))  # type: ignore[arg-type]
+
+
+def end_all(session: Transaction, user_id: str, *, but: str = "") -> None:
+    """End every session of a person, except one."""
+    query = everywhere_delete(Session).where(Session.user_id == user_id, Session.id != but)  # type: ignore[arg-type]
+    session.execute(query)

@@ -1,0 +1,68 @@
+"""Main: `python -m worker`: broker, threads, ticker, leases, health in one process."""
+
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from threading import Event
+from types import FrameType
+
+import dramatiq
+import structlog
+
+from platform_app import bell, logs
+from platform_app.broker import WakeupBroker
+from platform_app.config import settings
+from platform_app.services import replies
+from worker import health
+from worker.runner import Handler, Runner
+from worker.schedule import Ticker
+from worker.tasks import HANDLERS, declare
+
+log = structlog.get_logger()
+
+
+def run(handlers: Mapping[str, Handler]) -> int:
+    """Work until told to stop; return the process's exit code."""
+    logs.configure()
+    own = settings()
+    stop = Event()
+
+    def told(signum: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGINT, told)
+    runner = Runner(handlers, own.lease_seconds)
+    probe = health.Probe(own, runner)
+    server = health.serve(probe, own.worker_host, own.worker_port)
+    broker = WakeupBroker(bell.waiting_connection())
+    dramatiq.set_broker(broker)
+    declare(broker, runner)
+    threads = dramatiq.Worker(broker, worker_threads=own.worker_concurrency, worker_timeout=100)
+    ticker = Ticker(runner, own.worker_concurrency, [probe.beat, replies.mark_interrupted])
+    runner.start()
+    ticker.start()
+    threads.start()
+    log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)
+    stop.wait()
+    log.info("worker stops", running=len(runner.held))
+    ticker.stop()
+    _stop(threads, runner, own.stop_seconds)
+    server.shutdown()
+    probe.gone()
+    return 0
+
+
+def _stop(threads: dramatiq.Worker, runner: Runner, seconds: float) -> None:
+    """Take nothing new, wait for what runs, give the rest back."""
+    end = time.monotonic() + seconds
+    for consumer in threads.consumers.values():
+        consumer.stop()
+    while runner.held and time.monotonic() < end:
+        Event().wait(0.05)
+    runner.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(run(HANDLERS))

@@ -1,0 +1,223 @@
+"""Health: one bounded probe, and its renderings: /health, /metrics, /metrics/prometheus, the beat in the database."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+
+import redis
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import text
+
+from platform_app import __version__
+from platform_app.broker import QUEUE, list_name
+from platform_app.clock import new_id, now
+from platform_app.config import Settings
+from platform_app.db import engine, everywhere, everywhere_delete, session_scope
+from platform_app.logs import redact
+from platform_app.models.job import WorkerBeat
+from platform_app.services import ledger
+from worker.runner import Runner
+
+log = structlog.get_logger()
+FRESH = 1.0  # seconds for which a snapshot serves everybody who asks
+
+
+class Probe:
+    """Asks Redis (AUTH, PING, queue length) and the database, within a second each, and keeps the answer for one."""
+
+    def __init__(self, own: Settings, runner: Runner) -> None:
+        self.own, self.runner = own, runner
+        self.worker_id = new_id()
+        self.started = time.monotonic()
+        self.reconnects = 0
+        self._was_connected = True
+        self._snapshot: dict[str, Any] = {}
+        self._taken = float("-inf")
+        self._lock = Lock()
+        self._client = redis.Redis.from_url(
+            own.redis_url.get_secret_value() or "redis://127.0.0.1:6379/0",
+            socket_timeout=0.8,
+            socket_connect_timeout=0.8,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is true now, at most a second old."""
+        with self._lock:
+            if time.monotonic() - self._taken > FRESH:
+                self._snapshot = self._take()
+                self._taken = time.monotonic()
+            return self._snapshot
+
+    def beat(self) -> None:
+        """Write the snapshot as this worker's sign of life."""
+        snapshot = self.snapshot()
+        with session_scope(reason="a worker's sign of life") as session:
+            held = session.exec(everywhere(WorkerBeat).where(WorkerBeat.id == self.worker_id)).first()
+            row = held or WorkerBeat(id=self.worker_id, beat_at=now())
+            row.beat_at, row.snapshot = now(), snapshot
+            session.add(row)
+
+    def gone(self) -> None:
+        """Take the sign of life away when the worker stops."""
+        with session_scope(reason="a worker stops") as session:
+            session.execute(everywhere_delete(WorkerBeat).where(WorkerBeat.id == self.worker_id))  # type: ignore[arg-type]
+
+    def _take(self) -> dict[str, Any]:
+        connected, error, depth = self._ask_redis()
+        database = self._ask_database()
+        held = len(self.runner.held)
+        ok = connected and database["connected"]
+        return {
+            "status": "ok" if ok else "degraded",
+            "service": "worker",
+            "timestamp": now().isoformat(),
+            "uptime": round(time.monotonic() - self.started, 1),
+            "redis": {"connected": connected, "error": error, "reconnectAttempts": self.reconnects},
+            "database": {"connected": database["connected"], "error": database["error"]},
+            "worker": {
+                "concurrency": self.own.worker_concurrency,
+                "queueName": QUEUE,
+                "jobsProcessing": held,
+                "queueDepth": depth,
+                "version": __version__,
+                "pid": os.getpid(),
+            },
+            "jobs": database["jobs"],
+            "byType": database["byType"],
+            "oldestJobAge": database["oldest"],
+            "seconds": list(self.runner.seconds),
+        }
+
+    def _ask_redis(self) -> tuple[bool, str | None, int]:
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            pipe.ping()
+            pipe.llen(list_name(QUEUE))
+            _, depth = pipe.execute()
+        except (redis.RedisError, OSError) as error:
+            self._was_connected = False
+            self.reconnects += 1
+            self._client.connection_pool.disconnect()
+            return False, redact(str(error) or type(error).__name__), 0
+        self._was_connected = True
+        return True, None, int(depth)
+
+    def _ask_database(self) -> dict[str, Any]:
+        empty: dict[str, Any] = {"jobs": {}, "byType": {}, "oldest": 0.0}
+        try:
+            with engine().connect() as connection:
+                connection.execute(text("SELECT 1"))
+            oldest = round(ledger.oldest_age(), 1)
+            jobs, kinds = ledger.counts(), ledger.counts_by_kind()
+            return {"connected": True, "error": None, "jobs": jobs, "byType": kinds, "oldest": oldest}
+        except Exception as error:  # whatever the reason, the probe answers
+            return {"connected": False, "error": redact(str(error)[:300]), **empty}
+
+
+def metrics(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON of /metrics."""
+    jobs, seconds = snapshot["jobs"], snapshot["seconds"]
+    return {
+        "timestamp": snapshot["timestamp"],
+        "redis": {
+            "connected": snapshot["redis"]["connected"],
+            "lastError": snapshot["redis"]["error"],
+            "reconnectAttempts": snapshot["redis"]["reconnectAttempts"],
+        },
+        "jobs": {
+            "total": sum(jobs.values()),
+            "completed": jobs.get("done", 0),
+            "failed": jobs.get("failed", 0),
+            "dead": jobs.get("dead", 0),
+            "uncertain": jobs.get("uncertain", 0),
+            "queued": jobs.get("queued", 0),
+            "processing": jobs.get("running", 0),
+            "byType": snapshot["byType"],
+        },
+        "worker": {**snapshot["worker"], "uptime": snapshot["uptime"]},
+        "performance": {
+            "oldestJobAgeSeconds": snapshot["oldestJobAge"],
+            "averageJobSeconds": round(sum(seconds) / len(seconds), 3) if seconds else 0,
+            "slowestJobSeconds": round(max(seconds), 3) if seconds else 0,
+        },
+    }
+
+
+class SnapshotCollector:
+    """Renders the probe's snapshot in Prometheus' conventions."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric of one snapshot."""
+        shot = self.probe.snapshot()
+        plain = {
+            "platform_redis_up": ("Whether Redis takes our password and answers.", shot["redis"]["connected"]),
+            "platform_database_up": ("Whether the database answers.", shot["database"]["connected"]),
+            "platform_worker_inflight_jobs": ("Jobs that this worker runs.", shot["worker"]["jobsProcessing"]),
+            "platform_worker_concurrency": ("Jobs that this worker may run at once.", shot["worker"]["concurrency"]),
+            "platform_worker_uptime_seconds": ("How long this worker has run.", shot["uptime"]),
+            "platform_queue_depth": ("Wake-ups that wait in Redis.", shot["worker"]["queueDepth"]),
+            "platform_oldest_job_age_seconds": ("How long the oldest due job has waited.", shot["oldestJobAge"]),
+        }
+        for name, (meaning, value) in plain.items():
+            yield GaugeMetricFamily(name, meaning, value=float(value))
+        jobs = GaugeMetricFamily("platform_jobs", "Jobs in the ledger by state.", labels=["state"])
+        for state, count in shot["jobs"].items():
+            jobs.add_metric([state], count)
+        yield jobs
+        yield CounterMetricFamily(
+            "platform_redis_connection_failures", "Times that Redis did not answer.", value=self.probe.reconnects
+        )
+
+
+def serve(probe: Probe, host: str, port: int) -> ThreadingHTTPServer:
+    """Answer health questions in a thread of this very process: a hung worker must fail its probe."""
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(probe))  # type: ignore[arg-type]  # a collector by shape
+
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # header and body leave together
+
+        def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+            path = self.path.split("?")[0].rstrip("/")
+            if path == "/healthz":
+                self._send(200, json.dumps({"status": "pass"}))
+            elif path in ("/health", "/readyz"):
+                shot = probe.snapshot()
+                shown = {k: v for k, v in shot.items() if k != "seconds"}
+                self._send(200 if shot["status"] == "ok" else 503, json.dumps(shown))
+            elif path == "/metrics":
+                self._send(200, json.dumps(metrics(probe.snapshot())))
+            elif path == "/metrics/prometheus":
+                self._send(200, generate_latest(registry).decode(), "text/plain; version=0.0.4; charset=utf-8")
+            else:
+                self._send(404, json.dumps({"status": "not found"}))
+
+        def _send(self, status: int, body: str, kind: str = "application/json") -> None:
+            data = body.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing for each question."""
+
+    server = ThreadingHTTPServer((host, port), Answer)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server

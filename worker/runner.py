@@ -1,0 +1,91 @@
+"""Runner: takes one job from the ledger, does it, and writes down how it ended."""
+
+import time
+from collections.abc import Callable, Mapping
+from threading import Event, Lock, Thread
+
+import structlog
+
+from platform_app.errors import PlatformError, Unavailable
+from platform_app.jobs import LeaseLost, RunningJob
+from platform_app.models.job import JobState
+from platform_app.services import ledger
+from platform_app.services.effects import SureFailure, Uncertain
+
+log = structlog.get_logger()
+MAX_ATTEMPTS = 5
+MAX_ATTEMPTS_WHILE_UNAVAILABLE = 60
+Handler = Callable[[RunningJob], None]
+
+
+class Runner:
+    """Runs jobs by their handlers and keeps their leases alive."""
+
+    def __init__(self, handlers: Mapping[str, Handler], lease_seconds: float) -> None:
+        self.handlers = handlers
+        self.pause = lease_seconds / 3
+        self.held: dict[str, RunningJob] = {}
+        self.seconds: list[float] = []  # of the last hundred jobs
+        self._lock = Lock()
+        self._stop = Event()
+        self._thread = Thread(target=self._keep, name="leases", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep leases alive."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give unfinished jobs back to the queue at once."""
+        self._stop.set()
+        with self._lock:
+            held = list(self.held.values())
+        if held:
+            ledger.give_back(held)
+            log.warning("jobs went back into the queue", count=len(held))
+
+    def run(self, job_id: str) -> None:
+        """Do a job if it can be taken."""
+        job = ledger.claim(job_id)
+        if job is None:
+            return
+        with structlog.contextvars.bound_contextvars(job_id=job.id, tenant_id=job.tenant_id, kind=job.kind):
+            with self._lock:
+                self.held[job.id] = job
+            started = time.monotonic()
+            try:
+                self._attempt(job)
+            finally:
+                with self._lock:
+                    self.held.pop(job.id, None)
+                    self.seconds = [*self.seconds[-99:], time.monotonic() - started]
+
+    def _attempt(self, job: RunningJob) -> None:
+        try:
+            self.handlers[job.kind](job)
+            if not job.is_finished:
+                with job.finish():
+                    pass
+            log.info("job done", attempt=job.attempt)
+        except LeaseLost:
+            log.warning("lease lost, nothing written")
+        except Uncertain:
+            ledger.end(job, JobState.UNCERTAIN, "Whether the call arrived is not known.")
+        except Unavailable as error:
+            ledger.try_again(job, error.sentence, max_attempts=MAX_ATTEMPTS_WHILE_UNAVAILABLE)
+        except PlatformError as error:
+            ledger.end(job, JobState.FAILED, error.sentence)
+        except SureFailure as error:
+            ledger.try_again(job, str(error), max_attempts=MAX_ATTEMPTS)
+        except Exception as error:
+            log.exception("job failed", attempt=job.attempt)
+            ledger.try_again(job, f"{type(error).__name__}: {error}", max_attempts=MAX_ATTEMPTS)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(self.pause):
+            with self._lock:
+                held = list(self.held.values())
+            try:
+                if held:
+                    ledger.renew(held)
+            except Exception:  # the database may be away; the next round tries again
+                log.exception("leases were not renewed")

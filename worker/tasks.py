@@ -1,0 +1,28 @@
+"""Tasks: one actor per kind of job; each is given the id of a row."""
+
+from collections.abc import Callable, Mapping
+
+import dramatiq
+
+from platform_app.broker import QUEUE
+from platform_app.services import knowledge, replies
+from worker.runner import Handler, Runner
+
+HANDLERS: Mapping[str, Handler] = {
+    "index_source": knowledge.index_source,
+    "remove_source": knowledge.remove_source,
+    "reply": replies.run_job,
+}
+
+
+def declare(broker: dramatiq.Broker, runner: Runner) -> None:
+    """Declare an actor for each kind that the runner handles."""
+
+    def actor(kind: str) -> Callable[[str], None]:
+        def wake(job_id: str) -> None:
+            runner.run(job_id)
+
+        return dramatiq.actor(wake, actor_name=kind, queue_name=QUEUE, broker=broker)
+
+    for kind in runner.handlers:
+        actor(kind)
