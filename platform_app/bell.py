@@ -60,9 +60,7 @@ def announce(tenant_id: str, topic: str, subject_id: str) -> None:
     """Tell the tenant's open pages that something changed: topic is activity, conversation, source, agent or job."""
 
     def send() -> None:
-        connection().xadd(
-            stream_name(tenant_id), {"topic": topic, "id": subject_id}, maxlen=1000, approximate=True
-        )
+        connection().xadd(stream_name(tenant_id), {"topic": topic, "id": subject_id}, maxlen=1000, approximate=True)
 
     _attempt(send)
 

@@ -12,7 +12,6 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from platform_app import logs
 from platform_app.config import settings
 from platform_app.errors import PlatformError
 from platform_app.frontend import ROOT

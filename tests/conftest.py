@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
+from sqlalchemy.engine import make_url
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 os.environ["PLATFORM_LOG_FORMAT"] = "text"
@@ -66,7 +67,7 @@ def database(env: pytest.MonkeyPatch) -> Iterator[str]:
         admin = db.make_engine(server).execution_options(isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        env.setenv("PLATFORM_DATABASE_URL", server.rsplit("/", 1)[0] + f"/{name}")
+        env.setenv("PLATFORM_DATABASE_URL", make_url(server).set(database=name).render_as_string(hide_password=False))
         forget_process_state()
     from sqlmodel import SQLModel
 

@@ -190,7 +190,7 @@ def serve(probe: Probe, host: str, port: int) -> ThreadingHTTPServer:
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # header and body leave together
 
-        def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+        def do_GET(self) -> None:
             path = self.path.split("?")[0].rstrip("/")
             if path == "/healthz":
                 self._send(200, json.dumps({"status": "pass"}))

@@ -68,9 +68,13 @@ class Harden:
         path = scope["path"]
         if path.startswith("/_upload") or path == "/_health":
             await _plain(answer, 404, b"Not found")
-        elif path.startswith("/_event") and header(scope, b"origin") and not same_origin(scope):
-            await _plain(answer, 403, b"Forbidden")
-        elif scope["method"] not in _SAFE and not same_origin(scope):
+        elif (
+            path.startswith("/_event")
+            and header(scope, b"origin")
+            and not same_origin(scope)
+            or scope["method"] not in _SAFE
+            and not same_origin(scope)
+        ):
             await _plain(answer, 403, b"Forbidden")
         elif not path.startswith("/api/uploads/") and int(header(scope, b"content-length") or 0) > BODY_LIMIT:
             await _plain(answer, 413, b"Too large")
@@ -130,7 +134,9 @@ class RuntimeEnv:
         host = header(scope, b"host") or "localhost"
         port = host.rpartition(":")[2] if ":" in host else ("443" if is_https(scope) else "80")
         port = port if port.isdigit() else "80"
-        body = re.sub(r"(https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0):\d+", rf"\1://localhost:{port}", text).encode()
+        body = re.sub(
+            r"(https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0):\d+", rf"\1://localhost:{port}", text
+        ).encode()
         headers = [(b"content-type", b"text/javascript; charset=utf-8"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -35,9 +35,7 @@ def search_box(label: Any, value: Any, on_change: Any) -> rx.Component:
     )
 
 
-def listing(
-    *, loaded: Any, total: Any, filtered: Any, table: rx.Component, empty: rx.Component
-) -> rx.Component:
+def listing(*, loaded: Any, total: Any, filtered: Any, table: rx.Component, empty: rx.Component) -> rx.Component:
     """Show skeleton rows, the table, "nothing yet" or "nothing matches", whichever is true."""
     return rx.cond(
         loaded,
@@ -66,4 +64,6 @@ def columns(*names: Any) -> rx.Component:
 
 def framed_table(head: rx.Component, body: rx.Component) -> rx.Component:
     """Put a table into its frame."""
-    return rx.el.div(rx.table.root(head, body, size="2"), class_name="table-wrap", tab_index=0, role="region", aria_label=t("Table"))
+    return rx.el.div(
+        rx.table.root(head, body, size="2"), class_name="table-wrap", tab_index=0, role="region", aria_label=t("Table")
+    )

@@ -32,9 +32,7 @@ def palette() -> rx.Component:
                     size="3",
                 ),
                 rx.el.ul(rx.foreach(PaletteState.entries, _entry), class_name="palette-list"),
-                rx.cond(
-                    PaletteState.entries.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")
-                ),
+                rx.cond(PaletteState.entries.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
                 max_width="520px",
             ),
             open=PaletteState.is_open,

@@ -20,7 +20,9 @@ def field(
         rx.el.span(help_text, class_name="help", id=f"{name}-help") if help_text is not None else rx.fragment(),
         rx.cond(
             problem != "",
-            rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), problem, class_name="problem", role="alert"),
+            rx.el.span(
+                rx.icon("circle-alert", size=16, aria_hidden="true"), problem, class_name="problem", role="alert"
+            ),
         )
         if problem is not None
         else rx.fragment(),
@@ -30,9 +32,7 @@ def field(
 
 def status(colour: Any, word: Any) -> rx.Component:
     """Show a state as a coloured dot with its word."""
-    return rx.el.span(
-        rx.el.span(class_name=f"dot {colour}", aria_hidden="true"), rx.el.span(word), class_name="status"
-    )
+    return rx.el.span(rx.el.span(class_name=f"dot {colour}", aria_hidden="true"), rx.el.span(word), class_name="status")
 
 
 def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> rx.Component:

@@ -34,9 +34,7 @@ class Job(Owned, table=True):
         UniqueConstraint("tenant_id", "dedupe_key"),
         Index("ix_job_due", "tenant_id", "run_at", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
         Index("ix_job_leased", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
-        Index(
-            "uq_job_lock", "tenant_id", "lock_key", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING
-        ),
+        Index("uq_job_lock", "tenant_id", "lock_key", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("ix_job_recent", "tenant_id", "state", "created_at"),
     )
     kind: str = Field(max_length=40)

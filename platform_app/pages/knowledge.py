@@ -140,7 +140,9 @@ def _retrieval_test() -> rx.Component:
         ),
         rx.cond(
             KnowledgeState.without_vectors,
-            rx.callout(t("The vector index does not answer: this was found without it."), icon="circle-alert", size="1"),
+            rx.callout(
+                t("The vector index does not answer: this was found without it."), icon="circle-alert", size="1"
+            ),
         ),
         rx.cond(
             KnowledgeState.asked & (KnowledgeState.passages.length() == 0),
@@ -157,8 +159,12 @@ def _passage(passage: rx.Var[PassageRow]) -> rx.Component:
         rx.flex(
             rx.el.strong(passage.title),
             rx.el.span(
-                t("score {score} · words {words} · vector {vector}",
-                  score=passage.score, words=passage.lexical, vector=passage.vector),
+                t(
+                    "score {score} · words {words} · vector {vector}",
+                    score=passage.score,
+                    words=passage.lexical,
+                    vector=passage.vector,
+                ),
                 class_name="muted small",
             ),
             justify="between",

@@ -90,7 +90,7 @@ def parse(path: Path, file_name: str) -> str:
             stderr=subprocess.DEVNULL,
             env=environment,
             start_new_session=True,
-            preexec_fn=limit,  # noqa: PLW1509 - the child only sets limits before it runs
+            preexec_fn=limit,
         )
     except OSError as error:
         raise Unavailable("The file could not be read now. It is tried again.") from error

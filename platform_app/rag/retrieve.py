@@ -58,7 +58,9 @@ def retrieve(tenant_id: str, question: str, *, categories: list[str] | None = No
     with session_scope(tenant_id, reading=True) as session:
         index = lexical.index_of(session, tenant_id)
         by_word = dict(index.search(question, categories, POOL))
-        allowed = {c for c, k in zip(index.chunk_ids, index.categories, strict=True) if categories is None or k in categories}
+        allowed = {
+            c for c, k in zip(index.chunk_ids, index.categories, strict=True) if categories is None or k in categories
+        }
         by_vector = {chunk: score for chunk, score in by_vector.items() if chunk in allowed}
         worth = index.weight(question)
         mixed = _mix(by_word, by_vector)

@@ -17,9 +17,7 @@ class Uncertain(Exception):
     """Whether the other side did it is not known: a person decides."""
 
 
-def once(
-    job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool
-) -> dict[str, Any]:
+def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool) -> dict[str, Any]:
     """Make an outward call for a job once and return its outcome.
 
     The effect is written down before the call and closed after it. `call` gets the key to send along as the

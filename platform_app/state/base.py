@@ -92,9 +92,7 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
 async def say_error(state: rx.State, error: PlatformError) -> Any:
     """Return a toast with the error's sentence in the person's language; it stays until closed."""
     language = (await person(state)).language
-    return rx.toast.error(
-        translate(language, error.sentence, **error.values), duration=60_000, close_button=True
-    )
+    return rx.toast.error(translate(language, error.sentence, **error.values), duration=60_000, close_button=True)
 
 
 async def say(state: rx.State, sentence: str, **values: object) -> Any:

@@ -70,9 +70,7 @@ class Gate(rx.Middleware):
             return StateUpdate()
         return None if identity is not None else await self._signed_out(state, token)
 
-    def _bind(
-        self, person: Person, state: rx.State, event: Event, identity: Identity | None
-    ) -> StateUpdate | None:
+    def _bind(self, person: Person, state: rx.State, event: Event, identity: Identity | None) -> StateUpdate | None:
         """Hold the tab's state to one session in one tenant: whoever comes with another gets an empty state."""
         key = f"{identity.session_id}:{identity.tenant_id}" if identity else ""
         if person._bound == key:

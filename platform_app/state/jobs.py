@@ -117,7 +117,9 @@ class JobsState(rx.State):
 
     def _go(self, **changed: object) -> Any:
         asked = {"state": self.state, "kind": self.kind, "page": self.page} | changed
-        kept = "&".join(f"{k}={v}" for k, v in asked.items() if v not in ("all", 1) and str(v).replace("_", "").isalnum())
+        kept = "&".join(
+            f"{k}={v}" for k, v in asked.items() if v not in ("all", 1) and str(v).replace("_", "").isalnum()
+        )
         return rx.redirect(f"{self.router.url.path}{'?' + kept if kept else ''}")
 
     async def _fetch(self) -> None:

@@ -13,7 +13,7 @@ from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity, Role
 from platform_app.rag.retrieve import retrieve
 from platform_app.services import knowledge
-from platform_app.state.base import call, handler, look, person, say, who
+from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.hub import hub
 
 STATES = {

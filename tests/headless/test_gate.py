@@ -19,9 +19,7 @@ from platform_app.state.frame import FrameState
 from tests.conftest import make_tenant
 from tests.headless.harness import Tab, sign_in
 
-HANDLERS = {
-    name: registered.handler.fn for name, registered in app._registration_context.event_handlers.items()
-}
+HANDLERS = {name: registered.handler.fn for name, registered in app._registration_context.event_handlers.items()}
 OURS = {name: fn for name, fn in HANDLERS.items() if fn.__module__.startswith("platform_app")}
 GUARDED = sorted(name for name, fn in OURS.items() if getattr(fn, ROLE, None) != ANYONE)
 

@@ -1,0 +1,47 @@
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/node_modules/.bin:$(PATH)
+export REFLEX_TELEMETRY_ENABLED := false
+export REFLEX_CHECK_LATEST_VERSION := false
+export ANONYMIZED_TELEMETRY := False
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check dev bench e2e lock migration run-tools test-tools
+
+help: ## List the commands
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run-tools:
+	@scripts/bootstrap.sh run
+
+test-tools:
+	@scripts/bootstrap.sh test
+
+up: run-tools ## Start the whole platform with a demo tenant
+	@exec $(PYTHON) -m platform_app.cli up
+
+dev: test-tools ## The same with hot reload of console and worker
+	@exec $(PYTHON) -m platform_app.cli up --dev
+
+test: test-tools ## Run every test: PostgreSQL first, then everything on SQLite
+	@$(PYTHON) -m tests.postgres $(PYTHON) -m pytest -q -p tests.postgres
+	@$(PYTHON) -m pytest -q $(T)
+
+e2e: test-tools ## Run the browser tests alone; T="-k chat" chooses
+	@$(PYTHON) -m pytest tests/e2e $(T)
+
+check: test-tools ## Lint, types, import contracts
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+bench: test-tools ## Measure; figures go to docs/benchmarks.md by hand
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(PYTHON) -m tests.bench.$$(basename $$file .py) || exit 1; done
+
+migration: test-tools ## Write a revision: make migration m="what changed"
+	@folder=$$(mktemp -d) && PLATFORM_DATABASE_URL= PLATFORM_DATA_DIR=$$folder $(PYTHON) -m platform_app.cli migrate --message "$(m)"; rm -rf "$$folder"
+
+lock: ## Lock the Python packages anew from pyproject.toml
+	@uv=$$(scripts/bootstrap.sh uv | tail -1) && \
+	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.txt && \
+	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.txt

@@ -1,0 +1,320 @@
+"""Conversations: what is said to an agent, and what people do with it."""
+
+from datetime import timedelta
+
+from platform_app import bell
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
+from platform_app.events import emit
+from platform_app.jobs import Reply, enqueue
+from platform_app.models.agent import AgentSettings, Channel
+from platform_app.models.conversation import (
+    Author,
+    Conversation,
+    ConversationState,
+    Message,
+    MessageState,
+    Trace,
+)
+from platform_app.models.crm import Contact, Lead
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.person import Identity
+from platform_app.services import activity, agents
+
+LONGEST = 20_000
+PENDING = (MessageState.STREAMING, MessageState.DELAYED)
+
+
+def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: bool = True) -> Conversation:
+    """Begin a conversation in the test chat."""
+    agents.effective(session, who.tenant_id, agent_id, draft=use_draft)
+    row = Conversation(tenant_id=who.tenant_id, agent_id=agent_id, use_draft=use_draft, created_by=who.user_id)
+    session.add(row)
+    session.flush()
+    announce(session, row)
+    return row
+
+
+def announce(session: Transaction, conversation: Conversation) -> None:
+    """Tell open pages, after the commit, that a conversation changed."""
+    tenant_id, conversation_id = conversation.tenant_id, conversation.id
+    session.after_commit.append(lambda: bell.announce(tenant_id, "conversation", conversation_id))
+
+
+def list_tests(session: Transaction, who: Identity, *, search: str = "", limit: int = 100) -> list[Conversation]:
+    """Return the conversations of the test chat, newest first."""
+    query = owned(Conversation, who.tenant_id).where(
+        Conversation.channel == Channel.TEST,
+        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+    )
+    rows = session.exec(query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc()).limit(1000)).all()  # type: ignore[attr-defined]
+    wanted = search.strip().casefold()
+    return [row for row in rows if wanted in f"{row.title}\n{row.last_line}".casefold()][:limit]
+
+
+def get(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Return a conversation that is not deleted."""
+    query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
+    row: Conversation | None = session.exec(query).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such conversation.")
+    return row
+
+
+def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
+    """Return what was said, oldest first, without what was edited or retried away."""
+    get(session, who, conversation_id)
+    query = owned(Message, who.tenant_id).where(
+        Message.conversation_id == conversation_id,
+        Message.replaced.is_(False),  # type: ignore[attr-defined]
+    )
+    return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
+
+
+def message(session: Transaction, who: Identity, message_id: str) -> Message:
+    """Return a message."""
+    row: Message | None = session.exec(owned(Message, who.tenant_id).where(Message.id == message_id)).first()
+    if row is None:
+        raise NotFound("There is no such message.")
+    return row
+
+
+def trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
+    """Return why a reply came out as it did; nothing while it is being written."""
+    row: Trace | None = session.exec(owned(Trace, who.tenant_id).where(Trace.message_id == message_id)).first()
+    return row
+
+
+def receive(session: Transaction, who: Identity, conversation_id: str, text: str) -> tuple[Message, Message]:
+    """Take what a contact or tester says; return it and the row of the reply to come.
+
+    The reply is to be streamed when its state is STREAMING; when it is DELAYED a job is due. Replies that were
+    still on their way are replaced: a burst is answered once.
+    """
+    text = text.strip()
+    if not text:
+        raise Invalid("Write something first.", field="text")
+    if len(text) > LONGEST:
+        raise Invalid("A message may have at most 20000 characters.", field="text")
+    row = get(session, who, conversation_id)
+    if row.state == ConversationState.CLOSED:
+        raise Conflict("This conversation is closed.")
+    settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    _check_channel(session, who, row, settings)
+    first = (
+        session.exec(owned(Message, who.tenant_id).where(Message.conversation_id == row.id).limit(1)).first() is None
+    )
+    said = Message(
+        tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=who.name, text=text
+    )
+    session.add(said)
+    session.flush()
+    row.title = row.title or text.splitlines()[0][:80]
+    if first:
+        _started(session, who, row, settings)
+    emit(
+        session,
+        who.tenant_id,
+        EventKind.MESSAGE_RECEIVED,
+        after={"text": text[:2000]},
+        agent_id=row.agent_id,
+        conversation_id=row.id,
+        message_id=said.id,
+        contact_id=row.contact_id,
+        lead_id=row.lead_id,
+    )
+    return said, begin_reply(session, who, row, said, settings)
+
+
+def _check_channel(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
+    """Refuse on a channel that the agent does not work on; the test chat may play with any agent."""
+    if row.channel == Channel.TEST:
+        return
+    if not agents.get(session, who, row.agent_id).active:
+        raise Forbidden("This agent is switched off.")
+    if row.channel not in settings.channels:
+        raise Forbidden("This agent does not work on this channel.")
+
+
+def _started(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
+    emit(
+        session,
+        who.tenant_id,
+        EventKind.CONVERSATION_STARTED,
+        agent_id=row.agent_id,
+        conversation_id=row.id,
+        contact_id=row.contact_id,
+        lead_id=row.lead_id,
+    )
+    activity.record(
+        session,
+        who.tenant_id,
+        ActivityKind.CONVERSATION,
+        "Conversation with “{agent}” started",
+        actor=who.name,
+        user_id=who.user_id,
+        agent_id=row.agent_id,
+        link=f"/test-chat?c={row.id}",
+        agent=settings.name,
+    )
+
+
+def begin_reply(
+    session: Transaction, who: Identity, row: Conversation, said: Message, settings: AgentSettings
+) -> Message:
+    """Write the row of a reply that is on its way, replacing any that was."""
+    for pending in session.exec(
+        owned(Message, who.tenant_id).where(
+            Message.conversation_id == row.id,
+            Message.state.in_(PENDING),  # type: ignore[attr-defined]
+            Message.replaced.is_(False),  # type: ignore[attr-defined]
+        )
+    ).all():
+        pending.replaced, pending.state, pending.finished_at = True, MessageState.STOPPED, now()
+    delay = settings.reply_delay_seconds
+    reply = Message(
+        tenant_id=who.tenant_id,
+        conversation_id=row.id,
+        author=Author.AGENT,
+        author_name=settings.name,
+        state=MessageState.DELAYED if delay else MessageState.STREAMING,
+        answers_id=said.id,
+        created_at=max(now(), said.created_at + timedelta(microseconds=1)),
+        beat_at=now(),
+    )
+    session.add(reply)
+    session.flush()
+    if delay:
+        reply.due_at = now() + timedelta(seconds=delay)
+        payload = Reply(conversation_id=row.id, message_id=reply.id)
+        enqueue(session, who.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
+    row.last_message_at, row.last_line = now(), said.text.splitlines()[0][:160]
+    announce(session, row)
+    return reply
+
+
+def answer_now(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Do not wait for the delay: the reply is to be streamed now."""
+    reply = message(session, who, reply_id)
+    if reply.state != MessageState.DELAYED:
+        raise Conflict("This reply is not waiting.")
+    reply.state, reply.due_at, reply.beat_at = MessageState.STREAMING, None, now()
+    announce(session, get(session, who, reply.conversation_id))
+    return reply
+
+
+def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Ask for another reply to the same message; the old one is kept, and shown no more."""
+    old = message(session, who, reply_id)
+    if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING:
+        raise Conflict("This message cannot be retried now.")
+    row = get(session, who, old.conversation_id)
+    settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    _replace_from(session, who, old)
+    said = message(session, who, old.answers_id)
+    return begin_reply(session, who, row, said, settings)
+
+
+def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message]:
+    """Say something else instead of an earlier message; what followed it is kept, and shown no more."""
+    old = message(session, who, message_id)
+    if old.author != Author.CONTACT:
+        raise Conflict("Only your own message can be edited.")
+    _replace_from(session, who, old)
+    return receive(session, who, old.conversation_id, text)
+
+
+def _replace_from(session: Transaction, who: Identity, first: Message) -> None:
+    session.flush()
+    session.execute(
+        owned_update(Message, who.tenant_id)
+        .where(
+            Message.conversation_id == first.conversation_id,  # type: ignore[arg-type]
+            Message.created_at >= first.created_at,  # type: ignore[arg-type]
+        )
+        .values(replaced=True)
+    )
+
+
+def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Stop a reply; what has arrived stays."""
+    reply = message(session, who, reply_id)
+    if reply.state in PENDING:
+        reply.state, reply.finished_at, reply.due_at = MessageState.STOPPED, now(), None
+        announce(session, get(session, who, reply.conversation_id))
+    return reply
+
+
+def discard(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Do not let a written reply go out."""
+    reply = message(session, who, reply_id)
+    if reply.state != MessageState.TO_APPROVE:
+        raise Conflict("This reply does not wait for approval.")
+    reply.state = MessageState.DISCARDED
+    announce(session, get(session, who, reply.conversation_id))
+    return reply
+
+
+def rename(session: Transaction, who: Identity, conversation_id: str, title: str) -> Conversation:
+    """Give a conversation another title."""
+    row = get(session, who, conversation_id)
+    if not title.strip():
+        raise Invalid("Enter a title.", field="title")
+    row.title = title.strip()[:200]
+    announce(session, row)
+    return row
+
+
+def play_with(
+    session: Transaction, who: Identity, conversation_id: str, *, lead_id: str | None, contact_id: str | None
+) -> Conversation:
+    """Set the lead and the contact that a test conversation is played with."""
+    row = get(session, who, conversation_id)
+    if lead_id and session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first() is None:
+        raise NotFound("There is no such lead.")
+    if contact_id and session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first() is None:
+        raise NotFound("There is no such contact.")
+    row.lead_id, row.contact_id = lead_id, contact_id
+    announce(session, row)
+    return row
+
+
+def choose_agent(
+    session: Transaction, who: Identity, conversation_id: str, agent_id: str, *, use_draft: bool
+) -> Conversation:
+    """Let another agent, or another state of it, answer from now on."""
+    row = get(session, who, conversation_id)
+    agents.effective(session, who.tenant_id, agent_id, draft=use_draft)
+    row.agent_id, row.use_draft = agent_id, use_draft
+    announce(session, row)
+    return row
+
+
+def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Begin a conversation anew: what was said is kept, and shown no more."""
+    row = get(session, who, conversation_id)
+    query = owned_update(Message, who.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
+    session.execute(query.values(replaced=True))
+    row.last_line = ""
+    announce(session, row)
+    return row
+
+
+def delete(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Take a conversation away; it can be brought back."""
+    row = get(session, who, conversation_id)
+    row.deleted_at = now()
+    announce(session, row)
+    return row
+
+
+def restore(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Bring a deleted conversation back."""
+    query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
+    row: Conversation | None = session.exec(query).first()
+    if row is None or row.deleted_at is None:
+        raise NotFound("There is no such conversation.")
+    row.deleted_at = None
+    announce(session, row)
+    return row
