@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import sys
 from dataclasses import asdict
@@ -54,7 +55,8 @@ def main(
         settings()
     except ValidationError as error:
         for wrong in error.errors(include_input=False, include_url=False):
-            typer.echo(f"PLATFORM_{str(wrong['loc'][0]).upper()}: {wrong['msg']}", err=True)
+            name = str(wrong["loc"][0]).upper().removeprefix("PLATFORM_")
+            typer.echo(f"PLATFORM_{name}: {wrong['msg']}", err=True)
         raise typer.Exit(2) from error
 
 
@@ -71,12 +73,14 @@ def _become(command: list[str], environment: dict[str, str] | None = None) -> No
 
 
 @app.command()
-def up() -> None:
+def up(
+    dev: Annotated[bool, typer.Option("--dev", help="Load console and worker again when code changes.")] = False,
+) -> None:
     """Start everything: servers, worker, console. Ctrl-C stops it."""
     from platform_app import launcher
 
     try:
-        raise typer.Exit(launcher.run(Console(), signal.signal))
+        raise typer.Exit(launcher.run(Console(), signal.signal, dev=dev))
     except PlatformError as error:
         _refuse(error)
 
@@ -160,3 +164,100 @@ def env_example() -> None:
     from platform_app.example import env_example as text
 
     typer.echo(text(), nl=False)
+
+
+@demo.command("remove")
+def demo_remove(slug: Annotated[str, typer.Option(help="The tenant to take it out of.")] = "demo") -> None:
+    """Take away everything that the demo put into a tenant."""
+    from platform_app.db import session_scope
+    from platform_app.services import demo as service
+    from platform_app.services import members
+
+    try:
+        with session_scope(reason="command line", reading=True) as session:
+            who = members.owner(session, slug)
+        with session_scope(who.tenant_id) as session:
+            service.remove(session, who)
+    except PlatformError as error:
+        _refuse(error)
+    typer.echo(f"The demo is gone from {slug}.")
+
+
+@demo.command("reset")
+def demo_reset(slug: Annotated[str, typer.Option(help="The tenant to put it into.")] = "demo") -> None:
+    """Take the demo away and put it in afresh."""
+    from platform_app.db import session_scope
+    from platform_app.services import demo as service
+    from platform_app.services import members
+
+    try:
+        with session_scope(reason="command line", reading=True) as session:
+            who = members.owner(session, slug)
+        with session_scope(who.tenant_id) as session:
+            service.remove(session, who)
+        with session_scope(who.tenant_id) as session:
+            service.load(session, who)
+    except PlatformError as error:
+        _refuse(error)
+    typer.echo(f"The demo of {slug} is fresh.")
+
+
+@user.command("add")
+def user_add(
+    email: Annotated[str, typer.Option()],
+    slug: Annotated[str, typer.Option("--tenant", help="Slug of the tenant.")],
+    *,
+    name: Annotated[str, typer.Option()] = "",
+    role: Annotated[str, typer.Option(help="owner, admin, operator or viewer")] = "operator",
+    password: Password = "",
+) -> None:
+    """Put a person into a tenant; without a password one is made and printed."""
+    from platform_app.db import session_scope
+    from platform_app.models.person import Role
+    from platform_app.services import members
+
+    if role not in list(Role):
+        raise typer.BadParameter("owner, admin, operator or viewer", param_hint="--role")
+    made = password or secrets.token_urlsafe(12)
+    try:
+        with session_scope(reason="command line") as session:
+            members.add(session, slug, email=email, name=name or email, password=made, role=Role(role))
+    except PlatformError as error:
+        _refuse(error)
+    typer.echo(f"{email} is {role} of {slug}." + ("" if password else f" Password of a new account: {made}"))
+
+
+@tenant.command("add")
+def tenant_add(
+    email: Annotated[str, typer.Option(help="E-mail of its owner.")],
+    name: Annotated[str, typer.Option(help="Name of the tenant.")],
+    *,
+    owner: Annotated[str, typer.Option(help="Name of its owner.")] = "",
+    language: Annotated[str, typer.Option(help="ru or en")] = "en",
+    time_zone: Annotated[str, typer.Option()] = "Europe/Moscow",
+    password: Password = "",
+) -> None:
+    """Make a tenant with its owner; without a password one is made and printed."""
+    from platform_app.db import session_scope
+    from platform_app.services import accounts
+
+    given = password or secrets.token_urlsafe(12)
+    try:
+        with session_scope(reason="command line") as session:
+            _, made = accounts.register(
+                session,
+                email=email,
+                name=owner or email,
+                password=given,
+                tenant_name=name,
+                language=language,
+                time_zone=time_zone,
+            )
+            slug = made.slug
+    except PlatformError as error:
+        _refuse(error)
+    typer.echo(f"Tenant {slug} is there; {email} owns it." + ("" if password else f" Password: {given}"))
+
+
+if __name__ == "__main__":
+    app()

@@ -12,7 +12,8 @@ from pathlib import Path
 from platform_app.errors import Unavailable
 
 ROOT = Path(__file__).parents[1]
-_WATCHED = ("platform_app/**/*.py", "platform_app/locales/**/*.po", "assets/**/*", "reflex.lock/*", "rxconfig.py")
+_CODE = ("platform_app/**/*.py", "platform_app/locales/**/*.po", "assets/**/*", "rxconfig.py")
+_PACKAGES = ("reflex.lock/bun.lock",)  # not package.json: a build may write it in another layout
 
 
 def folder() -> Path:
@@ -20,10 +21,10 @@ def folder() -> Path:
     return ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")
 
 
-def digest() -> str:
-    """Return a hash over everything that the built console is made of."""
+def digest(patterns: tuple[str, ...]) -> str:
+    """Return a hash over the names and contents of files."""
     found = hashlib.sha256()
-    for path in sorted({path for pattern in _WATCHED for path in ROOT.glob(pattern)}):
+    for path in sorted({path for pattern in patterns for path in ROOT.glob(pattern)}):
         parts = path.relative_to(ROOT).parts
         if path.is_file() and "__pycache__" not in parts and parts[:2] != ("assets", "external"):
             found.update("/".join(parts).encode() + b"\0" + path.read_bytes() + b"\0")
@@ -33,7 +34,8 @@ def digest() -> str:
 def is_built() -> bool:
     """Tell whether the built console fits the code."""
     stamp = folder() / "built.sha"
-    return stamp.is_file() and stamp.read_text() == digest() and (folder() / "build" / "client").is_dir()
+    fits = stamp.is_file() and stamp.read_text() == f"{digest(_CODE)} {digest(_PACKAGES)}"
+    return fits and (folder() / "build" / "client").is_dir()
 
 
 def bun() -> str:
@@ -69,17 +71,17 @@ def build(log: Path, say: Callable[[str], None]) -> None:
         if is_built():
             return
         say("building the console, which takes up to a minute after a change of the code")
-        wanted, stamp = digest(), folder() / "built.sha"
+        code_before, stamp = digest(_CODE), folder() / "built.sha"
         stamp.unlink(missing_ok=True)
         command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            code = subprocess.call(  # noqa: S603
+            failed = subprocess.call(  # noqa: S603
                 command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        if code != 0 or not (folder() / "build" / "client").is_dir():
+        if failed or not (folder() / "build" / "client").is_dir():
             raise Unavailable("The console could not be built. The end of {log} says why.", log=log)
-        stamp.write_text(wanted)
+        stamp.write_text(f"{code_before} {digest(_PACKAGES)}")  # a build completes the list of packages
 
 
 def server(host: str, port: int) -> tuple[list[str], dict[str, str]]:
@@ -95,3 +97,12 @@ def server(host: str, port: int) -> tuple[list[str], dict[str, str]]:
         "REFLEX_CHECK_LATEST_VERSION": "false",
     }
     return [*command, "platform_app.platform_app:app"], environment
+
+
+DEV_PAGE = "http://localhost:3000/"
+
+
+def developer(port: int) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment of the console with hot reload, for developers."""
+    command = [sys.executable, "-m", "reflex", "run", "--frontend-port", "3000", "--backend-port", str(port)]
+    return command, environment()

@@ -1,6 +1,7 @@
 """Launcher: starts the whole platform, watches it, and stops it with nothing left behind."""
 
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -58,13 +59,11 @@ def answers(url: str) -> bool:
 
 def redis_answers(url: str) -> bool:
     """Tell whether Redis lets us in."""
-    client = redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
     try:
-        return bool(client.ping())
-    except redis.RedisError:
+        with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+            return bool(client.ping())
+    except (redis.RedisError, ValueError):  # ValueError: not an address of Redis
         return False
-    finally:
-        client.close()
 
 
 @dataclass
@@ -75,6 +74,7 @@ class Platform:
     folder: DataFolder
     warden: Warden
     console: Console
+    dev: bool = False
     begun: float = field(default_factory=time.monotonic)
     ending: threading.Event = field(default_factory=threading.Event)
     servers: list[Child] = field(default_factory=list)
@@ -168,6 +168,12 @@ def prepare_database(up: Platform) -> None:
     up.row("database", "ready", make_url(up.own.database).get_backend_name())
 
 
+def build_console(up: Platform) -> None:
+    """Build the console where it does not fit the code."""
+    if not up.dev:
+        frontend.build(up.log("build"), lambda text: up.row("console", "building", text))
+
+
 def ensure_demo(up: Platform) -> tuple[str, str]:
     """Return e-mail and password of the demo sign-in."""
     from platform_app.services import demo
@@ -181,7 +187,11 @@ def start_worker(up: Platform) -> None:
     """Start the worker and wait for its health server."""
     host, port = up.own.worker_host, up.own.worker_port
     url = f"http://{_reach(host)}:{port}"
-    child = Child("worker", [sys.executable, "-m", "worker"], lambda: answers(f"{url}/healthz"), up.log("worker"))
+    command = [sys.executable, "-m", "worker"]
+    if up.dev:
+        watch = str(Path(sys.executable).parent / "watchfiles")
+        command = [watch, "--filter", "python", shlex.join(command), "platform_app", "worker"]
+    child = Child("worker", command, lambda: answers(f"{url}/healthz"), up.log("worker"))
     seconds = min(up.own.stop_seconds, _STOP_SECONDS - _SERVERS_SECONDS - 0.5)
     child.environment = {"PLATFORM_STOP_SECONDS": str(seconds)}
     up.parts.append(child)
@@ -192,8 +202,9 @@ def start_web(up: Platform) -> None:
     """Start the console and wait for its first page."""
     host, port = up.own.host, up.own.port
     url = f"http://{_reach(host)}:{port}"
-    command, environment = frontend.server(host, port)
-    child = Child("console", command, lambda: answers(f"{url}/ping") and answers(f"{url}/"), up.log("console"))
+    command, environment = frontend.developer(port) if up.dev else frontend.server(host, port)
+    page = frontend.DEV_PAGE if up.dev else f"{url}/"
+    child = Child("console", command, lambda: answers(f"{url}/ping") and answers(page), up.log("console"))
     child.environment = environment
     up.parts.append(child)
     up.start(child)
@@ -208,9 +219,8 @@ def _reach(host: str) -> str:
 def start_all(up: Platform) -> tuple[str, str]:
     """Start every part, what can be at the same time; return the demo sign-in."""
     with ThreadPoolExecutor(max_workers=5) as pool:
-        build = pool.submit(frontend.build, up.log("build"), lambda text: up.row("console", "building", text))
-        early = [pool.submit(part, up) for part in (start_redis, start_chroma, start_offline, prepare_database)]
-        _settle(up, [*early, build])
+        early = (start_redis, start_chroma, start_offline, prepare_database, build_console)
+        _settle(up, [pool.submit(part, up) for part in early])
         signed_in = ("", "") if up.ending.is_set() else ensure_demo(up)
         _settle(up, [pool.submit(part, up) for part in (start_worker, start_web)])
     return signed_in
@@ -237,14 +247,17 @@ def check_ports(own: Settings) -> None:
             raise Unavailable(f"Port {port} is taken. Stop what listens there, or set {name} to another port.")
 
 
-def run(console: Console, hear: Callable[[int, Callable[[int, FrameType | None], None]], object]) -> int:
+Hear = Callable[[int, Callable[[int, FrameType | None], None]], object]  # signal.signal
+
+
+def run(console: Console, hear: Hear, *, dev: bool = False) -> int:
     """Start the platform, watch it until a signal comes, stop it. Returns the exit code."""
     own = settings()
-    check_ports(own)
     with DataFolder(own.data_dir) as folder:
+        check_ports(own)  # after the lock: a killed platform has let go of its ports by then
         os.environ["PLATFORM_DATA_DIR"] = str(folder.path)
         warden = Warden(folder.lock)
-        up = Platform(own, folder, warden, console)
+        up = Platform(own, folder, warden, console, dev=dev)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             hear(number, lambda received, frame: up.ending.set())
         try:
@@ -266,6 +279,7 @@ def _live(up: Platform) -> int:
     if up.ending.is_set():
         return 0
     address = up.own.public_url or f"http://{_reach(up.own.host)}:{up.own.port}"
+    address = frontend.DEV_PAGE if up.dev else address
     up.console.print(f"\n  Open      {address}", highlight=False, soft_wrap=True)
     up.console.print(f"  Sign in   {email}  {password}", highlight=False, markup=False, soft_wrap=True)
     up.console.print("  Stop      Ctrl-C\n", highlight=False)

@@ -3,52 +3,80 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 import structlog
+from pydantic import SecretStr
 
-from platform_app.config import settings
+from platform_app.config import Settings, settings
 
-_URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
+_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
+_QUIET = ("httpx", "httpx2", "httpcore", "chromadb", "dramatiq", "granian.access", "alembic")
+_LONGEST = 8000  # characters of one value; hostile input must not fill the log or keep the process busy
+_SHORTEST = 6  # a shorter secret would blot out ordinary words
+
+
+def _secrets(own: Settings) -> Iterator[str]:
+    for name in Settings.model_fields:
+        value = getattr(own, name)
+        if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
+            in_address = _URL_PASSWORD.search(secret)
+            yield in_address[2] if in_address else secret
 
 
 def redact(text: str) -> str:
-    """Return a text without passwords in addresses and without the platform's own secrets."""
+    """Return a text without passwords in addresses and without the platform's own secrets, cut where it is long."""
+    text = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
     text = _URL_PASSWORD.sub(r"\1:***@", text)
-    own = settings()
-    for secret in (own.openai_api_key, own.demo_password):
-        if len(secret.get_secret_value()) > 5:
-            text = text.replace(secret.get_secret_value(), "***")
+    for secret in _secrets(settings()):
+        if len(secret) >= _SHORTEST and secret in text:
+            text = text.replace(secret, "***")
     return text
 
 
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _clean(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(inner) for inner in value]
+    return value if isinstance(value, int | float | bool | None) else redact(str(value))
+
+
 def _without_secrets(logger: Any, method: str, entry: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in entry.items()}
+    internal = {key: value for key, value in entry.items() if key.startswith("_")}
+    return {key: _clean(value) for key, value in entry.items() if key not in internal} | internal
 
 
 def configure() -> None:
     """Send structlog's and the standard library's lines to stderr in the configured form."""
     own = settings()
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        structlog.contextvars.merge_contextvars,  # request_id, tenant_id, job_id where they are bound
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         _without_secrets,
     ]
-    last = structlog.processors.JSONRenderer() if own.log_format == "json" else structlog.dev.ConsoleRenderer()
+    colours = sys.stderr.isatty()
+    last: Any = structlog.dev.ConsoleRenderer(colors=colours)
+    if own.log_format == "json":
+        last = structlog.processors.JSONRenderer(ensure_ascii=False)
     level = logging.getLevelNamesMapping()[own.log_level]
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *names: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
+    plain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=plain, foreign_pre_chain=shared))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpx2", "chromadb", "httpcore", "dramatiq"):
+    for noisy in _QUIET:
         logging.getLogger(noisy).setLevel(logging.WARNING)

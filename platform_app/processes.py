@@ -67,7 +67,7 @@ class Child:
         self.pause = 0.5 if lived > _LONGEST_PAUSE else min(self.pause * 2, _LONGEST_PAUSE)
         self.start_at = time.monotonic() + self.pause
         how = _how(self.process.returncode)
-        return f"{self.name} ended ({how}), starts again in {self.pause:.0f} s; see {self.log}"
+        return f"{self.name} ended ({how}), starts again in {self.pause:.1f} s; see {self.log}"
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and all its own children."""

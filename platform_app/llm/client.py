@@ -32,7 +32,7 @@ def provider() -> Provider:
     key, address = own.openai_api_key.get_secret_value(), own.openai_base_url
     if key or address:
         return Provider("openai", address or "https://api.openai.com/v1", key or "none")
-    return Provider("offline", (own.offline_url or "http://127.0.0.1:8002") + "/v1", "none", is_offline=True)
+    return Provider("offline", own.offline_url or "http://127.0.0.1:8002/v1", "none", is_offline=True)
 
 
 class Fault(StrEnum):

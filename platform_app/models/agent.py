@@ -70,10 +70,12 @@ class Agent(Owned, table=True):
     active: bool = False
     draft: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     draft_saved_at: datetime = Field(default_factory=now, sa_type=Instant)
+    draft_saved_by: str = Field(default="", max_length=200)  # a person's name
     revision: int = 1  # grows with every change of the draft: the token of optimistic locking
     published_id: str | None = Field(default=None, max_length=32)  # an AgentVersion
     published_number: int = 0
     changed_since_publish: bool = True
+    is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 

@@ -41,6 +41,7 @@ class Source(Owned, table=True):
     generation: int = 0  # the chunks of this generation answer; others are on their way in or out
     chunk_count: int = 0
     created_by: str = Field(default="", max_length=200)
+    is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 

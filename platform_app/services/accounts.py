@@ -58,6 +58,14 @@ _LETTERS = dict(
 _EMAIL = re.compile(r"^[^@\s\x00-\x1f<>\"]{1,64}@[^@\s\x00-\x1f<>\"]{1,185}\.[^@\s.]{2,63}$")
 
 
+def check_email(email: str) -> str:
+    """Return an e-mail address as it is kept."""
+    email = email.strip().lower()
+    if not _EMAIL.match(email):
+        raise Invalid("This is not an e-mail address.", field="email")
+    return email
+
+
 def register(
     session: Transaction,
     *,
@@ -69,9 +77,7 @@ def register(
     time_zone: str,
 ) -> tuple[User, Tenant]:
     """Create a tenant with its owner."""
-    email = email.strip().lower()
-    if not _EMAIL.match(email):
-        raise Invalid("This is not an e-mail address.", field="email")
+    email = check_email(email)
     if not name.strip():
         raise Invalid("Enter your name.", field="name")
     if not tenant_name.strip():

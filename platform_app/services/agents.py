@@ -1,24 +1,22 @@
 """Agents: drafts, publishing, history."""
 
-import difflib
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import func
 
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.i18n import translate
 from platform_app.models.agent import Agent, AgentSettings, AgentVersion
-from platform_app.models.conversation import Conversation
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services import activity
+from platform_app.services.agent_changes import Change, difference
+from platform_app.services.agent_list import SORTS, AgentRow, list_agents, status_of
 
-SORTS = {"name", "status", "updated", "conversations"}
+__all__ = ["SORTS", "AgentRow", "Change", "difference", "list_agents", "status_of"]
 _LIMITS = {
     "name": "The name needs 1 to 120 characters.",
     "temperature": "The temperature is a number from 0 to 2.",
@@ -30,21 +28,6 @@ _LIMITS = {
 }
 
 
-@dataclass
-class AgentRow:
-    """An agent as lists show it."""
-
-    id: str
-    name: str
-    active: bool
-    status: str  # active, inactive, draft
-    model: str
-    published_number: int
-    changed: bool
-    conversations: int
-    updated_at: datetime
-
-
 def validated(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values that fit, and the problems of the rest by field. Unknown fields are left out."""
     good: dict[str, Any] = {}
@@ -54,9 +37,14 @@ def validated(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
             continue
         try:
             whole = AgentSettings.model_validate({"name": "x", field: value})
-            good[field] = whole.model_dump(mode="json")[field]
         except ValidationError:
             problems[field] = _LIMITS.get(field, "This value cannot be taken.")
+            continue
+        kept = whole.model_dump(mode="json")[field]
+        if isinstance(kept, str) and "\x00" in kept:  # PostgreSQL keeps no text with it
+            problems[field] = "This value cannot be taken."
+        else:
+            good[field] = kept
     return good, problems
 
 
@@ -67,7 +55,8 @@ def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Age
         field = next(iter(problems), "name")
         raise Invalid(problems.get(field, _LIMITS["name"]), field=field)
     full = AgentSettings.model_validate(good)
-    agent = Agent(tenant_id=who.tenant_id, name=full.name, draft=full.model_dump(mode="json"))
+    draft = full.model_dump(mode="json")
+    agent = Agent(tenant_id=who.tenant_id, name=full.name, draft=draft, draft_saved_by=who.name)
     session.add(agent)
     session.flush()
     _record(session, who, agent, "Agent “{name}” created")
@@ -94,60 +83,6 @@ def _announce(session: Transaction, agent: Agent) -> None:
     session.after_commit.append(lambda: bell.announce(tenant_id, "agent", agent_id))
 
 
-def status_of(agent: Agent) -> str:
-    """Return active, inactive or draft (never published)."""
-    if agent.published_id is None:
-        return "draft"
-    return "active" if agent.active else "inactive"
-
-
-def list_agents(
-    session: Transaction,
-    who: Identity,
-    *,
-    search: str = "",
-    status: str = "",
-    sort: str = "updated",
-    descending: bool = True,
-    page: int = 1,
-    page_size: int = 25,
-) -> tuple[list[AgentRow], int]:
-    """Return one page of agents and how many fit. `sort` is one of SORTS."""
-    agents = session.exec(owned(Agent, who.tenant_id).where(Agent.deleted_at.is_(None))).all()  # type: ignore[union-attr]
-    counted = (
-        owned(Conversation, who.tenant_id)
-        .where(Conversation.deleted_at.is_(None))  # type: ignore[union-attr]
-        .with_only_columns(Conversation.agent_id, func.count())
-        .group_by(Conversation.agent_id)
-    )
-    counts = dict(session.execute(counted).tuples().all())
-    wanted = search.strip().casefold()
-    rows = [
-        AgentRow(
-            id=agent.id,
-            name=agent.name,
-            active=agent.active,
-            status=status_of(agent),
-            model=str(agent.draft.get("model", "")),
-            published_number=agent.published_number,
-            changed=agent.changed_since_publish,
-            conversations=counts.get(agent.id, 0),
-            updated_at=agent.draft_saved_at,
-        )
-        for agent in agents
-        if wanted in agent.name.casefold()
-    ]
-    rows = [row for row in rows if status in ("", row.status)]
-    keys: dict[str, Any] = {
-        "name": lambda row: row.name.casefold(),
-        "status": lambda row: row.status,
-        "updated": lambda row: row.updated_at,
-        "conversations": lambda row: row.conversations,
-    }
-    rows.sort(key=keys[sort if sort in SORTS else "updated"], reverse=descending)
-    return rows[(page - 1) * page_size : page * page_size], len(rows)
-
-
 def get(session: Transaction, who: Identity, agent_id: str, *, lock: bool = False) -> Agent:
     """Return an agent that is not deleted."""
     query = owned(Agent, who.tenant_id).where(Agent.id == agent_id)
@@ -162,38 +97,63 @@ def save_draft(
 ) -> tuple[int, dict[str, str]]:
     """Save the fields that fit; return the new revision and the problems of the others by field.
 
-    Raises Conflict when somebody else saved since `revision`.
+    Raises Conflict when the draft was changed since `revision`.
     """
     agent = get(session, who, agent_id, lock=True)
-    if agent.revision != revision:
-        raise Conflict("Somebody else changed this agent meanwhile.")
+    _check_revision(agent, who, revision)
     good, problems = validated(changes)
-    if good:
-        agent.draft = agent.draft | good
-        agent.name = agent.draft["name"]
-        agent.draft_saved_at = now()
-        agent.revision += 1
-        agent.changed_since_publish = True
-        _announce(session, agent)
+    if agent.draft | good != agent.draft:
+        _write_draft(session, who, agent, agent.draft | good)
     return agent.revision, problems
 
 
-def publish(session: Transaction, who: Identity, agent_id: str) -> AgentVersion:
-    """Make the draft the version that talks to contacts."""
+def _check_revision(agent: Agent, who: Identity, revision: int) -> None:
+    if agent.revision == revision:
+        return
+    if agent.draft_saved_by == who.name:
+        raise Conflict("You changed this in another window meanwhile.")
+    raise Conflict("{name} changed this meanwhile.", name=agent.draft_saved_by)
+
+
+def _write_draft(session: Transaction, who: Identity, agent: Agent, draft: dict[str, Any]) -> None:
+    agent.draft, agent.name = draft, draft["name"]
+    agent.draft_saved_at, agent.draft_saved_by = now(), who.name
+    agent.revision += 1
+    agent.changed_since_publish = draft != _published(session, agent)
+    _announce(session, agent)
+
+
+def _published(session: Transaction, agent: Agent) -> dict[str, Any] | None:
+    query = owned(AgentVersion, agent.tenant_id).where(AgentVersion.id == agent.published_id)
+    version: AgentVersion | None = session.exec(query).first()
+    return AgentSettings.model_validate(version.settings).model_dump(mode="json") if version else None
+
+
+def publish(session: Transaction, who: Identity, agent_id: str, *, revision: int | None = None) -> AgentVersion:
+    """Make the draft the version that talks to contacts.
+
+    With `revision`, raises Conflict when the draft was changed since: nobody publishes what they have not seen.
+    """
     agent = get(session, who, agent_id, lock=True)
-    settings = AgentSettings.model_validate(agent.draft)
+    if revision is not None:
+        _check_revision(agent, who, revision)
+    if agent.published_id is not None and not agent.changed_since_publish:
+        raise Conflict("Nothing has changed since it was published.")
+    _, problems = validated(agent.draft)
+    if problems:
+        field = next(iter(problems))
+        raise Invalid(problems[field], field=field)
     version = AgentVersion(
         tenant_id=who.tenant_id,
         agent_id=agent.id,
         number=agent.published_number + 1,
-        settings=settings.model_dump(mode="json"),
+        settings=AgentSettings.model_validate(agent.draft).model_dump(mode="json"),
         author_name=who.name,
     )
     session.add(version)
     session.flush()
     agent.published_id, agent.published_number = version.id, version.number
     agent.changed_since_publish = False
-    agent.revision += 1
     _record(session, who, agent, "Agent “{name}” published")
     return version
 
@@ -202,38 +162,30 @@ def versions(session: Transaction, who: Identity, agent_id: str) -> list[AgentVe
     """Return the published versions of an agent, newest first."""
     agent = get(session, who, agent_id)
     query = owned(AgentVersion, who.tenant_id).where(AgentVersion.agent_id == agent.id)
-    return list(session.exec(query.order_by(AgentVersion.number.desc())).all())  # type: ignore[attr-defined]
+    query = query.order_by(AgentVersion.number.desc())  # type: ignore[attr-defined]
+    return list(session.exec(query).all())
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, str, list[str]]]:
-    """Return what changed between two states of settings: field, before, after, and changed lines of long texts."""
-    changed = []
-    for field in AgentSettings.model_fields:
-        old, new = before.get(field), after.get(field)
-        if old == new:
-            continue
-        lines = [
-            line
-            for line in difflib.unified_diff(str(old or "").splitlines(), str(new or "").splitlines(), lineterm="", n=1)
-            if not line.startswith(("---", "+++", "@@"))
-        ]
-        changed.append((field, str(old), str(new), lines if field == "instructions" else []))
-    return changed
+def _version(session: Transaction, agent: Agent, version_id: str) -> AgentVersion:
+    query = owned(AgentVersion, agent.tenant_id).where(AgentVersion.id == version_id, AgentVersion.agent_id == agent.id)
+    version: AgentVersion | None = session.exec(query).first()
+    if version is None:
+        raise NotFound("There is no such version.")
+    return version
+
+
+def compare(session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = "") -> list[Change]:
+    """Return what differs between two versions, given by id; an empty id is the draft."""
+    agent = get(session, who, agent_id)
+    old, new = (_version(session, agent, side).settings if side else agent.draft for side in (before, after))
+    return difference(old, new)
 
 
 def restore(session: Transaction, who: Identity, agent_id: str, version_id: str) -> Agent:
     """Put an older version into the draft; nothing is published by it."""
     agent = get(session, who, agent_id, lock=True)
-    query = owned(AgentVersion, who.tenant_id).where(AgentVersion.id == version_id, AgentVersion.agent_id == agent.id)
-    version = session.exec(query).first()
-    if version is None:
-        raise NotFound("There is no such version.")
-    agent.draft = dict(version.settings)
-    agent.name = version.settings["name"]
-    agent.revision += 1
-    agent.draft_saved_at = now()
-    agent.changed_since_publish = version.id != agent.published_id
-    _announce(session, agent)
+    settings = AgentSettings.model_validate(_version(session, agent, version_id).settings)
+    _write_draft(session, who, agent, settings.model_dump(mode="json"))
     return agent
 
 
@@ -242,15 +194,19 @@ def set_active(session: Transaction, who: Identity, agent_id: str, *, active: bo
     agent = get(session, who, agent_id, lock=True)
     if active and agent.published_id is None:
         raise Conflict("Publish the agent first.")
+    if agent.active == active:
+        return agent
     agent.active = active
     _record(session, who, agent, "Agent “{name}” switched on" if active else "Agent “{name}” switched off")
     return agent
 
 
-def duplicate(session: Transaction, who: Identity, agent_id: str, suffix: str) -> Agent:
+def duplicate(session: Transaction, who: Identity, agent_id: str) -> Agent:
     """Write a copy as a new draft."""
     agent = get(session, who, agent_id)
-    return create(session, who, agent.draft | {"name": f"{agent.name[: 119 - len(suffix)]} {suffix}"})
+    room = 120 - len(translate(who.language, "{name} (copy)", name=""))
+    name = translate(who.language, "{name} (copy)", name=agent.name[:room].strip())
+    return create(session, who, agent.draft | {"name": name})
 
 
 def delete(session: Transaction, who: Identity, agent_id: str) -> Agent:
@@ -267,7 +223,7 @@ def restore_deleted(session: Transaction, who: Identity, agent_id: str) -> Agent
     if agent is None or agent.deleted_at is None:
         raise NotFound("There is no such agent.")
     agent.deleted_at = None
-    _announce(session, agent)
+    _record(session, who, agent, "Agent “{name}” brought back")
     return agent
 
 

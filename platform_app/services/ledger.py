@@ -143,7 +143,7 @@ def counts_by_kind() -> dict[str, int]:
     """Return how many jobs there are of each kind, over all tenants."""
     with session_scope(reason="the worker's probe", reading=True) as session:
         query = everywhere(Job).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
-        return dict(session.execute(query).tuples().all())
+        return {kind: count for kind, count in session.execute(query).all()}
 
 
 def oldest_age() -> float:

@@ -116,14 +116,14 @@ async def who(state: rx.State) -> Identity:
 
 
 async def call(
-    state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], *args: P.args, **kwargs: P.kwargs
+    state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """Run a service function in one transaction of the person's tenant, off the event loop."""
     return await call_as(await who(state), service, *args, **kwargs)
 
 
 async def look(
-    state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], *args: P.args, **kwargs: P.kwargs
+    state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """Run a service function that only reads."""
     identity = await who(state)
@@ -136,7 +136,7 @@ async def look(
 
 
 async def call_as(
-    identity: Identity, service: Callable[Concatenate[Transaction, Identity, P], R], *args: P.args, **kwargs: P.kwargs
+    identity: Identity, service: Callable[Concatenate[Transaction, Identity, P], R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """Run a service function in one transaction for a known identity."""
 

@@ -1,0 +1,267 @@
+"""Agent: the editor of one agent."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.layout import frame
+from platform_app.components.page import inside
+from platform_app.components.parts import confirm, field, skeleton_rows, status
+from platform_app.components.text import t
+from platform_app.state.agent import FIELD_WORDS, AgentState, Change, VersionRow
+from platform_app.state.base import Person
+
+READ_ONLY = Person.role == "viewer"
+
+
+def show() -> rx.Component:
+    """Show the editor."""
+    return frame(
+        rx.cond(AgentState.agent_key != "", _editor(), skeleton_rows(8)),
+        section="Agents",
+    )
+
+
+def _editor() -> rx.Component:
+    return rx.fragment(
+        _head(),
+        rx.cond(AgentState.conflict, _conflict()),
+        rx.tabs.root(
+            rx.tabs.list(
+                rx.tabs.trigger(t("Basics"), value="basics"),
+                rx.tabs.trigger(t("Instructions"), value="instructions"),
+                rx.tabs.trigger(t("History"), value="history"),
+            ),
+            rx.tabs.content(_basics(), value="basics", padding_top="20px"),
+            rx.tabs.content(_instructions(), value="instructions", padding_top="20px"),
+            rx.tabs.content(_history(), value="history", padding_top="20px"),
+            value=AgentState.tab,
+            on_change=AgentState.show_tab,
+            key=AgentState.agent_key,
+        ),
+    )
+
+
+def _head() -> rx.Component:
+    state = rx.match(
+        AgentState.status,
+        ("active", status("green", t("Active"))),
+        ("draft", status("amber", t("Draft"))),
+        status("", t("Inactive")),
+    )
+    return rx.el.div(
+        rx.el.div(
+            rx.el.h1(AgentState.name),
+            rx.flex(state, rx.el.span(AgentState.saved, class_name="muted small"), gap="4", align="center", wrap="wrap"),
+        ),
+        rx.flex(
+            rx.cond(
+                AgentState.is_published,
+                rx.el.label(
+                    rx.switch(checked=AgentState.active, on_change=AgentState.switch, disabled=READ_ONLY),
+                    t("On"),
+                    class_name="status",
+                ),
+            ),
+            rx.link(
+                rx.button(t("Try it"), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1),
+                href=f"/manage/{Person.slug}/test-chat?agent={AgentState.agent_key.split('-')[0]}",
+            ),
+            rx.button(t("Publish"), on_click=AgentState.publish, disabled=READ_ONLY | ~AgentState.has_changes),
+            gap="3",
+            align="center",
+            wrap="wrap",
+        ),
+        class_name="page-head",
+    )
+
+
+def _conflict() -> rx.Component:
+    return rx.callout.root(
+        rx.callout.icon(rx.icon("circle-alert")),
+        rx.callout.text(t("Somebody else changed this agent meanwhile.")),
+        rx.flex(
+            rx.button(t("Load theirs"), size="1", on_click=AgentState.take_theirs),
+            rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_mine),
+            gap="2",
+        ),
+        color_scheme="amber",
+        role="alert",
+        margin_bottom="16px",
+    )
+
+
+def _words(name: str) -> rx.Var[str]:
+    return t(FIELD_WORDS[name])
+
+
+def _problem(name: str) -> rx.Var[str]:
+    return AgentState.problems.get(name, "")
+
+
+def _text(name: str, help_text: Any = None, *, kind: str = "text", **limits: Any) -> rx.Component:
+    control = rx.input(
+        id=name,
+        type=kind,
+        default_value=AgentState.initial[name],
+        on_change=lambda value: AgentState.save(name, value).debounce(700),
+        read_only=READ_ONLY,
+        custom_attrs={"aria-describedby": f"{name}-help", **limits},
+        max_width="420px" if kind == "text" else "180px",
+    )
+    return field(_words(name), control, name=name, help_text=help_text, problem=_problem(name))
+
+
+def _area(name: str, rows: str, help_text: Any, limit: int) -> rx.Component:
+    control = rx.text_area(
+        id=name,
+        default_value=AgentState.initial[name],
+        on_change=lambda value: AgentState.save(name, value).debounce(900),
+        read_only=READ_ONLY,
+        rows=rows,
+        max_length=limit,
+        resize="vertical",
+        custom_attrs={"aria-describedby": f"{name}-help"},
+    )
+    return field(_words(name), control, name=name, help_text=help_text, problem=_problem(name))
+
+
+def _flag(name: str, help_text: Any) -> rx.Component:
+    control = rx.switch(
+        id=name,
+        checked=AgentState.flags[name],
+        on_change=lambda value: AgentState.save_flag(name, value),
+        disabled=READ_ONLY,
+    )
+    return field(_words(name), control, name=name, help_text=help_text)
+
+
+def _choice(name: str, value: Any, choices: list[tuple[str, Any]], help_text: Any = None) -> rx.Component:
+    control = rx.select.root(
+        rx.select.trigger(id=name, max_width="420px"),
+        rx.select.content(*(rx.select.item(words, value=code) for code, words in choices)),
+        value=value,
+        on_change=lambda chosen: AgentState.save(name, chosen),
+        disabled=READ_ONLY,
+    )
+    return field(_words(name), control, name=name, help_text=help_text, problem=_problem(name))
+
+
+def _model() -> rx.Component:
+    control = rx.select.root(
+        rx.select.trigger(id="model", placeholder=t("The provider's first model"), max_width="420px"),
+        rx.select.content(rx.foreach(AgentState.models, lambda name: rx.select.item(name, value=name))),
+        value=AgentState.model,
+        on_change=lambda chosen: AgentState.save("model", chosen),
+        disabled=READ_ONLY,
+    )
+    return field(_words("model"), control, name="model", help_text=t("Models of the connected provider."))
+
+
+def _basics() -> rx.Component:
+    languages = [("customer", t("As the customer writes")), ("ru", "Русский"), ("en", "English")]
+    return rx.el.div(
+        _text("name"),
+        _model(),
+        _text("temperature", t("From 0, always the same, to 2, most varied."), kind="number", min=0, max=2, step=0.1),
+        _text("max_tokens", t("From 128 to 8000."), kind="number", min=128, max=8000),
+        _text("max_reply_chars", t("From 100 to 10000."), kind="number", min=100, max=10000),
+        _choice("reply_language", AgentState.language, languages),
+        _text(
+            "reply_delay_seconds",
+            t("From 0 to 86400. The agent waits this long, and answers a burst of messages once."),
+            kind="number",
+            min=0,
+            max=86400,
+        ),
+        _flag("check_before_sending", t("A reply waits until a person approves it.")),
+        _flag("markdown", t("Switched off, replies are plain text.")),
+        class_name="form",
+    )
+
+
+def _instructions() -> rx.Component:
+    scopes = [("all", t("All knowledge")), ("none", t("None"))]
+    return rx.el.div(
+        _area(
+            "instructions",
+            "14",
+            t("{count} of 40000 characters. Standing orders: who it is, how it speaks, what it never does.",
+              count=AgentState.letters),
+            40_000,
+        ),
+        _choice("knowledge", AgentState.knowledge, scopes, t("From which documents the agent may answer.")),
+        _area("no_answer_text", "3", t("Empty: a polite sentence in the customer's language."), 2000),
+        _flag("no_answer_task", t("A person finds the question among the recent updates.")),
+        class_name="form",
+    )
+
+
+def _history() -> rx.Component:
+    return rx.fragment(
+        rx.cond(
+            AgentState.versions.length() > 0,
+            rx.el.ul(rx.foreach(AgentState.versions, _version), class_name="updates"),
+            rx.el.p(t("Not published yet. Publishing makes the first version."), class_name="muted"),
+        ),
+        rx.cond(
+            AgentState.compared != "",
+            rx.el.section(
+                rx.el.h2(AgentState.compared),
+                rx.cond(
+                    AgentState.changes.length() > 0,
+                    rx.foreach(AgentState.changes, _change),
+                    rx.el.p(t("Nothing differs."), class_name="muted"),
+                ),
+                class_name="card section",
+                margin_top="16px",
+            ),
+        ),
+    )
+
+
+def _version(version: rx.Var[VersionRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.strong(version.title),
+        rx.el.span(version.when, " · ", version.author, class_name="muted update-words"),
+        rx.button(
+            t("Compare with the draft"),
+            size="1",
+            variant="soft",
+            color_scheme="gray",
+            high_contrast=True,
+            on_click=AgentState.compare(version.id),
+        ),
+        rx.cond(
+            ~READ_ONLY,
+            confirm(
+                rx.button(t("Restore"), size="1", variant="soft", color_scheme="gray", high_contrast=True),
+                title=t("Put this version into the draft?"),
+                sentence=t("What the draft holds now is replaced. Published versions stay."),
+                verb=t("Restore"),
+                on_confirm=AgentState.restore(version.id),
+            ),
+        ),
+    )
+
+
+def _change(change: rx.Var[Change]) -> rx.Component:
+    return rx.el.div(
+        rx.el.div(change.field, class_name="label"),
+        rx.cond(
+            change.lines.length() > 0,
+            rx.el.pre(
+                rx.foreach(
+                    change.lines,
+                    lambda line: rx.el.span(
+                        line, "\n", class_name=rx.cond(line.startswith("+"), "added", rx.cond(line.startswith("-"), "gone", ""))
+                    ),
+                ),
+                class_name="difference",
+            ),
+            rx.el.p(rx.el.del_(change.before), " → ", rx.el.ins(change.after)),
+        ),
+    )
+
+
+PAGES = [inside("/agents/[agent_id]", "Agent", show, AgentState.load, AgentState.watch)]

@@ -1,0 +1,146 @@
+"""Agents: the list."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.layout import frame, page_head
+from platform_app.components.listing import framed_table, listing, search_box, select_filter
+from platform_app.components.page import inside
+from platform_app.components.parts import empty_state, pager, status, time_ago, undo_bar
+from platform_app.components.text import t
+from platform_app.state.agents import SIZES, STATUSES, AgentsState, Row
+from platform_app.state.base import Person
+from platform_app.state.dashboard import DashboardState
+
+
+def show() -> rx.Component:
+    """Show the list of agents."""
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Agents"),
+                t("Assistants that talk to your customers."),
+                rx.cond(
+                    Person.role != "viewer",
+                    rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create),
+                ),
+            ),
+            rx.el.div(
+                search_box(t("Search agents"), AgentsState.search, AgentsState.type_search),
+                select_filter(
+                    t("Status"),
+                    AgentsState.status,
+                    [("all", t("All statuses")), *((code, t(words)) for code, (words, _) in STATUSES.items())],
+                    AgentsState.filter_status,
+                ),
+                select_filter(
+                    t("Rows per page"), AgentsState.size, [(size, size) for size in SIZES], AgentsState.choose_size
+                ),
+                class_name="filters",
+            ),
+            listing(
+                loaded=AgentsState.loaded,
+                total=AgentsState.total,
+                filtered=(AgentsState.search != "") | (AgentsState.status != "all"),
+                table=_table(),
+                empty=empty_state(
+                    t("No agents yet. Make the first one, or insert an example with knowledge and conversations."),
+                    rx.button(t("Create agent"), on_click=AgentsState.create),
+                    rx.button(
+                        t("Load the demo"), variant="soft", on_click=[DashboardState.load_demo, AgentsState.load]
+                    ),
+                    icon="bot",
+                ),
+            ),
+            undo_bar(AgentsState.undo_sentence, AgentsState.undo),
+        ),
+        section="Agents",
+    )
+
+
+def _table() -> rx.Component:
+    head = rx.table.header(
+        rx.table.row(
+            _sortable(t("Name"), "name"),
+            _sortable(t("Status"), "status"),
+            rx.table.column_header_cell(t("Published")),
+            _sortable(t("Conversations"), "conversations"),
+            _sortable(t("Changed"), "updated"),
+            rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden")),
+        )
+    )
+    return rx.fragment(
+        framed_table(head, rx.table.body(rx.foreach(AgentsState.rows, _row))),
+        pager(AgentsState.page, AgentsState.pages, AgentsState.total_words, AgentsState.turn),
+    )
+
+
+def _sortable(words: Any, column: str) -> rx.Component:
+    chosen = AgentsState.sort == column
+    order = rx.cond(chosen, rx.cond(AgentsState.descending, "descending", "ascending"), "none")
+    arrow = rx.cond(chosen, rx.cond(AgentsState.descending, " ↓", " ↑"), "")
+    return rx.table.column_header_cell(
+        rx.el.button(words, arrow, on_click=AgentsState.sort_by(column), class_name="plain-button", type="button"),
+        custom_attrs={"aria-sort": order},
+    )
+
+
+def _row(agent: rx.Var[Row]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.link(
+                agent.name,
+                href=f"/manage/{Person.slug}/agents/{agent.id}",
+                color_scheme="gray",
+                high_contrast=True,
+                underline="hover",
+                class_name="row-cover",
+            )
+        ),
+        rx.table.cell(
+            rx.flex(
+                rx.switch(
+                    checked=agent.active,
+                    on_change=AgentsState.switch(agent.id),
+                    disabled=(Person.role == "viewer") | ~agent.can_switch,
+                    aria_label=t("Switch “{title}”", title=agent.name),
+                    class_name="above",
+                ),
+                status(agent.colour, agent.status),
+                gap="3",
+                align="center",
+            )
+        ),
+        rx.table.cell(agent.version),
+        rx.table.cell(agent.conversations),
+        rx.table.cell(time_ago(agent.when, agent.exact)),
+        rx.table.cell(rx.cond(Person.role != "viewer", _menu(agent))),
+        align="center",
+        class_name="row-link",
+    )
+
+
+def _menu(agent: rx.Var[Row]) -> rx.Component:
+    return rx.menu.root(
+        rx.menu.trigger(
+            rx.icon_button(
+                rx.icon("ellipsis", size=16),
+                variant="ghost",
+                color_scheme="gray",
+                aria_label=t("Actions for “{title}”", title=agent.name),
+                class_name="above",
+            )
+        ),
+        rx.menu.content(
+            rx.menu.item(
+                t("Try in the test chat"), on_select=rx.redirect(f"/manage/{Person.slug}/test-chat?agent={agent.id}")
+            ),
+            rx.menu.item(t("Duplicate"), on_select=AgentsState.duplicate(agent.id)),
+            rx.menu.separator(),
+            rx.menu.item(t("Delete"), color="red", on_select=AgentsState.delete(agent.id)),
+        ),
+    )
+
+
+PAGES = [inside("/agents", "Agents", show, AgentsState.load, AgentsState.watch)]

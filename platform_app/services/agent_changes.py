@@ -1,0 +1,40 @@
+"""Agent changes: what differs between two states of an agent's settings."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app.models.agent import AgentSettings
+
+_LONGEST_DIFF = 2000  # lines: beyond it a comparison line by line takes seconds
+
+
+@dataclass
+class Change:
+    """What differs in one field between two states of an agent; lines of texts begin with +, - or a space."""
+
+    field: str
+    before: Any
+    after: Any
+    lines: list[str]
+
+
+def difference(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """Return the fields that differ between two states of settings, in the order of AgentSettings."""
+    old, new = (AgentSettings.model_validate(side).model_dump(mode="json") for side in (before, after))
+    return [
+        Change(field, old[field], new[field], _changed_lines(old[field], new[field]))
+        for field in AgentSettings.model_fields
+        if old[field] != new[field]
+    ]
+
+
+def _changed_lines(before: Any, after: Any) -> list[str]:
+    """Return the lines of a long text that changed, each with its neighbours; nothing for other values."""
+    if not isinstance(before, str) or "\n" not in f"{before}{after}":
+        return []
+    old, new = before.splitlines(), after.splitlines()
+    if max(len(old), len(new)) > _LONGEST_DIFF:
+        return []
+    marked = list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]  # without the two names of files
+    return [line for line in marked if not line.startswith("@@")]

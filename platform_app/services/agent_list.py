@@ -1,0 +1,106 @@
+"""Agent list: a tenant's agents as a table shows them: searched, filtered, sorted, in pages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+
+from platform_app.db import Transaction, owned
+from platform_app.models.agent import Agent
+from platform_app.models.conversation import Conversation
+from platform_app.models.person import Identity
+
+SORTS = {"name", "status", "updated", "conversations"}
+
+
+@dataclass
+class AgentRow:
+    """An agent as lists show it."""
+
+    id: str
+    name: str
+    active: bool
+    status: str  # active, inactive, draft
+    model: str
+    published_number: int
+    changed: bool
+    conversations: int
+    updated_at: datetime
+
+
+def status_of(agent: Agent) -> str:
+    """Return active, inactive or draft (never published)."""
+    return _status(agent.active, agent.published_id)
+
+
+def _status(active: bool, published_id: str | None) -> str:
+    if published_id is None:
+        return "draft"
+    return "active" if active else "inactive"
+
+
+def list_agents(
+    session: Transaction,
+    who: Identity,
+    *,
+    search: str = "",
+    status: str = "",
+    sort: str = "updated",
+    descending: bool = True,
+    page: int = 1,
+    page_size: int = 25,
+) -> tuple[list[AgentRow], int]:
+    """Return one page of agents and how many fit. `sort` is one of SORTS."""
+    rows = [row for row in _rows(session, who, search) if status in ("", row.status)]
+    keys: dict[str, Callable[[AgentRow], Any]] = {
+        "name": lambda row: row.name.casefold(),
+        "status": lambda row: row.status,
+        "updated": lambda row: row.updated_at,
+        "conversations": lambda row: row.conversations,
+    }
+    rows.sort(key=lambda row: (row.name.casefold(), row.id))
+    rows.sort(key=keys[sort if sort in SORTS else "updated"], reverse=descending)
+    start = max(page - 1, 0) * page_size
+    shown = rows[start : start + page_size]
+    drafts = owned(Agent, who.tenant_id).where(Agent.id.in_([row.id for row in shown]))  # type: ignore[attr-defined]
+    models = {agent: draft.get("model", "") for agent, draft in session.execute(_only(drafts, "id", "draft")).all()}
+    for row in shown:
+        row.model = str(models[row.id])
+    return shown, len(rows)
+
+
+def _only(query: Any, *columns: str) -> Any:
+    return query.with_only_columns(*(getattr(Agent, column) for column in columns))
+
+
+def _rows(session: Transaction, who: Identity, search: str) -> list[AgentRow]:
+    """Return the agents whose names hold what is searched, without their drafts. SQLite's LIKE knows no Russian."""
+    counted = (
+        owned(Conversation, who.tenant_id)
+        .where(Conversation.deleted_at.is_(None))  # type: ignore[union-attr]
+        .with_only_columns(Conversation.agent_id, func.count())
+        .group_by(Conversation.agent_id)
+    )
+    counts: dict[str, int] = {}
+    for agent_id, count in session.execute(counted).all():
+        counts[agent_id] = count
+    query = owned(Agent, who.tenant_id).where(Agent.deleted_at.is_(None))  # type: ignore[union-attr]
+    columns = ("id", "name", "active", "published_id", "published_number", "changed_since_publish", "draft_saved_at")
+    wanted = search.strip().casefold()
+    return [
+        AgentRow(
+            id=agent.id,
+            name=agent.name,
+            active=agent.active,
+            status=_status(agent.active, agent.published_id),
+            model="",
+            published_number=agent.published_number,
+            changed=agent.changed_since_publish,
+            conversations=counts.get(agent.id, 0),
+            updated_at=agent.draft_saved_at,
+        )
+        for agent in session.execute(_only(query, *columns)).all()
+        if wanted in agent.name.casefold()
+    ]

@@ -1,0 +1,52 @@
+"""Members: people who are put into a tenant by whoever runs the platform."""
+
+from platform_app.db import Transaction, everywhere, owned
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.models.person import Identity, Member, Role, Tenant, User
+from platform_app.services import accounts, passwords
+
+
+def tenant_by_slug(session: Transaction, slug: str) -> Tenant:
+    """Return the tenant of this slug."""
+    tenant: Tenant | None = session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first()
+    if tenant is None:
+        raise NotFound("There is no tenant {slug}.", slug=slug)
+    return tenant
+
+
+def add(session: Transaction, slug: str, *, email: str, name: str, password: str, role: Role) -> Member:
+    """Put a person into a tenant. Who has an account already keeps their name and password."""
+    tenant = tenant_by_slug(session, slug)
+    email = accounts.check_email(email)
+    user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+    if user is None:
+        if not name.strip():
+            raise Invalid("Enter your name.", field="name")
+        hashed = passwords.hash_password(passwords.check_rules(password, email, name, tenant.name))
+        user = User(email=email, name=name.strip()[:200], password_hash=hashed, language=tenant.language)
+        session.add(user)
+        session.flush()
+    if session.exec(owned(Member, tenant.id).where(Member.user_id == user.id)).first():
+        raise Conflict("{email} is a member already.", email=email)
+    member = Member(tenant_id=tenant.id, user_id=user.id, role=role)
+    session.add(member)
+    return member
+
+
+def owner(session: Transaction, slug: str) -> Identity:
+    """Return the first owner of a tenant, in whose name the command line acts."""
+    tenant = tenant_by_slug(session, slug)
+    rows = owned(Member, tenant.id).where(Member.role == Role.OWNER).order_by(Member.created_at)
+    member: Member = session.exec(rows).first()
+    user: User = session.exec(everywhere(User).where(User.id == member.user_id)).one()
+    return Identity(
+        user_id=user.id,
+        tenant_id=tenant.id,
+        role=member.role,
+        name=user.name,
+        email=user.email,
+        slug=tenant.slug,
+        tenant_name=tenant.name,
+        language=user.language,
+        time_zone=tenant.time_zone,
+    )

@@ -1,0 +1,215 @@
+"""Agents: the list with search, filter, sort, switch, duplicate and delete with undo."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.person import Identity, Role
+from platform_app.services import agents
+from platform_app.services.agents import AgentRow
+from platform_app.state.base import call, handler, look, person, say_error, who
+from platform_app.state.hub import hub
+from platform_app.errors import PlatformError
+
+STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
+SIZES = ("10", "25", "50")
+
+
+@dataclass
+class Row:
+    """An agent as the table shows it."""
+
+    id: str
+    name: str
+    active: bool
+    status: str
+    colour: str
+    version: str
+    conversations: int
+    when: str
+    exact: str
+    can_switch: bool
+
+
+class AgentsState(rx.State):
+    """The list of agents."""
+
+    rows: list[Row] = []
+    total: int = 0
+    total_words: str = ""
+    search: str = ""
+    status: str = "all"
+    sort: str = "updated"
+    descending: bool = True
+    page: int = 1
+    pages: int = 1
+    size: str = "25"
+    loaded: bool = False
+    undo_sentence: str = ""
+    _undo_id: str = ""
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read search, filter, sort and page from the address, and fetch."""
+        asked = self.router.url.query_parameters
+        self.search = asked.get("q", "")[:200]
+        self.status = asked.get("status", "all") if asked.get("status") in STATUSES else "all"
+        wished = asked.get("sort", "-updated")
+        self.descending = wished.startswith("-")
+        self.sort = wished.lstrip("-") if wished.lstrip("-") in agents.SORTS else "updated"
+        self.size = asked.get("size", "25") if asked.get("size") in SIZES else "25"
+        number = asked.get("page", "1")
+        self.page = int(number) if number.isdigit() and len(number) < 6 else 1
+        self.undo_sentence = ""
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what others change while the page is open."""
+        async with self:
+            identity = await who(self)
+        async for update in hub.updates(identity.tenant_id):
+            if update.topic in ("agent", "*"):
+                async with self:
+                    await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def type_search(self, search: str) -> Any:
+        """Search as one types."""
+        self.search, self.page = search[:200], 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def filter_status(self, status: str) -> Any:
+        """Show agents of one status."""
+        self.status, self.page = (status if status in STATUSES else "all"), 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def sort_by(self, column: str) -> Any:
+        """Sort by a column, or turn its order round."""
+        if column not in agents.SORTS:
+            return None
+        self.descending = not self.descending if self.sort == column else column in ("updated", "conversations")
+        self.sort = column
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def choose_size(self, size: str) -> Any:
+        """Set how many rows a page has."""
+        self.size, self.page = (size if size in SIZES else "25"), 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def turn(self, page: int) -> Any:
+        """Turn to a page."""
+        self.page = max(1, min(page, self.pages))
+        return await self._changed()
+
+    @handler(Role.OPERATOR)
+    async def create(self) -> Any:
+        """Make a draft and open it."""
+        language = (await person(self)).language
+        agent = await call(self, agents.create, {"name": translate(language, "New agent")})
+        return rx.redirect(f"/manage/{(await who(self)).slug}/agents/{agent.id}")
+
+    @handler(Role.OPERATOR)
+    async def switch(self, agent_id: str, active: bool) -> Any:
+        """Switch an agent on or off; what cannot be done is said and shown as it was."""
+        try:
+            await call(self, agents.set_active, agent_id, active=active)
+        except PlatformError as error:
+            await self._fetch()
+            return await say_error(self, error)
+        await self._fetch()
+        return None
+
+    @handler(Role.OPERATOR)
+    async def duplicate(self, agent_id: str) -> None:
+        """Make a copy as a new draft."""
+        language = (await person(self)).language
+        await call(self, agents.duplicate, agent_id, translate(language, "(copy)"))
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def delete(self, agent_id: str) -> Any:
+        """Take an agent away; it can be brought back for ten seconds."""
+        agent = await call(self, agents.delete, agent_id)
+        language = (await person(self)).language
+        self._undo_id = agent_id
+        self.undo_sentence = translate(language, "“{title}” is deleted.", title=agent.name)
+        await self._fetch()
+        return AgentsState.forget_undo(agent_id)
+
+    @handler(Role.OPERATOR, background=True)
+    async def forget_undo(self, agent_id: str) -> None:
+        """Take the offer to undo away after ten seconds."""
+        await asyncio.sleep(10)
+        async with self:
+            if self._undo_id == agent_id:
+                self.undo_sentence = ""
+
+    @handler(Role.OPERATOR)
+    async def undo(self) -> None:
+        """Bring the agent deleted last back."""
+        self.undo_sentence = ""
+        await call(self, agents.restore_deleted, self._undo_id)
+        await self._fetch()
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        kept = {
+            "q": self.search,
+            "status": "" if self.status == "all" else self.status,
+            "sort": ("-" if self.descending else "") + self.sort,
+            "size": "" if self.size == "25" else self.size,
+            "page": "" if self.page == 1 else str(self.page),
+        }
+        return rx.call_script(KEEP_ADDRESS % json.dumps(kept))
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        found, self.total = await look(
+            self,
+            agents.list_agents,
+            search=self.search,
+            status="" if self.status == "all" else self.status,
+            sort=self.sort,
+            descending=self.descending,
+            page=self.page,
+            page_size=int(self.size),
+        )
+        self.rows = [_row(row, identity, language) for row in found]
+        self.pages = max(1, -(-self.total // int(self.size)))
+        self.total_words = plural(language, "{count} agent", "{count} agents", self.total)
+        self.loaded = True
+
+
+KEEP_ADDRESS = (
+    "const u=new URL(location.href);for(const [k,v] of Object.entries(%s)){v?u.searchParams.set(k,v):"
+    "u.searchParams.delete(k)};history.replaceState(history.state,'',u)"
+)
+
+
+def _row(row: AgentRow, identity: Identity, language: str) -> Row:
+    words, colour = STATUSES[row.status]
+    version = translate(language, "version {number}", number=row.published_number) if row.published_number else ""
+    if row.changed and row.published_number:
+        version += translate(language, ", draft differs")
+    return Row(
+        id=row.id,
+        name=row.name,
+        active=row.active,
+        status=translate(language, words),
+        colour=colour,
+        version=version,
+        conversations=row.conversations,
+        when=relative_time(language, row.updated_at, now()),
+        exact=exact_time(language, row.updated_at, identity.time_zone),
+        can_switch=row.status != "draft",
+    )

@@ -1,0 +1,114 @@
+"""Launcher: the data folder, ports, and failures in words. The whole start is in tests/e2e/test_up.py."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from platform_app import config, launcher
+from platform_app.datafolder import DataFolder
+from platform_app.errors import Conflict, PlatformError, Unavailable
+from platform_app.processes import Child, Warden
+from tests.conftest import forget_process_state, free_port
+
+
+def test_a_second_platform_on_the_folder_is_refused(tmp_path: Path) -> None:
+    with DataFolder(tmp_path / "data"), pytest.raises(Conflict) as refused, DataFolder(tmp_path / "data"):
+        pass
+    assert str(os.getpid()) in str(refused.value) and str(tmp_path) in str(refused.value)
+    with DataFolder(tmp_path / "data"):
+        pass  # the first one is over
+
+
+def test_a_killed_platform_does_not_hold_the_folder(tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib, signal
+from platform_app.datafolder import DataFolder
+DataFolder(pathlib.Path({str(tmp_path)!r})).__enter__()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[1])
+    with DataFolder(tmp_path):
+        assert (tmp_path / "lock").read_text().strip() == str(os.getpid())
+
+
+def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
+    with DataFolder(tmp_path / "data") as folder:
+        made = folder.secret("redis-password")
+        assert len(made) >= 16
+        assert folder.secret("redis-password") == made != folder.secret("demo-password")
+    for path in (tmp_path / "data" / "secrets").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="cannot be written"), DataFolder(tmp_path / "file" / "data"):
+        pass
+
+
+@pytest.mark.parametrize("name", ["PLATFORM_PORT", "PLATFORM_WORKER_PORT"])
+def test_a_taken_port_is_named(env: pytest.MonkeyPatch, name: str) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        for other in ("PLATFORM_PORT", "PLATFORM_WORKER_PORT"):
+            env.setenv(other, str(held.getsockname()[1] if other == name else free_port()))
+        forget_process_state()
+        with pytest.raises(Unavailable, match=f"is taken.*{name}"):
+            launcher.check_ports(config.settings())
+
+
+def platform(folder: DataFolder) -> tuple[launcher.Platform, StringIO]:
+    screen = StringIO()
+    return launcher.Platform(config.settings(), folder, Warden(folder.lock), Console(file=screen, width=200)), screen
+
+
+def test_a_child_that_does_not_start_says_why(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with DataFolder(tmp_path / "data") as folder:
+        up, _ = platform(folder)
+        command = [sys.executable, "-c", "print('the reason'); raise SystemExit(1)"]
+        with pytest.raises(Unavailable, match=r"broken did not start(.|\n)*the reason"):
+            up.start(Child("broken", command, lambda: False, up.log("broken")))
+        up.warden.close()
+
+
+def test_private_servers_are_ready_and_given_ones_are_not_started(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.delenv("PLATFORM_REDIS_URL")
+    forget_process_state()
+    with DataFolder(tmp_path / "data") as folder:
+        up, screen = platform(folder)
+        env.setenv("PLATFORM_REDIS_URL", "")  # what the launcher hands on is taken back after this test
+        launcher.start_redis(up)
+        url = up.environment["PLATFORM_REDIS_URL"]
+        assert launcher.redis_answers(url)
+        assert "ready" in screen.getvalue() and "@" not in screen.getvalue()
+        assert not launcher.redis_answers(f"redis://:wrong@{url.rpartition('@')[2]}")
+        assert not launcher.redis_answers("not an address")
+
+        forget_process_state()
+        given = launcher.Platform(config.settings(), folder, up.warden, up.console)
+        launcher.start_redis(given)
+        assert given.servers == [] and "given" in screen.getvalue()
+        launcher.stop(up.servers, 5)
+        launcher.start_redis(given)
+        assert "silent" in screen.getvalue()
+        up.warden.close()
+
+
+def test_a_database_that_does_not_answer_is_said_in_words(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.setenv("PLATFORM_DATABASE_URL", f"postgresql://me:canary-pass@127.0.0.1:{free_port()}/none")
+    forget_process_state()
+    with DataFolder(tmp_path / "data") as folder:
+        up, _ = platform(folder)
+        with pytest.raises(PlatformError, match="The database does not answer") as failed:
+            launcher.prepare_database(up)
+        assert "canary" not in str(failed.value)
+        up.warden.close()

@@ -1,0 +1,128 @@
+"""Processes: children come back when they die, and are gone when the platform is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from platform_app.processes import Child, Warden, stop
+from tests.conftest import wait_for
+
+# A child with a child of its own that ignores every polite request.
+FAMILY = """
+import pathlib, signal, subprocess, sys, time
+own = subprocess.Popen([sys.executable, "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"])
+pathlib.Path(sys.argv[1]).write_text(str(own.pid))
+time.sleep(600)
+"""
+
+
+def runs(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[int]:
+    file = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    yield file
+    os.close(file)
+
+
+@pytest.fixture
+def warden(lock: int) -> Iterator[Warden]:
+    made = Warden(lock)
+    yield made
+    made.close()
+
+
+def family(tmp_path: Path, warden: Warden) -> tuple[Child, int]:
+    """Start a child with a stubborn child of its own; return it with the other's id."""
+    note = tmp_path / "pid"
+    child = Child("family", [sys.executable, "-c", FAMILY, str(note)], lambda: True, tmp_path / "logs" / "family.log")
+    child.start(warden, tmp_path)
+    wait_for(lambda: note.exists() and note.read_text())
+    return child, int(note.read_text())
+
+
+def test_stopping_leaves_nothing_of_the_family(tmp_path: Path, warden: Warden) -> None:
+    child, grandchild = family(tmp_path, warden)
+    begun = time.monotonic()
+    stop([child], 3)
+    assert time.monotonic() - begun < 4
+    assert not child.is_alive
+    wait_for(lambda: not runs(grandchild))
+
+
+def test_a_dead_child_comes_back_after_a_growing_pause(tmp_path: Path, warden: Warden) -> None:
+    child = Child("short", [sys.executable, "-c", "raise SystemExit(3)"], lambda: True, tmp_path / "short.log")
+    child.start(warden, tmp_path)
+    pauses = []
+    for _ in range(2):
+        wait_for(lambda: not child.is_alive)
+        assert "exit 3" in child.watch(warden, tmp_path)
+        pauses.append(child.pause)
+        assert child.watch(warden, tmp_path) == ""  # not due yet
+        assert child.start_at is not None
+        child.start_at = time.monotonic()
+        assert child.watch(warden, tmp_path) == "short started again"
+    stop([child], 1)
+    assert pauses == [1.0, 2.0]
+
+
+def test_what_a_dead_child_left_is_ended_too(tmp_path: Path, warden: Warden) -> None:
+    child, grandchild = family(tmp_path, warden)
+    assert child.process is not None
+    child.process.kill()
+    child.process.wait()
+    assert "SIGKILL" in child.watch(warden, tmp_path)
+    wait_for(lambda: not runs(grandchild))
+
+
+def test_a_killed_platform_takes_its_children_along(tmp_path: Path) -> None:
+    code = f"""
+import fcntl, os, pathlib, sys, time
+from platform_app.processes import Child, Warden
+lock = os.open({str(tmp_path / "lock")!r}, os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+child = Child("family", [sys.executable, "-c", {FAMILY!r}, {str(tmp_path / "pid")!r}], lambda: True, pathlib.Path("l"))
+child.start(Warden(lock), pathlib.Path({str(tmp_path)!r}))
+time.sleep(600)
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    platform = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
+    note = tmp_path / "pid"
+    wait_for(lambda: note.exists() and note.read_text())
+    grandchild = int(note.read_text())
+    platform.send_signal(signal.SIGKILL)
+    platform.wait()
+    wait_for(lambda: not runs(grandchild), 8)
+    wait_for(lambda: is_unlocked(tmp_path / "lock"), 8)
+
+
+def is_unlocked(path: Path) -> bool:
+    import fcntl
+
+    with path.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def test_a_large_log_makes_room(tmp_path: Path, warden: Warden) -> None:
+    log = tmp_path / "loud.log"
+    log.write_bytes(b"x" * 10_000_001)
+    child = Child("loud", [sys.executable, "-c", "print('here')"], lambda: True, log)
+    child.start(warden, tmp_path)
+    assert child.process is not None
+    child.process.wait()
+    assert log.read_text() == "here\n"
+    assert (tmp_path / "loud.old.log").stat().st_size == 10_000_001
