@@ -24,7 +24,9 @@ def list_name(queue: str) -> str:
 
 def send_wakeups(client: "redis.Redis", jobs: list[tuple[str, str]]) -> None:
     """Push a wake-up for each job, given as kind and id: the kind names the actor."""
-    messages = (Message(queue_name=QUEUE, actor_name=kind, args=(job,), kwargs={}, options={}) for kind, job in jobs)
+    messages: Iterable[Message[Any]] = (
+        Message(queue_name=QUEUE, actor_name=kind, args=(job,), kwargs={}, options={}) for kind, job in jobs
+    )
     client.rpush(list_name(QUEUE), *(message.encode() for message in messages))
 
 
@@ -98,7 +100,7 @@ class WakeupConsumer(Consumer):
             more: Any = self.client.lpop(self.name, room - 1) if room > 1 else None
             return [first[1], *(more or [])]
         except redis.RedisError as error:
-            raise ConnectionClosed(error) from None
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def _done(self) -> None:
         with self.change:
@@ -120,7 +122,7 @@ class WakeupConsumer(Consumer):
             if data:
                 self.client.lpush(self.name, *data)
         except redis.RedisError as error:
-            raise ConnectionClosed(error) from None
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Give back what was fetched and not begun; lost is nothing, the ledger rings again."""

@@ -35,7 +35,7 @@ class TenantBreach(RuntimeError):
 def owned_tables() -> dict[str, type[Owned]]:
     """Return the tables that belong to tenants, by name."""
     mappers: Sequence[Mapper[Any]] = list(SQLModel._sa_registry.mappers)
-    return {str(m.local_table.key): m.class_ for m in mappers if issubclass(m.class_, Owned)}
+    return {str(m.class_.__tablename__): m.class_ for m in mappers if issubclass(m.class_, Owned)}
 
 
 @lru_cache
@@ -79,6 +79,10 @@ class Transaction(Session):
         self.info["flushing"] = False
         self.after_commit: list[Callable[[], object]] = []
 
+    def exec(self, statement: Any, **options: Any) -> Any:
+        """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
+        return super().exec(statement, **options)
+
 
 @event.listens_for(Transaction, "after_begin")
 def _mark_connection(session: OrmSession, transaction: Any, connection: Connection) -> None:
@@ -98,7 +102,7 @@ def _add_tenant(state: ORMExecuteState) -> None:
         state.update_execution_options(held_row=True)
         return
     for owned_class in owned_tables().values():
-        criteria = with_loader_criteria(owned_class, owned_class.tenant_id == tenant, include_aliases=True)  # type: ignore[arg-type]
+        criteria = with_loader_criteria(owned_class, owned_class.tenant_id == tenant, include_aliases=True)
         state.statement = state.statement.options(criteria)
 
 

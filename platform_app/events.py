@@ -13,7 +13,7 @@ def emit(
     *,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-    **links: str | None,
+    **links: Any,
 ) -> Event:
     """Write an event in the transaction of the change.
 

@@ -218,11 +218,13 @@ def _reach(host: str) -> str:
 
 def start_all(up: Platform) -> tuple[str, str]:
     """Start every part, what can be at the same time; return the demo sign-in."""
-    with ThreadPoolExecutor(max_workers=5) as pool:
-        early = (start_redis, start_chroma, start_offline, prepare_database, build_console)
-        _settle(up, [pool.submit(part, up) for part in early])
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        build = pool.submit(build_console, up)
+        _settle(up, [pool.submit(part, up) for part in (start_redis, start_chroma, start_offline, prepare_database)])
         signed_in = ("", "") if up.ending.is_set() else ensure_demo(up)
-        _settle(up, [pool.submit(part, up) for part in (start_worker, start_web)])
+        worker = pool.submit(start_worker, up)  # indexes the demo while the console is built
+        _settle(up, [build])
+        _settle(up, [worker, pool.submit(start_web, up)])
     return signed_in
 
 

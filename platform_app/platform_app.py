@@ -18,6 +18,8 @@ app = rx.App(
     backend_exception_handler=report,
     api_transformer=[api, RuntimeEnv, Harden],
 )
+if app.sio is not None:
+    app.sio.eio.cors_allowed_origins = None  # the same origin, whatever the host and port; Harden checks it too
 app.add_middleware(Gate())
 for page in every_page():
     app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)

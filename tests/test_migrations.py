@@ -78,4 +78,3 @@ def test_four_processes_at_once(empty: str, tmp_path: Path) -> None:
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in running]
     assert all(code == 0 for _, code in ended), ended
     migrations.check(empty)
-

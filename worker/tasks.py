@@ -1,6 +1,6 @@
 """Tasks: one actor per kind of job; each is given the id of a row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import dramatiq
 
@@ -18,11 +18,8 @@ HANDLERS: Mapping[str, Handler] = {
 def declare(broker: dramatiq.Broker, runner: Runner) -> None:
     """Declare an actor for each kind that the runner handles."""
 
-    def actor(kind: str) -> Callable[[str], None]:
-        def wake(job_id: str) -> None:
-            runner.run(job_id)
-
-        return dramatiq.actor(wake, actor_name=kind, queue_name=QUEUE, broker=broker)
+    def wake(job_id: str) -> None:
+        runner.run(job_id)
 
     for kind in runner.handlers:
-        actor(kind)
+        dramatiq.actor(actor_name=kind, queue_name=QUEUE, broker=broker)(wake)

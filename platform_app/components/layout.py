@@ -41,7 +41,7 @@ def page_head(title: Any, sentence: Any = None, *actions: rx.Component) -> rx.Co
     """Show a page's title, what it is for, and its one primary action at the right."""
     return rx.el.div(
         rx.el.div(rx.el.h1(title), rx.el.p(sentence) if sentence is not None else rx.fragment()),
-        rx.flex(*actions, gap="2", align="center", wrap="wrap"),
+        rx.flex(*actions, spacing="2", align="center", wrap="wrap"),
         class_name="page-head",
     )
 

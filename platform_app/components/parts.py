@@ -40,7 +40,7 @@ def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> r
     return rx.el.div(
         rx.icon(icon, size=28, color=rx.color("gray", 9), aria_hidden="true"),
         rx.el.p(sentence),
-        rx.flex(*actions, gap="2", wrap="wrap", justify="center"),
+        rx.flex(*actions, spacing="2", wrap="wrap", justify="center"),
         class_name="empty",
     )
 
@@ -83,7 +83,7 @@ def confirm(trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_c
             rx.flex(
                 rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
                 rx.alert_dialog.action(rx.button(verb, color_scheme="red", on_click=on_confirm)),
-                gap="3",
+                spacing="3",
                 justify="end",
                 margin_top="16px",
             ),
@@ -100,7 +100,7 @@ def pager(page: Any, pages: Any, total_words: Any, on_page: Any) -> rx.Component
             _turn("chevron-left", t("Previous page"), page <= 1, on_page(page - 1)),
             rx.el.span(f"{page} / {pages}", class_name="small figure-small"),
             _turn("chevron-right", t("Next page"), page >= pages, on_page(page + 1)),
-            gap="2",
+            spacing="2",
             align="center",
         ),
         justify="between",

@@ -66,7 +66,7 @@ def _considered(passage: rx.Var[TracePassage]) -> rx.Component:
                 rx.badge(t("used"), color_scheme="green", variant="surface", high_contrast=True),
                 rx.badge(t("not used"), color_scheme="gray", variant="surface", high_contrast=True),
             ),
-            gap="2",
+            spacing="2",
             align="center",
         ),
         rx.el.div(passage.scores, class_name="muted small"),

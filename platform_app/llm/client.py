@@ -136,9 +136,9 @@ async def _open(client: AsyncOpenAI, request: ModelRequest, end: float, outcome:
         outcome.tries += 1
         try:
             async with asyncio.timeout(max(0.001, end - time.monotonic())):
-                chunks: Any = await client.chat.completions.create(
+                chunks: Any = await client.chat.completions.create(  # type: ignore[call-overload]
                     model=request.model,
-                    messages=request.messages,  # type: ignore[arg-type]
+                    messages=request.messages,
                     temperature=request.temperature,
                     max_tokens=request.max_tokens,
                     stream=True,
@@ -165,12 +165,12 @@ def _pause(error: Exception, tries: int) -> float | None:
     if isinstance(error, openai.APIStatusError):
         if error.status_code not in (408, 409, 429, 500, 502, 503, 504):
             return None
-        wished = error.response.headers.get("retry-after", "")
+        wished = str(error.response.headers.get("retry-after", ""))
         try:
-            return min(max(float(wished), 0.0), LONGEST_PAUSE) if wished else 0.3 * 2**tries
+            return min(max(float(wished), 0.0), LONGEST_PAUSE) if wished else float(0.3 * 2**tries)
         except ValueError:
-            return 0.3 * 2**tries
-    return 0.3 * 2**tries if isinstance(error, openai.APIConnectionError) else None
+            return float(0.3 * 2**tries)
+    return float(0.3 * 2**tries) if isinstance(error, openai.APIConnectionError) else None
 
 
 async def _next_text(chunks: Any, outcome: Outcome) -> str | None:

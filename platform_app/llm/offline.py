@@ -30,18 +30,22 @@ _GREETING = re.compile(
 )
 _STOP = set(
     stems(
-        "a an the is are was do does did i you we it of to in on at for with and or what which how when where who can my your this that as be will would there here if from by about not no"
-    )
-)
-_STOP |= set(
-    stems(
-        "и в во на с со к по о об от до за из у не ни а но или что чтобы как когда где кто какой какие какая какое сколько ли же бы есть это этот эта мне вы вас мы я ты он она они можно нужно ваш ваши у меня для"
+        "a an the is are was do does did i you we it of to in on at for with and or what which how when where who can "
+        "much many my your this that as be will would there here if from by about not no и в во на с со к по о об от "
+        "до за из у не ни а но или что чтобы как когда где кто какой какие какая какое сколько ли же бы есть это этот "
+        "эта мне вы вас мы я ты он она они можно нужно ваш ваши у меня для"
     )
 )
 _WORDS = {
-    "en": ("I am the offline model; this is what the knowledge base says:", "Hello. I am {name}, answered by the offline model. Ask me anything that the knowledge base covers."),
-    "ru": ("Я офлайн-модель; вот что сказано в базе знаний:", "Здравствуйте. Я {name}, отвечает офлайн-модель. Спросите о том, что есть в базе знаний."),
-}  # fmt: skip
+    "en": (
+        "I am the offline model; this is what the knowledge base says:",
+        "Hello. I am {name}, answered by the offline model. Ask me anything that the knowledge base covers.",
+    ),
+    "ru": (
+        "Я офлайн-модель; вот что сказано в базе знаний:",
+        "Здравствуйте. Я {name}, отвечает офлайн-модель. Спросите о том, что есть в базе знаний.",
+    ),
+}
 
 
 def answer(messages: list[dict[str, Any]]) -> str:
@@ -73,7 +77,7 @@ def best_sentences(question: str, passages: str, most: int = 3) -> list[tuple[in
                 candidates.append((len(candidates), int(match[1]), text, set(stems(text)) | context))
     spread = Counter(stem for *_, found in candidates for stem in found & wanted)
     scored = [
-        (sum(1 / spread[stem] ** 0.5 for stem in found & wanted) - 0.05 * (number - 1), place, number, text)
+        (sum(1 / spread[stem] ** 0.5 for stem in found & wanted) * 0.8 ** (number - 1), place, number, text)
         for place, number, text, found in candidates
         if found & wanted
     ]

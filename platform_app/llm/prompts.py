@@ -15,7 +15,10 @@ NAMES = {"ru": "Russian", "en": "English"}
 
 @dataclass
 class Facts:
-    """What a prompt is made from. Passages are (number, title, heading, text); history is (role, text), oldest first."""
+    """What a prompt is made from.
+
+    Passages are (number, title, heading, text); history is (role, text), oldest first.
+    """
 
     settings: AgentSettings
     passages: list[tuple[int, str, str, str]] = field(default_factory=list)
@@ -121,8 +124,7 @@ def plain(text: str) -> str:
     text = re.sub(r"^#{1,6}\s+", "", text, flags=re.MULTILINE)
     text = re.sub(r"^(\s*)[*+-]\s+", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"^>\s?", "", text, flags=re.MULTILINE)
-    text = re.sub(r"(\*\*\*|\*\*|\*|__|~~|`)(?=\S)(.+?)(?<=\S)\1", r"\2", text, flags=re.DOTALL)
-    return text
+    return re.sub(r"(\*\*\*|\*\*|\*|__|~~|`)(?=\S)(.+?)(?<=\S)\1", r"\2", text, flags=re.DOTALL)
 
 
 def shorten(text: str, limit: int) -> str:

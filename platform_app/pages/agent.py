@@ -52,7 +52,9 @@ def _head() -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.h1(AgentState.name),
-            rx.flex(state, rx.el.span(AgentState.saved, class_name="muted small"), gap="4", align="center", wrap="wrap"),
+            rx.flex(
+                state, rx.el.span(AgentState.saved, class_name="muted small"), spacing="4", align="center", wrap="wrap"
+            ),
         ),
         rx.flex(
             rx.cond(
@@ -68,7 +70,7 @@ def _head() -> rx.Component:
                 href=f"/manage/{Person.slug}/test-chat?agent={AgentState.agent_key.split('-')[0]}",
             ),
             rx.button(t("Publish"), on_click=AgentState.publish, disabled=READ_ONLY | ~AgentState.has_changes),
-            gap="3",
+            spacing="3",
             align="center",
             wrap="wrap",
         ),
@@ -83,7 +85,7 @@ def _conflict() -> rx.Component:
         rx.flex(
             rx.button(t("Load theirs"), size="1", on_click=AgentState.take_theirs),
             rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_mine),
-            gap="2",
+            spacing="2",
         ),
         color_scheme="amber",
         role="alert",
@@ -186,8 +188,10 @@ def _instructions() -> rx.Component:
         _area(
             "instructions",
             "14",
-            t("{count} of 40000 characters. Standing orders: who it is, how it speaks, what it never does.",
-              count=AgentState.letters),
+            t(
+                "{count} of 40000 characters. Standing orders: who it is, how it speaks, what it never does.",
+                count=AgentState.letters,
+            ),
             40_000,
         ),
         _choice("knowledge", AgentState.knowledge, scopes, t("From which documents the agent may answer.")),
@@ -254,7 +258,9 @@ def _change(change: rx.Var[Change]) -> rx.Component:
                 rx.foreach(
                     change.lines,
                     lambda line: rx.el.span(
-                        line, "\n", class_name=rx.cond(line.startswith("+"), "added", rx.cond(line.startswith("-"), "gone", ""))
+                        line,
+                        "\n",
+                        class_name=rx.cond(line.startswith("+"), "added", rx.cond(line.startswith("-"), "gone", "")),
                     ),
                 ),
                 class_name="difference",

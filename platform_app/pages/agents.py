@@ -108,7 +108,7 @@ def _row(agent: rx.Var[Row]) -> rx.Component:
                     class_name="above",
                 ),
                 status(agent.colour, agent.status),
-                gap="3",
+                spacing="3",
                 align="center",
             )
         ),

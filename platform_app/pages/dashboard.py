@@ -105,9 +105,7 @@ def _worker() -> rx.Component:
     return rx.el.section(
         rx.el.h2(t("Worker")),
         status(rx.cond(DashboardState.worker_ok, "green", "red"), DashboardState.worker_words),
-        rx.cond(
-            DashboardState.worker_reason != "", rx.el.p(DashboardState.worker_reason, class_name="muted small")
-        ),
+        rx.cond(DashboardState.worker_reason != "", rx.el.p(DashboardState.worker_reason, class_name="muted small")),
         rx.el.dl(rx.foreach(DashboardState.worker_rows, _figure), class_name="figures"),
         class_name="card",
     )
@@ -155,13 +153,13 @@ def _updates() -> rx.Component:
                     value=DashboardState.agent,
                     on_change=DashboardState.filter_agent,
                 ),
-                gap="2",
+                spacing="2",
                 wrap="wrap",
             ),
             justify="between",
             align="center",
             wrap="wrap",
-            gap="3",
+            spacing="3",
         ),
         rx.cond(
             DashboardState.updates.length() > 0,

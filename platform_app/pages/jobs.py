@@ -69,7 +69,7 @@ def _row(job: rx.Var[JobRow]) -> rx.Component:
                     rx.cond(job.is_uncertain, _button(t("It arrived"), JobsState.settle(job.id))),
                     rx.cond(job.can_retry, _button(t("Retry"), JobsState.retry(job.id))),
                     rx.cond(job.can_cancel, _button(t("Cancel"), JobsState.cancel(job.id))),
-                    gap="2",
+                    spacing="2",
                     justify="end",
                 ),
             )

@@ -86,7 +86,7 @@ def _language_switch() -> rx.Component:
             )
             for code, name in (("ru", "Русский"), ("en", "English"))
         ),
-        gap="3",
+        spacing="3",
         align="center",
     )
 
@@ -125,7 +125,7 @@ def _other(question: Any, verb: Any, address: str) -> rx.Component:
     return rx.flex(
         rx.el.span(question, class_name="muted small"),
         rx.link(verb, href=address, size="2", underline="always"),
-        gap="2",
+        spacing="2",
         margin_top="18px",
         align="center",
     )

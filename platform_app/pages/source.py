@@ -33,7 +33,7 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
                 class_name="text-link",
             ),
         ),
-        rx.flex(source_state(source), rx.el.span(source.chunks, class_name="muted"), gap="4", margin_bottom="16px"),
+        rx.flex(source_state(source), rx.el.span(source.chunks, class_name="muted"), spacing="4", margin_bottom="16px"),
         rx.el.ol(rx.foreach(OneSourceState.chunks, _chunk), class_name="passages"),
     )
 

@@ -148,7 +148,7 @@ def _bar() -> rx.Component:
                 size="1",
             ),
         ),
-        gap="4",
+        spacing="4",
         align="center",
         wrap="wrap",
         class_name="chat-bar",
@@ -199,7 +199,14 @@ def _chip(chip: rx.Var[SourceChip]) -> rx.Component:
 
 def _small(words: Any, event: Any, **props: Any) -> rx.Component:
     return rx.button(
-        words, on_click=event, size="1", variant="ghost", color_scheme="gray", high_contrast=True, type="button", **props
+        words,
+        on_click=event,
+        size="1",
+        variant="ghost",
+        color_scheme="gray",
+        high_contrast=True,
+        type="button",
+        **props,
     )
 
 
@@ -209,7 +216,7 @@ def _actions(row: rx.Var[MessageRow]) -> rx.Component:
         rx.cond(row.has_trace, _small(t("Why this reply?"), TestChatState.show_trace(row.id))),
         rx.cond(row.can_retry & ~READ_ONLY, _small(t("Retry"), TestChatState.retry(row.id))),
         rx.cond(row.can_edit & ~READ_ONLY, _small(t("Edit"), TestChatState.begin_edit(row.id))),
-        gap="4",
+        spacing="4",
         class_name="message-actions",
     )
 
@@ -220,7 +227,7 @@ def _edit(row: rx.Var[MessageRow]) -> rx.Component:
         rx.flex(
             rx.button(t("Send again"), type="submit", size="1"),
             _small(t("Cancel"), TestChatState.cancel_edit),
-            gap="4",
+            spacing="4",
             align="center",
         ),
         on_submit=TestChatState.resend,
@@ -237,7 +244,7 @@ def _approve(row: rx.Var[MessageRow]) -> rx.Component:
             rx.flex(
                 rx.button(t("Approve"), type="submit", size="1"),
                 _small(t("Discard"), TestChatState.discard(row.id)),
-                gap="4",
+                spacing="4",
                 align="center",
             ),
         ),
@@ -263,7 +270,7 @@ def _waiting() -> rx.Component:
     return rx.flex(
         rx.el.span(TestChatState.waiting, class_name="muted"),
         rx.cond(~READ_ONLY, _small(t("Answer now"), TestChatState.answer_now)),
-        gap="4",
+        spacing="4",
         align="center",
         class_name="message",
     )
@@ -280,7 +287,9 @@ def _composer() -> rx.Component:
         ),
         rx.cond(
             busy,
-            rx.button(rx.icon("square", size=14), t("Stop"), on_click=TestChatState.stop, type="button", color_scheme="gray"),
+            rx.button(
+                rx.icon("square", size=14), t("Stop"), on_click=TestChatState.stop, type="button", color_scheme="gray"
+            ),
             rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
         ),
         on_submit=TestChatState.send,

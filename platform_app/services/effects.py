@@ -27,7 +27,7 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
     with session_scope(job.tenant_id) as session:
         held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
         if held is not None and held.closed_at is not None:
-            return held.outcome
+            return dict(held.outcome)
         if held is not None and not repeatable:
             raise Uncertain(key)
         if held is None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
+from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.config import settings
@@ -28,7 +29,10 @@ def claim(job_id: str) -> RunningJob | None:
             in_the_way = everywhere(other).where(
                 other.tenant_id == job.tenant_id,
                 other.lock_key == job.lock_key,
-                or_(other.state == JobState.RUNNING, (other.state == JobState.QUEUED) & (other.id < job.id)),
+                or_(
+                    col(other.state) == JobState.RUNNING,
+                    (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id),
+                ),
             )
             if job.lock_key and session.exec(in_the_way.limit(1)).first():
                 job.dispatched_at = None  # the next tick rings again
@@ -69,7 +73,13 @@ def renew(held: list[RunningJob]) -> None:
 
 def end(job: RunningJob, state: JobState, error: str, *, run_at: datetime | None = None) -> None:
     """Write how an attempt ended, unless the lease is lost."""
-    values = {"state": state, "error": error[:2000], "lease_token": None, "lease_until": None, "dispatched_at": None}
+    values: dict[str, object] = {
+        "state": state,
+        "error": error[:2000],
+        "lease_token": None,
+        "lease_until": None,
+        "dispatched_at": None,
+    }
     values |= {"run_at": run_at} if run_at else {"finished_at": now()}
     with session_scope(reason="a worker ends an attempt") as session:
         query = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
@@ -118,8 +128,8 @@ def due() -> list[tuple[str, str]]:
     with session_scope(reason="jobs that are due") as session:
         at = now()
         silent = or_(
-            Job.dispatched_at.is_(None),  # type: ignore[union-attr]
-            Job.dispatched_at < at - timedelta(seconds=settings().redispatch_seconds),  # type: ignore[operator]
+            col(Job.dispatched_at).is_(None),
+            col(Job.dispatched_at) < at - timedelta(seconds=settings().redispatch_seconds),
         )
         waits = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= at, silent)
         tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
@@ -143,7 +153,7 @@ def counts_by_kind() -> dict[str, int]:
     """Return how many jobs there are of each kind, over all tenants."""
     with session_scope(reason="the worker's probe", reading=True) as session:
         query = everywhere(Job).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
-        return {kind: count for kind, count in session.execute(query).all()}
+        return {str(kind): int(count) for kind, count in session.execute(query).all()}
 
 
 def oldest_age() -> float:

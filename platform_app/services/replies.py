@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.db import everywhere, owned, session_scope
@@ -156,9 +157,9 @@ def _load(tenant_id: str, reply_id: str) -> Work | None:
             owned(Message, tenant_id)
             .where(
                 Message.conversation_id == conversation.id,
-                Message.replaced.is_(False),
+                col(Message.replaced).is_(False),
                 Message.created_at < reply.created_at,
-                Message.state.in_(_KNOWN_STATES),
+                col(Message.state).in_(_KNOWN_STATES),
             )
             .order_by(Message.created_at, Message.id)
         ).all()
@@ -211,7 +212,7 @@ def mark_interrupted() -> None:
     """End replies whose writer gave no sign of life: what had arrived is kept and marked."""
     with session_scope(reason="replies that nobody writes", reading=True) as session:
         late = everywhere(Message).where(
-            Message.state == MessageState.STREAMING, Message.beat_at < now() - INTERRUPTED_AFTER
+            Message.state == MessageState.STREAMING, col(Message.beat_at) < now() - INTERRUPTED_AFTER
         )
         found = list(session.exec(late.limit(100)).all())
     for reply in found:

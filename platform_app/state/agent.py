@@ -173,10 +173,14 @@ class AgentState(rx.State):
         agent, language = await look(self, agents.get, self._id()), (await person(self)).language
         found = [v for v in await look(self, agents.versions, agent.id) if v.id == version_id]
         if found:
-            changed = agents.difference(found[0].settings, agent.draft)
             self.changes = [
-                Change(translate(language, FIELD_WORDS[name]), old[:400], new[:400], lines[:400])
-                for name, old, new, lines in changed
+                Change(
+                    translate(language, FIELD_WORDS[change.field]),
+                    str(change.before)[:400],
+                    str(change.after)[:400],
+                    change.lines[:400],
+                )
+                for change in agents.difference(found[0].settings, agent.draft)
             ]
             self.compared = translate(language, "From version {number} to the draft", number=found[0].number)
 
@@ -194,7 +198,9 @@ class AgentState(rx.State):
         identity, language = await who(self), (await person(self)).language
         agent = await look(self, agents.get, self._id())
         own = AgentSettings.model_validate(agent.draft)
-        self.initial = {name: _shown(getattr(own, name)) for name in (*NUMBERS, "name", "instructions", "no_answer_text")}
+        self.initial = {
+            name: _shown(getattr(own, name)) for name in (*NUMBERS, "name", "instructions", "no_answer_text")
+        }
         self.flags = {name: getattr(own, name) for name in ("check_before_sending", "markdown", "no_answer_task")}
         self.language, self.knowledge, self.model = own.reply_language.value, own.knowledge.value, own.model
         self.letters, self.problems = len(own.instructions), {}

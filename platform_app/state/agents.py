@@ -8,13 +8,13 @@ from typing import Any
 import reflex as rx
 
 from platform_app.clock import now
+from platform_app.errors import PlatformError
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import agents
 from platform_app.services.agents import AgentRow
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.hub import hub
-from platform_app.errors import PlatformError
 
 STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
 SIZES = ("10", "25", "50")
@@ -132,8 +132,7 @@ class AgentsState(rx.State):
     @handler(Role.OPERATOR)
     async def duplicate(self, agent_id: str) -> None:
         """Make a copy as a new draft."""
-        language = (await person(self)).language
-        await call(self, agents.duplicate, agent_id, translate(language, "(copy)"))
+        await call(self, agents.duplicate, agent_id)
         await self._fetch()
 
     @handler(Role.OPERATOR)

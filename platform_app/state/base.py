@@ -136,7 +136,11 @@ async def look(
 
 
 async def call_as(
-    identity: Identity, service: Callable[Concatenate[Transaction, Identity, P], R], /, *args: P.args, **kwargs: P.kwargs
+    identity: Identity,
+    service: Callable[Concatenate[Transaction, Identity, P], R],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> R:
     """Run a service function in one transaction for a known identity."""
 

@@ -168,6 +168,10 @@ def trace_bars(trace: Trace, language: str) -> list[Bar]:
         ("Altogether", trace.total_ms),
     ]
     return [
-        Bar(translate(language, name), translate(language, "{count} ms", count=value), f"{round(100 * value / longest)}%")
+        Bar(
+            translate(language, name),
+            translate(language, "{count} ms", count=value),
+            f"{round(100 * value / longest)}%",
+        )
         for name, value in named
     ]

@@ -14,7 +14,12 @@ from platform_app.models.person import Role
 from platform_app.services import accounts, jobs
 from platform_app.state.base import ANYONE, handler, person, who
 
-load_events: Callable[[str], list[Any]] = lambda path: []  # the app puts its own in: what a page does when it loads
+
+def _no_events(path: str) -> list[Any]:
+    return []
+
+
+load_events: Callable[[str], list[Any]] = _no_events  # the app puts its own in: what a page does when it loads
 
 
 class FrameState(rx.State):

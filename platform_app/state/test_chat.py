@@ -96,7 +96,11 @@ class TestChatState(rx.State):
                 if update.topic in ("conversation", "*"):
                     if update.topic == "conversation":
                         await self._list()
-                    if self.current and (update.subject_id in ("", self.current)) and (update.subject_id or self.waiting_id):
+                    if (
+                        self.current
+                        and (update.subject_id in ("", self.current))
+                        and (update.subject_id or self.waiting_id)
+                    ):
                         await self._open()
                 follow = self._follow_live()
             if follow is not None:

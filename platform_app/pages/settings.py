@@ -1,0 +1,130 @@
+"""Settings: my profile, my sessions, the tenant."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.layout import frame, page_head
+from platform_app.components.page import inside
+from platform_app.components.parts import field, skeleton_rows, time_ago
+from platform_app.components.text import t
+from platform_app.state.base import Person
+from platform_app.state.settings import SessionRow, SettingsState
+
+
+def show() -> rx.Component:
+    """Show the settings."""
+    return frame(
+        rx.fragment(
+            page_head(t("Settings")),
+            rx.cond(
+                SettingsState.loaded,
+                rx.el.div(
+                    _profile(), _password(), _sessions(), _tenant(), class_name="form", key=SettingsState.form_key
+                ),
+                skeleton_rows(),
+            ),
+        ),
+        section="Settings",
+    )
+
+
+def _input(name: str, label: Any, help_text: Any = None, **props: Any) -> rx.Component:
+    return field(
+        label,
+        rx.input(id=name, name=name, required=True, **props),
+        name=name,
+        help_text=help_text,
+        problem=rx.cond(SettingsState.problem_field == name, SettingsState.problem, ""),
+    )
+
+
+def _card(title: Any, *content: rx.Component) -> rx.Component:
+    return rx.el.section(rx.el.h2(title), *content, class_name="card section")
+
+
+def _profile() -> rx.Component:
+    return _card(
+        t("My profile"),
+        rx.el.form(
+            _input("name", t("Your name"), Person.email, default_value=SettingsState.name, auto_complete="name"),
+            rx.box(rx.button(t("Save"), type="submit")),
+            on_submit=SettingsState.save_name,
+            class_name="form",
+        ),
+    )
+
+
+def _password() -> rx.Component:
+    return _card(
+        t("Password"),
+        rx.el.form(
+            _input("current", t("Current password"), type="password", auto_complete="current-password"),
+            _input(
+                "password",
+                t("New password"),
+                t("At least 8 characters."),
+                type="password",
+                auto_complete="new-password",
+            ),
+            rx.box(rx.button(t("Change password"), type="submit")),
+            on_submit=SettingsState.change_password,
+            class_name="form",
+        ),
+    )
+
+
+def _sessions() -> rx.Component:
+    return _card(
+        t("Sessions"),
+        rx.el.ul(rx.foreach(SettingsState.sessions, _session), class_name="updates"),
+        rx.cond(
+            SettingsState.sessions.length() > 1,
+            rx.button(
+                t("End all other sessions"),
+                on_click=SettingsState.end_others,
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+            ),
+        ),
+    )
+
+
+def _session(row: rx.Var[SessionRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(row.browser, class_name="update-words"),
+        rx.cond(row.is_this, rx.badge(t("this one"), variant="surface", high_contrast=True)),
+        time_ago(row.when, row.exact),
+    )
+
+
+def _tenant() -> rx.Component:
+    may_change = (Person.role == "owner") | (Person.role == "admin")
+    zone = rx.select.root(
+        rx.select.trigger(id="time_zone"),
+        rx.select.content(rx.foreach(SettingsState.zones, lambda name: rx.select.item(name, value=name))),
+        value=SettingsState.time_zone,
+        on_change=SettingsState.choose_zone,
+    )
+    return rx.cond(
+        may_change,
+        _card(
+            t("Tenant"),
+            rx.el.form(
+                _input("tenant", t("Name of your company"), default_value=SettingsState.tenant_name),
+                field(
+                    t("Time zone"),
+                    zone,
+                    name="time_zone",
+                    help_text=t("Days, dates and times of day follow it."),
+                ),
+                rx.box(rx.button(t("Save"), type="submit")),
+                on_submit=SettingsState.save_tenant,
+                class_name="form",
+            ),
+        ),
+    )
+
+
+PAGES = [inside("/settings", "Settings", show, SettingsState.load)]

@@ -1,0 +1,123 @@
+"""Demo removal: takes away all that the demo brought and all that grew on it; what the tenant made itself stays."""
+
+from sqlalchemy import or_
+
+from platform_app import bell
+from platform_app.clock import now
+from platform_app.db import OwnedModel, Transaction, owned, owned_delete, owned_update
+from platform_app.jobs import RemoveSource, enqueue
+from platform_app.models.agent import Agent
+from platform_app.models.conversation import Conversation, Message
+from platform_app.models.crm import Contact, Lead, Pipeline, Stage, Task
+from platform_app.models.event import Activity, Event
+from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Source
+from platform_app.models.person import Identity
+from platform_app.rag import lexical
+
+
+def remove(session: Transaction, who: Identity) -> None:
+    """Take the demo out of a tenant.
+
+    Its documents answer no more at once; their files, chunks and vectors go with a job. What a person made on the
+    ground of the demo goes with it where it cannot stand alone: conversations with its agent, its leads' history.
+    """
+    tenant = who.tenant_id
+    agents = _demo_ids(session, tenant, Agent)
+    query = owned(Conversation, tenant).where(
+        or_(Conversation.is_demo.is_(True), Conversation.agent_id.in_(agents))  # type: ignore[attr-defined]
+    )
+    talks = list(session.exec(query.with_only_columns(Conversation.id)).all())
+    contacts, leads = _demo_ids(session, tenant, Contact), _demo_ids(session, tenant, Lead)
+    sources = _demo_ids(session, tenant, Source)
+    _forget_what_happened(session, tenant, agents=agents, talks=talks, contacts=contacts, leads=leads, sources=sources)
+    _remove_talks(session, tenant, talks)
+    _remove_crm(session, tenant, contacts, leads)
+    session.execute(owned_delete(Agent, tenant).where(Agent.id.in_(agents)))  # type: ignore[attr-defined]
+    _remove_sources(session, tenant, sources)
+    for topic in ("agent", "activity", "conversation", "source"):
+        session.after_commit.append(lambda topic=topic: bell.announce(tenant, topic, ""))  # type: ignore[misc]
+
+
+def _demo_ids(session: Transaction, tenant: str, model: type[OwnedModel]) -> list[str]:
+    query = owned(model, tenant).where(model.is_demo.is_(True))  # type: ignore[attr-defined]
+    return list(session.exec(query.with_only_columns(model.id)).all())
+
+
+def _forget_what_happened(
+    session: Transaction,
+    tenant: str,
+    *,
+    agents: list[str],
+    talks: list[str],
+    contacts: list[str],
+    leads: list[str],
+    sources: list[str],
+) -> None:
+    """Remove the events of what goes, and the updates that would lead nowhere."""
+    links = (
+        [f"/agents/{i}" for i in agents] + [f"/test-chat?c={i}" for i in talks] + [f"/knowledge/{i}" for i in sources]
+    )
+    session.execute(
+        owned_delete(Event, tenant).where(
+            or_(
+                Event.agent_id.in_(agents),  # type: ignore[union-attr]
+                Event.conversation_id.in_(talks),  # type: ignore[union-attr]
+                Event.contact_id.in_(contacts),  # type: ignore[union-attr]
+                Event.lead_id.in_(leads),  # type: ignore[union-attr]
+            )
+        )
+    )
+    session.execute(
+        owned_delete(Activity, tenant).where(
+            or_(
+                Activity.is_demo.is_(True),  # type: ignore[attr-defined]
+                Activity.agent_id.in_(agents),  # type: ignore[union-attr]
+                Activity.link.in_(links),  # type: ignore[attr-defined]
+            )
+        )
+    )
+
+
+def _remove_talks(session: Transaction, tenant: str, talks: list[str]) -> None:
+    """Remove conversations with their messages and traces, their tasks, and replies that were to come."""
+    of_talks = owned(Message, tenant).where(Message.conversation_id.in_(talks))  # type: ignore[attr-defined]
+    keys = [f"reply:{i}" for i in session.exec(of_talks.with_only_columns(Message.id)).all()]
+    session.execute(owned_delete(Job, tenant).where(Job.dedupe_key.in_(keys)))  # type: ignore[union-attr]
+    session.execute(owned_delete(Task, tenant).where(Task.conversation_id.in_(talks)))  # type: ignore[union-attr]
+    session.execute(owned_delete(Conversation, tenant).where(Conversation.id.in_(talks)))  # type: ignore[attr-defined]
+
+
+def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: list[str]) -> None:
+    """Remove contacts, leads and pipelines; a pipeline in which an own lead stands is the tenant's from now on."""
+    for model, column, gone in (
+        (Conversation, "contact_id", contacts),
+        (Conversation, "lead_id", leads),
+        (Lead, "contact_id", contacts),
+    ):
+        still = owned_update(model, tenant).where(getattr(model, column).in_(gone))
+        session.execute(still.values({column: None}))
+    session.execute(owned_delete(Lead, tenant).where(Lead.id.in_(leads)))  # type: ignore[attr-defined]
+    session.execute(owned_delete(Contact, tenant).where(Contact.id.in_(contacts)))  # type: ignore[attr-defined]
+    taken = set(session.exec(owned(Lead, tenant).with_only_columns(Lead.stage_id)).all())
+    stages: list[Stage] = list(session.exec(owned(Stage, tenant)).all())
+    used = {stage.pipeline_id for stage in stages if stage.id in taken}
+    query = owned(Pipeline, tenant).where(Pipeline.is_demo.is_(True))  # type: ignore[attr-defined]
+    for pipeline in session.exec(query).all():
+        if pipeline.id in used:
+            pipeline.is_demo = False
+        else:
+            session.delete(pipeline)
+    session.flush()
+
+
+def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> None:
+    """Hide the documents at once and let the worker take them apart; jobs that only wait to index them go."""
+    locks = [f"source:{i}" for i in sources]
+    waiting = owned_delete(Job, tenant).where(Job.lock_key.in_(locks), Job.state != JobState.RUNNING)  # type: ignore[union-attr, arg-type]
+    session.execute(waiting)
+    query = owned(Source, tenant).where(Source.id.in_(sources))  # type: ignore[attr-defined]
+    for source in session.exec(query).all():
+        source.deleted_at = now()
+        enqueue(session, tenant, RemoveSource(source_id=source.id), lock_key=f"source:{source.id}")
+    lexical.bump(session, tenant)

@@ -1,0 +1,246 @@
+"""Demo talk: the conversations of the demo, with everything that real ones leave behind: traces, events, updates."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.demo import ShopConversation
+from platform_app.events import emit
+from platform_app.llm import prompts
+from platform_app.models.agent import Agent, AgentSettings
+from platform_app.models.base import Owned
+from platform_app.models.conversation import Author, Conversation, ConversationState, Message, Trace
+from platform_app.models.crm import Contact, Lead, Task
+from platform_app.models.event import Activity, ActivityKind, EventKind
+from platform_app.models.knowledge import Source
+from platform_app.models.person import Identity
+from platform_app.rag.chunk import Piece
+from platform_app.rag.retrieve import Passage
+from platform_app.rag.terms import stems
+from platform_app.rag.vectors import embed_passage, embed_question
+
+MODEL = "demo"  # these replies were written beforehand, and their traces say so
+THINKING = timedelta(seconds=2)
+BETWEEN_TURNS = timedelta(seconds=95)
+
+
+@dataclass
+class Stand:
+    """What the conversations of the demo stand on."""
+
+    agent: Agent
+    versions: list[tuple[datetime, AgentSettings]]  # since when each was published, oldest first
+    articles: dict[str, tuple[Source, list[Piece]]]  # by title
+    contacts: list[Contact]
+    leads: list[Lead]
+    stages: dict[str, str]  # names by id
+
+
+@dataclass
+class _Talk:
+    """A conversation while it is being written; rows go to the database parents first."""
+
+    who: Identity
+    stand: Stand
+    row: Conversation
+    contact: Contact
+    lead: Lead | None
+    settings: AgentSettings
+    version: int
+    at: datetime
+    history: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    rest: list[Owned] = field(default_factory=list)
+
+
+def moment(who: Identity, day: int, clock: str) -> datetime:
+    """Return a time of day in the tenant's zone, some days ago."""
+    zone = ZoneInfo(who.time_zone)
+    date = now().astimezone(zone).date() - timedelta(days=day)
+    return datetime.combine(date, time.fromisoformat(clock), zone)
+
+
+def converse(session: Transaction, who: Identity, stand: Stand, told: list[ShopConversation]) -> None:
+    """Write every conversation with its messages, traces, events, tasks and updates."""
+    talks = [_talk(who, stand, conversation) for conversation in told]
+    session.add_all(talk.row for talk in talks)
+    session.flush()
+    for talk, conversation in zip(talks, told, strict=True):
+        _tell(session, talk, EventKind.CONVERSATION_STARTED)
+        _note(talk, ActivityKind.CONVERSATION, "Conversation with “{agent}” started", agent=talk.settings.name)
+        for said, reply, article in conversation.turns:
+            _turn(session, talk, said, reply, article)
+        if conversation.closed:
+            _tell(session, talk, EventKind.CONVERSATION_CLOSED)
+    session.add_all(message for talk in talks for message in talk.messages)
+    session.flush()
+    session.add_all(row for talk in talks for row in talk.rest)
+
+
+def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
+    ago = timedelta(minutes=told.ago or 0)
+    at = moment(who, told.day, told.time) if told.day is not None else now() - ago
+    versions = [settings for since, settings in stand.versions if since <= at]
+    contact, lead = stand.contacts[told.contact], None if told.lead is None else stand.leads[told.lead]
+    row = Conversation(
+        tenant_id=who.tenant_id,
+        agent_id=stand.agent.id,
+        use_draft=False,
+        contact_id=contact.id,
+        lead_id=lead.id if lead else None,
+        title=told.turns[0][0][:80],
+        state=ConversationState.CLOSED if told.closed else ConversationState.OPEN,
+        created_by=who.user_id,
+        created_at=at,
+        is_demo=True,
+    )
+    return _Talk(who, stand, row, contact, lead, versions[-1], len(versions), at)
+
+
+def _turn(session: Transaction, talk: _Talk, words: str, answer: str, article: str) -> None:
+    """Write what is said and what is replied, and move the talk's clock on."""
+    said = _message(talk, Author.CONTACT, talk.contact.name, words)
+    _tell(session, talk, EventKind.MESSAGE_RECEIVED, said)
+    talk.at += THINKING
+    reply = _message(talk, Author.AGENT, talk.settings.name, answer)
+    reply.answers_id = said.id
+    passages = [_passage(talk.stand.articles[article], words, answer)] if article else []
+    reply.sources = [passage.as_json() for passage in passages]
+    took = timedelta(milliseconds=900 + 25 * len(answer))
+    talk.at += took
+    reply.finished_at = talk.at
+    talk.rest.append(_trace(talk, reply, words, passages, round(took.total_seconds() * 1000)))
+    talk.history += [("user", words), ("assistant", answer)]
+    _tell(session, talk, EventKind.REPLY_SENT, reply)
+    name, title = talk.settings.name, talk.row.title
+    _note(talk, ActivityKind.REPLY, "“{agent}” replied in “{title}”", agent=name, title=title)
+    if not article:
+        _task(session, talk, words)
+    talk.row.last_message_at, talk.row.last_line = talk.at, answer[:160]
+    talk.at += BETWEEN_TURNS
+
+
+def _message(talk: _Talk, author: Author, name: str, text: str) -> Message:
+    message = Message(
+        tenant_id=talk.who.tenant_id,
+        conversation_id=talk.row.id,
+        author=author,
+        author_name=name,
+        text=text,
+        created_at=talk.at,
+        finished_at=talk.at,
+    )
+    talk.messages.append(message)
+    return message
+
+
+def _tell(session: Transaction, talk: _Talk, kind: EventKind, message: Message | None = None) -> None:
+    row = talk.row
+    event = emit(
+        session,
+        talk.who.tenant_id,
+        kind,
+        after={"text": message.text} if message else {},
+        agent_id=row.agent_id,
+        conversation_id=row.id,
+        message_id=message.id if message else None,
+        contact_id=row.contact_id,
+        lead_id=row.lead_id,
+    )
+    event.at = event.created_at = talk.at
+
+
+def _note(talk: _Talk, kind: ActivityKind, sentence: str, **values: str) -> None:
+    """Write an update into the past; unlike activity.record it tells no open page."""
+    talk.rest.append(
+        Activity(
+            tenant_id=talk.who.tenant_id,
+            at=talk.at,
+            created_at=talk.at,
+            kind=kind,
+            sentence=sentence,
+            values=values,
+            actor=talk.contact.name if kind == ActivityKind.CONVERSATION else talk.settings.name,
+            agent_id=talk.row.agent_id,
+            link=f"/test-chat?c={talk.row.id}",
+            is_demo=True,
+        )
+    )
+
+
+def _task(session: Transaction, talk: _Talk, question: str) -> None:
+    """Leave the task that an agent without an answer leaves."""
+    task = Task(tenant_id=talk.who.tenant_id, text=question, conversation_id=talk.row.id, created_at=talk.at)
+    talk.rest.append(task)
+    _tell(session, talk, EventKind.TASK_CREATED)
+    _note(talk, ActivityKind.AGENT, "Task: answer “{question}”", question=question[:80])
+
+
+def _passage(article: tuple[Source, list[Piece]], question: str, reply: str) -> Passage:
+    """Return the piece of an article that shares most with a reply, as retrieval would have found it."""
+    source, pieces = article
+    wanted, asked = set(stems(reply)), set(stems(question))
+    number = max(range(len(pieces)), key=lambda n: len(wanted & set(stems(pieces[n].text))))
+    piece = pieces[number]
+    text = f"{source.title}\n{piece.heading}\n{piece.text}"
+    near = sum(a * b for a, b in zip(embed_question(question), embed_passage(text), strict=True))
+    return Passage(
+        chunk_id=f"{source.id[:20]}{1:04x}{number:06x}",  # as indexing will name it in the first generation
+        source_id=source.id,
+        source_title=source.title,
+        heading=piece.heading,
+        text=piece.text,
+        score=1.0,
+        lexical_score=round(len(asked & set(stems(text))) / len(asked), 4),
+        vector_score=round(near, 4),
+        rank=1,
+        used=True,
+        number=1,
+    )
+
+
+def _trace(talk: _Talk, reply: Message, question: str, passages: list[Passage], total_ms: int) -> Trace:
+    facts = prompts.Facts(settings=talk.settings, history=list(talk.history), question=question, known=_known(talk))
+    facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in passages]
+    prompt = prompts.build(facts)
+    settings = talk.settings.model_dump(mode="json", include=_SHOWN)
+    return Trace(
+        tenant_id=talk.who.tenant_id,
+        message_id=reply.id,
+        agent_id=talk.row.agent_id,
+        model=MODEL,
+        prompt_tokens=prompts.tokens("\n".join(message["content"] for message in prompt)),
+        completion_tokens=prompts.tokens(reply.text),
+        cost=0.0,
+        total_ms=total_ms,
+        first_token_ms=900,
+        created_at=talk.at,
+        data={
+            "version": talk.version,
+            "settings": settings | {"model": MODEL},
+            "provider": MODEL,
+            "passages": [passage.as_json() for passage in passages],
+            "degraded": False,
+            "history": len(prompts.fitting(facts.history)),
+            "known": facts.known,
+            "prompt": prompt,
+            "finish_reason": "stop",
+            "tries": 1,
+            "tokens_counted_by_provider": False,
+            "trigger": "message",
+            "milliseconds": {"retrieval": 60, "preparation": 80, "first_token": 820, "model": total_ms - 80},
+        },
+    )
+
+
+_SHOWN = {"temperature", "max_tokens", "reply_language", "markdown"}
+
+
+def _known(talk: _Talk) -> list[tuple[str, str]]:
+    known = [("contact", talk.contact.name), ("phone", talk.contact.phone), ("e-mail", talk.contact.email)]
+    if talk.lead is not None:
+        stage = talk.stand.stages[talk.lead.stage_id]
+        known += [("lead", talk.lead.title), ("stage", stage), ("budget", str(talk.lead.budget))]
+    return known
