@@ -3,27 +3,23 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import openai
-from openai import AsyncOpenAI
 
+from platform_app.clock import now
 from platform_app.config import settings
+from platform_app.llm.faults import ERRORS, Fault, ModelFailure, failure, status_of
+from platform_app.llm.wire import Provider, client_of
 
+__all__ = ["Fault", "ModelFailure", "ModelRequest", "Outcome", "Provider", "models", "provider", "stream"]
 TRIES = 3
-LONGEST_PAUSE = 20.0
-
-
-@dataclass(frozen=True)
-class Provider:
-    """Where the model is asked."""
-
-    name: str
-    base_url: str
-    api_key: str = field(repr=False)
-    is_offline: bool = False
+LONGEST_PAUSE = 20.0  # a provider that asks for more is not waited for
+AFTERWARDS = 1.5  # seconds for usage and the end, once all that is wanted of the text is there
+FLOOD = 20_000  # characters beyond what was wanted: no model writes this, something is broken
+_PASSING = (408, 409, 429, 500, 502, 503, 504, 529)
 
 
 def provider() -> Provider:
@@ -35,29 +31,6 @@ def provider() -> Provider:
     return Provider("offline", own.offline_url or "http://127.0.0.1:8002/v1", "none", is_offline=True)
 
 
-class Fault(StrEnum):
-    """Why a reply of the model failed; each is a sentence for people."""
-
-    BUSY = "The model provider is busy. Try again in a minute."
-    KEY = "The model provider does not accept the key. Check the provider's settings."
-    MODEL = "The provider does not know this model. Choose another in the agent's settings."
-    REFUSED = "The provider refused the request. Check the agent's settings."
-    ABSENT = "The model provider cannot be reached. Check its address or try again."
-    SERVER = "The model provider has a fault. Try again."
-    SLOW = "The model took too long. Try again."
-    BROKE = "The reply broke off. Try again."
-    STRANGE = "The provider answered with something that is not a model's reply. Check its address."
-
-
-class ModelFailure(Exception):
-    """The model gave no whole reply; what had arrived is with the one who listened."""
-
-    def __init__(self, fault: Fault, detail: str = "") -> None:
-        super().__init__(fault.value)
-        self.fault = fault
-        self.detail = detail[:300]
-
-
 @dataclass(frozen=True)
 class ModelRequest:
     """What the model is asked. Messages are those of the chat completions API."""
@@ -66,12 +39,12 @@ class ModelRequest:
     messages: list[dict[str, str]]
     temperature: float
     max_tokens: int
-    max_chars: int = 40_000  # text beyond this is not taken
+    max_chars: int = 40_000  # text beyond this is not passed on
 
 
 @dataclass
 class Outcome:
-    """How a whole reply ended; filled in when the stream is through."""
+    """How a whole reply ended; filled in while the stream goes on."""
 
     finish_reason: str = ""
     prompt_tokens: int | None = None
@@ -82,137 +55,173 @@ class Outcome:
     tries: int = 0
 
 
-def _client(where: Provider) -> AsyncOpenAI:
-    own = settings()
-    timeout = openai.Timeout(own.reply_total_seconds, connect=5)
-    return AsyncOpenAI(base_url=where.base_url, api_key=where.api_key, timeout=timeout, max_retries=0)
-
-
 async def stream(request: ModelRequest, where: Provider, outcome: Outcome) -> AsyncIterator[str]:
     """Yield the reply's text as it comes; fill the outcome in at the end.
 
     Tries again only before the first token, as often as three times, honouring Retry-After, within the total
-    deadline. Only text counts as a sign of life. Raises ModelFailure; a reply without a finish reason broke off.
+    deadline. Only what the model writes counts as a sign of life. Text beyond `max_chars` is not yielded, and the
+    model is soon hung up on. Raises ModelFailure; a reply without a finish reason broke off.
     """
-    own = settings()
     started = time.monotonic()
-    end = started + own.reply_total_seconds
-    async with _client(where) as client:
-        chunks = await _open(client, request, end, outcome)
-        taken = 0
-        try:
-            while True:
-                wait = min(own.reply_idle_seconds, end - time.monotonic())
-                text = await asyncio.wait_for(_next_text(chunks, outcome), max(wait, 0.001))
-                if text is None:
-                    break
-                outcome.first_token_ms = outcome.first_token_ms or round((time.monotonic() - started) * 1000)
-                taken += len(text)
-                yield text
-                if taken > request.max_chars:
-                    outcome.finish_reason = "length"
-                    break
-        except TimeoutError as error:
-            raise ModelFailure(Fault.SLOW) from error
-        except (openai.OpenAIError, ValueError, OSError) as error:
+    end = started + settings().reply_total_seconds
+    chunks, text = await _begin(request, where, outcome, end=end)
+    outcome.first_token_ms = round((time.monotonic() - started) * 1000)
+    taken, until = 0, end
+    try:
+        while text is not None:
+            taken += len(text)
+            if text and taken - len(text) <= request.max_chars:
+                yield text[: request.max_chars + 1]
+            if taken > request.max_chars + FLOOD:
+                raise ModelFailure(Fault.ENDLESS)
+            if taken > request.max_chars or outcome.finish_reason:
+                until = min(until, time.monotonic() + AFTERWARDS)
+            text = await _next(chunks, outcome, until=until)
+    except TimeoutError as error:
+        if taken > request.max_chars and time.monotonic() < end:
+            outcome.finish_reason = outcome.finish_reason or "length"
+        elif not outcome.finish_reason:
             raise failure(error, began=True) from error
-        finally:
-            await _close(chunks)
-    outcome.total_ms = round((time.monotonic() - started) * 1000)
+    except ERRORS as error:
+        if not outcome.finish_reason:  # what follows the last piece of a whole reply is of no interest
+            raise failure(error, began=True) from error
+    finally:
+        outcome.total_ms = round((time.monotonic() - started) * 1000)
+        await _close(chunks)
+    _check_end(outcome)
+
+
+def _check_end(outcome: Outcome) -> None:
+    if outcome.finish_reason == "content_filter":
+        raise ModelFailure(Fault.FILTERED)
     if not outcome.finish_reason:
         raise ModelFailure(Fault.BROKE)
 
 
-async def _close(chunks: Any) -> None:
-    try:
-        await asyncio.wait_for(chunks.close(), 1)
-    except Exception:  # the connection may be in any state; it is thrown away with the client
-        return
-
-
-async def _open(client: AsyncOpenAI, request: ModelRequest, end: float, outcome: Outcome) -> Any:
-    """Return an open stream, trying again while nothing has come yet."""
+async def _begin(request: ModelRequest, where: Provider, outcome: Outcome, *, end: float) -> tuple[Any, str | None]:
+    """Return an open stream and its first piece, trying again while nothing has come yet."""
+    wanted: dict[str, Any] = {
+        "model": request.model,
+        "messages": request.messages,
+        "temperature": request.temperature,
+        "max_tokens": request.max_tokens,
+        "stream_options": {"include_usage": True},
+    }
     while True:
         outcome.tries += 1
+        chunks: Any = None
         try:
-            async with asyncio.timeout(max(0.001, end - time.monotonic())):
-                chunks: Any = await client.chat.completions.create(  # type: ignore[call-overload]
-                    model=request.model,
-                    messages=request.messages,
-                    temperature=request.temperature,
-                    max_tokens=request.max_tokens,
-                    stream=True,
-                    stream_options={"include_usage": True},
-                )
-            if not hasattr(chunks, "__aiter__"):
-                raise ModelFailure(Fault.STRANGE)
-            kind = chunks.response.headers.get("content-type", "")
-            if "event-stream" not in kind:
-                await _close(chunks)
-                raise ModelFailure(Fault.STRANGE, kind)
-            return chunks
-        except TimeoutError as error:
-            raise ModelFailure(Fault.SLOW) from error
-        except (openai.OpenAIError, ValueError, OSError) as error:
+            async with asyncio.timeout(min(settings().reply_idle_seconds, end - time.monotonic())):
+                chunks = await (await client_of(where)).chat.completions.create(**wanted, stream=True)
+                _check_kind(chunks)
+                return chunks, await _read(chunks, outcome)
+        except ERRORS as error:
+            await _close(chunks)
+            if _adapted(wanted, error):
+                outcome.tries -= 1
+                continue
             pause = _pause(error, outcome.tries)
             if pause is None or outcome.tries >= TRIES or time.monotonic() + pause >= end:
                 raise failure(error, began=False) from error
             await asyncio.sleep(pause)
+        except BaseException:
+            await _close(chunks)
+            raise
+
+
+def _check_kind(chunks: Any) -> None:
+    """Refuse what is no stream of events: a proxy's page, or a whole JSON answer."""
+    if not hasattr(chunks, "__anext__"):
+        raise ModelFailure(Fault.STRANGE, type(chunks).__name__)
+    kind = chunks.response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.endswith(("html", "json", "xml")):
+        raise ModelFailure(Fault.STRANGE, kind)
+
+
+def _adapted(wanted: dict[str, Any], error: Exception) -> bool:
+    """Leave out a parameter that this provider's model does not take, as it says itself; tell whether one was."""
+    name = error.param if isinstance(error, openai.BadRequestError) else None
+    if name not in ("max_tokens", "temperature", "stream_options") or name not in wanted:
+        return False
+    value = wanted.pop(name)
+    if name == "max_tokens":
+        wanted["max_completion_tokens"] = value
+    return True
 
 
 def _pause(error: Exception, tries: int) -> float | None:
     """Return how long to wait before another try; nothing when another try is of no use."""
-    if isinstance(error, openai.APIStatusError):
-        if error.status_code not in (408, 409, 429, 500, 502, 503, 504):
+    usual = 0.3 * 2.0**tries
+    if isinstance(error, openai.APITimeoutError | TimeoutError):
+        return None
+    if status := status_of(error):
+        if status not in _PASSING:
             return None
-        wished = str(error.response.headers.get("retry-after", ""))
+        wished = error.response.headers.get("retry-after", "") if isinstance(error, openai.APIStatusError) else ""
+        pause = _seconds(wished)
+        return usual if pause is None else pause if pause <= LONGEST_PAUSE else None
+    return usual if isinstance(error, openai.APIConnectionError) else None
+
+
+def _seconds(wished: str) -> float | None:
+    """Return a Retry-After header, which is a number or a date, as seconds from now."""
+    try:
+        return max(0.0, float(wished))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(wished) - now()).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+async def _next(chunks: Any, outcome: Outcome, *, until: float) -> str | None:
+    """Return the next piece within the idle deadline and `until`."""
+    wait = min(settings().reply_idle_seconds, until - time.monotonic())
+    async with asyncio.timeout(max(wait, 0.001)):
+        return await _read(chunks, outcome)
+
+
+async def _read(chunks: Any, outcome: Outcome) -> str | None:
+    """Return the next piece of text, empty for another sign of life of the model; nothing at the end of the stream.
+
+    Keep-alives, empty pieces and chunks without choices are passed over: they are the server's, not the model's.
+    """
+    while True:
         try:
-            return min(max(float(wished), 0.0), LONGEST_PAUSE) if wished else float(0.3 * 2**tries)
-        except ValueError:
-            return float(0.3 * 2**tries)
-    return float(0.3 * 2**tries) if isinstance(error, openai.APIConnectionError) else None
-
-
-async def _next_text(chunks: Any, outcome: Outcome) -> str | None:
-    """Return the next piece of text; nothing at the end of the stream. Keep-alives and empty pieces do not count."""
-    async for chunk in chunks:
-        if isinstance(chunk, str):
-            raise ModelFailure(Fault.STRANGE)
-        outcome.model = chunk.model or outcome.model
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return None
+        outcome.model = str(chunk.model or outcome.model)[:200]
         if chunk.usage is not None:
-            outcome.prompt_tokens = chunk.usage.prompt_tokens
-            outcome.completion_tokens = chunk.usage.completion_tokens
+            outcome.prompt_tokens = int(chunk.usage.prompt_tokens)
+            outcome.completion_tokens = int(chunk.usage.completion_tokens)
         if not chunk.choices:
             continue
         choice = chunk.choices[0]
-        outcome.finish_reason = choice.finish_reason or outcome.finish_reason
-        if choice.delta and choice.delta.content:
-            return str(choice.delta.content)
-    return None
+        text = choice.delta.content if choice.delta else None
+        if text is not None and not isinstance(text, str):
+            raise ValueError("text that is no text")
+        if choice.finish_reason:
+            outcome.finish_reason = str(choice.finish_reason)[:40]
+            return text or ""
+        if text or getattr(choice.delta, "reasoning_content", None) or getattr(choice.delta, "reasoning", None):
+            return text or ""
 
 
-def failure(error: Exception, *, began: bool) -> ModelFailure:
-    """Return a provider's error as one of the faults that people understand."""
-    if isinstance(error, openai.APITimeoutError):
-        return ModelFailure(Fault.SLOW)
-    if isinstance(error, openai.APIStatusError):
-        by_status = {401: Fault.KEY, 403: Fault.KEY, 404: Fault.MODEL, 429: Fault.BUSY}
-        fault = by_status.get(error.status_code, Fault.SERVER if error.status_code >= 500 else Fault.REFUSED)
-        return ModelFailure(fault, str(error.status_code))
-    if began:
-        return ModelFailure(Fault.BROKE, type(error).__name__)
-    if isinstance(error, openai.APIConnectionError):
-        return ModelFailure(Fault.ABSENT)
-    return ModelFailure(Fault.STRANGE, type(error).__name__)
+async def _close(chunks: Any) -> None:
+    try:
+        async with asyncio.timeout(1):
+            await chunks.close()
+    except Exception:  # the connection may be in any state; it is not used again
+        return
 
 
 async def models(where: Provider) -> list[str]:
     """Return the names of the provider's models, sorted. Raises ModelFailure."""
     try:
-        async with _client(where) as client, asyncio.timeout(8):
-            page = await client.models.list()
+        async with asyncio.timeout(8):
+            page = await (await client_of(where)).models.list()
         return sorted({str(model.id) for model in page.data})[:500]
-    except TimeoutError as error:
-        raise ModelFailure(Fault.SLOW) from error
-    except (openai.OpenAIError, ValueError, OSError, AttributeError, TypeError) as error:
+    except ERRORS as error:
         raise failure(error, began=False) from error

@@ -26,19 +26,7 @@ def show() -> rx.Component:
                     rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create),
                 ),
             ),
-            rx.el.div(
-                search_box(t("Search agents"), AgentsState.search, AgentsState.type_search),
-                select_filter(
-                    t("Status"),
-                    AgentsState.status,
-                    [("all", t("All statuses")), *((code, t(words)) for code, (words, _) in STATUSES.items())],
-                    AgentsState.filter_status,
-                ),
-                select_filter(
-                    t("Rows per page"), AgentsState.size, [(size, size) for size in SIZES], AgentsState.choose_size
-                ),
-                class_name="filters",
-            ),
+            _filters(),
             listing(
                 loaded=AgentsState.loaded,
                 total=AgentsState.total,
@@ -56,6 +44,20 @@ def show() -> rx.Component:
             undo_bar(AgentsState.undo_sentence, AgentsState.undo),
         ),
         section="Agents",
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.el.div(
+        search_box(t("Search agents"), AgentsState.search, AgentsState.type_search),
+        select_filter(
+            t("Status"),
+            AgentsState.status,
+            [("all", t("All statuses")), *((code, t(words)) for code, (words, _) in STATUSES.items())],
+            AgentsState.filter_status,
+        ),
+        select_filter(t("Rows per page"), AgentsState.size, [(size, size) for size in SIZES], AgentsState.choose_size),
+        class_name="filters",
     )
 
 
@@ -98,26 +100,28 @@ def _row(agent: rx.Var[Row]) -> rx.Component:
                 class_name="row-cover",
             )
         ),
-        rx.table.cell(
-            rx.flex(
-                rx.switch(
-                    checked=agent.active,
-                    on_change=AgentsState.switch(agent.id),
-                    disabled=(Person.role == "viewer") | ~agent.can_switch,
-                    aria_label=t("Switch “{title}”", title=agent.name),
-                    class_name="above",
-                ),
-                status(agent.colour, agent.status),
-                spacing="3",
-                align="center",
-            )
-        ),
+        rx.table.cell(_switch(agent)),
         rx.table.cell(agent.version),
         rx.table.cell(agent.conversations),
         rx.table.cell(time_ago(agent.when, agent.exact)),
         rx.table.cell(rx.cond(Person.role != "viewer", _menu(agent))),
         align="center",
         class_name="row-link",
+    )
+
+
+def _switch(agent: rx.Var[Row]) -> rx.Component:
+    return rx.flex(
+        rx.switch(
+            checked=agent.active,
+            on_change=AgentsState.switch(agent.id),
+            disabled=(Person.role == "viewer") | ~agent.can_switch,
+            aria_label=t("Switch “{title}”", title=agent.name),
+            class_name="above",
+        ),
+        status(agent.colour, agent.status),
+        spacing="3",
+        align="center",
     )
 
 

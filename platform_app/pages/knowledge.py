@@ -72,35 +72,34 @@ def _row(source: rx.Var[SourceRow]) -> rx.Component:
         rx.table.cell(source.chunks),
         rx.table.cell(source.size),
         rx.table.cell(time_ago(source.when, source.exact)),
-        rx.table.cell(
-            rx.cond(
-                Person.role != "viewer",
-                rx.flex(
-                    rx.cond(
-                        source.state_code == "failed",
-                        rx.button(
-                            t("Retry"),
-                            on_click=KnowledgeState.retry(source.id),
-                            size="1",
-                            variant="soft",
-                            color_scheme="gray",
-                            high_contrast=True,
-                        ),
-                    ),
-                    rx.icon_button(
-                        rx.icon("trash-2", size=16),
-                        on_click=KnowledgeState.delete(source.id),
-                        variant="ghost",
-                        color_scheme="gray",
-                        size="2",
-                        aria_label=t("Delete “{title}”", title=source.title),
-                    ),
-                    spacing="3",
-                    justify="end",
-                    align="center",
-                ),
-            )
+        rx.table.cell(rx.cond(Person.role != "viewer", _actions(source))),
+        align="center",
+    )
+
+
+def _actions(source: rx.Var[SourceRow]) -> rx.Component:
+    return rx.flex(
+        rx.cond(
+            source.state_code == "failed",
+            rx.button(
+                t("Retry"),
+                on_click=KnowledgeState.retry(source.id),
+                size="1",
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+            ),
         ),
+        rx.icon_button(
+            rx.icon("trash-2", size=16),
+            on_click=KnowledgeState.delete(source.id),
+            variant="ghost",
+            color_scheme="gray",
+            size="2",
+            aria_label=t("Delete “{title}”", title=source.title),
+        ),
+        spacing="3",
+        justify="end",
         align="center",
     )
 

@@ -129,13 +129,7 @@ def _bar() -> rx.Component:
             on_change=TestChatState.choose_agent,
             disabled=READ_ONLY,
         ),
-        rx.el.label(
-            rx.switch(
-                checked=TestChatState.use_draft, on_change=TestChatState.choose_draft, size="1", disabled=READ_ONLY
-            ),
-            t("Draft"),
-            class_name="status small",
-        ),
+        _draft_switch(),
         rx.spacer(),
         rx.cond(
             (TestChatState.current != "") & ~READ_ONLY,
@@ -152,6 +146,14 @@ def _bar() -> rx.Component:
         align="center",
         wrap="wrap",
         class_name="chat-bar",
+    )
+
+
+def _draft_switch() -> rx.Component:
+    return rx.el.label(
+        rx.switch(checked=TestChatState.use_draft, on_change=TestChatState.choose_draft, size="1", disabled=READ_ONLY),
+        t("Draft"),
+        class_name="status small",
     )
 
 

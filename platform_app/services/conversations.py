@@ -124,7 +124,7 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         contact_id=row.contact_id,
         lead_id=row.lead_id,
     )
-    return said, begin_reply(session, who, row, said, settings)
+    return said, begin_reply(session, row, said, settings)
 
 
 def _check_channel(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
@@ -160,12 +160,10 @@ def _started(session: Transaction, who: Identity, row: Conversation, settings: A
     )
 
 
-def begin_reply(
-    session: Transaction, who: Identity, row: Conversation, said: Message, settings: AgentSettings
-) -> Message:
+def begin_reply(session: Transaction, row: Conversation, said: Message, settings: AgentSettings) -> Message:
     """Write the row of a reply that is on its way, replacing any that was."""
     for pending in session.exec(
-        owned(Message, who.tenant_id).where(
+        owned(Message, row.tenant_id).where(
             Message.conversation_id == row.id,
             Message.state.in_(PENDING),  # type: ignore[attr-defined]
             Message.replaced.is_(False),  # type: ignore[attr-defined]
@@ -174,7 +172,7 @@ def begin_reply(
         pending.replaced, pending.state, pending.finished_at = True, MessageState.STOPPED, now()
     delay = settings.reply_delay_seconds
     reply = Message(
-        tenant_id=who.tenant_id,
+        tenant_id=row.tenant_id,
         conversation_id=row.id,
         author=Author.AGENT,
         author_name=settings.name,
@@ -188,7 +186,7 @@ def begin_reply(
     if delay:
         reply.due_at = now() + timedelta(seconds=delay)
         payload = Reply(conversation_id=row.id, message_id=reply.id)
-        enqueue(session, who.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
+        enqueue(session, row.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
     row.last_message_at, row.last_line = now(), said.text.splitlines()[0][:160]
     announce(session, row)
     return reply
@@ -213,7 +211,7 @@ def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
     settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
     _replace_from(session, who, old)
     said = message(session, who, old.answers_id)
-    return begin_reply(session, who, row, said, settings)
+    return begin_reply(session, row, said, settings)
 
 
 def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message]:

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import everywhere, everywhere_update, session_scope
+from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
 from platform_app.jobs import KINDS, RunningJob, payload_adapter
 from platform_app.models.job import Effect, Job, JobState
 
@@ -25,16 +25,7 @@ def claim(job_id: str) -> RunningJob | None:
             job = session.exec(everywhere(Job).where(Job.id == job_id)).first()
             if job is None or job.state != JobState.QUEUED or job.run_at > now():
                 return None
-            other = aliased(Job)
-            in_the_way = everywhere(other).where(
-                other.tenant_id == job.tenant_id,
-                other.lock_key == job.lock_key,
-                or_(
-                    col(other.state) == JobState.RUNNING,
-                    (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id),
-                ),
-            )
-            if job.lock_key and session.exec(in_the_way.limit(1)).first():
+            if job.lock_key and _is_blocked(session, job):
                 job.dispatched_at = None  # the next tick rings again
                 return None
             token, started = secrets.token_hex(16), now()
@@ -61,6 +52,18 @@ def claim(job_id: str) -> RunningJob | None:
             )
     except IntegrityError:  # another worker runs a job with this lock
         return None
+
+
+def _is_blocked(session: Transaction, job: Job) -> bool:
+    """Tell whether a job with the same lock runs or is older."""
+    other = aliased(Job)
+    waits_before = (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id)
+    query = everywhere(other).where(
+        other.tenant_id == job.tenant_id,
+        other.lock_key == job.lock_key,
+        or_(col(other.state) == JobState.RUNNING, waits_before),
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def renew(held: list[RunningJob]) -> None:

@@ -50,7 +50,7 @@ def complete(work: "Work") -> None:
         if row is None:
             return
         if not text:
-            _end(session, work, row, MessageState.FAILED, "The model gave an empty reply. Try again.")
+            _end(session, work, row, "The model gave an empty reply. Try again.")
             return
         row.text = text
         row.sources = [p.as_json() for p in work.retrieval.passages if p.number in used]
@@ -109,7 +109,7 @@ def failed(work: "Work", sentence: str) -> None:
         row = _row(session, work)
         if row is not None:
             row.text = work.text
-            _end(session, work, row, MessageState.PARTIAL if work.text.strip() else MessageState.FAILED, sentence)
+            _end(session, work, row, sentence)
 
 
 def ended(work: "Work", state: MessageState) -> None:
@@ -122,8 +122,10 @@ def ended(work: "Work", state: MessageState) -> None:
             _touch(session, work, work.text)
 
 
-def _end(session: Transaction, work: "Work", row: Message, state: MessageState, sentence: str) -> None:
-    row.state, row.error, row.finished_at = state, sentence, now()
+def _end(session: Transaction, work: "Work", row: Message, sentence: str) -> None:
+    """Say why a reply broke off or never began; what had arrived is kept."""
+    row.state = MessageState.PARTIAL if row.text.strip() else MessageState.FAILED
+    row.error, row.finished_at = sentence, now()
     _trace(session, work)
     _failure(session, row, work.conversation)
     _touch(session, work, row.text)

@@ -46,6 +46,21 @@ class Person(rx.State):
             self.role = identity.role.value
 
 
+def _checker(fn: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]:
+    """Return what brings a handler's arguments to the types it names, or raises Invalid."""
+    hints = {name: TypeAdapter(hint) for name, hint in get_type_hints(fn).items() if name != "return"}
+    names = [name for name in inspect.signature(fn).parameters if name != "self"]
+
+    def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        given = dict(zip(names, args, strict=False)) | kwargs
+        try:
+            return {k: hints[k].validate_python(v) if k in hints else v for k, v in given.items()}
+        except ValidationError as error:
+            raise Invalid("This value cannot be taken.") from error
+
+    return checked
+
+
 def handler(role: Role | str, *, background: bool = False, supersedes: bool = False) -> Callable[[Any], Any]:
     """Make an event handler: declares who may call it, validates arguments, says expected errors in words.
 
@@ -53,16 +68,7 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
     """
 
     def wrap(fn: Any) -> Any:
-        hints = {name: TypeAdapter(hint) for name, hint in get_type_hints(fn).items() if name != "return"}
-        names = [name for name in inspect.signature(fn).parameters if name != "self"]
-
-        def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-            given = dict(zip(names, args, strict=False)) | kwargs
-            try:
-                return {k: hints[k].validate_python(v) if k in hints else v for k, v in given.items()}
-            except ValidationError as error:
-                raise Invalid("This value cannot be taken.") from error
-
+        checked = _checker(fn)
         if inspect.isasyncgenfunction(fn):
 
             @functools.wraps(fn)

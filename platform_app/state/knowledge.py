@@ -198,6 +198,7 @@ class KnowledgeState(rx.State):
 
 
 def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
+    """Return a source as tables show it."""
     words, colour = STATES[source.state.value]
     ready = source.state == SourceState.READY
     return SourceRow(

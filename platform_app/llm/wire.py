@@ -1,0 +1,84 @@
+"""Wire: connections to model providers, kept open between replies, each answer held to a number of bytes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+import httpx2
+import openai
+from openai import AsyncOpenAI
+
+from platform_app.config import settings
+from platform_app.llm.faults import TooLarge
+
+MOST_BYTES = 6_000_000  # 8000 tokens, each in a chunk of 400 bytes, and as many again of reasoning
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where the model is asked."""
+
+    name: str
+    base_url: str
+    api_key: str = field(repr=False)
+    is_offline: bool = False
+
+
+class _Capped(httpx2.AsyncByteStream):
+    """The body of an answer, refused when it grows too large."""
+
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        taken = 0
+        async for part in self._body:
+            taken += len(part)
+            if taken > MOST_BYTES:
+                raise TooLarge(taken)
+            yield part
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def _cap(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise TooLarge("a packed answer was not asked for")  # a few bytes could unpack to any size
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    response.stream = _Capped(response.stream)
+
+
+_Keeper = AsyncGenerator[AsyncOpenAI, None]
+_clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Provider, tuple[_Keeper, AsyncOpenAI]]]"
+_clients = WeakKeyDictionary()
+
+
+async def client_of(where: Provider) -> AsyncOpenAI:
+    """Return this event loop's client of a provider; it closes itself when the loop shuts down."""
+    held = _clients.setdefault(asyncio.get_running_loop(), {})
+    if where not in held:
+        keeper = _keep(where)
+        held[where] = (keeper, await anext(keeper))
+    return held[where][1]
+
+
+async def _keep(where: Provider) -> _Keeper:
+    """Hold a client open. A loop closes its unfinished generators before it ends, and so this client."""
+    timeout = openai.Timeout(settings().reply_total_seconds, connect=5)
+    wire = openai.DefaultAsyncHttpxClient(event_hooks={"response": [_cap]}, timeout=timeout)
+    client = AsyncOpenAI(
+        base_url=where.base_url,
+        api_key=where.api_key,
+        timeout=timeout,
+        max_retries=0,
+        http_client=wire,
+        default_headers={"Accept-Encoding": "identity"},
+    )
+    loop = asyncio.get_running_loop()
+    try:
+        yield client
+    finally:
+        _clients.pop(loop, None)
+        await client.close()
