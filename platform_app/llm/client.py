@@ -12,6 +12,7 @@ import openai
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.llm.faults import ERRORS, Fault, ModelFailure, failure, status_of
+from platform_app.llm.output import joined
 from platform_app.llm.wire import Provider, client_of
 
 __all__ = ["Fault", "ModelFailure", "ModelRequest", "Outcome", "Provider", "models", "provider", "stream"]
@@ -65,12 +66,13 @@ async def stream(request: ModelRequest, where: Provider, outcome: Outcome) -> As
     started = time.monotonic()
     end = started + settings().reply_total_seconds
     chunks, text = await _begin(request, where, outcome, end=end)
-    outcome.first_token_ms = round((time.monotonic() - started) * 1000)
-    taken, until = 0, end
+    taken, until, held = 0, end, ""
     try:
         while text is not None:
+            text, held = joined(held, text)
             taken += len(text)
             if text and taken - len(text) <= request.max_chars:
+                outcome.first_token_ms = outcome.first_token_ms or max(1, round((time.monotonic() - started) * 1000))
                 yield text[: request.max_chars + 1]
             if taken > request.max_chars + FLOOD:
                 raise ModelFailure(Fault.ENDLESS)

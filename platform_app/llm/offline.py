@@ -5,7 +5,9 @@ It is honest: it says that it is the offline model, cites what it takes, and say
 
 import argparse
 import asyncio
+import hashlib
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -18,51 +20,53 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from platform_app.clock import now
-from platform_app.llm.prompts import tokens
-from platform_app.rag.terms import stems
-from platform_app.rag.vectors import embed_passage
+from platform_app.llm import language
+from platform_app.llm.prompts import SAY, tokens
+from platform_app.stems import stems
 
 MODEL = "offline-extractive"
+DIMS = 512
+PIECE_SECONDS = 0.012  # a pause between words, so that a reply is seen to be written
 _PASSAGE = re.compile(r"^\[(\d+)\] (.+)\n((?:(?!^\[\d+\] ).*\n?)*)", re.MULTILINE)
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
-_GREETING = re.compile(
-    r"^\W*(hi|hello|hey|good (morning|day|evening)|привет|здравствуй\w*|добрый (день|вечер)|доброе утро)\W*$", re.I
-)
-_STOP = set(
+_STOP = frozenset(
     stems(
         "a an the is are was do does did i you we it of to in on at for with and or what which how when where who can "
-        "much many my your this that as be will would there here if from by about not no и в во на с со к по о об от "
-        "до за из у не ни а но или что чтобы как когда где кто какой какие какая какое сколько ли же бы есть это этот "
-        "эта мне вы вас мы я ты он она они можно нужно ваш ваши у меня для"
+        "my your this that as be will would there here if from by about not no "
+        "и в во на с со к по о об от до за из у не ни а но или что чтобы как когда где кто какой какие какая какое "
+        "сколько ли же бы есть это этот эта мне вы вас мы я ты он она они можно нужно ваш ваши меня для"
     )
 )
-_WORDS = {
-    "en": (
-        "I am the offline model; this is what the knowledge base says:",
-        "Hello. I am {name}, answered by the offline model. Ask me anything that the knowledge base covers.",
-    ),
-    "ru": (
-        "Я офлайн-модель; вот что сказано в базе знаний:",
-        "Здравствуйте. Я {name}, отвечает офлайн-модель. Спросите о том, что есть в базе знаний.",
-    ),
+_OPENING = {
+    "en": "I am the offline model; this is what the knowledge base says:",
+    "ru": "Я офлайн-модель; вот что сказано в базе знаний:",
 }
+_GREETING = {
+    "en": "Hello. I am {name}, answered by the offline model. Ask me anything that the knowledge base covers.",
+    "ru": "Здравствуйте. Я {name}, отвечает офлайн-модель. Спросите о том, что есть в базе знаний.",
+}
+_NOTHING = {"en": "I am the offline model and have no answer.", "ru": "Я офлайн-модель, ответа у меня нет."}
 
 
 def answer(messages: list[dict[str, Any]]) -> str:
     """Return the reply to a conversation whose first message is the prompt of this platform."""
     system = next((str(m.get("content", "")) for m in messages if m.get("role") == "system"), "")
     question = next((str(m.get("content", "")) for m in reversed(messages) if m.get("role") == "user"), "")
-    language = "ru" if "- Write in Russian." in system else "en"
-    opening, greeting = _WORDS[language]
-    if _GREETING.match(question):
-        name = re.search(r"^- Your name is (.*)\.$", system, re.MULTILINE)
-        return greeting.format(name=name[1] if name else "…")
-    frame = re.search(r"<passages>\n(.*?)\n</passages>", system, re.DOTALL)
-    found = best_sentences(question, frame[1] if frame else "")
+    rules = _frame("rules", system)
+    spoken = "ru" if "- Write in Russian." in rules else "en"
+    if not language.asks(question):
+        name = re.search(r"^- Your name is (.*)\.$", rules, re.MULTILINE)
+        return _GREETING[spoken].format(name=name[1] if name else "…")
+    found = best_sentences(question, _frame("passages", system))
     if not found:
-        told = re.search(r"say exactly: (.*)", system)
-        return told[1] if told else {"en": "I have no answer.", "ru": "У меня нет ответа."}[language]
-    return opening + "\n\n" + " ".join(f"{sentence} [{number}]" for number, sentence in found)
+        return rules.rpartition(SAY)[2].strip() if SAY in rules else _NOTHING[spoken]
+    return _OPENING[spoken] + "\n\n" + " ".join(f"{sentence} [{number}]" for number, sentence in found)
+
+
+def _frame(name: str, system: str) -> str:
+    """Return what stands in the last frame of a name: what people wrote into the prompt stands before ours."""
+    start, end = system.rfind(f"<{name}>\n"), system.rfind(f"\n</{name}>")
+    return system[start + len(name) + 3 : end] if 0 <= start < end else ""
 
 
 def best_sentences(question: str, passages: str, most: int = 3) -> list[tuple[int, str]]:
@@ -77,7 +81,7 @@ def best_sentences(question: str, passages: str, most: int = 3) -> list[tuple[in
                 candidates.append((len(candidates), int(match[1]), text, set(stems(text)) | context))
     spread = Counter(stem for *_, found in candidates for stem in found & wanted)
     scored = [
-        (sum(1 / spread[stem] ** 0.5 for stem in found & wanted) * 0.8 ** (number - 1), place, number, text)
+        (sum(1 / spread[stem] ** 0.5 for stem in found & wanted) - 0.05 * (number - 1), place, number, text)
         for place, number, text, found in candidates
         if found & wanted
     ]
@@ -95,7 +99,8 @@ async def completions(request: Request) -> Response:
     """Answer a chat completion, streamed or whole."""
     try:
         body = await request.json()
-        messages, limit = list(body["messages"]), int(body.get("max_tokens") or 8000)
+        messages = [message for message in body["messages"] if isinstance(message, dict)]
+        limit = int(body.get("max_tokens") or 8000)
     except (ValueError, KeyError, TypeError):
         return JSONResponse({"error": {"message": "The request has no messages.", "type": "invalid"}}, 400)
     text = await asyncio.to_thread(answer, messages)
@@ -114,7 +119,7 @@ async def completions(request: Request) -> Response:
         for piece in re.findall(r"\S+\s*|\s+", text):
             choice = {"index": 0, "delta": {"content": piece}, "finish_reason": None}
             yield f"data: {json.dumps({**base, 'choices': [choice]})}\n\n"
-            await asyncio.sleep(0.012)
+            await asyncio.sleep(PIECE_SECONDS)
         last = {"index": 0, "delta": {}, "finish_reason": reason}
         yield f"data: {json.dumps({**base, 'choices': [last]})}\n\n"
         yield f"data: {json.dumps({**base, 'choices': [], 'usage': _usage(messages, text)})}\n\n"
@@ -124,13 +129,26 @@ async def completions(request: Request) -> Response:
 
 
 async def embeddings(request: Request) -> Response:
-    """Answer with the platform's own hashed lexical vectors."""
-    body = await request.json()
-    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
-    data = [{"object": "embedding", "index": i, "embedding": embed_passage(str(t))} for i, t in enumerate(texts)]
-    return JSONResponse(
-        {"object": "list", "model": MODEL, "data": data, "usage": {"prompt_tokens": 0, "total_tokens": 0}}
-    )
+    """Answer with vectors of hashed stems: enough to tell texts apart, the same every time."""
+    try:
+        given = (await request.json())["input"]
+    except (ValueError, KeyError, TypeError):
+        return JSONResponse({"error": {"message": "The request has no input.", "type": "invalid"}}, 400)
+    texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
+    data = [{"object": "embedding", "index": i, "embedding": vector(text)} for i, text in enumerate(texts)]
+    asked = sum(tokens(text) for text in texts)
+    usage = {"prompt_tokens": asked, "total_tokens": asked}
+    return JSONResponse({"object": "list", "model": MODEL, "data": data, "usage": usage})
+
+
+def vector(text: str) -> list[float]:
+    """Return a vector of length one: each stem counts at the place that its hash names."""
+    counts = [0.0] * DIMS
+    for stem in stems(text):
+        digest = hashlib.blake2b(stem.encode(), digest_size=8).digest()
+        counts[int.from_bytes(digest, "big") % DIMS] += 1.0
+    length = math.sqrt(sum(count * count for count in counts)) or 1.0
+    return [count / length for count in counts]
 
 
 async def models(request: Request) -> Response:

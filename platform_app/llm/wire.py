@@ -45,7 +45,7 @@ class _Capped(httpx2.AsyncByteStream):
 
 async def _cap(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise TooLarge("a packed answer was not asked for")  # a few bytes could unpack to any size
+        raise ValueError("a packed answer")  # not asked for; a few bytes could unpack to any size
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     response.stream = _Capped(response.stream)
 

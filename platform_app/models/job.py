@@ -59,6 +59,7 @@ class Effect(Owned, table=True):
     __table_args__ = (UniqueConstraint("tenant_id", "key"),)
     job_id: str = Field(foreign_key="job.id", index=True, max_length=32, ondelete="CASCADE")
     key: str = Field(max_length=200)
+    repeatable: bool = False  # the other side honours the key: a doubtful call may be made again
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
     outcome: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
 

@@ -1,13 +1,15 @@
 """Conversations: what is said to an agent, and what people do with it."""
 
 from datetime import timedelta
+from typing import Any
 
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
-from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
+from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.events import emit
 from platform_app.jobs import Reply, enqueue
+from platform_app.llm.output import mended
 from platform_app.models.agent import AgentSettings, Channel
 from platform_app.models.conversation import (
     Author,
@@ -21,6 +23,7 @@ from platform_app.models.crm import Contact, Lead
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services import activity, agents
+from platform_app.services.reply_work import check_channel
 
 LONGEST = 20_000
 PENDING = (MessageState.STREAMING, MessageState.DELAYED)
@@ -53,10 +56,15 @@ def list_tests(session: Transaction, who: Identity, *, search: str = "", limit: 
     return [row for row in rows if wanted in f"{row.title}\n{row.last_line}".casefold()][:limit]
 
 
-def get(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+def first_line(text: str) -> str:
+    """Return the line of a text that stands for it in a list."""
+    return next(iter(text.strip().splitlines()), "")[:160]
+
+
+def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool = False) -> Conversation:
     """Return a conversation that is not deleted."""
     query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
-    row: Conversation | None = session.exec(query).first()
+    row: Conversation | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such conversation.")
     return row
@@ -72,9 +80,10 @@ def messages(session: Transaction, who: Identity, conversation_id: str) -> list[
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
 
 
-def message(session: Transaction, who: Identity, message_id: str) -> Message:
+def message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
     """Return a message."""
-    row: Message | None = session.exec(owned(Message, who.tenant_id).where(Message.id == message_id)).first()
+    query = owned(Message, who.tenant_id).where(Message.id == message_id)
+    row: Message | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFound("There is no such message.")
     return row
@@ -92,61 +101,48 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     The reply is to be streamed when its state is STREAMING; when it is DELAYED a job is due. Replies that were
     still on their way are replaced: a burst is answered once.
     """
-    text = text.strip()
+    text = mended(text).strip()
     if not text:
         raise Invalid("Write something first.", field="text")
     if len(text) > LONGEST:
         raise Invalid("A message may have at most 20000 characters.", field="text")
-    row = get(session, who, conversation_id)
+    row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
     if row.state == ConversationState.CLOSED:
         raise Conflict("This conversation is closed.")
     settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
-    _check_channel(session, who, row, settings)
-    first = (
-        session.exec(owned(Message, who.tenant_id).where(Message.conversation_id == row.id).limit(1)).first() is None
-    )
+    check_channel(session, row, settings)
+    earlier = owned(Message, who.tenant_id).where(Message.conversation_id == row.id).limit(1)
+    is_first = session.exec(earlier).first() is None
     said = Message(
         tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=who.name, text=text
     )
     session.add(said)
     session.flush()
-    row.title = row.title or text.splitlines()[0][:80]
-    if first:
+    row.title = row.title or first_line(text)[:80]
+    if is_first:
         _started(session, who, row, settings)
     emit(
         session,
         who.tenant_id,
         EventKind.MESSAGE_RECEIVED,
         after={"text": text[:2000]},
-        agent_id=row.agent_id,
-        conversation_id=row.id,
         message_id=said.id,
-        contact_id=row.contact_id,
-        lead_id=row.lead_id,
+        **_links(row),
     )
-    return said, begin_reply(session, row, said, settings)
+    return said, begin_reply(session, who, row, said=said, settings=settings)
 
 
-def _check_channel(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
-    """Refuse on a channel that the agent does not work on; the test chat may play with any agent."""
-    if row.channel == Channel.TEST:
-        return
-    if not agents.get(session, who, row.agent_id).active:
-        raise Forbidden("This agent is switched off.")
-    if row.channel not in settings.channels:
-        raise Forbidden("This agent does not work on this channel.")
+def _links(row: Conversation) -> dict[str, Any]:
+    return {
+        "agent_id": row.agent_id,
+        "conversation_id": row.id,
+        "contact_id": row.contact_id,
+        "lead_id": row.lead_id,
+    }
 
 
 def _started(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
-    emit(
-        session,
-        who.tenant_id,
-        EventKind.CONVERSATION_STARTED,
-        agent_id=row.agent_id,
-        conversation_id=row.id,
-        contact_id=row.contact_id,
-        lead_id=row.lead_id,
-    )
+    emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **_links(row))
     activity.record(
         session,
         who.tenant_id,
@@ -160,16 +156,12 @@ def _started(session: Transaction, who: Identity, row: Conversation, settings: A
     )
 
 
-def begin_reply(session: Transaction, row: Conversation, said: Message, settings: AgentSettings) -> Message:
+def begin_reply(
+    session: Transaction, who: Identity, row: Conversation, *, said: Message, settings: AgentSettings
+) -> Message:
     """Write the row of a reply that is on its way, replacing any that was."""
-    for pending in session.exec(
-        owned(Message, row.tenant_id).where(
-            Message.conversation_id == row.id,
-            Message.state.in_(PENDING),  # type: ignore[attr-defined]
-            Message.replaced.is_(False),  # type: ignore[attr-defined]
-        )
-    ).all():
-        pending.replaced, pending.state, pending.finished_at = True, MessageState.STOPPED, now()
+    for pending in _withdraw(session, row):
+        pending.replaced = True
     delay = settings.reply_delay_seconds
     reply = Message(
         tenant_id=row.tenant_id,
@@ -187,14 +179,26 @@ def begin_reply(session: Transaction, row: Conversation, said: Message, settings
         reply.due_at = now() + timedelta(seconds=delay)
         payload = Reply(conversation_id=row.id, message_id=reply.id)
         enqueue(session, row.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
-    row.last_message_at, row.last_line = now(), said.text.splitlines()[0][:160]
+    row.last_message_at, row.last_line = now(), first_line(said.text)
     announce(session, row)
     return reply
 
 
+def _withdraw(session: Transaction, row: Conversation) -> list[Message]:
+    """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
+    query = owned(Message, row.tenant_id).where(
+        Message.conversation_id == row.id,
+        Message.state.in_(PENDING),  # type: ignore[attr-defined]
+    )
+    found = list(session.exec(query.with_for_update()).all())
+    for pending in found:
+        pending.state, pending.finished_at, pending.due_at = MessageState.STOPPED, now(), None
+    return found
+
+
 def answer_now(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Do not wait for the delay: the reply is to be streamed now."""
-    reply = message(session, who, reply_id)
+    reply = message(session, who, reply_id, lock=True)
     if reply.state != MessageState.DELAYED:
         raise Conflict("This reply is not waiting.")
     reply.state, reply.due_at, reply.beat_at = MessageState.STREAMING, None, now()
@@ -204,40 +208,39 @@ def answer_now(session: Transaction, who: Identity, reply_id: str) -> Message:
 
 def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Ask for another reply to the same message; the old one is kept, and shown no more."""
-    old = message(session, who, reply_id)
-    if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING:
+    old = message(session, who, reply_id, lock=True)
+    if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING or old.replaced:
         raise Conflict("This message cannot be retried now.")
-    row = get(session, who, old.conversation_id)
+    row = get(session, who, old.conversation_id, lock=True)
     settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
-    _replace_from(session, who, old)
+    check_channel(session, row, settings)
+    _replace_from(session, row, old)
     said = message(session, who, old.answers_id)
-    return begin_reply(session, row, said, settings)
+    return begin_reply(session, who, row, said=said, settings=settings)
 
 
 def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message]:
     """Say something else instead of an earlier message; what followed it is kept, and shown no more."""
-    old = message(session, who, message_id)
-    if old.author != Author.CONTACT:
+    old = message(session, who, message_id, lock=True)
+    if old.author != Author.CONTACT or old.replaced:
         raise Conflict("Only your own message can be edited.")
-    _replace_from(session, who, old)
+    _replace_from(session, get(session, who, old.conversation_id, lock=True), old)
     return receive(session, who, old.conversation_id, text)
 
 
-def _replace_from(session: Transaction, who: Identity, first: Message) -> None:
+def _replace_from(session: Transaction, row: Conversation, first: Message | None = None) -> None:
+    """Show no more what was said from a message on, or all of it."""
+    _withdraw(session, row)
     session.flush()
-    session.execute(
-        owned_update(Message, who.tenant_id)
-        .where(
-            Message.conversation_id == first.conversation_id,  # type: ignore[arg-type]
-            Message.created_at >= first.created_at,  # type: ignore[arg-type]
-        )
-        .values(replaced=True)
-    )
+    query = owned_update(Message, row.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
+    if first is not None:
+        query = query.where(Message.created_at >= first.created_at)  # type: ignore[arg-type]
+    session.execute(query.values(replaced=True))
 
 
 def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Stop a reply; what has arrived stays."""
-    reply = message(session, who, reply_id)
+    reply = message(session, who, reply_id, lock=True)
     if reply.state in PENDING:
         reply.state, reply.finished_at, reply.due_at = MessageState.STOPPED, now(), None
         announce(session, get(session, who, reply.conversation_id))
@@ -246,7 +249,7 @@ def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
 
 def discard(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Do not let a written reply go out."""
-    reply = message(session, who, reply_id)
+    reply = message(session, who, reply_id, lock=True)
     if reply.state != MessageState.TO_APPROVE:
         raise Conflict("This reply does not wait for approval.")
     reply.state = MessageState.DISCARDED
@@ -257,9 +260,9 @@ def discard(session: Transaction, who: Identity, reply_id: str) -> Message:
 def rename(session: Transaction, who: Identity, conversation_id: str, title: str) -> Conversation:
     """Give a conversation another title."""
     row = get(session, who, conversation_id)
-    if not title.strip():
+    if not mended(title).strip():
         raise Invalid("Enter a title.", field="title")
-    row.title = title.strip()[:200]
+    row.title = mended(title).strip()[:200]
     announce(session, row)
     return row
 
@@ -291,9 +294,8 @@ def choose_agent(
 
 def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Begin a conversation anew: what was said is kept, and shown no more."""
-    row = get(session, who, conversation_id)
-    query = owned_update(Message, who.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
-    session.execute(query.values(replaced=True))
+    row = get(session, who, conversation_id, lock=True)
+    _replace_from(session, row)
     row.last_line = ""
     announce(session, row)
     return row
@@ -301,7 +303,8 @@ def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversa
 
 def delete(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Take a conversation away; it can be brought back."""
-    row = get(session, who, conversation_id)
+    row = get(session, who, conversation_id, lock=True)
+    _withdraw(session, row)
     row.deleted_at = now()
     announce(session, row)
     return row

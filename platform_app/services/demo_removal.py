@@ -1,6 +1,6 @@
 """Demo removal: takes away all that the demo brought and all that grew on it; what the tenant made itself stays."""
 
-from sqlalchemy import or_
+from sqlalchemy import and_, or_
 
 from platform_app import bell
 from platform_app.clock import now
@@ -58,16 +58,14 @@ def _forget_what_happened(
     links = (
         [f"/agents/{i}" for i in agents] + [f"/test-chat?c={i}" for i in talks] + [f"/knowledge/{i}" for i in sources]
     )
-    session.execute(
-        owned_delete(Event, tenant).where(
-            or_(
-                Event.agent_id.in_(agents),  # type: ignore[union-attr]
-                Event.conversation_id.in_(talks),  # type: ignore[union-attr]
-                Event.contact_id.in_(contacts),  # type: ignore[union-attr]
-                Event.lead_id.in_(leads),  # type: ignore[union-attr]
-            )
-        )
+    of_lead = and_(Event.conversation_id.is_(None), Event.lead_id.in_(leads))  # type: ignore[union-attr]
+    of_contact = and_(
+        Event.conversation_id.is_(None),  # type: ignore[union-attr]
+        Event.lead_id.is_(None),  # type: ignore[union-attr]
+        Event.contact_id.in_(contacts),  # type: ignore[union-attr]
     )
+    of_agent = or_(Event.agent_id.in_(agents), Event.conversation_id.in_(talks))  # type: ignore[union-attr]
+    session.execute(owned_delete(Event, tenant).where(or_(of_agent, of_lead, of_contact)))
     session.execute(
         owned_delete(Activity, tenant).where(
             or_(
@@ -89,8 +87,13 @@ def _remove_talks(session: Transaction, tenant: str, talks: list[str]) -> None:
 
 
 def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: list[str]) -> None:
-    """Remove contacts, leads and pipelines; a pipeline in which an own lead stands is the tenant's from now on."""
+    """Remove contacts, leads and pipelines, and untie what stays from them.
+
+    A pipeline in which an own lead stands is the tenant's from now on.
+    """
     for model, column, gone in (
+        (Event, "contact_id", contacts),
+        (Event, "lead_id", leads),
         (Conversation, "contact_id", contacts),
         (Conversation, "lead_id", leads),
         (Lead, "contact_id", contacts),

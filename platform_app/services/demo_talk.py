@@ -11,17 +11,14 @@ from platform_app.events import emit
 from platform_app.llm import prompts
 from platform_app.models.agent import Agent, AgentSettings
 from platform_app.models.base import Owned
-from platform_app.models.conversation import Author, Conversation, ConversationState, Message, Trace
+from platform_app.models.conversation import Author, Conversation, ConversationState, Message
 from platform_app.models.crm import Contact, Lead, Task
 from platform_app.models.event import Activity, ActivityKind, EventKind
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
 from platform_app.rag.chunk import Piece
-from platform_app.rag.retrieve import Passage
-from platform_app.rag.terms import stems
-from platform_app.rag.vectors import embed_passage, embed_question
+from platform_app.services.demo_trace import found_in, trace_of
 
-MODEL = "demo"  # these replies were written beforehand, and their traces say so
 THINKING = timedelta(seconds=2)
 BETWEEN_TURNS = timedelta(seconds=95)
 
@@ -70,8 +67,8 @@ def converse(session: Transaction, who: Identity, stand: Stand, told: list[ShopC
     for talk, conversation in zip(talks, told, strict=True):
         _tell(session, talk, EventKind.CONVERSATION_STARTED)
         _note(talk, ActivityKind.CONVERSATION, "Conversation with “{agent}” started", agent=talk.settings.name)
-        for said, reply, article in conversation.turns:
-            _turn(session, talk, said, reply, article)
+        for turn in conversation.turns:
+            _turn(session, talk, turn)
         if conversation.closed:
             _tell(session, talk, EventKind.CONVERSATION_CLOSED)
     session.add_all(message for talk in talks for message in talk.messages)
@@ -99,19 +96,21 @@ def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
     return _Talk(who, stand, row, contact, lead, versions[-1], len(versions), at)
 
 
-def _turn(session: Transaction, talk: _Talk, words: str, answer: str, article: str) -> None:
+def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str]) -> None:
     """Write what is said and what is replied, and move the talk's clock on."""
+    words, answer, article = turn
     said = _message(talk, Author.CONTACT, talk.contact.name, words)
     _tell(session, talk, EventKind.MESSAGE_RECEIVED, said)
     talk.at += THINKING
     reply = _message(talk, Author.AGENT, talk.settings.name, answer)
     reply.answers_id = said.id
-    passages = [_passage(talk.stand.articles[article], words, answer)] if article else []
+    passages = [found_in(*talk.stand.articles[article], question=words, reply=answer)] if article else []
     reply.sources = [passage.as_json() for passage in passages]
     took = timedelta(milliseconds=900 + 25 * len(answer))
     talk.at += took
     reply.finished_at = talk.at
-    talk.rest.append(_trace(talk, reply, words, passages, round(took.total_seconds() * 1000)))
+    facts = prompts.Facts(settings=talk.settings, history=list(talk.history), question=words, known=_known(talk))
+    talk.rest.append(trace_of(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took))
     talk.history += [("user", words), ("assistant", answer)]
     _tell(session, talk, EventKind.REPLY_SENT, reply)
     name, title = talk.settings.name, talk.row.title
@@ -176,66 +175,6 @@ def _task(session: Transaction, talk: _Talk, question: str) -> None:
     talk.rest.append(task)
     _tell(session, talk, EventKind.TASK_CREATED)
     _note(talk, ActivityKind.AGENT, "Task: answer “{question}”", question=question[:80])
-
-
-def _passage(article: tuple[Source, list[Piece]], question: str, reply: str) -> Passage:
-    """Return the piece of an article that shares most with a reply, as retrieval would have found it."""
-    source, pieces = article
-    wanted, asked = set(stems(reply)), set(stems(question))
-    number = max(range(len(pieces)), key=lambda n: len(wanted & set(stems(pieces[n].text))))
-    piece = pieces[number]
-    text = f"{source.title}\n{piece.heading}\n{piece.text}"
-    near = sum(a * b for a, b in zip(embed_question(question), embed_passage(text), strict=True))
-    return Passage(
-        chunk_id=f"{source.id[:20]}{1:04x}{number:06x}",  # as indexing will name it in the first generation
-        source_id=source.id,
-        source_title=source.title,
-        heading=piece.heading,
-        text=piece.text,
-        score=1.0,
-        lexical_score=round(len(asked & set(stems(text))) / len(asked), 4),
-        vector_score=round(near, 4),
-        rank=1,
-        used=True,
-        number=1,
-    )
-
-
-def _trace(talk: _Talk, reply: Message, question: str, passages: list[Passage], total_ms: int) -> Trace:
-    facts = prompts.Facts(settings=talk.settings, history=list(talk.history), question=question, known=_known(talk))
-    facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in passages]
-    prompt = prompts.build(facts)
-    settings = talk.settings.model_dump(mode="json", include=_SHOWN)
-    return Trace(
-        tenant_id=talk.who.tenant_id,
-        message_id=reply.id,
-        agent_id=talk.row.agent_id,
-        model=MODEL,
-        prompt_tokens=prompts.tokens("\n".join(message["content"] for message in prompt)),
-        completion_tokens=prompts.tokens(reply.text),
-        cost=0.0,
-        total_ms=total_ms,
-        first_token_ms=900,
-        created_at=talk.at,
-        data={
-            "version": talk.version,
-            "settings": settings | {"model": MODEL},
-            "provider": MODEL,
-            "passages": [passage.as_json() for passage in passages],
-            "degraded": False,
-            "history": len(prompts.fitting(facts.history)),
-            "known": facts.known,
-            "prompt": prompt,
-            "finish_reason": "stop",
-            "tries": 1,
-            "tokens_counted_by_provider": False,
-            "trigger": "message",
-            "milliseconds": {"retrieval": 60, "preparation": 80, "first_token": 820, "model": total_ms - 80},
-        },
-    )
-
-
-_SHOWN = {"temperature", "max_tokens", "reply_language", "markdown"}
 
 
 def _known(talk: _Talk) -> list[tuple[str, str]]:

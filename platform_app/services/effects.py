@@ -31,7 +31,7 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
         if held is not None and not repeatable:
             raise Uncertain(key)
         if held is None:
-            session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key))
+            session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key, repeatable=repeatable))
     try:
         outcome = call(key)
     except SureFailure:

@@ -113,10 +113,12 @@ def sweep() -> None:
     with session_scope(reason="leases that ran out") as session:
         late = everywhere(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
         for job in session.exec(late.limit(200).with_for_update(skip_locked=True)).all():
-            open_effect = everywhere(Effect).where(Effect.job_id == job.id, Effect.closed_at.is_(None))  # type: ignore[union-attr]
+            doubtful = everywhere(Effect).where(
+                Effect.job_id == job.id, col(Effect.closed_at).is_(None), col(Effect.repeatable).is_(False)
+            )
             job.lease_token = None
             job.dispatched_at = None
-            if session.exec(open_effect).first():
+            if session.exec(doubtful).first():
                 job.state, job.finished_at = JobState.UNCERTAIN, now()
                 job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
             elif job.attempts >= CRASHES:

@@ -1,67 +1,77 @@
 """Reply store: how a reply's row is kept while it is written, and how it ends, each in one transaction."""
 
-import time
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
 
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict
 from platform_app.events import emit
-from platform_app.llm import pricing, prompts
-from platform_app.models.agent import KnowledgeScope
-from platform_app.models.conversation import Conversation, Message, MessageState, Trace
+from platform_app.llm import prompts
+from platform_app.llm.output import cited, mended, plain, shorten
+from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services import activity, conversations
+from platform_app.services.reply_trace import add_trace
+from platform_app.services.reply_work import Work
 
-if TYPE_CHECKING:
-    from platform_app.services.replies import Work
+INTERRUPTED = "The reply was interrupted. Try again."
+_EMPTY = "The model gave an empty reply. Try again."
 
 
-def _row(session: Transaction, work: "Work") -> Message | None:
+def _row(session: Transaction, work: Work, *states: MessageState) -> Message | None:
     """Return the reply's row while it is ours to write."""
-    row: Message | None = session.exec(
-        owned(Message, work.tenant_id).where(Message.id == work.reply_id).with_for_update()
-    ).first()
-    return row if row is not None and row.state == MessageState.STREAMING else None
+    query = owned(Message, work.tenant_id).where(Message.id == work.reply_id).with_for_update()
+    row: Message | None = session.exec(query).first()
+    return row if row is not None and not row.replaced and row.state in states else None
 
 
-def flush(work: "Work") -> bool:
+def flush(work: Work) -> bool:
     """Keep the text so far; return whether the reply is still to be written."""
+    text = work.text
     with session_scope(work.tenant_id) as session:
-        row = _row(session, work)
+        row = _row(session, work, MessageState.STREAMING)
         if row is None:
             return False
-        grew = row.text != work.text
-        row.text, row.beat_at = work.text, now()
-        if grew:
+        if text != work.stored:
             conversations.announce(session, work.conversation)
-        return True
+        row.text, row.beat_at = text, now()
+    work.stored = text
+    return True
 
 
-def complete(work: "Work") -> None:
+def _fill(row: Message, work: Work) -> None:
+    """Put into the row what people may see: as long and as formatted as the agent may write, with its sources."""
+    own = work.settings
+    text, used = cited(work.text.strip(), {p.number for p in work.retrieval.passages})
+    row.text = shorten((text if own.markdown else plain(text)).strip(), own.max_reply_chars)
+    row.sources = [p.as_json() for p in work.retrieval.passages if p.number in used]
+    row.finished_at = now()
+
+
+def complete(work: Work) -> None:
     """Store a whole reply: text as the agent may send it, sources, trace, event, activity."""
     own = work.settings
-    text, used = prompts.cited(work.text.strip(), {p.number for p in work.retrieval.passages})
-    text = prompts.shorten(text if own.markdown else prompts.plain(text), own.max_reply_chars)
     with session_scope(work.tenant_id) as session:
-        row = _row(session, work)
+        row = _row_to_end(session, work)
         if row is None:
             return
-        if not text:
-            _end(session, work, row, "The model gave an empty reply. Try again.")
+        _fill(row, work)
+        if not row.text:
+            _end(session, work, row, _EMPTY)
             return
-        row.text = text
-        row.sources = [p.as_json() for p in work.retrieval.passages if p.number in used]
         row.state = MessageState.TO_APPROVE if own.check_before_sending else MessageState.COMPLETE
-        row.finished_at = now()
-        _trace(session, work)
-        if own.no_answer_task and own.knowledge != KnowledgeScope.NONE and not work.retrieval.passages:
+        add_trace(session, work)
+        if own.no_answer_task and _knows_no_answer(work):
             _task(session, work)
         if row.state == MessageState.COMPLETE:
             sent(session, row, work.conversation)
-        _touch(session, work, text)
+        _touch(session, work, row.text)
+
+
+def _knows_no_answer(work: Work) -> bool:
+    return work.facts.is_without_answer or (work.facts.searched and prompts.no_answer(work.facts) in work.text)
 
 
 def sent(session: Transaction, row: Message, conversation: Conversation) -> None:
@@ -92,41 +102,63 @@ def sent(session: Transaction, row: Message, conversation: Conversation) -> None
 
 def approve(session: Transaction, who: Identity, reply_id: str, text: str) -> Message:
     """Let a reply go out that waited for a person, as it is or as the person changed it."""
-    row = conversations.message(session, who, reply_id)
-    if row.state != MessageState.TO_APPROVE:
+    row = conversations.message(session, who, reply_id, lock=True)
+    if row.state != MessageState.TO_APPROVE or row.replaced:
         raise Conflict("This reply does not wait for approval.")
-    row.text = text.strip()[:20_000] or row.text
-    row.state, row.finished_at = MessageState.COMPLETE, now()
     conversation = conversations.get(session, who, row.conversation_id)
+    row.text = mended(text).strip()[: conversations.LONGEST] or row.text
+    row.state, row.finished_at = MessageState.COMPLETE, now()
     sent(session, row, conversation)
+    conversation.last_message_at, conversation.last_line = now(), conversations.first_line(row.text)
     conversations.announce(session, conversation)
     return row
 
 
-def failed(work: "Work", sentence: str) -> None:
+def fail(work: Work, sentence: str) -> None:
     """Store that a reply broke off or never began; what had arrived is kept."""
     with session_scope(work.tenant_id) as session:
-        row = _row(session, work)
+        row = _row_to_end(session, work)
         if row is not None:
-            row.text = work.text
+            _fill(row, work)
             _end(session, work, row, sentence)
 
 
-def ended(work: "Work", state: MessageState) -> None:
-    """Store that a reply ended before its time, without a fault."""
+def stop(work: Work) -> None:
+    """Store that a reply was stopped; what had arrived is kept."""
     with session_scope(work.tenant_id) as session:
-        row = _row(session, work)
+        row = _row(session, work, MessageState.STREAMING, MessageState.STOPPED)
         if row is not None:
-            row.text, row.state, row.finished_at = work.text, state, now()
-            _trace(session, work)
-            _touch(session, work, work.text)
+            _stop(session, work, row)
 
 
-def _end(session: Transaction, work: "Work", row: Message, sentence: str) -> None:
-    """Say why a reply broke off or never began; what had arrived is kept."""
-    row.state = MessageState.PARTIAL if row.text.strip() else MessageState.FAILED
+def settle(work: Work) -> None:
+    """Store what had arrived of a reply that a person stopped; one that ended otherwise is left alone."""
+    with session_scope(work.tenant_id) as session:
+        row = _row(session, work, MessageState.STOPPED)
+        if row is not None:
+            _stop(session, work, row)
+
+
+def _stop(session: Transaction, work: Work, row: Message) -> None:
+    _fill(row, work)
+    row.state = MessageState.STOPPED
+    add_trace(session, work)
+    _touch(session, work, row.text)
+
+
+def _row_to_end(session: Transaction, work: Work) -> Message | None:
+    """Return the row that is to end; one that a person has stopped meanwhile ends as stopped."""
+    row = _row(session, work, MessageState.STREAMING, MessageState.STOPPED)
+    if row is not None and row.state == MessageState.STOPPED:
+        _stop(session, work, row)
+        return None
+    return row
+
+
+def _end(session: Transaction, work: Work, row: Message, sentence: str) -> None:
+    row.state = MessageState.PARTIAL if row.text else MessageState.FAILED
     row.error, row.finished_at = sentence, now()
-    _trace(session, work)
+    add_trace(session, work)
     _failure(session, row, work.conversation)
     _touch(session, work, row.text)
 
@@ -144,29 +176,30 @@ def _failure(session: Transaction, row: Message, conversation: Conversation) -> 
     )
 
 
-def interrupted(tenant_id: str, reply_id: str) -> None:
-    """End a reply whose writer is gone."""
+def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedelta | None = None) -> None:
+    """End a reply that nobody writes, or that cannot be written; with `silent_for`, only after such a silence."""
     with session_scope(tenant_id) as session:
         row = session.exec(owned(Message, tenant_id).where(Message.id == reply_id).with_for_update()).first()
         if row is None or row.state != MessageState.STREAMING:
             return
+        if silent_for and row.beat_at and row.beat_at > now() - silent_for:
+            return
         row.state = MessageState.PARTIAL if row.text.strip() else MessageState.FAILED
-        row.error, row.finished_at = "The reply was interrupted. Try again.", now()
+        row.error, row.finished_at = sentence, now()
         conversation = session.exec(owned(Conversation, tenant_id).where(Conversation.id == row.conversation_id)).one()
         _failure(session, row, conversation)
         conversations.announce(session, conversation)
 
 
-def _touch(session: Transaction, work: "Work", text: str) -> None:
+def _touch(session: Transaction, work: Work, text: str) -> None:
     query = owned(Conversation, work.tenant_id).where(Conversation.id == work.conversation.id)
     conversation = session.exec(query).one()
     conversation.last_message_at = now()
-    if text.strip():
-        conversation.last_line = text.strip().splitlines()[0][:160]
+    conversation.last_line = conversations.first_line(text) or conversation.last_line
     conversations.announce(session, conversation)
 
 
-def _task(session: Transaction, work: "Work") -> None:
+def _task(session: Transaction, work: Work) -> None:
     """Leave a task for a person: the agent had no answer."""
     question = work.facts.question[:400]
     task = Task(tenant_id=work.tenant_id, text=question, conversation_id=work.conversation.id)
@@ -179,6 +212,8 @@ def _task(session: Transaction, work: "Work") -> None:
         after={"task_id": task.id, "text": question},
         agent_id=work.conversation.agent_id,
         conversation_id=work.conversation.id,
+        contact_id=work.conversation.contact_id,
+        lead_id=work.conversation.lead_id,
     )
     activity.record(
         session,
@@ -190,49 +225,3 @@ def _task(session: Transaction, work: "Work") -> None:
         link=f"/test-chat?c={work.conversation.id}",
         question=question[:80],
     )
-
-
-def _trace(session: Transaction, work: "Work") -> None:
-    out = work.outcome
-    prompt = "\n".join(m["content"] for m in work.messages)
-    asked = out.prompt_tokens if out.prompt_tokens is not None else prompts.tokens(prompt)
-    given = out.completion_tokens if out.completion_tokens is not None else prompts.tokens(work.text)
-    model = out.model or work.model
-    session.add(
-        Trace(
-            tenant_id=work.tenant_id,
-            message_id=work.reply_id,
-            agent_id=work.conversation.agent_id,
-            model=model,
-            prompt_tokens=asked,
-            completion_tokens=given,
-            cost=pricing.cost(model, asked, given, is_offline=work.provider.is_offline),
-            total_ms=round((time.monotonic() - work.started) * 1000),
-            first_token_ms=work.facts_ms + out.first_token_ms if out.first_token_ms else 0,
-            data=_data(work, counted=out.prompt_tokens is not None),
-        )
-    )
-
-
-def _data(work: "Work", *, counted: bool) -> dict[str, Any]:
-    kept = work.settings.model_dump(mode="json", include={"temperature", "max_tokens", "reply_language", "markdown"})
-    return {
-        "version": work.version,
-        "settings": kept | {"model": work.model},
-        "provider": work.provider.name,
-        "passages": [p.as_json() for p in work.retrieval.considered],
-        "degraded": work.retrieval.degraded,
-        "history": len(prompts.fitting(work.facts.history)),
-        "known": work.facts.known,
-        "prompt": work.messages,
-        "finish_reason": work.outcome.finish_reason,
-        "tries": work.outcome.tries,
-        "tokens_counted_by_provider": counted,
-        "trigger": "message",
-        "milliseconds": {
-            "retrieval": work.retrieval.milliseconds,
-            "preparation": work.facts_ms,
-            "first_token": work.outcome.first_token_ms,
-            "model": work.outcome.total_ms,
-        },
-    }

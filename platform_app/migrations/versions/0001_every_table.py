@@ -276,6 +276,7 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.String(length=32), nullable=False),
     sa.Column('job_id', sa.String(length=32), nullable=False),
     sa.Column('key', sa.String(length=200), nullable=False),
+    sa.Column('repeatable', sa.Boolean(), nullable=False),
     sa.Column('closed_at', sa.DateTime(), nullable=True),
     sa.Column('outcome', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['job_id'], ['job.id'], name=op.f('fk_effect_job_id_job'), ondelete='CASCADE'),

@@ -1,0 +1,103 @@
+"""Reply work: a reply in the making, and all that it stands on."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import Forbidden
+from platform_app.llm import client, prompts
+from platform_app.llm.client import Outcome, Provider
+from platform_app.models.agent import Agent, AgentSettings, Channel
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
+from platform_app.models.crm import Contact, Lead, Stage
+from platform_app.rag.retrieve import Retrieval
+from platform_app.services import agents
+
+_SAID = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
+
+
+@dataclass
+class Work:
+    """A reply in the making: what it stands on and how far it has come."""
+
+    tenant_id: str
+    reply_id: str
+    conversation: Conversation
+    settings: AgentSettings
+    version: int  # 0: the draft
+    facts: prompts.Facts
+    trigger: str = "message"
+    retrieval: Retrieval = field(default_factory=Retrieval)
+    provider: Provider = field(default_factory=client.provider)
+    messages: list[dict[str, str]] = field(default_factory=list)
+    model: str = ""
+    outcome: Outcome = field(default_factory=Outcome)
+    text: str = ""
+    stored: str = ""  # what of the text the row holds
+    news: asyncio.Event = field(default_factory=asyncio.Event)  # more text, or the end
+    preparation_ms: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+
+def load(tenant_id: str, reply_id: str) -> Work | None:
+    """Read all that a reply stands on; nothing when it is not to be written any more."""
+    with session_scope(tenant_id, reading=True) as session:
+        reply = session.exec(owned(Message, tenant_id).where(Message.id == reply_id)).first()
+        if reply is None or reply.replaced or reply.state != MessageState.STREAMING:
+            return None
+        conversation = session.exec(
+            owned(Conversation, tenant_id).where(Conversation.id == reply.conversation_id)
+        ).one()
+        settings, version = agents.effective(session, tenant_id, conversation.agent_id, draft=conversation.use_draft)
+        check_channel(session, conversation, settings)
+        question, history = _question_and_history(_said_before(session, reply))
+        facts = prompts.Facts(settings=settings, history=history, question=question)
+        facts.known = _known(session, conversation)
+        return Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+
+
+def check_channel(session: Transaction, conversation: Conversation, settings: AgentSettings) -> None:
+    """Refuse on a channel that the agent does not work on; the test chat may play with any agent."""
+    if conversation.channel == Channel.TEST:
+        return
+    query = owned(Agent, conversation.tenant_id).where(Agent.id == conversation.agent_id)
+    if not session.exec(query).one().active:
+        raise Forbidden("This agent is switched off.")
+    if conversation.channel not in settings.channels:
+        raise Forbidden("This agent does not work on this channel.")
+
+
+def _said_before(session: Transaction, reply: Message) -> list[Message]:
+    query = owned(Message, reply.tenant_id).where(
+        Message.conversation_id == reply.conversation_id,
+        Message.replaced.is_(False),  # type: ignore[attr-defined]
+        Message.created_at < reply.created_at,
+        Message.state.in_(_SAID),  # type: ignore[attr-defined]
+    )
+    return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
+
+
+def _question_and_history(said: list[Message]) -> tuple[str, list[tuple[str, str]]]:
+    """Return what is to be answered, a burst as one, and what was said before it."""
+    burst: list[str] = []
+    while said and said[-1].author == Author.CONTACT:
+        burst.insert(0, said.pop().text)
+    history = [("user" if m.author == Author.CONTACT else "assistant", m.text) for m in said if m.text]
+    return "\n".join(burst), history
+
+
+def _known(session: Transaction, conversation: Conversation) -> list[tuple[str, str]]:
+    """Return what is known of the contact and the lead, as name and value."""
+    tenant_id = conversation.tenant_id
+    known: list[tuple[str, str]] = []
+    if conversation.contact_id:
+        contact = session.exec(owned(Contact, tenant_id).where(Contact.id == conversation.contact_id)).first()
+        if contact is not None:
+            known += [("contact", contact.name), ("phone", contact.phone), ("e-mail", contact.email)]
+    if conversation.lead_id:
+        lead = session.exec(owned(Lead, tenant_id).where(Lead.id == conversation.lead_id)).first()
+        if lead is not None:
+            stage = session.exec(owned(Stage, tenant_id).where(Stage.id == lead.stage_id)).one()
+            known += [("lead", lead.title), ("stage", stage.name), ("budget", str(lead.budget))]
+    return [(name, value) for name, value in known if value]

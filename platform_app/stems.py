@@ -1,0 +1,29 @@
+"""Stems: the words of a text, and what of them stays the same whatever the grammar."""
+
+import re
+import threading
+
+import Stemmer
+
+_WORD = re.compile(r"[^\W_]+")
+_CYRILLIC = re.compile("[а-яёіїєґ]", re.IGNORECASE)
+_local = threading.local()
+
+
+def _stemmers() -> tuple[Stemmer.Stemmer, Stemmer.Stemmer]:
+    """Return this thread's stemmers for Russian and English; they are not safe to share."""
+    if not hasattr(_local, "pair"):
+        _local.pair = (Stemmer.Stemmer("russian"), Stemmer.Stemmer("english"))
+    pair: tuple[Stemmer.Stemmer, Stemmer.Stemmer] = _local.pair
+    return pair
+
+
+def words(text: str) -> list[str]:
+    """Return the lower-case words of a text, ё as е."""
+    return [word.replace("ё", "е") for word in _WORD.findall(text.lower())]
+
+
+def stems(text: str) -> list[str]:
+    """Return the stems of a text's words: Russian rules for Cyrillic, English ones for the rest."""
+    russian, english = _stemmers()
+    return [(russian if _CYRILLIC.search(word) else english).stemWord(word) for word in words(text)]

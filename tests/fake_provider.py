@@ -1,0 +1,217 @@
+"""Fake provider: a model provider on a real socket that plays a script and records what it was asked."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.conftest import forget_process_state
+
+KEY = "sk-canary-7f3a"
+
+
+@dataclass
+class Asked:
+    """One request as the provider got it."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def prompt(self) -> str:
+        """The first message: what the platform tells the model."""
+        return str(self.body["messages"][0]["content"])
+
+
+class Answer:
+    """What is written back on one connection, chunked."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+
+    async def head(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
+        given = {"content-type": kind, "transfer-encoding": "chunked"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+        self.writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode())
+        await self.writer.drain()
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        await self.writer.drain()
+
+    async def event(self, data: object) -> None:
+        text = data if isinstance(data, str) else json.dumps(data)
+        await self.send(f"data: {text}\n\n".encode())
+
+    async def end(self) -> None:
+        self.writer.write(b"0\r\n\r\n")
+        await self.writer.drain()
+
+    def cut(self) -> None:
+        """Break the connection in the middle of the answer."""
+        self.writer.transport.abort()
+
+
+Step = Callable[[Answer], Awaitable[None]]
+
+
+def chunk(text: str | None = None, finish: str | None = None, **delta: object) -> dict[str, Any]:
+    """Return a piece of a streamed reply."""
+    content = {} if text is None else {"content": text}
+    choice = {"index": 0, "delta": content | delta, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "fake-1", "choices": [choice]}
+
+
+def says(*pieces: str, finish: str | None = "stop", pause: float = 0, usage: bool = True, done: bool = True) -> Step:
+    """Return a step that streams a reply; `finish` None ends it as a broken server does."""
+
+    async def play(answer: Answer) -> None:
+        await answer.head()
+        for piece in pieces:
+            await answer.event(chunk(piece))
+            await asyncio.sleep(pause)
+        if finish:
+            await answer.event(chunk(finish=finish))
+        if usage:
+            counted = {"prompt_tokens": 120, "completion_tokens": 7, "total_tokens": 127}
+            await answer.event(chunk() | {"choices": [], "usage": counted})
+        if done:
+            await answer.event("[DONE]")
+        await answer.end()
+
+    return play
+
+
+def refuses(status: int, body: object = None, **headers: str) -> Step:
+    """Return a step that answers with an error."""
+
+    async def play(answer: Answer) -> None:
+        await answer.head(status, "application/json", **headers)
+        await answer.send(json.dumps(body or {"error": {"message": f"{KEY} said {status}"}}).encode())
+        await answer.end()
+
+    return play
+
+
+def plays(*parts: object, kind: str = "text/event-stream", then: str = "end") -> Step:
+    """Return a step that sends raw bytes, events, and pauses given as floats; then: end, cut or hang."""
+
+    async def play(answer: Answer) -> None:
+        await answer.head(kind=kind)
+        for part in parts:
+            if isinstance(part, float):
+                await asyncio.sleep(part)
+            elif isinstance(part, bytes):
+                await answer.send(part)
+            else:
+                await answer.event(part)
+        if then == "hang":
+            await asyncio.sleep(3600)
+        elif then == "cut":
+            answer.cut()
+        else:
+            await answer.end()
+
+    return play
+
+
+async def hangs(answer: Answer) -> None:
+    """Say nothing at all."""
+    await asyncio.sleep(3600)
+
+
+@dataclass
+class FakeProvider:
+    """The provider: give it steps, one for each request; the last one is played again and again."""
+
+    steps: list[Step] = field(default_factory=lambda: [says("Hello", " there.")])
+    asked: list[Asked] = field(default_factory=list)
+    models: list[str] = field(default_factory=lambda: ["fake-1", "fake-2"])
+    connections: int = 0
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Address for clients."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def will(self, *steps: Step) -> None:
+        """Play these from now on."""
+        self.steps = list(steps)
+
+    @property
+    def last(self) -> Asked:
+        """The last request for a reply."""
+        return self.asked[-1]
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while request := await _read(reader):
+                answer = Answer(writer)
+                if request.path.endswith("/models"):
+                    listed = [{"id": name, "object": "model", "created": 1, "owned_by": "f"} for name in self.models]
+                    await answer.head(kind="application/json")
+                    await answer.send(json.dumps({"object": "list", "data": listed}).encode())
+                    await answer.end()
+                    continue
+                self.asked.append(request)
+                step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+                await step(answer)
+        except (OSError, asyncio.CancelledError):  # the client hung up, or the test is over
+            pass
+        finally:
+            writer.close()
+
+    async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
+        """Serve until stopped."""
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await stop.wait()
+        server.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> Asked | None:
+    """Read one request; nothing at the end of the connection."""
+    try:
+        begin = await reader.readexactly(1)
+        if begin == b"\x16":  # somebody tries TLS
+            return None
+        head = (begin + await reader.readuntil(b"\r\n\r\n")).decode()
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.strip().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Asked(first.split()[1], headers, json.loads(body or b"{}"))
+
+
+def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider]:
+    """Run a provider in a thread, and make it this process's provider; `settings` are names without PLATFORM_."""
+    fake, ready = FakeProvider(), threading.Event()
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(fake.serve(ready, stop))
+
+    thread = threading.Thread(target=run, name="fake-provider")
+    thread.start()
+    assert ready.wait(10)
+    env.setenv("PLATFORM_OPENAI_BASE_URL", fake.url)
+    env.setenv("PLATFORM_OPENAI_API_KEY", KEY)
+    for name, value in settings.items():
+        env.setenv(f"PLATFORM_{name.upper()}", str(value))
+    forget_process_state()
+    yield fake
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    assert not thread.is_alive()

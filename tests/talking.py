@@ -1,0 +1,107 @@
+"""Talking: an agent, its knowledge and a conversation, as tests need them."""
+
+from typing import Any
+
+from platform_app.db import owned, session_scope
+from platform_app.models.agent import Agent, AgentSettings
+from platform_app.models.conversation import Conversation, Message, Trace
+from platform_app.models.event import Activity, Event
+from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
+from platform_app.models.person import Identity
+from platform_app.services import conversations, replies
+
+
+def add_agent(who: Identity, **settings: Any) -> str:
+    """Write an agent with these settings as its draft; return its id."""
+    own = AgentSettings.model_validate({"name": "Vera", "knowledge": "none"} | settings)
+    with session_scope(who.tenant_id) as session:
+        agent = Agent(tenant_id=who.tenant_id, name=own.name, draft=own.model_dump(mode="json"))
+        session.add(agent)
+        return agent.id
+
+
+def add_source(who: Identity, title: str, *texts: str, category_id: str | None = None) -> str:
+    """Write a source that is ready, one chunk for each text; return its id."""
+    with session_scope(who.tenant_id) as session:
+        source = Source(tenant_id=who.tenant_id, title=title, file_name=title, stored_as=title, category_id=category_id)
+        source.state, source.generation, source.chunk_count = SourceState.READY, 1, len(texts)
+        session.add(source)
+        session.flush()
+        for number, text in enumerate(texts):
+            session.add(
+                Chunk(
+                    tenant_id=who.tenant_id,
+                    source_id=source.id,
+                    category_id=category_id,
+                    generation=1,
+                    number=number,
+                    text=text,
+                )
+            )
+        state = session.exec(owned(KnowledgeState, who.tenant_id)).first() or KnowledgeState(tenant_id=who.tenant_id)
+        state.revision += 1
+        session.add(state)
+        return source.id
+
+
+def begin(who: Identity, **settings: Any) -> str:
+    """Begin a test conversation with a new agent of these settings; return its id."""
+    agent_id = add_agent(who, **settings)
+    with session_scope(who.tenant_id) as session:
+        return conversations.create(session, who, agent_id).id
+
+
+def say(who: Identity, conversation_id: str, text: str = "How much is a tune-up?") -> Message:
+    """Say something; return the row of the reply to come."""
+    with session_scope(who.tenant_id) as session:
+        return conversations.receive(session, who, conversation_id, text)[1]
+
+
+async def written(who: Identity, reply: Message) -> Message:
+    """Write a reply to its end; return its row."""
+    async for _ in replies.stream(who.tenant_id, reply.id):
+        pass
+    return row(who, reply)
+
+
+async def answered(who: Identity, conversation_id: str, text: str = "How much is a tune-up?") -> Message:
+    """Say something and let the reply be written; return its row."""
+    return await written(who, say(who, conversation_id, text))
+
+
+def row(who: Identity, message: Message) -> Message:
+    """Return a message as it stands now."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        found: Message = session.exec(owned(Message, who.tenant_id).where(Message.id == message.id)).one()
+        return found
+
+
+def trace(who: Identity, message: Message) -> Trace:
+    """Return the trace of a reply."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        found: Trace = session.exec(owned(Trace, who.tenant_id).where(Trace.message_id == message.id)).one()
+        return found
+
+
+def shown(who: Identity, conversation_id: str) -> list[str]:
+    """Return the texts that a page shows."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        return [message.text for message in conversations.messages(session, who, conversation_id)]
+
+
+def conversation(who: Identity, conversation_id: str) -> Conversation:
+    """Return a conversation as it stands now."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        return conversations.get(session, who, conversation_id)
+
+
+def events(who: Identity) -> list[str]:
+    """Return the kinds of what has happened, in order."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        return [event.kind.value for event in session.exec(owned(Event, who.tenant_id).order_by(Event.at))]
+
+
+def activities(who: Identity) -> list[str]:
+    """Return the sentences of the activities, in order."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        return [found.sentence for found in session.exec(owned(Activity, who.tenant_id).order_by(Activity.at))]

@@ -1,0 +1,309 @@
+"""Demo: comes whole, counts true, is found by its agent, and goes without a trace of itself or harm to others."""
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func
+
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import Transaction, everywhere, owned, owned_tables, session_scope
+from platform_app.demo import articles, shop
+from platform_app.errors import Conflict
+from platform_app.i18n import LANGUAGES, lookup
+from platform_app.models.agent import Agent
+from platform_app.models.conversation import Conversation, Message, Trace
+from platform_app.models.crm import Contact, Lead, Pipeline
+from platform_app.models.event import Activity, Event, EventKind
+from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.person import Identity, Tenant
+from platform_app.services import agents, conversations, crm, dashboard, demo, knowledge, ledger, members, sessions
+from tests.conftest import make_tenant
+
+PASSWORD = "a-long-demo-password"
+
+
+def rows(who: Identity, model: Any) -> list[Any]:
+    with session_scope(who.tenant_id, reading=True) as session:
+        return list(session.exec(owned(model, who.tenant_id)).all())
+
+
+def counts(who: Identity) -> dict[str, int]:
+    """Return how many rows a tenant has in each table."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        return {
+            name: session.exec(owned(model, who.tenant_id).with_only_columns(func.count())).one()
+            for name, model in owned_tables().items()
+        }
+
+
+def filled(counted: dict[str, int]) -> set[str]:
+    return {name for name, count in counted.items() if count}
+
+
+def load(who: Identity) -> None:
+    with session_scope(who.tenant_id) as session:
+        demo.load(session, who)
+
+
+def remove(who: Identity) -> None:
+    with session_scope(who.tenant_id) as session:
+        demo.remove(session, who)
+
+
+def run_jobs(who: Identity) -> None:
+    """Do what the worker does until no job waits."""
+    handlers = {"index_source": knowledge.index_source, "remove_source": knowledge.remove_source}
+    while waiting := [job.id for job in rows(who, Job) if job.state == JobState.QUEUED]:
+        for job_id in waiting:
+            job = ledger.claim(job_id)
+            assert job is not None
+            handlers[job.kind](job)
+            if not job.is_finished:
+                ledger.end(job, JobState.DONE, "")
+
+
+def demo_owner() -> Identity:
+    with session_scope(reason="tests", reading=True) as session:
+        return members.owner(session, demo.SLUG)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_articles_are_real(language: str) -> None:
+    found = articles(language)
+    assert len(found) == 12
+    for path in found:
+        text = path.read_text()
+        assert text.startswith(f"# {path.stem}\n"), path.name
+        assert 250 <= len(text.split()) <= 500, path.name
+    told = shop(language)
+    named = {article for talk in told.conversations for _, _, article in talk.turns}
+    assert named - {""} <= {path.stem for path in found}
+    for talk in told.conversations:
+        for _, reply, article in talk.turns:
+            assert ("[1]" in reply) == bool(article), reply
+            assert article or reply == told.agent.no_answer_text
+
+
+def test_languages_tell_the_same_story() -> None:
+    def shape(language: str) -> Any:
+        told = shop(language)
+        order = [path.stem for path in articles(language)]
+        talks = [(t.contact, t.lead, t.day, t.time, t.ago, t.closed, len(t.turns)) for t in told.conversations]
+        sources = Counter(order.count(article) for t in told.conversations for *_, article in t.turns)
+        leads = [(x.contact, x.stage, x.day, x.moved) for x in told.leads]
+        return talks, sources, leads, [c.day for c in told.contacts], [kind for _, kind in told.pipeline.stages]
+
+    assert shape("en") == shape("ru")
+
+
+def test_the_demo_comes_whole(who: Identity) -> None:
+    load(who)
+    counted = counts(who)
+    assert filled(counted) == set(counted) - {"category", "chunk", "effect", "knowledgestate"}
+    assert (counted["contact"], counted["lead"], counted["stage"], counted["pipeline"]) == (8, 12, 5, 1)
+    assert (counted["source"], counted["job"], counted["conversation"]) == (12, 12, 26)
+    (agent,) = rows(who, Agent)
+    assert (agents.status_of(agent), agent.published_number, agent.changed_since_publish) == ("active", 2, False)
+    assert {source.state for source in rows(who, Source)} == {SourceState.QUEUED}
+    for source in rows(who, Source):
+        assert (settings().uploads / source.stored_as).read_text().startswith(f"# {source.title}\n")
+    assert {job.state for job in rows(who, Job)} == {JobState.QUEUED}
+
+
+def test_everything_of_it_lies_in_the_last_two_weeks(who: Identity) -> None:
+    load(who)
+    oldest = now() - timedelta(days=15)
+    for event in rows(who, Event):
+        assert oldest < event.at <= now()
+    for update in rows(who, Activity):
+        assert update.is_demo
+        assert oldest < update.at <= now()
+        assert lookup("ru", update.sentence) != update.sentence
+    ended = {talk.id: talk.last_message_at for talk in rows(who, Conversation)}
+    for message in rows(who, Message):
+        assert message.created_at <= message.finished_at <= ended[message.conversation_id] <= now()
+
+
+def test_every_reply_has_its_event_trace_and_source(who: Identity) -> None:
+    load(who)
+    replies = {m.id: m for m in rows(who, Message) if m.answers_id}
+    assert {e.message_id for e in rows(who, Event) if e.kind == EventKind.REPLY_SENT} == set(replies)
+    traces = {t.message_id: t for t in rows(who, Trace)}
+    assert set(traces) == set(replies)
+    for key, reply in replies.items():
+        assert traces[key].data["prompt"][0]["role"] == "system"
+        assert traces[key].data["passages"] == reply.sources
+        assert all(source["text"] and source["number"] == 1 for source in reply.sources)
+    assert sum(1 for reply in replies.values() if not reply.sources) == 1  # the one that had no answer
+
+
+def test_the_dashboard_counts_it(who: Identity) -> None:
+    load(who)
+    with session_scope(who.tenant_id, reading=True) as session:
+        found = dashboard.summary(session, who, now())
+    told = shop("en")
+    replies = sum(len(talk.turns) for talk in told.conversations)
+    assert sum(n for _, n in found.days) == replies
+    assert sum(n for _, n in found.months) == replies
+    assert found.open_conversations == sum(1 for talk in told.conversations if not talk.closed)
+    expected = Counter(lead.stage for lead in told.leads)
+    assert found.stages == [(name, expected[n]) for n, (name, _) in enumerate(told.pipeline.stages)]
+    assert (found.active_agents, found.all_agents) == (1, 1)
+
+
+def test_it_cannot_be_loaded_twice(who: Identity) -> None:
+    load(who)
+    before = counts(who)
+    with pytest.raises(Conflict, match="already"):
+        load(who)
+    assert counts(who) == before
+    assert len(list(settings().uploads.iterdir())) == 12
+
+
+def test_a_load_that_fails_leaves_nothing(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(demo, "converse", broken)
+    with pytest.raises(ZeroDivisionError):
+        load(who)
+    assert filled(counts(who)) == {"member"}
+    assert list(settings().uploads.iterdir()) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_indexed_and_cited_then_removed(database: str, live_chroma: str, language: str) -> None:
+    who = make_tenant("acme", language=language)
+    load(who)
+    run_jobs(who)
+    assert {(s.state, s.error) for s in rows(who, Source)} == {(SourceState.READY, "")}
+    chunks = {chunk.id: chunk for chunk in rows(who, Chunk)}
+    for message in rows(who, Message):
+        for source in message.sources:
+            chunk = chunks[source["chunk_id"]]
+            assert (chunk.source_id, chunk.text, chunk.heading) == (
+                source["source_id"],
+                source["text"],
+                source["heading"],
+            )
+    remove(who)
+    assert {s.deleted_at is not None for s in rows(who, Source)} == {True}
+    run_jobs(who)
+    assert filled(counts(who)) == {"member", "knowledgestate", "job"}
+    assert {(job.kind, job.state) for job in rows(who, Job)} == {("remove_source", JobState.DONE)}
+    assert list(settings().uploads.iterdir()) == []
+
+
+def test_removed_before_it_was_indexed(who: Identity, other: Identity, live_chroma: str) -> None:
+    load(other)
+    theirs = counts(other)
+    load(who)
+    remove(who)
+    remove(who)
+    with session_scope(who.tenant_id, reading=True) as session:
+        assert not demo.is_loaded(session, who)
+    run_jobs(who)
+    assert filled(counts(who)) == {"member", "knowledgestate", "job"}
+    assert counts(other) == theirs
+    load(who)
+    assert counts(who)["conversation"] == 26
+
+
+def test_what_grew_on_the_demo_goes_with_it(who: Identity) -> None:
+    load(who)
+    (agent,) = rows(who, Agent)
+    with session_scope(who.tenant_id) as session:
+        talk = conversations.create(session, who, agent.id)
+        conversations.receive(session, who, talk.id, "Do you sell bells?")
+        agents.save_draft(session, who, agent.id, {"reply_delay_seconds": 60}, revision=agent.revision)
+        slow = conversations.create(session, who, agent.id)
+        conversations.receive(session, who, slow.id, "And horns?")
+        agents.set_active(session, who, agent.id, active=False)
+    remove(who)
+    left = counts(who)
+    assert filled(left) == {"member", "knowledgestate", "source", "job"}
+    assert {job.kind for job in rows(who, Job)} == {"remove_source"}
+
+
+def own_things(session: Transaction, who: Identity) -> None:
+    """Write what a person may have made beside and upon the demo."""
+    mine = agents.create(session, who, {"name": "Mine"})
+    lead, contact = (
+        session.exec(owned(Lead, who.tenant_id)).first(),
+        session.exec(owned(Contact, who.tenant_id)).first(),
+    )
+    talk = conversations.create(session, who, mine.id)
+    conversations.play_with(session, who, talk.id, lead_id=lead.id, contact_id=contact.id)
+    conversations.receive(session, who, talk.id, "Hello")
+    crm.create_lead(session, who, title="My lead", stage_id=lead.stage_id, contact_id=contact.id)
+    knowledge.add_source(session, who, "mine.md", "f" * 32, size=1)
+
+
+def test_own_things_stay(who: Identity) -> None:
+    load(who)
+    with session_scope(who.tenant_id) as session:
+        own_things(session, who)
+    remove(who)
+    assert [agent.name for agent in rows(who, Agent)] == ["Mine"]
+    assert [(lead.title, lead.contact_id) for lead in rows(who, Lead)] == [("My lead", None)]
+    assert [(p.name, p.is_demo) for p in rows(who, Pipeline)] == [("Sales", False)]
+    assert [(t.title, t.contact_id, t.lead_id) for t in rows(who, Conversation)] == [("Hello", None, None)]
+    assert [source.title for source in rows(who, Source) if source.deleted_at is None] == ["mine"]
+    assert {(e.kind, e.contact_id, e.lead_id is None) for e in rows(who, Event)} == {
+        (EventKind.CONVERSATION_STARTED, None, True),
+        (EventKind.MESSAGE_RECEIVED, None, True),
+        (EventKind.LEAD_CREATED, None, False),
+    }
+    assert {update.sentence for update in rows(who, Activity)} == {
+        "Agent “{name}” created",
+        "Conversation with “{agent}” started",
+        "Source “{title}” uploaded",
+    }
+    load(who)
+    remove(who)
+    assert [agent.name for agent in rows(who, Agent)] == ["Mine"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_demo_tenant_is_made_once(database: str, language: str) -> None:
+    assert demo.ensure_demo(PASSWORD, language) == demo.EMAIL
+    who = demo_owner()
+    assert (who.email, who.language, who.tenant_name) == (demo.EMAIL, language, shop(language).tenant)
+    before = counts(who)
+    assert demo.ensure_demo(PASSWORD, {"ru": "en", "en": "ru"}[language]) == demo.EMAIL
+    assert counts(demo_owner()) == before
+    with session_scope(reason="tests", reading=True) as session:
+        (tenant,) = session.exec(everywhere(Tenant)).all()
+    assert (tenant.slug, tenant.is_demo, tenant.language) == (demo.SLUG, True, language)
+
+
+def test_the_password_given_last_signs_in(database: str) -> None:
+    from platform_app.services import accounts
+
+    demo.ensure_demo(PASSWORD, "en")
+    with session_scope(reason="tests") as session:
+        user = accounts.check_password(demo.EMAIL, PASSWORD, "127.0.0.1")
+        token = sessions.claim(session, sessions.issue_ticket(session, user.id), "")
+    demo.ensure_demo(PASSWORD, "en")
+    assert sessions.identity(token, demo.SLUG) is not None
+    demo.ensure_demo("another-long-password", "en")
+    assert sessions.identity(token, demo.SLUG) is None
+    assert accounts.check_password(demo.EMAIL, "another-long-password", "127.0.0.1").id == user.id
+
+
+def test_an_emptied_demo_stays_empty(database: str) -> None:
+    demo.ensure_demo(PASSWORD, "en")
+    who = demo_owner()
+    remove(who)
+    demo.ensure_demo(PASSWORD, "en")
+    assert counts(who)["agent"] == 0
+
+
+def test_files_of_the_demo_are_packed_with_the_code() -> None:
+    folder = Path(demo.__file__).parents[1] / "demo"
+    assert {path.suffix for path in folder.glob("*/*")} == {".md", ".toml"}

@@ -1,0 +1,427 @@
+"""Replies: every setting is obeyed, every fault is said in words, and what came is kept."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from platform_app import jobs
+from platform_app.clock import now
+from platform_app.db import owned, session_scope
+from platform_app.llm import prompts
+from platform_app.llm.client import Fault
+from platform_app.models.agent import Agent, Channel
+from platform_app.models.conversation import Conversation, Message, MessageState
+from platform_app.models.crm import Contact, Lead, Pipeline, Stage, Task
+from platform_app.models.knowledge import Category
+from platform_app.models.person import Identity
+from platform_app.services import conversations, replies, reply_store
+from tests.conftest import forget_process_state
+from tests.fake_provider import KEY, FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
+from tests.talking import activities, add_source, answered, begin, conversation, events, row, say, trace, written
+
+TUNE_UP = "A full tune-up costs 40 euros and takes one day."
+
+
+@pytest.fixture
+def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    yield from serving(env, reply_total_seconds=5, reply_idle_seconds=0.6)
+
+
+async def test_from_message_to_stored_reply(provider: FakeProvider, who: Identity) -> None:
+    add_source(who, "Prices.md", TUNE_UP)
+    opened = begin(who, knowledge="all", instructions="Be brief.", temperature=0.7, max_tokens=333, model="mine")
+    provider.will(says("It costs ", "40 euros [1]. ", "Sure [9]."))
+    reply = await answered(who, opened)
+    assert (reply.state, reply.text) == (MessageState.COMPLETE, "It costs 40 euros [1]. Sure.")
+    assert [(s["number"], s["source_title"], s["text"]) for s in reply.sources] == [(1, "Prices.md", TUNE_UP)]
+    body = provider.last.body
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("mine", 0.7, 333)
+    assert provider.last.prompt.startswith("Be brief.\n\n<passages>\n[1] Prices.md\nA full")
+    assert events(who) == ["conversation_started", "message_received", "reply_sent"]
+    assert activities(who) == ["Conversation with “{agent}” started", "“{agent}” replied in “{title}”"]
+    assert conversation(who, opened).last_line == "It costs 40 euros [1]. Sure."
+
+
+async def test_the_trace_tells_why(provider: FakeProvider, who: Identity) -> None:
+    add_source(who, "Prices.md", TUNE_UP, "Zebras are striped.")
+    why = trace(who, await answered(who, begin(who, knowledge="all")))
+    assert (why.model, why.prompt_tokens, why.completion_tokens, why.cost) == ("fake-1", 120, 7, None)
+    assert 0 < why.first_token_ms <= why.total_ms
+    data = why.data
+    assert (data["version"], data["finish_reason"], data["trigger"], data["tries"]) == (0, "stop", "message", 1)
+    assert data["degraded"] is True  # no vector index runs here
+    assert data["passages"][0]["used"] is True and data["passages"][0]["lexical_score"] > 0.15
+    assert data["prompt"] == provider.last.body["messages"]
+    assert set(data["milliseconds"]) == {"retrieval", "preparation", "first_token", "model"}
+    assert KEY not in str(data)
+
+
+async def test_a_known_price_is_counted(provider: FakeProvider, who: Identity) -> None:
+    step = plays(chunk("Hi.") | {"model": "gpt-4o-mini"}, chunk(finish="stop") | {"model": "gpt-4o-mini"}, "[DONE]")
+    provider.will(step)
+    why = trace(who, await answered(who, begin(who)))
+    assert why.cost is not None and 0 < why.cost < 0.01
+    assert why.data["tokens_counted_by_provider"] is False
+
+
+async def test_history_and_a_burst(provider: FakeProvider, who: Identity) -> None:
+    opened = begin(who)
+    await answered(who, opened, "First?")
+    early = say(who, opened, "Second,")
+    late = say(who, opened, "and third?")
+    assert (await written(who, early)).replaced
+    assert (await written(who, late)).state == MessageState.COMPLETE
+    assert len(provider.asked) == 2
+    assert [(m["role"], m["content"]) for m in provider.last.body["messages"][1:]] == [
+        ("user", "First?"),
+        ("assistant", "Hello there."),
+        ("user", "Second,\nand third?"),
+    ]
+
+
+async def test_what_is_known_of_lead_and_contact(provider: FakeProvider, who: Identity) -> None:
+    opened = begin(who)
+    with session_scope(who.tenant_id) as session:
+        contact = Contact(tenant_id=who.tenant_id, name="Ann Lee", phone="+1 555")
+        pipeline = Pipeline(tenant_id=who.tenant_id, name="Sales")
+        session.add_all([contact, pipeline])
+        session.flush()
+        stage = Stage(tenant_id=who.tenant_id, pipeline_id=pipeline.id, name="Talks")
+        session.add(stage)
+        session.flush()
+        lead = Lead(tenant_id=who.tenant_id, title="Two bicycles", contact_id=contact.id, stage_id=stage.id)
+        session.add(lead)
+        session.flush()
+        conversations.play_with(session, who, opened, lead_id=lead.id, contact_id=contact.id)
+    await answered(who, opened)
+    known = provider.last.prompt.split("<known>")[1].split("</known>")[0]
+    assert known.strip().splitlines() == [
+        "contact: Ann Lee",
+        "phone: +1 555",
+        "lead: Two bicycles",
+        "stage: Talks",
+        "budget: 0.00",
+    ]
+
+
+async def test_the_model_of_an_agent_that_names_none(provider: FakeProvider, who: Identity) -> None:
+    await answered(who, begin(who))
+    assert provider.last.body["model"] == "fake-1"
+
+
+@pytest.mark.parametrize(("wished", "expected"), [("ru", "Russian"), ("en", "English"), ("customer", "Russian")])
+async def test_setting_language(provider: FakeProvider, who: Identity, wished: str, expected: str) -> None:
+    await answered(who, begin(who, reply_language=wished), "Сколько стоит ремонт?")
+    assert f"Write in {expected}." in provider.last.prompt
+
+
+async def test_setting_longest_reply(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says(*["A sentence of words. "] * 60))
+    reply = await answered(who, begin(who, max_reply_chars=200))
+    assert reply.state == MessageState.COMPLETE
+    assert 150 < len(reply.text) <= 200
+    assert reply.text.endswith("words.")
+    assert "at most 200 characters" in provider.last.prompt
+
+
+async def test_setting_markdown(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says("# Prices\n", "**40** euros"))
+    assert (await answered(who, begin(who, markdown=True))).text == "# Prices\n**40** euros"
+    assert (await answered(who, begin(who, markdown=False))).text == "Prices\n40 euros"
+    assert "plain text without any Markdown" in provider.last.prompt
+
+
+async def test_setting_knowledge_and_categories(provider: FakeProvider, who: Identity) -> None:
+    with session_scope(who.tenant_id) as session:
+        open_shelf, closed = (Category(tenant_id=who.tenant_id, name=name) for name in ("Open", "Closed"))
+        session.add_all([open_shelf, closed])
+        session.flush()
+        ids = open_shelf.id, closed.id
+    add_source(who, "Prices.md", TUNE_UP, category_id=ids[0])
+    add_source(who, "Secret.md", "A tune-up for friends is free.", category_id=ids[1])
+    await answered(who, begin(who, knowledge="all"))
+    assert "Prices.md" in provider.last.prompt and "Secret.md" in provider.last.prompt
+    await answered(who, begin(who, knowledge="chosen", categories=[ids[0]]))
+    assert "Prices.md" in provider.last.prompt and "Secret.md" not in provider.last.prompt
+    await answered(who, begin(who, knowledge="chosen", categories=[]))
+    assert "<passages>" not in provider.last.prompt
+    await answered(who, begin(who, knowledge="none"))
+    assert "<passages>" not in provider.last.prompt
+
+
+async def test_knowledge_of_another_tenant_is_never_read(
+    provider: FakeProvider, who: Identity, other: Identity
+) -> None:
+    add_source(other, "Theirs.md", TUNE_UP)
+    reply = await answered(who, begin(who, knowledge="all"))
+    assert "Theirs" not in provider.last.prompt
+    assert trace(who, reply).data["passages"] == []
+
+
+async def test_setting_no_answer(provider: FakeProvider, who: Identity) -> None:
+    await answered(who, begin(who, knowledge="all", no_answer_text="Call 555."), "What is a zebra?")
+    assert "say exactly: Call 555." in provider.last.prompt
+    await answered(who, begin(who, knowledge="all"), "Кто такая зебра?")
+    assert f"say exactly: {prompts.NO_ANSWER['ru']}" in provider.last.prompt
+
+
+def tasks(who: Identity) -> list[str]:
+    with session_scope(who.tenant_id, reading=True) as session:
+        return [task.text for task in session.exec(owned(Task, who.tenant_id))]
+
+
+async def test_setting_task_without_an_answer(provider: FakeProvider, who: Identity) -> None:
+    add_source(who, "Prices.md", TUNE_UP)
+    opened = begin(who, knowledge="all", no_answer_task=True, no_answer_text="Call 555.")
+    await answered(who, opened, "Hello!")
+    await answered(who, opened, "How much is a tune-up?")
+    assert tasks(who) == []
+    await answered(who, opened, "Where do zebras live?")
+    assert tasks(who) == ["Where do zebras live?"]
+    assert events(who).count("task_created") == 1
+    assert "Task: answer “{question}”" in activities(who)
+    provider.will(says("Call 555."))  # the model says itself that the passages hold nothing
+    await answered(who, opened, "Is a tune-up for a scooter 40 euros too?")
+    assert len(tasks(who)) == 2
+    await answered(who, begin(who, knowledge="all"), "Where do zebras live?")
+    assert len(tasks(who)) == 2
+
+
+async def test_setting_check_before_sending(provider: FakeProvider, who: Identity) -> None:
+    opened = begin(who, check_before_sending=True)
+    reply = await answered(who, opened)
+    assert reply.state == MessageState.TO_APPROVE
+    assert "reply_sent" not in events(who)
+    with session_scope(who.tenant_id) as session:
+        reply_store.approve(session, who, reply.id, "Hello from a person.")
+    assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello from a person.")
+    assert events(who).count("reply_sent") == 1
+    with session_scope(who.tenant_id) as session, pytest.raises(conversations.Conflict):
+        reply_store.approve(session, who, reply.id, "Twice.")
+
+
+def running(who: Identity, reply: Message) -> jobs.RunningJob:
+    payload = jobs.Reply(conversation_id=reply.conversation_id, message_id=reply.id)
+    return jobs.RunningJob("j", who.tenant_id, "reply", payload=payload, attempt=1, lease_token="t")
+
+
+def test_setting_delay(provider: FakeProvider, who: Identity) -> None:
+    opened = begin(who, reply_delay_seconds=60)
+    early = say(who, opened, "One.")
+    late = say(who, opened, "Two.")
+    assert late.state == MessageState.DELAYED
+    assert late.due_at and timedelta(seconds=55) < late.due_at - now() <= timedelta(seconds=60)
+    for reply in (early, late, late):  # the jobs of a burst, and one that is delivered twice
+        replies.run_job(running(who, reply))
+    assert len(provider.asked) == 1
+    assert provider.last.body["messages"][-1]["content"] == "One.\nTwo."
+    assert row(who, late).state == MessageState.COMPLETE
+    assert row(who, early).replaced
+    assert trace(who, late).data["trigger"] == "delay"
+
+
+def test_settings_channel_and_active(provider: FakeProvider, who: Identity) -> None:
+    opened = begin(who, reply_delay_seconds=60)
+    reply = say(who, opened)
+    with session_scope(who.tenant_id) as session:
+        session.exec(owned(Conversation, who.tenant_id)).one().channel = Channel.WEB_CHAT
+    with pytest.raises(conversations.PlatformError, match="switched off"):
+        say(who, opened)
+    replies.run_job(running(who, reply))  # switched off while the reply waited
+    assert (row(who, reply).state, row(who, reply).error) == (MessageState.FAILED, "This agent is switched off.")
+    with session_scope(who.tenant_id) as session:
+        session.exec(owned(Agent, who.tenant_id)).one().active = True
+    with pytest.raises(conversations.PlatformError, match="does not work on this channel"):
+        say(who, opened)
+    assert provider.asked == []
+
+
+FAULTS: list[tuple[str, Step, str, str]] = [
+    ("429", refuses(429, retry_after="60"), "", Fault.BUSY),
+    ("bad key", refuses(401), "", Fault.KEY),
+    ("unknown model", refuses(404), "", Fault.MODEL),
+    ("cut", plays(chunk("Half"), then="cut"), "Half", Fault.BROKE),
+    ("no finish reason", says("Half", finish=None, done=False), "Half", Fault.BROKE),
+    ("malformed", plays(chunk("Half"), b"data: {nope\n\n"), "Half", Fault.BROKE),
+    ("hang", hangs, "", Fault.SLOW),
+    ("drip", plays(chunk("Half"), *[b": alive\n\n", 0.1] * 100), "Half", Fault.SLOW),
+    ("page", plays(b"<html>", kind="text/html"), "", Fault.STRANGE),
+    ("flood", plays(*[chunk("word " * 200)] * 200), "word", Fault.ENDLESS),
+    ("silence", says(""), "", "The model gave an empty reply. Try again."),
+]
+
+
+@pytest.mark.parametrize(("step", "kept", "sentence"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+async def test_a_fault_is_said_and_what_came_is_kept(
+    provider: FakeProvider, who: Identity, step: Step, kept: str, sentence: str
+) -> None:
+    provider.will(step)
+    reply = await answered(who, begin(who, model="fake-1"))
+    assert reply.state == (MessageState.PARTIAL if kept else MessageState.FAILED)
+    assert reply.text.startswith(kept) and bool(reply.text) == bool(kept)
+    assert len(reply.text) <= 4000
+    assert reply.error == sentence
+    assert reply.finished_at
+    assert events(who)[-1] == "message_received"
+    assert activities(who)[-1] == "“{agent}” could not reply"
+    assert trace(who, reply).data["settings"]["model"] == "fake-1"
+
+
+async def test_retry_after_a_fault(provider: FakeProvider, who: Identity) -> None:
+    opened = begin(who)
+    provider.will(refuses(401), says("Fine."))
+    bad = await answered(who, opened)
+    with session_scope(who.tenant_id) as session:
+        again = conversations.retry(session, who, bad.id)
+    good = await written(who, again)
+    assert (good.state, good.text) == (MessageState.COMPLETE, "Fine.")
+    assert provider.last.body["messages"][-1]["content"] == "How much is a tune-up?"
+    assert row(who, bad).replaced
+
+
+async def test_text_is_kept_while_it_is_written(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says(*["word "] * 40, pause=0.05))
+    reply, held, pieces = say(who, begin(who)), "", 0
+    async for _ in replies.stream(who.tenant_id, reply.id):
+        pieces += 1
+        held = max(held, row(who, reply).text, key=len)
+    assert 20 < len(held) < 200  # a kill would have kept as much
+    assert pieces < 40  # pieces that come close together are one
+    assert row(who, reply).text == ("word " * 40).strip()
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_stopped_by_a_person(provider: FakeProvider, who: Identity, silent: bool) -> None:
+    words = [chunk("One "), chunk("two ")] if silent else [part for _ in range(100) for part in (chunk("word "), 0.05)]
+    provider.will(plays(*words, then="hang"))
+    reply, got = say(who, begin(who)), ""
+    async for piece in replies.stream(who.tenant_id, reply.id):
+        if not got:
+            with session_scope(who.tenant_id) as session:
+                conversations.stop(session, who, reply.id)
+        got += piece
+    after = row(who, reply)
+    assert (after.state, after.error) == (MessageState.STOPPED, "")
+    assert after.text == got.strip() != ""
+    assert trace(who, reply).data["finish_reason"] == ""
+    assert "reply_sent" not in events(who)
+
+
+async def test_cancelled(provider: FakeProvider, who: Identity) -> None:
+    provider.will(plays(chunk("One two"), then="hang"))
+    reply, began = say(who, begin(who)), asyncio.Event()
+
+    async def write() -> None:
+        async for _ in replies.stream(who.tenant_id, reply.id):
+            began.set()
+
+    task = asyncio.create_task(write())
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (row(who, reply).state, row(who, reply).text) == (MessageState.STOPPED, "One two")
+
+
+async def test_a_reply_that_was_edited_away_is_not_sent(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says("One ", "two.", pause=0.4), says("Better."))
+    opened = begin(who)
+    reply, edited = say(who, opened), None
+    async for _ in replies.stream(who.tenant_id, reply.id):
+        if edited is None:
+            with session_scope(who.tenant_id) as session:
+                assert reply.answers_id
+                _, edited = conversations.edit_and_resend(session, who, reply.answers_id, "Other?")
+    assert row(who, reply).replaced
+    assert "reply_sent" not in events(who)
+    assert edited is not None
+    assert (await written(who, edited)).text == "Better."
+    assert [m["content"] for m in provider.last.body["messages"][1:]] == ["Other?"]
+
+
+def age(who: Identity, reply: Message, seconds: float, text: str = "") -> None:
+    with session_scope(who.tenant_id) as session:
+        found = session.exec(owned(Message, who.tenant_id).where(Message.id == reply.id)).one()
+        found.beat_at, found.text = now() - timedelta(seconds=seconds), text
+
+
+def test_replies_of_the_dead_are_marked(provider: FakeProvider, who: Identity, other: Identity) -> None:
+    with_text, without, alive = (say(tenant, begin(tenant)) for tenant in (who, other, who))
+    age(who, with_text, 21, "Half")
+    age(other, without, 21)
+    age(who, alive, 5, "Going")
+    replies.mark_interrupted()
+    assert (row(who, with_text).state, row(who, with_text).text) == (MessageState.PARTIAL, "Half")
+    assert row(other, without).state == MessageState.FAILED
+    assert row(who, with_text).error == row(other, without).error == "The reply was interrupted. Try again."
+    assert row(who, alive).state == MessageState.STREAMING
+    assert activities(who)[-1] == "“{agent}” could not reply"
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_worker_takes_up_what_a_dead_one_left(provider: FakeProvider, who: Identity, marked: bool) -> None:
+    reply = say(who, begin(who))
+    age(who, reply, 30, "Half")
+    if marked:
+        replies.mark_interrupted()
+    replies.run_job(running(who, reply))
+    assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello there.")
+
+
+async def test_a_worker_waits_for_who_writes_already(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says("One ", "two.", pause=0.5))
+    reply = say(who, begin(who))
+    job = asyncio.create_task(asyncio.to_thread(replies.run_job, running(who, reply)))
+    assert (await written(who, reply)).text == "One two."
+    await job
+    assert len(provider.asked) == 1
+    assert events(who).count("reply_sent") == 1
+
+
+async def test_two_writers_send_once(provider: FakeProvider, who: Identity) -> None:
+    provider.will(says("One ", "two.", pause=0.2))
+    reply = say(who, begin(who))
+    await asyncio.gather(written(who, reply), written(who, reply))
+    assert row(who, reply).text == "One two."
+    assert events(who).count("reply_sent") == 1
+
+
+async def test_a_deleted_agent_answers_no_more(provider: FakeProvider, who: Identity) -> None:
+    reply = say(who, begin(who))
+    with session_scope(who.tenant_id) as session:
+        session.exec(owned(Agent, who.tenant_id)).one().deleted_at = now()
+    assert (await written(who, reply)).error == "There is no such agent."
+    assert row(who, reply).state == MessageState.FAILED
+
+
+async def test_numbers_and_letters_that_no_database_takes(provider: FakeProvider, who: Identity) -> None:
+    usage = {"prompt_tokens": 10**30, "completion_tokens": -5, "total_tokens": 0}
+    provider.will(plays(chunk("a\x00b\ud800c"), chunk(finish="stop") | {"usage": usage}, "[DONE]"))
+    reply = await answered(who, begin(who))
+    assert (reply.state, reply.text) == (MessageState.COMPLETE, "ab\ufffdc")
+    assert (trace(who, reply).prompt_tokens, trace(who, reply).completion_tokens) == (10**9, 0)
+
+
+async def test_a_busy_database_does_not_end_a_reply(
+    provider: FakeProvider, who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.will(says(*["word "] * 30, pause=0.05))
+    monkeypatch.setattr(replies, "FLUSH_SECONDS", 0.1)
+    flush, times = reply_store.flush, []
+
+    def busy(work: replies.Work) -> bool:
+        times.append(1)
+        if len(times) < 5:
+            raise conversations.Conflict("The database is busy. Try again.")
+        return flush(work)
+
+    monkeypatch.setattr(reply_store, "flush", busy)
+    assert (await answered(who, begin(who))).state == MessageState.COMPLETE
+    assert len(times) > 5
+
+
+async def test_available_models(provider: FakeProvider) -> None:
+    assert await replies.available_models() == ["fake-1", "fake-2"]
+    forget_process_state()
