@@ -132,7 +132,7 @@ def _flag(name: str, help_text: Any) -> rx.Component:
     control = rx.switch(
         id=name,
         checked=AgentState.flags[name],
-        on_change=lambda value: AgentState.save_flag(name, value),
+        on_change=lambda value: AgentState.save(name, value),
         disabled=READ_ONLY,
     )
     return field(_words(name), control, name=name, help_text=help_text)

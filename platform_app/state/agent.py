@@ -58,7 +58,7 @@ class AgentState(rx.State):
     """The agent that the address names."""
 
     agent_key: str = ""  # grows with every load: fields are drawn anew then, and only then
-    tab: str = "basics"
+    tab: str = TABS[0]
     name: str = ""
     status: str = ""
     active: bool = False
@@ -83,8 +83,8 @@ class AgentState(rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the agent and draw its fields."""
-        asked = self.router.url.query_parameters.get("tab", "basics")
-        self.tab = asked if asked in TABS else "basics"
+        asked = self.router.url.query_parameters.get("tab")
+        self.tab = asked if asked in TABS else TABS[0]
         self.agent_key, self.changes, self.compared, self.conflict = "", [], "", False
         self.models = await replies.available_models()
         await self._draw()
@@ -125,19 +125,14 @@ class AgentState(rx.State):
             self.conflict = True
             return
         language = (await person(self)).language
-        kept = {name: words for name, words in self.problems.items() if name != field}
-        self.problems = kept | {name: translate(language, words) for name, words in problems.items()}
+        said = {name: translate(language, words) for name, words in problems.items()}
+        self.problems = {name: words for name, words in self.problems.items() if name != field} | said
         self._revision = revision
         if field in self.flags:
             self.flags = self.flags | {field: bool(value)}
         if field in ("reply_language", "knowledge", "model") and not problems:
             setattr(self, {"reply_language": "language"}.get(field, field), str(value))
         await self._refresh_head()
-
-    @handler(Role.OPERATOR)
-    async def save_flag(self, field: str, value: bool) -> Any:
-        """Save a switch."""
-        return AgentState.save(field, value)
 
     @handler(Role.VIEWER)
     async def take_theirs(self) -> None:

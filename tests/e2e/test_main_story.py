@@ -59,67 +59,77 @@ def register(page: Page, address: str, language: str) -> None:
     expect(page.get_by_role("heading", name=lookup(language, "Dashboard"))).to_be_visible()
 
 
-@pytest.mark.parametrize("language", ["ru", "en"])
-def test_from_registration_to_the_source_of_a_reply(
-    language: str, platform: str, new_person: NewPerson, tmp_path: Path
-) -> None:
-    def say(sentence: str) -> str:
-        return lookup(language, sentence)
-
-    person = new_person(language)
-    page = person.new_page()
-    register(page, platform, language)
-    tenant = page.url.rstrip("/")
-
+def make_agent(page: Page, tenant: str, language: str) -> None:
+    """Create an agent and give it a name."""
     page.goto(f"{tenant}/agents")
-    page.get_by_role("button", name=say("Create agent")).first.click()
+    page.get_by_role("button", name=lookup(language, "Create agent")).first.click()
     page.wait_for_url(re.compile(r"/agents/[0-9a-f]{32}"))
     page.locator("#name").fill("Portier")
     expect(page.get_by_role("heading", level=1)).to_have_text("Portier")
 
+
+def upload(page: Page, tenant: str, language: str, folder: Path) -> None:
+    """Upload three documents and wait until all are indexed."""
     page.goto(f"{tenant}/knowledge")
-    page.locator("#files").set_input_files(files(language, tmp_path))
+    page.locator("#files").set_input_files(files(language, folder))
     for title in ("Sauna", *(Path(name).stem for name in DOCUMENTS[language])):
         row = page.get_by_role("row").filter(has_text=title)
-        expect(row.get_by_text(say("Ready"), exact=True)).to_be_visible(timeout=60_000)
+        expect(row.get_by_text(lookup(language, "Ready"), exact=True)).to_be_visible(timeout=60_000)
 
-    question, answer = QUESTIONS[language]
-    page.goto(f"{tenant}/test-chat")
-    page.get_by_role("textbox", name=say("Message"), exact=True).fill(question)
+
+def ask(page: Page, language: str) -> None:
+    """Ask the agent in the test chat."""
+    page.get_by_role("textbox", name=lookup(language, "Message"), exact=True).fill(QUESTIONS[language][0])
     page.keyboard.press("Enter")
-    source = Path(next(iter(DOCUMENTS[language]))).stem
-    chip = page.get_by_role("button", name=source)
+
+
+def open_source(page: Page, language: str) -> None:
+    """Wait for the reply with its source, and open the passage."""
+    answer = QUESTIONS[language][1]
+    chip = page.locator(".chip").filter(has_text=Path(next(iter(DOCUMENTS[language]))).stem)
     expect(chip).to_be_visible(timeout=30_000)
     expect(page.get_by_role("log")).to_contain_text(answer)
     chip.click()
-    panel = page.get_by_role("dialog")
-    expect(panel).to_contain_text(answer)
+    expect(page.get_by_role("dialog")).to_contain_text(answer)
     page.keyboard.press("Escape")
-    expect(panel).to_be_hidden()
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_from_registration_to_the_source_of_a_reply(
+    language: str, platform: str, new_person: NewPerson, tmp_path: Path
+) -> None:
+    person = new_person(language)
+    page = person.new_page()
+    register(page, platform, language)
+    tenant = page.url.rstrip("/")
+    make_agent(page, tenant, language)
+    upload(page, tenant, language, tmp_path)
+    page.goto(f"{tenant}/test-chat")
+    ask(page, language)
+    open_source(page, language)
     page.reload()
-    expect(page.get_by_role("log")).to_contain_text(answer)
-    page.get_by_role("button", name=say("Why this reply?")).click()
-    expect(page.get_by_role("dialog")).to_contain_text(say("Passages considered"))
+    expect(page.get_by_role("log")).to_contain_text(QUESTIONS[language][1])
+    page.get_by_role("button", name=lookup(language, "Why this reply?")).click()
+    expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
     page.keyboard.press("Escape")
 
     second, dashboard = person.new_page(), person.new_page()
     second.goto(page.url)
-    expect(second.get_by_role("log")).to_contain_text(answer)
+    expect(second.locator("article.message")).to_have_count(2)
     dashboard.goto(tenant)
     updates = dashboard.locator(".updates li")
     expect(updates.first).to_contain_text("Portier")
-
-    page.get_by_role("textbox", name=say("Message"), exact=True).fill(question)
-    page.keyboard.press("Enter")
+    ask(page, language)
     expect(page.locator("article.message")).to_have_count(4, timeout=30_000)
     expect(second.locator("article.message")).to_have_count(4, timeout=4_000)
-    reply = lookup(language, "“{agent}” replied in “{title}”").format(agent="Portier", title=question)
+    reply = lookup(language, "“{agent}” replied in “{title}”").format(agent="Portier", title=QUESTIONS[language][0])
     expect(updates.filter(has_text=reply)).to_have_count(2, timeout=4_000)
     words = updates.all_inner_texts()
     started = lookup(language, "Conversation with “{agent}” started").format(agent="Portier")
     indexed = lookup(language, "Source “{title}” indexed").format(title="Sauna")
-    order = [next(i for i, text in enumerate(words) if part in text) for part in (reply, started, indexed)]
+    created = lookup(language, "Agent “{name}” created").split("{name}")[0]
+    order = [next(i for i, text in enumerate(words) if part in text) for part in (reply, started, indexed, created)]
     assert order == sorted(order)
 
 
