@@ -215,3 +215,17 @@ def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
     assert not thread.is_alive()
+
+
+async def _alone() -> None:
+    """Serve 40 words at 100 a second, for measuring; the first line printed is the address."""
+    fake, ready = FakeProvider([says(*["word "] * 40, pause=0.01)]), threading.Event()
+    server = asyncio.create_task(fake.serve(ready, asyncio.Event()))
+    while not ready.is_set():
+        await asyncio.sleep(0.01)
+    print(fake.url, flush=True)
+    await server
+
+
+if __name__ == "__main__":
+    asyncio.run(_alone())

@@ -10,6 +10,19 @@ from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceS
 from platform_app.models.person import Identity
 from platform_app.services import conversations, replies
 
+ELSEWHERE = (  # a library around what a test asks for: how rare a word is, is known only among others
+    "Delivery within the city is free and is made the next day.",
+    "The shop is open from ten to eight, on Sundays until six.",
+    "Frames are under warranty for five years, wheels for one.",
+    "A deposit is paid back when the bicycle is returned clean.",
+    "How to choose a frame: stand over it with both feet flat.",
+    "Children need a helmet; how it fits matters more than its price.",
+    "Gift cards are valid for a year and are not paid out.",
+    "Is a battery empty, it charges in five hours.",
+    "Much of the winter is too wet for a chain without oil.",
+    "Bonus points are given for each order, and are used at the next one.",
+)
+
 
 def add_agent(who: Identity, **settings: Any) -> str:
     """Write an agent with these settings as its draft; return its id."""

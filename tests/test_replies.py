@@ -9,6 +9,7 @@ import pytest
 from platform_app import jobs
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
+from platform_app.errors import Conflict, Forbidden
 from platform_app.llm import prompts
 from platform_app.llm.client import Fault
 from platform_app.models.agent import Agent, Channel
@@ -18,18 +19,31 @@ from platform_app.models.knowledge import Category
 from platform_app.models.person import Identity
 from platform_app.services import conversations, replies, reply_store
 from tests.fake_provider import KEY, FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
-from tests.talking import activities, add_source, answered, begin, conversation, events, row, say, trace, written
+from tests.talking import (
+    ELSEWHERE,
+    activities,
+    add_source,
+    answered,
+    begin,
+    conversation,
+    events,
+    row,
+    say,
+    trace,
+    written,
+)
 
 TUNE_UP = "A full tune-up costs 40 euros and takes one day."
 
 
 @pytest.fixture
 def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    yield from serving(env, reply_total_seconds=5, reply_idle_seconds=0.6)
+    yield from serving(env, reply_total_seconds=6, reply_idle_seconds=1)
 
 
 async def test_from_message_to_stored_reply(provider: FakeProvider, who: Identity) -> None:
     add_source(who, "Prices.md", TUNE_UP)
+    add_source(who, "Else.md", *ELSEWHERE)
     opened = begin(who, knowledge="all", instructions="Be brief.", temperature=0.7, max_tokens=333, model="mine")
     provider.will(says("It costs ", "40 euros [1]. ", "Sure [9]."))
     reply = await answered(who, opened)
@@ -44,7 +58,8 @@ async def test_from_message_to_stored_reply(provider: FakeProvider, who: Identit
 
 
 async def test_the_trace_tells_why(provider: FakeProvider, who: Identity) -> None:
-    add_source(who, "Prices.md", TUNE_UP, "Zebras are striped.")
+    add_source(who, "Prices.md", TUNE_UP)
+    add_source(who, "Else.md", *ELSEWHERE)
     why = trace(who, await answered(who, begin(who, knowledge="all")))
     assert (why.model, why.prompt_tokens, why.completion_tokens, why.cost) == ("fake-1", 120, 7, None)
     assert 0 < why.first_token_ms <= why.total_ms
@@ -139,6 +154,7 @@ async def test_setting_knowledge_and_categories(provider: FakeProvider, who: Ide
         session.flush()
         ids = open_shelf.id, closed.id
     add_source(who, "Prices.md", TUNE_UP, category_id=ids[0])
+    add_source(who, "Else.md", *ELSEWHERE)
     add_source(who, "Secret.md", "A tune-up for friends is free.", category_id=ids[1])
     await answered(who, begin(who, knowledge="all"))
     assert "Prices.md" in provider.last.prompt and "Secret.md" in provider.last.prompt
@@ -173,6 +189,7 @@ def tasks(who: Identity) -> list[str]:
 
 async def test_setting_task_without_an_answer(provider: FakeProvider, who: Identity) -> None:
     add_source(who, "Prices.md", TUNE_UP)
+    add_source(who, "Else.md", *ELSEWHERE)
     opened = begin(who, knowledge="all", no_answer_task=True, no_answer_text="Call 555.")
     await answered(who, opened, "Hello!")
     await answered(who, opened, "How much is a tune-up?")
@@ -197,7 +214,7 @@ async def test_setting_check_before_sending(provider: FakeProvider, who: Identit
         reply_store.approve(session, who, reply.id, "Hello from a person.")
     assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello from a person.")
     assert events(who).count("reply_sent") == 1
-    with session_scope(who.tenant_id) as session, pytest.raises(conversations.Conflict):
+    with session_scope(who.tenant_id) as session, pytest.raises(Conflict):
         reply_store.approve(session, who, reply.id, "Twice.")
 
 
@@ -226,13 +243,13 @@ def test_settings_channel_and_active(provider: FakeProvider, who: Identity) -> N
     reply = say(who, opened)
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Conversation, who.tenant_id)).one().channel = Channel.WEB_CHAT
-    with pytest.raises(conversations.PlatformError, match="switched off"):
+    with pytest.raises(Forbidden, match="switched off"):
         say(who, opened)
     replies.run_job(running(who, reply))  # switched off while the reply waited
     assert (row(who, reply).state, row(who, reply).error) == (MessageState.FAILED, "This agent is switched off.")
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Agent, who.tenant_id)).one().active = True
-    with pytest.raises(conversations.PlatformError, match="does not work on this channel"):
+    with pytest.raises(Forbidden, match="does not work on this channel"):
         say(who, opened)
     assert provider.asked == []
 

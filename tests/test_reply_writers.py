@@ -8,13 +8,24 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
+from platform_app.errors import Unavailable
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Identity
-from platform_app.services import conversations, replies, reply_store
+from platform_app.services import replies, reply_store
+from platform_app.services.reply_work import Work
 from tests.conftest import forget_process_state
 from tests.fake_provider import FakeProvider, chunk, plays, says, serving
-from tests.talking import activities, answered, begin, events, row, say, trace, written
+from tests.talking import (
+    activities,
+    answered,
+    begin,
+    events,
+    row,
+    say,
+    trace,
+    written,
+)
 from tests.test_replies import running
 
 
@@ -93,10 +104,10 @@ async def test_a_busy_database_does_not_end_a_reply(
     monkeypatch.setattr(replies, "FLUSH_SECONDS", 0.1)
     flush, times = reply_store.flush, []
 
-    def busy(work: replies.Work) -> bool:
+    def busy(work: Work) -> bool:
         times.append(1)
         if len(times) < 5:
-            raise conversations.Conflict("The database is busy. Try again.")
+            raise Unavailable("The database is busy. Try again.")
         return flush(work)
 
     monkeypatch.setattr(reply_store, "flush", busy)

@@ -113,8 +113,9 @@ async def _begin(request: ModelRequest, where: Provider, outcome: Outcome, *, en
         outcome.tries += 1
         chunks: Any = None
         try:
+            client = await client_of(where)
             async with asyncio.timeout(min(settings().reply_idle_seconds, end - time.monotonic())):
-                chunks = await (await client_of(where)).chat.completions.create(**wanted, stream=True)
+                chunks = await client.chat.completions.create(**wanted, stream=True)
                 _check_kind(chunks)
                 return chunks, await _read(chunks, outcome)
         except ERRORS as error:
