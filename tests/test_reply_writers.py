@@ -31,7 +31,7 @@ from tests.test_replies import running
 
 @pytest.fixture
 def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    yield from serving(env, reply_total_seconds=5, reply_idle_seconds=0.6)
+    yield from serving(env, reply_total_seconds=6, reply_idle_seconds=1)
 
 
 def age(who: Identity, reply: Message, seconds: float, text: str = "") -> None:

@@ -1,26 +1,36 @@
-"""Routes: how a route declares its role, and how it learns who asks."""
+"""Routes: how a route declares its role, how it learns who asks, and how it says no."""
 
 import asyncio
+import re
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-from starlette.requests import Request
+import structlog
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from platform_app.api.security import is_https
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import sessions
 
+log = structlog.get_logger()
 ANYONE = "anyone"
 Endpoint = Callable[..., Awaitable[Response]]
 
 
+def cookie_name(request: Request) -> str:
+    """Return the session cookie's name: bound to host and https where there is https."""
+    return "__Host-session" if is_https(request.scope) else "session"
+
+
 def cookie_token(request: Request) -> str:
-    """Return the session token of a request, or nothing."""
-    return request.cookies.get("__Host-session") or request.cookies.get("session") or ""
+    """Return the session token of a request, or nothing. Under https only the bound cookie counts."""
+    return request.cookies.get(cookie_name(request), "")
 
 
 def problem(status: int, sentence: str, language: str = "en", **values: Any) -> JSONResponse:
@@ -39,19 +49,15 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
     def wrap(endpoint: Endpoint) -> Route:
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
-            language = "en"
+            request.state.language = _preferred_language(request)
             try:
-                if role == ANYONE:
-                    return await endpoint(request)
-                who = await _who(request)
-                if who is None:
-                    return problem(404 if cookie_token(request) else 401, "Sign in to go on.")
-                language = who.language
-                if not who.role.includes(Role(role)):
-                    return problem(403, "Your role does not allow this.", language)
-                return await endpoint(request, who)
+                return await _admit(request, endpoint, role)
             except PlatformError as error:
-                return problem(error.status, error.sentence, language, **error.values)
+                return problem(error.status, error.sentence, request.state.language, **error.values)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody is there to read it
+            except Exception as error:
+                return _unexpected(request, error)
 
         made = Route(path, guarded, methods=methods)
         made.role = role  # type: ignore[attr-defined]  # read by the test that lists every route
@@ -60,6 +66,33 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
     return wrap
 
 
-async def _who(request: Request) -> Identity | None:
-    token, slug = cookie_token(request), request.path_params.get("tenant")
-    return await asyncio.to_thread(sessions.identity, token, slug) if token and slug else None
+async def _admit(request: Request, endpoint: Endpoint, role: Role | str) -> Response:
+    if role == ANYONE:
+        return await endpoint(request)
+    token, slug = cookie_token(request), request.path_params["tenant"]
+    who: Identity | None = await asyncio.to_thread(sessions.identity, token, slug) if token else None
+    if who is None:
+        somebody = await asyncio.to_thread(sessions.identity, token, None) if token else None
+        if somebody is None:
+            return problem(401, "Sign in to go on.", request.state.language)
+        return problem(404, "There is nothing here.", somebody.language)
+    request.state.language = who.language
+    if not who.role.includes(Role(role)):
+        return problem(403, "Your role does not allow this.", who.language)
+    return await endpoint(request, who)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    """Log a bug with its trace and answer with a number to quote."""
+    number = secrets.token_hex(4)
+    log.error("route failed", route=request.url.path, request_id=number, exc_info=error)
+    sentence = "Something went wrong. If it stays, tell us this number: {number}"
+    return problem(500, sentence, request.state.language, number=number)
+
+
+def _preferred_language(request: Request) -> str:
+    """Return the language of somebody who has not signed in."""
+    chosen = request.cookies.get("language", "")
+    if chosen in ("ru", "en"):
+        return chosen
+    return "ru" if re.match(r"\s*(ru|uk|be|kk)\b", request.headers.get("accept-language", "").lower()) else "en"

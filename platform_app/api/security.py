@@ -10,21 +10,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from platform_app.config import settings
 
-CSP = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; connect-src 'self' ws: wss:; font-src 'self' data:; frame-src 'none'; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
 HEADERS = [
-    (b"content-security-policy", CSP.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
+BODY_LIMIT = 1_000_000  # bytes; uploads are counted by their own route
 _SAFE = ("GET", "HEAD", "OPTIONS")
-BODY_LIMIT = 1_000_000
+_REFLEX_OWN = ("/_upload", "/_health", "/_all_routes")
+_DEV_PAGE = "localhost:3000"
+_CHUNK = re.compile(r"/assets/(reflex-env-[\w-]+\.js)")
 
 
 def is_https(scope: Scope) -> bool:
@@ -37,17 +34,50 @@ def header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
+def _is_development() -> bool:
+    return os.environ.get("REFLEX_ENV_MODE", "dev") != "prod"
+
+
+def _is_own(scope: Scope, address: str) -> bool:
+    """Tell whether an address is a page of this platform: the host that was asked, or the public one."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    if _is_development() and parts.netloc == _DEV_PAGE:
+        return True
+    schemes = ("https",) if is_https(scope) else ("http", "https")  # a proxy in front may speak https for us
+    own = {header(scope, b"host"), urlsplit(settings().public_url).netloc} - {""}
+    return parts.scheme in schemes and parts.netloc in own
+
+
 def same_origin(scope: Scope) -> bool:
-    """Tell whether a request comes from a page of this platform. Without any Origin it does not come from a page."""
-    origin = header(scope, b"origin")
-    if not origin:
-        return header(scope, b"sec-fetch-site") in ("", "same-origin", "none")
-    allowed = {header(scope, b"host")}
-    if settings().public_url:
-        allowed.add(urlsplit(settings().public_url).netloc)
-    if os.environ.get("REFLEX_ENV_MODE", "dev") != "prod":
-        allowed.add("localhost:3000")
-    return urlsplit(origin).netloc in allowed and origin.startswith(("http://", "https://"))
+    """Tell whether a request comes from a page of this platform, or from no page at all."""
+    if origin := header(scope, b"origin"):
+        return _is_own(scope, origin)
+    return header(scope, b"sec-fetch-site") in ("", "same-origin", "none")
+
+
+def from_own_page(scope: Scope) -> bool:
+    """Tell whether a navigation was started by a page of this platform, not by a link elsewhere or in a mail.
+
+    Browsers do not say it on plain http beyond loopback; there the Referer tells, where it is sent.
+    """
+    if site := header(scope, b"sec-fetch-site"):
+        return site == "same-origin" or (site == "same-site" and _is_development())
+    referer = header(scope, b"referer")
+    return not referer or _is_own(scope, referer)
+
+
+def policy(scope: Scope) -> str:
+    """Return the content security policy. Reflex evaluates what the server sends, so 'unsafe-eval' stays."""
+    host = header(scope, b"host")
+    socket = f" ws://{host} wss://{host}" if re.fullmatch(r"[\w.\-:\[\]]{1,255}", host, re.ASCII) else ""
+    return (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data: blob:; connect-src 'self'{socket}; font-src 'self' data:; frame-src 'none'; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    )
 
 
 class Harden:
@@ -60,51 +90,80 @@ class Harden:
         if scope["type"] == "websocket" and (not header(scope, b"origin") or not same_origin(scope)):
             await receive()
             await send({"type": "websocket.close", "code": 4403})
-            return
-        if scope["type"] != "http":
+        elif scope["type"] != "http":
             await self.app(scope, receive, send)
-            return
-        answer = self._with_headers(scope, send)
-        path = scope["path"]
-        if path.startswith("/_upload") or path == "/_health":
-            await _plain(answer, 404, b"Not found")
-        elif (
-            path.startswith("/_event")
-            and header(scope, b"origin")
-            and not same_origin(scope)
-            or scope["method"] not in _SAFE
-            and not same_origin(scope)
-        ):
-            await _plain(answer, 403, b"Forbidden")
-        elif not path.startswith("/api/uploads/") and int(header(scope, b"content-length") or 0) > BODY_LIMIT:
-            await _plain(answer, 413, b"Too large")
         else:
-            await self.app(scope, receive, answer)
+            await self._answer(scope, receive, _with_headers(scope, send))
 
-    def _with_headers(self, scope: Scope, send: Send) -> Send:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, length = scope["path"], header(scope, b"content-length")
+        changing = scope["method"] not in _SAFE or path.startswith("/_event")
+        if path.startswith(_REFLEX_OWN):
+            await _plain(send, 404, b"Not found")
+        elif changing and not same_origin(scope):
+            await _plain(send, 403, b"Forbidden")
+        elif path.startswith("/api/uploads/"):
+            await self.app(scope, receive, send)
+        elif length.isdecimal() and int(length) > BODY_LIMIT:
+            await _plain(send, 413, b"Too large")
+        else:
+            await self._within_limit(scope, receive, send)
+
+    async def _within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count a body that came without its length; one that is too large ends as 413, whatever the app says."""
+        size, started, refused = 0, False, False
+
+        async def counted() -> Message:
+            nonlocal size, refused
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size <= BODY_LIMIT:
+                return message
+            if not started and not refused:
+                await _plain(send, 413, b"Too large")
+            refused = True
+            return {"type": "http.disconnect"}
+
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = {key.lower() for key, _ in message.get("headers", [])}
-                extra = list(HEADERS)
-                lasting = scope["path"].startswith("/assets/") and "reflex-env" not in scope["path"]
-                cached = b"public, max-age=31536000, immutable" if lasting else b"no-store"
-                extra.append((b"cache-control", cached))
-                if is_https(scope):
-                    extra.append((b"strict-transport-security", b"max-age=31536000"))
-                kept = [pair for pair in message.get("headers", []) if not _replaced(pair[0].lower(), message)]
-                message["headers"] = kept + [pair for pair in extra if pair[0] not in given or _forced(pair[0])]
-            await send(message)
+            nonlocal started
+            if not refused:
+                started = True
+                await send(message)
 
-        return answer
+        try:
+            await self.app(scope, counted, answer)
+        except Exception:
+            if not refused:
+                raise
 
 
-def _forced(name: bytes) -> bool:
-    return name == b"cache-control"
+def _with_headers(scope: Scope, send: Send) -> Send:
+    own = [*HEADERS, (b"content-security-policy", policy(scope).encode())]
+    if is_https(scope):
+        own.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [(k, v) for k, v in message.get("headers", []) if not _is_replaced(k.lower())]
+            given = {key.lower() for key, _ in kept}
+            lasting = message["status"] < 400 and _is_hashed(scope["path"])
+            cached = b"public, max-age=31536000, immutable" if lasting else b"no-store"
+            added = [(key, value) for key, value in own if key not in given]
+            message["headers"] = [*kept, *added, (b"cache-control", cached)]
+        await send(message)
+
+    return answer
 
 
-def _replaced(name: bytes, message: Message) -> bool:
-    foreign = name in (b"access-control-allow-origin", b"access-control-allow-credentials")
-    return _forced(name) or foreign
+def _is_hashed(path: str) -> bool:
+    """Tell whether a file's name changes with its content."""
+    return path.startswith("/assets/") and not _CHUNK.fullmatch(path)
+
+
+def _is_replaced(name: bytes) -> bool:
+    """Tell whether an answer's own header gives way: how long it is kept, and Reflex's leave for other origins."""
+    foreign = (b"access-control-allow-origin", b"access-control-allow-credentials")
+    return name == b"cache-control" or (name in foreign and not _is_development())
 
 
 async def _plain(send: Send, status: int, body: bytes) -> None:
@@ -126,17 +185,22 @@ class RuntimeEnv:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match = scope["type"] == "http" and re.fullmatch(r"/assets/(reflex-env-[\w-]+\.js)", scope["path"])
+        match = _CHUNK.fullmatch(scope["path"]) if scope["type"] == "http" else None
         text = _chunk(match[1]) if match else None
         if text is None:
             await self.app(scope, receive, send)
             return
-        host = header(scope, b"host") or "localhost"
-        port = host.rpartition(":")[2] if ":" in host else ("443" if is_https(scope) else "80")
-        port = port if port.isdigit() else "80"
-        body = re.sub(
-            r"(https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0):\d+", rf"\1://localhost:{port}", text
-        ).encode()
+        address = rf"\1://localhost:{_port(scope)}"
+        body = re.sub(r"(https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0):\d+", address, text).encode()
         headers = [(b"content-type", b"text/javascript; charset=utf-8"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _port(scope: Scope) -> int:
+    """Return the port at which the browser came."""
+    usual = 443 if is_https(scope) else 80
+    try:
+        return urlsplit(f"//{header(scope, b'host')}").port or usual
+    except ValueError:
+        return usual

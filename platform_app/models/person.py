@@ -72,7 +72,7 @@ class SignInTicket(Row, table=True):
 
 
 class SignInFailure(Row, table=True):
-    """How often sign-in failed of late for one account from one address, or for one address as a whole."""
+    """Attempts to sign in of late, by account, by address or by both; without a count: an address that is known."""
 
     key: str = Field(unique=True, max_length=64)  # SHA-256 of what is counted
     count: int = 0

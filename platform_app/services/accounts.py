@@ -1,7 +1,10 @@
 """Accounts: registration, sign-in, people and their preferences."""
 
 import re
+import unicodedata
 from zoneinfo import available_timezones
+
+from sqlalchemy.exc import IntegrityError
 
 from platform_app.clock import new_id, now
 from platform_app.db import Transaction, everywhere, owned, session_scope
@@ -10,60 +13,35 @@ from platform_app.i18n import LANGUAGES
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.services import passwords, sessions, throttle
 
-_LETTERS = dict(
-    zip(
-        "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",
-        [
-            "a",
-            "b",
-            "v",
-            "g",
-            "d",
-            "e",
-            "e",
-            "zh",
-            "z",
-            "i",
-            "y",
-            "k",
-            "l",
-            "m",
-            "n",
-            "o",
-            "p",
-            "r",
-            "s",
-            "t",
-            "u",
-            "f",
-            "kh",
-            "ts",
-            "ch",
-            "sh",
-            "sch",
-            "",
-            "y",
-            "",
-            "e",
-            "yu",
-            "ya",
-            "i",
-            "i",
-            "e",
-            "g",
-        ],
-        strict=True,
-    )
+_LETTERS = str.maketrans(
+    dict(zip("абвгдеёзийклмнопрстуфыэіїєґ", "abvgdeeziyklmnoprstufyeiieg", strict=True))
+    | {"ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
 )
-_EMAIL = re.compile(r"^[^@\s\x00-\x1f<>\"]{1,64}@[^@\s\x00-\x1f<>\"]{1,185}\.[^@\s.]{2,63}$")
+_EMAIL = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s.]{2,63}")
 
 
 def check_email(email: str) -> str:
     """Return an e-mail address as it is kept."""
-    email = email.strip().lower()
-    if not _EMAIL.match(email):
+    email = _normal_email(email)
+    if not _could_be_email(email):
         raise Invalid("This is not an e-mail address.", field="email")
     return email
+
+
+def _normal_email(email: str) -> str:
+    return unicodedata.normalize("NFC", email.strip().lower())
+
+
+def _could_be_email(email: str) -> bool:
+    return len(email) <= 254 and email.isprintable() and _EMAIL.fullmatch(email) is not None
+
+
+def _name(text: str, *, empty: str, field: str) -> str:
+    """Return a name on one line without signs that nobody sees; `empty` is what to say when nothing is left."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    if not shown.strip():
+        raise Invalid(empty, field=field)
+    return " ".join(shown.split())[:200]
 
 
 def register(
@@ -75,32 +53,34 @@ def register(
     tenant_name: str,
     language: str,
     time_zone: str,
+    address: str = "",
 ) -> tuple[User, Tenant]:
-    """Create a tenant with its owner."""
+    """Create a tenant with its owner. `address` is where the person comes from: too many accounts are slowed down."""
     email = check_email(email)
-    if not name.strip():
-        raise Invalid("Enter your name.", field="name")
-    if not tenant_name.strip():
-        raise Invalid("Enter the name of your company.", field="tenant")
+    name = _name(name, empty="Enter your name.", field="name")
+    tenant_name = _name(tenant_name, empty="Enter the name of your company.", field="tenant")
     password = passwords.check_rules(password, email, name, tenant_name)
+    if address:
+        throttle.take_registration(address)
+    hashed = passwords.hash_password(password)  # before the first statement: nobody waits for this transaction
     if session.exec(everywhere(User).where(User.email == email)).first():
         raise Conflict("There is an account with this e-mail already. Sign in.", field="email")
     language = language if language in LANGUAGES else "en"
     zone = time_zone if time_zone in available_timezones() else "Europe/Moscow"
-    tenant = Tenant(slug=_free_slug(session, tenant_name), name=tenant_name.strip()[:200], language=language)
-    tenant.time_zone = zone
-    user = User(email=email, name=name.strip()[:200], password_hash=passwords.hash_password(password))
-    user.language = language
+    tenant = Tenant(slug=_free_slug(session, tenant_name), name=tenant_name, language=language, time_zone=zone)
+    user = User(email=email, name=name, password_hash=hashed, language=language)
     session.add(tenant)
     session.add(user)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("Somebody else changed this meanwhile. Try again.", field="email") from error
     session.add(Member(tenant_id=tenant.id, user_id=user.id, role=Role.OWNER))
     return user, tenant
 
 
 def _free_slug(session: Transaction, name: str) -> str:
-    latin = "".join(_LETTERS.get(letter, letter) for letter in name.lower())
-    slug = re.sub(r"[^a-z0-9]+", "-", latin).strip("-")[:48] or "tenant"
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower().translate(_LETTERS))[:48].strip("-") or "tenant"
     if session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first():
         slug = f"{slug}-{new_id()[-6:]}"
     return slug
@@ -108,16 +88,20 @@ def _free_slug(session: Transaction, name: str) -> str:
 
 def check_password(email: str, password: str, address: str) -> User:
     """Return the user whose password this is. Unknown and disabled people get the same answer in the same time."""
-    email = email.strip().lower()
-    throttle.check(email, address)
-    with session_scope(reason="sign-in", reading=True) as session:
-        user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+    email = _normal_email(email)
+    throttle.take(email, address)
+    user = _by_email(email) if _could_be_email(email) else None
     fits = passwords.matches(password, user.password_hash if user else "")
     if not fits or user is None or user.disabled_at is not None:
-        throttle.failed(email, address)
         raise Forbidden("E-mail or password is wrong.", field="password")
     throttle.succeeded(email, address)
     return user
+
+
+def _by_email(email: str) -> User | None:
+    with session_scope(reason="sign-in", reading=True) as session:
+        user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+        return user
 
 
 def _user(session: Transaction, user_id: str) -> User:
@@ -131,10 +115,11 @@ def change_password(who: Identity, current: str, new: str) -> None:
     """Set a new password; every other session of the person ends at once."""
     with session_scope(reason="change of password", reading=True) as session:
         user = _user(session, who.user_id)
-    throttle.check(user.email, "change")
+    place = f"session of {user.id}"  # counted for this person alone, never for everybody who changes theirs
+    throttle.take(user.email, place)
     if not passwords.matches(current, user.password_hash):
-        throttle.failed(user.email, "change")
         raise Forbidden("The current password is wrong.", field="current")
+    throttle.succeeded(user.email, place)
     hashed = passwords.hash_password(passwords.check_rules(new, user.email, user.name))
     with session_scope(reason="change of password") as session:
         _user(session, who.user_id).password_hash = hashed
@@ -164,26 +149,23 @@ def set_theme(session: Transaction, user_id: str, theme: str) -> None:
 
 def set_name(session: Transaction, user_id: str, name: str) -> None:
     """Keep a person's name."""
-    if not name.strip():
-        raise Invalid("Enter your name.", field="name")
-    _user(session, user_id).name = name.strip()[:200]
+    _user(session, user_id).name = _name(name, empty="Enter your name.", field="name")
 
 
 def set_tenant(session: Transaction, who: Identity, *, name: str, time_zone: str) -> None:
     """Keep the tenant's name and time zone; for owners and admins."""
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
-    if not name.strip():
-        raise Invalid("Enter the name of your company.", field="tenant")
+    name = _name(name, empty="Enter the name of your company.", field="tenant")
     if time_zone not in available_timezones():
         raise Invalid("There is no such time zone.", field="time_zone")
     tenant = session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one()
-    tenant.name, tenant.time_zone = name.strip()[:200], time_zone
+    tenant.name, tenant.time_zone = name, time_zone
 
 
 def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:
     """Change a member's role; nobody raises themselves, and one owner stays."""
-    members = list(session.exec(owned(Member, who.tenant_id)).all())
+    members = list(session.exec(owned(Member, who.tenant_id).with_for_update()).all())
     member = next((m for m in members if m.user_id == user_id), None)
     if member is None:
         raise NotFound("There is no such person.")

@@ -117,7 +117,6 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=who.name, text=text
     )
     session.add(said)
-    session.flush()
     row.title = row.title or first_line(text)[:80]
     if is_first:
         _started(session, who, row, settings)
@@ -174,7 +173,6 @@ def begin_reply(
         beat_at=now(),
     )
     session.add(reply)
-    session.flush()
     if delay:
         reply.due_at = now() + timedelta(seconds=delay)
         payload = Reply(conversation_id=row.id, message_id=reply.id)

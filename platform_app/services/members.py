@@ -50,3 +50,26 @@ def owner(session: Transaction, slug: str) -> Identity:
         language=user.language,
         time_zone=tenant.time_zone,
     )
+
+
+def of_tenant(session: Transaction, who: Identity) -> list[tuple[User, Role]]:
+    """Return the people of a tenant with their roles, in the order they came."""
+    query = (
+        owned(Member, who.tenant_id)
+        .with_only_columns(User, Member.role)
+        .join(User, User.id == Member.user_id)
+        .order_by(Member.created_at)
+    )
+    return [(user, role) for user, role in session.execute(query)]
+
+
+def tenants_of(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]]:
+    """Return the tenants of a person with the role in each, in the order they joined; needs a reason, not a tenant."""
+    query = (
+        everywhere(Member)
+        .with_only_columns(Tenant, Member.role)
+        .join(Tenant, Tenant.id == Member.tenant_id)
+        .where(Member.user_id == user_id)
+        .order_by(Member.created_at)
+    )
+    return [(tenant, role) for tenant, role in session.execute(query)]

@@ -2,110 +2,40 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from threading import BoundedSemaphore
 
 from pwdlib import PasswordHash
+from pwdlib.exceptions import PwdlibError
 
-from platform_app.errors import Invalid
+from platform_app.errors import Invalid, Unavailable
 
+SHORTEST, LONGEST = 8, 256
+_COMMON = Path(__file__).parent / "common_passwords.txt"
+_PATIENCE = 10.0  # seconds that a person waits for room
 _hasher = PasswordHash.recommended()
 _room = BoundedSemaphore(2)  # each hash takes 64 MiB: a flood of sign-ins must not take all memory
-_COMMON_STEMS = [
-    "password",
-    "passw0rd",
-    "p@ssword",
-    "p@ssw0rd",
-    "qwerty",
-    "qwertyuiop",
-    "qwerty123",
-    "qazwsx",
-    "1q2w3e4r",
-    "1qaz2wsx",
-    "zaq12wsx",
-    "asdfghjkl",
-    "zxcvbnm",
-    "letmein",
-    "welcome",
-    "iloveyou",
-    "sunshine",
-    "princess",
-    "football",
-    "baseball",
-    "superman",
-    "batman",
-    "trustno1",
-    "dragon",
-    "monkey",
-    "shadow",
-    "master",
-    "michael",
-    "jennifer",
-    "jordan",
-    "hunter",
-    "killer",
-    "charlie",
-    "donald",
-    "login",
-    "admin",
-    "administrator",
-    "root",
-    "guest",
-    "changeme",
-    "default",
-    "secret",
-    "abc123",
-    "abcd1234",
-    "test",
-    "testtest",
-    "computer",
-    "internet",
-    "samsung",
-    "google",
-    "facebook",
-    "whatever",
-    "starwars",
-    "pokemon",
-    "liverpool",
-    "arsenal",
-    "chelsea",
-    "barcelona",
-    "пароль",
-    "йцукен",
-    "йцукенг",
-    "привет",
-    "любовь",
-    "наташа",
-    "марина",
-    "солнышко",
-    "qwe123",
-    "zxc123",
-    "asd123",
-    "1q2w3e",
-    "q1w2e3r4",
-    "a1b2c3d4",
-    "hello",
-    "freedom",
-    "ninja",
-    "mustang",
-    "access",
-    "flower",
-    "lovely",
-    "cheese",
-    "summer",
-    "winter",
-    "spring",
-    "autumn",
-    "january",
-    "february",
-    "october",
-    "november",
-    "december",
-    "moscow",
-    "russia",
-    "москва",
-    "россия",
-]
-_dummy = ""
+_LOOKALIKES = str.maketrans("@4301!$57", "aaeoiisst")
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _room.acquire(timeout=_PATIENCE):
+        raise Unavailable("Many people are signing in right now. Try again.")
+    try:
+        yield
+    finally:
+        _room.release()
+
+
+@lru_cache
+def _common() -> frozenset[str]:
+    """Return passwords that many people have."""
+    lines = _COMMON.read_text(encoding="utf-8").splitlines()
+    return frozenset(normal(line) for line in lines if not line.startswith("#"))
 
 
 def normal(password: str) -> str:
@@ -116,38 +46,61 @@ def normal(password: str) -> str:
 def check_rules(password: str, *personal: str) -> str:
     """Return the normalised password, or say what is wrong with it. `personal` are words nobody should use."""
     password = normal(password)
-    if len(password) < 8:
+    if len(password) < SHORTEST:
         raise Invalid("The password needs at least 8 characters.", field="password")
-    if len(password) > 256:
+    if len(password) > LONGEST:
         raise Invalid("The password may have at most 256 characters.", field="password")
-    lowered = password.lower()
-    stem = re.sub(r"[\d\W_]+$", "", lowered)
-    parts = [part for text in personal for part in re.split(r"[@.\s]", text.lower()) if len(part) > 3]
-    if len(set(lowered)) < 4 or lowered in _COMMON_STEMS or stem in _COMMON_STEMS or _is_run(lowered) or stem in parts:
+    if any(unicodedata.category(letter) == "Cs" for letter in password):  # half a character: cannot be encoded
+        raise Invalid("This value cannot be taken.", field="password")
+    lowered, guessed = password.lower(), _common() | _parts(personal)
+    if len(set(lowered)) < 4 or _is_run(lowered) or any(_is_among(said, guessed) for said in _readings(lowered)):
         raise Invalid("This password is too easy to guess. Take another.", field="password")
     return password
+
+
+def _readings(lowered: str) -> set[str]:
+    """Return what a guesser makes of a password: as it is, and with letters for the signs that look like them."""
+    return {lowered, lowered.translate(_LOOKALIKES), re.sub(r"[\d\W_]+$", "", lowered).translate(_LOOKALIKES)}
+
+
+def _parts(personal: tuple[str, ...]) -> set[str]:
+    """Return the words of names and addresses, and the words run together."""
+    texts = [normal(text).lower() for text in personal]
+    texts += [text.split("@")[0] for text in texts]
+    words = {re.sub(r"[\W_]+", "", text) for text in texts}
+    words.update(word for text in texts for word in re.split(r"[\W_]+", text))
+    return {word for word in words if len(word) > 3}
+
+
+def _is_among(said: str, guessed: frozenset[str] | set[str]) -> bool:
+    stem = re.sub(r"[\d\W_]+$", "", said)
+    whole = re.sub(r"[\W_]+", "", said)
+    return said in guessed or stem in guessed or whole in guessed
 
 
 def _is_run(text: str) -> bool:
     """Tell whether a text is a run of neighbours: 12345678, abcdefgh, 87654321."""
     steps = {ord(b) - ord(a) for a, b in zip(text, text[1:], strict=False)}
-    return steps <= {1} or steps <= {-1} or (text.isdigit() and len(set(text)) <= 10 and text in "01234567890123456789")
+    return steps <= {1} or steps <= {-1} or text in "01234567890123456789"
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2id hash."""
-    with _room:
+    """Return the argon2id hash; takes about half a second, so never within a transaction that writes."""
+    with _turn():
         return _hasher.hash(password)
+
+
+@lru_cache
+def _nobody() -> str:
+    return hash_password("nobody has this password")
 
 
 def matches(password: str, stored: str) -> bool:
     """Tell whether a password fits a hash; without a hash it takes the same time and says no."""
-    global _dummy
-    if not stored:
-        _dummy = _dummy or hash_password("nobody has this password")
-    with _room:
+    nobody = _nobody()  # made for everybody's first sign-in alike: its time tells nothing
+    with _turn():
         try:
-            fits = _hasher.verify(normal(password), stored or _dummy)
-        except Exception:  # a stored value that is no hash at all fits nothing
+            fits = _hasher.verify(normal(password), stored or nobody)
+        except (PwdlibError, ValueError):  # no hash at all, or half a character
             return False
     return fits and bool(stored)

@@ -68,7 +68,7 @@ async def _arriving(work: Work, writer: "asyncio.Task[None]", keeper: "asyncio.T
             yield fresh
         if writer.done() or keeper.done():
             return
-        await asyncio.sleep(TOGETHER_SECONDS)
+        await asyncio.wait({writer, keeper}, timeout=TOGETHER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _finish(work: Work, writer: "asyncio.Task[None]") -> None:

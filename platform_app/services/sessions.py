@@ -2,19 +2,21 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, everywhere_delete, session_scope
-from platform_app.errors import Forbidden
+from platform_app.db import Transaction, everywhere, everywhere_delete, everywhere_update, session_scope
+from platform_app.errors import Forbidden, Unavailable
 from platform_app.models.person import Identity, Member, Session, SignInTicket, Tenant, User
 
-LIFETIME = timedelta(days=14)
+LIFETIME = timedelta(days=14)  # without a visit
+LONGEST = timedelta(days=90)  # with however many
 TICKET_LIFETIME = timedelta(seconds=60)
 
 
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def issue_ticket(session: Transaction, user_id: str) -> str:
@@ -26,10 +28,10 @@ def issue_ticket(session: Transaction, user_id: str) -> str:
 
 def claim(session: Transaction, ticket: str, user_agent: str) -> str:
     """Turn a ticket into a new session and return its token. A ticket works once."""
-    held = session.exec(everywhere(SignInTicket).where(SignInTicket.ticket_hash == _hash(ticket))).first()
-    if held is None or held.expires_at < now():
+    query = everywhere(SignInTicket).join(User, User.id == SignInTicket.user_id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
+    held = session.exec(query.where(SignInTicket.ticket_hash == _hash(ticket))).first()
+    if held is None or held.expires_at < now() or not _tear(session, held):
         raise Forbidden("This sign-in has expired. Sign in again.")
-    session.delete(held)
     session.execute(everywhere_delete(SignInTicket).where(SignInTicket.expires_at < now()))  # type: ignore[arg-type]
     session.execute(everywhere_delete(Session).where(Session.expires_at < now()))  # type: ignore[arg-type]
     token = secrets.token_urlsafe(32)
@@ -42,6 +44,12 @@ def claim(session: Transaction, ticket: str, user_agent: str) -> str:
         )
     )
     return token
+
+
+def _tear(session: Transaction, ticket: SignInTicket) -> bool:
+    """Use a ticket up; of two who come with it at once, one is told that it was still good."""
+    mine = everywhere_delete(SignInTicket).where(SignInTicket.id == ticket.id)  # type: ignore[arg-type]
+    return session.execute(mine.returning(SignInTicket.id)).first() is not None  # type: ignore[call-overload]
 
 
 def identity(token: str, slug: str | None) -> Identity | None:
@@ -62,22 +70,32 @@ def identity(token: str, slug: str | None) -> Identity | None:
         if slug is not None:
             query = query.where(Tenant.slug == slug)
         found = session.execute(query).first()
-        if found is None:
-            return None
-        held, user, member, tenant = found
-        return Identity(
-            user_id=user.id,
-            tenant_id=tenant.id,
-            role=member.role,
-            name=user.name,
-            email=user.email,
-            slug=tenant.slug,
-            tenant_name=tenant.name,
-            language=user.language,
-            time_zone=tenant.time_zone,
-            theme=user.theme,
-            session_id=held.id,
-        )
+    if found is None:
+        return None
+    held, user, member, tenant = found
+    _extend(held)
+    return Identity(
+        user_id=user.id,
+        tenant_id=tenant.id,
+        role=member.role,
+        name=user.name,
+        email=user.email,
+        slug=tenant.slug,
+        tenant_name=tenant.name,
+        language=user.language,
+        time_zone=tenant.time_zone,
+        theme=user.theme,
+        session_id=held.id,
+    )
+
+
+def _extend(held: Session) -> None:
+    """Let a session that is used live on; written once a day at most."""
+    wanted = min(now() + LIFETIME, held.created_at + LONGEST)
+    if wanted - held.expires_at < timedelta(days=1):
+        return
+    with suppress(Unavailable), session_scope(reason="session in use") as session:
+        session.execute(everywhere_update(Session).where(Session.id == held.id).values(expires_at=wanted))  # type: ignore[arg-type]
 
 
 def of_user(session: Transaction, who: Identity) -> list[Session]:
@@ -93,6 +111,7 @@ def end(token: str) -> None:
 
 
 def end_all(session: Transaction, user_id: str, *, but: str = "") -> None:
-    """End every session of a person, except one."""
+    """End every session of a person, except one, and the tickets for more."""
+    session.execute(everywhere_delete(SignInTicket).where(SignInTicket.user_id == user_id))  # type: ignore[arg-type]
     query = everywhere_delete(Session).where(Session.user_id == user_id, Session.id != but)  # type: ignore[arg-type]
     session.execute(query)

@@ -1,56 +1,131 @@
-"""Throttle: slows guessing of passwords down, never locks anybody out for good."""
+"""Throttle: slows the guessing of passwords down, never locks anybody out for good.
+
+The counts are rows, so that they hold for several web processes and over a restart.
+"""
 
 import hashlib
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.exc import IntegrityError
+
 from platform_app.clock import now
-from platform_app.db import everywhere, session_scope
-from platform_app.errors import LimitReached
+from platform_app.db import Transaction, everywhere, everywhere_delete, session_scope
+from platform_app.errors import LimitReached, Unavailable
 from platform_app.models.person import SignInFailure
 
-FREE_TRIES = 5
-LONGEST = timedelta(minutes=15)
-FREE_TRIES_OF_ADDRESS = 50
 FORGOTTEN_AFTER = timedelta(hours=1)
+KNOWN_FOR = timedelta(days=90)
 
 
-def _keys(email: str, address: str) -> list[tuple[str, int]]:
-    pairs = [(f"{email}\n{address}", FREE_TRIES), (address, FREE_TRIES_OF_ADDRESS)]
-    return [(hashlib.sha256(text.encode()).hexdigest(), free) for text, free in pairs]
+@dataclass(frozen=True)
+class Count:
+    """What is counted: this many attempts are free, then each is followed by a pause of 2, 4, 8 … seconds."""
+
+    key: str
+    free: int
+    longest: timedelta
 
 
-def check(email: str, address: str) -> None:
-    """Refuse while the pause after too many failures lasts: 2, 4, 8 … seconds, 15 minutes at most."""
-    with session_scope(reason="sign-in throttle", reading=True) as session:
-        for key, free in _keys(email, address):
-            row = session.exec(everywhere(SignInFailure).where(SignInFailure.key == key)).first()
-            if row is None or row.count < free:
-                continue
-            until = row.last_at + min(timedelta(seconds=2 ** min(row.count - free + 1, 20)), LONGEST)
-            if until > now():
-                raise LimitReached(
-                    "Too many failed attempts. Try again in {seconds} s.",
-                    seconds=max(1, round((until - now()).total_seconds())),
-                )
+def _key(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode("utf-8", "replace")).hexdigest()
 
 
-def failed(email: str, address: str) -> None:
-    """Count a failure."""
-    with session_scope(reason="sign-in throttle") as session:
-        for key, _free in _keys(email, address):
-            row = session.exec(everywhere(SignInFailure).where(SignInFailure.key == key)).first()
-            if row is None:
-                row = SignInFailure(key=key, last_at=now())
-            elif row.last_at < now() - FORGOTTEN_AFTER:
-                row.count = 0
-            row.count += 1
-            row.last_at = now()
-            session.add(row)
+def _network(address: str) -> str:
+    """Return the address, or the network that one IPv6 customer has to himself."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
+
+
+def _counts(email: str, address: str) -> list[Count]:
+    """Return the counts of an attempt, always in this order: rows are locked in it."""
+    return [
+        Count(_key("pair", email, address), 5, timedelta(minutes=15)),
+        Count(_key("account", email), 30, timedelta(minutes=1)),
+        Count(_key("address", address), 50, timedelta(minutes=1)),
+    ]
+
+
+def take(email: str, address: str) -> None:
+    """Count an attempt to sign in, or refuse it while a pause lasts.
+
+    It is counted before the password is looked at, so that a hundred at once are not a hundred free ones. Who has
+    signed in from this address before is held up by their own failures alone, not by a flood of others.
+    """
+    address = _network(address)
+    counts = _counts(email, address)
+
+    def work(session: Transaction) -> None:
+        known = everywhere(SignInFailure).where(SignInFailure.key == _key("known", email, address))
+        _count(session, counts, watched=counts[:1] if session.exec(known).first() else counts)
+
+    _write(work)
+
+
+def take_registration(address: str) -> None:
+    """Count a registration from an address, or refuse it while a pause lasts."""
+    count = Count(_key("registration", _network(address)), 10, timedelta(minutes=15))
+    _write(lambda session: _count(session, [count], watched=[count]))
 
 
 def succeeded(email: str, address: str) -> None:
-    """Forget the account's failures from this address."""
+    """Take the attempt back, forget the account's failures from this address and remember it as known."""
+    address = _network(address)
+    pair, *others = _counts(email, address)
+
+    def work(session: Transaction) -> None:
+        session.execute(everywhere_delete(SignInFailure).where(SignInFailure.key == pair.key))  # type: ignore[arg-type]
+        for count in others:
+            row = _row(session, count.key)
+            if row is not None:
+                row.count = max(row.count - 1, 0)
+        key = _key("known", email, address)
+        known = _row(session, key) or SignInFailure(key=key, last_at=now())
+        known.last_at = now() + KNOWN_FOR
+        session.add(known)
+
+    _write(work)
     with session_scope(reason="sign-in throttle") as session:
-        key = _keys(email, address)[0][0]
-        for row in session.exec(everywhere(SignInFailure).where(SignInFailure.key == key)).all():
-            session.delete(row)
+        old = now() - FORGOTTEN_AFTER
+        session.execute(everywhere_delete(SignInFailure).where(SignInFailure.last_at < old))  # type: ignore[arg-type]
+
+
+def _write(work: Callable[[Transaction], None]) -> None:
+    """Run a short transaction; again when another process wrote the same first row meanwhile."""
+    for _ in range(5):
+        try:
+            with session_scope(reason="sign-in throttle") as session:
+                work(session)
+            return
+        except IntegrityError:
+            continue
+    raise Unavailable("The database is busy. Try again.")
+
+
+def _row(session: Transaction, key: str) -> SignInFailure | None:
+    query = everywhere(SignInFailure).where(SignInFailure.key == key).with_for_update()
+    found: SignInFailure | None = session.exec(query).first()
+    return found
+
+
+def _count(session: Transaction, counts: list[Count], *, watched: list[Count]) -> None:
+    at = now()
+    for count in counts:
+        row = _row(session, count.key)
+        if row is None:
+            row = SignInFailure(key=count.key, last_at=at)
+        elif row.last_at < at - FORGOTTEN_AFTER:
+            row.count = 0
+        if count in watched and row.count >= count.free:
+            pause = min(timedelta(seconds=2 ** min(row.count - count.free + 1, 20)), count.longest)
+            left = (row.last_at + pause - at).total_seconds()
+            if left > 0:
+                raise LimitReached("Too many failed attempts. Try again in {seconds} s.", seconds=max(1, round(left)))
+        row.count += 1
+        row.last_at = at
+        session.add(row)

@@ -6,7 +6,6 @@ The only file of the tests that leans on Reflex's internals.
 import asyncio
 import hashlib
 import secrets
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,6 +20,7 @@ from platform_app.clock import now
 from platform_app.db import session_scope
 from platform_app.models.person import Identity, Session
 from platform_app.platform_app import app
+from platform_app.services.sessions import LIFETIME
 
 
 def sign_in(who: Identity) -> str:
@@ -31,7 +31,7 @@ def sign_in(who: Identity) -> str:
             Session(
                 token_hash=hashlib.sha256(token.encode()).hexdigest(),
                 user_id=who.user_id,
-                expires_at=now() + timedelta(days=1),
+                expires_at=now() + LIFETIME,
             )
         )
     return f"session={token}"

@@ -1,0 +1,65 @@
+"""Files: the routes that take documents in and hand them out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from platform_app.api.routes import route
+from platform_app.config import settings
+from platform_app.db import session_scope
+from platform_app.errors import LimitReached, NotFound
+from platform_app.models.person import Identity, Role
+from platform_app.services import knowledge
+
+
+class TooLarge(LimitReached):
+    """A body that is larger than this platform takes."""
+
+    status = 413
+
+
+async def _counted(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """Yield the parts of a body until it is larger than a limit in bytes, whatever its length was said to be."""
+    said, size = request.headers.get("content-length", ""), 0
+    if said.isdecimal() and int(said) > limit:
+        raise TooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
+        yield part
+
+
+SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+
+@route("/api/uploads/{tenant}", Role.OPERATOR, methods=["POST"])
+async def upload(request: Request, who: Identity) -> Response:
+    """Take one file as a raw body; its name stands in X-File-Name, percent-encoded."""
+    name = unquote(request.headers.get("x-file-name", ""))
+    body = _counted(request, settings().upload_max_mb * 1_000_000)
+    return JSONResponse({"source_id": await knowledge.store_upload(who, name, body)}, 201)
+
+
+@route("/api/sources/{tenant}/{source_id}/file", Role.VIEWER, methods=["GET"])
+async def source_file(request: Request, who: Identity) -> Response:
+    """Hand out an uploaded file as an attachment, never to be shown in place."""
+
+    def find() -> tuple[str, str]:
+        with session_scope(who.tenant_id, reading=True) as session:
+            source = knowledge.get(session, who, request.path_params["source_id"])
+            return source.stored_as, source.file_name
+
+    stored_as, file_name = await asyncio.to_thread(find)
+    path = settings().uploads / stored_as
+    if not stored_as or not path.is_file():
+        raise NotFound("The file is no longer there.")
+    return FileResponse(
+        path,
+        media_type="application/octet-stream",
+        filename=file_name,
+        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX},
+    )

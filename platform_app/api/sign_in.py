@@ -1,0 +1,69 @@
+"""Sign-in: the routes that set the session cookie and take it away."""
+
+import asyncio
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from platform_app.api.routes import ANYONE, cookie_name, cookie_token, route
+from platform_app.api.security import from_own_page, is_https
+from platform_app.db import session_scope
+from platform_app.errors import Forbidden
+from platform_app.services import sessions
+
+
+def safe_target(wanted: str) -> str:
+    """Return a path of this platform to go to; anything else becomes the first page.
+
+    Browsers read a backslash as a slash and drop tabs and line ends, so a path that holds one, plainly or encoded,
+    is not taken.
+    """
+    plain = wanted
+    for _ in range(3):
+        plain = unquote(plain)
+        if not plain.startswith("/") or "//" in plain or "\\" in plain or not plain.isprintable():
+            return "/"
+    return wanted if wanted.startswith("/") and wanted.isascii() else "/"
+
+
+@route("/auth/claim", ANYONE, methods=["GET"])
+async def claim(request: Request) -> Response:
+    """Turn a one-time ticket into a session cookie. A page elsewhere cannot sign its visitors in as somebody else."""
+    ticket, agent = request.query_params.get("ticket", "")[:200], request.headers.get("user-agent", "")
+    old = cookie_token(request)
+
+    def take() -> str:
+        with session_scope(reason="sign-in") as session:
+            return sessions.claim(session, ticket, agent)
+
+    if not from_own_page(request.scope):
+        return RedirectResponse("/sign-in", 303)
+    try:
+        token = await asyncio.to_thread(take)
+    except Forbidden:
+        return RedirectResponse("/sign-in", 303)
+    if old:
+        await asyncio.to_thread(sessions.end, old)
+    answer = RedirectResponse(safe_target(request.query_params.get("next", "/")), 303)
+    answer.set_cookie(
+        cookie_name(request),
+        token,
+        max_age=int(sessions.LONGEST.total_seconds()),  # how long it lives unused, the database knows
+        httponly=True,
+        samesite="lax",
+        secure=is_https(request.scope),
+        path="/",
+    )
+    return answer
+
+
+@route("/auth/sign-out", ANYONE, methods=["POST"])
+async def sign_out(request: Request) -> Response:
+    """End the session; it is dead at once in every tab."""
+    if token := cookie_token(request):
+        await asyncio.to_thread(sessions.end, token)
+    answer = RedirectResponse("/sign-in", 303)
+    for name in ("__Host-session", "session"):
+        answer.delete_cookie(name, path="/", httponly=True, secure=name.startswith("__"), samesite="lax")
+    return answer

@@ -1,0 +1,131 @@
+"""Throttle: a guesser is slowed down, from one address or from many; the owner gets in all the same."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from platform_app.db import everywhere, session_scope
+from platform_app.errors import LimitReached
+from platform_app.models.person import SignInFailure
+from platform_app.services import throttle
+
+EMAIL, HOME = "ann@acme.test", "198.51.100.7"
+START = datetime(2026, 11, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def at(database: str) -> Iterator[time_machine.Traveller]:
+    """A clock that stands still until it is moved."""
+    with time_machine.travel(START, tick=False) as clock:
+        yield clock
+
+
+def pause(email: str = EMAIL, address: str = HOME) -> int:
+    """Try, and return how many seconds the next try has to wait."""
+    try:
+        throttle.take(email, address)
+    except LimitReached as refused:
+        return int(str(refused.values["seconds"]))
+    return 0
+
+
+def test_five_are_free_then_pauses_grow(at: time_machine.Traveller) -> None:
+    assert [pause() for _ in range(5)] == [0] * 5
+    waited = []
+    for _ in range(12):
+        seconds = pause()
+        waited.append(seconds)
+        assert pause() == seconds  # a refused try does not make it longer
+        at.shift(timedelta(seconds=seconds))
+        assert pause() == 0
+    assert waited == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
+
+
+def test_it_is_forgotten(at: time_machine.Traveller) -> None:
+    for _ in range(5):
+        throttle.take(EMAIL, HOME)
+    assert pause() == 2
+    at.shift(throttle.FORGOTTEN_AFTER + timedelta(seconds=1))
+    assert [pause() for _ in range(6)] == [0, 0, 0, 0, 0, 2]
+
+
+def test_success_wipes_the_slate(at: time_machine.Traveller) -> None:
+    for _ in range(4):
+        throttle.take(EMAIL, HOME)
+    throttle.take(EMAIL, HOME)
+    throttle.succeeded(EMAIL, HOME)
+    assert [pause() for _ in range(6)] == [0, 0, 0, 0, 0, 2]
+
+
+def test_many_at_once_have_no_more_free_tries(at: time_machine.Traveller) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        waits = list(pool.map(lambda _: pause(), range(40)))
+    assert waits.count(0) == 5
+
+
+def test_one_address_cannot_try_everybody(at: time_machine.Traveller) -> None:
+    assert [pause(f"{n}@acme.test") for n in range(50)] == [0] * 50
+    assert pause("one-more@acme.test") == 2
+    assert pause("one-more@acme.test", "203.0.113.1") == 0
+
+
+def test_an_ipv6_customer_is_one_address(at: time_machine.Traveller) -> None:
+    assert [pause(address=f"2001:db8:1:2::{n:x}") for n in range(5)] == [0] * 5
+    assert pause(address="2001:db8:1:2:ffff::1") == 2
+    assert pause(address="2001:db8:1:3::1") == 0
+
+
+def test_many_addresses_cannot_try_one_account(at: time_machine.Traveller) -> None:
+    throttle.take(EMAIL, HOME)
+    throttle.succeeded(EMAIL, HOME)
+    tries = [pause(address=f"203.0.113.{n}") for n in range(100)]
+    assert tries == [0] * 30 + [2] * 70
+    for n in range(100, 120):  # the pause of an account stays short: whoever is new gets a try within a minute
+        at.shift(timedelta(minutes=1))
+        assert pause(address=f"203.0.113.{n}") == 0
+    assert pause(address="192.0.2.1") == 60
+    assert pause() == 0  # and the owner, at an address that is known, notices nothing
+
+
+def test_a_known_address_is_not_held_up_by_its_neighbours(at: time_machine.Traveller) -> None:
+    throttle.take(EMAIL, HOME)
+    throttle.succeeded(EMAIL, HOME)
+    for n in range(60):
+        pause(f"{n}@acme.test")
+    assert pause("new@acme.test") > 0
+    assert [pause() for _ in range(6)] == [0, 0, 0, 0, 0, 2]
+
+
+def test_an_office_signs_in_every_morning(at: time_machine.Traveller) -> None:
+    for n in range(200):
+        throttle.take(f"{n}@acme.test", HOME)
+        throttle.succeeded(f"{n}@acme.test", HOME)
+    assert pause("new@acme.test") == 0
+
+
+def test_registrations_are_slowed_down(at: time_machine.Traveller) -> None:
+    for _ in range(10):
+        throttle.take_registration(HOME)
+    with pytest.raises(LimitReached):
+        throttle.take_registration(HOME)
+    throttle.take_registration("203.0.113.1")
+    assert pause() == 0
+
+
+def test_old_rows_go_and_nobody_is_named(at: time_machine.Traveller) -> None:
+    throttle.take(EMAIL, HOME)
+    at.shift(timedelta(days=1))
+    throttle.take("bob@acme.test", HOME)
+    throttle.succeeded("bob@acme.test", HOME)
+    with session_scope(reason="tests", reading=True) as session:
+        rows = session.exec(everywhere(SignInFailure)).all()
+    assert len(rows) == 3  # bob's account, the address, and that bob is known there
+    assert not any("acme" in str(row) or HOME in str(row) for row in rows)
+
+
+@pytest.mark.parametrize("email", ["", "\x00", "half \ud83d", "a" * 100_000])
+def test_any_text_is_counted(at: time_machine.Traveller, email: str) -> None:
+    assert [pause(email, "not an address") for _ in range(6)] == [0, 0, 0, 0, 0, 2]
