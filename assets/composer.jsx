@@ -1,7 +1,7 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 
 /* A text field that sends with Enter and breaks the line with Shift+Enter; it never sends while a word is composed. */
-export function Composer({ label, hint, initial, disabled, autoFocus }) {
+export function Composer({ label, hint, initial, disabled, autoFocus, kept, keptKey, focusKey }) {
   const area = useRef(null);
   const fit = () => {
     const box = area.current;
@@ -12,7 +12,20 @@ export function Composer({ label, hint, initial, disabled, autoFocus }) {
   useEffect(() => {
     fit();
     if (autoFocus && area.current) area.current.focus();
-  }, [autoFocus]);
+  }, [autoFocus, focusKey]);
+  useEffect(() => {
+    const box = area.current;
+    if (!box || !kept) return;
+    box.value = box.value ? `${kept}\n${box.value}` : kept;
+    fit();
+  }, [keptKey]);
+  useEffect(() => {
+    const form = area.current && area.current.form;
+    if (!form) return undefined;
+    const again = () => requestAnimationFrame(fit);
+    form.addEventListener("reset", again);
+    return () => form.removeEventListener("reset", again);
+  }, []);
   return (
     <textarea
       ref={area}
@@ -36,7 +49,7 @@ export function Composer({ label, hint, initial, disabled, autoFocus }) {
 }
 
 /* Keeps the end of a talk in sight while one is at its end, and leaves one alone who reads further up. */
-export function StickToEnd({ mark }) {
+export function StickToEnd({ mark, force }) {
   const end = useRef(null);
   const stick = useRef(true);
   useEffect(() => {
@@ -52,5 +65,26 @@ export function StickToEnd({ mark }) {
     const box = end.current && end.current.parentElement;
     if (box && stick.current) box.scrollTop = box.scrollHeight;
   }, [mark]);
+  useEffect(() => {
+    const box = end.current && end.current.parentElement;
+    stick.current = true;
+    if (box) box.scrollTop = box.scrollHeight;
+  }, [force]);
   return <div ref={end} />;
+}
+
+/* Counts seconds down; the pattern holds {count}. */
+export function Countdown({ seconds, pattern }) {
+  const [left, setLeft] = useState(seconds);
+  useEffect(() => {
+    const end = Date.now() + seconds * 1000;
+    setLeft(seconds);
+    const timer = setInterval(() => setLeft(Math.max(0, Math.ceil((end - Date.now()) / 1000))), 250);
+    return () => clearInterval(timer);
+  }, [seconds]);
+  return (
+    <span className="muted" aria-live="off">
+      {(pattern || "").replace("{count}", left)}
+    </span>
+  );
 }

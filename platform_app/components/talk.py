@@ -1,4 +1,4 @@
-"""Talk: the field that sends, the end that stays in sight, and Markdown that cannot do harm."""
+"""Talk: the field that sends, the end that stays in sight, seconds counted down, and Markdown that cannot do harm."""
 
 from typing import Any
 
@@ -16,15 +16,29 @@ class Composer(rx.Component):
     initial: rx.Var[str]
     disabled: rx.Var[bool]
     auto_focus: rx.Var[bool]
+    kept: rx.Var[str]  # what could not be sent; put back when kept_key changes
+    kept_key: rx.Var[int]
+    focus_key: rx.Var[str]  # takes the focus again when it changes
 
 
 class StickToEnd(rx.Component):
-    """Keeps the end of the talk in sight; looks again whenever the mark changes."""
+    """Keeps the end of the talk in sight: looks again whenever the mark changes, goes there when `force` changes."""
 
     library = "$/public/composer.jsx"
     tag = "StickToEnd"
 
     mark: rx.Var[str]
+    force: rx.Var[str]
+
+
+class Countdown(rx.Component):
+    """Counts seconds down in the browser; the pattern holds {count}."""
+
+    library = "$/public/composer.jsx"
+    tag = "Countdown"
+
+    seconds: rx.Var[int]
+    pattern: rx.Var[str]
 
 
 def safe_markdown(text: Any) -> rx.Component:

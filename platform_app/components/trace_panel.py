@@ -3,45 +3,72 @@
 import reflex as rx
 
 from platform_app.components.text import t
-from platform_app.state.chat_view import Bar, Pair, TracePassage
-from platform_app.state.test_chat import TestChatState
+from platform_app.state.base import Person
+from platform_app.state.chat_panel import ChatPanelState, PassageText
+from platform_app.state.trace_view import Bar, Pair, TracePassage
 
 
 def panel() -> rx.Component:
     """Show the panel while something is open in it."""
     return rx.dialog.root(
         rx.dialog.content(
-            rx.cond(TestChatState.panel == "trace", _trace(), _passage()),
-            rx.dialog.close(rx.button(t("Close"), variant="soft", color_scheme="gray", high_contrast=True)),
+            rx.cond(ChatPanelState.showing == "trace", _trace(), _passage()),
+            rx.dialog.close(
+                rx.button(t("Close"), variant="soft", color_scheme="gray", high_contrast=True, margin_top="20px")
+            ),
             class_name="side-panel",
             aria_describedby=None,
         ),
-        open=TestChatState.panel != "",
-        on_open_change=TestChatState.close_panel,
+        open=ChatPanelState.showing != "",
+        on_open_change=ChatPanelState.keep_open,
     )
 
 
 def _passage() -> rx.Component:
     return rx.fragment(
-        rx.dialog.title(TestChatState.passage_title, size="4"),
-        rx.foreach(TestChatState.passage_texts, lambda text: rx.el.p(text, class_name="passage-text")),
+        rx.dialog.title(ChatPanelState.source_title, size="4"),
+        rx.foreach(ChatPanelState.texts, _text),
+        rx.cond(
+            ChatPanelState.source_id != "",
+            rx.link(t("Open the source"), href=f"/manage/{Person.slug}/knowledge/{ChatPanelState.source_id}", size="2"),
+            rx.el.p(t("This source has been deleted."), class_name="muted small"),
+        ),
+    )
+
+
+def _text(piece: rx.Var[PassageText]) -> rx.Component:
+    return rx.el.section(
+        rx.cond(piece.heading != "", rx.el.h3(piece.heading)),
+        rx.el.p(piece.text, class_name="passage-text"),
+        class_name=rx.cond(piece.cited, "passage cited", "passage"),
     )
 
 
 def _trace() -> rx.Component:
     return rx.fragment(
         rx.dialog.title(t("Why this reply?"), size="4"),
-        rx.el.dl(rx.foreach(TestChatState.pairs, _pair), class_name="figures"),
+        rx.cond(
+            ChatPanelState.degraded,
+            rx.el.p(t("Passages were found without the vector index."), class_name="problem-text"),
+        ),
+        rx.el.dl(rx.foreach(ChatPanelState.pairs, _pair), class_name="figures"),
         rx.el.h3(t("Time")),
-        rx.el.ul(rx.foreach(TestChatState.bars, _bar), class_name="bars"),
+        rx.el.ul(rx.foreach(ChatPanelState.bars, _bar), class_name="bars"),
         rx.el.h3(t("Passages considered")),
         rx.cond(
-            TestChatState.passages.length() > 0,
-            rx.el.ol(rx.foreach(TestChatState.passages, _considered), class_name="passages"),
+            ChatPanelState.passages.length() > 0,
+            rx.el.ol(rx.foreach(ChatPanelState.passages, _considered), class_name="passages"),
             rx.el.p(t("None."), class_name="muted"),
         ),
         rx.el.h3(t("Prompt")),
-        rx.el.pre(TestChatState.prompt, class_name="difference", tab_index=0),
+        rx.foreach(ChatPanelState.prompt, _prompt),
+    )
+
+
+def _prompt(part: rx.Var[Pair]) -> rx.Component:
+    return rx.el.section(
+        rx.el.h4(part.name, class_name="muted small"),
+        rx.el.pre(part.value, class_name="difference", tab_index=0, aria_label=part.name),
     )
 
 

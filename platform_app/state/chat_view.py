@@ -1,11 +1,12 @@
-"""Chat view: conversations, messages and traces as the test chat shows them."""
+"""Chat view: conversations and messages as the test chat shows them."""
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
-from platform_app.models.conversation import Author, Conversation, Message, MessageState, Trace
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity
 
 STATE_WORDS = {
@@ -15,6 +16,16 @@ STATE_WORDS = {
     MessageState.TO_APPROVE: "Waits for approval",
     MessageState.DISCARDED: "Discarded",
 }
+UNDER_WAY = (MessageState.STREAMING, MessageState.DELAYED)
+_FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
+
+
+@dataclass
+class Choice:
+    """One of several to choose from."""
+
+    id: str
+    name: str
 
 
 @dataclass
@@ -56,33 +67,6 @@ class MessageRow:
     has_trace: bool
 
 
-@dataclass
-class TracePassage:
-    """A passage in the trace."""
-
-    title: str
-    text: str
-    scores: str
-    used: bool
-
-
-@dataclass
-class Pair:
-    """A name with its value."""
-
-    name: str
-    value: str
-
-
-@dataclass
-class Bar:
-    """A length of time."""
-
-    name: str
-    value: str
-    width: str
-
-
 def conversation_row(row: Conversation, who: Identity, language: str) -> ConversationRow:
     """Return a conversation for the list."""
     return ConversationRow(
@@ -97,7 +81,6 @@ def conversation_row(row: Conversation, who: Identity, language: str) -> Convers
 def message_row(row: Message, who: Identity, language: str) -> MessageRow:
     """Return a message for the page."""
     words = STATE_WORDS.get(row.state, "")
-    over = row.state not in (MessageState.STREAMING, MessageState.DELAYED)
     return MessageRow(
         id=row.id,
         author=row.author.value,
@@ -109,69 +92,34 @@ def message_row(row: Message, who: Identity, language: str) -> MessageRow:
         when=relative_time(language, row.created_at, now()),
         exact=exact_time(language, row.created_at, who.time_zone),
         sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
-        can_retry=row.author == Author.AGENT and over,
+        can_retry=row.author == Author.AGENT,
         can_edit=row.author == Author.CONTACT,
-        has_trace=row.author == Author.AGENT and over and bool(row.finished_at),
+        has_trace=row.author == Author.AGENT and row.finished_at is not None,
     )
 
 
-def trace_passages(trace: Trace, language: str) -> list[TracePassage]:
-    """Return the passages that were considered."""
-    return [
-        TracePassage(
-            title=p["source_title"],
-            text=p["text"],
-            scores=translate(
-                language,
-                "score {score} · words {words} · vector {vector}",
-                score=f"{p['score']:.2f}",
-                words=f"{p['lexical_score']:.2f}",
-                vector=f"{p['vector_score']:.2f}",
-            ),
-            used=bool(p["used"]),
-        )
-        for p in trace.data.get("passages", [])
-    ]
+def pending(said: list[Message], state: MessageState) -> Message | None:
+    """Return the reply that is on its way in a state."""
+    return next((m for m in said if m.author == Author.AGENT and m.state == state), None)
 
 
-def trace_pairs(trace: Trace, language: str) -> list[Pair]:
-    """Return the facts of a trace as names and values."""
-    data = trace.data
-    own = data.get("settings", {})
-    version = data.get("version", 0)
-    cost = translate(language, "not known") if trace.cost is None else f"${trace.cost:.4f}"
-    pairs = [
-        ("Version", str(version) if version else translate(language, "Draft")),
-        ("Model", trace.model),
-        ("Temperature", f"{own.get('temperature', 0):g}"),
-        ("Tokens asked", str(trace.prompt_tokens)),
-        ("Tokens written", str(trace.completion_tokens)),
-        ("Cost", cost),
-        ("Ended because", str(data.get("finish_reason") or "—")),
-        ("Earlier messages used", str(data.get("history", 0))),
-        ("Tries", str(data.get("tries", 0))),
-    ]
-    if data.get("degraded"):
-        pairs.append(("Retrieval", translate(language, "without the vector index")))
-    return [Pair(translate(language, name), value) for name, value in pairs]
+def seconds_left(due_at: datetime | None) -> int:
+    """Return in how many seconds something is due, rounded up; 0 when it is."""
+    return max(0, -int((now() - due_at).total_seconds() // 1)) if due_at else 0
 
 
-def trace_bars(trace: Trace, language: str) -> list[Bar]:
-    """Return the parts of the time as bars."""
-    spent: dict[str, Any] = trace.data.get("milliseconds", {})
-    longest = max(1, trace.total_ms, *(int(value) for value in spent.values()))
-    named = [
-        ("Retrieval", spent.get("retrieval", 0)),
-        ("Preparation", spent.get("preparation", 0)),
-        ("First word", spent.get("first_token", 0)),
-        ("Model", spent.get("model", 0)),
-        ("Altogether", trace.total_ms),
-    ]
-    return [
-        Bar(
-            translate(language, name),
-            translate(language, "{count} ms", count=value),
-            f"{round(100 * value / longest)}%",
-        )
-        for name, value in named
-    ]
+def blocks(text: str) -> tuple[list[str], str]:
+    """Part growing Markdown into what will not change any more and the tail that may.
+
+    The cut is the last blank line that stands outside a code block: a delta then carries the tail alone.
+    """
+    parts: list[str] = []
+    held = ""
+    for part in re.split(r"(?<=\n)[ \t]*\n", text):
+        held += f"\n{part}" if held else part
+        if len(_FENCE.findall(held)) % 2 == 0:
+            parts.append(held)
+            held = ""
+    if held:
+        return parts, held
+    return parts[:-1], parts[-1] if parts else ""

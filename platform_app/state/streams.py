@@ -8,6 +8,7 @@ import structlog
 from platform_app.services import replies
 
 log = structlog.get_logger()
+STOP_SECONDS = 5  # longest that a stop waits for what has arrived to be stored
 
 
 @dataclass
@@ -36,11 +37,12 @@ def find(reply_id: str) -> LiveReply | None:
     return _live.get(reply_id)
 
 
-def stop(reply_id: str) -> None:
-    """End the writing of a reply; what has arrived stays in its row."""
+async def stop(reply_id: str) -> None:
+    """End the writing of a reply, if it is written here, and wait until what has arrived is in its row."""
     live = _live.get(reply_id)
     if live is not None and live.task is not None:
         live.task.cancel()
+        await asyncio.wait({live.task}, timeout=STOP_SECONDS)
 
 
 async def _write(tenant_id: str, reply_id: str, live: LiveReply) -> None:

@@ -1,89 +1,76 @@
-"""Test chat: talk to any agent, see its reply as it is written, and why it came out so."""
+"""Test chat: talk to any agent and see its reply as it is written."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
-from platform_app.clock import now
-from platform_app.i18n import translate
-from platform_app.models.conversation import Author, Message, MessageState
-from platform_app.models.person import Role
-from platform_app.services import agents, conversations, knowledge, reply_store
+from platform_app.db import Transaction
+from platform_app.errors import NotFound, PlatformError
+from platform_app.models.conversation import Conversation, Message, MessageState
+from platform_app.models.person import Identity, Role
+from platform_app.services import agent_list, conversations, crm, reply_store
 from platform_app.state import streams
-from platform_app.state.base import call, handler, look, person, who
+from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import (
-    Bar,
-    ConversationRow,
+    UNDER_WAY,
+    Choice,
     MessageRow,
-    Pair,
-    TracePassage,
-    conversation_row,
+    blocks,
     message_row,
-    trace_bars,
-    trace_pairs,
-    trace_passages,
+    pending,
+    seconds_left,
 )
+from platform_app.state.conversation_list import ConversationListState
 from platform_app.state.hub import hub
 
 TICK = 0.06  # seconds between two looks at a reply in the making
-
-
-@dataclass
-class AgentChoice:
-    """An agent that can be talked to."""
-
-    id: str
-    name: str
+AT_ONCE = 60  # messages that are shown before one asks for earlier ones
+NOBODY = "none"  # a choice needs a value
 
 
 class TestChatState(rx.State):
-    """The conversations of the test chat and the open one."""
+    """The open conversation of the test chat, or the one to begin."""
 
     __test__ = False
     loaded: bool = False
-    rows: list[ConversationRow] = []
-    search: str = ""
     current: str = ""
-    title: str = ""
-    agents: list[AgentChoice] = []
+    agents: list[Choice] = []
     agent: str = ""
     use_draft: bool = True
+    leads: list[Choice] = []
+    lead: str = NOBODY
+    contacts: list[Choice] = []
+    contact: str = NOBODY
     messages: list[MessageRow] = []
-    live: str = ""
+    earlier: int = 0
     live_id: str = ""
+    done_blocks: list[str] = []
+    tail: str = ""
     waiting_id: str = ""
-    waiting: str = ""
+    waiting_seconds: int = 0
+    said_count: int = 0
     composer_key: int = 0
+    kept: str = ""  # what could not be sent goes back into the field
     editing: str = ""
-    undo_sentence: str = ""
-    panel: str = ""  # "", trace or passage
-    passages: list[TracePassage] = []
-    pairs: list[Pair] = []
-    bars: list[Bar] = []
-    prompt: str = ""
-    passage_title: str = ""
-    passage_texts: list[str] = []
-    _undo_id: str = ""
+    _shown: int = AT_ONCE
     _following: str = ""
+    _contact_of: dict[str, str] = {}
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
         """Open what the address names: a conversation, or a new one with an agent."""
         asked = self.router.url.query_parameters
-        self.panel, self.editing, self.undo_sentence = "", "", ""
-        self.current, self.live, self.live_id, self._following = asked.get("c", "")[:32], "", "", ""
-        self.messages = []
-        rows, _ = await look(self, agents.list_agents, page_size=200, sort="name", descending=False)
-        self.agents = [AgentChoice(row.id, row.name) for row in rows]
-        wished = asked.get("agent", "")
-        known = {row.id for row in rows}
-        self.agent = wished if wished in known else self.agent if self.agent in known else rows[0].id if rows else ""
-        await self._list()
-        if self.current:
+        self._leave()
+        await self._choices(asked.get("agent", ""))
+        self.current = asked.get("c", "")[:32]
+        try:
             await self._open()
-        self.loaded = True
+        except NotFound as error:
+            self._leave()
+            return await say_error(self, error)
+        finally:
+            self.loaded = True
         return self._follow_live()
 
     @handler(Role.VIEWER, background=True)
@@ -91,20 +78,14 @@ class TestChatState(rx.State):
         """Stay in step with other tabs and with the worker."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, every=1):
+        async for update in hub.updates(identity.tenant_id):
+            if update.topic not in ("conversation", "*"):
+                continue
             async with self:
-                if update.topic in ("conversation", "*"):
-                    if update.topic == "conversation":
-                        await self._list()
-                    if (
-                        self.current
-                        and (update.subject_id in ("", self.current))
-                        and (update.subject_id or self.waiting_id)
-                    ):
-                        await self._open()
-                follow = self._follow_live()
-            if follow is not None:
-                yield follow
+                concerned = self.current and update.subject_id in ("", self.current)
+                event = await self._refresh() if concerned else None
+            if event is not None:
+                yield event
 
     @handler(Role.VIEWER, background=True)
     async def follow(self, reply_id: str) -> None:
@@ -114,35 +95,39 @@ class TestChatState(rx.State):
             if reply_id != self.live_id or self._following == reply_id:
                 return
             self._following = reply_id
-        live = streams.find(reply_id)
-        shown = ""
+        live, shown = streams.find(reply_id), ""
         while live is not None and not live.done.is_set():
             await asyncio.sleep(TICK)
             if live.text != shown:
                 async with self:
                     if self._following != reply_id:
                         return
-                    shown = self.live = live.text
+                    shown = live.text
+                    self._show_live(shown)
         async with self:
             if self._following == reply_id:
                 self._following = ""
-                await self._open()
-                await self._list()
+                await self._refresh()
 
     @handler(Role.OPERATOR)
     async def send(self, form: dict[str, Any]) -> Any:
-        """Say something; the reply begins."""
+        """Say something; the reply begins. What could not be sent goes back into the field."""
         text = str(form.get("text", ""))
-        if not text.strip():
+        if not text.strip() or not (self.current or self.agent):
             return None
-        if not self.current:
-            if not self.agent:
-                return None
-            row = await call(self, conversations.create, self.agent, use_draft=self.use_draft)
-            self.current = row.id
-        _, reply = await call(self, conversations.receive, self.current, text)
-        self.composer_key += 1
+        try:
+            reply = await call(self, _said, self, text)
+        except PlatformError as error:
+            self.kept, self.composer_key = text[: conversations.LONGEST], self.composer_key + 1
+            return await say_error(self, error)
+        self.kept, self.said_count = "", self.said_count + 1
+        self.current = reply.conversation_id
         return await self._began(reply)
+
+    @handler(Role.OPERATOR)
+    async def say_example(self, text: str) -> Any:
+        """Say one of the examples."""
+        return TestChatState.send({"text": text})
 
     @handler(Role.OPERATOR)
     async def retry(self, reply_id: str) -> Any:
@@ -156,30 +141,23 @@ class TestChatState(rx.State):
 
     @handler(Role.OPERATOR)
     async def begin_edit(self, message_id: str) -> None:
-        """Change a message in place."""
+        """Change a message in place; nothing named: leave it as it was."""
         self.editing = message_id
-
-    @handler(Role.VIEWER)
-    async def cancel_edit(self) -> None:
-        """Leave a message as it was."""
-        self.editing = ""
 
     @handler(Role.OPERATOR)
     async def resend(self, form: dict[str, Any]) -> Any:
         """Say the changed message instead; what followed is replaced."""
-        message_id, self.editing = self.editing, ""
-        _, reply = await call(self, conversations.edit_and_resend, message_id, str(form.get("text", "")))
+        _, reply = await call(self, conversations.edit_and_resend, self.editing, str(form.get("text", "")))
+        self.editing = ""
         return await self._began(reply)
 
     @handler(Role.OPERATOR)
     async def stop(self) -> None:
         """Stop the reply; what has arrived stays."""
-        reply_id = self.live_id or self.waiting_id
-        if reply_id:
-            streams.stop(reply_id)
-            await asyncio.sleep(0)
-            await call(self, conversations.stop, reply_id)
+        if reply_id := self.live_id or self.waiting_id:
             self._following = ""
+            await call(self, conversations.stop, reply_id)
+            await streams.stop(reply_id)
             await self._open()
 
     @handler(Role.OPERATOR)
@@ -196,34 +174,35 @@ class TestChatState(rx.State):
         await self._open()
 
     @handler(Role.VIEWER)
-    async def choose(self, conversation_id: str) -> Any:
-        """Open a conversation; the address keeps it."""
-        return self._go(f"?c={conversation_id}" if conversation_id.isalnum() else "")
-
-    @handler(Role.VIEWER)
     async def begin_new(self) -> Any:
         """Begin a new conversation."""
-        return self._go("")
+        return rx.redirect(self.router.url.path)
+
+    @handler(Role.VIEWER)
+    async def show_earlier(self) -> None:
+        """Show more of a long conversation."""
+        self._shown += AT_ONCE
+        await self._open()
 
     @handler(Role.OPERATOR)
     async def choose_agent(self, agent_id: str) -> None:
         """Let another agent answer from now on."""
-        self.agent = agent_id[:32]
-        if self.current:
-            await call(self, conversations.choose_agent, self.current, self.agent, use_draft=self.use_draft)
+        await self._use(agent_id[:32], self.use_draft)
 
     @handler(Role.OPERATOR)
     async def choose_draft(self, use_draft: bool) -> None:
         """Play with the draft, or with what is published."""
-        self.use_draft = use_draft
-        if self.current:
-            await call(self, conversations.choose_agent, self.current, self.agent, use_draft=use_draft)
+        await self._use(self.agent, use_draft)
 
-    @handler(Role.VIEWER)
-    async def type_search(self, search: str) -> None:
-        """Search titles and last lines as one types."""
-        self.search = search[:200]
-        await self._list()
+    @handler(Role.OPERATOR)
+    async def choose_lead(self, lead_id: str) -> None:
+        """Play with a lead, and with its contact; the agent is told what is known of them."""
+        await self._play(lead_id[:32], self._contact_of.get(lead_id, self.contact))
+
+    @handler(Role.OPERATOR)
+    async def choose_contact(self, contact_id: str) -> None:
+        """Play with a contact."""
+        await self._play(self.lead, contact_id[:32])
 
     @handler(Role.OPERATOR)
     async def clear(self) -> None:
@@ -231,96 +210,115 @@ class TestChatState(rx.State):
         await call(self, conversations.clear, self.current)
         await self._open()
 
-    @handler(Role.OPERATOR)
-    async def delete(self, conversation_id: str) -> Any:
-        """Take a conversation away; it can be brought back for ten seconds."""
-        row = await call(self, conversations.delete, conversation_id)
-        language = (await person(self)).language
-        self._undo_id = conversation_id
-        self.undo_sentence = translate(language, "“{title}” is deleted.", title=row.title or "…")
-        await self._list()
-        after = [TestChatState.forget_undo(conversation_id)]
-        if conversation_id == self.current:
-            self.current, self.messages, self.live, self.live_id = "", [], "", ""
-            after.append(rx.call_script("history.replaceState(history.state,'',location.pathname)"))
-        return after
+    def _leave(self) -> None:
+        """Forget the open conversation."""
+        self._shown, self._following = AT_ONCE, ""
+        self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.kept = ""
+        self.messages, self.done_blocks, self.earlier = [], [], 0
+        self.lead = self.contact = NOBODY
 
-    @handler(Role.OPERATOR, background=True)
-    async def forget_undo(self, conversation_id: str) -> None:
-        """Take the offer to undo away after ten seconds."""
-        await asyncio.sleep(10)
-        async with self:
-            if self._undo_id == conversation_id:
-                self.undo_sentence = ""
+    async def _choices(self, wished: str) -> None:
+        rows, _ = await look(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
+        self.agents = [Choice(row.id, row.name) for row in rows]
+        known = [row.id for row in rows]
+        self.agent = next((agent for agent in (wished, self.agent) if agent in known), (known or [""])[0])
+        self.contacts, self.leads, self._contact_of = await look(self, _people)
 
-    @handler(Role.OPERATOR)
-    async def undo(self) -> None:
-        """Bring the conversation deleted last back."""
-        self.undo_sentence = ""
-        await call(self, conversations.restore, self._undo_id)
-        await self._list()
+    async def _use(self, agent_id: str, use_draft: bool) -> None:
+        if self.current:
+            await call(self, conversations.choose_agent, self.current, agent_id, use_draft=use_draft)
+        self.agent, self.use_draft = agent_id, use_draft
 
-    @handler(Role.VIEWER)
-    async def show_trace(self, reply_id: str) -> None:
-        """Show why a reply came out as it did."""
-        language = (await person(self)).language
-        trace = await look(self, conversations.trace, reply_id)
-        if trace is None:
-            return
-        self.passages = trace_passages(trace, language)
-        self.pairs = trace_pairs(trace, language)
-        self.bars = trace_bars(trace, language)
-        self.prompt = "\n\n".join(f"{m['role']}:\n{m['content']}" for m in trace.data.get("prompt", []))[:60_000]
-        self.panel = "trace"
+    async def _play(self, lead: str, contact: str) -> None:
+        if self.current:
+            chosen = {"lead_id": _or_none(lead), "contact_id": _or_none(contact)}
+            await call(self, conversations.play_with, self.current, **chosen)
+        self.lead, self.contact = lead, contact
 
-    @handler(Role.VIEWER)
-    async def show_passage(self, chunk_id: str) -> None:
-        """Show the passage that a reply is taken from, with its neighbours."""
-        source, chunks = await look(self, knowledge.passage, chunk_id)
-        self.passage_title = source.title
-        self.passage_texts = [chunk.text for chunk in chunks]
-        self.panel = "passage"
-
-    @handler(Role.VIEWER)
-    async def close_panel(self, is_open: bool) -> None:
-        """Close the panel at the right."""
-        if not is_open:
-            self.panel = ""
-
-    def _go(self, query: str) -> Any:
-        return rx.redirect(f"{self.router.url.path}{query}")
+    def _show_live(self, text: str) -> None:
+        done, self.tail = blocks(text)
+        if self.done_blocks != done:
+            self.done_blocks = done
 
     def _follow_live(self) -> Any:
         if self.live_id and self._following != self.live_id and streams.find(self.live_id):
             return TestChatState.follow(self.live_id)
         return None
 
-    async def _began(self, reply: Message) -> Any:
-        identity = await who(self)
+    async def _began(self, reply: Message) -> list[Any]:
+        """Start what is to be written now, and let the address name the conversation."""
         if reply.state == MessageState.STREAMING:
-            streams.start(identity.tenant_id, reply.id)
+            streams.start((await who(self)).tenant_id, reply.id)
         await self._open()
-        await self._list()
-        script = f"const u=new URL(location.href);u.search='?c={self.current}';history.replaceState(history.state,'',u)"
-        return [rx.call_script(script), *([e] if (e := self._follow_live()) else [])]
+        await (await self.get_state(ConversationListState))._fetch()
+        follow = self._follow_live()
+        return [_address(f"?c={self.current}"), *([follow] if follow else [])]
 
-    async def _list(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found = await look(self, conversations.list_tests, search=self.search)
-        self.rows = [conversation_row(row, identity, language) for row in found]
+    async def _refresh(self) -> Any:
+        """Show how things stand now; say so when the conversation is gone."""
+        try:
+            await self._open()
+        except NotFound as error:
+            self._leave()
+            return [_address(""), await say_error(self, error)]
+        except PlatformError:  # the database is busy: the next update shows it
+            return None
+        return self._follow_live()
 
     async def _open(self) -> None:
+        if not self.current:
+            return
         identity, language = await who(self), (await person(self)).language
-        row = await look(self, conversations.get, self.current)
-        self.title, self.agent, self.use_draft = row.title, row.agent_id, row.use_draft
-        said = await look(self, conversations.messages, self.current)
-        pending = {m.state: m for m in said if m.author == Author.AGENT}
-        streaming, delayed = pending.get(MessageState.STREAMING), pending.get(MessageState.DELAYED)
+        row, said = await look(self, _read, self.current)
+        self.agent, self.use_draft = row.agent_id, row.use_draft
+        self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
+        self._show_pending(said)
+        over = [m for m in said if m.state not in UNDER_WAY]
+        self.earlier = max(0, len(over) - self._shown)
+        rows = [message_row(m, identity, language) for m in over[self.earlier :]]
+        if self.messages != rows:  # a list that is set is sent whole
+            self.messages = rows
+
+    def _show_pending(self, said: list[Message]) -> None:
+        streaming, delayed = pending(said, MessageState.STREAMING), pending(said, MessageState.DELAYED)
         self.live_id = streaming.id if streaming else ""
-        here = streams.find(self.live_id) if streaming else None
-        self.live = (here.text if here else streaming.text) if streaming else ""
-        self.waiting_id = delayed.id if delayed else ""
-        left = (delayed.due_at - now()).total_seconds() if delayed and delayed.due_at else 0
-        self.waiting = translate(language, "Replies in {count} s", count=max(0, round(left))) if delayed else ""
-        over = [m for m in said if m.state not in (MessageState.STREAMING, MessageState.DELAYED)]
-        self.messages = [message_row(m, identity, language) for m in over]
+        here = streams.find(self.live_id)
+        self._show_live(here.text if here else streaming.text if streaming else "")
+        if self.waiting_id != (delayed.id if delayed else ""):
+            self.waiting_id = delayed.id if delayed else ""
+            self.waiting_seconds = seconds_left(delayed.due_at) if delayed else 0
+
+
+def _read(session: Transaction, who: Identity, conversation_id: str) -> tuple[Conversation, list[Message]]:
+    row = conversations.get(session, who, conversation_id)
+    return row, conversations.messages(session, who, conversation_id)
+
+
+def _said(session: Transaction, who: Identity, state: TestChatState, text: str) -> Message:
+    """Take a message in; the first one makes its conversation."""
+    conversation_id = state.current
+    if not conversation_id:
+        conversation_id = conversations.create(session, who, state.agent, use_draft=state.use_draft).id
+        chosen = {"lead_id": _or_none(state.lead), "contact_id": _or_none(state.contact)}
+        conversations.play_with(session, who, conversation_id, **chosen)
+    return conversations.receive(session, who, conversation_id, text)[1]
+
+
+def _people(session: Transaction, who: Identity) -> tuple[list[Choice], list[Choice], dict[str, str]]:
+    """Return contacts and leads to play with, and whose lead is whose."""
+    stages = {stage.id: stage.name for _, found in crm.pipelines(session, who) for stage in found}
+    leads = crm.find_leads(session, who, limit=100)
+    return (
+        [Choice(row.id, row.name) for row in crm.find_contacts(session, who, limit=100)],
+        [Choice(row.id, f"{row.title} · {stages[row.stage_id]}") for row in leads],
+        {row.id: row.contact_id for row in leads if row.contact_id},
+    )
+
+
+def _or_none(choice: str) -> str | None:
+    return None if choice in ("", NOBODY) else choice
+
+
+def _address(query: str) -> Any:
+    """Change the address without leaving the page; `query` is ours, never typed."""
+    return rx.call_script(f"history.replaceState(history.state,'',location.pathname+'{query}')")

@@ -1,0 +1,96 @@
+"""Conversation list: the conversations of the test chat, found, renamed, deleted and brought back."""
+
+import asyncio
+from typing import Any
+
+import reflex as rx
+
+from platform_app.i18n import translate
+from platform_app.models.person import Role
+from platform_app.services import conversations
+from platform_app.state.base import call, handler, look, person, who
+from platform_app.state.chat_view import ConversationRow, conversation_row
+from platform_app.state.hub import hub
+
+UNDO_SECONDS = 10
+
+
+class ConversationListState(rx.State):
+    """The conversations at the left."""
+
+    rows: list[ConversationRow] = []
+    search: str = ""
+    renaming: str = ""
+    undo_sentence: str = ""
+    _undo_id: str = ""
+    _undo_opens: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the conversations."""
+        self.renaming = ""
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what is said and done anywhere in the tenant."""
+        async with self:
+            identity = await who(self)
+        async for update in hub.updates(identity.tenant_id):
+            if update.topic in ("conversation", "*"):
+                async with self:
+                    await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def type_search(self, search: str) -> None:
+        """Search titles and last lines as one types."""
+        self.search = search[:200]
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def begin_rename(self, conversation_id: str) -> None:
+        """Change a title in place; nothing named: leave it as it was."""
+        self.renaming = conversation_id
+
+    @handler(Role.OPERATOR)
+    async def rename(self, form: dict[str, Any]) -> None:
+        """Give the conversation another title."""
+        await call(self, conversations.rename, self.renaming, str(form.get("title", "")))
+        self.renaming = ""
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def delete(self, conversation_id: str) -> Any:
+        """Take a conversation away; it can be brought back for ten seconds."""
+        row = await call(self, conversations.delete, conversation_id)
+        language = (await person(self)).language
+        self._undo_id = conversation_id
+        self._undo_opens = self.router.url.query_parameters.get("c") == conversation_id
+        title = row.title or translate(language, "New conversation")
+        self.undo_sentence = translate(language, "“{title}” is deleted.", title=title)
+        await self._fetch()
+        leave = [rx.redirect(self.router.url.path)] if self._undo_opens else []
+        return [*leave, ConversationListState.forget_undo(conversation_id)]
+
+    @handler(Role.OPERATOR, background=True)
+    async def forget_undo(self, conversation_id: str) -> None:
+        """Take the offer to undo away after ten seconds."""
+        await asyncio.sleep(UNDO_SECONDS)
+        async with self:
+            if self._undo_id == conversation_id:
+                self.undo_sentence = ""
+
+    @handler(Role.OPERATOR)
+    async def undo(self) -> Any:
+        """Bring the conversation deleted last back, and open it again if it was open."""
+        self.undo_sentence = ""
+        await call(self, conversations.restore, self._undo_id)
+        await self._fetch()
+        return rx.redirect(f"{self.router.url.path}?c={self._undo_id}") if self._undo_opens else None
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        found = await look(self, conversations.list_tests, search=self.search)
+        rows = [conversation_row(row, identity, language) for row in found]
+        if self.rows != rows:
+            self.rows = rows
