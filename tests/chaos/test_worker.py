@@ -7,16 +7,17 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
 from platform_app.db import owned, session_scope
+from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import KnowledgeState
 from platform_app.models.person import Identity
 from platform_app.services import jobs
-from tests.chaos.conftest import Call, NewWorker, OwnRedis, Rest, Sink, put, states
-from tests.conftest import wait_for
+from tests.chaos.conftest import Call, Die, NewWorker, OwnRedis, Rest, Sink, put, states
+from tests.conftest import forget_process_state, wait_for
 
 KILLS = int(os.environ.get("PLATFORM_CHAOS_KILLS", "20"))
 SEED = int(os.environ.get("PLATFORM_CHAOS_SEED", "7"))
@@ -60,6 +61,35 @@ def test_r3_a_stopping_worker_gives_back_what_it_cannot_finish(
     assert time.monotonic() - begun < 30
     assert states(who).get("running", 0) == 0
     assert states(who).get("queued", 0) >= 1
+
+
+def test_r5_a_job_that_kills_its_worker_is_given_up(
+    own_redis: OwnRedis, who: Identity, new_worker: NewWorker, sink: Sink
+) -> None:
+    worker = new_worker(PLATFORM_LEASE_SECONDS="1")
+    put(who, Die())
+
+    def given_up() -> bool:
+        if worker.process.poll() is not None:
+            worker.start()
+        return states(who) == {"dead": 1}
+
+    wait_for(given_up, 60)
+    with session_scope(who.tenant_id, reading=True) as session:
+        assert session.exec(owned(Job, who.tenant_id)).one().attempts == 3
+
+
+def test_r6_r7_redis_may_die_and_forget(own_redis: OwnRedis, who: Identity, new_worker: NewWorker, sink: Sink) -> None:
+    new_worker()
+    for number, harm in enumerate((signal.SIGTERM, signal.SIGKILL, None)):
+        put(who, *(Call(name=f"{number}-{one}") for one in range(20)))
+        if harm is None:
+            own_redis.ask("FLUSHALL")
+        else:
+            own_redis.stop(harm)
+            own_redis.start()
+        wait_for(lambda count=(number + 1) * 20: done(who, count), 60)
+    assert len(sink.requests) == 180
 
 
 def test_r8_work_goes_on_while_redis_is_away(
@@ -126,6 +156,30 @@ def test_r10_health_answers_while_redis_is_a_black_hole(
             assert time.monotonic() - begun < 2
 
 
+def test_r11_health_and_metrics_never_disagree(
+    own_redis: OwnRedis, database: str, new_worker: NewWorker, sink: Sink
+) -> None:
+    worker, stop = new_worker(), Event()
+
+    def flap() -> None:
+        while not stop.wait(0.3):
+            own_redis.stop(signal.SIGKILL)
+            own_redis.start()
+
+    flapping = Thread(target=flap)
+    flapping.start()
+    seen: dict[str, set[bool]] = {}
+    for _ in range(120):
+        for path in ("/health", "/metrics"):
+            said = worker.get(path).json()
+            seen.setdefault(said["timestamp"], set()).add(said["redis"]["connected"])
+        Event().wait(0.02)
+    stop.set()
+    flapping.join()
+    assert len(seen) > 1
+    assert all(len(answers) == 1 for answers in seen.values())
+
+
 def test_r14_eight_writers_lose_no_change(database: str, who: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         session.add(KnowledgeState(tenant_id=who.tenant_id))
@@ -139,3 +193,31 @@ def test_r14_eight_writers_lose_no_change(database: str, who: Identity) -> None:
         list(pool.map(count, range(8)))
     with session_scope(who.tenant_id, reading=True) as session:
         assert session.exec(owned(KnowledgeState, who.tenant_id)).one().revision == 800
+
+
+def test_r40_two_workers_do_each_job_once(
+    own_redis: OwnRedis, who: Identity, new_worker: NewWorker, sink: Sink
+) -> None:
+    new_worker()
+    new_worker()
+    put(who, *(Call(name=str(one)) for one in range(60)))
+    wait_for(lambda: done(who, 60), 30)
+    assert set(sink.requests.values()) == {1} and len(sink.requests) == 180
+
+
+def test_a_call_of_unknown_outcome_is_uncertain_and_not_repeated(
+    own_redis: OwnRedis, who: Identity, new_worker: NewWorker, sink: Sink
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)
+        new_worker(CHAOS_SINK=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        put(who, Call(name="once", repeatable=False))
+        wait_for(lambda: states(who) == {"uncertain": 1}, 20)
+        with session_scope(who.tenant_id, reading=True) as session:
+            job = session.exec(owned(Job, who.tenant_id)).one()
+        assert job.attempts == 1
+    with session_scope(who.tenant_id) as session:
+        jobs.resolve_uncertain(session, who, job.id)
+    forget_process_state()
+    assert states(who) == {JobState.DONE.value: 1}
