@@ -22,6 +22,11 @@ from platform_app import bell, config, db, servers
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put browser tests last: Playwright keeps an event loop running until the end of the run."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
 def free_port() -> int:
     """Return a port nobody listens on."""
     with socket.socket() as probe:
