@@ -158,6 +158,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     raise typer.Exit(0 if all(finding.is_well for finding in found) else 1)
 
 
+@app.command()
+def reindex() -> None:
+    """Have the worker build the vector indexes of all tenants anew, after a restored backup for one."""
+    from platform_app.services import rebuilding
+
+    typer.echo(f"queued for {rebuilding.request_all()} tenants")
+
+
 @app.command("env-example")
 def env_example() -> None:
     """Print every setting with its meaning, as a file for the environment."""

@@ -28,6 +28,12 @@ class RemoveSource(BaseModel):
     source_id: str
 
 
+class RebuildIndex(BaseModel):
+    """Build a tenant's vector index anew from the chunks in the database."""
+
+    kind: Literal["rebuild_index"] = "rebuild_index"
+
+
 class Reply(BaseModel):
     """Let the agent answer a message whose delay is over."""
 
@@ -36,8 +42,8 @@ class Reply(BaseModel):
     message_id: str  # the reply's own row, in state delayed
 
 
-Payload = Annotated[IndexSource | RemoveSource | Reply, Field(discriminator="kind")]
-payload_adapter: TypeAdapter[IndexSource | RemoveSource | Reply] = TypeAdapter(Payload)
+Payload = Annotated[IndexSource | RemoveSource | RebuildIndex | Reply, Field(discriminator="kind")]
+payload_adapter: TypeAdapter[IndexSource | RemoveSource | RebuildIndex | Reply] = TypeAdapter(Payload)
 KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(get_args(Payload)[0]))
 
 

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.models.agent import Agent, AgentSettings
 from platform_app.models.conversation import Conversation, Message, Trace
 from platform_app.models.event import Activity, Event
+from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.services import conversations, replies
+from platform_app.services import conversations, ledger, replies
+from worker.tasks import HANDLERS
 
 ELSEWHERE = (  # a library around what a test asks for: how rare a word is, is known only among others
     "Delivery within the city is free and is made the next day.",
@@ -118,3 +121,20 @@ def activities(who: Identity) -> list[str]:
     """Return the sentences of the activities, in order."""
     with session_scope(who.tenant_id, reading=True) as session:
         return [found.sentence for found in session.exec(owned(Activity, who.tenant_id).order_by(Activity.at))]
+
+
+def run_jobs(who: Identity) -> None:
+    """Do what the worker does until no job is due."""
+    while waiting := _due(who):
+        for job_id in waiting:
+            job = ledger.claim(job_id)
+            assert job is not None
+            HANDLERS[job.kind](job)
+            if not job.is_finished:
+                ledger.end(job, JobState.DONE, "")
+
+
+def _due(who: Identity) -> list[str]:
+    with session_scope(who.tenant_id, reading=True) as session:
+        query = owned(Job, who.tenant_id).where(Job.state == JobState.QUEUED, Job.run_at <= now())
+        return [job.id for job in session.exec(query.order_by(Job.id)).all()]

@@ -21,8 +21,9 @@ from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity, Tenant
-from platform_app.services import agents, conversations, crm, dashboard, demo, knowledge, ledger, members, sessions
+from platform_app.services import agents, conversations, crm, dashboard, demo, knowledge, members, sessions
 from tests.conftest import make_tenant
+from tests.talking import run_jobs
 
 PASSWORD = "a-long-demo-password"
 
@@ -53,18 +54,6 @@ def load(who: Identity) -> None:
 def remove(who: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         demo.remove(session, who)
-
-
-def run_jobs(who: Identity) -> None:
-    """Do what the worker does until no job waits."""
-    handlers = {"index_source": knowledge.index_source, "remove_source": knowledge.remove_source}
-    while waiting := [job.id for job in rows(who, Job) if job.state == JobState.QUEUED]:
-        for job_id in waiting:
-            job = ledger.claim(job_id)
-            assert job is not None
-            handlers[job.kind](job)
-            if not job.is_finished:
-                ledger.end(job, JobState.DONE, "")
 
 
 def demo_owner() -> Identity:

@@ -38,7 +38,7 @@ def _passage() -> rx.Component:
 
 def _text(piece: rx.Var[PassageText]) -> rx.Component:
     return rx.el.section(
-        rx.cond(piece.heading != "", rx.el.h3(piece.heading)),
+        rx.cond(piece.heading != "", rx.el.h2(piece.heading)),
         rx.el.p(piece.text, class_name="passage-text"),
         class_name=rx.cond(piece.cited, "passage cited", "passage"),
     )
@@ -52,22 +52,22 @@ def _trace() -> rx.Component:
             rx.el.p(t("Passages were found without the vector index."), class_name="problem-text"),
         ),
         rx.el.dl(rx.foreach(ChatPanelState.pairs, _pair), class_name="figures"),
-        rx.el.h3(t("Time")),
+        rx.el.h2(t("Time")),
         rx.el.ul(rx.foreach(ChatPanelState.bars, _bar), class_name="bars"),
-        rx.el.h3(t("Passages considered")),
+        rx.el.h2(t("Passages considered")),
         rx.cond(
             ChatPanelState.passages.length() > 0,
             rx.el.ol(rx.foreach(ChatPanelState.passages, _considered), class_name="passages"),
             rx.el.p(t("None."), class_name="muted"),
         ),
-        rx.el.h3(t("Prompt")),
+        rx.el.h2(t("Prompt")),
         rx.foreach(ChatPanelState.prompt, _prompt),
     )
 
 
 def _prompt(part: rx.Var[Pair]) -> rx.Component:
     return rx.el.section(
-        rx.el.h4(part.name, class_name="muted small"),
+        rx.el.h3(part.name, class_name="muted small"),
         rx.el.pre(part.value, class_name="difference", tab_index=0, aria_label=part.name),
     )
 

@@ -93,6 +93,7 @@ def _chart(title: rx.Var[str], data: rx.Var[list[dict[str, str]]], words: rx.Var
                 data=data,
                 height=180,
                 width="100%",
+                custom_attrs={"accessibilityLayer": False},  # the sentence below says the same
             ),
             aria_hidden="true",
         ),

@@ -19,6 +19,16 @@ class Piece:
     text: str
 
 
+def chunk_id(source_id: str, generation: int, number: int) -> str:
+    """Return the id of a chunk: the same whenever the same generation of a source is cut."""
+    return f"{source_id[:20]}{generation:04x}{number:06x}"
+
+
+def indexed_text(title: str, heading: str, text: str) -> str:
+    """Return what a chunk is found by: its text with the source's title and the headings above it."""
+    return f"{title}\n{heading}\n{text}"
+
+
 @lru_cache
 def _splitter() -> MarkdownSplitter:
     return MarkdownSplitter(SIZE, OVERLAP)

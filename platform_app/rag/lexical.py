@@ -10,6 +10,7 @@ import numpy as np
 
 from platform_app.db import Transaction, owned
 from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
+from platform_app.rag.chunk import indexed_text
 from platform_app.rag.terms import terms
 
 TENANTS = 64  # indexes kept at once
@@ -105,7 +106,7 @@ def _build(session: Transaction, tenant_id: str, current: int, before: Index | N
         made.source_ids.append(source_id)
         made.categories.append(category)
         key = f"{chunk_id}:{title}"
-        made.tokens[key] = old.get(key) or terms(f"{title}\n{heading}\n{text}")
+        made.tokens[key] = old.get(key) or terms(indexed_text(title, heading, text))
     made.seen_in = Counter(term for found in made.tokens.values() for term in set(found))
     if made.chunk_ids:
         made.engine = bm25s.BM25(k1=1.2, b=0.75)

@@ -43,6 +43,7 @@ class Retrieval:
     passages: list[Passage] = field(default_factory=list)
     considered: list[Passage] = field(default_factory=list)
     degraded: bool = False  # the vector index did not answer
+    lost: bool = False  # it has to be built anew
     milliseconds: int = 0
 
 
@@ -53,10 +54,14 @@ def retrieve(tenant_id: str, question: str, *, categories: list[str] | None = No
     by_vector: dict[str, float] = {}
     try:
         by_vector = dict(vectors.search(tenant_id, question, POOL))
+    except vectors.IndexLost:
+        result.lost = True
     except Unavailable:
         result.degraded = True
     with session_scope(tenant_id, reading=True) as session:
         index = lexical.index_of(session, tenant_id)
+        result.lost &= bool(index.chunk_ids)  # a tenant without knowledge has no collection yet
+        result.degraded |= result.lost
         by_word = dict(index.search(question, categories, POOL))
         allowed = {
             c for c, k in zip(index.chunk_ids, index.categories, strict=True) if categories is None or k in categories

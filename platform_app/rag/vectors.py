@@ -5,9 +5,10 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -54,6 +55,10 @@ def embed_question(text: str) -> list[float]:
     return _weigh(text, lambda count: 1.0)
 
 
+def _address() -> str:
+    return settings().chroma_url or "http://127.0.0.1:8001"
+
+
 @lru_cache
 def _client(address: str) -> Any:
     import chromadb
@@ -68,11 +73,20 @@ def _client(address: str) -> Any:
     )
 
 
+class IndexLost(Unavailable):
+    """The tenant's collection is gone, or its vectors are of another size: it has to be built anew."""
+
+    def __init__(self) -> None:
+        super().__init__("The vector index is being built anew.")
+
+
 def _bounded(work: Callable[[], T], seconds: float) -> T:
     """Run a call of Chroma's client, which has no deadline of its own, within one."""
     global _silent_until
     try:
         return _pool.submit(work).result(seconds)
+    except IndexLost:
+        raise
     except Exception as error:  # the client raises ValueError, httpx and its own errors for an absent server
         if isinstance(error, TooSlow):
             _silent_until = time.monotonic() + 5
@@ -80,28 +94,55 @@ def _bounded(work: Callable[[], T], seconds: float) -> T:
         raise Unavailable("The vector index does not answer. It is tried again.") from error
 
 
-def _collection(tenant_id: str, *, make: bool) -> Any:
-    address = settings().chroma_url or "http://127.0.0.1:8001"
-    name = re.sub(r"[^a-zA-Z0-9]", "", f"t{tenant_id}") + f"-{EMBEDDER}"
-    client = _client(address)
-    if make:
-        return client.get_or_create_collection(
-            name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-        )
-    return client.get_collection(name, embedding_function=None)
+@contextmanager
+def _collection(tenant_id: str, *, make: bool = False) -> Iterator[Any]:
+    """Open the tenant's collection; whatever shows that it is not the one we filled is IndexLost."""
+    from chromadb.errors import InvalidArgumentError, NotFoundError
+
+    client, name = _client(_address()), _name(tenant_id)
+    try:
+        if make:
+            yield client.get_or_create_collection(
+                name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+            )
+        else:
+            yield client.get_collection(name, embedding_function=None)
+    except NotFoundError as error:
+        raise IndexLost from error
+    except InvalidArgumentError as error:
+        if "dimension" not in str(error):
+            raise
+        raise IndexLost from error
 
 
-def put(tenant_id: str, source_id: str, rows: list[tuple[str, str]]) -> None:
-    """Write the vectors of chunks, given as id and text. Writing them again changes nothing."""
+def _name(tenant_id: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9]", "", f"t{tenant_id}") + f"-{EMBEDDER}"
+
+
+def clear(tenant_id: str) -> None:
+    """Take a tenant's collection away, whatever it holds."""
+    from chromadb.errors import NotFoundError
+
+    def remove() -> None:
+        with suppress(NotFoundError):
+            _client(_address()).delete_collection(_name(tenant_id))
+
+    _bounded(remove, WRITE_SECONDS)
+
+
+def put(tenant_id: str, source_id: str, rows: list[tuple[str, str]], *, make: bool = True) -> None:
+    """Write the vectors of chunks, given as id and text. Writing them again changes nothing.
+
+    Raises IndexLost when the collection does not exist and is not to be made.
+    """
     for start in range(0, len(rows), BATCH):
         part = rows[start : start + BATCH]
         vectors = [embed_passage(text) for _, text in part]
 
         def write(part: list[tuple[str, str]] = part, vectors: list[list[float]] = vectors) -> None:
             ids = [chunk_id for chunk_id, _ in part]
-            _collection(tenant_id, make=True).upsert(
-                ids=ids, embeddings=vectors, metadatas=[{"source": source_id} for _ in ids]
-            )
+            with _collection(tenant_id, make=make) as collection:
+                collection.upsert(ids=ids, embeddings=vectors, metadatas=[{"source": source_id} for _ in ids])
 
         _bounded(write, WRITE_SECONDS)
 
@@ -112,29 +153,31 @@ def drop(tenant_id: str, chunk_ids: list[str]) -> None:
         part = chunk_ids[start : start + BATCH]
 
         def remove(part: list[str] = part) -> None:
-            _collection(tenant_id, make=True).delete(ids=part)
+            with _collection(tenant_id) as collection:
+                collection.delete(ids=part)
 
-        _bounded(remove, WRITE_SECONDS)
+        with suppress(IndexLost):
+            _bounded(remove, WRITE_SECONDS)
 
 
 def search(tenant_id: str, question: str, limit: int) -> list[tuple[str, float]]:
-    """Return chunk ids with their cosine similarity, best first. Raises Unavailable within two seconds."""
+    """Return chunk ids with their cosine similarity, best first.
+
+    Raises Unavailable within two seconds, IndexLost when there is no collection that fits.
+    """
     if time.monotonic() < _silent_until:
         raise Unavailable("The vector index does not answer. It is tried again.")
     vector = embed_question(question)
 
     def ask() -> list[tuple[str, float]]:
-        from chromadb.errors import NotFoundError
-
-        try:
-            collection = _collection(tenant_id, make=False)
-        except NotFoundError:
-            return []
-        found = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
+        with _collection(tenant_id) as collection:
+            found = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
         return [(i, 1 - float(d)) for i, d in zip(found["ids"][0], found["distances"][0], strict=True)]
 
     try:
         return _bounded(ask, QUERY_SECONDS)
+    except IndexLost:
+        raise
     except Unavailable:
         if time.monotonic() < _silent_until:
             raise

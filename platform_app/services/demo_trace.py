@@ -6,7 +6,7 @@ from typing import Any
 from platform_app.llm import prompts
 from platform_app.models.conversation import Message, Trace
 from platform_app.models.knowledge import Source
-from platform_app.rag.chunk import Piece
+from platform_app.rag.chunk import Piece, chunk_id, indexed_text
 from platform_app.rag.retrieve import Passage
 from platform_app.rag.terms import stems
 from platform_app.rag.vectors import embed_passage, embed_question
@@ -21,10 +21,10 @@ def found_in(source: Source, pieces: list[Piece], *, question: str, reply: str) 
     wanted, asked = set(stems(reply)), set(stems(question))
     number = max(range(len(pieces)), key=lambda n: len(wanted & set(stems(pieces[n].text))))
     piece = pieces[number]
-    text = f"{source.title}\n{piece.heading}\n{piece.text}"
+    text = indexed_text(source.title, piece.heading, piece.text)
     near = sum(a * b for a, b in zip(embed_question(question), embed_passage(text), strict=True))
     return Passage(
-        chunk_id=f"{source.id[:20]}{1:04x}{number:06x}",  # as indexing will name it in the first generation
+        chunk_id=chunk_id(source.id, 1, number),  # as indexing will name it in the first generation
         source_id=source.id,
         source_title=source.title,
         heading=piece.heading,

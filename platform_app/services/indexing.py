@@ -1,5 +1,7 @@
 """Indexing: what the worker does with a source: read, cut, index; or take it away."""
 
+from datetime import timedelta
+
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.config import settings
@@ -9,10 +11,11 @@ from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.rag import lexical, vectors
-from platform_app.rag.chunk import Piece, cut
+from platform_app.rag.chunk import Piece, chunk_id, cut, indexed_text
 from platform_app.rag.parse import parse
-from platform_app.services import activity
+from platform_app.services import activity, rebuilding
 
+UNDO_SECONDS = 60  # for so long a deleted source can be brought back
 VECTOR_STEP = 200  # chunks between two notes of progress
 
 
@@ -50,16 +53,28 @@ def index_source(job: RunningJob) -> None:
     generation = source.generation + 1
     _note(job, SourceState.INDEXING, 30)
     ids = _write_chunks(job, source, pieces, generation)
-    rows = [(i, f"{source.title}\n{p.heading}\n{p.text}") for i, p in zip(ids, pieces, strict=True)]
+    rows = [(i, indexed_text(source.title, p.heading, p.text)) for i, p in zip(ids, pieces, strict=True)]
+    is_first = not _has_chunks(job.tenant_id)
     for start in range(0, len(rows), VECTOR_STEP):
-        vectors.put(job.tenant_id, source.id, rows[start : start + VECTOR_STEP])
+        try:
+            vectors.put(job.tenant_id, source.id, rows[start : start + VECTOR_STEP], make=is_first)
+        except vectors.IndexLost:
+            rebuilding.request(job.tenant_id)
+            raise
         _note(job, SourceState.INDEXING, 40 + round(55 * min(start + VECTOR_STEP, len(rows)) / len(rows)))
     _switch(job, source, generation, len(pieces))
 
 
+def _has_chunks(tenant_id: str) -> bool:
+    """Tell whether a source answers already: then there has to be a collection."""
+    with session_scope(tenant_id, reading=True) as session:
+        ready = owned(Source, tenant_id).where(Source.chunk_count > 0, Source.generation > 0)
+        return session.exec(ready.limit(1)).first() is not None
+
+
 def _write_chunks(job: RunningJob, source: Source, pieces: list[Piece], generation: int) -> list[str]:
     """Write the chunks of a generation that nobody finds yet; return their ids, the same at every attempt."""
-    ids = [f"{source.id[:20]}{generation:04x}{number:06x}" for number in range(len(pieces))]
+    ids = [chunk_id(source.id, generation, number) for number in range(len(pieces))]
     with session_scope(job.tenant_id) as session:
         session.execute(
             owned_delete(Chunk, job.tenant_id).where(
@@ -69,7 +84,7 @@ def _write_chunks(job: RunningJob, source: Source, pieces: list[Piece], generati
         )
         session.add_all(
             Chunk(
-                id=chunk_id,
+                id=key,
                 tenant_id=job.tenant_id,
                 source_id=source.id,
                 category_id=source.category_id,
@@ -78,7 +93,7 @@ def _write_chunks(job: RunningJob, source: Source, pieces: list[Piece], generati
                 heading=piece.heading,
                 text=piece.text,
             )
-            for number, (chunk_id, piece) in enumerate(zip(ids, pieces, strict=True))
+            for number, (key, piece) in enumerate(zip(ids, pieces, strict=True))
         )
     return ids
 
@@ -124,11 +139,16 @@ def _fail(job: RunningJob, source: Source, sentence: str) -> None:
         session.after_commit.append(lambda: bell.announce(job.tenant_id, "source", source.id))
 
 
+def _undo(source: Source) -> timedelta:
+    """Return for how long a deleted source can be brought back; what the demo brought goes at once."""
+    return timedelta(seconds=0 if source.is_demo else UNDO_SECONDS)
+
+
 def remove_source(job: RunningJob) -> None:
     """Take a deleted source's vectors, chunks and file away; a source brought back meanwhile stays."""
     source = _source(job)
-    if source is None or source.deleted_at is None or source.deleted_at > now():
-        return
+    if source is None or source.deleted_at is None or source.deleted_at > now() - _undo(source):
+        return  # brought back, or deleted again: that has a job of its own
     with session_scope(job.tenant_id, reading=True) as session:
         ids = list(
             session.exec(

@@ -20,10 +20,9 @@ from platform_app.models.person import Identity
 from platform_app.rag import lexical
 from platform_app.rag.parse import check_name
 from platform_app.services import activity
-from platform_app.services.indexing import index_source, remove_source
+from platform_app.services.indexing import UNDO_SECONDS, index_source, remove_source
 
 QUOTA = 2_000_000_000  # bytes that a tenant's files may take
-UNDO_SECONDS = 60
 
 __all__ = ["index_source", "remove_source"]
 

@@ -17,7 +17,7 @@ from platform_app.llm.client import ModelFailure, ModelRequest
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieve import retrieve
-from platform_app.services import reply_store
+from platform_app.services import rebuilding, reply_store
 from platform_app.services.reply_work import Work, load
 
 log = structlog.get_logger()
@@ -116,6 +116,8 @@ async def _prepare(work: Work) -> None:
         work.retrieval = await asyncio.to_thread(
             retrieve, work.tenant_id, work.facts.question, categories=categories, limit=6
         )
+        if work.retrieval.lost:
+            await asyncio.to_thread(rebuilding.request, work.tenant_id)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
     work.messages = prompts.build(work.facts)
     work.model = await catalogue.model_for(work.provider, own.model)

@@ -16,6 +16,7 @@ from platform_app.state.hub import hub
 KIND_WORDS = {
     "index_source": "Index a source",
     "remove_source": "Remove a source",
+    "rebuild_index": "Build the vector index anew",
     "reply": "Reply",
 }
 STATE_WORDS = {

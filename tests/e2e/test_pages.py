@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
-from axe_core_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from platform_app.i18n import lookup
 from tests.e2e.conftest import PASSWORD, NewPerson
 
 pytestmark = pytest.mark.e2e
@@ -30,7 +32,7 @@ def sign_in(context: BrowserContext, platform: str) -> Page:
 
 def faults(page: Page, place: str) -> list[str]:
     """Return what axe finds, in a line each."""
-    found = Axe().run(page, options=RULES)["violations"]
+    found = Axe().run(page, options=RULES).response["violations"]
     return [f"{place}: {one['id']}: {json.dumps([node['html'][:160] for node in one['nodes'][:3]])}" for one in found]
 
 
@@ -40,26 +42,52 @@ def show(page: Page, theme: str, width: int) -> None:
     page.evaluate(f"localStorage.setItem('theme', '{theme}')")
 
 
+def keep(page: Page, name: str) -> None:
+    """Take a picture, where pictures are wanted."""
+    if PICTURES:
+        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
+
+
+def addresses(page: Page, home: str) -> dict[str, str]:
+    """Return the pages to look at by their names, those of one agent, source and conversation among them."""
+    found = {path.strip("/") or "dashboard": home + path for path in PAGES}
+    for name, path, link in (
+        ("agent", "/agents", "table a"),
+        ("source", "/knowledge", "table a"),
+        ("talk", "/test-chat", "a.conversation"),
+    ):
+        page.goto(home + path)
+        found[name] = page.evaluate("link => link.href", page.locator(link).first.element_handle())
+    return found
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson) -> None:
     page = sign_in(new_person(language), platform)
-    page.get_by_role("button", name="Your menu").click()
+    page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
     page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
     expect(page.locator("html")).to_have_attribute("lang", language)
     found: list[str] = []
+    places = addresses(page, f"{platform}/manage/demo")
     for theme in ("light", "dark"):
         for width in (1440, 390):
             show(page, theme, width)
-            for path in PAGES:
-                page.goto(f"{platform}/manage/demo{path}")
+            for name, address in places.items():
+                page.goto(address)
                 expect(page.locator("h1").first).to_be_attached()
                 expect(page.locator("[aria-busy=true]")).to_have_count(0)
-                found += faults(page, f"{path or '/'} {theme} {width}")
-                if PICTURES:
-                    name = f"{path.strip('/') or 'dashboard'}-{theme}-{language}-{width}.png"
-                    page.screenshot(path=str(Path(PICTURES) / name))
+                place = f"{name}-{theme}-{language}-{width}"
+                keep(page, place)
+                found += faults(page, place)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+            page.get_by_role("button", name=lookup(language, "Why this reply?")).first.click()
+            expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
+            keep(page, f"trace-{theme}-{language}-{width}")
+            found += faults(page, f"trace {theme} {width}")
+            page.keyboard.press("Escape")
     page.get_by_role("button", name={"ru": "Навигация", "en": "Navigation"}[language]).click()
-    assert found == []
+    found += faults(page, "navigation")
+    assert "\n".join(found) == ""
 
 
 def test_no_page_before_the_sign_in_has_a_fault(platform: str, new_person: NewPerson) -> None:
@@ -69,4 +97,4 @@ def test_no_page_before_the_sign_in_has_a_fault(platform: str, new_person: NewPe
         page.goto(f"{platform}{path}")
         expect(page.locator("#email")).to_be_visible()
         found += faults(page, path)
-    assert found == []
+    assert "\n".join(found) == ""

@@ -1,0 +1,64 @@
+"""Rebuilding: the vector index made anew from the chunks in the database, when it is lost or does not fit."""
+
+from sqlmodel import col
+
+from platform_app.db import everywhere, owned, session_scope
+from platform_app.jobs import RebuildIndex, RunningJob, enqueue
+from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.person import Tenant
+from platform_app.rag import lexical, vectors
+from platform_app.rag.chunk import indexed_text
+
+_KIND = RebuildIndex().kind
+
+
+def request(tenant_id: str) -> None:
+    """Queue the rebuilding, unless it is queued or under way."""
+    with session_scope(tenant_id) as session:
+        open_states = (JobState.QUEUED, JobState.RUNNING)
+        waiting = owned(Job, tenant_id).where(Job.kind == _KIND, col(Job.state).in_(open_states))
+        if session.exec(waiting.limit(1)).first() is None:
+            enqueue(session, tenant_id, RebuildIndex(), lock_key=_KIND)
+
+
+def request_all() -> int:
+    """Queue the rebuilding for every tenant; return how many there are."""
+    with session_scope(reason="rebuilding every index", reading=True) as session:
+        ids = list(session.exec(everywhere(Tenant).with_only_columns(Tenant.id)).all())
+    for tenant_id in ids:
+        request(tenant_id)
+    return len(ids)
+
+
+def rebuild_index(job: RunningJob) -> None:
+    """Write the vectors of all chunks that answer, in a new collection; again if meanwhile others do.
+
+    The lexical index answers alone in the meantime.
+    """
+    vectors.clear(job.tenant_id)
+    seen = -1
+    while seen != (seen := _revision(job.tenant_id)):
+        for source in _ready(job.tenant_id):
+            vectors.put(job.tenant_id, source.id, _rows(source))
+
+
+def _revision(tenant_id: str) -> int:
+    with session_scope(tenant_id, reading=True) as session:
+        return lexical.revision(session, tenant_id)
+
+
+def _ready(tenant_id: str) -> list[Source]:
+    """Return the sources that answer, and those deleted a moment ago that may still be brought back."""
+    with session_scope(tenant_id, reading=True) as session:
+        query = owned(Source, tenant_id).where(Source.state == SourceState.READY)
+        return list(session.exec(query.order_by(Source.id)).all())
+
+
+def _rows(source: Source) -> list[tuple[str, str]]:
+    with session_scope(source.tenant_id, reading=True) as session:
+        query = owned(Chunk, source.tenant_id).where(
+            Chunk.source_id == source.id, Chunk.generation == source.generation
+        )
+        found = session.exec(query.order_by(Chunk.number)).all()
+        return [(chunk.id, indexed_text(source.title, chunk.heading, chunk.text)) for chunk in found]

@@ -1,0 +1,38 @@
+"""Chunks: pieces of a text that each say something by themselves."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from platform_app.rag.chunk import SIZE, cut
+
+
+def test_a_short_text_is_one_piece() -> None:
+    assert [piece.text for piece in cut("Free delivery from 3,000.")] == ["Free delivery from 3,000."]
+
+
+def test_pieces_know_the_headings_they_stand_under() -> None:
+    long = "Words of a sentence that says something. " * 20
+    pieces = cut(f"# Shop\n\n{long}\n\n## Delivery\n\n{long}\n\n## Return\n\n{long}")
+    assert {piece.heading for piece in pieces} == {"Shop", "Shop › Delivery", "Shop › Return"}
+
+
+def test_a_heading_alone_is_no_piece() -> None:
+    assert cut("# Only a heading") == []
+    assert cut("") == [] and cut(" \n ") == []
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=400), max_size=12))
+def test_nothing_is_lost_and_nothing_is_too_long(paragraphs: list[str]) -> None:
+    text = "\n\n".join(f"w{number} {paragraph}" for number, paragraph in enumerate(paragraphs))
+    pieces = cut(text)
+    assert all(0 < len(piece.text) <= SIZE[1] for piece in pieces)
+    found = " ".join(piece.text for piece in pieces)
+    assert all(f"w{number}" in found for number in range(len(paragraphs)))
+
+
+def test_pieces_of_a_long_text_overlap() -> None:
+    text = " ".join(f"Sentence number {number} says something of its own." for number in range(200))
+    pieces = cut(text)
+    assert len(pieces) > 5
+    shared = [set(a.text.split(". ")) & set(b.text.split(". ")) for a, b in zip(pieces, pieces[1:], strict=False)]
+    assert sum(bool(part) for part in shared) >= len(shared) * 0.8
