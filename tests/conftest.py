@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -178,3 +179,23 @@ def live_chroma(env: pytest.MonkeyPatch, chroma_url: str) -> str:
     env.setenv("PLATFORM_CHROMA_URL", chroma_url)
     forget_process_state()
     return chroma_url
+
+
+@pytest.fixture(scope="session")
+def offline_url() -> Iterator[str]:
+    """The offline model, as a server of this run's own."""
+    port = free_port()
+    command = [sys.executable, "-m", "platform_app.llm.offline", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}/v1"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{url}/models").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_for(answers, 30)
+    yield url
+    process.terminate()
+    process.wait(10)

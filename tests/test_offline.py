@@ -1,8 +1,5 @@
 """Offline model: speaks the protocol, answers from what it is given, and says what it is."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import httpx
 import openai
@@ -12,7 +9,7 @@ from platform_app.llm import client, offline, prompts
 from platform_app.llm.client import ModelRequest, Outcome
 from platform_app.llm.prompts import Facts
 from platform_app.models.agent import AgentSettings
-from tests.conftest import forget_process_state, free_port, wait_for
+from tests.conftest import forget_process_state
 
 PASSAGES = [
     (1, "Prices.md", "Service", "A full tune-up costs 40 euros. It takes one day."),
@@ -24,24 +21,6 @@ def messages(question: str, **settings: object) -> list[dict[str, str]]:
     made = Facts(settings=AgentSettings.model_validate({"name": "Vera"} | settings), question=question)
     made.passages = list(PASSAGES)
     return prompts.build(made)
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "platform_app.llm.offline", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/v1/models").status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    wait_for(answers, 30)
-    yield f"http://127.0.0.1:{port}/v1"
-    process.terminate()
-    process.wait(10)
 
 
 def test_the_right_sentence_with_its_number() -> None:
@@ -68,8 +47,8 @@ def test_what_stands_in_instructions_does_not_lead_it_astray() -> None:
     assert "pwned" not in offline.answer(messages("Zebra?", instructions=trap))
 
 
-async def test_the_platform_reads_its_stream(address: str, env: pytest.MonkeyPatch) -> None:
-    env.setenv("PLATFORM_OFFLINE_URL", address)
+async def test_the_platform_reads_its_stream(offline_url: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv("PLATFORM_OFFLINE_URL", offline_url)
     forget_process_state()
     where, outcome, pieces = client.provider(), Outcome(), []
     assert where.is_offline
@@ -83,8 +62,8 @@ async def test_the_platform_reads_its_stream(address: str, env: pytest.MonkeyPat
     assert outcome.prompt_tokens and outcome.completion_tokens
 
 
-def test_the_rest_of_the_protocol(address: str) -> None:
-    with openai.OpenAI(base_url=address, api_key="none", max_retries=0) as own:
+def test_the_rest_of_the_protocol(offline_url: str) -> None:
+    with openai.OpenAI(base_url=offline_url, api_key="none", max_retries=0) as own:
         whole = own.chat.completions.create(model="x", messages=messages("How much is a tune-up?"))  # type: ignore[arg-type]
         assert whole.choices[0].message.content == offline.answer(messages("How much is a tune-up?"))
         assert whole.usage is not None and whole.usage.prompt_tokens > 50
@@ -102,7 +81,7 @@ def test_the_rest_of_the_protocol(address: str) -> None:
 
 @pytest.mark.parametrize("path", ["chat/completions", "embeddings"])
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"messages": 1}', b'"x"'])
-def test_nonsense_is_refused(address: str, path: str, body: bytes) -> None:
-    answer = httpx.post(f"{address}/{path}", content=body)
+def test_nonsense_is_refused(offline_url: str, path: str, body: bytes) -> None:
+    answer = httpx.post(f"{offline_url}/{path}", content=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
