@@ -9,6 +9,8 @@ export function Composer({ label, hint, initial, disabled, autoFocus, kept, kept
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight, 220)}px`;
   };
+  const [narrow, setNarrow] = useState(false);
+  useEffect(() => setNarrow(window.matchMedia("(max-width: 520px)").matches), []);
   useEffect(() => {
     fit();
     if (autoFocus && area.current) area.current.focus();
@@ -32,7 +34,7 @@ export function Composer({ label, hint, initial, disabled, autoFocus, kept, kept
       name="text"
       className="composer"
       aria-label={label}
-      placeholder={hint}
+      placeholder={narrow ? label : hint}
       defaultValue={initial}
       disabled={disabled}
       maxLength={20000}

@@ -205,9 +205,7 @@ async def test_indexed_again_nothing_is_doubled(who: Identity) -> None:
         knowledge.retry(session, who, made)
     run_jobs(who)
     assert (source(who, made).generation, source(who, made).chunk_count) == (2, 1)
-    assert [i for i, _ in vectors.search(who.tenant_id, QUESTION, 5)] == [
-        chunk.id for chunk in chunks_of(who, made)
-    ]
+    assert [i for i, _ in vectors.search(who.tenant_id, QUESTION, 5)] == [chunk.id for chunk in chunks_of(who, made)]
 
 
 def chunks_of(who: Identity, source_id: str) -> list[Chunk]:

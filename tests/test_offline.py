@@ -1,6 +1,5 @@
 """Offline model: speaks the protocol, answers from what it is given, and says what it is."""
 
-
 import httpx
 import openai
 import pytest

@@ -35,6 +35,10 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
             ),
         ),
         rx.cond(row.error != "", rx.el.p(row.error, class_name="problem-text", role="status")),
+        rx.cond(
+            row.without_vectors,
+            rx.el.p(t("Found without the vector index: it did not answer."), class_name="muted small"),
+        ),
         rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, _chip), class_name="chips")),
         _actions(row),
         class_name=rx.cond(mine, "message mine", "message"),

@@ -49,7 +49,7 @@ def _trace() -> rx.Component:
         rx.dialog.title(t("Why this reply?"), size="4"),
         rx.cond(
             ChatPanelState.degraded,
-            rx.el.p(t("Passages were found without the vector index."), class_name="problem-text"),
+            rx.el.p(t("Found without the vector index: it did not answer."), class_name="problem-text"),
         ),
         rx.el.dl(rx.foreach(ChatPanelState.pairs, _pair), class_name="figures"),
         rx.el.h2(t("Time")),

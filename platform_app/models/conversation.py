@@ -71,6 +71,7 @@ class Message(Owned, table=True):
     answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message this one replies to
     replaced: bool = False  # retried or edited away: kept, not shown, not in any prompt
     sources: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # see llm.prompts.Passage
+    without_vectors: bool = False  # the vector index was away: the words alone found the sources
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     beat_at: datetime | None = Field(default=None, sa_type=Instant)  # last sign of life of who streams it

@@ -47,6 +47,7 @@ def _fill(row: Message, work: Work) -> None:
     text, used = cited(work.text.strip(), {p.number for p in work.retrieval.passages})
     row.text = shorten((text if own.markdown else plain(text)).strip(), own.max_reply_chars)
     row.sources = [p.as_json() for p in work.retrieval.passages if p.number in used]
+    row.without_vectors = work.retrieval.degraded
     row.finished_at = now()
 
 

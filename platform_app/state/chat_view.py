@@ -62,6 +62,7 @@ class MessageRow:
     when: str
     exact: str
     sources: list[SourceChip]
+    without_vectors: bool
     can_retry: bool
     can_edit: bool
     has_trace: bool
@@ -92,6 +93,7 @@ def message_row(row: Message, who: Identity, language: str) -> MessageRow:
         when=relative_time(language, row.created_at, now()),
         exact=exact_time(language, row.created_at, who.time_zone),
         sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],
+        without_vectors=row.without_vectors,
         can_retry=row.author == Author.AGENT,
         can_edit=row.author == Author.CONTACT,
         has_trace=row.author == Author.AGENT and row.finished_at is not None,

@@ -71,16 +71,32 @@ def pairs_of(trace: Trace, language: str) -> list[Pair]:
         ("Tokens asked", _count(trace.prompt_tokens, language)),
         ("Tokens written", _count(trace.completion_tokens, language)),
         ("Cost", _cost(trace.cost, language)),
-        ("Ended because", str(data.get("finish_reason") or "—")),
+        ("Ended because", _ending(data.get("finish_reason"), language)),
         ("Earlier messages used", _count(data.get("history"), language)),
         ("Tries", _count(data.get("tries"), language)),
         ("Began because of", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
     ]
-    known = [Pair(str(name), str(value)) for name, value in data.get("known", [])]
+    known = [
+        Pair(translate(language, _KNOWN[name]) if name in _KNOWN else str(name), str(value))
+        for name, value in data.get("known", [])
+    ]
     return [Pair(translate(language, name), value) for name, value in named if value] + known
 
 
 _TRIGGERS = {"message": "a message", "delay": "the end of the delay"}
+_ENDINGS = {"stop": "it was complete", "length": "the limit of tokens was reached"}
+_KNOWN = {
+    "contact": "Contact",
+    "phone": "Phone",
+    "e-mail": "E-mail",
+    "lead": "Lead",
+    "stage": "Stage",
+    "budget": "Budget",
+}
+
+
+def _ending(reason: str | None, language: str) -> str:
+    return translate(language, _ENDINGS[reason]) if reason in _ENDINGS else str(reason or "—")
 
 
 def _count(value: Any, language: str) -> str:

@@ -132,7 +132,8 @@ def own_redis(tmp_path: Path, env: pytest.MonkeyPatch) -> Iterator[OwnRedis]:
 class Worker:
     """A worker process."""
 
-    def __init__(self, folder: Path, sink: Sink, **settings: str) -> None:
+    def __init__(self, folder: Path, sink: Sink, module: str, **settings: str) -> None:
+        self.module = module
         self.port = free_port()
         self.log = folder / f"worker-{self.port}.log"
         self.environment = os.environ | {
@@ -147,7 +148,7 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.chaos.worker_main"]
+        command = [sys.executable, "-m", self.module]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
 
@@ -172,8 +173,8 @@ NewWorker = Callable[..., Worker]
 def new_worker(database: str, sink: Sink, tmp_path: Path) -> Iterator[NewWorker]:
     made: list[Worker] = []
 
-    def make(**settings: str) -> Worker:
-        worker = Worker(tmp_path, sink, **settings)
+    def make(module: str = "tests.chaos.worker_main", **settings: str) -> Worker:
+        worker = Worker(tmp_path, sink, module, **settings)
         made.append(worker)
         wait_for(worker.is_up, 20)
         return worker

@@ -407,6 +407,7 @@ def upgrade() -> None:
     sa.Column('answers_id', sa.String(length=32), nullable=True),
     sa.Column('replaced', sa.Boolean(), nullable=False),
     sa.Column('sources', sa.JSON(), nullable=False),
+    sa.Column('without_vectors', sa.Boolean(), nullable=False),
     sa.Column('due_at', sa.DateTime(), nullable=True),
     sa.Column('finished_at', sa.DateTime(), nullable=True),
     sa.Column('beat_at', sa.DateTime(), nullable=True),

@@ -1,0 +1,172 @@
+"""Knowledge under faults (R19, R19b): Chroma away, silent or emptied; what is indexed is found at once."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from platform_app import servers
+from platform_app.models.conversation import MessageState
+from platform_app.models.knowledge import SourceState
+from platform_app.models.person import Identity
+from platform_app.rag import vectors
+from platform_app.rag.retrieve import Retrieval, retrieve
+from tests.chaos.conftest import NewWorker, OwnRedis
+from tests.conftest import forget_process_state, free_port, wait_for
+from tests.fake_provider import FakeProvider, says, serving
+from tests.talking import ELSEWHERE, add_source, answered, begin, row
+from tests.test_knowledge import QUESTION, source, upload
+
+ROUNDS = int(os.environ.get("PLATFORM_CHAOS_ROUNDS", "15"))
+OVERHEAD = 3  # seconds that a reply may lose to a vector index that does not answer
+
+
+class OwnChroma:
+    """A Chroma that a test may kill, restart and empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/v2/heartbeat").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def start(self) -> None:
+        command = servers.chroma_command(self.folder, self.port)
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(self.answers, 30)
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(10)
+
+
+@pytest.fixture
+def own_chroma(tmp_path: Path, env: pytest.MonkeyPatch) -> Iterator[OwnChroma]:
+    made = OwnChroma(tmp_path / "chroma")
+    made.start()
+    env.setenv("PLATFORM_CHROMA_URL", made.url)
+    forget_process_state()
+    vectors._silent_until = 0.0
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.stop()
+
+
+@pytest.fixture
+def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    yield from serving(env)
+
+
+def is_ready(who: Identity, source_id: str) -> bool:
+    return source(who, source_id).state == SourceState.READY
+
+
+def scores(found: Retrieval) -> list[tuple[str, float, float]]:
+    return [(p.chunk_id, p.score, p.vector_score) for p in found.considered]
+
+
+def asks_again() -> None:
+    """Forget that the vector index was slow a moment ago."""
+    vectors._silent_until = 0.0
+
+
+async def test_r19_chroma_is_away_and_comes_back(
+    own_chroma: OwnChroma, own_redis: OwnRedis, who: Identity, new_worker: NewWorker, provider: FakeProvider
+) -> None:
+    new_worker("worker")
+    first = await upload(who)
+    wait_for(lambda: is_ready(who, first), 30)
+    add_source(who, "Elsewhere", *ELSEWHERE)
+    before = retrieve(who.tenant_id, QUESTION)
+    opened = begin(who, knowledge="all")
+    own_chroma.stop()
+
+    provider.will(says("It is 4711 [1]."))
+    begun = time.monotonic()
+    reply = await answered(who, opened, QUESTION)
+    assert time.monotonic() - begun < OVERHEAD
+    assert (reply.state, reply.without_vectors) == (MessageState.COMPLETE, True)
+    assert [s["source_title"] for s in reply.sources] == ["Parking"]
+    late = await upload(who, "Bell.md", b"The bell of the yard rings at noon.")
+    wait_for(lambda: source(who, late).progress >= 30)
+    assert not is_ready(who, late) and source(who, late).state != SourceState.FAILED
+
+    own_chroma.start()
+    wait_for(lambda: is_ready(who, late), 60)
+    asks_again()
+    provider.will(says("At noon [1]."))
+    reply = await answered(who, opened, "When does the bell ring?")
+    assert not reply.without_vectors
+    assert [s["source_title"] for s in reply.sources] == ["Bell"]
+    assert scores(before)[0][0] == scores(retrieve(who.tenant_id, QUESTION))[0][0]
+
+
+async def test_r19_chroma_is_emptied_and_built_anew_by_itself(
+    own_chroma: OwnChroma, own_redis: OwnRedis, who: Identity, new_worker: NewWorker, provider: FakeProvider
+) -> None:
+    new_worker("worker")
+    made = [await upload(who, f"{number}.md", text.encode()) for number, text in enumerate(ELSEWHERE[:3])]
+    made.append(await upload(who))
+    wait_for(lambda: all(is_ready(who, one) for one in made), 60)
+    before = scores(retrieve(who.tenant_id, QUESTION))
+    own_chroma.stop()
+    own_chroma.folder = own_chroma.folder.with_name("another")
+    own_chroma.start()
+
+    provider.will(says("It is 4711 [1]."))
+    reply = await answered(who, begin(who, knowledge="all"), QUESTION)
+    assert (reply.state, reply.without_vectors) == (MessageState.COMPLETE, True)
+    wait_for(lambda: not retrieve(who.tenant_id, QUESTION).degraded, 30)
+    wait_for(lambda: scores(retrieve(who.tenant_id, QUESTION)) == before, 30)
+
+
+async def test_r19_chroma_is_silent(
+    database: str, env: pytest.MonkeyPatch, who: Identity, provider: FakeProvider
+) -> None:
+    add_source(who, "Parking", "The code of the gate is 4711.")
+    add_source(who, "Elsewhere", *ELSEWHERE)
+    opened = begin(who, knowledge="all")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        env.setenv("PLATFORM_CHROMA_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        forget_process_state()
+        asks_again()
+        for _ in range(3):
+            provider.will(says("It is 4711 [1]."))
+            begun = time.monotonic()
+            reply = await answered(who, opened, QUESTION)
+            assert time.monotonic() - begun < OVERHEAD
+            assert (reply.state, row(who, reply).without_vectors) == (MessageState.COMPLETE, True)
+    asks_again()
+
+
+async def test_r19b_what_the_worker_has_indexed_is_found_at_once(
+    own_chroma: OwnChroma, own_redis: OwnRedis, who: Identity, new_worker: NewWorker
+) -> None:
+    new_worker("worker")
+    found = 0
+    for number in range(ROUNDS):
+        text = f"The locker of guest {number} has the word tango{number * 7919}."
+        made = await upload(who, f"Locker {number}.txt", text.encode())
+        wait_for(lambda one=made: is_ready(who, one), 30)
+        result = retrieve(who.tenant_id, f"Which locker has the word tango{number * 7919}?")
+        hit = result.considered and result.considered[0].source_id == made and result.considered[0].vector_score > 0
+        found += bool(hit and not result.degraded)
+    print("rounds", ROUNDS, "found", found)
+    assert found == ROUNDS
