@@ -48,7 +48,6 @@ def add_source(who: Identity, title: str, *texts: str, category_id: str | None =
                 Chunk(
                     tenant_id=who.tenant_id,
                     source_id=source.id,
-                    category_id=category_id,
                     generation=1,
                     number=number,
                     text=text,

@@ -62,7 +62,7 @@ async def test_a_file_comes_in_and_goes_out(who: Identity) -> None:
 async def test_what_else_is_sent_changes_nothing(who: Identity, other: Identity) -> None:
     """Mass assignment: the tenant is the one in the path, the person is the one of the session."""
     given = {"tenant_id": other.tenant_id, "id": "f" * 32, "role": "owner", "created_by": "Eve", "state": "ready"}
-    async with client(sign_in(who), **{"X-File-Name": "a.txt", "X-Category": "f" * 32}) as browser:
+    async with client(sign_in(who), **{"X-File-Name": "a.txt", "X-Tenant": "globex"}) as browser:
         answer = await browser.post("/api/uploads/acme", params=given, content=b"hello")
     (row,) = kept(who)
     assert (row.id, row.created_by, row.category_id) == (answer.json()["source_id"], who.name, None)

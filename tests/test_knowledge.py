@@ -12,7 +12,7 @@ from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import vectors
 from platform_app.rag.retrieve import retrieve
-from platform_app.services import knowledge, rebuilding
+from platform_app.services import categories, knowledge, rebuilding
 from tests.conftest import forget_process_state
 from tests.documents import docx, pdf
 from tests.talking import ELSEWHERE, activities, add_source, run_jobs
@@ -244,6 +244,29 @@ async def test_the_list_is_searched_filtered_and_cut_into_pages(who: Identity) -
         assert titles(search="ПАРК") == (["Парковка"], 1)
         assert titles(state="failed") == (["broken"], 1)
         assert titles(page=2, page_size=2) == (["Парковка"], 3)
+
+
+async def test_sources_stand_in_categories(who: Identity) -> None:
+    made = [await upload(who, name) for name in ("a.txt", "b.txt", "c.txt")]
+    with session_scope(who.tenant_id) as session:
+        outer = categories.add(session, who, "Shop")
+        inner = categories.add(session, who, "Prices", parent_id=outer.id)
+        categories.put(session, who, made[0], outer.id)
+        categories.put(session, who, made[1], inner.id)
+        ids = outer.id, inner.id
+    late = await knowledge.store_upload(who, "d.txt", parts(TEXT), category_id=ids[1])
+    assert source(who, late).category_id == ids[1]
+    with pytest.raises(NotFound):
+        await knowledge.store_upload(who, "e.txt", parts(TEXT), category_id="f" * 32)
+    assert len(kept_files()) == 4
+    with session_scope(who.tenant_id) as session:
+
+        def titles(category: str) -> list[str]:
+            return sorted(row.title for row in knowledge.list_sources(session, who, category=category)[0])
+
+        assert (titles(ids[0]), titles(ids[1]), titles("none")) == (["a", "b", "d"], ["b", "d"], ["c"])
+        categories.delete(session, who, ids[1])
+        assert (titles(ids[0]), titles("f" * 32)) == (["a", "b", "d"], [])
 
 
 async def test_a_lost_index_is_built_anew(who: Identity) -> None:

@@ -17,7 +17,7 @@ from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Contact, Lead, Pipeline, Stage, Task
 from platform_app.models.knowledge import Category
 from platform_app.models.person import Identity
-from platform_app.services import conversations, replies, reply_store
+from platform_app.services import categories, conversations, replies, reply_store
 from tests.fake_provider import KEY, FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
 from tests.talking import (
     ELSEWHERE,
@@ -159,6 +159,12 @@ async def test_setting_knowledge_and_categories(provider: FakeProvider, who: Ide
     await answered(who, begin(who, knowledge="all"))
     assert "Prices.md" in provider.last.prompt and "Secret.md" in provider.last.prompt
     await answered(who, begin(who, knowledge="chosen", categories=[ids[0]]))
+    assert "Prices.md" in provider.last.prompt and "Secret.md" not in provider.last.prompt
+    with session_scope(who.tenant_id) as session:
+        around = categories.add(session, who, "Around")
+        session.exec(owned(Category, who.tenant_id).where(Category.id == ids[0])).one().parent_id = around.id
+        outer = around.id
+    await answered(who, begin(who, knowledge="chosen", categories=[outer]))  # brings what lies in it
     assert "Prices.md" in provider.last.prompt and "Secret.md" not in provider.last.prompt
     await answered(who, begin(who, knowledge="chosen", categories=[]))
     assert "<passages>" not in provider.last.prompt

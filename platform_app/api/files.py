@@ -38,10 +38,11 @@ SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 @route("/api/uploads/{tenant}", Role.OPERATOR, methods=["POST"])
 async def upload(request: Request, who: Identity) -> Response:
-    """Take one file as a raw body; its name stands in X-File-Name, percent-encoded."""
+    """Take one file as a raw body; its name stands in X-File-Name, percent-encoded, its category's id in X-Category."""
     name = unquote(request.headers.get("x-file-name", ""))
     body = _counted(request, settings().upload_max_mb * 1_000_000)
-    return JSONResponse({"source_id": await knowledge.store_upload(who, name, body)}, 201)
+    category = request.headers.get("x-category") or None
+    return JSONResponse({"source_id": await knowledge.store_upload(who, name, body, category_id=category)}, 201)
 
 
 @route("/api/sources/{tenant}/{source_id}/file", Role.VIEWER, methods=["GET"])

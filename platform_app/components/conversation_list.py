@@ -3,14 +3,12 @@
 import reflex as rx
 
 from platform_app.components.listing import search_box
-from platform_app.components.parts import time_ago
+from platform_app.components.parts import READ_ONLY, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.chat_view import ConversationRow
 from platform_app.state.conversation_list import ConversationListState
 from platform_app.state.test_chat import TestChatState
-
-READ_ONLY = Person.role == "viewer"
 
 
 def conversation_list() -> rx.Component:

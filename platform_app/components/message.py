@@ -4,15 +4,12 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.parts import time_ago
+from platform_app.components.parts import READ_ONLY, time_ago
 from platform_app.components.talk import Composer, Countdown, safe_markdown
 from platform_app.components.text import t
-from platform_app.state.base import Person
 from platform_app.state.chat_panel import ChatPanelState
 from platform_app.state.chat_view import MessageRow, SourceChip
 from platform_app.state.test_chat import TestChatState
-
-READ_ONLY = Person.role == "viewer"
 
 
 def message(row: rx.Var[MessageRow]) -> rx.Component:

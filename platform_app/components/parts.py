@@ -5,6 +5,9 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.text import t
+from platform_app.state.base import Person
+
+READ_ONLY = Person.role == "viewer"
 
 
 def field(

@@ -50,7 +50,6 @@ class Chunk(Owned, table=True):
 
     __table_args__ = (Index("ix_chunk_source_generation", "source_id", "generation"),)
     source_id: str = Field(foreign_key="source.id", max_length=32, ondelete="CASCADE")
-    category_id: str | None = Field(default=None, max_length=32)
     generation: int
     number: int
     heading: str = Field(default="", max_length=300)

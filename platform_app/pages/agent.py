@@ -6,12 +6,11 @@ import reflex as rx
 
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
-from platform_app.components.parts import confirm, field, skeleton_rows, status
+from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows, status
 from platform_app.components.text import t
 from platform_app.state.agent import FIELD_WORDS, AgentState, Change, VersionRow
 from platform_app.state.base import Person
-
-READ_ONLY = Person.role == "viewer"
+from platform_app.state.categories import CategoryState
 
 
 def show() -> rx.Component:
@@ -183,7 +182,7 @@ def _basics() -> rx.Component:
 
 
 def _instructions() -> rx.Component:
-    scopes = [("all", t("All knowledge")), ("none", t("None"))]
+    scopes = [("all", t("All knowledge")), ("chosen", t("Chosen categories")), ("none", t("None"))]
     return rx.el.div(
         _area(
             "instructions",
@@ -195,9 +194,38 @@ def _instructions() -> rx.Component:
             40_000,
         ),
         _choice("knowledge", AgentState.knowledge, scopes, t("From which documents the agent may answer.")),
+        rx.cond(AgentState.knowledge == "chosen", _categories()),
         _area("no_answer_text", "3", t("Empty: a polite sentence in the customer's language."), 2000),
         _flag("no_answer_task", t("A person finds the question among the recent updates.")),
         class_name="form",
+    )
+
+
+def _categories() -> rx.Component:
+    return rx.el.fieldset(
+        rx.el.legend(t("Categories"), class_name="label"),
+        rx.foreach(
+            CategoryState.rows,
+            lambda row: rx.el.label(
+                rx.checkbox(
+                    checked=AgentState.categories.contains(row.id),
+                    on_change=lambda chosen: AgentState.choose_category(row.id, chosen),
+                    disabled=READ_ONLY,
+                ),
+                row.name,
+                padding_left=row.indent,
+                class_name="check",
+            ),
+        ),
+        rx.cond(
+            CategoryState.rows.length() == 0,
+            rx.el.p(
+                t("There are no categories yet. Add them in the knowledge base."),
+                class_name="muted small",
+            ),
+            rx.el.p(t("A category brings those that lie in it."), class_name="muted small"),
+        ),
+        class_name="choices",
     )
 
 
@@ -270,4 +298,4 @@ def _change(change: rx.Var[Change]) -> rx.Component:
     )
 
 
-PAGES = [inside("/agents/[agent_id]", "Agent", show, AgentState.load, AgentState.watch)]
+PAGES = [inside("/agents/[agent_id]", "Agent", show, CategoryState.load, AgentState.load, AgentState.watch)]

@@ -2,14 +2,17 @@
 
 import reflex as rx
 
+from platform_app.components.categories import category_panel, category_select
 from platform_app.components.layout import frame, page_head
 from platform_app.components.listing import columns, framed_table, listing, search_box, select_filter
 from platform_app.components.page import inside
-from platform_app.components.parts import empty_state, pager, status, time_ago, undo_bar
+from platform_app.components.parts import READ_ONLY, empty_state, pager, status, time_ago, undo_bar
 from platform_app.components.text import t
 from platform_app.components.upload import upload
 from platform_app.state.base import Person
-from platform_app.state.knowledge import STATES, KnowledgeState, PassageRow, SourceRow
+from platform_app.state.categories import CategoryState
+from platform_app.state.knowledge import KnowledgeState, PassageRow
+from platform_app.state.source_view import STATES, SourceRow
 
 
 def show() -> rx.Component:
@@ -19,7 +22,7 @@ def show() -> rx.Component:
             page_head(t("Knowledge"), t("Documents that your agents may read and cite.")),
             rx.cond(
                 Person.role != "viewer",
-                upload(f"/api/uploads/{Person.slug}", "", KnowledgeState.refresh),
+                upload(f"/api/uploads/{Person.slug}", KnowledgeState.upload_category, KnowledgeState.refresh),
             ),
             rx.el.div(
                 search_box(t("Search sources"), KnowledgeState.search, KnowledgeState.type_search),
@@ -29,12 +32,19 @@ def show() -> rx.Component:
                     [("all", t("All states")), *((code, t(words)) for code, (words, _) in STATES.items())],
                     KnowledgeState.filter_state,
                 ),
+                category_select(
+                    t("Category"),
+                    KnowledgeState.category,
+                    KnowledgeState.filter_category,
+                    first=[("all", t("All categories")), ("none", t("Without a category"))],
+                ),
+                rx.cond(~READ_ONLY, category_panel(KnowledgeState.refresh)),
                 class_name="filters",
             ),
             listing(
                 loaded=KnowledgeState.loaded,
                 total=KnowledgeState.total,
-                filtered=(KnowledgeState.search != "") | (KnowledgeState.state != "all"),
+                filtered=KnowledgeState.is_filtered,
                 table=_table(),
                 empty=empty_state(
                     t("No sources yet. Upload a document, and your agents answer from it."), icon="book-open"
@@ -50,7 +60,7 @@ def show() -> rx.Component:
 def _table() -> rx.Component:
     return rx.fragment(
         framed_table(
-            columns(t("Source"), t("State"), t("Chunks"), t("Size"), t("Uploaded"), None),
+            columns(t("Source"), t("Category"), t("State"), t("Chunks"), t("Size"), t("Uploaded"), None),
             rx.table.body(rx.foreach(KnowledgeState.rows, _row)),
         ),
         pager(KnowledgeState.page, KnowledgeState.pages, KnowledgeState.total_words, KnowledgeState.turn),
@@ -66,6 +76,18 @@ def _row(source: rx.Var[SourceRow]) -> rx.Component:
                 color_scheme="gray",
                 high_contrast=True,
                 underline="hover",
+            )
+        ),
+        rx.table.cell(
+            category_select(
+                t("Category of “{title}”", title=source.title),
+                source.category,
+                lambda chosen: KnowledgeState.put(source.id, chosen),
+                first=[("none", t("None"))],
+                variant="ghost",
+                color_scheme="gray",
+                max_width="160px",
+                disabled=READ_ONLY,
             )
         ),
         rx.table.cell(source_state(source)),
@@ -175,4 +197,4 @@ def _passage(passage: rx.Var[PassageRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/knowledge", "Knowledge", show, KnowledgeState.load, KnowledgeState.watch)]
+PAGES = [inside("/knowledge", "Knowledge", show, CategoryState.load, KnowledgeState.load, KnowledgeState.watch)]

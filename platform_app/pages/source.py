@@ -8,8 +8,8 @@ from platform_app.components.parts import skeleton_rows
 from platform_app.components.text import t
 from platform_app.pages.knowledge import source_state
 from platform_app.state.base import Person
-from platform_app.state.knowledge import SourceRow
 from platform_app.state.source import ChunkRow, OneSourceState
+from platform_app.state.source_view import SourceRow
 
 
 def show() -> rx.Component:

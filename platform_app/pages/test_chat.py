@@ -8,7 +8,7 @@ from platform_app.components.conversation_list import conversation_list
 from platform_app.components.layout import frame
 from platform_app.components.message import live_reply, message, small, waiting_reply
 from platform_app.components.page import inside
-from platform_app.components.parts import confirm, empty_state, skeleton_rows, undo_bar
+from platform_app.components.parts import READ_ONLY, confirm, empty_state, skeleton_rows, undo_bar
 from platform_app.components.talk import Composer, StickToEnd
 from platform_app.components.text import t
 from platform_app.components.trace_panel import panel
@@ -17,7 +17,6 @@ from platform_app.state.chat_panel import ChatPanelState
 from platform_app.state.conversation_list import ConversationListState
 from platform_app.state.test_chat import NOBODY, TestChatState
 
-READ_ONLY = Person.role == "viewer"
 EXAMPLES = (
     "What do you offer?",
     "How much does it cost?",

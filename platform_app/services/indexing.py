@@ -87,7 +87,6 @@ def _write_chunks(job: RunningJob, source: Source, pieces: list[Piece], generati
                 id=key,
                 tenant_id=job.tenant_id,
                 source_id=source.id,
-                category_id=source.category_id,
                 generation=generation,
                 number=number,
                 heading=piece.heading,

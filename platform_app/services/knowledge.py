@@ -19,7 +19,7 @@ from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import lexical
 from platform_app.rag.parse import check_name
-from platform_app.services import activity
+from platform_app.services import activity, categories
 from platform_app.services.indexing import UNDO_SECONDS, index_source, remove_source
 
 QUOTA = 2_000_000_000  # bytes that a tenant's files may take
@@ -62,6 +62,8 @@ async def store_upload(
 
         def note() -> str:
             with session_scope(who.tenant_id) as session:
+                if category_id:
+                    categories.get(session, who, category_id)
                 return add_source(session, who, name, stored_as, size=size, category_id=category_id).id
 
         return await asyncio.to_thread(note)
@@ -110,14 +112,29 @@ def _announce(session: Transaction, source: Source) -> None:
 
 
 def list_sources(
-    session: Transaction, who: Identity, *, search: str = "", state: str = "", page: int = 1, page_size: int = 25
+    session: Transaction,
+    who: Identity,
+    *,
+    search: str = "",
+    state: str = "",
+    category: str = "",
+    page: int = 1,
+    page_size: int = 25,
 ) -> tuple[list[Source], int]:
-    """Return one page of the tenant's sources, newest first, and how many there are."""
+    """Return one page of the tenant's sources, newest first, and how many there are.
+
+    `category`: its id, with those nested in it; "none" for sources outside of all.
+    """
     query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     if search.strip():
         wanted = search.strip().casefold()
         rows = session.execute(query.with_only_columns(Source.id, Source.title)).all()
         query = query.where(Source.id.in_([i for i, title in rows if wanted in title.casefold()]))  # type: ignore[attr-defined]
+    if category == "none":
+        query = query.where(Source.category_id.is_(None))  # type: ignore[union-attr]
+    elif category:
+        inside = categories.with_nested(session, who.tenant_id, [category])
+        query = query.where(Source.category_id.in_(inside))  # type: ignore[union-attr]
     if state:
         query = query.where(Source.state == state)
     total = session.exec(query.with_only_columns(func.count())).one()

@@ -17,7 +17,7 @@ from platform_app.llm.client import ModelFailure, ModelRequest
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieve import retrieve
-from platform_app.services import rebuilding, reply_store
+from platform_app.services import categories, rebuilding, reply_store
 from platform_app.services.reply_work import Work, load
 
 log = structlog.get_logger()
@@ -112,9 +112,11 @@ async def _prepare(work: Work) -> None:
     """Find the passages, choose the model and build the prompt."""
     own = work.settings
     if own.knowledge != KnowledgeScope.NONE:
-        categories = own.categories if own.knowledge == KnowledgeScope.CHOSEN else None
+        shelves = None
+        if own.knowledge == KnowledgeScope.CHOSEN:
+            shelves = await asyncio.to_thread(_chosen, work.tenant_id, own.categories)
         work.retrieval = await asyncio.to_thread(
-            retrieve, work.tenant_id, work.facts.question, categories=categories, limit=6
+            retrieve, work.tenant_id, work.facts.question, categories=shelves, limit=6
         )
         if work.retrieval.lost:
             await asyncio.to_thread(rebuilding.request, work.tenant_id)
@@ -122,6 +124,11 @@ async def _prepare(work: Work) -> None:
     work.messages = prompts.build(work.facts)
     work.model = await catalogue.model_for(work.provider, own.model)
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
+
+
+def _chosen(tenant_id: str, ids: list[str]) -> list[str]:
+    with session_scope(tenant_id, reading=True) as session:
+        return categories.with_nested(session, tenant_id, ids)
 
 
 async def available_models() -> list[str]:

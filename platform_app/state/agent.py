@@ -69,6 +69,7 @@ class AgentState(rx.State):
     flags: dict[str, bool] = {}
     language: str = "customer"
     knowledge: str = "all"
+    categories: list[str] = []  # ids of those chosen
     model: str = ""
     models: list[str] = []
     problems: dict[str, str] = {}
@@ -134,6 +135,12 @@ class AgentState(rx.State):
             setattr(self, {"reply_language": "language"}.get(field, field), str(value))
         await self._refresh_head()
 
+    @handler(Role.OPERATOR)
+    async def choose_category(self, category_id: str, chosen: bool) -> Any:
+        """Let the agent read a category, or no longer."""
+        self.categories = [one for one in self.categories if one != category_id] + [category_id] * chosen
+        return AgentState.save("categories", self.categories)
+
     @handler(Role.VIEWER)
     async def take_theirs(self) -> None:
         """Show the agent as somebody else left it."""
@@ -198,6 +205,7 @@ class AgentState(rx.State):
         }
         self.flags = {name: getattr(own, name) for name in ("check_before_sending", "markdown", "no_answer_task")}
         self.language, self.knowledge, self.model = own.reply_language.value, own.knowledge.value, own.model
+        self.categories = own.categories
         self.letters, self.problems = len(own.instructions), {}
         self._revision = agent.revision
         self._loads += 1

@@ -7,41 +7,15 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.clock import now
-from platform_app.i18n import exact_time, plural, relative_time, translate
-from platform_app.models.knowledge import Source, SourceState
-from platform_app.models.person import Identity, Role
+from platform_app.i18n import plural, translate
+from platform_app.models.person import Role
 from platform_app.rag.retrieve import retrieve
-from platform_app.services import knowledge
+from platform_app.services import categories, knowledge
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.hub import hub
+from platform_app.state.source_view import STATES, SourceRow, source_row
 
-STATES = {
-    "queued": ("Waits", ""),
-    "reading": ("Being read", "blue"),
-    "indexing": ("Being indexed", "blue"),
-    "ready": ("Ready", "green"),
-    "failed": ("Failed", "red"),
-}
 PAGE_SIZE = 25
-
-
-@dataclass
-class SourceRow:
-    """A source as the table shows it."""
-
-    id: str
-    title: str
-    state: str
-    state_code: str
-    colour: str
-    progress: int
-    error: str
-    chunks: str
-    category: str
-    size: str
-    when: str
-    exact: str
 
 
 @dataclass
@@ -66,6 +40,7 @@ class KnowledgeState(rx.State):
     pages: int = 1
     search: str = ""
     state: str = "all"
+    category: str = "all"
     loaded: bool = False
     undo_sentence: str = ""
     _undo_id: str = ""
@@ -80,6 +55,7 @@ class KnowledgeState(rx.State):
         asked = self.router.url.query_parameters
         self.search = asked.get("q", "")[:200]
         self.state = asked.get("state", "all") if asked.get("state") in STATES else "all"
+        self.category = asked.get("category", "all")[:32]
         self.undo_sentence = ""
         self.passages, self.asked = [], False
         await self._fetch()
@@ -112,6 +88,29 @@ class KnowledgeState(rx.State):
         self.state, self.page = (state if state in STATES else "all"), 1
         await self._fetch()
         return self._keep_address()
+
+    @handler(Role.VIEWER)
+    async def filter_category(self, category: str) -> Any:
+        """Show one category with those in it; files uploaded now go there."""
+        self.category, self.page = category[:32], 1
+        await self._fetch()
+        return self._keep_address()
+
+    @handler(Role.OPERATOR)
+    async def put(self, source_id: str, category: str) -> None:
+        """Put a source into a category, or into none."""
+        await call(self, categories.put, source_id, None if category == "none" else category)
+        await self._fetch()
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some sources."""
+        return bool(self.search) or self.state != "all" or self.category != "all"
+
+    @rx.var
+    def upload_category(self) -> str:
+        """The category that files uploaded now go to."""
+        return "" if self.category in ("all", "none") else self.category
 
     @handler(Role.VIEWER)
     async def turn(self, page: int) -> None:
@@ -178,7 +177,10 @@ class KnowledgeState(rx.State):
             "const u=new URL(location.href);for(const [k,v] of Object.entries(%s)){v?u.searchParams.set(k,v):"
             "u.searchParams.delete(k)};history.replaceState(history.state,'',u)"
         )
-        kept = {"q": self.search, "state": "" if self.state == "all" else self.state}
+        kept = {"q": self.search} | {
+            name: "" if value == "all" else value
+            for name, value in (("state", self.state), ("category", self.category))
+        }
         return rx.call_script(script % json.dumps(kept))
 
     async def _fetch(self) -> None:
@@ -188,6 +190,7 @@ class KnowledgeState(rx.State):
             knowledge.list_sources,
             search=self.search,
             state="" if self.state == "all" else self.state,
+            category="" if self.category == "all" else self.category,
             page=self.page,
             page_size=PAGE_SIZE,
         )
@@ -195,29 +198,3 @@ class KnowledgeState(rx.State):
         self.pages = max(1, -(-self.total // PAGE_SIZE))
         self.total_words = plural(language, "{count} source", "{count} sources", self.total)
         self.loaded = True
-
-
-def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
-    """Return a source as tables show it."""
-    words, colour = STATES[source.state.value]
-    ready = source.state == SourceState.READY
-    return SourceRow(
-        id=source.id,
-        title=source.title,
-        state=translate(language, words),
-        state_code=source.state.value,
-        colour=colour,
-        progress=source.progress,
-        error=translate(language, source.error) if source.error else "",
-        chunks=plural(language, "{count} chunk", "{count} chunks", source.chunk_count) if ready else "",
-        category="",
-        size=_size(source.size, language),
-        when=relative_time(language, source.created_at, now()),
-        exact=exact_time(language, source.created_at, identity.time_zone),
-    )
-
-
-def _size(size: int, language: str) -> str:
-    if size < 1_000_000:
-        return translate(language, "{count} kB", count=max(1, round(size / 1000)))
-    return translate(language, "{count} MB", count=round(size / 1_000_000, 1))

@@ -8,7 +8,7 @@ from platform_app.models.person import Role
 from platform_app.services import knowledge
 from platform_app.state.base import handler, look, person, who
 from platform_app.state.hub import hub
-from platform_app.state.knowledge import SourceRow, source_row
+from platform_app.state.source_view import SourceRow, source_row
 
 
 @dataclass

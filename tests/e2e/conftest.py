@@ -31,22 +31,32 @@ def browser_type_launch_args() -> dict[str, object]:
     return {"executable_path": found, "args": FLAGS}
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The whole platform with its demo; its address."""
+def platform_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a platform that keeps its data in a folder."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PLATFORM_", "OPENAI_"))}
-    environment = clean | {
-        "PLATFORM_DATA_DIR": str(tmp_path_factory.mktemp("platform") / "data"),
+    return clean | {
+        "PLATFORM_DATA_DIR": str(folder),
         "PLATFORM_PORT": str(free_port()),
         "PLATFORM_WORKER_PORT": str(free_port()),
         "PLATFORM_DEMO_PASSWORD": PASSWORD,
         "NO_COLOR": "1",
     }
-    made: Started = start(environment, tmp_path_factory.mktemp("screen") / "platform.txt")
+
+
+def started_platform(environment: dict[str, str], folder: Path) -> Iterator[str]:
+    """Start a platform with its demo, yield its address, and stop it."""
+    made: Started = start(environment, folder / "platform.txt")
     wait_for(lambda: is_ready(made), 240)
     yield f"http://127.0.0.1:{environment['PLATFORM_PORT']}"
     made.process.terminate()
     made.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The whole platform with its demo; its address."""
+    folder = tmp_path_factory.mktemp("platform")
+    yield from started_platform(platform_environment(folder / "data"), folder)
 
 
 NewPerson = Callable[[str], BrowserContext]

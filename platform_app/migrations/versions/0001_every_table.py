@@ -334,7 +334,6 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.Column('tenant_id', sa.String(length=32), nullable=False),
     sa.Column('source_id', sa.String(length=32), nullable=False),
-    sa.Column('category_id', sa.String(length=32), nullable=True),
     sa.Column('generation', sa.Integer(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('heading', sa.String(length=300), nullable=False),

@@ -1,0 +1,60 @@
+"""Source view: a source in the words that pages show."""
+
+from dataclasses import dataclass
+
+from platform_app.clock import now
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.knowledge import Source, SourceState
+from platform_app.models.person import Identity
+
+STATES = {
+    "queued": ("Waits", ""),
+    "reading": ("Being read", "blue"),
+    "indexing": ("Being indexed", "blue"),
+    "ready": ("Ready", "green"),
+    "failed": ("Failed", "red"),
+}
+
+
+@dataclass
+class SourceRow:
+    """A source as the table shows it."""
+
+    id: str
+    title: str
+    state: str
+    state_code: str
+    colour: str
+    progress: int
+    error: str
+    chunks: str
+    category: str
+    size: str
+    when: str
+    exact: str
+
+
+def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
+    """Return a source as tables show it."""
+    words, colour = STATES[source.state.value]
+    ready = source.state == SourceState.READY
+    return SourceRow(
+        id=source.id,
+        title=source.title,
+        state=translate(language, words),
+        state_code=source.state.value,
+        colour=colour,
+        progress=source.progress,
+        error=translate(language, source.error) if source.error else "",
+        chunks=plural(language, "{count} chunk", "{count} chunks", source.chunk_count) if ready else "",
+        category=source.category_id or "none",
+        size=_size(source.size, language),
+        when=relative_time(language, source.created_at, now()),
+        exact=exact_time(language, source.created_at, identity.time_zone),
+    )
+
+
+def _size(size: int, language: str) -> str:
+    if size < 1_000_000:
+        return translate(language, "{count} kB", count=max(1, round(size / 1000)))
+    return translate(language, "{count} MB", count=round(size / 1_000_000, 1))

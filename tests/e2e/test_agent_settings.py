@@ -1,0 +1,216 @@
+"""Agent settings: each is changed in the browser, and the next request to the provider or the next reply shows it."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import forget_process_state, wait_for
+from tests.e2e.conftest import PASSWORD, NewPerson, platform_environment, started_platform
+from tests.fake_provider import FakeProvider, says, serving
+
+pytestmark = pytest.mark.e2e
+QUESTION = "What is the code of the gate?"
+DOCUMENTS = {"Parking.md": "The code of the gate is 4711.", "Bell.md": "The code of the bell at the gate is 12."}
+LONG = "Yes. " + "A sentence of some length follows here. " * 12
+
+
+@dataclass
+class Recorded:
+    """A platform whose provider records what it is asked."""
+
+    address: str
+    provider: FakeProvider
+    folder: Path
+
+    def draft(self, agent_id: str) -> dict[str, Any]:
+        """Return the agent's draft as it is stored."""
+        with sqlite3.connect(f"file:{self.folder}/platform.db?mode=ro", uri=True) as database:
+            (found,) = database.execute("SELECT draft FROM agent WHERE id = ?", [agent_id]).fetchone()
+        database.close()
+        return dict(json.loads(found))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """The whole platform, talking to a provider that records."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as env:
+        for provider in serving(env):
+            given = {"OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "sk-recorded"}
+            for address in started_platform(platform_environment(folder / "data") | given, folder):
+                yield Recorded(address, provider, folder / "data")
+    forget_process_state()
+
+
+class Editor:
+    """An agent in the browser: its settings, and the chat in which it is tried."""
+
+    def __init__(self, page: Page, recorded: Recorded) -> None:
+        self.page, self.recorded, self.home = page, recorded, f"{recorded.address}/manage/demo"
+        page.goto(f"{recorded.address}/sign-in")
+        page.fill("#email", "demo@demo.example")
+        page.fill("#password", PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator(".updates li").first).to_be_visible()
+        page.goto(f"{self.home}/agents")
+        page.get_by_role("button", name="Create agent").first.click()
+        page.wait_for_url("**/agents/*")
+        self.id = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
+
+    def open(self, tab: str) -> None:
+        self.page.goto(f"{self.home}/agents/{self.id}?tab={tab}")
+        expect(self.page.get_by_role("tab", selected=True)).to_be_visible()
+
+    def stored(self, name: str, value: Any) -> None:
+        wait_for(lambda: self.recorded.draft(self.id).get(name) == value, 10)
+
+    def write(self, name: str, text: str, value: Any = None) -> None:
+        """Type into a field and wait until it is kept."""
+        self.open("instructions" if name in ("instructions", "no_answer_text") else "basics")
+        self.page.locator(f"#{name}").fill(text)
+        self.stored(name, text if value is None else value)
+
+    def choose(self, name: str, words: str, value: str) -> None:
+        """Choose from a list and wait until it is kept."""
+        self.open("instructions" if name == "knowledge" else "basics")
+        self.page.locator(f"#{name}").click()
+        self.page.get_by_role("option", name=words, exact=True).click()
+        self.stored(name, value)
+
+    def flip(self, name: str, value: bool) -> None:
+        """Flip a switch and wait until it is kept."""
+        self.open("instructions" if name == "no_answer_task" else "basics")
+        self.page.locator(f"#{name}").click()
+        self.stored(name, value)
+
+    def ask(self, question: str = QUESTION, *, waits: bool = True) -> str:
+        """Ask in a new conversation; return the text of the reply."""
+        self.page.goto(f"{self.home}/test-chat?agent={self.id}")
+        field = self.page.get_by_role("textbox", name="Message", exact=True)
+        expect(field).to_be_enabled()
+        expect(self.page.get_by_role("combobox", name="Agent")).not_to_be_empty()
+        field.fill(question)
+        field.press("Enter")
+        if not waits:
+            return ""
+        reply = self.page.locator("article.message").nth(1)
+        expect(reply.get_by_role("button", name="Why this reply?")).to_be_visible()
+        return reply.locator(".bubble, textarea").first.inner_text()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return self.recorded.provider.last.body
+
+    @property
+    def prompt(self) -> str:
+        return self.recorded.provider.last.prompt
+
+
+@pytest.fixture
+def editor(recorded: Recorded, new_person: NewPerson) -> Editor:
+    recorded.provider.will(says("It is **4711**."))
+    return Editor(new_person("en").new_page(), recorded)
+
+
+def test_what_the_provider_receives(editor: Editor) -> None:
+    editor.write("name", "Portier")
+    editor.choose("model", "fake-2", "fake-2")
+    editor.write("temperature", "1.3", 1.3)
+    editor.write("max_tokens", "333", 333)
+    editor.choose("reply_language", "Русский", "ru")
+    editor.write("instructions", "Be brief and warm.")
+    editor.ask()
+    assert (editor.body["model"], editor.body["temperature"], editor.body["max_tokens"]) == ("fake-2", 1.3, 333)
+    assert editor.prompt.startswith("Be brief and warm.")
+    assert "Your name is Portier." in editor.prompt and "Write in Russian." in editor.prompt
+
+
+def test_what_the_contact_gets(editor: Editor) -> None:
+    assert editor.ask() == "It is 4711."
+    assert editor.page.locator("article.message strong", has_text="4711").count() == 1
+    editor.flip("markdown", False)
+    assert editor.ask() == "It is 4711."
+    assert editor.page.locator("article.message strong", has_text="4711").count() == 0
+    assert "plain text" in editor.prompt
+    editor.recorded.provider.will(says(LONG))
+    assert len(editor.ask()) > 300
+    editor.write("max_reply_chars", "120", 120)
+    assert len(editor.ask()) <= 120
+    assert "at most 120 characters" in editor.prompt
+
+
+def test_a_reply_waits_for_its_delay_and_for_a_person(editor: Editor) -> None:
+    editor.write("reply_delay_seconds", "4", 4)
+    editor.ask(waits=False)
+    expect(editor.page.get_by_text("Replies in")).to_be_visible()
+    before = len(editor.recorded.provider.asked)
+    expect(editor.page.locator("article.message").nth(1)).to_contain_text("4711")
+    assert len(editor.recorded.provider.asked) == before + 1
+    editor.write("reply_delay_seconds", "0", 0)
+    editor.flip("check_before_sending", True)
+    editor.ask()
+    reply = editor.page.locator("article.message").nth(1)
+    expect(reply).to_contain_text("Waits for approval")
+    reply.get_by_role("textbox").fill("It is 4711, I have checked.")
+    reply.get_by_role("button", name="Approve").click()
+    expect(reply.locator(".bubble")).to_have_text("It is 4711, I have checked.")
+
+
+def test_what_the_agent_may_read(editor: Editor, tmp_path: Path) -> None:
+    page = editor.page
+    page.goto(f"{editor.home}/knowledge")
+    page.get_by_role("button", name="Categories").click()
+    page.get_by_role("textbox", name="New category").fill("Yard")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("textbox", name="Name of the category “Yard”")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    for name, text in DOCUMENTS.items():
+        (tmp_path / name).write_text(text)
+        page.locator("#files").set_input_files(tmp_path / name)
+        row = page.get_by_role("row").filter(has_text=Path(name).stem)
+        expect(row.get_by_text("Ready", exact=True)).to_be_visible(timeout=30_000)
+    page.get_by_role("combobox", name="Category of “Parking”").click()
+    page.get_by_role("option", name="Yard").click()
+    expect(page.get_by_role("combobox", name="Category of “Parking”")).to_have_text("Yard")
+
+    editor.ask()
+    assert "Parking\n" in editor.prompt and "Bell\n" in editor.prompt
+    editor.choose("knowledge", "Chosen categories", "chosen")
+    page.get_by_role("checkbox", name="Yard").click()
+    wait_for(lambda: len(editor.recorded.draft(editor.id)["categories"]) == 1, 10)
+    editor.ask()
+    assert "Parking\n" in editor.prompt and "Bell\n" not in editor.prompt
+    editor.choose("knowledge", "None", "none")
+    editor.ask()
+    assert "<passages>" not in editor.prompt
+
+
+def test_what_it_says_and_does_without_an_answer(editor: Editor) -> None:
+    editor.write("no_answer_text", "Ask at the front desk.")
+    editor.flip("no_answer_task", True)
+    editor.recorded.provider.will(says("Ask at the front desk."))
+    question = "Which zeppelins fly to Vladivostok?"
+    assert editor.ask(question) == "Ask at the front desk."
+    assert "Ask at the front desk." in editor.prompt
+    editor.page.goto(editor.home)
+    expect(editor.page.locator(".updates li").filter(has_text=f"Task: answer “{question}”")).to_have_count(1)
+
+
+def test_switched_on_it_is_an_active_agent(editor: Editor) -> None:
+    page = editor.page
+    editor.write("name", "Nightwatch")
+    page.get_by_role("button", name="Publish").click()
+    switch = page.get_by_role("switch", name="On")
+    expect(switch).to_be_visible()
+    before = switch.get_attribute("data-state")
+    switch.click()
+    expect(switch).not_to_have_attribute("data-state", str(before))
+    page.goto(f"{editor.home}/agents")
+    row = page.get_by_role("row").filter(has_text="Nightwatch")
+    expect(row.get_by_role("switch")).to_have_attribute("data-state", "unchecked" if before == "checked" else "checked")
