@@ -150,7 +150,7 @@ def test_a_reply_waits_for_its_delay_and_for_a_person(editor: Editor) -> None:
     editor.ask(waits=False)
     expect(editor.page.get_by_text("Replies in")).to_be_visible()
     before = len(editor.recorded.provider.asked)
-    expect(editor.page.locator("article.message").nth(1)).to_contain_text("4711")
+    expect(editor.page.locator("article.message").nth(1)).to_contain_text("4711", timeout=15_000)
     assert len(editor.recorded.provider.asked) == before + 1
     editor.write("reply_delay_seconds", "0", 0)
     editor.flip("check_before_sending", True)
