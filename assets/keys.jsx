@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 
-/* Listens for keys anywhere on the page; matches the place of the key, so that it works on every layout. */
+/* Listens for keys anywhere on the page; matches the place of the key, so that it works on every layout.
+   Remembers where the focus was before a dialog that has no trigger of its own. */
 export function GlobalKeys({ onPalette }) {
   useEffect(() => {
     const listen = (event) => {
@@ -9,8 +10,17 @@ export function GlobalKeys({ onPalette }) {
         onPalette && onPalette();
       }
     };
+    let last = null;
+    const remember = (event) => {
+      if (!event.target.closest('[role="dialog"]')) last = event.target;
+    };
+    window.returnFocus = () => last && last.isConnected && last.focus();
     window.addEventListener("keydown", listen);
-    return () => window.removeEventListener("keydown", listen);
+    window.addEventListener("focusin", remember);
+    return () => {
+      window.removeEventListener("keydown", listen);
+      window.removeEventListener("focusin", remember);
+    };
   }, [onPalette]);
   return null;
 }

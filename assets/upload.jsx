@@ -69,7 +69,7 @@ export function FileUpload({ address, category, accept, words, onDone }) {
         multiple
         accept={accept}
         className="visually-hidden"
-        aria-label={words.choose}
+        aria-hidden="true"
         tabIndex={-1}
         onChange={(event) => {
           take(event.target.files);

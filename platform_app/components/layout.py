@@ -24,7 +24,12 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
         (
             "ok",
             rx.el.div(
-                rx.el.a(t("Skip to content"), href="#main", class_name="skip"),
+                rx.el.a(
+                    t("Skip to content"),
+                    href="#main",
+                    on_click=rx.call_script("document.getElementById('main').focus()"),
+                    class_name="skip",
+                ),
                 rx.el.aside(_sidebar(section), class_name="sidebar", aria_label=t("Navigation")),
                 _topbar(section),
                 rx.el.main(content, id="main", class_name="page", tab_index=-1),

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.parts import RETURN_FOCUS
 from platform_app.components.text import t
 from platform_app.state.palette import Entry, PaletteState
 
@@ -23,16 +24,21 @@ def palette() -> rx.Component:
             rx.dialog.content(
                 rx.dialog.title(t("Go to"), class_name="visually-hidden"),
                 rx.dialog.description(t("Type a page or an agent."), class_name="visually-hidden"),
-                rx.input(
-                    placeholder=t("Type a page or an agent."),
-                    aria_label=t("Type a page or an agent."),
-                    on_change=PaletteState.find.debounce(120),
-                    on_key_down=PaletteState.press,
-                    auto_focus=True,
-                    size="3",
+                rx.el.form(
+                    rx.input(
+                        name="wanted",
+                        placeholder=t("Type a page or an agent."),
+                        aria_label=t("Type a page or an agent."),
+                        on_change=PaletteState.find.debounce(120),
+                        on_key_down=PaletteState.press,
+                        auto_focus=True,
+                        size="3",
+                    ),
+                    on_submit=PaletteState.go,
                 ),
                 rx.el.ul(rx.foreach(PaletteState.entries, _entry), class_name="palette-list"),
                 rx.cond(PaletteState.entries.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
+                on_close_auto_focus=RETURN_FOCUS,
                 max_width="520px",
             ),
             open=PaletteState.is_open,

@@ -8,6 +8,7 @@ from platform_app.components.text import t
 from platform_app.state.base import Person
 
 READ_ONLY = Person.role == "viewer"
+RETURN_FOCUS = rx.call_script("window.returnFocus()")  # when a dialog without a trigger closes
 
 
 def field(

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.parts import RETURN_FOCUS
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.chat_panel import ChatPanelState, PassageText
@@ -16,6 +17,7 @@ def panel() -> rx.Component:
             rx.dialog.close(
                 rx.button(t("Close"), variant="soft", color_scheme="gray", high_contrast=True, margin_top="20px")
             ),
+            on_close_auto_focus=RETURN_FOCUS,
             class_name="side-panel",
             aria_describedby=None,
         ),

@@ -44,6 +44,7 @@ class PaletteState(rx.State):
     is_open: bool = False
     entries: list[Entry] = []
     chosen: int = 0
+    _wanted: str = ""
 
     @handler(Role.VIEWER)
     async def show(self) -> None:
@@ -62,16 +63,23 @@ class PaletteState(rx.State):
         await self._find(wanted[:100])
 
     @handler(Role.VIEWER)
-    async def press(self, key: str) -> Any:
-        """Move the choice, or go there."""
+    async def press(self, key: str) -> None:
+        """Move the choice."""
         if key == "ArrowDown":
             self.chosen = min(self.chosen + 1, max(len(self.entries) - 1, 0))
         elif key == "ArrowUp":
             self.chosen = max(self.chosen - 1, 0)
-        elif key == "Enter" and self.entries:
-            self.is_open = False
-            return rx.redirect(self.entries[min(self.chosen, len(self.entries) - 1)].address)
-        return None
+
+    @handler(Role.VIEWER)
+    async def go(self, form: dict[str, Any]) -> Any:
+        """Go to the chosen place; who types fast may be here before the list is."""
+        wanted = str(form.get("wanted", ""))[:100]
+        if wanted != self._wanted:
+            await self._find(wanted)
+        if not self.entries:
+            return None
+        self.is_open = False
+        return rx.redirect(self.entries[min(self.chosen, len(self.entries) - 1)].address)
 
     async def _find(self, wanted: str) -> None:
         identity = await who(self)
@@ -88,5 +96,5 @@ class PaletteState(rx.State):
             for row in rows
             if matches(wanted, row.name)
         ]
-        self.entries = found[:12]
+        self._wanted, self.entries = wanted, found[:12]
         self.chosen = 0

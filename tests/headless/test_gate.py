@@ -1,6 +1,7 @@
 """Gate: every handler declares its role, and nobody without it reads or writes anything."""
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from platform_app.models.person import Identity, Member, Role, Session, User
 from platform_app.platform_app import app
 from platform_app.state.base import ANYONE, ROLE, Person
 from platform_app.state.frame import FrameState
+from tests import shared
 from tests.conftest import make_tenant
 from tests.headless.harness import Tab, sign_in
 
@@ -178,6 +180,40 @@ async def test_arguments_of_any_kind_are_answered(acme: Identity, value: object)
             parameters = argument_names(name)
             await tab.raw(name, dict.fromkeys(parameters, value))
             assert tab.errors == [], f"{name}: {tab.errors}"
+
+
+def hostile(seed: int, count: int) -> list[Any]:
+    """Return texts and JSON values that have broken other programs; another part of them for each seed."""
+    texts = json.loads(shared.path("corpora/blns/blns.json").read_text())
+    values: list[Any] = []
+    for path in sorted(shared.path("corpora/JSONTestSuite/test_parsing").glob("[yi]_*.json")):
+        try:
+            values.append(json.loads(path.read_bytes()))
+        except (ValueError, RecursionError):
+            continue
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+    pool = [*texts, *values, deep, 2**70, -(10**308), 1e308, True, b"\xff".decode("latin-1"), "9" * 5000]
+    return [pool[(seed + step * 37) % len(pool)] for step in range(count)]
+
+
+FIELDS = ("name", "title", "text", "question", "email", "password", "parent", "reply_id", "wanted", "tenant", "current")
+
+
+async def test_hostile_values_are_answered(acme: Identity) -> None:
+    """S9: every handler takes what has broken others, as a value and in a form, or refuses it in words."""
+    async with Tab(sign_in(acme)) as tab:
+        await tab.goto(QUIET)
+        for place, name in enumerate(sorted(OURS)):
+            if registered_background(name) or name.endswith((".sign_out", ".leave")):
+                continue
+            for value in hostile(place * 12, 12):
+                for payload in (value, dict.fromkeys(FIELDS, value)):
+                    await tab.raw(name, dict.fromkeys(argument_names(name), payload))
+                    assert tab.errors == [], f"{name} of {str(payload)[:200]}: {tab.errors}"
+        await tab.send(FrameState.fold())
+        assert tab.get(Person, "role") == "owner"  # still signed in: nobody was refused at the gate
 
 
 def argument_names(name: str) -> list[str]:

@@ -1,0 +1,112 @@
+"""Keyboard: the main story without a mouse: the focus is always seen, goes everywhere, and comes back."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import PASSWORD, NewPerson
+
+pytestmark = pytest.mark.e2e
+FOCUS = """element => {
+    const box = element.getBoundingClientRect(), style = getComputedStyle(element);
+    const around = [element, element.parentElement].map(one => getComputedStyle(one));
+    const marked = around.some(one => (one.outlineStyle !== 'none' && parseFloat(one.outlineWidth) > 0)
+        || one.boxShadow !== 'none');
+    return {marked, seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
+        kind: element.outerHTML.slice(0, 120)};
+}"""
+
+
+def tab_to(page: Page, wanted: Locator, *, key: str = "Tab", most: int = 120) -> None:
+    """Press Tab until the focus stands there; at each stop it has to be seen."""
+    expect(wanted).to_be_visible()
+    for _ in range(most):
+        page.keyboard.press(key)
+        focused = page.locator("*:focus")
+        if focused.count() == 0:
+            continue
+        state = focused.first.evaluate(FOCUS)
+        assert state["marked"] and state["seen"], state
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError(f"Tab does not come to {wanted}")
+
+
+def press(page: Page, wanted: Locator, key: str = "Enter") -> None:
+    tab_to(page, wanted)
+    page.keyboard.press(key)
+
+
+def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tmp_path: Path) -> None:
+    page = new_person("en").new_page()
+    page.goto(f"{platform}/sign-in")
+    expect(page.locator("#email")).to_be_visible()
+    tab_to(page, page.locator("#email"))
+    page.keyboard.type("demo@demo.example")
+    tab_to(page, page.locator("#password"))
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator(".updates li").first).to_be_visible()
+
+    press(page, page.get_by_role("link", name="Skip to content"))
+    expect(page.locator("main")).to_be_focused()
+    page.reload()
+    expect(page.locator(".updates li").first).to_be_visible()
+    press(page, page.get_by_role("link", name="Agents", exact=True))
+    page.wait_for_url("**/agents")
+    press(page, page.get_by_role("button", name="Create agent").first)
+    page.wait_for_url(re.compile(r"/agents/[0-9a-f]{32}"))
+    tab_to(page, page.locator("#name"))
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Keyboard")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Keyboard")
+
+    page.goto(f"{platform}/manage/demo/knowledge")
+    document = tmp_path / "Locker.md"
+    document.write_text("The word of the locker is zanzibar.")
+    tab_to(page, page.get_by_role("button", name="Choose files"))
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(document)
+    row = page.get_by_role("row").filter(has_text="Locker")
+    expect(row.get_by_text("Ready", exact=True)).to_be_visible(timeout=30_000)
+    press(page, page.get_by_role("button", name="Categories"))
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("button", name="Categories")).to_be_focused()
+
+    page.goto(f"{platform}/manage/demo/test-chat")
+    expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_focused()
+    page.keyboard.type("What is the word of the locker?")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("I forgot it.")
+    page.keyboard.press("Enter")
+    chip = page.locator(".chip").filter(has_text="Locker")
+    expect(chip).to_be_visible(timeout=30_000)
+    expect(page.locator("article.mine")).to_contain_text("I forgot it.")
+    press(page, chip)
+    expect(page.get_by_role("dialog")).to_contain_text("zanzibar")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(chip).to_be_focused()
+    press(page, page.get_by_role("button", name="Why this reply?"))
+    expect(page.get_by_role("dialog")).to_contain_text("Passages considered")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Why this reply?")).to_be_focused()
+
+
+def test_the_palette_leads_anywhere(platform: str, new_person: NewPerson) -> None:
+    page = new_person("en").new_page()
+    page.goto(f"{platform}/sign-in")
+    page.fill("#email", "demo@demo.example")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator(".updates li").first).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.type("Jobs")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs")
