@@ -1,4 +1,5 @@
-import { useEffect } from "react";
+import { useContext, useEffect } from "react";
+import { ColorModeContext } from "$/utils/context";
 
 /* Listens for keys anywhere on the page; matches the place of the key, so that it works on every layout.
    Remembers where the focus was before a dialog that has no trigger of its own. */
@@ -22,5 +23,14 @@ export function GlobalKeys({ onPalette }) {
       window.removeEventListener("focusin", remember);
     };
   }, [onPalette]);
+  return null;
+}
+
+/* Takes the theme that is kept with the person, once it is known. */
+export function KeptTheme({ theme }) {
+  const { rawColorMode, setColorMode } = useContext(ColorModeContext);
+  useEffect(() => {
+    if (theme && theme !== rawColorMode) setColorMode(theme);
+  }, [theme]);
   return null;
 }

@@ -5,10 +5,10 @@ from typing import Any
 import reflex as rx
 from reflex.style import set_color_mode
 
-from platform_app.components.palette import palette
+from platform_app.components.palette import KeptTheme, palette
 from platform_app.components.text import t
 from platform_app.state.base import Person
-from platform_app.state.frame import FrameState
+from platform_app.state.frame import Choice, FrameState
 
 NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
     ("Work", [("Dashboard", "layout-dashboard", ""), ("Test chat", "message-circle", "/test-chat")]),
@@ -34,6 +34,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 _topbar(section),
                 rx.el.main(content, id="main", class_name="page", tab_index=-1),
                 palette(),
+                KeptTheme.create(theme=rx.cond(Person.slug != "", Person.theme, "")),
                 class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
             ),
         ),
@@ -94,6 +95,14 @@ def _worker_dot() -> rx.Component:
     )
 
 
+def _other_tenant(place: rx.Var[Choice]) -> rx.Component:
+    """Lead to another tenant of the person; the page is loaded anew, for a tab belongs to one tenant."""
+    return rx.menu.item(
+        t("Go to {tenant}", tenant=place.name),
+        on_select=rx.call_script("window.location.assign(" + place.address.to_string(use_json=True) + ")"),
+    )
+
+
 def _person_menu() -> rx.Component:
     return rx.menu.root(
         rx.menu.trigger(
@@ -107,6 +116,8 @@ def _person_menu() -> rx.Component:
         ),
         rx.menu.content(
             rx.menu.item(Person.email, disabled=True),
+            rx.foreach(FrameState.tenants, _other_tenant),
+            rx.menu.separator(),
             rx.menu.item("Русский", on_select=FrameState.choose_language("ru")),
             rx.menu.item("English", on_select=FrameState.choose_language("en")),
             rx.menu.separator(),

@@ -16,6 +16,15 @@ class GlobalKeys(rx.Component):
     on_palette: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+class KeptTheme(rx.Component):
+    """Brings a person's theme to a browser they have not used before."""
+
+    library = "$/public/keys.jsx"
+    tag = "KeptTheme"
+
+    theme: rx.Var[str]
+
+
 def palette() -> rx.Component:
     """Show the palette while it is open."""
     return rx.fragment(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
@@ -11,7 +12,7 @@ from platform_app.db import session_scope
 from platform_app.errors import Invalid
 from platform_app.i18n import LANGUAGES
 from platform_app.models.person import Role
-from platform_app.services import accounts, jobs
+from platform_app.services import accounts, jobs, members
 from platform_app.state.base import ANYONE, handler, person, who
 
 
@@ -22,11 +23,20 @@ def _no_events(path: str) -> list[Any]:
 load_events: Callable[[str], list[Any]] = _no_events  # the app puts its own in: what a page does when it loads
 
 
+@dataclass
+class Choice:
+    """A place to go, by name and address."""
+
+    name: str
+    address: str
+
+
 class FrameState(rx.State):
     """What stands around every page."""
 
     folded: bool = False
     worker_ok: bool = True
+    tenants: list[Choice] = []  # where else the person may work
 
     @handler(Role.VIEWER)
     async def fold(self) -> None:
@@ -84,9 +94,12 @@ class FrameState(rx.State):
         if identity is None:
             return None
 
-        def read() -> bool:
+        def read() -> tuple[bool, list[Choice]]:
             with session_scope(identity.tenant_id, reading=True) as session:
-                return bool(jobs.worker_card(session, identity).ok)
+                is_ok = bool(jobs.worker_card(session, identity).ok)
+            with session_scope(reason="tenants of a person", reading=True) as session:
+                found = members.tenants_of(session, identity.user_id)
+            return is_ok, [Choice(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]
 
-        self.worker_ok = await asyncio.to_thread(read)
+        self.worker_ok, self.tenants = await asyncio.to_thread(read)
         return rx.call_script(f"document.documentElement.lang={json.dumps(shown.language)}")

@@ -5,13 +5,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from platform_app.db import owned, session_scope
+from platform_app.db import Transaction, owned, session_scope
 from platform_app.models.agent import Agent, AgentSettings
 from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.crm import Contact
@@ -62,53 +61,47 @@ def line(text: str, most: int) -> str:
     return " ".join(text.split())[:most] or "-"
 
 
-def plant(who: Identity, texts: list[str]) -> int:
-    """Write the texts into every field that people, customers, models or documents fill; return the conversations."""
-    groups = [texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE)]
+def plant(who: Identity, texts: list[str]) -> None:
+    """Write the texts into every field that people, customers, models or documents fill."""
     with session_scope(who.tenant_id) as session:
-        for group in groups:
-            own = AgentSettings(name=line(group[0], 120), instructions="\n".join(group)[:40_000])
-            agent = Agent(tenant_id=who.tenant_id, name=own.name, draft=own.model_dump(mode="json"))
-            session.add(agent)
-            session.flush()
-            talk = Conversation(tenant_id=who.tenant_id, agent_id=agent.id, title=line(group[0], 80), use_draft=True)
-            talk.last_line = line(group[-1], 200)
-            session.add(talk)
-            session.flush()
-            for text in group:
-                for author in (Author.CONTACT, Author.AGENT):
-                    session.add(
-                        Message(
-                            tenant_id=who.tenant_id,
-                            conversation_id=talk.id,
-                            author=author,
-                            author_name=line(text, 100),
-                            text=text,
-                            sources=[{"number": 1, "source_title": line(text, 300), "chunk_id": "x"}],
-                        )
-                    )
-            source = Source(tenant_id=who.tenant_id, title=line(group[0], 300), file_name="a.txt", stored_as="x")
-            source.state, source.error, source.generation = SourceState.READY, line(group[1], 500), 1
-            session.add(source)
-            session.flush()
-            for number, text in enumerate(group):
-                session.add(
-                    Chunk(
-                        tenant_id=who.tenant_id,
-                        source_id=source.id,
-                        generation=1,
-                        number=number,
-                        heading=line(text, 300),
-                        text=text,
-                    )
-                )
+        for start in range(0, len(texts), AT_ONCE):
+            plant_talk(session, who.tenant_id, texts[start : start + AT_ONCE])
+            plant_source(session, who.tenant_id, texts[start : start + AT_ONCE])
         for text in texts[:25]:
             session.add(Contact(tenant_id=who.tenant_id, name=line(text, 200)))
             session.add(Category(tenant_id=who.tenant_id, name=line(text, 120)))
             activity.record(
                 session, who.tenant_id, ActivityKind.AGENT, "Agent “{name}” created", actor=line(text, 100), name=text
             )
-    return len(groups)
+
+
+def plant_talk(session: Transaction, tenant_id: str, texts: list[str]) -> None:
+    own = AgentSettings(name=line(texts[0], 120), instructions="\n".join(texts)[:40_000])
+    agent = Agent(tenant_id=tenant_id, name=own.name, draft=own.model_dump(mode="json"))
+    session.add(agent)
+    session.flush()
+    talk = Conversation(tenant_id=tenant_id, agent_id=agent.id, title=line(texts[0], 80), use_draft=True)
+    talk.last_line = line(texts[-1], 200)
+    session.add(talk)
+    session.flush()
+    for text in texts:
+        for author in (Author.CONTACT, Author.AGENT):
+            said = Message(tenant_id=tenant_id, conversation_id=talk.id, author=author, text=text)
+            said.author_name = line(text, 100)
+            said.sources = [{"number": 1, "source_title": line(text, 300), "chunk_id": "x"}]
+            session.add(said)
+
+
+def plant_source(session: Transaction, tenant_id: str, texts: list[str]) -> None:
+    source = Source(tenant_id=tenant_id, title=line(texts[0], 300), file_name=line(texts[1], 300), stored_as="x")
+    source.state, source.error, source.generation = SourceState.READY, line(texts[1], 500), 1
+    session.add(source)
+    session.flush()
+    for number, text in enumerate(texts):
+        heading = line(text, 300)
+        session.add(
+            Chunk(tenant_id=tenant_id, source_id=source.id, generation=1, number=number, heading=heading, text=text)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +149,9 @@ def rows_of(who: Identity, model: type[Conversation] | type[Source] | type[Agent
         return [row.id for row in session.exec(owned(model, who.tenant_id).order_by(model.created_at.desc())).all()]
 
 
-def test_nothing_runs_and_nothing_leaves(hostile: tuple[str, Identity], new_person: NewPerson, tmp_path: Path) -> None:
-    address, who = hostile
-    page = new_person("en").new_page()
-    guard, home = Guard(page, address), f"{address}/manage/demo"
+def begin(page: Page, address: str) -> Guard:
+    """Sign in to the demo, under a guard that is proven to notice."""
+    guard = Guard(page, address)
     page.goto(f"{address}/sign-in")
     page.fill("#email", "demo@demo.example")
     page.fill("#password", PASSWORD)
@@ -169,20 +161,30 @@ def test_nothing_runs_and_nothing_leaves(hostile: tuple[str, Identity], new_pers
     with pytest.raises(AssertionError):
         guard.look("the guard itself")
     page.evaluate("window.__pwned = []")
-    guard.look("dashboard")
-    groups = -(-len(payloads()) // AT_ONCE)
-    for path in ("/agents", "/knowledge", "/test-chat"):
+    return guard
+
+
+def show_all(page: Page) -> None:
+    """Show an open conversation from its beginning."""
+    expect(page.locator("article.message").nth(20)).to_be_attached()
+    while (more := page.get_by_role("button", name="Show earlier messages")).count():
+        before = page.locator("article.message").count()
+        more.click()
+        expect(page.locator("article.message")).not_to_have_count(before)
+
+
+def test_nothing_runs_and_nothing_leaves(hostile: tuple[str, Identity], new_person: NewPerson) -> None:
+    address, who = hostile
+    page, home = new_person("en").new_page(), f"{address}/manage/demo"
+    guard, groups = begin(page, address), -(-len(payloads()) // AT_ONCE)
+    for path in ("", "/agents", "/knowledge", "/test-chat"):
         page.goto(home + path)
         expect(page.locator("h1").first).to_be_attached()
         expect(page.locator("[aria-busy=true]")).to_have_count(0)
         guard.look(path)
     for talk in rows_of(who, Conversation)[:groups]:
         page.goto(f"{home}/test-chat?c={talk}")
-        expect(page.locator("article.message").nth(20)).to_be_attached()
-        while (more := page.get_by_role("button", name="Show earlier messages")).count():
-            before = page.locator("article.message").count()
-            more.click()
-            expect(page.locator("article.message")).not_to_have_count(before)
+        show_all(page)
         guard.look(f"conversation {talk}")
     for source in rows_of(who, Source)[:groups]:
         page.goto(f"{home}/knowledge/{source}")

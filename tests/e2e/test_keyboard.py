@@ -39,10 +39,8 @@ def press(page: Page, wanted: Locator, key: str = "Enter") -> None:
     page.keyboard.press(key)
 
 
-def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tmp_path: Path) -> None:
-    page = new_person("en").new_page()
+def sign_in(page: Page, platform: str) -> None:
     page.goto(f"{platform}/sign-in")
-    expect(page.locator("#email")).to_be_visible()
     tab_to(page, page.locator("#email"))
     page.keyboard.type("demo@demo.example")
     tab_to(page, page.locator("#password"))
@@ -50,6 +48,8 @@ def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tm
     page.keyboard.press("Enter")
     expect(page.locator(".updates li").first).to_be_visible()
 
+
+def make_agent(page: Page) -> None:
     press(page, page.get_by_role("link", name="Skip to content"))
     expect(page.locator("main")).to_be_focused()
     page.reload()
@@ -63,8 +63,8 @@ def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tm
     page.keyboard.type("Keyboard")
     expect(page.get_by_role("heading", level=1)).to_have_text("Keyboard")
 
-    page.goto(f"{platform}/manage/demo/knowledge")
-    document = tmp_path / "Locker.md"
+
+def upload(page: Page, document: Path) -> None:
     document.write_text("The word of the locker is zanzibar.")
     tab_to(page, page.get_by_role("button", name="Choose files"))
     with page.expect_file_chooser() as chooser:
@@ -73,29 +73,42 @@ def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tm
     row = page.get_by_role("row").filter(has_text="Locker")
     expect(row.get_by_text("Ready", exact=True)).to_be_visible(timeout=30_000)
     press(page, page.get_by_role("button", name="Categories"))
+    leave_dialog(page, page.get_by_role("button", name="Categories"))
+
+
+def leave_dialog(page: Page, trigger: Locator) -> None:
+    """Close the dialog with Escape: the focus is back where it came from."""
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_role("button", name="Categories")).to_be_focused()
+    expect(trigger).to_be_focused()
 
-    page.goto(f"{platform}/manage/demo/test-chat")
+
+def ask(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_focused()
     page.keyboard.type("What is the word of the locker?")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("I forgot it.")
     page.keyboard.press("Enter")
+    expect(page.locator("article.mine")).to_contain_text("I forgot it.")
+
+
+def test_the_main_story_without_a_mouse(platform: str, new_person: NewPerson, tmp_path: Path) -> None:
+    page = new_person("en").new_page()
+    sign_in(page, platform)
+    make_agent(page)
+    page.goto(f"{platform}/manage/demo/knowledge")
+    upload(page, tmp_path / "Locker.md")
+    page.goto(f"{platform}/manage/demo/test-chat")
+    ask(page)
     chip = page.locator(".chip").filter(has_text="Locker")
     expect(chip).to_be_visible(timeout=30_000)
-    expect(page.locator("article.mine")).to_contain_text("I forgot it.")
     press(page, chip)
     expect(page.get_by_role("dialog")).to_contain_text("zanzibar")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(chip).to_be_focused()
+    leave_dialog(page, chip)
     press(page, page.get_by_role("button", name="Why this reply?"))
     expect(page.get_by_role("dialog")).to_contain_text("Passages considered")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Why this reply?")).to_be_focused()
+    leave_dialog(page, page.get_by_role("button", name="Why this reply?"))
 
 
 def test_the_palette_leads_anywhere(platform: str, new_person: NewPerson) -> None:

@@ -36,10 +36,17 @@ def faults(page: Page, place: str) -> list[str]:
     return [f"{place}: {one['id']}: {json.dumps([node['html'][:160] for node in one['nodes'][:3]])}" for one in found]
 
 
-def show(page: Page, theme: str, width: int) -> None:
-    """Set theme and width."""
-    page.set_viewport_size({"width": width, "height": 900})
-    page.evaluate(f"localStorage.setItem('theme', '{theme}')")
+THEMES = {"light": re.compile("Light|Светлая"), "dark": re.compile("Dark|Тёмная")}
+MENU = re.compile("Your menu|Ваше меню")
+
+
+def choose_theme(page: Page, home: str, theme: str) -> None:
+    """Choose a theme in the person's menu."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(home)
+    page.get_by_role("button", name=MENU).click()
+    page.get_by_role("menuitem", name=THEMES[theme]).click()
+    expect(page.locator("html")).to_have_class(re.compile(theme))
 
 
 def keep(page: Page, name: str) -> None:
@@ -64,14 +71,15 @@ def addresses(page: Page, home: str) -> dict[str, str]:
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson) -> None:
     page = sign_in(new_person(language), platform)
-    page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
+    page.get_by_role("button", name=MENU).click()
     page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
     expect(page.locator("html")).to_have_attribute("lang", language)
     found: list[str] = []
     places = addresses(page, f"{platform}/manage/demo")
     for theme in ("light", "dark"):
+        choose_theme(page, f"{platform}/manage/demo", theme)
         for width in (1440, 390):
-            show(page, theme, width)
+            page.set_viewport_size({"width": width, "height": 900})
             for name, address in places.items():
                 page.goto(address)
                 expect(page.locator("h1").first).to_be_attached()
@@ -98,3 +106,18 @@ def test_no_page_before_the_sign_in_has_a_fault(platform: str, new_person: NewPe
         expect(page.locator("#email")).to_be_visible()
         found += faults(page, path)
     assert "\n".join(found) == ""
+
+
+def test_theme_and_language_come_along_to_another_browser(platform: str, new_person: NewPerson) -> None:
+    page = sign_in(new_person("en"), platform)
+    choose_theme(page, f"{platform}/manage/demo", "dark")
+    page.get_by_role("button", name=MENU).click()
+    page.get_by_role("menuitem", name="Русский").click()
+    expect(page.get_by_role("heading", name="Обзор")).to_be_visible()
+    elsewhere = sign_in(new_person("en"), platform)
+    expect(elsewhere.get_by_role("heading", name="Обзор")).to_be_visible()
+    expect(elsewhere.locator("html")).to_have_class(re.compile("dark"))
+    choose_theme(elsewhere, f"{platform}/manage/demo", "light")
+    elsewhere.get_by_role("button", name=MENU).click()
+    elsewhere.get_by_role("menuitem", name="English").click()
+    expect(elsewhere.get_by_role("heading", name="Dashboard")).to_be_visible()

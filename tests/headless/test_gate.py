@@ -203,17 +203,19 @@ FIELDS = ("name", "title", "text", "question", "email", "password", "parent", "r
 
 async def test_hostile_values_are_answered(acme: Identity) -> None:
     """S9: every handler takes what has broken others, as a value and in a form, or refuses it in words."""
-    async with Tab(sign_in(acme)) as tab:
-        await tab.goto(QUIET)
-        for place, name in enumerate(sorted(OURS)):
-            if registered_background(name) or name.endswith((".sign_out", ".leave")):
-                continue
+    cookie = sign_in(acme)
+    for place, name in enumerate(sorted(OURS)):
+        if registered_background(name) or not argument_names(name):
+            continue
+        async with Tab(cookie) as tab:  # one for each: a tab that sends too much is not listened to
+            await tab.goto(QUIET)
             for value in hostile(place * 12, 12):
                 for payload in (value, dict.fromkeys(FIELDS, value)):
                     await tab.raw(name, dict.fromkeys(argument_names(name), payload))
                     assert tab.errors == [], f"{name} of {str(payload)[:200]}: {tab.errors}"
-        await tab.send(FrameState.fold())
-        assert tab.get(Person, "role") == "owner"  # still signed in: nobody was refused at the gate
+            tab.seen.clear()
+            await tab.send(FrameState.fold())
+            assert tab.get(FrameState, "folded") is True  # still heard, and still signed in
 
 
 def argument_names(name: str) -> list[str]:
