@@ -6,7 +6,7 @@ export REFLEX_CHECK_LATEST_VERSION := false
 export ANONYMIZED_TELEMETRY := False
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check dev bench e2e lock migration run-tools test-tools
+.PHONY: help up test check dev bench e2e pictures lock migration run-tools test-tools
 
 help: ## List the commands
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,11 @@ test: test-tools ## Run every test: PostgreSQL first, then everything on SQLite
 
 e2e: test-tools ## Run the browser tests alone; T="-k chat" chooses
 	@$(PYTHON) -m pytest tests/e2e $(T)
+
+pictures: test-tools ## Take the pictures in docs anew
+	@folder=$$(mktemp -d) && PLATFORM_PICTURES=$$folder $(PYTHON) -m pytest -q tests/e2e/test_pages.py -k no_page_has && \
+	for name in dashboard agents agent knowledge talk trace jobs; do cp $$folder/$$name-light-en-1440.png docs/pictures/$$name.png; done && \
+	cp $$folder/dashboard-dark-ru-1440.png docs/pictures/dashboard-dark-ru.png; rm -rf $$folder
 
 check: test-tools ## Lint, types, import contracts
 	@$(PYTHON) -m ruff check .

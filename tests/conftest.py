@@ -153,24 +153,29 @@ def live_redis(env: pytest.MonkeyPatch, redis_url: str) -> str:
     return redis_url
 
 
+def answers(url: str) -> bool:
+    """Tell whether a server answers well at an address."""
+    try:
+        return httpx.get(url, timeout=3).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def server(command: list[str], address: str, asked: str) -> Iterator[str]:
+    """Run a server, yield its address once it answers where it is asked, and stop it."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: answers(address + asked), 30)
+    yield address
+    process.terminate()
+    process.wait(10)
+
+
 @pytest.fixture(scope="session")
 def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Chroma server of this run's own."""
     port = free_port()
     command = servers.chroma_command(tmp_path_factory.mktemp("chroma"), port)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{url}/api/v2/heartbeat").status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    wait_for(answers, 30)
-    yield url
-    process.terminate()
-    process.wait(10)
+    yield from server(command, f"http://127.0.0.1:{port}", "/api/v2/heartbeat")
 
 
 @pytest.fixture
@@ -186,16 +191,4 @@ def offline_url() -> Iterator[str]:
     """The offline model, as a server of this run's own."""
     port = free_port()
     command = [sys.executable, "-m", "platform_app.llm.offline", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}/v1"
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{url}/models").status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    wait_for(answers, 30)
-    yield url
-    process.terminate()
-    process.wait(10)
+    yield from server(command, f"http://127.0.0.1:{port}/v1", "/models")

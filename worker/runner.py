@@ -11,6 +11,7 @@ from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import JobState
 from platform_app.services import ledger
 from platform_app.services.effects import SureFailure, Uncertain
+from worker.batch import Batch
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 5
@@ -26,17 +27,20 @@ class Runner:
         self.pause = lease_seconds / 3
         self.held: dict[str, RunningJob] = {}
         self.seconds: list[float] = []  # of the last hundred jobs
+        self._batch = Batch()
         self._lock = Lock()
         self._stop = Event()
         self._thread = Thread(target=self._keep, name="leases", daemon=True)
 
     def start(self) -> None:
         """Begin to keep leases alive."""
+        self._batch.start()
         self._thread.start()
 
     def stop(self) -> None:
         """Give unfinished jobs back to the queue at once."""
         self._stop.set()
+        self._batch.stop()
         with self._lock:
             held = list(self.held.values())
         if held:
@@ -45,7 +49,7 @@ class Runner:
 
     def run(self, job_id: str) -> None:
         """Do a job if it can be taken."""
-        job = ledger.claim(job_id)
+        job = self._batch.claim(job_id)
         if job is None:
             return
         with structlog.contextvars.bound_contextvars(job_id=job.id, tenant_id=job.tenant_id, kind=job.kind):
@@ -63,8 +67,7 @@ class Runner:
         try:
             self.handlers[job.kind](job)
             if not job.is_finished:
-                with job.finish():
-                    pass
+                self._batch.done(job)
             log.info("job done", attempt=job.attempt)
         except LeaseLost:
             log.warning("lease lost, nothing written")

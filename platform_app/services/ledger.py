@@ -2,8 +2,9 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, or_
+from sqlalchemy import func, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -22,39 +23,51 @@ def claim(job_id: str) -> RunningJob | None:
     """Take a job that is due, counting the attempt before the work; nothing if another has it or it has to wait."""
     try:
         with session_scope(reason="a worker claims") as session:
-            job = session.exec(everywhere(Job).where(Job.id == job_id)).first()
-            if job is None or job.state != JobState.QUEUED or job.run_at > now():
-                return None
-            if job.lock_key and _is_blocked(session, job):
-                job.dispatched_at = None  # the next tick rings again
-                return None
-            token, started = secrets.token_hex(16), now()
-            taken = session.execute(
-                everywhere_update(Job)
-                .where(Job.id == job_id, Job.state == JobState.QUEUED)  # type: ignore[arg-type]
-                .values(
-                    state=JobState.RUNNING,
-                    attempts=Job.attempts + 1,
-                    lease_token=token,
-                    lease_until=started + timedelta(seconds=settings().lease_seconds),
-                    started_at=started,
-                )
-            )
-            if taken.rowcount != 1:  # type: ignore[attr-defined]
-                return None
-            return RunningJob(
-                id=job.id,
-                tenant_id=job.tenant_id,
-                kind=job.kind,
-                payload=payload_adapter.validate_python(job.payload) if job.kind in KINDS else job.payload,
-                attempt=job.attempts + 1,
-                lease_token=token,
-            )
+            return next(iter(claim_each(session, [job_id])), None)
     except IntegrityError:  # another worker runs a job with this lock
         return None
 
 
-def _is_blocked(session: Transaction, job: Job) -> bool:
+def claim_each(session: Transaction, job_ids: list[str]) -> list[RunningJob]:
+    """Take those of some jobs that are due, as `claim` does; IntegrityError when a lock was taken meanwhile."""
+    started = now()
+    waiting = everywhere(Job).where(Job.id.in_(job_ids), Job.state == JobState.QUEUED, Job.run_at <= started)  # type: ignore[attr-defined]
+    columns = (Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts, Job.lock_key)
+    rows = session.execute(waiting.with_only_columns(*columns)).all()
+    blocked = {row.id for row in rows if row.lock_key and _is_blocked(session, row)}
+    if blocked:  # the next tick rings again
+        session.execute(everywhere_update(Job).where(Job.id.in_(blocked)).values(dispatched_at=None))  # type: ignore[attr-defined]
+    free, token = [row for row in rows if row.id not in blocked], secrets.token_hex(16)
+    if not free:
+        return []
+    taking = (
+        everywhere_update(Job)
+        .where(Job.id.in_([row.id for row in free]), Job.state == JobState.QUEUED)  # type: ignore[attr-defined, arg-type]
+        .values(
+            state=JobState.RUNNING,
+            attempts=Job.attempts + 1,
+            lease_token=token,
+            lease_until=started + timedelta(seconds=settings().lease_seconds),
+            started_at=started,
+        )
+        .returning(col(Job.id))
+    )
+    taken = set(session.execute(taking.execution_options(synchronize_session=False)).scalars())
+    return [_running(row, token) for row in free if row.id in taken]
+
+
+def _running(row: Any, token: str) -> RunningJob:
+    return RunningJob(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        kind=row.kind,
+        payload=payload_adapter.validate_python(row.payload) if row.kind in KINDS else row.payload,
+        attempt=row.attempts + 1,
+        lease_token=token,
+    )
+
+
+def _is_blocked(session: Transaction, job: Any) -> bool:
     """Tell whether a job with the same lock runs or is older."""
     other = aliased(Job)
     waits_before = (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id)
@@ -64,6 +77,18 @@ def _is_blocked(session: Transaction, job: Job) -> bool:
         or_(col(other.state) == JobState.RUNNING, waits_before),
     )
     return session.exec(query.limit(1)).first() is not None
+
+
+def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
+    """Write that jobs are done; return the ids of those that were still this worker's."""
+    held = tuple_(col(Job.id), col(Job.lease_token)).in_([(job.id, job.lease_token) for job in jobs])
+    done = (
+        everywhere_update(Job)
+        .where(held, Job.state == JobState.RUNNING)  # type: ignore[arg-type]
+        .values(state=JobState.DONE, finished_at=now(), lease_token=None, error="")
+        .returning(col(Job.id))
+    )
+    return set(session.execute(done.execution_options(synchronize_session=False)).scalars())
 
 
 def renew(held: list[RunningJob]) -> None:

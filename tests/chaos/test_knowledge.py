@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from platform_app import servers
@@ -18,7 +17,7 @@ from platform_app.models.person import Identity
 from platform_app.rag import vectors
 from platform_app.rag.retrieve import Retrieval, retrieve
 from tests.chaos.conftest import NewWorker, OwnRedis
-from tests.conftest import forget_process_state, free_port, wait_for
+from tests.conftest import answers, forget_process_state, free_port, wait_for
 from tests.fake_provider import FakeProvider, says, serving
 from tests.talking import ELSEWHERE, add_source, answered, begin, row
 from tests.test_knowledge import QUESTION, source, upload
@@ -38,16 +37,10 @@ class OwnChroma:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/api/v2/heartbeat").status_code == 200
-        except httpx.HTTPError:
-            return False
-
     def start(self) -> None:
         command = servers.chroma_command(self.folder, self.port)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(self.answers, 30)
+        wait_for(lambda: answers(f"{self.url}/api/v2/heartbeat"), 30)
 
     def stop(self, number: int = signal.SIGKILL) -> None:
         assert self.process is not None

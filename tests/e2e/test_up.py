@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import free_port, wait_for
+from tests.conftest import answers, free_port, wait_for
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -121,13 +121,6 @@ def test_what_dies_comes_back(started: Started, words: str, name: str) -> None:
     wait_for(lambda: answers(started.url("PLATFORM_WORKER_PORT", "/health")), 30)
     wait_for(lambda: answers(started.url("PLATFORM_PORT", "/readyz")), 30)
     assert "signal SIGKILL" in started.shown
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=3).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def test_a_signal_stops_all_of_it(started: Started, environment: dict[str, str], tmp_path: Path) -> None:

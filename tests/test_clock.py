@@ -1,0 +1,30 @@
+"""Clock: ids sort by time, also those of one moment."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import time_machine
+
+from platform_app import clock
+from platform_app.rag.chunk import chunk_id
+
+
+def test_ids_sort_in_the_order_they_were_made() -> None:
+    made = [clock.new_id() for _ in range(200_000)]
+    assert made == sorted(made) and len(set(made)) == len(made)
+    assert {len(one) for one in made} == {32} and int(made[0], 16)
+    assert len({chunk_id(one, 1, 0) for one in made}) == len(made)
+
+
+def test_threads_never_make_the_same_one() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = [one for part in pool.map(lambda _: [clock.new_id() for _ in range(2_000)], range(8)) for one in part]
+    assert len(set(made)) == len(made)
+
+
+def test_a_clock_that_goes_back_does_not_turn_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_last", (0, 0))
+    with time_machine.travel("2026-05-01", tick=False):
+        first = clock.new_id()
+    with time_machine.travel("2026-04-30", tick=False):
+        assert clock.new_id() > first
