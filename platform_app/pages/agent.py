@@ -16,7 +16,8 @@ from platform_app.state.categories import CategoryState
 def show() -> rx.Component:
     """Show the editor."""
     return frame(
-        rx.cond(AgentState.agent_key != "", _editor(), skeleton_rows(8)),
+        # what an earlier visit left in the tab is not drawn: it would be replaced while somebody types
+        rx.cond(rx.State.is_hydrated & (AgentState.agent_key != ""), _editor(), skeleton_rows(8)),
         section="Agents",
     )
 

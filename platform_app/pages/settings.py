@@ -18,7 +18,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(t("Settings")),
             rx.cond(
-                SettingsState.loaded,
+                rx.State.is_hydrated & SettingsState.loaded,
                 rx.el.div(
                     _profile(), _password(), _sessions(), _tenant(), class_name="form", key=SettingsState.form_key
                 ),
