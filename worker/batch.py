@@ -4,7 +4,7 @@ One thread writes for all. While it commits, what the others ask for gathers; it
 """
 
 from dataclasses import dataclass, field
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Thread, get_ident
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +17,7 @@ from platform_app.services import ledger
 log = structlog.get_logger()
 TRIES = 20  # of writing an end, while the database is busy or away; then the lease runs out
 PAUSE = 0.5  # seconds between them
+GATHER = 0.001  # seconds that a transaction under load waits for the threads that have just been answered
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Batch:
     def __init__(self) -> None:
         self._claims: list[_Claim] = []
         self._ends: list[_End] = []
+        self._threads: set[int] = set()  # that claim here
         self._change = Condition()
         self._stop = False
         self._thread = Thread(target=self._run, name="ledger", daemon=True)
@@ -62,6 +64,7 @@ class Batch:
         """Take a job that is due, as `ledger.claim` does."""
         claim = _Claim(job_id)
         with self._change:
+            self._threads.add(get_ident())
             self._claims.append(claim)
             self._change.notify()
         claim.answered.wait()
@@ -76,13 +79,17 @@ class Batch:
             self._change.notify()
 
     def _run(self) -> None:
+        answered = 0
         while True:
             with self._change:
                 self._change.wait_for(lambda: self._claims or self._ends or self._stop)
+                if answered > 1:
+                    self._change.wait_for(lambda: len(self._claims) >= len(self._threads) or self._stop, GATHER)
                 claims, ends, self._claims, self._ends = self._claims, self._ends, [], []
             if not claims and not ends:
                 return
             self._settle(claims, ends)
+            answered = len(claims)
 
     def _settle(self, claims: list[_Claim], ends: list[_End]) -> None:
         """Write all of it; what cannot be written together is written one by one."""

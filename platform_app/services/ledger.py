@@ -30,19 +30,27 @@ def claim(job_id: str) -> RunningJob | None:
 
 def claim_each(session: Transaction, job_ids: list[str]) -> list[RunningJob]:
     """Take those of some jobs that are due, as `claim` does; IntegrityError when a lock was taken meanwhile."""
-    started = now()
-    waiting = everywhere(Job).where(Job.id.in_(job_ids), Job.state == JobState.QUEUED, Job.run_at <= started)  # type: ignore[attr-defined]
-    columns = (Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts, Job.lock_key)
-    rows = session.execute(waiting.with_only_columns(*columns)).all()
-    blocked = {row.id for row in rows if row.lock_key and _is_blocked(session, row)}
+    taken = _take(session, job_ids, col(Job.lock_key).is_(None))
+    others = set(job_ids) - {job.id for job in taken}
+    if not others:
+        return taken
+    locked = everywhere(Job).where(
+        col(Job.id).in_(others), Job.state == JobState.QUEUED, Job.run_at <= now(), col(Job.lock_key).is_not(None)
+    )
+    rows = session.execute(locked.with_only_columns(Job.id, Job.tenant_id, Job.lock_key)).all()
+    blocked = {row.id for row in rows if _is_blocked(session, row)}
     if blocked:  # the next tick rings again
-        session.execute(everywhere_update(Job).where(Job.id.in_(blocked)).values(dispatched_at=None))  # type: ignore[attr-defined]
-    free, token = [row for row in rows if row.id not in blocked], secrets.token_hex(16)
-    if not free:
+        session.execute(everywhere_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
+    return taken + _take(session, [row.id for row in rows if row.id not in blocked])
+
+
+def _take(session: Transaction, job_ids: list[str], *conditions: Any) -> list[RunningJob]:
+    if not job_ids:
         return []
+    started, token = now(), secrets.token_hex(16)
     taking = (
         everywhere_update(Job)
-        .where(Job.id.in_([row.id for row in free]), Job.state == JobState.QUEUED)  # type: ignore[attr-defined, arg-type]
+        .where(col(Job.id).in_(job_ids), Job.state == JobState.QUEUED, Job.run_at <= started, *conditions)  # type: ignore[arg-type]
         .values(
             state=JobState.RUNNING,
             attempts=Job.attempts + 1,
@@ -50,21 +58,20 @@ def claim_each(session: Transaction, job_ids: list[str]) -> list[RunningJob]:
             lease_until=started + timedelta(seconds=settings().lease_seconds),
             started_at=started,
         )
-        .returning(col(Job.id))
+        .returning(Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts)  # type: ignore[call-overload]
     )
-    taken = set(session.execute(taking.execution_options(synchronize_session=False)).scalars())
-    return [_running(row, token) for row in free if row.id in taken]
-
-
-def _running(row: Any, token: str) -> RunningJob:
-    return RunningJob(
-        id=row.id,
-        tenant_id=row.tenant_id,
-        kind=row.kind,
-        payload=payload_adapter.validate_python(row.payload) if row.kind in KINDS else row.payload,
-        attempt=row.attempts + 1,
-        lease_token=token,
-    )
+    rows = session.execute(taking.execution_options(synchronize_session=False)).all()
+    return [
+        RunningJob(
+            id=row.id,
+            tenant_id=row.tenant_id,
+            kind=row.kind,
+            payload=payload_adapter.validate_python(row.payload) if row.kind in KINDS else row.payload,
+            attempt=row.attempts,
+            lease_token=token,
+        )
+        for row in rows
+    ]
 
 
 def _is_blocked(session: Transaction, job: Any) -> bool:
@@ -81,10 +88,11 @@ def _is_blocked(session: Transaction, job: Any) -> bool:
 
 def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     """Write that jobs are done; return the ids of those that were still this worker's."""
+    ids = [job.id for job in jobs]
     held = tuple_(col(Job.id), col(Job.lease_token)).in_([(job.id, job.lease_token) for job in jobs])
     done = (
         everywhere_update(Job)
-        .where(held, Job.state == JobState.RUNNING)  # type: ignore[arg-type]
+        .where(Job.id.in_(ids), held, Job.state == JobState.RUNNING)  # type: ignore[attr-defined, arg-type]
         .values(state=JobState.DONE, finished_at=now(), lease_token=None, error="")
         .returning(col(Job.id))
     )

