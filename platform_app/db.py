@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Delete, Engine, Select, Update, create_engine, delete, event, update
 from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.base import ExecutableOption
 from sqlmodel import Session, SQLModel, select
 
@@ -51,6 +53,7 @@ def make_engine(address: str) -> Engine:
         made = create_engine(address, pool_size=20, max_overflow=20, connect_args={"timeout": 30})
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
+        event.listen(made, "checkin", _end_turn)
     else:
         made = create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
     event.listen(made, "before_cursor_execute", _guard)
@@ -63,10 +66,27 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+_turn = Lock()  # writers of this process wait for each other here: SQLite's own pauses grow to a tenth of a second
+
+
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: read, change, write then never overwrites another's change."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reading", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    if not _turn.acquire(timeout=30):
+        raise Unavailable("The database is busy. Try again.")
+    connection.info["turn"] = True
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except BaseException:
+        _end_turn(None, connection)
+        raise
+
+
+def _end_turn(_: object, held: Connection | ConnectionPoolEntry) -> None:
+    if held.info.pop("turn", False):
+        _turn.release()
 
 
 class Transaction(Session):
