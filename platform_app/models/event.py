@@ -37,7 +37,10 @@ class EventKind(StrEnum):
 class Event(Owned, table=True):
     """Something that happened; kept for ever."""
 
-    __table_args__ = (Index("ix_event_recent", "tenant_id", "at"),)
+    __table_args__ = (
+        Index("ix_event_recent", "tenant_id", "at"),
+        Index("ix_event_kind", "tenant_id", "kind", "at"),
+    )
     kind: EventKind = Field(sa_type=word(EventKind))
     at: datetime = Field(default_factory=now, sa_type=Instant)
     agent_id: str | None = Field(default=None, max_length=32)

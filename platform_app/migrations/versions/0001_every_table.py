@@ -142,6 +142,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_event'))
     )
     with op.batch_alter_table('event', schema=None) as batch_op:
+        batch_op.create_index('ix_event_kind', ['tenant_id', 'kind', 'at'], unique=False)
         batch_op.create_index('ix_event_recent', ['tenant_id', 'at'], unique=False)
         batch_op.create_index(batch_op.f('ix_event_tenant_id'), ['tenant_id'], unique=False)
 
@@ -548,6 +549,7 @@ def downgrade() -> None:
     with op.batch_alter_table('event', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_event_tenant_id'))
         batch_op.drop_index('ix_event_recent')
+        batch_op.drop_index('ix_event_kind')
 
     op.drop_table('event')
     with op.batch_alter_table('contact', schema=None) as batch_op:
