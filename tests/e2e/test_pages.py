@@ -30,8 +30,14 @@ def sign_in(context: BrowserContext, platform: str) -> Page:
     return page
 
 
+STILL = """() => Promise.all(document.getAnimations()
+    .filter(one => one.effect.getComputedTiming().iterations !== Infinity)
+    .map(one => one.finished.catch(() => null)))"""
+
+
 def faults(page: Page, place: str) -> list[str]:
-    """Return what axe finds, in a line each."""
+    """Return what axe finds, in a line each, once nothing fades in or out."""
+    page.evaluate(STILL)
     found = Axe().run(page, options=RULES).response["violations"]
     return [f"{place}: {one['id']}: {json.dumps([node['html'][:160] for node in one['nodes'][:3]])}" for one in found]
 
@@ -52,6 +58,7 @@ def choose_theme(page: Page, home: str, theme: str) -> None:
 def keep(page: Page, name: str) -> None:
     """Take a picture, where pictures are wanted."""
     if PICTURES:
+        page.evaluate(STILL)
         page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
 
 
