@@ -27,3 +27,13 @@ def stems(text: str) -> list[str]:
     """Return the stems of a text's words: Russian rules for Cyrillic, English ones for the rest."""
     russian, english = _stemmers()
     return [(russian if _CYRILLIC.search(word) else english).stemWord(word) for word in words(text)]
+
+
+STOP = frozenset(
+    stems(
+        "a an the is are was do does did i you we it of to in on at for with and or what which how when where who can "
+        "my your this that as be will would there here if from by about not no "
+        "и в во на с со к по о об от до за из у не ни а но или что чтобы как когда где кто какой какие какая какое "
+        "сколько ли же бы есть это этот эта мне вы вас мы я ты он она они можно нужно ваш ваши меня для"
+    )
+)  # stems of words that say nothing by themselves

@@ -93,7 +93,14 @@ def test_languages_tell_the_same_story() -> None:
 def test_the_demo_comes_whole(who: Identity) -> None:
     load(who)
     counted = counts(who)
-    assert filled(counted) == set(counted) - {"category", "chunk", "effect", "knowledgestate"}
+    assert filled(counted) == set(counted) - {
+        "category",
+        "chunk",
+        "effect",
+        "knowledgestate",
+        "scriptuse",
+        "scriptversion",
+    }
     assert (counted["contact"], counted["lead"], counted["stage"], counted["pipeline"]) == (8, 12, 5, 1)
     assert (counted["source"], counted["job"], counted["conversation"]) == (12, 12, 26)
     (agent,) = rows(who, Agent)

@@ -116,7 +116,6 @@ async def test_what_is_known_of_lead_and_contact(provider: FakeProvider, who: Id
         "phone: +1 555",
         "lead: Two bicycles",
         "stage: Talks",
-        "budget: 0.00",
     ]
 
 

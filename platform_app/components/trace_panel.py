@@ -6,7 +6,7 @@ from platform_app.components.parts import RETURN_FOCUS
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.chat_panel import ChatPanelState, PassageText
-from platform_app.state.trace_view import Bar, Pair, TracePassage
+from platform_app.state.trace_view import Bar, Pair, ScriptPoint, TracePassage
 
 
 def panel() -> rx.Component:
@@ -56,6 +56,13 @@ def _trace() -> rx.Component:
         rx.el.dl(rx.foreach(ChatPanelState.pairs, _pair), class_name="figures"),
         rx.el.h2(t("Time")),
         rx.el.ul(rx.foreach(ChatPanelState.bars, _bar), class_name="bars"),
+        rx.cond(
+            ChatPanelState.scripts.length() > 0,
+            rx.fragment(
+                rx.el.h2(t("Scripts considered")),
+                rx.el.ol(rx.foreach(ChatPanelState.scripts, _script), class_name="passages"),
+            ),
+        ),
         rx.el.h2(t("Passages considered")),
         rx.cond(
             ChatPanelState.passages.length() > 0,
@@ -64,6 +71,21 @@ def _trace() -> rx.Component:
         ),
         rx.el.h2(t("Prompt")),
         rx.foreach(ChatPanelState.prompt, _prompt),
+    )
+
+
+def _script(script: rx.Var[ScriptPoint]) -> rx.Component:
+    return rx.el.li(
+        rx.flex(rx.el.strong(script.title), _used(script.applied), spacing="2", align="center"),
+        rx.el.div(script.why, class_name="muted small"),
+    )
+
+
+def _used(used: rx.Var[bool]) -> rx.Component:
+    return rx.cond(
+        used,
+        rx.badge(t("used"), color_scheme="green", variant="surface", high_contrast=True),
+        rx.badge(t("not used"), color_scheme="gray", variant="surface", high_contrast=True),
     )
 
 
@@ -90,11 +112,7 @@ def _considered(passage: rx.Var[TracePassage]) -> rx.Component:
     return rx.el.li(
         rx.flex(
             rx.el.strong(passage.title),
-            rx.cond(
-                passage.used,
-                rx.badge(t("used"), color_scheme="green", variant="surface", high_contrast=True),
-                rx.badge(t("not used"), color_scheme="gray", variant="surface", high_contrast=True),
-            ),
+            _used(passage.used),
             spacing="2",
             align="center",
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from platform_app.models.crm import StageKind
+from platform_app.models.script import ScriptKind
 
 _FOLDER = Path(__file__).parent
 
@@ -32,6 +33,16 @@ class ShopPipeline(_Part):
 
     name: str
     stages: list[tuple[str, StageKind]]
+
+
+class ShopScript(_Part):
+    """A script of the agent; `stage` is a place in the pipeline, none for every stage."""
+
+    title: str
+    kind: ScriptKind
+    text: str
+    examples: str = ""
+    stage: int | None = None
 
 
 class ShopContact(_Part):
@@ -76,6 +87,7 @@ class Shop(_Part):
     owner: str
     agent: ShopAgent
     pipeline: ShopPipeline
+    scripts: list[ShopScript]
     contacts: list[ShopContact]
     leads: list[ShopLead]
     conversations: list[ShopConversation] = Field(min_length=1)

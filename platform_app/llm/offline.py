@@ -22,21 +22,13 @@ from starlette.routing import Route
 from platform_app.clock import now
 from platform_app.llm import language
 from platform_app.llm.prompts import SAY, tokens
-from platform_app.stems import stems
+from platform_app.stems import STOP, stems
 
 MODEL = "offline-extractive"
 DIMS = 512
 PIECE_SECONDS = 0.012  # a pause between words, so that a reply is seen to be written
 _PASSAGE = re.compile(r"^\[(\d+)\] (.+)\n((?:(?!^\[\d+\] ).*\n?)*)", re.MULTILINE)
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
-_STOP = frozenset(
-    stems(
-        "a an the is are was do does did i you we it of to in on at for with and or what which how when where who can "
-        "my your this that as be will would there here if from by about not no "
-        "и в во на с со к по о об от до за из у не ни а но или что чтобы как когда где кто какой какие какая какое "
-        "сколько ли же бы есть это этот эта мне вы вас мы я ты он она они можно нужно ваш ваши меня для"
-    )
-)
 _OPENING = {
     "en": "I am the offline model; this is what the knowledge base says:",
     "ru": "Я офлайн-модель; вот что сказано в базе знаний:",
@@ -71,7 +63,7 @@ def _frame(name: str, system: str) -> str:
 
 def best_sentences(question: str, passages: str, most: int = 3) -> list[tuple[int, str]]:
     """Return the sentences that share most with a question, with the numbers of their passages, in reading order."""
-    wanted = {stem for stem in stems(question) if stem not in _STOP}
+    wanted = {stem for stem in stems(question) if stem not in STOP}
     candidates: list[tuple[int, int, str, set[str]]] = []
     for match in _PASSAGE.finditer(passages):
         context = set(stems(match[2]))

@@ -48,6 +48,7 @@ class Conversation(Owned, table=True):
     use_draft: bool = True  # test chat only: play with the draft, or with what is published
     contact_id: str | None = Field(default=None, foreign_key="contact.id", max_length=32)
     lead_id: str | None = Field(default=None, foreign_key="lead.id", max_length=32)
+    stage_id: str | None = Field(default=None, max_length=32)  # test chat only: a stage to play in
     channel: Channel = Field(default=Channel.TEST, sa_type=word(Channel))
     title: str = Field(default="", max_length=200)
     last_line: str = Field(default="", max_length=200)

@@ -138,6 +138,10 @@ def _bar() -> rx.Component:
             state.contacts.length() > 0,
             _choice(t("Contact"), state.contact, state.contacts, state.choose_contact, nobody=t("No contact")),
         ),
+        rx.cond(
+            state.stages.length() > 0,
+            _choice(t("Stage"), state.stage, state.stages, state.choose_stage, nobody=t("The lead's own stage")),
+        ),
         rx.spacer(),
         rx.cond((state.messages.length() > 0) & ~READ_ONLY, _clear()),
         spacing="3",

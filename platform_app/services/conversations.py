@@ -19,7 +19,7 @@ from platform_app.models.conversation import (
     MessageState,
     Trace,
 )
-from platform_app.models.crm import Contact, Lead
+from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services import activity, agents
@@ -266,15 +266,23 @@ def rename(session: Transaction, who: Identity, conversation_id: str, title: str
 
 
 def play_with(
-    session: Transaction, who: Identity, conversation_id: str, *, lead_id: str | None, contact_id: str | None
+    session: Transaction,
+    who: Identity,
+    conversation_id: str,
+    *,
+    lead_id: str | None,
+    contact_id: str | None,
+    stage_id: str | None = None,
 ) -> Conversation:
-    """Set the lead and the contact that a test conversation is played with."""
+    """Set the lead, the contact and the stage that a test conversation is played with; no stage: the lead's own."""
     row = get(session, who, conversation_id)
     if lead_id and session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first() is None:
         raise NotFound("There is no such lead.")
     if contact_id and session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first() is None:
         raise NotFound("There is no such contact.")
-    row.lead_id, row.contact_id = lead_id, contact_id
+    if stage_id and session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first() is None:
+        raise NotFound("There is no such stage.")
+    row.lead_id, row.contact_id, row.stage_id = lead_id, contact_id, stage_id
     announce(session, row)
     return row
 

@@ -16,7 +16,7 @@ from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.rag.chunk import Piece, cut
 from platform_app.rag.parse import clean
-from platform_app.services import agents, crm, knowledge, passwords, sessions
+from platform_app.services import agents, crm, knowledge, passwords, scripts, sessions
 from platform_app.services.demo_removal import remove
 from platform_app.services.demo_talk import Stand, converse, moment
 
@@ -79,6 +79,7 @@ def load(session: Transaction, who: Identity) -> None:
     told = shop(who.language)
     agent, versions = _agent(session, who, told)
     contacts, leads, stages = _crm(session, who, told)
+    _scripts(session, who, told, agent_id=agent.id, stages=list(stages))
     written: list[Path] = []
     try:
         sources = [_source(session, who, path, written) for path in articles(who.language)]
@@ -116,6 +117,16 @@ def _date(session: Transaction, who: Identity, link: str, at: datetime) -> None:
     session.flush()
     query = owned_update(Activity, who.tenant_id).where(Activity.link == link, Activity.is_demo.is_(False))  # type: ignore[arg-type, attr-defined]
     session.execute(query.values(at=at, created_at=at, is_demo=True))
+
+
+def _scripts(session: Transaction, who: Identity, told: Shop, *, agent_id: str, stages: list[str]) -> None:
+    """Write the agent's scripts."""
+    for script in told.scripts:
+        stage_id = None if script.stage is None else stages[script.stage]
+        fields = {"kind": script.kind, "text": script.text, "examples": script.examples, "stage_id": stage_id}
+        made = scripts.create(session, who, title=script.title, agent_id=agent_id, **fields)
+        made.created_at = made.updated_at = moment(who, *_IMPROVED)
+        _date(session, who, f"/agents/{agent_id}/scripts/{made.id}", made.created_at)
 
 
 def _source(session: Transaction, who: Identity, path: Path, written: list[Path]) -> tuple[Source, list[Piece]]:

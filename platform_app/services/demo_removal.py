@@ -13,6 +13,7 @@ from platform_app.models.event import Activity, Event
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
+from platform_app.models.script import Script
 from platform_app.rag import lexical
 
 
@@ -32,6 +33,7 @@ def remove(session: Transaction, who: Identity) -> None:
     sources = _demo_ids(session, tenant, Source)
     _forget_what_happened(session, tenant, agents=agents, talks=talks, contacts=contacts, leads=leads, sources=sources)
     _remove_talks(session, tenant, talks)
+    session.execute(owned_delete(Script, tenant).where(Script.agent_id.in_(agents)))  # type: ignore[union-attr]
     _remove_crm(session, tenant, contacts, leads)
     session.execute(owned_delete(Agent, tenant).where(Agent.id.in_(agents)))  # type: ignore[attr-defined]
     _remove_sources(session, tenant, sources)
@@ -89,7 +91,7 @@ def _remove_talks(session: Transaction, tenant: str, talks: list[str]) -> None:
 def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: list[str]) -> None:
     """Remove contacts, leads and pipelines, and untie what stays from them.
 
-    A pipeline in which an own lead stands is the tenant's from now on.
+    A pipeline in which an own lead stands, or that an own script names, is the tenant's from now on.
     """
     for model, column, gone in (
         (Event, "contact_id", contacts),
@@ -103,6 +105,7 @@ def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: l
     session.execute(owned_delete(Lead, tenant).where(Lead.id.in_(leads)))  # type: ignore[attr-defined]
     session.execute(owned_delete(Contact, tenant).where(Contact.id.in_(contacts)))  # type: ignore[attr-defined]
     taken = set(session.exec(owned(Lead, tenant).with_only_columns(Lead.stage_id)).all())
+    taken |= set(session.exec(owned(Script, tenant).with_only_columns(Script.stage_id)).all())
     stages: list[Stage] = list(session.exec(owned(Stage, tenant)).all())
     used = {stage.pipeline_id for stage in stages if stage.id in taken}
     query = owned(Pipeline, tenant).where(Pipeline.is_demo.is_(True))  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from typing import Any
 from platform_app.db import Transaction, owned
 from platform_app.llm import pricing, prompts
 from platform_app.models.conversation import Trace
+from platform_app.models.script import ScriptUse
 from platform_app.services.reply_work import Work
 
 MOST_TOKENS = 10**9  # what a provider counts is not believed beyond this
@@ -34,6 +35,16 @@ def add_trace(session: Transaction, work: Work) -> None:
             data=_data(work),
         )
     )
+    session.add_all(
+        ScriptUse(
+            tenant_id=work.tenant_id,
+            script_id=one.script_id,
+            message_id=work.reply_id,
+            conversation_id=work.conversation.id,
+        )
+        for one in work.scripts
+        if one.applied
+    )
 
 
 def _count(counted: int | None, text: str) -> int:
@@ -48,6 +59,7 @@ def _data(work: Work) -> dict[str, Any]:
         "version": work.version,
         "settings": work.settings.model_dump(mode="json", include=own) | {"model": work.model},
         "provider": work.provider.name,
+        "scripts": [one.as_json() for one in work.scripts],
         "passages": [passage.as_json() for passage in work.retrieval.considered],
         "degraded": work.retrieval.degraded,
         "history": len(prompts.fitting(work.facts.history)),

@@ -4,15 +4,17 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
+from platform_app.automation.facts import Facts
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
 from platform_app.llm import client, prompts
 from platform_app.llm.client import Outcome, Provider
 from platform_app.models.agent import Agent, AgentSettings, Channel
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
-from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.rag.retrieve import Retrieval
-from platform_app.services import agents
+from platform_app.services import agents, script_choice
+from platform_app.services.known import facts_of_talk
+from platform_app.services.script_choice import Considered
 
 _SAID = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
 
@@ -28,6 +30,7 @@ class Work:
     version: int  # 0: the draft
     facts: prompts.Facts
     trigger: str = "message"
+    scripts: list[Considered] = field(default_factory=list)
     retrieval: Retrieval = field(default_factory=Retrieval)
     provider: Provider = field(default_factory=client.provider)
     messages: list[dict[str, str]] = field(default_factory=list)
@@ -53,8 +56,14 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         check_channel(session, conversation, settings)
         question, history = _question_and_history(_said_before(session, reply))
         facts = prompts.Facts(settings=settings, history=history, question=question)
-        facts.known = _known(session, conversation)
-        return Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+        values, stage_id = facts_of_talk(session, conversation, settings.name, question)
+        facts.known = _known(values)
+        work = Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+        work.scripts = script_choice.choose(
+            session, tenant_id, values, agent_id=conversation.agent_id, stage_id=stage_id
+        )
+        facts.scripts = [(one.kind, one.title, one.text) for one in work.scripts if one.applied]
+        return work
 
 
 def check_channel(session: Transaction, conversation: Conversation, settings: AgentSettings) -> None:
@@ -87,17 +96,14 @@ def _question_and_history(said: list[Message]) -> tuple[str, list[tuple[str, str
     return "\n".join(burst), history
 
 
-def _known(session: Transaction, conversation: Conversation) -> list[tuple[str, str]]:
-    """Return what is known of the contact and the lead, as name and value."""
-    tenant_id = conversation.tenant_id
-    known: list[tuple[str, str]] = []
-    if conversation.contact_id:
-        contact = session.exec(owned(Contact, tenant_id).where(Contact.id == conversation.contact_id)).first()
-        if contact is not None:
-            known += [("contact", contact.name), ("phone", contact.phone), ("e-mail", contact.email)]
-    if conversation.lead_id:
-        lead = session.exec(owned(Lead, tenant_id).where(Lead.id == conversation.lead_id)).first()
-        if lead is not None:
-            stage = session.exec(owned(Stage, tenant_id).where(Stage.id == lead.stage_id)).one()
-            known += [("lead", lead.title), ("stage", stage.name), ("budget", str(lead.budget))]
-    return [(name, value) for name, value in known if value]
+def _known(facts: Facts) -> list[tuple[str, str]]:
+    """Return what the model is told of contact and lead, as name and value."""
+    named = {
+        "contact": "contact.name",
+        "phone": "contact.phone",
+        "e-mail": "contact.email",
+        "lead": "lead.title",
+        "stage": "lead.stage",
+        "budget": "lead.budget",
+    }
+    return [(words, str(value)) for words, name in named.items() if (value := facts.values.get(name))]

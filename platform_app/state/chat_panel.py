@@ -11,11 +11,13 @@ from platform_app.state.base import handler, look, person, say
 from platform_app.state.trace_view import (
     Bar,
     Pair,
+    ScriptPoint,
     TracePassage,
     bars_of,
     pairs_of,
     passages_of,
     prompt_of,
+    scripts_of,
 )
 
 
@@ -33,6 +35,7 @@ class ChatPanelState(rx.State):
 
     showing: str = ""  # "", trace or passage
     passages: list[TracePassage] = []
+    scripts: list[ScriptPoint] = []
     pairs: list[Pair] = []
     bars: list[Bar] = []
     prompt: list[Pair] = []
@@ -54,6 +57,7 @@ class ChatPanelState(rx.State):
         if trace is None:
             return await say(self, "The reply was interrupted before its trace was stored.")
         self.passages, self.pairs = passages_of(trace, language), pairs_of(trace, language)
+        self.scripts = scripts_of(trace, language)
         self.bars, self.prompt = bars_of(trace, language), prompt_of(trace, language)
         self.degraded = bool(trace.data.get("degraded"))
         self.showing = "trace"

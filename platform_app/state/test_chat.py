@@ -23,6 +23,7 @@ from platform_app.state.chat_view import (
 )
 from platform_app.state.conversation_list import ConversationListState
 from platform_app.state.hub import hub
+from platform_app.state.scripts import stage_choices
 
 TICK = 0.06  # seconds between two looks at a reply in the making
 AT_ONCE = 60  # messages that are shown before one asks for earlier ones
@@ -42,6 +43,8 @@ class TestChatState(rx.State):
     lead: str = NOBODY
     contacts: list[Choice] = []
     contact: str = NOBODY
+    stages: list[Choice] = []
+    stage: str = NOBODY  # the lead's own
     messages: list[MessageRow] = []
     earlier: int = 0
     live_id: str = ""
@@ -197,12 +200,17 @@ class TestChatState(rx.State):
     @handler(Role.OPERATOR)
     async def choose_lead(self, lead_id: str) -> None:
         """Play with a lead, and with its contact; the agent is told what is known of them."""
-        await self._play(lead_id[:32], self._contact_of.get(lead_id, self.contact))
+        await self._play(lead_id[:32], self._contact_of.get(lead_id, self.contact), NOBODY)
 
     @handler(Role.OPERATOR)
     async def choose_contact(self, contact_id: str) -> None:
         """Play with a contact."""
-        await self._play(self.lead, contact_id[:32])
+        await self._play(self.lead, contact_id[:32], self.stage)
+
+    @handler(Role.OPERATOR)
+    async def choose_stage(self, stage_id: str) -> None:
+        """Play in a stage, whatever the lead's own is."""
+        await self._play(self.lead, self.contact, stage_id[:32])
 
     @handler(Role.OPERATOR)
     async def clear(self) -> None:
@@ -215,7 +223,7 @@ class TestChatState(rx.State):
         self._shown, self._following = AT_ONCE, ""
         self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.kept = ""
         self.messages, self.done_blocks, self.earlier = [], [], 0
-        self.lead = self.contact = NOBODY
+        self.lead = self.contact = self.stage = NOBODY
 
     async def _choices(self, wished: str) -> None:
         rows, _ = await look(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
@@ -223,17 +231,17 @@ class TestChatState(rx.State):
         known = [row.id for row in rows]
         self.agent = next((agent for agent in (wished, self.agent) if agent in known), (known or [""])[0])
         self.contacts, self.leads, self._contact_of = await look(self, _people)
+        self.stages = await look(self, stage_choices)
 
     async def _use(self, agent_id: str, use_draft: bool) -> None:
         if self.current:
             await call(self, conversations.choose_agent, self.current, agent_id, use_draft=use_draft)
         self.agent, self.use_draft = agent_id, use_draft
 
-    async def _play(self, lead: str, contact: str) -> None:
+    async def _play(self, lead: str, contact: str, stage: str) -> None:
         if self.current:
-            chosen = {"lead_id": _or_none(lead), "contact_id": _or_none(contact)}
-            await call(self, conversations.play_with, self.current, **chosen)
-        self.lead, self.contact = lead, contact
+            await call(self, conversations.play_with, self.current, **_played(lead, contact, stage))
+        self.lead, self.contact, self.stage = lead, contact, stage
 
     def _show_live(self, text: str) -> None:
         done, self.tail = blocks(text)
@@ -272,6 +280,7 @@ class TestChatState(rx.State):
         row, said = await look(self, _read, self.current)
         self.agent, self.use_draft = row.agent_id, row.use_draft
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
+        self.stage = row.stage_id or NOBODY
         self._show_pending(said)
         over = [m for m in said if m.state not in UNDER_WAY]
         self.earlier = max(0, len(over) - self._shown)
@@ -299,7 +308,7 @@ def _said(session: Transaction, who: Identity, state: TestChatState, text: str) 
     conversation_id = state.current
     if not conversation_id:
         conversation_id = conversations.create(session, who, state.agent, use_draft=state.use_draft).id
-        chosen = {"lead_id": _or_none(state.lead), "contact_id": _or_none(state.contact)}
+        chosen = _played(state.lead, state.contact, state.stage)
         conversations.play_with(session, who, conversation_id, **chosen)
     return conversations.receive(session, who, conversation_id, text)[1]
 
@@ -313,6 +322,10 @@ def _people(session: Transaction, who: Identity) -> tuple[list[Choice], list[Cho
         [Choice(row.id, f"{row.title} · {stages[row.stage_id]}") for row in leads],
         {row.id: row.contact_id for row in leads if row.contact_id},
     )
+
+
+def _played(lead: str, contact: str, stage: str) -> dict[str, str | None]:
+    return {"lead_id": _or_none(lead), "contact_id": _or_none(contact), "stage_id": _or_none(stage)}
 
 
 def _or_none(choice: str) -> str | None:

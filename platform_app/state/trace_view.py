@@ -118,6 +118,27 @@ def prompt_of(trace: Trace, language: str) -> list[Pair]:
     ]
 
 
+@dataclass
+class ScriptPoint:
+    """A script that was considered for a reply."""
+
+    title: str
+    applied: bool
+    why: str
+
+
+def scripts_of(trace: Trace, language: str) -> list[ScriptPoint]:
+    """Return the scripts considered, each with the reason that decided."""
+    return [
+        ScriptPoint(
+            one["title"],
+            one["applied"],
+            translate(language, one["why"], expected=one["expected"], actual=one["actual"]),
+        )
+        for one in trace.data.get("scripts", [])
+    ]
+
+
 def bars_of(trace: Trace, language: str) -> list[Bar]:
     """Return the parts of the time as bars."""
     spent: dict[str, Any] = trace.data.get("milliseconds", {})

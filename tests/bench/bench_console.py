@@ -16,7 +16,7 @@ import psutil
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import wait_for
-from tests.e2e.conftest import FLAGS, PASSWORD, platform_environment
+from tests.e2e.conftest import FLAGS, platform_environment, sign_in
 from tests.e2e.test_up import Started, is_ready, start
 
 CLICKS = 40
@@ -54,14 +54,6 @@ def running(environment: dict[str, str], folder: Path, name: str) -> Iterator[tu
     finally:
         made.process.terminate()
         made.process.wait(20)
-
-
-def sign_in(page: Page, address: str) -> None:
-    page.goto(f"{address}/sign-in")
-    page.fill("#email", "demo@demo.example")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator(".updates li").first).to_be_visible()
 
 
 def click(page: Page, address: str) -> list[float]:

@@ -2,14 +2,19 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from tests.conftest import free_port, wait_for
+from tests.conftest import forget_process_state, free_port, wait_for
 from tests.e2e.test_up import Started, is_ready, start
+from tests.fake_provider import FakeProvider, serving
 
 FLAGS = [
     "--no-sandbox",
@@ -57,6 +62,41 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The whole platform with its demo; its address."""
     folder = tmp_path_factory.mktemp("platform")
     yield from started_platform(platform_environment(folder / "data"), folder)
+
+
+@dataclass
+class Recorded:
+    """A platform whose provider records what it is asked."""
+
+    address: str
+    provider: FakeProvider
+    folder: Path
+
+    def one(self, query: str, *values: str) -> Any:
+        """Return the first column of the first row that a query finds in the platform's database."""
+        with closing(sqlite3.connect(f"file:{self.folder}/platform.db?mode=ro", uri=True)) as database:
+            return database.execute(query, values).fetchone()[0]
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """The whole platform, talking to a provider that records."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as env:
+        for provider in serving(env):
+            given = {"OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "sk-recorded"}
+            for address in started_platform(platform_environment(folder / "data") | given, folder):
+                yield Recorded(address, provider, folder / "data")
+    forget_process_state()
+
+
+def sign_in(page: Page, address: str) -> None:
+    """Sign in to the demo and come to its dashboard."""
+    page.goto(f"{address}/sign-in")
+    page.fill("#email", "demo@demo.example")
+    page.fill("#password", PASSWORD)
+    page.locator("button[type=submit]").click()
+    expect(page.locator(".updates li").first).to_be_visible()
 
 
 NewPerson = Callable[[str], BrowserContext]

@@ -1,18 +1,15 @@
 """Agent settings: each is changed in the browser, and the next request to the provider or the next reply shows it."""
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import forget_process_state, wait_for
-from tests.e2e.conftest import PASSWORD, NewPerson, platform_environment, started_platform
-from tests.fake_provider import FakeProvider, says, serving
+from tests.conftest import wait_for
+from tests.e2e.conftest import NewPerson, Recorded, sign_in
+from tests.fake_provider import says
 
 pytestmark = pytest.mark.e2e
 QUESTION = "What is the code of the gate?"
@@ -20,44 +17,12 @@ DOCUMENTS = {"Parking.md": "The code of the gate is 4711.", "Bell.md": "The code
 LONG = "Yes. " + "A sentence of some length follows here. " * 12
 
 
-@dataclass
-class Recorded:
-    """A platform whose provider records what it is asked."""
-
-    address: str
-    provider: FakeProvider
-    folder: Path
-
-    def draft(self, agent_id: str) -> dict[str, Any]:
-        """Return the agent's draft as it is stored."""
-        with sqlite3.connect(f"file:{self.folder}/platform.db?mode=ro", uri=True) as database:
-            (found,) = database.execute("SELECT draft FROM agent WHERE id = ?", [agent_id]).fetchone()
-        database.close()
-        return dict(json.loads(found))
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
-    """The whole platform, talking to a provider that records."""
-    folder = tmp_path_factory.mktemp("recorded")
-    with pytest.MonkeyPatch.context() as env:
-        for provider in serving(env):
-            given = {"OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "sk-recorded"}
-            for address in started_platform(platform_environment(folder / "data") | given, folder):
-                yield Recorded(address, provider, folder / "data")
-    forget_process_state()
-
-
 class Editor:
     """An agent in the browser: its settings, and the chat in which it is tried."""
 
     def __init__(self, page: Page, recorded: Recorded) -> None:
         self.page, self.recorded, self.home = page, recorded, f"{recorded.address}/manage/demo"
-        page.goto(f"{recorded.address}/sign-in")
-        page.fill("#email", "demo@demo.example")
-        page.fill("#password", PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.locator(".updates li").first).to_be_visible()
+        sign_in(page, recorded.address)
         page.goto(f"{self.home}/agents")
         page.get_by_role("button", name="Create agent").first.click()
         page.wait_for_url("**/agents/*")
@@ -67,8 +32,12 @@ class Editor:
         self.page.goto(f"{self.home}/agents/{self.id}?tab={tab}")
         expect(self.page.get_by_role("tab", selected=True)).to_be_visible()
 
+    def draft(self) -> dict[str, Any]:
+        """Return the agent's draft as it is stored."""
+        return dict(json.loads(self.recorded.one("SELECT draft FROM agent WHERE id = ?", self.id)))
+
     def stored(self, name: str, value: Any) -> None:
-        wait_for(lambda: self.recorded.draft(self.id).get(name) == value, 10)
+        wait_for(lambda: self.draft().get(name) == value, 10)
 
     def write(self, name: str, text: str, value: Any = None) -> None:
         """Type into a field and wait until it is kept."""
@@ -183,7 +152,7 @@ def test_what_the_agent_may_read(editor: Editor, tmp_path: Path) -> None:
     assert "Parking\n" in editor.prompt and "Bell\n" in editor.prompt
     editor.choose("knowledge", "Chosen categories", "chosen")
     page.get_by_role("checkbox", name="Yard").click()
-    wait_for(lambda: len(editor.recorded.draft(editor.id)["categories"]) == 1, 10)
+    wait_for(lambda: len(editor.draft()["categories"]) == 1, 10)
     editor.ask()
     assert "Parking\n" in editor.prompt and "Bell\n" not in editor.prompt
     editor.choose("knowledge", "None", "none")

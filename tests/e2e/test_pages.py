@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from platform_app.i18n import lookup
-from tests.e2e.conftest import PASSWORD, NewPerson
+from tests.e2e.conftest import NewPerson, sign_in
 
 pytestmark = pytest.mark.e2e
 
@@ -19,14 +19,9 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there
 
 
-def sign_in(context: BrowserContext, platform: str) -> Page:
-    """Sign in to the demo."""
+def signed_in(context: BrowserContext, platform: str) -> Page:
     page = context.new_page()
-    page.goto(f"{platform}/sign-in")
-    page.fill("#email", "demo@demo.example")
-    page.fill("#password", PASSWORD)
-    page.locator("button[type=submit]").click()
-    expect(page.locator(".updates li").first).to_be_visible()
+    sign_in(page, platform)
     return page
 
 
@@ -72,12 +67,15 @@ def addresses(page: Page, home: str) -> dict[str, str]:
     ):
         page.goto(home + path)
         found[name] = page.evaluate("link => link.href", page.locator(link).first.element_handle())
-    return found
+    found["scripts"] = found["agent"].split("?")[0] + "/scripts"
+    page.goto(found["scripts"])
+    found["script"] = page.evaluate("link => link.href", page.locator("table a").first.element_handle())
+    return {name: address for name, address in found.items() if name != "talk"} | {"talk": found["talk"]}
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson) -> None:
-    page = sign_in(new_person(language), platform)
+    page = signed_in(new_person(language), platform)
     page.get_by_role("button", name=MENU).click()
     page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
     expect(page.locator("html")).to_have_attribute("lang", language)
@@ -116,12 +114,12 @@ def test_no_page_before_the_sign_in_has_a_fault(platform: str, new_person: NewPe
 
 
 def test_theme_and_language_come_along_to_another_browser(platform: str, new_person: NewPerson) -> None:
-    page = sign_in(new_person("en"), platform)
+    page = signed_in(new_person("en"), platform)
     choose_theme(page, f"{platform}/manage/demo", "dark")
     page.get_by_role("button", name=MENU).click()
     page.get_by_role("menuitem", name="Русский").click()
     expect(page.get_by_role("heading", name="Обзор")).to_be_visible()
-    elsewhere = sign_in(new_person("en"), platform)
+    elsewhere = signed_in(new_person("en"), platform)
     expect(elsewhere.get_by_role("heading", name="Обзор")).to_be_visible()
     expect(elsewhere.locator("html")).to_have_class(re.compile("dark"))
     choose_theme(elsewhere, f"{platform}/manage/demo", "light")

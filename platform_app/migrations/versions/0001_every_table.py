@@ -367,6 +367,33 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_lead_stage_id'), ['stage_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_tenant_id'), ['tenant_id'], unique=False)
 
+    op.create_table('script',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('title', sa.String(length=200), nullable=False),
+    sa.Column('kind', sa.String(length=40), nullable=False),
+    sa.Column('text', sa.String(), nullable=False),
+    sa.Column('examples', sa.String(), nullable=False),
+    sa.Column('agent_id', sa.String(length=32), nullable=True),
+    sa.Column('stage_id', sa.String(length=32), nullable=True),
+    sa.Column('enabled', sa.Boolean(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('updated_by', sa.String(length=200), nullable=False),
+    sa.Column('deleted_at', sa.DateTime(), nullable=True),
+    sa.ForeignKeyConstraint(['agent_id'], ['agent.id'], name=op.f('fk_script_agent_id_agent')),
+    sa.ForeignKeyConstraint(['stage_id'], ['stage.id'], name=op.f('fk_script_stage_id_stage')),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_script_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_script'))
+    )
+    with op.batch_alter_table('script', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_script_agent_id'), ['agent_id'], unique=False)
+        batch_op.create_index('ix_script_order', ['tenant_id', 'position'], unique=False)
+        batch_op.create_index(batch_op.f('ix_script_stage_id'), ['stage_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_script_tenant_id'), ['tenant_id'], unique=False)
+
     op.create_table('conversation',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
@@ -375,6 +402,7 @@ def upgrade() -> None:
     sa.Column('use_draft', sa.Boolean(), nullable=False),
     sa.Column('contact_id', sa.String(length=32), nullable=True),
     sa.Column('lead_id', sa.String(length=32), nullable=True),
+    sa.Column('stage_id', sa.String(length=32), nullable=True),
     sa.Column('channel', sa.String(length=40), nullable=False),
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('last_line', sa.String(length=200), nullable=False),
@@ -393,6 +421,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_conversation_agent_id'), ['agent_id'], unique=False)
         batch_op.create_index('ix_conversation_recent', ['tenant_id', 'channel', 'last_message_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_conversation_tenant_id'), ['tenant_id'], unique=False)
+
+    op.create_table('scriptversion',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('script_id', sa.String(length=32), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('data', sa.JSON(), nullable=False),
+    sa.Column('author_name', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['script_id'], ['script.id'], name=op.f('fk_scriptversion_script_id_script'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_scriptversion_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_scriptversion')),
+    sa.UniqueConstraint('script_id', 'number', name=op.f('uq_scriptversion_script_id_number'))
+    )
+    with op.batch_alter_table('scriptversion', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_scriptversion_tenant_id'), ['tenant_id'], unique=False)
 
     op.create_table('message',
     sa.Column('id', sa.String(length=32), nullable=False),
@@ -419,6 +463,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_message_answers_id'), ['answers_id'], unique=False)
         batch_op.create_index('ix_message_order', ['conversation_id', 'created_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_message_tenant_id'), ['tenant_id'], unique=False)
+
+    op.create_table('scriptuse',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('script_id', sa.String(length=32), nullable=False),
+    sa.Column('message_id', sa.String(length=32), nullable=False),
+    sa.Column('conversation_id', sa.String(length=32), nullable=False),
+    sa.ForeignKeyConstraint(['message_id'], ['message.id'], name=op.f('fk_scriptuse_message_id_message'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['script_id'], ['script.id'], name=op.f('fk_scriptuse_script_id_script'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_scriptuse_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_scriptuse'))
+    )
+    with op.batch_alter_table('scriptuse', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_scriptuse_message_id'), ['message_id'], unique=False)
+        batch_op.create_index('ix_scriptuse_recent', ['script_id', 'created_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_scriptuse_tenant_id'), ['tenant_id'], unique=False)
 
     op.create_table('trace',
     sa.Column('id', sa.String(length=32), nullable=False),
@@ -458,8 +519,11 @@ def upgrade() -> None:
     op.protect_table('stage')
     op.protect_table('chunk')
     op.protect_table('lead')
+    op.protect_table('script')
     op.protect_table('conversation')
+    op.protect_table('scriptversion')
     op.protect_table('message')
+    op.protect_table('scriptuse')
     op.protect_table('trace')
     # ### end Alembic commands ###
 
@@ -471,18 +535,35 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_trace_agent_id'))
 
     op.drop_table('trace')
+    with op.batch_alter_table('scriptuse', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_scriptuse_tenant_id'))
+        batch_op.drop_index('ix_scriptuse_recent')
+        batch_op.drop_index(batch_op.f('ix_scriptuse_message_id'))
+
+    op.drop_table('scriptuse')
     with op.batch_alter_table('message', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_message_tenant_id'))
         batch_op.drop_index('ix_message_order')
         batch_op.drop_index(batch_op.f('ix_message_answers_id'))
 
     op.drop_table('message')
+    with op.batch_alter_table('scriptversion', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_scriptversion_tenant_id'))
+
+    op.drop_table('scriptversion')
     with op.batch_alter_table('conversation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_conversation_tenant_id'))
         batch_op.drop_index('ix_conversation_recent')
         batch_op.drop_index(batch_op.f('ix_conversation_agent_id'))
 
     op.drop_table('conversation')
+    with op.batch_alter_table('script', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_script_tenant_id'))
+        batch_op.drop_index(batch_op.f('ix_script_stage_id'))
+        batch_op.drop_index('ix_script_order')
+        batch_op.drop_index(batch_op.f('ix_script_agent_id'))
+
+    op.drop_table('script')
     with op.batch_alter_table('lead', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lead_tenant_id'))
         batch_op.drop_index(batch_op.f('ix_lead_stage_id'))

@@ -1,0 +1,108 @@
+"""Texts: templates with {{variables}} in Liquid, limited so that none of them can harm or hang."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+
+from liquid import BoundTemplate, Environment, Mode
+from liquid.exceptions import LiquidError
+
+from platform_app.automation.facts import NAMES, Facts
+from platform_app.errors import Invalid
+
+LONGEST = 20_000  # characters of a filled text
+_TAGS = {"#", "comment", "content", "illegal", "output", "if", "unless", "case"}
+_FILTERS = {
+    *("append", "prepend", "capitalize", "downcase", "upcase", "strip", "replace", "remove", "truncate"),
+    *("truncatewords", "default", "date", "round", "ceil", "floor", "plus", "minus", "times", "divided_by", "size"),
+}
+
+
+class _Limited(Environment):
+    """Liquid without loops, files and assignments."""
+
+    context_depth_limit = 10
+    loop_iteration_limit = 1
+    local_namespace_limit = 1_000
+    output_stream_limit = LONGEST * 4  # bytes
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        """Keep what only chooses and formats."""
+        super().setup_tags_and_filters(extra=extra)
+        self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS}
+        self.filters = {name: one for name, one in self.filters.items() if name in _FILTERS}
+
+
+_ENVIRONMENT = _Limited(tolerance=Mode.STRICT)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a template: a message id, what fills its places, and the line it stands in, from 1."""
+
+    sentence: str
+    what: str
+    line: int
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(text: str) -> BoundTemplate:
+    return _ENVIRONMENT.from_string(text)
+
+
+def problems(text: str) -> list[Problem]:
+    """Return what is wrong with a template; nothing when it can be filled."""
+    try:
+        parts = _parsed(text).analyze()
+    except (LiquidError, RecursionError) as error:
+        message = str(error.args[0]) if error.args else ""
+        return [Problem("The text cannot be read here: {what}", message.split("\n")[0][:200], _line(error))]
+    found: dict[str, Problem] = {}
+    for name, spans in parts.filters.items():
+        if name not in _FILTERS:
+            found[name] = Problem("There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1)
+    for places in parts.globals.values():
+        for place in places:
+            name = str(place)
+            if name not in NAMES:
+                line = text.count("\n", 0, place.span.index) + 1
+                found.setdefault(name, Problem("There is no variable {what}.", name, line))
+    return sorted(found.values(), key=lambda problem: (problem.line, problem.what))
+
+
+def _line(error: BaseException) -> int:
+    context = error.context() if isinstance(error, LiquidError) else None
+    return context[0] if context else 1
+
+
+def variables(text: str) -> list[str]:
+    """Return the names of the variables that a template uses, known or not; nothing when it cannot be read."""
+    try:
+        used = _parsed(text).analyze().globals
+    except (LiquidError, RecursionError):
+        return []
+    return sorted({str(place) for places in used.values() for place in places})
+
+
+def fill(text: str, facts: Facts) -> str:
+    """Return a template with its variables filled; what is not known is left empty.
+
+    Raises Invalid when it cannot be read or grows beyond the limits.
+    """
+    values = {name: _shown(value) for name, value in facts.nested().items()}
+    try:
+        return _parsed(text).render(**values)[:LONGEST]
+    except (LiquidError, RecursionError, ArithmeticError, ValueError) as error:
+        raise Invalid("The text cannot be filled: {what}", what=str(error).split("\n")[0][:200]) from error
+
+
+def _shown(value: object) -> object:
+    """Return a value as people write it: money without idle zeros, no moment beyond the minute."""
+    if isinstance(value, dict):
+        return {name: _shown(inner) for name, inner in value.items()}
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.replace(second=0, microsecond=0)
+    return "" if value is None else value

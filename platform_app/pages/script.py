@@ -1,0 +1,248 @@
+"""Script: the editor, with the variables to use and the text as a lead would get it."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation.facts import CATALOGUE, Fact
+from platform_app.components.layout import frame
+from platform_app.components.page import inside
+from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
+from platform_app.components.text import t
+from platform_app.state.base import Person
+from platform_app.state.script import ANY, NOBODY, ScriptState, Step
+from platform_app.state.scripts import KINDS
+
+_INSERT = """(() => {{
+  const box = document.getElementById('text'), at = box.selectionStart ?? box.value.length;
+  const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
+  set.call(box, box.value.slice(0, at) + '{what}' + box.value.slice(box.selectionEnd ?? at));
+  box.dispatchEvent(new Event('input', {{bubbles: true}}));
+  box.focus();
+  box.setSelectionRange(at + {length}, at + {length});
+}})()"""
+
+
+def show() -> rx.Component:
+    """Show the editor."""
+    return frame(
+        rx.cond(rx.State.is_hydrated & (ScriptState.script_key != ""), _editor(), skeleton_rows(8)),
+        section="Agents",
+    )
+
+
+def _editor() -> rx.Component:
+    return rx.fragment(
+        _head(),
+        rx.cond(ScriptState.conflict, _conflict()),
+        rx.el.div(_fields(), _side(), class_name="grid cols-2-1", key=ScriptState.script_key),
+    )
+
+
+def _head() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            rx.el.h1(ScriptState.title),
+            rx.el.p(ScriptState.saved, class_name="muted small"),
+        ),
+        rx.flex(
+            rx.link(t("All scripts"), href=_up(), size="2", underline="always"),
+            rx.el.label(
+                rx.switch(checked=ScriptState.enabled, on_change=ScriptState.switch, disabled=READ_ONLY),
+                t("On"),
+                class_name="status",
+            ),
+            spacing="4",
+            align="center",
+        ),
+        class_name="page-head",
+    )
+
+
+def _up() -> rx.Var[str]:
+    return f"/manage/{Person.slug}/agents/{ScriptState.agent}/scripts"
+
+
+def _conflict() -> rx.Component:
+    return rx.callout.root(
+        rx.callout.icon(rx.icon("circle-alert")),
+        rx.callout.text(t("Somebody else changed this script meanwhile.")),
+        rx.button(t("Load theirs"), size="1", on_click=ScriptState.take_theirs),
+        color_scheme="amber",
+        role="alert",
+        margin_bottom="16px",
+    )
+
+
+def _choice(name: str, label: Any, items: list[rx.Component], *, value: Any, on_change: Any) -> rx.Component:
+    control = rx.select.root(
+        rx.select.trigger(id=name, max_width="420px"),
+        rx.select.content(*items),
+        value=value,
+        on_change=on_change,
+        disabled=READ_ONLY,
+    )
+    return field(label, control, name=name)
+
+
+def _area(name: str, label: Any, help_text: Any, rows: str) -> rx.Component:
+    control = rx.text_area(
+        id=name,
+        default_value=ScriptState.initial[name],
+        on_change=lambda value: ScriptState.save(name, value).debounce(700),
+        read_only=READ_ONLY,
+        rows=rows,
+        max_length=8000,
+        resize="vertical",
+        custom_attrs={"aria-describedby": f"{name}-help"},
+    )
+    return field(label, control, name=name, help_text=help_text, problem=ScriptState.problems.get(name, ""))
+
+
+def _fields() -> rx.Component:
+    return rx.el.div(
+        field(
+            t("Title"),
+            rx.input(
+                id="title",
+                default_value=ScriptState.initial["title"],
+                on_change=lambda value: ScriptState.save("title", value).debounce(700),
+                read_only=READ_ONLY,
+                max_length=200,
+            ),
+            name="title",
+            problem=ScriptState.problems.get("title", ""),
+        ),
+        *_choices(),
+        _area("text", t("Text"), t("What the agent is to say, with variables. It is saved as you type."), "10"),
+        rx.cond(
+            ScriptState.kind == "objection",
+            _area(
+                "examples",
+                t("What the contact says"),
+                t("One example a line. The script is used when something like one of them is said."),
+                "4",
+            ),
+        ),
+        class_name="form",
+    )
+
+
+def _choices() -> list[rx.Component]:
+    return [
+        _choice(
+            "kind",
+            t("Kind"),
+            [rx.select.item(t(words), value=code) for code, words in KINDS.items()],
+            value=ScriptState.kind,
+            on_change=lambda chosen: ScriptState.save("kind", chosen),
+        ),
+        _choice(
+            "stage_id",
+            t("Stage"),
+            [
+                rx.select.item(t("Every stage"), value=ANY),
+                rx.foreach(ScriptState.stages, lambda stage: rx.select.item(stage.name, value=stage.id)),
+            ],
+            value=ScriptState.stage,
+            on_change=lambda chosen: ScriptState.save("stage_id", chosen),
+        ),
+        _choice(
+            "agents",
+            t("Agents"),
+            [rx.select.item(t("This agent"), value="this"), rx.select.item(t("All agents"), value="all")],
+            value=rx.cond(ScriptState.for_all, "all", "this"),
+            on_change=ScriptState.choose_agents,
+        ),
+    ]
+
+
+def _side() -> rx.Component:
+    return rx.el.div(_variables(), _preview(), _used(), _steps(), class_name="script-side")
+
+
+def _variables() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Variables")),
+        rx.el.ul(*(_variable(fact) for fact in CATALOGUE), class_name="variables"),
+        class_name="card section",
+    )
+
+
+def _variable(fact: Fact) -> rx.Component:
+    what = "{{ " + fact.name + " }}"
+    return rx.el.li(
+        rx.el.button(
+            rx.el.code(what),
+            rx.el.span(t(fact.words), class_name="muted small"),
+            on_click=rx.call_script(_INSERT.format(what=what, length=len(what))),
+            disabled=READ_ONLY,
+            type="button",
+            class_name="variable",
+        )
+    )
+
+
+def _preview() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("As the agent reads it")),
+        rx.select.root(
+            rx.select.trigger(aria_label=t("Lead")),
+            rx.select.content(
+                rx.select.item(t("No lead"), value=NOBODY),
+                rx.foreach(ScriptState.leads, lambda lead: rx.select.item(lead.name, value=lead.id)),
+            ),
+            value=ScriptState.lead,
+            on_change=ScriptState.choose_lead,
+        ),
+        rx.el.p(ScriptState.preview, class_name="passage-text", id="preview", aria_live="polite"),
+        class_name="card section",
+    )
+
+
+def _used() -> rx.Component:
+    return rx.cond(
+        ScriptState.talks.length() > 0,
+        rx.el.section(
+            rx.el.h2(t("Used in")),
+            rx.el.ul(
+                rx.foreach(
+                    ScriptState.talks,
+                    lambda talk: rx.el.li(rx.link(talk.name, href=f"/manage/{Person.slug}/test-chat?c={talk.id}")),
+                ),
+                class_name="plain-list",
+            ),
+            class_name="card section",
+        ),
+    )
+
+
+def _steps() -> rx.Component:
+    return rx.cond(
+        ScriptState.steps.length() > 0,
+        rx.el.section(
+            rx.el.h2(t("History")),
+            rx.el.ul(rx.foreach(ScriptState.steps, _step), class_name="plain-list"),
+            class_name="card section",
+        ),
+    )
+
+
+def _step(step: rx.Var[Step]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(step.when, " · ", step.author, class_name="muted small"),
+        rx.el.p(step.text, class_name="passage-text"),
+        rx.cond(
+            ~READ_ONLY,
+            confirm(
+                rx.button(t("Restore"), size="1", variant="soft", color_scheme="gray", high_contrast=True),
+                title=t("Make the script what it was?"),
+                sentence=t("What it is now is kept in its history."),
+                verb=t("Restore"),
+                on_confirm=ScriptState.go_back(step.id),
+            ),
+        ),
+    )
+
+
+PAGES = [inside("/agents/[agent_id]/scripts/[script_id]", "Script", show, ScriptState.load)]

@@ -1,0 +1,131 @@
+"""Scripts: the list of those that concern an agent."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.layout import frame, page_head
+from platform_app.components.listing import columns, framed_table, listing, search_box, select_filter
+from platform_app.components.page import inside
+from platform_app.components.parts import READ_ONLY, empty_state, time_ago, undo_bar
+from platform_app.components.text import t
+from platform_app.state.base import Person
+from platform_app.state.scripts import KINDS, ScriptRow, ScriptsState
+
+
+def show() -> rx.Component:
+    """Show the scripts of an agent."""
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Scripts"),
+                rx.fragment(
+                    t("What the agent says at a stage, and how it answers objections."),
+                    " ",
+                    rx.link(ScriptsState.agent_name, href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}"),
+                ),
+                rx.cond(
+                    ~READ_ONLY,
+                    rx.button(rx.icon("plus", size=16), t("Create script"), on_click=ScriptsState.create),
+                ),
+            ),
+            _filters(),
+            listing(
+                loaded=ScriptsState.loaded,
+                total=ScriptsState.total,
+                filtered=ScriptsState.is_filtered,
+                table=_table(),
+                empty=empty_state(
+                    t("No scripts yet. A script tells the agent what to say, and when."), icon="scroll-text"
+                ),
+            ),
+            undo_bar(ScriptsState.undo_sentence, ScriptsState.undo),
+        ),
+        section="Agents",
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.el.div(
+        search_box(t("Search scripts"), ScriptsState.search, ScriptsState.type_search),
+        select_filter(
+            t("Kind"),
+            ScriptsState.kind,
+            [("all", t("All kinds")), *((code, t(words)) for code, words in KINDS.items())],
+            ScriptsState.filter_kind,
+        ),
+        rx.select.root(
+            rx.select.trigger(aria_label=t("Stage")),
+            rx.select.content(
+                rx.select.item(t("All stages"), value="all"),
+                rx.select.item(t("Every stage"), value="none"),
+                rx.foreach(ScriptsState.stages, lambda stage: rx.select.item(stage.name, value=stage.id)),
+            ),
+            value=ScriptsState.stage,
+            on_change=ScriptsState.filter_stage,
+        ),
+        class_name="filters",
+    )
+
+
+def _table() -> rx.Component:
+    return rx.fragment(
+        rx.cond(
+            ScriptsState.rows.length() > 0,
+            framed_table(
+                columns(t("Script"), t("Kind"), t("Stage"), t("Agents"), t("Used"), t("On"), None),
+                rx.table.body(rx.foreach(ScriptsState.rows, _row)),
+            ),
+            empty_state(t("Nothing matches."), icon="search-x"),
+        ),
+        rx.el.p(ScriptsState.total_words, class_name="muted small"),
+    )
+
+
+def _row(script: rx.Var[ScriptRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.link(
+                script.title,
+                href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}/scripts/{script.id}",
+                color_scheme="gray",
+                high_contrast=True,
+                underline="hover",
+            )
+        ),
+        rx.table.cell(script.kind),
+        rx.table.cell(script.stage),
+        rx.table.cell(script.agents),
+        rx.table.cell(script.used, rx.cond(script.when != "", rx.el.div(time_ago(script.when, script.exact)))),
+        rx.table.cell(
+            rx.switch(
+                checked=script.enabled,
+                on_change=lambda enabled: ScriptsState.switch(script.id, enabled),
+                disabled=READ_ONLY,
+                aria_label=t("Switch “{title}”", title=script.title),
+            )
+        ),
+        rx.table.cell(rx.cond(~READ_ONLY, _actions(script))),
+        align="center",
+        key=script.id,
+    )
+
+
+def _actions(script: rx.Var[ScriptRow]) -> rx.Component:
+    return rx.flex(
+        _icon("arrow-up", t("Move “{name}” up", name=script.title), ScriptsState.move(script.id, True)),
+        _icon("arrow-down", t("Move “{name}” down", name=script.title), ScriptsState.move(script.id, False)),
+        _icon("copy", t("Duplicate “{title}”", title=script.title), ScriptsState.duplicate(script.id)),
+        _icon("trash-2", t("Delete “{title}”", title=script.title), ScriptsState.delete(script.id)),
+        spacing="4",
+        justify="end",
+    )
+
+
+def _icon(icon: str, label: Any, event: Any) -> rx.Component:
+    return rx.icon_button(
+        rx.icon(icon, size=16), variant="ghost", color_scheme="gray", size="2", aria_label=label, on_click=event
+    )
+
+
+PAGES = [inside("/agents/[agent_id]/scripts", "Scripts", show, ScriptsState.load)]

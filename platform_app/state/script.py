@@ -1,0 +1,168 @@
+"""Script: the editor: saved as typed, checked while typing, seen with a lead before it is used."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation import texts
+from platform_app.db import Transaction
+from platform_app.errors import Conflict, Invalid, PlatformError
+from platform_app.i18n import exact_time, translate
+from platform_app.models.person import Identity, Role
+from platform_app.models.script import Script
+from platform_app.services import agents, crm, known, scripts
+from platform_app.state.base import call, handler, look, person, say, say_error, who
+from platform_app.state.chat_view import Choice
+from platform_app.state.scripts import agent_of, stage_choices
+
+ANY = "any"
+NOBODY = "none"
+
+
+@dataclass
+class Step:
+    """What the script was before a change."""
+
+    id: str
+    when: str
+    author: str
+    text: str
+
+
+class ScriptState(rx.State):
+    """The script that the address names."""
+
+    script_key: str = ""  # grows with every load: fields are drawn anew then, and only then
+    agent: str = ""
+    title: str = ""
+    initial: dict[str, str] = {}
+    kind: str = "presentation"
+    stage: str = ANY
+    stages: list[Choice] = []
+    for_all: bool = False
+    enabled: bool = True
+    problems: dict[str, str] = {}
+    conflict: bool = False
+    saved: str = ""
+    leads: list[Choice] = []
+    lead: str = NOBODY
+    preview: str = ""
+    steps: list[Step] = []
+    talks: list[Choice] = []
+    _text: str = ""
+    _revision: int = 0
+    _loads: int = 0
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the script and draw its fields."""
+        self.script_key, self.conflict, self.lead = "", False, NOBODY
+        self.agent = self._agent_id()
+        self.stages = await look(self, stage_choices)
+        self.leads = [Choice(row.id, row.title) for row in await look(self, crm.find_leads, limit=50)]
+        await self._draw()
+
+    @handler(Role.OPERATOR)
+    async def save(self, field: str, value: str) -> None:
+        """Save one field; what does not fit is said at the field, and a mistake in the text is marked there."""
+        if field in ("stage_id", "agent_id"):
+            value = "" if value == ANY else value
+        language = (await person(self)).language
+        others = {name: words for name, words in self.problems.items() if name != field}
+        try:
+            row = await call(self, scripts.save, self._script_id(), {field: value}, revision=self._revision)
+        except Conflict:
+            self.conflict = True
+            return
+        except Invalid as error:
+            self.problems = others | {field: translate(language, error.sentence, **error.values)}
+            return
+        self.problems = others
+        await self._show(row)
+        if field in ("text", "title"):
+            await self._check()
+
+    @handler(Role.OPERATOR)
+    async def choose_agents(self, which: str) -> Any:
+        """Let this agent alone use the script, or all."""
+        return ScriptState.save("agent_id", ANY if which == "all" else self._agent_id())
+
+    @handler(Role.OPERATOR)
+    async def switch(self, enabled: bool) -> None:
+        """Switch the script on or off."""
+        await call(self, scripts.switch, self._script_id(), enabled=enabled)
+        self.enabled = enabled
+
+    @handler(Role.VIEWER)
+    async def choose_lead(self, lead_id: str) -> None:
+        """See the text with this lead's values."""
+        self.lead = lead_id[:32]
+        await self._check()
+
+    @handler(Role.VIEWER)
+    async def take_theirs(self) -> None:
+        """Show the script as somebody else left it."""
+        self.conflict = False
+        await self._draw()
+
+    @handler(Role.OPERATOR)
+    async def go_back(self, version_id: str) -> Any:
+        """Make the script what it was."""
+        try:
+            await call(self, scripts.go_back, self._script_id(), version_id)
+        except PlatformError as error:
+            return await say_error(self, error)
+        await self._draw()
+        return await say(self, "The script is as it was.")
+
+    def _agent_id(self) -> str:
+        return agent_of(self.router.url.path)
+
+    def _script_id(self) -> str:
+        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
+    async def _draw(self) -> None:
+        row = await look(self, scripts.get, self._script_id())
+        self.initial = {name: getattr(row, name) for name in ("title", "text", "examples")}
+        self.problems = {}
+        await self._show(row)
+        await self._check()
+        self._loads += 1
+        self.script_key = f"{row.id}-{self._loads}"
+
+    async def _show(self, row: Script) -> None:
+        identity, language = await who(self), (await person(self)).language
+        self.title, self.kind, self.stage = row.title, row.kind.value, row.stage_id or ANY
+        self.for_all, self.enabled = row.agent_id is None, row.enabled
+        self._text, self._revision = row.text, row.revision
+        clock = exact_time(language, row.updated_at, identity.time_zone)
+        self.saved = translate(language, "Saved {when}", when=clock)
+        self.steps = [
+            Step(one.id, exact_time(language, one.created_at, identity.time_zone), one.author_name, one.data["text"])
+            for one in await look(self, scripts.versions, row.id)
+        ]
+        talks = await look(self, scripts.used_in, row.id, limit=5)
+        words = [translate(language, "Conversation {number}", number=number) for number in range(1, len(talks) + 1)]
+        self.talks = [Choice(talk, name) for talk, name in zip(talks, words, strict=True)]
+
+    async def _check(self) -> None:
+        """Mark the first mistake of the text, and show it filled."""
+        language = (await person(self)).language
+        found = texts.problems(self._text)
+        others = {name: words for name, words in self.problems.items() if name != "text"}
+        if found:
+            sentence = translate(language, found[0].sentence, what=found[0].what)
+            line = translate(language, "Line {line}: {problem}", line=found[0].line, problem=sentence)
+            self.problems, self.preview = others | {"text": line}, ""
+            return
+        self.problems = others
+        self.preview = await look(self, _filled, self._text, agent_id=self._agent_id(), lead_id=self.lead)
+
+
+def _filled(session: Transaction, who: Identity, text: str, *, agent_id: str, lead_id: str) -> str:
+    agent = agents.get(session, who, agent_id)
+    try:
+        return texts.fill(text, known.facts_of_lead(session, who.tenant_id, lead_id, agent.name))
+    except Invalid as error:
+        return str(error)

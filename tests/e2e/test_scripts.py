@@ -1,0 +1,135 @@
+"""Scripts: made in the console, used in the chat exactly where they fit, in both languages."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from platform_app.i18n import lookup
+from tests.conftest import wait_for
+from tests.e2e.conftest import NewPerson, Recorded, sign_in
+from tests.fake_provider import says
+
+pytestmark = pytest.mark.e2e
+TEXT = "Ask {{ contact.name }} about the budget of {{ lead.budget }}."
+
+
+class Story:
+    """A person at the scripts of a new agent."""
+
+    def __init__(self, page: Page, recorded: Recorded, language: str) -> None:
+        self.page, self.recorded, self.language = page, recorded, language
+        self.home = f"{recorded.address}/manage/demo"
+        sign_in(page, recorded.address)
+        page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
+        page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        page.goto(f"{self.home}/agents")
+        page.get_by_role("button", name=self.t("Create agent")).first.click()
+        page.wait_for_url("**/agents/*")
+        self.agent = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
+
+    def t(self, words: str, **values: str) -> str:
+        return lookup(self.language, words).format(**values)
+
+    def open_list(self) -> None:
+        self.page.goto(f"{self.home}/agents/{self.agent}/scripts")
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+
+    def create(self, title: str, text: str) -> None:
+        self.open_list()
+        self.page.get_by_role("button", name=self.t("Create script")).click()
+        self.page.wait_for_url("**/scripts/*")
+        self.page.locator("#title").fill(title)
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(title)
+        self.page.locator("#text").fill(text)
+        wait_for(lambda: self.stored("text", title) == text, 10)
+
+    def stored(self, column: str, title: str) -> object:
+        query = f"SELECT {column} FROM script WHERE title = ? ORDER BY id DESC LIMIT 1"
+        return self.recorded.one(query, title)
+
+    def choose(self, label: str, option: str | re.Pattern[str]) -> None:
+        self.page.get_by_role("combobox", name=label, exact=True).click()
+        self.page.get_by_role("option", name=option).first.click()
+
+    def prompt(self) -> str:
+        """Ask in the open chat; return what the provider was told."""
+        field = self.page.get_by_role("textbox", name=self.t("Message"), exact=True)
+        before = len(self.recorded.provider.asked)
+        said = self.page.locator("article.message .message-actions").count()
+        field.fill("Hello, I need a bicycle.")
+        field.press("Enter")
+        expect(self.page.locator("article.message .message-actions")).to_have_count(said + 2, timeout=20_000)
+        assert len(self.recorded.provider.asked) == before + 1
+        return self.recorded.provider.last.prompt
+
+    def chat(self) -> None:
+        self.page.goto(f"{self.home}/test-chat?agent={self.agent}")
+        expect(self.page.get_by_role("textbox", name=self.t("Message"), exact=True)).to_be_enabled()
+
+
+@pytest.fixture(params=["ru", "en"])
+def story(request: pytest.FixtureRequest, recorded: Recorded, new_person: NewPerson) -> Story:
+    recorded.provider.will(says("Of course."))
+    return Story(new_person(request.param).new_page(), recorded, request.param)
+
+
+def test_from_the_editor_into_the_reply(story: Story) -> None:
+    page, title = story.page, f"Budget {story.language}"
+    story.create(title, "Ask {{ contact.nmae }}")
+    expect(page.get_by_role("alert")).to_contain_text("contact.nmae")
+    page.locator("#text").fill("")
+    page.get_by_role("button", name=re.compile(r"\{\{ lead\.budget \}\}")).click()
+    expect(page.locator("#text")).to_have_value("{{ lead.budget }}")
+    page.locator("#text").fill(TEXT)
+    wait_for(lambda: story.stored("text", title) == TEXT, 10)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    story.choose(story.t("Lead"), re.compile("battery"))
+    expect(page.locator("#preview")).to_contain_text("Ask Peter Lang about the budget of 460.")
+    page.locator("#stage_id").click()
+    page.get_by_role("option", name=re.compile("Choosing")).click()
+    wait_for(lambda: story.stored("stage_id", title), 10)
+
+    story.chat()
+    assert "<scripts>" not in story.prompt()  # no lead, no stage
+    story.choose(story.t("Lead"), re.compile("battery"))
+    assert "Ask Peter Lang" not in story.prompt()  # it stands in another stage
+    story.choose(story.t("Stage"), re.compile("Choosing"))
+    assert "Ask Peter Lang about the budget of 460." in story.prompt()
+    page.get_by_role("button", name=story.t("Why this reply?")).last.click()
+    expect(page.get_by_role("dialog")).to_contain_text(story.t("Scripts considered"))
+    expect(page.get_by_role("dialog")).to_contain_text(title)
+    page.keyboard.press("Escape")
+
+    story.open_list()
+    row = page.get_by_role("row").filter(has_text=title)
+    expect(row).to_contain_text("1")
+    row.get_by_role("switch").click()
+    wait_for(lambda: story.stored("enabled", title) == 0, 10)
+    story.chat()
+    story.choose(story.t("Stage"), re.compile("Choosing"))
+    assert "<scripts>" not in story.prompt()
+
+
+def test_ordered_copied_deleted_and_brought_back(story: Story) -> None:
+    page = story.page
+    for title in ("Alpha", "Beta"):
+        story.create(title, "Say hello.")
+    story.open_list()
+    expect(page.locator("tbody th a")).to_have_text(["Alpha", "Beta"])
+    up = page.get_by_role("button", name=story.t("Move “{name}” up", name="Beta"))
+    up.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody th a").first).to_have_text("Beta")
+    expect(up).to_be_focused()
+    page.get_by_role("button", name=story.t("Duplicate “{title}”", title="Alpha")).click()
+    expect(page.locator("tbody th a")).to_have_text(["Beta", "Alpha", "Alpha (2)"])
+    page.get_by_role("button", name=story.t("Delete “{title}”", title="Beta")).click()
+    expect(page.locator("tbody th a")).to_have_text(["Alpha", "Alpha (2)"])
+    page.get_by_role("button", name=story.t("Undo")).click()
+    expect(page.locator("tbody th a")).to_have_text(["Beta", "Alpha", "Alpha (2)"])
+    page.get_by_role("textbox", name=story.t("Search scripts")).fill("(2)")
+    expect(page.locator("tbody th a")).to_have_text(["Alpha (2)"])
+    page.reload()
+    expect(page.locator("tbody th a")).to_have_text(["Alpha (2)"])
