@@ -22,7 +22,11 @@ def show() -> rx.Component:
                 rx.fragment(
                     t("What the agent says at a stage, and how it answers objections."),
                     " ",
-                    rx.link(ScriptsState.agent_name, href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}"),
+                    rx.link(
+                        ScriptsState.agent_name,
+                        href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}",
+                        underline="always",
+                    ),
                 ),
                 rx.cond(
                     ~READ_ONLY,
