@@ -10,6 +10,7 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.agent import Agent, AgentSettings, AgentVersion
 from platform_app.models.person import Identity, Role
 from platform_app.services import agents, replies
+from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.hub import hub
 
@@ -109,9 +110,7 @@ class AgentState(rx.State):
         if tab not in TABS:
             return None
         self.tab = tab
-        return rx.call_script(
-            f"const u=new URL(location.href);u.searchParams.set('tab','{tab}');history.replaceState(history.state,'',u)"
-        )
+        return keep_in_address(tab=tab)
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: Any) -> None:

@@ -1,7 +1,5 @@
 """Agents: the list with search, filter, sort, switch, duplicate and delete with undo."""
 
-import asyncio
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +11,10 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import agents
 from platform_app.services.agents import AgentRow
+from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.hub import hub
+from platform_app.state.undo import Undo
 
 STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
 SIZES = ("10", "25", "50")
@@ -36,7 +36,7 @@ class Row:
     can_switch: bool
 
 
-class AgentsState(rx.State):
+class AgentsState(Undo, rx.State):
     """The list of agents."""
 
     rows: list[Row] = []
@@ -50,8 +50,6 @@ class AgentsState(rx.State):
     pages: int = 1
     size: str = "25"
     loaded: bool = False
-    undo_sentence: str = ""
-    _undo_id: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -139,19 +137,8 @@ class AgentsState(rx.State):
     async def delete(self, agent_id: str) -> Any:
         """Take an agent away; it can be brought back for ten seconds."""
         agent = await call(self, agents.delete, agent_id)
-        language = (await person(self)).language
-        self._undo_id = agent_id
-        self.undo_sentence = translate(language, "“{title}” is deleted.", title=agent.name)
         await self._fetch()
-        return AgentsState.forget_undo(agent_id)
-
-    @handler(Role.OPERATOR, background=True)
-    async def forget_undo(self, agent_id: str) -> None:
-        """Take the offer to undo away after ten seconds."""
-        await asyncio.sleep(10)
-        async with self:
-            if self._undo_id == agent_id:
-                self.undo_sentence = ""
+        return await self._offer_undo(agent_id, agent.name)
 
     @handler(Role.OPERATOR)
     async def undo(self) -> None:
@@ -162,14 +149,13 @@ class AgentsState(rx.State):
 
     async def _changed(self) -> Any:
         await self._fetch()
-        kept = {
-            "q": self.search,
-            "status": "" if self.status == "all" else self.status,
-            "sort": ("-" if self.descending else "") + self.sort,
-            "size": "" if self.size == "25" else self.size,
-            "page": "" if self.page == 1 else str(self.page),
-        }
-        return rx.call_script(KEEP_ADDRESS % json.dumps(kept))
+        return keep_in_address(
+            q=self.search,
+            status=self.status,
+            sort=("-" if self.descending else "") + self.sort,
+            size="" if self.size == "25" else self.size,
+            page="" if self.page == 1 else str(self.page),
+        )
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
@@ -187,12 +173,6 @@ class AgentsState(rx.State):
         self.pages = max(1, -(-self.total // int(self.size)))
         self.total_words = plural(language, "{count} agent", "{count} agents", self.total)
         self.loaded = True
-
-
-KEEP_ADDRESS = (
-    "const u=new URL(location.href);for(const [k,v] of Object.entries(%s)){v?u.searchParams.set(k,v):"
-    "u.searchParams.delete(k)};history.replaceState(history.state,'',u)"
-)
 
 
 def _row(row: AgentRow, identity: Identity, language: str) -> Row:

@@ -1,6 +1,5 @@
 """Conversation list: the conversations of the test chat, found, renamed, deleted and brought back."""
 
-import asyncio
 from typing import Any
 
 import reflex as rx
@@ -11,18 +10,15 @@ from platform_app.services import conversations
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import ConversationRow, conversation_row
 from platform_app.state.hub import hub
+from platform_app.state.undo import Undo
 
-UNDO_SECONDS = 10
 
-
-class ConversationListState(rx.State):
+class ConversationListState(Undo, rx.State):
     """The conversations at the left."""
 
     rows: list[ConversationRow] = []
     search: str = ""
     renaming: str = ""
-    undo_sentence: str = ""
-    _undo_id: str = ""
     _undo_opens: bool = False
 
     @handler(Role.VIEWER)
@@ -63,22 +59,11 @@ class ConversationListState(rx.State):
     async def delete(self, conversation_id: str) -> Any:
         """Take a conversation away; it can be brought back for ten seconds."""
         row = await call(self, conversations.delete, conversation_id)
-        language = (await person(self)).language
-        self._undo_id = conversation_id
         self._undo_opens = self.router.url.query_parameters.get("c") == conversation_id
-        title = row.title or translate(language, "New conversation")
-        self.undo_sentence = translate(language, "“{title}” is deleted.", title=title)
         await self._fetch()
         leave = [rx.redirect(self.router.url.path)] if self._undo_opens else []
-        return [*leave, ConversationListState.forget_undo(conversation_id)]
-
-    @handler(Role.OPERATOR, background=True)
-    async def forget_undo(self, conversation_id: str) -> None:
-        """Take the offer to undo away after ten seconds."""
-        await asyncio.sleep(UNDO_SECONDS)
-        async with self:
-            if self._undo_id == conversation_id:
-                self.undo_sentence = ""
+        title = row.title or translate((await person(self)).language, "New conversation")
+        return [*leave, await self._offer_undo(conversation_id, title)]
 
     @handler(Role.OPERATOR)
     async def undo(self) -> Any:

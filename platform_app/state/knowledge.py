@@ -1,19 +1,20 @@
 """Knowledge: the list of sources, live while they are indexed, and one source with its chunks."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
-from platform_app.i18n import plural, translate
+from platform_app.i18n import plural
 from platform_app.models.person import Role
 from platform_app.rag.retrieve import retrieve
 from platform_app.services import categories, knowledge
+from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.hub import hub
 from platform_app.state.source_view import STATES, SourceRow, source_row
+from platform_app.state.undo import Undo
 
 PAGE_SIZE = 25
 
@@ -30,7 +31,7 @@ class PassageRow:
     vector: str
 
 
-class KnowledgeState(rx.State):
+class KnowledgeState(Undo, rx.State):
     """The sources of a tenant."""
 
     rows: list[SourceRow] = []
@@ -42,8 +43,6 @@ class KnowledgeState(rx.State):
     state: str = "all"
     category: str = "all"
     loaded: bool = False
-    undo_sentence: str = ""
-    _undo_id: str = ""
     question: str = ""
     passages: list[PassageRow] = []
     asked: bool = False
@@ -128,19 +127,8 @@ class KnowledgeState(rx.State):
     async def delete(self, source_id: str) -> Any:
         """Take a source out of all answers at once; it can be brought back for a while."""
         source = await call(self, knowledge.delete, source_id)
-        language = (await person(self)).language
-        self._undo_id = source_id
-        self.undo_sentence = translate(language, "“{title}” is deleted.", title=source.title)
         await self._fetch()
-        return KnowledgeState.forget_undo(source_id)
-
-    @handler(Role.OPERATOR, background=True)
-    async def forget_undo(self, source_id: str) -> None:
-        """Take the offer to undo away after ten seconds."""
-        await asyncio.sleep(10)
-        async with self:
-            if self._undo_id == source_id:
-                self.undo_sentence = ""
+        return await self._offer_undo(source_id, source.title)
 
     @handler(Role.OPERATOR)
     async def undo(self) -> None:
@@ -173,15 +161,7 @@ class KnowledgeState(rx.State):
         ]
 
     def _keep_address(self) -> Any:
-        script = (
-            "const u=new URL(location.href);for(const [k,v] of Object.entries(%s)){v?u.searchParams.set(k,v):"
-            "u.searchParams.delete(k)};history.replaceState(history.state,'',u)"
-        )
-        kept = {"q": self.search} | {
-            name: "" if value == "all" else value
-            for name, value in (("state", self.state), ("category", self.category))
-        }
-        return rx.call_script(script % json.dumps(kept))
+        return keep_in_address(q=self.search, state=self.state, category=self.category)
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language

@@ -1,7 +1,5 @@
 """Scripts: the list of those that concern an agent: found, ordered, switched, copied, deleted and brought back."""
 
-import asyncio
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +12,10 @@ from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
 from platform_app.services import agents, crm, scripts
-from platform_app.state.agents import KEEP_ADDRESS
+from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.undo import Undo
 
 KINDS = {
     "greeting": "Greeting",
@@ -53,7 +52,7 @@ class _Found:
     stages: list[Choice]
 
 
-class ScriptsState(rx.State):
+class ScriptsState(Undo, rx.State):
     """The scripts of the agent that the address names."""
 
     agent: str = ""
@@ -66,8 +65,6 @@ class ScriptsState(rx.State):
     kind: str = "all"
     stage: str = "all"
     loaded: bool = False
-    undo_sentence: str = ""
-    _undo_id: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -127,18 +124,8 @@ class ScriptsState(rx.State):
     async def delete(self, script_id: str) -> Any:
         """Take a script away; it can be brought back for ten seconds."""
         row = await call(self, scripts.delete, script_id)
-        self._undo_id = script_id
-        self.undo_sentence = translate((await person(self)).language, "“{title}” is deleted.", title=row.title)
         await self._fetch()
-        return ScriptsState.forget_undo(script_id)
-
-    @handler(Role.OPERATOR, background=True)
-    async def forget_undo(self, script_id: str) -> None:
-        """Take the offer to undo away after ten seconds."""
-        await asyncio.sleep(10)
-        async with self:
-            if self._undo_id == script_id:
-                self.undo_sentence = ""
+        return await self._offer_undo(script_id, row.title)
 
     @handler(Role.OPERATOR)
     async def undo(self) -> None:
@@ -154,10 +141,7 @@ class ScriptsState(rx.State):
 
     async def _changed(self) -> Any:
         await self._fetch()
-        kept = {"q": self.search} | {
-            name: "" if value == "all" else value for name, value in (("kind", self.kind), ("stage", self.stage))
-        }
-        return rx.call_script(KEEP_ADDRESS % json.dumps(kept))
+        return keep_in_address(q=self.search, kind=self.kind, stage=self.stage)
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
