@@ -26,6 +26,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PASSWORD = "Correct horse 7 battery"
+expect.set_options(timeout=15_000)  # a busy machine is not a fault; what has to be quick says so itself
 
 
 @pytest.fixture(scope="session")
