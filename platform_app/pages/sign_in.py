@@ -20,8 +20,9 @@ def sign_in() -> rx.Component:
             _input("email", t("E-mail"), kind="email", complete="username"),
             _input("password", t("Password"), kind="password", complete="current-password"),
             _problem(),
-            rx.button(t("Sign in"), type="submit", loading=SignInState.busy, size="3"),
+            _submit(t("Sign in")),
             on_submit=SignInState.sign_in,
+            method="post",
             class_name="form",
         ),
         _other(t("No account yet?"), t("Register"), "/register"),
@@ -41,8 +42,9 @@ def register() -> rx.Component:
             _input("password", t("Password"), t("At least 8 characters."), kind="password", complete="new-password"),
             rx.el.input(type="hidden", name="time_zone", value=zone),
             _problem(),
-            rx.button(t("Register"), type="submit", loading=SignInState.busy, size="3"),
+            _submit(t("Register")),
             on_submit=SignInState.register,
+            method="post",
             class_name="form",
         ),
         _other(t("Already registered?"), t("Sign in"), "/sign-in"),
@@ -88,6 +90,13 @@ def _language_switch() -> rx.Component:
         ),
         spacing="3",
         align="center",
+    )
+
+
+def _submit(words: rx.Var[str]) -> rx.Component:
+    """Show the button that sends a form; before the page is connected a browser would send it by itself."""
+    return rx.button(
+        words, type="submit", loading=SignInState.busy, disabled=~rx.State.is_hydrated | SignInState.busy, size="3"
     )
 
 

@@ -66,6 +66,7 @@ def make_agent(page: Page) -> None:
 
 def upload(page: Page, document: Path) -> None:
     document.write_text("The word of the locker is zanzibar.")
+    expect(page.get_by_role("row").nth(1)).to_be_visible()
     tab_to(page, page.get_by_role("button", name="Choose files"))
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
