@@ -1,0 +1,66 @@
+"""Checks: what is wrong with conditions before they are used, each at its place."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from platform_app.automation import patterns
+from platform_app.automation.conditions import OPERATORS, Condition, Group, Takes
+from platform_app.automation.facts import Catalogue, FactType
+from platform_app.automation.proofs import expected
+from platform_app.errors import Invalid
+
+MOST = 100  # conditions of one tree
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a node: where it stands, and a message id with what fills its places."""
+
+    path: tuple[int, ...]
+    sentence: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def problems(group: Group, known: Catalogue) -> list[Problem]:
+    """Return what is wrong with a tree; nothing when it can be weighed."""
+    found = list(_problems(group, known, ()))
+    return (
+        found if _count(group) <= MOST else [Problem((), "There can be {count} conditions at most.", {"count": MOST})]
+    )
+
+
+def _count(node: Condition | Group) -> int:
+    return 1 if isinstance(node, Condition) else sum(_count(part) for part in node.of)
+
+
+def _problems(node: Condition | Group, known: Catalogue, path: tuple[int, ...]) -> Iterable[Problem]:
+    if isinstance(node, Group):
+        if path and not node.of:
+            yield Problem(path, "Add a condition to the group, or remove it.")
+        for place, part in enumerate(node.of):
+            yield from _problems(part, known, (*path, place))
+        return
+    fact, op = known.get(node.fact), OPERATORS.get(node.operator)
+    if fact is None:
+        yield Problem(path, "There is no {what} any more. Choose another.", {"what": node.fact})
+    elif op is None or fact.type not in op.types:
+        yield Problem(path, "Choose how it is compared.")
+    elif op.takes == Takes.PATTERN and node.value:
+        try:
+            patterns.check(str(node.value))
+        except Invalid as error:
+            yield Problem(path, error.sentence, error.values)
+    elif expected(fact, op, node.value, "UTC") is None:
+        yield Problem(
+            path, _WANTED.get(fact.type if op.takes in (Takes.ONE, Takes.TWO) else op.takes, "Enter a value.")
+        )
+
+
+_WANTED: dict[str, str] = {
+    FactType.NUMBER: "Enter a number.",
+    FactType.MOMENT: "Choose a date.",
+    FactType.TIME: "Enter a time of day, such as 09:30.",
+    FactType.CHOICE: "Choose a value.",
+    Takes.SPAN: "Enter how long.",
+    Takes.MANY: "Enter at least one value.",
+}

@@ -1,0 +1,113 @@
+"""Patterns: regular expressions of tenants, in RE2 (linear in time), with words and borders of every alphabet.
+
+RE2 knows letters of ASCII alone in `\\w` and `\\b`. `\\w` is rewritten to classes of Unicode. For `\\b` the text is
+marked at every border of a word, and every other piece of the pattern is allowed to step over marks.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from platform_app.errors import Invalid
+
+LONGEST = 1_000  # characters of a pattern
+_TEXT = 20_000  # characters of a text that are looked at
+_MARK = "\ue000"
+_STEP = f"{_MARK}*"
+_IN_CLASS = {"w": r"\pL\pM\pN_", "s": r"\s\pZ", "d": r"\d", "D": r"\D"}
+_ALONE = {
+    "w": rf"[{_IN_CLASS['w']}]",
+    "W": rf"[^{_IN_CLASS['w']}{_MARK}]",
+    "s": rf"[{_IN_CLASS['s']}]",
+    "S": rf"[^{_IN_CLASS['s']}{_MARK}]",
+    "D": rf"[^\d{_MARK}]",
+}
+_PIECE = re.compile(
+    r"(?P<literal>\\Q.*?(?:\\E|\Z))"
+    r"|(?P<border>\\[bBAz])"
+    r"|(?P<escape>\\(?:[pP](?:\{\^?\w+\}|\w)|x\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{2}|[0-7]{1,3}|.))"
+    r"|(?P<class>\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\])"
+    r"|(?P<group>\((?:\?(?:P?<\w+>|[imsU-]*:?\)?))?)"
+    r"|(?P<sign>[)|*+?^]|\{\d+(?:,\d*)?\})"
+    r"|(?P<end>\$)"
+    r"|(?P<any>\.)"
+    r"|(?P<letter>.)",
+    re.DOTALL,
+)
+
+
+def found(pattern: str, text: str) -> bool:
+    """Tell whether a pattern is found in a text, whatever the case of letters. False when it cannot be read."""
+    try:
+        compiled, marked = _compiled(pattern)
+    except Invalid:
+        return False
+    text = text[:_TEXT].replace(_MARK, "").encode("utf-8", "replace").decode()  # RE2 takes no lone surrogates
+    return compiled.search(re.sub(r"\b", _MARK * 3, text) if marked else text) is not None
+
+
+def check(pattern: str) -> None:
+    """Raise Invalid when a pattern cannot be read, is too long or too big."""
+    _compiled(pattern)
+
+
+@lru_cache(maxsize=1_000)
+def _compiled(pattern: str) -> tuple[Any, bool]:
+    """Return a compiled pattern, and whether it wants the borders of words marked."""
+    if len(pattern) > LONGEST:
+        raise Invalid("The pattern is longer than {count} characters.", count=LONGEST)
+    if _MARK in pattern or "\x00" in pattern or any(0xD800 <= ord(letter) <= 0xDFFF for letter in pattern):
+        raise Invalid("The pattern has a character that cannot be taken.")
+    marked = any(piece[0] in (r"\b", r"\B") for piece in _PIECE.finditer(pattern) if piece["border"])
+    options = re2.Options()
+    options.case_sensitive, options.log_errors = False, False
+    try:
+        return re2.compile(_rewritten(pattern, marked), options=options), marked
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        raise Invalid("The pattern cannot be read: {what}", what=words.replace(_MARK, "")[:200]) from error
+
+
+def _rewritten(pattern: str, marked: bool) -> str:
+    return "".join(_piece(piece, _STEP if marked else "") for piece in _PIECE.finditer(pattern))
+
+
+def _piece(piece: re.Match[str], step: str) -> str:
+    kind, text = str(piece.lastgroup), piece[0]
+    if kind == "border":
+        return _border(text, step)
+    if kind in ("group", "sign"):
+        return text
+    if kind == "end":
+        return f"{step}$"
+    if kind == "literal":
+        return "".join(_step(re2.escape(letter), step) for letter in text[2:].removesuffix(r"\E"))
+    if kind == "any":
+        text = f"[^\n{_MARK}]" if step else "."
+    elif kind == "escape":
+        text = _ALONE.get(text[1:], text)
+    elif kind == "class":
+        text = _class(text, step)
+    return _step(text, step)
+
+
+def _step(text: str, step: str) -> str:
+    return f"(?:{step}{text})" if step else text
+
+
+def _border(text: str, step: str) -> str:
+    if text == r"\B":
+        raise Invalid(r"The pattern cannot be read: {what}", what=r"\B")
+    return {r"\b": _MARK, r"\z": rf"{step}\z"}.get(text, text)
+
+
+def _class(text: str, step: str) -> str:
+    """Widen the escapes within [ ] to every alphabet, and keep marks out of what is not to match."""
+    for escape in (r"\W", r"\S"):
+        if escape in text.replace("\\\\", ""):
+            raise Invalid("The pattern cannot be read: {what}", what=f"{escape} in [ ]")
+    wide = re.sub(r"\\(\\|.)", lambda found: _IN_CLASS.get(found[1], found[0]), text)
+    return f"{wide[:-1]}{_MARK}]" if step and wide.startswith("[^") else wide

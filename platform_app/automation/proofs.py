@@ -1,0 +1,109 @@
+"""Proofs: weighing a condition is a pure function that returns why it holds or not, and what would change that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from platform_app.automation import values
+from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Operator, Seen, Takes
+from platform_app.automation.facts import Catalogue, Fact, Facts, FactType, Value
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Why a node holds or not: a group with the proofs of its parts, or a condition with what was found."""
+
+    holds: bool
+    match: Match | None = None  # of a group
+    of: tuple["Proof", ...] = ()
+    condition: Condition | None = None
+    actual: Value = None
+    expected: str | list[str] = ""  # with names for ids
+    path: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        if self.condition is None:
+            return {"holds": self.holds, "match": self.match, "of": [part.as_json() for part in self.of]}
+        named = {"fact": self.condition.fact, "operator": self.condition.operator, "expected": self.expected}
+        return {"holds": self.holds, **named, "actual": values.as_json(self.actual)}
+
+
+def weigh(node: Condition | Group, facts: Facts, known: Catalogue, moment: datetime) -> Proof:
+    """Return the proof of a node; every part is looked at, and nothing raises. `moment` has a zone."""
+    return _weigh(node, facts, known, moment=moment, path=())
+
+
+def _weigh(
+    node: Condition | Group, facts: Facts, known: Catalogue, *, moment: datetime, path: tuple[int, ...]
+) -> Proof:
+    if isinstance(node, Condition):
+        return _compare(node, facts, known, moment=moment, path=path)
+    of = tuple(_weigh(part, facts, known, moment=moment, path=(*path, at)) for at, part in enumerate(node.of))
+    return Proof(group_holds(node.match, [part.holds for part in of]), node.match, of, path=path)
+
+
+def group_holds(match: Match, parts: list[bool]) -> bool:
+    """Tell whether a group holds, from whether its parts do."""
+    return not parts or {Match.ALL: all(parts), Match.ANY: any(parts), Match.NONE: not any(parts)}[match]
+
+
+def _compare(condition: Condition, facts: Facts, known: Catalogue, *, moment: datetime, path: tuple[int, ...]) -> Proof:
+    fact, op = known.get(condition.fact), OPERATORS.get(condition.operator)
+    actual = facts.values.get(condition.fact)
+    shown = _named(condition.value, facts.names)
+    if fact is None or op is None or fact.type not in op.types:
+        return Proof(False, condition=condition, actual=actual, expected=shown, path=path)
+    wanted = expected(fact, op, condition.value, facts.zone)
+    holds = False
+    if wanted is not None and values.fits(actual, fact.type):
+        before = facts.before.get(condition.fact)
+        seen = Seen(fact.type, actual, wanted, before, condition.fact in facts.before, moment)
+        holds = op.test(seen)
+    return Proof(holds, condition=condition, actual=actual, expected=shown, path=path)
+
+
+def _named(value: str | list[str], names: Mapping[str, str]) -> str | list[str]:
+    return names.get(value, value) if isinstance(value, str) else [names.get(one, one) for one in value]
+
+
+def expected(fact: Fact, op: Operator, value: str | list[str], zone: str) -> Any:
+    """Return what an operator compares with, or None when the value does not fit."""
+    one = value if isinstance(value, str) else ""
+    if op.takes == Takes.NOTHING:
+        return ""
+    if op.takes in (Takes.TEXT, Takes.PATTERN):
+        return one if values.folded(one) else None
+    if op.takes == Takes.SPAN:
+        return values.span(one)
+    if op.takes == Takes.ONE:
+        return values.parsed(one, fact.type, zone)
+    kind = FactType.TEXT if fact.type == FactType.LIST else fact.type
+    found = [values.parsed(part, kind, zone) for part in ([value] if isinstance(value, str) else value)]
+    if not found or None in found or (op.takes == Takes.TWO and len(found) != 2):
+        return None
+    return found
+
+
+@dataclass(frozen=True)
+class Change:
+    """A condition that would have to hold, or not to hold, for the whole to be otherwise."""
+
+    proof: Proof
+    is_to_hold: bool
+
+
+def smallest_change(proof: Proof, is_to_hold: bool = True) -> list[Change] | None:
+    """Return the fewest conditions that would have to be otherwise; nothing when it is so, None when none can."""
+    if proof.holds == is_to_hold:
+        return []
+    if proof.match is None:
+        return [Change(proof, is_to_hold)]
+    parts_hold = is_to_hold if proof.match != Match.NONE else not is_to_hold
+    ways = [smallest_change(part, parts_hold) for part in proof.of if part.holds != parts_hold]
+    needs_all = (proof.match == Match.ALL) == is_to_hold if proof.match != Match.NONE else is_to_hold
+    possible = [way for way in ways if way is not None]
+    if needs_all:
+        return [change for way in possible for change in way] if len(possible) == len(ways) > 0 else None
+    return min(possible, key=len, default=None)

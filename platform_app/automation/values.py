@@ -1,0 +1,113 @@
+"""Values: what facts and conditions hold, made comparable. Nothing here raises on any value."""
+
+import unicodedata
+from datetime import datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from platform_app.automation.facts import FactType, Named, Value
+
+_UNITS = {"minutes": 1, "hours": 60, "days": 1_440, "weeks": 10_080}
+_LONGEST = 10 * 366 * 1_440  # minutes of a span: ten years
+_CLASSES: dict[FactType, type] = {
+    FactType.TEXT: str,
+    FactType.NUMBER: Decimal,
+    FactType.MOMENT: datetime,
+    FactType.TIME: time,
+    FactType.FLAG: bool,
+    FactType.LIST: tuple,
+    FactType.CHOICE: Named,
+}
+
+
+def fits(value: Value, kind: FactType) -> bool:
+    """Tell whether a value is of a type, or not known."""
+    if isinstance(value, Decimal) and not value.is_finite():
+        return False
+    return value is None or isinstance(value, _CLASSES[kind])
+
+
+def folded(value: object) -> str:
+    """Return a text as it is compared: whatever its case and way of writing, ё as е."""
+    return unicodedata.normalize("NFKC", str(value or "")).casefold().replace("ё", "е").strip()
+
+
+def same(actual: Value, expected: Any) -> bool:
+    """Tell whether two values are the same; a choice is known by its id or its name."""
+    if isinstance(actual, Named):
+        return str(expected) == actual.id or folded(expected) == folded(actual.name)
+    if isinstance(actual, str):
+        return folded(actual) == folded(expected)
+    return type(actual) is type(expected) and bool(actual == expected)
+
+
+def holds(actual: Value, wanted: object) -> bool:
+    """Tell whether a text has a text in it, or a list has it as one of its own."""
+    if isinstance(actual, tuple):
+        return any(folded(one) == folded(wanted) for one in actual)
+    return folded(wanted) in folded(actual)
+
+
+def order(left: Any, right: Any) -> int:
+    """Return -1, 0 or 1 as left is less than, the same as or greater than right."""
+    return int(left > right) - int(left < right)
+
+
+def parsed(text: str, kind: FactType, zone: str) -> Value:
+    """Return a typed value from what was written, or None when it is none of its kind."""
+    text = text.strip()
+    if not text or "\x00" in text:
+        return None
+    if kind == FactType.NUMBER:
+        return number(text)
+    if kind == FactType.MOMENT:
+        return moment(text, zone)
+    if kind == FactType.TIME:
+        return _time(text)
+    if kind == FactType.FLAG:
+        return {"yes": True, "no": False}.get(text)
+    return text
+
+
+def number(text: str) -> Decimal | None:
+    """Return a number, written with a point or a comma and with spaces between thousands."""
+    try:
+        found = Decimal("".join(text.split()).replace(",", ".").replace("−", "-"))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and abs(found.adjusted()) < 40 else None
+
+
+def moment(text: str, zone: str) -> datetime | None:
+    """Return a moment from ISO 8601; one without a zone is meant in `zone`."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _time(text: str) -> time | None:
+    try:
+        return datetime.strptime(text, "%H:%M").time()
+    except ValueError:
+        return None
+
+
+def span(text: str) -> timedelta | None:
+    """Return a length of time from "3 days"."""
+    count, _, unit = text.strip().partition(" ")
+    if not count.isascii() or not count.isdigit() or len(count) > 7 or unit not in _UNITS:
+        return None
+    minutes = int(count) * _UNITS[unit]
+    return timedelta(minutes=minutes) if 0 < minutes <= _LONGEST else None
+
+
+def as_json(value: Value) -> str | bool | list[str] | None:
+    """Return a value as it is kept in a proof."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, tuple):
+        return list(value)
+    return value.isoformat() if isinstance(value, (datetime, time)) else str(value)
