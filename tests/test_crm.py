@@ -10,7 +10,7 @@ from platform_app.errors import Invalid, NotFound
 from platform_app.models.crm import Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import crm
+from platform_app.services import contacts, leads, pipelines
 
 
 def make_pipeline(who: Identity, name: str, *stages: str, position: int = 0) -> list[str]:
@@ -36,10 +36,10 @@ def test_a_contact_and_its_lead_leave_events(who: Identity) -> None:
     new, won = make_pipeline(who, "Sales", "New", "Won")
     earlier = datetime(2026, 1, 2, 3, tzinfo=UTC)
     with session_scope(who.tenant_id) as session:
-        contact = crm.create_contact(session, who, name=" Анна ", email="anna@example.com", at=earlier)
-        lead = crm.create_lead(session, who, title="Bicycle", stage_id=new, contact_id=contact.id, budget="99.999")
-        crm.move_lead(session, who, lead.id, won)
-        crm.move_lead(session, who, lead.id, won)
+        contact = contacts.create(session, who, name=" Анна ", emails="anna@example.com", at=earlier)
+        lead = leads.create(session, who, title="Bicycle", stage_id=new, contact_id=contact.id, budget="99.999")
+        leads.move(session, who, lead.id, won)
+        leads.move(session, who, lead.id, won)
     assert (contact.name, contact.created_at, lead.budget) == ("Анна", earlier, Decimal("100.00"))
     created, lead_created, moved = events(who)
     assert (created.kind, created.at, created.contact_id) == (EventKind.CONTACT_CREATED, earlier, contact.id)
@@ -56,7 +56,7 @@ def test_pipelines_keep_their_order(who: Identity) -> None:
     make_pipeline(who, "Second", "a", "b", position=1)
     make_pipeline(who, "First", "c", "d", "e", position=0)
     with session_scope(who.tenant_id, reading=True) as session:
-        found = crm.pipelines(session, who)
+        found = pipelines.of_tenant(session, who)
     assert [(p.name, [s.name for s in stages]) for p, stages in found] == [
         ("First", ["c", "d", "e"]),
         ("Second", ["a", "b"]),
@@ -77,7 +77,7 @@ def test_pipelines_keep_their_order(who: Identity) -> None:
 def test_a_lead_that_cannot_be(who: Identity, values: dict[str, str], field: str) -> None:
     (stage,) = make_pipeline(who, "Sales", "New")
     with pytest.raises(Invalid) as refused, session_scope(who.tenant_id) as session:
-        crm.create_lead(session, who, stage_id=stage, **({"title": "x"} | values))
+        leads.create(session, who, stage_id=stage, **({"title": "x"} | values))
     assert refused.value.field == field
     assert events(who) == []
 
@@ -86,28 +86,29 @@ def test_search_in_any_letter_case(who: Identity) -> None:
     (stage,) = make_pipeline(who, "Sales", "New")
     with session_scope(who.tenant_id) as session:
         for name in ("Юлия", "анна", "Boris"):
-            contact = crm.create_contact(session, who, name=name, phone="+7 900 1")
-            crm.create_lead(session, who, title=f"Велосипед {name}", stage_id=stage, contact_id=contact.id)
+            contact = contacts.create(session, who, name=name, phones="+7 900 111-22-33")
+            leads.create(session, who, title=f"Велосипед {name}", stage_id=stage, contact_id=contact.id)
     with session_scope(who.tenant_id, reading=True) as session:
-        assert [c.name for c in crm.find_contacts(session, who, search="ЮЛ")] == ["Юлия"]
-        assert [c.name for c in crm.find_contacts(session, who, search="900")] == ["Boris", "анна", "Юлия"]
-        assert len(crm.find_contacts(session, who, limit=2)) == 2
-        assert [lead.title for lead in crm.find_leads(session, who, search="АННА")] == ["Велосипед анна"]
-        assert [lead.title for lead in crm.find_leads(session, who, limit=1)] == ["Велосипед Boris"]
+        assert [c.name for c in contacts.find(session, who, search="ЮЛ")[0]] == ["Юлия"]
+        assert [c.name for c in contacts.find(session, who, search="900")[0]] == ["Boris", "анна", "Юлия"]
+        assert [c.name for c in contacts.find(session, who, search="(900) 11")[0]] == ["Boris", "анна", "Юлия"]
+        assert contacts.find(session, who, page=2, page_size=2)[1] == 3
+        assert [lead.title for lead in leads.find(session, who, search="АННА вело")[0]] == ["Велосипед анна"]
+        assert [lead.title for lead in leads.find(session, who, page_size=1)[0]] == ["Велосипед Boris"]
 
 
 def test_nothing_crosses_tenants(who: Identity, other: Identity) -> None:
     new, won = make_pipeline(who, "Sales", "New", "Won")
     (theirs,) = make_pipeline(other, "Theirs", "New")
     with session_scope(who.tenant_id) as session:
-        contact = crm.create_contact(session, who, name="Anna")
-        lead = crm.create_lead(session, who, title="x", stage_id=new)
+        contact = contacts.create(session, who, name="Anna")
+        lead = leads.create(session, who, title="x", stage_id=new)
     with session_scope(other.tenant_id) as session:
-        assert crm.find_contacts(session, other) == crm.find_leads(session, other) == []
+        assert contacts.find(session, other) == leads.find(session, other) == ([], 0)
         for values in ({"stage_id": won}, {"stage_id": theirs, "contact_id": contact.id}):
             with pytest.raises(NotFound):
-                crm.create_lead(session, other, title="x", **values)
+                leads.create(session, other, title="x", **values)
         with pytest.raises(NotFound, match="lead"):
-            crm.move_lead(session, other, lead.id, theirs)
+            leads.move(session, other, lead.id, theirs)
     with pytest.raises(NotFound, match="stage"), session_scope(who.tenant_id) as session:
-        crm.move_lead(session, who, lead.id, theirs)
+        leads.move(session, who, lead.id, theirs)

@@ -11,7 +11,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation, ConversationState
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services import agents, crm, dashboard
+from platform_app.services import agents, dashboard, leads
 from platform_app.services.dashboard import Count, Summary
 
 
@@ -134,6 +134,6 @@ def test_leads_stand_in_the_order_of_pipelines_and_stages(who: Identity) -> None
     sales = make_pipeline(who, "Sales", "New", "Won", position=0)
     with session_scope(who.tenant_id) as session:
         for stage in (sales[1], sales[1], service[0]):
-            crm.create_lead(session, who, title="x", stage_id=stage)
+            leads.create(session, who, title="x", stage_id=stage)
     found = count(who, datetime(2026, 7, 10, 12, tzinfo=UTC))
     assert found.stages == [("New", 0), ("Won", 2), ("Asked", 1), ("Done", 0)]

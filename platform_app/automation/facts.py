@@ -91,6 +91,7 @@ class Facts:
     values: Mapping[str, Value] = field(default_factory=dict)
     before: Mapping[str, Value] = field(default_factory=dict)
     zone: str = "UTC"
+    language: str = "en"  # of the tenant: how numbers and dates are written in texts
     names: Mapping[str, str] = field(default_factory=dict)
 
     def nested(self) -> dict[str, object]:

@@ -1,14 +1,19 @@
 """Texts: templates with {{variables}} in Liquid, limited so that none of them can harm or hang."""
 
+from collections.abc import Container
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
-from liquid import BoundTemplate, Environment, Mode
+from babel.numbers import format_currency, format_decimal
+from liquid import BoundTemplate, Environment, Mode, RenderContext
 from liquid.exceptions import LiquidError
+from liquid.filter import with_context
 
 from platform_app.automation.facts import NAMES, Facts
+from platform_app.automation.values import number
 from platform_app.errors import Invalid
 
 LONGEST = 20_000  # characters of a filled text
@@ -16,7 +21,41 @@ _TAGS = {"#", "comment", "content", "illegal", "output", "if", "unless", "case"}
 _FILTERS = {
     *("append", "prepend", "capitalize", "downcase", "upcase", "strip", "replace", "remove", "truncate"),
     *("truncatewords", "default", "date", "round", "ceil", "floor", "plus", "minus", "times", "divided_by", "size"),
+    *("money", "number", "plural"),
 }
+_LANGUAGE = "language of the text"  # no template can name it
+
+
+@with_context
+def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> str:
+    """Write a sum of money as the tenant's language does: 12 500 ₽; without idle zeros."""
+    amount, language = number(str(value)) or Decimal(0), str(context.globals.get(_LANGUAGE, "en"))
+    pattern = None if amount != amount.to_integral_value() else "#,##0 ¤" if language == "ru" else "¤#,##0"
+    code = str(currency).upper()
+    return format_currency(
+        amount,
+        code if code.isalpha() and len(code) == 3 else "RUB",
+        pattern,
+        locale=language,
+        currency_digits=pattern is None,
+    )
+
+
+@with_context
+def _number(value: object, *, context: RenderContext) -> str:
+    """Write a number as the tenant's language does."""
+    return format_decimal(number(str(value)) or Decimal(0), locale=str(context.globals.get(_LANGUAGE, "en")))
+
+
+def _plural(count: object, one: object, few: object, many: object = None) -> str:
+    """Write a count with the form of a word that fits it: 1 день, 2 дня, 5 дней; two forms for English."""
+    amount = number(str(count)) or Decimal(0)
+    if many is None:
+        return f"{amount.normalize():f} {one if amount == 1 else few}"
+    whole = int(abs(amount))
+    is_few = amount != whole or (2 <= whole % 10 <= 4 and not 12 <= whole % 100 <= 14)
+    is_one = whole % 10 == 1 and whole % 100 != 11 and amount == whole
+    return f"{amount.normalize():f} {one if is_one else few if is_few else many}"
 
 
 class _Limited(Environment):
@@ -31,6 +70,7 @@ class _Limited(Environment):
         """Keep what only chooses and formats."""
         super().setup_tags_and_filters(extra=extra)
         self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS}
+        self.filters |= {"money": _money, "number": _number, "plural": _plural}
         self.filters = {name: one for name, one in self.filters.items() if name in _FILTERS}
 
 
@@ -51,8 +91,8 @@ def _parsed(text: str) -> BoundTemplate:
     return _ENVIRONMENT.from_string(text)
 
 
-def problems(text: str) -> list[Problem]:
-    """Return what is wrong with a template; nothing when it can be filled."""
+def problems(text: str, names: Container[str] = NAMES) -> list[Problem]:
+    """Return what is wrong with a template that may use these variables; nothing when it can be filled."""
     try:
         parts = _parsed(text).analyze()
     except (LiquidError, RecursionError) as error:
@@ -65,7 +105,7 @@ def problems(text: str) -> list[Problem]:
     for places in parts.globals.values():
         for place in places:
             name = str(place)
-            if name not in NAMES:
+            if name not in names:
                 line = text.count("\n", 0, place.span.index) + 1
                 found.setdefault(name, Problem("There is no variable {what}.", name, line))
     return sorted(found.values(), key=lambda problem: (problem.line, problem.what))
@@ -90,19 +130,24 @@ def fill(text: str, facts: Facts) -> str:
 
     Raises Invalid when it cannot be read or grows beyond the limits.
     """
-    values = {name: _shown(value) for name, value in facts.nested().items()}
+    values = {name: _shown(value, facts.zone) for name, value in facts.nested().items()}
+    values[_LANGUAGE] = facts.language
     try:
         return _parsed(text).render(**values)[:LONGEST]
     except (LiquidError, RecursionError, ArithmeticError, ValueError) as error:
         raise Invalid("The text cannot be filled: {what}", what=str(error).split("\n")[0][:200]) from error
 
 
-def _shown(value: object) -> object:
-    """Return a value as people write it: money without idle zeros, no moment beyond the minute."""
+def _shown(value: object, zone: str) -> object:
+    """Return a value as people write it: a sum without idle zeros, a moment in the tenant's zone to the minute."""
     if isinstance(value, dict):
-        return {name: _shown(inner) for name, inner in value.items()}
+        return {name: _shown(inner, zone) for name, inner in value.items()}
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime):
-        return value.replace(second=0, microsecond=0)
-    return "" if value is None else value
+        return value.astimezone(ZoneInfo(zone)).replace(second=0, microsecond=0)
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return "" if value is None else value if isinstance(value, bool) else str(value)

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.conditions import proof
 from platform_app.components.parts import RETURN_FOCUS
 from platform_app.components.text import t
 from platform_app.state.base import Person
@@ -78,6 +79,14 @@ def _script(script: rx.Var[ScriptPoint]) -> rx.Component:
     return rx.el.li(
         rx.flex(rx.el.strong(script.title), _used(script.applied), spacing="2", align="center"),
         rx.el.div(script.why, class_name="muted small"),
+        proof(script.proof),
+        rx.cond(
+            script.change.length() > 0,
+            rx.fragment(
+                rx.el.p(t("The smallest change that would let it apply:"), class_name="muted small"),
+                rx.el.ul(rx.foreach(script.change, lambda words: rx.el.li(words)), class_name="plain-list small"),
+            ),
+        ),
     )
 
 

@@ -1,9 +1,11 @@
-"""CRM: contacts, leads, pipelines with stages, tasks."""
+"""CRM: contacts, leads, their own fields, pipelines with stages, tasks, notes, imports."""
 
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -18,14 +20,65 @@ class StageKind(StrEnum):
     LOST = "lost"
 
 
+class FieldKind(StrEnum):
+    """What a field of a tenant's own holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    CHOICE = "choice"
+    YES_NO = "yes_no"
+    MONEY = "money"
+
+
+class Holder(StrEnum):
+    """What has fields, tags and notes."""
+
+    CONTACT = "contact"
+    LEAD = "lead"
+
+
+class CustomField(Owned, table=True):
+    """A field that the tenant has added to its contacts or leads."""
+
+    __table_args__ = (UniqueConstraint("tenant_id", "holder", "key"),)
+    holder: Holder = Field(sa_type=word(Holder))
+    key: str = Field(max_length=40)  # its name in texts and conditions: contact.field.{key}
+    name: str = Field(max_length=80)
+    kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=word(FieldKind))
+    options: list[str] = Field(default_factory=list, sa_type=JSON)  # of a choice
+    position: int = 0
+
+
 class Contact(Owned, table=True):
     """A person an agent talks to."""
 
+    __table_args__ = (
+        Index("ix_contact_search", "tenant_id", "search_text"),
+        Index("ix_contact_order", "tenant_id", "updated_at"),
+    )
     name: str = Field(max_length=200)
-    email: str = Field(default="", max_length=254)
-    phone: str = Field(default="", max_length=40)
+    emails: list[str] = Field(default_factory=list, sa_type=JSON)
+    phones: list[str] = Field(default_factory=list, sa_type=JSON)
     language: str = Field(default="", max_length=2)
+    time_zone: str = Field(default="", max_length=60)
+    tags: list[str] = Field(default_factory=list, sa_type=JSON)
+    fields: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # the tenant's own, by key
+    search_text: str = ""  # what a search looks in: see services.searching
+    updated_at: datetime = Field(default_factory=now, sa_type=Instant)
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+    merged_into: str | None = Field(default=None, max_length=32)
     is_demo: bool = False
+
+    @property
+    def email(self) -> str:
+        """The first e-mail address, or nothing."""
+        return self.emails[0] if self.emails else ""
+
+    @property
+    def phone(self) -> str:
+        """The first phone number, or nothing."""
+        return self.phones[0] if self.phones else ""
 
 
 class Pipeline(Owned, table=True):
@@ -48,11 +101,23 @@ class Stage(Owned, table=True):
 class Lead(Owned, table=True):
     """A deal with a contact, standing in one stage."""
 
+    __table_args__ = (
+        Index("ix_lead_search", "tenant_id", "search_text"),
+        Index("ix_lead_order", "tenant_id", "updated_at"),
+        Index("ix_lead_board", "tenant_id", "stage_id", "updated_at"),
+    )
     title: str = Field(max_length=200)
     contact_id: str | None = Field(default=None, foreign_key="contact.id", index=True, max_length=32)
     stage_id: str = Field(foreign_key="stage.id", index=True, max_length=32)
+    in_stage_since: datetime = Field(default_factory=now, sa_type=Instant)
     budget: Decimal = Field(default=Decimal(0), max_digits=14, decimal_places=2)
+    responsible_id: str | None = Field(default=None, max_length=32)  # a member's user
+    source: str = Field(default="", max_length=120)
+    tags: list[str] = Field(default_factory=list, sa_type=JSON)
+    fields: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # the tenant's own, by key
+    search_text: str = ""
     updated_at: datetime = Field(default_factory=now, sa_type=Instant)
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     is_demo: bool = False
 
 
@@ -61,5 +126,54 @@ class Task(Owned, table=True):
 
     text: str = Field(max_length=500)
     conversation_id: str | None = Field(default=None, max_length=32, index=True)
+    contact_id: str | None = Field(default=None, max_length=32, index=True)
+    lead_id: str | None = Field(default=None, max_length=32, index=True)
+    responsible_id: str | None = Field(default=None, max_length=32)  # a member's user
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     done_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Note(Owned, table=True):
+    """What a person wrote down about a contact or a lead."""
+
+    text: str
+    contact_id: str | None = Field(default=None, max_length=32, index=True)
+    lead_id: str | None = Field(default=None, max_length=32, index=True)
+    author_name: str = Field(default="", max_length=200)
+
+
+class ImportState(StrEnum):
+    """How far an import has come."""
+
+    READY = "ready"  # read, waits for its columns to be confirmed
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ContactImport(Owned, table=True):
+    """A file of contacts that is taken in row by row; `rows_done` is where a worker goes on after a crash."""
+
+    file_name: str = Field(max_length=200)
+    stored_as: str = Field(default="", max_length=64)
+    state: ImportState = Field(default=ImportState.READY, sa_type=word(ImportState))
+    columns: list[str] = Field(default_factory=list, sa_type=JSON)
+    sample: list[list[str]] = Field(default_factory=list, sa_type=JSON)
+    mapping: dict[str, str] = Field(default_factory=dict, sa_type=JSON)  # column's place, from 0, to a field
+    rows_total: int = 0
+    rows_done: int = 0
+    created: int = 0
+    changed: int = 0
+    refused: int = 0
+    author_name: str = Field(default="", max_length=200)
+
+
+class RefusedRow(Owned, table=True):
+    """A row of an import that could not be taken, and why."""
+
+    __table_args__ = (UniqueConstraint("import_id", "number"),)
+    import_id: str = Field(foreign_key="contactimport.id", max_length=32, ondelete="CASCADE")
+    number: int  # line of the file, from 1
+    why: str = Field(max_length=200)  # a message id
+    field: str = Field(default="", max_length=120)
+    cells: list[str] = Field(default_factory=list, sa_type=JSON)

@@ -31,6 +31,7 @@ class Script(Owned, table=True):
     examples: str = ""  # of what a contact says, one a line: an objection is handled when one is like it
     agent_id: str | None = Field(default=None, foreign_key="agent.id", index=True, max_length=32)  # None: all
     stage_id: str | None = Field(default=None, foreign_key="stage.id", index=True, max_length=32)  # None: any
+    condition: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # a group of automation.conditions
     enabled: bool = True
     position: int = 0
     revision: int = 1  # grows with every change: the token of optimistic locking

@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation.facts import CATALOGUE, Fact
+from platform_app.components.conditions import builder, proof
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
@@ -124,6 +125,11 @@ def _fields() -> rx.Component:
                 "4",
             ),
         ),
+        rx.el.div(
+            rx.el.h2(t("Condition")),
+            builder(ScriptState, empty=t("Used in every case. Add a condition to narrow it.")),
+            class_name="field",
+        ),
         class_name="form",
     )
 
@@ -196,7 +202,26 @@ def _preview() -> rx.Component:
             on_change=ScriptState.choose_lead,
         ),
         rx.el.p(ScriptState.preview, class_name="passage-text", id="preview", aria_live="polite"),
+        _verdict(),
         class_name="card section",
+    )
+
+
+def _verdict() -> rx.Component:
+    """Say whether the script would be used with the chosen lead, why, and what would change that."""
+    return rx.el.div(
+        rx.el.h3(t("Would it be used?")),
+        rx.el.p(rx.el.strong(rx.cond(ScriptState.applies, t("Yes: "), t("No: "))), ScriptState.why),
+        proof(ScriptState.proof),
+        rx.cond(
+            ScriptState.change.length() > 0,
+            rx.fragment(
+                rx.el.p(t("The smallest change that would let it apply:"), class_name="muted small"),
+                rx.el.ul(rx.foreach(ScriptState.change, lambda words: rx.el.li(words)), class_name="plain-list"),
+            ),
+        ),
+        id="verdict",
+        aria_live="polite",
     )
 
 

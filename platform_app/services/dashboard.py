@@ -11,7 +11,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation, ConversationState
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import crm
+from platform_app.services import pipelines
 
 DAYS, MONTHS = 14, 6
 Range = tuple[datetime, datetime]  # in UTC; the end does not belong to it
@@ -61,7 +61,7 @@ def summary(session: Transaction, who: Identity, now: datetime) -> Summary:
         active_agents=_agents(session, who, active=True),
         all_agents=_agents(session, who, active=False),
         open_conversations=_open_conversations(session, who),
-        stages=[(found.stage, found.leads) for found in crm.leads_by_stage(session, who)],
+        stages=[(found.stage, found.leads) for found in pipelines.leads_by_stage(session, who)],
         days=list(zip(days, rest[:DAYS], strict=True)),
         months=list(zip(months, rest[DAYS:], strict=True)),
     )

@@ -16,7 +16,7 @@ from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.rag.chunk import Piece, cut
 from platform_app.rag.parse import clean
-from platform_app.services import agents, crm, knowledge, passwords, scripts, sessions
+from platform_app.services import agents, contacts, knowledge, leads, passwords, scripts, sessions
 from platform_app.services.demo_removal import remove
 from platform_app.services.demo_talk import Stand, converse, moment
 
@@ -152,25 +152,23 @@ def _crm(session: Transaction, who: Identity, told: Shop) -> tuple[list[Contact]
     ]
     session.add_all(stages)
     session.flush()
-    contacts, leads = [], []
+    people: list[Contact] = []
     for person in told.contacts:
-        known = person.model_dump(include={"name", "email", "phone"})
-        contacts.append(
-            crm.create_contact(session, who, **known, language=who.language, at=moment(who, person.day, "09:00"))
-        )
+        known = {"name": person.name, "emails": person.email, "phones": person.phone, "language": who.language}
+        people.append(contacts.create(session, who, **known, at=moment(who, person.day, "09:00"), is_demo=True))
+    deals: list[Lead] = []
     for deal in told.leads:
-        lead = crm.create_lead(
+        lead = leads.create(
             session,
             who,
             title=deal.title,
             stage_id=stages[0].id,
-            contact_id=contacts[deal.contact].id,
+            contact_id=people[deal.contact].id,
             budget=deal.budget,
             at=moment(who, deal.day, "09:05"),
+            is_demo=True,
         )
         if deal.moved is not None:
-            crm.move_lead(session, who, lead.id, stages[deal.stage].id, at=moment(who, deal.moved, "18:30"))
-        leads.append(lead)
-    for row in (*contacts, *leads):
-        row.is_demo = True
-    return contacts, leads, {stage.id: stage.name for stage in stages}
+            leads.move(session, who, lead.id, stages[deal.stage].id, at=moment(who, deal.moved, "18:30"))
+        deals.append(lead)
+    return people, deals, {stage.id: stage.name for stage in stages}

@@ -56,12 +56,10 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         check_channel(session, conversation, settings)
         question, history = _question_and_history(_said_before(session, reply))
         facts = prompts.Facts(settings=settings, history=history, question=question)
-        values, stage_id = facts_of_talk(session, conversation, settings.name, question)
+        values, _ = facts_of_talk(session, conversation, settings.name, question)
         facts.known = _known(values)
         work = Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
-        work.scripts = script_choice.choose(
-            session, tenant_id, values, agent_id=conversation.agent_id, stage_id=stage_id
-        )
+        work.scripts = script_choice.choose(session, tenant_id, values)
         facts.scripts = [(one.kind, one.title, one.text) for one in work.scripts if one.applied]
         return work
 

@@ -1,20 +1,22 @@
 """Script choice: which scripts a reply is given, and of each why or why not."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
-from platform_app.automation import texts
-from platform_app.automation.facts import Facts
+from platform_app.automation import likeness, texts
+from platform_app.automation.conditions import Condition, Group, read
+from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.proofs import Change, Proof, smallest_change, weigh
+from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
 from platform_app.llm.prompts import tokens
-from platform_app.models.crm import Stage
 from platform_app.models.script import Script, ScriptKind
-from platform_app.stems import STOP, stems, words
+from platform_app.services import known
 
 BUDGET = 1_500  # tokens of all scripts in one prompt
-PREFIX = 5  # letters of a word that count: дорого, дорогой and дороже are one
-LIKE = 0.6  # share of an example's words that have to be in what the contact says
+AGENT, STAGE, SAID = "agent.name", "lead.stage", "message.text"
 
 
 @dataclass
@@ -29,22 +31,25 @@ class Considered:
     expected: str = ""
     actual: str = ""
     text: str = ""  # as the model reads it
+    proof: dict[str, Any] = field(default_factory=dict)
+    change: list[dict[str, Any]] = field(default_factory=list)  # the smallest that would let it apply
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return asdict(self)
 
 
-def choose(
-    session: Transaction, tenant_id: str, facts: Facts, *, agent_id: str, stage_id: str | None
-) -> list[Considered]:
+def choose(session: Transaction, tenant_id: str, facts: Facts) -> list[Considered]:
     """Return every enabled script of the tenant in order, applied or not, with the first reason that decided."""
     query = owned(Script, tenant_id).where(Script.deleted_at.is_(None), Script.enabled.is_(True))  # type: ignore[union-attr, attr-defined]
-    rows = session.exec(query.order_by(Script.position, Script.id)).all()
-    stages = {stage.id: stage.name for stage in session.exec(owned(Stage, tenant_id)).all()} if rows else {}
+    rows: list[Script] = list(session.exec(query.order_by(Script.position, Script.id)).all())
+    if not rows:
+        return []
+    facts = Facts(facts.values, facts.before, facts.zone, facts.language, names=known.names(session, tenant_id))
+    own, moment = known.catalogue_of(session, tenant_id), now()
     found, room = [], BUDGET
     for row in rows:
-        one = _weigh(row, facts, stages, agent_id=agent_id, stage_id=stage_id)
+        one = consider(row, facts, own, moment)
         if one.applied and tokens(one.text) > room:
             one.applied, one.why, one.text = False, "There was no room for it in the prompt.", ""
         room -= tokens(one.text) if one.applied else 0
@@ -52,53 +57,72 @@ def choose(
     return found
 
 
-def _weigh(row: Script, facts: Facts, stages: dict[str, str], *, agent_id: str, stage_id: str | None) -> Considered:
-    def refused(why: str, expected: str = "", actual: str = "") -> Considered:
-        return Considered(row.id, row.title, row.kind, False, why, expected, actual)
+def tree(row: Script) -> Group:
+    """Return all that has to hold for a script: its agent, its stage, what is said, and its own condition."""
+    parts: list[Condition | Group] = []
+    if row.agent_id:
+        parts.append(Condition(fact=AGENT, operator="equals", value=row.agent_id))
+    if row.stage_id:
+        parts.append(Condition(fact=STAGE, operator="equals", value=row.stage_id))
+    examples = [line.strip() for line in row.examples.splitlines() if line.strip()]
+    if row.kind == ScriptKind.OBJECTION and examples:
+        parts.append(Condition(fact=SAID, operator="like", value=examples))
+    own = read(row.condition)
+    return Group(of=[*parts, own] if own.of else parts)
 
-    if row.agent_id not in (None, agent_id):
-        return refused("It is for another agent.")
-    if row.stage_id and row.stage_id != stage_id:
-        actual = stages.get(stage_id or "", "")
-        sentence = "It is for the stage {expected}; the lead stands in {actual}." if actual else _NO_STAGE
-        return refused(sentence, stages.get(row.stage_id, ""), actual)
-    said = str(facts.values.get("message.text") or "")
-    if row.kind == ScriptKind.OBJECTION and row.examples.strip():
-        best, share = closest(said, row.examples)
-        if share < LIKE:
-            return refused("The contact said nothing like its examples; the closest is “{expected}”.", best)
-    for problem in texts.problems(row.text)[:1]:  # kept as typed, used when it is right
-        return refused("Its text has a mistake: {expected}", problem.what)
+
+def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime) -> Considered:
+    """Return what becomes of a script when these facts are known."""
+    found = Considered(row.id, row.title, row.kind, False, "")
     try:
-        text = texts.fill(row.text, facts).strip()
+        proof = weigh(tree(row), facts, own, moment)
+    except Invalid as error:
+        found.why = error.sentence
+        return found
+    found.proof = proof.as_json()
+    if not proof.holds:
+        failed = next(part for part in proof.of if not part.holds)
+        found.why, found.expected, found.actual = _refused(failed, str(facts.values.get(SAID) or ""))
+        found.change = [_change(one) for one in smallest_change(proof) or []]
+        return found
+    for problem in texts.problems(row.text, own)[:1]:  # kept as typed, used when it is right
+        found.why, found.expected = "Its text has a mistake: {expected}", problem.what
+        return found
+    try:
+        found.text = texts.fill(row.text, facts).strip()
     except Invalid:
-        return refused("Its text cannot be filled.")
-    if not text:
-        return refused("Its text is empty.")
-    return Considered(row.id, row.title, row.kind, True, _applies(row), stages.get(row.stage_id or "", ""), "", text)
+        found.why = "Its text cannot be filled."
+        return found
+    found.applied = bool(found.text)
+    found.why = _applies(row) if found.text else "Its text is empty."
+    found.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
+    return found
 
 
+def _refused(failed: Proof, said: str) -> tuple[str, str, str]:
+    """Return why a script does not apply: a sentence, and what fills its places."""
+    condition, actual = failed.condition, str(failed.actual or "")
+    if condition is None:
+        return "Its condition does not hold.", "", ""
+    if condition.fact == AGENT:
+        return "It is for another agent.", "", ""
+    if condition.fact == SAID:
+        best = likeness.closest(said, condition.value)[0]
+        return "The contact said nothing like its examples; the closest is “{expected}”.", best, ""
+    return (_OTHER_STAGE if actual else _NO_STAGE), str(failed.expected), actual
+
+
+_OTHER_STAGE = "It is for the stage {expected}; the lead stands in {actual}."
 _NO_STAGE = "It is for the stage {expected}; no lead is chosen."
 
 
+def _change(change: Change) -> dict[str, Any]:
+    return change.proof.as_json() | {"is_to_hold": change.is_to_hold}
+
+
 def _applies(row: Script) -> str:
+    if read(row.condition).of:
+        return "Its condition holds."
     if row.kind == ScriptKind.OBJECTION and row.examples.strip():
         return "The contact said something like its examples."
     return "The lead stands in the stage {expected}." if row.stage_id else "It is for every stage."
-
-
-def _beginnings(text: str) -> set[str]:
-    """Return the beginnings of the words that say something, or of all when none does."""
-    said = [(word[:PREFIX], stem) for word, stem in zip(words(text), stems(text), strict=True)]
-    return {word for word, stem in said if stem not in STOP} or {word for word, _ in said}
-
-
-def closest(said: str, examples: str) -> tuple[str, float]:
-    """Return the example that is most like what was said, and the share of its words that are in it."""
-    heard = _beginnings(said)
-    best, share = "", 0.0
-    for line in examples.splitlines():
-        wanted = _beginnings(line)
-        if wanted and (found := len(wanted & heard) / len(wanted)) > share:
-            best, share = line.strip(), found
-    return best or next((line.strip() for line in examples.splitlines() if line.strip()), ""), share

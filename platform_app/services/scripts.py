@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func
 
+from platform_app.automation.conditions import read
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
@@ -18,7 +19,7 @@ from platform_app.services import activity
 
 MOST = 500  # of a tenant
 LONGEST = 8_000  # characters of a text
-FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id")
+FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition")
 ONE_VERSION = timedelta(minutes=10)  # changes of one person within this time are one step back
 
 
@@ -114,6 +115,8 @@ def _set(session: Transaction, who: Identity, row: Script, fields: dict[str, Any
 
 
 def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
+    if name == "condition":
+        return read(value).model_dump(mode="json")
     if name == "kind":
         if value not in list(ScriptKind):
             raise Invalid("This value cannot be taken.", field=name)

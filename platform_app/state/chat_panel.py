@@ -8,6 +8,7 @@ import reflex as rx
 from platform_app.models.person import Role
 from platform_app.services import conversations, knowledge
 from platform_app.state.base import handler, look, person, say
+from platform_app.state.proof_view import reader_of
 from platform_app.state.trace_view import (
     Bar,
     Pair,
@@ -57,7 +58,7 @@ class ChatPanelState(rx.State):
         if trace is None:
             return await say(self, "The reply was interrupted before its trace was stored.")
         self.passages, self.pairs = passages_of(trace, language), pairs_of(trace, language)
-        self.scripts = scripts_of(trace, language)
+        self.scripts = scripts_of(trace, await reader_of(self))
         self.bars, self.prompt = bars_of(trace, language), prompt_of(trace, language)
         self.degraded = bool(trace.data.get("degraded"))
         self.showing = "trace"

@@ -1,19 +1,24 @@
 """Script: the editor: saved as typed, checked while typing, seen with a lead before it is used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import reflex as rx
 
 from platform_app.automation import texts
+from platform_app.automation.facts import Named
+from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
-from platform_app.services import agents, crm, known, scripts
+from platform_app.services import agents, known, leads, script_choice, scripts
 from platform_app.state.base import call, handler, look, person, say, say_error, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.condition_tree import Tree
+from platform_app.state.conditions import Conditions
+from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of
 from platform_app.state.scripts import agent_of, stage_choices
 
 ANY = "any"
@@ -30,7 +35,18 @@ class Step:
     text: str
 
 
-class ScriptState(rx.State):
+@dataclass
+class _Seen:
+    """A script with a lead: its text filled, whether it would be used, why, and what would change that."""
+
+    preview: str
+    applies: bool
+    why: str
+    proof: list[ProofLine]
+    change: list[str]
+
+
+class ScriptState(Conditions, rx.State):
     """The script that the address names."""
 
     script_key: str = ""  # grows with every load: fields are drawn anew then, and only then
@@ -48,6 +64,10 @@ class ScriptState(rx.State):
     leads: list[Choice] = []
     lead: str = NOBODY
     preview: str = ""
+    applies: bool = False
+    why: str = ""
+    proof: list[ProofLine] = []
+    change: list[str] = []
     steps: list[Step] = []
     talks: list[Choice] = []
     _text: str = ""
@@ -60,14 +80,15 @@ class ScriptState(rx.State):
         self.script_key, self.conflict, self.lead = "", False, NOBODY
         self.agent = self._agent_id()
         self.stages = await look(self, stage_choices)
-        self.leads = [Choice(row.id, row.title) for row in await look(self, crm.find_leads, limit=50)]
+        self.leads = [Choice(row.id, row.title) for row in (await look(self, leads.find, page_size=50))[0]]
         await self._draw()
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
         """Save one field; what does not fit is said at the field, and a mistake in the text is marked there."""
-        if field in ("stage_id", "agent_id"):
-            value = "" if value == ANY else value
+        await self._save_field(field, "" if field in ("stage_id", "agent_id") and value == ANY else value)
+
+    async def _save_field(self, field: str, value: Any) -> None:
         language = (await person(self)).language
         others = {name: words for name, words in self.problems.items() if name != field}
         try:
@@ -80,8 +101,7 @@ class ScriptState(rx.State):
             return
         self.problems = others
         await self._show(row)
-        if field in ("text", "title"):
-            await self._check()
+        await self._check()
 
     @handler(Role.OPERATOR)
     async def choose_agents(self, which: str) -> Any:
@@ -126,6 +146,7 @@ class ScriptState(rx.State):
         row = await look(self, scripts.get, self._script_id())
         self.initial = {name: getattr(row, name) for name in ("title", "text", "examples")}
         self.problems = {}
+        await self._take_tree(row.condition)
         await self._show(row)
         await self._check()
         self._loads += 1
@@ -149,20 +170,33 @@ class ScriptState(rx.State):
     async def _check(self) -> None:
         """Mark the first mistake of the text, and show it filled."""
         language = (await person(self)).language
-        found = texts.problems(self._text)
+        found = texts.problems(self._text, self._known)
         others = {name: words for name, words in self.problems.items() if name != "text"}
         if found:
             sentence = translate(language, found[0].sentence, what=found[0].what)
             line = translate(language, "Line {line}: {problem}", line=found[0].line, problem=sentence)
-            self.problems, self.preview = others | {"text": line}, ""
-            return
-        self.problems = others
-        self.preview = await look(self, _filled, self._text, agent_id=self._agent_id(), lead_id=self.lead)
+            self.problems = others | {"text": line}
+        else:
+            self.problems = others
+        seen = await look(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead)
+        self.preview, self.applies, self.why = seen.preview, seen.applies, seen.why
+        self.proof, self.change = seen.proof, seen.change
+
+    async def _keep_tree(self, tree: Tree) -> None:
+        await self._save_field("condition", tree)
 
 
-def _filled(session: Transaction, who: Identity, text: str, *, agent_id: str, lead_id: str) -> str:
-    agent = agents.get(session, who, agent_id)
+def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str) -> _Seen:
+    """Return what would become of a script in a conversation with a lead, as a reply would decide it."""
+    agent, row = agents.get(session, who, agent_id), scripts.get(session, who, script_id)
+    facts = known.facts_of_lead(session, who.tenant_id, lead_id, Named(agent.id, agent.name))
+    own = known.catalogue_of(session, who.tenant_id)
+    found = script_choice.consider(row, replace(facts, names=known.names(session, who.tenant_id)), own, now())
+    reader = Reader(who.language, who.time_zone, own)
     try:
-        return texts.fill(text, known.facts_of_lead(session, who.tenant_id, lead_id, agent.name))
+        preview = "" if texts.problems(row.text, own) else texts.fill(row.text, facts)
     except Invalid as error:
-        return str(error)
+        preview = translate(who.language, error.sentence, **error.values)
+    why = translate(who.language, found.why, expected=found.expected, actual=found.actual)
+    change = [change_of(one, reader) for one in found.change]
+    return _Seen(preview, found.applied, why, lines_of(found.proof, reader), change)

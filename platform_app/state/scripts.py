@@ -11,7 +11,7 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
-from platform_app.services import agents, crm, scripts
+from platform_app.services import agents, pipelines, scripts
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -168,7 +168,7 @@ def stage_choices(session: Transaction, who: Identity) -> list[Choice]:
     """Return the tenant's stages as choices, each with its pipeline."""
     return [
         Choice(stage.id, f"{pipeline.name} · {stage.name}")
-        for pipeline, stages in crm.pipelines(session, who)
+        for pipeline, stages in pipelines.of_tenant(session, who)
         for stage in stages
     ]
 

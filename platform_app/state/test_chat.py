@@ -9,7 +9,7 @@ from platform_app.db import Transaction
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, conversations, crm, reply_store
+from platform_app.services import agent_list, contacts, conversations, leads, pipelines, reply_store
 from platform_app.state import streams
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import (
@@ -315,12 +315,13 @@ def _said(session: Transaction, who: Identity, state: TestChatState, text: str) 
 
 def _people(session: Transaction, who: Identity) -> tuple[list[Choice], list[Choice], dict[str, str]]:
     """Return contacts and leads to play with, and whose lead is whose."""
-    stages = {stage.id: stage.name for _, found in crm.pipelines(session, who) for stage in found}
-    leads = crm.find_leads(session, who, limit=100)
+    stages = {stage.id: stage.name for _, found in pipelines.of_tenant(session, who) for stage in found}
+    deals, _ = leads.find(session, who, page_size=100)
+    people, _ = contacts.find(session, who, page_size=100)
     return (
-        [Choice(row.id, row.name) for row in crm.find_contacts(session, who, limit=100)],
-        [Choice(row.id, f"{row.title} · {stages[row.stage_id]}") for row in leads],
-        {row.id: row.contact_id for row in leads if row.contact_id},
+        [Choice(row.id, row.name) for row in people],
+        [Choice(row.id, f"{row.title} · {stages[row.stage_id]}") for row in deals],
+        {row.id: row.contact_id for row in deals if row.contact_id},
     )
 
 

@@ -1,12 +1,13 @@
 """Trace view: why a reply came out as it did, as the panel shows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from babel.numbers import format_decimal
 
 from platform_app.i18n import translate
 from platform_app.models.conversation import Trace
+from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of
 
 MOST_PROMPT = 60_000  # characters of one message of a prompt that are shown
 
@@ -125,15 +126,19 @@ class ScriptPoint:
     title: str
     applied: bool
     why: str
+    proof: list[ProofLine] = field(default_factory=list)
+    change: list[str] = field(default_factory=list)
 
 
-def scripts_of(trace: Trace, language: str) -> list[ScriptPoint]:
-    """Return the scripts considered, each with the reason that decided."""
+def scripts_of(trace: Trace, reader: Reader) -> list[ScriptPoint]:
+    """Return the scripts considered, each with the reason that decided, its proof, and what would change it."""
     return [
         ScriptPoint(
             one["title"],
             one["applied"],
-            translate(language, one["why"], expected=one["expected"], actual=one["actual"]),
+            translate(reader.language, one["why"], expected=one["expected"], actual=one["actual"]),
+            lines_of(one.get("proof", {}), reader),
+            [change_of(change, reader) for change in one.get("change", [])],
         )
         for one in trace.data.get("scripts", [])
     ]

@@ -113,15 +113,63 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.Column('tenant_id', sa.String(length=32), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
-    sa.Column('email', sa.String(length=254), nullable=False),
-    sa.Column('phone', sa.String(length=40), nullable=False),
+    sa.Column('emails', sa.JSON(), nullable=False),
+    sa.Column('phones', sa.JSON(), nullable=False),
     sa.Column('language', sa.String(length=2), nullable=False),
+    sa.Column('time_zone', sa.String(length=60), nullable=False),
+    sa.Column('tags', sa.JSON(), nullable=False),
+    sa.Column('fields', sa.JSON(), nullable=False),
+    sa.Column('search_text', sa.String(), nullable=False),
+    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('deleted_at', sa.DateTime(), nullable=True),
+    sa.Column('merged_into', sa.String(length=32), nullable=True),
     sa.Column('is_demo', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_contact_tenant_id_tenant'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_contact'))
     )
     with op.batch_alter_table('contact', schema=None) as batch_op:
+        batch_op.create_index('ix_contact_order', ['tenant_id', 'updated_at'], unique=False)
+        batch_op.create_index('ix_contact_search', ['tenant_id', 'search_text'], unique=False)
         batch_op.create_index(batch_op.f('ix_contact_tenant_id'), ['tenant_id'], unique=False)
+
+    op.create_table('contactimport',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('file_name', sa.String(length=200), nullable=False),
+    sa.Column('stored_as', sa.String(length=64), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('columns', sa.JSON(), nullable=False),
+    sa.Column('sample', sa.JSON(), nullable=False),
+    sa.Column('mapping', sa.JSON(), nullable=False),
+    sa.Column('rows_total', sa.Integer(), nullable=False),
+    sa.Column('rows_done', sa.Integer(), nullable=False),
+    sa.Column('created', sa.Integer(), nullable=False),
+    sa.Column('changed', sa.Integer(), nullable=False),
+    sa.Column('refused', sa.Integer(), nullable=False),
+    sa.Column('author_name', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_contactimport_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_contactimport'))
+    )
+    with op.batch_alter_table('contactimport', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_contactimport_tenant_id'), ['tenant_id'], unique=False)
+
+    op.create_table('customfield',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('holder', sa.String(length=40), nullable=False),
+    sa.Column('key', sa.String(length=40), nullable=False),
+    sa.Column('name', sa.String(length=80), nullable=False),
+    sa.Column('kind', sa.String(length=40), nullable=False),
+    sa.Column('options', sa.JSON(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_customfield_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_customfield')),
+    sa.UniqueConstraint('tenant_id', 'holder', 'key', name=op.f('uq_customfield_tenant_id_holder_key'))
+    )
+    with op.batch_alter_table('customfield', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_customfield_tenant_id'), ['tenant_id'], unique=False)
 
     op.create_table('event',
     sa.Column('id', sa.String(length=32), nullable=False),
@@ -202,6 +250,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_member_tenant_id'), ['tenant_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_member_user_id'), ['user_id'], unique=False)
 
+    op.create_table('note',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('text', sa.String(), nullable=False),
+    sa.Column('contact_id', sa.String(length=32), nullable=True),
+    sa.Column('lead_id', sa.String(length=32), nullable=True),
+    sa.Column('author_name', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_note_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_note'))
+    )
+    with op.batch_alter_table('note', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_note_contact_id'), ['contact_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_note_lead_id'), ['lead_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_note_tenant_id'), ['tenant_id'], unique=False)
+
     op.create_table('pipeline',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
@@ -245,13 +309,18 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.String(length=32), nullable=False),
     sa.Column('text', sa.String(length=500), nullable=False),
     sa.Column('conversation_id', sa.String(length=32), nullable=True),
+    sa.Column('contact_id', sa.String(length=32), nullable=True),
+    sa.Column('lead_id', sa.String(length=32), nullable=True),
+    sa.Column('responsible_id', sa.String(length=32), nullable=True),
     sa.Column('due_at', sa.DateTime(), nullable=True),
     sa.Column('done_at', sa.DateTime(), nullable=True),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_task_tenant_id_tenant'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_task'))
     )
     with op.batch_alter_table('task', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_task_contact_id'), ['contact_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_conversation_id'), ['conversation_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_task_lead_id'), ['lead_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_tenant_id'), ['tenant_id'], unique=False)
 
     op.create_table('agentversion',
@@ -288,6 +357,23 @@ def upgrade() -> None:
     with op.batch_alter_table('effect', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_effect_job_id'), ['job_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_effect_tenant_id'), ['tenant_id'], unique=False)
+
+    op.create_table('refusedrow',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('import_id', sa.String(length=32), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('why', sa.String(length=200), nullable=False),
+    sa.Column('field', sa.String(length=120), nullable=False),
+    sa.Column('cells', sa.JSON(), nullable=False),
+    sa.ForeignKeyConstraint(['import_id'], ['contactimport.id'], name=op.f('fk_refusedrow_import_id_contactimport'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_refusedrow_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_refusedrow')),
+    sa.UniqueConstraint('import_id', 'number', name=op.f('uq_refusedrow_import_id_number'))
+    )
+    with op.batch_alter_table('refusedrow', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_refusedrow_tenant_id'), ['tenant_id'], unique=False)
 
     op.create_table('source',
     sa.Column('id', sa.String(length=32), nullable=False),
@@ -354,8 +440,15 @@ def upgrade() -> None:
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('contact_id', sa.String(length=32), nullable=True),
     sa.Column('stage_id', sa.String(length=32), nullable=False),
+    sa.Column('in_stage_since', sa.DateTime(), nullable=False),
     sa.Column('budget', sa.Numeric(precision=14, scale=2), nullable=False),
+    sa.Column('responsible_id', sa.String(length=32), nullable=True),
+    sa.Column('source', sa.String(length=120), nullable=False),
+    sa.Column('tags', sa.JSON(), nullable=False),
+    sa.Column('fields', sa.JSON(), nullable=False),
+    sa.Column('search_text', sa.String(), nullable=False),
     sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('deleted_at', sa.DateTime(), nullable=True),
     sa.Column('is_demo', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_lead_contact_id_contact')),
     sa.ForeignKeyConstraint(['stage_id'], ['stage.id'], name=op.f('fk_lead_stage_id_stage')),
@@ -363,7 +456,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lead'))
     )
     with op.batch_alter_table('lead', schema=None) as batch_op:
+        batch_op.create_index('ix_lead_board', ['tenant_id', 'stage_id', 'updated_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_contact_id'), ['contact_id'], unique=False)
+        batch_op.create_index('ix_lead_order', ['tenant_id', 'updated_at'], unique=False)
+        batch_op.create_index('ix_lead_search', ['tenant_id', 'search_text'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_stage_id'), ['stage_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_tenant_id'), ['tenant_id'], unique=False)
 
@@ -377,6 +473,7 @@ def upgrade() -> None:
     sa.Column('examples', sa.String(), nullable=False),
     sa.Column('agent_id', sa.String(length=32), nullable=True),
     sa.Column('stage_id', sa.String(length=32), nullable=True),
+    sa.Column('condition', sa.JSON(), nullable=False),
     sa.Column('enabled', sa.Boolean(), nullable=False),
     sa.Column('position', sa.Integer(), nullable=False),
     sa.Column('revision', sa.Integer(), nullable=False),
@@ -507,14 +604,18 @@ def upgrade() -> None:
     op.protect_table('agent')
     op.protect_table('category')
     op.protect_table('contact')
+    op.protect_table('contactimport')
+    op.protect_table('customfield')
     op.protect_table('event')
     op.protect_table('job')
     op.protect_table('knowledgestate')
     op.protect_table('member')
+    op.protect_table('note')
     op.protect_table('pipeline')
     op.protect_table('task')
     op.protect_table('agentversion')
     op.protect_table('effect')
+    op.protect_table('refusedrow')
     op.protect_table('source')
     op.protect_table('stage')
     op.protect_table('chunk')
@@ -567,7 +668,10 @@ def downgrade() -> None:
     with op.batch_alter_table('lead', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lead_tenant_id'))
         batch_op.drop_index(batch_op.f('ix_lead_stage_id'))
+        batch_op.drop_index('ix_lead_search')
+        batch_op.drop_index('ix_lead_order')
         batch_op.drop_index(batch_op.f('ix_lead_contact_id'))
+        batch_op.drop_index('ix_lead_board')
 
     op.drop_table('lead')
     with op.batch_alter_table('chunk', schema=None) as batch_op:
@@ -585,6 +689,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_source_category_id'))
 
     op.drop_table('source')
+    with op.batch_alter_table('refusedrow', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_refusedrow_tenant_id'))
+
+    op.drop_table('refusedrow')
     with op.batch_alter_table('effect', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_effect_tenant_id'))
         batch_op.drop_index(batch_op.f('ix_effect_job_id'))
@@ -597,7 +705,9 @@ def downgrade() -> None:
     op.drop_table('agentversion')
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_task_tenant_id'))
+        batch_op.drop_index(batch_op.f('ix_task_lead_id'))
         batch_op.drop_index(batch_op.f('ix_task_conversation_id'))
+        batch_op.drop_index(batch_op.f('ix_task_contact_id'))
 
     op.drop_table('task')
     op.drop_table('signinticket')
@@ -609,6 +719,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_pipeline_tenant_id'))
 
     op.drop_table('pipeline')
+    with op.batch_alter_table('note', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_note_tenant_id'))
+        batch_op.drop_index(batch_op.f('ix_note_lead_id'))
+        batch_op.drop_index(batch_op.f('ix_note_contact_id'))
+
+    op.drop_table('note')
     with op.batch_alter_table('member', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_member_user_id'))
         batch_op.drop_index(batch_op.f('ix_member_tenant_id'))
@@ -633,8 +749,18 @@ def downgrade() -> None:
         batch_op.drop_index('ix_event_kind')
 
     op.drop_table('event')
+    with op.batch_alter_table('customfield', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_customfield_tenant_id'))
+
+    op.drop_table('customfield')
+    with op.batch_alter_table('contactimport', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_contactimport_tenant_id'))
+
+    op.drop_table('contactimport')
     with op.batch_alter_table('contact', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_contact_tenant_id'))
+        batch_op.drop_index('ix_contact_search')
+        batch_op.drop_index('ix_contact_order')
 
     op.drop_table('contact')
     with op.batch_alter_table('category', schema=None) as batch_op:

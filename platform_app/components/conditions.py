@@ -1,0 +1,154 @@
+"""Conditions: the builder of nested groups, drawn as indented lines."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation.facts import CATALOGUE, Fact
+from platform_app.components.condition_values import native, option, value
+from platform_app.components.parts import READ_ONLY
+from platform_app.components.text import t
+from platform_app.state.condition_tree import Line
+from platform_app.state.proof_view import MATCHES, ProofLine
+
+_GROUPS = {
+    "contact": "Contact",
+    "lead": "Lead",
+    "conversation": "Conversation",
+    "message": "Message",
+    "agent": "Agent",
+    "clock": "Time",
+}
+
+
+def builder(state: Any, *, empty: Any) -> rx.Component:
+    """Show the conditions of a state that has the Conditions mixin; `empty` is said while there are none."""
+    return rx.el.div(
+        rx.cond(state.lines.length() > 1, rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line)))),
+        rx.cond(state.lines.length() <= 1, rx.el.p(empty, class_name="muted small")),
+        rx.cond(~READ_ONLY, _adders(state, "")),
+        class_name="conditions",
+        key=state.tree_key,
+    )
+
+
+def _adders(state: Any, path: Any) -> rx.Component:
+    return rx.flex(
+        _add("plus", t("Add condition"), state.add_condition(path, False)),
+        _add("group", t("Add group"), state.add_condition(path, True)),
+        spacing="2",
+        wrap="wrap",
+    )
+
+
+def _add(icon: str, words: Any, event: Any) -> rx.Component:
+    return rx.button(
+        rx.icon(icon, size=14),
+        words,
+        size="1",
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
+        type="button",
+        on_click=event,
+    )
+
+
+def _line(state: Any, line: rx.Var[Line]) -> rx.Component:
+    return rx.el.li(
+        rx.cond(line.is_group, _group(state, line), _condition(state, line)),
+        rx.cond(
+            line.problem != "",
+            rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), line.problem, class_name="problem"),
+        ),
+        style={"margin-inline-start": f"calc({line.depth} * 20px)"},
+        class_name="condition-line",
+    )
+
+
+def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
+    return rx.flex(
+        native(
+            [rx.el.option(t(words), value=code) for code, words in MATCHES.items()],
+            label=t("How many of group {number} have to hold", number=line.number),
+            value=line.match,
+            on_change=lambda match: state.set_match(line.path, match),
+        ),
+        rx.cond((line.depth > 0) & ~READ_ONLY, rx.fragment(_adders(state, line.path), _tools(state, line))),
+        spacing="2",
+        align="center",
+        wrap="wrap",
+    )
+
+
+def _condition(state: Any, line: rx.Var[Line]) -> rx.Component:
+    return rx.flex(
+        native(
+            [*_facts(), rx.el.optgroup(rx.foreach(state.own_facts, option), label=t("Your own fields"))],
+            label=t("What condition {number} is about", number=line.number),
+            value=line.fact,
+            on_change=lambda fact: state.set_fact(line.path, fact),
+        ),
+        native(
+            [rx.foreach(line.operators, option)],
+            label=t("How condition {number} is compared", number=line.number),
+            value=line.operator,
+            on_change=lambda operator: state.set_operator(line.path, operator),
+        ),
+        value(state, line),
+        rx.cond(~READ_ONLY, _tools(state, line)),
+        spacing="2",
+        align="start",
+        wrap="wrap",
+    )
+
+
+def _facts() -> list[rx.Component]:
+    groups: dict[str, list[Fact]] = {}
+    for fact in CATALOGUE:
+        groups.setdefault(_GROUPS.get(fact.name.split(".")[0], "Other"), []).append(fact)
+    return [
+        rx.el.optgroup(*(rx.el.option(t(fact.words), value=fact.name) for fact in found), label=t(name))
+        for name, found in groups.items()
+    ]
+
+
+def _tools(state: Any, line: rx.Var[Line]) -> rx.Component:
+    return rx.flex(
+        _tool("arrow-up", t("Move line {number} up", number=line.number), state.move_condition(line.path, True)),
+        _tool("arrow-down", t("Move line {number} down", number=line.number), state.move_condition(line.path, False)),
+        _tool("x", t("Remove line {number}", number=line.number), state.remove_condition(line.path)),
+        spacing="1",
+    )
+
+
+def _tool(icon: str, label: Any, event: Any) -> rx.Component:
+    return rx.icon_button(
+        rx.icon(icon, size=14),
+        variant="ghost",
+        color_scheme="gray",
+        size="1",
+        margin="2px",
+        aria_label=label,
+        type="button",
+        on_click=event,
+    )
+
+
+def proof(lines: rx.Var[list[ProofLine]]) -> rx.Component:
+    """Show why something held or not: a mark, what was expected, what was found."""
+    return rx.el.ul(rx.foreach(lines, _proof_line), class_name="proof")
+
+
+def _proof_line(line: rx.Var[ProofLine]) -> rx.Component:
+    return rx.el.li(
+        rx.cond(
+            line.holds,
+            rx.icon("check", size=14, color=rx.color("green", 11), aria_label=t("holds")),
+            rx.icon("x", size=14, color=rx.color("red", 11), aria_label=t("does not hold")),
+        ),
+        rx.el.span(
+            line.words, rx.cond(line.actual != "", rx.el.span(" · ", t("found: "), line.actual, class_name="muted"))
+        ),
+        style={"margin-inline-start": f"calc({line.depth} * 16px)"},
+    )

@@ -1,0 +1,175 @@
+"""Contacts: written, found, changed, merged, deleted and brought back, each change with its event."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+
+from platform_app import bell
+from platform_app.automation.values import folded
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Invalid, NotFound
+from platform_app.events import emit
+from platform_app.models.crm import Contact, Holder
+from platform_app.models.event import EventKind
+from platform_app.models.person import Identity
+from platform_app.services import crm_values, fields, searching
+
+FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
+SORTS = ("updated", "name")
+
+
+def create(
+    session: Transaction, who: Identity, *, name: str, at: datetime | None = None, is_demo: bool = False, **values: Any
+) -> Contact:
+    """Write a contact; `values` are those of FIELDS or field.{key}; `at` is when it came into being, else now."""
+    row = Contact(tenant_id=who.tenant_id, name="", created_at=at or now(), is_demo=is_demo)
+    for field, value in ({"name": name} | values).items():
+        _set(session, row, field, value)
+    _touch(session, row, at)
+    session.add(row)
+    session.flush()
+    _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_filled(row))
+    _emit_tags(session, row, row.tags)
+    return row
+
+
+def save(session: Transaction, who: Identity, contact_id: str, values: dict[str, Any]) -> Contact:
+    """Change some values; nothing is written when nothing differs."""
+    row = get(session, who, contact_id, lock=True)
+    before = data_of(row)
+    for field, value in values.items():
+        _set(session, row, field, value)
+    after = data_of(row)
+    changed = [field for field in FIELDS if before[field] != after[field]]
+    if changed:
+        _touch(session, row)
+        old, new = ({field: data[field] for field in changed} for data in (before, after))
+        _emit(session, row, EventKind.CONTACT_UPDATED, before=old, after=new)
+        _emit_tags(session, row, [tag for tag in row.tags if tag not in before["tags"]])
+    return row
+
+
+def data_of(row: Contact) -> dict[str, Any]:
+    """Return the values of a contact by field."""
+    return {field: getattr(row, field) for field in FIELDS}
+
+
+def _set(session: Transaction, row: Contact, field: str, value: Any) -> None:
+    if field.startswith("field."):
+        held = fields.of_tenant(session, row.tenant_id, Holder.CONTACT)
+        row.fields = crm_values.own_field(held, row.fields, field, value)
+        return
+    if field == "language" and value not in ("", "ru", "en"):
+        raise Invalid("This value cannot be taken.", field=field)
+    checks: dict[str, Callable[[], Any]] = {
+        "name": lambda: crm_values.one_line(value, field, required=True),
+        "emails": lambda: crm_values.emails(value),
+        "phones": lambda: crm_values.phones(value),
+        "language": lambda: value,
+        "time_zone": lambda: crm_values.time_zone(value),
+        "tags": lambda: crm_values.tags(value),
+    }
+    if field not in checks:
+        raise Invalid("This value cannot be taken.", field=field)
+    setattr(row, field, checks[field]())
+
+
+def _touch(session: Transaction, row: Contact, at: datetime | None = None) -> None:
+    row.updated_at = at or now()
+    own = [str(value) for value in row.fields.values()]
+    row.search_text = searching.search_text(row.name, lines=[*row.emails, *own], phones=row.phones, tags=row.tags)
+    session.after_commit.append(lambda: bell.announce(row.tenant_id, "contact", row.id))
+
+
+def _filled(row: Contact) -> dict[str, Any]:
+    return {field: value for field, value in data_of(row).items() if value}
+
+
+def _emit(
+    session: Transaction, row: Contact, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    emit(session, row.tenant_id, kind, before=before, after=after, contact_id=row.id).at = row.updated_at
+
+
+def _emit_tags(session: Transaction, row: Contact, added: Iterable[str]) -> None:
+    for tag in added:
+        _emit(session, row, EventKind.TAG_ADDED, before={}, after={"tag": tag})
+
+
+def get(session: Transaction, who: Identity, contact_id: str, *, lock: bool = False) -> Contact:
+    """Return a contact that is not deleted; of one that was merged, the contact it went into."""
+    query = owned(Contact, who.tenant_id).where(Contact.id == contact_id)
+    row: Contact | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is not None and row.merged_into:
+        return get(session, who, row.merged_into, lock=lock)
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such contact.")
+    return row
+
+
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    search: str = "",
+    tag: str = "",
+    sort: str = "name",
+    descending: bool = False,
+    page: int = 1,
+    page_size: int = 25,
+) -> tuple[list[Contact], int]:
+    """Return one page of contacts and how many fit. `sort` is one of SORTS."""
+    query = _fitting(who, search, tag)
+    total = session.exec(query.with_only_columns(func.count())).one()
+    key: Any = Contact.search_text if sort == "name" else Contact.updated_at
+    order = (key.desc(), Contact.id.desc()) if descending else (key, Contact.id)  # type: ignore[attr-defined]
+    shown = query.order_by(*order).offset(max(page - 1, 0) * page_size).limit(page_size)
+    return list(session.exec(shown).all()), int(total)
+
+
+def _fitting(who: Identity, search: str, tag: str) -> Any:
+    query = owned(Contact, who.tenant_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
+    return searching.fitting(query, Contact.search_text, search, tag)
+
+
+def same_address(session: Transaction, who: Identity, *, emails: list[str], phones: list[str]) -> Contact | None:
+    """Return the oldest contact that has one of these addresses or numbers, however they are written."""
+    for address in [*emails, *("".join(filter(str.isdigit, phone)) for phone in phones)]:
+        column: Any = Contact.search_text
+        line = column.contains(f"\n{folded(address)}\n", autoescape=True)
+        found: Contact | None = session.exec(_fitting(who, "", "").where(line).order_by(Contact.id)).first()
+        if found is not None:
+            return found
+    return None
+
+
+def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
+    """Take a contact away; it can be brought back. Its leads and conversations stay."""
+    row = get(session, who, contact_id)
+    row.deleted_at = now()
+    session.after_commit.append(lambda: bell.announce(row.tenant_id, "contact", row.id))
+    return row
+
+
+def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
+    """Bring back a contact that was deleted."""
+    row: Contact | None = session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first()
+    if row is None or row.deleted_at is None or row.merged_into:
+        raise NotFound("There is no such contact.")
+    row.deleted_at = None
+    return row
+
+
+def add_tag(session: Transaction, who: Identity, contact_ids: list[str], tag: str) -> int:
+    """Give contacts a tag; return how many had it not."""
+    wanted = crm_values.tags([tag])
+    if not wanted:
+        raise Invalid("Enter a tag.", field="tag")
+    rows = [get(session, who, contact_id) for contact_id in contact_ids[:1_000]]
+    lacking = [row for row in rows if folded(wanted[0]) not in map(folded, row.tags)]
+    for row in lacking:
+        save(session, who, row.id, {"tags": [*row.tags, *wanted]})
+    return len(lacking)

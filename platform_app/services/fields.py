@@ -1,0 +1,162 @@
+"""Fields: those that a tenant adds to its contacts and leads, and what may stand in them."""
+
+import re
+from datetime import date
+from typing import Any
+
+from platform_app.automation.facts import Fact, FactType, Value
+from platform_app.automation.values import folded, moment, number
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.models.crm import CustomField, FieldKind, Holder
+from platform_app.models.person import Identity
+
+MOST = 50  # of contacts, and of leads
+LONGEST = 500  # characters of a value
+_LATIN = dict(zip("абвгдезийклмнопрстуфхцыэ", "abvgdezijklmnoprstufhcye", strict=True)) | {
+    "ж": "zh",
+    "ч": "ch",
+    "ш": "sh",
+    "щ": "sch",
+    "ю": "yu",
+    "я": "ya",
+    "ь": "",
+    "ъ": "",
+}
+_TYPES = {
+    FieldKind.TEXT: FactType.TEXT,
+    FieldKind.NUMBER: FactType.NUMBER,
+    FieldKind.MONEY: FactType.NUMBER,
+    FieldKind.DATE: FactType.MOMENT,
+    FieldKind.CHOICE: FactType.TEXT,
+    FieldKind.YES_NO: FactType.FLAG,
+}
+
+
+def of_tenant(session: Transaction, tenant_id: str, holder: Holder | None = None) -> list[CustomField]:
+    """Return the fields in their order, of contacts or leads alone where asked."""
+    query = owned(CustomField, tenant_id)
+    if holder is not None:
+        query = query.where(CustomField.holder == holder)
+    return list(session.exec(query.order_by(CustomField.holder, CustomField.position, CustomField.id)).all())
+
+
+def create(
+    session: Transaction, who: Identity, holder: Holder, *, name: str, kind: FieldKind, options: str = ""
+) -> CustomField:
+    """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes."""
+    held = of_tenant(session, who.tenant_id, holder)
+    if len(held) >= MOST:
+        raise LimitReached("There can be {count} fields at most.", count=MOST)
+    row = CustomField(tenant_id=who.tenant_id, holder=holder, key="", name="", kind=kind, position=len(held))
+    _set(row, held, name=name, options=options)
+    row.key = _key(row.name, {other.key for other in held})
+    session.add(row)
+    session.flush()
+    return row
+
+
+def change(session: Transaction, who: Identity, field_id: str, *, name: str, options: str = "") -> CustomField:
+    """Rename a field, or change what a choice is chosen from; values that are there stay."""
+    row = _get(session, who, field_id)
+    _set(row, [one for one in of_tenant(session, who.tenant_id, row.holder) if one.id != row.id], name, options)
+    return row
+
+
+def delete(session: Transaction, who: Identity, field_id: str) -> CustomField:
+    """Take a field away; what stood in it is no longer shown or used."""
+    row = _get(session, who, field_id)
+    session.delete(row)
+    return row
+
+
+def _get(session: Transaction, who: Identity, field_id: str) -> CustomField:
+    row: CustomField | None = session.exec(owned(CustomField, who.tenant_id).where(CustomField.id == field_id)).first()
+    if row is None:
+        raise NotFound("There is no such field.")
+    return row
+
+
+def _set(row: CustomField, others: list[CustomField], name: str, options: str) -> None:
+    name = " ".join(name.split())
+    if not name or len(name) > 80 or "\x00" in name:
+        raise Invalid("Enter a name.", field="name")
+    if folded(name) in {folded(other.name) for other in others}:
+        raise Conflict("There is a field of this name already.", field="name")
+    found = list(dict.fromkeys(line.strip()[:80] for line in options.replace("\x00", "").splitlines() if line.strip()))
+    if row.kind == FieldKind.CHOICE and not 1 <= len(found) <= 100:
+        raise Invalid("Enter what can be chosen, one a line.", field="options")
+    row.name, row.options = name, found if row.kind == FieldKind.CHOICE else []
+
+
+def _key(name: str, taken: set[str]) -> str:
+    """Return a name for texts: Latin letters, digits and _, that no other field has."""
+    latin = "".join(_LATIN.get(letter, letter) for letter in folded(name))
+    base = re.sub(r"[^a-z0-9]+", "_", latin).strip("_")[:30] or "field"
+    base = base if base[0].isalpha() else f"f_{base}"
+    return next(key for count in range(1, MOST + 2) if (key := base if count == 1 else f"{base}_{count}") not in taken)
+
+
+def checked(field: CustomField, value: Any) -> str:
+    """Return what a field keeps of what was written, or nothing for an empty value. Raises Invalid at the field."""
+    place = f"field.{field.key}"
+    if not isinstance(value, str) or len(value) > LONGEST or "\x00" in value:
+        raise Invalid("This value cannot be taken.", field=place)
+    text = value.strip()
+    if not text or field.kind == FieldKind.TEXT:
+        return text
+    if field.kind in (FieldKind.NUMBER, FieldKind.MONEY):
+        found = number(text)
+        if found is None or abs(found) >= 10**15:
+            raise Invalid("Enter a number.", field=place)
+        return f"{found:.2f}" if field.kind == FieldKind.MONEY else f"{found.normalize():f}"
+    if field.kind == FieldKind.DATE:
+        return _date(text, place)
+    options = ["yes", "no"] if field.kind == FieldKind.YES_NO else field.options
+    chosen = next((option for option in options if folded(option) == folded(_YES_NO.get(folded(text), text))), None)
+    if chosen is None:
+        raise Invalid("Choose one of: {options}", field=place, options=", ".join(options))
+    return chosen
+
+
+_YES_NO = {"да": "yes", "нет": "no", "true": "yes", "false": "no", "1": "yes", "0": "no"}
+
+
+def _date(text: str, place: str) -> str:
+    """Return a date in ISO 8601, from that or from day.month.year."""
+    found = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text)
+    try:
+        return date(int(found[3]), int(found[2]), int(found[1])).isoformat() if found else _iso(text)
+    except ValueError as error:
+        raise Invalid("Choose a date.", field=place) from error
+
+
+def _iso(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def facts(held: list[CustomField]) -> list[Fact]:
+    """Return the fields as facts."""
+    return [
+        Fact(f"{row.holder}.field.{row.key}", row.name, _TYPES[row.kind], options=tuple(row.options), own=True)
+        for row in held
+    ]
+
+
+def typed(held: list[CustomField], kept: dict[str, Any], holder: Holder, zone: str) -> dict[str, Value]:
+    """Return what stands in a row's fields as facts."""
+    return {
+        f"{holder}.field.{row.key}": _typed(row.kind, str(kept.get(row.key) or ""), zone)
+        for row in held
+        if row.holder == holder
+    }
+
+
+def _typed(kind: FieldKind, text: str, zone: str) -> Value:
+    if not text:
+        return None
+    if kind in (FieldKind.NUMBER, FieldKind.MONEY):
+        return number(text)
+    if kind == FieldKind.DATE:
+        return moment(text, zone)
+    return text == "yes" if kind == FieldKind.YES_NO else text

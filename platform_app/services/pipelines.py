@@ -1,0 +1,139 @@
+"""Pipelines: the sales funnels of a tenant with their stages in order."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func
+
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, LimitReached, NotFound
+from platform_app.models.crm import Lead, Pipeline, Stage, StageKind
+from platform_app.models.person import Identity
+from platform_app.services import crm_values
+
+MOST = 20  # pipelines of a tenant
+MOST_STAGES = 40  # of a pipeline
+
+
+@dataclass
+class StageCount:
+    """How many leads stand in a stage."""
+
+    pipeline: str
+    stage: str
+    kind: StageKind
+    leads: int
+
+
+def of_tenant(session: Transaction, who: Identity) -> list[tuple[Pipeline, list[Stage]]]:
+    """Return the tenant's pipelines with their stages, in order."""
+    found = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
+    stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
+    return [(row, [stage for stage in stages if stage.pipeline_id == row.id]) for row in found]
+
+
+def leads_by_stage(session: Transaction, who: Identity) -> list[StageCount]:
+    """Return every stage with its number of leads, in the order of pipelines and stages."""
+    query = owned(Lead, who.tenant_id).where(Lead.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = query.with_only_columns(Lead.stage_id, func.count()).group_by(Lead.stage_id)
+    counts: dict[str, int] = {stage_id: count for stage_id, count in session.execute(query).all()}  # noqa: C416
+    return [
+        StageCount(pipeline.name, stage.name, stage.kind, counts.get(stage.id, 0))
+        for pipeline, stages in of_tenant(session, who)
+        for stage in stages
+    ]
+
+
+def stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
+    """Return a stage of the tenant."""
+    row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
+    if row is None:
+        raise NotFound("There is no such stage.")
+    return row
+
+
+def pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
+    """Return a pipeline of the tenant."""
+    row: Pipeline | None = session.exec(owned(Pipeline, who.tenant_id).where(Pipeline.id == pipeline_id)).first()
+    if row is None:
+        raise NotFound("There is no such pipeline.")
+    return row
+
+
+def create(session: Transaction, who: Identity, name: str, stages: list[tuple[str, StageKind]]) -> Pipeline:
+    """Add a pipeline at the end, with its first stages."""
+    held = of_tenant(session, who)
+    if len(held) >= MOST:
+        raise LimitReached("There can be {count} pipelines at most.", count=MOST)
+    name = crm_values.one_line(name, "name", longest=120, required=True)
+    row = Pipeline(tenant_id=who.tenant_id, name=name, position=len(held))
+    session.add(row)
+    session.flush()
+    for stage_name, kind in stages:
+        add_stage(session, who, row.id, stage_name, kind=kind)
+    return row
+
+
+def rename(session: Transaction, who: Identity, pipeline_id: str, name: str) -> Pipeline:
+    """Give a pipeline another name."""
+    row = pipeline(session, who, pipeline_id)
+    row.name = crm_values.one_line(name, "name", longest=120, required=True)
+    return row
+
+
+def delete(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
+    """Take a pipeline away; refused while leads stand in it."""
+    row = pipeline(session, who, pipeline_id)
+    for one in _stages(session, who, row.id):
+        delete_stage(session, who, one.id)
+    session.delete(row)
+    return row
+
+
+def _stages(session: Transaction, who: Identity, pipeline_id: str) -> list[Stage]:
+    query = owned(Stage, who.tenant_id).where(Stage.pipeline_id == pipeline_id)
+    return list(session.exec(query.order_by(Stage.position, Stage.id)).all())
+
+
+def add_stage(
+    session: Transaction, who: Identity, pipeline_id: str, name: str, *, kind: StageKind = StageKind.OPEN
+) -> Stage:
+    """Add a stage at the end of a pipeline."""
+    held = _stages(session, who, pipeline(session, who, pipeline_id).id)
+    if len(held) >= MOST_STAGES:
+        raise LimitReached("There can be {count} stages at most.", count=MOST_STAGES)
+    name = crm_values.one_line(name, "name", longest=120, required=True)
+    position = max((other.position for other in held), default=-1) + 1
+    row = Stage(tenant_id=who.tenant_id, pipeline_id=pipeline_id, name=name, kind=kind, position=position)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def change_stage(session: Transaction, who: Identity, stage_id: str, *, name: str, kind: StageKind) -> Stage:
+    """Give a stage another name and meaning."""
+    row = stage(session, who, stage_id)
+    row.name, row.kind = crm_values.one_line(name, "name", longest=120, required=True), kind
+    return row
+
+
+def move_stage(session: Transaction, who: Identity, stage_id: str, *, up: bool) -> None:
+    """Let a stage change places with the one before or after it."""
+    row = stage(session, who, stage_id)
+    order = _stages(session, who, row.pipeline_id)
+    place = [one.id for one in order].index(row.id)
+    other = place - 1 if up else place + 1
+    if 0 <= other < len(order):
+        order[place], order[other] = order[other], order[place]
+    for position, one in enumerate(order):
+        one.position = position
+
+
+def delete_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
+    """Take a stage away; refused while leads stand in it."""
+    row = stage(session, who, stage_id)
+    standing: Lead | None = session.exec(owned(Lead, who.tenant_id).where(Lead.stage_id == row.id).limit(1)).first()
+    if standing is not None:
+        raise Conflict("Leads stand in the stage “{name}”. Move them first.", name=row.name)
+    session.delete(row)
+    session.flush()
+    return row

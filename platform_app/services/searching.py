@@ -1,0 +1,41 @@
+"""Searching: what contacts and leads are found by, kept in one column that one index covers.
+
+The column holds lines, folded as texts are compared: the name first (lists are sorted by it), then addresses, the
+digits of phone numbers, and each tag after a #. What is deleted keeps its line and is left out by `deleted_at`.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from platform_app.automation.values import folded
+
+_LONGEST = 1_500
+_PHONE = re.compile(r"[+(\d][\d\s().\-]{2,}")
+
+
+def search_text(name: str, *, lines: Iterable[str] = (), phones: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
+    """Return what a row is found by."""
+    found = [folded(name), *(folded(line) for line in lines if line)]
+    found += [phone + "\n" + _digits(phone) for phone in phones]
+    found += [_tag(tag) for tag in tags]
+    return "\n".join(found)[: _LONGEST - 1] + "\n"
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdigit())
+
+
+def _tag(tag: str) -> str:
+    return f"#{folded(tag)}"
+
+
+def fitting(query: Any, column: Any, search: str, tag: str = "") -> Any:
+    """Narrow a query to rows that hold every word of a search, or its digits when it is a phone number."""
+    wanted = " ".join(search.split())[:200]
+    if _PHONE.fullmatch(wanted):
+        query = query.where(column.contains(_digits(wanted), autoescape=True))
+    else:
+        for word in wanted.split()[:8]:
+            query = query.where(column.contains(folded(word), autoescape=True))
+    return query.where(column.contains(f"\n{_tag(tag)}\n", autoescape=True)) if tag.strip() else query
