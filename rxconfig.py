@@ -4,6 +4,7 @@ import reflex as rx
 from reflex.plugins import RadixThemesPlugin, SitemapPlugin
 
 from platform_app.config import settings
+from platform_app.dev_proxy import DevProxy
 
 _own = settings()
 
@@ -17,7 +18,8 @@ config = rx.Config(
     plugins=[
         RadixThemesPlugin(
             theme=rx.theme(accent_color="iris", gray_color="slate", radius="medium", scaling="95%", has_background=True)
-        )
+        ),
+        DevProxy(),
     ],
     disable_plugins=[SitemapPlugin],
 )

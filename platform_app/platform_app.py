@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app import logs
 from platform_app.api.app import api
-from platform_app.api.security import Harden, RuntimeEnv
+from platform_app.api.security import Harden, RuntimeEnv, is_development
 from platform_app.pages.registry import every_page
 from platform_app.state import frame
 from platform_app.state.errors import report
@@ -19,7 +19,8 @@ app = rx.App(
     api_transformer=[api, RuntimeEnv, Harden],
 )
 if app.sio is not None:
-    app.sio.eio.cors_allowed_origins = None  # the same origin, whatever the host and port; Harden checks it too
+    # None: the same origin. Harden checks it too, and alone while developers have the pages on a port of their own.
+    app.sio.eio.cors_allowed_origins = [] if is_development() else None
 app.add_middleware(Gate())
 for page in every_page():
     app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)

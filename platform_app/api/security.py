@@ -34,7 +34,8 @@ def header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
-def _is_development() -> bool:
+def is_development() -> bool:
+    """Tell whether pages come from another port than the socket, loaded anew when code changes."""
     return os.environ.get("REFLEX_ENV_MODE", "dev") != "prod"
 
 
@@ -44,7 +45,7 @@ def _is_own(scope: Scope, address: str) -> bool:
         parts = urlsplit(address)
     except ValueError:
         return False
-    if _is_development() and parts.netloc == _DEV_PAGE:
+    if is_development() and parts.netloc == _DEV_PAGE:
         return True
     schemes = ("https",) if is_https(scope) else ("http", "https")  # a proxy in front may speak https for us
     own = {header(scope, b"host"), urlsplit(settings().public_url).netloc} - {""}
@@ -64,7 +65,7 @@ def from_own_page(scope: Scope) -> bool:
     Browsers do not say it on plain http beyond loopback; there the Referer tells, where it is sent.
     """
     if site := header(scope, b"sec-fetch-site"):
-        return site == "same-origin" or (site == "same-site" and _is_development())
+        return site == "same-origin" or (site == "same-site" and is_development())
     referer = header(scope, b"referer")
     return not referer or _is_own(scope, referer)
 
@@ -163,7 +164,7 @@ def _is_hashed(path: str) -> bool:
 def _is_replaced(name: bytes) -> bool:
     """Tell whether an answer's own header gives way: how long it is kept, and Reflex's leave for other origins."""
     foreign = (b"access-control-allow-origin", b"access-control-allow-credentials")
-    return name == b"cache-control" or (name in foreign and not _is_development())
+    return name == b"cache-control" or (name in foreign and not is_development())
 
 
 async def _plain(send: Send, status: int, body: bytes) -> None:

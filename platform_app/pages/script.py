@@ -4,24 +4,15 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.facts import CATALOGUE, Fact
 from platform_app.components.conditions import builder, proof
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
 from platform_app.components.text import t
+from platform_app.components.variables import variable_list, variable_text
 from platform_app.state.base import Person
 from platform_app.state.script import ANY, NOBODY, ScriptState, Step
 from platform_app.state.scripts import KINDS
-
-_INSERT = """(() => {{
-  const box = document.getElementById('text'), at = box.selectionStart ?? box.value.length;
-  const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
-  set.call(box, box.value.slice(0, at) + '{what}' + box.value.slice(box.selectionEnd ?? at));
-  box.dispatchEvent(new Event('input', {{bubbles: true}}));
-  box.focus();
-  box.setSelectionRange(at + {length}, at + {length});
-}})()"""
 
 
 def show() -> rx.Component:
@@ -115,7 +106,18 @@ def _fields() -> rx.Component:
             problem=ScriptState.problems.get("title", ""),
         ),
         *_choices(),
-        _area("text", t("Text"), t("What the agent is to say, with variables. It is saved as you type."), "10"),
+        field(
+            t("Text"),
+            variable_text(
+                "text",
+                initial=ScriptState.initial["text"],
+                variables=ScriptState.variables,
+                on_change=lambda value: ScriptState.save("text", value).debounce(700),
+            ),
+            name="text",
+            help_text=t("What the agent is to say. Type {{ for variables. It is saved as you type."),
+            problem=ScriptState.problems.get("text", ""),
+        ),
         rx.cond(
             ScriptState.kind == "objection",
             _area(
@@ -164,28 +166,12 @@ def _choices() -> list[rx.Component]:
 
 
 def _side() -> rx.Component:
-    return rx.el.div(_variables(), _preview(), _used(), _steps(), class_name="script-side")
+    return rx.el.div(_preview(), _variables(), _used(), _steps(), class_name="script-side")
 
 
 def _variables() -> rx.Component:
     return rx.el.section(
-        rx.el.h2(t("Variables")),
-        rx.el.ul(*(_variable(fact) for fact in CATALOGUE), class_name="variables"),
-        class_name="card section",
-    )
-
-
-def _variable(fact: Fact) -> rx.Component:
-    what = "{{ " + fact.name + " }}"
-    return rx.el.li(
-        rx.el.button(
-            rx.el.code(what),
-            rx.el.span(t(fact.words), class_name="muted small"),
-            on_click=rx.call_script(_INSERT.format(what=what, length=len(what))),
-            disabled=READ_ONLY,
-            type="button",
-            class_name="variable",
-        )
+        rx.el.h2(t("Variables")), variable_list("text", ScriptState.variables), class_name="card section"
     )
 
 

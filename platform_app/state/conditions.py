@@ -24,6 +24,7 @@ class Conditions(rx.State, mixin=True):
 
     lines: list[Line] = []
     own_facts: list[Choice] = []
+    variables: list[Choice] = []  # every fact, as texts use it
     tree_key: int = 0  # grows when lines come, go or change their kind: fields are drawn anew then
     _tree: Tree = {}
     _choices: dict[str, list[Choice]] = {}
@@ -36,6 +37,11 @@ class Conditions(rx.State, mixin=True):
         """Show these conditions."""
         self._choices, self._known = await look(self, _offered, (await person(self)).language)
         self.own_facts = [Choice(fact.name, fact.words) for fact in self._known.values() if fact.own]
+        language = (await person(self)).language
+        self.variables = [
+            Choice(fact.name, fact.words if fact.own else translate(language, fact.words))
+            for fact in self._known.values()
+        ]
         self._tree = read(tree).model_dump(mode="json")
         self.tree_key += 1
         await self._draw_lines()

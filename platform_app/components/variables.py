@@ -1,0 +1,74 @@
+"""Variables: a text with {{variables}} that offers them while one types, and the list of all of them."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.parts import READ_ONLY
+from platform_app.components.text import t
+from platform_app.state.chat_view import Choice
+
+_INSERT = """(() => {{
+  const box = document.getElementById('{area}'), at = box.selectionStart ?? box.value.length, what = {what};
+  const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
+  set.call(box, box.value.slice(0, at) + what + box.value.slice(box.selectionEnd ?? at));
+  box.dispatchEvent(new Event('input', {{bubbles: true}}));
+  box.focus();
+  box.setSelectionRange(at + what.length, at + what.length);
+}})()"""
+
+
+class VariableText(rx.Component):
+    """A text area that completes the names of variables after {{."""
+
+    library = "$/public/variables.jsx"
+    tag = "VariableText"
+
+    initial: rx.Var[str]
+    names: rx.Var[list[str]]
+    words: rx.Var[list[str]]  # of each name, for people
+    label: rx.Var[str]
+    read_only: rx.Var[bool]
+    rows: rx.Var[int]
+    described_by: rx.Var[str]
+
+    on_change: rx.EventHandler[rx.event.input_event]
+
+
+def variable_text(area: str, *, initial: Any, variables: rx.Var[list[Choice]], on_change: Any) -> rx.Component:
+    """Show the text area; `area` is its id, `variables` are what it completes."""
+    return VariableText.create(
+        id=area,
+        initial=initial,
+        names=rx.Var(f"({variables!s}).map((one) => one.id)", _var_data=variables._get_all_var_data()),
+        words=rx.Var(f"({variables!s}).map((one) => one.name)", _var_data=variables._get_all_var_data()),
+        label=t("Variables"),
+        read_only=READ_ONLY,
+        rows=10,
+        described_by=f"{area}-help",
+        on_change=on_change,
+    )
+
+
+def variable_list(area: str, variables: rx.Var[list[Choice]]) -> rx.Component:
+    """List the variables; a click puts one into the text area of this id."""
+
+    def one(variable: rx.Var[Choice]) -> rx.Component:
+        what = "{{ " + variable.id + " }}"
+        return rx.el.li(
+            rx.el.button(
+                rx.el.code(what),
+                rx.el.span(variable.name, class_name="muted small"),
+                on_click=rx.call_script(_script(area, what)),
+                disabled=READ_ONLY,
+                type="button",
+                class_name="variable",
+            )
+        )
+
+    return rx.el.ul(rx.foreach(variables, one), class_name="variables")
+
+
+def _script(area: str, what: rx.Var[str]) -> rx.Var[str]:
+    before, after = _INSERT.format(area=area, what="\x00").split("\x00")
+    return rx.Var.create(before) + what.to_string(use_json=True) + rx.Var.create(after)
