@@ -34,6 +34,13 @@ class RebuildIndex(BaseModel):
     kind: Literal["rebuild_index"] = "rebuild_index"
 
 
+class ImportContacts(BaseModel):
+    """Take the rows of an uploaded file in as contacts."""
+
+    kind: Literal["import_contacts"] = "import_contacts"
+    import_id: str
+
+
 class Reply(BaseModel):
     """Let the agent answer a message whose delay is over."""
 
@@ -42,8 +49,8 @@ class Reply(BaseModel):
     message_id: str  # the reply's own row, in state delayed
 
 
-Payload = Annotated[IndexSource | RemoveSource | RebuildIndex | Reply, Field(discriminator="kind")]
-payload_adapter: TypeAdapter[IndexSource | RemoveSource | RebuildIndex | Reply] = TypeAdapter(Payload)
+Payload = Annotated[IndexSource | RemoveSource | RebuildIndex | ImportContacts | Reply, Field(discriminator="kind")]
+payload_adapter: TypeAdapter[IndexSource | RemoveSource | RebuildIndex | ImportContacts | Reply] = TypeAdapter(Payload)
 KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(get_args(Payload)[0]))
 
 
@@ -90,6 +97,15 @@ class RunningJob:
     attempt: int
     lease_token: str
     is_finished: bool = False
+
+    @contextmanager
+    def step(self) -> Iterator[Transaction]:
+        """Open a transaction for a part of the job that commits only while this worker has it."""
+        with session_scope(self.tenant_id) as session:
+            held = owned(Job, self.tenant_id).where(Job.id == self.id, Job.lease_token == self.lease_token)
+            if session.exec(held.with_for_update()).first() is None:
+                raise LeaseLost(self.id)
+            yield session
 
     @contextmanager
     def finish(self) -> Iterator[Transaction]:

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import dramatiq
 
 from platform_app.broker import QUEUE
-from platform_app.services import knowledge, rebuilding, replies
+from platform_app.services import importing, knowledge, rebuilding, replies
 from worker.runner import Handler, Runner
 
 HANDLERS: Mapping[str, Handler] = {
     "index_source": knowledge.index_source,
     "remove_source": knowledge.remove_source,
     "rebuild_index": rebuilding.rebuild_index,
+    "import_contacts": importing.import_contacts,
     "reply": replies.run_job,
 }
 

@@ -11,8 +11,10 @@ from platform_app.api.routes import route
 from platform_app.config import settings
 from platform_app.db import session_scope
 from platform_app.errors import LimitReached, NotFound
+from platform_app.i18n import translate
+from platform_app.models.crm import RefusedRow
 from platform_app.models.person import Identity, Role
-from platform_app.services import knowledge
+from platform_app.services import imports, knowledge, tables
 
 
 class TooLarge(LimitReached):
@@ -64,3 +66,28 @@ async def source_file(request: Request, who: Identity) -> Response:
         filename=file_name,
         headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX},
     )
+
+
+@route("/api/imports/{tenant}", Role.OPERATOR, methods=["POST"])
+async def upload_contacts(request: Request, who: Identity) -> Response:
+    """Take one table of contacts as a raw body; its name stands in X-File-Name, percent-encoded."""
+    body = _counted(request, settings().upload_max_mb * 1_000_000)
+    name = unquote(request.headers.get("x-file-name", ""))
+    return JSONResponse({"import_id": await imports.store(who, name, body)}, 201)
+
+
+@route("/api/imports/{tenant}/{import_id}/refused.csv", Role.OPERATOR, methods=["GET"])
+async def refused_rows(request: Request, who: Identity) -> Response:
+    """Hand out the rows of an import that were refused, each with why, as a table to mend and import again."""
+
+    def read() -> tuple[list[str], list[RefusedRow]]:
+        with session_scope(who.tenant_id, reading=True) as session:
+            import_id = request.path_params["import_id"]
+            return imports.get(session, who, import_id).columns, imports.refused(session, who, import_id)
+
+    columns, rows = await asyncio.to_thread(read)
+    head = [translate(who.language, "Line"), translate(who.language, "Why it was refused"), *columns]
+    lines = [[str(row.number), translate(who.language, row.why, **row.values), *row.cells] for row in rows]
+    text = await asyncio.to_thread(tables.written, [head, *lines])
+    headers = {"Content-Disposition": 'attachment; filename="refused.csv"', "X-Content-Type-Options": "nosniff"}
+    return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)

@@ -81,6 +81,14 @@ class Contact(Owned, table=True):
         return self.phones[0] if self.phones else ""
 
 
+class Address(Owned, table=True):
+    """An e-mail address or a phone number of a contact as it is looked up: folded, or the digits alone."""
+
+    __table_args__ = (Index("ix_address_value", "tenant_id", "value"),)
+    contact_id: str = Field(foreign_key="contact.id", index=True, max_length=32, ondelete="CASCADE")
+    value: str = Field(max_length=254)
+
+
 class Pipeline(Owned, table=True):
     """A sales funnel."""
 
@@ -174,6 +182,7 @@ class RefusedRow(Owned, table=True):
     __table_args__ = (UniqueConstraint("import_id", "number"),)
     import_id: str = Field(foreign_key="contactimport.id", max_length=32, ondelete="CASCADE")
     number: int  # line of the file, from 1
-    why: str = Field(max_length=200)  # a message id
+    why: str = Field(max_length=200)  # a message id with {places} for values
+    values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     field: str = Field(default="", max_length=120)
     cells: list[str] = Field(default_factory=list, sa_type=JSON)

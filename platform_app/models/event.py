@@ -46,8 +46,8 @@ class Event(Owned, table=True):
     agent_id: str | None = Field(default=None, max_length=32)
     conversation_id: str | None = Field(default=None, max_length=32)
     message_id: str | None = Field(default=None, max_length=32)
-    contact_id: str | None = Field(default=None, max_length=32)
-    lead_id: str | None = Field(default=None, max_length=32)
+    contact_id: str | None = Field(default=None, max_length=32, index=True)
+    lead_id: str | None = Field(default=None, max_length=32, index=True)
     before: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     after: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     depth: int = 0

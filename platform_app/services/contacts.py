@@ -12,7 +12,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
-from platform_app.models.crm import Contact, Holder
+from platform_app.models.crm import Address, Contact, Holder
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
 from platform_app.services import crm_values, fields, searching
@@ -31,6 +31,10 @@ def create(
     _touch(session, row, at)
     session.add(row)
     session.flush()
+    session.add_all(
+        Address(tenant_id=row.tenant_id, contact_id=row.id, value=value)
+        for value in dict.fromkeys(_looked_up(row.emails, row.phones))
+    )
     _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_filled(row))
     _emit_tags(session, row, row.tags)
     return row
@@ -46,9 +50,11 @@ def save(session: Transaction, who: Identity, contact_id: str, values: dict[str,
     changed = [field for field in FIELDS if before[field] != after[field]]
     if changed:
         _touch(session, row)
+        _keep_addresses(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.CONTACT_UPDATED, before=old, after=new)
-        _emit_tags(session, row, [tag for tag in row.tags if tag not in before["tags"]])
+        had = set(map(folded, before["tags"]))
+        _emit_tags(session, row, [tag for tag in row.tags if folded(tag) not in had])
     return row
 
 
@@ -137,13 +143,28 @@ def _fitting(who: Identity, search: str, tag: str) -> Any:
 
 def same_address(session: Transaction, who: Identity, *, emails: list[str], phones: list[str]) -> Contact | None:
     """Return the oldest contact that has one of these addresses or numbers, however they are written."""
-    for address in [*emails, *("".join(filter(str.isdigit, phone)) for phone in phones)]:
-        column: Any = Contact.search_text
-        line = column.contains(f"\n{folded(address)}\n", autoescape=True)
-        found: Contact | None = session.exec(_fitting(who, "", "").where(line).order_by(Contact.id)).first()
-        if found is not None:
-            return found
-    return None
+    wanted = _looked_up(emails, phones)
+    if not wanted:
+        return None
+    held = owned(Address, who.tenant_id).where(Address.value.in_(wanted)).with_only_columns(Address.contact_id)  # type: ignore[attr-defined]
+    query = _fitting(who, "", "").where(Contact.id.in_(list(session.exec(held).all())))  # type: ignore[attr-defined]
+    found: Contact | None = session.exec(query.order_by(Contact.created_at, Contact.id)).first()
+    return found
+
+
+def _looked_up(emails: list[str], phones: list[str]) -> list[str]:
+    """Return addresses as they are looked up."""
+    return [*map(folded, emails), *("".join(filter(str.isdigit, phone)) for phone in phones)]
+
+
+def _keep_addresses(session: Transaction, row: Contact) -> None:
+    query = owned(Address, row.tenant_id).where(Address.contact_id == row.id)
+    held = {address.value: address for address in session.exec(query).all()}
+    wanted = dict.fromkeys(_looked_up(row.emails, row.phones))
+    for value in wanted.keys() - held.keys():
+        session.add(Address(tenant_id=row.tenant_id, contact_id=row.id, value=value))
+    for value in held.keys() - wanted.keys():
+        session.delete(held[value])
 
 
 def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:

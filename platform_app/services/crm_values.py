@@ -45,13 +45,16 @@ def emails(value: Any) -> list[str]:
 
 
 def phones(value: Any) -> list[str]:
-    """Return phone numbers; each has 5 to 15 digits."""
-    found = many(value, "phones", most=MOST_ADDRESSES, longest=40)
-    for phone in found:
-        digits = [letter for letter in phone if letter.isdigit()]
+    """Return phone numbers, each once however it is written; each has 5 to 15 digits."""
+    found: dict[str, str] = {}
+    for phone in many(value, "phones", most=2 * MOST_ADDRESSES, longest=40):
+        digits = "".join(letter for letter in phone if letter.isdigit())
         if not 5 <= len(digits) <= 15 or not all(letter in "+0123456789 ().-/" for letter in phone):
             raise Invalid("This is no phone number: {what}", field="phones", what=phone)
-    return found
+        found.setdefault(digits, phone)
+    if len(found) > MOST_ADDRESSES:
+        raise Invalid("There can be {count} at most.", field="phones", count=MOST_ADDRESSES)
+    return list(found.values())
 
 
 def tags(value: Any) -> list[str]:

@@ -1,39 +1,28 @@
 """Knowledge: sources from upload to answer and out again."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from sqlalchemy import func
 
 from platform_app import bell
 from platform_app.clock import now
-from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
-from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.errors import Conflict, LimitReached, NotFound
 from platform_app.jobs import IndexSource, RemoveSource, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import lexical
 from platform_app.rag.parse import check_name
-from platform_app.services import activity, categories
+from platform_app.services import activity, categories, uploads
 from platform_app.services.indexing import UNDO_SECONDS, index_source, remove_source
 
 QUOTA = 2_000_000_000  # bytes that a tenant's files may take
 
 __all__ = ["index_source", "remove_source"]
-
-
-def plain_name(file_name: str) -> str:
-    """Return a file's bare name, fit to be shown; folders in it are dropped."""
-    name = PureWindowsPath(Path(file_name).name).name
-    name = "".join(letter for letter in name if letter.isprintable())[-200:].strip()
-    if not name or name.startswith("."):
-        raise Invalid("The file has no name.")
-    return name
 
 
 async def store_upload(
@@ -43,33 +32,17 @@ async def store_upload(
 
     Nothing stays of a file that is too large, of a kind that cannot be read, or that did not arrive whole.
     """
-    name = plain_name(file_name)
+    name = uploads.plain_name(file_name)
     check_name(name)
-    limit = settings().upload_max_mb * 1_000_000
-    settings().uploads.mkdir(parents=True, exist_ok=True)
-    stored_as = secrets.token_hex(16)
-    path = settings().uploads / stored_as
-    size = 0
-    try:
-        with path.open("wb") as file:
-            async for part in body:
-                size += len(part)
-                if size > limit:
-                    raise LimitReached("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
-                await asyncio.to_thread(file.write, part)
-        if size == 0:
-            raise Invalid("The file is empty.")
+    async with uploads.kept(body) as file:
 
         def note() -> str:
             with session_scope(who.tenant_id) as session:
                 if category_id:
                     categories.get(session, who, category_id)
-                return add_source(session, who, name, stored_as, size=size, category_id=category_id).id
+                return add_source(session, who, name, file.stored_as, size=file.size, category_id=category_id).id
 
         return await asyncio.to_thread(note)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def add_source(

@@ -58,7 +58,8 @@ def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, An
         _touch(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.LEAD_UPDATED, before=old, after=new)
-        _emit_tags(session, row, [tag for tag in row.tags if tag not in before["tags"]])
+        had = set(map(folded, before["tags"]))
+        _emit_tags(session, row, [tag for tag in row.tags if folded(tag) not in had])
     return row
 
 

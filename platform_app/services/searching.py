@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from sqlalchemy import or_
+
 from platform_app.automation.values import folded
 
 _LONGEST = 1_500
@@ -31,10 +33,11 @@ def _tag(tag: str) -> str:
 
 
 def fitting(query: Any, column: Any, search: str, tag: str = "") -> Any:
-    """Narrow a query to rows that hold every word of a search, or its digits when it is a phone number."""
+    """Narrow a query to rows that hold every word of a search, or its digits when it may be a phone number."""
     wanted = " ".join(search.split())[:200]
     if _PHONE.fullmatch(wanted):
-        query = query.where(column.contains(_digits(wanted), autoescape=True))
+        as_written = column.contains(folded(wanted), autoescape=True)
+        query = query.where(or_(as_written, column.contains(_digits(wanted), autoescape=True)))
     else:
         for word in wanted.split()[:8]:
             query = query.where(column.contains(folded(word), autoescape=True))

@@ -190,7 +190,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_event'))
     )
     with op.batch_alter_table('event', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_event_contact_id'), ['contact_id'], unique=False)
         batch_op.create_index('ix_event_kind', ['tenant_id', 'kind', 'at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_event_lead_id'), ['lead_id'], unique=False)
         batch_op.create_index('ix_event_recent', ['tenant_id', 'at'], unique=False)
         batch_op.create_index(batch_op.f('ix_event_tenant_id'), ['tenant_id'], unique=False)
 
@@ -323,6 +325,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_task_lead_id'), ['lead_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_tenant_id'), ['tenant_id'], unique=False)
 
+    op.create_table('address',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('contact_id', sa.String(length=32), nullable=False),
+    sa.Column('value', sa.String(length=254), nullable=False),
+    sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_address_contact_id_contact'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_address_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_address'))
+    )
+    with op.batch_alter_table('address', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_address_contact_id'), ['contact_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_address_tenant_id'), ['tenant_id'], unique=False)
+        batch_op.create_index('ix_address_value', ['tenant_id', 'value'], unique=False)
+
     op.create_table('agentversion',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
@@ -365,6 +382,7 @@ def upgrade() -> None:
     sa.Column('import_id', sa.String(length=32), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('why', sa.String(length=200), nullable=False),
+    sa.Column('values', sa.JSON(), nullable=False),
     sa.Column('field', sa.String(length=120), nullable=False),
     sa.Column('cells', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['import_id'], ['contactimport.id'], name=op.f('fk_refusedrow_import_id_contactimport'), ondelete='CASCADE'),
@@ -613,6 +631,7 @@ def upgrade() -> None:
     op.protect_table('note')
     op.protect_table('pipeline')
     op.protect_table('task')
+    op.protect_table('address')
     op.protect_table('agentversion')
     op.protect_table('effect')
     op.protect_table('refusedrow')
@@ -703,6 +722,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_agentversion_agent_id'))
 
     op.drop_table('agentversion')
+    with op.batch_alter_table('address', schema=None) as batch_op:
+        batch_op.drop_index('ix_address_value')
+        batch_op.drop_index(batch_op.f('ix_address_tenant_id'))
+        batch_op.drop_index(batch_op.f('ix_address_contact_id'))
+
+    op.drop_table('address')
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_task_tenant_id'))
         batch_op.drop_index(batch_op.f('ix_task_lead_id'))
@@ -746,7 +771,9 @@ def downgrade() -> None:
     with op.batch_alter_table('event', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_event_tenant_id'))
         batch_op.drop_index('ix_event_recent')
+        batch_op.drop_index(batch_op.f('ix_event_lead_id'))
         batch_op.drop_index('ix_event_kind')
+        batch_op.drop_index(batch_op.f('ix_event_contact_id'))
 
     op.drop_table('event')
     with op.batch_alter_table('customfield', schema=None) as batch_op:

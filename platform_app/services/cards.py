@@ -1,0 +1,45 @@
+"""Cards: all that belongs to one contact or one lead: leads, tasks, notes, conversations, what happened."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_app.db import Transaction, owned
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import Holder, Lead, Note, Task
+from platform_app.models.event import Event
+from platform_app.models.person import Identity
+
+MOST = 50  # of each kind that a card shows
+
+
+@dataclass
+class Card:
+    """What stands on a card beside the fields, each newest first; tasks that are not done come first."""
+
+    leads: list[Lead] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    conversations: list[Conversation] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+def of(session: Transaction, who: Identity, holder: Holder, row_id: str) -> Card:
+    """Return what belongs to a contact or a lead."""
+    card = Card(
+        tasks=_newest(session, who, Task, holder, row_id),
+        notes=_newest(session, who, Note, holder, row_id),
+        events=_newest(session, who, Event, holder, row_id),
+    )
+    card.tasks.sort(key=lambda task: (task.done_at is not None, task.due_at is None, task.due_at or task.created_at))
+    talks = _newest(session, who, Conversation, holder, row_id)
+    card.conversations = [talk for talk in talks if talk.deleted_at is None]
+    if holder == Holder.CONTACT:
+        card.leads = [lead for lead in _newest(session, who, Lead, holder, row_id) if lead.deleted_at is None]
+    return card
+
+
+def _newest(session: Transaction, who: Identity, *asked: Any) -> list[Any]:
+    model, holder, row_id = asked
+    link = getattr(model, f"{holder.value}_id")
+    query = owned(model, who.tenant_id).where(link == row_id)
+    return list(session.exec(query.order_by(model.created_at.desc(), model.id.desc()).limit(MOST)).all())

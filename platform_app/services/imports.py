@@ -1,0 +1,122 @@
+"""Imports: contacts from a CSV file: read, its columns matched, taken in by the worker row by row."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from platform_app import bell
+from platform_app.automation.values import folded
+from platform_app.config import settings
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.jobs import ImportContacts, enqueue
+from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedRow
+from platform_app.models.person import Identity
+from platform_app.services import fields, tables, uploads
+
+MOST_ROWS = 200_000
+MOST_COLUMNS = 100
+SAMPLE = 5  # rows that are shown before the import begins
+TARGETS = {
+    "name": "Name",
+    "emails": "E-mail",
+    "phones": "Phone",
+    "language": "Language",
+    "time_zone": "Time zone",
+    "tags": "Tags",
+}
+_HEADS = {
+    "name": ("name", "full name", "имя", "фио", "контакт", "contact"),
+    "emails": ("email", "e-mail", "mail", "почта", "эл. почта", "электронная почта"),
+    "phones": ("phone", "tel", "telephone", "mobile", "телефон", "тел", "мобильный"),
+    "language": ("language", "lang", "язык"),
+    "time_zone": ("time zone", "timezone", "часовой пояс"),
+    "tags": ("tags", "tag", "метки", "теги", "тег"),
+}
+
+
+async def store(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> str:
+    """Keep an uploaded table and look at its columns; return the import's id. It begins when `begin` says so."""
+    name = uploads.plain_name(file_name)
+    if not name.lower().endswith((".csv", ".txt", ".tsv")):
+        raise Invalid("Only CSV files can be read here.")
+    async with uploads.kept(body) as file:
+
+        def note() -> str:
+            rows = tables.read((settings().uploads / file.stored_as).read_bytes())
+            if len(rows) < 2:
+                raise Invalid("The file has no rows below its head.")
+            if len(rows) > MOST_ROWS or len(rows[0]) > MOST_COLUMNS:
+                raise Invalid("The file has more than {count} rows.", count=MOST_ROWS)
+            with session_scope(who.tenant_id) as session:
+                return _prepare(session, who, name, file.stored_as, rows=rows).id
+
+        return await asyncio.to_thread(note)
+
+
+def _prepare(session: Transaction, who: Identity, name: str, stored_as: str, *, rows: list[list[str]]) -> ContactImport:
+    row = ContactImport(tenant_id=who.tenant_id, file_name=name, stored_as=stored_as, author_name=who.name)
+    row.columns = [head[:120] for head in rows[0]]
+    row.sample = [[cell[:200] for cell in cells] for cells in rows[1 : SAMPLE + 1]]
+    row.rows_total = len(rows) - 1
+    row.mapping = _guess(row.columns, {field.name: field.key for field in _own(session, who)})
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _own(session: Transaction, who: Identity) -> list[Any]:
+    return fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+
+
+def _guess(columns: list[str], own: dict[str, str]) -> dict[str, str]:
+    """Return which column goes where, by its head; what is not known is left out."""
+    heads = {word: target for target, words in _HEADS.items() for word in words}
+    heads |= {folded(name): f"field.{key}" for name, key in own.items()}
+    return {str(place): heads[folded(head)] for place, head in enumerate(columns) if folded(head) in heads}
+
+
+def begin(session: Transaction, who: Identity, import_id: str, mapping: dict[str, str]) -> ContactImport:
+    """Let the worker take the rows in; `mapping` says for a column's place, from 0, which field it goes into."""
+    row = get(session, who, import_id)
+    if row.state != ImportState.READY:
+        raise Conflict("This import has begun already.")
+    known = {*TARGETS, *(f"field.{field.key}" for field in _own(session, who))}
+    kept = {place: target for place, target in mapping.items() if target}
+    if not all(place.isdigit() and int(place) < len(row.columns) for place in kept) or not known.issuperset(
+        kept.values()
+    ):
+        raise Invalid("This value cannot be taken.", field="mapping")
+    if not {"name", "emails", "phones"} & set(kept.values()):
+        raise Invalid("Choose a column for the name, the phone or the e-mail.", field="mapping")
+    row.mapping, row.state = kept, ImportState.RUNNING
+    enqueue(session, who.tenant_id, ImportContacts(import_id=row.id), dedupe_key=f"import:{row.id}")
+    announce(session, row)
+    return row
+
+
+def get(session: Transaction, who: Identity, import_id: str) -> ContactImport:
+    """Return an import."""
+    query = owned(ContactImport, who.tenant_id).where(ContactImport.id == import_id)
+    row: ContactImport | None = session.exec(query).first()
+    if row is None:
+        raise NotFound("There is no such import.")
+    return row
+
+
+def recent(session: Transaction, who: Identity, *, limit: int = 10) -> list[ContactImport]:
+    """Return the latest imports, newest first."""
+    query = owned(ContactImport, who.tenant_id).order_by(ContactImport.created_at.desc(), ContactImport.id.desc())  # type: ignore[attr-defined]
+    return list(session.exec(query.limit(limit)).all())
+
+
+def refused(session: Transaction, who: Identity, import_id: str, *, limit: int | None = None) -> list[RefusedRow]:
+    """Return the rows that could not be taken, in the order of the file."""
+    query = owned(RefusedRow, who.tenant_id).where(RefusedRow.import_id == get(session, who, import_id).id)
+    ordered = query.order_by(RefusedRow.number)
+    return list(session.exec(ordered.limit(limit) if limit else ordered).all())
+
+
+def announce(session: Transaction, row: ContactImport) -> None:
+    """Tell open pages after the commit how far an import has come."""
+    session.after_commit.append(lambda: bell.announce(row.tenant_id, "import", row.id))

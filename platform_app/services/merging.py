@@ -1,0 +1,69 @@
+"""Merging: two contacts that are one person become one."""
+
+from typing import Any
+
+from platform_app import bell
+from platform_app.automation.values import folded
+from platform_app.clock import now
+from platform_app.db import Transaction, owned_update
+from platform_app.errors import Invalid
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import Address, Contact, Holder, Lead, Note, Task
+from platform_app.models.event import ActivityKind, Event
+from platform_app.models.person import Identity
+from platform_app.services import activity, contacts, crm_values, fields
+
+_LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address)
+
+
+def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Contact:
+    """Let a contact take over all of another: what it lacks, and what belongs to it. Its own values win."""
+    kept, other = contacts.get(session, who, kept_id, lock=True), contacts.get(session, who, other_id, lock=True)
+    if kept.id == other.id:
+        raise Invalid("A contact cannot be merged with itself.", field="other")
+    contacts.save(session, who, kept.id, _joined(kept, other))
+    known = {row.key for row in fields.of_tenant(session, who.tenant_id, Holder.CONTACT)}
+    lacking = {key: value for key, value in other.fields.items() if key in known and key not in kept.fields}
+    contacts.save(session, who, kept.id, {f"field.{key}": value for key, value in lacking.items()})
+    for model in _LINKED:
+        session.execute(
+            owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
+        )
+    other.deleted_at, other.merged_into = now(), kept.id
+    activity.record(
+        session,
+        who.tenant_id,
+        ActivityKind.PERSON,
+        "Contact “{other}” merged into “{title}”",
+        actor=who.name,
+        user_id=who.user_id,
+        link=f"/contacts/{kept.id}",
+        title=kept.name,
+        other=other.name,
+    )
+    session.after_commit.append(lambda: bell.announce(who.tenant_id, "contact", kept.id))
+    return kept
+
+
+def _joined(kept: Contact, other: Contact) -> dict[str, Any]:
+    """Return what the contact that stays has afterwards."""
+    joined: dict[str, Any] = {
+        "emails": _both(kept.emails, other.emails)[: crm_values.MOST_ADDRESSES],
+        "phones": _both(kept.phones, other.phones)[: crm_values.MOST_ADDRESSES],
+        "tags": _both(kept.tags, other.tags)[: crm_values.MOST_TAGS],
+    }
+    for name in ("language", "time_zone"):
+        joined[name] = getattr(kept, name) or getattr(other, name)
+    return joined
+
+
+def _both(mine: list[str], theirs: list[str]) -> list[str]:
+    held = {folded(one) for one in mine}
+    return [*mine, *(one for one in theirs if folded(one) not in held)]
+
+
+def alike(session: Transaction, who: Identity, contact_id: str, search: str) -> list[Contact]:
+    """Return contacts that one could be merged with: those that a search finds, else those with the same name."""
+    row = contacts.get(session, who, contact_id)
+    found, _ = contacts.find(session, who, search=search.strip() or row.name, page_size=9)
+    return [one for one in found if one.id != row.id][:8]

@@ -1,0 +1,147 @@
+"""Imports: tables in any usual form, columns matched by their heads, rows taken in once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from platform_app.config import settings
+from platform_app.db import owned, session_scope
+from platform_app.errors import Conflict, Invalid
+from platform_app.models.crm import Contact, ContactImport, FieldKind, Holder, ImportState
+from platform_app.models.job import Job
+from platform_app.models.person import Identity
+from platform_app.services import contacts, fields, importing, imports, ledger, tables
+from tests.test_contacts import call
+
+TABLE = """Имя;Телефон;Почта;Метки;Город
+Анна;+7 900 111-22-33;anna@x.io;vip;Пермь
+Борис;;boris@x.io;;
+Анна Ли;8;;;
+;79001112233;;новый;
+;;;;
+Вера;;nobody;;
+"""
+
+
+async def parts(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), 1_000):
+        yield data[start : start + 1_000]
+
+
+def upload(who: Identity, data: bytes, name: str = "people.csv") -> str:
+    return asyncio.run(imports.store(who, name, parts(data)))
+
+
+def run(who: Identity, import_id: str) -> ContactImport:
+    """Do the import's job as the worker does."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        job = session.exec(owned(Job, who.tenant_id).where(Job.kind == "import_contacts")).one()
+    running = ledger.claim(job.id)
+    assert running is not None
+    importing.import_contacts(running)
+    found: ContactImport = call(who, imports.get, import_id)
+    return found
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+def test_read_in_any_usual_form(encoding: str, delimiter: str) -> None:
+    rows = tables.read(TABLE.replace(";", delimiter).encode(encoding))
+    assert rows[0] == ["Имя", "Телефон", "Почта", "Метки", "Город"]
+    assert rows[1][:2] == ["Анна", "+7 900 111-22-33"] and len(rows) == 6
+
+
+def test_written_so_that_nothing_is_a_formula() -> None:
+    cells = ["=1+1", "+7 900", "-1", "@x", "\tx", "a,b", 'say "hi"', "Анна"]
+    assert tables.read(tables.written([["x"] * 8, cells]).encode())[1] == [
+        *("'=1+1", "'+7 900", "'-1", "'@x", "'\tx", "a,b", 'say "hi"', "Анна")
+    ]
+
+
+def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
+    call(who, fields.create, Holder.CONTACT, name="Город", kind=FieldKind.TEXT)
+    import_id = upload(who, TABLE.encode())
+    row = call(who, imports.get, import_id)
+    assert row.mapping == {"0": "name", "1": "phones", "2": "emails", "3": "tags", "4": "field.gorod"}
+    assert (row.state, row.rows_total, row.sample[0][0]) == (ImportState.READY, 5, "Анна")
+    call(who, imports.begin, import_id, row.mapping)
+    done = run(who, import_id)
+    assert (done.state, done.created, done.changed, done.refused) == (ImportState.DONE, 2, 1, 2)
+    anna, boris = call(who, contacts.find)[0]
+    assert (anna.name, anna.phones, anna.tags, anna.fields) == (
+        "Анна",
+        ["+7 900 111-22-33"],
+        ["vip", "новый"],
+        {"gorod": "Пермь"},
+    )
+    assert boris.emails == ["boris@x.io"]
+    refused = call(who, imports.refused, import_id)
+    assert [(one.number, one.field) for one in refused] == [(4, "phones"), (6, "emails")]
+    assert refused[0].values == {"what": "8"} and refused[1].cells[0] == "Вера"
+    assert not list(settings().uploads.iterdir()), "the file goes when it is done"
+
+
+def test_ended_in_the_middle_it_goes_on_there(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "STEP", 10)
+    lines = [f"Person {number},p{number}@x.io" for number in range(95)]
+    import_id = upload(who, ("name,email\n" + "\n".join(lines)).encode())
+    call(who, imports.begin, import_id, {"0": "name", "1": "emails"})
+    taken = importing._take
+    monkeypatch.setattr(importing, "_take", breaking_at(taken, 45))
+    with pytest.raises(RuntimeError):
+        run(who, import_id)
+    assert call(who, imports.get, import_id).rows_done == 40
+    assert call(who, contacts.find)[1] == 40, "nothing half-written stays"
+    monkeypatch.setattr(importing, "_take", taken)
+    with session_scope(who.tenant_id) as session:
+        job = session.exec(owned(Job, who.tenant_id)).one()
+        job.state, job.lease_token, job.lease_until = "queued", None, None
+    assert run(who, import_id).created == 95
+    assert call(who, contacts.find)[1] == 95
+
+
+def breaking_at(taken: Any, count: int) -> Any:
+    """Return a way to take rows that breaks at one of them."""
+    seen: list[int] = []
+
+    def take(*given: Any) -> None:
+        seen.append(1)
+        if len(seen) == count:
+            raise RuntimeError("the worker dies here")
+        taken(*given)
+
+    return take
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("people.xlsx", b"a,b\n1,2"),
+        ("people.csv", b""),
+        ("people.csv", b"name,email\n"),
+        ("people.csv", b"name\n" + b"x\n" * 30),
+        ("people.csv", (",".join("abcdefghijk") * 10 + "\n" + "x\n").encode()),
+    ],
+)
+def test_what_is_no_table_leaves_nothing(
+    who: Identity, name: str, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "MOST_ROWS", 20)
+    with pytest.raises(Invalid):
+        upload(who, data, name)
+    assert not list(settings().uploads.iterdir()) if settings().uploads.exists() else True
+    assert call(who, imports.recent) == []
+
+
+def test_begun_once_with_columns_that_exist(who: Identity) -> None:
+    import_id = upload(who, b"name,email\nAnna,a@x.io\n")
+    for mapping in ({}, {"0": ""}, {"0": "tenant_id"}, {"7": "name"}, {"x": "name"}, {"0": "tags"}, {"0": "field.no"}):
+        with pytest.raises(Invalid):
+            call(who, imports.begin, import_id, mapping)
+    call(who, imports.begin, import_id, {"0": "name"})
+    with pytest.raises(Conflict):
+        call(who, imports.begin, import_id, {"0": "name"})
+    with session_scope(who.tenant_id, reading=True) as session:
+        assert session.exec(owned(Contact, who.tenant_id)).all() == []
