@@ -11,7 +11,15 @@ from platform_app.state.base import Person
 from platform_app.state.frame import Choice, FrameState
 
 NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
-    ("Work", [("Dashboard", "layout-dashboard", ""), ("Test chat", "message-circle", "/test-chat")]),
+    (
+        "Work",
+        [
+            ("Dashboard", "layout-dashboard", ""),
+            ("Test chat", "message-circle", "/test-chat"),
+            ("Contacts", "users", "/contacts"),
+            ("Leads", "handshake", "/leads"),
+        ],
+    ),
     ("Build", [("Agents", "bot", "/agents"), ("Knowledge", "book-open", "/knowledge")]),
     ("Run", [("Jobs", "list-checks", "/jobs"), ("Settings", "settings", "/settings")]),
 ]

@@ -67,3 +67,14 @@ def framed_table(head: rx.Component, body: rx.Component) -> rx.Component:
     return rx.el.div(
         rx.table.root(head, body, size="2"), class_name="table-wrap", tab_index=0, role="region", aria_label=t("Table")
     )
+
+
+def sortable(state: Any, words: Any, column: str) -> rx.Component:
+    """Show the head of a column that a list is sorted by; a second click turns the order round."""
+    chosen = state.sort == column
+    order = rx.cond(chosen, rx.cond(state.descending, "descending", "ascending"), "none")
+    arrow = rx.cond(chosen, rx.cond(state.descending, " ↓", " ↑"), "")
+    return rx.table.column_header_cell(
+        rx.el.button(words, arrow, on_click=state.sort_by(column), class_name="plain-button", type="button"),
+        custom_attrs={"aria-sort": order},
+    )

@@ -1,11 +1,9 @@
 """Agents: the list."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.components.layout import frame, page_head
-from platform_app.components.listing import framed_table, listing, search_box, select_filter
+from platform_app.components.listing import framed_table, listing, search_box, select_filter, sortable
 from platform_app.components.page import inside
 from platform_app.components.parts import empty_state, pager, status, time_ago, undo_bar
 from platform_app.components.text import t
@@ -64,27 +62,17 @@ def _filters() -> rx.Component:
 def _table() -> rx.Component:
     head = rx.table.header(
         rx.table.row(
-            _sortable(t("Name"), "name"),
-            _sortable(t("Status"), "status"),
+            sortable(AgentsState, t("Name"), "name"),
+            sortable(AgentsState, t("Status"), "status"),
             rx.table.column_header_cell(t("Published")),
-            _sortable(t("Conversations"), "conversations"),
-            _sortable(t("Changed"), "updated"),
+            sortable(AgentsState, t("Conversations"), "conversations"),
+            sortable(AgentsState, t("Changed"), "updated"),
             rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden")),
         )
     )
     return rx.fragment(
         framed_table(head, rx.table.body(rx.foreach(AgentsState.rows, _row))),
         pager(AgentsState.page, AgentsState.pages, AgentsState.total_words, AgentsState.turn),
-    )
-
-
-def _sortable(words: Any, column: str) -> rx.Component:
-    chosen = AgentsState.sort == column
-    order = rx.cond(chosen, rx.cond(AgentsState.descending, "descending", "ascending"), "none")
-    arrow = rx.cond(chosen, rx.cond(AgentsState.descending, " ↓", " ↑"), "")
-    return rx.table.column_header_cell(
-        rx.el.button(words, arrow, on_click=AgentsState.sort_by(column), class_name="plain-button", type="button"),
-        custom_attrs={"aria-sort": order},
     )
 
 

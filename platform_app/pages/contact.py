@@ -1,0 +1,152 @@
+"""Contact: the card of one."""
+
+from zoneinfo import available_timezones
+
+import reflex as rx
+
+from platform_app.components import card
+from platform_app.components.layout import frame
+from platform_app.components.page import inside
+from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
+from platform_app.components.text import t
+from platform_app.state.base import Person
+from platform_app.state.chat_view import Choice
+from platform_app.state.contact import ContactState
+from platform_app.state.leads import LeadRow
+
+ZONES = sorted(
+    zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix", "right"))
+)
+
+
+def show() -> rx.Component:
+    """Show the card."""
+    return frame(
+        rx.cond(rx.State.is_hydrated & (ContactState.card_key != ""), _card(), skeleton_rows(8)), section="Contacts"
+    )
+
+
+def _card() -> rx.Component:
+    return rx.fragment(
+        rx.el.div(
+            rx.el.div(
+                rx.el.h1(ContactState.name),
+                rx.el.p(t("Contact"), class_name="muted small"),
+            ),
+            rx.flex(
+                rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
+                rx.cond(
+                    ~READ_ONLY,
+                    rx.button(
+                        t("Merge…"),
+                        variant="soft",
+                        color_scheme="gray",
+                        high_contrast=True,
+                        on_click=ContactState.keep_merging(True),
+                    ),
+                ),
+                spacing="4",
+                align="center",
+            ),
+            class_name="page-head",
+        ),
+        card.chooser(
+            is_open=ContactState.merging,
+            on_open=ContactState.keep_merging,
+            title=t("Which contact is the same person?"),
+            found=ContactState.others,
+            on_search=ContactState.find_other,
+            choice=_other,
+        ),
+        rx.el.div(
+            rx.el.div(_fields(), class_name="form"),
+            rx.el.div(
+                _leads(),
+                card.tasks(ContactState),
+                card.notes(ContactState),
+                card.talks(ContactState),
+                card.history(ContactState),
+                class_name="script-side",
+            ),
+            class_name="grid cols-2-1",
+            key=ContactState.card_key,
+        ),
+    )
+
+
+def _other(other: rx.Var[Choice]) -> rx.Component:
+    return rx.el.li(
+        confirm(
+            rx.button(other.name, variant="ghost", color_scheme="gray", high_contrast=True),
+            title=t("Merge the two contacts?"),
+            sentence=t(
+                "“{other}” goes into “{title}” with all leads, tasks, notes and conversations. This cannot be undone.",
+                other=other.name,
+                title=ContactState.name,
+            ),
+            verb=t("Merge"),
+            on_confirm=ContactState.merge(other.id),
+        )
+    )
+
+
+def _fields() -> rx.Component:
+    zones = rx.el.datalist(*(rx.el.option(value=zone) for zone in ZONES), id="zones")
+    return rx.fragment(
+        card.text_field(ContactState, "name", t("Name")),
+        card.text_field(ContactState, "phones", t("Phones"), help_text=t("One a line"), rows="2"),
+        card.text_field(ContactState, "emails", t("E-mails"), help_text=t("One a line"), rows="2"),
+        field(
+            t("Language"),
+            rx.select.root(
+                rx.select.trigger(id="language", max_width="420px"),
+                rx.select.content(
+                    rx.select.item(t("Not known"), value="none"),
+                    rx.select.item("Русский", value="ru"),
+                    rx.select.item("English", value="en"),
+                ),
+                value=ContactState.language,
+                on_change=lambda value: ContactState.save("language", rx.cond(value == "none", "", value)),
+                disabled=READ_ONLY,
+            ),
+            name="language",
+        ),
+        field(
+            t("Time zone"),
+            rx.el.input(
+                id="time_zone",
+                default_value=ContactState.initial["time_zone"],
+                on_change=lambda value: ContactState.save("time_zone", value).debounce(700),
+                read_only=READ_ONLY,
+                list="zones",
+                class_name="native",
+            ),
+            name="time_zone",
+            help_text=t("Of your company, when it is empty."),
+            problem=ContactState.problems.get("time_zone", ""),
+        ),
+        zones,
+        card.text_field(ContactState, "tags", t("Tags"), help_text=t("With commas between them")),
+        card.own_fields(ContactState),
+    )
+
+
+def _leads() -> rx.Component:
+    def one(lead: rx.Var[LeadRow]) -> rx.Component:
+        return rx.el.li(
+            rx.link(lead.title, href=f"/manage/{Person.slug}/leads/{lead.id}", size="2"),
+            rx.el.span(" ", lead.stage, " ", lead.budget, class_name="muted small"),
+        )
+
+    return rx.el.section(
+        rx.el.h2(t("Leads")),
+        rx.cond(
+            ContactState.leads.length() > 0,
+            rx.el.ul(rx.foreach(ContactState.leads, one), class_name="plain-list"),
+            rx.el.p(t("None yet."), class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+PAGES = [inside("/contacts/[contact_id]", "Contact", show, ContactState.load)]

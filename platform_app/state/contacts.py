@@ -1,0 +1,131 @@
+"""Contacts: the list, found, sorted, chosen and tagged together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.crm import Contact
+from platform_app.models.person import Identity, Role
+from platform_app.services import contacts
+from platform_app.state.address import keep_in_address
+from platform_app.state.base import call, handler, look, person, say, who
+from platform_app.state.hub import hub
+from platform_app.state.listed import Listed
+from platform_app.state.undo import Undo
+
+ORDER = "-updated"
+
+
+@dataclass
+class ContactRow:
+    """A contact as the table shows it."""
+
+    id: str
+    name: str
+    phone: str
+    email: str
+    tags: list[str]
+    when: str
+    exact: str
+
+
+class ContactsState(Listed, Undo, rx.State):
+    """The contacts of a tenant."""
+
+    rows: list[ContactRow] = []
+    tag: str = ""
+    adding: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read what is asked from the address, and fetch."""
+        asked = self._read_address(contacts.SORTS, ORDER)
+        self.tag, self.undo_sentence, self.adding = asked.get("tag", "")[:60], "", False
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what others change while the page is open."""
+        async with self:
+            identity = await who(self)
+        async for update in hub.updates(identity.tenant_id):
+            if update.topic in ("contact", "import", "*"):
+                async with self:
+                    await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def filter_tag(self, tag: str) -> Any:
+        """Show those with a tag; an empty one shows all."""
+        self.tag, self.page, self.chosen = tag[:60], 1, []
+        return await self._changed()
+
+    @handler(Role.OPERATOR)
+    async def create(self) -> Any:
+        """Write a contact and open its card."""
+        name = translate((await person(self)).language, "New contact")
+        made = await call(self, contacts.create, name=name)
+        return rx.redirect(f"/manage/{(await who(self)).slug}/contacts/{made.id}")
+
+    @handler(Role.OPERATOR)
+    async def choose_all(self, chosen: bool) -> None:
+        """Choose every row of this page, or none."""
+        self.chosen = [row.id for row in self.rows] if chosen else []
+
+    @handler(Role.OPERATOR)
+    async def tag_chosen(self, form: dict[str, Any]) -> Any:
+        """Give the chosen contacts a tag."""
+        count = await call(self, contacts.add_tag, self.chosen, str(form.get("tag", "")))
+        self.chosen = []
+        await self._fetch()
+        language = (await person(self)).language
+        return rx.toast.success(plural(language, "{count} contact tagged", "{count} contacts tagged", count))
+
+    @handler(Role.OPERATOR)
+    async def delete(self, contact_id: str) -> Any:
+        """Take a contact away; it can be brought back for ten seconds."""
+        row = await call(self, contacts.delete, contact_id)
+        self.chosen = [one for one in self.chosen if one != contact_id]
+        await self._fetch()
+        return await self._offer_undo(contact_id, row.name)
+
+    @handler(Role.OPERATOR)
+    async def undo(self) -> Any:
+        """Bring the contact deleted last back."""
+        self.undo_sentence = ""
+        await call(self, contacts.restore, self._undo_id)
+        await self._fetch()
+        return await say(self, "It is back.")
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some contacts."""
+        return bool(self.search or self.tag)
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        return keep_in_address(tag=self.tag, **self._in_address(ORDER))
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        sort = self.sort if self.sort in contacts.SORTS else "updated"
+        asked = {"search": self.search, "tag": self.tag, "sort": sort, "descending": self.descending}
+        found, total = await look(self, contacts.find, page=self.page, page_size=int(self.size), **asked)
+        self._count_pages(total)
+        self.rows = [_row(row, identity, language) for row in found]
+        self.total_words = plural(language, "{count} contact", "{count} contacts", total)
+        self.loaded = True
+
+
+def _row(row: Contact, identity: Identity, language: str) -> ContactRow:
+    return ContactRow(
+        id=row.id,
+        name=row.name,
+        phone=row.phone,
+        email=row.email,
+        tags=row.tags,
+        when=relative_time(language, row.updated_at, now()),
+        exact=exact_time(language, row.updated_at, identity.time_zone),
+    )

@@ -1,0 +1,79 @@
+"""History: the events of a contact or a lead in words for people."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app.clock import now
+from platform_app.i18n import exact_time, relative_time, translate
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity
+
+_WORDS = {
+    EventKind.MESSAGE_RECEIVED: "The contact wrote",
+    EventKind.REPLY_SENT: "The agent replied",
+    EventKind.CONVERSATION_STARTED: "A conversation began",
+    EventKind.CONVERSATION_CLOSED: "A conversation was closed",
+    EventKind.HANDED_OFF: "The conversation was handed to a person",
+    EventKind.LEAD_CREATED: "The lead “{title}” was created",
+    EventKind.LEAD_UPDATED: "The lead changed: {fields}",
+    EventKind.STAGE_CHANGED: "The stage changed: {old} → {new}",
+    EventKind.CONTACT_CREATED: "The contact was created",
+    EventKind.CONTACT_UPDATED: "The contact changed: {fields}",
+    EventKind.TASK_CREATED: "Task: {text}",
+    EventKind.TASK_COMPLETED: "Task done: {text}",
+    EventKind.TAG_ADDED: "Tag added: {tag}",
+    EventKind.SEQUENCE_FINISHED: "A sequence was finished",
+    EventKind.NO_REPLY: "Nobody replied",
+    EventKind.SCHEDULE: "By the clock",
+    EventKind.WEBHOOK_RECEIVED: "A webhook came",
+    EventKind.MANUAL: "Started by hand",
+}
+FIELD_WORDS = {
+    "name": "Name",
+    "emails": "E-mail",
+    "phones": "Phone",
+    "language": "Language",
+    "time_zone": "Time zone",
+    "tags": "Tags",
+    "fields": "Your own fields",
+    "title": "Title",
+    "budget": "Budget",
+    "contact_id": "Contact",
+    "responsible_id": "Responsible",
+    "source": "Source",
+}
+
+
+@dataclass
+class HistoryLine:
+    """Something that happened."""
+
+    words: str
+    when: str
+    exact: str
+
+
+def history_of(events: list[Event], identity: Identity, language: str) -> list[HistoryLine]:
+    """Return events as lines, in their order."""
+    return [
+        HistoryLine(
+            words_of(event, language),
+            relative_time(language, event.at, now()),
+            exact_time(language, event.at, identity.time_zone),
+        )
+        for event in events
+    ]
+
+
+def words_of(event: Event, language: str) -> str:
+    """Return what happened as a sentence."""
+    changed = [translate(language, FIELD_WORDS[name]) for name in event.after if name in FIELD_WORDS]
+    values: dict[str, Any] = {
+        "title": event.after.get("title", ""),
+        "fields": ", ".join(changed),
+        "old": event.before.get("stage", ""),
+        "new": event.after.get("stage", ""),
+        "text": event.after.get("text", ""),
+        "tag": event.after.get("tag", ""),
+    }
+    return translate(language, _WORDS[event.kind], **values)
