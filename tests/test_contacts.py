@@ -233,8 +233,6 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     contact = call(who, contacts.create, name="Anna")
     stage = a_stage(who)
     lead = call(who, leads.create, title="Bike", stage_id=stage, contact_id=contact.id)
-    task, note = call(who, tasks.create, text="x", lead_id=lead.id), call(who, notes.create, text="x", lead_id=lead.id)
-    field = call(who, fields.create, Holder.LEAD, name="x", kind=FieldKind.TEXT)
     mine = call(other, contacts.create, name="Mine")
     my_stage = a_stage(other)
     acts: list[tuple[Any, ...]] = [
@@ -256,6 +254,16 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     for act, *given in acts:
         with pytest.raises(NotFound):
             call(other, act, *given, **({"up": True} if act is pipelines.move_stage else {}))
+
+
+def test_what_belongs_to_another_tenant_is_not_linked(who: Identity, other: Identity) -> None:
+    contact, field = (
+        call(who, contacts.create, name="Anna"),
+        call(who, fields.create, Holder.LEAD, name="x", kind="text"),
+    )
+    lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
+    task, note = call(who, tasks.create, text="x", lead_id=lead.id), call(who, notes.create, text="x", lead_id=lead.id)
+    my_stage = a_stage(other)
     for act, given, named in (
         (tasks.create, (), {"text": "x", "lead_id": lead.id}),
         (tasks.create, (), {"text": "x", "contact_id": contact.id}),

@@ -111,6 +111,29 @@ def test_moved_among_those_that_are_shown(who: Identity) -> None:
     assert shown(who) == ["D", "A", "B", "C"]
 
 
+def test_dropped_where_another_stands(who: Identity) -> None:
+    ids = [add(who, name) for name in "ABCD"]
+    call(who, scripts.place, ids[3], ids[1])
+    assert shown(who) == ["A", "D", "B", "C"]
+    call(who, scripts.place, ids[0], ids[2])
+    assert shown(who) == ["D", "B", "C", "A"]
+    with pytest.raises(NotFound):
+        call(who, scripts.place, ids[0], "f" * 32)
+
+
+def test_a_version_is_compared_with_now(who: Identity) -> None:
+    script_id = add(who, text="first\nline")
+    call(who, scripts.save, script_id, {"text": "second\nline", "title": "Bye"}, revision=1)
+    (version,) = call(who, scripts.versions, script_id)
+    title, text = call(who, scripts.difference, script_id, version.id)
+    assert (title.field, title.before, title.after, text.lines) == (
+        "title",
+        "Hello",
+        "Bye",
+        ["-first", "+second", " line"],
+    )
+
+
 def test_copied_switched_deleted_and_brought_back(who: Identity) -> None:
     script_id = add(who, text="Hi")
     copy = call(who, scripts.duplicate, script_id)

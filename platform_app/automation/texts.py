@@ -130,7 +130,7 @@ def fill(text: str, facts: Facts) -> str:
 
     Raises Invalid when it cannot be read or grows beyond the limits.
     """
-    values = {name: _shown(value, facts.zone) for name, value in facts.nested().items()}
+    values = {name: shown(value, facts.zone) for name, value in facts.nested().items()}
     values[_LANGUAGE] = facts.language
     try:
         return _parsed(text).render(**values)[:LONGEST]
@@ -138,10 +138,10 @@ def fill(text: str, facts: Facts) -> str:
         raise Invalid("The text cannot be filled: {what}", what=str(error).split("\n")[0][:200]) from error
 
 
-def _shown(value: object, zone: str) -> object:
+def shown(value: object, zone: str) -> object:
     """Return a value as people write it: a sum without idle zeros, a moment in the tenant's zone to the minute."""
     if isinstance(value, dict):
-        return {name: _shown(inner, zone) for name, inner in value.items()}
+        return {name: shown(inner, zone) for name, inner in value.items()}
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime):

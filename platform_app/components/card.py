@@ -29,50 +29,46 @@ def own_fields(state: Any) -> rx.Component:
 
 
 def _own_field(state: Any, line: rx.Var[FieldLine]) -> rx.Component:
-    def save(value: Any) -> Any:
-        return state.save(line.name, value)
-
-    def typed(value: Any) -> Any:
-        return state.save(line.name, value).debounce(700)
-
-    def entered(kind: str, mode: str = "text") -> rx.Component:
-        return rx.el.input(
-            id=line.name,
-            default_value=line.value,
-            on_change=typed,
-            type=kind,
-            input_mode=mode,
-            read_only=READ_ONLY,
-            max_length=500,
-            class_name="native",
-        )
-
-    def chosen(*options: rx.Component) -> rx.Component:
-        return rx.el.select(
-            rx.el.option(t("Not chosen"), value=""),
-            *options,
-            id=line.name,
-            default_value=line.value,
-            on_change=save,
-            disabled=READ_ONLY,
-            class_name="native",
-        )
-
+    problem = rx.cond(state.problems.contains(line.name), state.problems[line.name], "")
     control = rx.match(
         line.kind,
-        ("date", entered("date")),
-        ("number", entered("text", "decimal")),
-        ("money", entered("text", "decimal")),
-        ("yes_no", chosen(rx.el.option(t("yes"), value="yes"), rx.el.option(t("no"), value="no"))),
-        ("choice", chosen(rx.foreach(line.options, lambda option: rx.el.option(option, value=option)))),
-        entered("text"),
+        ("date", _entered(state, line, "date")),
+        ("number", _entered(state, line, "text", mode="decimal")),
+        ("money", _entered(state, line, "text", mode="decimal")),
+        ("yes_no", _chosen(state, line, rx.el.option(t("yes"), value="yes"), rx.el.option(t("no"), value="no"))),
+        ("choice", _chosen(state, line, rx.foreach(line.options, lambda option: rx.el.option(option, value=option)))),
+        _entered(state, line, "text"),
     )
-    problem = rx.cond(state.problems.contains(line.name), state.problems[line.name], "")
     return rx.el.div(
         rx.el.label(line.words, html_for=line.name),
         control,
         rx.cond(problem != "", rx.el.span(problem, class_name="problem", role="alert")),
         class_name="field",
+    )
+
+
+def _entered(state: Any, line: rx.Var[FieldLine], kind: str, *, mode: str = "text") -> rx.Component:
+    return rx.el.input(
+        id=line.name,
+        default_value=line.value,
+        on_change=lambda value: state.save(line.name, value).debounce(700),
+        type=kind,
+        input_mode=mode,
+        read_only=READ_ONLY,
+        max_length=500,
+        class_name="native",
+    )
+
+
+def _chosen(state: Any, line: rx.Var[FieldLine], *options: rx.Component) -> rx.Component:
+    return rx.el.select(
+        rx.el.option(t("Not chosen"), value=""),
+        *options,
+        id=line.name,
+        default_value=line.value,
+        on_change=lambda value: state.save(line.name, value),
+        disabled=READ_ONLY,
+        class_name="native",
     )
 
 

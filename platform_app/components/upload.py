@@ -20,6 +20,21 @@ class FileUpload(rx.Component):
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
 
 
+def upload_table(address: Any, on_done: Any) -> rx.Component:
+    """Show the drop zone for a table of contacts."""
+    return FileUpload.create(
+        address=address,
+        category="",
+        accept=".csv,.tsv,.txt",
+        words={
+            "choose": t("Choose a file"),
+            "hint": t("or drop it here: CSV with a head row, up to 50 MB"),
+            "failed": t("The file did not get through. Try again."),
+        },
+        on_done=on_done,
+    )
+
+
 def upload(address: Any, category: Any, on_done: Any) -> rx.Component:
     """Show the drop zone for documents."""
     return FileUpload.create(

@@ -31,6 +31,7 @@ class Facts:
     history: list[tuple[str, str]] = field(default_factory=list)
     known: list[tuple[str, str]] = field(default_factory=list)  # of contact and lead
     question: str = ""
+    stage_instructions: str = ""
 
     @property
     def searched(self) -> bool:
@@ -62,7 +63,8 @@ def no_answer(facts: Facts) -> str:
 
 def build(facts: Facts) -> list[dict[str, str]]:
     """Return the messages for the model; the last one is the question, once."""
-    parts = [facts.settings.instructions.strip()] if facts.settings.instructions.strip() else []
+    orders = (facts.settings.instructions.strip(), facts.stage_instructions.strip())
+    parts = [order for order in orders if order]
     if facts.scripts:
         scripts = "\n\n".join(f"{_line(kind)}: {_line(title)}\n{inert(text)}" for kind, title, text in facts.scripts)
         parts.append(f"<scripts>\n{scripts}\n</scripts>")

@@ -41,6 +41,18 @@ class KnowledgeScope(StrEnum):
     NONE = "none"
 
 
+Id = Annotated[str, StringConstraints(max_length=32, pattern="^[0-9a-z]*$")]
+StageText = Annotated[str, StringConstraints(max_length=4_000, pattern="^[^\\x00]*$")]
+FactName = Annotated[str, StringConstraints(max_length=120, pattern="^[a-z0-9_.]*$")]
+
+
+class Scope(StrEnum):
+    """All of something, or what is chosen."""
+
+    ALL = "all"
+    CHOSEN = "chosen"
+
+
 class AgentSettings(BaseModel):
     """Every setting that a reply obeys."""
 
@@ -61,6 +73,11 @@ class AgentSettings(BaseModel):
     categories: list[str] = Setting(default_factory=list)
     no_answer_text: Text = Setting("", max_length=2000)  # empty: a sentence of the platform in the reply's language
     no_answer_task: bool = False
+    works_in: Scope = Scope.ALL  # in every stage, or in those chosen
+    stages: list[Id] = Setting(default_factory=list, max_length=800)
+    stage_instructions: dict[Id, StageText] = Setting(default_factory=dict, max_length=800)
+    sees: Scope = Scope.ALL  # every field of contact and lead, or those chosen
+    seen_fields: list[FactName] = Setting(default_factory=list, max_length=200)
 
 
 class Agent(Owned, table=True):

@@ -54,8 +54,8 @@ class Contact(Owned, table=True):
     """A person an agent talks to."""
 
     __table_args__ = (
-        Index("ix_contact_search", "tenant_id", "search_text"),
-        Index("ix_contact_order", "tenant_id", "updated_at"),
+        Index("ix_contact_search", "tenant_id", "deleted_at", "search_text", "id"),
+        Index("ix_contact_order", "tenant_id", "deleted_at", "updated_at", "id"),
     )
     name: str = Field(max_length=200)
     emails: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -110,9 +110,11 @@ class Lead(Owned, table=True):
     """A deal with a contact, standing in one stage."""
 
     __table_args__ = (
-        Index("ix_lead_search", "tenant_id", "search_text"),
-        Index("ix_lead_order", "tenant_id", "updated_at"),
-        Index("ix_lead_board", "tenant_id", "stage_id", "updated_at"),
+        Index("ix_lead_search", "tenant_id", "deleted_at", "search_text", "id"),
+        Index("ix_lead_order", "tenant_id", "deleted_at", "updated_at", "id"),
+        Index("ix_lead_budget", "tenant_id", "deleted_at", "budget", "id"),
+        Index("ix_lead_sums", "tenant_id", "deleted_at", "stage_id", "budget"),
+        Index("ix_lead_board", "tenant_id", "deleted_at", "stage_id", "updated_at", "id"),
     )
     title: str = Field(max_length=200)
     contact_id: str | None = Field(default=None, foreign_key="contact.id", index=True, max_length=32)

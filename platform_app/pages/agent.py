@@ -4,11 +4,13 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components import agent_stages
+from platform_app.components.difference import difference
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows, status
 from platform_app.components.text import t
-from platform_app.state.agent import FIELD_WORDS, AgentState, Change, VersionRow
+from platform_app.state.agent import FIELD_WORDS, AgentState, VersionRow
 from platform_app.state.base import Person
 from platform_app.state.categories import CategoryState
 
@@ -30,10 +32,12 @@ def _editor() -> rx.Component:
             rx.tabs.list(
                 rx.tabs.trigger(t("Basics"), value="basics"),
                 rx.tabs.trigger(t("Instructions"), value="instructions"),
+                rx.tabs.trigger(t("Pipelines"), value="pipelines"),
                 rx.tabs.trigger(t("History"), value="history"),
             ),
             rx.tabs.content(_basics(), value="basics", padding_top="20px"),
             rx.tabs.content(_instructions(), value="instructions", padding_top="20px"),
+            rx.tabs.content(agent_stages.tab(), value="pipelines", padding_top="20px"),
             rx.tabs.content(_history(), value="history", padding_top="20px"),
             value=AgentState.tab,
             on_change=AgentState.show_tab,
@@ -247,7 +251,7 @@ def _history() -> rx.Component:
                 rx.el.h2(AgentState.compared),
                 rx.cond(
                     AgentState.changes.length() > 0,
-                    rx.foreach(AgentState.changes, _change),
+                    rx.foreach(AgentState.changes, difference),
                     rx.el.p(t("Nothing differs."), class_name="muted"),
                 ),
                 class_name="card section",
@@ -278,27 +282,6 @@ def _version(version: rx.Var[VersionRow]) -> rx.Component:
                 verb=t("Restore"),
                 on_confirm=AgentState.restore(version.id),
             ),
-        ),
-    )
-
-
-def _change(change: rx.Var[Change]) -> rx.Component:
-    return rx.el.div(
-        rx.el.div(change.field, class_name="label"),
-        rx.cond(
-            change.lines.length() > 0,
-            rx.el.pre(
-                rx.foreach(
-                    change.lines,
-                    lambda line: rx.el.span(
-                        line,
-                        "\n",
-                        class_name=rx.cond(line.startswith("+"), "added", rx.cond(line.startswith("-"), "gone", "")),
-                    ),
-                ),
-                class_name="difference",
-            ),
-            rx.el.p(rx.el.del_(change.before), " → ", rx.el.ins(change.after)),
         ),
     )
 

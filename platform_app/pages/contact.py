@@ -27,29 +27,9 @@ def show() -> rx.Component:
 
 
 def _card() -> rx.Component:
+    beside = (card.tasks, card.notes, card.talks, card.history)
     return rx.fragment(
-        rx.el.div(
-            rx.el.div(
-                rx.el.h1(ContactState.name),
-                rx.el.p(t("Contact"), class_name="muted small"),
-            ),
-            rx.flex(
-                rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
-                rx.cond(
-                    ~READ_ONLY,
-                    rx.button(
-                        t("Merge…"),
-                        variant="soft",
-                        color_scheme="gray",
-                        high_contrast=True,
-                        on_click=ContactState.keep_merging(True),
-                    ),
-                ),
-                spacing="4",
-                align="center",
-            ),
-            class_name="page-head",
-        ),
+        _head(),
         card.chooser(
             is_open=ContactState.merging,
             on_open=ContactState.keep_merging,
@@ -60,17 +40,30 @@ def _card() -> rx.Component:
         ),
         rx.el.div(
             rx.el.div(_fields(), class_name="form"),
-            rx.el.div(
-                _leads(),
-                card.tasks(ContactState),
-                card.notes(ContactState),
-                card.talks(ContactState),
-                card.history(ContactState),
-                class_name="script-side",
-            ),
+            rx.el.div(_leads(), *(part(ContactState) for part in beside), class_name="script-side"),
             class_name="grid cols-2-1",
             key=ContactState.card_key,
         ),
+    )
+
+
+def _head() -> rx.Component:
+    merge = rx.button(
+        t("Merge…"),
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
+        on_click=ContactState.keep_merging(True),
+    )
+    return rx.el.div(
+        rx.el.div(rx.el.h1(ContactState.name), rx.el.p(t("Contact"), class_name="muted small")),
+        rx.flex(
+            rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
+            rx.cond(~READ_ONLY, merge),
+            spacing="4",
+            align="center",
+        ),
+        class_name="page-head",
     )
 
 
@@ -91,43 +84,50 @@ def _other(other: rx.Var[Choice]) -> rx.Component:
 
 
 def _fields() -> rx.Component:
-    zones = rx.el.datalist(*(rx.el.option(value=zone) for zone in ZONES), id="zones")
     return rx.fragment(
         card.text_field(ContactState, "name", t("Name")),
         card.text_field(ContactState, "phones", t("Phones"), help_text=t("One a line"), rows="2"),
         card.text_field(ContactState, "emails", t("E-mails"), help_text=t("One a line"), rows="2"),
-        field(
-            t("Language"),
-            rx.select.root(
-                rx.select.trigger(id="language", max_width="420px"),
-                rx.select.content(
-                    rx.select.item(t("Not known"), value="none"),
-                    rx.select.item("Русский", value="ru"),
-                    rx.select.item("English", value="en"),
-                ),
-                value=ContactState.language,
-                on_change=lambda value: ContactState.save("language", rx.cond(value == "none", "", value)),
-                disabled=READ_ONLY,
-            ),
-            name="language",
+        _language(),
+        _zone(),
+        card.text_field(ContactState, "tags", t("Tags"), help_text=t("With commas between them")),
+        card.own_fields(ContactState),
+    )
+
+
+def _language() -> rx.Component:
+    control = rx.select.root(
+        rx.select.trigger(id="language", max_width="420px"),
+        rx.select.content(
+            rx.select.item(t("Not known"), value="none"),
+            rx.select.item("Русский", value="ru"),
+            rx.select.item("English", value="en"),
         ),
+        value=ContactState.language,
+        on_change=lambda value: ContactState.save("language", rx.cond(value == "none", "", value)),
+        disabled=READ_ONLY,
+    )
+    return field(t("Language"), control, name="language")
+
+
+def _zone() -> rx.Component:
+    control = rx.el.input(
+        id="time_zone",
+        default_value=ContactState.initial["time_zone"],
+        on_change=lambda value: ContactState.save("time_zone", value).debounce(700),
+        read_only=READ_ONLY,
+        list="zones",
+        class_name="native",
+    )
+    return rx.fragment(
         field(
             t("Time zone"),
-            rx.el.input(
-                id="time_zone",
-                default_value=ContactState.initial["time_zone"],
-                on_change=lambda value: ContactState.save("time_zone", value).debounce(700),
-                read_only=READ_ONLY,
-                list="zones",
-                class_name="native",
-            ),
+            control,
             name="time_zone",
             help_text=t("Of your company, when it is empty."),
             problem=ContactState.problems.get("time_zone", ""),
         ),
-        zones,
-        card.text_field(ContactState, "tags", t("Tags"), help_text=t("With commas between them")),
-        card.own_fields(ContactState),
+        rx.el.datalist(*(rx.el.option(value=zone) for zone in ZONES), id="zones"),
     )
 
 

@@ -65,32 +65,7 @@ def _fields() -> rx.Component:
         card.text_field(LeadState, "title", t("Title")),
         _choice("stage", t("Stage"), LeadState.stages, value=LeadState.stage, on_change=LeadState.move),
         card.text_field(LeadState, "budget", t("Budget")),
-        field(
-            t("Contact"),
-            rx.flex(
-                rx.cond(
-                    LeadState.contact != "",
-                    rx.link(
-                        LeadState.contact_name, href=f"/manage/{Person.slug}/contacts/{LeadState.contact}", size="2"
-                    ),
-                    rx.el.span(t("Nobody yet"), class_name="muted"),
-                ),
-                rx.cond(
-                    ~READ_ONLY,
-                    rx.button(
-                        t("Choose…"),
-                        id="contact",
-                        size="1",
-                        variant="soft",
-                        type="button",
-                        on_click=LeadState.keep_choosing(True),
-                    ),
-                ),
-                spacing="3",
-                align="center",
-            ),
-            name="contact",
-        ),
+        _contact(),
         _choice(
             "responsible",
             t("Responsible"),
@@ -103,6 +78,19 @@ def _fields() -> rx.Component:
         card.text_field(LeadState, "tags", t("Tags"), help_text=t("With commas between them")),
         card.own_fields(LeadState),
     )
+
+
+def _contact() -> rx.Component:
+    choose = rx.button(
+        t("Choose…"), id="contact", size="1", variant="soft", type="button", on_click=LeadState.keep_choosing(True)
+    )
+    held = rx.cond(
+        LeadState.contact != "",
+        rx.link(LeadState.contact_name, href=f"/manage/{Person.slug}/contacts/{LeadState.contact}", size="2"),
+        rx.el.span(t("Nobody yet"), class_name="muted"),
+    )
+    control = rx.flex(held, rx.cond(~READ_ONLY, choose), spacing="3", align="center")
+    return field(t("Contact"), control, name="contact")
 
 
 def _choice(

@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.conditions import builder, proof
+from platform_app.components.difference import difference
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
@@ -243,16 +244,33 @@ def _step(step: rx.Var[Step]) -> rx.Component:
     return rx.el.li(
         rx.el.div(step.when, " · ", step.author, class_name="muted small"),
         rx.el.p(step.text, class_name="passage-text"),
-        rx.cond(
-            ~READ_ONLY,
-            confirm(
-                rx.button(t("Restore"), size="1", variant="soft", color_scheme="gray", high_contrast=True),
-                title=t("Make the script what it was?"),
-                sentence=t("What it is now is kept in its history."),
-                verb=t("Restore"),
-                on_confirm=ScriptState.go_back(step.id),
+        rx.flex(
+            _small(t("Compare with now"), on_click=ScriptState.compare(step.id)),
+            rx.cond(
+                ~READ_ONLY,
+                confirm(
+                    _small(t("Restore")),
+                    title=t("Make the script what it was?"),
+                    sentence=t("What it is now is kept in its history."),
+                    verb=t("Restore"),
+                    on_confirm=ScriptState.go_back(step.id),
+                ),
             ),
+            spacing="2",
         ),
+        rx.cond(ScriptState.compared == step.id, _changes()),
+    )
+
+
+def _small(words: Any, **more: Any) -> rx.Component:
+    return rx.button(words, size="1", variant="soft", color_scheme="gray", high_contrast=True, **more)
+
+
+def _changes() -> rx.Component:
+    return rx.cond(
+        ScriptState.changes.length() > 0,
+        rx.foreach(ScriptState.changes, difference),
+        rx.el.p(t("Nothing differs."), class_name="muted small"),
     )
 
 

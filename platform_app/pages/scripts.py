@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.layout import frame, page_head
 from platform_app.components.listing import columns, framed_table, listing, search_box, select_filter
 from platform_app.components.page import inside
@@ -76,9 +77,12 @@ def _table() -> rx.Component:
     return rx.fragment(
         rx.cond(
             ScriptsState.rows.length() > 0,
-            framed_table(
-                columns(t("Script"), t("Kind"), t("Stage"), t("Agents"), t("Used"), t("On"), None),
-                rx.table.body(rx.foreach(ScriptsState.rows, _row)),
+            DragArea.create(
+                framed_table(
+                    columns(t("Script"), t("Kind"), t("Stage"), t("Agents"), t("Used"), t("On"), None),
+                    rx.table.body(rx.foreach(ScriptsState.rows, _row)),
+                ),
+                on_move=ScriptsState.drop,
             ),
             empty_state(t("Nothing matches."), icon="search-x"),
         ),
@@ -112,6 +116,7 @@ def _row(script: rx.Var[ScriptRow]) -> rx.Component:
         rx.table.cell(rx.cond(~READ_ONLY, _actions(script))),
         align="center",
         key=script.id,
+        custom_attrs=draggable(script.id) | droppable(script.id),
     )
 
 

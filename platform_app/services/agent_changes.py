@@ -1,6 +1,7 @@
 """Agent changes: what differs between two states of an agent's settings."""
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,15 @@ class Change:
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     """Return the fields that differ between two states of settings, in the order of AgentSettings."""
     old, new = (AgentSettings.model_validate(side).model_dump(mode="json") for side in (before, after))
+    return differing(old, new, AgentSettings.model_fields)
+
+
+def differing(old: dict[str, Any], new: dict[str, Any], fields: Iterable[str]) -> list[Change]:
+    """Return which of the fields differ between two states, in their order."""
     return [
-        Change(field, old[field], new[field], _changed_lines(old[field], new[field]))
-        for field in AgentSettings.model_fields
-        if old[field] != new[field]
+        Change(field, old.get(field), new.get(field), _changed_lines(old.get(field), new.get(field)))
+        for field in fields
+        if old.get(field) != new.get(field)
     ]
 
 

@@ -42,4 +42,5 @@ def _newest(session: Transaction, who: Identity, *asked: Any) -> list[Any]:
     model, holder, row_id = asked
     link = getattr(model, f"{holder.value}_id")
     query = owned(model, who.tenant_id).where(link == row_id)
-    return list(session.exec(query.order_by(model.created_at.desc(), model.id.desc()).limit(MOST)).all())
+    when: Any = model.at if model is Event else model.created_at
+    return list(session.exec(query.order_by(when.desc(), model.id.desc()).limit(MOST)).all())

@@ -135,13 +135,15 @@ def _message(talk: _Talk, author: Author, name: str, text: str) -> Message:
     return message
 
 
-def _tell(session: Transaction, talk: _Talk, kind: EventKind, message: Message | None = None) -> None:
-    row = talk.row
+def _tell(
+    session: Transaction, talk: _Talk, kind: EventKind, message: Message | None = None, *, text: str = ""
+) -> None:
+    row, said = talk.row, message.text if message else text
     event = emit(
         session,
         talk.who.tenant_id,
         kind,
-        after={"text": message.text} if message else {},
+        after={"text": said} if said else {},
         agent_id=row.agent_id,
         conversation_id=row.id,
         message_id=message.id if message else None,
@@ -173,7 +175,7 @@ def _task(session: Transaction, talk: _Talk, question: str) -> None:
     """Leave the task that an agent without an answer leaves."""
     task = Task(tenant_id=talk.who.tenant_id, text=question, conversation_id=talk.row.id, created_at=talk.at)
     talk.rest.append(task)
-    _tell(session, talk, EventKind.TASK_CREATED)
+    _tell(session, talk, EventKind.TASK_CREATED, text=question)
     _note(talk, ActivityKind.AGENT, "Task: answer “{question}”", question=question[:80])
 
 

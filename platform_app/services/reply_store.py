@@ -204,6 +204,7 @@ def _task(session: Transaction, work: Work) -> None:
     """Leave a task for a person: the agent had no answer."""
     question = work.facts.question[:400]
     task = Task(tenant_id=work.tenant_id, text=question, conversation_id=work.conversation.id)
+    task.contact_id, task.lead_id = work.conversation.contact_id, work.conversation.lead_id
     session.add(task)
     session.flush()
     emit(

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from platform_app.automation import texts
 from platform_app.automation.facts import Facts
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
 from platform_app.llm import client, prompts
 from platform_app.llm.client import Outcome, Provider
-from platform_app.models.agent import Agent, AgentSettings, Channel
+from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieve import Retrieval
-from platform_app.services import agents, script_choice
+from platform_app.services import agents, known, script_choice
 from platform_app.services.known import facts_of_talk
 from platform_app.services.script_choice import Considered
 
@@ -56,10 +57,13 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         check_channel(session, conversation, settings)
         question, history = _question_and_history(_said_before(session, reply))
         facts = prompts.Facts(settings=settings, history=history, question=question)
-        values, _ = facts_of_talk(session, conversation, settings.name, question)
-        facts.known = _known(values)
+        values, stage_id = facts_of_talk(session, conversation, settings.name, question)
+        _check_stage(settings, stage_id, values)
+        facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
+        seen = _seen(settings, values)
+        facts.known = _known(session, tenant_id, seen)
         work = Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
-        work.scripts = script_choice.choose(session, tenant_id, values)
+        work.scripts = script_choice.choose(session, tenant_id, values, seen)
         facts.scripts = [(one.kind, one.title, one.text) for one in work.scripts if one.applied]
         return work
 
@@ -94,14 +98,41 @@ def _question_and_history(said: list[Message]) -> tuple[str, list[tuple[str, str
     return "\n".join(burst), history
 
 
-def _known(facts: Facts) -> list[tuple[str, str]]:
-    """Return what the model is told of contact and lead, as name and value."""
-    named = {
-        "contact": "contact.name",
-        "phone": "contact.phone",
-        "e-mail": "contact.email",
-        "lead": "lead.title",
-        "stage": "lead.stage",
-        "budget": "lead.budget",
+def _check_stage(settings: AgentSettings, stage_id: str | None, values: Facts) -> None:
+    """Refuse in a stage that the agent does not work in; without a lead there is none."""
+    if settings.works_in == Scope.CHOSEN and stage_id and stage_id not in settings.stages:
+        raise Forbidden("This agent does not work in the stage {stage}.", stage=str(values.values.get("lead.stage")))
+
+
+def _seen(settings: AgentSettings, values: Facts) -> Facts:
+    """Return the facts without those fields of contact and lead that the agent may not see."""
+    if settings.sees == Scope.ALL:
+        return values
+    kept = {
+        name: value
+        for name, value in values.values.items()
+        if name in settings.seen_fields or name.split(".")[0] not in ("contact", "lead")
     }
-    return [(words, str(value)) for words, name in named.items() if (value := facts.values.get(name))]
+    return replace(values, values=kept)
+
+
+_SHORT = {
+    "contact.name": "contact",
+    "contact.phone": "phone",
+    "contact.email": "e-mail",
+    "lead.title": "lead",
+    "lead.stage": "stage",
+    "lead.budget": "budget",
+}
+
+
+def _known(session: Transaction, tenant_id: str, facts: Facts) -> list[tuple[str, str]]:
+    """Return what the model is told of contact and lead, as name and value."""
+    there = [name for name in facts.values if name.startswith(("contact.", "lead."))]
+    words = known.catalogue_of(session, tenant_id) if there else {}
+    shown = {name: texts.shown(facts.values[name], facts.zone) for name in [*_SHORT, *there] if name in facts.values}
+    return [
+        (_SHORT.get(name) or (words[name].words if name in words else name), str(value))
+        for name, value in shown.items()
+        if value not in ("", None)
+    ]

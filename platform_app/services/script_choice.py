@@ -39,8 +39,11 @@ class Considered:
         return asdict(self)
 
 
-def choose(session: Transaction, tenant_id: str, facts: Facts) -> list[Considered]:
-    """Return every enabled script of the tenant in order, applied or not, with the first reason that decided."""
+def choose(session: Transaction, tenant_id: str, facts: Facts, seen: Facts | None = None) -> list[Considered]:
+    """Return every enabled script of the tenant in order, applied or not, with the first reason that decided.
+
+    `seen` are the facts that the agent may see: texts are filled with them, conditions know all.
+    """
     query = owned(Script, tenant_id).where(Script.deleted_at.is_(None), Script.enabled.is_(True))  # type: ignore[union-attr, attr-defined]
     rows: list[Script] = list(session.exec(query.order_by(Script.position, Script.id)).all())
     if not rows:
@@ -49,7 +52,7 @@ def choose(session: Transaction, tenant_id: str, facts: Facts) -> list[Considere
     own, moment = known.catalogue_of(session, tenant_id), now()
     found, room = [], BUDGET
     for row in rows:
-        one = consider(row, facts, own, moment)
+        one = consider(row, facts, own, moment, seen=seen)
         if one.applied and tokens(one.text) > room:
             one.applied, one.why, one.text = False, "There was no room for it in the prompt.", ""
         room -= tokens(one.text) if one.applied else 0
@@ -71,7 +74,7 @@ def tree(row: Script) -> Group:
     return Group(of=[*parts, own] if own.of else parts)
 
 
-def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime) -> Considered:
+def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen: Facts | None = None) -> Considered:
     """Return what becomes of a script when these facts are known."""
     found = Considered(row.id, row.title, row.kind, False, "")
     try:
@@ -89,7 +92,7 @@ def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime) -> Con
         found.why, found.expected = "Its text has a mistake: {expected}", problem.what
         return found
     try:
-        found.text = texts.fill(row.text, facts).strip()
+        found.text = texts.fill(row.text, seen or facts).strip()
     except Invalid:
         found.why = "Its text cannot be filled."
         return found

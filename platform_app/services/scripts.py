@@ -16,6 +16,7 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.models.script import Script, ScriptKind, ScriptUse, ScriptVersion
 from platform_app.services import activity
+from platform_app.services.agent_changes import Change, differing
 
 MOST = 500  # of a tenant
 LONGEST = 8_000  # characters of a text
@@ -158,6 +159,15 @@ def go_back(session: Transaction, who: Identity, script_id: str, version_id: str
     return save(session, who, row.id, found[0].data, revision=row.revision)
 
 
+def difference(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[Change]:
+    """Return what a script has now that it had otherwise in a version."""
+    row = get(session, who, script_id)
+    found = [version for version in versions(session, who, row.id) if version.id == version_id]
+    if not found:
+        raise NotFound("There is no such version.")
+    return differing(found[0].data, data_of(row), FIELDS)
+
+
 def switch(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:
     """Switch a script on or off: the next reply obeys it."""
     row = get(session, who, script_id)
@@ -185,6 +195,18 @@ def move(session: Transaction, who: Identity, script_id: str, *, up: bool, among
     order = [row.id for row in rows]
     order.remove(script_id)
     order.insert(order.index(shown[other]) + (0 if up else 1), script_id)
+    for row in rows:
+        row.position = order.index(row.id) + 1
+
+
+def place(session: Transaction, who: Identity, script_id: str, before_id: str) -> None:
+    """Put a script where another stands; that one and those behind it follow."""
+    moved, other = get(session, who, script_id), get(session, who, before_id)
+    rows = _all(session, who)
+    order = [row.id for row in rows]
+    is_down = order.index(moved.id) < order.index(other.id)
+    order.remove(moved.id)
+    order.insert(order.index(other.id) + is_down, moved.id)
     for row in rows:
         row.position = order.index(row.id) + 1
 

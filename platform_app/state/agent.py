@@ -1,6 +1,6 @@
 """Agent: the editor: draft saved as typed, publishing, history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import reflex as rx
@@ -11,10 +11,11 @@ from platform_app.models.agent import Agent, AgentSettings, AgentVersion
 from platform_app.models.person import Identity, Role
 from platform_app.services import agents, replies
 from platform_app.state.address import keep_in_address
+from platform_app.state.agent_stages import SeenField, StageLine, names_of, pipeline_lines, worded
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.hub import hub
 
-TABS = ("basics", "instructions", "history")
+TABS = ("basics", "instructions", "pipelines", "history")
 NUMBERS = ("temperature", "max_tokens", "reply_delay_seconds", "max_reply_chars")
 FIELD_WORDS = {
     "name": "Name",
@@ -32,6 +33,11 @@ FIELD_WORDS = {
     "categories": "Categories",
     "no_answer_text": "What to say when there is no answer",
     "no_answer_task": "Leave a task when there is no answer",
+    "works_in": "Where it works",
+    "stages": "Stages it works in",
+    "stage_instructions": "Instructions for stages",
+    "sees": "Fields it may see",
+    "seen_fields": "Chosen fields",
 }
 
 
@@ -71,6 +77,10 @@ class AgentState(rx.State):
     language: str = "customer"
     knowledge: str = "all"
     categories: list[str] = []  # ids of those chosen
+    works_in: str = "all"
+    sees: str = "all"
+    stages: list[StageLine] = []
+    seen: list[SeenField] = []
     model: str = ""
     models: list[str] = []
     problems: dict[str, str] = {}
@@ -130,7 +140,7 @@ class AgentState(rx.State):
         self._revision = revision
         if field in self.flags:
             self.flags = self.flags | {field: bool(value)}
-        if field in ("reply_language", "knowledge", "model") and not problems:
+        if field in ("reply_language", "knowledge", "model", "works_in", "sees") and not problems:
             setattr(self, {"reply_language": "language"}.get(field, field), str(value))
         await self._refresh_head()
 
@@ -139,6 +149,25 @@ class AgentState(rx.State):
         """Let the agent read a category, or no longer."""
         self.categories = [one for one in self.categories if one != category_id] + [category_id] * chosen
         return AgentState.save("categories", self.categories)
+
+    @handler(Role.OPERATOR)
+    async def choose_stage(self, stage_id: str, chosen: bool) -> Any:
+        """Let the agent work in a stage, or no longer."""
+        self.stages = [replace(line, chosen=chosen) if line.id == stage_id else line for line in self.stages]
+        return AgentState.save("stages", [line.id for line in self.stages if line.chosen])
+
+    @handler(Role.OPERATOR)
+    async def instruct(self, stage_id: str, text: str) -> Any:
+        """Take the extra instructions for a stage."""
+        self.stages = [replace(line, text=text) if line.id == stage_id else line for line in self.stages]
+        told = {line.id: line.text for line in self.stages if line.text.strip()}
+        return AgentState.save("stage_instructions", told)
+
+    @handler(Role.OPERATOR)
+    async def choose_seen(self, name: str, chosen: bool) -> Any:
+        """Let the agent see a field of contacts or leads, or no longer."""
+        self.seen = [replace(line, chosen=chosen) if line.name == name else line for line in self.seen]
+        return AgentState.save("seen_fields", [line.name for line in self.seen if line.chosen])
 
     @handler(Role.VIEWER)
     async def take_theirs(self) -> None:
@@ -174,11 +203,12 @@ class AgentState(rx.State):
         agent, language = await look(self, agents.get, self._id()), (await person(self)).language
         found = [v for v in await look(self, agents.versions, agent.id) if v.id == version_id]
         if found:
+            names = await look(self, names_of)
             self.changes = [
                 Change(
                     translate(language, FIELD_WORDS[change.field]),
-                    str(change.before)[:400],
-                    str(change.after)[:400],
+                    worded(change.before, names)[:400],
+                    worded(change.after, names)[:400],
                     change.lines[:400],
                 )
                 for change in agents.difference(found[0].settings, agent.draft)
@@ -205,6 +235,8 @@ class AgentState(rx.State):
         self.flags = {name: getattr(own, name) for name in ("check_before_sending", "markdown", "no_answer_task")}
         self.language, self.knowledge, self.model = own.reply_language.value, own.knowledge.value, own.model
         self.categories = own.categories
+        self.works_in, self.sees = own.works_in.value, own.sees.value
+        self.stages, self.seen = await look(self, pipeline_lines, own, language)
         self.letters, self.problems = len(own.instructions), {}
         self._revision = agent.revision
         self._loads += 1

@@ -100,7 +100,7 @@ class LeadsState(Listed, Undo, rx.State):
                     await self._fetch()
 
     @handler(Role.VIEWER)
-    async def show(self, view: str) -> Any:
+    async def show(self, view: str | list[str]) -> Any:
         """Show the board or the list."""
         self.view = "list" if view == "list" else "board"
         return await self._changed()

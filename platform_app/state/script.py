@@ -14,6 +14,8 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
 from platform_app.services import agents, known, leads, script_choice, scripts
+from platform_app.state.agent import Change
+from platform_app.state.agent_stages import names_of, worded
 from platform_app.state.base import call, handler, look, person, say, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.condition_tree import Tree
@@ -21,6 +23,15 @@ from platform_app.state.conditions import Conditions
 from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of
 from platform_app.state.scripts import agent_of, stage_choices
 
+FIELD_WORDS = {
+    "title": "Title",
+    "kind": "Kind",
+    "text": "Text",
+    "examples": "What the contact says",
+    "agent_id": "Agents",
+    "stage_id": "Stage",
+    "condition": "Condition",
+}
 ANY = "any"
 NOBODY = "none"
 
@@ -70,6 +81,8 @@ class ScriptState(Conditions, rx.State):
     change: list[str] = []
     steps: list[Step] = []
     talks: list[Choice] = []
+    changes: list[Change] = []
+    compared: str = ""
     _text: str = ""
     _revision: int = 0
     _loads: int = 0
@@ -77,7 +90,7 @@ class ScriptState(Conditions, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the script and draw its fields."""
-        self.script_key, self.conflict, self.lead = "", False, NOBODY
+        self.script_key, self.conflict, self.lead, self.compared = "", False, NOBODY, ""
         self.agent = self._agent_id()
         self.stages = await look(self, stage_choices)
         self.leads = [Choice(row.id, row.title) for row in (await look(self, leads.find, page_size=50))[0]]
@@ -125,6 +138,22 @@ class ScriptState(Conditions, rx.State):
         """Show the script as somebody else left it."""
         self.conflict = False
         await self._draw()
+
+    @handler(Role.VIEWER)
+    async def compare(self, version_id: str) -> None:
+        """Show what the script has now that it had otherwise then."""
+        language = (await person(self)).language
+        names = await look(self, names_of)
+        self.changes = [
+            Change(
+                translate(language, FIELD_WORDS[change.field]),
+                worded(change.before or "", names)[:400],
+                worded(change.after or "", names)[:400],
+                change.lines[:400],
+            )
+            for change in await look(self, scripts.difference, self._script_id(), version_id)
+        ]
+        self.compared = version_id
 
     @handler(Role.OPERATOR)
     async def go_back(self, version_id: str) -> Any:

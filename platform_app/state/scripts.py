@@ -115,6 +115,13 @@ class ScriptsState(Undo, rx.State):
         await self._fetch()
 
     @handler(Role.OPERATOR)
+    async def drop(self, script_id: str, before_id: str) -> None:
+        """Put a script where another stands."""
+        if script_id != before_id:
+            await call(self, scripts.place, script_id, before_id)
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
     async def duplicate(self, script_id: str) -> None:
         """Make a copy, switched off."""
         await call(self, scripts.duplicate, script_id)

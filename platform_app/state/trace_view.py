@@ -78,8 +78,7 @@ def pairs_of(trace: Trace, language: str) -> list[Pair]:
         ("Began because of", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
     ]
     known = [
-        Pair(translate(language, _KNOWN[name]) if name in _KNOWN else str(name), str(value))
-        for name, value in data.get("known", [])
+        Pair(translate(language, _KNOWN.get(name, str(name))), str(value)) for name, value in data.get("known", [])
     ]
     return [Pair(translate(language, name), value) for name, value in named if value] + known
 

@@ -14,7 +14,8 @@ from tests.e2e.conftest import NewPerson, sign_in
 
 pytestmark = pytest.mark.e2e
 
-PAGES = ("", "/test-chat", "/agents", "/knowledge", "/jobs", "/settings")
+PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/knowledge", "/jobs", "/settings")
+MORE = {"settings-crm": "/settings/crm", "leads-list": "/leads?view=list"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there
 
@@ -59,14 +60,18 @@ def keep(page: Page, name: str) -> None:
 
 def addresses(page: Page, home: str) -> dict[str, str]:
     """Return the pages to look at by their names, those of one agent, source and conversation among them."""
-    found = {path.strip("/") or "dashboard": home + path for path in PAGES}
+    found = {path.strip("/").replace("/", "-") or "dashboard": home + path for path in PAGES}
+    found |= {name: home + path for name, path in MORE.items()}
     for name, path, link in (
         ("agent", "/agents", "table a:has-text('Bicycle')"),  # other tests leave agents behind
         ("source", "/knowledge", "table a:has-text('Warranty')"),
+        ("contact", "/contacts", "table a:has-text('Lucy Hart')"),
+        ("lead", "/leads", ".lead-card a"),
         ("talk", "/test-chat", "a.conversation"),
     ):
         page.goto(home + path)
         found[name] = page.evaluate("link => link.href", page.locator(link).first.element_handle())
+    found["agent-pipelines"] = found["agent"].split("?")[0] + "?tab=pipelines"
     found["scripts"] = found["agent"].split("?")[0] + "/scripts"
     page.goto(found["scripts"])
     found["script"] = page.evaluate("link => link.href", page.locator("table a").first.element_handle())

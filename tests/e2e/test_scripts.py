@@ -112,6 +112,50 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
     assert "<scripts>" not in story.prompt()
 
 
+def test_used_only_where_its_condition_holds(story: Story) -> None:
+    page, title = story.page, f"Dear {story.language}"
+    story.create(title, "Offer a discount.")
+    page.get_by_role("button", name=story.t("Add condition")).click()
+    about = page.get_by_label(story.t("What condition {number} is about", number="1"))
+    about.select_option("lead.budget")
+    page.get_by_label(story.t("How condition {number} is compared", number="1")).select_option("greater")
+    page.get_by_label(story.t("Value of condition {number}", number="1")).fill("500")
+    wait_for(lambda: "500" in str(story.stored("condition", title)), 10)
+    verdict = page.locator("#verdict")
+    story.choose(story.t("Lead"), re.compile("battery"))
+    expect(verdict).to_contain_text(story.t("Its condition does not hold."))
+    expect(verdict).to_contain_text("460")
+    expect(verdict).to_contain_text(story.t("The smallest change that would let it apply:"))
+    story.choose(story.t("Lead"), re.compile("Mountain bicycle"))
+    expect(verdict).to_contain_text(story.t("Its condition holds."))
+
+    story.chat()
+    story.choose(story.t("Lead"), re.compile("battery"))
+    assert "Offer a discount." not in story.prompt()
+    page.get_by_role("button", name=story.t("Why this reply?")).last.click()
+    panel = page.get_by_role("dialog")
+    expect(panel).to_contain_text(story.t("Budget of the lead"))
+    expect(panel).to_contain_text("460")
+    page.keyboard.press("Escape")
+    story.choose(story.t("Lead"), re.compile("Mountain bicycle"))
+    assert "Offer a discount." in story.prompt()
+
+
+def test_variables_are_completed_and_versions_compared(story: Story) -> None:
+    page, title = story.page, f"Complete {story.language}"
+    story.create(title, "First.")
+    text = page.locator("#text")
+    text.press("Control+End")
+    text.press_sequentially(" For {{ budg")
+    expect(page.get_by_role("option")).to_have_count(1)
+    text.press("Enter")
+    expect(text).to_have_value("First. For {{ lead.budget }}")
+    wait_for(lambda: story.stored("text", title) == "First. For {{ lead.budget }}", 10)
+    page.reload()
+    page.get_by_role("button", name=story.t("Compare with now")).first.click()
+    expect(page.locator("ins").filter(has_text="{{ lead.budget }}")).to_be_visible()
+
+
 def test_ordered_copied_deleted_and_brought_back(story: Story) -> None:
     page = story.page
     for title in ("Alpha", "Beta"):
@@ -123,6 +167,11 @@ def test_ordered_copied_deleted_and_brought_back(story: Story) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("tbody th a").first).to_have_text("Beta")
     expect(up).to_be_focused()
+    rows = page.locator("tbody tr")
+    rows.nth(0).drag_to(rows.nth(1))
+    expect(page.locator("tbody th a")).to_have_text(["Alpha", "Beta"])
+    rows.nth(1).drag_to(rows.nth(0))
+    expect(page.locator("tbody th a")).to_have_text(["Beta", "Alpha"])
     page.get_by_role("button", name=story.t("Duplicate “{title}”", title="Alpha")).click()
     expect(page.locator("tbody th a")).to_have_text(["Beta", "Alpha", "Alpha (2)"])
     page.get_by_role("button", name=story.t("Delete “{title}”", title="Beta")).click()

@@ -128,8 +128,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_contact'))
     )
     with op.batch_alter_table('contact', schema=None) as batch_op:
-        batch_op.create_index('ix_contact_order', ['tenant_id', 'updated_at'], unique=False)
-        batch_op.create_index('ix_contact_search', ['tenant_id', 'search_text'], unique=False)
+        batch_op.create_index('ix_contact_order', ['tenant_id', 'deleted_at', 'updated_at', 'id'], unique=False)
+        batch_op.create_index('ix_contact_search', ['tenant_id', 'deleted_at', 'search_text', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_contact_tenant_id'), ['tenant_id'], unique=False)
 
     op.create_table('contactimport',
@@ -474,11 +474,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lead'))
     )
     with op.batch_alter_table('lead', schema=None) as batch_op:
-        batch_op.create_index('ix_lead_board', ['tenant_id', 'stage_id', 'updated_at'], unique=False)
+        batch_op.create_index('ix_lead_board', ['tenant_id', 'deleted_at', 'stage_id', 'updated_at', 'id'], unique=False)
+        batch_op.create_index('ix_lead_budget', ['tenant_id', 'deleted_at', 'budget', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_contact_id'), ['contact_id'], unique=False)
-        batch_op.create_index('ix_lead_order', ['tenant_id', 'updated_at'], unique=False)
-        batch_op.create_index('ix_lead_search', ['tenant_id', 'search_text'], unique=False)
+        batch_op.create_index('ix_lead_order', ['tenant_id', 'deleted_at', 'updated_at', 'id'], unique=False)
+        batch_op.create_index('ix_lead_search', ['tenant_id', 'deleted_at', 'search_text', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_stage_id'), ['stage_id'], unique=False)
+        batch_op.create_index('ix_lead_sums', ['tenant_id', 'deleted_at', 'stage_id', 'budget'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_tenant_id'), ['tenant_id'], unique=False)
 
     op.create_table('script',
@@ -686,10 +688,12 @@ def downgrade() -> None:
     op.drop_table('script')
     with op.batch_alter_table('lead', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lead_tenant_id'))
+        batch_op.drop_index('ix_lead_sums')
         batch_op.drop_index(batch_op.f('ix_lead_stage_id'))
         batch_op.drop_index('ix_lead_search')
         batch_op.drop_index('ix_lead_order')
         batch_op.drop_index(batch_op.f('ix_lead_contact_id'))
+        batch_op.drop_index('ix_lead_budget')
         batch_op.drop_index('ix_lead_board')
 
     op.drop_table('lead')

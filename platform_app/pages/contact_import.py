@@ -1,0 +1,157 @@
+"""Contact import: from a table to contacts in three steps."""
+
+import reflex as rx
+
+from platform_app.components.layout import frame, page_head
+from platform_app.components.listing import columns, framed_table
+from platform_app.components.page import inside
+from platform_app.components.parts import READ_ONLY, skeleton_rows
+from platform_app.components.text import t
+from platform_app.components.upload import upload_table
+from platform_app.state.base import Person
+from platform_app.state.contact_import import ColumnLine, ImportContactsState, PastImport, RefusedLine
+
+
+def show() -> rx.Component:
+    """Show where the import stands."""
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Import contacts"),
+                t("A contact with the same phone or e-mail is filled up, not made twice."),
+                rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
+            ),
+            rx.cond(
+                READ_ONLY,
+                rx.el.p(t("Your role does not allow this."), class_name="muted"),
+                rx.cond(ImportContactsState.loaded, _step(), skeleton_rows(4)),
+            ),
+        ),
+        section="Contacts",
+    )
+
+
+def _step() -> rx.Component:
+    return rx.fragment(
+        rx.match(
+            ImportContactsState.state,
+            ("ready", _matching()),
+            ("running", _progress()),
+            ("done", rx.fragment(_progress(), _refused())),
+            upload_table(f"/api/imports/{Person.slug}", ImportContactsState.uploaded),
+        ),
+        rx.cond(
+            ImportContactsState.past.length() > 0,
+            rx.el.section(
+                rx.el.h2(t("Imports so far")),
+                rx.el.ul(rx.foreach(ImportContactsState.past, _past), class_name="plain-list small"),
+                class_name="card section",
+                style={"margin-top": "24px"},
+            ),
+        ),
+    )
+
+
+def _matching() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(ImportContactsState.file_name),
+        rx.el.p(t("Say where each column goes. What stands in the others is left out."), class_name="muted small"),
+        rx.el.div(rx.foreach(ImportContactsState.columns, _column), class_name="mapping"),
+        rx.flex(
+            rx.button(t("Import {count} rows", count=ImportContactsState.total), on_click=ImportContactsState.begin),
+            rx.button(
+                t("Choose another file"),
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+                on_click=ImportContactsState.again,
+            ),
+            spacing="3",
+            margin_top="16px",
+        ),
+        class_name="card section",
+    )
+
+
+def _column(line: rx.Var[ColumnLine]) -> rx.Component:
+    return rx.fragment(
+        rx.el.strong(line.head),
+        rx.el.select(
+            rx.el.option(t("Left out"), value=""),
+            rx.foreach(ImportContactsState.targets, lambda target: rx.el.option(target.name, value=target.id)),
+            value=line.target,
+            on_change=lambda target: ImportContactsState.match(line.place, target),
+            aria_label=t("Where the column “{title}” goes", title=line.head),
+            class_name="native",
+        ),
+        rx.el.span(line.sample, class_name="clip"),
+    )
+
+
+def _progress() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(ImportContactsState.file_name),
+        rx.el.progress(value=ImportContactsState.percent, max=100, aria_label=t("Progress"), style={"width": "100%"}),
+        rx.el.p(
+            t("{done} of {total} rows", done=ImportContactsState.done, total=ImportContactsState.total),
+            " · ",
+            ImportContactsState.words,
+            role="status",
+        ),
+        rx.cond(
+            ImportContactsState.state == "running",
+            rx.el.p(t("You can close this page: it goes on."), class_name="muted small"),
+            rx.button(t("Import another file"), variant="soft", on_click=ImportContactsState.again),
+        ),
+        class_name="card section",
+    )
+
+
+def _refused() -> rx.Component:
+    return rx.cond(
+        ImportContactsState.refused_total > 0,
+        rx.el.section(
+            rx.flex(
+                rx.el.h2(t("Rows that were refused")),
+                rx.link(
+                    t("Download them with the reasons"),
+                    href=f"/api/imports/{Person.slug}/{ImportContactsState.current}/refused.csv",
+                    size="2",
+                    underline="always",
+                    custom_attrs={"download": "refused.csv"},
+                ),
+                justify="between",
+                wrap="wrap",
+            ),
+            framed_table(
+                columns(t("Line"), t("Why it was refused"), t("Row")),
+                rx.table.body(rx.foreach(ImportContactsState.refused, _refused_row)),
+            ),
+            class_name="card section",
+            style={"margin-top": "16px"},
+        ),
+    )
+
+
+def _refused_row(line: rx.Var[RefusedLine]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(line.number), rx.table.cell(line.why), rx.table.cell(line.cells), key=line.number
+    )
+
+
+def _past(one: rx.Var[PastImport]) -> rx.Component:
+    return rx.el.li(
+        rx.link(one.name, href=f"/manage/{Person.slug}/contacts/import?i={one.id}", size="2"),
+        rx.el.span(" ", one.when, " · ", one.words, class_name="muted"),
+    )
+
+
+PAGES = [
+    inside(
+        "/contacts/import",
+        "Import contacts",
+        show,
+        ImportContactsState.load,
+        ImportContactsState.watch,
+    )
+]

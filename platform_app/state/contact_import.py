@@ -1,0 +1,173 @@
+"""Contact import: a table is uploaded, its columns are matched, and its rows are watched as they come in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.db import Transaction
+from platform_app.errors import Invalid, NotFound
+from platform_app.i18n import exact_time, translate
+from platform_app.models.crm import ContactImport, CustomField, Holder, ImportState, RefusedRow
+from platform_app.models.person import Identity, Role
+from platform_app.services import fields, imports
+from platform_app.state.base import call, handler, look, person, say_error, who
+from platform_app.state.chat_view import Choice
+from platform_app.state.hub import hub
+
+SHOWN = 50  # refused rows on the page; all of them are in the file
+
+
+@dataclass
+class ColumnLine:
+    """A column of the table, with what stands in it first and where it goes."""
+
+    place: str
+    head: str
+    sample: str
+    target: str
+
+
+@dataclass
+class RefusedLine:
+    """A row that could not be taken, and why."""
+
+    number: int
+    why: str
+    cells: str
+
+
+@dataclass
+class PastImport:
+    """An import of before."""
+
+    id: str
+    name: str
+    when: str
+    words: str
+
+
+class ImportContactsState(rx.State):
+    """The import that the address names, or none yet."""
+
+    current: str = ""
+    state: str = ""
+    file_name: str = ""
+    columns: list[ColumnLine] = []
+    targets: list[Choice] = []
+    total: int = 0
+    done: int = 0
+    words: str = ""
+    percent: int = 0
+    refused: list[RefusedLine] = []
+    refused_total: int = 0
+    past: list[PastImport] = []
+    loaded: bool = False
+
+    @handler(Role.OPERATOR)
+    async def load(self) -> None:
+        """Show the import that the address names, and those of before."""
+        self.current = self.router.url.query_parameters.get("i", "")[:32]
+        await self._fetch()
+
+    @handler(Role.OPERATOR, background=True)
+    async def watch(self) -> None:
+        """Follow the rows as they come in."""
+        async with self:
+            identity = await who(self)
+        async for update in hub.updates(identity.tenant_id):
+            if update.topic in ("import", "*"):
+                async with self:
+                    await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def uploaded(self) -> None:
+        """Show the columns of the table that has just come."""
+        newest = await look(self, imports.recent, limit=1)
+        if newest and newest[0].state == ImportState.READY:
+            self.current = newest[0].id
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def match(self, place: str, target: str) -> None:
+        """Say where a column goes."""
+        self.columns = [
+            ColumnLine(line.place, line.head, line.sample, target[:60]) if line.place == place else line
+            for line in self.columns
+        ]
+
+    @handler(Role.OPERATOR)
+    async def begin(self) -> Any:
+        """Let the rows be taken in."""
+        mapping = {line.place: line.target for line in self.columns if line.target}
+        try:
+            await call(self, imports.begin, self.current, mapping)
+        except Invalid as error:
+            return await say_error(self, error)
+        await self._fetch()
+        return None
+
+    @handler(Role.OPERATOR)
+    async def again(self) -> None:
+        """Make room for another table."""
+        self.current = self.state = ""
+        await self._fetch()
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        past, held, refused = await look(self, _read, self.current)
+        self.past = [_past(row, identity, language) for row in past]
+        self.targets = [Choice(name, translate(language, words)) for name, words in imports.TARGETS.items()]
+        self.targets += [Choice(f"field.{row.key}", row.name) for row in held]
+        row = next((one for one in past if one.id == self.current), None)
+        self.loaded = True
+        if row is None:
+            self.current = self.state = ""
+            return
+        if self.state != row.state.value or not self.columns:
+            self.columns = _columns(row)
+        self.state, self.file_name = row.state.value, row.file_name
+        self.total, self.done = row.rows_total, row.rows_done
+        self.percent = round(100 * row.rows_done / row.rows_total) if row.rows_total else 0
+        self.words, self.refused_total = _words(row, language), row.refused
+        self.refused = [
+            RefusedLine(one.number, translate(language, one.why, **one.values), " · ".join(filter(None, one.cells)))
+            for one in refused
+        ]
+
+
+def _read(
+    session: Transaction, who: Identity, import_id: str
+) -> tuple[list[ContactImport], list[CustomField], list[RefusedRow]]:
+    past = imports.recent(session, who, limit=20)
+    held = fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+    try:
+        asked = imports.get(session, who, import_id) if import_id else None
+    except NotFound:
+        asked = None
+    if asked is not None and asked.id not in {row.id for row in past}:
+        past = [*past, asked]
+    return past, held, imports.refused(session, who, import_id, limit=SHOWN) if asked else []
+
+
+def _columns(row: ContactImport) -> list[ColumnLine]:
+    return [
+        ColumnLine(
+            str(place),
+            head,
+            " · ".join(cells[place] for cells in row.sample if place < len(cells) and cells[place]),
+            row.mapping.get(str(place), ""),
+        )
+        for place, head in enumerate(row.columns)
+    ]
+
+
+def _words(row: ContactImport, language: str) -> str:
+    counts = {"created": row.created, "changed": row.changed, "refused": row.refused}
+    return translate(language, "{created} new, {changed} changed, {refused} refused", **counts)
+
+
+def _past(row: ContactImport, identity: Identity, language: str) -> PastImport:
+    when = exact_time(language, row.created_at, identity.time_zone)
+    words = translate(language, "not begun") if row.state == ImportState.READY else _words(row, language)
+    return PastImport(row.id, row.file_name, when, words)
