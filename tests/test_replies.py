@@ -98,7 +98,7 @@ async def test_history_and_a_burst(provider: FakeProvider, who: Identity) -> Non
 async def test_what_is_known_of_lead_and_contact(provider: FakeProvider, who: Identity) -> None:
     opened = begin(who)
     with session_scope(who.tenant_id) as session:
-        contact = Contact(tenant_id=who.tenant_id, name="Ann Lee", phone="+1 555")
+        contact = Contact(tenant_id=who.tenant_id, name="Ann Lee", phones=["+1 555"], tags=["vip"])
         pipeline = Pipeline(tenant_id=who.tenant_id, name="Sales")
         session.add_all([contact, pipeline])
         session.flush()
@@ -116,6 +116,8 @@ async def test_what_is_known_of_lead_and_contact(provider: FakeProvider, who: Id
         "phone: +1 555",
         "lead: Two bicycles",
         "stage: Talks",
+        "Pipeline of the lead: Sales",
+        "Tags of the contact: vip",
     ]
 
 

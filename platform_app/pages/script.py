@@ -94,31 +94,9 @@ def _area(name: str, label: Any, help_text: Any, rows: str) -> rx.Component:
 
 def _fields() -> rx.Component:
     return rx.el.div(
-        field(
-            t("Title"),
-            rx.input(
-                id="title",
-                default_value=ScriptState.initial["title"],
-                on_change=lambda value: ScriptState.save("title", value).debounce(700),
-                read_only=READ_ONLY,
-                max_length=200,
-            ),
-            name="title",
-            problem=ScriptState.problems.get("title", ""),
-        ),
+        _title(),
         *_choices(),
-        field(
-            t("Text"),
-            variable_text(
-                "text",
-                initial=ScriptState.initial["text"],
-                variables=ScriptState.variables,
-                on_change=lambda value: ScriptState.save("text", value).debounce(700),
-            ),
-            name="text",
-            help_text=t("What the agent is to say. Type {{ for variables. It is saved as you type."),
-            problem=ScriptState.problems.get("text", ""),
-        ),
+        _text(),
         rx.cond(
             ScriptState.kind == "objection",
             _area(
@@ -134,6 +112,36 @@ def _fields() -> rx.Component:
             class_name="field",
         ),
         class_name="form",
+    )
+
+
+def _title() -> rx.Component:
+    return field(
+        t("Title"),
+        rx.input(
+            id="title",
+            default_value=ScriptState.initial["title"],
+            on_change=lambda value: ScriptState.save("title", value).debounce(700),
+            read_only=READ_ONLY,
+            max_length=200,
+        ),
+        name="title",
+        problem=ScriptState.problems.get("title", ""),
+    )
+
+
+def _text() -> rx.Component:
+    return field(
+        t("Text"),
+        variable_text(
+            "text",
+            initial=ScriptState.initial["text"],
+            variables=ScriptState.variables,
+            on_change=lambda value: ScriptState.save("text", value).debounce(700),
+        ),
+        name="text",
+        help_text=t("What the agent is to say. Type {{ for variables. It is saved as you type."),
+        problem=ScriptState.problems.get("text", ""),
     )
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import time
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from platform_app.automation import texts
-from platform_app.automation.facts import Facts
+from platform_app.automation.facts import NAMES, Facts
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
 from platform_app.llm import client, prompts
@@ -58,7 +59,7 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         question, history = _question_and_history(_said_before(session, reply))
         facts = prompts.Facts(settings=settings, history=history, question=question)
         values, stage_id = facts_of_talk(session, conversation, settings.name, question)
-        _check_stage(settings, stage_id, values)
+        _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
         seen = _seen(settings, values)
         facts.known = _known(session, tenant_id, seen)
@@ -98,10 +99,10 @@ def _question_and_history(said: list[Message]) -> tuple[str, list[tuple[str, str
     return "\n".join(burst), history
 
 
-def _check_stage(settings: AgentSettings, stage_id: str | None, values: Facts) -> None:
+def _check_stage(settings: AgentSettings, stage_id: str | None) -> None:
     """Refuse in a stage that the agent does not work in; without a lead there is none."""
     if settings.works_in == Scope.CHOSEN and stage_id and stage_id not in settings.stages:
-        raise Forbidden("This agent does not work in the stage {stage}.", stage=str(values.values.get("lead.stage")))
+        raise Forbidden("This agent does not work in the stage of this lead.")
 
 
 def _seen(settings: AgentSettings, values: Facts) -> Facts:
@@ -128,9 +129,14 @@ _SHORT = {
 
 def _known(session: Transaction, tenant_id: str, facts: Facts) -> list[tuple[str, str]]:
     """Return what the model is told of contact and lead, as name and value."""
-    there = [name for name in facts.values if name.startswith(("contact.", "lead."))]
+    there = [
+        name
+        for name, value in facts.values.items()
+        if name.startswith(("contact.", "lead.")) and value and not (isinstance(value, datetime) and name in NAMES)
+    ]
     words = known.catalogue_of(session, tenant_id) if there else {}
-    shown = {name: texts.shown(facts.values[name], facts.zone) for name in [*_SHORT, *there] if name in facts.values}
+    ordered = [*(name for name in _SHORT if name in there), *(name for name in there if name not in _SHORT)]
+    shown = {name: texts.shown(facts.values[name], facts.zone) for name in ordered}
     return [
         (_SHORT.get(name) or (words[name].words if name in words else name), str(value))
         for name, value in shown.items()
