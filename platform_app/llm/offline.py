@@ -21,6 +21,8 @@ from starlette.routing import Route
 
 from platform_app.clock import now
 from platform_app.llm import language
+from platform_app.llm.extraction import MARK
+from platform_app.llm.offline_extraction import extract
 from platform_app.llm.prompts import SAY, tokens
 from platform_app.stems import STOP, stems
 
@@ -37,6 +39,7 @@ _GREETING = {
     "en": "Hello. I am {name}, answered by the offline model. Ask me anything that the knowledge base covers.",
     "ru": "Здравствуйте. Я {name}, отвечает офлайн-модель. Спросите о том, что есть в базе знаний.",
 }
+_ASKS = {"en": "Please tell me: {what}", "ru": "Подскажите, пожалуйста: {what}"}
 _NOTHING = {"en": "I am the offline model and have no answer.", "ru": "Я офлайн-модель, ответа у меня нет."}
 
 
@@ -44,15 +47,21 @@ def answer(messages: list[dict[str, Any]]) -> str:
     """Return the reply to a conversation whose first message is the prompt of this platform."""
     system = next((str(m.get("content", "")) for m in messages if m.get("role") == "system"), "")
     question = next((str(m.get("content", "")) for m in reversed(messages) if m.get("role") == "user"), "")
+    if system.startswith(MARK):
+        return extract(system, question)
     rules = _frame("rules", system)
     spoken = "ru" if "- Write in Russian." in rules else "en"
+    wanted = re.search(r"^Ask now only for: (.+)$", _frame("scripts", system), re.MULTILINE)
+    if wanted and not language.asks(question):
+        return _ASKS[spoken].format(what=wanted[1])
     if not language.asks(question):
         name = re.search(r"^- Your name is (.*)\.$", rules, re.MULTILINE)
         return _GREETING[spoken].format(name=name[1] if name else "…")
     found = best_sentences(question, _frame("passages", system))
     if not found:
         return rules.rpartition(SAY)[2].strip() if SAY in rules else _NOTHING[spoken]
-    return _OPENING[spoken] + "\n\n" + " ".join(f"{sentence} [{number}]" for number, sentence in found)
+    answered = _OPENING[spoken] + "\n\n" + " ".join(f"{sentence} [{number}]" for number, sentence in found)
+    return f"{answered}\n\n{_ASKS[spoken].format(what=wanted[1])}" if wanted else answered
 
 
 def _frame(name: str, system: str) -> str:

@@ -18,6 +18,16 @@ _NUMBER = re.compile(r"^(\s*)\[(\d+)\]", re.MULTILINE)
 
 
 @dataclass
+class Guided:
+    """Where a guided script stands: what it is for, what is known by now, and what is asked for next."""
+
+    title: str
+    goal: str
+    given: list[tuple[str, str]] = field(default_factory=list)  # words and value
+    wanted: list[tuple[str, str]] = field(default_factory=list)  # words and hint; nothing: all is known
+
+
+@dataclass
 class Facts:
     """What a prompt is made from.
 
@@ -32,6 +42,7 @@ class Facts:
     known: list[tuple[str, str]] = field(default_factory=list)  # of contact and lead
     question: str = ""
     stage_instructions: str = ""
+    guided: Guided | None = None
 
     @property
     def searched(self) -> bool:
@@ -65,9 +76,11 @@ def build(facts: Facts) -> list[dict[str, str]]:
     """Return the messages for the model; the last one is the question, once."""
     orders = (facts.settings.instructions.strip(), facts.stage_instructions.strip())
     parts = [order for order in orders if order]
-    if facts.scripts:
-        scripts = "\n\n".join(f"{_line(kind)}: {_line(title)}\n{inert(text)}" for kind, title, text in facts.scripts)
-        parts.append(f"<scripts>\n{scripts}\n</scripts>")
+    scripts = [f"{_line(kind)}: {_line(title)}\n{inert(text)}" for kind, title, text in facts.scripts]
+    if facts.guided:
+        scripts.append(_guided(facts.guided))
+    if scripts:
+        parts.append("<scripts>\n" + "\n\n".join(scripts) + "\n</scripts>")
     if facts.passages:
         parts.append("<passages>\n" + "\n\n".join(_passage(*passage) for passage in facts.passages) + "\n</passages>")
     if facts.known:
@@ -105,6 +118,8 @@ def _rules(facts: Facts) -> list[str]:
     ]
     if facts.scripts:
         rules.append("The scripts are how your company talks: follow one where it fits what is said, in their order.")
+    if facts.guided and facts.guided.wanted:
+        rules.append("A guided script is under way: answer what is asked aside, then come back to what it asks for.")
     if facts.passages:
         rules.append("Answer from the passages; after each statement taken from one, write its number like [1].")
     if facts.is_without_answer:
@@ -113,6 +128,18 @@ def _rules(facts: Facts) -> list[str]:
         when = "It is answered so" if facts.is_without_answer else "When the passages hold no answer to a question"
         rules.append(f"{when}, {SAY}{inert(no_answer(facts))}")
     return rules
+
+
+def _guided(guided: Guided) -> str:
+    lines = [f"guided: {_line(guided.title)}"]
+    if guided.goal.strip():
+        lines.append(f"Goal: {_line(guided.goal)}")
+    lines += [
+        f"Given already, never ask for it again: {_line(words)} = {_line(value)}" for words, value in guided.given
+    ]
+    wanted = "; ".join(f"{_line(words)} ({_line(hint)})" if hint else _line(words) for words, hint in guided.wanted)
+    lines.append(f"Ask now only for: {wanted}" if wanted else "All is given: thank the contact and go on.")
+    return "\n".join(lines)
 
 
 def _passage(number: int, title: str, heading: str, text: str) -> str:

@@ -32,6 +32,7 @@ class Script(Owned, table=True):
     agent_id: str | None = Field(default=None, foreign_key="agent.id", index=True, max_length=32)  # None: all
     stage_id: str | None = Field(default=None, foreign_key="stage.id", index=True, max_length=32)  # None: any
     condition: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # a group of automation.conditions
+    steps: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # of a guided script: automation.guided
     enabled: bool = True
     position: int = 0
     revision: int = 1  # grows with every change: the token of optimistic locking
@@ -57,3 +58,15 @@ class ScriptUse(Owned, table=True):
     script_id: str = Field(foreign_key="script.id", max_length=32, ondelete="CASCADE")
     message_id: str = Field(foreign_key="message.id", index=True, max_length=32, ondelete="CASCADE")
     conversation_id: str = Field(max_length=32)
+
+
+class ScriptProgress(Owned, table=True):
+    """How far a guided script has come in a conversation."""
+
+    __table_args__ = (UniqueConstraint("conversation_id", "script_id"),)
+    conversation_id: str = Field(foreign_key="conversation.id", max_length=32, ondelete="CASCADE")
+    script_id: str = Field(foreign_key="script.id", index=True, max_length=32, ondelete="CASCADE")
+    values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # what was given, by fact
+    refused: list[str] = Field(default_factory=list, sa_type=JSON)  # facts that the contact does not want to tell
+    asked: list[str] = Field(default_factory=list, sa_type=JSON)  # facts that were asked for last
+    after: int = 0  # messages since all was given: a correction may still come

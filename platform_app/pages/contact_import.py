@@ -113,12 +113,11 @@ def _refused() -> rx.Component:
         rx.el.section(
             rx.flex(
                 rx.el.h2(t("Rows that were refused")),
-                rx.link(
+                rx.el.a(
                     t("Download them with the reasons"),
                     href=f"/api/imports/{Person.slug}/{ImportContactsState.current}/refused.csv",
-                    size="2",
-                    underline="always",
-                    custom_attrs={"download": "refused.csv"},
+                    download="refused.csv",
+                    class_name="text-link",
                 ),
                 justify="between",
                 wrap="wrap",

@@ -19,6 +19,7 @@ from platform_app.services import crm_values, fields, searching
 
 FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
 SORTS = ("updated", "name")
+UNNAMED = "—"  # the name of a contact that has told none yet
 
 
 def create(

@@ -13,7 +13,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.crm import Contact, CustomField, Holder, Lead, Pipeline, Stage
 from platform_app.models.person import Member, Tenant, User
-from platform_app.services import fields
+from platform_app.services import contacts, fields
 
 
 def facts_of_talk(
@@ -105,7 +105,7 @@ def _contact(session: Transaction, conversation: Conversation) -> Contact | None
 
 def _of_contact(row: Contact, held: list[CustomField], zone: str) -> dict[str, Value]:
     return {
-        "contact.name": row.name,
+        "contact.name": None if row.name == contacts.UNNAMED else row.name,
         "contact.phone": row.phone or None,
         "contact.email": row.email or None,
         "contact.language": Named(row.language, row.language) if row.language else None,

@@ -12,12 +12,13 @@ from platform_app.clock import now
 from platform_app.db import everywhere, owned, session_scope
 from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
-from platform_app.llm import catalogue, client, prompts
+from platform_app.llm import catalogue, client, extraction, prompts
 from platform_app.llm.client import ModelFailure, ModelRequest
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieve import retrieve
-from platform_app.services import categories, rebuilding, reply_store
+from platform_app.services import categories, guiding, rebuilding, reply_store
+from platform_app.services.guiding import Guidance
 from platform_app.services.reply_work import Work, load
 
 log = structlog.get_logger()
@@ -111,6 +112,9 @@ async def _write(work: Work) -> None:
 async def _prepare(work: Work) -> None:
     """Find the passages, choose the model and build the prompt."""
     own = work.settings
+    work.model = await catalogue.model_for(work.provider, own.model)
+    if work.guidance is not None:
+        await _guide(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:
         shelves = None
         if own.knowledge == KnowledgeScope.CHOSEN:
@@ -122,8 +126,25 @@ async def _prepare(work: Work) -> None:
             await asyncio.to_thread(rebuilding.request, work.tenant_id)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
     work.messages = prompts.build(work.facts)
-    work.model = await catalogue.model_for(work.provider, own.model)
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
+
+
+async def _guide(work: Work, guidance: Guidance) -> None:
+    """Let the model find what the contact has told, write it down, and see what is to be asked for next."""
+    asked = extraction.request(guidance.wanted, guidance.asked, work.facts.question)
+    request = ModelRequest(model=work.model, messages=asked, temperature=0.0, max_tokens=500, max_chars=4_000)
+    text = ""
+    try:
+        async with aclosing(client.stream(request, work.provider, client.Outcome())) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                text += piece
+    except ModelFailure as failure:  # the reply itself will say what is wrong with the provider
+        log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.fault.name)
+    told = extraction.told(text, {one.name for one in guidance.wanted})
+    await asyncio.to_thread(guiding.take, work.tenant_id, work.conversation.id, guidance, told)
+    fresh = await asyncio.to_thread(load, work.tenant_id, work.reply_id)
+    if fresh is not None:
+        work.facts, work.scripts, work.guidance = fresh.facts, fresh.scripts, fresh.guidance or guidance
 
 
 def _chosen(tenant_id: str, ids: list[str]) -> list[str]:

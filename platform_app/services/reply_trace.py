@@ -60,6 +60,7 @@ def _data(work: Work) -> dict[str, Any]:
         "settings": work.settings.model_dump(mode="json", include=own) | {"model": work.model},
         "provider": work.provider.name,
         "scripts": [one.as_json() for one in work.scripts],
+        "guided": work.guidance.as_json() if work.guidance else {},
         "passages": [passage.as_json() for passage in work.retrieval.considered],
         "degraded": work.retrieval.degraded,
         "history": len(prompts.fitting(work.facts.history)),

@@ -14,7 +14,8 @@ from platform_app.llm.client import Outcome, Provider
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieve import Retrieval
-from platform_app.services import agents, known, script_choice
+from platform_app.services import agents, guiding, known, script_choice
+from platform_app.services.guiding import Guidance
 from platform_app.services.known import facts_of_talk
 from platform_app.services.script_choice import Considered
 
@@ -33,6 +34,7 @@ class Work:
     facts: prompts.Facts
     trigger: str = "message"
     scripts: list[Considered] = field(default_factory=list)
+    guidance: Guidance | None = None
     retrieval: Retrieval = field(default_factory=Retrieval)
     provider: Provider = field(default_factory=client.provider)
     messages: list[dict[str, str]] = field(default_factory=list)
@@ -65,8 +67,19 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         facts.known = _known(session, tenant_id, seen)
         work = Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
         work.scripts = script_choice.choose(session, tenant_id, values, seen)
-        facts.scripts = [(one.kind, one.title, one.text) for one in work.scripts if one.applied]
+        facts.scripts = [(one.kind, one.title, one.text) for one in work.scripts if one.applied and one.text]
+        work.guidance = _guidance(session, work, values)
         return work
+
+
+def _guidance(session: Transaction, work: Work, values: Facts) -> Guidance | None:
+    """Return the first guided script that applies and has not come to its end."""
+    for one in work.scripts:
+        found = guiding.of_script(session, work.conversation, one.script_id, values) if one.applied else None
+        if found is not None and found.listens:
+            work.facts.guided = found.for_prompt()
+            return found
+    return None
 
 
 def check_channel(session: Transaction, conversation: Conversation, settings: AgentSettings) -> None:

@@ -96,8 +96,8 @@ def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, see
     except Invalid:
         found.why = "Its text cannot be filled."
         return found
-    found.applied = bool(found.text)
-    found.why = _applies(row) if found.text else "Its text is empty."
+    found.applied = bool(found.text or row.steps)
+    found.why = _applies(row) if found.applied else "Its text is empty."
     found.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
     return found
 

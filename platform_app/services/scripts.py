@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func
 
+from platform_app.automation import guided
 from platform_app.automation.conditions import read
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -20,7 +21,7 @@ from platform_app.services.agent_changes import Change, differing
 
 MOST = 500  # of a tenant
 LONGEST = 8_000  # characters of a text
-FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition")
+FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition", "steps")
 ONE_VERSION = timedelta(minutes=10)  # changes of one person within this time are one step back
 
 
@@ -118,6 +119,8 @@ def _set(session: Transaction, who: Identity, row: Script, fields: dict[str, Any
 def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
     if name == "condition":
         return read(value).model_dump(mode="json")
+    if name == "steps":
+        return [step.model_dump(mode="json") for step in guided.read(value)]
     if name == "kind":
         if value not in list(ScriptKind):
             raise Invalid("This value cannot be taken.", field=name)

@@ -494,6 +494,7 @@ def upgrade() -> None:
     sa.Column('agent_id', sa.String(length=32), nullable=True),
     sa.Column('stage_id', sa.String(length=32), nullable=True),
     sa.Column('condition', sa.JSON(), nullable=False),
+    sa.Column('steps', sa.JSON(), nullable=False),
     sa.Column('enabled', sa.Boolean(), nullable=False),
     sa.Column('position', sa.Integer(), nullable=False),
     sa.Column('revision', sa.Integer(), nullable=False),
@@ -581,6 +582,26 @@ def upgrade() -> None:
         batch_op.create_index('ix_message_order', ['conversation_id', 'created_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_message_tenant_id'), ['tenant_id'], unique=False)
 
+    op.create_table('scriptprogress',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('conversation_id', sa.String(length=32), nullable=False),
+    sa.Column('script_id', sa.String(length=32), nullable=False),
+    sa.Column('values', sa.JSON(), nullable=False),
+    sa.Column('refused', sa.JSON(), nullable=False),
+    sa.Column('asked', sa.JSON(), nullable=False),
+    sa.Column('after', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['conversation_id'], ['conversation.id'], name=op.f('fk_scriptprogress_conversation_id_conversation'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['script_id'], ['script.id'], name=op.f('fk_scriptprogress_script_id_script'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_scriptprogress_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_scriptprogress')),
+    sa.UniqueConstraint('conversation_id', 'script_id', name=op.f('uq_scriptprogress_conversation_id_script_id'))
+    )
+    with op.batch_alter_table('scriptprogress', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_scriptprogress_script_id'), ['script_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_scriptprogress_tenant_id'), ['tenant_id'], unique=False)
+
     op.create_table('scriptuse',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
@@ -645,6 +666,7 @@ def upgrade() -> None:
     op.protect_table('conversation')
     op.protect_table('scriptversion')
     op.protect_table('message')
+    op.protect_table('scriptprogress')
     op.protect_table('scriptuse')
     op.protect_table('trace')
     # ### end Alembic commands ###
@@ -663,6 +685,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_scriptuse_message_id'))
 
     op.drop_table('scriptuse')
+    with op.batch_alter_table('scriptprogress', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_scriptprogress_tenant_id'))
+        batch_op.drop_index(batch_op.f('ix_scriptprogress_script_id'))
+
+    op.drop_table('scriptprogress')
     with op.batch_alter_table('message', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_message_tenant_id'))
         batch_op.drop_index('ix_message_order')

@@ -1,0 +1,76 @@
+"""Guided: steps of a script with a goal and fields to collect, and where a conversation stands in them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from platform_app.automation.facts import Catalogue, FactType
+from platform_app.errors import Invalid
+
+MOST_STEPS = 20
+MOST_FIELDS = 12  # of a step
+_OWN = ("contact.field.", "lead.field.")
+_PLAIN = {
+    "contact.name": "name",
+    "contact.phone": "phone",
+    "contact.email": "email",
+    "lead.title": "text",
+    "lead.budget": "number",
+}
+_KINDS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.FLAG: "yes_no"}
+
+
+class Collect(BaseModel, frozen=True):
+    """A field that a step collects into a fact of the contact or the lead."""
+
+    fact: str = Field(max_length=120)
+    hint: str = Field(default="", max_length=300)
+    required: bool = True
+
+
+class Step(BaseModel, frozen=True):
+    """A step: what it is for, and what it collects."""
+
+    goal: str = Field(default="", max_length=1_000)
+    fields: list[Collect] = Field(default_factory=list, max_length=MOST_FIELDS)
+
+
+_steps: TypeAdapter[list[Step]] = TypeAdapter(list[Step])
+
+
+def read(data: Any) -> list[Step]:
+    """Return steps from JSON values. Raises Invalid when they are none, or too many."""
+    try:
+        found = _steps.validate_python(data or [])
+    except ValidationError as error:
+        raise Invalid("The steps cannot be read.") from error
+    if len(found) > MOST_STEPS:
+        raise Invalid("There can be {count} steps at most.", count=MOST_STEPS)
+    if any("\x00" in text for step in found for text in (step.goal, *(one.hint for one in step.fields))):
+        raise Invalid("The steps cannot be read.")
+    return found
+
+
+def collectable(known: Catalogue) -> dict[str, str]:
+    """Return the facts that can be collected, each with what it holds."""
+    own = {name: _KINDS.get(fact.type, "text") for name, fact in known.items() if name.startswith(_OWN)}
+    return {name: kind for name, kind in _PLAIN.items() if name in known} | own
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a conversation stands: the step, from 0, and what it still wants; no step when all is over."""
+
+    step: int | None
+    wanted: tuple[Collect, ...] = ()
+
+
+def position(steps: list[Step], given: Mapping[str, str], refused: Collection[str]) -> Position:
+    """Return the first step that still wants a required field, in the order of the steps."""
+    for number, step in enumerate(steps):
+        missing = tuple(one for one in step.fields if one.fact not in given and one.fact not in refused)
+        if any(one.required for one in missing):
+            return Position(number, missing)
+    return Position(None)

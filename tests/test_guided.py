@@ -1,0 +1,202 @@
+"""Guided scripts: conversations in any order end with the right fields, and nothing given is asked for again."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from platform_app.automation.guided import read
+from platform_app.db import owned, session_scope
+from platform_app.errors import Invalid
+from platform_app.llm import extraction
+from platform_app.llm.extraction import MARK, Wanted
+from platform_app.llm.offline import answer
+from platform_app.models.crm import Contact, FieldKind, Holder, Lead
+from platform_app.models.person import Identity
+from platform_app.services import conversations, fields, guiding, leads, pipelines, scripts
+from tests.fake_provider import Answer, FakeProvider, chunk, serving
+from tests.talking import answered, begin, trace
+
+NAME, PHONE, EMAIL, CITY, BUDGET = "contact.name", "contact.phone", "contact.email", "contact.field.city", "lead.budget"
+STEPS = [
+    {"goal": "Get to know them.", "fields": [{"fact": NAME}, {"fact": PHONE, "hint": "with the code"}]},
+    {"goal": "Prepare the visit.", "fields": [{"fact": CITY}, {"fact": BUDGET, "required": False}]},
+]
+WORDS = {NAME: "Name of the contact", PHONE: "Phone of the contact", CITY: "City", BUDGET: "Budget of the lead"}
+ALL = {NAME: "Anna", PHONE: "+7 900 111-22-33", CITY: "Perm"}
+
+
+@pytest.fixture
+def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    yield from serving(env)
+
+
+def hears(provider: FakeProvider, told: object) -> None:
+    """Let the next extraction answer this, and every reply say a word."""
+
+    async def play(reply: Answer) -> None:
+        is_extraction = provider.last.prompt.startswith(MARK)
+        text = (told if isinstance(told, str) else json.dumps(told)) if is_extraction else "All right."
+        await reply.head()
+        await reply.event(chunk(text))
+        await reply.event(chunk(finish="stop"))
+        await reply.event("[DONE]")
+        await reply.end()
+
+    provider.will(play)
+
+
+def told(*refused: str, **values: str) -> dict[str, Any]:
+    names = {"name": NAME, "phone": PHONE, "city": CITY, "budget": BUDGET}
+    return {"values": {names[name]: value for name, value in values.items()}, "refused": list(refused)}
+
+
+def prepared(who: Identity, *, with_lead: bool = True) -> str:
+    """Begin a conversation whose agent has the guided script; return it."""
+    opened = begin(who)
+    with session_scope(who.tenant_id) as session:
+        fields.create(session, who, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
+        row = scripts.create(session, who, title="Visit")
+        scripts.save(session, who, row.id, {"steps": STEPS}, revision=1)
+        if with_lead:
+            pipelines.create(session, who, "Sales", [("New", "open")])  # type: ignore[list-item]
+            stage = pipelines.of_tenant(session, who)[0][1][0].id
+            lead = leads.create(session, who, title="Bike", stage_id=stage)
+            conversations.play_with(session, who, opened, lead_id=lead.id, contact_id=None)
+    return opened
+
+
+def wanted_in(prompt: str) -> list[str]:
+    """Return the words of what the model is told to ask for."""
+    line = next((line for line in prompt.splitlines() if line.startswith("Ask now only for: ")), "")
+    return [part.split(" (")[0] for part in line.removeprefix("Ask now only for: ").split("; ") if part]
+
+
+def given(who: Identity) -> dict[str, str]:
+    """Return what contact and lead hold by now."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        contact: Contact | None = session.exec(owned(Contact, who.tenant_id)).first()
+        lead: Lead | None = session.exec(owned(Lead, who.tenant_id)).first()
+    held = {NAME: contact.name, PHONE: contact.phone, CITY: contact.fields.get("city", "")} if contact else {}
+    return {name: value for name, value in held.items() if value not in ("", "—")} | (
+        {BUDGET: f"{lead.budget:f}"} if lead and lead.budget else {}
+    )
+
+
+PHONED = "+7 900 111-22-33"
+CONVERSATIONS: dict[str, tuple[list[object], dict[str, str]]] = {
+    "one by one": ([told(name="Anna"), told(phone=PHONED), told(city="Perm")], ALL),
+    "two at once": ([told(name="Anna", phone=PHONED), told(city="Perm")], ALL),
+    "all at once": ([told(name="Anna", phone=PHONED, city="Perm")], ALL),
+    "another order": ([told(city="Perm"), told(phone=PHONED), told(name="Anna")], ALL),
+    "phone first": ([told(phone=PHONED), told(name="Anna"), told(city="Perm")], ALL),
+    "digression": ([told(name="Anna"), told(), told(phone=PHONED), told(), told(city="Perm")], ALL),
+    "digression first": ([told(), told(), told(name="Anna", phone=PHONED), told(city="Perm")], ALL),
+    "correction": (
+        [told(name="Ann"), told(name="Anna"), told(phone=PHONED), told(city="Perm")],
+        ALL,
+    ),
+    "correction of an earlier step": ([told(name="Ann", phone=PHONED), told(city="Perm", name="Anna")], ALL),
+    "correction after the end": ([told(name="Ann", phone=PHONED, city="Perm"), told(name="Anna")], ALL),
+    "phone corrected": ([told(name="Anna", phone="+7 900 000-00-00"), told(phone=PHONED), told(city="Perm")], ALL),
+    "refusal": ([told(name="Anna"), told(PHONE), told(city="Perm")], {NAME: "Anna", CITY: "Perm"}),
+    "refusal taken back": ([told(name="Anna"), told(PHONE), told(phone=PHONED, city="Perm")], ALL),
+    "refuses everything": ([told(NAME, PHONE), told(CITY)], {}),
+    "nonsense": (["blah", "{", '{"values": 7}', told(name="Anna", phone=PHONED), told(city="Perm")], ALL),
+    "nonsense in a field": ([told(name="Anna", phone="call me"), told(phone=PHONED), told(city="Perm")], ALL),
+    "a field nobody asked for": (
+        [{"values": {"contact.admin": "yes", NAME: "Anna"}}, told(phone=PHONED), told(city="Perm")],
+        ALL,
+    ),
+    "wrapped in words": (['Here: {"values": {"contact.name": "Anna"}} ok', told(phone=PHONED), told(city="Perm")], ALL),
+    "what is not needed": (
+        [told(budget="1500", name="Anna"), told(phone=PHONED), told(city="Perm")],
+        ALL | {BUDGET: "1500.00"},
+    ),
+    "said twice": (
+        [told(name="Anna"), told(name="Anna"), told(phone=PHONED), told(phone=PHONED), told(city="Perm")],
+        ALL,
+    ),
+    "much too long": ([told(name="Anna", city="P" * 600), told(phone=PHONED), told(city="Perm")], ALL),
+}
+
+
+@pytest.mark.parametrize("story", list(CONVERSATIONS))
+async def test_ends_with_the_right_fields_and_asks_for_nothing_twice(
+    provider: FakeProvider, who: Identity, story: str
+) -> None:
+    opened, (messages, expected) = prepared(who), CONVERSATIONS[story]
+    for message in messages:
+        hears(provider, message)
+        await answered(who, opened, "…said…")
+        known = {WORDS[name] for name in given(who)}
+        assert not known & set(wanted_in(provider.last.prompt)), "what is given is not asked for"
+    assert given(who) == expected
+    assert "Ask now only for" not in provider.last.prompt
+
+
+async def test_the_model_is_told_what_is_next_and_the_trace_keeps_it(provider: FakeProvider, who: Identity) -> None:
+    opened = prepared(who)
+    hears(provider, told(name="Anna"))
+    reply = await answered(who, opened, "I am Anna")
+    prompt = provider.last.prompt
+    assert "guided: Visit\nGoal: Get to know them.\n" in prompt
+    assert "Given already, never ask for it again: Name of the contact = Anna\n" in prompt
+    assert "Ask now only for: Phone of the contact (with the code)" in prompt
+    assert "answer what is asked aside, then come back" in prompt
+    kept = trace(who, reply).data["guided"]
+    assert (kept["step"], kept["steps"], kept["wanted"]) == (0, 2, ["Phone of the contact"])
+    with session_scope(who.tenant_id, reading=True) as session:
+        assert guiding.current(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
+    extraction_prompt = provider.asked[-2].prompt
+    assert extraction_prompt.startswith(MARK) and f"- {PHONE} (phone): " in extraction_prompt
+
+
+async def test_a_script_that_does_not_apply_asks_for_nothing(provider: FakeProvider, who: Identity) -> None:
+    opened = prepared(who)
+    with session_scope(who.tenant_id) as session:
+        (row,) = scripts.list_scripts(session, who, "x")
+        scripts.switch(session, who, row.id, enabled=False)
+    hears(provider, told(name="Anna"))
+    await answered(who, opened)
+    assert len(provider.asked) == 1 and "guided" not in provider.last.prompt
+
+
+async def test_without_a_lead_what_is_of_the_lead_is_remembered(provider: FakeProvider, who: Identity) -> None:
+    opened = prepared(who, with_lead=False)
+    hears(provider, told(name="Anna", phone=PHONED, budget="900"))
+    await answered(who, opened)
+    assert "Budget of the lead = 900" in provider.last.prompt and wanted_in(provider.last.prompt) == ["City"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "values", "refused"),
+    [
+        ([NAME], "Меня зовут Анна Петрова", {NAME: "Анна Петрова"}, []),
+        ([NAME], "Анна", {NAME: "Анна"}, []),
+        ([NAME], "А сколько стоит доставка?", {}, []),
+        ([PHONE], "мой номер +7 900 111-22-33, почта a@x.io", {PHONE: "+7 900 111-22-33", EMAIL: "a@x.io"}, []),
+        ([BUDGET], "около 15 000", {BUDGET: "15 000"}, []),
+        ([PHONE], "не хочу говорить", {}, [PHONE]),
+        ([CITY], "Пермь", {CITY: "Пермь"}, []),
+    ],
+)
+def test_the_offline_model_finds_what_is_told(
+    asked: list[str], said: str, values: dict[str, str], refused: list[str]
+) -> None:
+    wanted = [Wanted(NAME, "Name", "name"), Wanted(PHONE, "Phone", "phone"), Wanted(EMAIL, "E-mail", "email")]
+    wanted += [Wanted(CITY, "City"), Wanted(BUDGET, "Budget", "number")]
+    found = extraction.told(answer(extraction.request(wanted, asked, said)), {one.name for one in wanted})
+    assert (found.values, found.refused) == (values, refused)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, "x", [{"fields": "x"}], [{"goal": "a\x00"}], [{"goal": "x" * 1_001}], [{"fields": [{}]}], [{}] * 21]
+)
+def test_what_are_no_steps_is_refused(data: Any) -> None:
+    if not data:
+        assert read(data) == []
+        return
+    with pytest.raises(Invalid):
+        read(data)
