@@ -6,6 +6,7 @@ import reflex as rx
 
 from platform_app.components.conditions import builder, proof
 from platform_app.components.difference import difference
+from platform_app.components.guided_steps import guided_steps
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
@@ -111,6 +112,7 @@ def _fields() -> rx.Component:
             builder(ScriptState, empty=t("Used in every case. Add a condition to narrow it.")),
             class_name="field",
         ),
+        rx.el.div(rx.el.h2(t("Steps")), guided_steps(ScriptState), class_name="field"),
         class_name="form",
     )
 

@@ -59,6 +59,14 @@ def _talk() -> rx.Component:
     length = TestChatState.done_blocks.length().to_string() + " " + TestChatState.tail.length().to_string()
     return rx.el.section(
         _bar(),
+        rx.cond(
+            TestChatState.guided.length() > 0,
+            rx.el.ul(
+                rx.foreach(TestChatState.guided, lambda line: rx.el.li(line)),
+                class_name="plain-list guided-line",
+                aria_label=t("Guided scripts"),
+            ),
+        ),
         rx.el.div(
             rx.cond(is_empty & idle, _examples()),
             rx.cond(

@@ -135,7 +135,7 @@ def _write(session: Transaction, talk: Conversation, name: str, value: str) -> b
     try:
         with session.begin_nested():
             if holder == "contact":
-                contact = _contact(session, who, talk, name, value)
+                contact = _contact(session, who, talk, value if name == "contact.name" else contacts.UNNAMED)
                 mine = _FIELDS.get(name, field_name)
                 contacts.save(session, who, contact.id, {mine: _first(contact, mine, value)})
             elif talk.lead_id:
@@ -151,11 +151,11 @@ def _first(contact: Contact, name: str, value: str) -> Any:
     return [value, *getattr(contact, name)] if name in ("phones", "emails") else value
 
 
-def _contact(session: Transaction, who: Identity, talk: Conversation, name: str, value: str) -> Contact:
+def _contact(session: Transaction, who: Identity, talk: Conversation, name: str) -> Contact:
     """Return the contact of a conversation; one is made when there is none yet."""
     if talk.contact_id:
         return contacts.get(session, who, talk.contact_id)
-    made = contacts.create(session, who, name=value if name == "contact.name" else contacts.UNNAMED)
+    made = contacts.create(session, who, name=name)
     talk.contact_id = made.id
     return made
 

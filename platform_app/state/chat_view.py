@@ -125,3 +125,20 @@ def blocks(text: str) -> tuple[list[str], str]:
     if held:
         return parts, held
     return parts[:-1], parts[-1] if parts else ""
+
+
+def guided_lines(found: list[tuple[str, int | None, int, list[str]]], language: str) -> list[str]:
+    """Return where guided scripts stand: title, step from 0 (none: over), steps, and what is still wanted."""
+    return [
+        translate(language, "{title}: all is given", title=title)
+        if step is None
+        else translate(
+            language,
+            "{title}: step {step} of {steps}, wanted: {wanted}",
+            title=title,
+            step=step + 1,
+            steps=steps,
+            wanted=", ".join(translate(language, words) for words in wanted),
+        )
+        for title, step, steps, wanted in found
+    ]

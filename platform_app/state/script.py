@@ -20,6 +20,7 @@ from platform_app.state.base import call, handler, look, person, say, say_error,
 from platform_app.state.chat_view import Choice
 from platform_app.state.condition_tree import Tree
 from platform_app.state.conditions import Conditions
+from platform_app.state.guided_steps import GuidedSteps
 from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of
 from platform_app.state.scripts import agent_of, stage_choices
 
@@ -31,6 +32,7 @@ FIELD_WORDS = {
     "agent_id": "Agents",
     "stage_id": "Stage",
     "condition": "Condition",
+    "steps": "Steps",
 }
 ANY = "any"
 NOBODY = "none"
@@ -57,7 +59,7 @@ class _Seen:
     change: list[str]
 
 
-class ScriptState(Conditions, rx.State):
+class ScriptState(Conditions, GuidedSteps, rx.State):
     """The script that the address names."""
 
     script_key: str = ""  # grows with every load: fields are drawn anew then, and only then
@@ -176,6 +178,7 @@ class ScriptState(Conditions, rx.State):
         self.initial = {name: getattr(row, name) for name in ("title", "text", "examples")}
         self.problems = {}
         await self._take_tree(row.condition)
+        await self._take_steps(row.steps, self._known)
         await self._show(row)
         await self._check()
         self._loads += 1
@@ -213,6 +216,9 @@ class ScriptState(Conditions, rx.State):
 
     async def _keep_tree(self, tree: Tree) -> None:
         await self._save_field("condition", tree)
+
+    async def _keep_steps(self, steps: list[dict[str, Any]]) -> None:
+        await self._save_field("steps", steps)
 
 
 def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str) -> _Seen:

@@ -9,7 +9,7 @@ from platform_app.db import Transaction
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, contacts, conversations, leads, pipelines, reply_store
+from platform_app.services import agent_list, contacts, conversations, guiding, leads, pipelines, reply_store
 from platform_app.state import streams
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import (
@@ -17,6 +17,7 @@ from platform_app.state.chat_view import (
     Choice,
     MessageRow,
     blocks,
+    guided_lines,
     message_row,
     pending,
     seconds_left,
@@ -46,6 +47,7 @@ class TestChatState(rx.State):
     stages: list[Choice] = []
     stage: str = NOBODY  # the lead's own
     messages: list[MessageRow] = []
+    guided: list[str] = []  # where guided scripts stand in the conversation
     earlier: int = 0
     live_id: str = ""
     done_blocks: list[str] = []
@@ -222,7 +224,7 @@ class TestChatState(rx.State):
         """Forget the open conversation."""
         self._shown, self._following = AT_ONCE, ""
         self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.kept = ""
-        self.messages, self.done_blocks, self.earlier = [], [], 0
+        self.messages, self.done_blocks, self.earlier, self.guided = [], [], 0, []
         self.lead = self.contact = self.stage = NOBODY
 
     async def _choices(self, wished: str) -> None:
@@ -282,6 +284,7 @@ class TestChatState(rx.State):
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
         self.stage = row.stage_id or NOBODY
         self._show_pending(said)
+        self.guided = guided_lines(await look(self, guiding.current, self.current), language)
         over = [m for m in said if m.state not in UNDER_WAY]
         self.earlier = max(0, len(over) - self._shown)
         rows = [message_row(m, identity, language) for m in over[self.earlier :]]

@@ -80,6 +80,8 @@ def pairs_of(trace: Trace, language: str) -> list[Pair]:
     known = [
         Pair(translate(language, _KNOWN.get(name, str(name))), str(value)) for name, value in data.get("known", [])
     ]
+    if guided := data.get("guided"):
+        known += [Pair(f"{guided['title']}: {translate(language, words)}", value) for words, value in guided["given"]]
     return [Pair(translate(language, name), value) for name, value in named if value] + known
 
 

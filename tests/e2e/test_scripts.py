@@ -1,14 +1,16 @@
 """Scripts: made in the console, used in the chat exactly where they fit, in both languages."""
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from platform_app.i18n import lookup
+from platform_app.llm.extraction import MARK
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded, sign_in
-from tests.fake_provider import says
+from tests.fake_provider import Answer, says
 
 pytestmark = pytest.mark.e2e
 TEXT = "Ask {{ contact.name }} about the budget of {{ lead.budget }}."
@@ -182,3 +184,38 @@ def test_ordered_copied_deleted_and_brought_back(story: Story) -> None:
     expect(page.locator("tbody th a")).to_have_text(["Alpha (2)"])
     page.reload()
     expect(page.locator("tbody th a")).to_have_text(["Alpha (2)"])
+
+
+def test_a_guided_script_collects_what_it_is_built_for(story: Story) -> None:
+    page, title, said = story.page, f"Visit {story.language}", "Hello."
+
+    async def play(reply: Answer) -> None:
+        is_extraction = story.recorded.provider.last.prompt.startswith(MARK)
+        told = {"values": {"contact.name": "Vera"} if said.startswith("I am") else {}, "refused": []}
+        await says(json.dumps(told) if is_extraction else "All right.")(reply)
+
+    story.create(title, "Arrange a visit.")
+    page.get_by_role("button", name=story.t("Add step")).click()
+    page.get_by_label(story.t("Goal of step {number}", number="1")).fill("Get to know them.")
+    collect = page.get_by_label(story.t("Field to collect in step {number}", number="1"))
+    collect.select_option("contact.name")
+    expect(page.get_by_text("contact.name", exact=True)).to_be_visible()
+    collect.select_option("contact.phone")
+    wait_for(lambda: "contact.phone" in str(story.stored("steps", title)), 10)
+    wait_for(lambda: "Get to know" in str(story.stored("steps", title)), 10)
+
+    story.recorded.provider.will(play)
+    story.chat()
+    said = "I am Vera."
+    field = page.get_by_role("textbox", name=story.t("Message"), exact=True)
+    field.fill(said)
+    field.press("Enter")
+    expect(page.locator("article.message .message-actions")).to_have_count(2, timeout=20_000)
+    wanted = story.t("Phone of the contact")
+    assert "Ask now only for: Phone of the contact" in story.recorded.provider.last.prompt
+    words = story.t(
+        "{title}: step {step} of {steps}, wanted: {wanted}", title=title, step="1", steps="1", wanted=wanted
+    )
+    expect(page.get_by_role("list", name=story.t("Guided scripts"))).to_contain_text(words)
+    assert story.recorded.one("SELECT count(*) FROM contact WHERE name = 'Vera'") >= 1
+    story.recorded.provider.will(says("Of course."))

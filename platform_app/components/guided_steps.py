@@ -1,0 +1,124 @@
+"""Guided steps: the editor of a guided script's steps and the fields they collect."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.condition_values import native, option
+from platform_app.components.parts import READ_ONLY
+from platform_app.components.text import t
+from platform_app.state.guided_steps import CollectLine, StepLine
+
+
+def guided_steps(state: Any) -> rx.Component:
+    """Show the steps of a state that has the GuidedSteps mixin."""
+    add = rx.button(
+        rx.icon("plus", size=14),
+        t("Add step"),
+        size="1",
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
+        type="button",
+        on_click=state.add_step,
+    )
+    return rx.el.div(
+        rx.el.p(
+            t("With steps the agent collects what it has to know, asks for nothing twice, and comes back to it."),
+            class_name="muted small",
+        ),
+        rx.el.ol(rx.foreach(state.guided, lambda step: _step(state, step)), class_name="plain-list"),
+        rx.cond(~READ_ONLY, add),
+        class_name="conditions",
+        key=state.steps_key,
+    )
+
+
+def _step(state: Any, step: rx.Var[StepLine]) -> rx.Component:
+    return rx.el.li(
+        _step_head(state, step),
+        rx.el.input(
+            default_value=step.goal,
+            on_change=lambda goal: state.set_goal(step.place, goal).debounce(600),
+            placeholder=t("What the step is for"),
+            aria_label=t("Goal of step {number}", number=step.number),
+            max_length=1000,
+            read_only=READ_ONLY,
+            class_name="native wide",
+        ),
+        rx.el.ul(rx.foreach(step.fields, lambda line: _collected(state, line)), class_name="plain-list"),
+        rx.cond(
+            ~READ_ONLY,
+            native(
+                [rx.el.option(t("Collect a field…"), value=""), rx.foreach(state.collectable, option)],
+                label=t("Field to collect in step {number}", number=step.number),
+                value="",
+                on_change=lambda fact: state.add_collected(step.place, fact),
+            ),
+        ),
+        class_name="step-line",
+    )
+
+
+def _step_head(state: Any, step: rx.Var[StepLine]) -> rx.Component:
+    return rx.flex(
+        rx.el.strong(t("Step {number}", number=step.number)),
+        rx.cond(
+            ~READ_ONLY,
+            rx.flex(
+                _tool("arrow-up", t("Move step {number} up", number=step.number), state.move_step(step.place, True)),
+                _tool(
+                    "arrow-down",
+                    t("Move step {number} down", number=step.number),
+                    state.move_step(step.place, False),
+                ),
+                _tool("x", t("Remove step {number}", number=step.number), state.remove_step(step.place)),
+                spacing="2",
+            ),
+        ),
+        spacing="3",
+        align="center",
+    )
+
+
+def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.code(line.fact),
+        rx.el.input(
+            default_value=line.hint,
+            on_change=lambda hint: state.set_hint(line.step, line.place, hint).debounce(600),
+            placeholder=t("How to ask for it"),
+            aria_label=t("How to ask for {title}", title=line.fact),
+            max_length=300,
+            read_only=READ_ONLY,
+            class_name="native",
+        ),
+        rx.el.label(
+            rx.el.input(
+                type="checkbox",
+                default_checked=line.required,
+                on_change=lambda required: state.set_required(line.step, line.place, required),
+                disabled=READ_ONLY,
+            ),
+            t("needed"),
+            class_name="check",
+        ),
+        rx.cond(
+            ~READ_ONLY,
+            _tool("x", t("Do not collect {title}", title=line.fact), state.remove_collected(line.step, line.place)),
+        ),
+        class_name="card-line",
+    )
+
+
+def _tool(icon: str, label: Any, event: Any) -> rx.Component:
+    return rx.icon_button(
+        rx.icon(icon, size=14),
+        variant="ghost",
+        color_scheme="gray",
+        size="1",
+        margin="2px",
+        aria_label=label,
+        type="button",
+        on_click=event,
+    )
