@@ -88,13 +88,13 @@ def test_ended_in_the_middle_it_goes_on_there(who: Identity, monkeypatch: pytest
     lines = [f"Person {number},p{number}@x.io" for number in range(95)]
     import_id = upload(who, ("name,email\n" + "\n".join(lines)).encode())
     call(who, imports.begin, import_id, {"0": "name", "1": "emails"})
-    taken = importing._take
-    monkeypatch.setattr(importing, "_take", breaking_at(taken, 45))
+    taken = importing._write
+    monkeypatch.setattr(importing, "_write", breaking_at(taken, 45))
     with pytest.raises(RuntimeError):
         run(who, import_id)
     assert call(who, imports.get, import_id).rows_done == 40
     assert call(who, contacts.find)[1] == 40, "nothing half-written stays"
-    monkeypatch.setattr(importing, "_take", taken)
+    monkeypatch.setattr(importing, "_write", taken)
     with session_scope(who.tenant_id) as session:
         job = session.exec(owned(Job, who.tenant_id)).one()
         job.state, job.lease_token, job.lease_until = "queued", None, None
@@ -106,11 +106,11 @@ def breaking_at(taken: Any, count: int) -> Any:
     """Return a way to take rows that breaks at one of them."""
     seen: list[int] = []
 
-    def take(*given: Any) -> None:
+    def take(*given: Any) -> Any:
         seen.append(1)
         if len(seen) == count:
             raise RuntimeError("the worker dies here")
-        taken(*given)
+        return taken(*given)
 
     return take
 

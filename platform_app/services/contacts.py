@@ -34,7 +34,7 @@ def create(
     session.flush()
     session.add_all(
         Address(tenant_id=row.tenant_id, contact_id=row.id, value=value)
-        for value in dict.fromkeys(_looked_up(row.emails, row.phones))
+        for value in dict.fromkeys(looked_up(row.emails, row.phones))
     )
     _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_filled(row))
     _emit_tags(session, row, row.tags)
@@ -88,7 +88,14 @@ def _touch(session: Transaction, row: Contact, at: datetime | None = None) -> No
     row.updated_at = at or now()
     own = [str(value) for value in row.fields.values()]
     row.search_text = searching.search_text(row.name, lines=[*row.emails, *own], phones=row.phones, tags=row.tags)
-    session.after_commit.append(lambda: bell.announce(row.tenant_id, "contact", row.id))
+    _announce(session, row)
+
+
+def _announce(session: Transaction, row: Contact) -> None:
+    """Tell open pages once for all contacts of a transaction."""
+    if not session.info.get("contacts announced"):
+        session.info["contacts announced"] = True
+        session.after_commit.append(lambda: bell.announce(row.tenant_id, "contact", row.id))
 
 
 def _filled(row: Contact) -> dict[str, Any]:
@@ -144,16 +151,24 @@ def _fitting(who: Identity, search: str, tag: str) -> Any:
 
 def same_address(session: Transaction, who: Identity, *, emails: list[str], phones: list[str]) -> Contact | None:
     """Return the oldest contact that has one of these addresses or numbers, however they are written."""
-    wanted = _looked_up(emails, phones)
-    if not wanted:
-        return None
-    held = owned(Address, who.tenant_id).where(Address.value.in_(wanted)).with_only_columns(Address.contact_id)  # type: ignore[attr-defined]
-    query = _fitting(who, "", "").where(Contact.id.in_(list(session.exec(held).all())))  # type: ignore[attr-defined]
-    found: Contact | None = session.exec(query.order_by(Contact.created_at, Contact.id)).first()
+    held = holders(session, who, looked_up(emails, phones))
+    return get(session, who, next(iter(held.values()))) if held else None
+
+
+def holders(session: Transaction, who: Identity, addresses: list[str]) -> dict[str, str]:
+    """Return for each of these looked-up addresses that a contact has, the oldest contact's id; the oldest first."""
+    if not addresses:
+        return {}
+    query = owned(Address, who.tenant_id).where(Address.value.in_(addresses))  # type: ignore[attr-defined]
+    query = query.join(Contact, Contact.id == Address.contact_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
+    ordered = query.with_only_columns(Address.value, Contact.id).order_by(Contact.created_at, Contact.id)
+    found: dict[str, str] = {}
+    for value, contact_id in session.execute(ordered):
+        found.setdefault(value, contact_id)
     return found
 
 
-def _looked_up(emails: list[str], phones: list[str]) -> list[str]:
+def looked_up(emails: list[str], phones: list[str]) -> list[str]:
     """Return addresses as they are looked up."""
     return [*map(folded, emails), *("".join(filter(str.isdigit, phone)) for phone in phones)]
 
@@ -161,7 +176,7 @@ def _looked_up(emails: list[str], phones: list[str]) -> list[str]:
 def _keep_addresses(session: Transaction, row: Contact) -> None:
     query = owned(Address, row.tenant_id).where(Address.contact_id == row.id)
     held = {address.value: address for address in session.exec(query).all()}
-    wanted = dict.fromkeys(_looked_up(row.emails, row.phones))
+    wanted = dict.fromkeys(looked_up(row.emails, row.phones))
     for value in wanted.keys() - held.keys():
         session.add(Address(tenant_id=row.tenant_id, contact_id=row.id, value=value))
     for value in held.keys() - wanted.keys():
@@ -172,7 +187,7 @@ def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
     """Take a contact away; it can be brought back. Its leads and conversations stay."""
     row = get(session, who, contact_id)
     row.deleted_at = now()
-    session.after_commit.append(lambda: bell.announce(row.tenant_id, "contact", row.id))
+    _announce(session, row)
     return row
 
 

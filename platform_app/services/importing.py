@@ -26,8 +26,7 @@ def import_contacts(job: RunningJob) -> None:
                 return
             if rows is None:
                 rows = tables.read((settings().uploads / row.stored_as).read_bytes())[1:]
-            for number, cells in enumerate(rows[row.rows_done : row.rows_done + STEP], row.rows_done + 2):
-                _take(session, row, number, cells)
+            _take_all(session, row, rows[row.rows_done : row.rows_done + STEP])
             row.rows_done = min(row.rows_done + STEP, len(rows))
             imports.announce(session, row)
             if row.rows_done < len(rows):
@@ -48,38 +47,64 @@ def _author(row: ContactImport) -> Identity:
     return Identity(user_id="", tenant_id=row.tenant_id, role=Role.OPERATOR, name=row.author_name, **known)
 
 
-def _take(session: Transaction, row: ContactImport, number: int, cells: list[str]) -> None:
-    """Take one row in, or write down why not."""
+def _take_all(session: Transaction, row: ContactImport, lines: list[list[str]]) -> None:
+    """Take rows in, each by itself; what a row's address says is looked up for all of them at once."""
+    who, read = _author(row), [_values(row, cells) for cells in lines]
+    held = contacts.holders(session, who, [address for values in read for address in _addresses(values)])
+    for number, (cells, values) in enumerate(zip(lines, read, strict=True), row.rows_done + 2):
+        try:
+            row_is_new = _write(session, who, values, held)
+        except PlatformError as error:
+            _refuse(session, row, number, cells=cells, error=error)
+        else:
+            row.created += row_is_new
+            row.changed += not row_is_new
+
+
+def _values(row: ContactImport, cells: list[str]) -> dict[str, Any]:
+    """Return what a row says of each field; columns of one field are joined."""
     values: dict[str, Any] = {}
     for place, target in row.mapping.items():
         if int(place) < len(cells) and cells[int(place)]:
             there = values.get(target)
             values[target] = f"{there}, {cells[int(place)]}" if there else cells[int(place)]
+    return values
+
+
+def _addresses(values: dict[str, Any]) -> list[str]:
+    """Return the addresses of a row as they are looked up; none when they cannot be taken."""
     try:
-        with session.begin_nested():
-            row_is_new = _write(session, _author(row), values)
-    except PlatformError as error:
-        refused = RefusedRow(tenant_id=row.tenant_id, import_id=row.id, number=number, why=error.sentence[:200])
-        refused.field, refused.cells = error.field, [cell[:1_000] for cell in cells]
-        refused.values = {name: str(value)[:200] for name, value in error.values.items()}
-        session.add(refused)
-        row.refused += 1
-        return
-    row.created += row_is_new
-    row.changed += not row_is_new
+        return contacts.looked_up(
+            crm_values.emails(values.get("emails", "")), crm_values.phones(values.get("phones", ""))
+        )
+    except PlatformError:
+        return []
 
 
-def _write(session: Transaction, who: Identity, values: dict[str, Any]) -> bool:
+def _refuse(session: Transaction, row: ContactImport, number: int, *, cells: list[str], error: PlatformError) -> None:
+    refused = RefusedRow(tenant_id=row.tenant_id, import_id=row.id, number=number, why=error.sentence[:200])
+    refused.field, refused.cells = error.field, [cell[:1_000] for cell in cells]
+    refused.values = {name: str(value)[:200] for name, value in error.values.items()}
+    session.add(refused)
+    row.refused += 1
+
+
+def _write(session: Transaction, who: Identity, values: dict[str, Any], held: dict[str, str]) -> bool:
     """Write a contact; return whether it is new. One with the same address or number is filled up instead."""
     emails, phones = crm_values.emails(values.get("emails", "")), crm_values.phones(values.get("phones", ""))
-    held = contacts.same_address(session, who, emails=emails, phones=phones)
-    if held is None:
+    addresses = contacts.looked_up(emails, phones)
+    same = next((held[address] for address in addresses if address in held), None)
+    if same is None:
         name = values.get("name") or next(iter([*emails, *phones]), "")
-        contacts.create(session, who, **(values | {"name": name}))
+        made = contacts.create(session, who, **(values | {"name": name}))
+        held.update(dict.fromkeys(addresses, made.id))
         return True
-    joined = {"emails": [*held.emails, *emails], "phones": [*held.phones, *phones]}
-    tags = crm_values.tags([*held.tags, *crm_values.tags(values.get("tags", ""))])
-    contacts.save(session, who, held.id, values | joined | {"tags": tags})
+    with session.begin_nested():  # a row that is refused leaves the contact as it was
+        row = contacts.get(session, who, same)
+        joined = {"emails": [*row.emails, *emails], "phones": [*row.phones, *phones]}
+        tags = crm_values.tags([*row.tags, *crm_values.tags(values.get("tags", ""))])
+        contacts.save(session, who, row.id, values | joined | {"tags": tags})
+    held.update(dict.fromkeys(addresses, same))
     return False
 
 
