@@ -49,10 +49,7 @@ export function VariableText({ id, initial, names, words, label, onChange, readO
         readOnly={readOnly}
         rows={rows}
         maxLength={8000}
-        role="combobox"
         aria-autocomplete="list"
-        aria-haspopup="listbox"
-        aria-expanded={offered.length > 0}
         aria-controls={`${id}-names`}
         aria-activedescendant={offered.length ? `${id}-name-${chosen}` : undefined}
         aria-describedby={describedBy}

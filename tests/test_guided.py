@@ -9,9 +9,10 @@ import pytest
 from platform_app.automation.guided import read
 from platform_app.db import owned, session_scope
 from platform_app.errors import Invalid
-from platform_app.llm import extraction
+from platform_app.llm import extraction, prompts
 from platform_app.llm.extraction import MARK, Wanted
 from platform_app.llm.offline import answer
+from platform_app.models.agent import AgentSettings
 from platform_app.models.crm import Contact, FieldKind, Holder, Lead
 from platform_app.models.person import Identity
 from platform_app.services import conversations, fields, guiding, leads, pipelines, scripts
@@ -200,3 +201,17 @@ def test_what_are_no_steps_is_refused(data: Any) -> None:
         return
     with pytest.raises(Invalid):
         read(data)
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("Анна", "Подскажите, пожалуйста: Phone of the contact"),
+        ("Здравствуйте, меня зовут Анна", "Подскажите, пожалуйста: Phone of the contact"),
+        ("А где вы находитесь?", "Я офлайн-модель, ответа у меня нет. Подскажите, пожалуйста: Phone of the contact"),
+    ],
+)
+def test_the_offline_model_asks_for_what_is_wanted(said: str, reply: str) -> None:
+    own = AgentSettings(name="Vera", instructions="Be brief.", reply_language="ru")
+    step = prompts.Guided("Visit", "Meet", wanted=[("Phone of the contact", "")])
+    assert answer(prompts.build(prompts.Facts(own, guided=step, question=said))) == reply

@@ -20,6 +20,7 @@ def guided_steps(state: Any) -> rx.Component:
         color_scheme="gray",
         high_contrast=True,
         type="button",
+        align_self="flex-start",
         on_click=state.add_step,
     )
     return rx.el.div(
@@ -83,12 +84,12 @@ def _step_head(state: Any, step: rx.Var[StepLine]) -> rx.Component:
 
 def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
     return rx.el.li(
-        rx.el.code(line.fact),
+        rx.el.span(line.words),
         rx.el.input(
             default_value=line.hint,
             on_change=lambda hint: state.set_hint(line.step, line.place, hint).debounce(600),
             placeholder=t("How to ask for it"),
-            aria_label=t("How to ask for {title}", title=line.fact),
+            aria_label=t("How to ask for {title}", title=line.words),
             max_length=300,
             read_only=READ_ONLY,
             class_name="native",
@@ -105,7 +106,7 @@ def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
         ),
         rx.cond(
             ~READ_ONLY,
-            _tool("x", t("Do not collect {title}", title=line.fact), state.remove_collected(line.step, line.place)),
+            _tool("x", t("Do not collect {title}", title=line.words), state.remove_collected(line.step, line.place)),
         ),
         class_name="card-line",
     )

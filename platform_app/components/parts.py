@@ -123,3 +123,8 @@ def _turn(icon: str, label: Any, disabled: Any, event: Any) -> rx.Component:
         disabled=disabled,
         on_click=event,
     )
+
+
+def download_link(words: Any, address: Any) -> rx.Component:
+    """Link to a file of our own routes; the browser fetches it, the pages' router does not see it."""
+    return rx.el.a(words, href=address, class_name="text-link", custom_attrs={"reloadDocument": True, "download": True})

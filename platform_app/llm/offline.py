@@ -52,16 +52,19 @@ def answer(messages: list[dict[str, Any]]) -> str:
     rules = _frame("rules", system)
     spoken = "ru" if "- Write in Russian." in rules else "en"
     wanted = re.search(r"^Ask now only for: (.+)$", _frame("scripts", system), re.MULTILINE)
-    if wanted and not language.asks(question):
-        return _ASKS[spoken].format(what=wanted[1])
+    ask = _ASKS[spoken].format(what=wanted[1]) if wanted else ""
+    if ask and (not language.asks(question) or "?" not in question):
+        return ask
     if not language.asks(question):
         name = re.search(r"^- Your name is (.*)\.$", rules, re.MULTILINE)
         return _GREETING[spoken].format(name=name[1] if name else "…")
     found = best_sentences(question, _frame("passages", system))
+    if not found and ask:
+        return f"{_NOTHING[spoken]} {ask}"
     if not found:
         return rules.rpartition(SAY)[2].strip() if SAY in rules else _NOTHING[spoken]
     answered = _OPENING[spoken] + "\n\n" + " ".join(f"{sentence} [{number}]" for number, sentence in found)
-    return f"{answered}\n\n{_ASKS[spoken].format(what=wanted[1])}" if wanted else answered
+    return f"{answered}\n\n{ask}" if ask else answered
 
 
 def _frame(name: str, system: str) -> str:

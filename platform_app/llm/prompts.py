@@ -52,7 +52,8 @@ class Facts:
     @property
     def is_without_answer(self) -> bool:
         """Whether something was asked that the knowledge holds nothing about."""
-        return self.searched and not self.passages and language.asks(self.question)
+        is_told = self.guided is not None and bool(self.guided.wanted)  # an answer to us, more often than a question
+        return self.searched and not self.passages and not is_told and language.asks(self.question)
 
 
 def tokens(text: str) -> int:

@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.components.layout import frame, page_head
 from platform_app.components.listing import columns, framed_table
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, skeleton_rows
+from platform_app.components.parts import READ_ONLY, download_link, skeleton_rows
 from platform_app.components.text import t
 from platform_app.components.upload import upload_table
 from platform_app.state.base import Person
@@ -113,11 +113,9 @@ def _refused() -> rx.Component:
         rx.el.section(
             rx.flex(
                 rx.el.h2(t("Rows that were refused")),
-                rx.el.a(
+                download_link(
                     t("Download them with the reasons"),
-                    href=f"/api/imports/{Person.slug}/{ImportContactsState.current}/refused.csv",
-                    download="refused.csv",
-                    class_name="text-link",
+                    f"/api/imports/{Person.slug}/{ImportContactsState.current}/refused.csv",
                 ),
                 justify="between",
                 wrap="wrap",

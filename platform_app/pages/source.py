@@ -4,7 +4,7 @@ import reflex as rx
 
 from platform_app.components.layout import frame, page_head
 from platform_app.components.page import inside
-from platform_app.components.parts import skeleton_rows
+from platform_app.components.parts import download_link, skeleton_rows
 from platform_app.components.text import t
 from platform_app.pages.knowledge import source_state
 from platform_app.state.base import Person
@@ -26,12 +26,7 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
             source.title,
             None,
             rx.link(t("All sources"), href=f"/manage/{Person.slug}/knowledge", size="2", underline="always"),
-            rx.el.a(
-                t("Download the file"),
-                href=f"/api/sources/{Person.slug}/{source.id}/file",
-                download=True,
-                class_name="text-link",
-            ),
+            download_link(t("Download the file"), f"/api/sources/{Person.slug}/{source.id}/file"),
         ),
         rx.flex(source_state(source), rx.el.span(source.chunks, class_name="muted"), spacing="4", margin_bottom="16px"),
         rx.el.ol(rx.foreach(OneSourceState.chunks, _chunk), class_name="passages"),

@@ -22,6 +22,7 @@ class CollectLine:
     step: int
     place: int
     fact: str
+    words: str
     hint: str
     required: bool
 
@@ -119,13 +120,16 @@ class GuidedSteps(rx.State, mixin=True):
         self._draw_steps()
 
     def _draw_steps(self) -> None:
+        words = {choice.id: choice.name for choice in self.collectable}
         self.guided = [
             StepLine(
                 place,
                 str(place + 1),
                 step["goal"],
                 [
-                    CollectLine(place, at, one["fact"], one["hint"], one["required"])
+                    CollectLine(
+                        place, at, one["fact"], words.get(one["fact"], one["fact"]), one["hint"], one["required"]
+                    )
                     for at, one in enumerate(step["fields"])
                 ],
             )

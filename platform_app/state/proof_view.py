@@ -122,7 +122,11 @@ def _shown(value: Any, fact: Fact | None, reader: Reader) -> str:
         return text[:5]
     words = {"weekday": WEEKDAYS, "language": LANGUAGES}.get(fact.among, {"yes": "yes", "no": "no"})
     is_code = fact.among in ("weekday", "language") or fact.type == FactType.FLAG
-    return translate(reader.language, words[text]) if is_code and text in words else f"“{text[:200]}”"
+    return (
+        translate(reader.language, words[text])
+        if is_code and text in words
+        else translate(reader.language, "“{text}”", text=text[:200])
+    )
 
 
 def _moment(text: str, reader: Reader) -> str:

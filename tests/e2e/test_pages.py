@@ -131,3 +131,12 @@ def test_theme_and_language_come_along_to_another_browser(platform: str, new_per
     elsewhere.get_by_role("button", name=MENU).click()
     elsewhere.get_by_role("menuitem", name="English").click()
     expect(elsewhere.get_by_role("heading", name="Dashboard")).to_be_visible()
+
+
+def test_a_source_is_handed_back_as_a_file(platform: str, new_person: NewPerson) -> None:
+    page = signed_in(new_person("en"), platform)
+    page.goto(f"{platform}/manage/demo/knowledge")
+    page.locator("table a:has-text('Warranty')").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the file").click()
+    assert Path(download.value.path()).read_text().startswith("# Warranty")

@@ -199,7 +199,7 @@ def test_a_guided_script_collects_what_it_is_built_for(story: Story) -> None:
     page.get_by_label(story.t("Goal of step {number}", number="1")).fill("Get to know them.")
     collect = page.get_by_label(story.t("Field to collect in step {number}", number="1"))
     collect.select_option("contact.name")
-    expect(page.get_by_text("contact.name", exact=True)).to_be_visible()
+    expect(page.get_by_label(story.t("How to ask for {title}", title=story.t("Name of the contact")))).to_be_visible()
     collect.select_option("contact.phone")
     wait_for(lambda: "contact.phone" in str(story.stored("steps", title)), 10)
     wait_for(lambda: "Get to know" in str(story.stored("steps", title)), 10)

@@ -1,0 +1,56 @@
+"""Imports over the routes: a table comes in, refused rows go out as text, and neither crosses tenants."""
+
+import pytest
+
+from platform_app.errors import Invalid
+from platform_app.models.person import Identity, Role
+from platform_app.services import imports
+from tests.api_client import HOST, client, sign_in
+from tests.conftest import make_tenant
+from tests.test_contacts import call
+from tests.test_imports import run
+
+TABLE = "name,phone\n=1+1,12\nAnna,+7 900 111-22-33\n"
+
+
+async def test_refused_rows_are_handed_back_as_text(who: Identity) -> None:
+    async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
+        answer = await browser.post("/api/imports/acme", content=TABLE.encode(), headers={"X-File-Name": "p.csv"})
+        assert answer.status_code == 201
+        import_id = answer.json()["import_id"]
+        call(who, imports.begin, import_id, {"0": "name", "1": "phones"})
+        assert run(who, import_id).refused == 1
+        out = await browser.get(f"/api/imports/acme/{import_id}/refused.csv")
+        missing = await browser.get(f"/api/imports/acme/{'f' * 32}/refused.csv")
+    assert (out.status_code, out.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert out.headers["content-disposition"] == 'attachment; filename="refused.csv"'
+    assert out.text.splitlines() == [
+        "\ufeffLine,Why it was refused,name,phone",
+        "2,This is no phone number: 12,'=1+1,12",
+    ]
+    assert missing.status_code == 404
+
+
+async def test_of_another_tenant_there_is_nothing(who: Identity, other: Identity) -> None:
+    async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
+        answer = await browser.post("/api/imports/acme", content=TABLE.encode(), headers={"X-File-Name": "p.csv"})
+        import_id = answer.json()["import_id"]
+    async with client(sign_in(other), Origin=f"http://{HOST}") as browser:
+        for slug in ("acme", other.slug):
+            refused = await browser.get(f"/api/imports/{slug}/{import_id}/refused.csv")
+            assert refused.status_code == 404
+        assert (await browser.post("/api/imports/acme", content=b"a,b\n1,2\n")).status_code == 404
+
+
+async def test_a_viewer_brings_nothing_in(database: str) -> None:
+    viewer = make_tenant("beta", role=Role.VIEWER)
+    async with client(sign_in(viewer), Origin=f"http://{HOST}") as browser:
+        answer = await browser.post("/api/imports/beta", content=TABLE.encode(), headers={"X-File-Name": "p.csv"})
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("name", ["", "../x.csv/..", "x.exe"])
+async def test_a_name_that_cannot_be_is_refused(who: Identity, name: str) -> None:
+    async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
+        answer = await browser.post("/api/imports/acme", content=TABLE.encode(), headers={"X-File-Name": name})
+    assert answer.status_code == Invalid.status
