@@ -149,4 +149,4 @@ def _leads() -> rx.Component:
     )
 
 
-PAGES = [inside("/contacts/[contact_id]", "Contact", show, ContactState.load)]
+PAGES = [inside("/contacts/[contact_id]", "Contact", show, ContactState.load, ContactState.watch)]

@@ -114,4 +114,4 @@ def _choice(
     return field(label, control, name=name)
 
 
-PAGES = [inside("/leads/[lead_id]", "Lead", show, LeadState.load)]
+PAGES = [inside("/leads/[lead_id]", "Lead", show, LeadState.load, LeadState.watch)]

@@ -18,6 +18,7 @@ from platform_app.services.cards import Card
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.history import HistoryLine, history_of
+from platform_app.state.hub import hub
 
 
 @dataclass
@@ -86,6 +87,17 @@ class CardView(rx.State, mixin=True):
 
     def _id_in_address(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what others do beside the fields while the card is open; fields stay as they are typed."""
+        async with self:
+            identity = await who(self)
+        async for update in hub.updates(identity.tenant_id):
+            if update.topic in ("contact", "lead", "task", "note", "*"):
+                async with self:
+                    if self.card_key:
+                        await self._draw_beside()
 
     @handler(Role.OPERATOR)
     async def save(self, name: str, value: str) -> None:

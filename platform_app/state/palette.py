@@ -7,17 +7,22 @@ import reflex as rx
 
 from platform_app.i18n import lookup
 from platform_app.models.person import Role
-from platform_app.services import agents
+from platform_app.services import agents, contacts, leads
 from platform_app.state.base import handler, look, person, who
 
 PLACES = [
     ("Dashboard", ""),
     ("Test chat", "/test-chat"),
+    ("Contacts", "/contacts"),
+    ("Import contacts", "/contacts/import"),
+    ("Leads", "/leads"),
     ("Agents", "/agents"),
     ("Knowledge", "/knowledge"),
     ("Jobs", "/jobs"),
     ("Settings", "/settings"),
+    ("Pipelines and fields", "/settings/crm"),
 ]
+MOST = 14
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
@@ -96,5 +101,18 @@ class PaletteState(rx.State):
             for row in rows
             if matches(wanted, row.name)
         ]
-        self._wanted, self.entries = wanted, found[:12]
+        if wanted.strip():
+            found += await self._people(wanted, base)
+        self._wanted, self.entries = wanted, found[:MOST]
         self.chosen = 0
+
+    async def _people(self, wanted: str, base: str) -> list[Entry]:
+        """Return contacts and leads that fit what was typed, on either keyboard layout."""
+        language = (await person(self)).language
+        found: list[Entry] = []
+        for typed in dict.fromkeys((wanted, wanted.translate(_SWAPPED))):
+            people, _ = await look(self, contacts.find, search=typed, page_size=4)
+            deals, _ = await look(self, leads.find, search=typed, page_size=4)
+            found += [Entry(row.name, lookup(language, "Contact"), f"{base}/contacts/{row.id}") for row in people]
+            found += [Entry(row.title, lookup(language, "Lead"), f"{base}/leads/{row.id}") for row in deals]
+        return found

@@ -1,0 +1,46 @@
+"""Card: what is written appears, bad input is said at its field, and other tenants' cards stay empty."""
+
+from typing import Any
+
+from platform_app.db import session_scope
+from platform_app.models.person import Identity
+from platform_app.services import contacts
+from platform_app.state.contact import ContactState
+from platform_app.state.contacts import ContactsState
+from tests.headless.harness import Tab, sign_in
+
+
+def seen(tab: Tab, name: str) -> Any:
+    """Return a variable of the card as the browser holds it, or nothing before it came."""
+    try:
+        return tab.get(ContactState, name)
+    except KeyError:
+        return None
+
+
+async def test_what_is_written_appears_and_bad_input_is_said_at_its_field(who: Identity) -> None:
+    with session_scope(who.tenant_id) as session:
+        contact = contacts.create(session, who, name="Anna")
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(f"/manage/acme/contacts/{contact.id}", settle=False)
+        await tab.until(lambda: seen(tab, "card_key"))
+        await tab.send(ContactState.save("phones", "12"), settle=False)
+        await tab.until(lambda: "phones" in seen(tab, "problems"))
+        await tab.send(ContactState.add_note({"note": " "}), settle=False)
+        await tab.until(lambda: "note" in seen(tab, "problems"))
+        await tab.send(ContactState.add_note({"note": "Likes red"}), settle=False)
+        await tab.until(lambda: [note.text for note in seen(tab, "notes")] == ["Likes red"])
+        assert set(seen(tab, "problems")) == {"phones"}
+
+
+async def test_of_another_tenant_a_card_stays_empty(who: Identity, other: Identity) -> None:
+    with session_scope(other.tenant_id) as session:
+        theirs = contacts.create(session, other, name="Theirs")
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(f"/manage/acme/contacts/{theirs.id}", settle=False)
+        await tab.send(ContactState.save("name", "Mine now"), settle=False)
+        await tab.send(ContactsState.delete(theirs.id), settle=False)
+        await tab.goto("/manage/acme/settings")
+        assert (tab.get(ContactState, "card_key"), tab.get(ContactState, "name")) == ("", "")
+    with session_scope(other.tenant_id) as session:
+        assert contacts.get(session, other, theirs.id).name == "Theirs"
