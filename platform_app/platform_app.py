@@ -9,6 +9,7 @@ from platform_app.pages.registry import every_page
 from platform_app.state import frame
 from platform_app.state.errors import report
 from platform_app.state.gate import Gate
+from platform_app.state.hub import hub
 
 logs.configure()
 app = rx.App(
@@ -22,6 +23,14 @@ if app.sio is not None:
     # None: the same origin. Harden checks it too, and alone while developers have the pages on a port of their own.
     app.sio.eio.cors_allowed_origins = [] if is_development() else None
 app.add_middleware(Gate())
+
+
+def _is_connected(tab: str) -> bool:
+    spaces = app.event_namespace
+    return spaces is None or tab in spaces._token_manager.token_to_socket
+
+
+hub.is_connected = _is_connected
 for page in every_page():
     app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)
 frame.load_events = app.get_load_events

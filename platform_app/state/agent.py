@@ -107,7 +107,7 @@ class AgentState(rx.State):
         async with self:
             identity = await who(self)
             agent_id = self._id()
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic == "agent" and update.subject_id == agent_id:
                 async with self:
                     agent = await look(self, agents.get, agent_id)

@@ -71,7 +71,7 @@ class AgentsState(Undo, rx.State):
         """Follow what others change while the page is open."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic in ("agent", "*"):
                 async with self:
                     await self._fetch()

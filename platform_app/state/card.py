@@ -93,7 +93,7 @@ class CardView(rx.State, mixin=True):
         """Follow what others do beside the fields while the card is open; fields stay as they are typed."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic in ("contact", "lead", "task", "note", "*"):
                 async with self:
                     if self.card_key:

@@ -75,7 +75,7 @@ class ImportContactsState(rx.State):
         """Follow the rows as they come in."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic in ("import", "*"):
                 async with self:
                     await self._fetch()

@@ -51,7 +51,7 @@ class ContactsState(Listed, Undo, rx.State):
         """Follow what others change while the page is open."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic in ("contact", "import", "*"):
                 async with self:
                     await self._fetch()

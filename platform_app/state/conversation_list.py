@@ -32,7 +32,7 @@ class ConversationListState(Undo, rx.State):
         """Follow what is said and done anywhere in the tenant."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic in ("conversation", "*"):
                 async with self:
                     await self._fetch()

@@ -93,7 +93,7 @@ class DashboardState(rx.State):
         """Show what happens as it happens."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, every=2):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token, every=2):
             async with self:
                 if update.topic in ("activity", "*"):
                     await self._updates()

@@ -1,8 +1,9 @@
 """Hub: one listener per web process that tells open pages what changed in their tenant."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import redis
@@ -11,6 +12,7 @@ import structlog
 from platform_app import bell
 
 log = structlog.get_logger()
+LEAVE_AFTER = 60.0  # seconds without a connection after which nobody watches for a tab any more
 _QUIET = 2.0  # seconds after which a page looks by itself while Redis is silent
 
 
@@ -28,19 +30,29 @@ class Hub:
     def __init__(self) -> None:
         self._pages: dict[str, set[asyncio.Queue[Update]]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self.is_connected: Callable[[str], bool] = lambda tab: True  # the app says which tabs are there
 
-    async def updates(self, tenant_id: str, every: float = 15.0) -> AsyncIterator[Update]:
-        """Yield a tenant's updates as they happen, and "*" at least every `every` seconds."""
+    async def updates(self, tenant_id: str, tab: str, every: float = 15.0) -> AsyncIterator[Update]:
+        """Yield a tenant's updates as they happen, and "*" at least every `every` seconds.
+
+        Nothing is yielded while the tab, a client token, has no connection; a minute later the watching ends.
+        """
         queue: asyncio.Queue[Update] = asyncio.Queue(maxsize=500)
         self._pages[tenant_id].add(queue)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
+        left = 0.0  # when the tab was first seen to be gone
         try:
-            while True:
+            while not left or time.monotonic() - left < LEAVE_AFTER:
                 try:
-                    yield await asyncio.wait_for(queue.get(), every)
+                    update = await asyncio.wait_for(queue.get(), every)
                 except TimeoutError:
-                    yield Update("*", "")
+                    update = Update("*", "")
+                if not self.is_connected(tab):
+                    left = left or time.monotonic()
+                    continue
+                yield Update("*", "") if left else update
+                left = 0.0
         finally:
             self._pages[tenant_id].discard(queue)
             if not self._pages[tenant_id]:

@@ -76,7 +76,7 @@ class JobsState(rx.State):
         """Follow the ledger while the page is open."""
         async with self:
             identity = await who(self)
-        async for _ in hub.updates(identity.tenant_id, every=3):
+        async for _ in hub.updates(identity.tenant_id, self.router.session.client_token, every=3):
             async with self:
                 await self._fetch()
 

@@ -64,7 +64,7 @@ class KnowledgeState(Undo, rx.State):
         """Follow the indexing while the page is open."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic in ("source", "*"):
                 async with self:
                     await self._fetch()

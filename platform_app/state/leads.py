@@ -94,7 +94,7 @@ class LeadsState(Listed, Undo, rx.State):
         """Follow what others change while the page is open."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic in ("lead", "*"):
                 async with self:
                     await self._fetch()

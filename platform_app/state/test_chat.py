@@ -83,7 +83,7 @@ class TestChatState(rx.State):
         """Stay in step with other tabs and with the worker."""
         async with self:
             identity = await who(self)
-        async for update in hub.updates(identity.tenant_id):
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
             if update.topic not in ("conversation", "*"):
                 continue
             async with self:

@@ -1,0 +1,37 @@
+"""Hub: who has closed a page is told nothing more, and is forgotten."""
+
+import asyncio
+
+import pytest
+
+from platform_app.state import hub as hubs
+from platform_app.state.hub import Hub, Update
+
+
+async def test_nothing_is_watched_for_a_tab_that_has_gone(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, hub = {"tab"}, Hub()
+    hub.is_connected = there.__contains__
+    monkeypatch.setattr(hubs, "LEAVE_AFTER", 0.2)
+    seen: list[Update] = []
+
+    async def watch() -> None:
+        async for update in hub.updates("t", "tab", every=0.02):
+            seen.append(update)
+            there.clear()
+
+    await asyncio.wait_for(watch(), 10)
+    assert len(seen) == 1 and not hub._pages
+
+
+async def test_a_tab_that_comes_back_looks_again(database: str) -> None:
+    there, hub = {"tab"}, Hub()
+    hub.is_connected = there.__contains__
+    updates = hub.updates("t", "tab", every=0.02)
+    await anext(updates)
+    there.clear()
+    waiting = asyncio.ensure_future(anext(updates))
+    await asyncio.sleep(0)
+    hub._tell("t", Update("contact", "1"))
+    there.add("tab")
+    assert await asyncio.wait_for(waiting, 10) is not None
+    await updates.aclose()
