@@ -209,13 +209,13 @@ def test_a_restored_version_is_a_draft(who: Identity) -> None:
     save(who, agent, {"instructions": "second", "name": "Olga"})
     publish(who, agent)
     with session_scope(who.tenant_id) as session:
-        agents.restore(session, who, agent.id, first)
+        agents.restore_version(session, who, agent.id, first)
     held = fresh(who, agent)
     assert (held.name, held.draft["instructions"], held.changed_since_publish) == ("Anna", "first", True)
     assert effective(who, agent, draft=False)[0].instructions == "second"
     stranger = make(who, "Other")
     with pytest.raises(NotFound), session_scope(who.tenant_id) as session:
-        agents.restore(session, who, stranger.id, first)
+        agents.restore_version(session, who, stranger.id, first)
 
 
 def test_only_a_published_agent_is_switched_on(who: Identity) -> None:
@@ -252,11 +252,11 @@ def test_deleted_and_brought_back_with_all_it_had(who: Identity) -> None:
         with pytest.raises(NotFound):
             refused()
     with session_scope(who.tenant_id) as session:
-        agents.restore_deleted(session, who, agent.id)
+        agents.restore(session, who, agent.id)
     assert names(who) == ["Anna"]
     assert effective(who, agent, draft=False)[1] == 1
     with pytest.raises(NotFound), session_scope(who.tenant_id) as session:
-        agents.restore_deleted(session, who, agent.id)
+        agents.restore(session, who, agent.id)
 
 
 def test_the_list_is_searched_filtered_sorted_and_paged(who: Identity) -> None:
@@ -293,11 +293,11 @@ def test_another_tenant_finds_nothing(who: Identity, other: Identity) -> None:
         lambda session: agents.publish(session, other, agent.id),
         lambda session: agents.versions(session, other, agent.id),
         lambda session: agents.compare(session, other, agent.id, before=version),
-        lambda session: agents.restore(session, other, agent.id, version),
+        lambda session: agents.restore_version(session, other, agent.id, version),
         lambda session: agents.set_active(session, other, agent.id, active=True),
         lambda session: agents.duplicate(session, other, agent.id),
         lambda session: agents.delete(session, other, agent.id),
-        lambda session: agents.restore_deleted(session, other, agent.id),
+        lambda session: agents.restore(session, other, agent.id),
         lambda session: agents.effective(session, other.tenant_id, agent.id, draft=True),
     ]
     for attempt in attempts:

@@ -1,5 +1,6 @@
 """Contacts: own fields, checked values, merging, and importing without loss or doubles."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.crm import Contact, FieldKind, Holder, Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import cards, contacts, fields, leads, merging, notes, pipelines, tasks
+from platform_app.services import cards, contacts, fields, leads, merging, notes, pipelines, tagging, tasks
 
 
 def call(who: Identity, service: Any, *given: Any, **named: Any) -> Any:
@@ -132,11 +133,11 @@ def test_found_by_tag_sorted_and_tagged_together(who: Identity) -> None:
     ]
     assert [row.name for row in call(who, contacts.find, tag="VIP")[0]] == ["a", "b"]
     assert [row.name for row in call(who, contacts.find, sort="name", descending=True)[0]] == ["А", "b", "a"]
-    assert call(who, contacts.add_tag, ids, "vip") == 1
+    assert call(who, tagging.add, ids, "vip", of=contacts) == 1
     assert call(who, contacts.find, tag="vip")[1] == 3
     assert call(who, contacts.find, search="100%")[1] == 0 and call(who, contacts.find, search="_")[1] == 0
     with pytest.raises(Invalid):
-        call(who, contacts.add_tag, ids, " ")
+        call(who, tagging.add, ids, " ", of=contacts)
 
 
 def test_deleted_and_brought_back(who: Identity) -> None:
@@ -204,7 +205,7 @@ def test_leads_are_changed_filtered_and_summed(who: Identity) -> None:
     count, budget = call(who, leads.totals)[stage]
     assert (count, str(budget)) == (2, "1510.50")
     assert [row.title for row in call(who, leads.newest, stage, search="car")] == ["Car"]
-    assert call(who, leads.add_tag, [lead.id], "HOT") == 0
+    assert call(who, tagging.add, [lead.id], "HOT", of=leads) == 0
     call(who, leads.delete, lead.id)
     assert call(who, leads.totals)[stage][0] == 1
     assert call(who, leads.restore, lead.id).title == "Bicycle"
@@ -240,14 +241,14 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
         (contacts.save, contact.id, {"name": "x"}),
         (contacts.delete, contact.id),
         (contacts.restore, contact.id),
-        (contacts.add_tag, [contact.id], "x"),
+        (partial(tagging.add, of=contacts), [contact.id], "x"),
         (merging.merge, mine.id, contact.id),
         (merging.merge, contact.id, mine.id),
         (leads.get, lead.id),
         (leads.save, lead.id, {"title": "x"}),
         (leads.move, lead.id, my_stage),
         (leads.delete, lead.id),
-        (leads.add_tag, [lead.id], "x"),
+        (partial(tagging.add, of=leads), [lead.id], "x"),
         (pipelines.delete_stage, stage),
         (pipelines.move_stage, stage),
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.parts import confirm
+from platform_app.components.parts import confirm, icon_tool
 from platform_app.components.text import t
 from platform_app.state.categories import NO_PARENT, CategoryRow, CategoryState
 
@@ -66,10 +66,10 @@ def _row(row: rx.Var[CategoryRow], on_change: Any) -> rx.Component:
             max_length=120,
             flex="1",
         ),
-        _icon("arrow-up", t("Move “{name}” up", name=row.name), CategoryState.move(row.id, True)),
-        _icon("arrow-down", t("Move “{name}” down", name=row.name), CategoryState.move(row.id, False)),
+        icon_tool("arrow-up", t("Move “{name}” up", name=row.name), CategoryState.move(row.id, True)),
+        icon_tool("arrow-down", t("Move “{name}” down", name=row.name), CategoryState.move(row.id, False)),
         confirm(
-            _icon("trash-2", t("Delete “{title}”", title=row.name), None),
+            icon_tool("trash-2", t("Delete “{title}”", title=row.name), None),
             title=t("Delete this category?"),
             sentence=t("What lies in it is kept and moves to the category around it."),
             verb=t("Delete"),
@@ -77,13 +77,6 @@ def _row(row: rx.Var[CategoryRow], on_change: Any) -> rx.Component:
         ),
         padding_left=row.indent,
         key=row.id,
-    )
-
-
-def _icon(icon: str, label: Any, event: Any) -> rx.Component:
-    given = {} if event is None else {"on_click": event}
-    return rx.icon_button(
-        rx.icon(icon, size=16), variant="ghost", color_scheme="gray", size="2", aria_label=label, **given
     )
 
 

@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.automation.facts import CATALOGUE, Fact
 from platform_app.components.condition_values import native, option, value
-from platform_app.components.parts import READ_ONLY
+from platform_app.components.parts import READ_ONLY, icon_tool
 from platform_app.components.text import t
 from platform_app.state.condition_tree import Line
 from platform_app.state.proof_view import MATCHES, ProofLine
@@ -115,23 +115,20 @@ def _facts() -> list[rx.Component]:
 
 def _tools(state: Any, line: rx.Var[Line]) -> rx.Component:
     return rx.flex(
-        _tool("arrow-up", t("Move line {number} up", number=line.number), state.move_condition(line.path, True)),
-        _tool("arrow-down", t("Move line {number} down", number=line.number), state.move_condition(line.path, False)),
-        _tool("x", t("Remove line {number}", number=line.number), state.remove_condition(line.path)),
+        icon_tool(
+            "arrow-up",
+            t("Move line {number} up", number=line.number),
+            state.move_condition(line.path, True),
+            small=True,
+        ),
+        icon_tool(
+            "arrow-down",
+            t("Move line {number} down", number=line.number),
+            state.move_condition(line.path, False),
+            small=True,
+        ),
+        icon_tool("x", t("Remove line {number}", number=line.number), state.remove_condition(line.path), small=True),
         spacing="1",
-    )
-
-
-def _tool(icon: str, label: Any, event: Any) -> rx.Component:
-    return rx.icon_button(
-        rx.icon(icon, size=14),
-        variant="ghost",
-        color_scheme="gray",
-        size="1",
-        margin="2px",
-        aria_label=label,
-        type="button",
-        on_click=event,
     )
 
 

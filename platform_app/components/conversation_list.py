@@ -3,7 +3,7 @@
 import reflex as rx
 
 from platform_app.components.listing import search_box
-from platform_app.components.parts import READ_ONLY, time_ago
+from platform_app.components.parts import READ_ONLY, icon_tool, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.chat_view import ConversationRow
@@ -41,8 +41,15 @@ def _conversation(row: rx.Var[ConversationRow]) -> rx.Component:
         rx.cond(
             ~READ_ONLY & (ConversationListState.renaming != row.id),
             rx.el.div(
-                _icon("pencil", t("Rename “{title}”", title=row.title), ConversationListState.begin_rename(row.id)),
-                _icon("trash-2", t("Delete “{title}”", title=row.title), ConversationListState.delete(row.id)),
+                icon_tool(
+                    "pencil",
+                    t("Rename “{title}”", title=row.title),
+                    ConversationListState.begin_rename(row.id),
+                    small=True,
+                ),
+                icon_tool(
+                    "trash-2", t("Delete “{title}”", title=row.title), ConversationListState.delete(row.id), small=True
+                ),
                 class_name="row-actions",
             ),
         ),
@@ -83,10 +90,4 @@ def _rename(row: rx.Var[ConversationRow]) -> rx.Component:
         ),
         on_submit=ConversationListState.rename,
         class_name="rename",
-    )
-
-
-def _icon(name: str, label: rx.Var[str], event: rx.event.EventSpec) -> rx.Component:
-    return rx.icon_button(
-        rx.icon(name, size=14), variant="ghost", color_scheme="gray", size="1", aria_label=label, on_click=event
     )

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.condition_values import native, option
-from platform_app.components.parts import READ_ONLY
+from platform_app.components.parts import READ_ONLY, icon_tool
 from platform_app.components.text import t
 from platform_app.state.guided_steps import CollectLine, StepLine
 
@@ -67,13 +67,21 @@ def _step_head(state: Any, step: rx.Var[StepLine]) -> rx.Component:
         rx.cond(
             ~READ_ONLY,
             rx.flex(
-                _tool("arrow-up", t("Move step {number} up", number=step.number), state.move_step(step.place, True)),
-                _tool(
+                icon_tool(
+                    "arrow-up",
+                    t("Move step {number} up", number=step.number),
+                    state.move_step(step.place, True),
+                    small=True,
+                ),
+                icon_tool(
                     "arrow-down",
                     t("Move step {number} down", number=step.number),
                     state.move_step(step.place, False),
+                    small=True,
                 ),
-                _tool("x", t("Remove step {number}", number=step.number), state.remove_step(step.place)),
+                icon_tool(
+                    "x", t("Remove step {number}", number=step.number), state.remove_step(step.place), small=True
+                ),
                 spacing="2",
             ),
         ),
@@ -106,20 +114,12 @@ def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
         ),
         rx.cond(
             ~READ_ONLY,
-            _tool("x", t("Do not collect {title}", title=line.words), state.remove_collected(line.step, line.place)),
+            icon_tool(
+                "x",
+                t("Do not collect {title}", title=line.words),
+                state.remove_collected(line.step, line.place),
+                small=True,
+            ),
         ),
         class_name="card-line",
-    )
-
-
-def _tool(icon: str, label: Any, event: Any) -> rx.Component:
-    return rx.icon_button(
-        rx.icon(icon, size=14),
-        variant="ghost",
-        color_scheme="gray",
-        size="1",
-        margin="2px",
-        aria_label=label,
-        type="button",
-        on_click=event,
     )

@@ -4,8 +4,41 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.parts import empty_state, skeleton_rows
+from platform_app.components.layout import frame, page_head
+from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, skeleton_rows, undo_bar
 from platform_app.components.text import t
+
+
+def list_page(
+    state: Any,
+    title: Any,
+    lead: Any,
+    *actions: Any,
+    section: str,
+    filters: Any,
+    table: Any,
+    empty: Any,
+    shown: Any = None,
+) -> rx.Component:
+    """Show a list page: its head, filters, the list as it stands, and the offer to undo.
+
+    `state` is Listed and Undo; `shown` is how much the table has to show, where that is not the state's total.
+    """
+    return frame(
+        rx.fragment(
+            page_head(title, lead, *actions),
+            filters,
+            listing(
+                loaded=state.loaded,
+                total=state.total if shown is None else shown,
+                filtered=state.is_filtered,
+                table=table,
+                empty=empty,
+            ),
+            undo_bar(state.undo_sentence, state.undo),
+        ),
+        section=section,
+    )
 
 
 def select_filter(label: Any, value: Any, choices: list[tuple[str, Any]], on_change: Any) -> rx.Component:
@@ -51,15 +84,18 @@ def listing(*, loaded: Any, total: Any, filtered: Any, table: rx.Component, empt
 def columns(*names: Any) -> rx.Component:
     """Return a table's head; an empty name is read out as "Actions"."""
     return rx.table.header(
-        rx.table.row(
-            *(
-                rx.table.column_header_cell(name)
-                if name is not None
-                else rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden"))
-                for name in names
-            )
-        )
+        rx.table.row(*(rx.table.column_header_cell(name) if name is not None else actions_head() for name in names))
     )
+
+
+def actions_head() -> rx.Component:
+    """Return the head of the column with a row's buttons: read out, not shown."""
+    return rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden"))
+
+
+def delete_cell(title: Any, on_click: Any) -> rx.Component:
+    """Show the cell with the button that deletes a row, to those who may."""
+    return rx.cond(~READ_ONLY, rx.table.cell(icon_tool("trash-2", t("Delete “{title}”", title=title), on_click)))
 
 
 def framed_table(head: rx.Component, body: rx.Component) -> rx.Component:
@@ -77,4 +113,19 @@ def sortable(state: Any, words: Any, column: str) -> rx.Component:
     return rx.table.column_header_cell(
         rx.el.button(words, arrow, on_click=state.sort_by(column), class_name="plain-button", type="button"),
         custom_attrs={"aria-sort": order},
+    )
+
+
+def tag_filter(value: Any, on_change: Any) -> rx.Component:
+    """Show the field that narrows a list to a tag."""
+    return rx.debounce_input(
+        rx.input(
+            value=value,
+            on_change=on_change,
+            placeholder=t("Tag"),
+            aria_label=t("With the tag"),
+            max_length=60,
+            width="140px",
+        ),
+        debounce_timeout=250,
     )

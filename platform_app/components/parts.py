@@ -128,3 +128,23 @@ def _turn(icon: str, label: Any, disabled: Any, event: Any) -> rx.Component:
 def download_link(words: Any, address: Any) -> rx.Component:
     """Link to a file of our own routes; the browser fetches it, the pages' router does not see it."""
     return rx.el.a(words, href=address, class_name="text-link", custom_attrs={"reloadDocument": True, "download": True})
+
+
+def icon_tool(icon: str, label: Any, on_click: Any = None, *, small: bool = False) -> rx.Component:
+    """Show a quiet button that is only an icon; `label` says what it does."""
+    given = {} if on_click is None else {"on_click": on_click}
+    return rx.icon_button(
+        rx.icon(icon, size=14 if small else 16),
+        variant="ghost",
+        color_scheme="gray",
+        size="1" if small else "2",
+        margin="2px" if small else "0",
+        aria_label=label,
+        type="button",
+        **given,
+    )
+
+
+def row_link(words: Any, href: Any, **style: Any) -> rx.Component:
+    """Show the name of a row, which leads to it."""
+    return rx.link(words, href=href, color_scheme="gray", high_contrast=True, underline="hover", **style)

@@ -2,46 +2,40 @@
 
 import reflex as rx
 
-from platform_app.components.layout import frame, page_head
-from platform_app.components.listing import framed_table, listing, search_box, select_filter, sortable
+from platform_app.components.listing import (
+    actions_head,
+    framed_table,
+    list_page,
+    search_box,
+    select_filter,
+    sortable,
+)
 from platform_app.components.page import inside
-from platform_app.components.parts import empty_state, pager, status, time_ago, undo_bar
+from platform_app.components.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
 from platform_app.components.text import t
-from platform_app.state.agents import SIZES, STATUSES, AgentsState, Row
+from platform_app.state.agents import STATUSES, AgentsState, Row
 from platform_app.state.base import Person
 from platform_app.state.dashboard import DashboardState
+from platform_app.state.listed import SIZES
 
 
 def show() -> rx.Component:
     """Show the list of agents."""
-    return frame(
-        rx.fragment(
-            page_head(
-                t("Agents"),
-                t("Assistants that talk to your customers."),
-                rx.cond(
-                    Person.role != "viewer",
-                    rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create),
-                ),
-            ),
-            _filters(),
-            listing(
-                loaded=AgentsState.loaded,
-                total=AgentsState.total,
-                filtered=(AgentsState.search != "") | (AgentsState.status != "all"),
-                table=_table(),
-                empty=empty_state(
-                    t("No agents yet. Make the first one, or insert an example with knowledge and conversations."),
-                    rx.button(t("Create agent"), on_click=AgentsState.create),
-                    rx.button(
-                        t("Load the demo"), variant="soft", on_click=[DashboardState.load_demo, AgentsState.load]
-                    ),
-                    icon="bot",
-                ),
-            ),
-            undo_bar(AgentsState.undo_sentence, AgentsState.undo),
-        ),
+    create = rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create)
+    return list_page(
+        AgentsState,
+        t("Agents"),
+        t("Assistants that talk to your customers."),
+        rx.cond(~READ_ONLY, create),
         section="Agents",
+        filters=_filters(),
+        table=_table(),
+        empty=empty_state(
+            t("No agents yet. Make the first one, or insert an example with knowledge and conversations."),
+            rx.button(t("Create agent"), on_click=AgentsState.create),
+            rx.button(t("Load the demo"), variant="soft", on_click=[DashboardState.load_demo, AgentsState.load]),
+            icon="bot",
+        ),
     )
 
 
@@ -67,7 +61,7 @@ def _table() -> rx.Component:
             rx.table.column_header_cell(t("Published")),
             sortable(AgentsState, t("Conversations"), "conversations"),
             sortable(AgentsState, t("Changed"), "updated"),
-            rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden")),
+            actions_head(),
         )
     )
     return rx.fragment(
@@ -79,20 +73,13 @@ def _table() -> rx.Component:
 def _row(agent: rx.Var[Row]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.link(
-                agent.name,
-                href=f"/manage/{Person.slug}/agents/{agent.id}",
-                color_scheme="gray",
-                high_contrast=True,
-                underline="hover",
-                class_name="row-cover",
-            )
+            row_link(agent.name, f"/manage/{Person.slug}/agents/{agent.id}", class_name="row-cover")
         ),
         rx.table.cell(_switch(agent)),
         rx.table.cell(agent.version),
         rx.table.cell(agent.conversations),
         rx.table.cell(time_ago(agent.when, agent.exact)),
-        rx.table.cell(rx.cond(Person.role != "viewer", _menu(agent))),
+        rx.table.cell(rx.cond(~READ_ONLY, _menu(agent))),
         align="center",
         class_name="row-link",
     )
@@ -103,7 +90,7 @@ def _switch(agent: rx.Var[Row]) -> rx.Component:
         rx.switch(
             checked=agent.active,
             on_change=AgentsState.switch(agent.id),
-            disabled=(Person.role == "viewer") | ~agent.can_switch,
+            disabled=READ_ONLY | ~agent.can_switch,
             aria_label=t("Switch “{title}”", title=agent.name),
             class_name="above",
         ),

@@ -3,10 +3,18 @@
 import reflex as rx
 
 from platform_app.components.chosen import chosen_bar, tag_form, tags, tick, tick_all
-from platform_app.components.layout import frame, page_head
-from platform_app.components.listing import framed_table, listing, search_box, select_filter, sortable
+from platform_app.components.listing import (
+    actions_head,
+    delete_cell,
+    framed_table,
+    list_page,
+    search_box,
+    select_filter,
+    sortable,
+    tag_filter,
+)
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, pager, time_ago, undo_bar
+from platform_app.components.parts import READ_ONLY, empty_state, pager, row_link, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.contacts import ContactRow, ContactsState
@@ -20,39 +28,24 @@ def show() -> rx.Component:
         rx.button(rx.icon("upload", size=16), t("Import"), variant="soft", color_scheme="gray", high_contrast=True),
         href=f"/manage/{Person.slug}/contacts/import",
     )
-    return frame(
-        rx.fragment(
-            page_head(t("Contacts"), t("People your agents talk to."), rx.cond(~READ_ONLY, rx.fragment(bring, create))),
-            _filters(),
-            listing(
-                loaded=ContactsState.loaded,
-                total=ContactsState.total,
-                filtered=ContactsState.is_filtered,
-                table=_table(),
-                empty=empty_state(
-                    t("No contacts yet. Create one, import a table, or let an integration bring them."), icon="users"
-                ),
-            ),
-            undo_bar(ContactsState.undo_sentence, ContactsState.undo),
-        ),
+    return list_page(
+        ContactsState,
+        t("Contacts"),
+        t("People your agents talk to."),
+        rx.cond(~READ_ONLY, rx.fragment(bring, create)),
         section="Contacts",
+        filters=_filters(),
+        table=_table(),
+        empty=empty_state(
+            t("No contacts yet. Create one, import a table, or let an integration bring them."), icon="users"
+        ),
     )
 
 
 def _filters() -> rx.Component:
     return rx.el.div(
         search_box(t("Search by name, phone or e-mail"), ContactsState.search, ContactsState.type_search),
-        rx.debounce_input(
-            rx.input(
-                value=ContactsState.tag,
-                on_change=ContactsState.filter_tag,
-                placeholder=t("Tag"),
-                aria_label=t("With the tag"),
-                max_length=60,
-                width="140px",
-            ),
-            debounce_timeout=250,
-        ),
+        tag_filter(ContactsState.tag, ContactsState.filter_tag),
         select_filter(
             t("Rows per page"), ContactsState.size, [(size, size) for size in SIZES], ContactsState.choose_size
         ),
@@ -69,10 +62,7 @@ def _table() -> rx.Component:
             rx.table.column_header_cell(t("E-mail")),
             rx.table.column_header_cell(t("Tags")),
             sortable(ContactsState, t("Changed"), "updated"),
-            rx.cond(
-                ~READ_ONLY,
-                rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden")),
-            ),
+            rx.cond(~READ_ONLY, actions_head()),
         )
     )
     return rx.fragment(
@@ -85,31 +75,12 @@ def _table() -> rx.Component:
 def _row(contact: rx.Var[ContactRow]) -> rx.Component:
     return rx.table.row(
         rx.cond(~READ_ONLY, rx.table.cell(tick(ContactsState, contact.id, contact.name))),
-        rx.table.row_header_cell(
-            rx.link(
-                contact.name,
-                href=f"/manage/{Person.slug}/contacts/{contact.id}",
-                color_scheme="gray",
-                high_contrast=True,
-                underline="hover",
-            )
-        ),
+        rx.table.row_header_cell(row_link(contact.name, f"/manage/{Person.slug}/contacts/{contact.id}")),
         rx.table.cell(contact.phone),
         rx.table.cell(contact.email),
         rx.table.cell(tags(contact.tags)),
         rx.table.cell(time_ago(contact.when, contact.exact)),
-        rx.cond(
-            ~READ_ONLY,
-            rx.table.cell(
-                rx.icon_button(
-                    rx.icon("trash-2", size=16),
-                    variant="ghost",
-                    color_scheme="gray",
-                    aria_label=t("Delete “{title}”", title=contact.name),
-                    on_click=ContactsState.delete(contact.id),
-                )
-            ),
-        ),
+        delete_cell(contact.name, ContactsState.delete(contact.id)),
         align="center",
         key=contact.id,
     )

@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.layout import frame, page_head
 from platform_app.components.page import inside
-from platform_app.components.parts import confirm, skeleton_rows
+from platform_app.components.parts import confirm, icon_tool, skeleton_rows
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.crm_settings import FIELD_KINDS, CrmSettingsState, OwnField, PipelineLine, StageLine
@@ -120,27 +120,25 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
         rx.cond(
             _MAY,
             rx.fragment(
-                _icon("arrow-up", t("Move “{name}” up", name=stage.name), CrmSettingsState.move_stage(stage.id, True)),
-                _icon(
-                    "arrow-down", t("Move “{name}” down", name=stage.name), CrmSettingsState.move_stage(stage.id, False)
+                icon_tool(
+                    "arrow-up",
+                    t("Move “{name}” up", name=stage.name),
+                    CrmSettingsState.move_stage(stage.id, True),
+                    small=True,
                 ),
-                _icon("x", t("Delete “{title}”", title=stage.name), CrmSettingsState.delete_stage(stage.id)),
+                icon_tool(
+                    "arrow-down",
+                    t("Move “{name}” down", name=stage.name),
+                    CrmSettingsState.move_stage(stage.id, False),
+                    small=True,
+                ),
+                icon_tool(
+                    "x", t("Delete “{title}”", title=stage.name), CrmSettingsState.delete_stage(stage.id), small=True
+                ),
             ),
         ),
         class_name="card-line",
         key=stage.id,
-    )
-
-
-def _icon(icon: str, label: Any, event: Any) -> rx.Component:
-    return rx.icon_button(
-        rx.icon(icon, size=14),
-        variant="ghost",
-        color_scheme="gray",
-        size="1",
-        margin="4px",
-        aria_label=label,
-        on_click=event,
     )
 
 

@@ -6,10 +6,17 @@ import reflex as rx
 
 from platform_app.components.board import board
 from platform_app.components.chosen import chosen_bar, pick, tag_form, tags, tick, tick_all
-from platform_app.components.layout import frame, page_head
-from platform_app.components.listing import framed_table, listing, search_box, sortable
+from platform_app.components.listing import (
+    actions_head,
+    delete_cell,
+    framed_table,
+    list_page,
+    search_box,
+    sortable,
+    tag_filter,
+)
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, pager, time_ago, undo_bar
+from platform_app.components.parts import READ_ONLY, empty_state, pager, row_link, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.leads import LeadRow, LeadsState
@@ -17,26 +24,18 @@ from platform_app.state.leads import LeadRow, LeadsState
 
 def show() -> rx.Component:
     """Show the leads of the tenant."""
-    return frame(
-        rx.fragment(
-            page_head(
-                t("Leads"),
-                t("Deals on their way through the stages."),
-                _views(),
-                rx.cond(~READ_ONLY, rx.button(rx.icon("plus", size=16), t("Create lead"), on_click=LeadsState.create)),
-            ),
-            _filters(),
-            rx.el.p(LeadsState.said, class_name="visually-hidden", role="status"),
-            listing(
-                loaded=LeadsState.loaded,
-                total=LeadsState.total + LeadsState.columns.length(),
-                filtered=LeadsState.is_filtered,
-                table=rx.cond(LeadsState.view == "board", board(), _table()),
-                empty=empty_state(t("No leads yet."), icon="handshake"),
-            ),
-            undo_bar(LeadsState.undo_sentence, LeadsState.undo),
-        ),
+    create = rx.button(rx.icon("plus", size=16), t("Create lead"), on_click=LeadsState.create)
+    return list_page(
+        LeadsState,
+        t("Leads"),
+        t("Deals on their way through the stages."),
+        _views(),
+        rx.cond(~READ_ONLY, create),
         section="Leads",
+        filters=rx.fragment(_filters(), rx.el.p(LeadsState.said, class_name="visually-hidden", role="status")),
+        table=rx.cond(LeadsState.view == "board", board(), _table()),
+        shown=LeadsState.total + LeadsState.columns.length(),  # an empty board shows its stages
+        empty=empty_state(t("No leads yet."), icon="handshake"),
     )
 
 
@@ -60,17 +59,7 @@ def _filters() -> rx.Component:
         _filter(
             "responsible", t("Responsible"), LeadsState.members, LeadsState.responsible, everything=t("All members")
         ),
-        rx.debounce_input(
-            rx.input(
-                value=LeadsState.tag,
-                on_change=lambda tag: LeadsState.filter_by("tag", tag),
-                placeholder=t("Tag"),
-                aria_label=t("With the tag"),
-                max_length=60,
-                width="140px",
-            ),
-            debounce_timeout=250,
-        ),
+        tag_filter(LeadsState.tag, lambda tag: LeadsState.filter_by("tag", tag)),
         rx.link(t("Pipelines and fields"), href=f"/manage/{Person.slug}/settings/crm", size="2", underline="always"),
         class_name="filters",
     )
@@ -96,10 +85,7 @@ def _table() -> rx.Component:
             rx.table.column_header_cell(t("Responsible")),
             rx.table.column_header_cell(t("Tags")),
             sortable(LeadsState, t("Changed"), "updated"),
-            rx.cond(
-                ~READ_ONLY,
-                rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden")),
-            ),
+            rx.cond(~READ_ONLY, actions_head()),
         )
     )
     return rx.fragment(
@@ -117,32 +103,13 @@ def _table() -> rx.Component:
 def _row(lead: rx.Var[LeadRow]) -> rx.Component:
     return rx.table.row(
         rx.cond(~READ_ONLY, rx.table.cell(tick(LeadsState, lead.id, lead.title))),
-        rx.table.row_header_cell(
-            rx.link(
-                lead.title,
-                href=f"/manage/{Person.slug}/leads/{lead.id}",
-                color_scheme="gray",
-                high_contrast=True,
-                underline="hover",
-            )
-        ),
+        rx.table.row_header_cell(row_link(lead.title, f"/manage/{Person.slug}/leads/{lead.id}")),
         rx.table.cell(lead.stage),
         rx.table.cell(lead.budget, class_name="figure-small"),
         rx.table.cell(lead.responsible),
         rx.table.cell(tags(lead.tags)),
         rx.table.cell(time_ago(lead.when, lead.exact)),
-        rx.cond(
-            ~READ_ONLY,
-            rx.table.cell(
-                rx.icon_button(
-                    rx.icon("trash-2", size=16),
-                    variant="ghost",
-                    color_scheme="gray",
-                    aria_label=t("Delete “{title}”", title=lead.title),
-                    on_click=LeadsState.delete(lead.id),
-                )
-            ),
-        ),
+        delete_cell(lead.title, LeadsState.delete(lead.id)),
         align="center",
         key=lead.id,
     )

@@ -1,14 +1,11 @@
 """Scripts: the list of those that concern an agent."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.components.drag import DragArea, draggable, droppable
-from platform_app.components.layout import frame, page_head
-from platform_app.components.listing import columns, framed_table, listing, search_box, select_filter
+from platform_app.components.listing import columns, framed_table, list_page, search_box, select_filter
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, time_ago, undo_bar
+from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, row_link, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.scripts import KINDS, ScriptRow, ScriptsState
@@ -16,37 +13,19 @@ from platform_app.state.scripts import KINDS, ScriptRow, ScriptsState
 
 def show() -> rx.Component:
     """Show the scripts of an agent."""
-    return frame(
-        rx.fragment(
-            page_head(
-                t("Scripts"),
-                rx.fragment(
-                    t("What the agent says at a stage, and how it answers objections."),
-                    " ",
-                    rx.link(
-                        ScriptsState.agent_name,
-                        href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}",
-                        underline="always",
-                    ),
-                ),
-                rx.cond(
-                    ~READ_ONLY,
-                    rx.button(rx.icon("plus", size=16), t("Create script"), on_click=ScriptsState.create),
-                ),
-            ),
-            _filters(),
-            listing(
-                loaded=ScriptsState.loaded,
-                total=ScriptsState.total,
-                filtered=ScriptsState.is_filtered,
-                table=_table(),
-                empty=empty_state(
-                    t("No scripts yet. A script tells the agent what to say, and when."), icon="scroll-text"
-                ),
-            ),
-            undo_bar(ScriptsState.undo_sentence, ScriptsState.undo),
-        ),
+    agent = rx.link(
+        ScriptsState.agent_name, href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}", underline="always"
+    )
+    create = rx.button(rx.icon("plus", size=16), t("Create script"), on_click=ScriptsState.create)
+    return list_page(
+        ScriptsState,
+        t("Scripts"),
+        rx.fragment(t("What the agent says at a stage, and how it answers objections."), " ", agent),
+        rx.cond(~READ_ONLY, create),
         section="Agents",
+        filters=_filters(),
+        table=_table(),
+        empty=empty_state(t("No scripts yet. A script tells the agent what to say, and when."), icon="scroll-text"),
     )
 
 
@@ -93,13 +72,7 @@ def _table() -> rx.Component:
 def _row(script: rx.Var[ScriptRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.link(
-                script.title,
-                href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}/scripts/{script.id}",
-                color_scheme="gray",
-                high_contrast=True,
-                underline="hover",
-            )
+            row_link(script.title, f"/manage/{Person.slug}/agents/{ScriptsState.agent}/scripts/{script.id}")
         ),
         rx.table.cell(script.kind),
         rx.table.cell(script.stage),
@@ -122,18 +95,12 @@ def _row(script: rx.Var[ScriptRow]) -> rx.Component:
 
 def _actions(script: rx.Var[ScriptRow]) -> rx.Component:
     return rx.flex(
-        _icon("arrow-up", t("Move “{name}” up", name=script.title), ScriptsState.move(script.id, True)),
-        _icon("arrow-down", t("Move “{name}” down", name=script.title), ScriptsState.move(script.id, False)),
-        _icon("copy", t("Duplicate “{title}”", title=script.title), ScriptsState.duplicate(script.id)),
-        _icon("trash-2", t("Delete “{title}”", title=script.title), ScriptsState.delete(script.id)),
+        icon_tool("arrow-up", t("Move “{name}” up", name=script.title), ScriptsState.move(script.id, True)),
+        icon_tool("arrow-down", t("Move “{name}” down", name=script.title), ScriptsState.move(script.id, False)),
+        icon_tool("copy", t("Duplicate “{title}”", title=script.title), ScriptsState.duplicate(script.id)),
+        icon_tool("trash-2", t("Delete “{title}”", title=script.title), ScriptsState.delete(script.id)),
         spacing="4",
         justify="end",
-    )
-
-
-def _icon(icon: str, label: Any, event: Any) -> rx.Component:
-    return rx.icon_button(
-        rx.icon(icon, size=16), variant="ghost", color_scheme="gray", size="2", aria_label=label, on_click=event
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from platform_app import bell
 from platform_app.db import Transaction, owned
 from platform_app.models.event import Activity, ActivityKind
+from platform_app.models.person import Identity
 
 
 def record(
@@ -36,6 +37,11 @@ def record(
     session.add(row)
     session.after_commit.append(lambda: bell.announce(tenant_id, "activity", row.id))
     return row
+
+
+def by(session: Transaction, who: Identity, kind: ActivityKind, sentence: str, **values: Any) -> Activity:
+    """Write what this person did, as `record` does."""
+    return record(session, who.tenant_id, kind, sentence, actor=who.name, user_id=who.user_id, **values)
 
 
 def recent(

@@ -64,13 +64,11 @@ def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Age
 
 
 def _record(session: Transaction, who: Identity, agent: Agent, sentence: str) -> None:
-    activity.record(
+    activity.by(
         session,
-        who.tenant_id,
+        who,
         ActivityKind.AGENT,
         sentence,
-        actor=who.name,
-        user_id=who.user_id,
         agent_id=agent.id,
         link=f"/agents/{agent.id}",
         name=agent.name,
@@ -181,7 +179,7 @@ def compare(session: Transaction, who: Identity, agent_id: str, *, before: str, 
     return difference(old, new)
 
 
-def restore(session: Transaction, who: Identity, agent_id: str, version_id: str) -> Agent:
+def restore_version(session: Transaction, who: Identity, agent_id: str, version_id: str) -> Agent:
     """Put an older version into the draft; nothing is published by it."""
     agent = get(session, who, agent_id, lock=True)
     settings = AgentSettings.model_validate(_version(session, agent, version_id).settings)
@@ -217,7 +215,7 @@ def delete(session: Transaction, who: Identity, agent_id: str) -> Agent:
     return agent
 
 
-def restore_deleted(session: Transaction, who: Identity, agent_id: str) -> Agent:
+def restore(session: Transaction, who: Identity, agent_id: str) -> Agent:
     """Bring a deleted agent back with all it had."""
     agent: Agent | None = session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first()
     if agent is None or agent.deleted_at is None:

@@ -15,7 +15,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Address, Contact, Holder
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services import crm_values, fields, searching
+from platform_app.services import crm_values, fields, searching, tagging
 
 FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
 SORTS = ("updated", "name")
@@ -54,8 +54,7 @@ def save(session: Transaction, who: Identity, contact_id: str, values: dict[str,
         _keep_addresses(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.CONTACT_UPDATED, before=old, after=new)
-        had = set(map(folded, before["tags"]))
-        _emit_tags(session, row, [tag for tag in row.tags if folded(tag) not in had])
+        _emit_tags(session, row, tagging.added(before["tags"], row.tags))
     return row
 
 
@@ -198,15 +197,3 @@ def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
         raise NotFound("There is no such contact.")
     row.deleted_at = None
     return row
-
-
-def add_tag(session: Transaction, who: Identity, contact_ids: list[str], tag: str) -> int:
-    """Give contacts a tag; return how many had it not."""
-    wanted = crm_values.tags([tag])
-    if not wanted:
-        raise Invalid("Enter a tag.", field="tag")
-    rows = [get(session, who, contact_id) for contact_id in contact_ids[:1_000]]
-    lacking = [row for row in rows if folded(wanted[0]) not in map(folded, row.tags)]
-    for row in lacking:
-        save(session, who, row.id, {"tags": [*row.tags, *wanted]})
-    return len(lacking)

@@ -142,13 +142,11 @@ def _links(row: Conversation) -> dict[str, Any]:
 
 def _started(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
     emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **_links(row))
-    activity.record(
+    activity.by(
         session,
-        who.tenant_id,
+        who,
         ActivityKind.CONVERSATION,
         "Conversation with “{agent}” started",
-        actor=who.name,
-        user_id=who.user_id,
         agent_id=row.agent_id,
         link=f"/test-chat?c={row.id}",
         agent=settings.name,

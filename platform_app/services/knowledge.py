@@ -65,13 +65,11 @@ def add_source(
     session.add(source)
     session.flush()
     enqueue(session, who.tenant_id, IndexSource(source_id=source.id), lock_key=f"source:{source.id}")
-    activity.record(
+    activity.by(
         session,
-        who.tenant_id,
+        who,
         ActivityKind.KNOWLEDGE,
         "Source “{title}” uploaded",
-        actor=who.name,
-        user_id=who.user_id,
         link=f"/knowledge/{source.id}",
         title=source.title,
     )
@@ -168,13 +166,11 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
         run_at=now() + timedelta(seconds=UNDO_SECONDS),
         lock_key=f"source:{source.id}",
     )
-    activity.record(
+    activity.by(
         session,
-        who.tenant_id,
+        who,
         ActivityKind.KNOWLEDGE,
         "Source “{title}” deleted",
-        actor=who.name,
-        user_id=who.user_id,
         title=source.title,
     )
     _announce(session, source)

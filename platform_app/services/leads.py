@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func
 
 from platform_app import bell
-from platform_app.automation.values import folded
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
@@ -16,7 +15,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Holder, Lead, Stage
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity, Member
-from platform_app.services import contacts, crm_values, fields, pipelines, searching
+from platform_app.services import contacts, crm_values, fields, pipelines, searching, tagging
 
 FIELDS = ("title", "budget", "contact_id", "responsible_id", "source", "tags", "fields")
 SORTS = ("updated", "title", "budget")
@@ -58,8 +57,7 @@ def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, An
         _touch(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.LEAD_UPDATED, before=old, after=new)
-        had = set(map(folded, before["tags"]))
-        _emit_tags(session, row, [tag for tag in row.tags if folded(tag) not in had])
+        _emit_tags(session, row, tagging.added(before["tags"], row.tags))
     return row
 
 
@@ -194,15 +192,3 @@ def restore(session: Transaction, who: Identity, lead_id: str) -> Lead:
         raise NotFound("There is no such lead.")
     row.deleted_at = None
     return row
-
-
-def add_tag(session: Transaction, who: Identity, lead_ids: list[str], tag: str) -> int:
-    """Give leads a tag; return how many had it not."""
-    wanted = crm_values.tags([tag])
-    if not wanted:
-        raise Invalid("Enter a tag.", field="tag")
-    rows = [get(session, who, lead_id) for lead_id in lead_ids[:1_000]]
-    lacking = [row for row in rows if folded(wanted[0]) not in map(folded, row.tags)]
-    for row in lacking:
-        save(session, who, row.id, {"tags": [*row.tags, *wanted]})
-    return len(lacking)

@@ -30,13 +30,11 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
             owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
         )
     other.deleted_at, other.merged_into = now(), kept.id
-    activity.record(
+    activity.by(
         session,
-        who.tenant_id,
+        who,
         ActivityKind.PERSON,
         "Contact “{other}” merged into “{title}”",
-        actor=who.name,
-        user_id=who.user_id,
         link=f"/contacts/{kept.id}",
         title=kept.name,
         other=other.name,

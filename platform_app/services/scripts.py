@@ -232,13 +232,11 @@ def restore(session: Transaction, who: Identity, script_id: str) -> Script:
 
 
 def _record(session: Transaction, who: Identity, row: Script, sentence: str) -> None:
-    activity.record(
+    activity.by(
         session,
-        who.tenant_id,
+        who,
         ActivityKind.AGENT,
         sentence,
-        actor=who.name,
-        user_id=who.user_id,
         agent_id=row.agent_id,
         link=f"/agents/{row.agent_id}/scripts/{row.id}" if row.agent_id and row.deleted_at is None else "",
         title=row.title,

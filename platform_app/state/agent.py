@@ -218,7 +218,7 @@ class AgentState(rx.State):
     @handler(Role.OPERATOR)
     async def restore(self, version_id: str) -> Any:
         """Put a version into the draft."""
-        await call(self, agents.restore, self._id(), version_id)
+        await call(self, agents.restore_version, self._id(), version_id)
         await self._draw()
         return await say(self, "The draft is as that version was.")
 

@@ -14,10 +14,11 @@ from platform_app.services.agents import AgentRow
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.hub import hub
-from platform_app.state.undo import Undo
+from platform_app.state.listed import Listed
+from platform_app.state.undo import Deleting, Undo
 
 STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
-SIZES = ("10", "25", "50")
+ORDER = "-updated"
 
 
 @dataclass
@@ -36,33 +37,17 @@ class Row:
     can_switch: bool
 
 
-class AgentsState(Undo, rx.State):
+class AgentsState(Listed, Undo, rx.State):
     """The list of agents."""
 
     rows: list[Row] = []
-    total: int = 0
-    total_words: str = ""
-    search: str = ""
     status: str = "all"
-    sort: str = "updated"
-    descending: bool = True
-    page: int = 1
-    pages: int = 1
-    size: str = "25"
-    loaded: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read search, filter, sort and page from the address, and fetch."""
-        asked = self.router.url.query_parameters
-        self.search = asked.get("q", "")[:200]
+        asked = self._read_address(agents.SORTS, ORDER)
         self.status = asked.get("status", "all") if asked.get("status") in STATUSES else "all"
-        wished = asked.get("sort", "-updated")
-        self.descending = wished.startswith("-")
-        self.sort = wished.lstrip("-") if wished.lstrip("-") in agents.SORTS else "updated"
-        self.size = asked.get("size", "25") if asked.get("size") in SIZES else "25"
-        number = asked.get("page", "1")
-        self.page = int(number) if number.isdigit() and len(number) < 6 else 1
         self.undo_sentence = ""
         await self._fetch()
 
@@ -77,36 +62,9 @@ class AgentsState(Undo, rx.State):
                     await self._fetch()
 
     @handler(Role.VIEWER)
-    async def type_search(self, search: str) -> Any:
-        """Search as one types."""
-        self.search, self.page = search[:200], 1
-        return await self._changed()
-
-    @handler(Role.VIEWER)
     async def filter_status(self, status: str) -> Any:
         """Show agents of one status."""
         self.status, self.page = (status if status in STATUSES else "all"), 1
-        return await self._changed()
-
-    @handler(Role.VIEWER)
-    async def sort_by(self, column: str) -> Any:
-        """Sort by a column, or turn its order round."""
-        if column not in agents.SORTS:
-            return None
-        self.descending = not self.descending if self.sort == column else column in ("updated", "conversations")
-        self.sort = column
-        return await self._changed()
-
-    @handler(Role.VIEWER)
-    async def choose_size(self, size: str) -> Any:
-        """Set how many rows a page has."""
-        self.size, self.page = (size if size in SIZES else "25"), 1
-        return await self._changed()
-
-    @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
-        """Turn to a page."""
-        self.page = max(1, min(page, self.pages))
         return await self._changed()
 
     @handler(Role.OPERATOR)
@@ -133,44 +91,32 @@ class AgentsState(Undo, rx.State):
         await call(self, agents.duplicate, agent_id)
         await self._fetch()
 
-    @handler(Role.OPERATOR)
-    async def delete(self, agent_id: str) -> Any:
-        """Take an agent away; it can be brought back for ten seconds."""
-        agent = await call(self, agents.delete, agent_id)
-        await self._fetch()
-        return await self._offer_undo(agent_id, agent.name)
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some agents."""
+        return bool(self.search or self.status != "all")
 
-    @handler(Role.OPERATOR)
-    async def undo(self) -> None:
-        """Bring the agent deleted last back."""
-        self.undo_sentence = ""
-        await call(self, agents.restore_deleted, self._undo_id)
-        await self._fetch()
+    def _deleting(self) -> Deleting:
+        return agents
 
     async def _changed(self) -> Any:
         await self._fetch()
-        return keep_in_address(
-            q=self.search,
-            status=self.status,
-            sort=("-" if self.descending else "") + self.sort,
-            size="" if self.size == "25" else self.size,
-            page="" if self.page == 1 else str(self.page),
-        )
+        return keep_in_address(status=self.status, **self._in_address(ORDER))
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        found, self.total = await look(
+        found, total = await look(
             self,
             agents.list_agents,
             search=self.search,
             status="" if self.status == "all" else self.status,
-            sort=self.sort,
+            sort=self.sort if self.sort in agents.SORTS else "updated",
             descending=self.descending,
             page=self.page,
             page_size=int(self.size),
         )
+        self._count_pages(total)
         self.rows = [_row(row, identity, language) for row in found]
-        self.pages = max(1, -(-self.total // int(self.size)))
         self.total_words = plural(language, "{count} agent", "{count} agents", self.total)
         self.loaded = True
 

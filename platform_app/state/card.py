@@ -1,5 +1,6 @@
 """Card: what the cards of contacts and leads share: own fields, tasks, notes, conversations, what happened."""
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -66,7 +67,7 @@ class TalkLine:
 
 
 class CardView(rx.State, mixin=True):
-    """The card of a contact or a lead. It says which by `_subject`, and saves values by `_save_values`."""
+    """The card of a contact or a lead."""
 
     card_key: str = ""  # grows with every load: fields are drawn anew then, and only then
     initial: dict[str, str] = {}
@@ -79,11 +80,13 @@ class CardView(rx.State, mixin=True):
     history: list[HistoryLine] = []
     _loads: int = 0
 
+    @abstractmethod
     def _subject(self) -> tuple[Holder, str]:
-        raise NotImplementedError
+        """Return what the card is of, and its id."""
 
+    @abstractmethod
     async def _save_values(self, values: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Save values by field."""
 
     def _id_in_address(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]

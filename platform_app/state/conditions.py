@@ -1,6 +1,7 @@
 """Conditions: the builder of nested groups, for every page that has one."""
 
 import copy
+from abc import abstractmethod
 from typing import Any
 
 import reflex as rx
@@ -30,8 +31,9 @@ class Conditions(rx.State, mixin=True):
     _choices: dict[str, list[Choice]] = {}
     _known: Catalogue = {}
 
+    @abstractmethod
     async def _keep_tree(self, tree: Tree) -> None:
-        raise NotImplementedError
+        """Keep the conditions as they stand after a change."""
 
     async def _take_tree(self, tree: Tree) -> None:
         """Show these conditions."""

@@ -9,12 +9,12 @@ from platform_app.clock import now
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role
-from platform_app.services import contacts
+from platform_app.services import contacts, tagging
 from platform_app.state.address import keep_in_address
-from platform_app.state.base import call, handler, look, person, say, who
+from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.hub import hub
 from platform_app.state.listed import Listed
-from platform_app.state.undo import Undo
+from platform_app.state.undo import Deleting, Undo
 
 ORDER = "-updated"
 
@@ -70,39 +70,18 @@ class ContactsState(Listed, Undo, rx.State):
         return rx.redirect(f"/manage/{(await who(self)).slug}/contacts/{made.id}")
 
     @handler(Role.OPERATOR)
-    async def choose_all(self, chosen: bool) -> None:
-        """Choose every row of this page, or none."""
-        self.chosen = [row.id for row in self.rows] if chosen else []
-
-    @handler(Role.OPERATOR)
     async def tag_chosen(self, form: dict[str, Any]) -> Any:
         """Give the chosen contacts a tag."""
-        count = await call(self, contacts.add_tag, self.chosen, str(form.get("tag", "")))
-        self.chosen = []
-        await self._fetch()
-        language = (await person(self)).language
-        return rx.toast.success(plural(language, "{count} contact tagged", "{count} contacts tagged", count))
-
-    @handler(Role.OPERATOR)
-    async def delete(self, contact_id: str) -> Any:
-        """Take a contact away; it can be brought back for ten seconds."""
-        row = await call(self, contacts.delete, contact_id)
-        self.chosen = [one for one in self.chosen if one != contact_id]
-        await self._fetch()
-        return await self._offer_undo(contact_id, row.name)
-
-    @handler(Role.OPERATOR)
-    async def undo(self) -> Any:
-        """Bring the contact deleted last back."""
-        self.undo_sentence = ""
-        await call(self, contacts.restore, self._undo_id)
-        await self._fetch()
-        return await say(self, "It is back.")
+        count = await call(self, tagging.add, self.chosen, str(form.get("tag", "")), of=contacts)
+        return await self._after_all("{count} contact tagged", "{count} contacts tagged", count)
 
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some contacts."""
         return bool(self.search or self.tag)
+
+    def _deleting(self) -> Deleting:
+        return contacts
 
     async def _changed(self) -> Any:
         await self._fetch()

@@ -10,7 +10,7 @@ from platform_app.services import conversations
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import ConversationRow, conversation_row
 from platform_app.state.hub import hub
-from platform_app.state.undo import Undo
+from platform_app.state.undo import Deleting, Undo
 
 
 class ConversationListState(Undo, rx.State):
@@ -72,6 +72,9 @@ class ConversationListState(Undo, rx.State):
         await call(self, conversations.restore, self._undo_id)
         await self._fetch()
         return rx.redirect(f"{self.router.url.path}?c={self._undo_id}") if self._undo_opens else None
+
+    def _deleting(self) -> Deleting:
+        return conversations
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language

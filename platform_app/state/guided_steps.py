@@ -1,6 +1,7 @@
 """Guided steps: the steps of a guided script in the editor, with the fields they collect."""
 
 import copy
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,8 +46,9 @@ class GuidedSteps(rx.State, mixin=True):
     steps_key: int = 0  # grows when steps or fields come, go or move: they are drawn anew then
     _steps: list[dict[str, Any]] = []
 
+    @abstractmethod
     async def _keep_steps(self, steps: list[dict[str, Any]]) -> None:
-        raise NotImplementedError
+        """Keep the steps as they stand after a change."""
 
     async def _take_steps(self, steps: list[dict[str, Any]], known: Catalogue) -> None:
         """Show these steps."""

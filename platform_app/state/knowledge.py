@@ -14,7 +14,7 @@ from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.hub import hub
 from platform_app.state.source_view import STATES, SourceRow, source_row
-from platform_app.state.undo import Undo
+from platform_app.state.undo import Deleting, Undo
 
 PAGE_SIZE = 25
 
@@ -123,20 +123,6 @@ class KnowledgeState(Undo, rx.State):
         await call(self, knowledge.retry, source_id)
         await self._fetch()
 
-    @handler(Role.OPERATOR)
-    async def delete(self, source_id: str) -> Any:
-        """Take a source out of all answers at once; it can be brought back for a while."""
-        source = await call(self, knowledge.delete, source_id)
-        await self._fetch()
-        return await self._offer_undo(source_id, source.title)
-
-    @handler(Role.OPERATOR)
-    async def undo(self) -> None:
-        """Bring the source deleted last back."""
-        self.undo_sentence = ""
-        await call(self, knowledge.restore, self._undo_id)
-        await self._fetch()
-
     @handler(Role.VIEWER)
     async def ask(self, form: dict[str, Any]) -> None:
         """Show the passages that the chat would find for a question, with their scores."""
@@ -159,6 +145,9 @@ class KnowledgeState(Undo, rx.State):
             )
             for p in found.passages
         ]
+
+    def _deleting(self) -> Deleting:
+        return knowledge
 
     def _keep_address(self) -> Any:
         return keep_in_address(q=self.search, state=self.state, category=self.category)

@@ -13,14 +13,14 @@ from platform_app.errors import Invalid
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity, Role
-from platform_app.services import leads, members, pipelines
+from platform_app.services import leads, members, pipelines, tagging
 from platform_app.services.known import names
 from platform_app.state.address import keep_in_address
-from platform_app.state.base import call, handler, look, person, say, who
+from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.hub import hub
 from platform_app.state.listed import Listed
-from platform_app.state.undo import Undo
+from platform_app.state.undo import Deleting, Undo
 
 ORDER = "-updated"
 KINDS = {"open": ("Open", ""), "won": ("Won", "green"), "lost": ("Lost", "red")}
@@ -130,14 +130,9 @@ class LeadsState(Listed, Undo, rx.State):
         self.said = translate((await person(self)).language, "“{title}” is in {stage}.", title=row.title, stage=stage)
 
     @handler(Role.OPERATOR)
-    async def choose_all(self, chosen: bool) -> None:
-        """Choose every row of this page, or none."""
-        self.chosen = [row.id for row in self.rows] if chosen else []
-
-    @handler(Role.OPERATOR)
     async def tag_chosen(self, form: dict[str, Any]) -> Any:
         """Give the chosen leads a tag."""
-        count = await call(self, leads.add_tag, self.chosen, str(form.get("tag", "")))
+        count = await call(self, tagging.add, self.chosen, str(form.get("tag", "")), of=leads)
         return await self._after_all("{count} lead tagged", "{count} leads tagged", count)
 
     @handler(Role.OPERATOR)
@@ -152,31 +147,13 @@ class LeadsState(Listed, Undo, rx.State):
         count = await call(self, _assign_all, self.chosen, user_id)
         return await self._after_all("{count} lead assigned", "{count} leads assigned", count)
 
-    @handler(Role.OPERATOR)
-    async def delete(self, lead_id: str) -> Any:
-        """Take a lead away; it can be brought back for ten seconds."""
-        row = await call(self, leads.delete, lead_id)
-        self.chosen = [one for one in self.chosen if one != lead_id]
-        await self._fetch()
-        return await self._offer_undo(lead_id, row.title)
-
-    @handler(Role.OPERATOR)
-    async def undo(self) -> Any:
-        """Bring the lead deleted last back."""
-        self.undo_sentence = ""
-        await call(self, leads.restore, self._undo_id)
-        await self._fetch()
-        return await say(self, "It is back.")
-
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some leads."""
         return bool(self.search or self.tag or self.stage != "all" or self.responsible != "all")
 
-    async def _after_all(self, one: str, many: str, count: int) -> Any:
-        self.chosen = []
-        await self._fetch()
-        return rx.toast.success(plural((await person(self)).language, one, many, count))
+    def _deleting(self) -> Deleting:
+        return leads
 
     async def _changed(self) -> Any:
         await self._fetch()

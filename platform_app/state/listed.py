@@ -1,18 +1,20 @@
 """Listed: what every long list shares: search, sort and pages in the address, and rows chosen together."""
 
+from abc import abstractmethod
 from typing import Any
 
 import reflex as rx
 
+from platform_app.i18n import plural
 from platform_app.models.person import Role
-from platform_app.state.base import handler
+from platform_app.state.base import handler, person
 
 SIZES = ("25", "50", "100")
 MOST_CHOSEN = 1_000
 
 
 class Listed(rx.State, mixin=True):
-    """A list that is searched, sorted, turned by pages and acted on together. It calls `_changed` on every change."""
+    """A list that is searched, sorted, turned by pages and acted on together."""
 
     search: str = ""
     sort: str = ""
@@ -22,11 +24,17 @@ class Listed(rx.State, mixin=True):
     size: str = "25"
     total: int = 0
     total_words: str = ""
+    rows: list[Any] = []
     chosen: list[str] = []
     loaded: bool = False
 
+    @abstractmethod
     async def _changed(self) -> Any:
-        raise NotImplementedError
+        """Fetch what is asked for now; return the event that keeps it in the address."""
+
+    @abstractmethod
+    async def _fetch(self) -> None:
+        """Draw the list anew."""
 
     def _read_address(self, sorts: tuple[str, ...], default: str) -> dict[str, str]:
         """Take search, sort, page and size from the address; return the whole query."""
@@ -54,6 +62,9 @@ class Listed(rx.State, mixin=True):
     def _count_pages(self, total: int) -> None:
         self.total, self.pages = total, max(1, -(-total // int(self.size)))
         self.page = min(self.page, self.pages)
+
+    def _forget(self, row_id: str) -> None:
+        self.chosen = [one for one in self.chosen if one != row_id]
 
     @handler(Role.VIEWER)
     async def type_search(self, search: str) -> Any:
@@ -85,3 +96,14 @@ class Listed(rx.State, mixin=True):
         """Choose a row for what is done with several, or not."""
         others = [one for one in self.chosen if one != row_id]
         self.chosen = [*others, row_id[:32]][-MOST_CHOSEN:] if chosen else others
+
+    @handler(Role.OPERATOR)
+    async def choose_all(self, chosen: bool) -> None:
+        """Choose every row of this page, or none."""
+        self.chosen = [row.id for row in self.rows] if chosen else []
+
+    async def _after_all(self, one: str, many: str, count: int) -> Any:
+        """Say with how many rows something was done, and choose none."""
+        self.chosen = []
+        await self._fetch()
+        return rx.toast.success(plural((await person(self)).language, one, many, count))

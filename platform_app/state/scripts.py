@@ -15,7 +15,7 @@ from platform_app.services import agents, pipelines, scripts
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
-from platform_app.state.undo import Undo
+from platform_app.state.undo import Deleting, Undo
 
 KINDS = {
     "greeting": "Greeting",
@@ -127,24 +127,13 @@ class ScriptsState(Undo, rx.State):
         await call(self, scripts.duplicate, script_id)
         await self._fetch()
 
-    @handler(Role.OPERATOR)
-    async def delete(self, script_id: str) -> Any:
-        """Take a script away; it can be brought back for ten seconds."""
-        row = await call(self, scripts.delete, script_id)
-        await self._fetch()
-        return await self._offer_undo(script_id, row.title)
-
-    @handler(Role.OPERATOR)
-    async def undo(self) -> None:
-        """Bring the script deleted last back."""
-        self.undo_sentence = ""
-        await call(self, scripts.restore, self._undo_id)
-        await self._fetch()
-
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some scripts."""
         return bool(self.search) or self.kind != "all" or self.stage != "all"
+
+    def _deleting(self) -> Deleting:
+        return scripts
 
     async def _changed(self) -> Any:
         await self._fetch()

@@ -1,0 +1,39 @@
+"""Tagging: what contacts and leads share of their tags."""
+
+from typing import Any, Protocol
+
+from platform_app.automation.values import folded
+from platform_app.db import Transaction
+from platform_app.errors import Invalid
+from platform_app.models.person import Identity
+from platform_app.services import crm_values
+
+_MOST = 1_000  # rows tagged together
+
+
+class Tagged(Protocol):
+    """The service whose rows have tags."""
+
+    def get(self, session: Transaction, who: Identity, row_id: str, /) -> Any:
+        """Return a row that is not deleted."""
+
+    def save(self, session: Transaction, who: Identity, row_id: str, values: dict[str, Any], /) -> Any:
+        """Change some values of a row."""
+
+
+def add(session: Transaction, who: Identity, row_ids: list[str], tag: str, *, of: Tagged) -> int:
+    """Give rows a tag; return how many had it not."""
+    wanted = crm_values.tags([tag])
+    if not wanted:
+        raise Invalid("Enter a tag.", field="tag")
+    rows = [of.get(session, who, row_id) for row_id in row_ids[:_MOST]]
+    lacking = [row for row in rows if added(row.tags, wanted)]
+    for row in lacking:
+        of.save(session, who, row.id, {"tags": [*row.tags, *wanted]})
+    return len(lacking)
+
+
+def added(before: list[str], after: list[str]) -> list[str]:
+    """Return the tags of `after` that `before` has not, however they are written."""
+    had = set(map(folded, before))
+    return [tag for tag in after if folded(tag) not in had]
