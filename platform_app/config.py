@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     upload_max_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file, in megabytes.")
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
     parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")
+    egress_allow: str = Field(
+        "", description="Networks beside the public internet that webhooks may reach, such as 10.0.0.0/8,127.0.0.1/32."
+    )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 

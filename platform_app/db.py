@@ -98,6 +98,7 @@ class Transaction(Session):
         super().__init__(bind.execution_options(reading=True) if reading else bind, expire_on_commit=False)
         self.tenant_id = tenant_id
         self.info["flushing"] = False
+        self.before_commit: list[Callable[[], object]] = []
         self.after_commit: list[Callable[[], object]] = []
 
     def exec(self, statement: Any, **options: Any) -> Any:
@@ -197,6 +198,9 @@ def session_scope(tenant_id: str | None = None, *, reason: str = "", reading: bo
                 session.expunge_all()
                 session.rollback()
             else:
+                session.flush()
+                while session.before_commit:
+                    session.before_commit.pop(0)()
                 session.commit()
         except Exception as error:
             session.rollback()

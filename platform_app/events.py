@@ -1,9 +1,34 @@
 """Events: how services speak to automation."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from platform_app.db import Transaction
+from platform_app import known
+from platform_app.db import Transaction, owned
+from platform_app.jobs import HandleEvent, enqueue
 from platform_app.models.event import Event, EventKind
+from platform_app.models.rule import Rule
+
+_CAUSE = "cause of events"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The event that led an automation to act in a transaction."""
+
+    event_id: str
+    depth: int  # of the events that follow
+
+
+def acts_because(session: Transaction, cause: Cause) -> None:
+    """Let every event that is written in this transaction name its cause."""
+    session.info[_CAUSE] = cause
+
+
+def cause_of(session: Transaction) -> Cause | None:
+    """Return what automation acts on in this transaction, if it does."""
+    found: Cause | None = session.info.get(_CAUSE)
+    return found
 
 
 def emit(
@@ -15,11 +40,40 @@ def emit(
     after: dict[str, Any] | None = None,
     **links: Any,
 ) -> Event:
-    """Write an event in the transaction of the change.
+    """Write an event in the transaction of the change; when that ends, what is known is kept with it.
 
-    `links` are the columns agent_id, conversation_id, message_id, contact_id, lead_id and cause_id.
-    `before` and `after` hold JSON values of the fields that changed.
+    `links` are the columns agent_id, conversation_id, message_id, contact_id and lead_id.
+    `before` and `after` hold JSON values of the fields that changed. Rules that listen are run by the worker.
     """
     event = Event(tenant_id=tenant_id, kind=kind, before=before or {}, after=after or {}, **links)
+    cause = cause_of(session)
+    if cause is not None:
+        event.cause_id, event.depth = cause.event_id, cause.depth
     session.add(event)
+    session.before_commit.append(lambda: _complete(session, event))
     return event
+
+
+def _complete(session: Transaction, event: Event) -> None:
+    event.facts = known.snapshot(session, event)
+    if _is_heard(session, event):
+        enqueue(session, event.tenant_id, HandleEvent(event_id=event.id), lock_key=lock_of(event))
+
+
+def _is_heard(session: Transaction, event: Event) -> bool:
+    """Tell whether a rule listens to events of this kind; asked once for a kind in a transaction."""
+    heard: dict[EventKind, bool] = session.info.setdefault("kinds that are heard", {})
+    if event.kind not in heard:
+        query = owned(Rule, event.tenant_id).where(Rule.trigger == event.kind, Rule.enabled.is_(True))  # type: ignore[attr-defined]
+        heard[event.kind] = session.exec(query.with_only_columns(Rule.id).limit(1)).first() is not None
+    return heard[event.kind]
+
+
+def lock_of(event: Event) -> str:
+    """Return the lock under which what happened to one lead, contact or conversation is handled in its order."""
+    return f"event:{subject_of(event) or event.id}"
+
+
+def subject_of(event: Event) -> str:
+    """Return whom an event is about: the lead, else the contact, else the conversation."""
+    return event.lead_id or event.contact_id or event.conversation_id or ""

@@ -41,6 +41,14 @@ class ImportContacts(BaseModel):
     import_id: str
 
 
+class HandleEvent(BaseModel):
+    """Weigh the rules that listen to an event, and do what they say."""
+
+    kind: Literal["handle_event"] = "handle_event"
+    event_id: str
+    again: str = ""  # the run whose failed action is tried again
+
+
 class Reply(BaseModel):
     """Let the agent answer a message whose delay is over."""
 
@@ -49,8 +57,12 @@ class Reply(BaseModel):
     message_id: str  # the reply's own row, in state delayed
 
 
-Payload = Annotated[IndexSource | RemoveSource | RebuildIndex | ImportContacts | Reply, Field(discriminator="kind")]
-payload_adapter: TypeAdapter[IndexSource | RemoveSource | RebuildIndex | ImportContacts | Reply] = TypeAdapter(Payload)
+Payload = Annotated[
+    IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | Reply, Field(discriminator="kind")
+]
+payload_adapter: TypeAdapter[IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | Reply] = (
+    TypeAdapter(Payload)
+)
 KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(get_args(Payload)[0]))
 
 

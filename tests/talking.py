@@ -1,5 +1,6 @@
 """Talking: an agent, its knowledge and a conversation, as tests need them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from platform_app.clock import now
@@ -10,7 +11,7 @@ from platform_app.models.event import Activity, Event
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.services import conversations, ledger, replies
+from platform_app.services import conversations, ledger, pipelines, replies
 from worker.tasks import HANDLERS
 
 ELSEWHERE = (  # a library around what a test asks for: how rare a word is, is known only among others
@@ -25,6 +26,19 @@ ELSEWHERE = (  # a library around what a test asks for: how rare a word is, is k
     "Much of the winter is too wet for a chain without oil.",
     "Bonus points are given for each order, and are used at the next one.",
 )
+
+
+def call(who: Identity, service: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Call a service in a transaction of its own."""
+    with session_scope(who.tenant_id) as session:
+        return service(session, who, *given, **named)
+
+
+def a_stage(who: Identity) -> str:
+    """Write a pipeline with a stage; return the stage's id."""
+    made = call(who, pipelines.create, "Sales", [("New", "open")])
+    ((_, stages),) = [one for one in call(who, pipelines.of_tenant) if one[0].id == made.id]
+    return str(stages[0].id)
 
 
 def add_agent(who: Identity, **settings: Any) -> str:
@@ -69,7 +83,9 @@ def begin(who: Identity, **settings: Any) -> str:
 def say(who: Identity, conversation_id: str, text: str = "How much is a tune-up?") -> Message:
     """Say something; return the row of the reply to come."""
     with session_scope(who.tenant_id) as session:
-        return conversations.receive(session, who, conversation_id, text)[1]
+        reply = conversations.receive(session, who, conversation_id, text)[1]
+        assert reply is not None
+        return reply
 
 
 async def written(who: Identity, reply: Message) -> Message:

@@ -1,18 +1,12 @@
 """Categories: nested, ordered, named once, and of one tenant."""
 
-from typing import Any
-
 import pytest
 
 from platform_app.db import session_scope
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.person import Identity
 from platform_app.services import categories
-
-
-def call(who: Identity, service: Any, *given: Any, **named: Any) -> Any:
-    with session_scope(who.tenant_id) as session:
-        return service(session, who, *given, **named)
+from tests.talking import call
 
 
 def add(who: Identity, name: str, parent_id: str | None = None) -> str:

@@ -5,28 +5,19 @@ from typing import Any
 
 import pytest
 
+from platform_app import own_fields
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.crm import Contact, FieldKind, Holder, Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.services import cards, contacts, fields, leads, merging, notes, pipelines, tagging, tasks
-
-
-def call(who: Identity, service: Any, *given: Any, **named: Any) -> Any:
-    with session_scope(who.tenant_id) as session:
-        return service(session, who, *given, **named)
+from tests.talking import a_stage, call
 
 
 def kinds(who: Identity) -> list[str]:
     with session_scope(who.tenant_id, reading=True) as session:
         return [event.kind.value for event in session.exec(owned(Event, who.tenant_id).order_by(Event.id)).all()]
-
-
-def a_stage(who: Identity) -> str:
-    made = call(who, pipelines.create, "Sales", [("New", "open")])
-    ((_, stages),) = [one for one in call(who, pipelines.of_tenant) if one[0].id == made.id]
-    return str(stages[0].id)
 
 
 def add_field(who: Identity, name: str, kind: FieldKind, options: str = "") -> str:
@@ -124,7 +115,7 @@ def test_fields_are_named_once_and_renamed(who: Identity) -> None:
     assert call(who, fields.change, second.id, name="Town", options="x").options == ["x"]
     call(who, fields.delete, first.id)
     with session_scope(who.tenant_id, reading=True) as session:
-        assert [row.name for row in fields.of_tenant(session, who.tenant_id)] == ["Town"]
+        assert [row.name for row in own_fields.of_tenant(session, who.tenant_id)] == ["Town"]
 
 
 def test_found_by_tag_sorted_and_tagged_together(who: Identity) -> None:

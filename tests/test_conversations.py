@@ -15,13 +15,7 @@ from platform_app.models.crm import Contact
 from platform_app.models.job import Job
 from platform_app.models.person import Identity
 from platform_app.services import conversations, reply_store
-from tests.talking import activities, add_agent, begin, conversation, events, row, say, shown
-
-
-def call(who: Identity, service: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    """Call a service in a transaction of its own."""
-    with session_scope(who.tenant_id) as session:
-        return service(session, who, *given, **named)
+from tests.talking import activities, add_agent, begin, call, conversation, events, row, say, shown
 
 
 def end(who: Identity, reply: Message, text: str = "Forty.", state: MessageState = MessageState.COMPLETE) -> None:

@@ -111,6 +111,7 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "knowledgestate",
         "note",
         "refusedrow",
+        "rulerun",
         "scriptprogress",
         "scriptuse",
         "scriptversion",

@@ -14,17 +14,12 @@ from platform_app.models.person import Identity
 from platform_app.models.script import Script
 from platform_app.services import contacts, conversations, leads, scripts
 from tests.fake_provider import FakeProvider, says, serving
-from tests.talking import activities, add_agent, answered, begin, trace
+from tests.talking import activities, add_agent, answered, begin, call, trace
 
 
 @pytest.fixture
 def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
     yield from serving(env)
-
-
-def call(who: Identity, service: Any, *given: Any, **named: Any) -> Any:
-    with session_scope(who.tenant_id) as session:
-        return service(session, who, *given, **named)
 
 
 def add(who: Identity, title: str = "Hello", **fields: Any) -> str:

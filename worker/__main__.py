@@ -13,6 +13,7 @@ import structlog
 from platform_app import bell, logs
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
+from platform_app.engine import clockwork
 from platform_app.services import replies
 from worker import health
 from worker.runner import Handler, Runner
@@ -40,7 +41,11 @@ def run(handlers: Mapping[str, Handler]) -> int:
     dramatiq.set_broker(broker)
     declare(broker, runner)
     threads = dramatiq.Worker(broker, worker_threads=own.worker_concurrency, worker_timeout=100)
-    ticker = Ticker(runner, own.worker_concurrency, [probe.beat, replies.mark_interrupted])
+    ticker = Ticker(
+        runner,
+        own.worker_concurrency,
+        [probe.beat, replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences],
+    )
     runner.start()
     ticker.start()
     threads.start()

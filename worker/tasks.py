@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dramatiq
 
 from platform_app.broker import QUEUE
+from platform_app.engine import handling
 from platform_app.services import importing, knowledge, rebuilding, replies
 from worker.runner import Handler, Runner
 
@@ -13,6 +14,7 @@ HANDLERS: Mapping[str, Handler] = {
     "remove_source": knowledge.remove_source,
     "rebuild_index": rebuilding.rebuild_index,
     "import_contacts": importing.import_contacts,
+    "handle_event": handling.handle_event,
     "reply": replies.run_job,
 }
 

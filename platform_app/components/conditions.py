@@ -18,13 +18,21 @@ _GROUPS = {
     "message": "Message",
     "agent": "Agent",
     "clock": "Time",
+    "reply": "Event",
+    "task": "Event",
+    "event": "Event",
 }
 
 
-def builder(state: Any, *, empty: Any) -> rx.Component:
-    """Show the conditions of a state that has the Conditions mixin; `empty` is said while there are none."""
+def builder(state: Any, *, empty: Any, of_events: bool = False) -> rx.Component:
+    """Show the conditions of a state that has the Conditions mixin; `empty` is said while there are none.
+
+    `of_events` offers what is known of an event alone.
+    """
     return rx.el.div(
-        rx.cond(state.lines.length() > 1, rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line)))),
+        rx.cond(
+            state.lines.length() > 1, rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line, of_events)))
+        ),
         rx.cond(state.lines.length() <= 1, rx.el.p(empty, class_name="muted small")),
         rx.cond(~READ_ONLY, _adders(state, "")),
         class_name="conditions",
@@ -54,9 +62,9 @@ def _add(icon: str, words: Any, event: Any) -> rx.Component:
     )
 
 
-def _line(state: Any, line: rx.Var[Line]) -> rx.Component:
+def _line(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
     return rx.el.li(
-        rx.cond(line.is_group, _group(state, line), _condition(state, line)),
+        rx.cond(line.is_group, _group(state, line), _condition(state, line, of_events)),
         rx.cond(
             line.problem != "",
             rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), line.problem, class_name="problem"),
@@ -81,10 +89,10 @@ def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
     )
 
 
-def _condition(state: Any, line: rx.Var[Line]) -> rx.Component:
+def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
     return rx.flex(
         native(
-            [*_facts(), rx.el.optgroup(rx.foreach(state.own_facts, option), label=t("Your own fields"))],
+            [*_facts(of_events), rx.el.optgroup(rx.foreach(state.own_facts, option), label=t("Your own fields"))],
             label=t("What condition {number} is about", number=line.number),
             value=line.fact,
             on_change=lambda fact: state.set_fact(line.path, fact),
@@ -103,9 +111,11 @@ def _condition(state: Any, line: rx.Var[Line]) -> rx.Component:
     )
 
 
-def _facts() -> list[rx.Component]:
+def _facts(of_events: bool) -> list[rx.Component]:
     groups: dict[str, list[Fact]] = {}
     for fact in CATALOGUE:
+        if fact.of_events and not of_events:
+            continue
         groups.setdefault(_GROUPS.get(fact.name.split(".")[0], "Other"), []).append(fact)
     return [
         rx.el.optgroup(*(rx.el.option(t(fact.words), value=fact.name) for fact in found), label=t(name))

@@ -20,8 +20,14 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
             ("Leads", "handshake", "/leads"),
         ],
     ),
-    ("Build", [("Agents", "bot", "/agents"), ("Knowledge", "book-open", "/knowledge")]),
-    ("Run", [("Jobs", "list-checks", "/jobs"), ("Settings", "settings", "/settings")]),
+    (
+        "Build",
+        [("Agents", "bot", "/agents"), ("Rules", "workflow", "/rules"), ("Knowledge", "book-open", "/knowledge")],
+    ),
+    (
+        "Run",
+        [("Events", "activity", "/events"), ("Jobs", "list-checks", "/jobs"), ("Settings", "settings", "/settings")],
+    ),
 ]
 
 

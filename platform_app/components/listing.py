@@ -129,3 +129,26 @@ def tag_filter(value: Any, on_change: Any) -> rx.Component:
         ),
         debounce_timeout=250,
     )
+
+
+def turn_pages(page: Any, has_more: Any, on_turn: Any) -> rx.Component:
+    """Lead to newer and older rows of a list that is not counted."""
+    return rx.flex(
+        rx.cond(page > 1, _turn("chevron-left", t("Newer"), on_turn(page - 1))),
+        rx.cond(has_more, _turn("chevron-right", t("Older"), on_turn(page + 1))),
+        spacing="3",
+        justify="end",
+        padding_top="12px",
+    )
+
+
+def _turn(icon: str, words: Any, event: Any) -> rx.Component:
+    return rx.button(
+        rx.icon(icon, size=16),
+        words,
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
+        size="1",
+        on_click=event,
+    )

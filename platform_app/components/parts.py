@@ -148,3 +148,11 @@ def icon_tool(icon: str, label: Any, on_click: Any = None, *, small: bool = Fals
 def row_link(words: Any, href: Any, **style: Any) -> rx.Component:
     """Show the name of a row, which leads to it."""
     return rx.link(words, href=href, color_scheme="gray", high_contrast=True, underline="hover", **style)
+
+
+def problem_line(words: Any) -> rx.Component:
+    """Show what is wrong, while something is."""
+    return rx.cond(
+        words != "",
+        rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), words, class_name="problem", role="alert"),
+    )

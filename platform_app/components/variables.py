@@ -35,16 +35,18 @@ class VariableText(rx.Component):
     on_change: rx.EventHandler[rx.event.input_event]
 
 
-def variable_text(area: str, *, initial: Any, variables: rx.Var[list[Choice]], on_change: Any) -> rx.Component:
+def variable_text(
+    area: Any, *, initial: Any, variables: rx.Var[list[Choice]], on_change: Any, label: Any = None, rows: Any = 10
+) -> rx.Component:
     """Show the text area; `area` is its id, `variables` are what it completes."""
     return VariableText.create(
         id=area,
         initial=initial,
         names=rx.Var(f"({variables!s}).map((one) => one.id)", _var_data=variables._get_all_var_data()),
         words=rx.Var(f"({variables!s}).map((one) => one.name)", _var_data=variables._get_all_var_data()),
-        label=t("Variables"),
+        label=t("Variables") if label is None else label,
         read_only=READ_ONLY,
-        rows=10,
+        rows=rows,
         described_by=f"{area}-help",
         on_change=on_change,
     )

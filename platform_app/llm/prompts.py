@@ -41,6 +41,7 @@ class Facts:
     history: list[tuple[str, str]] = field(default_factory=list)
     known: list[tuple[str, str]] = field(default_factory=list)  # of contact and lead
     question: str = ""
+    is_task: bool = False  # the question is no contact's: it is what the company asks the agent to write
     stage_instructions: str = ""
     guided: Guided | None = None
 
@@ -119,6 +120,8 @@ def _rules(facts: Facts) -> list[str]:
     ]
     if facts.scripts:
         rules.append("The scripts are how your company talks: follow one where it fits what is said, in their order.")
+    if facts.is_task:
+        rules.append("The last message is a task of your company: write to the contact what it asks for, nothing else.")
     if facts.guided and facts.guided.wanted:
         rules.append("A guided script is under way: answer what is asked aside, then come back to what it asks for.")
     if facts.passages:

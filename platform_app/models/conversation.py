@@ -16,6 +16,7 @@ class ConversationState(StrEnum):
     """Whether a conversation goes on."""
 
     OPEN = "open"
+    HANDED_OFF = "handed_off"  # a person writes; the agent is silent until it is given back
     CLOSED = "closed"
 
 
@@ -69,6 +70,9 @@ class Message(Owned, table=True):
     text: str = ""
     state: MessageState = Field(default=MessageState.COMPLETE, sa_type=word(MessageState))
     error: str = Field(default="", max_length=500)  # a message id: why it broke off
+    task: str = ""  # what a rule asked the agent to write; the message answers nobody then
+    cause_id: str | None = Field(default=None, max_length=32)  # the event that led a rule to ask
+    depth: int = 0  # of what follows from it
     answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message this one replies to
     replaced: bool = False  # retried or edited away: kept, not shown, not in any prompt
     sources: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # see llm.prompts.Passage

@@ -11,6 +11,8 @@ from sqlmodel import Field
 from platform_app.clock import now
 from platform_app.models.base import Instant, Owned, word
 
+UNNAMED = "—"  # the name of a contact that has told none yet
+
 
 class StageKind(StrEnum):
     """What standing in a stage means."""

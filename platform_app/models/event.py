@@ -45,12 +45,13 @@ class Event(Owned, table=True):
     at: datetime = Field(default_factory=now, sa_type=Instant)
     agent_id: str | None = Field(default=None, max_length=32)
     conversation_id: str | None = Field(default=None, max_length=32)
-    message_id: str | None = Field(default=None, max_length=32)
+    message_id: str | None = Field(default=None, max_length=32, index=True)
     contact_id: str | None = Field(default=None, max_length=32, index=True)
     lead_id: str | None = Field(default=None, max_length=32, index=True)
     before: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     after: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    depth: int = 0
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # what was known then: see known.snapshot
+    depth: int = 0  # how many automations led to it
     cause_id: str | None = Field(default=None, max_length=32)
 
 
@@ -62,6 +63,7 @@ class ActivityKind(StrEnum):
     CONVERSATION = "conversation"
     REPLY = "reply"
     PERSON = "person"
+    RULE = "rule"
     FAILURE = "failure"
 
 

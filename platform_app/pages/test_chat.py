@@ -8,7 +8,7 @@ from platform_app.components.conversation_list import conversation_list
 from platform_app.components.layout import frame
 from platform_app.components.message import live_reply, message, small, waiting_reply
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, confirm, empty_state, skeleton_rows, undo_bar
+from platform_app.components.parts import READ_ONLY, confirm, empty_state, icon_tool, skeleton_rows, undo_bar
 from platform_app.components.talk import Composer, StickToEnd
 from platform_app.components.text import t
 from platform_app.components.trace_panel import panel
@@ -85,9 +85,37 @@ def _talk() -> rx.Component:
             aria_label=t("Messages"),
             tab_index=0,
         ),
+        rx.cond(TestChatState.state != "open", _silent()),
         rx.cond(READ_ONLY, rx.el.p(t("Your role may read, not write."), class_name="muted chat-foot"), _composer()),
         class_name="chat-talk",
         aria_label=t("Conversation"),
+    )
+
+
+def _silent() -> rx.Component:
+    """Say that the agent does not answer here, and let it answer again."""
+    return rx.flex(
+        rx.cond(
+            TestChatState.state == "closed",
+            t("This conversation is closed."),
+            t("A person writes here; the agent is silent."),
+        ),
+        rx.cond(~READ_ONLY, small(t("Give back to the agent"), TestChatState.give_back)),
+        spacing="3",
+        align="center",
+        class_name="silent",
+        role="status",
+    )
+
+
+def _states() -> rx.Component:
+    """Let the conversation be handed to a person, or closed."""
+    return rx.menu.root(
+        rx.menu.trigger(icon_tool("ellipsis", t("Actions for the conversation"), small=True)),
+        rx.menu.content(
+            rx.menu.item(t("Hand to a person"), on_select=TestChatState.hand_off),
+            rx.menu.item(t("Close the conversation"), on_select=TestChatState.close),
+        ),
     )
 
 
@@ -151,7 +179,7 @@ def _bar() -> rx.Component:
             _choice(t("Stage"), state.stage, state.stages, state.choose_stage, nobody=t("The lead's own stage")),
         ),
         rx.spacer(),
-        rx.cond((state.messages.length() > 0) & ~READ_ONLY, _clear()),
+        rx.cond((state.messages.length() > 0) & ~READ_ONLY, rx.fragment(_clear(), _states())),
         spacing="3",
         align="center",
         wrap="wrap",

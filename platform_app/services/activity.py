@@ -41,7 +41,7 @@ def record(
 
 def by(session: Transaction, who: Identity, kind: ActivityKind, sentence: str, **values: Any) -> Activity:
     """Write what this person did, as `record` does."""
-    return record(session, who.tenant_id, kind, sentence, actor=who.name, user_id=who.user_id, **values)
+    return record(session, who.tenant_id, kind, sentence, actor=who.name, user_id=who.user_id or None, **values)
 
 
 def recent(

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func
 
-from platform_app import bell
+from platform_app import bell, own_fields
 from platform_app.automation.values import folded
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -15,11 +15,10 @@ from platform_app.events import emit
 from platform_app.models.crm import Address, Contact, Holder
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services import crm_values, fields, searching, tagging
+from platform_app.services import crm_values, searching, tagging
 
 FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
 SORTS = ("updated", "name")
-UNNAMED = "—"  # the name of a contact that has told none yet
 
 
 def create(
@@ -65,7 +64,7 @@ def data_of(row: Contact) -> dict[str, Any]:
 
 def _set(session: Transaction, row: Contact, field: str, value: Any) -> None:
     if field.startswith("field."):
-        held = fields.of_tenant(session, row.tenant_id, Holder.CONTACT)
+        held = own_fields.of_tenant(session, row.tenant_id, Holder.CONTACT)
         row.fields = crm_values.own_field(held, row.fields, field, value)
         return
     if field == "language" and value not in ("", "ru", "en"):

@@ -95,8 +95,8 @@ def trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
     return row
 
 
-def receive(session: Transaction, who: Identity, conversation_id: str, text: str) -> tuple[Message, Message]:
-    """Take what a contact or tester says; return it and the row of the reply to come.
+def receive(session: Transaction, who: Identity, conversation_id: str, text: str) -> tuple[Message, Message | None]:
+    """Take what a contact or tester says; return it and the row of the reply to come, none while a person writes.
 
     The reply is to be streamed when its state is STREAMING; when it is DELAYED a job is due. Replies that were
     still on their way are replaced: a burst is answered once.
@@ -110,7 +110,8 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     if row.state == ConversationState.CLOSED:
         raise Conflict("This conversation is closed.")
     settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
-    check_channel(session, row, settings)
+    if row.state == ConversationState.OPEN:
+        check_channel(session, row, settings)
     earlier = owned(Message, who.tenant_id).where(Message.conversation_id == row.id).limit(1)
     is_first = session.exec(earlier).first() is None
     said = Message(
@@ -126,12 +127,16 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         EventKind.MESSAGE_RECEIVED,
         after={"text": text[:2000]},
         message_id=said.id,
-        **_links(row),
+        **links(row),
     )
+    if row.state == ConversationState.HANDED_OFF:
+        said_last(session, row, said)
+        return said, None
     return said, begin_reply(session, who, row, said=said, settings=settings)
 
 
-def _links(row: Conversation) -> dict[str, Any]:
+def links(row: Conversation) -> dict[str, Any]:
+    """Return what an event of a conversation is linked with."""
     return {
         "agent_id": row.agent_id,
         "conversation_id": row.id,
@@ -141,7 +146,7 @@ def _links(row: Conversation) -> dict[str, Any]:
 
 
 def _started(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
-    emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **_links(row))
+    emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **links(row))
     activity.by(
         session,
         who,
@@ -157,7 +162,7 @@ def begin_reply(
     session: Transaction, who: Identity, row: Conversation, *, said: Message, settings: AgentSettings
 ) -> Message:
     """Write the row of a reply that is on its way, replacing any that was."""
-    for pending in _withdraw(session, row):
+    for pending in withdraw(session, row):
         pending.replaced = True
     delay = settings.reply_delay_seconds
     reply = Message(
@@ -175,12 +180,17 @@ def begin_reply(
         reply.due_at = now() + timedelta(seconds=delay)
         payload = Reply(conversation_id=row.id, message_id=reply.id)
         enqueue(session, row.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
-    row.last_message_at, row.last_line = now(), first_line(said.text)
-    announce(session, row)
+    said_last(session, row, said)
     return reply
 
 
-def _withdraw(session: Transaction, row: Conversation) -> list[Message]:
+def said_last(session: Transaction, row: Conversation, said: Message) -> None:
+    """Let lists show what was said last."""
+    row.last_message_at, row.last_line = now(), first_line(said.text)
+    announce(session, row)
+
+
+def withdraw(session: Transaction, row: Conversation) -> list[Message]:
     """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
     query = owned(Message, row.tenant_id).where(
         Message.conversation_id == row.id,
@@ -215,7 +225,7 @@ def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
     return begin_reply(session, who, row, said=said, settings=settings)
 
 
-def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message]:
+def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message | None]:
     """Say something else instead of an earlier message; what followed it is kept, and shown no more."""
     old = message(session, who, message_id, lock=True)
     if old.author != Author.CONTACT or old.replaced:
@@ -226,7 +236,7 @@ def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: 
 
 def _replace_from(session: Transaction, row: Conversation, first: Message | None = None) -> None:
     """Show no more what was said from a message on, or all of it."""
-    _withdraw(session, row)
+    withdraw(session, row)
     session.flush()
     query = owned_update(Message, row.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
     if first is not None:
@@ -308,7 +318,7 @@ def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversa
 def delete(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Take a conversation away; it can be brought back."""
     row = get(session, who, conversation_id, lock=True)
-    _withdraw(session, row)
+    withdraw(session, row)
     row.deleted_at = now()
     announce(session, row)
     return row

@@ -13,6 +13,7 @@ from platform_app.models.event import Activity, Event
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
+from platform_app.models.rule import Rule
 from platform_app.models.script import Script
 from platform_app.rag import lexical
 
@@ -34,6 +35,7 @@ def remove(session: Transaction, who: Identity) -> None:
     _forget_what_happened(session, tenant, agents=agents, talks=talks, contacts=contacts, leads=leads, sources=sources)
     _remove_talks(session, tenant, talks)
     session.execute(owned_delete(Script, tenant).where(Script.agent_id.in_(agents)))  # type: ignore[union-attr]
+    session.execute(owned_delete(Rule, tenant).where(Rule.agent_id.in_(agents)))  # type: ignore[union-attr]
     _remove_crm(session, tenant, contacts, leads)
     session.execute(owned_delete(Agent, tenant).where(Agent.id.in_(agents)))  # type: ignore[attr-defined]
     _remove_sources(session, tenant, sources)
@@ -68,6 +70,8 @@ def _forget_what_happened(
     )
     of_agent = or_(Event.agent_id.in_(agents), Event.conversation_id.in_(talks))  # type: ignore[union-attr]
     session.execute(owned_delete(Event, tenant).where(or_(of_agent, of_lead, of_contact)))
+    locks = [f"event:{i}" for i in (*leads, *contacts, *talks)]
+    session.execute(owned_delete(Job, tenant).where(Job.lock_key.in_(locks), Job.state != JobState.RUNNING))  # type: ignore[union-attr, arg-type]
     session.execute(
         owned_delete(Activity, tenant).where(
             or_(

@@ -4,12 +4,12 @@ import re
 from datetime import date
 from typing import Any
 
-from platform_app.automation.facts import Fact, FactType, Value
-from platform_app.automation.values import folded, moment, number
+from platform_app.automation.values import folded, number
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.models.crm import CustomField, FieldKind, Holder
 from platform_app.models.person import Identity
+from platform_app.own_fields import of_tenant
 
 MOST = 50  # of contacts, and of leads
 LONGEST = 500  # characters of a value
@@ -23,22 +23,6 @@ _LATIN = dict(zip("абвгдезийклмнопрстуфхцыэ", "abvgdezij
     "ь": "",
     "ъ": "",
 }
-_TYPES = {
-    FieldKind.TEXT: FactType.TEXT,
-    FieldKind.NUMBER: FactType.NUMBER,
-    FieldKind.MONEY: FactType.NUMBER,
-    FieldKind.DATE: FactType.MOMENT,
-    FieldKind.CHOICE: FactType.TEXT,
-    FieldKind.YES_NO: FactType.FLAG,
-}
-
-
-def of_tenant(session: Transaction, tenant_id: str, holder: Holder | None = None) -> list[CustomField]:
-    """Return the fields in their order, of contacts or leads alone where asked."""
-    query = owned(CustomField, tenant_id)
-    if holder is not None:
-        query = query.where(CustomField.holder == holder)
-    return list(session.exec(query.order_by(CustomField.holder, CustomField.position, CustomField.id)).all())
 
 
 def create(
@@ -133,30 +117,3 @@ def _date(text: str, place: str) -> str:
 
 def _iso(text: str) -> str:
     return date.fromisoformat(text).isoformat()
-
-
-def facts(held: list[CustomField]) -> list[Fact]:
-    """Return the fields as facts."""
-    return [
-        Fact(f"{row.holder}.field.{row.key}", row.name, _TYPES[row.kind], options=tuple(row.options), own=True)
-        for row in held
-    ]
-
-
-def typed(held: list[CustomField], kept: dict[str, Any], holder: Holder, zone: str) -> dict[str, Value]:
-    """Return what stands in a row's fields as facts."""
-    return {
-        f"{holder}.field.{row.key}": _typed(row.kind, str(kept.get(row.key) or ""), zone)
-        for row in held
-        if row.holder == holder
-    }
-
-
-def _typed(kind: FieldKind, text: str, zone: str) -> Value:
-    if not text:
-        return None
-    if kind in (FieldKind.NUMBER, FieldKind.MONEY):
-        return number(text)
-    if kind == FieldKind.DATE:
-        return moment(text, zone)
-    return text == "yes" if kind == FieldKind.YES_NO else text

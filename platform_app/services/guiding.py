@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from platform_app import known
 from platform_app.automation import guided, texts
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.guided import Position, Step
@@ -11,10 +12,10 @@ from platform_app.errors import PlatformError
 from platform_app.llm import prompts
 from platform_app.llm.extraction import Told, Wanted
 from platform_app.models.conversation import Conversation
-from platform_app.models.crm import Contact, Lead
+from platform_app.models.crm import UNNAMED, Contact, Lead
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script, ScriptProgress
-from platform_app.services import contacts, known, leads
+from platform_app.services import contacts, leads
 
 LISTENS_ON = 2  # messages after all is given, for corrections
 _FIELDS = {"contact.phone": "phones", "contact.email": "emails"}
@@ -135,7 +136,7 @@ def _write(session: Transaction, talk: Conversation, name: str, value: str) -> b
     try:
         with session.begin_nested():
             if holder == "contact":
-                contact = _contact(session, who, talk, value if name == "contact.name" else contacts.UNNAMED)
+                contact = _contact(session, who, talk, value if name == "contact.name" else UNNAMED)
                 mine = _FIELDS.get(name, field_name)
                 contacts.save(session, who, contact.id, {mine: _first(contact, mine, value)})
             elif talk.lead_id:

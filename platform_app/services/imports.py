@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from platform_app import bell
+from platform_app import bell, own_fields
 from platform_app.automation.values import folded
 from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
@@ -12,7 +12,7 @@ from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.jobs import ImportContacts, enqueue
 from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity
-from platform_app.services import fields, tables, uploads
+from platform_app.services import tables, uploads
 
 MOST_ROWS = 200_000
 MOST_COLUMNS = 100
@@ -66,7 +66,7 @@ def _prepare(session: Transaction, who: Identity, name: str, stored_as: str, *, 
 
 
 def _own(session: Transaction, who: Identity) -> list[Any]:
-    return fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+    return own_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
 
 
 def _guess(columns: list[str], own: dict[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func
 
-from platform_app import bell
+from platform_app import bell, own_fields
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
@@ -15,7 +15,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Holder, Lead, Stage
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity, Member
-from platform_app.services import contacts, crm_values, fields, pipelines, searching, tagging
+from platform_app.services import contacts, crm_values, pipelines, searching, tagging
 
 FIELDS = ("title", "budget", "contact_id", "responsible_id", "source", "tags", "fields")
 SORTS = ("updated", "title", "budget")
@@ -88,7 +88,7 @@ def _filled(row: Lead) -> dict[str, Any]:
 
 def _set(session: Transaction, who: Identity, row: Lead, *, name: str, value: Any) -> None:
     if name.startswith("field."):
-        held = fields.of_tenant(session, row.tenant_id, Holder.LEAD)
+        held = own_fields.of_tenant(session, row.tenant_id, Holder.LEAD)
         row.fields = crm_values.own_field(held, row.fields, name, value)
         return
     checks: dict[str, Callable[[], Any]] = {

@@ -2,8 +2,9 @@
 
 from platform_app.db import Transaction, everywhere, owned
 from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import accounts, passwords
+from platform_app.services import accounts, activity, passwords
 
 
 def tenant_by_slug(session: Transaction, slug: str) -> Tenant:
@@ -50,6 +51,15 @@ def owner(session: Transaction, slug: str) -> Identity:
         language=user.language,
         time_zone=tenant.time_zone,
     )
+
+
+def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None:
+    """Put a line for a member into the recent updates."""
+    names = {user.id: user.name for user, _ in of_tenant(session, who)}
+    if user_id not in names:
+        raise NotFound("There is no such member.")
+    values = {"actor": who.name, "user_id": user_id, "name": names[user_id], "text": text[:400]}
+    activity.record(session, who.tenant_id, ActivityKind.RULE, "For {name}: {text}", **values)
 
 
 def of_tenant(session: Transaction, who: Identity) -> list[tuple[User, Role]]:

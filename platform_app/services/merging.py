@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from platform_app import bell
+from platform_app import bell, own_fields
 from platform_app.automation.values import folded
 from platform_app.clock import now
 from platform_app.db import Transaction, owned_update
@@ -11,7 +11,7 @@ from platform_app.models.conversation import Conversation
 from platform_app.models.crm import Address, Contact, Holder, Lead, Note, Task
 from platform_app.models.event import ActivityKind, Event
 from platform_app.models.person import Identity
-from platform_app.services import activity, contacts, crm_values, fields
+from platform_app.services import activity, contacts, crm_values
 
 _LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address)
 
@@ -22,7 +22,7 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
     if kept.id == other.id:
         raise Invalid("A contact cannot be merged with itself.", field="other")
     contacts.save(session, who, kept.id, _joined(kept, other))
-    known = {row.key for row in fields.of_tenant(session, who.tenant_id, Holder.CONTACT)}
+    known = {row.key for row in own_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)}
     lacking = {key: value for key, value in other.fields.items() if key in known and key not in kept.fields}
     contacts.save(session, who, kept.id, {f"field.{key}": value for key, value in lacking.items()})
     for model in _LINKED:

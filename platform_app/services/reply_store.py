@@ -5,7 +5,7 @@ from datetime import timedelta
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict
-from platform_app.events import emit
+from platform_app.events import Cause, acts_because, emit
 from platform_app.llm import prompts
 from platform_app.llm.output import cited, mended, plain, shorten
 from platform_app.models.conversation import Conversation, Message, MessageState
@@ -77,6 +77,8 @@ def _knows_no_answer(work: Work) -> bool:
 
 def sent(session: Transaction, row: Message, conversation: Conversation) -> None:
     """Write that a reply reached the contact."""
+    if row.cause_id:
+        acts_because(session, Cause(row.cause_id, row.depth))
     emit(
         session,
         row.tenant_id,

@@ -5,18 +5,19 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from platform_app import known
 from platform_app.automation import texts
 from platform_app.automation.facts import NAMES, Facts
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
+from platform_app.known import facts_of_talk
 from platform_app.llm import client, prompts
 from platform_app.llm.client import Outcome, Provider
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieve import Retrieval
-from platform_app.services import agents, guiding, known, script_choice
+from platform_app.services import agents, guiding, script_choice
 from platform_app.services.guiding import Guidance
-from platform_app.services.known import facts_of_talk
 from platform_app.services.script_choice import Considered
 
 _SAID = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
@@ -58,8 +59,8 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         ).one()
         settings, version = agents.effective(session, tenant_id, conversation.agent_id, draft=conversation.use_draft)
         check_channel(session, conversation, settings)
-        question, history = _question_and_history(_said_before(session, reply))
-        facts = prompts.Facts(settings=settings, history=history, question=question)
+        question, history = _question_and_history(_said_before(session, reply), reply.task)
+        facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
         values, stage_id = facts_of_talk(session, conversation, settings.name, question)
         _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
@@ -103,10 +104,10 @@ def _said_before(session: Transaction, reply: Message) -> list[Message]:
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
 
 
-def _question_and_history(said: list[Message]) -> tuple[str, list[tuple[str, str]]]:
-    """Return what is to be answered, a burst as one, and what was said before it."""
-    burst: list[str] = []
-    while said and said[-1].author == Author.CONTACT:
+def _question_and_history(said: list[Message], task: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return what is to be answered, a burst as one, or the task; and what was said before it."""
+    burst: list[str] = [task] if task else []
+    while not task and said and said[-1].author == Author.CONTACT:
         burst.insert(0, said.pop().text)
     history = [("user" if m.author == Author.CONTACT else "assistant", m.text) for m in said if m.text]
     return "\n".join(burst), history

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from platform_app import known
 from platform_app.automation import likeness, texts
 from platform_app.automation.conditions import Condition, Group, read
 from platform_app.automation.facts import Catalogue, Facts
@@ -13,7 +14,6 @@ from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
 from platform_app.llm.prompts import tokens
 from platform_app.models.script import Script, ScriptKind
-from platform_app.services import known
 
 BUDGET = 1_500  # tokens of all scripts in one prompt
 AGENT, STAGE, SAID = "agent.name", "lead.stage", "message.text"

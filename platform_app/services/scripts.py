@@ -16,7 +16,7 @@ from platform_app.models.crm import Stage
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.models.script import Script, ScriptKind, ScriptUse, ScriptVersion
-from platform_app.services import activity
+from platform_app.services import activity, ordering
 from platform_app.services.agent_changes import Change, differing
 
 MOST = 500  # of a tenant
@@ -189,29 +189,13 @@ def duplicate(session: Transaction, who: Identity, script_id: str) -> Script:
 
 def move(session: Transaction, who: Identity, script_id: str, *, up: bool, among: list[str]) -> None:
     """Let a script change places with the one before or after it; `among` are the ids that are shown, in order."""
-    rows = _all(session, who)
-    shown = [row.id for row in rows if row.id in among]
-    place = shown.index(get(session, who, script_id).id) if script_id in shown else -1
-    other = place - 1 if up else place + 1
-    if place < 0 or not 0 <= other < len(shown):
-        return
-    order = [row.id for row in rows]
-    order.remove(script_id)
-    order.insert(order.index(shown[other]) + (0 if up else 1), script_id)
-    for row in rows:
-        row.position = order.index(row.id) + 1
+    ordering.move(_all(session, who), get(session, who, script_id).id, up=up, among=among)
 
 
 def place(session: Transaction, who: Identity, script_id: str, before_id: str) -> None:
     """Put a script where another stands; that one and those behind it follow."""
     moved, other = get(session, who, script_id), get(session, who, before_id)
-    rows = _all(session, who)
-    order = [row.id for row in rows]
-    is_down = order.index(moved.id) < order.index(other.id)
-    order.remove(moved.id)
-    order.insert(order.index(other.id) + is_down, moved.id)
-    for row in rows:
-        row.position = order.index(row.id) + 1
+    ordering.put(_all(session, who), moved.id, other.id)
 
 
 def delete(session: Transaction, who: Identity, script_id: str) -> Script:

@@ -33,6 +33,12 @@ def add(session: Transaction, who: Identity, row_ids: list[str], tag: str, *, of
     return len(lacking)
 
 
+def remove(session: Transaction, who: Identity, row_id: str, tag: str, *, of: Tagged) -> Any:
+    """Take a tag from a row; nothing happens when it has it not."""
+    row = of.get(session, who, row_id)
+    return of.save(session, who, row.id, {"tags": [one for one in row.tags if folded(one) != folded(tag)]})
+
+
 def added(before: list[str], after: list[str]) -> list[str]:
     """Return the tags of `after` that `before` has not, however they are written."""
     had = set(map(folded, before))

@@ -35,7 +35,7 @@ def create(
     if not text:
         raise Invalid("Enter what is to be done.", field="task")
     row = Task(tenant_id=who.tenant_id, text=text, contact_id=contact_id, lead_id=lead_id, due_at=due_at)
-    row.responsible_id = responsible_id or who.user_id
+    row.responsible_id = responsible_id or who.user_id or None
     session.add(row)
     session.flush()
     _emit(session, row, EventKind.TASK_CREATED, {"text": row.text})

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from platform_app import known
 from platform_app.db import Transaction
 from platform_app.i18n import translate
 from platform_app.models.agent import AgentSettings
 from platform_app.models.person import Identity
-from platform_app.services import known, pipelines
+from platform_app.services import pipelines
 
 
 @dataclass

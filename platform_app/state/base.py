@@ -132,7 +132,17 @@ async def look(
     state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """Run a service function that only reads."""
-    identity = await who(state)
+    return await call_reading(await who(state), service, *args, **kwargs)
+
+
+async def call_reading(
+    identity: Identity,
+    service: Callable[Concatenate[Transaction, Identity, P], R],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Run a service function that only reads, for a person who was found before."""
 
     def run() -> R:
         with session_scope(identity.tenant_id, reading=True) as session:

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 import reflex as rx
 
+from platform_app import known, own_fields
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.crm import CustomField, Holder, Note, Task
 from platform_app.models.person import Identity, Role
-from platform_app.services import cards, fields, known, members, notes, tasks
+from platform_app.services import cards, members, notes, tasks
 from platform_app.services.cards import Card
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -200,7 +201,7 @@ class CardView(rx.State, mixin=True):
 
 def _around(session: Transaction, who: Identity, holder: Holder) -> tuple[list[CustomField], list[tuple[str, str]]]:
     people = [(user.id, user.name) for user, _ in members.of_tenant(session, who)]
-    return fields.of_tenant(session, who.tenant_id, holder), people
+    return own_fields.of_tenant(session, who.tenant_id, holder), people
 
 
 def _beside(session: Transaction, who: Identity, holder: Holder, row_id: str) -> tuple[Card, dict[str, str]]:

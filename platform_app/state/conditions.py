@@ -6,13 +6,14 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app import known
 from platform_app.automation.conditions import OPERATORS, Match, read
 from platform_app.automation.facts import Catalogue
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, known, members, pipelines
+from platform_app.services import agent_list, members, pipelines
 from platform_app.state import condition_tree
 from platform_app.state.base import handler, look, person
 from platform_app.state.chat_view import Choice

@@ -5,12 +5,13 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app import own_fields
 from platform_app.db import Transaction
 from platform_app.errors import Invalid, NotFound
 from platform_app.i18n import exact_time, translate
 from platform_app.models.crm import ContactImport, CustomField, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity, Role
-from platform_app.services import fields, imports
+from platform_app.services import imports
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.hub import hub
@@ -140,7 +141,7 @@ def _read(
     session: Transaction, who: Identity, import_id: str
 ) -> tuple[list[ContactImport], list[CustomField], list[RefusedRow]]:
     past = imports.recent(session, who, limit=20)
-    held = fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+    held = own_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
     try:
         asked = imports.get(session, who, import_id) if import_id else None
     except NotFound:

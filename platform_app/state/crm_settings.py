@@ -5,6 +5,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app import own_fields
 from platform_app.db import Transaction
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
@@ -158,6 +159,6 @@ def _read(session: Transaction, who: Identity) -> tuple[list[PipelineLine], list
             is_choice=row.kind == FieldKind.CHOICE,
             options="\n".join(row.options),
         )
-        for row in fields.of_tenant(session, who.tenant_id)
+        for row in own_fields.of_tenant(session, who.tenant_id)
     ]
     return found, own

@@ -21,6 +21,7 @@ MARKS = {
     "knowledge": ("green", "Knowledge"),
     "conversation": ("blue", "Conversations"),
     "reply": ("blue", "Replies"),
+    "rule": ("purple", "Rules"),
     "person": ("", "People"),
     "failure": ("amber", "Failures"),
 }

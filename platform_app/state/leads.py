@@ -11,10 +11,10 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.known import names
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity, Role
 from platform_app.services import leads, members, pipelines, tagging
-from platform_app.services.known import names
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice

@@ -45,7 +45,7 @@ class Listed(rx.State, mixin=True):
         self.descending, self.sort = wished.startswith("-"), wished.lstrip("-")
         self.size = asked.get("size", "25") if asked.get("size") in SIZES else "25"
         number = asked.get("page", "1")
-        self.page = int(number) if number.isdigit() and 0 < len(number) < 6 else 1
+        self.page = int(number) if number.isdecimal() and 0 < len(number) < 6 else 1
         self.chosen = []
         return asked
 

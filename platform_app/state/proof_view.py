@@ -8,13 +8,13 @@ from typing import Any
 import reflex as rx
 from babel.numbers import format_decimal
 
+from platform_app import known
 from platform_app.automation.conditions import OPERATORS, Takes
 from platform_app.automation.facts import Catalogue, Fact, FactType
 from platform_app.automation.values import number
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity
-from platform_app.services import known
 from platform_app.state.base import look, person, who
 
 MATCHES = {"all": "All of these", "any": "Any of these", "none": "None of these"}
@@ -80,7 +80,7 @@ def _walk(proof: Mapping[str, Any], depth: int, reader: Reader, found: list[Proo
 def words_of(leaf: Mapping[str, Any], reader: Reader) -> str:
     """Return a condition as a sentence: fact, operator, value."""
     fact, op = reader.known.get(str(leaf["fact"])), OPERATORS.get(str(leaf["operator"]))
-    name = _fact_words(fact, str(leaf["fact"]), reader.language)
+    name = fact_words(fact, str(leaf["fact"]), reader.language)
     operator = translate(reader.language, op.words) if op else str(leaf["operator"])
     if op is None or op.takes == Takes.NOTHING:
         return f"{name} {operator}"
@@ -92,7 +92,8 @@ def words_of(leaf: Mapping[str, Any], reader: Reader) -> str:
     return f"{name} {operator} {shown}"
 
 
-def _fact_words(fact: Fact | None, name: str, language: str) -> str:
+def fact_words(fact: Fact | None, name: str, language: str) -> str:
+    """Return what a fact is called."""
     if fact is None:
         return name
     return fact.words if fact.own else translate(language, fact.words)

@@ -5,6 +5,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app import known
 from platform_app.automation import texts
 from platform_app.automation.facts import Named
 from platform_app.clock import now
@@ -13,7 +14,7 @@ from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
-from platform_app.services import agents, known, leads, script_choice, scripts
+from platform_app.services import agents, leads, script_choice, scripts
 from platform_app.state.agent import Change
 from platform_app.state.agent_stages import names_of, worded
 from platform_app.state.base import call, handler, look, person, say, say_error, who

@@ -9,7 +9,7 @@ from platform_app.db import Transaction
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, contacts, conversations, guiding, leads, pipelines, reply_store
+from platform_app.services import agent_list, contacts, conversations, guiding, hand_off, leads, pipelines, reply_store
 from platform_app.state import streams
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import (
@@ -58,6 +58,7 @@ class TestChatState(rx.State):
     composer_key: int = 0
     kept: str = ""  # what could not be sent goes back into the field
     editing: str = ""
+    state: str = "open"  # open, handed_off, closed
     _shown: int = AT_ONCE
     _following: str = ""
     _contact_of: dict[str, str] = {}
@@ -126,7 +127,7 @@ class TestChatState(rx.State):
             self.kept, self.composer_key = text[: conversations.LONGEST], self.composer_key + 1
             return await say_error(self, error)
         self.kept, self.said_count = "", self.said_count + 1
-        self.current = reply.conversation_id
+        self.current = self.current or (reply.conversation_id if reply else "")
         return await self._began(reply)
 
     @handler(Role.OPERATOR)
@@ -215,6 +216,24 @@ class TestChatState(rx.State):
         await self._play(self.lead, self.contact, stage_id[:32])
 
     @handler(Role.OPERATOR)
+    async def hand_off(self) -> None:
+        """Let the agent be silent until the conversation is given back."""
+        await call(self, hand_off.hand_off, self.current)
+        await self._open()
+
+    @handler(Role.OPERATOR)
+    async def give_back(self) -> None:
+        """Let the agent answer again."""
+        await call(self, hand_off.give_back, self.current)
+        await self._open()
+
+    @handler(Role.OPERATOR)
+    async def close(self) -> None:
+        """End the conversation."""
+        await call(self, hand_off.close, self.current)
+        await self._open()
+
+    @handler(Role.OPERATOR)
     async def clear(self) -> None:
         """Begin the conversation anew."""
         await call(self, conversations.clear, self.current)
@@ -226,6 +245,7 @@ class TestChatState(rx.State):
         self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.kept = ""
         self.messages, self.done_blocks, self.earlier, self.guided = [], [], 0, []
         self.lead = self.contact = self.stage = NOBODY
+        self.state = "open"
 
     async def _choices(self, wished: str) -> None:
         rows, _ = await look(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
@@ -255,9 +275,9 @@ class TestChatState(rx.State):
             return TestChatState.follow(self.live_id)
         return None
 
-    async def _began(self, reply: Message) -> list[Any]:
+    async def _began(self, reply: Message | None) -> list[Any]:
         """Start what is to be written now, and let the address name the conversation."""
-        if reply.state == MessageState.STREAMING:
+        if reply is not None and reply.state == MessageState.STREAMING:
             streams.start((await who(self)).tenant_id, reply.id)
         await self._open()
         await (await self.get_state(ConversationListState))._fetch()
@@ -282,7 +302,7 @@ class TestChatState(rx.State):
         row, said = await look(self, _read, self.current)
         self.agent, self.use_draft = row.agent_id, row.use_draft
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
-        self.stage = row.stage_id or NOBODY
+        self.stage, self.state = row.stage_id or NOBODY, row.state.value
         self._show_pending(said)
         self.guided = guided_lines(await look(self, guiding.current, self.current), language)
         over = [m for m in said if m.state not in UNDER_WAY]
@@ -306,7 +326,7 @@ def _read(session: Transaction, who: Identity, conversation_id: str) -> tuple[Co
     return row, conversations.messages(session, who, conversation_id)
 
 
-def _said(session: Transaction, who: Identity, state: TestChatState, text: str) -> Message:
+def _said(session: Transaction, who: Identity, state: TestChatState, text: str) -> Message | None:
     """Take a message in; the first one makes its conversation."""
     conversation_id = state.current
     if not conversation_id:

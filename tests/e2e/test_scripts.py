@@ -4,35 +4,20 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from platform_app.i18n import lookup
 from platform_app.llm.extraction import MARK
 from tests.conftest import wait_for
-from tests.e2e.conftest import NewPerson, Recorded, sign_in
+from tests.e2e.conftest import NewPerson, Recorded
+from tests.e2e.story import AtAgent
 from tests.fake_provider import Answer, says
 
 pytestmark = pytest.mark.e2e
 TEXT = "Ask {{ contact.name }} about the budget of {{ lead.budget }}."
 
 
-class Story:
+class Story(AtAgent):
     """A person at the scripts of a new agent."""
-
-    def __init__(self, page: Page, recorded: Recorded, language: str) -> None:
-        self.page, self.recorded, self.language = page, recorded, language
-        self.home = f"{recorded.address}/manage/demo"
-        sign_in(page, recorded.address)
-        page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
-        page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
-        expect(page.locator("html")).to_have_attribute("lang", language)
-        page.goto(f"{self.home}/agents")
-        page.get_by_role("button", name=self.t("Create agent")).first.click()
-        page.wait_for_url("**/agents/*")
-        self.agent = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
-
-    def t(self, words: str, **values: str) -> str:
-        return lookup(self.language, words).format(**values)
 
     def open_list(self) -> None:
         self.page.goto(f"{self.home}/agents/{self.agent}/scripts")
@@ -50,10 +35,6 @@ class Story:
     def stored(self, column: str, title: str) -> object:
         query = f"SELECT {column} FROM script WHERE title = ? ORDER BY id DESC LIMIT 1"
         return self.recorded.one(query, title)
-
-    def choose(self, label: str, option: str | re.Pattern[str]) -> None:
-        self.page.get_by_role("combobox", name=label, exact=True).click()
-        self.page.get_by_role("option", name=option).first.click()
 
     def prompt(self) -> str:
         """Ask in the open chat; return what the provider was told."""

@@ -184,6 +184,7 @@ def upgrade() -> None:
     sa.Column('lead_id', sa.String(length=32), nullable=True),
     sa.Column('before', sa.JSON(), nullable=False),
     sa.Column('after', sa.JSON(), nullable=False),
+    sa.Column('facts', sa.JSON(), nullable=False),
     sa.Column('depth', sa.Integer(), nullable=False),
     sa.Column('cause_id', sa.String(length=32), nullable=True),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_event_tenant_id_tenant'), ondelete='CASCADE'),
@@ -193,6 +194,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_event_contact_id'), ['contact_id'], unique=False)
         batch_op.create_index('ix_event_kind', ['tenant_id', 'kind', 'at'], unique=False)
         batch_op.create_index(batch_op.f('ix_event_lead_id'), ['lead_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_event_message_id'), ['message_id'], unique=False)
         batch_op.create_index('ix_event_recent', ['tenant_id', 'at'], unique=False)
         batch_op.create_index(batch_op.f('ix_event_tenant_id'), ['tenant_id'], unique=False)
 
@@ -393,6 +395,35 @@ def upgrade() -> None:
     with op.batch_alter_table('refusedrow', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_refusedrow_tenant_id'), ['tenant_id'], unique=False)
 
+    op.create_table('rule',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('agent_id', sa.String(length=32), nullable=True),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('enabled', sa.Boolean(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('trigger', sa.String(length=40), nullable=False),
+    sa.Column('draft', sa.JSON(), nullable=False),
+    sa.Column('published', sa.JSON(), nullable=False),
+    sa.Column('published_number', sa.Integer(), nullable=False),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.Column('draft_saved_by', sa.String(length=200), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('next_at', sa.DateTime(), nullable=True),
+    sa.Column('is_demo', sa.Boolean(), nullable=False),
+    sa.Column('deleted_at', sa.DateTime(), nullable=True),
+    sa.ForeignKeyConstraint(['agent_id'], ['agent.id'], name=op.f('fk_rule_agent_id_agent')),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_rule_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_rule'))
+    )
+    with op.batch_alter_table('rule', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_rule_agent_id'), ['agent_id'], unique=False)
+        batch_op.create_index('ix_rule_clock', ['trigger', 'enabled'], unique=False)
+        batch_op.create_index('ix_rule_listening', ['tenant_id', 'trigger', 'enabled'], unique=False)
+        batch_op.create_index(batch_op.f('ix_rule_next_at'), ['next_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_rule_tenant_id'), ['tenant_id'], unique=False)
+
     op.create_table('source',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
@@ -483,6 +514,51 @@ def upgrade() -> None:
         batch_op.create_index('ix_lead_sums', ['tenant_id', 'deleted_at', 'stage_id', 'budget'], unique=False)
         batch_op.create_index(batch_op.f('ix_lead_tenant_id'), ['tenant_id'], unique=False)
 
+    op.create_table('rulerun',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('rule_id', sa.String(length=32), nullable=False),
+    sa.Column('event_id', sa.String(length=32), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('place', sa.Integer(), nullable=False),
+    sa.Column('at', sa.DateTime(), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('fired', sa.Boolean(), nullable=False),
+    sa.Column('subject_id', sa.String(length=32), nullable=False),
+    sa.Column('proof', sa.JSON(), nullable=False),
+    sa.Column('change', sa.JSON(), nullable=False),
+    sa.Column('actions', sa.JSON(), nullable=False),
+    sa.Column('milliseconds', sa.Integer(), nullable=False),
+    sa.Column('finished_at', sa.DateTime(), nullable=True),
+    sa.ForeignKeyConstraint(['event_id'], ['event.id'], name=op.f('fk_rulerun_event_id_event'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['rule_id'], ['rule.id'], name=op.f('fk_rulerun_rule_id_rule'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_rulerun_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_rulerun')),
+    sa.UniqueConstraint('tenant_id', 'event_id', 'rule_id', name=op.f('uq_rulerun_tenant_id_event_id_rule_id'))
+    )
+    with op.batch_alter_table('rulerun', schema=None) as batch_op:
+        batch_op.create_index('ix_rulerun_recent', ['tenant_id', 'at'], unique=False)
+        batch_op.create_index('ix_rulerun_rule', ['tenant_id', 'rule_id', 'at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_rulerun_tenant_id'), ['tenant_id'], unique=False)
+
+    op.create_table('ruleversion',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=32), nullable=False),
+    sa.Column('rule_id', sa.String(length=32), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('definition', sa.JSON(), nullable=False),
+    sa.Column('published_by', sa.String(length=200), nullable=False),
+    sa.Column('published_at', sa.DateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['rule_id'], ['rule.id'], name=op.f('fk_ruleversion_rule_id_rule'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_ruleversion_tenant_id_tenant'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_ruleversion')),
+    sa.UniqueConstraint('rule_id', 'number', name=op.f('uq_ruleversion_rule_id_number'))
+    )
+    with op.batch_alter_table('ruleversion', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_ruleversion_tenant_id'), ['tenant_id'], unique=False)
+
     op.create_table('script',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
@@ -566,6 +642,9 @@ def upgrade() -> None:
     sa.Column('text', sa.String(), nullable=False),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('error', sa.String(length=500), nullable=False),
+    sa.Column('task', sa.String(), nullable=False),
+    sa.Column('cause_id', sa.String(length=32), nullable=True),
+    sa.Column('depth', sa.Integer(), nullable=False),
     sa.Column('answers_id', sa.String(length=32), nullable=True),
     sa.Column('replaced', sa.Boolean(), nullable=False),
     sa.Column('sources', sa.JSON(), nullable=False),
@@ -658,10 +737,13 @@ def upgrade() -> None:
     op.protect_table('agentversion')
     op.protect_table('effect')
     op.protect_table('refusedrow')
+    op.protect_table('rule')
     op.protect_table('source')
     op.protect_table('stage')
     op.protect_table('chunk')
     op.protect_table('lead')
+    op.protect_table('rulerun')
+    op.protect_table('ruleversion')
     op.protect_table('script')
     op.protect_table('conversation')
     op.protect_table('scriptversion')
@@ -713,6 +795,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_script_agent_id'))
 
     op.drop_table('script')
+    with op.batch_alter_table('ruleversion', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_ruleversion_tenant_id'))
+
+    op.drop_table('ruleversion')
+    with op.batch_alter_table('rulerun', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_rulerun_tenant_id'))
+        batch_op.drop_index('ix_rulerun_rule')
+        batch_op.drop_index('ix_rulerun_recent')
+
+    op.drop_table('rulerun')
     with op.batch_alter_table('lead', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lead_tenant_id'))
         batch_op.drop_index('ix_lead_sums')
@@ -739,6 +831,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_source_category_id'))
 
     op.drop_table('source')
+    with op.batch_alter_table('rule', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_rule_tenant_id'))
+        batch_op.drop_index(batch_op.f('ix_rule_next_at'))
+        batch_op.drop_index('ix_rule_listening')
+        batch_op.drop_index('ix_rule_clock')
+        batch_op.drop_index(batch_op.f('ix_rule_agent_id'))
+
+    op.drop_table('rule')
     with op.batch_alter_table('refusedrow', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_refusedrow_tenant_id'))
 
@@ -802,6 +902,7 @@ def downgrade() -> None:
     with op.batch_alter_table('event', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_event_tenant_id'))
         batch_op.drop_index('ix_event_recent')
+        batch_op.drop_index(batch_op.f('ix_event_message_id'))
         batch_op.drop_index(batch_op.f('ix_event_lead_id'))
         batch_op.drop_index('ix_event_kind')
         batch_op.drop_index(batch_op.f('ix_event_contact_id'))

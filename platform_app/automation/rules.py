@@ -1,0 +1,107 @@
+"""Rules: a definition, and weighing it against an event as a pure function. Nothing here reads clock or database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from platform_app.automation.conditions import Group, read
+from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.proofs import Change, Proof, smallest_change, weigh
+from platform_app.errors import Invalid
+
+DEEPEST = 5  # automations that lead to one another
+MOST_ACTIONS = 20
+
+
+class Definition(BaseModel):
+    """What a rule is made of."""
+
+    trigger: str = Field(default="message_received", max_length=40)  # a kind of event
+    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: for how long nobody answered
+    time: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # of schedule, in the tenant's zone
+    weekdays: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], max_length=7)  # of schedule: 1 is Monday
+    condition: dict[str, Any] = Field(default_factory=dict)
+    actions: list[dict[str, Any]] = Field(default_factory=list, max_length=MOST_ACTIONS)
+    stop_after: bool = False
+    cooldown_minutes: int = Field(default=0, ge=0, le=60 * 24 * 365)
+    daily_cap: int = Field(default=0, ge=0, le=1_000_000)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A definition that is ready to be weighed."""
+
+    definition: Definition
+    tree: Group
+
+
+def compiled(data: dict[str, Any]) -> Compiled:
+    """Return a rule ready to be weighed; raises Invalid when it cannot be read."""
+    found = definition(data)
+    return Compiled(found, read(found.condition))
+
+
+def definition(data: dict[str, Any]) -> Definition:
+    """Return a definition from JSON values; raises Invalid when it cannot be read."""
+    try:
+        return Definition.model_validate(data)
+    except ValidationError as error:
+        raise Invalid("The rule cannot be read.") from error
+
+
+class Reason(StrEnum):
+    """Why a rule runs or not."""
+
+    FIRES = "fires"
+    CONDITION = "condition"
+    COOLDOWN = "cooldown"
+    CAPPED = "capped"
+    TOO_DEEP = "too_deep"
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a rule did before the moment that is weighed."""
+
+    last: datetime | None = None  # for the same lead or contact
+    today: int = 0  # runs of the tenant's day
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a rule runs, with the proof of its condition."""
+
+    reason: Reason
+    proof: Proof
+
+    @property
+    def fires(self) -> bool:
+        """Whether the rule runs."""
+        return self.reason == Reason.FIRES
+
+    def change(self) -> list[Change]:
+        """Return the smallest change of what is known that would let the condition hold."""
+        return smallest_change(self.proof) or []
+
+
+def judge(
+    rule: Compiled, facts: Facts, known: Catalogue, moment: datetime, *, depth: int, before: Callable[[], Before]
+) -> Verdict:
+    """Return whether a rule runs on an event of its kind. `before` is asked only when the condition holds."""
+    proof, own = weigh(rule.tree, facts, known, moment), rule.definition
+    if not proof.holds:
+        return Verdict(Reason.CONDITION, proof)
+    if depth >= DEEPEST:
+        return Verdict(Reason.TOO_DEEP, proof)
+    if own.cooldown_minutes or own.daily_cap:
+        done = before()
+        pause = timedelta(minutes=own.cooldown_minutes)
+        if own.cooldown_minutes and done.last is not None and moment < done.last + pause:
+            return Verdict(Reason.COOLDOWN, proof)
+        if own.daily_cap and done.today >= own.daily_cap:
+            return Verdict(Reason.CAPPED, proof)
+    return Verdict(Reason.FIRES, proof)

@@ -1,0 +1,123 @@
+"""Templates: rules to begin with, in both languages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_app.i18n import translate
+
+Words = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A rule to begin with; its texts are message ids."""
+
+    name: str
+    draft: Callable[[Words], dict[str, Any]] = field(repr=False)
+
+
+def _all(*leaves: dict[str, Any], match: str = "all") -> dict[str, Any]:
+    return {"kind": "group", "match": match, "of": list(leaves)}
+
+
+def _is(fact: str, operator: str, value: Any = "") -> dict[str, Any]:
+    return {"kind": "condition", "fact": fact, "operator": operator, "value": value}
+
+
+def _task(text: str, days: str = "1") -> dict[str, Any]:
+    return {"kind": "create_task", "text": text, "user_id": "", "days": days}
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.split("|") if line]
+
+
+TEMPLATES: dict[str, Template] = {
+    "person": Template(
+        "Hand over when a person is asked for",
+        lambda t: {
+            "trigger": "message_received",
+            "condition": _all(_is("message.text", "contains_any", _lines(t("a person|an operator|a manager")))),
+            "actions": [
+                {"kind": "hand_off"},
+                {"kind": "send_message", "text": t("A colleague will answer you here in a moment.")},
+            ],
+        },
+    ),
+    "silence": Template(
+        "Task when nobody has answered",
+        lambda t: {"trigger": "no_reply", "minutes": 30, "actions": [_task(t("Answer {{ contact.name }}"), "0")]},
+    ),
+    "large": Template(
+        "Mark large leads",
+        lambda t: {
+            "trigger": "lead_created",
+            "condition": _all(_is("lead.budget", "greater", "100000")),
+            "actions": [
+                {"kind": "add_tag", "tag": t("large")},
+                _task(t("Call about “{{ lead.title }}”")),
+            ],
+        },
+    ),
+    "complaint": Template(
+        "Task on a complaint",
+        lambda t: {
+            "trigger": "message_received",
+            "condition": _all(_is("message.text", "contains_any", _lines(t("complaint|refund|not working|broken")))),
+            "actions": [{"kind": "add_tag", "tag": t("complaint")}, _task(t("Settle the complaint"), "0")],
+            "cooldown_minutes": 1_440,
+        },
+    ),
+    "welcome": Template(
+        "Thank for the order",
+        lambda t: {
+            "trigger": "stage_changed",
+            "condition": _all(_is("lead.stage", "changed")),
+            "actions": [{"kind": "send_message", "text": t("Thank you, {{ contact.name }}! We begin right away.")}],
+        },
+    ),
+    "phone": Template(
+        "Ask for the phone when it is not known",
+        lambda t: {
+            "trigger": "conversation_started",
+            "condition": _all(_is("contact.phone", "empty")),
+            "actions": [{"kind": "ask_agent", "prompt": t("Greet the contact and ask for a phone number.")}],
+        },
+    ),
+    "new_contact": Template(
+        "Tag new contacts",
+        lambda t: {"trigger": "contact_created", "actions": [{"kind": "add_tag", "tag": t("new")}]},
+    ),
+    "done": Template(
+        "Next task when one is done",
+        lambda t: {"trigger": "task_completed", "actions": [_task(t("Ask how it went: {{ task.text }}"), "7")]},
+    ),
+    "night": Template(
+        "Say when we are back",
+        lambda t: {
+            "trigger": "message_received",
+            "condition": _all(_is("clock.time", "between", ["20:00", "09:00"])),
+            "actions": [{"kind": "send_message", "text": t("We are closed now and write to you from nine o'clock.")}],
+            "cooldown_minutes": 720,
+        },
+    ),
+    "webhook": Template(
+        "Tell another system about a new lead",
+        lambda t: {
+            "trigger": "lead_created",
+            "actions": [
+                {
+                    "kind": "call_webhook",
+                    "url": "",
+                    "body": '{"title": "{{ lead.title }}", "contact": "{{ contact.name }}"}',
+                }
+            ],
+        },
+    ),
+}
+
+
+def draft(name: str, language: str) -> dict[str, Any]:
+    """Return the draft of a template in a language."""
+    return TEMPLATES[name].draft(lambda text: translate(language, text))

@@ -1,0 +1,94 @@
+"""Rule actions: the actions of a rule in their order, each drawn from its class."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.condition_values import native, option
+from platform_app.components.drag import DragArea, draggable, droppable
+from platform_app.components.parts import READ_ONLY, icon_tool, problem_line
+from platform_app.components.text import t
+from platform_app.components.variables import variable_text
+from platform_app.engine.actions import ACTIONS, LONGEST, words
+from platform_app.state.rule_actions import ActionLine, AskLine
+
+
+def rule_actions(state: Any) -> rx.Component:
+    """Show the actions of a state that has the RuleActions mixin."""
+    add = native(
+        [
+            rx.el.option(t("Add an action…"), value=""),
+            *(rx.el.option(t(words(kind)), value=kind) for kind in ACTIONS),
+        ],
+        label=t("Action to add"),
+        value="",
+        on_change=state.add_action,
+    )
+    return rx.el.div(
+        DragArea.create(
+            rx.el.ol(rx.foreach(state.acts, lambda line: _action(state, line)), class_name="plain-list"),
+            on_move=state.drop_action,
+        ),
+        rx.cond(~READ_ONLY, add),
+        class_name="conditions",
+        key=state.acts_key,
+    )
+
+
+def _action(state: Any, line: rx.Var[ActionLine]) -> rx.Component:
+    return rx.el.li(
+        rx.flex(
+            rx.el.strong(line.number, ". ", line.title, custom_attrs=draggable(line.place)),
+            rx.cond(~READ_ONLY, _tools(state, line)),
+            spacing="3",
+            align="center",
+        ),
+        problem_line(line.problem),
+        rx.foreach(line.asked, lambda asked: _asked(state, line, asked)),
+        class_name="step-line",
+        custom_attrs=droppable(line.place),
+    )
+
+
+def _tools(state: Any, line: rx.Var[ActionLine]) -> rx.Component:
+    place, number = line.place.to(int), line.number
+    return rx.flex(
+        icon_tool("arrow-up", t("Move action {number} up", number=number), state.move_action(place, True), small=True),
+        icon_tool(
+            "arrow-down", t("Move action {number} down", number=number), state.move_action(place, False), small=True
+        ),
+        icon_tool("x", t("Remove action {number}", number=number), state.remove_action(place), small=True),
+        spacing="2",
+    )
+
+
+def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.Component:
+    place, label = line.place.to(int), t("{words} of action {number}", words=asked.words, number=line.number)
+    text = variable_text(
+        f"action-{line.place}-{asked.name}",
+        initial=asked.value,
+        variables=state.variables,
+        on_change=lambda value: state.set_asked(place, asked.name, value).debounce(600),
+        label=label,
+        rows=rx.cond(asked.ask == "line", 1, 3),
+    )
+    plain = rx.el.input(
+        default_value=asked.value,
+        on_change=lambda value: state.set_asked(place, asked.name, value).debounce(600),
+        max_length=LONGEST,
+        read_only=READ_ONLY,
+        aria_label=label,
+        class_name="native wide",
+    )
+    chosen = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
+        label=label,
+        value=asked.value,
+        on_change=lambda value: state.set_asked(place, asked.name, value),
+    )
+    return rx.el.div(
+        rx.el.span(asked.words, rx.cond(asked.needed, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
+        rx.match(asked.ask, ("text", text), ("line", text), ("word", plain), ("days", plain), chosen),
+        problem_line(asked.problem),
+        class_name="field",
+    )

@@ -1,0 +1,1 @@
+"""Engine: rules at work: what they do, and the log of it."""

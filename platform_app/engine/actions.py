@@ -1,0 +1,299 @@
+"""Actions: what rules do. An action is one class: its words, what it takes, and what it does.
+
+The first line of the docstring is what it is called in the builder; each field says how it is entered.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, get_args
+
+import httpx
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from platform_app import egress
+from platform_app.automation.facts import Named
+from platform_app.clock import now
+from platform_app.engine.scene import Plan, Scene
+from platform_app.errors import Invalid
+from platform_app.services import contacts, hand_off, leads, members, outgoing, pipelines, tagging, tasks
+from platform_app.services.effects import SureFailure
+
+LONGEST = 8_000  # characters of a text
+UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
+
+
+class Ask(StrEnum):
+    """How a field of an action is entered."""
+
+    TEXT = "text"  # with variables, of several lines
+    LINE = "line"  # with variables, of one line
+    WORD = "word"  # one line as it is
+    STAGE = "stage"
+    MEMBER = "member"
+    FIELD = "field"  # of a contact or a lead
+    DAYS = "days"  # a number of days
+
+
+def asked(words: str, ask: Ask, *, needed: bool = True) -> Any:
+    """Return a field of an action: its words for people and how it is entered."""
+    kept: dict[str, Any] = {"words": words, "ask": ask.value, "needed": needed}
+    return Field(default="", max_length=LONGEST, json_schema_extra=kept)
+
+
+class Action(BaseModel, frozen=True):
+    """What a rule can do; `plan` says what it is about to do, and raises PlatformError when that cannot be done."""
+
+    def plan(self, scene: Scene) -> Plan:
+        """Return what is about to be done on a scene."""
+        raise NotImplementedError
+
+
+class SendMessage(Action):
+    """Send a message"""
+
+    kind: Literal["send_message"] = "send_message"
+    text: str = asked("Text", Ask.TEXT)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Say it in the conversation, in the agent's name."""
+        talk, text = scene.conversation(), scene.fill(self.text)
+        return Plan("Send “{text}”", {"text": text}, do=lambda session, who: outgoing.say(session, who, talk.id, text))
+
+
+class AskAgent(Action):
+    """Let the agent write and send"""
+
+    kind: Literal["ask_agent"] = "ask_agent"
+    prompt: str = asked("What it is to write", Ask.TEXT)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Let the agent of the conversation write a message; the worker sends it."""
+        talk, prompt = scene.conversation(), scene.fill(self.prompt)
+        return Plan(
+            "Let the agent write: “{text}”",
+            {"text": prompt},
+            do=lambda session, who: outgoing.ask(session, who, talk.id, prompt),
+        )
+
+
+class ChangeStage(Action):
+    """Put the lead into a stage"""
+
+    kind: Literal["change_stage"] = "change_stage"
+    stage_id: str = asked("Stage", Ask.STAGE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Move the lead."""
+        lead_id = scene.lead()
+        stage = pipelines.stage(scene.session, scene.who, self.stage_id)
+        return Plan(
+            "Put the lead into {stage}",
+            {"stage": stage.name},
+            do=lambda session, who: leads.move(session, who, lead_id, stage.id),
+        )
+
+
+class Assign(Action):
+    """Make a member responsible"""
+
+    kind: Literal["assign"] = "assign"
+    user_id: str = asked("Member", Ask.MEMBER)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Make the member responsible for the lead."""
+        lead_id, member = scene.lead(), _member(scene, self.user_id)
+        return Plan(
+            "Make {name} responsible for the lead",
+            {"name": member.name},
+            do=lambda session, who: leads.save(session, who, lead_id, {"responsible_id": member.id}),
+        )
+
+
+class CreateTask(Action):
+    """Create a task"""
+
+    kind: Literal["create_task"] = "create_task"
+    text: str = asked("What is to be done", Ask.LINE)
+    user_id: str = asked("Responsible", Ask.MEMBER, needed=False)
+    days: str = asked("Due in days", Ask.DAYS, needed=False)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Write a task for the lead, else for the contact."""
+        of = {"lead_id": scene.lead()} if scene.has("lead") else {"contact_id": scene.contact()}
+        member = _member(scene, self.user_id) if self.user_id else None
+        due = now() + timedelta(days=_count(self.days)) if self.days else None
+        text = scene.fill(self.text)
+        more: dict[str, Any] = of | {"due_at": due, "responsible_id": member.id if member else None}
+        return Plan(
+            "Create the task “{text}”",
+            {"text": text},
+            do=lambda session, who: tasks.create(session, who, text=text, **more),
+        )
+
+
+class UpdateField(Action):
+    """Change a field"""
+
+    kind: Literal["update_field"] = "update_field"
+    field: str = asked("Field", Ask.FIELD)
+    value: str = asked("Value", Ask.LINE, needed=False)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Save a value of the contact or the lead."""
+        holder, _, name = self.field.partition(".")
+        value: Any = scene.fill(self.value)
+        if name in ("emails", "phones"):
+            value = [value] if value else []
+        store, row_id = (leads, scene.lead()) if holder == "lead" else (contacts, scene.contact())
+        return Plan(
+            "Set {field} to “{text}”",
+            {"field": self.field, "text": scene.fill(self.value)},
+            do=lambda session, who: store.save(session, who, row_id, {name: value}),
+        )
+
+
+class AddTag(Action):
+    """Add a tag"""
+
+    kind: Literal["add_tag"] = "add_tag"
+    tag: str = asked("Tag", Ask.LINE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Give the lead, else the contact, a tag."""
+        tag = scene.fill(self.tag)
+        store, row_id = (leads, scene.lead()) if scene.has("lead") else (contacts, scene.contact())
+        return Plan(
+            "Add the tag “{text}”",
+            {"text": tag},
+            do=lambda session, who: tagging.add(session, who, [row_id], tag, of=store),
+        )
+
+
+class RemoveTag(Action):
+    """Remove a tag"""
+
+    kind: Literal["remove_tag"] = "remove_tag"
+    tag: str = asked("Tag", Ask.LINE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Take a tag from the lead, else from the contact."""
+        tag = scene.fill(self.tag)
+        store, row_id = (leads, scene.lead()) if scene.has("lead") else (contacts, scene.contact())
+        return Plan(
+            "Remove the tag “{text}”",
+            {"text": tag},
+            do=lambda session, who: tagging.remove(session, who, row_id, tag, of=store),
+        )
+
+
+class CallWebhook(Action):
+    """Call a webhook"""
+
+    kind: Literal["call_webhook"] = "call_webhook"
+    url: str = asked("Address", Ask.WORD)
+    body: str = asked("What is sent", Ask.TEXT, needed=False)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Post a text to an address of the tenant's, with a key by which a repetition is known."""
+        address, body = egress.check(self.url), scene.fill(self.body)
+        return Plan("Call {url}", {"url": address}, call=lambda key: _post(address, body, key))
+
+
+class HandOff(Action):
+    """Hand the conversation to a person"""
+
+    kind: Literal["hand_off"] = "hand_off"
+
+    def plan(self, scene: Scene) -> Plan:
+        """Let the agent be silent until a person gives the conversation back."""
+        talk = scene.conversation()
+        return Plan("Hand the conversation to a person", do=lambda s, who: hand_off.hand_off(s, who, talk.id))
+
+
+class CloseConversation(Action):
+    """Close the conversation"""
+
+    kind: Literal["close_conversation"] = "close_conversation"
+
+    def plan(self, scene: Scene) -> Plan:
+        """End the conversation."""
+        talk = scene.conversation()
+        return Plan("Close the conversation", do=lambda session, who: hand_off.close(session, who, talk.id))
+
+
+class Notify(Action):
+    """Notify a member"""
+
+    kind: Literal["notify"] = "notify"
+    user_id: str = asked("Member", Ask.MEMBER)
+    text: str = asked("Text", Ask.LINE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Put a line for the member into the recent updates."""
+        member, text = _member(scene, self.user_id), scene.fill(self.text)
+        if not text:
+            raise Invalid("The text of the message is empty.", field="text")
+        return Plan(
+            "Tell {name}: “{text}”",
+            {"name": member.name, "text": text},
+            do=lambda session, who: members.notify(session, who, member.id, text),
+        )
+
+
+Each = (
+    SendMessage
+    | AskAgent
+    | ChangeStage
+    | Assign
+    | CreateTask
+    | UpdateField
+    | AddTag
+    | RemoveTag
+    | CallWebhook
+    | HandOff
+    | CloseConversation
+    | Notify
+)
+_adapter: TypeAdapter[Each] = TypeAdapter(Annotated[Each, Field(discriminator="kind")])
+ACTIONS: dict[str, type[Action]] = {one.model_fields["kind"].default: one for one in get_args(Each)}
+
+
+def action(data: dict[str, Any]) -> Action:
+    """Return an action from JSON values; raises Invalid for one that is not known any more."""
+    try:
+        return _adapter.validate_python(data)
+    except ValidationError as error:
+        raise Invalid("An action cannot be read.") from error
+
+
+def words(kind: str) -> str:
+    """Return what an action is called."""
+    return (ACTIONS[kind].__doc__ or "").split("\n")[0]
+
+
+def _member(scene: Scene, user_id: str) -> Named:
+    found = {user.id: user.name for user, _ in members.of_tenant(scene.session, scene.who)}
+    if user_id not in found:
+        raise Invalid("There is no such member.", field="user_id")
+    return Named(user_id, found[user_id])
+
+
+def _count(written: str) -> int:
+    if not written.isdecimal() or int(written) > 3_650:
+        raise Invalid("Enter a number.", field="days")
+    return int(written)
+
+
+def _post(address: str, body: str, key: str) -> dict[str, Any]:
+    headers = {"content-type": "text/plain; charset=utf-8", "webhook-id": key, "idempotency-key": key}
+    if body.lstrip().startswith(("{", "[")):
+        headers["content-type"] = "application/json"
+    try:
+        answer = egress.post(address, body, headers)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise SureFailure("The address does not answer.") from error
+    if answer.status == 429 or answer.status >= 500:
+        raise SureFailure("The address is out of order.")
+    if answer.status >= 300:
+        raise Invalid("The address answered {status}.", field="url", status=answer.status)
+    return {"status": answer.status, "answer": answer.text[:500]}

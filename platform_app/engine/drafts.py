@@ -1,0 +1,50 @@
+"""Drafts: what is wrong with actions before they are published, each at its field."""
+
+from typing import Any
+
+from platform_app import egress
+from platform_app.automation import texts
+from platform_app.automation.facts import Catalogue
+from platform_app.engine import actions
+from platform_app.engine.actions import Ask
+from platform_app.errors import Invalid
+from platform_app.i18n import translate
+
+
+def problems(listed: list[dict[str, Any]], known: Catalogue, language: str) -> dict[str, str]:
+    """Return a sentence for each field that is not right, by action.{place}.{field}; `actions` when there is none."""
+    if not listed:
+        return {"actions": translate(language, "Add an action.")}
+    found: dict[str, str] = {}
+    for place, data in enumerate(listed):
+        kind = actions.ACTIONS.get(str(data.get("kind")))
+        if kind is None:
+            found[f"action.{place}"] = translate(language, "This action is not known any more. Remove it.")
+            continue
+        for name, asked in asked_of(kind.model_fields["kind"].default):
+            sentence = _problem(str(data.get(name) or ""), asked, known, language)
+            if sentence:
+                found[f"action.{place}.{name}"] = sentence
+    return found
+
+
+def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the fields of an action with their words, how they are entered, and whether they are needed."""
+    fields = actions.ACTIONS[kind].model_fields.items()
+    return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
+
+
+def _problem(value: str, asked: dict[str, Any], known: Catalogue, language: str) -> str:
+    if not value.strip():
+        return translate(language, "Fill this in.") if asked["needed"] else ""
+    if asked["ask"] in (Ask.TEXT, Ask.LINE):
+        wrong = texts.problems(value, known)
+        return translate(language, wrong[0].sentence, what=wrong[0].what) if wrong else ""
+    if asked["ask"] == Ask.DAYS and not (value.isdecimal() and int(value) <= 3_650):
+        return translate(language, "Enter a number.")
+    if asked["ask"] == Ask.WORD:
+        try:
+            egress.check(value)
+        except Invalid as error:
+            return translate(language, error.sentence)
+    return ""

@@ -1,0 +1,116 @@
+"""Log: what became of events at rules: written while they run, read by people, tried again by them."""
+
+from typing import Any
+
+from platform_app import bell
+from platform_app.clock import now
+from platform_app.db import Transaction, everywhere, owned
+from platform_app.engine import actions
+from platform_app.errors import Conflict, NotFound
+from platform_app.events import lock_of
+from platform_app.jobs import HandleEvent, enqueue
+from platform_app.models.event import ActivityKind, Event
+from platform_app.models.person import Identity, Role, Tenant
+from platform_app.models.rule import Rule, RuleRun, RunState
+from platform_app.services import activity
+
+PAGE_SIZE = 50
+_SENTENCES = {
+    RunState.DONE: (ActivityKind.RULE, "Rule “{name}” ran"),
+    RunState.FAILED: (ActivityKind.FAILURE, "Rule “{name}” failed: {reason}"),
+    RunState.UNCERTAIN: (ActivityKind.FAILURE, "Rule “{name}”: whether it arrived is not known"),
+    RunState.TOO_DEEP: (ActivityKind.FAILURE, "Rule “{name}” was not run: rules led to rules five times"),
+    RunState.BROKEN: (ActivityKind.FAILURE, "Rule “{name}” cannot be read"),
+}
+
+
+def acting(session: Transaction, rule: Rule) -> Identity:
+    """Return a rule as the one who acts."""
+    tenant = session.exec(everywhere(Tenant).where(Tenant.id == rule.tenant_id)).one()
+    return Identity(
+        user_id="",
+        tenant_id=tenant.id,
+        role=Role.OPERATOR,
+        name=rule.name,
+        email="",
+        slug=tenant.slug,
+        tenant_name=tenant.name,
+        language=tenant.language,
+        time_zone=tenant.time_zone,
+    )
+
+
+def line(run: RuleRun, place: int, **values: Any) -> None:
+    """Write down what became of an action."""
+    run.actions = [old | values if at == place else old for at, old in enumerate(run.actions)]
+
+
+def end(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None:
+    """Write down how a run ended, and tell people when it did something or should have."""
+    run.state, run.finished_at = state, now()
+    run.milliseconds = sum(one.get("ms", 0) for one in run.actions)
+    if state in _SENTENCES:
+        kind, sentence = _SENTENCES[state]
+        reason = next((str(one["error"]) for one in run.actions if one.get("error")), "")
+        link, values = f"/rules/runs/{run.id}", {"actor": rule.name, "name": rule.name, "reason": reason}
+        activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
+    tenant_id, run_id = run.tenant_id, run.id
+    session.after_commit.append(lambda: bell.announce(tenant_id, "run", run_id))
+
+
+def runs(
+    session: Transaction, who: Identity, *, rule_id: str = "", state: str = "", event_id: str = "", page: int = 1
+) -> list[tuple[RuleRun, Event, str]]:
+    """Return a page of runs, newest first, each with its event and the name of its rule; one more than fits."""
+    query = owned(RuleRun, who.tenant_id)
+    for column, value in ((RuleRun.rule_id, rule_id), (RuleRun.event_id, event_id)):
+        query = query.where(column == value) if value else query
+    if state == "fired":
+        query = query.where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
+    elif state:
+        query = query.where(RuleRun.state == state)
+    query = query.order_by(RuleRun.at.desc(), RuleRun.place.desc(), RuleRun.id)  # type: ignore[attr-defined]
+    found = session.exec(query.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)).all()
+    events = _by_id(session, who, Event, {run.event_id for run in found})
+    rules = _by_id(session, who, Rule, {run.rule_id for run in found})
+    return [(run, events[run.event_id], rules[run.rule_id].name) for run in found]
+
+
+def _by_id(session: Transaction, who: Identity, model: Any, ids: set[str]) -> dict[str, Any]:
+    return {row.id: row for row in session.exec(owned(model, who.tenant_id).where(model.id.in_(ids))).all()}
+
+
+def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Event, Rule]:
+    """Return a run with its event and its rule, deleted or not."""
+    run: RuleRun | None = session.exec(owned(RuleRun, who.tenant_id).where(RuleRun.id == run_id)).first()
+    if run is None:
+        raise NotFound("There is no such run.")
+    event: Event = session.exec(owned(Event, who.tenant_id).where(Event.id == run.event_id)).one()
+    rule: Rule = session.exec(owned(Rule, who.tenant_id).where(Rule.id == run.rule_id)).one()
+    return run, event, rule
+
+
+def caused(session: Transaction, who: Identity, event_id: str) -> list[Event]:
+    """Return the events that automation wrote because of an event."""
+    query = owned(Event, who.tenant_id).where(Event.cause_id == event_id).order_by(Event.at, Event.id)
+    return list(session.exec(query.limit(100)).all())
+
+
+def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
+    """Try the action that failed again, and then those behind it. The rule has to be switched on."""
+    run, event, rule = get(session, who, run_id)
+    if run.state not in (RunState.FAILED, RunState.UNCERTAIN):
+        raise Conflict("Only a failed run can be tried again.")
+    if not rule.enabled:
+        raise Conflict("Switch the rule on first.")
+    run.state, run.finished_at = RunState.RUNNING, None
+    run.actions = [
+        one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions
+    ]
+    enqueue(session, who.tenant_id, HandleEvent(event_id=event.id, again=run.id), lock_key=lock_of(event))
+    return run
+
+
+def title(kind: str) -> str:
+    """Return what an action is called, as a message id; one that is not known any more by its code."""
+    return actions.words(kind) if kind in actions.ACTIONS else kind

@@ -1,0 +1,48 @@
+"""Event log: what has happened, found and read by people."""
+
+from typing import Any
+
+from platform_app.db import Transaction, owned
+from platform_app.errors import NotFound
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import Contact, Lead
+from platform_app.models.event import Event
+from platform_app.models.person import Identity
+
+PAGE_SIZE = 50
+
+
+def find(session: Transaction, who: Identity, *, kind: str = "", page: int = 1, size: int = PAGE_SIZE) -> list[Event]:
+    """Return a page of events, newest first; one more than fits."""
+    query = owned(Event, who.tenant_id)
+    if kind:
+        query = query.where(Event.kind == kind)
+    query = query.order_by(Event.at.desc(), Event.id.desc())  # type: ignore[attr-defined]
+    return list(session.exec(query.offset((max(page, 1) - 1) * size).limit(size + 1)).all())
+
+
+def get(session: Transaction, who: Identity, event_id: str) -> Event:
+    """Return an event."""
+    row: Event | None = session.exec(owned(Event, who.tenant_id).where(Event.id == event_id)).first()
+    if row is None:
+        raise NotFound("There is no such event.")
+    return row
+
+
+def subjects(session: Transaction, who: Identity, events: list[Event]) -> dict[str, str]:
+    """Return for each event by id whom it is about: the lead, else the contact, else the conversation."""
+    leads = _names(session, who, Lead, {one.lead_id for one in events})
+    contacts = _names(session, who, Contact, {one.contact_id for one in events})
+    talks = _names(session, who, Conversation, {one.conversation_id for one in events})
+    return {
+        one.id: leads.get(one.lead_id or "")
+        or contacts.get(one.contact_id or "")
+        or talks.get(one.conversation_id or "", "")
+        for one in events
+    }
+
+
+def _names(session: Transaction, who: Identity, model: Any, ids: set[str | None]) -> dict[str, str]:
+    words = model.name if model is Contact else model.title
+    query = owned(model, who.tenant_id).where(model.id.in_(ids - {None}))
+    return {row_id: name for row_id, name in session.execute(query.with_only_columns(model.id, words))}  # noqa: C416

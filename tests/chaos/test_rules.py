@@ -1,0 +1,71 @@
+"""Rules under fire: workers die, every rule runs once for every event, and what goes outside arrives once."""
+
+import os
+import time
+from collections import Counter, defaultdict
+
+from sqlalchemy import func
+
+from platform_app.db import owned, session_scope
+from platform_app.engine import rules
+from platform_app.models.event import Event
+from platform_app.models.person import Identity
+from platform_app.models.rule import RuleRun, RunState
+from platform_app.services import contacts
+from tests.chaos.conftest import NewWorker, OwnRedis, Sink
+from tests.conftest import wait_for
+from tests.talking import call
+
+EVENTS = int(os.environ.get("PLATFORM_CHAOS_EVENTS", "240"))
+RULES = int(os.environ.get("PLATFORM_CHAOS_RULES", "5"))
+PEOPLE = 20
+EVERY = float(os.environ.get("PLATFORM_CHAOS_EVERY", "2"))  # seconds between kills
+
+
+def write_rules(who: Identity, address: str) -> None:
+    """Write rules that listen to tags; every second one calls outside."""
+    for number in range(RULES):
+        inside = {"kind": "create_task", "text": f"{number} {{{{ event.tag }}}}", "user_id": "", "days": ""}
+        outside = {"kind": "call_webhook", "url": address, "body": "{{ event.tag }}"}
+        listed = [inside, outside] if number % 2 else [inside]
+        row = call(who, rules.create, name=f"Rule {number}", draft={"trigger": "tag_added", "actions": listed})
+        call(who, rules.publish, row.id)
+        call(who, rules.switch, row.id, enabled=True)
+
+
+def done(who: Identity) -> int:
+    """Return how many runs have ended well."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        query = owned(RuleRun, who.tenant_id).where(RuleRun.state == RunState.DONE)
+        return int(session.exec(query.with_only_columns(func.count())).one())
+
+
+def test_each_event_and_rule_once(own_redis: OwnRedis, who: Identity, new_worker: NewWorker, sink: Sink) -> None:
+    write_rules(who, sink.address)
+    people = [call(who, contacts.create, name=f"Person {number}").id for number in range(PEOPLE)]
+    worker = new_worker("worker", PLATFORM_LEASE_SECONDS="2", PLATFORM_EGRESS_ALLOW="127.0.0.1/32")
+    for number in range(EVENTS):
+        held = call(who, contacts.get, people[number % PEOPLE]).tags[-20:]
+        call(who, contacts.save, people[number % PEOPLE], {"tags": [*held, f"tag {number}"]})
+    kills, wanted = 0, EVENTS * RULES
+    while done(who) < wanted and kills < 400:
+        before, began = done(who), time.monotonic()
+        wait_for(lambda since=began, held=before: time.monotonic() - since > EVERY or done(who) >= wanted, 30)
+        if done(who) < wanted:
+            worker.kill()
+            kills += 1
+            worker.start()
+            wait_for(lambda held=before: done(who) > held, 60)
+    with session_scope(who.tenant_id, reading=True) as session:
+        runs = session.exec(owned(RuleRun, who.tenant_id)).all()
+        at = {event.id: event.at for event in session.exec(owned(Event, who.tenant_id)).all()}
+    print("events", EVENTS, "rules", RULES, "kills", kills, "requests", sum(sink.requests.values()))
+    assert Counter(run.state for run in runs) == {RunState.DONE: wanted}
+    assert len({(run.event_id, run.rule_id) for run in runs}) == wanted
+    assert len(sink.requests) == EVENTS * (RULES // 2)  # distinct keys: one effect each
+    of_event, of_subject = defaultdict(list), defaultdict(list)
+    for run in runs:
+        of_event[run.event_id].append((run.place, run.finished_at))
+        of_subject[run.subject_id].append((at[run.event_id], run.place, run.finished_at))
+    assert all([end for _, end in sorted(found)] == sorted(end for _, end in found) for found in of_event.values())
+    assert all([end for *_, end in sorted(found)] == sorted(end for *_, end in found) for found in of_subject.values())

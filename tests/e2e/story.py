@@ -1,0 +1,37 @@
+"""Story: an operator at the console, in one of the two languages."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from platform_app.i18n import lookup
+from tests.e2e.conftest import Recorded, sign_in
+
+
+class AtAgent:
+    """A person who has signed in, chosen a language and made an agent."""
+
+    def __init__(self, page: Page, recorded: Recorded, language: str) -> None:
+        self.page, self.recorded, self.language = page, recorded, language
+        self.home = f"{recorded.address}/manage/demo"
+        sign_in(page, recorded.address)
+        page.get_by_role("button", name=re.compile("Your menu|Ваше меню")).click()
+        page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        page.goto(f"{self.home}/agents")
+        page.get_by_role("button", name=self.t("Create agent")).first.click()
+        page.wait_for_url("**/agents/*")
+        self.agent = page.url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
+
+    def t(self, words: str, /, **values: str) -> str:
+        """Return a sentence in the person's language."""
+        return lookup(self.language, words).format(**values)
+
+    def choose(self, label: str, option: str | re.Pattern[str]) -> None:
+        """Choose from a list."""
+        self.page.get_by_role("combobox", name=label, exact=True).click()
+        self.page.get_by_role("option", name=option).first.click()
+
+    def loaded(self) -> None:
+        """Wait until nothing on the page is loading."""
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)

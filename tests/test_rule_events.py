@@ -1,0 +1,212 @@
+"""Rules and events: every kind starts its rule once, with what was known then; the past gives the same proofs."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from platform_app.clock import now
+from platform_app.db import owned, session_scope
+from platform_app.engine import clockwork, judging, log, rules, trials
+from platform_app.errors import Invalid
+from platform_app.known import of_event
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity
+from platform_app.models.rule import RunState
+from platform_app.services import contacts, conversations, hand_off, leads, outgoing, tagging, tasks
+from tests.fake_provider import FakeProvider, says, serving
+from tests.talking import a_stage, add_agent, answered, call, conversation, run_jobs, say, shown
+from tests.test_rules import a_rule, is_rich, runs
+
+NOT_YET = {EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED}  # nothing writes these so far
+
+
+@pytest.fixture
+def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    """A provider over a real socket."""
+    yield from serving(env)
+
+
+def events(who: Identity, kind: EventKind) -> list[Event]:
+    """Return the events of a kind, oldest first."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        return list(session.exec(owned(Event, who.tenant_id).where(Event.kind == kind).order_by(Event.at)).all())
+
+
+def a_talk(who: Identity) -> str:
+    """Begin a conversation with a contact and a lead; return its id."""
+    contact = call(who, contacts.create, name="Anna")
+    lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
+    talk = call(who, conversations.create, add_agent(who))
+    call(who, conversations.play_with, talk.id, lead_id=lead.id, contact_id=contact.id)
+    return str(talk.id)
+
+
+async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
+    """Bring about an event of a kind, as the console does."""
+    talk = a_talk(who)
+    row = conversation(who, talk)
+    assert row.lead_id and row.contact_id
+    simple: dict[EventKind, tuple[Any, ...]] = {
+        EventKind.CONVERSATION_CLOSED: (hand_off.close, talk),
+        EventKind.HANDED_OFF: (hand_off.hand_off, talk),
+        EventKind.LEAD_UPDATED: (leads.save, row.lead_id, {"budget": "5"}),
+        EventKind.CONTACT_UPDATED: (contacts.save, row.contact_id, {"name": "Boris"}),
+        EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
+        EventKind.MANUAL: (rules.run_by_hand, rule_id, row.lead_id),
+    }
+    if kind in simple:
+        act, *given = simple[kind]
+        call(who, act, *given)
+    elif kind == EventKind.STAGE_CHANGED:
+        call(who, leads.move, row.lead_id, a_stage(who))
+    elif kind in (EventKind.TASK_CREATED, EventKind.TASK_COMPLETED):
+        task = call(who, tasks.create, text="Call", lead_id=row.lead_id)
+        call(who, tasks.mark, task.id, done=True)
+    elif kind == EventKind.REPLY_SENT:
+        call(who, outgoing.say, talk, "Hello")
+    elif kind in (EventKind.MESSAGE_RECEIVED, EventKind.CONVERSATION_STARTED):
+        say(who, talk)
+    elif kind == EventKind.NO_REPLY:
+        call(who, hand_off.hand_off, talk)
+        call(who, conversations.receive, talk, "Is anybody there?")
+        with time_machine.travel(now() + timedelta(minutes=31), tick=False):
+            clockwork.find_silences()
+            clockwork.find_silences()
+            run_jobs(who)
+    elif kind == EventKind.SCHEDULE:
+        with time_machine.travel(now() + timedelta(days=8), tick=False):
+            clockwork.run_schedules()
+            clockwork.run_schedules()
+            run_jobs(who)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EventKind if kind not in NOT_YET])
+async def test_every_kind_starts_its_rule_once(who: Identity, kind: EventKind) -> None:
+    action = {"kind": "notify", "user_id": who.user_id, "text": "Seen"}
+    rule_id = a_rule(who, kind.value, action, minutes=30)
+    await happen(who, kind, rule_id)
+    run_jobs(who)
+    run_jobs(who)
+    found = runs(who)
+    assert [run.state for run in found] == [RunState.DONE] * len(events(who, kind))
+    assert len({run.event_id for run in found}) == len(found) == 1
+
+
+def test_what_was_known_is_kept_with_the_event(who: Identity) -> None:
+    talk = a_talk(who)
+    row = conversation(who, talk)
+    call(who, leads.save, row.lead_id, {"budget": "1000", "tags": ["hot"]})
+    call(who, leads.save, row.lead_id, {"budget": "2000"})
+    first, second = events(who, EventKind.LEAD_UPDATED)
+    assert (str(of_event(first).values["lead.budget"]), str(of_event(second).values["lead.budget"])) == (
+        "1000.00",
+        "2000.00",
+    )
+    assert str(of_event(second).before["lead.budget"]) == "1000.00" and "lead.tags" not in of_event(second).before
+    assert of_event(first).values["lead.tags"] == ("hot",) and of_event(first).values["now"] == first.at
+
+
+def test_a_backtest_gives_the_proofs_that_the_log_has(who: Identity) -> None:
+    stage = a_stage(who)
+    rule_id = a_rule(who, "lead_created", {"kind": "add_tag", "tag": "big"}, condition=is_rich("1000"), daily_cap=3)
+    for budget in (10, 2_000, 30, 4_000, 5_000, 6_000):
+        call(who, leads.create, title="Lead", stage_id=stage, budget=str(budget))
+        run_jobs(who)
+    live = runs(who)
+    assert [run.state.value for run in live] == ["condition", "done", "condition", "done", "done", "capped"]
+    found = call(who, trials.backtest, rule_id, days=7)
+    assert found.reasons == {"condition": 2, "fires": 3, "capped": 1}
+    assert (found.gained, found.lost, found.events) == (0, 0, 6)
+    for run in live:
+        tried = call(who, trials.dry_run, rule_id, run.event_id, draft=True)
+        assert tried.proof == run.proof and tried.change == run.change
+
+
+def test_a_draft_beside_what_is_published(who: Identity) -> None:
+    stage = a_stage(who)
+    rule_id = a_rule(who, "lead_created", {"kind": "add_tag", "tag": "big"}, condition=is_rich("1000"))
+    for budget in (10, 2_000, 30, 4_000):
+        call(who, leads.create, title="Lead", stage_id=stage, budget=str(budget))
+    row = call(who, rules.get, rule_id)
+    changed = {"condition": is_rich("3000"), "actions": [{"kind": "change_stage", "stage_id": "gone"}]}
+    call(who, rules.save, rule_id, changed, revision=row.revision)
+    found = call(who, trials.backtest, rule_id, days=30)
+    assert (found.reasons["fires"], found.live_reasons["fires"], found.gained, found.lost) == (1, 2, 0, 1)
+    fired = next(one for one in found.samples if one.reason == "fires")
+    tried = call(who, trials.dry_run, rule_id, fired.event_id, draft=True)
+    assert [(one.possible, one.sentence) for one in tried.actions] == [(False, "There is no such stage.")]
+    assert len(events(who, EventKind.TAG_ADDED)) == 0
+    with pytest.raises(Invalid):
+        call(who, trials.backtest, rule_id, days=0)
+
+
+def test_a_dry_run_changes_nothing_whatever_the_action(who: Identity) -> None:
+    talk = a_talk(who)
+    row = conversation(who, talk)
+    listed = [
+        {"kind": "send_message", "text": "Hi"},
+        {"kind": "ask_agent", "prompt": "Greet"},
+        {"kind": "add_tag", "tag": "x"},
+        {"kind": "remove_tag", "tag": "x"},
+        {"kind": "assign", "user_id": who.user_id},
+        {"kind": "create_task", "text": "Call", "user_id": "", "days": "1"},
+        {"kind": "update_field", "field": "lead.title", "value": "Other"},
+        {"kind": "call_webhook", "url": "http://127.0.0.1:9/never", "body": ""},
+        {"kind": "notify", "user_id": who.user_id, "text": "Look"},
+        {"kind": "hand_off"},
+        {"kind": "close_conversation"},
+    ]
+    made = call(who, rules.create, name="All", draft={"trigger": "lead_updated", "actions": listed})
+    call(who, leads.save, row.lead_id, {"budget": "5"})
+    (event,) = events(who, EventKind.LEAD_UPDATED)
+    before = len(events(who, EventKind.TAG_ADDED)), call(who, leads.get, row.lead_id).updated_at, shown(who, talk)
+    with session_scope(who.tenant_id, reading=True) as session:
+        tried = trials.dry_run(session, who, made.id, event.id, draft=True)
+    assert [one.kind for one in tried.actions] == [one["kind"] for one in listed]
+    assert all(one.possible for one in tried.actions)
+    assert before == (
+        len(events(who, EventKind.TAG_ADDED)),
+        call(who, leads.get, row.lead_id).updated_at,
+        shown(who, talk),
+    )
+
+
+async def test_handed_to_a_person_the_agent_is_silent_until_it_is_given_back(who: Identity) -> None:
+    talk = call(who, conversations.create, add_agent(who)).id
+    call(who, hand_off.hand_off, talk)
+    said, reply = call(who, conversations.receive, talk, "Hello?")
+    assert reply is None and said.text == "Hello?"
+    call(who, hand_off.give_back, talk)
+    assert call(who, conversations.receive, talk, "Hello again")[1] is not None
+
+
+def test_concerns_only_its_agent(who: Identity) -> None:
+    mine, other = add_agent(who), add_agent(who)
+    rule = call(who, rules.create, name="One", agent_id=mine, draft={"trigger": "message_received"})
+    talk = call(who, conversations.create, other)
+    say(who, talk.id)
+    (event,) = events(who, EventKind.MESSAGE_RECEIVED)
+    assert not judging.concerns(rule.agent_id, rule.id, rule.draft, event=event)
+    assert call(who, trials.dry_run, rule.id, event.id, draft=True).reason == "agent"
+    assert call(who, log.runs) == []
+
+
+def test_the_agent_writes_what_a_rule_asks_for_and_depth_is_kept(who: Identity, provider: FakeProvider) -> None:
+    provider.will(says("Thank you!"))
+    a_rule(who, "reply_sent", {"kind": "ask_agent", "prompt": "Thank the contact."})
+    talk = call(who, conversations.create, add_agent(who)).id
+    asyncio.run(answered(who, talk))
+    run_jobs(who)
+    assert provider.last.body["messages"][-1]["content"] == "Thank the contact."
+    assert [run.state.value for run in runs(who)] == ["done"] * 5 + ["too_deep"]
+    assert max(event.depth for event in events(who, EventKind.REPLY_SENT)) == 5
+
+
+def test_a_tag_is_taken(who: Identity) -> None:
+    row = call(who, contacts.create, name="Anna", tags="VIP, new")
+    call(who, tagging.remove, row.id, "vip", of=contacts)
+    assert call(who, contacts.get, row.id).tags == ["new"]
