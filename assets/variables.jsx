@@ -3,7 +3,7 @@ import { useRef, useState } from "react";
 const OPEN = /\{\{\s*([\w.]*)$/;
 
 /* A text area that offers names after {{: arrows choose, Enter or Tab takes, Escape closes. What is typed stays. */
-export function VariableText({ id, initial, names, words, label, onChange, readOnly, rows, describedBy }) {
+export function VariableText({ id, initial, names, words, label, named, onChange, readOnly, rows, describedBy }) {
   const area = useRef(null);
   const [offered, setOffered] = useState([]);
   const [chosen, setChosen] = useState(0);
@@ -49,6 +49,7 @@ export function VariableText({ id, initial, names, words, label, onChange, readO
         readOnly={readOnly}
         rows={rows}
         maxLength={8000}
+        aria-label={named || undefined}
         aria-autocomplete="list"
         aria-controls={`${id}-names`}
         aria-activedescendant={offered.length ? `${id}-name-${chosen}` : undefined}

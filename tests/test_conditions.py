@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from platform_app.automation.checks import problems
 from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Takes, read
 from platform_app.automation.facts import Fact, Facts, FactType, Named, Value, catalogue
-from platform_app.automation.proofs import Proof, smallest_change, weigh
+from platform_app.automation.proofs import Proof, ready, smallest_change, weigh
 from platform_app.errors import Invalid
 from tests import shared
 
@@ -157,6 +157,7 @@ def from_leaves(proof: Proof, known: Facts, flipped: dict[tuple[int, ...], bool]
 def test_a_tree_is_weighed_as_the_reference_does(tree: Condition | Group, known: Facts) -> None:
     proof = weigh(tree, known, KNOWN, NOW)
     assert proof.holds == holds(tree, known)
+    assert ready(tree, KNOWN, known.zone)(known, NOW) is proof.holds
     assert from_leaves(proof, known, {}) == proof.holds
     json.dumps(proof.as_json())
     changes = smallest_change(proof)

@@ -80,7 +80,7 @@ class Takes(StrEnum):
     SPAN = "span"  # a number of minutes, hours, days or weeks
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Seen:
     """What an operator is given: values of one type, ready to be compared. `moment` is when it is weighed."""
 

@@ -1,6 +1,6 @@
 """Proofs: weighing a condition is a pure function that returns why it holds or not, and what would change that."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from platform_app.automation.conditions import OPERATORS, Condition, Group, Matc
 from platform_app.automation.facts import Catalogue, Fact, Facts, FactType, Value
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Proof:
     """Why a node holds or not: a group with the proofs of its parts, or a condition with what was found."""
 
@@ -42,6 +42,47 @@ def _weigh(
         return _compare(node, facts, known, moment=moment, path=path)
     of = tuple(_weigh(part, facts, known, moment=moment, path=(*path, at)) for at, part in enumerate(node.of))
     return Proof(group_holds(node.match, [part.holds for part in of]), node.match, of, path=path)
+
+
+Test = Callable[[Facts, datetime], bool]
+
+
+def ready(node: Condition | Group, known: Catalogue, zone: str) -> Test:
+    """Return a test that tells whether a node holds, as its proof would, without the proof and as soon as it is sure.
+
+    What conditions compare with is read once; `zone` is the time zone of all facts that will be tested.
+    """
+    if isinstance(node, Condition):
+        return _ready_condition(node, known, zone)
+    tests = tuple(ready(part, known, zone) for part in node.of)
+    if not tests:
+        return lambda facts, moment: True
+    decides = node.match != Match.ALL  # what a part has to be for the group to be sure
+    then = node.match == Match.ANY  # what the group is when one part is so
+
+    def holds(facts: Facts, moment: datetime) -> bool:
+        for test in tests:
+            if test(facts, moment) is decides:
+                return then
+        return not then
+
+    return holds
+
+
+def _ready_condition(condition: Condition, known: Catalogue, zone: str) -> Test:
+    name, fact, op = condition.fact, known.get(condition.fact), OPERATORS.get(condition.operator)
+    wanted = expected(fact, op, condition.value, zone) if fact and op and fact.type in op.types else None
+    if fact is None or op is None or wanted is None:
+        return lambda facts, moment: False
+    kind, test, fits = fact.type, op.test, values.fits
+
+    def holds(facts: Facts, moment: datetime) -> bool:
+        actual, before = facts.values.get(name), facts.before
+        if not fits(actual, kind):
+            return False
+        return test(Seen(kind, actual, wanted, before.get(name), name in before, moment))
+
+    return holds
 
 
 def group_holds(match: Match, parts: list[bool]) -> bool:

@@ -92,16 +92,21 @@ def judge(
     rule: Compiled, facts: Facts, known: Catalogue, moment: datetime, *, depth: int, before: Callable[[], Before]
 ) -> Verdict:
     """Return whether a rule runs on an event of its kind. `before` is asked only when the condition holds."""
-    proof, own = weigh(rule.tree, facts, known, moment), rule.definition
-    if not proof.holds:
-        return Verdict(Reason.CONDITION, proof)
+    proof = weigh(rule.tree, facts, known, moment)
+    return Verdict(reason(rule.definition, proof.holds, moment, depth=depth, before=before), proof)
+
+
+def reason(own: Definition, holds: bool, moment: datetime, *, depth: int, before: Callable[[], Before]) -> Reason:
+    """Return why a rule runs or not, when its condition holds or not."""
+    if not holds:
+        return Reason.CONDITION
     if depth >= DEEPEST:
-        return Verdict(Reason.TOO_DEEP, proof)
+        return Reason.TOO_DEEP
     if own.cooldown_minutes or own.daily_cap:
         done = before()
         pause = timedelta(minutes=own.cooldown_minutes)
         if own.cooldown_minutes and done.last is not None and moment < done.last + pause:
-            return Verdict(Reason.COOLDOWN, proof)
+            return Reason.COOLDOWN
         if own.daily_cap and done.today >= own.daily_cap:
-            return Verdict(Reason.CAPPED, proof)
-    return Verdict(Reason.FIRES, proof)
+            return Reason.CAPPED
+    return Reason.FIRES

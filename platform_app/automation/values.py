@@ -3,6 +3,7 @@
 import unicodedata
 from datetime import datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,14 +24,21 @@ _CLASSES: dict[FactType, type] = {
 
 def fits(value: Value, kind: FactType) -> bool:
     """Tell whether a value is of a type, or not known."""
-    if isinstance(value, Decimal) and not value.is_finite():
+    if value is None:
+        return True
+    if not isinstance(value, _CLASSES[kind]):
         return False
-    return value is None or isinstance(value, _CLASSES[kind])
+    return value.is_finite() if isinstance(value, Decimal) else True
 
 
 def folded(value: object) -> str:
     """Return a text as it is compared: whatever its case and way of writing, ё as е."""
-    return unicodedata.normalize("NFKC", str(value or "")).casefold().replace("ё", "е").strip()
+    return _folded(str(value or ""))
+
+
+@lru_cache(maxsize=4_096)  # one message is compared with many conditions
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е").strip()
 
 
 def same(actual: Value, expected: Any) -> bool:

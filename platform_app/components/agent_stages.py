@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY, field
 from platform_app.components.text import t
 from platform_app.state.agent import FIELD_WORDS, AgentState
@@ -72,7 +73,7 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
         ),
         rx.text_area(
             default_value=stage.text,
-            on_change=lambda text: AgentState.instruct(stage.id, text).debounce(700),
+            on_change=later(lambda text: AgentState.instruct(stage.id, text)),
             placeholder=t("What else to do in this stage"),
             aria_label=t("Instructions for the stage “{title}”", title=words),
             read_only=READ_ONLY,

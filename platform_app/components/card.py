@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY, field, status, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
@@ -16,7 +17,7 @@ def text_field(state: Any, name: str, label: Any, *, help_text: Any = None, rows
     common: dict[str, Any] = {
         "id": name,
         "default_value": state.initial[name],
-        "on_change": lambda value: state.save(name, value).debounce(700),
+        "on_change": later(lambda value: state.save(name, value)),
         "read_only": READ_ONLY,
     }
     control = rx.text_area(**common, rows=rows, resize="vertical") if rows else rx.input(**common)
@@ -51,7 +52,7 @@ def _entered(state: Any, line: rx.Var[FieldLine], kind: str, *, mode: str = "tex
     return rx.el.input(
         id=line.name,
         default_value=line.value,
-        on_change=lambda value: state.save(line.name, value).debounce(700),
+        on_change=later(lambda value: state.save(line.name, value)),
         type=kind,
         input_mode=mode,
         read_only=READ_ONLY,

@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY
 from platform_app.components.text import t
 from platform_app.state.chat_view import Choice
@@ -49,7 +50,7 @@ def value(state: Any, line: rx.Var[Line]) -> rx.Component:
 def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str = "text") -> rx.Component:
     return rx.el.input(
         default_value=value,
-        on_change=lambda typed: event(typed).debounce(500),
+        on_change=later(lambda typed: event(typed)),
         type=type,
         input_mode=kind,
         max_length=1000,
@@ -62,7 +63,7 @@ def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str 
 def _lines(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
     return rx.el.textarea(
         default_value=line.value,
-        on_change=lambda typed: state.set_value(line.path, typed).debounce(500),
+        on_change=later(lambda typed: state.set_value(line.path, typed)),
         rows="3",
         max_length=4000,
         read_only=READ_ONLY,

@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.condition_values import native, option
+from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY, icon_tool
 from platform_app.components.text import t
 from platform_app.state.guided_steps import CollectLine, StepLine
@@ -40,7 +41,7 @@ def _step(state: Any, step: rx.Var[StepLine]) -> rx.Component:
         _step_head(state, step),
         rx.el.input(
             default_value=step.goal,
-            on_change=lambda goal: state.set_goal(step.place, goal).debounce(600),
+            on_change=later(lambda goal: state.set_goal(step.place, goal)),
             placeholder=t("What the step is for"),
             aria_label=t("Goal of step {number}", number=step.number),
             max_length=1000,
@@ -95,7 +96,7 @@ def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
         rx.el.span(line.words),
         rx.el.input(
             default_value=line.hint,
-            on_change=lambda hint: state.set_hint(line.step, line.place, hint).debounce(600),
+            on_change=later(lambda hint: state.set_hint(line.step, line.place, hint)),
             placeholder=t("How to ask for it"),
             aria_label=t("How to ask for {title}", title=line.words),
             max_length=300,

@@ -6,6 +6,7 @@ import reflex as rx
 
 from platform_app.components.condition_values import native, option
 from platform_app.components.drag import DragArea, draggable, droppable
+from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY, icon_tool, problem_line
 from platform_app.components.text import t
 from platform_app.components.variables import variable_text
@@ -68,13 +69,13 @@ def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.C
         f"action-{line.place}-{asked.name}",
         initial=asked.value,
         variables=state.variables,
-        on_change=lambda value: state.set_asked(place, asked.name, value).debounce(600),
+        on_change=later(lambda value: state.set_asked(place, asked.name, value)),
         label=label,
         rows=rx.cond(asked.ask == "line", 1, 3),
     )
     plain = rx.el.input(
         default_value=asked.value,
-        on_change=lambda value: state.set_asked(place, asked.name, value).debounce(600),
+        on_change=later(lambda value: state.set_asked(place, asked.name, value)),
         max_length=LONGEST,
         read_only=READ_ONLY,
         aria_label=label,

@@ -28,6 +28,7 @@ class VariableText(rx.Component):
     names: rx.Var[list[str]]
     words: rx.Var[list[str]]  # of each name, for people
     label: rx.Var[str]
+    named: rx.Var[str]  # of the text, where no label stands beside it
     read_only: rx.Var[bool]
     rows: rx.Var[int]
     described_by: rx.Var[str]
@@ -44,7 +45,8 @@ def variable_text(
         initial=initial,
         names=rx.Var(f"({variables!s}).map((one) => one.id)", _var_data=variables._get_all_var_data()),
         words=rx.Var(f"({variables!s}).map((one) => one.name)", _var_data=variables._get_all_var_data()),
-        label=t("Variables") if label is None else label,
+        label=t("Variables"),
+        named="" if label is None else label,
         read_only=READ_ONLY,
         rows=rows,
         described_by=f"{area}-help",

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, time, timedelta
 from functools import lru_cache
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
@@ -87,7 +88,15 @@ def listening(session: Transaction, event: Event) -> list[Rule]:
     return [row for row in rows if concerns(row.agent_id, row.id, row.published, event=event)]
 
 
-def concerns(agent_id: str | None, rule_id: str, data: dict[str, object], *, event: Event) -> bool:
+class Happened(Protocol):
+    """As much of an event as tells whether a rule is for it."""
+
+    kind: EventKind
+    agent_id: str | None
+    after: dict[str, Any]
+
+
+def concerns(agent_id: str | None, rule_id: str, data: dict[str, object], *, event: Happened) -> bool:
     """Tell whether an event of a rule's kind is for it: its agent, its schedule, its length of silence."""
     if agent_id and event.agent_id and agent_id != event.agent_id:
         return False

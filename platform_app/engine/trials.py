@@ -1,6 +1,6 @@
 """Trials: rules tried on events that have happened already. Nothing is changed and nothing is sent."""
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from platform_app import known
 from platform_app.automation.facts import Catalogue
-from platform_app.automation.rules import Before, Compiled, Reason, Verdict, judge
+from platform_app.automation.proofs import Test, ready
+from platform_app.automation.rules import Before, Compiled, Reason, judge, reason
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine import actions, judging, log, rules
@@ -21,7 +22,7 @@ from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
 from platform_app.services import event_log
 
-SAMPLES = 50
+SAMPLES = 12  # of one outcome
 _AT_ONCE = 1_000  # events in memory
 
 
@@ -90,7 +91,6 @@ class Sample:
 
     event_id: str
     at: datetime
-    subject_id: str
     reason: str
     live: str  # what the published rule makes of it; empty: there is none
 
@@ -100,89 +100,133 @@ class Backtest:
     """What a draft would have done with the events of a time."""
 
     since: datetime
-    events: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     live_reasons: Counter[str] = field(default_factory=Counter)
     days: Counter[date] = field(default_factory=Counter)  # on which it would have run
     subjects: set[str] = field(default_factory=set)  # for whom it would have run
     gained: int = 0  # it would have run, the published one not
     lost: int = 0
-    samples: list[Sample] = field(default_factory=list)  # the latest that run; then of those that differ
+    kept: dict[tuple[str, str], deque[Sample]] = field(default_factory=dict)  # the latest of each outcome
+
+    @property
+    def events(self) -> int:
+        """How many events were looked at."""
+        return self.reasons.total()
+
+    @property
+    def samples(self) -> list[Sample]:
+        """Some events of each outcome, the oldest first."""
+        return sorted((one for some in self.kept.values() for one in some), key=lambda one: one.at)
+
+    def count(self, past: "_Past", says: str, was: str) -> None:
+        """Take in what the draft and the published rule say to an event."""
+        self.reasons[says] += 1
+        fires, fired = says == Reason.FIRES, was == Reason.FIRES
+        if was:
+            self.live_reasons[was] += 1
+        if fires:
+            self.days[past.day] += 1
+            self.subjects.add(past.subject)
+        self.gained += fires and not fired
+        self.lost += fired and not fires
+        some = self.kept.get((says, was))
+        if some is None:
+            some = self.kept[says, was] = deque(maxlen=SAMPLES)
+        some.append(Sample(past.id, past.at, says, was))
 
 
 class _Past:
+    """An event of the past with what was known then, and the day it fell on; plain values, read many times."""
+
+    def __init__(self, event: Event) -> None:
+        self.id, self.kind, self.at, self.depth = event.id, event.kind, event.at, event.depth
+        self.agent_id, self.after = event.agent_id, event.after
+        self.facts, self.subject = known.of_event(event), subject_of(event)
+        self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
+
+
+class _Walker:
     """A rule going through the past with a memory of its own: what it did for whom, and how often a day."""
 
-    def __init__(self, ready: Compiled) -> None:
-        self.ready = ready
+    def __init__(self, rule: Compiled, own: Catalogue) -> None:
+        self.rule, self.own = rule, own
+        self._tests: dict[str, Test] = {}  # by time zone
         self._last: dict[str, datetime] = {}
         self._days: Counter[date] = Counter()
 
-    def judge(self, happened: Event, known_facts: Catalogue, names: dict[str, str]) -> Verdict:
+    def reason(self, past: _Past) -> Reason:
         """Return what the rule would have said then, and remember it."""
-        facts = known.of_event(happened, names)
-        subject, day = subject_of(happened), happened.at.astimezone(ZoneInfo(facts.zone)).date()
-        verdict = judge(
-            self.ready,
-            facts,
-            known_facts,
-            happened.at,
-            depth=happened.depth,
-            before=lambda: Before(self._last.get(subject), self._days[day]),
+        zone, at = past.facts.zone, past.at
+        test = self._tests.get(zone)
+        if test is None:
+            test = self._tests[zone] = ready(self.rule.tree, self.own, zone)
+        found = reason(
+            self.rule.definition,
+            test(past.facts, at),
+            at,
+            depth=past.depth,
+            before=lambda: Before(self._last.get(past.subject), self._days[past.day]),
         )
-        if verdict.fires:
-            self._last[subject] = happened.at
-            self._days[day] += 1
-        return verdict
+        if found == Reason.FIRES:
+            self._last[past.subject] = at
+            self._days[past.day] += 1
+        return found
+
+
+@dataclass
+class _Pair:
+    """A draft beside what is published, on their way through the past."""
+
+    rule_id: str
+    agent_id: str | None
+    drafted: dict[str, Any]
+    published: dict[str, Any]
+    draft: _Walker
+    live: _Walker | None
+    found: Backtest
+
+    def look(self, past: _Past) -> None:
+        """Weigh both on an event that may be for them."""
+        mine = judging.concerns(self.agent_id, self.rule_id, self.drafted, event=past)
+        theirs = self.live is not None and judging.concerns(self.agent_id, self.rule_id, self.published, event=past)
+        if not mine and not theirs:
+            return
+        says = self.draft.reason(past).value if mine else "agent"
+        was = self.live.reason(past).value if self.live is not None and theirs else ""
+        self.found.count(past, says, was)
 
 
 def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) -> Backtest:
     """Run a draft over the events of the last days, each with what was known then, beside the published rule."""
+    return backtest_all(session, who, [rule_id], days=days)[rule_id]
+
+
+def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, days: int) -> dict[str, Backtest]:
+    """Run several drafts over the past in one pass."""
     if not 1 <= days <= 366:
         raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
-    row = rules.get(session, who, rule_id)
-    zone = ZoneInfo(who.time_zone)
-    found = Backtest(now() - timedelta(days=days))
-    draft = _Past(judging.ready_rule(row.id, row.draft))
-    same = row.published.get("trigger") == row.draft["trigger"]
-    live = _Past(judging.ready_rule(row.id, row.published)) if same else None
-    own, names = known.catalogue_of(session, who.tenant_id), known.names(session, who.tenant_id)
-    for happened in _events(session, who, row.draft["trigger"], since=found.since):
-        mine = judging.concerns(row.agent_id, row.id, row.draft, event=happened)
-        theirs = live is not None and judging.concerns(row.agent_id, row.id, row.published, event=happened)
-        if not mine and not theirs:
-            continue
-        verdict = draft.judge(happened, own, names) if mine else None
-        was = live.judge(happened, own, names) if live is not None and theirs else None
-        _count(found, happened, verdict, was=was, zone=zone)
-    return found
+    own, since = known.catalogue_of(session, who.tenant_id), now() - timedelta(days=days)
+    pairs: dict[str, list[_Pair]] = defaultdict(list)
+    for rule_id in rule_ids:
+        row = rules.get(session, who, rule_id)
+        same = row.published.get("trigger") == row.draft["trigger"]
+        live = _Walker(judging.ready_rule(row.id, row.published), own) if same else None
+        draft = _Walker(judging.ready_rule(row.id, row.draft), own)
+        pairs[row.draft["trigger"]].append(
+            _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
+        )
+    for event in _events(session, who, list(pairs), since=since):
+        past = _Past(event)
+        for pair in pairs[past.kind]:
+            pair.look(past)
+    return {pair.rule_id: pair.found for found in pairs.values() for pair in found}
 
 
-def _count(found: Backtest, happened: Event, verdict: Verdict | None, *, was: Verdict | None, zone: ZoneInfo) -> None:
-    found.events += 1
-    reason, live = verdict.reason.value if verdict else "agent", was.reason.value if was else ""
-    found.reasons[reason] += 1
-    if was:
-        found.live_reasons[live] += 1
-    fires, fired = reason == Reason.FIRES, live == Reason.FIRES
-    found.gained += fires and not fired
-    found.lost += fired and not fires
-    if fires:
-        found.days[happened.at.astimezone(zone).date()] += 1
-        found.subjects.add(subject_of(happened))
-    sample = Sample(happened.id, happened.at, subject_of(happened), reason, live)
-    alike = [one for one in found.samples if (one.reason, one.live) == (reason, live)]
-    if len(alike) >= SAMPLES // 5:
-        found.samples.remove(alike[0])
-    if len(found.samples) < SAMPLES:
-        found.samples.append(sample)
-
-
-def _events(session: Transaction, who: Identity, kind: str, *, since: datetime) -> Iterator[Event]:
-    """Yield the events of a kind, the oldest first, few of them in memory at once."""
+def _events(session: Transaction, who: Identity, kinds: list[str], *, since: datetime) -> Iterator[Event]:
+    """Yield the events of some kinds, the oldest first, few of them in memory at once."""
     last: tuple[datetime, str] = (since, "")
     while True:
-        query = owned(Event, who.tenant_id).where(Event.kind == kind, Event.at >= last[0])
+        query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
         page = list(session.exec(query.order_by(Event.at, Event.id).limit(_AT_ONCE)).all())
         fresh = [one for one in page if (one.at, one.id) > last]
         yield from fresh

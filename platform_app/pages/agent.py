@@ -6,6 +6,7 @@ import reflex as rx
 
 from platform_app.components import agent_stages
 from platform_app.components.difference import difference
+from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows, status
@@ -114,7 +115,7 @@ def _text(name: str, help_text: Any = None, *, kind: str = "text", **limits: Any
         id=name,
         type=kind,
         default_value=AgentState.initial[name],
-        on_change=lambda value: AgentState.save(name, value).debounce(700),
+        on_change=later(lambda value: AgentState.save(name, value)),
         read_only=READ_ONLY,
         custom_attrs={"aria-describedby": f"{name}-help", **limits},
         max_width="420px" if kind == "text" else "180px",
@@ -126,7 +127,7 @@ def _area(name: str, rows: str, help_text: Any, limit: int) -> rx.Component:
     control = rx.text_area(
         id=name,
         default_value=AgentState.initial[name],
-        on_change=lambda value: AgentState.save(name, value).debounce(900),
+        on_change=later(lambda value: AgentState.save(name, value)),
         read_only=READ_ONLY,
         rows=rows,
         max_length=limit,

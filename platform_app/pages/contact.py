@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 import reflex as rx
 
 from platform_app.components import card
+from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
@@ -114,7 +115,7 @@ def _zone() -> rx.Component:
     control = rx.el.input(
         id="time_zone",
         default_value=ContactState.initial["time_zone"],
-        on_change=lambda value: ContactState.save("time_zone", value).debounce(700),
+        on_change=later(lambda value: ContactState.save("time_zone", value)),
         read_only=READ_ONLY,
         list="zones",
         class_name="native",

@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.later import later
 from platform_app.components.layout import frame, page_head
 from platform_app.components.page import inside
 from platform_app.components.parts import confirm, icon_tool, skeleton_rows
@@ -60,7 +61,7 @@ def _named(label: Any, verb: Any) -> rx.Component:
 def _input(value: Any, label: Any, event: Any) -> rx.Component:
     return rx.el.input(
         default_value=value,
-        on_change=lambda typed: event(typed).debounce(700),
+        on_change=later(lambda typed: event(typed)),
         aria_label=label,
         max_length=120,
         read_only=~_MAY,
@@ -199,7 +200,7 @@ def _badge(words: Any) -> rx.Component:
 def _options(own: rx.Var[OwnField]) -> rx.Component:
     return rx.el.textarea(
         default_value=own.options,
-        on_change=lambda options: CrmSettingsState.change_field(own.id, own.name, options).debounce(700),
+        on_change=later(lambda options: CrmSettingsState.change_field(own.id, own.name, options)),
         rows="3",
         read_only=~_MAY,
         aria_label=t("What can be chosen, one a line"),

@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.conditions import builder
+from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, field, problem_line, skeleton_rows
@@ -102,7 +103,7 @@ def _input(name: str, label: Any, *, help_text: Any = None, **more: Any) -> rx.C
     control = rx.input(
         id=name,
         default_value=RuleState.initial[name],
-        on_change=lambda value: RuleState.save(name, value).debounce(600),
+        on_change=later(lambda value: RuleState.save(name, value)),
         read_only=READ_ONLY,
         max_width="420px",
         **more,

@@ -7,6 +7,7 @@ import reflex as rx
 from platform_app.components.conditions import builder, proof
 from platform_app.components.difference import difference
 from platform_app.components.guided_steps import guided_steps
+from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
@@ -83,7 +84,7 @@ def _area(name: str, label: Any, help_text: Any, rows: str) -> rx.Component:
     control = rx.text_area(
         id=name,
         default_value=ScriptState.initial[name],
-        on_change=lambda value: ScriptState.save(name, value).debounce(700),
+        on_change=later(lambda value: ScriptState.save(name, value)),
         read_only=READ_ONLY,
         rows=rows,
         max_length=8000,
@@ -123,7 +124,7 @@ def _title() -> rx.Component:
         rx.input(
             id="title",
             default_value=ScriptState.initial["title"],
-            on_change=lambda value: ScriptState.save("title", value).debounce(700),
+            on_change=later(lambda value: ScriptState.save("title", value)),
             read_only=READ_ONLY,
             max_length=200,
         ),
@@ -139,7 +140,7 @@ def _text() -> rx.Component:
             "text",
             initial=ScriptState.initial["text"],
             variables=ScriptState.variables,
-            on_change=lambda value: ScriptState.save("text", value).debounce(700),
+            on_change=later(lambda value: ScriptState.save("text", value)),
         ),
         name="text",
         help_text=t("What the agent is to say. Type {{ for variables. It is saved as you type."),

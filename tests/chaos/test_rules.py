@@ -16,8 +16,8 @@ from tests.chaos.conftest import NewWorker, OwnRedis, Sink
 from tests.conftest import wait_for
 from tests.talking import call
 
-EVENTS = int(os.environ.get("PLATFORM_CHAOS_EVENTS", "240"))
-RULES = int(os.environ.get("PLATFORM_CHAOS_RULES", "5"))
+EVENTS = int(os.environ.get("PLATFORM_CHAOS_EVENTS", "80"))
+RULES = int(os.environ.get("PLATFORM_CHAOS_RULES", "4"))
 PEOPLE = 20
 EVERY = float(os.environ.get("PLATFORM_CHAOS_EVERY", "2"))  # seconds between kills
 
