@@ -210,3 +210,21 @@ def test_a_tag_is_taken(who: Identity) -> None:
     row = call(who, contacts.create, name="Anna", tags="VIP, new")
     call(who, tagging.remove, row.id, "vip", of=contacts)
     assert call(who, contacts.get, row.id).tags == ["new"]
+
+
+def test_a_draft_is_tried_on_what_is_typed(who: Identity) -> None:
+    contact = call(who, contacts.create, name="Anna", phones=["+7 900 123-45-67"])
+    lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id, budget="5000")
+    said = {"kind": "condition", "fact": "message.text", "operator": "contains", "value": "price"}
+    condition = {"kind": "group", "match": "all", "of": [said, *is_rich("1000")["of"]]}
+    draft = {"trigger": "message_received", "condition": condition, "actions": [{"kind": "add_tag", "tag": "hot"}]}
+    rule = call(who, rules.create, name="Price", draft=draft)
+    for text, lead_id, expected in (
+        ("What is the PRICE?", lead.id, "fires"),
+        ("What is the price?", "", "condition"),
+        ("Hello", lead.id, "condition"),
+    ):
+        with session_scope(who.tenant_id, reading=True) as session:
+            tried = trials.dry_run_typed(session, who, rule.id, text, lead_id=lead_id)
+        assert tried.reason == expected
+    assert events(who, EventKind.MESSAGE_RECEIVED) == [] and call(who, leads.get, lead.id).tags == []

@@ -8,6 +8,7 @@ from platform_app.components.conditions import proof
 from platform_app.components.parts import status
 from platform_app.components.text import t
 from platform_app.state.base import Person
+from platform_app.state.rule import RuleState
 from platform_app.state.rule_trial import DAYS, RuleTrialState, SampleLine, TrialView
 
 
@@ -26,9 +27,35 @@ def dry_run() -> rx.Component:
             aria_label=t("Event to try the draft on"),
             class_name="native wide",
         ),
+        _typed(),
         rx.cond(state.shown.words != "", trial_view(state.shown), rx.fragment()),
         class_name="card section",
         aria_label=t("Try it"),
+    )
+
+
+def _typed() -> rx.Component:
+    """Let an event be made up: what is written, and for which lead."""
+    lead = rx.el.select(
+        rx.el.option(t("No lead"), value=""),
+        rx.foreach(RuleState.leads, lambda one: rx.el.option(one.name, value=one.id)),
+        name="lead",
+        aria_label=t("Lead to try with"),
+        class_name="native",
+    )
+    text = rx.el.input(
+        name="text",
+        placeholder=t("Or type what happens"),
+        aria_label=t("Or type what happens"),
+        max_length=2000,
+        class_name="native wide",
+    )
+    return rx.el.form(
+        text,
+        rx.flex(lead, rx.button(t("Try"), type="submit", size="2", variant="soft"), spacing="2", wrap="wrap"),
+        on_submit=RuleTrialState.try_typed,
+        reset_on_submit=False,
+        class_name="stack-small",
     )
 
 

@@ -17,10 +17,10 @@ from platform_app.engine import actions, judging, log, rules
 from platform_app.engine.scene import Scene
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.events import subject_of
-from platform_app.models.event import Event
+from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
-from platform_app.services import event_log
+from platform_app.services import event_log, leads
 
 SAMPLES = 12  # of one outcome
 _AT_ONCE = 1_000  # events in memory
@@ -52,6 +52,10 @@ def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *,
     data = row.draft if draft else row.published
     if not data:
         raise Conflict("Publish the rule first.")
+    return _tried(session, who, row, data, happened=happened)
+
+
+def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, happened: Event) -> Trial:
     if data["trigger"] != happened.kind:
         return Trial("trigger")
     if not judging.concerns(row.agent_id, row.id, data, event=happened):
@@ -68,6 +72,19 @@ def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *,
     )
     told = _told(session, row, happened, listed=data["actions"]) if verdict.fires else []
     return Trial(verdict.reason.value, verdict.proof.as_json(), judging.changes_of(verdict), told)
+
+
+def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> Trial:
+    """Return what a draft would do if a contact wrote this now, or if its event happened now, for a lead."""
+    row = rules.get(session, who, rule_id)
+    lead = leads.get(session, who, lead_id) if lead_id else None
+    happened = Event(tenant_id=who.tenant_id, kind=EventKind(row.draft["trigger"]), after={"text": text[:2_000]})
+    happened.agent_id = row.agent_id
+    if lead is not None:
+        happened.lead_id, happened.contact_id = lead.id, lead.contact_id
+    happened.after |= {"rule_id": row.id, "minutes": row.draft["minutes"], "tag": text[:60]}
+    happened.facts = known.snapshot(session, happened)
+    return _tried(session, who, row, row.draft, happened=happened)
 
 
 def _told(session: Transaction, row: Rule, happened: Event, *, listed: list[dict[str, Any]]) -> list[Told]:

@@ -75,6 +75,10 @@ def _head() -> rx.Component:
                 href=f"/manage/{Person.slug}/agents/{AgentState.agent_key.split('-')[0]}/scripts",
             ),
             rx.link(
+                rx.button(t("Rules"), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1),
+                href=f"/manage/{Person.slug}/agents/{AgentState.agent_key.split('-')[0]}/rules",
+            ),
+            rx.link(
                 rx.button(t("Try it"), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1),
                 href=f"/manage/{Person.slug}/test-chat?agent={AgentState.agent_key.split('-')[0]}",
             ),

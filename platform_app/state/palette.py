@@ -5,6 +5,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.engine import rules
 from platform_app.i18n import lookup
 from platform_app.models.person import Role
 from platform_app.services import agents, contacts, leads
@@ -17,12 +18,15 @@ PLACES = [
     ("Import contacts", "/contacts/import"),
     ("Leads", "/leads"),
     ("Agents", "/agents"),
+    ("Rules", "/rules"),
+    ("Runs", "/rules/runs"),
+    ("Events", "/events"),
     ("Knowledge", "/knowledge"),
     ("Jobs", "/jobs"),
     ("Settings", "/settings"),
     ("Pipelines and fields", "/settings/crm"),
 ]
-MOST = 14
+MOST = 17
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
@@ -100,6 +104,11 @@ class PaletteState(rx.State):
             Entry(row.name, lookup(language, "Agent"), f"{base}/agents/{row.id}")
             for row in rows
             if matches(wanted, row.name)
+        ]
+        found += [
+            Entry(row.name, lookup(language, "Rule"), f"{base}/rules/{row.id}")
+            for row in await look(self, rules.of_tenant)
+            if wanted.strip() and matches(wanted, row.name)
         ]
         if wanted.strip():
             found += await self._people(wanted, base)

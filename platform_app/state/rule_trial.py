@@ -83,6 +83,14 @@ class RuleTrialState(rx.State):
         self.shown = trial_view(found, await reader_of(self))
 
     @handler(Role.VIEWER)
+    async def try_typed(self, form: dict[str, Any]) -> None:
+        """Show what the draft would do if this were written or happened now, for a lead where one is chosen."""
+        text, lead = str(form.get("text", "")), str(form.get("lead", ""))[:32]
+        self.event = ""
+        found = await look(self, trials.dry_run_typed, self.rule, text, lead_id=lead)
+        self.shown = trial_view(found, await reader_of(self))
+
+    @handler(Role.VIEWER)
     async def choose_days(self, days: str) -> None:
         """Say how far back the backtest goes."""
         self.days = days if days in DAYS else "30"

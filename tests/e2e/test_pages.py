@@ -14,7 +14,8 @@ from tests.e2e.conftest import NewPerson, sign_in
 
 pytestmark = pytest.mark.e2e
 
-PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/knowledge", "/jobs", "/settings")
+PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/rules", "/rules/runs", "/events")
+PAGES += ("/knowledge", "/jobs", "/settings")
 MORE = {"settings-crm": "/settings/crm", "leads-list": "/leads?view=list"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there
@@ -67,6 +68,8 @@ def addresses(page: Page, home: str) -> dict[str, str]:
         ("source", "/knowledge", "table a:has-text('Warranty')"),
         ("contact", "/contacts", "table a:has-text('Lucy Hart')"),
         ("lead", "/leads", ".lead-card a"),
+        ("rule", "/rules", "table a:has-text('large')"),
+        ("event", "/events", "table a"),
         ("talk", "/test-chat", "a.conversation"),
     ):
         page.goto(home + path)
