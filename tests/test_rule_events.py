@@ -13,10 +13,11 @@ from platform_app.db import owned, session_scope
 from platform_app.engine import clockwork, judging, log, rules, trials
 from platform_app.errors import Invalid
 from platform_app.known import of_event
+from platform_app.models.crm import Holder
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services import contacts, conversations, hand_off, leads, outgoing, tagging, tasks
+from platform_app.services import cards, contacts, conversations, hand_off, leads, outgoing, tagging, tasks
 from tests.fake_provider import FakeProvider, says, serving
 from tests.talking import a_stage, add_agent, answered, call, conversation, run_jobs, say, shown
 from tests.test_rules import a_rule, is_rich, runs
@@ -228,3 +229,11 @@ def test_a_draft_is_tried_on_what_is_typed(who: Identity) -> None:
             tried = trials.dry_run_typed(session, who, rule.id, text, lead_id=lead_id)
         assert tried.reason == expected
     assert events(who, EventKind.MESSAGE_RECEIVED) == [] and call(who, leads.get, lead.id).tags == []
+
+
+def test_a_note_is_written(who: Identity) -> None:
+    a_rule(who, "contact_created", {"kind": "write_note", "text": "Came by itself: {{ contact.name }}"})
+    contact = call(who, contacts.create, name="Anna")
+    run_jobs(who)
+    card = call(who, cards.of, Holder.CONTACT, contact.id)
+    assert [(note.text, note.author_name) for note in card.notes] == [("Came by itself: Anna", "Rule")]

@@ -15,7 +15,7 @@ from platform_app.automation.facts import Named
 from platform_app.clock import now
 from platform_app.engine.scene import Plan, Scene
 from platform_app.errors import Invalid
-from platform_app.services import contacts, hand_off, leads, members, outgoing, pipelines, tagging, tasks
+from platform_app.services import contacts, hand_off, leads, members, notes, outgoing, pipelines, tagging, tasks
 from platform_app.services.effects import SureFailure
 
 LONGEST = 8_000  # characters of a text
@@ -186,6 +186,23 @@ class RemoveTag(Action):
         )
 
 
+class WriteNote(Action):
+    """Write a note"""
+
+    kind: Literal["write_note"] = "write_note"
+    text: str = asked("Text", Ask.TEXT)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Write a note about the lead, else about the contact."""
+        of = {"lead_id": scene.lead()} if scene.has("lead") else {"contact_id": scene.contact()}
+        text = scene.fill(self.text)
+        return Plan(
+            "Write the note “{text}”",
+            {"text": text},
+            do=lambda session, who: notes.create(session, who, text=text, **of),
+        )
+
+
 class CallWebhook(Action):
     """Call a webhook"""
 
@@ -249,6 +266,7 @@ Each = (
     | UpdateField
     | AddTag
     | RemoveTag
+    | WriteNote
     | CallWebhook
     | HandOff
     | CloseConversation
