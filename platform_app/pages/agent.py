@@ -47,7 +47,13 @@ def _editor() -> rx.Component:
     )
 
 
+def _way_to(title: str, path: rx.Var[str] | str) -> rx.Component:
+    button = rx.button(t(title), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1)
+    return rx.link(button, href=f"/manage/{Person.slug}/{path}")
+
+
 def _head() -> rx.Component:
+    agent = AgentState.agent_key.split("-")[0]
     state = rx.match(
         AgentState.status,
         ("active", status("green", t("Active"))),
@@ -70,18 +76,9 @@ def _head() -> rx.Component:
                     class_name="status",
                 ),
             ),
-            rx.link(
-                rx.button(t("Scripts"), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1),
-                href=f"/manage/{Person.slug}/agents/{AgentState.agent_key.split('-')[0]}/scripts",
-            ),
-            rx.link(
-                rx.button(t("Rules"), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1),
-                href=f"/manage/{Person.slug}/agents/{AgentState.agent_key.split('-')[0]}/rules",
-            ),
-            rx.link(
-                rx.button(t("Try it"), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1),
-                href=f"/manage/{Person.slug}/test-chat?agent={AgentState.agent_key.split('-')[0]}",
-            ),
+            _way_to("Scripts", f"agents/{agent}/scripts"),
+            _way_to("Rules", f"agents/{agent}/rules"),
+            _way_to("Try it", f"test-chat?agent={agent}"),
             rx.button(t("Publish"), on_click=AgentState.publish, disabled=READ_ONLY | ~AgentState.has_changes),
             spacing="3",
             align="center",

@@ -103,10 +103,16 @@ def evaluators() -> dict[str, Callable[[int], Any]]:
         for budget in (500, 5_000)
     ]
     test = ready(tree, known, "UTC")
-    found: dict[str, Callable[[int], Any]] = {
+    return {
         "ours": lambda which: test(seen[which], moment),
         "ours, with the whole proof": lambda which: weigh(tree, seen[which], known, moment).holds,
+        **peers(plain),
     }
+
+
+def peers(plain: list[dict[str, Any]]) -> dict[str, Callable[[int], Any]]:
+    """Return the peers that are installed, by name; each evaluates the same condition over plain facts."""
+    found: dict[str, Callable[[int], Any]] = {}
     sys.path.append(os.environ.get("PEERS", "peers"))
     makers: dict[str, Callable[[], Callable[[Any], Any]]] = {
         "rule-engine": lambda: import_module("rule_engine").Rule(PLAIN[0].format(*PLAIN[1])).matches,
