@@ -10,7 +10,7 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import clockwork, judging, log, rules, trials
+from platform_app.engine import backtest, clockwork, dry_run, judging, log, rules
 from platform_app.errors import Invalid
 from platform_app.known import of_event
 from platform_app.models.crm import Holder
@@ -119,11 +119,11 @@ def test_a_backtest_gives_the_proofs_that_the_log_has(who: Identity) -> None:
         run_jobs(who)
     live = runs(who)
     assert [run.state.value for run in live] == ["condition", "done", "condition", "done", "done", "capped"]
-    found = call(who, trials.backtest, rule_id, days=7)
+    found = call(who, backtest.backtest, rule_id, days=7)
     assert found.reasons == {"condition": 2, "fires": 3, "capped": 1}
     assert (found.gained, found.lost, found.events) == (0, 0, 6)
     for run in live:
-        tried = call(who, trials.dry_run, rule_id, run.event_id, draft=True)
+        tried = call(who, dry_run.dry_run, rule_id, run.event_id, draft=True)
         assert tried.proof == run.proof and tried.change == run.change
 
 
@@ -135,14 +135,14 @@ def test_a_draft_beside_what_is_published(who: Identity) -> None:
     row = call(who, rules.get, rule_id)
     changed = {"condition": is_rich("3000"), "actions": [{"kind": "change_stage", "stage_id": "gone"}]}
     call(who, rules.save, rule_id, changed, revision=row.revision)
-    found = call(who, trials.backtest, rule_id, days=30)
+    found = call(who, backtest.backtest, rule_id, days=30)
     assert (found.reasons["fires"], found.live_reasons["fires"], found.gained, found.lost) == (1, 2, 0, 1)
     fired = next(one for one in found.samples if one.reason == "fires")
-    tried = call(who, trials.dry_run, rule_id, fired.event_id, draft=True)
+    tried = call(who, dry_run.dry_run, rule_id, fired.event_id, draft=True)
     assert [(one.possible, one.sentence) for one in tried.actions] == [(False, "There is no such stage.")]
     assert len(events(who, EventKind.TAG_ADDED)) == 0
     with pytest.raises(Invalid):
-        call(who, trials.backtest, rule_id, days=0)
+        call(who, backtest.backtest, rule_id, days=0)
 
 
 def test_a_dry_run_changes_nothing_whatever_the_action(who: Identity) -> None:
@@ -166,7 +166,7 @@ def test_a_dry_run_changes_nothing_whatever_the_action(who: Identity) -> None:
     (event,) = events(who, EventKind.LEAD_UPDATED)
     before = len(events(who, EventKind.TAG_ADDED)), call(who, leads.get, row.lead_id).updated_at, shown(who, talk)
     with session_scope(who.tenant_id, reading=True) as session:
-        tried = trials.dry_run(session, who, made.id, event.id, draft=True)
+        tried = dry_run.dry_run(session, who, made.id, event.id, draft=True)
     assert [one.kind for one in tried.actions] == [one["kind"] for one in listed]
     assert all(one.possible for one in tried.actions)
     assert before == (
@@ -192,7 +192,7 @@ def test_concerns_only_its_agent(who: Identity) -> None:
     say(who, talk.id)
     (event,) = events(who, EventKind.MESSAGE_RECEIVED)
     assert not judging.concerns(rule.agent_id, rule.id, rule.draft, event=event)
-    assert call(who, trials.dry_run, rule.id, event.id, draft=True).reason == "agent"
+    assert call(who, dry_run.dry_run, rule.id, event.id, draft=True).reason == "agent"
     assert call(who, log.runs) == []
 
 
@@ -226,7 +226,7 @@ def test_a_draft_is_tried_on_what_is_typed(who: Identity) -> None:
         ("Hello", lead.id, "condition"),
     ):
         with session_scope(who.tenant_id, reading=True) as session:
-            tried = trials.dry_run_typed(session, who, rule.id, text, lead_id=lead_id)
+            tried = dry_run.dry_run_typed(session, who, rule.id, text, lead_id=lead_id)
         assert tried.reason == expected
     assert events(who, EventKind.MESSAGE_RECEIVED) == [] and call(who, leads.get, lead.id).tags == []
 

@@ -103,6 +103,13 @@ def _time(text: str) -> time | None:
         return None
 
 
+def whole(text: str, most: int) -> int | None:
+    """Return a whole number from 0 to `most` from its digits alone; nothing from anything else."""
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)):
+        return None
+    return int(text) if int(text) <= most else None
+
+
 def span(text: str) -> timedelta | None:
     """Return a length of time from "3 days"."""
     count, _, unit = text.strip().partition(" ")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from platform_app import egress
 from platform_app.automation.facts import Named
+from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.engine.scene import Plan, Scene
 from platform_app.errors import Invalid
@@ -19,6 +20,7 @@ from platform_app.services import contacts, hand_off, leads, members, notes, out
 from platform_app.services.effects import SureFailure
 
 LONGEST = 8_000  # characters of a text
+MOST_DAYS = 3_650  # until something is due
 UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
 
 
@@ -297,9 +299,10 @@ def _member(scene: Scene, user_id: str) -> Named:
 
 
 def _count(written: str) -> int:
-    if not written.isdecimal() or int(written) > 3_650:
+    days = whole(written, MOST_DAYS)
+    if days is None:
         raise Invalid("Enter a number.", field="days")
-    return int(written)
+    return days
 
 
 def _post(address: str, body: str, key: str) -> dict[str, Any]:

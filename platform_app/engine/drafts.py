@@ -5,6 +5,7 @@ from typing import Any
 from platform_app import egress
 from platform_app.automation import texts
 from platform_app.automation.facts import Catalogue
+from platform_app.automation.values import whole
 from platform_app.engine import actions
 from platform_app.engine.actions import Ask
 from platform_app.errors import Invalid
@@ -40,7 +41,7 @@ def _problem(value: str, asked: dict[str, Any], known: Catalogue, language: str)
     if asked["ask"] in (Ask.TEXT, Ask.LINE):
         wrong = texts.problems(value, known)
         return translate(language, wrong[0].sentence, what=wrong[0].what) if wrong else ""
-    if asked["ask"] == Ask.DAYS and not (value.isdecimal() and int(value) <= 3_650):
+    if asked["ask"] == Ask.DAYS and whole(value, actions.MOST_DAYS) is None:
         return translate(language, "Enter a number.")
     if asked["ask"] == Ask.WORD:
         try:

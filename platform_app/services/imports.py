@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from platform_app import bell, own_fields
-from platform_app.automation.values import folded
+from platform_app.automation.values import folded, whole
 from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
@@ -83,9 +83,7 @@ def begin(session: Transaction, who: Identity, import_id: str, mapping: dict[str
         raise Conflict("This import has begun already.")
     known = {*TARGETS, *(f"field.{field.key}" for field in _own(session, who))}
     kept = {place: target for place, target in mapping.items() if target}
-    if not all(place.isdigit() and int(place) < len(row.columns) for place in kept) or not known.issuperset(
-        kept.values()
-    ):
+    if any(whole(place, len(row.columns) - 1) is None for place in kept) or not known.issuperset(kept.values()):
         raise Invalid("This value cannot be taken.", field="mapping")
     if not {"name", "emails", "phones"} & set(kept.values()):
         raise Invalid("Choose a column for the name, the phone or the e-mail.", field="mapping")

@@ -7,6 +7,7 @@ from typing import Any
 from platform_app.automation.checks import problems
 from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Operator, Takes, read
 from platform_app.automation.facts import Catalogue, Fact, FactType
+from platform_app.automation.values import whole
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.state.chat_view import Choice
@@ -41,9 +42,10 @@ def at(tree: Tree, path: str) -> Tree:
     node = tree
     for place in path.split(".") if path else []:
         parts = node.get("of", [])
-        if not place.isdigit() or int(place) >= len(parts):
+        found = whole(place, len(parts) - 1) if parts else None
+        if found is None:
             raise Invalid("This value cannot be taken.")
-        node = parts[int(place)]
+        node = parts[found]
     return node
 
 

@@ -9,7 +9,7 @@ import reflex as rx
 from platform_app.automation.values import as_json
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine import log, rules, trials
+from platform_app.engine import dry_run, log, rules
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.known import of_event
 from platform_app.models.event import Event
@@ -186,7 +186,7 @@ class EventState(rx.State):
         if self.rule not in {one.id for one in self.rules}:
             self.shown = TrialView()
             return
-        found = await look(self, trials.dry_run, self.rule, self._id(), draft=self.draft)
+        found = await look(self, dry_run.dry_run, self.rule, self._id(), draft=self.draft)
         self.shown = trial_view(found, await reader_of(self))
 
 

@@ -8,8 +8,9 @@ from babel.dates import format_date
 
 from platform_app.automation.rules import Reason
 from platform_app.db import Transaction
-from platform_app.engine import log, rules, trials
-from platform_app.engine.trials import Backtest, Trial
+from platform_app.engine import backtest, dry_run, log, rules
+from platform_app.engine.backtest import Backtest, Sample
+from platform_app.engine.dry_run import Trial
 from platform_app.errors import PlatformError
 from platform_app.i18n import exact_time, plural, translate
 from platform_app.models.event import Event
@@ -79,7 +80,7 @@ class RuleTrialState(rx.State):
         if not event_id:
             self.shown = TrialView()
             return
-        found = await look(self, trials.dry_run, self.rule, self.event, draft=True)
+        found = await look(self, dry_run.dry_run, self.rule, self.event, draft=True)
         self.shown = trial_view(found, await reader_of(self))
 
     @handler(Role.VIEWER)
@@ -87,7 +88,7 @@ class RuleTrialState(rx.State):
         """Show what the draft would do if this were written or happened now, for a lead where one is chosen."""
         text, lead = str(form.get("text", "")), str(form.get("lead", ""))[:32]
         self.event = ""
-        found = await look(self, trials.dry_run_typed, self.rule, text, lead_id=lead)
+        found = await look(self, dry_run.dry_run_typed, self.rule, text, lead_id=lead)
         self.shown = trial_view(found, await reader_of(self))
 
     @handler(Role.VIEWER)
@@ -141,7 +142,7 @@ def _recent(session: Transaction, who: Identity, rule_id: str) -> tuple[list[Eve
 
 
 def _backtest(session: Transaction, who: Identity, rule_id: str, days: int) -> tuple[Backtest, dict[str, str]]:
-    found = trials.backtest(session, who, rule_id, days=days)
+    found = backtest.backtest(session, who, rule_id, days=days)
     events = [event_log.get(session, who, one.event_id) for one in found.samples]
     return found, event_log.subjects(session, who, events)
 
@@ -194,7 +195,7 @@ def summary_of(found: Backtest, language: str) -> list[str]:
     return lines
 
 
-def _sample(one: trials.Sample, names: dict[str, str], identity: Identity, *, language: str) -> SampleLine:
+def _sample(one: Sample, names: dict[str, str], identity: Identity, *, language: str) -> SampleLine:
     words, colour = STATES[one.reason]
     live = translate(language, STATES[one.live][0]) if one.live and one.live != one.reason else ""
     return SampleLine(

@@ -22,7 +22,7 @@ from platform_app.automation.facts import Facts, Named, catalogue
 from platform_app.automation.proofs import ready, weigh
 from platform_app.clock import now
 from platform_app.db import session_scope
-from platform_app.engine import rules, trials
+from platform_app.engine import backtest, rules
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.services import contacts
@@ -196,12 +196,12 @@ def measure_backtest(who: Identity) -> None:
     ]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
-    fired = sum(call(who, trials.backtest, rule_id, days=30).reasons["fires"] for rule_id in ids)
+    fired = sum(call(who, backtest.backtest, rule_id, days=30).reasons["fires"] for rule_id in ids)
     took = time.perf_counter() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(f"backtest of {EVENTS:,} events x 20 rules one by one: {took:.1f} s, {fired:,} runs, memory +{grown:.0f} MB")
     began = time.perf_counter()
-    call(who, trials.backtest_all, ids, days=30)
+    call(who, backtest.backtest_all, ids, days=30)
     print(f"backtest of {EVENTS:,} events x 20 rules in one pass: {time.perf_counter() - began:.1f} s")
 
 

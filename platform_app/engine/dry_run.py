@@ -1,0 +1,91 @@
+"""Dry run: what a rule would do on one event. Nothing is changed and nothing is sent."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_app import known
+from platform_app.automation.rules import judge
+from platform_app.db import Transaction
+from platform_app.engine import actions, judging, log, rules
+from platform_app.engine.scene import Scene
+from platform_app.errors import Conflict, PlatformError
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity
+from platform_app.models.rule import Rule
+from platform_app.services import event_log, leads
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an action would do, or why it could not: a message id with what fills its places."""
+
+    kind: str
+    sentence: str
+    values: dict[str, str]
+    possible: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What becomes of an event at a rule."""
+
+    reason: str  # a Reason, or why it is not weighed at all: trigger, agent
+    proof: dict[str, Any] = field(default_factory=dict)
+    change: list[dict[str, Any]] = field(default_factory=list)
+    actions: list[Told] = field(default_factory=list)
+
+
+def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> Trial:
+    """Return what a rule, as it is edited or as it is published, would do on an event, and why."""
+    row, happened = rules.get(session, who, rule_id), event_log.get(session, who, event_id)
+    data = row.draft if draft else row.published
+    if not data:
+        raise Conflict("Publish the rule first.")
+    return _tried(session, who, row, data, happened=happened)
+
+
+def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, happened: Event) -> Trial:
+    if data["trigger"] != happened.kind:
+        return Trial("trigger")
+    if not judging.concerns(row.agent_id, row.id, data, event=happened):
+        return Trial("agent")
+    own = known.catalogue_of(session, who.tenant_id)
+    facts = known.of_event(happened, known.names(session, who.tenant_id))
+    verdict = judge(
+        judging.ready_rule(row.id, data),
+        facts,
+        own,
+        happened.at,
+        depth=happened.depth,
+        before=lambda: judging.before(session, row, happened, zone=facts.zone),
+    )
+    told = _told(session, row, happened, listed=data["actions"]) if verdict.fires else []
+    return Trial(verdict.reason.value, verdict.proof.as_json(), judging.changes_of(verdict), told)
+
+
+def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> Trial:
+    """Return what a draft would do if a contact wrote this now, or if its event happened now, for a lead."""
+    row = rules.get(session, who, rule_id)
+    lead = leads.get(session, who, lead_id) if lead_id else None
+    happened = Event(tenant_id=who.tenant_id, kind=EventKind(row.draft["trigger"]), after={"text": text[:2_000]})
+    happened.agent_id = row.agent_id
+    if lead is not None:
+        happened.lead_id, happened.contact_id = lead.id, lead.contact_id
+    happened.after |= {"rule_id": row.id, "minutes": row.draft["minutes"], "tag": text[:60]}
+    happened.facts = known.snapshot(session, happened)
+    return _tried(session, who, row, row.draft, happened=happened)
+
+
+def _told(session: Transaction, row: Rule, happened: Event, *, listed: list[dict[str, Any]]) -> list[Told]:
+    scene = Scene(session, log.acting(session, row), happened, known.of_event(happened))
+    found: list[Told] = []
+    for data in listed:
+        kind = str(data.get("kind"))
+        try:
+            plan = actions.action(data).plan(scene)
+            found.append(Told(kind, plan.sentence, plan.values, True))
+        except PlatformError as error:
+            values = {name: str(value) for name, value in error.values.items()}
+            found.append(Told(kind, error.sentence, values, False))
+            break  # those behind it would not be done
+    return found
