@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from platform_app import known
+from platform_app import known, leaving
 from platform_app.db import Transaction, owned
 from platform_app.jobs import HandleEvent, enqueue
 from platform_app.models.event import Event, EventKind
 from platform_app.models.rule import Rule
+from platform_app.models.sequence import Sequence
 
 _CAUSE = "cause of events"
 
@@ -16,7 +17,7 @@ _CAUSE = "cause of events"
 class Cause:
     """The event that led an automation to act in a transaction."""
 
-    event_id: str
+    event_id: str  # empty: a person began it
     depth: int  # of the events that follow
 
 
@@ -48,7 +49,7 @@ def emit(
     event = Event(tenant_id=tenant_id, kind=kind, before=before or {}, after=after or {}, **links)
     cause = cause_of(session)
     if cause is not None:
-        event.cause_id, event.depth = cause.event_id, cause.depth
+        event.cause_id, event.depth = cause.event_id or None, cause.depth
     session.add(event)
     session.before_commit.append(lambda: _complete(session, event))
     return event
@@ -56,17 +57,21 @@ def emit(
 
 def _complete(session: Transaction, event: Event) -> None:
     event.facts = known.snapshot(session, event)
-    if _is_heard(session, event):
+    if leaving.take_out(session, event) or _is_heard(session, event):
         enqueue(session, event.tenant_id, HandleEvent(event_id=event.id), lock_key=lock_of(event))
 
 
 def _is_heard(session: Transaction, event: Event) -> bool:
-    """Tell whether a rule listens to events of this kind; asked once for a kind in a transaction."""
+    """Tell whether a rule or a sequence listens to events of this kind; asked once for a kind in a transaction."""
     heard: dict[EventKind, bool] = session.info.setdefault("kinds that are heard", {})
     if event.kind not in heard:
-        query = owned(Rule, event.tenant_id).where(Rule.trigger == event.kind, Rule.enabled.is_(True))  # type: ignore[attr-defined]
-        heard[event.kind] = session.exec(query.with_only_columns(Rule.id).limit(1)).first() is not None
+        heard[event.kind] = any(_listens(session, event, model) for model in (Rule, Sequence))
     return heard[event.kind]
+
+
+def _listens(session: Transaction, event: Event, model: type[Rule] | type[Sequence]) -> bool:
+    query = owned(model, event.tenant_id).where(model.trigger == event.kind, model.enabled.is_(True))  # type: ignore[attr-defined]
+    return session.exec(query.with_only_columns(model.id).limit(1)).first() is not None
 
 
 def lock_of(event: Event) -> str:

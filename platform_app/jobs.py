@@ -49,6 +49,13 @@ class HandleEvent(BaseModel):
     again: str = ""  # the run whose failed action is tried again
 
 
+class TakeStep(BaseModel):
+    """Make the call of a step of a sequence that goes outside."""
+
+    kind: Literal["take_step"] = "take_step"
+    step_row_id: str
+
+
 class Reply(BaseModel):
     """Let the agent answer a message whose delay is over."""
 
@@ -57,13 +64,10 @@ class Reply(BaseModel):
     message_id: str  # the reply's own row, in state delayed
 
 
-Payload = Annotated[
-    IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | Reply, Field(discriminator="kind")
-]
-payload_adapter: TypeAdapter[IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | Reply] = (
-    TypeAdapter(Payload)
-)
-KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(get_args(Payload)[0]))
+Each = IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply
+Payload = Annotated[Each, Field(discriminator="kind")]
+payload_adapter: TypeAdapter[Each] = TypeAdapter(Payload)
+KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(Each))
 
 
 def enqueue(

@@ -17,7 +17,7 @@ from platform_app.engine import clockwork
 from platform_app.services import replies
 from worker import health
 from worker.runner import Handler, Runner
-from worker.schedule import Ticker
+from worker.schedule import Stepper, Ticker
 from worker.tasks import HANDLERS, declare
 
 log = structlog.get_logger()
@@ -46,13 +46,16 @@ def run(handlers: Mapping[str, Handler]) -> int:
         own.worker_concurrency,
         [probe.beat, replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences],
     )
+    stepper = Stepper()
     runner.start()
     ticker.start()
+    stepper.start()
     threads.start()
     log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)
     stop.wait()
     log.info("worker stops", running=len(runner.held))
     ticker.stop()
+    stepper.stop()
     _stop(threads, runner, own.stop_seconds)
     server.shutdown()
     probe.gone()

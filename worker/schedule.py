@@ -7,6 +7,7 @@ from threading import Event, Thread
 import structlog
 
 from platform_app import bell
+from platform_app.engine import stepping
 from platform_app.services import ledger
 from worker.runner import Runner
 
@@ -61,3 +62,28 @@ class Ticker:
     def _run(self) -> None:
         while not self._stop.wait(1):
             self.tick()
+
+
+class Stepper:
+    """Takes the steps of sequences that are due, in a thread of its own; any number of them may run."""
+
+    def __init__(self, pause: float = 1) -> None:
+        self.pause = pause
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="steps", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take steps."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more; wait for the transaction that is open."""
+        self._stop.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.pause):
+            try:
+                stepping.take_due(self._stop.is_set)
+            except Exception:  # the database may be away; the next second tries again
+                log.exception("steps of sequences were not taken")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dramatiq
 
 from platform_app.broker import QUEUE
-from platform_app.engine import handling
+from platform_app.engine import handling, outside_steps
 from platform_app.services import importing, knowledge, rebuilding, replies
 from worker.runner import Handler, Runner
 
@@ -15,6 +15,7 @@ HANDLERS: Mapping[str, Handler] = {
     "rebuild_index": rebuilding.rebuild_index,
     "import_contacts": importing.import_contacts,
     "handle_event": handling.handle_event,
+    "take_step": outside_steps.take_step,
     "reply": replies.run_job,
 }
 

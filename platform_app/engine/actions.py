@@ -14,6 +14,7 @@ from platform_app import egress
 from platform_app.automation.facts import Named
 from platform_app.automation.values import whole
 from platform_app.clock import now
+from platform_app.engine import entering
 from platform_app.engine.scene import Plan, Scene
 from platform_app.errors import Invalid
 from platform_app.services import contacts, hand_off, leads, members, notes, outgoing, pipelines, tagging, tasks
@@ -34,6 +35,7 @@ class Ask(StrEnum):
     MEMBER = "member"
     FIELD = "field"  # of a contact or a lead
     DAYS = "days"  # a number of days
+    SEQUENCE = "sequence"
 
 
 def asked(words: str, ask: Ask, *, needed: bool = True) -> Any:
@@ -259,6 +261,38 @@ class Notify(Action):
         )
 
 
+class StartSequence(Action):
+    """Let them into a sequence"""
+
+    kind: Literal["start_sequence"] = "start_sequence"
+    sequence_id: str = asked("Sequence", Ask.SEQUENCE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Let the lead or the contact into a sequence that is switched on."""
+        row = entering.live(scene.session, scene.who, self.sequence_id)
+        return Plan(
+            "Let them into “{name}”",
+            {"name": row.name},
+            do=lambda session, who: entering.start(session, who, row.id, scene.event),
+        )
+
+
+class StopSequence(Action):
+    """Take them out of a sequence"""
+
+    kind: Literal["stop_sequence"] = "stop_sequence"
+    sequence_id: str = asked("Sequence", Ask.SEQUENCE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Take the lead or the contact out of a sequence; nothing happens when they are not in it."""
+        row = entering.get(scene.session, scene.who, self.sequence_id)
+        return Plan(
+            "Take them out of “{name}”",
+            {"name": row.name},
+            do=lambda session, who: entering.stop(session, who, row.id, scene.event),
+        )
+
+
 Each = (
     SendMessage
     | AskAgent
@@ -273,6 +307,8 @@ Each = (
     | HandOff
     | CloseConversation
     | Notify
+    | StartSequence
+    | StopSequence
 )
 _adapter: TypeAdapter[Each] = TypeAdapter(Annotated[Each, Field(discriminator="kind")])
 ACTIONS: dict[str, type[Action]] = {one.model_fields["kind"].default: one for one in get_args(Each)}

@@ -9,7 +9,7 @@ import structlog
 
 from platform_app.automation.rules import Definition, definition
 from platform_app.db import Transaction, owned
-from platform_app.engine import actions, judging, log
+from platform_app.engine import actions, entering, judging, log
 from platform_app.engine.scene import Plan, Scene
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.events import Cause, acts_because
@@ -36,6 +36,8 @@ def handle_event(job: RunningJob) -> None:
         if event is None:
             return
         runs = _runs(session, event) or judging.weigh(session, event)
+        if not job.payload.again:
+            entering.handle(session, event)
         todo = [run.id for run in runs if run.state in _TO_DO and job.payload.again in ("", run.id)]
     waiting = [run_id for run_id in todo if _run(job, event, run_id)]
     if waiting:

@@ -12,6 +12,7 @@ from platform_app.jobs import HandleEvent, enqueue
 from platform_app.models.event import ActivityKind, Event
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
+from platform_app.models.sequence import Sequence
 from platform_app.services import activity
 
 PAGE_SIZE = 50
@@ -24,8 +25,8 @@ _SENTENCES = {
 }
 
 
-def acting(session: Transaction, rule: Rule) -> Identity:
-    """Return a rule as the one who acts."""
+def acting(session: Transaction, rule: Rule | Sequence) -> Identity:
+    """Return a rule or a sequence as the one who acts."""
     tenant = session.exec(everywhere(Tenant).where(Tenant.id == rule.tenant_id)).one()
     return Identity(
         user_id="",

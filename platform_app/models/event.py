@@ -64,6 +64,7 @@ class ActivityKind(StrEnum):
     REPLY = "reply"
     PERSON = "person"
     RULE = "rule"
+    SEQUENCE = "sequence"
     FAILURE = "failure"
 
 

@@ -1,0 +1,235 @@
+"""Calendar: when a step is due: its delay, then its sending window, in a time zone. Nothing here reads a clock.
+
+Minutes and hours are lengths of time; days and weeks keep the time of day over changes of the clock. A window that
+opens at a time of day which a change of the clock leaves out opens right after it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+FAR = 750  # days after which nothing is looked for any more
+LONGEST_WEEKS = 104
+EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)  # 1 is Monday
+_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+_END = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
+
+
+class Unit(StrEnum):
+    """What a delay is counted in."""
+
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+    WEEKS = "weeks"
+
+
+_MINUTES = {Unit.MINUTES: 1, Unit.HOURS: 60, Unit.DAYS: 24 * 60, Unit.WEEKS: 7 * 24 * 60}
+
+
+class DelayKind(StrEnum):
+    """How a delay is given."""
+
+    NONE = "none"
+    SPAN = "span"  # so many minutes, hours, days or weeks
+    UNTIL = "until"  # a time of day, on the next of some days of the week
+
+
+class Zone(StrEnum):
+    """Whose time of day counts."""
+
+    TENANT = "tenant"
+    CONTACT = "contact"  # the tenant's where the contact's is not known
+    FIXED = "fixed"
+
+
+def _days(days: list[int]) -> list[int]:
+    if any(day not in EVERY_DAY for day in days):
+        raise ValueError("1 is Monday, 7 is Sunday")
+    return sorted(set(days))
+
+
+class Delay(BaseModel, frozen=True):
+    """How long is waited before a window is looked at."""
+
+    kind: DelayKind = DelayKind.NONE
+    count: int = Field(default=1, ge=1, le=LONGEST_WEEKS * 7 * 24 * 60)
+    unit: Unit = Unit.DAYS
+    time: str = Field(default="10:00", pattern=_CLOCK)
+    days: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
+    may_be_today: bool = False  # of UNTIL: also later on the day on which the waiting begins
+
+    _check_days = field_validator("days")(_days)
+
+    @model_validator(mode="after")
+    def _is_not_too_long(self) -> "Delay":
+        if self.count * _MINUTES[self.unit] > LONGEST_WEEKS * _MINUTES[Unit.WEEKS]:
+            raise ValueError(f"at most {LONGEST_WEEKS} weeks")
+        return self
+
+
+class Period(BaseModel, frozen=True):
+    """Hours on days of the week; the end is not part of it."""
+
+    days: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
+    start: str = Field(default="09:00", pattern=_CLOCK)
+    end: str = Field(default="17:00", pattern=_END)
+
+    _check_days = field_validator("days")(_days)
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> "Period":
+        if self.end <= self.start:
+            raise ValueError("a period ends later than it begins")
+        return self
+
+
+class Timing(BaseModel, frozen=True):
+    """When a step may be taken: a delay, then the first moment within the periods; no periods: at any time."""
+
+    delay: Delay = Delay()
+    periods: list[Period] = Field(default_factory=list, max_length=14)
+    zone: Zone = Zone.TENANT
+    fixed_zone: str = Field(default="UTC", max_length=60)
+    not_on_holidays: bool = False  # the tenant's
+
+    @field_validator("fixed_zone")
+    @classmethod
+    def _is_known(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("no such time zone")
+        return zone
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Time zones and holidays of a tenant and a contact."""
+
+    tenant_zone: str = "UTC"
+    contact_zone: str = ""
+    holidays: frozenset[date] = frozenset()
+
+    def zone(self, timing: Timing) -> ZoneInfo:
+        """Return the time zone that a timing goes by."""
+        if timing.zone == Zone.FIXED:
+            return ZoneInfo(timing.fixed_zone)
+        return ZoneInfo((timing.zone == Zone.CONTACT and self.contact_zone) or self.tenant_zone)
+
+
+class Wait(StrEnum):
+    """Why a step is not taken at once."""
+
+    DELAY = "delay"
+    UNTIL = "until"
+    WINDOW = "window"
+    HOLIDAY = "holiday"  # the window would have opened, were it no holiday
+
+
+@dataclass(frozen=True)
+class Due:
+    """When a step is due, and what was waited for, each with the moment at which that was over."""
+
+    at: datetime | None  # None: its window never opens
+    waits: list[tuple[Wait, datetime]] = field(default_factory=list)
+
+
+def due(timing: Timing, arrived: datetime, calendar: Calendar) -> Due:
+    """Return when a step is due whose waiting begins at a moment."""
+    at = _delayed(timing, arrived, calendar)
+    if at is None:
+        return Due(None)
+    waits: list[tuple[Wait, datetime]] = []
+    if at > arrived:
+        waits.append((Wait.UNTIL if timing.delay.kind == DelayKind.UNTIL else Wait.DELAY, at))
+    opened = _opened(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
+    if opened is None:
+        return Due(None, waits)
+    if opened > at:
+        without = _opened(timing, at, calendar, holidays=frozenset())
+        waits.append((Wait.WINDOW if without == opened else Wait.HOLIDAY, opened))
+    return Due(opened.astimezone(UTC), [(wait, moment.astimezone(UTC)) for wait, moment in waits])
+
+
+def opening(timing: Timing, at: datetime, calendar: Calendar) -> datetime | None:
+    """Return the first moment from `at` on at which a step's window is open, its delay left aside."""
+    found = _opened(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
+    return found.astimezone(UTC) if found else None
+
+
+def _delayed(timing: Timing, arrived: datetime, calendar: Calendar) -> datetime | None:
+    delay, zone = timing.delay, calendar.zone(timing)
+    if delay.kind == DelayKind.NONE:
+        return arrived
+    if delay.kind == DelayKind.UNTIL:
+        return _until(timing, arrived, calendar)
+    if delay.unit in (Unit.MINUTES, Unit.HOURS):
+        return arrived + timedelta(minutes=delay.count * _MINUTES[delay.unit])
+    there = arrived.astimezone(zone).replace(tzinfo=None, fold=0)
+    days = delay.count * (7 if delay.unit == Unit.WEEKS else 1)
+    return _instant(there + timedelta(days=days), zone)
+
+
+def _until(timing: Timing, arrived: datetime, calendar: Calendar) -> datetime | None:
+    delay, zone = timing.delay, calendar.zone(timing)
+    clock = time.fromisoformat(delay.time)
+    today = arrived.astimezone(zone).date()
+    for day in (today + timedelta(days=ahead) for ahead in range(0 if delay.may_be_today else 1, FAR)):
+        is_free = timing.not_on_holidays and day in calendar.holidays
+        found = _instant(datetime.combine(day, clock), zone)
+        if day.isoweekday() in delay.days and not is_free and found >= arrived:
+            return found
+    return None
+
+
+def _instant(there: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
+    """Return the instant of a time of day; one that is left out is as much later, one that comes twice the first."""
+    return there.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+
+
+def _opened(timing: Timing, at: datetime, calendar: Calendar, *, holidays: frozenset[date]) -> datetime | None:
+    periods = timing.periods
+    if not periods:
+        if not holidays:
+            return at
+        periods = [Period(days=list(EVERY_DAY), start="00:00", end="24:00")]
+    zone = calendar.zone(timing)
+    first = at.astimezone(zone).date()
+    for day in (first + timedelta(days=ahead) for ahead in range(FAR)):
+        if day in holidays:
+            continue
+        found = [moment for period in periods for moment in _openings(period, day, at, zone)]
+        if found:
+            return min(found)
+    return None
+
+
+def _openings(period: Period, day: date, at: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the moments of a day at which a period may be found open first, from `at` on."""
+    if day.isoweekday() not in period.days:
+        return
+    start = datetime.combine(day, time.fromisoformat(period.start))
+    for moment in (at, _instant(start, zone), _instant(start, zone, fold=1), *_changes(day, zone)):
+        there = moment.astimezone(zone)
+        if moment >= at and there.date() == day and period.start <= there.strftime("%H:%M") < period.end:
+            yield moment
+
+
+def _changes(day: date, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the instant at which the clock is changed on a day, if it is."""
+    low = int(_instant(datetime.combine(day, time()), zone).timestamp()) - 1
+    high = int(_instant(datetime.combine(day + timedelta(days=1), time()), zone, fold=1).timestamp())
+    before = _offset(low, zone)
+    if before == _offset(high, zone):
+        return
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _offset(middle, zone) == before else (low, middle)
+    yield datetime.fromtimestamp(high, UTC)
+
+
+def _offset(moment: int, zone: ZoneInfo) -> timedelta | None:
+    return datetime.fromtimestamp(moment, zone).utcoffset()

@@ -1,0 +1,99 @@
+"""Sequences: a definition, and the way through it as pure functions. Nothing here reads clock or database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from platform_app.automation.calendar import Calendar, Due, due
+from platform_app.automation.conditions import Group, read
+from platform_app.automation.steps import Step, steps
+from platform_app.errors import Invalid
+
+
+class Again(StrEnum):
+    """Whether somebody who was in a sequence comes into it again."""
+
+    NEVER = "never"
+    FINISHED = "finished"  # when the way through it has ended
+    ALWAYS = "always"  # also from within: it begins anew then
+
+
+class Late(StrEnum):
+    """What becomes of steps that were due while nothing ran."""
+
+    SPREAD = "spread"  # they go out one after another, within their windows
+    SKIP = "skip"
+
+
+class Definition(BaseModel):
+    """What a sequence is made of."""
+
+    trigger: str = Field(default="manual", max_length=40)  # a kind of event; manual: by hand and by rules alone
+    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: for how long nobody answered
+    condition: dict[str, Any] = Field(default_factory=dict)
+    leave_on_reply: bool = True
+    leave_on_stage: bool = False
+    leave_if: dict[str, Any] = Field(default_factory=dict)
+    goal: dict[str, Any] = Field(default_factory=dict)
+    again: Again = Again.FINISHED
+    late: Late = Late.SPREAD
+    pace: int = Field(default=10, ge=1, le=600)  # of SPREAD: late steps a minute
+    steps: list[dict[str, Any]] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A definition with its steps by id and what follows each."""
+
+    definition: Definition
+    entry: Group
+    leave_if: Group
+    goal: Group
+    first: str  # id; empty: there are no steps
+    steps: dict[str, Step] = field(default_factory=dict)
+    following: dict[str, str] = field(default_factory=dict)  # once a step and its branches are over
+    inside: dict[tuple[str, str], str] = field(default_factory=dict)  # the first step of a branch
+
+    def after(self, step_id: str, branch: str = "") -> str:
+        """Return the step that follows one, or the first of its branch; nothing at the end."""
+        return self.inside.get((step_id, branch)) or self.following.get(step_id, "")
+
+    def due(self, step_id: str, arrived: datetime, calendar: Calendar) -> Due:
+        """Return when a step is due for somebody who has come to it at a moment."""
+        return due(self.steps[step_id].timing, arrived, calendar)
+
+
+def definition(data: dict[str, Any]) -> Definition:
+    """Return a definition from JSON values; raises Invalid when it cannot be read."""
+    try:
+        return Definition.model_validate(data)
+    except ValidationError as error:
+        raise Invalid("The sequence cannot be read.") from error
+
+
+def compiled(data: dict[str, Any]) -> Compiled:
+    """Return a sequence ready to be gone through; raises Invalid when it cannot be read."""
+    own = definition(data)
+    found = steps(own.steps)
+    made = Compiled(
+        own, read(own.condition), read(own.leave_if), read(own.goal), first=str(found[0].id) if found else ""
+    )
+    for step_id, step, then in _links(found, ""):
+        made.steps[step_id], made.following[step_id] = step, then
+        for name, inner in step.branches().items():
+            if inner:
+                made.inside[step_id, name] = inner[0].id
+    return made
+
+
+def _links(found: list[Any], then: str) -> Iterator[tuple[str, Step, str]]:
+    """Yield each step with the one that follows when it and its branches are over."""
+    for place, step in enumerate(found):
+        following = found[place + 1].id if place + 1 < len(found) else then
+        yield step.id, step, following
+        for inner in step.branches().values():
+            yield from _links(inner, following)

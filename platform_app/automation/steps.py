@@ -1,0 +1,207 @@
+"""Steps: what a sequence is made of. A step is one class: its words, what it takes, and what is decided at it.
+
+The first line of the docstring is what it is called in the builder; each field says how it is entered.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from platform_app.automation.calendar import Timing
+from platform_app.automation.conditions import read
+from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.proofs import Proof, weigh
+from platform_app.automation.values import span
+from platform_app.errors import Invalid
+
+MOST = 60  # steps of a sequence
+DEEPEST = 4  # branches within branches
+FAINT = "3 days"
+
+
+class StepAsk(StrEnum):
+    """How a field of a step is entered."""
+
+    CONDITION = "condition"
+    ACTION = "action"
+    SPAN = "span"
+    PERCENT = "percent"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a step is decided on."""
+
+    facts: Facts
+    known: Catalogue
+    moment: datetime
+    key: str  # of whoever goes through the sequence: the same at every step
+    since: datetime  # when it was due first
+    is_met: bool = False  # an event has met what a step waits for
+
+
+class Go(StrEnum):
+    """What is done at a step."""
+
+    ON = "on"  # to the next step, or into a branch
+    DO = "do"  # the step's action, then on
+    WAIT = "wait"  # until an event meets the step's condition, at most until a moment
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided at a step, with the proof where a condition was weighed."""
+
+    go: Go
+    branch: str = ""
+    proof: Proof | None = None
+    until: datetime | None = None
+    is_skipped: bool = False
+
+
+def asked(words: str, ask: StepAsk, default: Any = "", **more: Any) -> Any:
+    """Return a field of a step: its words for people and how it is entered."""
+    return Field(default_factory=lambda: default, json_schema_extra={"words": words, "ask": ask.value} | more)
+
+
+class Step(BaseModel, frozen=True):
+    """A place in a sequence. `only_if` is a condition without which it is passed by."""
+
+    id: str = Field(pattern=r"^[0-9a-z]{1,32}$")
+    timing: Timing = Timing()
+    only_if: dict[str, Any] = Field(default_factory=dict)
+
+    def branches(self) -> Mapping[str, list[Any]]:
+        """Return the steps of each branch by its name."""
+        return {}
+
+    def decide(self, look: Look) -> Decision:
+        """Return what is done here, when its condition holds."""
+        raise NotImplementedError
+
+
+class Do(Step):
+    """Do something"""
+
+    kind: Literal["do"] = "do"
+    action: dict[str, Any] = asked("What is done", StepAsk.ACTION, {})
+
+    def decide(self, look: Look) -> Decision:
+        """Do the action."""
+        return Decision(Go.DO)
+
+
+class Fork(Step):
+    """Go one way or the other"""
+
+    kind: Literal["fork"] = "fork"
+    condition: dict[str, Any] = asked("If", StepAsk.CONDITION, {})
+    yes: list["EachStep"] = Field(default_factory=list)
+    no: list["EachStep"] = Field(default_factory=list)
+
+    def branches(self) -> Mapping[str, list[Any]]:
+        """Return both ways."""
+        return {"yes": self.yes, "no": self.no}
+
+    def decide(self, look: Look) -> Decision:
+        """Choose the way by the condition."""
+        proof = weigh(read(self.condition), look.facts, look.known, look.moment)
+        return Decision(Go.ON, "yes" if proof.holds else "no", proof)
+
+
+class Await(Step):
+    """Wait until something is so"""
+
+    kind: Literal["await"] = "await"
+    condition: dict[str, Any] = asked("Until", StepAsk.CONDITION, {})
+    at_most: str = asked("At most", StepAsk.SPAN, FAINT)
+    then: Literal["on", "leave"] = asked("If it does not come", StepAsk.CHOICE, "on", options=("on", "leave"))
+
+    def decide(self, look: Look) -> Decision:
+        """Go on when it is so, wait while there is time."""
+        proof = weigh(read(self.condition), look.facts, look.known, look.moment)
+        if proof.holds or look.is_met:
+            return Decision(Go.ON, proof=proof)
+        end = look.since + (span(self.at_most) or timedelta(0))
+        if look.moment < end:
+            return Decision(Go.WAIT, proof=proof, until=end)
+        return Decision(Go.ON if self.then == "on" else Go.LEAVE, proof=proof)
+
+
+class Split(Step):
+    """Divide people into two parts"""
+
+    kind: Literal["split"] = "split"
+    percent: int = asked("Part A, per cent", StepAsk.PERCENT, 50)
+    a: list["EachStep"] = Field(default_factory=list)
+    b: list["EachStep"] = Field(default_factory=list)
+
+    def branches(self) -> Mapping[str, list[Any]]:
+        """Return both parts."""
+        return {"a": self.a, "b": self.b}
+
+    def decide(self, look: Look) -> Decision:
+        """Choose the part by a hash: the same person comes into the same part each time."""
+        digest = hashlib.sha256(f"{self.id}:{look.key}".encode()).digest()
+        return Decision(Go.ON, "a" if int.from_bytes(digest[:8], "big") % 100 < self.percent else "b")
+
+
+Each = Do | Fork | Await | Split
+EachStep = Annotated[Each, Field(discriminator="kind")]
+for _one in get_args(Each):
+    _one.model_rebuild()
+STEPS: dict[str, type[Step]] = {one.model_fields["kind"].default: one for one in get_args(Each)}
+_adapter: TypeAdapter[list[EachStep]] = TypeAdapter(list[EachStep])
+
+
+def steps(data: list[dict[str, Any]]) -> list[Each]:
+    """Return steps from JSON values; raises Invalid for what is not known any more, too much or too deep."""
+    try:
+        found = _adapter.validate_python(data)
+    except (ValidationError, RecursionError) as error:
+        raise Invalid("A step cannot be read.") from error
+    every = list(walk(found))
+    if len(every) > MOST:
+        raise Invalid("There can be {count} steps at most.", count=MOST)
+    if any(depth > DEEPEST for _, depth, _ in every):
+        raise Invalid("Branches can stand within branches {count} deep at most.", count=DEEPEST)
+    if len({one.id for one, _, _ in every}) != len(every):
+        raise Invalid("A step cannot be read.")
+    return found
+
+
+def words(kind: str) -> str:
+    """Return what a step is called."""
+    return (STEPS[kind].__doc__ or "").split("\n")[0]
+
+
+def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the fields of a step with their words and how they are entered."""
+    fields = STEPS[kind].model_fields.items()
+    return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
+
+
+def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any, int, str]]:
+    """Yield every step with how deep it stands and the branches that lead to it, in the order of the page."""
+    for one in found:
+        yield one, depth, path
+        for name, inner in one.branches().items():
+            yield from walk(inner, depth + 1, f"{path}/{one.id}.{name}")
+
+
+def decide(step: Step, look: Look) -> Decision:
+    """Return what is done at a step; one whose condition does not hold is passed by."""
+    if step.only_if:
+        proof = weigh(read(step.only_if), look.facts, look.known, look.moment)
+        if not proof.holds:
+            return Decision(Go.ON, "", proof, is_skipped=True)
+        decision = step.decide(look)
+        return decision if decision.proof is not None else Decision(decision.go, decision.branch, proof)
+    return step.decide(look)

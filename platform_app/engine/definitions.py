@@ -1,0 +1,227 @@
+"""Definitions: what is written as a draft and runs as published: versions, switch, order, copies, deletion and undo."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from sqlmodel import col
+
+from platform_app import bell
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.i18n import translate
+from platform_app.models.agent import Agent
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.person import Identity
+from platform_app.services import activity, ordering
+from platform_app.services.agent_changes import Change, differing
+
+RowT = TypeVar("RowT", bound=Any)
+VersionT = TypeVar("VersionT", bound=Any)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said of a noun: message ids; those of `done` have a place for its name."""
+
+    missing: str
+    no_version: str
+    most: str
+    done: dict[str, str]  # created, published, on, off, deleted
+    incomplete: str
+    unpublished: str
+
+
+@dataclass(frozen=True)
+class Definitions(Generic[RowT, VersionT]):
+    """Definitions of one noun. `problems` returns a sentence by field for what keeps a draft from being published."""
+
+    model: type[RowT]
+    version: type[VersionT]
+    parent: str  # column of the version that names the row
+    schema: type[BaseModel]
+    kind: ActivityKind
+    topic: str
+    path: str  # of a row, below /manage/{tenant}
+    most: int
+    words: Words
+    problems: Callable[[Transaction, Identity, RowT], dict[str, str]]
+    checked: Callable[[dict[str, Any]], None]
+    published: Callable[[Transaction, Identity, RowT], None]
+    switched: Callable[[Transaction, Identity, RowT], None]
+
+    def of_tenant(self, session: Transaction, who: Identity, *, agent_id: str = "", search: str = "") -> list[RowT]:
+        """Return the rows in their order; those that concern an agent, where one is named."""
+        query = owned(self.model, who.tenant_id).where(col(self.model.deleted_at).is_(None))
+        rows = list(session.exec(query.order_by(self.model.position, self.model.id)).all())
+        wanted = search.strip().casefold()
+        return [
+            row for row in rows if wanted in row.name.casefold() and (not agent_id or row.agent_id in (None, agent_id))
+        ]
+
+    def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
+        """Return a row that is not deleted."""
+        query = owned(self.model, who.tenant_id).where(self.model.id == row_id)
+        row: RowT | None = session.exec(query.with_for_update() if lock else query).first()
+        if row is None or row.deleted_at is not None:
+            raise NotFound(self.words.missing)
+        return row
+
+    def create(
+        self,
+        session: Transaction,
+        who: Identity,
+        *,
+        name: str,
+        agent_id: str | None = None,
+        draft: dict[str, Any] | None = None,
+        is_demo: bool = False,
+    ) -> RowT:
+        """Add one at the end: a draft, switched off."""
+        rows = self.of_tenant(session, who)
+        if len(rows) >= self.most:
+            raise LimitReached(self.words.most, count=self.most)
+        row: RowT = self.model(tenant_id=who.tenant_id, name="", draft_saved_by=who.name, is_demo=is_demo)
+        row.position = max((other.position for other in rows), default=0) + 1
+        row.name, row.agent_id = _name(name), _agent(session, who, agent_id)
+        row.draft = self.schema.model_validate(draft or {}).model_dump(mode="json")
+        session.add(row)
+        session.flush()
+        self.record(session, who, row, "created")
+        return row
+
+    def save(self, session: Transaction, who: Identity, row_id: str, changes: dict[str, Any], *, revision: int) -> RowT:
+        """Change the draft, the name or the agent. Raises Conflict when it was changed since `revision`."""
+        row = self.get(session, who, row_id, lock=True)
+        if row.revision != revision:
+            raise Conflict("{name} changed this meanwhile.", name=row.draft_saved_by)
+        rest = dict(changes)
+        if "name" in rest:
+            row.name = _name(rest.pop("name"))
+        if "agent_id" in rest:
+            row.agent_id = _agent(session, who, rest.pop("agent_id"))
+        self._write(row, who, row.draft | self._values(rest))
+        return row
+
+    def _values(self, changes: dict[str, Any]) -> dict[str, Any]:
+        unknown = changes.keys() - set(self.schema.model_fields)
+        if unknown or ("trigger" in changes and changes["trigger"] not in list(EventKind)):
+            raise Invalid("This value cannot be taken.", field=next(iter(changes)))
+        try:
+            whole = self.schema.model_validate(changes).model_dump(mode="json")
+        except ValidationError as error:
+            raise Invalid("This value cannot be taken.", field=str(error.errors()[0]["loc"][0])) from error
+        found = {name: whole[name] for name in changes}
+        self.checked(found)
+        return found
+
+    def _write(self, row: RowT, who: Identity, draft: dict[str, Any]) -> None:
+        row.draft, row.revision = draft, row.revision + 1
+        row.updated_at, row.draft_saved_by = now(), who.name
+
+    def publish(self, session: Transaction, who: Identity, row_id: str) -> VersionT:
+        """Make the draft the version that runs. Raises Invalid when it is not complete."""
+        row = self.get(session, who, row_id, lock=True)
+        if row.published_number and row.published == row.draft:
+            raise Conflict("Nothing has changed since it was published.")
+        if self.problems(session, who, row):
+            raise Invalid(self.words.incomplete, field="actions")
+        row.published_number += 1
+        row.published, row.trigger = dict(row.draft), row.draft["trigger"]
+        named = {self.parent: row.id}
+        version: VersionT = self.version(tenant_id=row.tenant_id, number=row.published_number, **named)
+        version.definition, version.published_by = row.published, who.name
+        session.add(version)
+        self.published(session, who, row)
+        self.record(session, who, row, "published")
+        return version
+
+    def switch(self, session: Transaction, who: Identity, row_id: str, *, enabled: bool) -> RowT:
+        """Switch one on or off; it has to be published first. What waits is not done any more when it is off."""
+        row = self.get(session, who, row_id, lock=True)
+        if enabled and not row.published_number:
+            raise Conflict(self.words.unpublished)
+        if row.enabled != enabled:
+            row.enabled = enabled
+            self.switched(session, who, row)
+            self.record(session, who, row, "on" if enabled else "off")
+        return row
+
+    def versions(self, session: Transaction, who: Identity, row_id: str) -> list[VersionT]:
+        """Return the published versions, newest first."""
+        row = self.get(session, who, row_id)
+        query = owned(self.version, who.tenant_id).where(getattr(self.version, self.parent) == row.id)
+        return list(session.exec(query.order_by(col(self.version.number).desc())).all())
+
+    def _version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> VersionT:
+        found = [version for version in self.versions(session, who, row_id) if version.id == version_id]
+        if not found:
+            raise NotFound(self.words.no_version)
+        return found[0]
+
+    def difference(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> list[Change]:
+        """Return what the draft has otherwise than a version."""
+        row = self.get(session, who, row_id)
+        held = self._version(session, who, row_id, version_id).definition
+        return differing(held, row.draft, tuple(self.schema.model_fields))
+
+    def restore_version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> RowT:
+        """Put an older version into the draft; nothing is published by it."""
+        row = self.get(session, who, row_id, lock=True)
+        self._write(row, who, dict(self._version(session, who, row_id, version_id).definition))
+        return row
+
+    def duplicate(self, session: Transaction, who: Identity, row_id: str, *, agent_id: str | None = "same") -> RowT:
+        """Make a copy at the end, for the same agent or another: a draft, switched off."""
+        row = self.get(session, who, row_id)
+        name = translate(who.language, "{name} (copy)", name=row.name[:180])
+        agent = row.agent_id if agent_id == "same" else agent_id
+        return self.create(session, who, name=name, agent_id=agent, draft=row.draft)
+
+    def move(self, session: Transaction, who: Identity, row_id: str, *, up: bool, among: list[str]) -> None:
+        """Put one before or after its neighbour; `among` are the ids that are shown, in order."""
+        ordering.move(self.of_tenant(session, who), self.get(session, who, row_id).id, up=up, among=among)
+
+    def place(self, session: Transaction, who: Identity, row_id: str, other_id: str) -> None:
+        """Put one where another stands."""
+        moved, other = self.get(session, who, row_id), self.get(session, who, other_id)
+        ordering.put(self.of_tenant(session, who), moved.id, other.id)
+
+    def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
+        """Take one away: it does not run any more. It can be brought back."""
+        row = self.get(session, who, row_id, lock=True)
+        row.deleted_at, row.enabled = now(), False
+        self.switched(session, who, row)
+        self.record(session, who, row, "deleted")
+        return row
+
+    def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
+        """Bring back what was deleted, switched off."""
+        row: RowT | None = session.exec(owned(self.model, who.tenant_id).where(self.model.id == row_id)).first()
+        if row is None or row.deleted_at is None:
+            raise NotFound(self.words.missing)
+        row.deleted_at = None
+        return row
+
+    def record(self, session: Transaction, who: Identity, row: RowT, what: str) -> None:
+        """Write what a person did, and let open pages know."""
+        link = f"{self.path}/{row.id}" if row.deleted_at is None else ""
+        sentence = self.words.done[what]
+        activity.by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)
+        session.after_commit.append(lambda: bell.announce(row.tenant_id, self.topic, row.id))
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip() or len(name) > 200 or "\x00" in name:
+        raise Invalid("Enter a name.", field="name")
+    return " ".join(name.split())
+
+
+def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
+    if not agent_id:
+        return None
+    if session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first() is None:
+        raise NotFound("There is no such agent.")
+    return str(agent_id)

@@ -1,0 +1,202 @@
+"""Enrollments: people let in by hand, paused, taken further or out, and found with their history."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col
+
+from platform_app import leaving
+from platform_app.automation.calendar import opening
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine import entering, journey
+from platform_app.engine.entering import Entry
+from platform_app.engine.journey import Came
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.models.person import Identity
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    EnrollmentStep,
+    Leaving,
+    Sequence,
+    StepState,
+)
+
+AT_ONCE = 500  # people who are let in by hand in one go
+PAGE_SIZE = 50
+
+
+def preview(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> dict[str, Entry]:
+    """Return for each lead or contact whether letting it in by hand would do so."""
+    row = entering.live(session, who, sequence_id)
+    made = journey.ready(row.id, row.published)
+    found: dict[str, Entry] = {}
+    wanted = list(dict.fromkeys(subject_ids))
+    if len(wanted) > AT_ONCE:
+        raise Invalid("At most {count} at once.", count=AT_ONCE)
+    for subject_id in wanted:
+        try:
+            about = journey.subject_by_id(session, who, subject_id)
+            found[subject_id] = entering.may_enter(session, row, made, about.id)
+        except NotFound:
+            found[subject_id] = Entry.NOBODY
+    return found
+
+
+def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> list[Enrollment]:
+    """Let leads or contacts in who may enter; return their ways."""
+    row = entering.live(session, who, sequence_id)
+    made = journey.ready(row.id, row.published)
+    says = preview(session, who, sequence_id, subject_ids)
+    came = Came(now(), by=who.name)
+    found = [
+        journey.begin(session, row, made, subject=journey.subject_by_id(session, who, one), came=came)
+        for one, entry in says.items()
+        if entry == Entry.ENTERS
+    ]
+    return [one for one in found if one is not None]
+
+
+def get(session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> Enrollment:
+    """Return a way."""
+    query = owned(Enrollment, who.tenant_id).where(Enrollment.id == row_id)
+    row: Enrollment | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotFound("There is no such way through a sequence.")
+    return row
+
+
+def history(session: Transaction, who: Identity, row_id: str) -> list[EnrollmentStep]:
+    """Return what became of each step, in the order in which they were taken."""
+    query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.enrollment_id == get(session, who, row_id).id)
+    return list(session.exec(query.order_by(EnrollmentStep.id)).all())
+
+
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    sequence_id: str = "",
+    state: str = "",
+    subject_id: str = "",
+    page: int = 1,
+) -> tuple[list[Enrollment], int]:
+    """Return a page of ways, newest first, and how many there are; `state` may also be inside, late or a Leaving."""
+    query = owned(Enrollment, who.tenant_id)
+    if sequence_id:
+        query = query.where(Enrollment.sequence_id == sequence_id)
+    if subject_id:
+        query = query.where((col(Enrollment.lead_id) == subject_id) | (col(Enrollment.contact_id) == subject_id))
+    query = _in_state(query, state)
+    total = session.exec(query.with_only_columns(func.count(), maintain_column_froms=True)).one()
+    order = query.order_by(col(Enrollment.entered_at).desc(), col(Enrollment.id).desc())
+    shown = order.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE)
+    return list(session.exec(shown).all()), int(total)
+
+
+def _in_state(query: Any, state: str) -> Any:
+    if state == "inside":
+        return query.where(col(Enrollment.state).in_(INSIDE))
+    if state == "late":
+        return query.where(col(Enrollment.planned_at).is_not(None), col(Enrollment.state).in_(INSIDE))
+    if state in list(Leaving):
+        return query.where(Enrollment.leaving == state)
+    return query.where(Enrollment.state == state) if state else query
+
+
+def coming(session: Transaction, who: Identity, since: datetime, until: datetime, limit: int = 500) -> list[Enrollment]:
+    """Return the ways with a step that is due within a time, in due order."""
+    query = owned(Enrollment, who.tenant_id).where(
+        Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) >= since, col(Enrollment.due_at) < until
+    )
+    return list(session.exec(query.order_by(Enrollment.due_at, Enrollment.id).limit(limit)).all())
+
+
+def _inside(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    row = get(session, who, row_id, lock=True)
+    if row.state not in INSIDE:
+        raise Conflict("This way has ended already.")
+    return row
+
+
+def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Let somebody stand where they are until they are let go on."""
+    row = _inside(session, who, row_id)
+    row.state = EnrollmentState.PAUSED
+    leaving.announce(session, row)
+    return row
+
+
+def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Let somebody go on; a step that was due meanwhile is taken as soon as its window is open."""
+    row = _inside(session, who, row_id)
+    if row.state != EnrollmentState.PAUSED:
+        raise Conflict("This way is not paused.")
+    sequence = entering.get(session, who, row.sequence_id)
+    row.state = EnrollmentState.ACTIVE if sequence.enabled else EnrollmentState.HELD
+    _due_anew(session, row)
+    leaving.announce(session, row)
+    return row
+
+
+def _due_anew(session: Transaction, row: Enrollment) -> None:
+    """Let a step that is due already wait for its window, from now on."""
+    if row.due_at is not None and row.due_at < now() and row.since is None:
+        step = journey.version(session, row).steps[row.step_id]
+        row.due_at = opening(step.timing, now(), journey.calendar(session, row))
+
+
+def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Let somebody pass the step that comes next; the delay of the one after it begins now."""
+    row = get(session, who, row_id, lock=True)
+    if row.state not in (*INSIDE, EnrollmentState.FAILED):
+        raise Conflict("This way has ended already.")
+    state = EnrollmentState.ACTIVE if row.state == EnrollmentState.FAILED else row.state
+    if state == EnrollmentState.ACTIVE and _is_outside(session, row):
+        raise Conflict("The call of this step is being made.")
+    line = journey.step_row(session, row, StepState.PASSED)
+    line.values = {"by": who.name}
+    row.state, row.ended_at, row.due_at, row.since = state, None, now(), None
+    journey.pass_on(session, row, journey.version(session, row))
+    if row.state == EnrollmentState.ACTIVE and not entering.get(session, who, row.sequence_id).enabled:
+        row.state = EnrollmentState.HELD
+    return row
+
+
+def _is_outside(session: Transaction, row: Enrollment) -> bool:
+    line = session.get(EnrollmentStep, row.last_id) if row.last_id else None
+    return line is not None and line.step_id == row.step_id and line.state == StepState.OUTSIDE
+
+
+def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Take a step that failed again, as soon as its window is open."""
+    row = get(session, who, row_id, lock=True)
+    if row.state != EnrollmentState.FAILED:
+        raise Conflict("Only a failed step can be tried again.")
+    entering.live(session, who, row.sequence_id)
+    made = journey.version(session, row)
+    if row.step_id not in made.steps:
+        raise Conflict("A step cannot be read.")
+    row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
+    row.due_at = opening(made.steps[row.step_id].timing, now(), journey.calendar(session, row))
+    leaving.announce(session, row)
+    return row
+
+
+def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Take somebody out."""
+    row = get(session, who, row_id, lock=True)
+    if row.state not in (*INSIDE, EnrollmentState.FAILED):
+        raise Conflict("This way has ended already.")
+    leaving.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REMOVED)
+    return row
+
+
+def sequences_of(session: Transaction, who: Identity) -> list[Sequence]:
+    """Return the sequences that people can be let into."""
+    query = owned(Sequence, who.tenant_id).where(col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None))
+    return list(session.exec(query.order_by(Sequence.name)).all())

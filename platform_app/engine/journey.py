@@ -1,0 +1,239 @@
+"""Journey: one way through a sequence: its beginning, coming to a step, its end."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app import known, leaving
+from platform_app.automation.calendar import Calendar
+from platform_app.automation.facts import Facts
+from platform_app.automation.proofs import weigh
+from platform_app.automation.sequences import Compiled, compiled
+from platform_app.clock import now
+from platform_app.db import Transaction, everywhere, owned
+from platform_app.errors import Invalid, NotFound
+from platform_app.events import emit
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import Contact, Lead
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity, Tenant
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    EnrollmentStep,
+    Holiday,
+    Leaving,
+    Sequence,
+    SequenceVersion,
+    StepState,
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom a way through a sequence is about."""
+
+    lead_id: str | None = None
+    contact_id: str | None = None
+    conversation_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The lead, else the contact, else the conversation."""
+        return next(iter(self.ids), "")
+
+    @property
+    def ids(self) -> list[str]:
+        """All that is known of it."""
+        return [one for one in (self.lead_id, self.contact_id, self.conversation_id) if one]
+
+
+@dataclass(frozen=True)
+class Came:
+    """Why somebody has come into a sequence."""
+
+    at: datetime
+    by: str = ""
+    event_id: str | None = None
+    depth: int = 0
+    proof: dict[str, Any] = field(default_factory=dict)
+
+
+def subject(session: Transaction, event: Event) -> Subject:
+    """Return whom an event is about; what a conversation or a lead knows of it is added."""
+    talk = session.get(Conversation, event.conversation_id) if event.conversation_id else None
+    lead_id = event.lead_id or (talk.lead_id if talk else None)
+    lead = session.get(Lead, lead_id) if lead_id else None
+    contact_id = event.contact_id or (talk.contact_id if talk else None) or (lead.contact_id if lead else None)
+    return Subject(lead_id, contact_id, event.conversation_id)
+
+
+def subject_by_id(session: Transaction, who: Identity, subject_id: str) -> Subject:
+    """Return a lead or a contact as whom a way is about; raises NotFound when there is none."""
+    lead = session.exec(owned(Lead, who.tenant_id).where(Lead.id == subject_id, col(Lead.deleted_at).is_(None))).first()
+    if lead is not None:
+        return Subject(lead.id, lead.contact_id)
+    gone = col(Contact.deleted_at).is_(None)
+    contact = session.exec(owned(Contact, who.tenant_id).where(Contact.id == subject_id, gone)).first()
+    if contact is None:
+        raise NotFound("There is no such lead or contact.")
+    return Subject(contact_id=contact.id)
+
+
+def begin(
+    session: Transaction, sequence: Sequence, made: Compiled, *, subject: Subject, came: Came
+) -> Enrollment | None:
+    """Write a way that begins; nothing when the same event has begun it before."""
+    query = owned(Enrollment, sequence.tenant_id).where(
+        Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
+    )
+    for held in session.exec(query.with_for_update()).all():
+        if came.event_id and held.event_id == came.event_id:
+            return None
+        if held.state in INSIDE:
+            leaving.end(session, held, EnrollmentState.LEFT, came.at, leaving=Leaving.AGAIN)
+    session.flush()
+    own = made.definition
+    row = Enrollment(
+        tenant_id=sequence.tenant_id,
+        sequence_id=sequence.id,
+        version=sequence.published_number,
+        lead_id=subject.lead_id,
+        contact_id=subject.contact_id,
+        conversation_id=subject.conversation_id,
+        subject_id=subject.id,
+        event_id=came.event_id,
+        depth=came.depth,
+        proof=came.proof,
+        arrived_at=came.at,
+        entered_at=came.at,
+        entered_by=came.by,
+        leaves_on_reply=own.leave_on_reply,
+        leaves_on_stage=own.leave_on_stage,
+    )
+    session.add(row)
+    arrive(session, row, made, step_id=made.first, at=came.at)
+    leaving.began(session)
+    leaving.announce(session, row)
+    return row
+
+
+def arrive(session: Transaction, row: Enrollment, made: Compiled, *, step_id: str, at: datetime) -> None:
+    """Let somebody come to a step at a moment, or to the end."""
+    row.step_id, row.arrived_at, row.planned_at, row.since, row.is_met = step_id, at, None, None, False
+    row.weighs_events = bool(made.leave_if.of or made.goal.of)
+    if not step_id:
+        finish(session, row, EnrollmentState.FINISHED, at)
+        return
+    row.due_at = made.due(step_id, at, calendar(session, row)).at
+    if row.due_at is None:
+        reason = "The window of a step never opens."
+        leaving.end(session, row, EnrollmentState.FAILED, at, reason=reason)
+
+
+def finish(
+    session: Transaction, row: Enrollment, state: EnrollmentState, at: datetime, proof: dict[str, Any] | None = None
+) -> None:
+    """Write that somebody has come to the end or to the goal, as an event too."""
+    row.step_id = ""
+    leaving.end(session, row, state, at, proof=proof)
+    sequence = session.get(Sequence, row.sequence_id)
+    assert sequence is not None
+    after = {"sequence_id": sequence.id, "sequence": sequence.name, "outcome": state.value}
+    links: dict[str, Any] = {
+        "lead_id": row.lead_id,
+        "contact_id": row.contact_id,
+        "conversation_id": row.conversation_id,
+    }
+    event = emit(session, row.tenant_id, EventKind.SEQUENCE_FINISHED, after=after, agent_id=sequence.agent_id, **links)
+    event.cause_id, event.depth = row.event_id, row.depth + 1
+
+
+def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *, at: datetime) -> bool:
+    """Let somebody leave, or reach the goal, when the conditions say so."""
+    own = known.catalogue_of(session, row.tenant_id)
+    if made.goal.of and (proof := weigh(made.goal, facts, own, at)).holds:
+        finish(session, row, EnrollmentState.GOAL, at, proof.as_json())
+        return True
+    if made.leave_if.of and (proof := weigh(made.leave_if, facts, own, at)).holds:
+        leaving.end(session, row, EnrollmentState.LEFT, at, leaving=Leaving.CONDITION, proof=proof.as_json())
+        return True
+    return False
+
+
+def calendar(session: Transaction, row: Enrollment) -> Calendar:
+    """Return the time zones and holidays that somebody's steps go by."""
+    held: dict[str, Any] = session.info.setdefault("calendars", {})
+    if "tenant" not in held:
+        tenant = session.exec(everywhere(Tenant).where(Tenant.id == row.tenant_id)).one()
+        days = session.exec(owned(Holiday, row.tenant_id).with_only_columns(Holiday.day)).all()
+        held["tenant"] = (tenant.time_zone, frozenset(days))
+    zone, holidays = held["tenant"]
+    contact = session.get(Contact, row.contact_id) if row.contact_id else None
+    return Calendar(zone, contact.time_zone if contact else "", holidays)
+
+
+def ready(sequence_id: str, data: dict[str, Any]) -> Compiled:
+    """Return a definition ready to be gone through, kept for the next time; raises Invalid when it cannot be read."""
+    return _ready(sequence_id, json.dumps(data, sort_keys=True))
+
+
+@lru_cache(maxsize=2_048)
+def _ready(sequence_id: str, data: str) -> Compiled:
+    return compiled(json.loads(data))
+
+
+def version(session: Transaction, row: Enrollment) -> Compiled:
+    """Return the version that somebody goes through."""
+    held: dict[tuple[str, int], Compiled] = session.info.setdefault("versions of sequences", {})
+    key = (row.sequence_id, row.version)
+    if key not in held:
+        query = owned(SequenceVersion, row.tenant_id).where(
+            SequenceVersion.sequence_id == row.sequence_id, SequenceVersion.number == row.version
+        )
+        held[key] = ready(row.sequence_id, session.exec(query).one().definition)
+    return held[key]
+
+
+def step_row(session: Transaction, row: Enrollment, state: StepState) -> EnrollmentStep:
+    """Return the one row of the step that somebody has come to, in a state."""
+    query = owned(EnrollmentStep, row.tenant_id).where(
+        EnrollmentStep.enrollment_id == row.id, EnrollmentStep.step_id == row.step_id
+    )
+    line: EnrollmentStep | None = session.exec(query).first()
+    if line is None:
+        line = EnrollmentStep(
+            tenant_id=row.tenant_id,
+            enrollment_id=row.id,
+            sequence_id=row.sequence_id,
+            version=row.version,
+            step_id=row.step_id,
+            state=state,
+            due_at=row.planned_at or row.due_at or now(),
+        )
+        session.add(line)
+    line.state, line.taken_at, line.error, line.error_values = state, now(), "", {}
+    line.kind = _kind(session, row)
+    row.last_id = line.id
+    return line
+
+
+def _kind(session: Transaction, row: Enrollment) -> str:
+    try:
+        step = version(session, row).steps.get(row.step_id)
+    except Invalid:
+        return ""
+    action = getattr(step, "action", {})
+    return str(action.get("kind") or getattr(step, "kind", ""))[:40]
+
+
+def pass_on(session: Transaction, row: Enrollment, made: Compiled, *, branch: str = "") -> None:
+    """Let somebody go on to the next step; its delay begins when this one was due."""
+    at = row.due_at or row.since or now()
+    arrive(session, row, made, step_id=made.after(row.step_id, branch), at=at)
+    leaving.announce(session, row)

@@ -1,0 +1,99 @@
+"""Outside steps: the calls that steps of sequences make to the outside, each once, by the worker."""
+
+import httpx
+
+from platform_app import leaving
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine import actions, journey
+from platform_app.engine.scene import Plan
+from platform_app.engine.stepping import is_out, scene_of
+from platform_app.errors import PlatformError, Unavailable
+from platform_app.jobs import LeaseLost, RunningJob
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Sequence, StepState
+from platform_app.services import effects
+from platform_app.services.effects import SureFailure, Uncertain
+
+TRIES = 5
+_OPEN = (StepState.OUTSIDE, StepState.RETRYING)
+
+
+def take_step(job: RunningJob) -> None:
+    """Make the call of a step, then let whoever is on the way go on; a call that fails is tried again."""
+    try:
+        plan = _plan(job)
+    except (Unavailable, LeaseLost):
+        raise
+    except PlatformError as error:
+        _end(job, StepState.FAILED, error.sentence, error.values)
+        return
+    if plan is None or plan.call is None:
+        return
+    try:
+        effects.once(job, f"step-{job.payload.step_row_id}", plan.call, repeatable=True)
+    except Uncertain:
+        _end(job, StepState.UNCERTAIN, "Whether it arrived is not known.")
+    except (Unavailable, LeaseLost):
+        raise
+    except PlatformError as error:
+        _end(job, StepState.FAILED, error.sentence, error.values)
+    except (SureFailure, OSError, TimeoutError, httpx.HTTPError) as error:
+        sentence = str(error) if isinstance(error, SureFailure) else "The address does not answer."
+        if job.attempt >= TRIES:
+            _end(job, StepState.FAILED, sentence)
+            return
+        _retry_later(job, sentence)
+        raise SureFailure(sentence) from error
+    else:
+        _done(job)
+
+
+def _rows(session: Transaction, job: RunningJob) -> tuple[EnrollmentStep, Enrollment]:
+    query = owned(EnrollmentStep, job.tenant_id).where(EnrollmentStep.id == job.payload.step_row_id)
+    line: EnrollmentStep = session.exec(query).one()
+    way = owned(Enrollment, job.tenant_id).where(Enrollment.id == line.enrollment_id)
+    return line, session.exec(way.with_for_update()).one()
+
+
+def _plan(job: RunningJob) -> Plan | None:
+    """Return what is to be called; nothing when whoever it is for has left or been stopped meanwhile."""
+    with job.step() as session:
+        line, row = _rows(session, job)
+        if line.state not in _OPEN:
+            return None
+        sequence = session.exec(owned(Sequence, job.tenant_id).where(Sequence.id == row.sequence_id)).one()
+        if row.state == EnrollmentState.ACTIVE and sequence.enabled and not is_out(session, row):
+            step = journey.version(session, row).steps[line.step_id]
+            return actions.action(getattr(step, "action", {})).plan(scene_of(session, row))
+        if row.state in (EnrollmentState.PAUSED, EnrollmentState.HELD) or not sequence.enabled:
+            row.due_at = row.since  # it is taken up, with its key, when the way goes on
+        else:
+            line.state = StepState.CANCELLED
+        return None
+
+
+def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:
+    """Write that a call did not come to a good end; a person decides."""
+    with job.step() as session:
+        line, row = _rows(session, job)
+        line.state, line.error = state, sentence
+        line.error_values = {name: str(value) for name, value in (values or {}).items()}
+        leaving.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+
+
+def _retry_later(job: RunningJob, sentence: str) -> None:
+    with job.step() as session:
+        line, row = _rows(session, job)
+        line.state, line.error = StepState.RETRYING, sentence
+        leaving.announce(session, row)
+
+
+def _done(job: RunningJob) -> None:
+    with job.finish() as session:
+        line, row = _rows(session, job)
+        line.state, line.error, line.taken_at = StepState.DONE, "", now()
+        if row.state in (EnrollmentState.ACTIVE, EnrollmentState.PAUSED, EnrollmentState.HELD):
+            state = row.state
+            journey.pass_on(session, row, journey.version(session, row))
+            if row.state == EnrollmentState.ACTIVE:
+                row.state = state

@@ -1,0 +1,200 @@
+"""Sequences: written as drafts, published, switched; what becomes of those inside; holidays of the tenant."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app import known
+from platform_app.automation import checks
+from platform_app.automation.conditions import read
+from platform_app.automation.facts import Catalogue
+from platform_app.automation.sequences import Compiled, Definition, compiled
+from platform_app.automation.steps import StepAsk, asked_of
+from platform_app.automation.values import span
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.engine import drafts, journey
+from platform_app.engine.definitions import Definitions, Words
+from platform_app.errors import Conflict, Invalid
+from platform_app.i18n import translate
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    Holiday,
+    Sequence,
+    SequenceVersion,
+)
+
+MOST = 300  # of a tenant
+MOST_HOLIDAYS = 200
+
+
+def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
+    """Return what keeps a draft from being published: a sentence by field; of a step by {id}.{field}."""
+    own, language = known.catalogue_of(session, who.tenant_id), who.language
+    try:
+        made = compiled(row.draft)
+    except Invalid as error:
+        return {"steps": translate(language, error.sentence, **error.values)}
+    found: dict[str, str] = {}
+    for name in ("condition", "leave_if", "goal"):
+        if checks.problems(read(row.draft.get(name)), own):
+            found[name] = translate(language, "Complete the conditions.")
+    if not made.steps:
+        found["steps"] = translate(language, "Add a step.")
+    for step in made.steps.values():
+        for field, sentence in _of_step(step, own, who).items():
+            found[f"{step.id}.{field}"] = sentence
+    return found
+
+
+def _of_step(step: Any, own: Catalogue, who: Identity) -> dict[str, str]:
+    language = who.language
+    found: dict[str, str] = {}
+    if checks.problems(read(step.only_if), own):
+        found["only_if"] = translate(language, "Complete the conditions.")
+    for name, asked in asked_of(step.kind):
+        value = getattr(step, name)
+        if asked["ask"] == StepAsk.ACTION:
+            wrong = drafts.problems([value], own, language) if value else {}
+            found |= {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in wrong.items()}
+            found |= {} if value else {name: translate(language, "Choose what is done.")}
+        elif asked["ask"] == StepAsk.CONDITION and (not value.get("of") or checks.problems(read(value), own)):
+            found[name] = translate(language, "Complete the conditions.")
+        elif asked["ask"] == StepAsk.SPAN and span(value) is None:
+            found[name] = translate(language, "Enter a length of time.")
+    return found
+
+
+def _checked(changes: dict[str, Any]) -> None:
+    for name in ("condition", "leave_if", "goal"):
+        if name in changes:
+            changes[name] = read(changes[name]).model_dump(mode="json")
+    if "steps" in changes:
+        compiled({"steps": changes["steps"]})
+
+
+def _switched(session: Transaction, who: Identity, row: Sequence) -> None:
+    """Hold everybody where they are, or let them go on."""
+    old, new = EnrollmentState.ACTIVE, EnrollmentState.HELD
+    if row.enabled:
+        old, new = new, old
+    moved = owned_update(Enrollment, row.tenant_id).where(
+        col(Enrollment.sequence_id) == row.id, col(Enrollment.state) == old
+    )
+    session.execute(moved.values(state=new))
+
+
+DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
+    model=Sequence,
+    version=SequenceVersion,
+    parent="sequence_id",
+    schema=Definition,
+    kind=ActivityKind.SEQUENCE,
+    topic="sequence",
+    path="/sequences",
+    most=MOST,
+    words=Words(
+        missing="There is no such sequence.",
+        no_version="There is no such version.",
+        most="There can be {count} sequences at most.",
+        done={
+            "created": "Sequence “{name}” created",
+            "published": "Sequence “{name}” published",
+            "on": "Sequence “{name}” switched on",
+            "off": "Sequence “{name}” switched off",
+            "deleted": "Sequence “{name}” deleted",
+        },
+        incomplete="Complete the sequence first.",
+        unpublished="Publish the sequence first.",
+    ),
+    problems=problems,
+    checked=_checked,
+    published=lambda session, who, row: None,
+    switched=_switched,
+)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Where those stand who go through older versions, and where each would land in the newest."""
+
+    step_id: str  # where they stand
+    version: int
+    lands: str  # the step of the newest version; empty: the end
+    count: int
+
+
+def landings(session: Transaction, who: Identity, sequence_id: str) -> list[Landing]:
+    """Return who would land where if those inside were moved to the newest version."""
+    row = DEFINITIONS.get(session, who, sequence_id)
+    if not row.published_number:
+        return []
+    counted: Counter[tuple[str, int, str]] = Counter()
+    for way, lands in _moves(session, row):
+        counted[way.step_id, way.version, lands] += 1
+    return [Landing(step, version, lands, count) for (step, version, lands), count in sorted(counted.items())]
+
+
+def move_inside(session: Transaction, who: Identity, sequence_id: str) -> int:
+    """Move those inside to the newest version, each to the step where it stands or the next that is still there."""
+    row = DEFINITIONS.get(session, who, sequence_id, lock=True)
+    made, moved = journey.ready(row.id, row.published), 0
+    for way, lands in list(_moves(session, row)):
+        state, is_same = way.state, lands == way.step_id
+        way.version, moved = row.published_number, moved + 1
+        if is_same and way.since is not None:
+            continue  # it waits there already
+        at = way.arrived_at if is_same else now()
+        journey.arrive(session, way, made, step_id=lands, at=at)
+        way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
+        if way.state == EnrollmentState.ACTIVE:
+            way.state = state
+    return moved
+
+
+def _moves(session: Transaction, row: Sequence) -> list[tuple[Enrollment, str]]:
+    made = journey.ready(row.id, row.published)
+    query = owned(Enrollment, row.tenant_id).where(
+        Enrollment.sequence_id == row.id,
+        col(Enrollment.state).in_(INSIDE),
+        Enrollment.version < row.published_number,
+    )
+    ways = session.exec(query.order_by(Enrollment.id).with_for_update()).all()
+    return [(way, _lands(journey.version(session, way), made, way.step_id)) for way in ways]
+
+
+def _lands(old: Compiled, new: Compiled, step_id: str) -> str:
+    """Return the step itself, or the next one after it in the old version that the new one still has."""
+    while step_id and step_id not in new.steps:
+        step_id = old.after(step_id)
+    return step_id
+
+
+def holidays(session: Transaction, who: Identity) -> list[Holiday]:
+    """Return the tenant's holidays, in order."""
+    return list(session.exec(owned(Holiday, who.tenant_id).order_by(Holiday.day)).all())
+
+
+def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Holiday:
+    """Add a day on which sequences may rest."""
+    held = holidays(session, who)
+    if len(held) >= MOST_HOLIDAYS:
+        raise Conflict("There can be {count} holidays at most.", count=MOST_HOLIDAYS)
+    if any(one.day == day for one in held):
+        raise Conflict("This day is in the list already.")
+    row = Holiday(tenant_id=who.tenant_id, day=day, name=" ".join(name.split())[:100])
+    session.add(row)
+    return row
+
+
+def remove_holiday(session: Transaction, who: Identity, holiday_id: str) -> None:
+    """Take a holiday from the list."""
+    for row in session.exec(owned(Holiday, who.tenant_id).where(Holiday.id == holiday_id)).all():
+        session.delete(row)
