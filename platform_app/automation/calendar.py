@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -17,6 +18,12 @@ LONGEST_WEEKS = 104
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)  # 1 is Monday
 _CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
 _END = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
+
+
+@lru_cache
+def zones() -> frozenset[str]:
+    """Return the names of all time zones; read from the disk once."""
+    return frozenset(available_timezones())
 
 
 class Unit(StrEnum):
@@ -100,7 +107,7 @@ class Timing(BaseModel, frozen=True):
     @field_validator("fixed_zone")
     @classmethod
     def _is_known(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in zones():
             raise ValueError("no such time zone")
         return zone
 

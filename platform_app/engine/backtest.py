@@ -1,7 +1,6 @@
 """Backtest: drafts tried on the events of the past. Nothing is changed and nothing is sent."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,15 +11,15 @@ from platform_app.automation.facts import Catalogue
 from platform_app.automation.proofs import Test, ready
 from platform_app.automation.rules import Before, Compiled, Reason, reason
 from platform_app.clock import now
-from platform_app.db import Transaction, owned
+from platform_app.db import Transaction
 from platform_app.engine import judging, rules
 from platform_app.errors import Invalid
 from platform_app.events import subject_of
 from platform_app.models.event import Event
 from platform_app.models.person import Identity
+from platform_app.services import event_log
 
 SAMPLES = 12  # of one outcome
-_AT_ONCE = 1_000  # events in memory
 
 
 @dataclass
@@ -153,22 +152,8 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
         pairs[row.draft["trigger"]].append(
             _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
         )
-    for event in _events(session, who, list(pairs), since=since):
+    for event in event_log.since(session, who, list(pairs), since=since):
         past = _Past(event)
         for pair in pairs[past.kind]:
             pair.look(past)
     return {pair.rule_id: pair.found for found in pairs.values() for pair in found}
-
-
-def _events(session: Transaction, who: Identity, kinds: list[str], *, since: datetime) -> Iterator[Event]:
-    """Yield the events of some kinds, the oldest first, few of them in memory at once."""
-    last: tuple[datetime, str] = (since, "")
-    while True:
-        query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
-        page = list(session.exec(query.order_by(Event.at, Event.id).limit(_AT_ONCE)).all())
-        fresh = [one for one in page if (one.at, one.id) > last]
-        yield from fresh
-        if len(page) < _AT_ONCE or not fresh:
-            return
-        last = (fresh[-1].at, fresh[-1].id)
-        session.expunge_all()

@@ -147,7 +147,7 @@ def _due_anew(session: Transaction, row: Enrollment) -> None:
     """Let a step that is due already wait for its window, from now on."""
     if row.due_at is not None and row.due_at < now() and row.since is None:
         step = journey.version(session, row).steps[row.step_id]
-        row.due_at = opening(step.timing, now(), journey.calendar(session, row))
+        row.due_at = opening(step.timing, now(), journey.calendar(session, row.tenant_id, row.contact_id))
 
 
 def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
@@ -182,7 +182,9 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     if row.step_id not in made.steps:
         raise Conflict("A step cannot be read.")
     row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
-    row.due_at = opening(made.steps[row.step_id].timing, now(), journey.calendar(session, row))
+    row.due_at = opening(
+        made.steps[row.step_id].timing, now(), journey.calendar(session, row.tenant_id, row.contact_id)
+    )
     leaving.announce(session, row)
     return row
 

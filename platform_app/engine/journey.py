@@ -130,7 +130,7 @@ def arrive(session: Transaction, row: Enrollment, made: Compiled, *, step_id: st
     if not step_id:
         finish(session, row, EnrollmentState.FINISHED, at)
         return
-    row.due_at = made.due(step_id, at, calendar(session, row)).at
+    row.due_at = made.due(step_id, at, calendar(session, row.tenant_id, row.contact_id)).at
     if row.due_at is None:
         reason = "The window of a step never opens."
         leaving.end(session, row, EnrollmentState.FAILED, at, reason=reason)
@@ -166,15 +166,15 @@ def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *
     return False
 
 
-def calendar(session: Transaction, row: Enrollment) -> Calendar:
+def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
     """Return the time zones and holidays that somebody's steps go by."""
     held: dict[str, Any] = session.info.setdefault("calendars", {})
     if "tenant" not in held:
-        tenant = session.exec(everywhere(Tenant).where(Tenant.id == row.tenant_id)).one()
-        days = session.exec(owned(Holiday, row.tenant_id).with_only_columns(Holiday.day)).all()
+        tenant = session.exec(everywhere(Tenant).where(Tenant.id == tenant_id)).one()
+        days = session.exec(owned(Holiday, tenant_id).with_only_columns(Holiday.day)).all()
         held["tenant"] = (tenant.time_zone, frozenset(days))
     zone, holidays = held["tenant"]
-    contact = session.get(Contact, row.contact_id) if row.contact_id else None
+    contact = session.get(Contact, contact_id) if contact_id else None
     return Calendar(zone, contact.time_zone if contact else "", holidays)
 
 

@@ -31,7 +31,7 @@ def put_off(session: Transaction, row: Enrollment, made: Compiled, step: Step) -
         return True
     before = sequence.late.get(row.step_id)
     free = datetime.fromisoformat(before) + timedelta(seconds=60 / own.pace) if before else now()
-    at = opening(step.timing, max(now(), free), journey.calendar(session, row))
+    at = opening(step.timing, max(now(), free), journey.calendar(session, row.tenant_id, row.contact_id))
     if at is None:
         raise Invalid("The window of a step never opens.")
     sequence.late = sequence.late | {row.step_id: at.isoformat()}

@@ -1,5 +1,7 @@
 """Event log: what has happened, found and read by people."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from platform_app.db import Transaction, owned
@@ -10,6 +12,7 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity
 
 PAGE_SIZE = 50
+AT_ONCE = 1_000  # events in memory
 
 
 def find(session: Transaction, who: Identity, *, kind: str = "", page: int = 1, size: int = PAGE_SIZE) -> list[Event]:
@@ -46,3 +49,17 @@ def _names(session: Transaction, who: Identity, model: Any, ids: set[str | None]
     words = model.name if model is Contact else model.title
     query = owned(model, who.tenant_id).where(model.id.in_(ids - {None}))
     return {row_id: name for row_id, name in session.execute(query.with_only_columns(model.id, words))}  # noqa: C416
+
+
+def since(session: Transaction, who: Identity, kinds: list[str], *, since: datetime) -> Iterator[Event]:
+    """Yield the events of some kinds, the oldest first, few of them in memory at once."""
+    last: tuple[datetime, str] = (since, "")
+    while True:
+        query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
+        page = list(session.exec(query.order_by(Event.at, Event.id).limit(AT_ONCE)).all())
+        fresh = [one for one in page if (one.at, one.id) > last]
+        yield from fresh
+        if len(page) < AT_ONCE or not fresh:
+            return
+        last = (fresh[-1].at, fresh[-1].id)
+        session.expunge_all()
