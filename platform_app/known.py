@@ -19,6 +19,7 @@ from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.crm import UNNAMED, Contact, CustomField, Holder, Lead, Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Member, Tenant, User
+from platform_app.models.sequence import Sequence
 
 OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
@@ -142,7 +143,7 @@ def catalogue_of(session: Transaction, tenant_id: str) -> Catalogue:
 def names(session: Transaction, tenant_id: str) -> dict[str, str]:
     """Return the names of what conditions hold by id: stages, pipelines, agents, members."""
     found: dict[str, str] = {}
-    for model in (Stage, Pipeline, Agent):
+    for model in (Stage, Pipeline, Agent, Sequence):
         query = owned(model, tenant_id).with_only_columns(model.id, model.name)
         found |= {row_id: name for row_id, name in session.execute(query)}  # noqa: C416
     query = (

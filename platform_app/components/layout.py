@@ -22,7 +22,12 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
     ),
     (
         "Build",
-        [("Agents", "bot", "/agents"), ("Rules", "workflow", "/rules"), ("Knowledge", "book-open", "/knowledge")],
+        [
+            ("Agents", "bot", "/agents"),
+            ("Rules", "workflow", "/rules"),
+            ("Sequences", "route", "/sequences"),
+            ("Knowledge", "book-open", "/knowledge"),
+        ],
     ),
     (
         "Run",

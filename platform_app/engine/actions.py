@@ -262,7 +262,7 @@ class Notify(Action):
 
 
 class StartSequence(Action):
-    """Let them into a sequence"""
+    """Start a sequence"""
 
     kind: Literal["start_sequence"] = "start_sequence"
     sequence_id: str = asked("Sequence", Ask.SEQUENCE)
@@ -271,14 +271,14 @@ class StartSequence(Action):
         """Let the lead or the contact into a sequence that is switched on."""
         row = entering.live(scene.session, scene.who, self.sequence_id)
         return Plan(
-            "Let them into “{name}”",
+            "Start the sequence “{name}”",
             {"name": row.name},
             do=lambda session, who: entering.start(session, who, row.id, scene.event),
         )
 
 
 class StopSequence(Action):
-    """Take them out of a sequence"""
+    """Stop a sequence"""
 
     kind: Literal["stop_sequence"] = "stop_sequence"
     sequence_id: str = asked("Sequence", Ask.SEQUENCE)
@@ -287,7 +287,7 @@ class StopSequence(Action):
         """Take the lead or the contact out of a sequence; nothing happens when they are not in it."""
         row = entering.get(scene.session, scene.who, self.sequence_id)
         return Plan(
-            "Take them out of “{name}”",
+            "Stop the sequence “{name}”",
             {"name": row.name},
             do=lambda session, who: entering.stop(session, who, row.id, scene.event),
         )

@@ -66,7 +66,7 @@ def get(session: Transaction, who: Identity, row_id: str, *, lock: bool = False)
     query = owned(Enrollment, who.tenant_id).where(Enrollment.id == row_id)
     row: Enrollment | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
-        raise NotFound("There is no such way through a sequence.")
+        raise NotFound("There is no such enrollment.")
     return row
 
 
@@ -108,7 +108,9 @@ def _in_state(query: Any, state: str) -> Any:
     return query.where(Enrollment.state == state) if state else query
 
 
-def coming(session: Transaction, who: Identity, since: datetime, until: datetime, limit: int = 500) -> list[Enrollment]:
+def coming(
+    session: Transaction, who: Identity, *, since: datetime, until: datetime, limit: int = 500
+) -> list[Enrollment]:
     """Return the ways with a step that is due within a time, in due order."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) >= since, col(Enrollment.due_at) < until
@@ -119,7 +121,7 @@ def coming(session: Transaction, who: Identity, since: datetime, until: datetime
 def _inside(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     row = get(session, who, row_id, lock=True)
     if row.state not in INSIDE:
-        raise Conflict("This way has ended already.")
+        raise Conflict("This enrollment has ended already.")
     return row
 
 
@@ -135,7 +137,7 @@ def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Let somebody go on; a step that was due meanwhile is taken as soon as its window is open."""
     row = _inside(session, who, row_id)
     if row.state != EnrollmentState.PAUSED:
-        raise Conflict("This way is not paused.")
+        raise Conflict("This enrollment is not paused.")
     sequence = entering.get(session, who, row.sequence_id)
     row.state = EnrollmentState.ACTIVE if sequence.enabled else EnrollmentState.HELD
     _due_anew(session, row)
@@ -154,7 +156,7 @@ def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Let somebody pass the step that comes next; the delay of the one after it begins now."""
     row = get(session, who, row_id, lock=True)
     if row.state not in (*INSIDE, EnrollmentState.FAILED):
-        raise Conflict("This way has ended already.")
+        raise Conflict("This enrollment has ended already.")
     state = EnrollmentState.ACTIVE if row.state == EnrollmentState.FAILED else row.state
     if state == EnrollmentState.ACTIVE and _is_outside(session, row):
         raise Conflict("The call of this step is being made.")
@@ -193,7 +195,7 @@ def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Take somebody out."""
     row = get(session, who, row_id, lock=True)
     if row.state not in (*INSIDE, EnrollmentState.FAILED):
-        raise Conflict("This way has ended already.")
+        raise Conflict("This enrollment has ended already.")
     leaving.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REMOVED)
     return row
 

@@ -137,7 +137,7 @@ def arrive(session: Transaction, row: Enrollment, made: Compiled, *, step_id: st
 
 
 def finish(
-    session: Transaction, row: Enrollment, state: EnrollmentState, at: datetime, proof: dict[str, Any] | None = None
+    session: Transaction, row: Enrollment, state: EnrollmentState, at: datetime, *, proof: dict[str, Any] | None = None
 ) -> None:
     """Write that somebody has come to the end or to the goal, as an event too."""
     row.step_id = ""
@@ -158,7 +158,7 @@ def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *
     """Let somebody leave, or reach the goal, when the conditions say so."""
     own = known.catalogue_of(session, row.tenant_id)
     if made.goal.of and (proof := weigh(made.goal, facts, own, at)).holds:
-        finish(session, row, EnrollmentState.GOAL, at, proof.as_json())
+        finish(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
         return True
     if made.leave_if.of and (proof := weigh(made.leave_if, facts, own, at)).holds:
         leaving.end(session, row, EnrollmentState.LEFT, at, leaving=Leaving.CONDITION, proof=proof.as_json())

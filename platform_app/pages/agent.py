@@ -78,6 +78,7 @@ def _head() -> rx.Component:
             ),
             _way_to("Scripts", f"agents/{agent}/scripts"),
             _way_to("Rules", f"agents/{agent}/rules"),
+            _way_to("Sequences", f"agents/{agent}/sequences"),
             _way_to("Try it", f"test-chat?agent={agent}"),
             rx.button(t("Publish"), on_click=AgentState.publish, disabled=READ_ONLY | ~AgentState.has_changes),
             spacing="3",

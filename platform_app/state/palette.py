@@ -6,6 +6,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.engine import rules
+from platform_app.engine.sequences import DEFINITIONS
 from platform_app.i18n import lookup
 from platform_app.models.person import Role
 from platform_app.services import agents, contacts, leads
@@ -20,13 +21,16 @@ PLACES = [
     ("Agents", "/agents"),
     ("Rules", "/rules"),
     ("Runs", "/rules/runs"),
+    ("Sequences", "/sequences"),
+    ("Enrollments", "/sequences/enrollments"),
+    ("Calendar", "/sequences/calendar"),
     ("Events", "/events"),
     ("Knowledge", "/knowledge"),
     ("Jobs", "/jobs"),
     ("Settings", "/settings"),
     ("Pipelines and fields", "/settings/crm"),
 ]
-MOST = 17
+MOST = 20
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
@@ -108,6 +112,11 @@ class PaletteState(rx.State):
         found += [
             Entry(row.name, lookup(language, "Rule"), f"{base}/rules/{row.id}")
             for row in await look(self, rules.of_tenant)
+            if wanted.strip() and matches(wanted, row.name)
+        ]
+        found += [
+            Entry(row.name, lookup(language, "Sequence"), f"{base}/sequences/{row.id}")
+            for row in await look(self, DEFINITIONS.of_tenant)
             if wanted.strip() and matches(wanted, row.name)
         ]
         if wanted.strip():

@@ -9,7 +9,7 @@ import reflex as rx
 
 from platform_app.automation.rules import MOST_ACTIONS
 from platform_app.db import Transaction
-from platform_app.engine import actions, drafts
+from platform_app.engine import actions, drafts, enrollments
 from platform_app.engine.actions import Ask
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
@@ -71,7 +71,7 @@ class RuleActions(rx.State, mixin=True):
 
     async def _take_actions(self, listed: list[dict[str, Any]]) -> None:
         """Show these actions."""
-        self._offered = await look(self, _offered, (await person(self)).language)
+        self._offered = await look(self, offered, (await person(self)).language)
         self._acts = copy.deepcopy(listed)
         self.acts_key += 1
 
@@ -142,23 +142,36 @@ class RuleActions(rx.State, mixin=True):
         ]
 
     def _asked(self, place: int, data: dict[str, Any], language: str, *, problems: dict[str, str]) -> list[AskLine]:
-        if data["kind"] not in actions.ACTIONS:
-            return []
-        return [
-            AskLine(
-                name,
-                translate(language, str(asked["words"])),
-                str(asked["ask"]),
-                str(data.get(name) or ""),
-                bool(asked["needed"]),
-                problems.get(f"action.{place}.{name}", ""),
-                self._offered.get(str(asked["ask"]), []),
-            )
-            for name, asked in drafts.asked_of(data["kind"])
-        ]
+        return asked_lines(data, self._offered, language, problems=problems, prefix=f"action.{place}.")
 
 
-def _offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Choice]]:
+def asked_lines(
+    data: dict[str, Any],
+    choices: dict[str, list[Choice]],
+    language: str,
+    *,
+    problems: dict[str, str],
+    prefix: str,
+) -> list[AskLine]:
+    """Return the fields of an action as they are entered; `prefix` stands before their names in `problems`."""
+    if data.get("kind") not in actions.ACTIONS:
+        return []
+    return [
+        AskLine(
+            name,
+            translate(language, str(asked["words"])),
+            str(asked["ask"]),
+            str(data.get(name) or ""),
+            bool(asked["needed"]),
+            problems.get(f"{prefix}{name}", ""),
+            choices.get(str(asked["ask"]), []),
+        )
+        for name, asked in drafts.asked_of(data["kind"])
+    ]
+
+
+def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Choice]]:
+    """Return what can be chosen in the fields of actions, by how they are entered."""
     own = [
         Choice(f"{row.holder}.field.{row.key}", row.name)
         for holder in Holder
@@ -167,5 +180,6 @@ def _offered(session: Transaction, who: Identity, language: str) -> dict[str, li
     return {
         Ask.STAGE: stage_choices(session, who),
         Ask.MEMBER: [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
+        Ask.SEQUENCE: [Choice(row.id, row.name) for row in enrollments.sequences_of(session, who)],
         Ask.FIELD: [*(Choice(name, translate(language, words)) for name, words in FIELDS.items()), *own],
     }

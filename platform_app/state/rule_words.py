@@ -34,7 +34,7 @@ TRIGGERS = {
     "sequence_finished": "A sequence ends",
     "webhook_received": "A webhook comes in",
 }
-OFFERED = [kind for kind in TRIGGERS if kind not in ("sequence_finished", "webhook_received")]
+OFFERED = [kind for kind in TRIGGERS if kind != "webhook_received"]
 STATES = {
     "running": ("Runs", "blue"),
     "done": ("Ran", "green"),
@@ -106,7 +106,7 @@ def action_of(data: dict[str, Any], language: str, named: Mapping[str, str]) -> 
 
 
 def _value(value: str, ask: str, named: Mapping[str, str]) -> str:
-    if ask in (Ask.STAGE, Ask.MEMBER):
+    if ask in (Ask.STAGE, Ask.MEMBER, Ask.SEQUENCE):
         return named.get(value, "")
     return f"“{' '.join(value.split())[:80]}”" if value else ""
 

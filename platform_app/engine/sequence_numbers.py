@@ -1,0 +1,75 @@
+"""Sequence numbers: how many came in, are inside, came to the end or left, and what followed each step."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func
+from sqlmodel import col
+
+from platform_app.db import Transaction, owned
+from platform_app.models.person import Identity
+from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentStep, StepState
+
+
+@dataclass(frozen=True)
+class StepNumbers:
+    """What became of a step, in one version and branch."""
+
+    step_id: str
+    version: int
+    branch: str
+    taken: int
+    replies: int  # before the next step, or within a week after the last
+    stages: int  # changes of stage, likewise
+    failed: int
+
+
+def counts(session: Transaction, who: Identity, sequence_id: str = "") -> dict[str, dict[str, int]]:
+    """Return for each sequence how many ways stand in each state."""
+    query = owned(Enrollment, who.tenant_id)
+    if sequence_id:
+        query = query.where(Enrollment.sequence_id == sequence_id)
+    columns = (Enrollment.sequence_id, Enrollment.state, func.count())
+    grouped = query.with_only_columns(*columns).group_by(Enrollment.sequence_id, col(Enrollment.state))
+    found: dict[str, dict[str, int]] = {}
+    for row_id, state, count in session.execute(grouped).all():
+        found.setdefault(row_id, {})[state.value] = count
+    return found
+
+
+def reasons(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
+    """Return for each reason how many left for it."""
+    query = owned(Enrollment, who.tenant_id).where(
+        Enrollment.sequence_id == sequence_id, col(Enrollment.leaving).is_not(None)
+    )
+    grouped = query.with_only_columns(Enrollment.leaving, func.count()).group_by(col(Enrollment.leaving))
+    return {leaving.value: count for leaving, count in session.execute(grouped).all()}
+
+
+def versions(session: Transaction, who: Identity, sequence_id: str) -> dict[int, int]:
+    """Return how many came into each version."""
+    query = owned(Enrollment, who.tenant_id).where(Enrollment.sequence_id == sequence_id)
+    grouped = query.with_only_columns(Enrollment.version, func.count()).group_by(col(Enrollment.version))
+    return {version: count for version, count in session.execute(grouped).all()}  # noqa: C416
+
+
+def waiting(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
+    """Return for each step how many stand before it."""
+    query = owned(Enrollment, who.tenant_id).where(
+        Enrollment.sequence_id == sequence_id, col(Enrollment.state).in_(INSIDE)
+    )
+    grouped = query.with_only_columns(Enrollment.step_id, func.count()).group_by(Enrollment.step_id)
+    return {step_id: count for step_id, count in session.execute(grouped).all()}  # noqa: C416
+
+
+def of_steps(session: Transaction, who: Identity, sequence_id: str) -> list[StepNumbers]:
+    """Return what became of each step and what followed it, by version and branch."""
+    query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.sequence_id == sequence_id)
+    keys = (EnrollmentStep.version, EnrollmentStep.step_id, EnrollmentStep.branch)
+    failed = func.count().filter(col(EnrollmentStep.state).in_([StepState.FAILED, StepState.UNCERTAIN]))
+    done = func.count().filter(col(EnrollmentStep.state) == StepState.DONE)
+    columns = (done, func.count(EnrollmentStep.replied_at), func.count(EnrollmentStep.stage_at), failed)  # type: ignore[arg-type]
+    rows = session.execute(query.with_only_columns(*keys, *columns).group_by(*keys).order_by(*keys)).all()
+    return [
+        StepNumbers(step_id, version, branch, taken, replies, stages, wrong)
+        for version, step_id, branch, taken, replies, stages, wrong in rows
+    ]

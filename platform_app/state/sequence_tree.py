@@ -1,0 +1,110 @@
+"""Sequence tree: steps as JSON values while they are edited: found, added, moved and taken away."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app.automation.steps import STEPS
+from platform_app.clock import new_id
+from platform_app.errors import Invalid
+
+Data = dict[str, Any]
+BRANCHES = {kind: tuple(one.model_validate({"id": "x"}).branches()) for kind, one in STEPS.items()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A step on the line, or the heading of a branch: then `step` is the one that branches, and `branch` its name."""
+
+    step: Data
+    depth: int
+    number: str  # such as 2, or 2A.1 in the first branch of step 2
+    branch: str = ""
+
+
+def layout(steps: list[Data], depth: int = 0, number: str = "") -> Iterator[Place]:
+    """Yield steps and headings of branches from top to bottom."""
+    for place, step in enumerate(steps, 1):
+        own = f"{number}{place}"
+        yield Place(step, depth, own)
+        for letter, name in zip("AB", BRANCHES.get(str(step.get("kind")), ()), strict=False):
+            yield Place(step, depth + 1, f"{own}{letter}", name)
+            yield from layout(step.get(name) or [], depth + 1, f"{own}{letter}.")
+
+
+def walk(steps: list[Data]) -> Iterator[Data]:
+    """Yield every step, from top to bottom."""
+    return (place.step for place in layout(steps) if not place.branch)
+
+
+def find(steps: list[Data], step_id: str) -> Data:
+    """Return a step; raises Invalid when there is none."""
+    return home(steps, step_id)[0][home(steps, step_id)[1]]
+
+
+def home(steps: list[Data], step_id: str) -> tuple[list[Data], int]:
+    """Return the list in which a step stands, and its place there; raises Invalid when there is none."""
+    for place, step in enumerate(steps):
+        if step["id"] == step_id:
+            return steps, place
+        for branch in BRANCHES.get(str(step.get("kind")), ()):
+            try:
+                return home(step.get(branch) or [], step_id)
+            except Invalid:
+                continue
+    raise Invalid("This value cannot be taken.")
+
+
+def branch(steps: list[Data], where: str) -> list[Data]:
+    """Return a list of steps to add to: the outermost, or that of a branch as step.branch."""
+    if not where:
+        return steps
+    step_id, _, name = where.partition(".")
+    step = find(steps, step_id)
+    if name not in BRANCHES.get(str(step.get("kind")), ()):
+        raise Invalid("This value cannot be taken.")
+    found: list[Data] = step.setdefault(name, [])
+    return found
+
+
+def add(steps: list[Data], where: str, data: Data) -> str:
+    """Put a new step at the end of a branch; return its id."""
+    step_id = new_id()[-12:]
+    branch(steps, where).append(data | {"id": step_id})
+    return step_id
+
+
+def remove(steps: list[Data], step_id: str) -> None:
+    """Take a step away, with its branches."""
+    found, place = home(steps, step_id)
+    found.pop(place)
+
+
+def move(steps: list[Data], step_id: str, *, up: bool) -> None:
+    """Put a step before or after its neighbour in the same branch."""
+    found, place = home(steps, step_id)
+    other = place - 1 if up else place + 1
+    if 0 <= other < len(found):
+        found.insert(other, found.pop(place))
+
+
+def put(steps: list[Data], step_id: str, other_id: str) -> None:
+    """Put a step where another stands, also in another branch; never into its own."""
+    moved = find(steps, step_id)
+    if step_id == other_id or any(step["id"] == other_id for step in walk([moved])):
+        return
+    old, was = home(steps, step_id)
+    new, place = home(steps, other_id)
+    same_and_below = old is new and was < place
+    old.pop(was)
+    _, place = home(steps, other_id)
+    new.insert(place + 1 if same_and_below else place, moved)
+
+
+def copied(step: Data) -> Data:
+    """Return a copy of a step and its branches with ids of their own."""
+    made = copy.deepcopy(step)
+    for one in walk([made]):
+        one["id"] = new_id()[-12:]
+    return made
