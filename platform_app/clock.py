@@ -1,16 +1,61 @@
-"""Clock: the only place that reads the wall clock, and ids that sort by time."""
+"""Clock: the only place that reads the wall clock, and ids that sort by time.
+
+With PLATFORM_TEST_CLOCK a developer may move it: a file in the data folder says by how much, to every process.
+"""
 
 import secrets
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Lock
+
+from platform_app.config import settings
+
+_REREAD = 0.2  # seconds for which a move may be unknown to another process
+_lock = Lock()
+_moved: tuple[float, timedelta] = (-1.0, timedelta(0))  # when it was read, by a clock that is never moved
 
 
 def now() -> datetime:
-    """Return this instant in UTC."""
-    return datetime.now(UTC)
+    """Return this instant in UTC, moved where a developer has moved the clock."""
+    real = datetime.now(UTC)
+    return real + moved() if settings().test_clock else real
 
 
-_lock = Lock()
+def moved() -> timedelta:
+    """Return by how much the clock is moved."""
+    global _moved
+    if not settings().test_clock:
+        return timedelta(0)
+    read_at, by = _moved
+    if not 0 <= time.monotonic() - read_at < _REREAD:
+        by = _read()
+        _moved = (time.monotonic(), by)
+    return by
+
+
+def move(by: timedelta) -> timedelta:
+    """Move the clock on, or back to the real time with nothing; return by how much it is moved now."""
+    global _moved
+    there = moved() + by if by else timedelta(0)
+    part = _file().with_suffix(".part")
+    part.write_text(str(there.total_seconds()))
+    part.replace(_file())
+    _moved = (time.monotonic(), there)
+    return there
+
+
+def _file() -> Path:
+    return settings().data_dir / "clock"
+
+
+def _read() -> timedelta:
+    try:
+        return timedelta(seconds=float(_file().read_text()))
+    except (OSError, ValueError, OverflowError):
+        return timedelta(0)
+
+
 _last = (0, 0)  # milliseconds and sequence of the id made last
 
 

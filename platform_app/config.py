@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     egress_allow: str = Field(
         "", description="Networks beside the public internet that webhooks may reach, such as 10.0.0.0/8,127.0.0.1/32."
     )
+    test_clock: bool = Field(False, description="Lets administrators move the clock in the settings, to try sequences.")
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 

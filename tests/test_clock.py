@@ -1,12 +1,14 @@
 """Clock: ids sort by time, also those of one moment."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import time_machine
 
 from platform_app import clock
 from platform_app.rag.chunk import chunk_id
+from tests.conftest import forget_process_state
 
 
 def test_ids_sort_in_the_order_they_were_made() -> None:
@@ -28,3 +30,18 @@ def test_a_clock_that_goes_back_does_not_turn_the_order(monkeypatch: pytest.Monk
         first = clock.new_id()
     with time_machine.travel("2026-04-30", tick=False):
         assert clock.new_id() > first
+
+
+def test_a_moved_clock_is_known_to_every_process(env: pytest.MonkeyPatch) -> None:
+    real = clock.now()
+    assert abs(clock.now() - real) < timedelta(seconds=5) and clock.moved() == timedelta(0)
+    env.setenv("PLATFORM_TEST_CLOCK", "true")
+    forget_process_state()
+    clock.move(timedelta(days=2))
+    assert timedelta(days=2) <= clock.now() - real < timedelta(days=2, seconds=30)
+    env.setattr(clock, "_moved", (-1.0, timedelta(0)))  # as another process would begin
+    assert clock.move(timedelta(hours=1)) == timedelta(days=2, hours=1)
+    assert clock.move(timedelta(0)) == timedelta(0)
+    env.setenv("PLATFORM_TEST_CLOCK", "false")
+    forget_process_state()
+    assert clock.moved() == timedelta(0)

@@ -4,12 +4,19 @@ from datetime import timedelta
 
 import pytest
 
+from platform_app.automation import sequence_templates, steps
 from platform_app.engine import enrollments, stepping
+from platform_app.engine.entering import Entry
 from platform_app.engine.sequences import DEFINITIONS
 from platform_app.errors import Conflict, NotFound, PlatformError
+from platform_app.i18n import translate
+from platform_app.jobs import KINDS
+from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
-from platform_app.models.sequence import EnrollmentState, Leaving
+from platform_app.models.sequence import EnrollmentState, Leaving, StepState
 from platform_app.services import contacts, conversations, leads, tasks
+from platform_app.state import dashboard, jobs, sequence_view
+from platform_app.state import sequence_words as w
 from tests.sequencing import (
     MONDAY,
     a_lead,
@@ -264,3 +271,36 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     assert call(other, enrollments.preview, theirs, [a_lead(who)]) and not call(
         other, enrollments.enroll, theirs, [a_lead(who)]
     )
+
+
+def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
+    spoken = [
+        words
+        for table in (w.AGAIN, w.LATE, w.ZONES, w.UNITS, w.DELAYS, w.LEAVING, w.ENDS, w.BRANCHES)
+        for words in table.values()
+    ]
+    spoken += [words for table in (w.STATES, w.STEP_STATES, w.ENTRIES) for words, _ in table.values()]
+    spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_WORDS.values(), *DEFINITIONS.words.done.values()]
+    spoken += [steps.words(kind) for kind in steps.STEPS]
+    spoken += [asked["words"] for kind in steps.STEPS for _, asked in steps.asked_of(kind)]
+    spoken += [template.name for template in sequence_templates.TEMPLATES.values()]
+    spoken += [*jobs.KIND_WORDS.values(), *(words for _, words in dashboard.MARKS.values())]
+    assert not [said for said in spoken if translate("ru", said) == said and said != "Test"]
+
+
+def test_every_kind_is_named() -> None:
+    assert set(jobs.KIND_WORDS) == set(KINDS) and set(dashboard.MARKS) == set(ActivityKind)
+    assert set(w.STATES) == set(EnrollmentState) and set(w.LEAVING) == set(Leaving)
+    assert set(w.STEP_STATES) == set(StepState) and set(w.ENTRIES) == set(Entry)
+    assert set(w.ICONS) == set(steps.STEPS)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("name", list(sequence_templates.TEMPLATES))
+def test_every_template_can_be_published(who: Identity, name: str, language: str) -> None:
+    row = call(who, DEFINITIONS.create, name=name, draft=sequence_templates.draft(name, language))
+    assert call(who, lambda session, who: DEFINITIONS.problems(session, who, row)) == {}
+    call(who, DEFINITIONS.publish, row.id)
+    call(who, DEFINITIONS.switch, row.id, enabled=True)
+    enrolled(who, row.id, a_lead(who))
+    run_until(who, MONDAY, MONDAY, 1)

@@ -51,7 +51,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 ),
                 rx.el.aside(_sidebar(section), class_name="sidebar", aria_label=t("Navigation")),
                 _topbar(section),
-                rx.el.main(content, id="main", class_name="page", tab_index=-1),
+                rx.el.main(_moved_clock(), content, id="main", class_name="page", tab_index=-1),
                 palette(),
                 KeptTheme.create(theme=rx.cond(Person.slug != "", Person.theme, "")),
                 class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
@@ -60,6 +60,12 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
         ("not_found", _not_found()),
         _waiting(),
     )
+
+
+def _moved_clock() -> rx.Component:
+    """Say that a developer has moved the clock, while it is so."""
+    words = t("The clock has been moved: {when}", when=FrameState.clock)
+    return rx.cond(FrameState.clock != "", rx.el.p(rx.icon("clock-alert", size=16), words, class_name="moved-clock"))
 
 
 def page_head(title: Any, sentence: Any = None, *actions: rx.Component) -> rx.Component:

@@ -20,7 +20,13 @@ def show() -> rx.Component:
             rx.cond(
                 rx.State.is_hydrated & SettingsState.loaded,
                 rx.el.div(
-                    _profile(), _password(), _sessions(), _tenant(), class_name="form", key=SettingsState.form_key
+                    _profile(),
+                    _password(),
+                    _sessions(),
+                    _tenant(),
+                    _clock(),
+                    class_name="form",
+                    key=SettingsState.form_key,
                 ),
                 skeleton_rows(),
             ),
@@ -122,6 +128,29 @@ def _tenant() -> rx.Component:
                 rx.box(rx.button(t("Save"), type="submit")),
                 on_submit=SettingsState.save_tenant,
                 class_name="form",
+            ),
+        ),
+    )
+
+
+def _clock() -> rx.Component:
+    """Let a developer move the clock, where the environment allows it."""
+    may_change = (Person.role == "owner") | (Person.role == "admin")
+    steps = {"1": "An hour on", "24": "A day on", "168": "A week on", "0": "Back to the real time"}
+    button = {"variant": "soft", "color_scheme": "gray", "high_contrast": True, "size": "2"}
+    return rx.cond(
+        may_change & SettingsState.has_clock,
+        _card(
+            t("The clock of this installation"),
+            rx.el.p(t("For trying sequences: what is due then happens at once, for every tenant."), class_name="muted"),
+            rx.el.p(SettingsState.clock, id="clock"),
+            rx.flex(
+                *(
+                    rx.button(t(words), on_click=SettingsState.move_clock(int(hours)), **button)
+                    for hours, words in steps.items()
+                ),
+                spacing="2",
+                wrap="wrap",
             ),
         ),
     )

@@ -22,6 +22,7 @@ MARKS = {
     "conversation": ("blue", "Conversations"),
     "reply": ("blue", "Replies"),
     "rule": ("purple", "Rules"),
+    "sequence": ("purple", "Sequences"),
     "person": ("", "People"),
     "failure": ("amber", "Failures"),
 }

@@ -8,9 +8,10 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.clock import moved, now
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
-from platform_app.i18n import LANGUAGES
+from platform_app.i18n import LANGUAGES, exact_time
 from platform_app.models.person import Role
 from platform_app.services import accounts, jobs, members
 from platform_app.state.base import ANYONE, handler, person, who
@@ -37,6 +38,7 @@ class FrameState(rx.State):
     folded: bool = False
     worker_ok: bool = True
     tenants: list[Choice] = []  # where else the person may work
+    clock: str = ""  # what the moved clock shows; empty: the real time
 
     @handler(Role.VIEWER)
     async def fold(self) -> None:
@@ -102,4 +104,5 @@ class FrameState(rx.State):
             return is_ok, [Choice(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]
 
         self.worker_ok, self.tenants = await asyncio.to_thread(read)
+        self.clock = exact_time(shown.language, now(), identity.time_zone) if moved() else ""
         return rx.call_script(f"document.documentElement.lang={json.dumps(shown.language)}")

@@ -18,6 +18,9 @@ KIND_WORDS = {
     "index_source": "Index a source",
     "remove_source": "Remove a source",
     "rebuild_index": "Build the vector index anew",
+    "import_contacts": "Import contacts",
+    "handle_event": "Handle an event",
+    "take_step": "Take a step of a sequence",
     "reply": "Reply",
 }
 STATE_WORDS = {

@@ -2,18 +2,21 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
 import reflex as rx
 
+from platform_app import clock, config
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope
-from platform_app.errors import PlatformError
+from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import accounts, sessions
 from platform_app.state.base import call, handler, look, person, say, who
+from platform_app.state.frame import FrameState
 
 
 @dataclass
@@ -39,6 +42,8 @@ class SettingsState(rx.State):
     problem: str = ""
     problem_field: str = ""
     form_key: int = 0
+    has_clock: bool = False
+    clock: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
@@ -49,6 +54,7 @@ class SettingsState(rx.State):
         self.problem = self.problem_field = ""
         self.form_key += 1
         await self._sessions()
+        await self._read_clock()
         self.loaded = True
 
     @handler(Role.VIEWER)
@@ -101,6 +107,20 @@ class SettingsState(rx.State):
         await call(self, end)
         await self._sessions()
         return await say(self, "Your other sessions have ended.")
+
+    @handler(Role.ADMIN)
+    async def move_clock(self, hours: int) -> Any:
+        """Move the clock of the whole installation on, or back to the real time; only where the environment says so."""
+        if not config.settings().test_clock or not 0 <= hours <= 24 * 366:
+            raise Invalid("This value cannot be taken.")
+        await asyncio.to_thread(clock.move, timedelta(hours=hours))
+        await self._read_clock()
+        return FrameState.load
+
+    async def _read_clock(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        self.has_clock = config.settings().test_clock
+        self.clock = exact_time(language, now(), identity.time_zone) if self.has_clock else ""
 
     async def _try(self, work: Any, sentence: str) -> Any:
         self.problem = self.problem_field = ""

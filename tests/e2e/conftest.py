@@ -75,8 +75,12 @@ class Recorded:
 
     def one(self, query: str, *values: str) -> Any:
         """Return the first column of the first row that a query finds in the platform's database."""
+        return self.all(query, *values)[0][0]
+
+    def all(self, query: str, *values: str) -> list[Any]:
+        """Return the rows that a query finds in the platform's database."""
         with closing(sqlite3.connect(f"file:{self.folder}/platform.db?mode=ro", uri=True)) as database:
-            return database.execute(query, values).fetchone()[0]
+            return database.execute(query, values).fetchall()
 
 
 @pytest.fixture(scope="session")
