@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 import reflex as rx
 
 from platform_app.components import card
+from platform_app.components.card_enrollments import enrollments
 from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
@@ -28,7 +29,7 @@ def show() -> rx.Component:
 
 
 def _card() -> rx.Component:
-    beside = (card.tasks, card.notes, card.talks, card.history)
+    beside = (card.tasks, card.notes, card.talks, enrollments, card.history)
     return rx.fragment(
         _head(),
         card.chooser(

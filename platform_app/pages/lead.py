@@ -3,6 +3,7 @@
 import reflex as rx
 
 from platform_app.components import card
+from platform_app.components.card_enrollments import enrollments
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, field, skeleton_rows
@@ -39,6 +40,7 @@ def _card() -> rx.Component:
                 card.tasks(LeadState),
                 card.notes(LeadState),
                 card.talks(LeadState),
+                enrollments(LeadState),
                 card.history(LeadState),
                 class_name="script-side",
             ),

@@ -16,7 +16,17 @@ from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.rag.chunk import Piece, cut
 from platform_app.rag.parse import clean
-from platform_app.services import agents, contacts, demo_rules, knowledge, leads, passwords, scripts, sessions
+from platform_app.services import (
+    agents,
+    contacts,
+    demo_rules,
+    demo_sequences,
+    knowledge,
+    leads,
+    passwords,
+    scripts,
+    sessions,
+)
 from platform_app.services.demo_removal import remove
 from platform_app.services.demo_talk import Stand, converse, moment
 
@@ -92,6 +102,7 @@ def load(session: Transaction, who: Identity) -> None:
         raise
     tenant_id, agent_id, improved = who.tenant_id, agent.id, moment(who, *_IMPROVED)
     session.before_commit.append(lambda: demo_rules.write(session, who, agent_id, improved))  # heard from now on
+    session.before_commit.append(lambda: demo_sequences.write(session, who, agent_id, improved))
     session.after_commit.append(lambda: bell.announce(tenant_id, "agent", agent_id))
 
 

@@ -1,6 +1,7 @@
 """Demo removal: takes away all that the demo brought and all that grew on it; what the tenant made itself stays."""
 
 from sqlalchemy import and_, or_
+from sqlmodel import col
 
 from platform_app import bell
 from platform_app.clock import now
@@ -15,6 +16,7 @@ from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
 from platform_app.models.script import Script
+from platform_app.models.sequence import Enrollment, EnrollmentStep, Sequence
 from platform_app.rag import lexical
 
 
@@ -36,11 +38,24 @@ def remove(session: Transaction, who: Identity) -> None:
     _remove_talks(session, tenant, talks)
     session.execute(owned_delete(Script, tenant).where(Script.agent_id.in_(agents)))  # type: ignore[union-attr]
     session.execute(owned_delete(Rule, tenant).where(Rule.agent_id.in_(agents)))  # type: ignore[union-attr]
+    _remove_sequences(session, tenant, agents=agents, leads=leads, contacts=contacts)
     _remove_crm(session, tenant, contacts, leads)
     session.execute(owned_delete(Agent, tenant).where(Agent.id.in_(agents)))  # type: ignore[attr-defined]
     _remove_sources(session, tenant, sources)
     for topic in ("agent", "activity", "conversation", "source"):
         session.after_commit.append(lambda topic=topic: bell.announce(tenant, topic, ""))  # type: ignore[misc]
+
+
+def _remove_sequences(
+    session: Transaction, tenant: str, *, agents: list[str], leads: list[str], contacts: list[str]
+) -> None:
+    """Take away the sequences of the demo's agents, and its people out of all others."""
+    people = or_(col(Enrollment.lead_id).in_(leads), col(Enrollment.contact_id).in_(contacts))
+    ways = owned(Enrollment, tenant).where(people).with_only_columns(Enrollment.id)
+    gone = list(session.exec(ways).all())
+    session.execute(owned_delete(EnrollmentStep, tenant).where(col(EnrollmentStep.enrollment_id).in_(gone)))
+    session.execute(owned_delete(Enrollment, tenant).where(col(Enrollment.id).in_(gone)))
+    session.execute(owned_delete(Sequence, tenant).where(col(Sequence.agent_id).in_(agents)))
 
 
 def _demo_ids(session: Transaction, tenant: str, model: type[OwnedModel]) -> list[str]:

@@ -11,16 +11,20 @@ import reflex as rx
 from platform_app import known, own_fields
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.errors import Invalid
+from platform_app.engine import enrollments
+from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.crm import CustomField, Holder, Note, Task
 from platform_app.models.person import Identity, Role
+from platform_app.models.sequence import Enrollment, Sequence
 from platform_app.services import cards, members, notes, tasks
 from platform_app.services.cards import Card
-from platform_app.state.base import call, handler, look, person, who
+from platform_app.state.base import call, handler, look, person, say, say_error, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.enrollments import EnrollmentRow, Names, names_for, row_of
 from platform_app.state.history import HistoryLine, history_of
 from platform_app.state.hub import hub
+from platform_app.state.proof_view import reader_of
 
 
 @dataclass
@@ -79,6 +83,8 @@ class CardView(rx.State, mixin=True):
     notes: list[NoteLine] = []
     talks: list[TalkLine] = []
     history: list[HistoryLine] = []
+    enrollments: list[EnrollmentRow] = []
+    sequences: list[Choice] = []  # that the contact or the lead can be let into
     _loads: int = 0
 
     @abstractmethod
@@ -98,7 +104,7 @@ class CardView(rx.State, mixin=True):
         async with self:
             identity = await who(self)
         async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("contact", "lead", "task", "note", "*"):
+            if update.topic in ("contact", "lead", "task", "note", "enrollment", "*"):
                 async with self:
                     if self.card_key:
                         await self._draw_beside()
@@ -145,6 +151,16 @@ class CardView(rx.State, mixin=True):
         """Take a note away."""
         await call(self, notes.delete, note_id)
         await self._draw_beside()
+
+    @handler(Role.OPERATOR)
+    async def enroll(self, sequence_id: str) -> Any:
+        """Let the contact or the lead into a sequence."""
+        _, row_id = self._subject()
+        made = await call(self, enrollments.enroll, sequence_id, [row_id])
+        await self._draw_beside()
+        if made:
+            return await say(self, "On the way.")
+        return await say_error(self, Conflict("They may not enter this sequence: they are in it, or have been."))
 
     async def _adding(self, name: str, service: Any, **values: Any) -> None:
         holder, row_id = self._subject()
@@ -193,6 +209,10 @@ class CardView(rx.State, mixin=True):
             for talk in card.conversations
         ]
         self.history = history_of(card.events, identity, language)
+        ways, known_by, offered = await look(self, _on_the_way, row_id)
+        reader = await reader_of(self)
+        self.enrollments = [row_of(way, known_by, identity, reader=reader) for way in ways]
+        self.sequences = [Choice(one.id, one.name) for one in offered]
         await self._draw_more(card, names)
 
     async def _draw_more(self, card: Card, names: dict[str, str]) -> None:
@@ -206,6 +226,11 @@ def _around(session: Transaction, who: Identity, holder: Holder) -> tuple[list[C
 
 def _beside(session: Transaction, who: Identity, holder: Holder, row_id: str) -> tuple[Card, dict[str, str]]:
     return cards.of(session, who, holder, row_id), known.names(session, who.tenant_id)
+
+
+def _on_the_way(session: Transaction, who: Identity, row_id: str) -> tuple[list[Enrollment], Names, list[Sequence]]:
+    ways, _ = enrollments.find(session, who, subject_id=row_id)
+    return ways, names_for(session, who, ways), enrollments.sequences_of(session, who)
 
 
 def _field(row: CustomField, kept: dict[str, Any]) -> FieldLine:

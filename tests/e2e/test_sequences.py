@@ -206,10 +206,10 @@ def reply_leaves(builder: Builder, sequence_id: str) -> None:
     page = builder.page
     page.goto(f"{builder.home}/test-chat?agent={builder.agent}")
     expect(page.get_by_role("textbox", name=builder.t("Message"), exact=True)).to_be_enabled()
+    mine = "SELECT state, leaving FROM enrollment WHERE sequence_id = ? AND conversation_id IS NOT NULL"
     for count, text in enumerate(("First", "Second"), 1):
         field = page.get_by_role("textbox", name=builder.t("Message"), exact=True)
         field.fill(text)
         field.press("Enter")
-        mine = "SELECT state, leaving FROM enrollment WHERE sequence_id = ? AND conversation_id IS NOT NULL"
         wanted = [("active", None)] if count == 1 else [("left", "replied")]
         wait_for(lambda wanted=wanted: builder.recorded.all(mine, sequence_id) == wanted, 15)
