@@ -108,6 +108,7 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "contactimport",
         "customfield",
         "effect",
+        "holiday",
         "knowledgestate",
         "note",
         "refusedrow",
