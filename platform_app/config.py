@@ -4,8 +4,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHORTEST_KEY = 32  # characters
+
+
+def listed(written: str) -> list[str]:
+    """Return what was written with commas."""
+    return [one.strip() for one in written.split(",") if one.strip()]
 
 
 class Settings(BaseSettings):
@@ -46,10 +53,22 @@ class Settings(BaseSettings):
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
     parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")
     egress_allow: str = Field(
-        "", description="Networks beside the public internet that webhooks may reach, such as 10.0.0.0/8,127.0.0.1/32."
+        "",
+        description="Networks beside the public internet that webhooks and e-mail may reach: 10.0.0.0/8,127.0.0.1/32.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that tenants' secrets are kept under, the newest first; empty: one made in the data folder.",
     )
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, given: SecretStr) -> SecretStr:
+        if any(len(key) < SHORTEST_KEY for key in listed(given.get_secret_value())):
+            raise ValueError(f"a key has at least {SHORTEST_KEY} characters; keys are separated by commas")
+        return given
 
     @property
     def database(self) -> str:

@@ -63,6 +63,7 @@ Payload = Annotated[
 payload_adapter: TypeAdapter[IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | Reply] = (
     TypeAdapter(Payload)
 )
+TELL_DOUBT = ("handle_event",)  # find a call in doubt when they are taken up, and say so where people look for it
 KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(get_args(Payload)[0]))
 
 

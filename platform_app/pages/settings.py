@@ -20,7 +20,13 @@ def show() -> rx.Component:
             rx.cond(
                 rx.State.is_hydrated & SettingsState.loaded,
                 rx.el.div(
-                    _profile(), _password(), _sessions(), _tenant(), class_name="form", key=SettingsState.form_key
+                    _profile(),
+                    _password(),
+                    _sessions(),
+                    _tenant(),
+                    _more(),
+                    class_name="form",
+                    key=SettingsState.form_key,
                 ),
                 skeleton_rows(),
             ),
@@ -123,6 +129,26 @@ def _tenant() -> rx.Component:
                 on_submit=SettingsState.save_tenant,
                 class_name="form",
             ),
+        ),
+    )
+
+
+def _more() -> rx.Component:
+    places = [
+        (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),
+        (t("E-mail"), t("The server through which e-mail leaves."), "/settings/mail"),
+    ]
+    return _card(
+        t("More settings"),
+        rx.el.ul(
+            *(
+                rx.el.li(
+                    rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always"),
+                    rx.el.span(sentence, class_name="muted small"),
+                )
+                for name, sentence, path in places
+            ),
+            class_name="updates",
         ),
     )
 
