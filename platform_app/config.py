@@ -18,7 +18,13 @@ def listed(written: str) -> list[str]:
 class Settings(BaseSettings):
     """What the operator of the machine may set. Every name is prefixed with PLATFORM_."""
 
-    model_config = SettingsConfigDict(env_prefix="PLATFORM_", env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PLATFORM_",
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a key
+    )
 
     data_dir: Path = Field(Path("data"), description="Folder that holds everything the platform keeps.")
     host: str = Field("127.0.0.1", description="Address that the console listens on.")

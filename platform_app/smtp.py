@@ -165,7 +165,7 @@ def _in_words(server: Server) -> Iterator[None]:
         raise Invalid("The certificate of {host} is for another name, or not trusted.", host=server.host) from error
     except ssl.SSLError as error:
         raise Invalid("{host} does not speak TLS on port {port}.", host=server.host, port=server.port) from error
-    except smtplib.SMTPNotSupportedError as error:
+    except (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException) as error:
         raise Invalid("{host} offers no STARTTLS on port {port}.", host=server.host, port=server.port) from error
 
 
@@ -224,4 +224,4 @@ def _told(server: Server) -> list[str]:
         return []
     plain = server.password.encode()
     both = f"\0{server.user_name}\0{server.password}".encode()
-    return [server.password, *(base64.b64encode(one).decode().rstrip("=") for one in (plain, both))]
+    return [*(base64.b64encode(one).decode().rstrip("=") for one in (both, plain)), server.password]

@@ -39,15 +39,14 @@ def seal(secret: str, tenant_id: str, purpose: str) -> str:
 
 def unseal(sealed: str, tenant_id: str, purpose: str) -> str:
     """Return a secret; raises Conflict when its key is not there, or it was sealed for something else."""
-    form, _, rest = sealed.partition(".")
-    name, _, written = rest.partition(".")
+    form, name, written = [*sealed.split(".", 2), "", ""][:3]
     key = next((key for key in _keys() if key.name == name), None)
     if form == _FORM and key is None:
         raise Conflict("The key that this was kept under is missing. Put it back, or enter it again.")
     try:
-        if key is None:
-            raise ValueError(form)
         closed = urlsafe_b64decode(written)
+        if key is None or form != _FORM or urlsafe_b64encode(closed).decode() != written:
+            raise ValueError("not written by us")
         return key.cipher.decrypt(closed[:_NONCE], closed[_NONCE:], _bound(tenant_id, purpose)).decode()
     except (ValueError, InvalidTag) as error:
         raise Conflict("What is kept here cannot be read. Enter it again.") from error

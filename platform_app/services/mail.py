@@ -1,5 +1,8 @@
 """Mail: the server through which a tenant's e-mail leaves: set, tried, taken away, used."""
 
+import re
+from ipaddress import ip_address
+
 from sqlalchemy.exc import IntegrityError
 
 from platform_app import smtp, vault
@@ -15,6 +18,7 @@ from platform_app.services.crm_values import one_line
 
 PASSWORD = "smtp password"  # noqa: S105  # what the secret is for
 NO_SERVER = "There is no mail server yet. An admin sets it under Settings, E-mail."
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*", re.ASCII)
 _LONGEST_PASSWORD = 500
 
 
@@ -141,9 +145,17 @@ def _host(given: str) -> str:
         known = host.encode("idna").decode()
     except UnicodeError:
         known = ""
-    if not known or any(sign in known for sign in " /@?#[]\\%") or not known.isprintable():
+    if not known.isprintable() or not (_HOST.fullmatch(known) or _is_address(known)):
         raise Invalid("Enter the name of the server, such as smtp.example.com.", field="host")
     return host.lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _port(given: str) -> int:
