@@ -42,11 +42,12 @@ def _form() -> rx.Component:
     return rx.el.section(
         rx.el.form(
             rx.el.h2(t("Server")),
-            _input("host", t("Server name"), placeholder="smtp.example.com", required=True),
-            _security(),
-            _input(
-                "port", t("Port"), t("Usually 465 with TLS, 587 with STARTTLS."), input_mode="numeric", required=True
+            rx.el.div(
+                _input("host", t("Server name"), placeholder="smtp.example.com", required=True),
+                _input("port", t("Port"), input_mode="numeric", required=True),
+                class_name="host-port",
             ),
+            _security(),
             rx.el.h2(t("Sign-in")),
             _input("user_name", t("User name"), t("Often the whole e-mail address.")),
             _password(),
@@ -84,7 +85,8 @@ def _security() -> rx.Component:
     chosen = rx.el.select(
         *options, id="security", name="security", default_value=MailState.initial["security"], class_name="native"
     )
-    return field(t("Security"), chosen, name="security", problem=_problem("security"))
+    usual = t("Usually TLS with port 465, or STARTTLS with port 587.")
+    return field(t("Security"), chosen, name="security", help_text=usual, problem=_problem("security"))
 
 
 def _password() -> rx.Component:
@@ -111,19 +113,23 @@ def _buttons() -> rx.Component:
 
 
 def _trial() -> rx.Component:
+    send = rx.button(t("Send a test message"), on_click=MailState.try_out, loading=MailState.is_trying, variant="soft")
     told = rx.cond(
         MailState.tried_well,
         rx.el.span(rx.icon("circle-check", size=16, aria_hidden="true"), MailState.tried, class_name="well"),
         rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), MailState.tried, class_name="problem"),
     )
     return rx.el.section(
-        rx.el.h2(t("Try it")),
-        rx.el.p(t("What is saved is used. The message goes to {email}.", email=Person.email), class_name="help"),
-        rx.box(
-            rx.button(t("Send a test message"), on_click=MailState.try_out, loading=MailState.is_trying, variant="soft")
+        rx.el.h2(t("Test message")),
+        rx.el.div(
+            rx.el.span(
+                t("It goes to {email}, through the server as it is saved.", email=Person.email), class_name="help"
+            ),
+            rx.box(send),
+            rx.el.div(rx.cond(MailState.tried != "", told), role="status", aria_live="polite"),
+            class_name="field",
         ),
-        rx.el.div(rx.cond(MailState.tried != "", told), role="status", aria_live="polite"),
-        class_name="card section field",
+        class_name="card section",
     )
 
 
