@@ -150,7 +150,7 @@ class RuleActions(rx.State, mixin=True):
                 translate(language, str(asked["words"])),
                 str(asked["ask"]),
                 str(data.get(name) or ""),
-                bool(asked["needed"]),
+                bool(asked["needed"] or asked["start"]),  # what stands in it says enough
                 problems.get(f"action.{place}.{name}", ""),
                 self._offered.get(str(asked["ask"]), []),
             )
