@@ -10,7 +10,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -88,19 +88,24 @@ def send(server: Server, message: EmailMessage) -> dict[str, str]:
 
     Raises Invalid when it was refused for good, Unavailable when it was not sent and may be later, Doubtful.
     """
+    answer = ""
     try:
         with _session(server) as session:
             _sign_in(server, session)
             answer = _hand_over(server, session, message)
-            with suppress(OSError):  # nobody waits for a goodbye
-                session.putcmd("quit")
-            return {"answer": answer}
-    except smtplib.SMTPException as error:
-        raise Unavailable("{host} broke off before it had the message.", host=server.host) from error
-    except socket.gaierror as error:
-        raise Unavailable("There is no server {host}.", host=server.host) from error
-    except OSError as error:
-        raise Unavailable("{host} does not answer on port {port}.", host=server.host, port=server.port) from error
+            session.putcmd("quit")
+    except OSError as error:  # smtplib's own are of this kind
+        if not answer:  # nobody waits for a goodbye
+            raise _not_sent(server, error) from error
+    return {"answer": answer}
+
+
+def _not_sent(server: Server, error: OSError) -> Unavailable:
+    if isinstance(error, smtplib.SMTPException):
+        return Unavailable("{host} broke off before it had the message.", host=server.host)
+    if isinstance(error, socket.gaierror):
+        return Unavailable("There is no server {host}.", host=server.host)
+    return Unavailable("{host} does not answer on port {port}.", host=server.host, port=server.port)
 
 
 class _Session(smtplib.SMTP):

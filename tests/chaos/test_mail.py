@@ -7,8 +7,8 @@ from platform_app.services import contacts, mail
 from tests.chaos.conftest import NewWorker, OwnRedis
 from tests.conftest import wait_for
 from tests.mail_catcher import Catcher
+from tests.mailing import EMAIL, FORM
 from tests.talking import call
-from tests.test_mail import EMAIL, FORM
 from tests.test_rules import a_rule, runs
 
 

@@ -1,7 +1,6 @@
 """Mail page: owners and admins set the server, nobody else sees it, and its password never comes back."""
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,20 +13,10 @@ from platform_app.state.mail import MailState
 from tests.conftest import free_port
 from tests.headless.harness import Tab, sign_in
 from tests.mail_catcher import PASSWORD, Catcher
+from tests.mailing import FORM
 from tests.talking import call
-from tests.test_mail import FORM
 
 PAGE = "/manage/acme/settings/mail"
-
-
-@pytest.fixture
-def catcher(env: pytest.MonkeyPatch) -> Iterator[Catcher]:
-    """A mail server on this machine, which e-mail may reach."""
-    env.setenv("PLATFORM_EGRESS_ALLOW", "127.0.0.1/32")
-    settings.cache_clear()
-    with Catcher(signs_in=True) as made:
-        yield made
-    settings.cache_clear()
 
 
 def seen(tab: Tab, name: str) -> Any:
