@@ -37,7 +37,7 @@ def look(builder: Builder, name: str) -> None:
     expect(page.locator("[data-sonner-toast]")).to_have_count(0)
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
-        place = f"settings-mail-{name}-{builder.language}-{width}"
+        place = f"mail-{name}-{builder.language}-{width}"
         keep(page, place)
         assert faults(page, place) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
@@ -60,6 +60,8 @@ def set_server(builder: Builder, port: int) -> None:
     """Set the server, first with a mistake."""
     page = builder.page
     page.goto(f"{builder.home}/settings")
+    builder.loaded()
+    look(builder, "way-there")
     page.get_by_role("main").get_by_role("link", name=builder.t("E-mail")).click()
     page.wait_for_url("**/settings/mail")
     fill(page, host="localhost", security="none", port="many", user_name=USER, password=PASSWORD)
