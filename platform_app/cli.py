@@ -27,7 +27,8 @@ app = typer.Typer(
 demo = typer.Typer(help="The demo tenant.", no_args_is_help=True)
 user = typer.Typer(help="People.", no_args_is_help=True)
 tenant = typer.Typer(help="Customer organisations.", no_args_is_help=True)
-for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant")):
+secret = typer.Typer(help="What tenants entrusted to the platform.", no_args_is_help=True)
+for group, name in ((demo, "demo"), (user, "user"), (tenant, "tenant"), (secret, "secrets")):
     app.add_typer(group, name=name)
 
 Password = Annotated[str, typer.Option(envvar="PLATFORM_NEW_PASSWORD", help="Better given by the environment.")]
@@ -172,6 +173,18 @@ def env_example() -> None:
     from platform_app.example import env_example as text
 
     typer.echo(text(), nl=False)
+
+
+@secret.command("rotate")
+def secrets_rotate() -> None:
+    """Encrypt every secret with the newest key of PLATFORM_SECRET_KEY; then the old keys can go."""
+    from platform_app.services import secrets as kept
+
+    try:
+        count = kept.rotate()
+    except PlatformError as error:
+        _refuse(error)
+    typer.echo(f"{count} secrets are encrypted with the newest key.")
 
 
 @demo.command("remove")

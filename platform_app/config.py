@@ -4,14 +4,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHORTEST_KEY = 32  # characters
+
+
+def listed(written: str) -> list[str]:
+    """Return what was written with commas."""
+    return [one.strip() for one in written.split(",") if one.strip()]
 
 
 class Settings(BaseSettings):
     """What the operator of the machine may set. Every name is prefixed with PLATFORM_."""
 
-    model_config = SettingsConfigDict(env_prefix="PLATFORM_", env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PLATFORM_",
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a key
+    )
 
     data_dir: Path = Field(Path("data"), description="Folder that holds everything the platform keeps.")
     host: str = Field("127.0.0.1", description="Address that the console listens on.")
@@ -46,11 +59,23 @@ class Settings(BaseSettings):
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
     parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")
     egress_allow: str = Field(
-        "", description="Networks beside the public internet that webhooks may reach, such as 10.0.0.0/8,127.0.0.1/32."
+        "",
+        description="Networks beside the public internet that webhooks and e-mail may reach: 10.0.0.0/8,127.0.0.1/32.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that tenants' secrets are kept under, the newest first; empty: one made in the data folder.",
     )
     test_clock: bool = Field(False, description="Lets administrators move the clock in the settings, to try sequences.")
     log_format: Literal["json", "text"] = Field("json", description="Form of the log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, given: SecretStr) -> SecretStr:
+        if any(len(key) < SHORTEST_KEY for key in listed(given.get_secret_value())):
+            raise ValueError(f"a key has at least {SHORTEST_KEY} characters; keys are separated by commas")
+        return given
 
     @property
     def database(self) -> str:

@@ -52,13 +52,21 @@ class DataFolder:
 
     def secret(self, name: str) -> str:
         """Return a secret of this folder, made once, readable only by its owner."""
-        path = self.path / "secrets" / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with suppress(FileExistsError):
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            os.write(file, secrets.token_urlsafe(12).encode())
-            os.close(file)
-        return path.read_text().strip()
+        return made_once(self.path / "secrets" / name, 12)
+
+
+def made_once(path: Path, size: int) -> str:
+    """Return a secret from its file; the first who asks makes it of so many random bytes, whole or not at all."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mine = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+        file = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(file, secrets.token_urlsafe(size).encode())
+        os.close(file)
+        with suppress(FileExistsError):  # another process was first
+            os.link(mine, path)
+        mine.unlink()
+    return path.read_text().strip()
 
 
 def _lives(pid: str) -> bool:

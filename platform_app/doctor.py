@@ -10,11 +10,12 @@ import httpx
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from platform_app import frontend, logs, migrations
-from platform_app.config import Settings
+from platform_app import frontend, logs, migrations, vault
+from platform_app.config import Settings, listed
 from platform_app.errors import PlatformError
 from platform_app.launcher import answers, is_free
 from platform_app.servers import redis_binary
+from platform_app.services import secrets as kept
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,13 @@ def data_folder(own: Settings) -> Finding:
     return Finding("data folder", str(folder), advice)
 
 
+def _is_new(own: Settings) -> bool:
+    return not own.database_url.get_secret_value() and not (own.data_dir / "platform.db").exists()
+
+
 def database(own: Settings) -> Finding:
     """Look whether the database answers and has the tables of this version."""
-    if not own.database_url.get_secret_value() and not (own.data_dir / "platform.db").exists():
+    if _is_new(own):
         return Finding("database", "none yet; up makes it")
     try:
         at = migrations.current(own.database)
@@ -57,6 +62,20 @@ def database(own: Settings) -> Finding:
         return Finding("database", reason, "Start the database, or correct PLATFORM_DATABASE_URL.")
     advice = "" if at == migrations.head() else "Run gpt-agents migrate."
     return Finding("database", f"revision {at or 'none'} of {migrations.head()}", advice)
+
+
+def secrets(own: Settings) -> Finding:
+    """Look whether what tenants entrusted to the platform can be read with the present keys."""
+    given = len(listed(own.secret_key.get_secret_value()))
+    keys = f"{given} keys given" if given else "key in the data folder"
+    if not given and not vault.key_file().exists():
+        keys = "no key yet; made in the data folder when one is needed"
+    try:
+        count, lost = (0, 0) if _is_new(own) else kept.state()
+    except SQLAlchemyError:  # what is wrong with the database is a finding of its own
+        count = lost = 0
+    advice = "Add the key they were kept under to PLATFORM_SECRET_KEY, behind the newest." if lost else ""
+    return Finding("secrets", f"{keys}; {count} kept, {lost} of them cannot be read" if count else keys, advice)
 
 
 def redis_server(own: Settings) -> Finding:
@@ -132,6 +151,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     data_folder,
     disk,
     database,
+    secrets,
     redis_server,
     chroma,
     provider,

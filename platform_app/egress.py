@@ -5,15 +5,22 @@ redirect leads inside. Further networks are opened by PLATFORM_EGRESS_ALLOW.
 """
 
 import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from queue import Empty, SimpleQueue
+from threading import Thread, Timer
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
 
-from platform_app.config import settings
+from platform_app.config import listed, settings
 from platform_app.errors import Invalid
 
 SECONDS = 10.0
@@ -70,6 +77,68 @@ async def _beginning(answer: httpx.Response) -> str:
     return kept[:MOST_KEPT]
 
 
+@contextmanager
+def connection(host: str, port: int, *, seconds: float) -> Iterator[socket.socket]:
+    """Connect to a server, at the very address that was checked; it is cut off after so many seconds.
+
+    Raises Invalid when the server may not be reached, OSError when it does not answer.
+    """
+    end = time.monotonic() + seconds
+    with _connected(host, port) as opened, opened.dup() as same:  # opened may be wrapped for TLS, and is gone then
+        guard = Timer(max(end - time.monotonic(), 0), _cut, (same,))
+        guard.daemon = True
+        guard.start()
+        try:
+            yield opened
+        finally:
+            guard.cancel()
+            _cut(same)
+
+
+def _cut(opened: socket.socket) -> None:
+    with suppress(OSError):  # the other side was first
+        opened.shutdown(socket.SHUT_RDWR)
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    end, failure = time.monotonic() + SECONDS, OSError("nothing to connect to")
+    found = _resolved(host, port)
+    allowed = [one for one in found if _may_reach(host, ip_address(one[4][0]), port)]
+    if not allowed:
+        raise Invalid("This address may not be reached from here.", field="host")
+    for family, kind, protocol, _, address in allowed:
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.settimeout(max(end - time.monotonic(), 0.1))
+            opened.connect(address)
+            opened.settimeout(SECONDS)
+            return opened
+        except OSError as error:
+            opened.close()
+            failure = error
+    raise failure
+
+
+def _resolved(host: str, port: int) -> list[Any]:
+    """Return what a name stands for; asked in a thread, for the system's resolver has no limit of its own."""
+    answers: SimpleQueue[list[Any] | OSError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host.encode("idna"), port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error if isinstance(error, OSError) else socket.gaierror(str(error)))
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        found = answers.get(timeout=SECONDS)
+    except Empty as error:
+        raise TimeoutError(host) from error
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
 def _may_reach(host: str, address: IPv4Address | IPv6Address, port: int) -> bool:
     inner = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
     if any(inner in network for network in _allowed(settings().egress_allow)):
@@ -83,4 +152,4 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 @lru_cache
 def _allowed(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(one.strip(), strict=False) for one in written.split(",") if one.strip())
+    return tuple(ip_network(one, strict=False) for one in listed(written))

@@ -67,6 +67,7 @@ class Reply(BaseModel):
 Each = IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply
 Payload = Annotated[Each, Field(discriminator="kind")]
 payload_adapter: TypeAdapter[Each] = TypeAdapter(Payload)
+TELL_DOUBT = ("handle_event",)  # find a call in doubt when they are taken up, and say so where people look for it
 KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(Each))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 
-from platform_app.config import Settings, settings
+from platform_app.config import Settings, listed, settings
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
 _QUIET = ("httpx", "httpx2", "httpcore", "chromadb", "dramatiq", "granian.access", "alembic")
@@ -22,7 +22,7 @@ def _secrets(own: Settings) -> Iterator[str]:
         value = getattr(own, name)
         if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
             in_address = _URL_PASSWORD.search(secret)
-            yield in_address[2] if in_address else secret
+            yield from [in_address[2]] if in_address else listed(secret)
 
 
 def redact(text: str) -> str:

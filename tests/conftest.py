@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -21,6 +22,9 @@ for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
 
 from platform_app import bell, config, db, servers
 from platform_app.models.person import Identity, Member, Role, Tenant, User
+
+if TYPE_CHECKING:
+    from tests.mail_catcher import Catcher
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -151,6 +155,18 @@ def live_redis(env: pytest.MonkeyPatch, redis_url: str) -> str:
     env.setenv("PLATFORM_REDIS_URL", redis_url)
     forget_process_state()
     return redis_url
+
+
+@pytest.fixture
+def catcher(env: pytest.MonkeyPatch) -> Iterator["Catcher"]:
+    """A mail server on this machine that wants a sign-in and that e-mail may reach."""
+    from tests.mail_catcher import Catcher
+
+    env.setenv("PLATFORM_EGRESS_ALLOW", "127.0.0.1/32")
+    config.settings.cache_clear()
+    with Catcher(signs_in=True) as made:
+        yield made
+    config.settings.cache_clear()
 
 
 def answers(url: str) -> bool:

@@ -77,7 +77,7 @@ def test_nothing_is_open_to_the_network_and_no_password_is_written_down(services
     assert services["postgres"].profiles == ["postgres"]
     assert "appendonly yes" in services["redis"].command[-1] and "requirepass" in services["redis"].command[-1]
     text = (ROOT / "compose.yaml").read_text()
-    for secret in re.findall(r"(?:PASSWORD|AUTH|API_KEY): (\S+)", text):
+    for secret in re.findall(r"(?:PASSWORD|AUTH|KEY): (\S+)", text):
         assert secret.startswith("${"), secret
 
 

@@ -71,7 +71,7 @@ def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.C
         variables=state.variables,
         on_change=later(lambda value: state.set_asked(place, asked.name, value)),
         label=label,
-        rows=rx.cond(asked.ask == "line", 1, 3),
+        rows=rx.cond(asked.ask == "text", 3, 1),
     )
     plain = rx.el.input(
         default_value=asked.value,
@@ -89,7 +89,7 @@ def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.C
     )
     return rx.el.div(
         rx.el.span(asked.words, rx.cond(asked.needed, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
-        rx.match(asked.ask, ("text", text), ("line", text), ("word", plain), ("days", plain), chosen),
+        rx.match(asked.ask, ("text", text), ("line", text), ("to", text), ("word", plain), ("days", plain), chosen),
         problem_line(asked.problem),
         class_name="field",
     )

@@ -10,18 +10,21 @@ from typing import Annotated, Any, Literal, get_args
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from platform_app import egress
+from platform_app import egress, smtp
 from platform_app.automation.facts import Named
 from platform_app.automation.values import whole
 from platform_app.clock import now
+from platform_app.db import Transaction
 from platform_app.engine import entering
 from platform_app.engine.scene import Plan, Scene
-from platform_app.errors import Invalid
-from platform_app.services import contacts, hand_off, leads, members, notes, outgoing, pipelines, tagging, tasks
+from platform_app.errors import Conflict, Invalid, Unavailable
+from platform_app.models.person import Identity
+from platform_app.services import contacts, hand_off, leads, mail, members, notes, outgoing, pipelines, tagging, tasks
 from platform_app.services.effects import SureFailure
 
 LONGEST = 8_000  # characters of a text
 MOST_DAYS = 3_650  # until something is due
+CONTACT = "{{ contact.email }}"
 UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
 
 
@@ -30,6 +33,7 @@ class Ask(StrEnum):
 
     TEXT = "text"  # with variables, of several lines
     LINE = "line"  # with variables, of one line
+    TO = "to"  # an e-mail address, or variables that hold one
     WORD = "word"  # one line as it is
     STAGE = "stage"
     MEMBER = "member"
@@ -38,9 +42,9 @@ class Ask(StrEnum):
     SEQUENCE = "sequence"
 
 
-def asked(words: str, ask: Ask, *, needed: bool = True) -> Any:
-    """Return a field of an action: its words for people and how it is entered."""
-    kept: dict[str, Any] = {"words": words, "ask": ask.value, "needed": needed}
+def asked(words: str, ask: Ask, *, needed: bool = True, start: str = "") -> Any:
+    """Return a field of an action: its words for people, how it is entered, and what stands in it at first."""
+    kept: dict[str, Any] = {"words": words, "ask": ask.value, "needed": needed, "start": start}
     return Field(default="", max_length=LONGEST, json_schema_extra=kept)
 
 
@@ -50,6 +54,11 @@ class Action(BaseModel, frozen=True):
     def plan(self, scene: Scene) -> Plan:
         """Return what is about to be done on a scene."""
         raise NotImplementedError
+
+    @classmethod
+    def lacks(cls, session: Transaction, who: Identity) -> str:
+        """Return what the tenant has to set first, as a message id; nothing when all is there."""
+        return ""
 
 
 class SendMessage(Action):
@@ -207,6 +216,32 @@ class WriteNote(Action):
         )
 
 
+class SendEmail(Action):
+    """Send an e-mail"""
+
+    kind: Literal["send_email"] = "send_email"
+    to: str = asked("To", Ask.TO, needed=False, start=CONTACT)
+    subject: str = asked("Subject", Ask.LINE)
+    text: str = asked("Text", Ask.TEXT)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Send it through the tenant's mail server. No key is known there: what is in doubt is not sent again."""
+        server = mail.server(scene.session, scene.who.tenant_id)
+        to, subject, text = (scene.fill(one) for one in (self.to or CONTACT, self.subject, self.text))
+        if not to:
+            raise Conflict("There is no address to write to.")
+        if not subject or not text:
+            raise Invalid("Subject or text of the message is empty.", field="text")
+        message = {"to": smtp.checked(to, field="to"), "subject": smtp.one_line(subject), "text": text}
+        values = {"to": to, "text": message["subject"]}
+        return Plan("Write to {to}: “{text}”", values, call=lambda key: _send(server, message, key))
+
+    @classmethod
+    def lacks(cls, session: Transaction, who: Identity) -> str:
+        """Return that a mail server has to be set first."""
+        return "" if mail.has_server(session, who.tenant_id) else mail.NO_SERVER
+
+
 class CallWebhook(Action):
     """Call a webhook"""
 
@@ -217,7 +252,7 @@ class CallWebhook(Action):
     def plan(self, scene: Scene) -> Plan:
         """Post a text to an address of the tenant's, with a key by which a repetition is known."""
         address, body = egress.check(self.url), scene.fill(self.body)
-        return Plan("Call {url}", {"url": address}, call=lambda key: _post(address, body, key))
+        return Plan("Call {url}", {"url": address}, call=lambda key: _post(address, body, key), repeatable=True)
 
 
 class HandOff(Action):
@@ -303,6 +338,7 @@ Each = (
     | AddTag
     | RemoveTag
     | WriteNote
+    | SendEmail
     | CallWebhook
     | HandOff
     | CloseConversation
@@ -339,6 +375,13 @@ def _count(written: str) -> int:
     if days is None:
         raise Invalid("Enter a number.", field="days")
     return days
+
+
+def _send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, Any]:
+    try:
+        return dict(smtp.send(server, smtp.written(server, **message, key=key)))
+    except Unavailable as error:
+        raise SureFailure(error.sentence, **error.values) from error
 
 
 def _post(address: str, body: str, key: str) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from platform_app import egress
+from platform_app import egress, smtp
 from platform_app.automation import texts
 from platform_app.automation.facts import Catalogue
 from platform_app.automation.values import whole
+from platform_app.db import Transaction
 from platform_app.engine import actions
 from platform_app.engine.actions import Ask
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
+from platform_app.models.person import Identity
 
 
 def problems(listed: list[dict[str, Any]], known: Catalogue, language: str) -> dict[str, str]:
@@ -29,6 +31,13 @@ def problems(listed: list[dict[str, Any]], known: Catalogue, language: str) -> d
     return found
 
 
+def lacking(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
+    """Return a sentence for each action that needs something the tenant has not set yet, by action.{place}."""
+    found = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
+    lacks = {place: kind.lacks(session, who) for place, kind in found if kind is not None}
+    return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
+
+
 def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
     """Return the fields of an action with their words, how they are entered, and whether they are needed."""
     fields = actions.ACTIONS[kind].model_fields.items()
@@ -38,14 +47,15 @@ def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
 def _problem(value: str, asked: dict[str, Any], known: Catalogue, language: str) -> str:
     if not value.strip():
         return translate(language, "Fill this in.") if asked["needed"] else ""
-    if asked["ask"] in (Ask.TEXT, Ask.LINE):
-        wrong = texts.problems(value, known)
-        return translate(language, wrong[0].sentence, what=wrong[0].what) if wrong else ""
+    if asked["ask"] in (Ask.TEXT, Ask.LINE, Ask.TO) and (wrong := texts.problems(value, known)):
+        return translate(language, wrong[0].sentence, what=wrong[0].what)
     if asked["ask"] == Ask.DAYS and whole(value, actions.MOST_DAYS) is None:
         return translate(language, "Enter a number.")
-    if asked["ask"] == Ask.WORD:
-        try:
+    try:
+        if asked["ask"] == Ask.WORD:
             egress.check(value)
-        except Invalid as error:
-            return translate(language, error.sentence)
+        if asked["ask"] == Ask.TO and not texts.variables(value):
+            smtp.checked(value, field="to")
+    except Invalid as error:
+        return translate(language, error.sentence)
     return ""

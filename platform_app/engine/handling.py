@@ -22,6 +22,7 @@ from platform_app.services.effects import SureFailure, Uncertain
 
 _logger = structlog.get_logger()
 TRIES = 5  # of an action that goes outside
+IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 _TO_DO = (RunState.RUNNING, RunState.RETRYING)
 
 
@@ -55,6 +56,7 @@ class _Call:
 
     place: int
     make: Callable[[str], dict[str, Any]]
+    repeatable: bool
 
 
 def _run(job: RunningJob, event: Event, run_id: str) -> bool:
@@ -65,6 +67,9 @@ def _run(job: RunningJob, event: Event, run_id: str) -> bool:
             call = _next(job, event, run_id, began)
         except (Unavailable, LeaseLost):
             raise
+        except Uncertain:
+            _mark(job, run_id, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
+            return False
         except PlatformError as error:
             _mark(job, run_id, RunState.FAILED, began, sentence=error.sentence, values=error.values)
             return False
@@ -88,13 +93,15 @@ def _next(job: RunningJob, event: Event, run_id: str, began: float) -> _Call | b
         place = next((at for at, line in enumerate(run.actions) if line["state"] != RunState.DONE), None)
         if run.state not in _TO_DO:
             return None
+        if place is not None and effects.is_in_doubt(session, job.tenant_id, log.key_of(event.id, run_id, place)):
+            raise Uncertain(run_id)
         if place is None or not rule.enabled:
             log.end(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
             return None
         plan = _plan(session, run, rule, event=event, place=place)
         log.line(run, place, sentence=plan.sentence, values=plan.values)
         if plan.call is not None:
-            return _Call(place, plan.call)
+            return _Call(place, plan.call, plan.repeatable)
         if plan.do is not None:
             acts_because(session, Cause(event.id, event.depth + 1))
             plan.do(session, log.acting(session, rule))
@@ -116,20 +123,20 @@ def version_of(session: Transaction, tenant_id: str, rule_id: str, number: int) 
 
 def _outside(job: RunningJob, event: Event, run_id: str, *, call: _Call, began: float) -> bool | None:
     """Make a call once; return whether to try again later when the run cannot go on, None when it can."""
-    key = f"{event.id}-{run_id}-{call.place}"
+    key = log.key_of(event.id, run_id, call.place)
     try:
-        effects.once(job, key, call.make, repeatable=True)
+        effects.once(job, key, call.make, repeatable=call.repeatable)
     except Uncertain:
-        _mark(job, run_id, RunState.UNCERTAIN, began, sentence="Whether it arrived is not known.")
+        _mark(job, run_id, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
         return False
     except PlatformError as error:
         _mark(job, run_id, RunState.FAILED, began, sentence=error.sentence, values=error.values)
         return False
     except (SureFailure, OSError, TimeoutError, *actions.UNHEARD) as error:
-        sentence = str(error) if isinstance(error, SureFailure) else "The address does not answer."
-        is_last = job.attempt >= TRIES
-        _mark(job, run_id, RunState.FAILED if is_last else RunState.RETRYING, began, sentence=sentence)
-        return not is_last
+        sure = error if isinstance(error, SureFailure) else SureFailure("The address does not answer.")
+        state = RunState.FAILED if job.attempt >= TRIES else RunState.RETRYING
+        _mark(job, run_id, state, began, sentence=sure.sentence, values=sure.values)
+        return state == RunState.RETRYING
     with job.step() as session:
         run = _locked(session, job.tenant_id, run_id)
         log.line(run, call.place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))

@@ -13,7 +13,7 @@ from platform_app.models.event import ActivityKind, Event
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
 from platform_app.models.sequence import Sequence
-from platform_app.services import activity
+from platform_app.services import activity, effects
 
 PAGE_SIZE = 50
 _SENTENCES = {
@@ -39,6 +39,11 @@ def acting(session: Transaction, rule: Rule | Sequence) -> Identity:
         language=tenant.language,
         time_zone=tenant.time_zone,
     )
+
+
+def key_of(event_id: str, run_id: str, place: int) -> str:
+    """Return the idempotency key of an action that goes outside."""
+    return f"{event_id}-{run_id}-{place}"
 
 
 def line(run: RuleRun, place: int, **values: Any) -> None:
@@ -98,12 +103,14 @@ def caused(session: Transaction, who: Identity, event_id: str) -> list[Event]:
 
 
 def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
-    """Try the action that failed again, and then those behind it. The rule has to be switched on."""
+    """Try the action that failed or is in doubt again, and then those behind it. The rule has to be switched on."""
     run, event, rule = get(session, who, run_id)
     if run.state not in (RunState.FAILED, RunState.UNCERTAIN):
         raise Conflict("Only a failed run can be tried again.")
     if not rule.enabled:
         raise Conflict("Switch the rule on first.")
+    for place in range(len(run.actions)):
+        effects.let_again(session, who.tenant_id, key_of(event.id, run.id, place))
     run.state, run.finished_at = RunState.RUNNING, None
     run.actions = [
         one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions

@@ -128,7 +128,7 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence in the person's language by field."""
     own = known.catalogue_of(session, who.tenant_id)
     draft = definition(row.draft)
-    found = drafts.problems(draft.actions, own, who.language)
+    found = drafts.problems(draft.actions, own, who.language) | drafts.lacking(session, who, draft.actions)
     if checks.problems(read(draft.condition), own):
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:

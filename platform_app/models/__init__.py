@@ -1,5 +1,31 @@
 """Models: every table, so that metadata is complete wherever one is needed."""
 
-from platform_app.models import agent, conversation, crm, event, job, knowledge, person, rule, script, sequence
+from platform_app.models import (
+    agent,
+    conversation,
+    crm,
+    event,
+    job,
+    knowledge,
+    mail,
+    person,
+    rule,
+    script,
+    secret,
+    sequence,
+)
 
-__all__ = ["agent", "conversation", "crm", "event", "job", "knowledge", "person", "rule", "script", "sequence"]
+__all__ = [
+    "agent",
+    "conversation",
+    "crm",
+    "event",
+    "job",
+    "knowledge",
+    "mail",
+    "person",
+    "rule",
+    "script",
+    "secret",
+    "sequence",
+]

@@ -24,6 +24,7 @@ def show() -> rx.Component:
                     _password(),
                     _sessions(),
                     _tenant(),
+                    _more(),
                     _clock(),
                     class_name="form",
                     key=SettingsState.form_key,
@@ -152,6 +153,26 @@ def _clock() -> rx.Component:
                 spacing="2",
                 wrap="wrap",
             ),
+        ),
+    )
+
+
+def _more() -> rx.Component:
+    places = [
+        (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),
+        (t("E-mail"), t("The server through which e-mail leaves."), "/settings/mail"),
+    ]
+    return _card(
+        t("More settings"),
+        rx.el.ul(
+            *(
+                rx.el.li(
+                    rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always"),
+                    rx.el.span(sentence, class_name="muted small"),
+                )
+                for name, sentence, path in places
+            ),
+            class_name="updates",
         ),
     )
 

@@ -3,14 +3,25 @@
 from collections.abc import Callable
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app.clock import now
-from platform_app.db import owned, session_scope
+from platform_app.db import Transaction, owned, owned_delete, session_scope
+from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
 from platform_app.models.job import Effect
 
 
 class SureFailure(Exception):
-    """The other side did not do it: refused, or answered with an error. It may be tried again."""
+    """The other side did not do it: refused, or answered with an error. It may be tried again.
+
+    `sentence` is a message id of the catalogs, `values` fill its places.
+    """
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence = sentence
+        self.values = values
 
 
 class Uncertain(Exception):
@@ -22,7 +33,8 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
 
     The effect is written down before the call and closed after it. `call` gets the key to send along as the
     idempotency key; `repeatable` says that the other side honours it, so that a doubtful call may be made again.
-    Raises SureFailure as `call` does, Uncertain when the outcome is unknown and the call must not be repeated.
+    Raises SureFailure and PlatformError as `call` does: nothing was done then. Raises Uncertain when the outcome is
+    unknown and the call must not be repeated.
     """
     with session_scope(job.tenant_id) as session:
         held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
@@ -34,7 +46,7 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
             session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key, repeatable=repeatable))
     try:
         outcome = call(key)
-    except SureFailure:
+    except (SureFailure, PlatformError):
         _forget(job, key)
         raise
     except Exception as error:
@@ -49,5 +61,17 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
 
 def _forget(job: RunningJob, key: str) -> None:
     with session_scope(job.tenant_id) as session:
-        for row in session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).all():
-            session.delete(row)
+        mine = owned_delete(Effect, job.tenant_id).where(col(Effect.key) == key, col(Effect.job_id) == job.id)
+        session.execute(mine)
+
+
+def is_in_doubt(session: Transaction, tenant_id: str, key: str) -> bool:
+    """Tell whether a call was begun that must not be made again by itself, and its outcome is not known."""
+    query = owned(Effect, tenant_id).where(Effect.key == key, col(Effect.closed_at).is_(None))
+    return session.exec(query.where(col(Effect.repeatable).is_(False))).first() is not None
+
+
+def let_again(session: Transaction, tenant_id: str, key: str) -> None:
+    """Let a call in doubt be made again: a person takes it upon themselves that it may be done twice."""
+    begun = owned_delete(Effect, tenant_id).where(col(Effect.key) == key, col(Effect.closed_at).is_(None))
+    session.execute(begun)

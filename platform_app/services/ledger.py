@@ -12,7 +12,7 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
-from platform_app.jobs import KINDS, RunningJob, payload_adapter
+from platform_app.jobs import KINDS, TELL_DOUBT, RunningJob, payload_adapter
 from platform_app.models.job import Effect, Job, JobState
 
 CRASHES = 3  # a job that takes its worker down three times is dead
@@ -151,7 +151,10 @@ def sweep() -> None:
             )
             job.lease_token = None
             job.dispatched_at = None
-            if session.exec(doubtful).first():
+            in_doubt = session.exec(doubtful).first() is not None
+            if in_doubt and job.kind in TELL_DOUBT and job.attempts < 2 * CRASHES:
+                job.state = JobState.QUEUED
+            elif in_doubt:
                 job.state, job.finished_at = JobState.UNCERTAIN, now()
                 job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
             elif job.attempts >= CRASHES:

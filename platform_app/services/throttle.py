@@ -73,6 +73,12 @@ def take_registration(address: str) -> None:
     _write(lambda session: _count(session, [count], watched=[count]))
 
 
+def take_test_message(tenant_id: str) -> None:
+    """Count a test message of a tenant, or refuse it while a pause lasts."""
+    count = Count(_key("test message", tenant_id), 10, timedelta(minutes=15))
+    _write(lambda session: _count(session, [count], watched=[count]))
+
+
 def succeeded(email: str, address: str) -> None:
     """Take the attempt back, forget the account's failures from this address and remember it as known."""
     address = _network(address)

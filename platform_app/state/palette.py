@@ -29,8 +29,9 @@ PLACES = [
     ("Jobs", "/jobs"),
     ("Settings", "/settings"),
     ("Pipelines and fields", "/settings/crm"),
+    ("E-mail", "/settings/mail"),
 ]
-MOST = 20
+MOST = 22
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)

@@ -82,7 +82,7 @@ class RuleActions(rx.State, mixin=True):
             raise Invalid("This value cannot be taken.")
         if len(self._acts) >= MOST_ACTIONS:
             raise LimitReached("There can be {count} actions at most.", count=MOST_ACTIONS)
-        new = {"kind": kind} | {name: "" for name, _ in drafts.asked_of(kind)}
+        new = {"kind": kind} | {name: str(asked["start"]) for name, asked in drafts.asked_of(kind)}
         await self._change_actions(lambda listed: listed.append(new))
 
     @handler(Role.OPERATOR)
@@ -162,7 +162,7 @@ def asked_lines(
             translate(language, str(asked["words"])),
             str(asked["ask"]),
             str(data.get(name) or ""),
-            bool(asked["needed"]),
+            bool(asked["needed"] or asked["start"]),  # what stands in it says enough
             problems.get(f"{prefix}{name}", ""),
             choices.get(str(asked["ask"]), []),
         )

@@ -99,7 +99,8 @@ def action_of(data: dict[str, Any], language: str, named: Mapping[str, str]) -> 
     kind = str(data.get("kind"))
     if kind not in actions.ACTIONS:
         return kind
-    shown = [_value(str(data.get(name) or ""), asked["ask"], named) for name, asked in drafts.asked_of(kind)]
+    entered = [(str(data.get(name) or ""), asked) for name, asked in drafts.asked_of(kind)]
+    shown = [_value(value, asked["ask"], named) for value, asked in entered if value != asked["start"]]
     words = translate(language, actions.words(kind))
     first = next((one for one in shown if one), "")
     return f"{words}: {first}" if first else words

@@ -20,7 +20,8 @@ from platform_app.state.hub import hub
 from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
 from platform_app.state.rule_words import STATES, TRIGGERS
 
-SHOWN = ("done", "failed", "retrying", "condition", "cooldown", "capped", "stopped", "too_deep", "cancelled")
+SHOWN = ("done", "failed", "uncertain", "retrying", "condition", "cooldown", "capped", "stopped", "too_deep")
+SHOWN += ("cancelled",)
 MARKS = {"done": "green", "failed": "red", "retrying": "amber", "uncertain": "amber", "waiting": "", "cancelled": ""}
 ACTION_STATES = {
     "done": "Done",

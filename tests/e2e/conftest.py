@@ -90,6 +90,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     with pytest.MonkeyPatch.context() as env:
         for provider in serving(env):
             given = {"OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "sk-recorded"}
+            given["PLATFORM_EGRESS_ALLOW"] = "127.0.0.1/32"  # servers of the tests
             for address in started_platform(platform_environment(folder / "data") | given, folder):
                 yield Recorded(address, provider, folder / "data")
     forget_process_state()

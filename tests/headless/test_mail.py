@@ -1,0 +1,95 @@
+"""Mail page: owners and admins set the server, nobody else sees it, and its password never comes back."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from platform_app.config import settings
+from platform_app.db import session_scope
+from platform_app.models.person import Identity, Member, Role, User
+from platform_app.services import mail
+from platform_app.state.mail import MailState
+from tests.conftest import free_port
+from tests.headless.harness import Tab, sign_in
+from tests.mail_catcher import PASSWORD, Catcher
+from tests.mailing import FORM
+from tests.talking import call
+
+PAGE = "/manage/acme/settings/mail"
+
+
+def seen(tab: Tab, name: str) -> Any:
+    return tab.get(MailState, name)
+
+
+def weaker(who: Identity, role: Role) -> Identity:
+    """Write a member of this role."""
+    with session_scope(reason="tests") as session:
+        user = User(email=f"{role}@acme.test", name=role, password_hash="-")
+        session.add(user)
+        session.flush()
+        session.add(Member(tenant_id=who.tenant_id, user_id=user.id, role=role))
+        return dataclasses.replace(who, user_id=user.id, role=role)
+
+
+async def test_set_said_at_the_field_and_never_given_back(who: Identity) -> None:
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(PAGE)
+        assert seen(tab, "is_set") is False and seen(tab, "initial")["port"] == "465"
+        drawn = seen(tab, "form_key")
+        await tab.send(MailState.save(FORM | {"port": "many"}))
+        assert (seen(tab, "problem_field"), seen(tab, "problem")) == ("port", "Enter a number from 1 to 65535.")
+        assert seen(tab, "form_key") == drawn  # what was typed stays where it is
+        await tab.send(MailState.save(FORM))
+        assert seen(tab, "is_set") and seen(tab, "problem") == "" and seen(tab, "initial")["host"] == "localhost"
+        assert seen(tab, "kept").startswith("A password is kept that ends in word.")
+        assert PASSWORD not in str(tab.seen) and PASSWORD not in tab.scripts()
+        assert PASSWORD[:-5] not in str(tab.seen)
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
+async def test_nobody_else_reads_changes_or_tries_it(who: Identity, catcher: Catcher, role: Role) -> None:
+    call(who, mail.save, FORM | {"port": str(catcher.port)})
+    async with Tab(sign_in(weaker(who, role))) as tab:
+        await tab.goto(PAGE)
+        for event in (MailState.load(), MailState.save(FORM | {"host": "evil.test"}), MailState.remove()):
+            await tab.send(event)
+        await tab.send(MailState.try_out())
+        assert "localhost" not in str(tab.seen) and tab.errors == []
+    assert call(who, mail.shown).host == "localhost" and catcher.tries == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "well", "said"),
+    [
+        ({}, True, "The server took the message to owner@acme.test. Look into that inbox."),
+        ({"password": "something else"}, False, "localhost refused the user name or the password: 535 5.7.8"),
+        ({"port": ""}, False, "localhost does not answer on port"),
+    ],
+)
+async def test_a_test_message_says_what_became_of_it(
+    who: Identity, catcher: Catcher, change: dict[str, str], well: bool, said: str
+) -> None:
+    port = str(free_port() if "port" in change else catcher.port)
+    call(who, mail.save, FORM | change | {"port": port})
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(PAGE)
+        await tab.send(MailState.try_out(), settle=False)
+        await tab.until(lambda: seen(tab, "tried"))
+        assert seen(tab, "tried").startswith(said) and seen(tab, "tried_well") is well
+        assert seen(tab, "is_trying") is False and PASSWORD not in str(tab.seen)
+    assert len(catcher.letters) == well
+
+
+async def test_a_key_that_is_gone_is_said_at_the_password(who: Identity, env: pytest.MonkeyPatch) -> None:
+    call(who, mail.save, FORM)
+    env.setenv("PLATFORM_SECRET_KEY", "another-" + "k" * 32)
+    settings.cache_clear()
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(PAGE)
+        assert seen(tab, "kept").startswith("The key that this was kept under is missing.")
+        await tab.send(MailState.save(FORM))
+        assert seen(tab, "kept").startswith("A password is kept")
+        await tab.send(MailState.remove())
+        assert seen(tab, "is_set") is False and seen(tab, "kept") == ""
