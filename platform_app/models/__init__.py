@@ -1,5 +1,5 @@
 """Models: every table, so that metadata is complete wherever one is needed."""
 
-from platform_app.models import agent, conversation, crm, event, job, knowledge, person, rule, script
+from platform_app.models import agent, conversation, crm, event, job, knowledge, person, rule, script, webhook
 
-__all__ = ["agent", "conversation", "crm", "event", "job", "knowledge", "person", "rule", "script"]
+__all__ = ["agent", "conversation", "crm", "event", "job", "knowledge", "person", "rule", "script", "webhook"]

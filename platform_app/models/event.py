@@ -64,6 +64,7 @@ class ActivityKind(StrEnum):
     REPLY = "reply"
     PERSON = "person"
     RULE = "rule"
+    INTEGRATION = "integration"
     FAILURE = "failure"
 
 

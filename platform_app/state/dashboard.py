@@ -22,6 +22,7 @@ MARKS = {
     "conversation": ("blue", "Conversations"),
     "reply": ("blue", "Replies"),
     "rule": ("purple", "Rules"),
+    "integration": ("green", "Integrations"),
     "person": ("", "People"),
     "failure": ("amber", "Failures"),
 }
