@@ -228,9 +228,8 @@ def test_a_rule_of_a_webhook_that_is_gone_is_not_published(who: Identity, other:
         call(who, rules.save, row.id, {"webhook_id": "../x"}, revision=row.revision)
 
 
-@pytest.mark.parametrize("place", range(4))
-def test_naughty_strings_through_facts_and_the_rule(who: Identity, place: int) -> None:
-    texts = json.loads(shared.path("corpora/blns/blns.json").read_text())[place::4]
+def test_naughty_strings_through_facts_and_the_rule(who: Identity) -> None:
+    texts = json.loads(shared.path("corpora/blns/blns.json").read_text())[::4]
     webhook = a_webhook(who, email_path="mail", creates_contact=True)
     fact = a_field(who, webhook, "text", FieldKind.TEXT)
     for path, kind in (("number", FieldKind.NUMBER), ("at", FieldKind.DATE), ("flag", FieldKind.YES_NO)):

@@ -23,10 +23,11 @@ PLACES = [
     ("Events", "/events"),
     ("Knowledge", "/knowledge"),
     ("Jobs", "/jobs"),
+    ("Webhooks", "/webhooks"),
     ("Settings", "/settings"),
     ("Pipelines and fields", "/settings/crm"),
 ]
-MOST = 17
+MOST = 18
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
