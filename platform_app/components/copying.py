@@ -11,7 +11,7 @@ from platform_app.state.shown_once import BOX, copy_script
 
 def copy_tool(text: Any, label: Any) -> rx.Component:
     """Show a quiet button that copies a text."""
-    return icon_tool("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))])
+    return icon_tool("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))], small=True)
 
 
 def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
@@ -26,12 +26,12 @@ def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
 
 def secret_once() -> rx.Component:
     """Show the field in which a new secret appears, once; `shown_once.show_once` puts it there."""
-    copy = icon_tool("copy", t("Copy the secret"), [rx.call_script(copy_script(BOX)), rx.toast.success(t("Copied."))])
+    copied = [rx.call_script(copy_script(BOX)), rx.toast.success(t("Copied."))]
     return rx.el.div(
         rx.el.label(t("Secret"), html_for=BOX),
         rx.flex(
             rx.el.input(read_only=True, id=BOX, auto_complete="off", class_name="native grow code"),
-            copy,
+            icon_tool("copy", t("Copy the secret"), copied, small=True),
             spacing="2",
             align="center",
         ),

@@ -50,7 +50,10 @@ def _field(one: rx.Var[FieldLine]) -> rx.Component:
             class_name="grow stack-small",
         ),
         copy_tool(one.variable, t("Copy the variable of “{title}”", title=one.name)),
-        rx.cond(~READ_ONLY, icon_tool("x", t("Delete “{title}”", title=one.name), WebhookState.delete_field(one.id))),
+        rx.cond(
+            ~READ_ONLY,
+            icon_tool("x", t("Delete “{title}”", title=one.name), WebhookState.delete_field(one.id), small=True),
+        ),
         class_name="card-line",
         key=one.id,
     )
@@ -122,7 +125,9 @@ def _offer(one: rx.Var[OfferLine]) -> rx.Component:
             class_name="grow",
         ),
         _badge(one.kind_words),
-        icon_tool("plus", t("Make a field of {path}", path=one.path), WebhookState.take(one.path, one.kind)),
+        icon_tool(
+            "plus", t("Make a field of {path}", path=one.path), WebhookState.take(one.path, one.kind), small=True
+        ),
         class_name="card-line",
         key=one.path,
     )

@@ -59,8 +59,7 @@ def _about() -> rx.Component:
     )
     return rx.el.section(
         rx.el.h2(t("Outcome")),
-        rx.el.p(outcome(head)),
-        rx.el.p(event_link(head)),
+        rx.el.div(outcome(head), event_link(head), class_name="outcome"),
         rx.el.dl(
             rx.el.dt(t("Size")),
             rx.el.dd(head.size),

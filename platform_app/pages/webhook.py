@@ -92,14 +92,15 @@ def _renewal() -> rx.Component:
     button = rx.button(
         rx.icon("rotate-ccw", size=14), t("Renew the secret"), size="1", variant="soft", color_scheme="gray"
     )
+    asked = confirm(
+        button,
+        title=t("Renew the secret?"),
+        sentence=t("The secret of now stays valid for 24 hours, so that the other system can be changed over."),
+        verb=t("Renew the secret"),
+        on_confirm=WebhookState.renew,
+    )
     return rx.el.div(
-        confirm(
-            button,
-            title=t("Renew the secret?"),
-            sentence=t("The secret of now stays valid for 24 hours, so that the other system can be changed over."),
-            verb=t("Renew the secret"),
-            on_confirm=WebhookState.renew,
-        ),
+        rx.box(asked),
         rx.cond(WebhookState.former != "", rx.el.span(WebhookState.former, class_name="help")),
         class_name="field",
     )

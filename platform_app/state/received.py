@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import reflex as rx
@@ -171,7 +172,10 @@ def _read_one(session: Transaction, who: Identity, delivery_id: str) -> tuple[Re
 
 def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> DeliveryView:
     """Return what came with a delivery; a body in JSON with its lines set apart."""
-    shown = [Choice(translate(language, words), str(row.headers.get(name, ""))) for name, words in HEADER_WORDS.items()]
+    kept = row.headers | {
+        "webhook-timestamp": _moment(str(row.headers.get("webhook-timestamp", "")), identity, language)
+    }
+    shown = [Choice(translate(language, words), str(kept.get(name, ""))) for name, words in HEADER_WORDS.items()]
     body = _spread(row.body)
     return DeliveryView(
         headers=[one for one in shown if one.name],
@@ -179,6 +183,13 @@ def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> Deliver
         is_duplicate=row.outcome == Outcome.DUPLICATE,
         is_cut=len(body) > MOST_SHOWN or (row.outcome != Outcome.DUPLICATE and len(row.body.encode()) < row.size),
     )
+
+
+def _moment(stamp: str, identity: Identity, language: str) -> str:
+    """Return the seconds since 1970 as a time; what is none as it is."""
+    seconds = whole(stamp, 10**10)
+    at = datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+    return exact_time(language, at, identity.time_zone) if at else stamp
 
 
 def _spread(body: str) -> str:
