@@ -154,10 +154,17 @@ def _subject_card() -> rx.Component:
         _input("phone_path", t("Path of the phone number"), placeholder="customer.phone"),
         _input("name_path", t("Path of the name"), placeholder="customer.name"),
         _input("lead_path", t("Path of a lead's id"), placeholder="lead_id"),
-        rx.el.label(
-            rx.switch(checked=WebhookState.creates_contact, on_change=WebhookState.choose_creation, disabled=READ_ONLY),
-            t("Create a contact when nobody is found"),
-            class_name="status",
+        rx.el.div(
+            rx.el.label(
+                rx.switch(
+                    checked=WebhookState.creates_contact,
+                    on_change=WebhookState.choose_creation,
+                    disabled=READ_ONLY,
+                ),
+                t("Create a contact when nobody is found"),
+                class_name="status",
+            ),
+            class_name="field",
         ),
     )
 
@@ -176,7 +183,7 @@ def _input(name: str, label: Any, **more: Any) -> rx.Component:
 def _latest() -> rx.Component:
     everything = f"/manage/{Person.slug}/webhooks?tab=received&webhook={WebhookState.webhook_key.split('-')[0]}"
     return rx.el.section(
-        rx.el.h2(t("Received last")),
+        rx.el.h2(t("Latest deliveries")),
         rx.cond(
             WebhookState.deliveries.length() > 0,
             rx.fragment(

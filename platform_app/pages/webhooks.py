@@ -63,7 +63,7 @@ def _incoming() -> rx.Component:
         filtered=False,
         table=rx.fragment(
             framed_table(
-                columns(t("Webhook"), t("Signature"), t("Received last"), t("On"), None),
+                columns(t("Webhook"), t("Signature"), t("Last delivery"), t("On"), None),
                 rx.table.body(rx.foreach(WebhooksState.rows, _row)),
             ),
             rx.el.p(WebhooksState.total_words, class_name="muted small"),
