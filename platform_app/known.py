@@ -20,6 +20,7 @@ from platform_app.models.crm import UNNAMED, Contact, CustomField, Holder, Lead,
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Member, Tenant, User
 from platform_app.models.sequence import Sequence
+from platform_app.models.webhook import IncomingWebhook
 
 OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
@@ -66,6 +67,7 @@ def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
         **(_talk(session, talk) if talk else {}),
         **_stage(session, stage_id),
         **_people(session, tenant, contact, lead),
+        **own_fields.delivered(session, event, tenant.time_zone),
         **{name: str(event.after.get(key) or "") or None for name, key in _SAID.get(event.kind, ())},
     }
     before = snapshots.kept(_before(session, event, tenant.time_zone), with_unknown=True)
@@ -137,13 +139,14 @@ def _was(session: Transaction, name: str, value: Any) -> Value:
 
 def catalogue_of(session: Transaction, tenant_id: str) -> Catalogue:
     """Return every fact that a tenant can use, its own fields among them."""
-    return catalogue(own_fields.facts(own_fields.of_tenant(session, tenant_id)))
+    of_webhooks = own_fields.facts_of_webhooks(own_fields.of_webhooks(session, tenant_id))
+    return catalogue([*own_fields.facts(own_fields.of_tenant(session, tenant_id)), *of_webhooks])
 
 
 def names(session: Transaction, tenant_id: str) -> dict[str, str]:
-    """Return the names of what conditions hold by id: stages, pipelines, agents, members."""
+    """Return the names of what conditions hold by id: stages, pipelines, agents, webhooks, members."""
     found: dict[str, str] = {}
-    for model in (Stage, Pipeline, Agent, Sequence):
+    for model in (Stage, Pipeline, Agent, Sequence, IncomingWebhook):
         query = owned(model, tenant_id).with_only_columns(model.id, model.name)
         found |= {row_id: name for row_id, name in session.execute(query)}  # noqa: C416
     query = (

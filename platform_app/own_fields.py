@@ -1,4 +1,4 @@
-"""Own fields: those that a tenant added to its contacts and leads, as facts."""
+"""Own fields: those that a tenant added to its contacts, leads and webhooks, as facts."""
 
 from typing import Any
 
@@ -6,8 +6,10 @@ from platform_app.automation.facts import Fact, FactType, Value
 from platform_app.automation.values import moment, number
 from platform_app.db import Transaction, owned
 from platform_app.models.crm import CustomField, FieldKind, Holder
+from platform_app.models.event import Event, EventKind
+from platform_app.models.webhook import IncomingWebhook, WebhookField
 
-_TYPES = {
+TYPES = {
     FieldKind.TEXT: FactType.TEXT,
     FieldKind.NUMBER: FactType.NUMBER,
     FieldKind.MONEY: FactType.NUMBER,
@@ -28,7 +30,7 @@ def of_tenant(session: Transaction, tenant_id: str, holder: Holder | None = None
 def facts(held: list[CustomField]) -> list[Fact]:
     """Return the fields as facts."""
     return [
-        Fact(f"{row.holder}.field.{row.key}", row.name, _TYPES[row.kind], options=tuple(row.options), own=True)
+        Fact(f"{row.holder}.field.{row.key}", row.name, TYPES[row.kind], options=tuple(row.options), own=True)
         for row in held
     ]
 
@@ -40,6 +42,35 @@ def typed(held: list[CustomField], kept: dict[str, Any], holder: Holder, zone: s
         for row in held
         if row.holder == holder
     }
+
+
+def of_webhooks(session: Transaction, tenant_id: str) -> list[tuple[WebhookField, str]]:
+    """Return the fields of all webhooks in their order, each with the name of its webhook."""
+    query = owned(WebhookField, tenant_id).join(IncomingWebhook, IncomingWebhook.id == WebhookField.webhook_id)
+    query = query.where(IncomingWebhook.deleted_at.is_(None)).with_only_columns(WebhookField, IncomingWebhook.name)  # type: ignore[union-attr]
+    order = (IncomingWebhook.name, IncomingWebhook.id, WebhookField.position, WebhookField.id)
+    return [(row, name) for row, name in session.execute(query.order_by(*order))]
+
+
+def facts_of_webhooks(held: list[tuple[WebhookField, str]]) -> list[Fact]:
+    """Return the fields of webhooks as facts."""
+    return [
+        Fact(f"webhook.field.{row.key}", f"{row.name} · {name}", TYPES[row.kind], own=True, of_events=True)
+        for row, name in held
+    ]
+
+
+def delivered(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
+    """Return what a delivery brought as facts; nothing for an event of another kind."""
+    if event.kind != EventKind.WEBHOOK_RECEIVED:
+        return {}
+    query = owned(WebhookField, event.tenant_id).where(WebhookField.webhook_id == event.after.get("webhook_id"))
+    brought = event.after.get("fields", {})
+    found = {
+        f"webhook.field.{row.key}": _typed(row.kind, str(brought.get(row.key) or ""), zone)
+        for row in session.exec(query).all()
+    }
+    return {"webhook.name": str(event.after.get("name") or "") or None} | found
 
 
 def _typed(kind: FieldKind, text: str, zone: str) -> Value:

@@ -33,6 +33,7 @@ def test_an_open_route_is_a_known_one() -> None:
     assert {made.path for made in ROUTES if made not in GUARDED} == {
         "/auth/claim",
         "/auth/sign-out",
+        "/hooks/{address}",
         "/healthz",
         "/readyz",
     }

@@ -19,10 +19,11 @@ from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
 from platform_app.services import cards, contacts, conversations, hand_off, leads, outgoing, tagging, tasks
 from tests.fake_provider import FakeProvider, says, serving
+from tests.hooks import a_webhook, deliver
 from tests.talking import a_stage, add_agent, answered, call, conversation, run_jobs, say, shown
 from tests.test_rules import a_rule, is_rich, runs
 
-NOT_YET = {EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED}  # nothing writes these so far
+NOT_YET = {EventKind.SEQUENCE_FINISHED}  # nothing writes these so far
 
 
 @pytest.fixture
@@ -62,6 +63,8 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     if kind in simple:
         act, *given = simple[kind]
         call(who, act, *given)
+    elif kind == EventKind.WEBHOOK_RECEIVED:
+        deliver(a_webhook(who), {"total": 5}, message_id="msg_1")
     elif kind == EventKind.STAGE_CHANGED:
         call(who, leads.move, row.lead_id, a_stage(who))
     elif kind in (EventKind.TASK_CREATED, EventKind.TASK_COMPLETED):

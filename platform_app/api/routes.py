@@ -57,7 +57,7 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is there to read it
             except Exception as error:
-                return _unexpected(request, error)
+                return _unexpected(request, path, error)
 
         made = Route(path, guarded, methods=methods)
         made.role = role  # type: ignore[attr-defined]  # read by the test that lists every route
@@ -82,10 +82,10 @@ async def _admit(request: Request, endpoint: Endpoint, role: Role | str) -> Resp
     return await endpoint(request, who)
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
-    """Log a bug with its trace and answer with a number to quote."""
+def _unexpected(request: Request, path: str, error: Exception) -> Response:
+    """Log a bug with its trace and answer with a number to quote. The address itself may hold a secret."""
     number = secrets.token_hex(4)
-    log.error("route failed", route=request.url.path, request_id=number, exc_info=error)
+    log.error("route failed", route=path, request_id=number, exc_info=error)
     sentence = "Something went wrong. If it stays, tell us this number: {number}"
     return problem(500, sentence, request.state.language, number=number)
 

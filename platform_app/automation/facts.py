@@ -71,6 +71,7 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("reply.text", "What the agent has replied", of_events=True),
     Fact("task.text", "Text of the task", of_events=True),
     Fact("event.tag", "Tag that was given", of_events=True),
+    Fact("webhook.name", "Name of the webhook", of_events=True),
     Fact("now", "This moment", FactType.MOMENT),
     Fact("clock.time", "Time of day", FactType.TIME),
     Fact("clock.weekday", "Day of the week", FactType.CHOICE, "weekday"),

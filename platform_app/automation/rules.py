@@ -24,6 +24,7 @@ class Definition(BaseModel):
     minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: for how long nobody answered
     time: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # of schedule, in the tenant's zone
     weekdays: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], max_length=7)  # of schedule: 1 is Monday
+    webhook_id: str = Field(default="", max_length=32, pattern="^[0-9a-f]*$")  # of webhook_received; empty: any
     condition: dict[str, Any] = Field(default_factory=dict)
     actions: list[dict[str, Any]] = Field(default_factory=list, max_length=MOST_ACTIONS)
     stop_after: bool = False

@@ -21,6 +21,7 @@ _GROUPS = {
     "reply": "Event",
     "task": "Event",
     "event": "Event",
+    "webhook": "Event",
 }
 
 
@@ -92,7 +93,11 @@ def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
 def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
     return rx.flex(
         native(
-            [*_facts(of_events), rx.el.optgroup(rx.foreach(state.own_facts, option), label=t("Your own fields"))],
+            [
+                *_facts(of_events),
+                rx.el.optgroup(rx.foreach(state.own_facts, option), label=t("Your own fields")),
+                *([_of_webhooks(state)] if of_events else []),
+            ],
             label=t("What condition {number} is about", number=line.number),
             value=line.fact,
             on_change=lambda fact: state.set_fact(line.path, fact),
@@ -108,6 +113,13 @@ def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
         spacing="2",
         align="start",
         wrap="wrap",
+    )
+
+
+def _of_webhooks(state: Any) -> rx.Component:
+    return rx.cond(
+        state.event_facts.length() > 0,
+        rx.el.optgroup(rx.foreach(state.event_facts, option), label=t("Fields of webhooks")),
     )
 
 

@@ -31,7 +31,12 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
     ),
     (
         "Run",
-        [("Events", "activity", "/events"), ("Jobs", "list-checks", "/jobs"), ("Settings", "settings", "/settings")],
+        [
+            ("Events", "activity", "/events"),
+            ("Jobs", "list-checks", "/jobs"),
+            ("Webhooks", "webhook", "/webhooks"),
+            ("Settings", "settings", "/settings"),
+        ],
     ),
 ]
 

@@ -72,6 +72,7 @@ def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, 
     if lead is not None:
         happened.lead_id, happened.contact_id = lead.id, lead.contact_id
     happened.after |= {"rule_id": row.id, "minutes": row.draft["minutes"], "tag": text[:60]}
+    happened.after["webhook_id"] = row.draft.get("webhook_id", "")
     happened.facts = known.snapshot(session, happened)
     return _tried(session, who, row, row.draft, happened=happened)
 

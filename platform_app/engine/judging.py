@@ -97,11 +97,13 @@ class Happened(Protocol):
 
 
 def concerns(agent_id: str | None, rule_id: str, data: dict[str, object], *, event: Happened) -> bool:
-    """Tell whether an event of a rule's kind is for it: its agent, its schedule, its length of silence."""
+    """Tell whether an event of a rule's kind is for it: its agent, schedule, silence or webhook."""
     if agent_id and event.agent_id and agent_id != event.agent_id:
         return False
     if event.kind in _NAMED:
         return event.after.get("rule_id") == rule_id
+    if event.kind == EventKind.WEBHOOK_RECEIVED:
+        return data.get("webhook_id") in (None, "", event.after.get("webhook_id"))
     return event.kind != EventKind.NO_REPLY or event.after.get("minutes") == data.get("minutes")
 
 

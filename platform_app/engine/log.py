@@ -4,16 +4,16 @@ from typing import Any
 
 from platform_app import bell
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned
+from platform_app.db import Transaction, owned
 from platform_app.engine import actions
 from platform_app.errors import Conflict, NotFound
 from platform_app.events import lock_of
 from platform_app.jobs import HandleEvent, enqueue
 from platform_app.models.event import ActivityKind, Event
-from platform_app.models.person import Identity, Role, Tenant
+from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleRun, RunState
 from platform_app.models.sequence import Sequence
-from platform_app.services import activity, effects
+from platform_app.services import activity, effects, members
 
 PAGE_SIZE = 50
 _SENTENCES = {
@@ -27,18 +27,7 @@ _SENTENCES = {
 
 def acting(session: Transaction, rule: Rule | Sequence) -> Identity:
     """Return a rule or a sequence as the one who acts."""
-    tenant = session.exec(everywhere(Tenant).where(Tenant.id == rule.tenant_id)).one()
-    return Identity(
-        user_id="",
-        tenant_id=tenant.id,
-        role=Role.OPERATOR,
-        name=rule.name,
-        email="",
-        slug=tenant.slug,
-        tenant_name=tenant.name,
-        language=tenant.language,
-        time_zone=tenant.time_zone,
-    )
+    return members.automation(session, rule.tenant_id, rule.name)
 
 
 def key_of(event_id: str, run_id: str, place: int) -> str:

@@ -22,7 +22,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
-from platform_app.services import activity, leads, ordering
+from platform_app.services import activity, leads, ordering, webhooks
 from platform_app.services.agent_changes import Change, differing
 
 MOST = 1_000  # of a tenant
@@ -133,6 +133,8 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         found["weekdays"] = translate(who.language, "Choose at least one day.")
+    if not webhooks.is_known(session, who, draft.webhook_id):
+        found["webhook_id"] = translate(who.language, "There is no such webhook any more. Choose another.")
     return found
 
 

@@ -13,6 +13,7 @@ from platform_app.models import (
     script,
     secret,
     sequence,
+    webhook,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "script",
     "secret",
     "sequence",
+    "webhook",
 ]

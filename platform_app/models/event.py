@@ -65,6 +65,7 @@ class ActivityKind(StrEnum):
     PERSON = "person"
     RULE = "rule"
     SEQUENCE = "sequence"
+    INTEGRATION = "integration"
     FAILURE = "failure"
 
 

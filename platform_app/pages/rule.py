@@ -65,6 +65,7 @@ def _fields() -> rx.Component:
             RuleState.trigger,
             ("no_reply", _input("minutes", t("Minutes of silence"), input_mode="numeric")),
             ("schedule", rx.fragment(_input("time", t("Time of day"), type="time"), _days())),
+            ("webhook_received", _webhook()),
             ("manual", _by_hand()),
             rx.fragment(),
         ),
@@ -128,6 +129,17 @@ def _days() -> rx.Component:
         rx.el.div(*days, role="group", aria_label=t("Days"), class_name="choices"),
         problem_line(RuleState.problems.get("weekdays", "")),
         class_name="field",
+    )
+
+
+def _webhook() -> rx.Component:
+    items = [
+        rx.select.item(t("Any webhook"), value=ALL),
+        rx.foreach(RuleState.webhooks, lambda one: rx.select.item(one.name, value=one.id)),
+    ]
+    return rx.el.div(
+        _select("webhook_id", t("Webhook"), items, RuleState.webhook),
+        problem_line(RuleState.problems.get("webhook_id", "")),
     )
 
 

@@ -1,7 +1,9 @@
 """Fields: those that a tenant adds to its contacts and leads, and what may stand in them."""
 
 import re
+from collections.abc import Container
 from datetime import date
+from itertools import count
 from typing import Any
 
 from platform_app.automation.values import folded, number
@@ -34,7 +36,7 @@ def create(
         raise LimitReached("There can be {count} fields at most.", count=MOST)
     row = CustomField(tenant_id=who.tenant_id, holder=holder, key="", name="", kind=kind, position=len(held))
     _set(row, held, name=name, options=options)
-    row.key = _key(row.name, {other.key for other in held})
+    row.key = key_of(row.name, {other.key for other in held})
     session.add(row)
     session.flush()
     return row
@@ -73,12 +75,12 @@ def _set(row: CustomField, others: list[CustomField], name: str, options: str) -
     row.name, row.options = name, found if row.kind == FieldKind.CHOICE else []
 
 
-def _key(name: str, taken: set[str]) -> str:
-    """Return a name for texts: Latin letters, digits and _, that no other field has."""
+def key_of(name: str, taken: Container[str]) -> str:
+    """Return the name of a field in texts: Latin letters, digits and _, that no other field has."""
     latin = "".join(_LATIN.get(letter, letter) for letter in folded(name))
     base = re.sub(r"[^a-z0-9]+", "_", latin).strip("_")[:30] or "field"
     base = base if base[0].isalpha() else f"f_{base}"
-    return next(key for count in range(1, MOST + 2) if (key := base if count == 1 else f"{base}_{count}") not in taken)
+    return next(key for place in count(1) if (key := base if place == 1 else f"{base}_{place}") not in taken)
 
 
 def checked(field: CustomField, value: Any) -> str:

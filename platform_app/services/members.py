@@ -53,6 +53,22 @@ def owner(session: Transaction, slug: str) -> Identity:
     )
 
 
+def automation(session: Transaction, tenant_id: str, name: str) -> Identity:
+    """Return an automation of a tenant as the one who acts: no person, with the role of an operator."""
+    tenant: Tenant = session.exec(everywhere(Tenant).where(Tenant.id == tenant_id)).one()
+    return Identity(
+        user_id="",
+        tenant_id=tenant.id,
+        role=Role.OPERATOR,
+        name=name,
+        email="",
+        slug=tenant.slug,
+        tenant_name=tenant.name,
+        language=tenant.language,
+        time_zone=tenant.time_zone,
+    )
+
+
 def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None:
     """Put a line for a member into the recent updates."""
     names = {user.id: user.name for user, _ in of_tenant(session, who)}

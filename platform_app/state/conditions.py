@@ -26,6 +26,7 @@ class Conditions(rx.State, mixin=True):
 
     lines: list[Line] = []
     own_facts: list[Choice] = []
+    event_facts: list[Choice] = []  # of webhooks: known of an event alone
     variables: list[Choice] = []  # every fact, as texts use it
     tree_key: int = 0  # grows when lines come, go or change their kind: fields are drawn anew then
     _tree: Tree = {}
@@ -39,7 +40,9 @@ class Conditions(rx.State, mixin=True):
     async def _take_tree(self, tree: Tree) -> None:
         """Show these conditions."""
         self._choices, self._known = await look(self, _offered, (await person(self)).language)
-        self.own_facts = [Choice(fact.name, fact.words) for fact in self._known.values() if fact.own]
+        own = [fact for fact in self._known.values() if fact.own]
+        self.own_facts = [Choice(fact.name, fact.words) for fact in own if not fact.of_events]
+        self.event_facts = [Choice(fact.name, fact.words) for fact in own if fact.of_events]
         language = (await person(self)).language
         self.variables = [
             Choice(fact.name, fact.words if fact.own else translate(language, fact.words))

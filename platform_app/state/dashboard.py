@@ -23,6 +23,7 @@ MARKS = {
     "reply": ("blue", "Replies"),
     "rule": ("purple", "Rules"),
     "sequence": ("purple", "Sequences"),
+    "integration": ("green", "Integrations"),
     "person": ("", "People"),
     "failure": ("amber", "Failures"),
 }

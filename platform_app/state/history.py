@@ -25,7 +25,7 @@ _WORDS = {
     EventKind.SEQUENCE_FINISHED: "A sequence was finished",
     EventKind.NO_REPLY: "Nobody replied",
     EventKind.SCHEDULE: "By the clock",
-    EventKind.WEBHOOK_RECEIVED: "A webhook came",
+    EventKind.WEBHOOK_RECEIVED: "The webhook “{name}” came in",
     EventKind.MANUAL: "Started by hand",
 }
 FIELD_WORDS = {
@@ -74,6 +74,7 @@ def words_of(event: Event, language: str) -> str:
         "old": event.before.get("stage", ""),
         "new": event.after.get("stage", ""),
         "text": event.after.get("text", ""),
+        "name": event.after.get("name", ""),
         "tag": event.after.get("tag", ""),
     }
     return translate(language, _WORDS[event.kind], **values)

@@ -27,6 +27,7 @@ PLACES = [
     ("Events", "/events"),
     ("Knowledge", "/knowledge"),
     ("Jobs", "/jobs"),
+    ("Webhooks", "/webhooks"),
     ("Settings", "/settings"),
     ("Pipelines and fields", "/settings/crm"),
     ("E-mail", "/settings/mail"),

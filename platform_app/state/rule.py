@@ -14,7 +14,7 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
-from platform_app.services import agent_list, leads
+from platform_app.services import agent_list, leads, webhooks
 from platform_app.state.agent import Change
 from platform_app.state.agent_stages import worded
 from platform_app.state.base import call, handler, look, person, say, say_error, who
@@ -31,6 +31,7 @@ FIELD_WORDS = {
     "minutes": "Minutes of silence",
     "time": "Time of day",
     "weekdays": "Days",
+    "webhook_id": "Webhook",
     "condition": "Condition",
     "actions": "Actions",
     "stop_after": "No rule after it runs",
@@ -70,6 +71,7 @@ class _Found:
     runs: list[tuple[RuleRun, Event, str]]
     agents: list[Choice]
     leads: list[Choice]
+    webhooks: list[Choice]
     names: dict[str, str]
 
 
@@ -84,6 +86,8 @@ class RuleState(Conditions, RuleActions, rx.State):
     trigger: str = ""
     initial: dict[str, str] = {}
     weekdays: list[int] = []
+    webhook: str = ALL
+    webhooks: list[Choice] = []
     stop_after: bool = False
     enabled: bool = False
     published: str = ""
@@ -113,7 +117,7 @@ class RuleState(Conditions, RuleActions, rx.State):
                 await self._wrong_at(field, "Enter a number.")
                 return
             await self._save({field: int(value)})
-        elif field in ("name", "trigger", "time", "agent_id"):
+        elif field in ("name", "trigger", "time", "agent_id", "webhook_id"):
             await self._save({field: "" if value == ALL else value})
         else:
             raise Invalid("This value cannot be taken.")
@@ -223,6 +227,7 @@ class RuleState(Conditions, RuleActions, rx.State):
         row, rule = found.rule, definition(found.rule.draft)
         self.name, self.agent, self.trigger = row.name, row.agent_id or ALL, rule.trigger
         self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
+        self.webhook, self.webhooks = rule.webhook_id or ALL, found.webhooks
         self.enabled, self._revision = row.enabled, row.revision
         self.differs = row.draft != row.published
         number = row.published_number
@@ -271,6 +276,7 @@ def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
         log.runs(session, who, rule_id=rule_id),
         [Choice(one.id, one.name) for one in agents],
         [Choice(one.id, one.title) for one in found],
+        [Choice(one.id, one.name) for one in webhooks.of_tenant(session, who)],
         names_of(session, who),
     )
 

@@ -34,7 +34,7 @@ TRIGGERS = {
     "sequence_finished": "A sequence ends",
     "webhook_received": "A webhook comes in",
 }
-OFFERED = [kind for kind in TRIGGERS if kind != "webhook_received"]
+OFFERED = list(TRIGGERS)
 STATES = {
     "running": ("Runs", "blue"),
     "done": ("Ran", "green"),
@@ -60,11 +60,14 @@ def names_of(session: Transaction, who: Identity) -> dict[str, str]:
     return names(session, who.tenant_id)
 
 
-def trigger_of(rule: Definition, language: str) -> str:
+def trigger_of(rule: Definition, language: str, named: Mapping[str, str]) -> str:
     """Return what a rule waits for."""
     words = translate(language, TRIGGERS[rule.trigger])
     if rule.trigger == "no_reply":
         return translate(language, "Nobody has answered for {count} minutes", count=rule.minutes)
+    if rule.trigger == "webhook_received" and rule.webhook_id:
+        name = named.get(rule.webhook_id, "")
+        return translate(language, "The webhook “{name}” comes in", name=name)
     if rule.trigger == "schedule":
         days = ", ".join(translate(language, WEEKDAYS[str(day)]) for day in sorted(rule.weekdays))
         return translate(language, "At {time}: {days}", time=rule.time, days=days)
@@ -117,7 +120,7 @@ def sentence_of(rule: Definition, reader: Reader, named: Mapping[str, str]) -> s
     language = reader.language
     condition = condition_of(rule.condition, reader, named)
     done = "; ".join(action_of(one, language, named) for one in rule.actions) or translate(language, "nothing yet")
-    parts = [translate(language, "When: {trigger}.", trigger=trigger_of(rule, language))]
+    parts = [translate(language, "When: {trigger}.", trigger=trigger_of(rule, language, named))]
     if condition:
         parts.append(translate(language, "If: {condition}.", condition=condition))
     parts.append(translate(language, "Then: {actions}.", actions=done))

@@ -176,7 +176,7 @@ def _row(row: Rule, found: _Found, identity: Identity, *, reader: Reader) -> Rul
     return RuleRow(
         id=row.id,
         name=row.name,
-        trigger=trigger_of(rule, language),
+        trigger=trigger_of(rule, language, found.names),
         condition=condition_of(rule.condition, reader, found.names)[:300],
         actions="; ".join(action_of(one, language, found.names) for one in rule.actions)[:300],
         priority=str(row.position),

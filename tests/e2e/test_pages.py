@@ -15,7 +15,7 @@ from tests.e2e.conftest import NewPerson, sign_in
 pytestmark = pytest.mark.e2e
 
 PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/rules", "/rules/runs", "/events")
-PAGES += ("/knowledge", "/jobs", "/settings")
+PAGES += ("/knowledge", "/jobs", "/webhooks", "/settings")
 MORE = {"settings-crm": "/settings/crm", "settings-mail": "/settings/mail", "leads-list": "/leads?view=list"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there

@@ -1,0 +1,62 @@
+"""Hooks: the route at which other systems deliver. No cookie and no origin counts here: the address and a signature do.
+
+What is accepted stands in the database before it is answered; Redis is not needed for it.
+"""
+
+import asyncio
+from math import ceil
+
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from platform_app.api.routes import ANYONE, problem, route
+from platform_app.clock import now
+from platform_app.services import receiving, webhooks
+from platform_app.services.receiving import LARGEST, Sent
+
+PACE = parse_many("250/second; 10000/minute")  # of one address
+_limiter = FixedWindowRateLimiter(MemoryStorage())
+
+
+@route("/hooks/{address}", ANYONE, methods=["POST"])
+async def receive(request: Request) -> Response:
+    """Take a delivery: 202 when it is written down, or was before."""
+    address = request.path_params["address"]
+    if limit := _reached(webhooks.hashed(address)):
+        return _too_often(request, limit, webhooks.hashed(address))
+    webhook = await asyncio.to_thread(receiving.find, address)
+    sent = await _sent(request)
+    outcome = await asyncio.to_thread(receiving.take, webhook, sent)
+    return JSONResponse({"status": outcome.value}, 202)
+
+
+def _reached(key: str) -> RateLimitItem | None:
+    """Count a delivery to an address; return the limit that it goes beyond."""
+    return next((limit for limit in PACE if not _limiter.hit(limit, key)), None)
+
+
+def _too_often(request: Request, limit: RateLimitItem, key: str) -> Response:
+    reset = _limiter.get_window_stats(limit, key).reset_time
+    seconds = max(1, ceil(reset - now().timestamp()))
+    answer = problem(429, "Too many deliveries. Send it again in {seconds} s.", request.state.language, seconds=seconds)
+    answer.headers["Retry-After"] = answer.headers["RateLimit-Reset"] = str(seconds)
+    answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"] = str(limit.amount), "0"
+    return answer
+
+
+async def _sent(request: Request) -> Sent:
+    """Read a delivery, no further than a body may be long."""
+    said, parts, size = request.headers.get("content-length", ""), list[bytes](), 0
+    is_cut = said.isdecimal() and int(said) > LARGEST
+    if not is_cut:
+        async for part in request.stream():
+            size += len(part)
+            if size > LARGEST:
+                is_cut = True
+                break
+            parts.append(part)
+    sender = request.client.host if request.client else ""
+    return Sent(b"".join(parts), request.headers, sender, is_cut)

@@ -1,0 +1,157 @@
+"""Payloads: what other systems send: read within limits, looked into by path, taken as values of a type."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+from platform_app.automation.facts import FactType
+from platform_app.automation.values import folded, moment, number
+from platform_app.errors import PlatformError
+
+DEEPEST = 64  # lists and objects within each other
+LONGEST = 2_000  # characters of a value
+_MOST_LEAVES = 60
+_YES_NO = {"yes": "yes", "true": "yes", "да": "yes", "1": "yes", "no": "no", "false": "no", "нет": "no", "0": "no"}
+
+
+class Unreadable(PlatformError):
+    """A body that cannot be taken: neither JSON nor a form, or nested too deeply."""
+
+
+def parsed(body: bytes) -> Any:
+    """Return the value of a JSON text in UTF-8; raises Unreadable when it is none, or has numbers without end."""
+    try:
+        found = json.loads(body.decode(), parse_constant=_refused, parse_float=_finite)
+    except RecursionError as error:
+        raise Unreadable("The body nests too deeply.") from error
+    except ValueError as error:  # not UTF-8, not JSON, or a number of thousands of digits
+        raise Unreadable("The body is neither JSON nor a form.") from error
+    if _is_deep(found):
+        raise Unreadable("The body nests too deeply.")
+    return _clean(found)
+
+
+def of_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return the fields of a form; one that comes several times becomes a list."""
+    found: dict[str, Any] = {}
+    for name, value in ((_clean(name), _clean(value)) for name, value in pairs):
+        held = found.get(name)
+        found[name] = value if name not in found else [*held, value] if isinstance(held, list) else [held, value]
+    return found
+
+
+def _refused(word: str) -> Any:
+    raise ValueError(word)  # NaN and Infinity are no JSON
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not isfinite(found):
+        raise ValueError(text)
+    return found
+
+
+def _is_deep(value: Any) -> bool:
+    level, depth = [value], 0
+    while level := [one for one in level if isinstance(one, (dict, list))]:
+        depth += 1
+        if depth > DEEPEST:
+            return True
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return False
+
+
+def _clean(value: Any) -> Any:
+    """Return a value without what no database and no socket takes: NUL, and halves of a pair of UTF-16."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    return {_clean(key): _clean(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def value_at(payload: Any, path: str) -> Any:
+    """Return what stands at a path of names and places, such as order.items.0.sku; None when there is nothing."""
+    while path:
+        if isinstance(payload, dict) and path in payload:  # a name that has dots itself
+            return payload[path]
+        name, _, path = path.partition(".")
+        if isinstance(payload, dict):
+            payload = payload.get(name)
+        elif isinstance(payload, list) and name.isascii() and name.isdigit() and len(name) < 7:
+            payload = payload[int(name)] if int(name) < len(payload) else None
+        else:
+            return None
+    return payload
+
+
+def kept(value: Any, kind: FactType, zone: str) -> str:
+    """Return a value as text from which the fact of a type is read; empty when it is not of the type."""
+    if kind == FactType.NUMBER:
+        found = None if isinstance(value, bool) else number(_text(value))
+        return "" if found is None else str(found)
+    if kind == FactType.MOMENT:
+        at = _moment(value, zone)
+        return at.isoformat() if at else ""
+    if kind == FactType.FLAG:
+        return _YES_NO.get(folded(_text(value)), "")
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list) and not any(isinstance(one, (dict, list)) for one in value):
+        return ", ".join(_text(one) for one in value)[:LONGEST]
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    return text.strip()[:LONGEST]
+
+
+def _moment(value: Any, zone: str) -> datetime | None:
+    if isinstance(value, str):
+        return moment(value.strip(), zone)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:  # seconds since 1970, or milliseconds
+        return datetime.fromtimestamp(value / 1_000 if abs(value) > 10**11 else value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A value within a payload: where it stands, of which type it seems to be, and how it reads."""
+
+    path: str
+    kind: FactType
+    text: str
+
+
+def leaves(payload: Any) -> list[Leaf]:
+    """Return the values of a payload, in their order; of a list of objects those of the first."""
+    found: list[Leaf] = []
+    _walk(payload, "", found)
+    return found[:_MOST_LEAVES]
+
+
+def _walk(value: Any, path: str, found: list[Leaf]) -> None:
+    if len(found) >= _MOST_LEAVES or len(path) > 200:
+        return
+    if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
+        value = {"0": value[0]}
+    if not isinstance(value, dict):
+        if path:
+            found.append(Leaf(path, _type_of(value), _text(value)))
+        return
+    for name, inner in value.items():
+        _walk(inner, f"{path}.{name}" if path else name, found)
+
+
+def _type_of(value: Any) -> FactType:
+    if isinstance(value, bool):
+        return FactType.FLAG
+    if isinstance(value, (int, float)):
+        return FactType.NUMBER
+    is_date = isinstance(value, str) and len(value) >= 10 and value[4:5] == "-" and moment(value, "UTC") is not None
+    return FactType.MOMENT if is_date else FactType.TEXT

@@ -1,0 +1,42 @@
+"""Received: the log of what came to webhooks, for people."""
+
+from platform_app.db import Transaction, owned
+from platform_app.errors import NotFound
+from platform_app.models.person import Identity
+from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery
+
+PAGE_SIZE = 50
+
+
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    webhook_id: str = "",
+    outcome: str = "",
+    page: int = 1,
+    size: int = PAGE_SIZE,
+) -> list[ReceivedDelivery]:
+    """Return a page of deliveries, newest first; one more than fits."""
+    query = owned(ReceivedDelivery, who.tenant_id)
+    if webhook_id:
+        query = query.where(ReceivedDelivery.webhook_id == webhook_id)
+    if outcome:
+        query = query.where(ReceivedDelivery.outcome == outcome)
+    query = query.order_by(ReceivedDelivery.at.desc(), ReceivedDelivery.id.desc())  # type: ignore[attr-defined]
+    return list(session.exec(query.offset((max(page, 1) - 1) * size).limit(size + 1)).all())
+
+
+def get(session: Transaction, who: Identity, delivery_id: str) -> ReceivedDelivery:
+    """Return a delivery."""
+    query = owned(ReceivedDelivery, who.tenant_id).where(ReceivedDelivery.id == delivery_id)
+    row: ReceivedDelivery | None = session.exec(query).first()
+    if row is None:
+        raise NotFound("There is no such delivery.")
+    return row
+
+
+def names(session: Transaction, who: Identity) -> dict[str, str]:
+    """Return the names of all webhooks by id, those that were deleted among them."""
+    query = owned(IncomingWebhook, who.tenant_id).with_only_columns(IncomingWebhook.id, IncomingWebhook.name)
+    return {webhook_id: name for webhook_id, name in session.execute(query)}  # noqa: C416

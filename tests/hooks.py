@@ -1,0 +1,61 @@
+"""Hooks: webhooks and deliveries as other systems send them, signed or not."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from standardwebhooks import Webhook
+
+from platform_app.clock import now
+from platform_app.db import owned, session_scope
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity
+from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
+from platform_app.services import receiving, webhooks
+from platform_app.services.receiving import Sent
+from tests.talking import call
+
+
+def a_webhook(who: Identity, *, signed: bool = False, **settings: Any) -> IncomingWebhook:
+    """Make a webhook with these settings."""
+    row = call(who, webhooks.create, name=settings.pop("name", "Shop"), signed=signed)
+    made: IncomingWebhook = call(who, webhooks.save, row.id, settings)
+    return made
+
+
+def body_of(payload: Any) -> bytes:
+    """Return a payload as JSON."""
+    return json.dumps(payload).encode()
+
+
+def signed(secret: str, body: bytes, *, message_id: str = "msg_1", at: datetime | None = None) -> dict[str, str]:
+    """Return the headers of a delivery in the form of Standard Webhooks."""
+    at = at or now()
+    signature = Webhook(secret).sign(message_id, at, body.decode())
+    stamp = str(int(at.timestamp()))
+    return {"webhook-id": message_id, "webhook-timestamp": stamp, "webhook-signature": signature}
+
+
+def deliver(webhook: IncomingWebhook, payload: Any, *, message_id: str = "") -> Outcome:
+    """Deliver a payload as JSON to a webhook without a signature."""
+    headers = {"content-type": "application/json"} | ({"webhook-id": message_id} if message_id else {})
+    return receiving.take(webhook, Sent(body_of(payload), headers))
+
+
+def events(who: Identity) -> list[Event]:
+    """Return the events of deliveries, oldest first."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        query = owned(Event, who.tenant_id).where(Event.kind == EventKind.WEBHOOK_RECEIVED)
+        return list(session.exec(query.order_by(Event.at, Event.id)).all())
+
+
+def log(who: Identity) -> list[ReceivedDelivery]:
+    """Return what was received, oldest first."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        query = owned(ReceivedDelivery, who.tenant_id)
+        return list(session.exec(query.order_by(ReceivedDelivery.at, ReceivedDelivery.id)).all())
+
+
+Alter = Callable[[dict[str, str], bytes], tuple[dict[str, str], bytes]]
+MINUTE = timedelta(minutes=1)

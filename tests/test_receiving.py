@@ -1,0 +1,255 @@
+"""Receiving: a delivery is verified, written down once with its event, and said to be about whom it is."""
+
+import json
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+import time_machine
+
+from platform_app.clock import now
+from platform_app.errors import NotFound, PlatformError
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.person import Identity
+from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.services import activity, contacts, leads, receiving, webhooks
+from platform_app.services.receiving import KEPT_IN_EVENT, Sent, Unverified
+from tests import shared, talking
+from tests.hooks import MINUTE, a_webhook, body_of, deliver, events, log, signed
+from tests.talking import a_stage, activities, call, run_jobs
+from tests.test_rules import a_rule, runs
+
+BODY = body_of({"order": {"total": 12.5, "name": "Мойка"}})
+
+
+def send(webhook: IncomingWebhook, headers: dict[str, str], body: bytes = BODY) -> Outcome:
+    return receiving.take(receiving.find(webhook.address_secret), Sent(body, headers, "203.0.113.7"))
+
+
+def test_a_signed_delivery_is_taken_once(who: Identity) -> None:
+    webhook = a_webhook(who, signed=True)
+    headers = signed(webhook.secret, BODY)
+    assert [send(webhook, headers) for _ in range(3)] == [Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert send(webhook, signed(webhook.secret, BODY, message_id="msg_2")) == Outcome.ACCEPTED
+    first, second = events(who)
+    assert first.after["payload"] == json.loads(BODY) and first.after["webhook_id"] == webhook.id
+    rows = log(who)
+    assert [row.event_id for row in rows] == [first.id, first.id, first.id, second.id]
+    assert rows[0].body == BODY.decode() and rows[0].headers["sender"] == "203.0.113.7"
+    assert first.after["delivery_id"] == rows[0].id
+    assert activities(who).count("Webhook “{name}” came in") == 2
+
+
+def spoilt(secret: str) -> dict[str, tuple[dict[str, str], bytes]]:
+    """Return deliveries that are not right, by what is wrong with them."""
+    right, other = signed(secret, BODY), signed("whsec_" + "QUJD" * 8, BODY)
+    signature = right["webhook-signature"]
+    altered = {
+        "wrong": other["webhook-signature"],
+        "truncated": signature[:-4],
+        "of another version": signature.replace("v1,", "v2,"),
+        "no base64": "v1,*",
+        "no version": signature[3:],
+        "two commas": signature + ",",
+        "empty": "v1,",
+    }
+    found = {name: (right | {"webhook-signature": text}, BODY) for name, text in altered.items()}
+    found |= {f"without {name}": ({key: right[key] for key in right if key != name}, BODY) for name in right}
+    found |= {
+        "nothing": ({}, BODY),
+        "old": (signed(secret, BODY, at=now() - 5 * MINUTE - timedelta(seconds=2)), BODY),
+        "of the future": (signed(secret, BODY, at=now() + 5 * MINUTE + timedelta(seconds=2)), BODY),
+        "no time": (right | {"webhook-timestamp": "NaN"}, BODY),
+        "another time": (right | {"webhook-timestamp": str(int(right["webhook-timestamp"]) + 1)}, BODY),
+        "another id": (right | {"webhook-id": "msg_9"}, BODY),
+        "a byte more": (right, BODY + b" "),
+        "a byte otherwise": (right, BODY.replace(b"12.5", b"12.6")),
+        "bytes that are no text": (right, BODY + b"\xff"),
+    }
+    return found
+
+
+def test_only_a_valid_signature_passes_and_nobody_outside_learns_why(who: Identity) -> None:
+    webhook = a_webhook(who, signed=True)
+    said = set()
+    for name, (headers, body) in spoilt(webhook.secret).items():
+        with pytest.raises(Unverified) as refused:
+            send(webhook, headers, body)
+        said.add((name == "", refused.value.sentence, refused.value.status))
+    assert said == {(False, "The delivery could not be verified.", 401)}
+    assert events(who) == []
+    rows = log(who)
+    assert {row.outcome for row in rows} == {Outcome.REFUSED} and {row.taken_id for row in rows} == {None}
+    assert {row.why for row in rows} == {
+        "The signature is missing.",
+        "The signature does not match.",
+        "It was signed more than five minutes before or after it came.",
+    }
+    assert activities(who).count("Webhook “{name}” refused a delivery") == 1
+    assert send(webhook, signed(webhook.secret, BODY)) == Outcome.ACCEPTED
+
+
+def test_within_five_minutes_it_passes(who: Identity) -> None:
+    webhook = a_webhook(who, signed=True)
+    with time_machine.travel(now().replace(microsecond=0), tick=False):
+        for place, off in enumerate((-5 * MINUTE, 5 * MINUTE)):
+            assert send(webhook, signed(webhook.secret, BODY, message_id=f"m{place}", at=now() + off))
+
+
+def test_after_a_renewal_both_secrets_are_good_for_a_day(who: Identity, other: Identity) -> None:
+    webhook = a_webhook(who, signed=True)
+    before, theirs = webhook.secret, a_webhook(other, signed=True).secret
+    after = call(who, webhooks.renew, webhook.id).secret
+    assert len({before, after, theirs}) == 3
+    for place, secret in enumerate((before, after)):
+        assert send(webhook, signed(secret, BODY, message_id=f"m{place}")) == Outcome.ACCEPTED
+    with pytest.raises(Unverified):
+        send(webhook, signed(theirs, BODY))
+    with time_machine.travel(now() + timedelta(hours=24), tick=False):
+        with pytest.raises(Unverified):
+            send(webhook, signed(before, BODY, message_id="late"))
+        assert send(webhook, signed(after, BODY, message_id="late")) == Outcome.ACCEPTED
+
+
+def test_without_a_required_signature_the_address_is_the_secret(who: Identity) -> None:
+    webhook = a_webhook(who)
+    assert len(webhook.address_secret) == 32
+    assert send(webhook, {"webhook-signature": "v1,rubbish"}) == Outcome.ACCEPTED
+    assert [send(webhook, {}), send(webhook, {})] == [Outcome.ACCEPTED] * 2  # without an id each is its own
+    assert len(events(who)) == 3
+    for address in ("", "x" * 32, webhook.id, webhook.address_hash, webhook.address_secret[:-1]):
+        with pytest.raises(NotFound):
+            receiving.find(address)
+
+
+def test_switched_off_or_deleted_it_is_not_there(who: Identity) -> None:
+    webhook = a_webhook(who)
+    found = receiving.find(webhook.address_secret)
+    for act, back in ((webhooks.switch, webhooks.switch), (webhooks.delete, webhooks.restore)):
+        call(who, act, webhook.id, **({"enabled": False} if act is webhooks.switch else {}))
+        with pytest.raises(NotFound):
+            receiving.find(webhook.address_secret)
+        with pytest.raises(NotFound):
+            receiving.take(found, Sent(BODY, {}))  # it was found a moment before
+        call(who, back, webhook.id, **({"enabled": True} if act is webhooks.switch else {}))
+        assert send(webhook, {}) == Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("count", [2, 50])
+def test_the_same_delivery_many_times_at_once_is_one_event_with_one_effect(who: Identity, count: int) -> None:
+    webhook = a_webhook(who, email_path="mail", creates_contact=True)
+    a_rule(who, "webhook_received", {"kind": "write_note", "text": "Once"})
+    together, outcomes = Barrier(count), list[Outcome]()
+
+    def once() -> None:
+        together.wait()
+        outcomes.append(deliver(webhook, {"mail": "anna@acme.test"}, message_id="msg_1"))
+
+    threads = [Thread(target=once) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == sorted([Outcome.ACCEPTED] + [Outcome.DUPLICATE] * (count - 1))
+    run_jobs(who)
+    assert len(events(who)) == len(runs(who)) == 1
+    assert call(who, contacts.find)[1] == 1
+
+
+def test_a_large_payload_stands_in_the_log_alone(who: Identity) -> None:
+    webhook = a_webhook(who, email_path="mail", creates_contact=True)
+    payload = {"mail": "anna@acme.test", "text": "x" * KEPT_IN_EVENT}
+    deliver(webhook, payload)
+    (event,), (row,) = events(who), log(who)
+    assert event.after["payload"] is None and event.after["payload_too_large"] is True
+    assert event.after["payload_bytes"] == row.size == len(body_of(payload)) and json.loads(row.body) == payload
+    assert event.contact_id
+
+
+def test_what_is_not_read_to_its_end_is_refused(who: Identity) -> None:
+    webhook = a_webhook(who)
+    with pytest.raises(receiving.TooLarge):
+        receiving.take(webhook, Sent(b"{" * 20_000, {}, is_cut=True))
+    (row,) = log(who)
+    assert (row.outcome, row.why, len(row.body)) == (Outcome.REFUSED, "The body is larger than 1 MB.", 10_000)
+    for body, headers in ((b"{", {}), (b"1", {"webhook-id": "x" * 256}), (b"", {}), (b"\x00", {})):
+        with pytest.raises(PlatformError) as refused:
+            receiving.take(webhook, Sent(body, headers))
+        assert refused.value.status == 400
+    assert events(who) == []
+
+
+def test_it_is_about_the_lead_or_the_contact_that_it_names(who: Identity, other: Identity) -> None:
+    paths = {"email_path": "user.mail", "phone_path": "user.phone", "lead_path": "lead", "name_path": "user.name"}
+    webhook = a_webhook(who, **paths)
+    contact = call(who, contacts.create, name="Anna", emails=["anna@acme.test"], phones=["+7 900 123-45-67"])
+    lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
+    theirs = call(other, leads.create, title="Theirs", stage_id=a_stage(other))
+
+    def about(payload: Any) -> tuple[str | None, str | None]:
+        deliver(webhook, payload)
+        event = events(who)[-1]
+        return event.lead_id, event.contact_id
+
+    mine = (None, contact.id)
+    assert about({"lead": lead.id}) == (lead.id, contact.id)
+    assert about({"user": {"mail": " Anna@ACME.test"}}) == mine
+    assert about({"user": {"phone": 79001234567}}) == mine
+    assert about({"user": {"mail": "no address", "phone": "+7 (900) 123 45 67"}}) == mine
+    assert about({"lead": theirs.id, "user": {"mail": "anna@acme.test"}}) == mine
+    for nothing in (
+        {},
+        [],
+        "x",
+        None,
+        {"lead": [lead.id]},
+        {"user": {"mail": "boris@acme.test"}},
+        {"user": {"mail": True}},
+    ):
+        assert about(nothing) == (None, None)
+    call(who, webhooks.save, webhook.id, {"creates_contact": True})
+    assert about({"user": {"name": "Only a name"}}) == (None, None)
+    _, made = about({"user": {"mail": "boris@acme.test", "name": " Boris\n B. "}})
+    assert call(who, contacts.get, made).name == "Boris B."
+    assert about({"user": {"mail": "boris@acme.test"}}) == (None, made)
+    _, unnamed = about({"user": {"phone": "+7 900 000-00-00", "name": {"first": "C"}}})
+    assert call(who, contacts.get, unnamed).name == "+7 900 000-00-00"
+    assert [kind for kind in talking.events(who) if kind == EventKind.CONTACT_CREATED].__len__() == 3
+
+
+def test_the_log_keeps_thirty_days(who: Identity) -> None:
+    webhook, calm = a_webhook(who), a_webhook(who, name="Calm")
+    with time_machine.travel(now() - timedelta(days=31), tick=False):
+        deliver(webhook, 1, message_id="old")
+        deliver(calm, 1)
+    with time_machine.travel(now() - timedelta(days=29), tick=False):
+        deliver(webhook, 2)
+    assert len(log(who)) == 3
+    deliver(webhook, 3)
+    assert [row.body for row in log(who)] == ["1", "2", "3"]  # the first is of the webhook that stayed calm
+    assert len(events(who)) == 4
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_naughty_strings_come_through_as_they_are(who: Identity, place: int) -> None:
+    texts = json.loads(shared.path("corpora/blns/blns.json").read_text())[place::4]
+    webhook = a_webhook(who, email_path="text", phone_path="text", name_path="text", lead_path="text")
+    call(who, webhooks.save, webhook.id, {"creates_contact": True})
+    for text in texts:
+        assert deliver(webhook, {"text": text, text: text}) == Outcome.ACCEPTED
+    assert [event.after["payload"]["text"] for event in events(who)] == [
+        text.replace("\x00", "\ufffd") for text in texts
+    ]
+    run_jobs(who)
+
+
+def test_recent_updates_name_the_webhook_and_lead_to_the_delivery(who: Identity) -> None:
+    deliver(a_webhook(who), 1)
+    (row,) = log(who)
+    (update,) = call(who, lambda session, who: activity.recent(session, who.tenant_id, limit=1))
+    assert (update.kind, update.link, update.actor) == (
+        ActivityKind.INTEGRATION,
+        f"/webhooks/received/{row.id}",
+        "Shop",
+    )

@@ -1,0 +1,264 @@
+"""Webhooks: made, changed, renewed, deleted and brought back within their tenant; their fields are facts of rules."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from platform_app import known
+from platform_app.db import owned, session_scope
+from platform_app.engine import backtest, dry_run, judging, rules
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.known import of_event
+from platform_app.models.crm import FieldKind, Holder
+from platform_app.models.person import Identity
+from platform_app.models.rule import RunState
+from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.services import cards, contacts, received, webhook_fields, webhooks
+from tests import shared
+from tests.hooks import a_webhook, deliver, events, log
+from tests.talking import activities, add_agent, call, run_jobs
+from tests.test_rules import a_rule, runs
+
+ORDER = {"order": {"total": 12.5, "paid": True, "at": "2026-05-01T10:00:00Z", "note": "Hi"}, "mail": "anna@acme.test"}
+
+
+def stored(who: Identity, webhook_id: str) -> IncomingWebhook:
+    with session_scope(who.tenant_id, reading=True) as session:
+        row: IncomingWebhook = session.exec(
+            owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
+        ).one()
+        return row
+
+
+def a_field(who: Identity, webhook: IncomingWebhook, path: str, kind: FieldKind, name: str = "") -> str:
+    """Name a value of a webhook's payload; return what it is in conditions."""
+    row = call(who, webhook_fields.add, webhook.id, path=path, name=name, kind=kind)
+    return f"webhook.field.{row.key}"
+
+
+def is_more(fact: str, value: str, operator: str = "greater") -> dict[str, Any]:
+    leaf = {"kind": "condition", "fact": fact, "operator": operator, "value": value}
+    return {"kind": "group", "match": "all", "of": [leaf]}
+
+
+def test_made_changed_deleted_and_brought_back(who: Identity) -> None:
+    row, twin = (call(who, webhooks.create, name=" Shop  orders ") for _ in range(2))
+    assert row.name == "Shop orders" and row.signed and row.enabled and row.secret.startswith("whsec_")
+    assert len({row.secret, twin.secret, row.address_secret, twin.address_secret}) == 4
+    assert row.address_hash == webhooks.hashed(row.address_secret) != row.address_secret
+    assert row.secret not in repr(row) and row.address_secret not in repr(row)
+    agent = add_agent(who)
+    changes = {"name": "Till", "agent_id": agent, "email_path": "$.user.mail", "creates_contact": True}
+    row = call(who, webhooks.save, row.id, changes)
+    assert (row.name, row.agent_id, row.email_path, row.creates_contact) == ("Till", agent, "user.mail", True)
+    call(who, webhooks.delete, row.id)
+    assert [one.id for one in call(who, webhooks.of_tenant)] == [twin.id]
+    with pytest.raises(NotFound):
+        call(who, webhooks.get, row.id)
+    call(who, webhooks.restore, row.id)
+    assert len(call(who, webhooks.of_tenant)) == 2
+    said = [one for one in activities(who) if one.startswith("Webhook")]
+    assert said == ["Webhook “{name}” created"] * 2 + ["Webhook “{name}” deleted"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": " "}, "name"),
+        ({"name": "x" * 121}, "name"),
+        ({"email_path": "x" * 201}, "email_path"),
+        ({"email_path": None}, "email_path"),
+        ({"phone_path": "a\x00"}, "phone_path"),
+        ({"creates_contact": "yes"}, "creates_contact"),
+        ({"secret": "whsec_mine"}, "secret"),
+        ({"tenant_id": "x"}, "tenant_id"),
+        ({"signed": False}, "signed"),
+        ({"enabled": False}, "enabled"),
+    ],
+)
+def test_what_does_not_fit_is_said_at_its_field(who: Identity, changes: dict[str, Any], field: str) -> None:
+    row = call(who, webhooks.create, name="Shop")
+    with pytest.raises(Invalid) as refused:
+        call(who, webhooks.save, row.id, changes)
+    assert refused.value.field == field
+    assert stored(who, row.id) == row
+
+
+def test_there_is_an_end_to_them(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "MOST", 2)
+    monkeypatch.setattr(webhook_fields, "MOST", 2)
+    first, _ = (call(who, webhooks.create, name="Shop") for _ in range(2))
+    with pytest.raises(LimitReached):
+        call(who, webhooks.create, name="Shop")
+    deliver(call(who, webhooks.require_signature, first.id, signed=False), {"a": 1, "b": 2, "c": 3})
+    assert call(who, webhook_fields.take_all, first.id) == 2
+    with pytest.raises(LimitReached):
+        a_field(who, first, "c", FieldKind.TEXT)
+
+
+def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None:
+    webhook = a_webhook(who)
+    deliver(webhook, ORDER)
+    field = call(who, webhook_fields.add, webhook.id, path="mail", kind=FieldKind.TEXT)
+    asked: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
+        (webhooks.get, (webhook.id,), {}),
+        (webhooks.save, (webhook.id, {"name": "x"}), {}),
+        (webhooks.switch, (webhook.id,), {"enabled": False}),
+        (webhooks.require_signature, (webhook.id,), {"signed": True}),
+        (webhooks.renew, (webhook.id,), {}),
+        (webhooks.delete, (webhook.id,), {}),
+        (webhooks.restore, (webhook.id,), {}),
+        (webhook_fields.add, (webhook.id,), {"path": "a", "kind": FieldKind.TEXT}),
+        (webhook_fields.change, (field.id,), {"name": "x"}),
+        (webhook_fields.delete, (field.id,), {}),
+        (webhook_fields.offered, (webhook.id,), {}),
+        (webhook_fields.take_all, (webhook.id,), {}),
+        (received.get, (log(who)[0].id,), {}),
+        (webhooks.save, (a_webhook(other).id, {"agent_id": add_agent(who)}), {}),
+    ]
+    for act, given, named in asked:
+        with pytest.raises(NotFound):
+            call(other, act, *given, **named)
+    assert call(other, received.find) == call(other, received.find, webhook_id=webhook.id) == []
+    assert call(other, webhook_fields.of, webhook.id) == [] and webhook.id not in call(other, received.names)
+    assert webhook.id not in known_names(other) and "webhook.field.mail" not in known_facts(other)
+    assert stored(who, webhook.id).enabled
+
+
+def known_facts(who: Identity) -> dict[str, str]:
+    """Return the words of a tenant's facts by name."""
+    found = call(who, lambda session, who: known.catalogue_of(session, who.tenant_id))
+    return {name: fact.words for name, fact in found.items()}
+
+
+def known_names(who: Identity) -> dict[str, str]:
+    found: dict[str, str] = call(who, lambda session, who: known.names(session, who.tenant_id))
+    return found
+
+
+def test_fields_are_named_offered_and_taken_from_the_last_delivery(who: Identity) -> None:
+    webhook, twin = a_webhook(who), a_webhook(who, name="Twin")
+    assert call(who, webhook_fields.offered, webhook.id) == []
+    deliver(webhook, ORDER)
+    with pytest.raises(Exception, match="neither"):
+        deliver(webhook, float("nan"))
+    found = call(who, webhook_fields.offered, webhook.id)
+    assert [(one.leaf.path, one.kind.value) for one in found] == [
+        ("order.total", "number"),
+        ("order.paid", "yes_no"),
+        ("order.at", "date"),
+        ("order.note", "text"),
+        ("mail", "text"),
+    ]
+    assert a_field(who, webhook, "order.total", FieldKind.NUMBER, "Sum") == "webhook.field.sum"
+    assert len(call(who, webhook_fields.offered, webhook.id)) == 4
+    assert call(who, webhook_fields.take_all, webhook.id) == 4
+    assert a_field(who, twin, "order.total", FieldKind.NUMBER, "Sum") == "webhook.field.sum_2"
+    assert a_field(who, twin, "Сумма заказа", FieldKind.NUMBER) == "webhook.field.summa_zakaza"
+    words = {name: said for name, said in known_facts(who).items() if name.startswith("webhook.field")}
+    assert words["webhook.field.sum"] == "Sum · Shop" and words["webhook.field.sum_2"] == "Sum · Twin"
+    assert words["webhook.field.paid"] == "Paid · Shop" and len(words) == 7
+    call(who, webhooks.delete, twin.id)
+    assert "webhook.field.sum_2" not in known_facts(who)
+    held = call(who, webhook_fields.of, webhook.id)
+    call(who, webhook_fields.change, held[0].id, name="Total")
+    call(who, webhook_fields.delete, held[1].id)
+    assert [row.name for row in call(who, webhook_fields.of, webhook.id)] == ["Total", "At", "Note", "Mail"]
+    for given in ({"path": " "}, {"path": "a", "kind": FieldKind.CHOICE}, {"path": "a", "name": "x" * 81}):
+        with pytest.raises(Invalid):
+            call(who, webhook_fields.add, webhook.id, **{"kind": FieldKind.TEXT} | given)
+    for act, given in ((webhook_fields.add, {"path": "x", "kind": FieldKind.TEXT}), (webhook_fields.change, {})):
+        with pytest.raises(Conflict):
+            call(who, act, webhook.id if given else held[2].id, name="TOTAL", **given)
+
+
+def test_a_rule_compares_fields_and_writes_them(who: Identity) -> None:
+    webhook = a_webhook(who, email_path="mail", creates_contact=True)
+    total = a_field(who, webhook, "order.total", FieldKind.NUMBER)
+    for path, kind in (("order.paid", "yes_no"), ("order.at", "date"), ("order.note", "text")):
+        a_field(who, webhook, path, FieldKind(kind))
+    text = "{{ webhook.name }}: {{ webhook.field.total | money }}, {{ webhook.field.note }}, {{ webhook.field.paid }}"
+    a_rule(who, "webhook_received", {"kind": "write_note", "text": text}, condition=is_more(total, "10"))
+    deliver(webhook, ORDER)
+    deliver(webhook, ORDER | {"order": {"total": "9"}})
+    deliver(webhook, ORDER | {"order": {"total": "many"}})
+    run_jobs(who)
+    assert [run.state for run in runs(who)] == [RunState.DONE, RunState.CONDITION, RunState.CONDITION]
+    first = of_event(events(who)[0])
+    assert first.values[total] == Decimal("12.5") and first.values["webhook.field.paid"] is True
+    assert str(first.values["webhook.field.at"]) == "2026-05-01 10:00:00+00:00"
+    assert runs(who)[1].proof["of"][0]["actual"] == "9" and runs(who)[2].proof["of"][0]["actual"] is None
+    contact = events(who)[0].contact_id
+    assert contact == events(who)[2].contact_id is not None
+    (note,) = call(who, cards.of, Holder.CONTACT, contact).notes
+    assert note.text == "Shop: RUB12.50, Hi, true"
+
+
+def test_a_rule_waits_for_its_webhook_or_for_any(who: Identity) -> None:
+    mine, other = a_webhook(who), a_webhook(who, name="Other", agent_id=add_agent(who))
+    notify = {"kind": "notify", "user_id": who.user_id, "text": "Seen"}
+    one = a_rule(who, "webhook_received", notify, webhook_id=mine.id)
+    every = a_rule(who, "webhook_received", notify)
+    deliver(mine, 1)
+    deliver(other, 2)
+    run_jobs(who)
+    assert sorted(run.rule_id for run in runs(who)) == sorted([one, every, every])
+    first, second = events(who)
+    assert first.agent_id is None and second.agent_id == other.agent_id
+    assert call(who, dry_run.dry_run, one, second.id, draft=True).reason == "agent"
+    assert call(who, dry_run.dry_run, one, first.id, draft=True).reason == "fires"
+    assert call(who, dry_run.dry_run_typed, one, "").reason == "fires"
+    assert call(who, backtest.backtest, one, days=7).reasons == {"fires": 1}
+    assert judging.concerns(None, "x", {}, event=first)  # published before there was a choice
+
+
+def test_a_rule_of_a_webhook_that_is_gone_is_not_published(who: Identity, other: Identity) -> None:
+    webhook = a_webhook(who)
+    draft = {"trigger": "webhook_received", "actions": [{"kind": "hand_off"}], "webhook_id": webhook.id}
+    row = call(who, rules.create, name="Rule", draft=draft)
+    assert call(who, rules.problems, row) == {}
+    call(who, webhooks.delete, webhook.id)
+    assert set(call(who, rules.problems, row)) == {"webhook_id"}
+    row.draft = draft | {"webhook_id": a_webhook(other).id}
+    assert set(call(who, rules.problems, row)) == {"webhook_id"}
+    with pytest.raises(Invalid):
+        call(who, rules.save, row.id, {"webhook_id": "../x"}, revision=row.revision)
+
+
+def test_naughty_strings_through_facts_and_the_rule(who: Identity) -> None:
+    texts = json.loads(shared.path("corpora/blns/blns.json").read_text())[::4]
+    webhook = a_webhook(who, email_path="mail", creates_contact=True)
+    fact = a_field(who, webhook, "text", FieldKind.TEXT)
+    for path, kind in (("number", FieldKind.NUMBER), ("at", FieldKind.DATE), ("flag", FieldKind.YES_NO)):
+        a_field(who, webhook, path, kind)
+    text = "{{ webhook.field.text }}|{{ webhook.field.number }}|{{ webhook.field.at }}|{{ webhook.field.flag }}"
+    told = {"kind": "write_note", "text": text}
+    a_rule(who, "webhook_received", told, condition=is_more(fact, "", "not_empty"), daily_cap=100_000)
+    for one in texts:
+        brought = dict.fromkeys(("text", "number", "at", "flag"), one) | {"mail": "anna@acme.test"}
+        assert deliver(webhook, brought) == Outcome.ACCEPTED
+    run_jobs(who)
+    spoken = [one.strip() for one in texts if one.strip()]
+    assert [run.state for run in runs(who) if run.fired] == [RunState.DONE] * len(spoken)
+    assert [of_event(event).values[fact] for event in events(who) if of_event(event).values.get(fact)] == spoken
+    (person,), count = call(who, contacts.find)
+    assert (count, person.email) == (1, "anna@acme.test")
+
+
+def test_the_log_is_found_by_webhook_and_outcome_a_page_at_a_time(who: Identity) -> None:
+    first, second = a_webhook(who), a_webhook(who, name="Second")
+    for place in range(3):
+        deliver(first, place, message_id="same")
+        deliver(second, place)
+    assert len(call(who, received.find)) == 6
+    assert [row.outcome.value for row in call(who, received.find, webhook_id=first.id)] == ["duplicate"] * 2 + [
+        "accepted"
+    ]
+    assert len(call(who, received.find, outcome="accepted")) == 4
+    assert [row.body for row in call(who, received.find, webhook_id=second.id, size=1)] == ["2", "1"]
+    assert [row.body for row in call(who, received.find, webhook_id=second.id, page=3, size=1)] == ["0"]
+    call(who, webhooks.delete, second.id)
+    assert call(who, received.names) == {first.id: "Shop", second.id: "Second"}
