@@ -1,7 +1,8 @@
-"""Stems: the words of a text, and what of them stays the same whatever the grammar."""
+"""Stems: the words of a text, and what of them stays the same whatever the grammar or the typing."""
 
 import re
 import threading
+from functools import lru_cache
 
 import Stemmer
 
@@ -27,6 +28,13 @@ def stems(text: str) -> list[str]:
     """Return the stems of a text's words: Russian rules for Cyrillic, English ones for the rest."""
     russian, english = _stemmers()
     return [(russian if _CYRILLIC.search(word) else english).stemWord(word) for word in words(text)]
+
+
+@lru_cache(maxsize=100_000)
+def grams(word: str) -> tuple[str, ...]:
+    """Return the four-letter grams of a word, its ends marked."""
+    marked = f"_{word}_"
+    return tuple("#" + marked[i : i + 4] for i in range(max(1, len(marked) - 3)))
 
 
 STOP = frozenset(

@@ -210,6 +210,27 @@ def test_patterns_know_words_of_every_alphabet(text: str, pattern: str, fits: bo
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(a+)+$",
+        r"([a-zA-Z]+)*$",
+        r"(a|aa)+$",
+        r"(a|a?)+$",
+        r"(.*a){20}$",
+        r"^(([a-z])+.)+[A-Z]([a-z])+$",
+        r"(\w+\s?)*$",
+        r"\b(\w+\s?)*\b!$",
+        r"(х+х+)+у",
+    ],
+)
+@pytest.mark.parametrize("text", ["a" * 20_000 + "!", "ах " * 7_000 + "!", "х" * 20_000, "a\n" * 10_000])
+def test_patterns_that_hang_others_end(pattern: str, text: str) -> None:
+    """S26: with an engine that backtracks each of these pairs would go on for longer than anybody waits."""
+    condition = Condition(fact="message.text", operator="matches", value=pattern)
+    assert weigh(condition, Facts({"message.text": text}), KNOWN, NOW).holds in (True, False)
+
+
+@pytest.mark.parametrize(
     "pattern", ["(", "[", "*", r"\B", r"(?=x)", r"(a)\1", "a" * 1_001, r"[\W\d]", "x{1001}", "(?P<a"]
 )
 def test_a_pattern_that_cannot_be_used_is_said_before(pattern: str) -> None:

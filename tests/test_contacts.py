@@ -152,6 +152,11 @@ def test_two_contacts_become_one(who: Identity) -> None:
     call(who, tasks.create, text="Call", contact_id=other.id)
     call(who, notes.create, text="Likes red", contact_id=other.id)
     assert [one.id for one in call(who, merging.alike, kept.id, "")] == [other.id]
+    foreseen = call(who, merging.outcome, kept.id, other.id)
+    assert foreseen.values == {"emails": ["a@x.io", "b@x.io"], "language": "ru", f"field.{key}": "Perm"}
+    assert (foreseen.other, foreseen.left) == ("Anna L.", {"name": "Anna L."})
+    assert foreseen.moved == {"leads": 1, "tasks": 1, "notes": 1, "conversations": 0}
+    assert call(who, contacts.get, kept.id).emails == ["a@x.io"], "nothing is done yet"
     merged = call(who, merging.merge, kept.id, other.id)
     assert (merged.emails, merged.language, merged.fields) == (["a@x.io", "b@x.io"], "ru", {key: "Perm"})
     card = call(who, cards.of, Holder.CONTACT, kept.id)
@@ -160,6 +165,14 @@ def test_two_contacts_become_one(who: Identity) -> None:
     assert call(who, contacts.same_address, emails=["b@x.io"], phones=[]).id == kept.id
     with pytest.raises(Invalid):
         call(who, merging.merge, kept.id, other.id)
+
+
+def test_names_by_id_are_those_that_are_there(who: Identity, other: Identity) -> None:
+    anna, gone = (call(who, contacts.create, name=name).id for name in ("Anna", "Gone"))
+    theirs = call(other, contacts.create, name="Theirs").id
+    call(who, contacts.delete, gone)
+    assert call(who, contacts.names, [anna, gone, theirs, None, ""]) == {anna: "Anna"}
+    assert call(who, contacts.names, [None]) == {}
 
 
 def test_tasks_and_notes_of_a_lead(who: Identity) -> None:
@@ -235,6 +248,8 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
         (partial(tagging.add, of=contacts), [contact.id], "x"),
         (merging.merge, mine.id, contact.id),
         (merging.merge, contact.id, mine.id),
+        (merging.outcome, mine.id, contact.id),
+        (merging.outcome, contact.id, mine.id),
         (leads.get, lead.id),
         (leads.save, lead.id, {"title": "x"}),
         (leads.move, lead.id, my_stage),

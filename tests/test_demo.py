@@ -16,19 +16,23 @@ from platform_app.errors import Conflict
 from platform_app.i18n import LANGUAGES, lookup
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation, Message, Trace
-from platform_app.models.crm import Contact, Lead, Pipeline
+from platform_app.models.crm import Contact, CustomField, FieldKind, Holder, Lead, Pipeline
 from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity, Tenant
+from platform_app.models.script import ScriptProgress
 from platform_app.services import (
     agents,
+    contacts,
     conversations,
     dashboard,
     demo,
+    guiding,
     knowledge,
     leads,
     members,
+    scripts,
     sessions,
 )
 from tests.conftest import make_tenant
@@ -94,7 +98,11 @@ def test_languages_tell_the_same_story() -> None:
         talks = [(t.contact, t.lead, t.day, t.time, t.ago, t.closed, len(t.turns)) for t in told.conversations]
         sources = Counter(order.count(article) for t in told.conversations for *_, article in t.turns)
         leads = [(x.contact, x.stage, x.day, x.moved) for x in told.leads]
-        return talks, sources, leads, [c.day for c in told.contacts], [kind for _, kind in told.pipeline.stages]
+        steps = [[len(step["fields"]) for step in script.steps] for script in told.scripts]
+        beside = [(x.task and x.task.due, bool(x.note), len(x.tags), len(x.own)) for x in (*told.contacts, *told.leads)]
+        fields = [(field.holder, field.kind, len(field.options)) for field in told.fields]
+        kinds = [kind for _, kind in told.pipeline.stages]
+        return talks, sources, leads, [c.day for c in told.contacts], kinds, steps, beside, fields
 
     assert shape("en") == shape("ru")
 
@@ -106,19 +114,14 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "category",
         "chunk",
         "contactimport",
-        "customfield",
         "effect",
         "holiday",
         "knowledgestate",
-        "note",
         "refusedrow",
         "rulerun",
-        "scriptprogress",
-        "scriptuse",
-        "scriptversion",
     }
-    assert (counted["contact"], counted["lead"], counted["stage"], counted["pipeline"]) == (8, 12, 5, 1)
-    assert (counted["source"], counted["job"], counted["conversation"]) == (12, 12, 26)
+    assert (counted["contact"], counted["lead"], counted["stage"], counted["pipeline"]) == (9, 13, 5, 1)
+    assert (counted["source"], counted["job"], counted["conversation"]) == (12, 12, 27)
     (agent,) = rows(who, Agent)
     assert (agents.status_of(agent), agent.published_number, agent.changed_since_publish) == ("active", 2, False)
     assert {source.state for source in rows(who, Source)} == {SourceState.QUEUED}
@@ -166,6 +169,30 @@ def test_the_dashboard_counts_it(who: Identity) -> None:
     expected = Counter(lead.stage for lead in told.leads)
     assert found.stages == [(name, expected[n]) for n, (name, _) in enumerate(told.pipeline.stages)]
     assert (found.active_agents, found.all_agents) == (1, 1)
+
+
+def test_every_kind_of_field_is_there_with_values(who: Identity) -> None:
+    load(who)
+    held = {(row.holder, row.key): row.kind for row in rows(who, CustomField)}
+    assert set(held.values()) == set(FieldKind)
+    used = {(Holder.CONTACT, key) for row in rows(who, Contact) for key in row.fields}
+    used |= {(Holder.LEAD, key) for row in rows(who, Lead) for key in row.fields}
+    assert used == set(held)
+
+
+def test_scripts_were_used_and_one_guides_a_conversation(who: Identity) -> None:
+    load(who)
+    with session_scope(who.tenant_id, reading=True) as session:
+        found = {row.title: row for row in scripts.list_scripts(session, who, rows(who, Agent)[0].id)}
+        used = scripts.used(session, who)
+        assert scripts.versions(session, who, found["First words to a newcomer"].id)
+        (progress,) = rows(who, ScriptProgress)
+        place = guiding.current(session, who, progress.conversation_id)
+    assert place == [("Test ride", 1, 2, ["Height, cm", "Wanted by", "Rides"])]
+    assert used[found["Help with choosing"].id].count > 1 and found["Test ride"].id in used
+    trace = next(t for t in rows(who, Trace) if t.data["guided"] and t.data["guided"]["step"] == 1)
+    assert "guided: Test ride" in trace.data["prompt"][0]["content"]
+    assert [one["applied"] for one in trace.data["scripts"]] == [False, True, False, True]
 
 
 def test_it_cannot_be_loaded_twice(who: Identity) -> None:
@@ -223,7 +250,7 @@ def test_removed_before_it_was_indexed(who: Identity, other: Identity, live_chro
     assert filled(counts(who)) == {"member", "knowledgestate", "job"}
     assert counts(other) == theirs
     load(who)
-    assert counts(who)["conversation"] == 26
+    assert counts(who)["conversation"] == 27
 
 
 def test_what_grew_on_the_demo_goes_with_it(who: Identity) -> None:
@@ -254,6 +281,8 @@ def own_things(session: Transaction, who: Identity) -> None:
     conversations.receive(session, who, talk.id, "Hello")
     leads.create(session, who, title="My lead", stage_id=lead.stage_id, contact_id=contact.id)
     knowledge.add_source(session, who, "mine.md", "f" * 32, size=1)
+    contacts.create(session, who, name="Mine", **{"field.height_cm": "170"})
+    scripts.create(session, who, title="Mine", text="Pack it in {{ lead.field.colour }}.")
 
 
 def test_own_things_stay(who: Identity) -> None:
@@ -265,19 +294,26 @@ def test_own_things_stay(who: Identity) -> None:
     assert [(lead.title, lead.contact_id) for lead in rows(who, Lead)] == [("My lead", None)]
     assert [(p.name, p.is_demo) for p in rows(who, Pipeline)] == [("Sales", False)]
     assert [(t.title, t.contact_id, t.lead_id) for t in rows(who, Conversation)] == [("Hello", None, None)]
+    assert {(row.key, row.is_demo) for row in rows(who, CustomField)} == {("height_cm", False), ("colour", False)}
     assert [source.title for source in rows(who, Source) if source.deleted_at is None] == ["mine"]
-    assert {(e.kind, e.contact_id, e.lead_id is None) for e in rows(who, Event)} == {
+    (mine,) = rows(who, Contact)
+    named = {None: None, mine.id: "mine"}
+    assert {(e.kind, named[e.contact_id], e.lead_id is None) for e in rows(who, Event)} == {
         (EventKind.CONVERSATION_STARTED, None, True),
         (EventKind.MESSAGE_RECEIVED, None, True),
         (EventKind.LEAD_CREATED, None, False),
+        (EventKind.CONTACT_CREATED, "mine", True),
     }
     assert {update.sentence for update in rows(who, Activity)} == {
         "Agent “{name}” created",
         "Conversation with “{agent}” started",
         "Source “{title}” uploaded",
+        "Script “{title}” created",
     }
     load(who)
+    assert len(rows(who, CustomField)) == 7, "fields that are there already are used"
     remove(who)
+    assert len(rows(who, CustomField)) == 2
     assert [agent.name for agent in rows(who, Agent)] == ["Mine"]
 
 

@@ -96,3 +96,86 @@ def test_a_text_does_not_grow_without_end() -> None:
 def test_a_value_is_no_template() -> None:
     hostile = Facts({"contact.name": "{{ lead.budget }}{% for x in (1..9) %}"})
     assert fill("{{ contact.name }}", hostile) == "{{ lead.budget }}{% for x in (1..9) %}"
+
+
+@pytest.mark.parametrize(
+    ("text", "ru", "en"),
+    [
+        ("{{ lead.budget | money }}", "12 500 ₽", "₽12,500"),
+        ("{{ lead.budget | money: 'EUR' }}", "12 500 €", "€12,500"),
+        ("{{ 99.5 | money: 'EUR' }}", "99,50 €", "€99.50"),
+        ("{{ 99.5 | money: '<b>' }}", "99,50 ₽", "RUB99.50"),
+        ("{{ 'many' | money }}", "0 ₽", "₽0"),
+        ("{{ 1234567.5 | number }}", "1 234 567,5", "1,234,567.5"),
+        ("{{ lead.budget | number }}", "12 500", "12,500"),
+    ],
+)
+def test_sums_and_numbers_are_written_as_the_language_does(text: str, ru: str, en: str) -> None:
+    for language, wanted in (("ru", ru), ("en", en)):
+        filled = fill(text, Facts({"lead.budget": Decimal("12500.00")}, language=language))
+        assert filled.replace("\u202f", " ").replace("\xa0", " ").replace("RUB", "₽") == wanted.replace("RUB", "₽")
+
+
+@pytest.mark.parametrize(
+    ("count", "ru", "en"),
+    [
+        ("0", "0 дней", "0 days"),
+        ("1", "1 день", "1 day"),
+        ("2", "2 дня", "2 days"),
+        ("5", "5 дней", "5 days"),
+        ("11", "11 дней", "11 days"),
+        ("12", "12 дней", "12 days"),
+        ("21", "21 день", "21 days"),
+        ("22", "22 дня", "22 days"),
+        ("111", "111 дней", "111 days"),
+        ("1001", "1 001 день", "1,001 days"),
+        ("1.5", "1,5 дня", "1.5 days"),
+        ("-1", "-1 день", "-1 days"),
+    ],
+)
+def test_a_count_takes_the_form_that_fits_it(count: str, ru: str, en: str) -> None:
+    russian = fill("{{ " + count + " | plural: 'день', 'дня', 'дней' }}", Facts(language="ru"))
+    assert russian.replace("\xa0", " ") == ru
+    assert fill("{{ " + count + " | plural: 'day', 'days' }}", Facts(language="en")) == en
+
+
+FOREIGN = (  # of other template languages: for Liquid they are plain text
+    "${7*7}",
+    "#{7*7}",
+    "<%= 7*7 %>",
+    "*{7*7}",
+    "@(7*7)",
+    "[[${7*7}]]",
+    "<#assign x=7*7>",
+    "#set($x=7*7)$x",
+    "${T(java.lang.Runtime).getRuntime().exec('id')}",
+    "{php}echo 7*7;{/php}",
+)
+INJECTED = (  # that Liquid would have to read: each is a mistake, or fills to nothing that was reckoned
+    "{{7*7}}",
+    "{{7*'7'}}",
+    "{{ config.items() }}",
+    "{{ request.application.__globals__ }}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+    "{% debug %}",
+    "{% import os %}",
+    "{% raw %}{{ 7 | times: 7 }}{% endraw %}{% cycle 'a', 'b' %}",
+    "{{ contact | dump }}",
+    "{% liquid\n for i in (1..9)\n echo i\n endfor %}",
+)
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_templates_of_others_are_plain_text(text: str) -> None:
+    assert problems(text) == [] and fill(text, FACTS) == text
+
+
+@pytest.mark.parametrize("text", INJECTED)
+def test_what_is_injected_is_inert(text: str) -> None:
+    try:
+        filled = fill(text, FACTS)
+    except Invalid:
+        assert problems(text)
+        return
+    assert problems(text) and "49" not in filled and "class" not in filled and "uid=" not in filled

@@ -47,15 +47,18 @@ def _number(value: object, *, context: RenderContext) -> str:
     return format_decimal(number(str(value)) or Decimal(0), locale=str(context.globals.get(_LANGUAGE, "en")))
 
 
-def _plural(count: object, one: object, few: object, many: object = None) -> str:
+@with_context
+def _plural(count: object, one: object, few: object, many: object = None, *, context: RenderContext) -> str:
     """Write a count with the form of a word that fits it: 1 день, 2 дня, 5 дней; two forms for English."""
     amount = number(str(count)) or Decimal(0)
+    shown = format_decimal(amount, locale=str(context.globals.get(_LANGUAGE, "en")))
     if many is None:
-        return f"{amount.normalize():f} {one if amount == 1 else few}"
-    whole = int(abs(amount))
-    is_few = amount != whole or (2 <= whole % 10 <= 4 and not 12 <= whole % 100 <= 14)
-    is_one = whole % 10 == 1 and whole % 100 != 11 and amount == whole
-    return f"{amount.normalize():f} {one if is_one else few if is_few else many}"
+        return f"{shown} {one if amount == 1 else few}"
+    size = abs(amount)
+    whole = int(size)
+    is_few = size != whole or (2 <= whole % 10 <= 4 and not 12 <= whole % 100 <= 14)
+    is_one = whole % 10 == 1 and whole % 100 != 11 and size == whole
+    return f"{shown} {one if is_one else few if is_few else many}"
 
 
 class _Limited(Environment):

@@ -45,6 +45,7 @@ def chosen_bar(state: Any, *actions: rx.Component) -> rx.Component:
         rx.flex(
             rx.el.span(t("Chosen: {count}", count=state.chosen.length()), class_name="small"),
             *actions,
+            rx.button(t("Delete"), size="1", variant="soft", color_scheme="red", on_click=state.delete_chosen),
             rx.button(t("Choose none"), size="1", variant="ghost", on_click=state.choose_all(False)),
             spacing="4",
             align="center",

@@ -4,10 +4,11 @@ import tomllib
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from platform_app.models.crm import StageKind
+from platform_app.models.crm import FieldKind, Holder, StageKind
 from platform_app.models.script import ScriptKind
 
 _FOLDER = Path(__file__).parent
@@ -36,39 +37,73 @@ class ShopPipeline(_Part):
 
 
 class ShopScript(_Part):
-    """A script of the agent; `stage` is a place in the pipeline, none for every stage."""
+    """A script of the agent; `stage` is a place in the pipeline, none for every stage.
+
+    A field of the shop's own is named by its name in `steps`: contact.field.Height.
+    """
 
     title: str
     kind: ScriptKind
     text: str
+    first_text: str = ""  # what it was before somebody improved it
     examples: str = ""
     stage: int | None = None
+    condition: dict[str, Any] = Field(default_factory=dict)
+    steps: list[dict[str, Any]] = Field(default_factory=list)
 
 
-class ShopContact(_Part):
+class ShopField(_Part):
+    """A field of the shop's own."""
+
+    holder: Holder
+    name: str
+    kind: FieldKind
+    options: list[str] = Field(default_factory=list)
+
+
+class ShopTask(_Part):
+    """Something the owner has to do, due so many days from today."""
+
+    text: str
+    due: int
+    done: bool = False
+
+
+class _Held(_Part):
+    """What contacts and leads have alike; in `own` a number for a date is days from today."""
+
+    day: int
+    tags: list[str] = Field(default_factory=list)
+    own: dict[str, str | int] = Field(default_factory=dict)
+    note: str = ""
+    task: ShopTask | None = None
+
+
+class ShopContact(_Held):
     """A person, and how many days ago the shop came to know them."""
 
     name: str
-    email: str
+    email: str = ""
     phone: str
-    day: int
 
 
-class ShopLead(_Part):
+class ShopLead(_Held):
     """A deal: of which contact, in which stage, how many days ago it began and moved; both are places in lists."""
 
     title: str
     contact: int
     stage: int
     budget: Decimal
-    day: int
     moved: int | None = None
+    source: str = ""
+    mine: bool = False  # the owner is responsible
 
 
 class ShopConversation(_Part):
     """A conversation of turns: said, replied, title of the article the reply stands on, empty for none.
 
-    It began `day` days ago at a time of day of the tenant's zone, or `ago` minutes ago.
+    It began `day` days ago at a time of day of the tenant's zone, or `ago` minutes ago. With `guided`, the title of a
+    script, `told` says for each turn which facts it tells.
     """
 
     contact: int
@@ -78,6 +113,8 @@ class ShopConversation(_Part):
     time: str = "12:00"
     ago: int | None = None
     closed: bool = False
+    guided: str = ""
+    told: list[dict[str, str]] = Field(default_factory=list)
 
 
 class Shop(_Part):
@@ -88,6 +125,7 @@ class Shop(_Part):
     agent: ShopAgent
     pipeline: ShopPipeline
     scripts: list[ShopScript]
+    fields: list[ShopField]
     contacts: list[ShopContact]
     leads: list[ShopLead]
     conversations: list[ShopConversation] = Field(min_length=1)
@@ -96,7 +134,9 @@ class Shop(_Part):
 @lru_cache
 def shop(language: str) -> Shop:
     """Return the shop in a language."""
-    return Shop.model_validate(tomllib.loads((_FOLDER / language / "shop.toml").read_text(encoding="utf-8")))
+    files = (_FOLDER / language / name for name in ("shop.toml", "crm.toml"))
+    told = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
+    return Shop.model_validate(told[0] | told[1])
 
 
 def articles(language: str) -> list[Path]:

@@ -50,6 +50,7 @@ class CustomField(Owned, table=True):
     kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=word(FieldKind))
     options: list[str] = Field(default_factory=list, sa_type=JSON)  # of a choice
     position: int = 0
+    is_demo: bool = False
 
 
 class Contact(Owned, table=True):

@@ -9,7 +9,7 @@ from platform_app.components.card_enrollments import enrollments
 from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows
+from platform_app.components.parts import READ_ONLY, field, skeleton_rows
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.chat_view import Choice
@@ -40,6 +40,7 @@ def _card() -> rx.Component:
             on_search=ContactState.find_other,
             choice=_other,
         ),
+        _outcome(),
         rx.el.div(
             rx.el.div(_fields(), class_name="form"),
             rx.el.div(_leads(), *(part(ContactState) for part in beside), class_name="script-side"),
@@ -71,23 +72,50 @@ def _head() -> rx.Component:
 
 def _other(other: rx.Var[Choice]) -> rx.Component:
     return rx.el.li(
-        confirm(
-            rx.button(other.name, variant="ghost", color_scheme="gray", high_contrast=True),
-            title=t("Merge the two contacts?"),
-            sentence=t(
-                "“{other}” goes into “{title}” with all leads, tasks, notes and conversations. This cannot be undone.",
-                other=other.name,
-                title=ContactState.name,
-            ),
-            verb=t("Merge"),
-            on_confirm=ContactState.merge(other.id),
+        rx.button(
+            other.name,
+            variant="ghost",
+            color_scheme="gray",
+            high_contrast=True,
+            on_click=ContactState.choose_other(other.id),
         )
+    )
+
+
+def _outcome() -> rx.Component:
+    """Show what merging would do before it is done."""
+    lines = rx.foreach(ContactState.outcome, lambda line: rx.fragment(rx.el.dt(line.label), rx.el.dd(line.value)))
+    return rx.alert_dialog.root(
+        rx.alert_dialog.content(
+            rx.alert_dialog.title(t("Merge the two contacts?"), size="4"),
+            rx.alert_dialog.description(
+                t(
+                    "“{other}” goes into “{title}” with all leads, tasks, notes and conversations. "
+                    "This cannot be undone.",
+                    other=ContactState.other_name,
+                    title=ContactState.name,
+                ),
+                size="2",
+            ),
+            rx.cond(ContactState.outcome.length() > 0, rx.el.h3(t("Afterwards"), class_name="small")),
+            rx.el.dl(lines, class_name="facts", id="outcome"),
+            rx.flex(
+                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
+                rx.alert_dialog.action(rx.button(t("Merge"), color_scheme="red", on_click=ContactState.merge)),
+                spacing="3",
+                justify="end",
+                margin_top="16px",
+            ),
+            max_width="480px",
+        ),
+        open=ContactState.other != "",
+        on_open_change=ContactState.keep_outcome,
     )
 
 
 def _fields() -> rx.Component:
     return rx.fragment(
-        card.text_field(ContactState, "name", t("Name")),
+        card.text_field(ContactState, "name", t("Full name")),
         card.text_field(ContactState, "phones", t("Phones"), help_text=t("One a line"), rows="2"),
         card.text_field(ContactState, "emails", t("E-mails"), help_text=t("One a line"), rows="2"),
         _language(),

@@ -57,7 +57,7 @@ def _table() -> rx.Component:
     head = rx.table.header(
         rx.table.row(
             rx.cond(~READ_ONLY, rx.table.column_header_cell(tick_all(ContactsState))),
-            sortable(ContactsState, t("Name"), "name"),
+            sortable(ContactsState, t("Full name"), "name"),
             rx.table.column_header_cell(t("Phone")),
             rx.table.column_header_cell(t("E-mail")),
             rx.table.column_header_cell(t("Tags")),

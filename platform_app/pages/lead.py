@@ -84,7 +84,12 @@ def _fields() -> rx.Component:
 
 def _contact() -> rx.Component:
     choose = rx.button(
-        t("Choose…"), id="contact", size="1", variant="soft", type="button", on_click=LeadState.keep_choosing(True)
+        t("Choose a contact…"),
+        id="contact",
+        size="1",
+        variant="soft",
+        type="button",
+        on_click=LeadState.keep_choosing(True),
     )
     held = rx.cond(
         LeadState.contact != "",

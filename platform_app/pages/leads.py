@@ -80,8 +80,9 @@ def _table() -> rx.Component:
         rx.table.row(
             rx.cond(~READ_ONLY, rx.table.column_header_cell(tick_all(LeadsState))),
             sortable(LeadsState, t("Title"), "title"),
+            rx.table.column_header_cell(t("Contact")),
             rx.table.column_header_cell(t("Stage")),
-            sortable(LeadsState, t("Budget"), "budget"),
+            sortable(LeadsState, t("Budget"), "budget", class_name="number"),
             rx.table.column_header_cell(t("Responsible")),
             rx.table.column_header_cell(t("Tags")),
             sortable(LeadsState, t("Changed"), "updated"),
@@ -104,8 +105,9 @@ def _row(lead: rx.Var[LeadRow]) -> rx.Component:
     return rx.table.row(
         rx.cond(~READ_ONLY, rx.table.cell(tick(LeadsState, lead.id, lead.title))),
         rx.table.row_header_cell(row_link(lead.title, f"/manage/{Person.slug}/leads/{lead.id}")),
+        rx.table.cell(lead.contact),
         rx.table.cell(lead.stage),
-        rx.table.cell(lead.budget, class_name="figure-small"),
+        rx.table.cell(lead.budget, class_name="figure-small number"),
         rx.table.cell(lead.responsible),
         rx.table.cell(tags(lead.tags)),
         rx.table.cell(time_ago(lead.when, lead.exact)),

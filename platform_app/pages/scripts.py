@@ -77,7 +77,13 @@ def _row(script: rx.Var[ScriptRow]) -> rx.Component:
         rx.table.cell(script.kind),
         rx.table.cell(script.stage),
         rx.table.cell(script.agents),
-        rx.table.cell(script.used, rx.cond(script.when != "", rx.el.div(time_ago(script.when, script.exact)))),
+        rx.table.cell(
+            rx.cond(
+                script.when != "",
+                rx.fragment(script.used, " ", time_ago(script.when, script.exact)),
+                rx.el.span(t("not yet"), class_name="muted small"),
+            )
+        ),
         rx.table.cell(
             rx.switch(
                 checked=script.enabled,

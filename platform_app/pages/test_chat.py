@@ -14,8 +14,9 @@ from platform_app.components.text import t
 from platform_app.components.trace_panel import panel
 from platform_app.state.base import Person
 from platform_app.state.chat_panel import ChatPanelState
+from platform_app.state.chat_people import NEW, NOBODY
 from platform_app.state.conversation_list import ConversationListState
-from platform_app.state.test_chat import NOBODY, TestChatState
+from platform_app.state.test_chat import TestChatState
 
 EXAMPLES = (
     "What do you offer?",
@@ -142,11 +143,17 @@ def _example(words: str) -> rx.Component:
     )
 
 
-def _choice(label: Any, value: Any, choices: Any, on_change: Any, *, nobody: Any = None) -> rx.Component:
+def _choice(
+    label: Any, value: Any, choices: Any, on_change: Any, *, nobody: Any = None, new: Any = None
+) -> rx.Component:
     first = [] if nobody is None else [rx.select.item(nobody, value=NOBODY)]
     return rx.select.root(
         rx.select.trigger(aria_label=label, class_name="chat-choice"),
-        rx.select.content(*first, rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id))),
+        rx.select.content(
+            *first,
+            *([] if new is None else [rx.select.item(new, value=NEW)]),
+            rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id)),
+        ),
         value=value,
         on_change=on_change,
         disabled=READ_ONLY,
@@ -167,12 +174,18 @@ def _bar() -> rx.Component:
         _choice(t("Agent"), state.agent, state.agents, state.choose_agent),
         _draft_switch(),
         rx.cond(
-            state.leads.length() > 0,
-            _choice(t("Lead"), state.lead, state.leads, state.choose_lead, nobody=t("No lead")),
+            state.stages.length() > 0,
+            _choice(
+                t("Lead"), state.lead, state.leads, state.choose_lead, nobody=t("No lead"), new=t("Make a test lead")
+            ),
         ),
-        rx.cond(
-            state.contacts.length() > 0,
-            _choice(t("Contact"), state.contact, state.contacts, state.choose_contact, nobody=t("No contact")),
+        _choice(
+            t("Contact"),
+            state.contact,
+            state.contacts,
+            state.choose_contact,
+            nobody=t("No contact"),
+            new=t("Make a test contact"),
         ),
         rx.cond(
             state.stages.length() > 0,

@@ -147,6 +147,16 @@ def _fitting(who: Identity, search: str, tag: str) -> Any:
     return searching.fitting(query, Contact.search_text, search, tag)
 
 
+def names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]) -> dict[str, str]:
+    """Return the names of contacts by id; of those that are deleted none."""
+    wanted = {one for one in contact_ids if one}
+    if not wanted:
+        return {}
+    query = owned(Contact, who.tenant_id).where(Contact.id.in_(wanted), Contact.deleted_at.is_(None))  # type: ignore[attr-defined, union-attr]
+    found = session.execute(query.with_only_columns(Contact.id, Contact.name))
+    return {contact_id: name for contact_id, name in found}  # noqa: C416
+
+
 def same_address(session: Transaction, who: Identity, *, emails: list[str], phones: list[str]) -> Contact | None:
     """Return the oldest contact that has one of these addresses or numbers, however they are written."""
     held = holders(session, who, looked_up(emails, phones))

@@ -70,6 +70,16 @@ def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool
     return row
 
 
+def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> list[Conversation]:
+    """Return these conversations in this order, without those that are deleted."""
+    query = owned(Conversation, who.tenant_id).where(
+        Conversation.id.in_(conversation_ids),  # type: ignore[attr-defined]
+        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+    )
+    found = {row.id: row for row in session.exec(query).all()}
+    return [found[row_id] for row_id in conversation_ids if row_id in found]
+
+
 def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
     """Return what was said, oldest first, without what was edited or retried away."""
     get(session, who, conversation_id)

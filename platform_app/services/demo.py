@@ -10,7 +10,6 @@ from platform_app.db import Transaction, everywhere, owned, owned_update, sessio
 from platform_app.demo import Shop, articles, shop
 from platform_app.errors import Conflict
 from platform_app.models.agent import Agent, AgentSettings
-from platform_app.models.crm import Contact, Lead, Pipeline, Stage
 from platform_app.models.event import Activity
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Member, Role, Tenant, User
@@ -18,17 +17,17 @@ from platform_app.rag.chunk import Piece, cut
 from platform_app.rag.parse import clean
 from platform_app.services import (
     agents,
-    contacts,
+    demo_crm,
     demo_rules,
+    demo_scripts,
     demo_sequences,
     knowledge,
-    leads,
     passwords,
-    scripts,
     sessions,
 )
+from platform_app.services.demo_crm import moment
 from platform_app.services.demo_removal import remove
-from platform_app.services.demo_talk import Stand, converse, moment
+from platform_app.services.demo_talk import Stand, converse
 
 __all__ = ["EMAIL", "SLUG", "ensure_demo", "is_loaded", "load", "remove"]
 EMAIL = "demo@demo.example"
@@ -88,13 +87,15 @@ def load(session: Transaction, who: Identity) -> None:
         raise Conflict("The demo is here already.")
     told = shop(who.language)
     agent, versions = _agent(session, who, told)
-    contacts, leads, stages = _crm(session, who, told)
-    _scripts(session, who, told, agent_id=agent.id, stages=list(stages))
+    crm = demo_crm.write(session, who, told)
+    made = demo_scripts.write(session, who, told, crm, agent_id=agent.id, began=versions[0][0], improved=versions[1][0])
+    for row in made.rows:
+        _date(session, who, f"/agents/{agent.id}/scripts/{row.id}", row.created_at)
     written: list[Path] = []
     try:
         sources = [_source(session, who, path, written) for path in articles(who.language)]
         pieces = {source.title: (source, found) for source, found in sources}
-        converse(session, who, Stand(agent, versions, pieces, contacts, leads, stages), told.conversations)
+        converse(session, who, Stand(agent, versions, pieces, crm, made), told.conversations)
         session.flush()
     except BaseException:
         for path in written:
@@ -131,16 +132,6 @@ def _date(session: Transaction, who: Identity, link: str, at: datetime) -> None:
     session.execute(query.values(at=at, created_at=at, is_demo=True))
 
 
-def _scripts(session: Transaction, who: Identity, told: Shop, *, agent_id: str, stages: list[str]) -> None:
-    """Write the agent's scripts."""
-    for script in told.scripts:
-        stage_id = None if script.stage is None else stages[script.stage]
-        fields = {"kind": script.kind, "text": script.text, "examples": script.examples, "stage_id": stage_id}
-        made = scripts.create(session, who, title=script.title, agent_id=agent_id, **fields)
-        made.created_at = made.updated_at = moment(who, *_IMPROVED)
-        _date(session, who, f"/agents/{agent_id}/scripts/{made.id}", made.created_at)
-
-
 def _source(session: Transaction, who: Identity, path: Path, written: list[Path]) -> tuple[Source, list[Piece]]:
     """Upload an article as a person would; return its source, and the pieces that the worker will cut."""
     settings().uploads.mkdir(parents=True, exist_ok=True)
@@ -151,36 +142,3 @@ def _source(session: Transaction, who: Identity, path: Path, written: list[Path]
     source.is_demo = True
     _date(session, who, f"/knowledge/{source.id}", moment(who, *_BEGAN))
     return source, cut(clean(data.decode()))
-
-
-def _crm(session: Transaction, who: Identity, told: Shop) -> tuple[list[Contact], list[Lead], dict[str, str]]:
-    """Write the pipeline, the contacts, and the leads on their way through the stages."""
-    pipeline = Pipeline(tenant_id=who.tenant_id, name=told.pipeline.name, is_demo=True)
-    session.add(pipeline)
-    session.flush()
-    stages = [
-        Stage(tenant_id=who.tenant_id, pipeline_id=pipeline.id, name=name, position=position, kind=kind)
-        for position, (name, kind) in enumerate(told.pipeline.stages)
-    ]
-    session.add_all(stages)
-    session.flush()
-    people: list[Contact] = []
-    for person in told.contacts:
-        known = {"name": person.name, "emails": person.email, "phones": person.phone, "language": who.language}
-        people.append(contacts.create(session, who, **known, at=moment(who, person.day, "09:00"), is_demo=True))
-    deals: list[Lead] = []
-    for deal in told.leads:
-        lead = leads.create(
-            session,
-            who,
-            title=deal.title,
-            stage_id=stages[0].id,
-            contact_id=people[deal.contact].id,
-            budget=deal.budget,
-            at=moment(who, deal.day, "09:05"),
-            is_demo=True,
-        )
-        if deal.moved is not None:
-            leads.move(session, who, lead.id, stages[deal.stage].id, at=moment(who, deal.moved, "18:30"))
-        deals.append(lead)
-    return people, deals, {stage.id: stage.name for stage in stages}

@@ -1,6 +1,6 @@
 """Demo removal: takes away all that the demo brought and all that grew on it; what the tenant made itself stays."""
 
-from sqlalchemy import and_, or_
+from sqlalchemy import Text, and_, cast, or_
 from sqlmodel import col
 
 from platform_app import bell
@@ -9,7 +9,7 @@ from platform_app.db import OwnedModel, Transaction, owned, owned_delete, owned_
 from platform_app.jobs import RemoveSource, enqueue
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation, Message
-from platform_app.models.crm import Contact, Lead, Pipeline, Stage, Task
+from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pipeline, Stage, Task
 from platform_app.models.event import Activity, Event
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source
@@ -121,8 +121,12 @@ def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: l
     ):
         still = owned_update(model, tenant).where(getattr(model, column).in_(gone))
         session.execute(still.values({column: None}))
+    for beside in (Note, Task):
+        of_people = or_(beside.contact_id.in_(contacts), beside.lead_id.in_(leads))  # type: ignore[union-attr]
+        session.execute(owned_delete(beside, tenant).where(of_people))
     session.execute(owned_delete(Lead, tenant).where(Lead.id.in_(leads)))  # type: ignore[attr-defined]
     session.execute(owned_delete(Contact, tenant).where(Contact.id.in_(contacts)))  # type: ignore[attr-defined]
+    _remove_fields(session, tenant)
     taken = set(session.exec(owned(Lead, tenant).with_only_columns(Lead.stage_id)).all())
     taken |= set(session.exec(owned(Script, tenant).with_only_columns(Script.stage_id)).all())
     stages: list[Stage] = list(session.exec(owned(Stage, tenant)).all())
@@ -134,6 +138,26 @@ def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: l
         else:
             session.delete(pipeline)
     session.flush()
+
+
+def _remove_fields(session: Transaction, tenant: str) -> None:
+    """Remove own fields; one that an own contact, lead or script uses is the tenant's from now on."""
+    query = owned(CustomField, tenant).where(CustomField.is_demo.is_(True))  # type: ignore[attr-defined]
+    for row in session.exec(query).all():
+        if _is_used(session, tenant, row):
+            row.is_demo = False
+        else:
+            session.delete(row)
+
+
+def _is_used(session: Transaction, tenant: str, row: CustomField) -> bool:
+    held = Contact if row.holder == Holder.CONTACT else Lead
+    kept = cast(held.fields, Text).contains(f'"{row.key}"', autoescape=True)
+    name = f"{row.holder}.field.{row.key}"
+    where = [Script.text, cast(Script.condition, Text), cast(Script.steps, Text)]
+    named = or_(*(column.contains(name, autoescape=True) for column in where))  # type: ignore[attr-defined]
+    found = (session.exec(owned(model, tenant).where(part)).first() for model, part in ((held, kept), (Script, named)))
+    return any(one is not None for one in found)
 
 
 def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> None:

@@ -1,8 +1,7 @@
 """Demo talk: the conversations of the demo, with everything that real ones leave behind: traces, events, updates."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from platform_app.clock import now
 from platform_app.db import Transaction
@@ -17,7 +16,11 @@ from platform_app.models.event import Activity, ActivityKind, EventKind
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
 from platform_app.rag.chunk import Piece
+from platform_app.services import demo_scripts
+from platform_app.services.demo_crm import DemoCrm, moment
+from platform_app.services.demo_scripts import DemoScripts
 from platform_app.services.demo_trace import found_in, trace_of
+from platform_app.services.guiding import Guidance
 
 THINKING = timedelta(seconds=2)
 BETWEEN_TURNS = timedelta(seconds=95)
@@ -30,9 +33,8 @@ class Stand:
     agent: Agent
     versions: list[tuple[datetime, AgentSettings]]  # since when each was published, oldest first
     articles: dict[str, tuple[Source, list[Piece]]]  # by title
-    contacts: list[Contact]
-    leads: list[Lead]
-    stages: dict[str, str]  # names by id
+    crm: DemoCrm
+    scripts: DemoScripts
 
 
 @dataclass
@@ -47,16 +49,10 @@ class _Talk:
     settings: AgentSettings
     version: int
     at: datetime
+    guided: list[Guidance] = field(default_factory=list)  # how the guided script stood at each reply
     history: list[tuple[str, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     rest: list[Owned] = field(default_factory=list)
-
-
-def moment(who: Identity, day: int, clock: str) -> datetime:
-    """Return a time of day in the tenant's zone, some days ago."""
-    zone = ZoneInfo(who.time_zone)
-    date = now().astimezone(zone).date() - timedelta(days=day)
-    return datetime.combine(date, time.fromisoformat(clock), zone)
 
 
 def converse(session: Transaction, who: Identity, stand: Stand, told: list[ShopConversation]) -> None:
@@ -67,8 +63,12 @@ def converse(session: Transaction, who: Identity, stand: Stand, told: list[ShopC
     for talk, conversation in zip(talks, told, strict=True):
         _tell(session, talk, EventKind.CONVERSATION_STARTED)
         _note(talk, ActivityKind.CONVERSATION, "Conversation with “{agent}” started", agent=talk.settings.name)
-        for turn in conversation.turns:
-            _turn(session, talk, turn)
+        if conversation.guided:
+            progress, talk.guided = demo_scripts.guide(stand.scripts, conversation, stand.crm)
+            progress.conversation_id = talk.row.id
+            talk.rest.append(progress)
+        for place, turn in enumerate(conversation.turns):
+            _turn(session, talk, turn, talk.guided[place] if talk.guided else None)
         if conversation.closed:
             _tell(session, talk, EventKind.CONVERSATION_CLOSED)
     session.add_all(message for talk in talks for message in talk.messages)
@@ -80,7 +80,7 @@ def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
     ago = timedelta(minutes=told.ago or 0)
     at = moment(who, told.day, told.time) if told.day is not None else now() - ago
     versions = [settings for since, settings in stand.versions if since <= at]
-    contact, lead = stand.contacts[told.contact], None if told.lead is None else stand.leads[told.lead]
+    contact, lead = stand.crm.contacts[told.contact], None if told.lead is None else stand.crm.leads[told.lead]
     row = Conversation(
         tenant_id=who.tenant_id,
         agent_id=stand.agent.id,
@@ -96,7 +96,7 @@ def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
     return _Talk(who, stand, row, contact, lead, versions[-1], len(versions), at)
 
 
-def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str]) -> None:
+def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str], guidance: Guidance | None) -> None:
     """Write what is said and what is replied, and move the talk's clock on."""
     words, answer, article = turn
     said = _message(talk, Author.CONTACT, talk.contact.name, words)
@@ -110,7 +110,13 @@ def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str]) -> None
     talk.at += took
     reply.finished_at = talk.at
     facts = prompts.Facts(settings=talk.settings, history=list(talk.history), question=words, known=_known(talk))
-    talk.rest.append(trace_of(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took))
+    weighed = demo_scripts.considered(
+        session, talk.stand.scripts, _as_it_was(talk), agent=talk.settings.name, said=words
+    )
+    demo_scripts.fill(facts, weighed, guidance)
+    trace = trace_of(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took)
+    trace.data |= {"scripts": [one.as_json() for one in weighed], "guided": guidance.as_json() if guidance else {}}
+    talk.rest += [trace, *demo_scripts.use(weighed, talk.row, reply.id, talk.at)]
     talk.history += [("user", words), ("assistant", answer)]
     _tell(session, talk, EventKind.REPLY_SENT, reply)
     name, title = talk.settings.name, talk.row.title
@@ -119,6 +125,14 @@ def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str]) -> None
         _task(session, talk, words)
     talk.row.last_message_at, talk.row.last_line = talk.at, answer[:160]
     talk.at += BETWEEN_TURNS
+
+
+def _as_it_was(talk: _Talk) -> Conversation:
+    """Return the conversation as one that plays in the stage in which its lead stood then."""
+    was = Conversation(**talk.row.model_dump())
+    if talk.lead is not None and talk.at < talk.lead.in_stage_since:
+        was.stage_id = next(iter(talk.stand.crm.stages))
+    return was
 
 
 def _message(talk: _Talk, author: Author, name: str, text: str) -> Message:
@@ -182,6 +196,6 @@ def _task(session: Transaction, talk: _Talk, question: str) -> None:
 def _known(talk: _Talk) -> list[tuple[str, str]]:
     known = [("contact", talk.contact.name), ("phone", talk.contact.phone), ("e-mail", talk.contact.email)]
     if talk.lead is not None:
-        stage = talk.stand.stages[talk.lead.stage_id]
+        stage = talk.stand.crm.stages[talk.lead.stage_id]
         known += [("lead", talk.lead.title), ("stage", stage), ("budget", str(talk.lead.budget))]
     return known

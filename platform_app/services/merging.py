@@ -1,11 +1,14 @@
 """Merging: two contacts that are one person become one."""
 
+from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import func
 
 from platform_app import bell, own_fields
 from platform_app.automation.values import folded
 from platform_app.clock import now
-from platform_app.db import Transaction, owned_update
+from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Invalid
 from platform_app.models.conversation import Conversation
 from platform_app.models.crm import Address, Contact, Holder, Lead, Note, Task
@@ -16,15 +19,44 @@ from platform_app.services import activity, contacts, crm_values
 _LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address)
 
 
+@dataclass
+class Outcome:
+    """What merging would make of a contact."""
+
+    other: str  # name of the contact that goes
+    values: dict[str, Any]  # that differ from now, by field; own fields by field.{key}
+    left: dict[str, str]  # of the other, that are not taken over since the contact has its own
+    moved: dict[str, int]  # how many leads, tasks, notes and conversations come along
+
+
+def outcome(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Outcome:
+    """Return what merging would do, without doing it."""
+    kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
+    after = _joined(kept, other) | _lacking(session, who, kept, other)
+    values = {name: value for name, value in after.items() if value != getattr(kept, name, None)}
+    named = ("name", "language", "time_zone")
+    left = {name: getattr(other, name) for name in named if getattr(other, name) not in ("", getattr(kept, name))}
+    left = {name: value for name, value in left.items() if name not in values}
+    moved = {}
+    for model, name in ((Lead, "leads"), (Task, "tasks"), (Note, "notes"), (Conversation, "conversations")):
+        query = owned(model, who.tenant_id).where(model.contact_id == other.id)
+        moved[name] = int(session.exec(query.with_only_columns(func.count())).one())
+    return Outcome(other.name, values, left, moved)
+
+
+def _lacking(session: Transaction, who: Identity, kept: Contact, other: Contact) -> dict[str, Any]:
+    """Return own fields that a contact lacks and the other has."""
+    known = {row.key for row in own_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)}
+    return {f"field.{key}": value for key, value in other.fields.items() if key in known and not kept.fields.get(key)}
+
+
 def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Contact:
     """Let a contact take over all of another: what it lacks, and what belongs to it. Its own values win."""
     kept, other = contacts.get(session, who, kept_id, lock=True), contacts.get(session, who, other_id, lock=True)
     if kept.id == other.id:
         raise Invalid("A contact cannot be merged with itself.", field="other")
     contacts.save(session, who, kept.id, _joined(kept, other))
-    known = {row.key for row in own_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)}
-    lacking = {key: value for key, value in other.fields.items() if key in known and key not in kept.fields}
-    contacts.save(session, who, kept.id, {f"field.{key}": value for key, value in lacking.items()})
+    contacts.save(session, who, kept.id, _lacking(session, who, kept, other))
     for model in _LINKED:
         session.execute(
             owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)

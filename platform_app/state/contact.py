@@ -1,17 +1,29 @@
 """Contact: the card, saved as typed, and merging with another."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
-from platform_app.models.crm import Contact, Holder
-from platform_app.models.person import Role
+from platform_app import own_fields
+from platform_app.db import Transaction
+from platform_app.i18n import plural, translate
+from platform_app.models.crm import Contact, CustomField, Holder
+from platform_app.models.person import Identity, Role
 from platform_app.services import contacts, merging
 from platform_app.services.cards import Card
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.card import CardView
 from platform_app.state.chat_view import Choice
 from platform_app.state.leads import LeadRow, row_of
+
+
+@dataclass
+class OutcomeLine:
+    """A line of what merging would do."""
+
+    label: str
+    value: str
 
 
 class ContactState(CardView, rx.State):
@@ -22,12 +34,15 @@ class ContactState(CardView, rx.State):
     leads: list[LeadRow] = []
     merging: bool = False
     others: list[Choice] = []
+    other: str = ""  # to be merged with, when it is said so
+    other_name: str = ""
+    outcome: list[OutcomeLine] = []
     _contact: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
         """Fetch the contact and draw its card; one that was merged leads to the one that stays."""
-        self.card_key, self.merging, self.others = "", False, []
+        self.card_key, self.merging, self.others, self.other = "", False, [], ""
         row = await look(self, contacts.get, self._id_in_address())
         if row.id != self._id_in_address():
             return rx.redirect(f"/manage/{(await who(self)).slug}/contacts/{row.id}")
@@ -47,10 +62,25 @@ class ContactState(CardView, rx.State):
         await self._find(search[:200])
 
     @handler(Role.OPERATOR)
-    async def merge(self, other_id: str) -> Any:
-        """Let this contact take over all of another."""
-        row = await call(self, merging.merge, self._contact, other_id)
-        self.merging, self.others = False, []
+    async def choose_other(self, other_id: str) -> None:
+        """Show what merging with a contact would do."""
+        found = await look(self, merging.outcome, self._contact, other_id)
+        language = (await person(self)).language
+        own = {f"field.{row.key}": row.name for row in await look(self, _own_fields)}
+        self.outcome = _outcome(found, own, language)
+        self.other, self.other_name = other_id[:32], found.other
+
+    @handler(Role.OPERATOR)
+    async def keep_outcome(self, is_open: bool) -> None:
+        """Close what merging would do."""
+        if not is_open:
+            self.other = ""
+
+    @handler(Role.OPERATOR)
+    async def merge(self) -> Any:
+        """Let this contact take over all of the other."""
+        row = await call(self, merging.merge, self._contact, self.other)
+        self.merging, self.others, self.other = False, [], ""
         await self._draw(row)
         return await say(self, "The two contacts are one now.")
 
@@ -80,3 +110,40 @@ class ContactState(CardView, rx.State):
     async def _draw_more(self, card: Card, names: dict[str, str]) -> None:
         identity, language = await who(self), (await person(self)).language
         self.leads = [row_of(lead, names, identity, language) for lead in card.leads]
+
+
+_WORDS = {
+    "name": "Full name",
+    "emails": "E-mails",
+    "phones": "Phones",
+    "language": "Language",
+    "time_zone": "Time zone",
+    "tags": "Tags",
+}
+_MOVED = {
+    "leads": ("{count} lead", "{count} leads"),
+    "tasks": ("{count} task", "{count} tasks"),
+    "notes": ("{count} note", "{count} notes"),
+    "conversations": ("{count} conversation", "{count} conversations"),
+}
+
+
+def _outcome(found: merging.Outcome, own: dict[str, str], language: str) -> list[OutcomeLine]:
+    """Return what merging would do, in lines: what changes, what comes along, and what is lost."""
+    words = {name: translate(language, sentence) for name, sentence in _WORDS.items()} | own
+    lines = [
+        OutcomeLine(words[name], ", ".join(value) if isinstance(value, list) else str(value))
+        for name, value in found.values.items()
+        if name in words
+    ]
+    moved = [plural(language, *_MOVED[name], count) for name, count in found.moved.items() if count]
+    if moved:
+        lines.append(OutcomeLine(translate(language, "Comes along"), ", ".join(moved)))
+    lost = [f"{words[name]}: {value}" for name, value in found.left.items()]
+    if lost:
+        lines.append(OutcomeLine(translate(language, "Is not kept"), ", ".join(lost)))
+    return lines
+
+
+def _own_fields(session: Transaction, who: Identity) -> list[CustomField]:
+    return own_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)

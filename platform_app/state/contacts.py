@@ -75,6 +75,12 @@ class ContactsState(Listed, Undo, rx.State):
         count = await call(self, tagging.add, self.chosen, str(form.get("tag", "")), of=contacts)
         return await self._after_all("{count} contact tagged", "{count} contacts tagged", count)
 
+    @handler(Role.OPERATOR)
+    async def delete_chosen(self) -> Any:
+        """Take the chosen contacts away."""
+        chosen, self.chosen = self.chosen, []
+        return await self._delete_all(chosen, "{count} contact deleted", "{count} contacts deleted")
+
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some contacts."""

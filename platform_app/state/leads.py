@@ -14,7 +14,7 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.known import names
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity, Role
-from platform_app.services import leads, members, pipelines, tagging
+from platform_app.services import contacts, leads, members, pipelines, tagging
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -32,6 +32,7 @@ class LeadRow:
 
     id: str
     title: str
+    contact: str
     stage_id: str
     stage: str
     budget: str
@@ -118,7 +119,7 @@ class LeadsState(Listed, Undo, rx.State):
     async def create(self) -> Any:
         """Write a lead into the first stage and open its card."""
         title = translate((await person(self)).language, "New lead")
-        made = await call(self, _first_stage_lead, title, self.pipeline)
+        made = await call(self, first_stage_lead, title, self.pipeline)
         return rx.redirect(f"/manage/{(await who(self)).slug}/leads/{made.id}")
 
     @handler(Role.OPERATOR)
@@ -146,6 +147,12 @@ class LeadsState(Listed, Undo, rx.State):
         """Make a member responsible for the chosen leads."""
         count = await call(self, _assign_all, self.chosen, user_id)
         return await self._after_all("{count} lead assigned", "{count} leads assigned", count)
+
+    @handler(Role.OPERATOR)
+    async def delete_chosen(self) -> Any:
+        """Take the chosen leads away."""
+        chosen, self.chosen = self.chosen, []
+        return await self._delete_all(chosen, "{count} lead deleted", "{count} leads deleted")
 
     @rx.var
     def is_filtered(self) -> bool:
@@ -184,17 +191,18 @@ class LeadsState(Listed, Undo, rx.State):
         order = {"sort": sort, "descending": self.descending, "page": self.page, "page_size": int(self.size)}
         found, total = await look(self, leads.find, **order, **asked)
         self._count_pages(total)
-        self.rows, self.columns = [row_of(row, frame.names, identity, language) for row in found], []
+        known = frame.names | await look(self, contacts.names, [row.contact_id for row in found])
+        self.rows, self.columns = [row_of(row, known, identity, language) for row in found], []
 
     async def _fetch_board(self, frame: _Frame, asked: dict[str, str]) -> None:
         identity, language = await who(self), (await person(self)).language
         stages = frame.of_pipeline.get(self.pipeline, [])
-        totals, shown = await look(self, _board, [stage_id for stage_id, _, _ in stages], **asked)
+        totals, shown, people = await look(self, _board, [stage_id for stage_id, _, _ in stages], **asked)
         self.total = sum(totals.get(stage_id, (0, 0))[0] for stage_id, _, _ in stages)
         self.rows, self.columns = [], []
         for stage_id, name, kind in stages:
             count, budget = totals.get(stage_id, (0, Decimal(0)))
-            rows = [row_of(row, frame.names, identity, language) for row in shown[stage_id]]
+            rows = [row_of(row, frame.names | people, identity, language) for row in shown[stage_id]]
             words = f"{count} · {money(budget, language)}" if budget else str(count)
             more = translate(language, "and {count} more", count=count - len(rows)) if count > len(rows) else ""
             self.columns.append(Column(stage_id, name, KINDS[kind][1], words, more, rows))
@@ -211,6 +219,7 @@ def row_of(row: Lead, known: dict[str, str], identity: Identity, language: str) 
     return LeadRow(
         id=row.id,
         title=row.title,
+        contact=known.get(row.contact_id or "", ""),
         stage_id=row.stage_id,
         stage=known.get(row.stage_id, ""),
         budget=money(row.budget, language) if row.budget else "",
@@ -234,17 +243,23 @@ def _frame(session: Transaction, who: Identity) -> _Frame:
 
 def _board(
     session: Transaction, who: Identity, stage_ids: list[str], **asked: str
-) -> tuple[dict[str, tuple[int, Decimal]], dict[str, list[Lead]]]:
+) -> tuple[dict[str, tuple[int, Decimal]], dict[str, list[Lead]], dict[str, str]]:
     shown = {stage_id: leads.newest(session, who, stage_id, **asked) for stage_id in stage_ids}
-    return leads.totals(session, who, **asked), shown
+    people = contacts.names(session, who, (row.contact_id for rows in shown.values() for row in rows))
+    return leads.totals(session, who, **asked), shown, people
 
 
-def _first_stage_lead(session: Transaction, who: Identity, title: str, pipeline_id: str) -> Lead:
+def first_stage_lead(
+    session: Transaction, who: Identity, title: str, pipeline_id: str = "", *, contact_id: str | None = None
+) -> Lead:
+    """Write a lead of the person into the first stage of a pipeline, or of the first one."""
     found = pipelines.of_tenant(session, who)
     stages = [stage for pipeline, stages in found for stage in stages if pipeline_id in ("", pipeline.id)]
     if not stages:
         raise Invalid("Make a pipeline with stages first.")
-    return leads.create(session, who, title=title, stage_id=stages[0].id, responsible_id=who.user_id)
+    return leads.create(
+        session, who, title=title, stage_id=stages[0].id, responsible_id=who.user_id, contact_id=contact_id
+    )
 
 
 def _move_all(session: Transaction, who: Identity, lead_ids: list[str], stage_id: str) -> int:

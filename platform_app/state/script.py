@@ -12,9 +12,10 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.i18n import exact_time, translate
+from platform_app.models.conversation import Conversation
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
-from platform_app.services import agents, leads, script_choice, scripts
+from platform_app.services import agents, conversations, leads, script_choice, scripts
 from platform_app.state.agent import Change
 from platform_app.state.agent_stages import names_of, worded
 from platform_app.state.base import call, handler, look, person, say, say_error, who
@@ -93,10 +94,10 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the script and draw its fields."""
-        self.script_key, self.conflict, self.lead, self.compared = "", False, NOBODY, ""
+        self.script_key, self.conflict, self.compared = "", False, ""
         self.agent = self._agent_id()
         self.stages = await look(self, stage_choices)
-        self.leads = [Choice(row.id, row.title) for row in (await look(self, leads.find, page_size=50))[0]]
+        self.leads, self.lead = await look(self, _leads, self._script_id())
         await self._draw()
 
     @handler(Role.OPERATOR)
@@ -196,9 +197,8 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
             Step(one.id, exact_time(language, one.created_at, identity.time_zone), one.author_name, one.data["text"])
             for one in await look(self, scripts.versions, row.id)
         ]
-        talks = await look(self, scripts.used_in, row.id, limit=5)
-        words = [translate(language, "Conversation {number}", number=number) for number in range(1, len(talks) + 1)]
-        self.talks = [Choice(talk, name) for talk, name in zip(talks, words, strict=True)]
+        untitled = translate(language, "New conversation")
+        self.talks = [Choice(talk.id, talk.title or untitled) for talk in await look(self, _used_in, row.id)]
 
     async def _check(self) -> None:
         """Mark the first mistake of the text, and show it filled."""
@@ -220,6 +220,19 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
 
     async def _keep_steps(self, steps: list[dict[str, Any]]) -> None:
         await self._save_field("steps", steps)
+
+
+def _leads(session: Transaction, who: Identity, script_id: str) -> tuple[list[Choice], str]:
+    """Return leads to look at a script with, and the one to begin with: the newest in the script's stage."""
+    row = scripts.get(session, who, script_id)
+    found, _ = leads.find(session, who, page_size=50)
+    fits = leads.newest(session, who, row.stage_id, limit=1) if row.stage_id else found[:1]
+    shown = {lead.id: lead.title for lead in (*fits, *found)}
+    return [Choice(lead_id, title) for lead_id, title in shown.items()], fits[0].id if fits else NOBODY
+
+
+def _used_in(session: Transaction, who: Identity, script_id: str) -> list[Conversation]:
+    return conversations.some(session, who, scripts.used_in(session, who, script_id, limit=8))
 
 
 def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str) -> _Seen:

@@ -7,11 +7,13 @@ import reflex as rx
 
 from platform_app.db import Transaction
 from platform_app.errors import NotFound, PlatformError
+from platform_app.i18n import translate
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, contacts, conversations, guiding, hand_off, leads, pipelines, reply_store
+from platform_app.services import agent_list, contacts, conversations, guiding, hand_off, reply_store
 from platform_app.state import streams
 from platform_app.state.base import call, handler, look, person, say_error, who
+from platform_app.state.chat_people import NEW, NOBODY, people, played
 from platform_app.state.chat_view import (
     UNDER_WAY,
     Choice,
@@ -24,11 +26,11 @@ from platform_app.state.chat_view import (
 )
 from platform_app.state.conversation_list import ConversationListState
 from platform_app.state.hub import hub
+from platform_app.state.leads import first_stage_lead
 from platform_app.state.scripts import stage_choices
 
 TICK = 0.06  # seconds between two looks at a reply in the making
 AT_ONCE = 60  # messages that are shown before one asks for earlier ones
-NOBODY = "none"  # a choice needs a value
 
 
 class TestChatState(rx.State):
@@ -68,6 +70,7 @@ class TestChatState(rx.State):
         """Open what the address names: a conversation, or a new one with an agent."""
         asked = self.router.url.query_parameters
         self._leave()
+        self.loaded = False
         await self._choices(asked.get("agent", ""))
         self.current = asked.get("c", "")[:32]
         try:
@@ -203,11 +206,18 @@ class TestChatState(rx.State):
     @handler(Role.OPERATOR)
     async def choose_lead(self, lead_id: str) -> None:
         """Play with a lead, and with its contact; the agent is told what is known of them."""
+        if lead_id == NEW:
+            title = translate((await person(self)).language, "Test lead")
+            with_contact = None if self.contact == NOBODY else self.contact
+            lead_id = (await call(self, first_stage_lead, title, contact_id=with_contact)).id
         await self._play(lead_id[:32], self._contact_of.get(lead_id, self.contact), NOBODY)
 
     @handler(Role.OPERATOR)
     async def choose_contact(self, contact_id: str) -> None:
         """Play with a contact."""
+        if contact_id == NEW:
+            name = translate((await person(self)).language, "Test contact")
+            contact_id = (await call(self, contacts.create, name=name)).id
         await self._play(self.lead, contact_id[:32], self.stage)
 
     @handler(Role.OPERATOR)
@@ -252,7 +262,7 @@ class TestChatState(rx.State):
         self.agents = [Choice(row.id, row.name) for row in rows]
         known = [row.id for row in rows]
         self.agent = next((agent for agent in (wished, self.agent) if agent in known), (known or [""])[0])
-        self.contacts, self.leads, self._contact_of = await look(self, _people)
+        await self._meet()
         self.stages = await look(self, stage_choices)
 
     async def _use(self, agent_id: str, use_draft: bool) -> None:
@@ -262,8 +272,17 @@ class TestChatState(rx.State):
 
     async def _play(self, lead: str, contact: str, stage: str) -> None:
         if self.current:
-            await call(self, conversations.play_with, self.current, **_played(lead, contact, stage))
+            await call(self, conversations.play_with, self.current, **played(lead, contact, stage))
         self.lead, self.contact, self.stage = lead, contact, stage
+        await self._meet()
+
+    async def _meet(self) -> None:
+        """Offer contacts and leads, those that are played with among them."""
+        known = {choice.id for choice in (*self.contacts, *self.leads)} | {NOBODY}
+        if self.loaded and {self.lead, self.contact} <= known:
+            return
+        found = await look(self, people, self.lead, self.contact)
+        self.contacts, self.leads, self._contact_of = found.contacts, found.leads, found.contact_of
 
     def _show_live(self, text: str) -> None:
         done, self.tail = blocks(text)
@@ -303,6 +322,7 @@ class TestChatState(rx.State):
         self.agent, self.use_draft = row.agent_id, row.use_draft
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
         self.stage, self.state = row.stage_id or NOBODY, row.state.value
+        await self._meet()
         self._show_pending(said)
         self.guided = guided_lines(await look(self, guiding.current, self.current), language)
         over = [m for m in said if m.state not in UNDER_WAY]
@@ -331,29 +351,9 @@ def _said(session: Transaction, who: Identity, state: TestChatState, text: str) 
     conversation_id = state.current
     if not conversation_id:
         conversation_id = conversations.create(session, who, state.agent, use_draft=state.use_draft).id
-        chosen = _played(state.lead, state.contact, state.stage)
+        chosen = played(state.lead, state.contact, state.stage)
         conversations.play_with(session, who, conversation_id, **chosen)
     return conversations.receive(session, who, conversation_id, text)[1]
-
-
-def _people(session: Transaction, who: Identity) -> tuple[list[Choice], list[Choice], dict[str, str]]:
-    """Return contacts and leads to play with, and whose lead is whose."""
-    stages = {stage.id: stage.name for _, found in pipelines.of_tenant(session, who) for stage in found}
-    deals, _ = leads.find(session, who, page_size=100)
-    people, _ = contacts.find(session, who, page_size=100)
-    return (
-        [Choice(row.id, row.name) for row in people],
-        [Choice(row.id, f"{row.title} · {stages[row.stage_id]}") for row in deals],
-        {row.id: row.contact_id for row in deals if row.contact_id},
-    )
-
-
-def _played(lead: str, contact: str, stage: str) -> dict[str, str | None]:
-    return {"lead_id": _or_none(lead), "contact_id": _or_none(contact), "stage_id": _or_none(stage)}
-
-
-def _or_none(choice: str) -> str | None:
-    return None if choice in ("", NOBODY) else choice
 
 
 def _address(query: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import reflex as rx
 
 from platform_app.db import Transaction
-from platform_app.i18n import translate
+from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
 from platform_app.state.base import call, handler, person, say
 
@@ -29,6 +29,7 @@ class Undo(rx.State, mixin=True):
 
     undo_sentence: str = ""
     _undo_id: str = ""
+    _undo_more: list[str] = []  # deleted together with it
 
     @abstractmethod
     def _deleting(self) -> Deleting:
@@ -53,15 +54,25 @@ class Undo(rx.State, mixin=True):
     async def undo(self) -> Any:
         """Bring back what was deleted last."""
         self.undo_sentence = ""
-        await call(self, self._deleting().restore, self._undo_id)
+        await call(self, _each, self._deleting().restore, [self._undo_id, *self._undo_more])
         await self._fetch()
         return await say(self, "It is back.")
 
     async def _offer_undo(self, row_id: str, title: str) -> Any:
         """Show the offer; return the event that takes it away again."""
-        self._undo_id = row_id
+        self._undo_id, self._undo_more = row_id, []
         self.undo_sentence = translate((await person(self)).language, "“{title}” is deleted.", title=title)
         return type(self).forget_undo(row_id)
+
+    async def _delete_all(self, row_ids: list[str], one: str, many: str) -> Any:
+        """Take rows away together; return the event that ends the offer to bring them back."""
+        if not row_ids:
+            return None
+        await call(self, _each, self._deleting().delete, row_ids)
+        await self._fetch()
+        self._undo_id, self._undo_more = row_ids[0], row_ids[1:]
+        self.undo_sentence = plural((await person(self)).language, one, many, len(row_ids))
+        return type(self).forget_undo(row_ids[0])
 
     @handler(Role.OPERATOR, background=True)
     async def forget_undo(self, subject_id: str) -> None:
@@ -70,3 +81,9 @@ class Undo(rx.State, mixin=True):
         async with self:
             if self._undo_id == subject_id:
                 self.undo_sentence = ""
+
+
+def _each(session: Transaction, who: Identity, act: Any, row_ids: list[str]) -> None:
+    """Do one thing with several rows in one transaction."""
+    for row_id in row_ids:
+        act(session, who, row_id)

@@ -78,6 +78,19 @@ def test_a_contact_is_written_found_tagged_and_deleted(desk: Desk) -> None:
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
+def test_several_are_deleted_together_and_come_back(desk: Desk) -> None:
+    page, name = desk.page, f"Several {desk.language}"
+    for number in ("first", "second"):
+        desk.create_contact(f"{name} {number}")
+    desk.open(f"/contacts?q={name}")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_role("checkbox", name=desk.t("Choose all on this page")).click()
+    page.get_by_role("region", name=desk.t("Chosen rows")).get_by_role("button", name=desk.t("Delete")).click()
+    expect(page.locator("tbody tr")).to_have_count(0)
+    page.get_by_role("button", name=desk.t("Undo")).click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+
 def test_two_contacts_become_one(desk: Desk) -> None:
     page, name = desk.page, f"Twin {desk.language}"
     desk.create_contact(f"{name} second", "+7 922 000-00-01")
@@ -86,6 +99,8 @@ def test_two_contacts_become_one(desk: Desk) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill(f"{name} second")
     dialog.get_by_role("button", name=re.compile("second")).click()
+    expect(page.locator("#outcome")).to_contain_text("+7 922 000-00-01")
+    expect(page.locator("#outcome")).to_contain_text(f"{name} second")
     page.get_by_role("alertdialog").get_by_role("button", name=desk.t("Merge"), exact=True).click()
     expect(page.locator("#phones")).to_have_value("+7 922 000-00-01")
     desk.open(f"/contacts?q={name}")

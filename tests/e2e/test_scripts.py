@@ -36,6 +36,23 @@ class Story(AtAgent):
         query = f"SELECT {column} FROM script WHERE title = ? ORDER BY id DESC LIMIT 1"
         return self.recorded.one(query, title)
 
+    def set_up(self, title: str, *, agents: str, stage: str, least: str) -> None:
+        """Set whom a script is for, in which stage, and from which budget on; wait until it is kept."""
+        self.page.locator("#agents").click()
+        self.page.get_by_role("option", name=self.t(agents)).click()
+        self.page.locator("#stage_id").click()
+        self.page.get_by_role("option", name=re.compile(rf"· {stage}$")).click()
+        self.page.get_by_label(self.t("Value of condition {number}", number="1")).fill(least)
+        kept_of = "s.name || ' ' || (c.agent_id IS NULL) || c.condition"
+        query = f"SELECT {kept_of} FROM script c JOIN stage s ON s.id = c.stage_id WHERE c.title = ?"
+        wanted = f"{stage} {int(agents == 'All agents')}"
+
+        def is_kept() -> bool:
+            kept = str(self.recorded.one(query, title))
+            return kept.startswith(wanted) and f'"{least}"' in kept
+
+        wait_for(is_kept, 10)
+
     def prompt(self) -> str:
         """Ask in the open chat; return what the provider was told."""
         field = self.page.get_by_role("textbox", name=self.t("Message"), exact=True)
@@ -93,6 +110,33 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
     story.chat()
     story.choose(story.t("Stage"), re.compile("Choosing"))
     assert "<scripts>" not in story.prompt()
+
+
+def test_in_the_request_exactly_when_agent_stage_and_condition_fit(story: Story) -> None:
+    """Twelve combinations, each set in the editor and tried in the chat; the lead stands in New with 460."""
+    editor, title = story.page, f"Fit {story.language}"
+    story.create(title, "Name {{ lead.title }} to {{ contact.name }}.")
+    editor.get_by_role("button", name=story.t("Add condition")).click()
+    editor.get_by_label(story.t("What condition {number} is about", number="1")).select_option("lead.budget")
+    editor.get_by_label(story.t("How condition {number} is compared", number="1")).select_option("greater")
+    chats = {}
+    for whose in (story.agent, story.recorded.one("SELECT id FROM agent WHERE is_demo")):
+        chats[whose] = story.page = editor.context.new_page()
+        story.page.goto(f"{story.home}/test-chat?agent={whose}")
+        story.choose(story.t("Lead"), re.compile("battery"))
+    mine, other = chats
+    tried = 0
+    for agents, talks_with in (("This agent", mine), ("All agents", other), ("This agent", other)):
+        for stage in ("New", "Choosing"):
+            for least in ("100", "500"):
+                story.page = editor
+                story.set_up(title, agents=agents, stage=stage, least=least)
+                story.page = chats[talks_with]
+                fits = (agents == "All agents" or talks_with == mine) and (stage, least) == ("New", "100")
+                is_there = "Name New battery, 500 Wh to Peter Lang." in story.prompt()
+                assert is_there is fits, (agents, talks_with == mine, stage, least)
+                tried += 1
+    assert tried == 12
 
 
 def test_used_only_where_its_condition_holds(story: Story) -> None:

@@ -1,0 +1,51 @@
+"""Chat people: who is played with is offered however many there are, and can be made in the chat."""
+
+import pytest
+
+from platform_app.db import session_scope
+from platform_app.models.person import Identity
+from platform_app.services import agents, contacts, conversations, leads
+from platform_app.state import chat_people
+from platform_app.state.test_chat import TestChatState
+from tests.headless.harness import Tab, sign_in
+from tests.talking import a_stage, call
+
+HOME = "/manage/acme/test-chat"
+
+
+async def test_a_lead_and_a_contact_are_made_to_play_with(who: Identity) -> None:
+    a_stage(who)
+    with session_scope(who.tenant_id) as session:
+        agents.create(session, who, {"name": "Vera"})
+    async with Tab(sign_in(who)) as tab:
+        await tab.goto(HOME)
+        await tab.send(TestChatState.choose_contact(chat_people.NEW))
+        await tab.send(TestChatState.choose_lead(chat_people.NEW))
+        (contact,), _ = call(who, contacts.find)
+        (lead,), _ = call(who, leads.find)
+        assert (lead.title, lead.contact_id, contact.name) == ("Test lead", contact.id, "Test contact")
+        assert (tab.get(TestChatState, "lead"), tab.get(TestChatState, "contact")) == (lead.id, contact.id)
+        assert [choice.id for choice in tab.get(TestChatState, "leads")] == [lead.id]
+
+
+def test_who_is_played_with_is_always_offered(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_people, "SHOWN", 2)
+    stage = a_stage(who)
+    old = call(who, contacts.create, name="Old")
+    lead = call(who, leads.create, title="Old", stage_id=stage, contact_id=old.id)
+    for number in range(3):
+        call(who, contacts.create, name=f"New {number}")
+        call(who, leads.create, title=f"New {number}", stage_id=stage)
+    offered = call(who, chat_people.people, lead.id, old.id)
+    assert (len(offered.leads), offered.leads[-1].id, offered.contacts[-1].id) == (3, lead.id, old.id)
+    assert offered.contact_of == {lead.id: old.id}
+    assert len(call(who, chat_people.people, "f" * 32, "none").leads) == 2
+
+
+def test_conversations_by_id_keep_their_order(who: Identity, other: Identity) -> None:
+    with session_scope(who.tenant_id) as session:
+        agent = agents.create(session, who, {"name": "Vera"})
+        ids = [conversations.create(session, who, agent.id).id for _ in range(3)]
+        conversations.delete(session, who, ids[1])
+    assert [row.id for row in call(who, conversations.some, [ids[2], ids[1], ids[0], "f" * 32])] == [ids[2], ids[0]]
+    assert call(other, conversations.some, ids) == []
