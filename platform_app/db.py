@@ -20,6 +20,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from sqlmodel import Session, SQLModel, select
 
 from platform_app import models
+from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.errors import Unavailable
 from platform_app.models.base import Owned
@@ -100,6 +101,14 @@ class Transaction(Session):
         self.info["flushing"] = False
         self.before_commit: list[Callable[[], object]] = []
         self.after_commit: list[Callable[[], object]] = []
+        self.began_at = now()
+        self.patience = 0.0  # seconds that it waits for a row which another has; 0: as long as it takes
+
+    def complete(self) -> None:
+        """Do what belongs to the changes made so far."""
+        self.flush()
+        while self.before_commit:
+            self.before_commit.pop(0)()
 
     def exec(self, statement: Any, **options: Any) -> Any:
         """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
@@ -113,6 +122,8 @@ def _mark_connection(session: OrmSession, transaction: Any, connection: Connecti
     if connection.dialect.name == "postgresql":
         scope = session.tenant_id or "*"
         connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (scope,))
+        if session.patience:
+            connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (f"{session.patience}s",))
 
 
 @event.listens_for(Transaction, "do_orm_execute")
@@ -151,6 +162,11 @@ def _flushed(session: OrmSession, context: UOWTransaction) -> None:
     session.info["flushing"] = False
 
 
+@event.listens_for(Transaction, "after_soft_rollback")
+def _taken_back(session: OrmSession, previous: Any) -> None:
+    session.info["flushing"] = False  # a flush that failed within a savepoint
+
+
 _TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|,)\s+\"?(\w+)\"?(?:\s+AS\s+\"?(\w+)\"?)?", re.IGNORECASE)
 
 
@@ -185,12 +201,16 @@ def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, conte
 
 
 @contextmanager
-def session_scope(tenant_id: str | None = None, *, reason: str = "", reading: bool = False) -> Iterator[Transaction]:
+def session_scope(
+    tenant_id: str | None = None, *, reason: str = "", reading: bool = False, patience: float = 0
+) -> Iterator[Transaction]:
     """Open one transaction; commit at its end, roll back on any error, then send what waits for the commit.
 
-    `tenant_id` or `reason` is required. `reading` takes no write lock and never commits.
+    `tenant_id` or `reason` is required. `reading` takes no write lock and never commits. `patience` is how many
+    seconds it waits for a row which another transaction has.
     """
     with Transaction(tenant_id, reason, reading, engine()) as session:
+        session.patience = patience
         try:
             yield session
             if reading:
@@ -198,9 +218,7 @@ def session_scope(tenant_id: str | None = None, *, reason: str = "", reading: bo
                 session.expunge_all()
                 session.rollback()
             else:
-                session.flush()
-                while session.before_commit:
-                    session.before_commit.pop(0)()
+                session.complete()
                 session.commit()
         except Exception as error:
             session.rollback()

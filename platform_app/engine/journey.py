@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from platform_app import known, leaving
@@ -88,7 +89,7 @@ def subject_by_id(session: Transaction, who: Identity, subject_id: str) -> Subje
 def begin(
     session: Transaction, sequence: Sequence, made: Compiled, *, subject: Subject, came: Came
 ) -> Enrollment | None:
-    """Write a way that begins; nothing when the same event has begun it before."""
+    """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
     query = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
     )
@@ -116,7 +117,11 @@ def begin(
         leaves_on_reply=own.leave_on_reply,
         leaves_on_stage=own.leave_on_stage,
     )
-    session.add(row)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # somebody else has let them in meanwhile
+        return None
     arrive(session, row, made, step_id=made.first, at=came.at)
     leaving.began(session)
     leaving.announce(session, row)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from sqlalchemy import exists
+from sqlalchemy import exists, or_
+from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from platform_app import known, leaving
@@ -27,19 +28,29 @@ from platform_app.models.sequence import Enrollment, EnrollmentState, Enrollment
 _logger = structlog.get_logger()
 AT_ONCE = 25  # ways that one transaction takes further
 SLICE = 0.05  # seconds that one tenant's transaction may take before another's turn
+PATIENCE = 0.3  # seconds that a step waits for a row; whoever receives a reply meanwhile goes first
 IN_A_ROW = 20  # steps without a pause that one way takes at once
 
 
 def take_due(stopped: Callable[[], bool] = lambda: False) -> int:
     """Take every step that is due, tenant after tenant, until none is; return how many ways went further."""
-    taken = 0
+    taken, began = 0, now()
     while not stopped() and (tenants := _waiting()):
         before = taken
         for tenant_id in tenants:
-            taken += _take_some(tenant_id)
+            taken += _turn(tenant_id, began)
         if taken == before:
             break  # another worker has them
     return taken
+
+
+def _turn(tenant_id: str, began: datetime) -> int:
+    """Take some steps of one tenant; what goes wrong there does not keep the others waiting."""
+    try:
+        return _take_some(tenant_id, began)
+    except Exception:  # the database may be away; the next second tries again
+        _logger.exception("steps of a tenant were not taken", tenant_id=tenant_id)
+        return 0
 
 
 def _waiting() -> list[str]:
@@ -53,34 +64,36 @@ def _waiting() -> list[str]:
         return list(session.exec(everywhere(Tenant).where(due).with_only_columns(Tenant.id)).all())
 
 
-def _take_some(tenant_id: str) -> int:
+def _take_some(tenant_id: str, began: datetime) -> int:
     """Take the steps of one tenant that are due longest; return how many ways went further."""
     end, taken = time.monotonic() + SLICE, 0
-    with session_scope(tenant_id) as session:
+    with session_scope(tenant_id, patience=PATIENCE) as session:
         due = owned(Enrollment, tenant_id).where(
             Enrollment.state == EnrollmentState.ACTIVE,
             col(Enrollment.due_at) <= now(),
         )
         rows = due.order_by(Enrollment.due_at, Enrollment.id).limit(AT_ONCE).with_for_update(skip_locked=True)
         for row in session.exec(rows).all():
-            take(session, row)
+            take(session, row, began)
             taken += 1
             if time.monotonic() > end:
                 break
     return taken
 
 
-def take(session: Transaction, row: Enrollment) -> None:
-    """Take the steps of one way that are due, one after another."""
+def take(session: Transaction, row: Enrollment, began: datetime) -> None:
+    """Take the steps of one way that are due, one after another, each with the events that follow from it."""
     for _ in range(IN_A_ROW):
         if row.state != EnrollmentState.ACTIVE or row.due_at is None or row.due_at > now():
             return
-        waiting = len(session.before_commit)
         try:
             with session.begin_nested():
-                _step(session, row)
+                _step(session, row, began)
+                session.complete()
+        except OperationalError:  # the database is busy or away, which is not the step's fault
+            raise
         except Exception as error:
-            del session.before_commit[waiting:]  # the events of what was taken back
+            session.before_commit.clear()  # the events of what was taken back
             _failed(session, row, error)
 
 
@@ -95,12 +108,12 @@ def _failed(session: Transaction, row: Enrollment, error: Exception) -> None:
     leaving.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
 
 
-def _step(session: Transaction, row: Enrollment) -> None:
+def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
     made = journey.version(session, row)
     step = made.steps.get(row.step_id)
     if step is None:
         raise Invalid("A step cannot be read.")
-    if is_out(session, row) or lateness.put_off(session, row, made, step):
+    if is_out(session, row) or lateness.put_off(session, row, made, step, began=began):
         return
     scene = scene_of(session, row)
     if journey.ended(session, row, made, scene.facts, at=now()):
@@ -135,7 +148,7 @@ def is_out(session: Transaction, row: Enrollment) -> bool:
     """Let somebody leave who is gone, or who wrote while the way was being written."""
     lead = session.get(Lead, row.lead_id) if row.lead_id else None
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
-    if any(one is not None and one.deleted_at is not None for one in (lead, contact)):
+    if _is_gone(row.lead_id, lead) or _is_gone(row.contact_id, contact):
         leaving.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.DELETED)
     elif row.leaves_on_reply and _happened(session, row, EventKind.MESSAGE_RECEIVED):
         leaving.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REPLIED)
@@ -144,18 +157,20 @@ def is_out(session: Transaction, row: Enrollment) -> bool:
     return row.state != EnrollmentState.ACTIVE
 
 
+def _is_gone(row_id: str | None, held: Lead | Contact | None) -> bool:
+    return bool(row_id) and (held is None or held.deleted_at is not None)
+
+
 def _happened(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
     """Tell whether something happened to whoever is on the way since it began."""
-    for column, value in (
-        (Event.contact_id, row.contact_id),
-        (Event.lead_id, row.lead_id),
-        (Event.conversation_id, row.conversation_id),
-    ):
-        if value:
-            query = owned(Event, row.tenant_id).where(column == value, Event.kind == kind, Event.at > row.entered_at)
-            found = query.where(Event.id != row.event_id) if row.event_id else query
-            return session.exec(found.with_only_columns(Event.id).limit(1)).first() is not None
-    return False
+    same = [
+        column == value
+        for column, value in ((col(Event.contact_id), row.contact_id), (col(Event.lead_id), row.lead_id))
+        if value
+    ] or [col(Event.conversation_id) == row.conversation_id]
+    query = owned(Event, row.tenant_id).where(or_(*same), Event.kind == kind, Event.at > row.entered_at)
+    found = query.where(Event.id != row.event_id) if row.event_id else query
+    return session.exec(found.with_only_columns(Event.id).limit(1)).first() is not None
 
 
 def scene_of(session: Transaction, row: Enrollment) -> Scene:
