@@ -12,11 +12,12 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Delete, Engine, Select, Update, create_engine, delete, event, update
+from sqlalchemy import Connection, Delete, Engine, Select, Update, bindparam, create_engine, delete, event, update
 from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlmodel import Session, SQLModel, select
 
 from platform_app import models
@@ -28,6 +29,7 @@ from platform_app.models.base import Owned
 _ = models  # every table must be known before the guard lists them
 log = structlog.get_logger()
 Model = TypeVar("Model", bound=SQLModel)
+Kept = TypeVar("Kept")
 OwnedModel = TypeVar("OwnedModel", bound=Owned)
 
 
@@ -102,11 +104,24 @@ class Transaction(Session):
         self.before_commit: list[Callable[[], object]] = []
         self.after_commit: list[Callable[[], object]] = []
         self.began_at = now()
+        self.kept: dict[Any, Any] | None = None
         self.patience = 0.0  # seconds that it waits for a row which another has; 0: as long as it takes
+
+    def hold(self) -> None:
+        """Keep every row that is read, and what `keep` reads, until the end: for work on many rows of one kind."""
+        self.kept = {}
+
+    def keep(self, name: Any, read: Callable[[], Kept]) -> Kept:
+        """Return what is read; the second time without reading in a transaction that holds what it reads."""
+        if self.kept is None:
+            return read()
+        if name not in self.kept:
+            self.kept[name] = read()
+        held: Kept = self.kept[name]
+        return held
 
     def complete(self) -> None:
         """Do what belongs to the changes made so far."""
-        self.flush()
         while self.before_commit:
             self.before_commit.pop(0)()
 
@@ -134,16 +149,34 @@ def _add_tenant(state: ORMExecuteState) -> None:
     if state.is_column_load:  # more columns of a row this transaction already holds
         state.update_execution_options(held_row=True)
         return
-    state.statement = state.statement.options(*_criteria(tenant))
+    state.statement = state.statement.options(_criterion(tenant))
+
+
+class _OfTenant(CriteriaOption):
+    """Holds every owned table to a tenant. One option for all of them: their number costs nothing at a statement."""
+
+    _cache_key_traversal = [("tenant", InternalTraversal.dp_clauseelement)]
+    propagate_to_loaders = True
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant: Any = bindparam(None, tenant, unique=True)
+        self.each = [
+            with_loader_criteria(table, table.tenant_id == self.tenant, include_aliases=True)  # type: ignore[arg-type]
+            for table in owned_tables().values()
+        ]
+
+    def process_compile_state(self, compile_state: Any) -> None:
+        for one in self.each:
+            one.process_compile_state(compile_state)
+
+    def process_compile_state_replaced_entities(self, compile_state: Any, mapper_entities: Any) -> None:
+        self.process_compile_state(compile_state)
 
 
 @lru_cache(maxsize=1024)
-def _criteria(tenant: str) -> tuple[ExecutableOption, ...]:
+def _criterion(tenant: str) -> _OfTenant:
     """Return what holds every owned table to a tenant. Kept: building it costs more than most statements."""
-    return tuple(
-        with_loader_criteria(table, table.tenant_id == tenant, include_aliases=True)  # type: ignore[arg-type]
-        for table in owned_tables().values()
-    )
+    return _OfTenant(tenant)
 
 
 @event.listens_for(Transaction, "before_flush")
@@ -160,6 +193,13 @@ def _check_rows(session: OrmSession, context: UOWTransaction, instances: Any) ->
 @event.listens_for(Transaction, "after_flush_postexec")
 def _flushed(session: OrmSession, context: UOWTransaction) -> None:
     session.info["flushing"] = False
+
+
+@event.listens_for(Transaction, "loaded_as_persistent")
+def _hold_row(session: OrmSession, row: Any) -> None:
+    assert isinstance(session, Transaction)
+    if session.kept is not None:
+        session.kept[id(row)] = row  # a session forgets rows that nobody refers to
 
 
 @event.listens_for(Transaction, "after_soft_rollback")
@@ -218,6 +258,7 @@ def session_scope(
                 session.expunge_all()
                 session.rollback()
             else:
+                session.flush()
                 session.complete()
                 session.commit()
         except Exception as error:

@@ -136,11 +136,15 @@ def _was(session: Transaction, name: str, value: Any) -> Value:
 
 def catalogue_of(session: Transaction, tenant_id: str) -> Catalogue:
     """Return every fact that a tenant can use, its own fields among them."""
-    return catalogue(own_fields.facts(own_fields.of_tenant(session, tenant_id)))
+    return session.keep("catalogue", lambda: catalogue(own_fields.facts(own_fields.of_tenant(session, tenant_id))))
 
 
 def names(session: Transaction, tenant_id: str) -> dict[str, str]:
     """Return the names of what conditions hold by id: stages, pipelines, agents, members."""
+    return session.keep("names", lambda: _names(session, tenant_id))
+
+
+def _names(session: Transaction, tenant_id: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for model in (Stage, Pipeline, Agent):
         query = owned(model, tenant_id).with_only_columns(model.id, model.name)

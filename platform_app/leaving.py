@@ -61,6 +61,12 @@ def _come_after(session: Transaction, event: Event, rows: list[Enrollment]) -> N
 
 def _of_event(session: Transaction, event: Event) -> list[Enrollment]:
     """Return the ways of whoever an event is about: those that go on, and those that ended of late."""
+    key = ("ways", event.lead_id, event.contact_id, event.conversation_id)
+    with session.no_autoflush:  # ways that are new are written at once: see journey.begin
+        return session.keep(key, lambda: _ways(session, event))
+
+
+def _ways(session: Transaction, event: Event) -> list[Enrollment]:
     lead = session.get(Lead, event.lead_id) if event.lead_id and not event.contact_id else None
     same = [
         column == value
@@ -74,7 +80,13 @@ def _of_event(session: Transaction, event: Event) -> list[Enrollment]:
     if not same:
         return []
     counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > event.at - AFTER)
-    query = owned(Enrollment, event.tenant_id).where(or_(*same), counts)
+    ids: set[str] = set()
+    for one in same:  # one after another: each goes by an index of its own
+        query = owned(Enrollment, event.tenant_id).where(one, counts).with_only_columns(Enrollment.id)
+        ids.update(session.exec(query).all())
+    if not ids:
+        return []
+    query = owned(Enrollment, event.tenant_id).where(col(Enrollment.id).in_(ids))
     return list(session.exec(query.order_by(Enrollment.id).with_for_update()).all())
 
 
@@ -134,9 +146,15 @@ def merge(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> 
 def announce(session: Transaction, row: Enrollment) -> None:
     """Let open pages know after the commit that a way has changed."""
     tenant_id, row_id = row.tenant_id, row.id
+    told: set[str] = session.info.setdefault("ways that are announced", set())
+    if row_id in told:
+        return
+    told.add(row_id)
     session.after_commit.append(lambda: bell.announce(tenant_id, "enrollment", row_id))
 
 
 def began(session: Transaction) -> None:
     """Note in a transaction that the tenant has somebody on the way."""
     session.info[_KNOWN] = True
+    for key in [one for one in session.kept or () if isinstance(one, tuple) and one[0] == "ways"]:
+        del (session.kept or {})[key]

@@ -16,6 +16,7 @@ from platform_app.automation.proofs import weigh
 from platform_app.automation.sequences import Compiled, compiled
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
+from platform_app.engine import gathering
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
 from platform_app.models.conversation import Conversation
@@ -210,7 +211,9 @@ def step_row(session: Transaction, row: Enrollment, state: StepState) -> Enrollm
     query = owned(EnrollmentStep, row.tenant_id).where(
         EnrollmentStep.enrollment_id == row.id, EnrollmentStep.step_id == row.step_id
     )
-    line: EnrollmentStep | None = session.exec(query).first()
+    line: EnrollmentStep | None = None
+    if gathering.may_be_written(session, row):
+        line = session.exec(query).first()
     if line is None:
         line = EnrollmentStep(
             tenant_id=row.tenant_id,

@@ -4,7 +4,7 @@ from typing import Any
 
 from platform_app import bell
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned
+from platform_app.db import Transaction, owned
 from platform_app.engine import actions
 from platform_app.errors import Conflict, NotFound
 from platform_app.events import lock_of
@@ -27,7 +27,8 @@ _SENTENCES = {
 
 def acting(session: Transaction, rule: Rule | Sequence) -> Identity:
     """Return a rule or a sequence as the one who acts."""
-    tenant = session.exec(everywhere(Tenant).where(Tenant.id == rule.tenant_id)).one()
+    tenant = session.get(Tenant, rule.tenant_id)
+    assert tenant is not None
     return Identity(
         user_id="",
         tenant_id=tenant.id,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from sqlalchemy import exists, or_
+from sqlalchemy import exists
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
@@ -15,7 +15,7 @@ from platform_app.automation.sequences import Compiled
 from platform_app.automation.steps import Decision, Go, Look, Step
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned, session_scope
-from platform_app.engine import actions, journey, lateness, log
+from platform_app.engine import actions, gathering, journey, lateness, log
 from platform_app.engine.scene import Scene
 from platform_app.errors import Invalid, PlatformError
 from platform_app.events import Cause, acts_because
@@ -26,8 +26,8 @@ from platform_app.models.person import Tenant
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Leaving, Sequence, StepState
 
 _logger = structlog.get_logger()
-AT_ONCE = 25  # ways that one transaction takes further
-SLICE = 0.05  # seconds that one tenant's transaction may take before another's turn
+AT_ONCE = 50  # ways that one transaction takes further
+SLICE = 0.2  # seconds that one tenant's transaction may take before another's turn
 PATIENCE = 0.3  # seconds that a step waits for a row; whoever receives a reply meanwhile goes first
 IN_A_ROW = 20  # steps without a pause that one way takes at once
 
@@ -68,12 +68,15 @@ def _take_some(tenant_id: str, began: datetime) -> int:
     """Take the steps of one tenant that are due longest; return how many ways went further."""
     end, taken = time.monotonic() + SLICE, 0
     with session_scope(tenant_id, patience=PATIENCE) as session:
+        session.hold()
         due = owned(Enrollment, tenant_id).where(
             Enrollment.state == EnrollmentState.ACTIVE,
             col(Enrollment.due_at) <= now(),
         )
-        rows = due.order_by(Enrollment.due_at, Enrollment.id).limit(AT_ONCE).with_for_update(skip_locked=True)
-        for row in session.exec(rows).all():
+        query = due.order_by(Enrollment.due_at, Enrollment.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+        rows = list(session.exec(query).all())
+        gathering.gather(session, tenant_id, rows)
+        for row in rows:
             take(session, row, began)
             taken += 1
             if time.monotonic() > end:
@@ -150,6 +153,8 @@ def is_out(session: Transaction, row: Enrollment) -> bool:
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     if _is_gone(row.lead_id, lead) or _is_gone(row.contact_id, contact):
         leaving.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.DELETED)
+    elif not gathering.may_be_touched(session, row):
+        return False
     elif row.leaves_on_reply and _happened(session, row, EventKind.MESSAGE_RECEIVED):
         leaving.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REPLIED)
     elif row.leaves_on_stage and _happened(session, row, EventKind.STAGE_CHANGED):
@@ -163,14 +168,17 @@ def _is_gone(row_id: str | None, held: Lead | Contact | None) -> bool:
 
 def _happened(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
     """Tell whether something happened to whoever is on the way since it began."""
-    same = [
-        column == value
-        for column, value in ((col(Event.contact_id), row.contact_id), (col(Event.lead_id), row.lead_id))
-        if value
-    ] or [col(Event.conversation_id) == row.conversation_id]
-    query = owned(Event, row.tenant_id).where(or_(*same), Event.kind == kind, Event.at > row.entered_at)
-    found = query.where(Event.id != row.event_id) if row.event_id else query
-    return session.exec(found.with_only_columns(Event.id).limit(1)).first() is not None
+    for column, value in (
+        (Event.contact_id, row.contact_id),
+        (Event.lead_id, row.lead_id),
+        (Event.conversation_id, row.conversation_id),
+    ):
+        if value:  # one after another: each goes by an index of its own
+            query = owned(Event, row.tenant_id).where(column == value, Event.kind == kind, Event.at > row.entered_at)
+            found = query.where(Event.id != row.event_id) if row.event_id else query
+            if session.exec(found.with_only_columns(Event.id).limit(1)).first() is not None:
+                return True
+    return False
 
 
 def scene_of(session: Transaction, row: Enrollment) -> Scene:
@@ -189,9 +197,8 @@ def scene_of(session: Transaction, row: Enrollment) -> Scene:
         depth=row.depth,
     )
     event.facts = known.snapshot(session, event)
-    names: dict[str, str] = session.info.get("names") or known.names(session, row.tenant_id)
-    session.info["names"] = names
-    return Scene(session, log.acting(session, sequence), event, known.of_event(event, names))
+    facts = known.of_event(event, known.names(session, row.tenant_id))
+    return Scene(session, log.acting(session, sequence), event, facts)
 
 
 def _act(
