@@ -12,14 +12,16 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Delete, Engine, Select, Update, create_engine, delete, event, update
+from sqlalchemy import Connection, Delete, Engine, Select, Update, bindparam, create_engine, delete, event, update
 from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlmodel import Session, SQLModel, select
 
 from platform_app import models
+from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.errors import Unavailable
 from platform_app.models.base import Owned
@@ -27,6 +29,7 @@ from platform_app.models.base import Owned
 _ = models  # every table must be known before the guard lists them
 log = structlog.get_logger()
 Model = TypeVar("Model", bound=SQLModel)
+Kept = TypeVar("Kept")
 OwnedModel = TypeVar("OwnedModel", bound=Owned)
 
 
@@ -100,6 +103,27 @@ class Transaction(Session):
         self.info["flushing"] = False
         self.before_commit: list[Callable[[], object]] = []
         self.after_commit: list[Callable[[], object]] = []
+        self.began_at = now()
+        self.kept: dict[Any, Any] | None = None
+        self.patience = 0.0  # seconds that it waits for a row which another has; 0: as long as it takes
+
+    def hold(self) -> None:
+        """Keep every row that is read, and what `keep` reads, until the end: for work on many rows of one kind."""
+        self.kept = {}
+
+    def keep(self, name: Any, read: Callable[[], Kept]) -> Kept:
+        """Return what is read; the second time without reading in a transaction that holds what it reads."""
+        if self.kept is None:
+            return read()
+        if name not in self.kept:
+            self.kept[name] = read()
+        held: Kept = self.kept[name]
+        return held
+
+    def complete(self) -> None:
+        """Do what belongs to the changes made so far."""
+        while self.before_commit:
+            self.before_commit.pop(0)()
 
     def exec(self, statement: Any, **options: Any) -> Any:
         """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
@@ -113,6 +137,8 @@ def _mark_connection(session: OrmSession, transaction: Any, connection: Connecti
     if connection.dialect.name == "postgresql":
         scope = session.tenant_id or "*"
         connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (scope,))
+        if session.patience:
+            connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (f"{session.patience}s",))
 
 
 @event.listens_for(Transaction, "do_orm_execute")
@@ -123,16 +149,34 @@ def _add_tenant(state: ORMExecuteState) -> None:
     if state.is_column_load:  # more columns of a row this transaction already holds
         state.update_execution_options(held_row=True)
         return
-    state.statement = state.statement.options(*_criteria(tenant))
+    state.statement = state.statement.options(_criterion(tenant))
+
+
+class _OfTenant(CriteriaOption):
+    """Holds every owned table to a tenant. One option for all of them: their number costs nothing at a statement."""
+
+    _cache_key_traversal = [("tenant", InternalTraversal.dp_clauseelement)]
+    propagate_to_loaders = True
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant: Any = bindparam(None, tenant, unique=True)
+        self.each = [
+            with_loader_criteria(table, table.tenant_id == self.tenant, include_aliases=True)  # type: ignore[arg-type]
+            for table in owned_tables().values()
+        ]
+
+    def process_compile_state(self, compile_state: Any) -> None:
+        for one in self.each:
+            one.process_compile_state(compile_state)
+
+    def process_compile_state_replaced_entities(self, compile_state: Any, mapper_entities: Any) -> None:
+        self.process_compile_state(compile_state)
 
 
 @lru_cache(maxsize=1024)
-def _criteria(tenant: str) -> tuple[ExecutableOption, ...]:
+def _criterion(tenant: str) -> _OfTenant:
     """Return what holds every owned table to a tenant. Kept: building it costs more than most statements."""
-    return tuple(
-        with_loader_criteria(table, table.tenant_id == tenant, include_aliases=True)  # type: ignore[arg-type]
-        for table in owned_tables().values()
-    )
+    return _OfTenant(tenant)
 
 
 @event.listens_for(Transaction, "before_flush")
@@ -149,6 +193,18 @@ def _check_rows(session: OrmSession, context: UOWTransaction, instances: Any) ->
 @event.listens_for(Transaction, "after_flush_postexec")
 def _flushed(session: OrmSession, context: UOWTransaction) -> None:
     session.info["flushing"] = False
+
+
+@event.listens_for(Transaction, "loaded_as_persistent")
+def _hold_row(session: OrmSession, row: Any) -> None:
+    assert isinstance(session, Transaction)
+    if session.kept is not None:
+        session.kept[id(row)] = row  # a session forgets rows that nobody refers to
+
+
+@event.listens_for(Transaction, "after_soft_rollback")
+def _taken_back(session: OrmSession, previous: Any) -> None:
+    session.info["flushing"] = False  # a flush that failed within a savepoint
 
 
 _TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|,)\s+\"?(\w+)\"?(?:\s+AS\s+\"?(\w+)\"?)?", re.IGNORECASE)
@@ -185,12 +241,16 @@ def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, conte
 
 
 @contextmanager
-def session_scope(tenant_id: str | None = None, *, reason: str = "", reading: bool = False) -> Iterator[Transaction]:
+def session_scope(
+    tenant_id: str | None = None, *, reason: str = "", reading: bool = False, patience: float = 0
+) -> Iterator[Transaction]:
     """Open one transaction; commit at its end, roll back on any error, then send what waits for the commit.
 
-    `tenant_id` or `reason` is required. `reading` takes no write lock and never commits.
+    `tenant_id` or `reason` is required. `reading` takes no write lock and never commits. `patience` is how many
+    seconds it waits for a row which another transaction has.
     """
     with Transaction(tenant_id, reason, reading, engine()) as session:
+        session.patience = patience
         try:
             yield session
             if reading:
@@ -199,8 +259,7 @@ def session_scope(tenant_id: str | None = None, *, reason: str = "", reading: bo
                 session.rollback()
             else:
                 session.flush()
-                while session.before_commit:
-                    session.before_commit.pop(0)()
+                session.complete()
                 session.commit()
         except Exception as error:
             session.rollback()

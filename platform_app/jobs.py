@@ -67,7 +67,10 @@ class Reply(BaseModel):
 Each = IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply
 Payload = Annotated[Each, Field(discriminator="kind")]
 payload_adapter: TypeAdapter[Each] = TypeAdapter(Payload)
-TELL_DOUBT = ("handle_event",)  # find a call in doubt when they are taken up, and say so where people look for it
+TELL_DOUBT = (
+    "handle_event",
+    "take_step",
+)  # find a call in doubt when they are taken up, and say so where people look for it
 KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(Each))
 
 

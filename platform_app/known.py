@@ -139,12 +139,20 @@ def _was(session: Transaction, name: str, value: Any) -> Value:
 
 def catalogue_of(session: Transaction, tenant_id: str) -> Catalogue:
     """Return every fact that a tenant can use, its own fields among them."""
+    return session.keep("catalogue", lambda: _catalogue(session, tenant_id))
+
+
+def _catalogue(session: Transaction, tenant_id: str) -> Catalogue:
     of_webhooks = own_fields.facts_of_webhooks(own_fields.of_webhooks(session, tenant_id))
     return catalogue([*own_fields.facts(own_fields.of_tenant(session, tenant_id)), *of_webhooks])
 
 
 def names(session: Transaction, tenant_id: str) -> dict[str, str]:
-    """Return the names of what conditions hold by id: stages, pipelines, agents, webhooks, members."""
+    """Return the names of what conditions hold by id: stages, pipelines, agents, sequences, webhooks, members."""
+    return session.keep("names", lambda: _names(session, tenant_id))
+
+
+def _names(session: Transaction, tenant_id: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for model in (Stage, Pipeline, Agent, Sequence, IncomingWebhook):
         query = owned(model, tenant_id).with_only_columns(model.id, model.name)

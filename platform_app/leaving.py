@@ -7,12 +7,15 @@ from sqlalchemy import or_
 from sqlmodel import col
 
 from platform_app import bell
-from platform_app.db import Transaction, owned
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.models.crm import Lead
 from platform_app.models.event import Activity, ActivityKind, Event, EventKind
 from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentState, EnrollmentStep, Leaving, Sequence
 
 AFTER = timedelta(days=7)  # for so long a reply counts for the step taken last
 _KNOWN = "tenants with enrollments"
+_COUNTED = (EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED)
 _SENTENCES = {
     EnrollmentState.FINISHED: "Sequence “{name}” has ended",
     EnrollmentState.GOAL: "Sequence “{name}” has reached its goal",
@@ -25,8 +28,9 @@ def take_out(session: Transaction, event: Event) -> bool:
     """Let those leave whom an event takes out; tell whether the worker has to weigh it for others who stay."""
     if not _has_any(session, event.tenant_id):
         return False
-    to_weigh = False
-    for row in _of_event(session, event):
+    to_weigh, rows = False, _of_event(session, event)
+    _come_after(session, event, rows)
+    for row in rows:
         _count(session, row, event)
         if row.state not in INSIDE:
             continue
@@ -46,13 +50,29 @@ def _has_any(session: Transaction, tenant_id: str) -> bool:
     return bool(session.info[_KNOWN])
 
 
+def _come_after(session: Transaction, event: Event, rows: list[Enrollment]) -> None:
+    """Let an event be later than the steps for which its transaction had to wait: what it takes out is over by then."""
+    if event.kind not in _COUNTED or event.at < session.began_at:
+        return  # what is written down later keeps its time
+    lines = [session.get(EnrollmentStep, row.last_id) for row in rows if row.last_id]
+    if any(line is not None and line.taken_at >= event.at for line in lines):
+        event.at = now()
+
+
 def _of_event(session: Transaction, event: Event) -> list[Enrollment]:
     """Return the ways of whoever an event is about: those that go on, and those that ended of late."""
+    key = ("ways", event.lead_id, event.contact_id, event.conversation_id)
+    with session.no_autoflush:  # ways that are new are written at once: see journey.begin
+        return session.keep(key, lambda: _ways(session, event))
+
+
+def _ways(session: Transaction, event: Event) -> list[Enrollment]:
+    lead = session.get(Lead, event.lead_id) if event.lead_id and not event.contact_id else None
     same = [
         column == value
         for column, value in (
             (col(Enrollment.lead_id), event.lead_id),
-            (col(Enrollment.contact_id), event.contact_id),
+            (col(Enrollment.contact_id), event.contact_id or (lead.contact_id if lead else None)),
             (col(Enrollment.conversation_id), event.conversation_id),
         )
         if value
@@ -60,13 +80,19 @@ def _of_event(session: Transaction, event: Event) -> list[Enrollment]:
     if not same:
         return []
     counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > event.at - AFTER)
-    query = owned(Enrollment, event.tenant_id).where(or_(*same), counts)
+    ids: set[str] = set()
+    for one in same:  # one after another: each goes by an index of its own
+        query = owned(Enrollment, event.tenant_id).where(one, counts).with_only_columns(Enrollment.id)
+        ids.update(session.exec(query).all())
+    if not ids:
+        return []
+    query = owned(Enrollment, event.tenant_id).where(col(Enrollment.id).in_(ids))
     return list(session.exec(query.order_by(Enrollment.id).with_for_update()).all())
 
 
 def _count(session: Transaction, row: Enrollment, event: Event) -> None:
     """Note a reply or a change of stage at the step taken last."""
-    if event.kind not in (EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED) or not row.last_id:
+    if event.kind not in _COUNTED or not row.last_id:
         return
     step = session.get(EnrollmentStep, row.last_id)
     if step is None or event.at < step.taken_at:
@@ -102,12 +128,33 @@ def end(
     announce(session, row)
 
 
+def merge(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> None:
+    """Move the ways of one contact to another; of two in the same sequence, that of the one that stays goes on."""
+    query = owned(Enrollment, tenant_id).where(col(Enrollment.subject_id).in_((kept_id, other_id)))
+    inside = query.where(col(Enrollment.state).in_(INSIDE)).order_by(Enrollment.id).with_for_update()
+    rows = session.exec(inside).all()
+    staying = {row.sequence_id for row in rows if row.subject_id == kept_id}
+    for row in rows:
+        if row.subject_id == other_id and row.sequence_id in staying:
+            end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.DELETED)
+    session.flush()
+    for column in (col(Enrollment.contact_id), col(Enrollment.subject_id)):
+        moved = owned_update(Enrollment, tenant_id).where(column == other_id)
+        session.execute(moved.values({column: kept_id}))
+
+
 def announce(session: Transaction, row: Enrollment) -> None:
     """Let open pages know after the commit that a way has changed."""
     tenant_id, row_id = row.tenant_id, row.id
+    told: set[str] = session.info.setdefault("ways that are announced", set())
+    if row_id in told:
+        return
+    told.add(row_id)
     session.after_commit.append(lambda: bell.announce(tenant_id, "enrollment", row_id))
 
 
 def began(session: Transaction) -> None:
     """Note in a transaction that the tenant has somebody on the way."""
     session.info[_KNOWN] = True
+    for key in [one for one in session.kept or () if isinstance(one, tuple) and one[0] == "ways"]:
+        del (session.kept or {})[key]

@@ -21,6 +21,10 @@ TYPES = {
 
 def of_tenant(session: Transaction, tenant_id: str, holder: Holder | None = None) -> list[CustomField]:
     """Return the fields in their order, of contacts or leads alone where asked."""
+    return session.keep(("own fields", holder), lambda: _of_tenant(session, tenant_id, holder))
+
+
+def _of_tenant(session: Transaction, tenant_id: str, holder: Holder | None) -> list[CustomField]:
     query = owned(CustomField, tenant_id)
     if holder is not None:
         query = query.where(CustomField.holder == holder)

@@ -2,12 +2,16 @@
 
 import pytest
 from sqlalchemy import func, text
+from sqlalchemy.orm import aliased
 from sqlmodel import select
 
 from platform_app import db
 from platform_app.db import TenantBreach, owned, owned_update, session_scope
 from platform_app.models.agent import Agent
+from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
+from platform_app.services import contacts, leads
+from tests.talking import a_stage, call
 
 
 def add_agent(who: Identity, name: str) -> str:
@@ -68,3 +72,28 @@ def test_sending_waits_for_the_commit(who: Identity) -> None:
         session.after_commit.append(lambda: sent.append("two"))
         raise ZeroDivisionError
     assert sent == ["one"]
+
+
+def test_every_shape_of_statement_stays_in_the_tenant(who: Identity, other: Identity) -> None:
+    stage, theirs = a_stage(who), a_stage(other)
+    for one, at in ((who, stage), (other, theirs), (other, theirs)):
+        made = call(one, contacts.create, name="Anna")
+        call(one, leads.create, title="Bike", stage_id=at, contact_id=made.id)
+    again = aliased(Contact)
+    for one, count in ((who, 1), (other, 2), (who, 1)):  # the second and third take what was built for the first
+        with session_scope(one.tenant_id) as session:
+            contact = owned(Contact, one.tenant_id)
+            lead = owned(Lead, one.tenant_id).where(Lead.contact_id == Contact.id)
+            for query in (
+                select(Contact),
+                contact,
+                contact.join(Lead, Lead.contact_id == Contact.id),
+                select(again).where(again.name == "Anna"),
+                contact.where(lead.exists()),
+                contact.with_only_columns(Contact.id),
+                contact.where(Contact.id.in_(owned(Lead, one.tenant_id).with_only_columns(Lead.contact_id))),
+            ):
+                assert len(session.exec(query).all()) == count
+            assert session.exec(contact.with_only_columns(func.count())).one() == count
+            assert session.execute(owned_update(Contact, one.tenant_id).values(language="en")).rowcount == count
+            assert session.get(Lead, session.exec(owned(Lead, one.tenant_id)).first().id) is not None

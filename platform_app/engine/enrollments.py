@@ -25,6 +25,7 @@ from platform_app.models.sequence import (
     Sequence,
     StepState,
 )
+from platform_app.services import effects
 
 AT_ONCE = 500  # people who are let in by hand in one go
 PAGE_SIZE = 50
@@ -146,10 +147,34 @@ def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def _due_anew(session: Transaction, row: Enrollment) -> None:
-    """Let a step that is due already wait for its window, from now on."""
-    if row.due_at is not None and row.due_at < now() and row.since is None:
-        step = journey.version(session, row).steps[row.step_id]
-        row.due_at = opening(step.timing, now(), journey.calendar(session, row.tenant_id, row.contact_id))
+    """Let a step that is due already wait for its window, from now on; one that waits goes on waiting."""
+    step = journey.version(session, row).steps.get(row.step_id)
+    if row.due_at is not None and row.due_at < now() and (row.since is None or hasattr(step, "action")):
+        row.due_at, row.since = _opening(session, row), None
+
+
+def _opening(session: Transaction, row: Enrollment) -> datetime:
+    """Return when the window of the step that comes next is open first; raises Conflict when it never is."""
+    step = journey.version(session, row).steps.get(row.step_id)
+    if step is None:
+        raise Conflict("A step cannot be read.")
+    at = opening(step.timing, now(), journey.calendar(session, row.tenant_id, row.contact_id))
+    if at is None:
+        raise Conflict("The window of a step never opens.")
+    return at
+
+
+def _alone(session: Transaction, row: Enrollment) -> None:
+    """Raise Conflict when somebody whose way stands still has begun another meanwhile."""
+    query = owned(Enrollment, row.tenant_id).where(
+        Enrollment.sequence_id == row.sequence_id,
+        Enrollment.subject_id == row.subject_id,
+        Enrollment.id != row.id,
+        col(Enrollment.state).in_(INSIDE),
+    )
+    if session.exec(query.limit(1)).first() is not None:
+        sequence = session.exec(owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id)).one()
+        raise Conflict("They are in the sequence “{name}” already.", name=sequence.name)
 
 
 def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
@@ -158,7 +183,9 @@ def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     if row.state not in (*INSIDE, EnrollmentState.FAILED):
         raise Conflict("This enrollment has ended already.")
     state = EnrollmentState.ACTIVE if row.state == EnrollmentState.FAILED else row.state
-    if state == EnrollmentState.ACTIVE and _is_outside(session, row):
+    if row.state == EnrollmentState.FAILED:
+        _alone(session, row)
+    elif row.due_at is None and _is_outside(session, row):
         raise Conflict("The call of this step is being made.")
     line = journey.step_row(session, row, StepState.PASSED)
     line.values = {"by": who.name}
@@ -171,7 +198,7 @@ def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 def _is_outside(session: Transaction, row: Enrollment) -> bool:
     line = session.get(EnrollmentStep, row.last_id) if row.last_id else None
-    return line is not None and line.step_id == row.step_id and line.state == StepState.OUTSIDE
+    return line is not None and line.step_id == row.step_id and line.state in (StepState.OUTSIDE, StepState.RETRYING)
 
 
 def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
@@ -180,13 +207,11 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     if row.state != EnrollmentState.FAILED:
         raise Conflict("Only a failed step can be tried again.")
     entering.live(session, who, row.sequence_id)
-    made = journey.version(session, row)
-    if row.step_id not in made.steps:
-        raise Conflict("A step cannot be read.")
+    _alone(session, row)
+    if row.last_id:
+        effects.let_again(session, who.tenant_id, journey.key_of(row.last_id))
+    row.due_at = _opening(session, row)
     row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
-    row.due_at = opening(
-        made.steps[row.step_id].timing, now(), journey.calendar(session, row.tenant_id, row.contact_id)
-    )
     leaving.announce(session, row)
     return row
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from platform_app import known, leaving
@@ -15,6 +16,7 @@ from platform_app.automation.proofs import weigh
 from platform_app.automation.sequences import Compiled, compiled
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
+from platform_app.engine import gathering
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
 from platform_app.models.conversation import Conversation
@@ -88,7 +90,7 @@ def subject_by_id(session: Transaction, who: Identity, subject_id: str) -> Subje
 def begin(
     session: Transaction, sequence: Sequence, made: Compiled, *, subject: Subject, came: Came
 ) -> Enrollment | None:
-    """Write a way that begins; nothing when the same event has begun it before."""
+    """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
     query = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
     )
@@ -116,7 +118,11 @@ def begin(
         leaves_on_reply=own.leave_on_reply,
         leaves_on_stage=own.leave_on_stage,
     )
-    session.add(row)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # somebody else has let them in meanwhile
+        return None
     arrive(session, row, made, step_id=made.first, at=came.at)
     leaving.began(session)
     leaving.announce(session, row)
@@ -205,7 +211,9 @@ def step_row(session: Transaction, row: Enrollment, state: StepState) -> Enrollm
     query = owned(EnrollmentStep, row.tenant_id).where(
         EnrollmentStep.enrollment_id == row.id, EnrollmentStep.step_id == row.step_id
     )
-    line: EnrollmentStep | None = session.exec(query).first()
+    line: EnrollmentStep | None = None
+    if gathering.may_be_written(session, row):
+        line = session.exec(query).first()
     if line is None:
         line = EnrollmentStep(
             tenant_id=row.tenant_id,
@@ -230,6 +238,11 @@ def _kind(session: Transaction, row: Enrollment) -> str:
         return ""
     action = getattr(step, "action", {})
     return str(action.get("kind") or getattr(step, "kind", ""))[:40]
+
+
+def key_of(step_row_id: str) -> str:
+    """Return the idempotency key of a step that goes outside."""
+    return f"step-{step_row_id}"
 
 
 def pass_on(session: Transaction, row: Enrollment, made: Compiled, *, branch: str = "") -> None:

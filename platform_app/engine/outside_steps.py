@@ -8,13 +8,14 @@ from platform_app.db import Transaction, owned
 from platform_app.engine import actions, journey
 from platform_app.engine.scene import Plan
 from platform_app.engine.stepping import is_out, scene_of
-from platform_app.errors import PlatformError, Unavailable
+from platform_app.errors import Invalid, PlatformError, Unavailable
 from platform_app.jobs import LeaseLost, RunningJob
-from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Sequence, StepState
+from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentState, EnrollmentStep, Sequence, StepState
 from platform_app.services import effects
 from platform_app.services.effects import SureFailure, Uncertain
 
 TRIES = 5
+IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 _OPEN = (StepState.OUTSIDE, StepState.RETRYING)
 
 
@@ -24,76 +25,98 @@ def take_step(job: RunningJob) -> None:
         plan = _plan(job)
     except (Unavailable, LeaseLost):
         raise
+    except Uncertain:
+        _end(job, StepState.UNCERTAIN, IN_DOUBT)
+        return
     except PlatformError as error:
         _end(job, StepState.FAILED, error.sentence, error.values)
         return
     if plan is None or plan.call is None:
         return
     try:
-        effects.once(job, f"step-{job.payload.step_row_id}", plan.call, repeatable=True)
+        effects.once(job, journey.key_of(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
     except Uncertain:
-        _end(job, StepState.UNCERTAIN, "Whether it arrived is not known.")
+        _end(job, StepState.UNCERTAIN, IN_DOUBT)
     except (Unavailable, LeaseLost):
         raise
     except PlatformError as error:
         _end(job, StepState.FAILED, error.sentence, error.values)
     except (SureFailure, OSError, TimeoutError, httpx.HTTPError) as error:
-        sentence = str(error) if isinstance(error, SureFailure) else "The address does not answer."
+        sure = error if isinstance(error, SureFailure) else SureFailure("The address does not answer.")
         if job.attempt >= TRIES:
-            _end(job, StepState.FAILED, sentence)
+            _end(job, StepState.FAILED, sure.sentence, sure.values)
             return
-        _retry_later(job, sentence)
-        raise SureFailure(sentence) from error
+        _retry_later(job, sure)
+        raise sure from error
     else:
         _done(job)
 
 
-def _rows(session: Transaction, job: RunningJob) -> tuple[EnrollmentStep, Enrollment]:
+def _rows(session: Transaction, job: RunningJob) -> tuple[EnrollmentStep | None, Enrollment | None]:
+    """Return the step with its way, while the step is the one whose call is made; else what is left of them."""
     query = owned(EnrollmentStep, job.tenant_id).where(EnrollmentStep.id == job.payload.step_row_id)
-    line: EnrollmentStep = session.exec(query).one()
-    way = owned(Enrollment, job.tenant_id).where(Enrollment.id == line.enrollment_id)
-    return line, session.exec(way.with_for_update()).one()
+    line: EnrollmentStep | None = session.exec(query).first()
+    if line is None:  # all of it was removed meanwhile
+        return None, None
+    way = owned(Enrollment, job.tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
+    row: Enrollment = session.exec(way).one()
+    session.refresh(line)  # it may have waited for whoever had the way
+    is_at_it = line.state in _OPEN and row.state in INSIDE and row.step_id == line.step_id
+    return line, row if is_at_it else None
 
 
 def _plan(job: RunningJob) -> Plan | None:
     """Return what is to be called; nothing when whoever it is for has left or been stopped meanwhile."""
     with job.step() as session:
         line, row = _rows(session, job)
-        if line.state not in _OPEN:
+        if line is None or line.state not in _OPEN:
+            return None
+        if row is None:
+            line.state = StepState.CANCELLED
             return None
         sequence = session.exec(owned(Sequence, job.tenant_id).where(Sequence.id == row.sequence_id)).one()
-        if row.state == EnrollmentState.ACTIVE and sequence.enabled and not is_out(session, row):
-            step = journey.version(session, row).steps[line.step_id]
-            return actions.action(getattr(step, "action", {})).plan(scene_of(session, row))
-        if row.state in (EnrollmentState.PAUSED, EnrollmentState.HELD) or not sequence.enabled:
+        if row.state != EnrollmentState.ACTIVE or not sequence.enabled:
             row.due_at = row.since  # it is taken up, with its key, when the way goes on
-        else:
+            return None
+        if is_out(session, row):
             line.state = StepState.CANCELLED
-        return None
+            return None
+        if effects.is_in_doubt(session, job.tenant_id, journey.key_of(line.id)):
+            raise Uncertain(line.id)
+        step = journey.version(session, row).steps.get(line.step_id)
+        line.taken_at = now()
+        return actions.action(getattr(step, "action", {})).plan(scene_of(session, row))
 
 
 def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:
     """Write that a call did not come to a good end; a person decides."""
     with job.step() as session:
         line, row = _rows(session, job)
-        line.state, line.error = state, sentence
-        line.error_values = {name: str(value) for name, value in (values or {}).items()}
-        leaving.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+        if line is not None and line.state in _OPEN:
+            line.state, line.error = state, sentence
+            line.error_values = {name: str(value) for name, value in (values or {}).items()}
+        if row is not None:
+            leaving.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
 
 
-def _retry_later(job: RunningJob, sentence: str) -> None:
+def _retry_later(job: RunningJob, sure: SureFailure) -> None:
     with job.step() as session:
         line, row = _rows(session, job)
-        line.state, line.error = StepState.RETRYING, sentence
-        leaving.announce(session, row)
+        if line is not None and row is not None:
+            line.state, line.error = StepState.RETRYING, sure.sentence
+            line.error_values = {name: str(value) for name, value in sure.values.items()}
+            leaving.announce(session, row)
 
 
 def _done(job: RunningJob) -> None:
+    """Write that a call was made, and let whoever still stands at its step go on."""
     with job.finish() as session:
         line, row = _rows(session, job)
-        line.state, line.error, line.taken_at = StepState.DONE, "", now()
-        if row.state in (EnrollmentState.ACTIVE, EnrollmentState.PAUSED, EnrollmentState.HELD):
-            state = row.state
+        if line is not None:
+            line.state, line.error, line.error_values = StepState.DONE, "", {}
+        if row is None:
+            return
+        try:
             journey.pass_on(session, row, journey.version(session, row))
-            if row.state == EnrollmentState.ACTIVE:
-                row.state = state
+        except Invalid as error:
+            leaving.end(session, row, EnrollmentState.FAILED, now(), reason=error.sentence)

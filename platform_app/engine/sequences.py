@@ -167,11 +167,18 @@ def _moves(session: Transaction, row: Sequence) -> list[tuple[Enrollment, str]]:
         Enrollment.version < row.published_number,
     )
     ways = session.exec(query.order_by(Enrollment.id).with_for_update()).all()
-    return [(way, _lands(journey.version(session, way), made, way.step_id)) for way in ways]
+    return [(way, _lands(session, way, made)) for way in ways]
 
 
-def _lands(old: Compiled, new: Compiled, step_id: str) -> str:
+def _lands(session: Transaction, way: Enrollment, new: Compiled) -> str:
     """Return the step itself, or the next one after it in the old version that the new one still has."""
+    step_id = way.step_id
+    if step_id in new.steps:
+        return step_id
+    try:
+        old = journey.version(session, way)
+    except Invalid:
+        return ""
     while step_id and step_id not in new.steps:
         step_id = old.after(step_id)
     return step_id

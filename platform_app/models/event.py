@@ -40,14 +40,17 @@ class Event(Owned, table=True):
     __table_args__ = (
         Index("ix_event_recent", "tenant_id", "at"),
         Index("ix_event_kind", "tenant_id", "kind", "at"),
+        Index("ix_event_contact", "tenant_id", "contact_id", "kind", "at"),
+        Index("ix_event_lead", "tenant_id", "lead_id", "kind", "at"),
+        Index("ix_event_talk", "tenant_id", "conversation_id", "kind", "at"),
     )
     kind: EventKind = Field(sa_type=word(EventKind))
     at: datetime = Field(default_factory=now, sa_type=Instant)
     agent_id: str | None = Field(default=None, max_length=32)
     conversation_id: str | None = Field(default=None, max_length=32)
     message_id: str | None = Field(default=None, max_length=32, index=True)
-    contact_id: str | None = Field(default=None, max_length=32, index=True)
-    lead_id: str | None = Field(default=None, max_length=32, index=True)
+    contact_id: str | None = Field(default=None, max_length=32)
+    lead_id: str | None = Field(default=None, max_length=32)
     before: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     after: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # what was known then: see known.snapshot

@@ -88,6 +88,7 @@ class Enrollment(Owned, table=True):
             sqlite_where=_INSIDE,
             postgresql_where=_INSIDE,
         ),
+        Index("ix_enrollment_subject", "tenant_id", "sequence_id", "subject_id"),
         Index("ix_enrollment_contact", "tenant_id", "contact_id", "state"),
         Index("ix_enrollment_lead", "tenant_id", "lead_id", "state"),
         Index("ix_enrollment_talk", "tenant_id", "conversation_id", "state"),

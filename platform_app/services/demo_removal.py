@@ -1,7 +1,6 @@
 """Demo removal: takes away all that the demo brought and all that grew on it; what the tenant made itself stays."""
 
 from sqlalchemy import Text, and_, cast, or_
-from sqlmodel import col
 
 from platform_app import bell
 from platform_app.clock import now
@@ -16,7 +15,7 @@ from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
 from platform_app.models.script import Script
-from platform_app.models.sequence import Enrollment, EnrollmentStep, Sequence
+from platform_app.models.sequence import Enrollment, Sequence
 from platform_app.rag import lexical
 
 
@@ -38,24 +37,12 @@ def remove(session: Transaction, who: Identity) -> None:
     _remove_talks(session, tenant, talks)
     session.execute(owned_delete(Script, tenant).where(Script.agent_id.in_(agents)))  # type: ignore[union-attr]
     session.execute(owned_delete(Rule, tenant).where(Rule.agent_id.in_(agents)))  # type: ignore[union-attr]
-    _remove_sequences(session, tenant, agents=agents, leads=leads, contacts=contacts)
+    _remove_sequences(session, tenant, agents, subjects=[*contacts, *leads, *talks])
     _remove_crm(session, tenant, contacts, leads)
     session.execute(owned_delete(Agent, tenant).where(Agent.id.in_(agents)))  # type: ignore[attr-defined]
     _remove_sources(session, tenant, sources)
     for topic in ("agent", "activity", "conversation", "source"):
         session.after_commit.append(lambda topic=topic: bell.announce(tenant, topic, ""))  # type: ignore[misc]
-
-
-def _remove_sequences(
-    session: Transaction, tenant: str, *, agents: list[str], leads: list[str], contacts: list[str]
-) -> None:
-    """Take away the sequences of the demo's agents, and its people out of all others."""
-    people = or_(col(Enrollment.lead_id).in_(leads), col(Enrollment.contact_id).in_(contacts))
-    ways = owned(Enrollment, tenant).where(people).with_only_columns(Enrollment.id)
-    gone = list(session.exec(ways).all())
-    session.execute(owned_delete(EnrollmentStep, tenant).where(col(EnrollmentStep.enrollment_id).in_(gone)))
-    session.execute(owned_delete(Enrollment, tenant).where(col(Enrollment.id).in_(gone)))
-    session.execute(owned_delete(Sequence, tenant).where(col(Sequence.agent_id).in_(agents)))
 
 
 def _demo_ids(session: Transaction, tenant: str, model: type[OwnedModel]) -> list[str]:
@@ -105,6 +92,20 @@ def _remove_talks(session: Transaction, tenant: str, talks: list[str]) -> None:
     session.execute(owned_delete(Job, tenant).where(Job.dedupe_key.in_(keys)))  # type: ignore[union-attr]
     session.execute(owned_delete(Task, tenant).where(Task.conversation_id.in_(talks)))  # type: ignore[union-attr]
     session.execute(owned_delete(Conversation, tenant).where(Conversation.id.in_(talks)))  # type: ignore[attr-defined]
+
+
+def _remove_sequences(session: Transaction, tenant: str, agents: list[str], *, subjects: list[str]) -> None:
+    """Remove the demo's sequences, those of its agents, and every way that somebody of the demo goes."""
+    ways = owned_delete(Enrollment, tenant).where(
+        or_(
+            Enrollment.subject_id.in_(subjects),  # type: ignore[attr-defined]
+            Enrollment.lead_id.in_(subjects),  # type: ignore[union-attr]
+            Enrollment.contact_id.in_(subjects),  # type: ignore[union-attr]
+        )
+    )
+    session.execute(ways)
+    gone = or_(Sequence.is_demo.is_(True), Sequence.agent_id.in_(agents))  # type: ignore[attr-defined, union-attr]
+    session.execute(owned_delete(Sequence, tenant).where(gone))
 
 
 def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: list[str]) -> None:

@@ -55,7 +55,8 @@ def owner(session: Transaction, slug: str) -> Identity:
 
 def automation(session: Transaction, tenant_id: str, name: str) -> Identity:
     """Return an automation of a tenant as the one who acts: no person, with the role of an operator."""
-    tenant: Tenant = session.exec(everywhere(Tenant).where(Tenant.id == tenant_id)).one()
+    tenant = session.get(Tenant, tenant_id)
+    assert tenant is not None
     return Identity(
         user_id="",
         tenant_id=tenant.id,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import func
 
-from platform_app import bell, own_fields
+from platform_app import bell, leaving, own_fields
 from platform_app.automation.values import folded
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
@@ -61,6 +61,7 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
         session.execute(
             owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
         )
+    leaving.merge(session, who.tenant_id, kept.id, other.id)
     other.deleted_at, other.merged_into = now(), kept.id
     activity.by(
         session,
