@@ -68,7 +68,9 @@ def _used() -> rx.Component:
             rx.el.ul(
                 rx.foreach(
                     ScriptState.talks,
-                    lambda talk: rx.el.li(rx.link(talk.name, href=f"/manage/{Person.slug}/test-chat?c={talk.id}")),
+                    lambda talk: rx.el.li(
+                        rx.link(talk.name, href=f"/manage/{Person.slug}/test-chat?c={talk.id}", size="2")
+                    ),
                 ),
                 class_name="plain-list",
             ),
