@@ -188,7 +188,7 @@ def test_scripts_were_used_and_one_guides_a_conversation(who: Identity) -> None:
         assert scripts.versions(session, who, found["First words to a newcomer"].id)
         (progress,) = rows(who, ScriptProgress)
         place = guiding.current(session, who, progress.conversation_id)
-    assert place == [("Test ride", 1, 2, ["Height, cm", "Wanted by", "Rides"])]
+    assert place == [("Test ride", 1, 2, ["Height (cm)", "Wanted by", "Rides"])]
     assert used[found["Help with choosing"].id].count > 1 and found["Test ride"].id in used
     trace = next(t for t in rows(who, Trace) if t.data["guided"] and t.data["guided"]["step"] == 1)
     assert "guided: Test ride" in trace.data["prompt"][0]["content"]

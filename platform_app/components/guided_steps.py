@@ -122,5 +122,5 @@ def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
                 small=True,
             ),
         ),
-        class_name="card-line",
+        class_name="collected",
     )

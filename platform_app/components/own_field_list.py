@@ -61,7 +61,7 @@ def _field(own: rx.Var[OwnField]) -> rx.Component:
             ),
             rx.el.code(own.variable, class_name="small"),
             rx.cond(own.is_choice, _options(own)),
-            class_name="grow script-side",
+            class_name="grow own-field",
         ),
         rx.cond(
             MAY,
@@ -72,7 +72,7 @@ def _field(own: rx.Var[OwnField]) -> rx.Component:
                 CrmSettingsState.delete_field(own.id),
             ),
         ),
-        class_name="card-line",
+        class_name="card-line parted",
         key=own.id,
     )
 

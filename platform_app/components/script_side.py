@@ -6,6 +6,7 @@ import reflex as rx
 
 from platform_app.components.conditions import proof
 from platform_app.components.difference import difference
+from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY, confirm
 from platform_app.components.text import t
 from platform_app.components.variables import variable_list
@@ -36,9 +37,22 @@ def _preview() -> rx.Component:
             value=ScriptState.lead,
             on_change=ScriptState.choose_lead,
         ),
+        rx.cond(ScriptState.kind == "objection", _trial()),
         rx.el.p(ScriptState.preview, class_name="passage-text", id="preview", aria_live="polite"),
         _verdict(),
         class_name="card section",
+    )
+
+
+def _trial() -> rx.Component:
+    """Let a phrase be tried, as the contact would say it."""
+    return rx.el.input(
+        default_value="",
+        on_change=later(ScriptState.try_said),
+        placeholder=t("Try what a contact could say"),
+        aria_label=t("Try what a contact could say"),
+        max_length=1000,
+        class_name="native wide",
     )
 
 
@@ -68,7 +82,9 @@ def _used() -> rx.Component:
             rx.el.ul(
                 rx.foreach(
                     ScriptState.talks,
-                    lambda talk: rx.el.li(rx.link(talk.name, href=f"/manage/{Person.slug}/test-chat?c={talk.id}")),
+                    lambda talk: rx.el.li(
+                        rx.link(talk.name, href=f"/manage/{Person.slug}/test-chat?c={talk.id}", size="2")
+                    ),
                 ),
                 class_name="plain-list",
             ),

@@ -97,7 +97,7 @@ def _outcome() -> rx.Component:
                 ),
                 size="2",
             ),
-            rx.cond(ContactState.outcome.length() > 0, rx.el.h3(t("Afterwards"), class_name="small")),
+            rx.cond(ContactState.outcome.length() > 0, rx.el.h3(t("Afterwards"), class_name="outcome-head")),
             rx.el.dl(lines, class_name="facts", id="outcome"),
             rx.flex(
                 rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
@@ -165,7 +165,7 @@ def _leads() -> rx.Component:
     def one(lead: rx.Var[LeadRow]) -> rx.Component:
         return rx.el.li(
             rx.link(lead.title, href=f"/manage/{Person.slug}/leads/{lead.id}", size="2"),
-            rx.el.span(" ", lead.stage, " ", lead.budget, class_name="muted small"),
+            rx.el.span(" ", lead.stage, rx.cond(lead.budget != "", " · " + lead.budget, ""), class_name="muted small"),
         )
 
     return rx.el.section(

@@ -76,7 +76,7 @@ def _row(contact: rx.Var[ContactRow]) -> rx.Component:
     return rx.table.row(
         rx.cond(~READ_ONLY, rx.table.cell(tick(ContactsState, contact.id, contact.name))),
         rx.table.row_header_cell(row_link(contact.name, f"/manage/{Person.slug}/contacts/{contact.id}")),
-        rx.table.cell(contact.phone),
+        rx.table.cell(contact.phone, class_name="whole"),
         rx.table.cell(contact.email),
         rx.table.cell(tags(contact.tags)),
         rx.table.cell(time_ago(contact.when, contact.exact)),

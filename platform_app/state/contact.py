@@ -8,7 +8,7 @@ import reflex as rx
 from platform_app import own_fields
 from platform_app.db import Transaction
 from platform_app.i18n import plural, translate
-from platform_app.models.crm import Contact, CustomField, Holder
+from platform_app.models.crm import Contact, CustomField, FieldKind, Holder
 from platform_app.models.person import Identity, Role
 from platform_app.services import contacts, merging
 from platform_app.services.cards import Card
@@ -66,8 +66,11 @@ class ContactState(CardView, rx.State):
         """Show what merging with a contact would do."""
         found = await look(self, merging.outcome, self._contact, other_id)
         language = (await person(self)).language
-        own = {f"field.{row.key}": row.name for row in await look(self, _own_fields)}
-        self.outcome = _outcome(found, own, language)
+        held = await look(self, _own_fields)
+        for row in held:
+            if row.kind == FieldKind.YES_NO and f"field.{row.key}" in found.values:
+                found.values[f"field.{row.key}"] = translate(language, found.values[f"field.{row.key}"])
+        self.outcome = _outcome(found, {f"field.{row.key}": row.name for row in held}, language)
         self.other, self.other_name = other_id[:32], found.other
 
     @handler(Role.OPERATOR)

@@ -78,6 +78,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     saved: str = ""
     leads: list[Choice] = []
     lead: str = NOBODY
+    said: str = ""  # by the contact, to try which objections it is
     preview: str = ""
     applies: bool = False
     why: str = ""
@@ -94,7 +95,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the script and draw its fields."""
-        self.script_key, self.conflict, self.compared = "", False, ""
+        self.script_key, self.conflict, self.compared, self.said = "", False, "", ""
         self.agent = self._agent_id()
         self.stages = await look(self, stage_choices)
         self.leads, self.lead = await look(self, _leads, self._script_id())
@@ -135,6 +136,12 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     async def choose_lead(self, lead_id: str) -> None:
         """See the text with this lead's values."""
         self.lead = lead_id[:32]
+        await self._check()
+
+    @handler(Role.VIEWER)
+    async def try_said(self, said: str) -> None:
+        """See whether the script is used when the contact says this."""
+        self.said = said[:1_000]
         await self._check()
 
     @handler(Role.VIEWER)
@@ -211,7 +218,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
             self.problems = others | {"text": line}
         else:
             self.problems = others
-        seen = await look(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead)
+        seen = await look(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead, said=self.said)
         self.preview, self.applies, self.why = seen.preview, seen.applies, seen.why
         self.proof, self.change = seen.proof, seen.change
 
@@ -235,10 +242,11 @@ def _used_in(session: Transaction, who: Identity, script_id: str) -> list[Conver
     return conversations.some(session, who, scripts.used_in(session, who, script_id, limit=8))
 
 
-def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str) -> _Seen:
+def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str, said: str) -> _Seen:
     """Return what would become of a script in a conversation with a lead, as a reply would decide it."""
     agent, row = agents.get(session, who, agent_id), scripts.get(session, who, script_id)
     facts = known.facts_of_lead(session, who.tenant_id, lead_id, Named(agent.id, agent.name))
+    facts = replace(facts, values={**facts.values, script_choice.SAID: said})
     own = known.catalogue_of(session, who.tenant_id)
     found = script_choice.consider(row, replace(facts, names=known.names(session, who.tenant_id)), own, now())
     reader = Reader(who.language, who.time_zone, own)

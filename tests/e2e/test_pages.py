@@ -67,7 +67,7 @@ def addresses(page: Page, home: str) -> dict[str, str]:
         ("agent", "/agents", "table a:has-text('Bicycle')"),  # other tests leave agents behind
         ("source", "/knowledge", "table a:has-text('Warranty')"),
         ("contact", "/contacts", "table a:has-text('Lucy Hart')"),
-        ("lead", "/leads", ".lead-card a"),
+        ("lead", "/leads", ".lead-card a:has-text('made to order')"),
         ("rule", "/rules", "table a:has-text('large')"),
         ("event", "/events", "table a"),
         ("talk", "/test-chat", "a.conversation"),
@@ -77,7 +77,8 @@ def addresses(page: Page, home: str) -> dict[str, str]:
     found["agent-pipelines"] = found["agent"].split("?")[0] + "?tab=pipelines"
     found["scripts"] = found["agent"].split("?")[0] + "/scripts"
     page.goto(found["scripts"])
-    found["script"] = page.evaluate("link => link.href", page.locator("table a").first.element_handle())
+    for name, link in (("script", "table a"), ("guided", "table a:has-text('Test ride')")):
+        found[name] = page.evaluate("link => link.href", page.locator(link).first.element_handle())
     return {name: address for name, address in found.items() if name != "talk"} | {"talk": found["talk"]}
 
 
