@@ -68,13 +68,15 @@ def delivered(session: Transaction, event: Event, zone: str) -> dict[str, Value]
     """Return what a delivery brought as facts; nothing for an event of another kind."""
     if event.kind != EventKind.WEBHOOK_RECEIVED:
         return {}
-    query = owned(WebhookField, event.tenant_id).where(WebhookField.webhook_id == event.after.get("webhook_id"))
+    found: dict[str, Value] = {"webhook.name": str(event.after.get("name") or "") or None}
     brought = event.after.get("fields", {})
-    found = {
+    if not brought:
+        return found
+    query = owned(WebhookField, event.tenant_id).where(WebhookField.webhook_id == event.after.get("webhook_id"))
+    return found | {
         f"webhook.field.{row.key}": _typed(row.kind, str(brought.get(row.key) or ""), zone)
         for row in session.exec(query).all()
     }
-    return {"webhook.name": str(event.after.get("name") or "") or None} | found
 
 
 def _typed(kind: FieldKind, text: str, zone: str) -> Value:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -108,7 +108,7 @@ def _write(session: Transaction, found: IncomingWebhook, sent: Sent, payload: An
     row = _row(webhook, sent, Outcome.ACCEPTED)
     if row.message_id and (first := _first(session, row)) is not None:
         row.outcome, row.event_id = Outcome.DUPLICATE, first.event_id
-        _keep(session, row)
+        _keep(session, row, before=webhook.received_at)
         return row.outcome
     row.taken_id, row.body = row.message_id or None, _text(sent.body)
     who = members.automation(session, webhook.tenant_id, webhook.name)
@@ -120,8 +120,8 @@ def _write(session: Transaction, found: IncomingWebhook, sent: Sent, payload: An
     links = addressees.links(session, who, webhook, payload)
     kind, agent_id = EventKind.WEBHOOK_RECEIVED, webhook.agent_id
     row.event_id = emit(session, webhook.tenant_id, kind, after=after, agent_id=agent_id, **links).id
+    _keep(session, row, before=webhook.received_at)
     webhook.received_at = row.at
-    _keep(session, row)
     _tell(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
     return row.outcome
 
@@ -130,7 +130,8 @@ def _refuse(session: Transaction, webhook: IncomingWebhook, sent: Sent, why: str
     """Write down that a delivery was refused; people are told of the first of several in a row."""
     row = _row(webhook, sent, Outcome.REFUSED)
     row.why, row.body = why, _text(sent.body)[:KEPT_OF_REFUSED]
-    last = _keep(session, row)
+    last = _newest(session, row)
+    _keep(session, row, before=last.at if last else None)
     if last is None or last.outcome != Outcome.REFUSED:
         _tell(session, webhook, row, ActivityKind.FAILURE, sentence="Webhook “{name}” refused a delivery")
 
@@ -167,12 +168,17 @@ def _first(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | No
     return found
 
 
-def _keep(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
-    """Put a delivery into the log and return the one before; with the first of a day what is too old goes."""
+def _newest(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
+    """Return the delivery before this one."""
     mine = owned(ReceivedDelivery, row.tenant_id).where(ReceivedDelivery.webhook_id == row.webhook_id)
     newest = mine.order_by(ReceivedDelivery.at.desc(), ReceivedDelivery.id.desc()).limit(1)  # type: ignore[attr-defined]
-    last: ReceivedDelivery | None = session.exec(newest).first()
-    if last is not None and last.at.date() != row.at.date():
+    found: ReceivedDelivery | None = session.exec(newest).first()
+    return found
+
+
+def _keep(session: Transaction, row: ReceivedDelivery, *, before: datetime | None) -> None:
+    """Put a delivery into the log; with the first of a day what is too old goes. `before` is when the last one came."""
+    if before is not None and before.date() != row.at.date():
         old = owned_delete(ReceivedDelivery, row.tenant_id).where(
             ReceivedDelivery.webhook_id == row.webhook_id,  # type: ignore[arg-type]
             ReceivedDelivery.at < row.at - KEPT_FOR,  # type: ignore[arg-type]
@@ -180,4 +186,3 @@ def _keep(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | Non
         session.execute(old)
     session.add(row)
     session.after_commit.append(lambda: bell.announce(row.tenant_id, "webhook", row.id))
-    return last
