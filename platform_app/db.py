@@ -12,7 +12,19 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Delete, Engine, Select, Update, create_engine, delete, event, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    Select,
+    Update,
+    column,
+    create_engine,
+    delete,
+    event,
+    update,
+)
 from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -105,6 +117,25 @@ class Transaction(Session):
         """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
         return super().exec(statement, **options)
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Open a part of the transaction that may fail by itself: what it wrote and would have sent goes with it."""
+        before, self.before_commit = self.before_commit, []
+        sends, info = len(self.after_commit), dict(self.info)
+        try:
+            with self.begin_nested():
+                yield
+                self.flush()
+                while self.before_commit:
+                    self.before_commit.pop(0)()
+        except BaseException:
+            del self.after_commit[sends:]
+            self.info.clear()
+            self.info.update(info)
+            raise
+        finally:
+            self.before_commit = before
+
 
 @event.listens_for(Transaction, "after_begin")
 def _mark_connection(session: OrmSession, transaction: Any, connection: Connection) -> None:
@@ -123,15 +154,15 @@ def _add_tenant(state: ORMExecuteState) -> None:
     if state.is_column_load:  # more columns of a row this transaction already holds
         state.update_execution_options(held_row=True)
         return
-    state.statement = state.statement.options(*_criteria(tenant))
+    state.statement = state.statement.options(_criterion(tenant))
 
 
 @lru_cache(maxsize=1024)
-def _criteria(tenant: str) -> tuple[ExecutableOption, ...]:
+def _criterion(tenant: str) -> ExecutableOption:
     """Return what holds every owned table to a tenant. Kept: building it costs more than most statements."""
-    return tuple(
-        with_loader_criteria(table, table.tenant_id == tenant, include_aliases=True)  # type: ignore[arg-type]
-        for table in owned_tables().values()
+    any_table: ColumnElement[str] = column("tenant_id")  # of Owned itself, for which SQLAlchemy asks first
+    return with_loader_criteria(
+        Owned, lambda table: getattr(table, "tenant_id", any_table) == tenant, include_aliases=True
     )
 
 

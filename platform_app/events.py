@@ -18,6 +18,7 @@ class Cause:
 
     event_id: str
     depth: int  # of the events that follow
+    run_id: str | None = None  # of the rule that acts
 
 
 def acts_because(session: Transaction, cause: Cause) -> None:
@@ -48,7 +49,7 @@ def emit(
     event = Event(tenant_id=tenant_id, kind=kind, before=before or {}, after=after or {}, **links)
     cause = cause_of(session)
     if cause is not None:
-        event.cause_id, event.depth = cause.event_id, cause.depth
+        event.cause_id, event.depth, event.run_id = cause.event_id, cause.depth, cause.run_id
     session.add(event)
     session.before_commit.append(lambda: _complete(session, event))
     return event

@@ -1,8 +1,9 @@
 """Known: what is known of a conversation, its contact and its lead, as facts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -53,10 +54,7 @@ def facts_of_lead(session: Transaction, tenant_id: str, lead_id: str, agent: Nam
 
 def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
     """Return as JSON what is known when an event has just happened, and what its change left behind."""
-    tenant = _tenant(session, event.tenant_id)
-    talk = _row(session, Conversation, event.conversation_id)
-    lead = _row(session, Lead, event.lead_id or (talk.lead_id if talk else None))
-    contact = _row(session, Contact, event.contact_id or (talk.contact_id if talk else None))
+    tenant, talk, lead, contact = subjects(session, event)
     agent = _row(session, Agent, event.agent_id)
     stage_id = (talk.stage_id if talk else None) or (lead.stage_id if lead else None)
     found: dict[str, Value] = {
@@ -74,6 +72,14 @@ def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
         "zone": tenant.time_zone,
         "language": tenant.language,
     }
+
+
+def subjects(session: Transaction, event: Event) -> tuple[Tenant, Conversation | None, Lead | None, Contact | None]:
+    """Return the rows that an event is about: the tenant, the conversation, the lead, the contact."""
+    talk = _row(session, Conversation, event.conversation_id)
+    lead = _row(session, Lead, event.lead_id or (talk.lead_id if talk else None))
+    contact = _row(session, Contact, event.contact_id or (talk.contact_id if talk else None))
+    return _tenant(session, event.tenant_id), talk, lead, contact
 
 
 _SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
@@ -149,6 +155,26 @@ def names(session: Transaction, tenant_id: str) -> dict[str, str]:
         owned(Member, tenant_id).with_only_columns(User.id, User.name, Member.id).join(User, User.id == Member.user_id)
     )
     return found | {user_id: name for user_id, name, _ in session.execute(query)}
+
+
+class Names(Mapping[str, str]):
+    """The names of what conditions hold by id, stages, pipelines, agents and members; read when one is asked for."""
+
+    def __init__(self, session: Transaction, tenant_id: str) -> None:
+        self._session, self._tenant_id = session, tenant_id
+
+    @cached_property
+    def _found(self) -> dict[str, str]:
+        return names(self._session, self._tenant_id)
+
+    def __getitem__(self, row_id: str) -> str:
+        return self._found[row_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def clock(at: datetime, zone: str) -> dict[str, Value]:

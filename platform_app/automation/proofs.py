@@ -93,7 +93,8 @@ def group_holds(match: Match, parts: list[bool]) -> bool:
 def _compare(condition: Condition, facts: Facts, known: Catalogue, *, moment: datetime, path: tuple[int, ...]) -> Proof:
     fact, op = known.get(condition.fact), OPERATORS.get(condition.operator)
     actual = facts.values.get(condition.fact)
-    shown = _named(condition.value, facts.names)
+    is_choice = fact is None or fact.type == FactType.CHOICE
+    shown = _named(condition.value, facts.names) if is_choice else condition.value
     if fact is None or op is None or fact.type not in op.types:
         return Proof(False, condition=condition, actual=actual, expected=shown, path=path)
     wanted = expected(fact, op, condition.value, facts.zone)

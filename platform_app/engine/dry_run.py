@@ -50,7 +50,7 @@ def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any],
     if not judging.concerns(row.agent_id, row.id, data, event=happened):
         return Trial("agent")
     own = known.catalogue_of(session, who.tenant_id)
-    facts = known.of_event(happened, known.names(session, who.tenant_id))
+    facts = known.of_event(happened, known.Names(session, who.tenant_id))
     verdict = judge(
         judging.ready_rule(row.id, data),
         facts,

@@ -27,7 +27,7 @@ def weigh(session: Transaction, event: Event) -> list[RuleRun]:
     if not rules:
         return []
     own = known.catalogue_of(session, event.tenant_id)
-    facts = known.of_event(event, known.names(session, event.tenant_id))
+    facts = known.of_event(event, known.Names(session, event.tenant_id))
     runs: list[RuleRun] = []
     is_stopped = False
     for place, rule in enumerate(rules):
@@ -42,7 +42,6 @@ def weigh(session: Transaction, event: Event) -> list[RuleRun]:
             state=RunState.STOPPED,
         )
         session.add(run)
-        session.flush()
         if not is_stopped:
             is_stopped = _judge(session, run, rule, event=event, facts=facts, own=own)
         else:

@@ -4,7 +4,7 @@ from typing import Any
 
 from platform_app import bell
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned
+from platform_app.db import Transaction, owned
 from platform_app.engine import actions
 from platform_app.errors import Conflict, NotFound
 from platform_app.events import lock_of
@@ -26,7 +26,8 @@ _SENTENCES = {
 
 def acting(session: Transaction, rule: Rule) -> Identity:
     """Return a rule as the one who acts."""
-    tenant = session.exec(everywhere(Tenant).where(Tenant.id == rule.tenant_id)).one()
+    tenant = session.get(Tenant, rule.tenant_id)
+    assert tenant is not None
     return Identity(
         user_id="",
         tenant_id=tenant.id,
@@ -54,8 +55,15 @@ def end(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None
         reason = next((str(one["error"]) for one in run.actions if one.get("error")), "")
         link, values = f"/rules/runs/{run.id}", {"actor": rule.name, "name": rule.name, "reason": reason}
         activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
-    tenant_id, run_id = run.tenant_id, run.id
-    session.after_commit.append(lambda: bell.announce(tenant_id, "run", run_id))
+    _announce(session, run)
+
+
+def _announce(session: Transaction, run: RuleRun) -> None:
+    """Tell open pages once for all runs of a transaction."""
+    if not session.info.get("runs announced"):
+        session.info["runs announced"] = True
+        tenant_id, run_id = run.tenant_id, run.id
+        session.after_commit.append(lambda: bell.announce(tenant_id, "run", run_id))
 
 
 def runs(
@@ -90,9 +98,9 @@ def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Even
     return run, event, rule
 
 
-def caused(session: Transaction, who: Identity, event_id: str) -> list[Event]:
-    """Return the events that automation wrote because of an event."""
-    query = owned(Event, who.tenant_id).where(Event.cause_id == event_id).order_by(Event.at, Event.id)
+def caused(session: Transaction, who: Identity, run_id: str) -> list[Event]:
+    """Return the events that followed from what a run did."""
+    query = owned(Event, who.tenant_id).where(Event.run_id == run_id).order_by(Event.at, Event.id)
     return list(session.exec(query.limit(100)).all())
 
 

@@ -38,11 +38,18 @@ def of_tenant(session: Transaction, who: Identity, *, agent_id: str = "", search
 
 
 def runs_of(session: Transaction, who: Identity) -> dict[str, tuple[int, datetime]]:
-    """Return for each rule how often it ran, and when last."""
+    """Return for each rule how often it ran, and when last, also what the log no longer holds."""
     columns = (RuleRun.rule_id, func.count(), func.max(RuleRun.at))
     query = owned(RuleRun, who.tenant_id).where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
     found = session.execute(query.with_only_columns(*columns).group_by(RuleRun.rule_id)).all()
-    return {rule_id: (count, last) for rule_id, count, last in found}
+    counted = {rule_id: (count, last) for rule_id, count, last in found}
+    gone = owned(Rule, who.tenant_id).where(Rule.runs_forgotten > 0)
+    for row_id, count, last in session.execute(
+        gone.with_only_columns(Rule.id, Rule.runs_forgotten, Rule.last_forgotten)
+    ):
+        more, latest = counted.get(row_id, (0, last))
+        counted[row_id] = (count + more, max(last, latest))
+    return counted
 
 
 def get(session: Transaction, who: Identity, rule_id: str, *, lock: bool = False) -> Rule:

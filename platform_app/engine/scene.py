@@ -18,13 +18,15 @@ class Plan:
     """What an action is about to do, in words and as a step: inside, in a transaction; or outside, by a call.
 
     `sentence` is a message id with places for `values`. `call` takes the idempotency key and returns what is kept of
-    the outcome; it raises effects.SureFailure when the other side refused.
+    the outcome; it raises effects.SureFailure when the other side refused. `repeatable` says that the other side
+    honours the key: a call of which it is not known whether it arrived is made again.
     """
 
     sentence: str
     values: dict[str, str] = field(default_factory=dict)
     do: Callable[[Transaction, Identity], object] | None = None
     call: Callable[[str], dict[str, Any]] | None = None
+    repeatable: bool = True
 
 
 @dataclass(frozen=True)

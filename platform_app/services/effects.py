@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from platform_app.clock import now
-from platform_app.db import owned, session_scope
+from platform_app.db import Transaction, owned, session_scope
 from platform_app.jobs import RunningJob
 from platform_app.models.job import Effect
 
@@ -25,29 +25,47 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
     Raises SureFailure as `call` does, Uncertain when the outcome is unknown and the call must not be repeated.
     """
     with session_scope(job.tenant_id) as session:
-        held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
-        if held is not None and held.closed_at is not None:
-            return dict(held.outcome)
-        if held is not None and not repeatable:
-            raise Uncertain(key)
-        if held is None:
-            session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key, repeatable=repeatable))
+        known = begin(session, job, key, repeatable=repeatable)
+    if known is not None:
+        return known
     try:
         outcome = call(key)
     except SureFailure:
-        _forget(job, key)
+        with session_scope(job.tenant_id) as session:
+            forget(session, job.tenant_id, key)
         raise
     except Exception as error:
         if repeatable:
             raise
         raise Uncertain(key) from error
     with session_scope(job.tenant_id) as session:
-        row = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).one()
-        row.closed_at, row.outcome = now(), outcome
+        close(session, job.tenant_id, key, outcome)
     return outcome
 
 
-def _forget(job: RunningJob, key: str) -> None:
-    with session_scope(job.tenant_id) as session:
-        for row in session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).all():
-            session.delete(row)
+def begin(session: Transaction, job: RunningJob, key: str, *, repeatable: bool) -> dict[str, Any] | None:
+    """Write down that a call is about to be made; return its outcome when it was made before.
+
+    Raises Uncertain when it may have been made and must not be repeated.
+    """
+    held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
+    if held is None:
+        session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key, repeatable=repeatable))
+        return None
+    if held.closed_at is not None:
+        return dict(held.outcome)
+    if not repeatable:
+        raise Uncertain(key)
+    return None
+
+
+def close(session: Transaction, tenant_id: str, key: str, outcome: dict[str, Any]) -> None:
+    """Write down that a call was made."""
+    row = session.exec(owned(Effect, tenant_id).where(Effect.key == key)).one()
+    row.closed_at, row.outcome = now(), outcome
+
+
+def forget(session: Transaction, tenant_id: str, key: str) -> None:
+    """Write down that a call was not made: it may be made again."""
+    for row in session.exec(owned(Effect, tenant_id).where(Effect.key == key)).all():
+        session.delete(row)
