@@ -1,9 +1,8 @@
 """Known: what is known of a conversation, its contact and its lead, as facts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -155,26 +154,6 @@ def names(session: Transaction, tenant_id: str) -> dict[str, str]:
         owned(Member, tenant_id).with_only_columns(User.id, User.name, Member.id).join(User, User.id == Member.user_id)
     )
     return found | {user_id: name for user_id, name, _ in session.execute(query)}
-
-
-class Names(Mapping[str, str]):
-    """The names of what conditions hold by id, stages, pipelines, agents and members; read when one is asked for."""
-
-    def __init__(self, session: Transaction, tenant_id: str) -> None:
-        self._session, self._tenant_id = session, tenant_id
-
-    @cached_property
-    def _found(self) -> dict[str, str]:
-        return names(self._session, self._tenant_id)
-
-    def __getitem__(self, row_id: str) -> str:
-        return self._found[row_id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
 
 
 def clock(at: datetime, zone: str) -> dict[str, Value]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from platform_app.clock import now
 from platform_app.db import owned, owned_update, session_scope
 from platform_app.engine import actions, handling
 from platform_app.jobs import LeaseLost, RunningJob, payload_adapter
@@ -157,6 +159,54 @@ def _handle(who: Identity, do: Callable[[RunningJob], object]) -> None:
         job = ledger.claim(row.id)
         assert job is not None
         do(job)
+
+
+@pytest.mark.usefixtures("open_loopback")
+def test_a_worker_that_dies_again_and_again_gives_up_only_where_it_does_not_come_on(
+    who: Identity, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first action is done with the first attempt; the call kills the worker each time."""
+    inside = {"kind": "create_task", "text": "Call", "user_id": "", "days": ""}
+    a_rule(who, "contact_created", inside, {"kind": "call_webhook", "url": receiver.address, "body": ""})
+    call(who, contacts.create, name="Anna")
+    deadly = True
+
+    def die(*given: Any) -> Any:
+        if deadly:
+            raise Killed
+        return {}
+
+    monkeypatch.setattr(actions, "_post", die)
+    for _ in range(2):
+        _crash(who)
+    assert _job(who).crashes == 2 and _job(who).state == JobState.QUEUED and count(who, Task) == 1
+    deadly = False
+    run_jobs(who)
+    assert _job(who).crashes == 0 and runs(who)[0].state == RunState.DONE
+    deadly = True
+    call(who, contacts.create, name="Boris")
+    for _ in range(ledger.CRASHES):
+        _crash(who)
+    assert _job(who).state == JobState.DEAD
+
+
+def _job(who: Identity) -> Job:
+    """Return the newest job."""
+    with session_scope(who.tenant_id, reading=True) as session:
+        found: Job = session.exec(owned(Job, who.tenant_id).order_by(Job.id.desc())).first()  # type: ignore[attr-defined]
+        return found
+
+
+def _crash(who: Identity) -> None:
+    """Let a worker take the newest job and die; its lease runs out and is swept."""
+    job = ledger.claim(_job(who).id)
+    assert job is not None
+    with pytest.raises(Killed):
+        handling.handle_event(job)
+    with session_scope(who.tenant_id) as session:
+        late = owned_update(Job, who.tenant_id).where(Job.id == job.id)
+        session.execute(late.values(lease_until=now() - timedelta(seconds=1)))
+    ledger.sweep()
 
 
 def test_a_fault_of_ours_leaves_the_other_rules_alone(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,7 @@ class _Hand:
         self.call: _Call | None = None  # to be made, or just made
         self.later: set[str] = set()  # runs that are tried again with the job
         self._is_weighed = False
+        self._has_moved = False  # something was done in this transaction
         self._until: float | None = None  # when the time of the transaction is over; none before its first action
         self._event = Event(tenant_id=job.tenant_id, kind=EventKind.MANUAL)  # until it is read
         self._rules: dict[str, Rule] = {}
@@ -85,7 +86,7 @@ class _Hand:
     def go_on(self) -> bool:
         """Do the next piece of work in one transaction; tell whether there is more."""
         with self.job.step() as session:
-            self._until = None
+            self._until, self._has_moved = None, False
             found = session.exec(owned(Event, self.job.tenant_id).where(Event.id == self.job.payload.event_id)).first()
             if found is None:
                 return False
@@ -95,7 +96,10 @@ class _Hand:
             if self.call is not None:
                 made, self.call = self.call, None
                 self._settle(session, next(run for run in runs if run.id == made.run_id), made)
-            return any(self._through(session, run) for run in runs)
+            is_more = any(self._through(session, run) for run in runs)
+            if self._has_moved:
+                self.job.moved_on(session)
+            return is_more
 
     def _runs(self, session: Transaction) -> list[RuleRun]:
         """Return the runs that have something left to do, in order."""
@@ -136,7 +140,7 @@ class _Hand:
                     plan.do(session, log.acting(session, rule))
             log.line(run, place, sentence=plan.sentence, values=plan.values)
             if plan.call is None or self._was_made(session, plan, run, place=place, began=began):
-                _done(run, place, began)
+                self._done(run, place, began)
         except (*_OURS, OperationalError):
             raise
         except PlatformError as error:
@@ -162,7 +166,7 @@ class _Hand:
         if error is None:
             effects.close(session, run.tenant_id, call.key, call.outcome or {})
             run.state = RunState.RUNNING
-            _done(run, call.place, began)
+            self._done(run, call.place, began)
         elif isinstance(error, PlatformError):
             effects.forget(session, run.tenant_id, call.key)
             self._stop(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
@@ -176,6 +180,10 @@ class _Hand:
             if not is_silent:
                 _logger.error("a call of a rule failed", run_id=run.id, exc_info=error)
             self._try_later(session, run, began, sentence="The address does not answer." if is_silent else _BUG)
+
+    def _done(self, run: RuleRun, place: int, began: float) -> None:
+        log.line(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
+        self._has_moved = True
 
     def _try_later(self, session: Transaction, run: RuleRun, began: float, *, sentence: str) -> None:
         """Let a run be tried again with the job, unless that was tried often enough."""
@@ -224,10 +232,6 @@ def version_of(session: Transaction, tenant_id: str, rule_id: str, number: int) 
     """Return a published definition."""
     query = owned(RuleVersion, tenant_id).where(RuleVersion.rule_id == rule_id, RuleVersion.number == number)
     return definition(session.exec(query).one().definition)
-
-
-def _done(run: RuleRun, place: int, began: float) -> None:
-    log.line(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
 
 
 def _failed(

@@ -67,7 +67,14 @@ def _announce(session: Transaction, run: RuleRun) -> None:
 
 
 def runs(
-    session: Transaction, who: Identity, *, rule_id: str = "", state: str = "", event_id: str = "", page: int = 1
+    session: Transaction,
+    who: Identity,
+    *,
+    rule_id: str = "",
+    state: str = "",
+    event_id: str = "",
+    kind: str = "",
+    page: int = 1,
 ) -> list[tuple[RuleRun, Event, str]]:
     """Return a page of runs, newest first, each with its event and the name of its rule; one more than fits."""
     query = owned(RuleRun, who.tenant_id)
@@ -77,6 +84,10 @@ def runs(
         query = query.where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
     elif state:
         query = query.where(RuleRun.state == state)
+    if kind:
+        query = query.join(Event, Event.id == RuleRun.event_id).where(
+            Event.tenant_id == who.tenant_id, Event.kind == kind
+        )
     query = query.order_by(RuleRun.at.desc(), RuleRun.place.desc(), RuleRun.id)  # type: ignore[attr-defined]
     found = session.exec(query.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)).all()
     events = _by_id(session, who, Event, {run.event_id for run in found})

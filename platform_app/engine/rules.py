@@ -15,6 +15,8 @@ from platform_app.automation.rules import Definition, definition
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine import drafts
+from platform_app.engine.actions import PLAIN_FIELDS, Ask
+from platform_app.engine.drafts import House
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.events import emit
 from platform_app.i18n import translate
@@ -22,8 +24,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
-from platform_app.services import activity, leads, ordering
-from platform_app.services.agent_changes import Change, differing
+from platform_app.services import activity, leads, members, ordering, pipelines
 
 MOST = 1_000  # of a tenant
 FIELDS = tuple(Definition.model_fields)
@@ -94,7 +95,7 @@ def save(session: Transaction, who: Identity, rule_id: str, changes: dict[str, A
         row.name = _name(rest.pop("name"))
     if "agent_id" in rest:
         row.agent_id = _agent(session, who, rest.pop("agent_id"))
-    _write(row, who, row.draft | _checked(rest))
+    write(row, who, row.draft | _checked(rest))
     return row
 
 
@@ -112,7 +113,8 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     return {name: whole[name] for name in changes}
 
 
-def _write(row: Rule, who: Identity, draft: dict[str, Any]) -> None:
+def write(row: Rule, who: Identity, draft: dict[str, Any]) -> None:
+    """Put a definition into the draft of a rule that is locked."""
     row.draft, row.revision = draft, row.revision + 1
     row.updated_at, row.draft_saved_by = now(), who.name
 
@@ -133,14 +135,26 @@ def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
 
 def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence in the person's language by field."""
-    own = known.catalogue_of(session, who.tenant_id)
-    draft = definition(row.draft)
-    found = drafts.problems(draft.actions, own, who.language)
-    if checks.problems(read(draft.condition), own):
+    own, draft = known.catalogue_of(session, who.tenant_id), definition(row.draft)
+    choices = _choices(session, who)
+    found = drafts.problems(draft.actions, House(own, {Ask.FIELD: {*PLAIN_FIELDS, *own}, **choices}), who.language)
+    if checks.problems(read(draft.condition), own, choices):
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         found["weekdays"] = translate(who.language, "Choose at least one day.")
     return found
+
+
+def _choices(session: Transaction, who: Identity) -> dict[str, set[str]]:
+    """Return the ids that can be chosen, by how actions and conditions ask for them."""
+    held = pipelines.of_tenant(session, who)
+    agents = session.exec(owned(Agent, who.tenant_id).with_only_columns(Agent.id)).all()
+    return {
+        Ask.STAGE.value: {stage.id for _, stages in held for stage in stages},
+        "pipeline": {pipeline.id for pipeline, _ in held},
+        "agent": set(agents),
+        Ask.MEMBER.value: {user.id for user, _ in members.of_tenant(session, who)},
+    }
 
 
 def publish(session: Transaction, who: Identity, rule_id: str) -> RuleVersion:
@@ -193,32 +207,6 @@ def run_by_hand(session: Transaction, who: Identity, rule_id: str, lead_id: str)
         raise Conflict("Publish the rule with “By hand” and switch it on first.")
     links: dict[str, Any] = {"lead_id": lead.id, "contact_id": lead.contact_id, "agent_id": row.agent_id}
     emit(session, who.tenant_id, EventKind.MANUAL, after={"rule_id": row.id, "by": who.name}, **links)
-
-
-def versions(session: Transaction, who: Identity, rule_id: str) -> list[RuleVersion]:
-    """Return the published versions of a rule, newest first."""
-    query = owned(RuleVersion, who.tenant_id).where(RuleVersion.rule_id == get(session, who, rule_id).id)
-    return list(session.exec(query.order_by(RuleVersion.number.desc())).all())  # type: ignore[attr-defined]
-
-
-def _version(session: Transaction, who: Identity, rule_id: str, version_id: str) -> RuleVersion:
-    found = [version for version in versions(session, who, rule_id) if version.id == version_id]
-    if not found:
-        raise NotFound("There is no such version.")
-    return found[0]
-
-
-def difference(session: Transaction, who: Identity, rule_id: str, version_id: str) -> list[Change]:
-    """Return what the draft has otherwise than a version."""
-    row = get(session, who, rule_id)
-    return differing(_version(session, who, rule_id, version_id).definition, row.draft, FIELDS)
-
-
-def restore_version(session: Transaction, who: Identity, rule_id: str, version_id: str) -> Rule:
-    """Put an older version into the draft; nothing is published by it."""
-    row = get(session, who, rule_id, lock=True)
-    _write(row, who, dict(_version(session, who, rule_id, version_id).definition))
-    return row
 
 
 def duplicate(session: Transaction, who: Identity, rule_id: str, *, agent_id: str | None = "same") -> Rule:

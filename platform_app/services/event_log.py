@@ -12,11 +12,24 @@ from platform_app.models.person import Identity
 PAGE_SIZE = 50
 
 
-def find(session: Transaction, who: Identity, *, kind: str = "", page: int = 1, size: int = PAGE_SIZE) -> list[Event]:
-    """Return a page of events, newest first; one more than fits."""
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    kind: str = "",
+    agent_id: str = "",
+    led: str = "",
+    page: int = 1,
+    size: int = PAGE_SIZE,
+) -> list[Event]:
+    """Return a page of events, newest first; one more than fits. `led` is "rules" or "people" where it matters."""
     query = owned(Event, who.tenant_id)
     if kind:
         query = query.where(Event.kind == kind)
+    if agent_id:
+        query = query.where(Event.agent_id == agent_id)
+    if led:
+        query = query.where(Event.depth > 0 if led == "rules" else Event.depth == 0)
     query = query.order_by(Event.at.desc(), Event.id.desc())  # type: ignore[attr-defined]
     return list(session.exec(query.offset((max(page, 1) - 1) * size).limit(size + 1)).all())
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import as_json
+from platform_app.automation.values import as_json, whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import dry_run, log, rules
@@ -15,7 +15,7 @@ from platform_app.known import of_event
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun
-from platform_app.services import event_log
+from platform_app.services import agent_list, event_log
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -24,6 +24,8 @@ from platform_app.state.hub import hub
 from platform_app.state.proof_view import Reader, actual_of, fact_words, reader_of
 from platform_app.state.rule_trial import TrialView, trial_view
 from platform_app.state.rule_words import STATES, TRIGGERS
+
+LED = ("rules", "people")
 
 
 @dataclass
@@ -74,17 +76,24 @@ class EventsState(rx.State):
     """The events of the tenant."""
 
     rows: list[EventRow] = []
+    agents: list[Choice] = []
     kind: str = "all"
+    agent: str = "all"
+    led: str = "all"
     page: int = 1
     has_more: bool = False
     loaded: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the filter from the address, and fetch."""
+        """Read the filters from the address, and fetch."""
         asked = self.router.url.query_parameters
         self.kind = asked.get("kind", "all") if asked.get("kind") in TRIGGERS else "all"
-        self.page = 1
+        self.agent, self.led = (
+            asked.get("agent", "all")[:32],
+            asked.get("led", "all") if asked.get("led") in LED else "all",
+        )
+        self.page = whole(asked.get("page", ""), 10_000) or 1
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
@@ -102,32 +111,53 @@ class EventsState(rx.State):
     async def filter_kind(self, kind: str) -> Any:
         """Show events of one kind."""
         self.kind, self.page = (kind if kind in TRIGGERS else "all"), 1
-        await self._fetch()
-        return keep_in_address(kind=self.kind)
+        return await self._changed()
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> None:
+    async def filter_agent(self, agent: str) -> Any:
+        """Show events of one agent."""
+        self.agent, self.page = agent[:32], 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def filter_led(self, led: str) -> Any:
+        """Show events that rules led to, or the others."""
+        self.led, self.page = (led if led in LED else "all"), 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def turn(self, page: int) -> Any:
         """Turn to a page."""
         self.page = max(1, min(page, 10_000))
-        await self._fetch()
+        return await self._changed()
 
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some events."""
-        return self.kind != "all"
+        return self.kind != "all" or self.agent != "all" or self.led != "all"
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        page = "" if self.page == 1 else str(self.page)
+        return keep_in_address(kind=self.kind, agent=self.agent, led=self.led, page=page)
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        found, subjects = await look(self, _read, "" if self.kind == "all" else self.kind, self.page)
+        filters = {"kind": self.kind, "agent_id": self.agent, "led": self.led}
+        asked = {name: "" if value == "all" else value for name, value in filters.items()}
+        found, subjects, self.agents = await look(self, _read, asked, self.page)
         self.has_more = len(found) > event_log.PAGE_SIZE
         shown = found[: event_log.PAGE_SIZE]
         self.rows = [_row(one, subjects[one.id], identity, language=language) for one in shown]
         self.loaded = True
 
 
-def _read(session: Transaction, who: Identity, kind: str, page: int) -> tuple[list[Event], dict[str, str]]:
-    found = event_log.find(session, who, kind=kind, page=page)
-    return found, event_log.subjects(session, who, found)
+def _read(
+    session: Transaction, who: Identity, asked: dict[str, str], page: int
+) -> tuple[list[Event], dict[str, str], list[Choice]]:
+    found = event_log.find(session, who, page=page, **asked)
+    agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
+    return found, event_log.subjects(session, who, found), [Choice(row.id, row.name) for row in agents]
 
 
 def _row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:

@@ -5,6 +5,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import log, rules
@@ -18,9 +19,10 @@ from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.hub import hub
 from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
-from platform_app.state.rule_words import STATES, TRIGGERS
+from platform_app.state.rule_words import STATES, TRIGGERS, told
 
-SHOWN = ("done", "failed", "retrying", "condition", "cooldown", "capped", "stopped", "too_deep", "cancelled")
+SHOWN = ("done", "running", "failed", "retrying", "uncertain", "condition", "cooldown", "capped", "stopped")
+SHOWN += ("too_deep", "cancelled", "broken")
 MARKS = {"done": "green", "failed": "red", "retrying": "amber", "uncertain": "amber", "waiting": "", "cancelled": ""}
 ACTION_STATES = {
     "done": "Done",
@@ -89,6 +91,7 @@ class RunsState(rx.State):
     rules: list[Choice] = []
     rule: str = "all"
     state: str = "all"
+    kind: str = "all"
     page: int = 1
     has_more: bool = False
     loaded: bool = False
@@ -97,7 +100,8 @@ class RunsState(rx.State):
     async def load(self) -> None:
         """Read the filters from the address, and fetch."""
         asked = self.router.url.query_parameters
-        self.rule, self.page = asked.get("rule", "all")[:32], 1
+        self.rule, self.page = asked.get("rule", "all")[:32], whole(asked.get("page", ""), 10_000) or 1
+        self.kind = asked.get("kind", "all") if asked.get("kind") in TRIGGERS else "all"
         self.state = asked.get("state", "all") if asked.get("state") in (*SHOWN, "fired") else "all"
         await self._fetch()
 
@@ -124,23 +128,31 @@ class RunsState(rx.State):
         return await self._changed()
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> None:
+    async def filter_kind(self, kind: str) -> Any:
+        """Show the runs on events of one kind."""
+        self.kind, self.page = (kind if kind in TRIGGERS else "all"), 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def turn(self, page: int) -> Any:
         """Turn to a page."""
         self.page = max(1, min(page, 10_000))
-        await self._fetch()
+        return await self._changed()
 
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some runs."""
-        return self.rule != "all" or self.state != "all"
+        return self.rule != "all" or self.state != "all" or self.kind != "all"
 
     async def _changed(self) -> Any:
         await self._fetch()
-        return keep_in_address(rule=self.rule, state=self.state)
+        page = "" if self.page == 1 else str(self.page)
+        return keep_in_address(rule=self.rule, state=self.state, kind=self.kind, page=page)
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        asked = {"rule_id": "" if self.rule == "all" else self.rule, "state": "" if self.state == "all" else self.state}
+        filters = {"rule_id": self.rule, "state": self.state, "kind": self.kind}
+        asked = {name: "" if value == "all" else value for name, value in filters.items()}
         found, subjects, listed = await look(self, _read, asked, self.page)
         self.rules, self.has_more = listed, len(found) > log.PAGE_SIZE
         self.rows = [
@@ -231,7 +243,7 @@ def _read_one(session: Transaction, who: Identity, run_id: str) -> Any:
 
 def _done(place: int, one: dict[str, Any], language: str) -> DoneLine:
     state = str(one["state"])
-    sentence = translate(language, str(one["sentence"]), **one.get("values", {})) if one.get("sentence") else ""
+    sentence = told(str(one["sentence"]), one.get("values", {}), language) if one.get("sentence") else ""
     error = translate(language, str(one["error"]), **one.get("error_values", {})) if one.get("error") else ""
     return DoneLine(
         number=str(place + 1),

@@ -1,4 +1,4 @@
-"""Run log: how long runs are kept, which run led to an event, and quick counts of runs that fired.
+"""Run log: how long runs are kept, which run led to an event, quick counts, and crashes of a job counted apart.
 
 Revision ID: 0002
 Revises: 0001
@@ -17,6 +17,8 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("tenant", schema=None) as batch_op:
         batch_op.add_column(sa.Column("run_days", sa.Integer(), nullable=False, server_default="180"))
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("crashes", sa.Integer(), nullable=False, server_default="0"))
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.add_column(sa.Column("run_id", sa.String(length=32), nullable=True))
     with op.batch_alter_table("event", schema=None) as batch_op:
@@ -46,5 +48,7 @@ def downgrade() -> None:
         batch_op.drop_column("run_id")
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.drop_column("run_id")
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.drop_column("crashes")
     with op.batch_alter_table("tenant", schema=None) as batch_op:
         batch_op.drop_column("run_days")
