@@ -1,6 +1,6 @@
 """Known: what is known of a conversation, its contact and its lead, as facts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -81,6 +81,7 @@ def subjects(session: Transaction, event: Event) -> tuple[Tenant, Conversation |
     return _tenant(session, event.tenant_id), talk, lead, contact
 
 
+_CLOCK = frozenset(("now", "clock.time", "clock.weekday"))
 _SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
     EventKind.MESSAGE_RECEIVED: (("message.text", "text"),),
     EventKind.REPLY_SENT: (("reply.text", "text"),),
@@ -90,13 +91,19 @@ _SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
 }
 
 
-def of_event(event: Event, names: Mapping[str, str] | None = None) -> Facts:
-    """Return what was known when an event happened; `names` are those of what conditions hold by id."""
+def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Collection[str] | None = None) -> Facts:
+    """Return what was known when an event happened, some of it alone where asked.
+
+    `names` are those of what conditions hold by id.
+    """
     kept = event.facts
     zone = str(kept.get("zone") or "UTC")
+    held, before = kept.get("values", {}), kept.get("before", {})
+    if only is not None:
+        held, before = ({name: side[name] for name in only if name in side} for side in (held, before))
     return Facts(
-        snapshots.restored(kept.get("values", {})) | clock(event.at, zone),
-        snapshots.restored(kept.get("before", {})),
+        snapshots.restored(held) | ({} if only is not None and _CLOCK.isdisjoint(only) else clock(event.at, zone)),
+        snapshots.restored(before),
         zone=zone,
         language=str(kept.get("language") or "en"),
         names=names or {},

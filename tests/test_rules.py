@@ -18,7 +18,7 @@ from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
 from platform_app.services import contacts, leads
 from platform_app.state import rule, rule_words
-from platform_app.state import runs as runs_state
+from platform_app.state import run as run_state
 from tests.talking import a_stage, call, run_jobs
 
 
@@ -189,7 +189,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 
 def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
     said = [*rule_words.TRIGGERS.values(), *(words for words, _ in rule_words.STATES.values())]
-    said += [*rule.FIELD_WORDS.values(), *runs_state.ACTION_STATES.values(), *actions.PLAIN_FIELDS.values()]
+    said += [*rule.FIELD_WORDS.values(), *run_state.ACTION_STATES.values(), *actions.PLAIN_FIELDS.values()]
     said += [template.name for template in templates.TEMPLATES.values()]
     said += [sentence for _, sentence in log._SENTENCES.values()]
     for kind in actions.ACTIONS:

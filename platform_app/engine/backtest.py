@@ -21,6 +21,8 @@ from platform_app.models.person import Identity
 
 SAMPLES = 12  # of one outcome
 _AT_ONCE = 1_000  # events in memory
+_READ = (Event.id, Event.kind, Event.at, Event.depth, Event.agent_id, Event.after, Event.facts)
+_READ += (Event.lead_id, Event.contact_id, Event.conversation_id)
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Backtest:
     subjects: set[str] = field(default_factory=set)  # for whom it would have run
     gained: int = 0  # it would have run, the published one not
     lost: int = 0
-    kept: dict[tuple[str, str], deque[Sample]] = field(default_factory=dict)  # the latest of each outcome
+    kept: dict[tuple[str, str], deque[tuple[str, datetime]]] = field(default_factory=dict)  # the latest of each outcome
 
     @property
     def events(self) -> int:
@@ -54,7 +56,8 @@ class Backtest:
     @property
     def samples(self) -> list[Sample]:
         """Some events of each outcome, the oldest first."""
-        return sorted((one for some in self.kept.values() for one in some), key=lambda one: one.at)
+        found = (Sample(*one, *outcome) for outcome, some in self.kept.items() for one in some)
+        return sorted(found, key=lambda one: one.at)
 
     def count(self, past: "_Past", says: str, was: str) -> None:
         """Take in what the draft and the published rule say to an event."""
@@ -70,16 +73,18 @@ class Backtest:
         some = self.kept.get((says, was))
         if some is None:
             some = self.kept[says, was] = deque(maxlen=SAMPLES)
-        some.append(Sample(past.id, past.at, says, was))
+        some.append((past.id, past.at))
 
 
 class _Past:
     """An event of the past with what was known then, and the day it fell on; plain values, read many times."""
 
-    def __init__(self, event: Event) -> None:
+    __slots__ = ("after", "agent_id", "at", "day", "depth", "facts", "id", "kind", "subject")
+
+    def __init__(self, event: Event, names: frozenset[str]) -> None:
         self.id, self.kind, self.at, self.depth = event.id, event.kind, event.at, event.depth
         self.agent_id, self.after = event.agent_id, event.after
-        self.facts, self.subject = known.of_event(event), subject_of(event)
+        self.facts, self.subject = known.of_event(event, only=names), subject_of(event)
         self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
 
 
@@ -153,22 +158,23 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
         pairs[row.draft["trigger"]].append(
             _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
         )
+    walkers = [one for some in pairs.values() for pair in some for one in (pair.draft, pair.live) if one is not None]
+    names = frozenset(name for walker in walkers for name in walker.rule.tree.facts())
     for event in _events(session, who, list(pairs), since=since):
-        past = _Past(event)
+        past = _Past(event, names)
         for pair in pairs[past.kind]:
             pair.look(past)
     return {pair.rule_id: pair.found for found in pairs.values() for pair in found}
 
 
-def _events(session: Transaction, who: Identity, kinds: list[str], *, since: datetime) -> Iterator[Event]:
-    """Yield the events of some kinds, the oldest first, few of them in memory at once."""
+def _events(session: Transaction, who: Identity, kinds: list[str], *, since: datetime) -> Iterator[Any]:
+    """Yield the events of some kinds as plain rows, the oldest first, few of them in memory at once."""
     last: tuple[datetime, str] = (since, "")
     while True:
         query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
-        page = list(session.exec(query.order_by(Event.at, Event.id).limit(_AT_ONCE)).all())
+        page = session.execute(query.with_only_columns(*_READ).order_by(Event.at, Event.id).limit(_AT_ONCE)).all()
         fresh = [one for one in page if (one.at, one.id) > last]
         yield from fresh
         if len(page) < _AT_ONCE or not fresh:
             return
         last = (fresh[-1].at, fresh[-1].id)
-        session.expunge_all()

@@ -11,7 +11,8 @@ from platform_app.components.parts import empty_state, row_link, skeleton_rows, 
 from platform_app.components.rule_trial import trial_view
 from platform_app.components.text import t
 from platform_app.state.base import Person
-from platform_app.state.events import EventRow, EventsState, EventState, LookedLine
+from platform_app.state.event import EventState, LookedLine
+from platform_app.state.events import EventRow, EventsState
 from platform_app.state.rule_words import TRIGGERS
 
 

@@ -13,7 +13,8 @@ from platform_app.components.rule_trial import smallest_change
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.rule_words import STATES, TRIGGERS
-from platform_app.state.runs import SHOWN, DoneLine, RunRow, RunsState, RunState
+from platform_app.state.run import DoneLine, RunState
+from platform_app.state.runs import SHOWN, RunRow, RunsState
 
 
 def show() -> rx.Component:
