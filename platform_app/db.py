@@ -129,6 +129,25 @@ class Transaction(Session):
         """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
         return super().exec(statement, **options)
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Open a part of the transaction that may fail by itself: what it wrote and would have sent goes with it."""
+        before, self.before_commit = self.before_commit, []
+        sends, info = len(self.after_commit), dict(self.info)
+        try:
+            with self.begin_nested():
+                yield
+                self.flush()
+                while self.before_commit:
+                    self.before_commit.pop(0)()
+        except BaseException:
+            del self.after_commit[sends:]
+            self.info.clear()
+            self.info.update(info)
+            raise
+        finally:
+            self.before_commit = before
+
 
 @event.listens_for(Transaction, "after_begin")
 def _mark_connection(session: OrmSession, transaction: Any, connection: Connection) -> None:

@@ -19,6 +19,7 @@ class Cause:
 
     event_id: str  # empty: a person began it
     depth: int  # of the events that follow
+    run_id: str | None = None  # of the rule that acts
 
 
 def acts_because(session: Transaction, cause: Cause) -> None:
@@ -49,7 +50,7 @@ def emit(
     event = Event(tenant_id=tenant_id, kind=kind, before=before or {}, after=after or {}, **links)
     cause = cause_of(session)
     if cause is not None:
-        event.cause_id, event.depth = cause.event_id or None, cause.depth
+        event.cause_id, event.depth, event.run_id = cause.event_id or None, cause.depth, cause.run_id
     session.add(event)
     session.before_commit.append(lambda: _complete(session, event))
     return event

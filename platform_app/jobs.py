@@ -127,6 +127,12 @@ class RunningJob:
                 raise LeaseLost(self.id)
             yield session
 
+    def moved_on(self, session: Transaction) -> None:
+        """Note that a part of the job is done: workers that died over it before are held against it no more."""
+        if self.attempt > 1:
+            mine = owned_update(Job, self.tenant_id).where(Job.id == self.id)  # type: ignore[arg-type]
+            session.execute(mine.values(crashes=0).execution_options(synchronize_session=False))
+
     @contextmanager
     def finish(self) -> Iterator[Transaction]:
         """Open the transaction in which the job's effects and its end commit together, or neither does."""

@@ -1,6 +1,6 @@
 """Known: what is known of a conversation, its contact and its lead, as facts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -55,10 +55,7 @@ def facts_of_lead(session: Transaction, tenant_id: str, lead_id: str, agent: Nam
 
 def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
     """Return as JSON what is known when an event has just happened, and what its change left behind."""
-    tenant = _tenant(session, event.tenant_id)
-    talk = _row(session, Conversation, event.conversation_id)
-    lead = _row(session, Lead, event.lead_id or (talk.lead_id if talk else None))
-    contact = _row(session, Contact, event.contact_id or (talk.contact_id if talk else None))
+    tenant, talk, lead, contact = subjects(session, event)
     agent = _row(session, Agent, event.agent_id)
     stage_id = (talk.stage_id if talk else None) or (lead.stage_id if lead else None)
     found: dict[str, Value] = {
@@ -79,6 +76,15 @@ def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
     }
 
 
+def subjects(session: Transaction, event: Event) -> tuple[Tenant, Conversation | None, Lead | None, Contact | None]:
+    """Return the rows that an event is about: the tenant, the conversation, the lead, the contact."""
+    talk = _row(session, Conversation, event.conversation_id)
+    lead = _row(session, Lead, event.lead_id or (talk.lead_id if talk else None))
+    contact = _row(session, Contact, event.contact_id or (talk.contact_id if talk else None))
+    return _tenant(session, event.tenant_id), talk, lead, contact
+
+
+_CLOCK = frozenset(("now", "clock.time", "clock.weekday"))
 _SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
     EventKind.MESSAGE_RECEIVED: (("message.text", "text"),),
     EventKind.REPLY_SENT: (("reply.text", "text"),),
@@ -88,13 +94,19 @@ _SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
 }
 
 
-def of_event(event: Event, names: Mapping[str, str] | None = None) -> Facts:
-    """Return what was known when an event happened; `names` are those of what conditions hold by id."""
+def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Collection[str] | None = None) -> Facts:
+    """Return what was known when an event happened, some of it alone where asked.
+
+    `names` are those of what conditions hold by id.
+    """
     kept = event.facts
     zone = str(kept.get("zone") or "UTC")
+    held, before = kept.get("values", {}), kept.get("before", {})
+    if only is not None:
+        held, before = ({name: side[name] for name in only if name in side} for side in (held, before))
     return Facts(
-        snapshots.restored(kept.get("values", {})) | clock(event.at, zone),
-        snapshots.restored(kept.get("before", {})),
+        snapshots.restored(held) | ({} if only is not None and _CLOCK.isdisjoint(only) else clock(event.at, zone)),
+        snapshots.restored(before),
         zone=zone,
         language=str(kept.get("language") or "en"),
         names=names or {},

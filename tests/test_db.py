@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import func, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import select
 
@@ -32,6 +33,44 @@ def test_reads_and_updates_stay_in_the_tenant(who: Identity, other: Identity) ->
         session.execute(owned_update(Agent, other.tenant_id).values(name="stolen"))
     with session_scope(other.tenant_id, reading=True) as session:
         assert session.exec(owned(Agent, other.tenant_id)).one().name == "theirs"
+
+
+def test_the_filter_is_added_to_aliases_joins_and_subqueries_of_every_tenant(who: Identity, other: Identity) -> None:
+    for identity in (who, other):
+        add_agent(identity, identity.slug)
+    for identity in (who, other, who):
+        with session_scope(identity.tenant_id, reading=True) as session:
+            one = aliased(Agent)
+            joined = select(one.name, Agent.name).join(Agent, Agent.id == one.id)
+            within = select(Agent.name).where(Agent.id.in_(select(one.id)))  # type: ignore[attr-defined]
+            assert session.exec(select(one.name)).all() == [identity.slug]
+            assert session.execute(joined).all() == [(identity.slug, identity.slug)]
+            assert session.exec(within).all() == [identity.slug]
+
+
+def test_a_part_that_fails_leaves_the_rest(who: Identity) -> None:
+    sent: list[str] = []
+
+    def note(word: str) -> None:
+        session.after_commit.append(lambda: sent.append(word))
+        session.info["word"] = word
+
+    with session_scope(who.tenant_id) as session:
+        session.add(Agent(tenant_id=who.tenant_id, name="before"))
+        note("before")
+        with pytest.raises(ZeroDivisionError), session.part():
+            session.add(Agent(tenant_id=who.tenant_id, name="failed"))
+            note("failed")
+            session.before_commit.append(lambda: 1 / 0)
+        assert session.info["word"] == "before" and session.before_commit == []
+        with pytest.raises(IntegrityError), session.part():
+            session.add(Agent(tenant_id=who.tenant_id, name=None))
+        with session.part():
+            session.add(Agent(tenant_id=who.tenant_id, name="after"))
+            session.before_commit.append(lambda: note("after"))
+    with session_scope(who.tenant_id, reading=True) as session:
+        assert sorted(row.name for row in session.exec(owned(Agent, who.tenant_id))) == ["after", "before"]
+    assert sent == ["before", "after"]
 
 
 def test_a_changed_row_can_be_refreshed(who: Identity) -> None:

@@ -10,15 +10,15 @@ from platform_app.automation import templates
 from platform_app.automation.conditions import read
 from platform_app.automation.rules import definition
 from platform_app.db import owned, session_scope
-from platform_app.engine import actions, drafts, log, rules
+from platform_app.engine import actions, drafts, log, rules, versions
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.i18n import translate
 from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
 from platform_app.services import contacts, leads
-from platform_app.state import rule, rule_actions, rule_words
-from platform_app.state import runs as runs_state
+from platform_app.state import rule, rule_words
+from platform_app.state import run as run_state
 from tests.talking import a_stage, call, run_jobs
 
 
@@ -152,9 +152,9 @@ def test_a_draft_is_published_when_it_is_complete_and_comes_back_from_its_versio
     row = call(who, rules.save, row.id, {"actions": [{"kind": "hand_off"}]}, revision=row.revision)
     version = call(who, rules.publish, row.id)
     row = call(who, rules.save, row.id, {"daily_cap": 3, "name": "Other"}, revision=row.revision)
-    (change,) = call(who, rules.difference, row.id, version.id)
+    (change,) = call(who, versions.difference, row.id, version.id)
     assert (change.field, change.before, change.after) == ("daily_cap", 0, 3)
-    call(who, rules.restore_version, row.id, version.id)
+    call(who, versions.restore, row.id, version.id)
     assert call(who, rules.get, row.id).draft["daily_cap"] == 0
     with pytest.raises(Conflict):
         call(who, rules.save, row.id, {"daily_cap": 5}, revision=0)
@@ -178,7 +178,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
         (rules.delete, (rule,), {}),
         (rules.restore, (rule,), {}),
         (rules.duplicate, (rule,), {}),
-        (rules.versions, (rule,), {}),
+        (versions.of_rule, (rule,), {}),
         (log.get, (run.id,), {}),
         (log.retry, (run.id,), {}),
     ):
@@ -189,11 +189,11 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 
 def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
     said = [*rule_words.TRIGGERS.values(), *(words for words, _ in rule_words.STATES.values())]
-    said += [*rule.FIELD_WORDS.values(), *runs_state.ACTION_STATES.values(), *rule_actions.FIELDS.values()]
+    said += [*rule.FIELD_WORDS.values(), *run_state.ACTION_STATES.values(), *actions.PLAIN_FIELDS.values()]
     said += [template.name for template in templates.TEMPLATES.values()]
     said += [sentence for _, sentence in log._SENTENCES.values()]
     for kind in actions.ACTIONS:
-        said += [actions.words(kind), *(str(asked["words"]) for _, asked in drafts.asked_of(kind))]
+        said += [actions.words(kind), actions.note(kind), *(str(asked["words"]) for _, asked in drafts.asked_of(kind))]
     source = Path(actions.__file__).read_text()
     said += re.findall(r'Plan\(\s*"([^"]+)"', source) + re.findall(r'SureFailure\("([^"]+)"', source)
     lacking = [words for words in said if translate("ru", words) == words]

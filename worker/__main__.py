@@ -13,14 +13,15 @@ import structlog
 from platform_app import bell, logs
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
-from platform_app.engine import clockwork
+from platform_app.engine import clockwork, keeping
 from platform_app.services import replies
 from worker import health
 from worker.runner import Handler, Runner
-from worker.schedule import Stepper, Ticker
+from worker.schedule import Seldom, Stepper, Ticker
 from worker.tasks import HANDLERS, declare
 
 log = structlog.get_logger()
+HOUR = 3_600
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
@@ -44,7 +45,13 @@ def run(handlers: Mapping[str, Handler]) -> int:
     ticker = Ticker(
         runner,
         own.worker_concurrency,
-        [probe.beat, replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences],
+        [
+            probe.beat,
+            replies.mark_interrupted,
+            clockwork.run_schedules,
+            clockwork.find_silences,
+            Seldom(keeping.forget_runs, HOUR),
+        ],
     )
     stepper = Stepper()
     runner.start()

@@ -1,5 +1,6 @@
 """Schedule: what runs by the clock, once a second: leases that ran out, jobs that are due, the sign of life."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
@@ -12,6 +13,22 @@ from platform_app.services import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
+
+
+class Seldom:
+    """Work that is done once in a while; when it says that more is left, with the next tick."""
+
+    def __init__(self, work: Callable[[], bool], seconds: float) -> None:
+        self.work, self.seconds = work, seconds
+        self._due = time.monotonic()
+        self.__name__ = work.__name__
+
+    def __call__(self) -> None:
+        """Work, when it is time."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + self.seconds
+            if self.work():
+                self._due = time.monotonic()
 
 
 class Ticker:

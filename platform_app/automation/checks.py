@@ -1,6 +1,6 @@
 """Checks: what is wrong with conditions before they are used, each at its place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from platform_app.automation import patterns
@@ -21,9 +21,12 @@ class Problem:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
-def problems(group: Group, known: Catalogue) -> list[Problem]:
-    """Return what is wrong with a tree; nothing when it can be weighed."""
-    found = list(_problems(group, known, ()))
+Choices = Mapping[str, Collection[str]]  # the ids that there are, by what a choice is chosen from
+
+
+def problems(group: Group, known: Catalogue, choices: Choices | None = None) -> list[Problem]:
+    """Return what is wrong with a tree; nothing when it can be weighed. `choices` are looked at where given."""
+    found = list(_problems(group, known, (), choices or {}))
     return (
         found if _count(group) <= MOST else [Problem((), "There can be {count} conditions at most.", {"count": MOST})]
     )
@@ -33,12 +36,12 @@ def _count(node: Condition | Group) -> int:
     return 1 if isinstance(node, Condition) else sum(_count(part) for part in node.of)
 
 
-def _problems(node: Condition | Group, known: Catalogue, path: tuple[int, ...]) -> Iterable[Problem]:
+def _problems(node: Condition | Group, known: Catalogue, path: tuple[int, ...], choices: Choices) -> Iterable[Problem]:
     if isinstance(node, Group):
         if path and not node.of:
             yield Problem(path, "Add a condition to the group, or remove it.")
         for place, part in enumerate(node.of):
-            yield from _problems(part, known, (*path, place))
+            yield from _problems(part, known, (*path, place), choices)
         return
     fact, op = known.get(node.fact), OPERATORS.get(node.operator)
     if fact is None:
@@ -51,12 +54,14 @@ def _problems(node: Condition | Group, known: Catalogue, path: tuple[int, ...]) 
         except Invalid as error:
             yield Problem(path, error.sentence, error.values)
     elif expected(fact, op, node.value, "UTC") is None:
-        yield Problem(
-            path, _WANTED.get(fact.type if op.takes in (Takes.ONE, Takes.TWO) else op.takes, "Enter a value.")
-        )
+        yield Problem(path, WANTED.get(fact.type if op.takes in (Takes.ONE, Takes.TWO) else op.takes, "Enter a value."))
+    elif fact.type == FactType.CHOICE and fact.among in choices and op.takes in (Takes.ONE, Takes.MANY):
+        chosen = [node.value] if isinstance(node.value, str) else node.value
+        if any(one not in choices[fact.among] for one in chosen):
+            yield Problem(path, "What was chosen here is gone. Choose another.")
 
 
-_WANTED: dict[str, str] = {
+WANTED: dict[str, str] = {  # what to say where a value does not fit
     FactType.NUMBER: "Enter a number.",
     FactType.MOMENT: "Choose a date.",
     FactType.TIME: "Enter a time of day, such as 09:30.",

@@ -40,7 +40,7 @@ class Fact:
     name: str  # group.field, as written between {{ and }}
     words: str
     type: FactType = FactType.TEXT
-    among: str = ""  # what a choice is chosen from: stage, pipeline, agent, member, weekday, language, or option
+    among: str = ""  # what is offered: stage, pipeline, agent, member, weekday, language; tag: beside what is typed
     options: tuple[str, ...] = ()  # of a tenant's own field
     own: bool = False  # a tenant's own field: its words are not in the catalogs
     of_events: bool = False  # known only of the event that a rule is weighed for
@@ -70,7 +70,7 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("message.text", "What the contact has just said"),
     Fact("reply.text", "What the agent has replied", of_events=True),
     Fact("task.text", "Text of the task", of_events=True),
-    Fact("event.tag", "Tag that was given", of_events=True),
+    Fact("event.tag", "Tag that was given", among="tag", of_events=True),
     Fact("webhook.name", "Name of the webhook", of_events=True),
     Fact("now", "This moment", FactType.MOMENT),
     Fact("clock.time", "Time of day", FactType.TIME),

@@ -74,11 +74,12 @@ def _ready_condition(condition: Condition, known: Catalogue, zone: str) -> Test:
     wanted = expected(fact, op, condition.value, zone) if fact and op and fact.type in op.types else None
     if fact is None or op is None or wanted is None:
         return lambda facts, moment: False
-    kind, test, fits = fact.type, op.test, values.fits
+    kind, test, fits, of_kind = fact.type, op.test, values.fits, values.CLASSES[fact.type]
+    is_plain = fact.type != FactType.NUMBER  # there are numbers that are none
 
     def holds(facts: Facts, moment: datetime) -> bool:
         actual, before = facts.values.get(name), facts.before
-        if not fits(actual, kind):
+        if not (is_plain and isinstance(actual, of_kind)) and not fits(actual, kind):
             return False
         return test(Seen(kind, actual, wanted, before.get(name), name in before, moment))
 
@@ -93,7 +94,8 @@ def group_holds(match: Match, parts: list[bool]) -> bool:
 def _compare(condition: Condition, facts: Facts, known: Catalogue, *, moment: datetime, path: tuple[int, ...]) -> Proof:
     fact, op = known.get(condition.fact), OPERATORS.get(condition.operator)
     actual = facts.values.get(condition.fact)
-    shown = _named(condition.value, facts.names)
+    is_choice = fact is None or fact.type == FactType.CHOICE
+    shown = _named(condition.value, facts.names) if is_choice else condition.value
     if fact is None or op is None or fact.type not in op.types:
         return Proof(False, condition=condition, actual=actual, expected=shown, path=path)
     wanted = expected(fact, op, condition.value, facts.zone)

@@ -11,7 +11,7 @@ from platform_app.automation.facts import FactType, Named, Value
 
 _UNITS = {"minutes": 1, "hours": 60, "days": 1_440, "weeks": 10_080}
 _LONGEST = 10 * 366 * 1_440  # minutes of a span: ten years
-_CLASSES: dict[FactType, type] = {
+CLASSES: dict[FactType, type] = {
     FactType.TEXT: str,
     FactType.NUMBER: Decimal,
     FactType.MOMENT: datetime,
@@ -26,7 +26,7 @@ def fits(value: Value, kind: FactType) -> bool:
     """Tell whether a value is of a type, or not known."""
     if value is None:
         return True
-    if not isinstance(value, _CLASSES[kind]):
+    if not isinstance(value, CLASSES[kind]):
         return False
     return value.is_finite() if isinstance(value, Decimal) else True
 

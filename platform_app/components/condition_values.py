@@ -34,17 +34,29 @@ def value(state: Any, line: rx.Var[Line]) -> rx.Component:
     )
     return rx.match(
         line.input,
-        ("text", _input(line.value, label, lambda value: state.set_value(line.path, value))),
+        ("text", _with_known(state, line, _input(line.value, label, lambda v: state.set_value(line.path, v)))),
         ("number", _input(line.value, label, lambda value: state.set_value(line.path, value), kind="decimal")),
         ("date", _input(line.value, label, lambda value: state.set_value(line.path, value), type="datetime-local")),
         ("time", _input(line.value, label, lambda value: state.set_value(line.path, value), type="time")),
-        ("lines", _lines(state, line, label)),
+        ("lines", _with_known(state, line, _lines(state, line, label))),
         ("choice", chosen),
         ("choices", _choices(state, line, label)),
         ("two", _two(state, line)),
         ("span", _span(state, line, label)),
         rx.fragment(),
     )
+
+
+def _with_known(state: Any, line: rx.Var[Line], field: rx.Component) -> rx.Component:
+    """Show a field with what is known to stand there, such as tags, to be taken from a list."""
+    known = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(line.options, option)],
+        label=t("Known values of condition {number}", number=line.number),
+        value="",
+        on_change=lambda value: state.add_value(line.path, value),
+    )
+    is_offered = (line.options.length() > 0) & ~READ_ONLY
+    return rx.flex(field, rx.cond(is_offered, known), spacing="2", align="start", wrap="wrap")
 
 
 def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str = "text") -> rx.Component:

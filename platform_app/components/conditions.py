@@ -4,13 +4,24 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.facts import CATALOGUE, Fact
+from platform_app.automation.facts import CATALOGUE, Fact, FactType
 from platform_app.components.condition_values import native, option, value
+from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.parts import READ_ONLY, icon_tool
+from platform_app.components.picker import choice, group, picker
 from platform_app.components.text import t
 from platform_app.state.condition_tree import Line
 from platform_app.state.proof_view import MATCHES, ProofLine
 
+_ICONS = {
+    FactType.TEXT: "type",
+    FactType.NUMBER: "hash",
+    FactType.MOMENT: "calendar",
+    FactType.TIME: "clock",
+    FactType.FLAG: "toggle-left",
+    FactType.LIST: "tags",
+    FactType.CHOICE: "list",
+}
 _GROUPS = {
     "contact": "Contact",
     "lead": "Lead",
@@ -32,7 +43,11 @@ def builder(state: Any, *, empty: Any, of_events: bool = False) -> rx.Component:
     """
     return rx.el.div(
         rx.cond(
-            state.lines.length() > 1, rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line, of_events)))
+            state.lines.length() > 1,
+            DragArea.create(
+                rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line, of_events))),
+                on_move=state.drop_condition,
+            ),
         ),
         rx.cond(state.lines.length() <= 1, rx.el.p(empty, class_name="muted small")),
         rx.cond(~READ_ONLY, _adders(state, "")),
@@ -72,11 +87,13 @@ def _line(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
         ),
         style={"margin-inline-start": f"calc({line.depth} * 20px)"},
         class_name="condition-line",
+        custom_attrs=droppable(line.path),
     )
 
 
 def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
     return rx.flex(
+        rx.cond((line.depth > 0) & ~READ_ONLY, _grip(line)),
         native(
             [rx.el.option(t(words), value=code) for code, words in MATCHES.items()],
             label=t("How many of group {number} have to hold", number=line.number),
@@ -91,16 +108,17 @@ def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
 
 
 def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
+    own = rx.foreach(state.own_facts, lambda one: choice(one.id, one.name))
     return rx.flex(
-        native(
-            [
-                *_facts(of_events),
-                rx.el.optgroup(rx.foreach(state.own_facts, option), label=t("Your own fields")),
-                *([_of_webhooks(state)] if of_events else []),
-            ],
+        rx.cond(~READ_ONLY, _grip(line)),
+        picker(
+            *_facts(of_events),
+            rx.cond(state.own_facts.length() > 0, group(t("Your own fields"), own)),
+            *([_of_webhooks(state)] if of_events else []),
             label=t("What condition {number} is about", number=line.number),
+            shown=line.about,
             value=line.fact,
-            on_change=lambda fact: state.set_fact(line.path, fact),
+            on_pick=lambda fact: state.set_fact(line.path, fact),
         ),
         native(
             [rx.foreach(line.operators, option)],
@@ -117,9 +135,14 @@ def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
 
 
 def _of_webhooks(state: Any) -> rx.Component:
-    return rx.cond(
-        state.event_facts.length() > 0,
-        rx.el.optgroup(rx.foreach(state.event_facts, option), label=t("Fields of webhooks")),
+    found = rx.foreach(state.event_facts, lambda one: choice(one.id, one.name))
+    return rx.cond(state.event_facts.length() > 0, group(t("Fields of webhooks"), found))
+
+
+def _grip(line: rx.Var[Line]) -> rx.Component:
+    """Show what a line is dragged by; the arrows at its end do the same by keyboard."""
+    return rx.el.span(
+        rx.icon("grip-vertical", size=14), class_name="grip", custom_attrs=draggable(line.path), aria_hidden="true"
     )
 
 
@@ -129,10 +152,11 @@ def _facts(of_events: bool) -> list[rx.Component]:
         if fact.of_events and not of_events:
             continue
         groups.setdefault(_GROUPS.get(fact.name.split(".")[0], "Other"), []).append(fact)
-    return [
-        rx.el.optgroup(*(rx.el.option(t(fact.words), value=fact.name) for fact in found), label=t(name))
-        for name, found in groups.items()
-    ]
+    return [group(t(name), *(_fact(fact) for fact in found)) for name, found in groups.items()]
+
+
+def _fact(fact: Fact) -> rx.Component:
+    return choice(fact.name, t(fact.words), icon=_ICONS[fact.type])
 
 
 def _tools(state: Any, line: rx.Var[Line]) -> rx.Component:

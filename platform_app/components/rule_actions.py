@@ -8,22 +8,21 @@ from platform_app.components.condition_values import native, option
 from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY, icon_tool, problem_line
+from platform_app.components.picker import choice, picker
 from platform_app.components.text import t
 from platform_app.components.variables import variable_text
-from platform_app.engine.actions import ACTIONS, LONGEST, words
+from platform_app.engine.actions import ACTIONS, LONGEST, note, words
 from platform_app.state.rule_actions import ActionLine, AskLine
 
 
 def rule_actions(state: Any) -> rx.Component:
     """Show the actions of a state that has the RuleActions mixin."""
-    add = native(
-        [
-            rx.el.option(t("Add an action…"), value=""),
-            *(rx.el.option(t(words(kind)), value=kind) for kind in ACTIONS),
-        ],
+    add = picker(
+        *(choice(kind, t(words(kind)), icon=one.icon, note=_note(kind)) for kind, one in ACTIONS.items()),
         label=t("Action to add"),
+        shown=t("Add an action…"),
         value="",
-        on_change=state.add_action,
+        on_pick=state.add_action,
     )
     return rx.el.div(
         DragArea.create(
@@ -36,10 +35,15 @@ def rule_actions(state: Any) -> rx.Component:
     )
 
 
+def _note(kind: str) -> Any:
+    return t(note(kind)) if note(kind) else None
+
+
 def _action(state: Any, line: rx.Var[ActionLine]) -> rx.Component:
     return rx.el.li(
         rx.flex(
-            rx.el.strong(line.number, ". ", line.title, custom_attrs=draggable(line.place)),
+            rx.cond(~READ_ONLY, _grip(line)),
+            rx.el.strong(line.number, ". ", line.title),
             rx.cond(~READ_ONLY, _tools(state, line)),
             spacing="3",
             align="center",
@@ -48,6 +52,13 @@ def _action(state: Any, line: rx.Var[ActionLine]) -> rx.Component:
         rx.foreach(line.asked, lambda asked: _asked(state, line, asked)),
         class_name="step-line",
         custom_attrs=droppable(line.place),
+    )
+
+
+def _grip(line: rx.Var[ActionLine]) -> rx.Component:
+    """Show what an action is dragged by; the arrows beside it do the same by keyboard."""
+    return rx.el.span(
+        rx.icon("grip-vertical", size=14), class_name="grip", custom_attrs=draggable(line.place), aria_hidden="true"
     )
 
 
@@ -89,7 +100,29 @@ def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.C
     )
     return rx.el.div(
         rx.el.span(asked.words, rx.cond(asked.needed, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
-        rx.match(asked.ask, ("text", text), ("line", text), ("to", text), ("word", plain), ("days", plain), chosen),
+        rx.match(
+            asked.ask,
+            ("text", text),
+            ("line", text),
+            ("to", text),
+            ("tag", _with_known(state, line, asked, text)),
+            ("value", _with_known(state, line, asked, text)),
+            ("word", plain),
+            ("days", plain),
+            chosen,
+        ),
         problem_line(asked.problem),
         class_name="field",
     )
+
+
+def _with_known(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine], text: rx.Component) -> rx.Component:
+    """Show a text with what is known to stand there, to be taken from a list."""
+    known = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
+        label=t("Known values of {words} of action {number}", words=asked.words, number=line.number),
+        value="",
+        on_change=lambda value: state.pick_asked(line.place.to(int), asked.name, value),
+    )
+    is_offered = (asked.options.length() > 0) & ~READ_ONLY
+    return rx.el.div(rx.el.div(text, class_name="grow"), rx.cond(is_offered, known), class_name="with-known")

@@ -63,6 +63,7 @@ def trial_view(shown: rx.Var[TrialView]) -> rx.Component:
     """Show what becomes of an event at a rule: in a word, with the proof, the smallest change, and the actions."""
     return rx.el.div(
         rx.el.p(status(shown.colour, shown.words)),
+        rx.foreach(shown.notes, lambda note: rx.el.p(note, class_name="small")),
         proof(shown.proof),
         smallest_change(shown.change),
         rx.cond(

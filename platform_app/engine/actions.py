@@ -1,16 +1,17 @@
 """Actions: what rules do. An action is one class: its words, what it takes, and what it does.
 
-The first line of the docstring is what it is called in the builder; each field says how it is entered.
+The first line of the docstring is what it is called in the builder, the next one what is said of it there; each field
+says how it is entered.
 """
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from platform_app import egress, smtp
+from platform_app import egress, known, smtp
 from platform_app.automation.facts import Named
 from platform_app.automation.values import whole
 from platform_app.clock import now
@@ -25,6 +26,15 @@ from platform_app.services.effects import SureFailure
 LONGEST = 8_000  # characters of a text
 MOST_DAYS = 3_650  # until something is due
 CONTACT = "{{ contact.email }}"
+PLAIN_FIELDS = {  # that a rule may change beside a tenant's own, with their words
+    "contact.name": "Name of the contact",
+    "contact.phones": "Phone of the contact",
+    "contact.emails": "E-mail of the contact",
+    "contact.language": "Language of the contact",
+    "lead.title": "Title of the lead",
+    "lead.budget": "Budget of the lead",
+    "lead.source": "Source of the lead",
+}
 UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
 
 
@@ -34,6 +44,8 @@ class Ask(StrEnum):
     TEXT = "text"  # with variables, of several lines
     LINE = "line"  # with variables, of one line
     TO = "to"  # an e-mail address, or variables that hold one
+    TAG = "tag"  # a line, or one of those that there are
+    VALUE = "value"  # a line, or one of those that the field can have
     WORD = "word"  # one line as it is
     STAGE = "stage"
     MEMBER = "member"
@@ -51,6 +63,8 @@ def asked(words: str, ask: Ask, *, needed: bool = True, start: str = "") -> Any:
 class Action(BaseModel, frozen=True):
     """What a rule can do; `plan` says what it is about to do, and raises PlatformError when that cannot be done."""
 
+    icon: ClassVar[str] = "zap"  # in the builder
+
     def plan(self, scene: Scene) -> Plan:
         """Return what is about to be done on a scene."""
         raise NotImplementedError
@@ -62,8 +76,12 @@ class Action(BaseModel, frozen=True):
 
 
 class SendMessage(Action):
-    """Send a message"""
+    """Send a message
 
+    At once, in the agent's name, in the conversation of the event.
+    """
+
+    icon: ClassVar[str] = "message-square"
     kind: Literal["send_message"] = "send_message"
     text: str = asked("Text", Ask.TEXT)
 
@@ -74,8 +92,12 @@ class SendMessage(Action):
 
 
 class AskAgent(Action):
-    """Let the agent write and send"""
+    """Let the agent write and send
 
+    With its own settings, scripts and knowledge, as you tell it to.
+    """
+
+    icon: ClassVar[str] = "sparkles"
     kind: Literal["ask_agent"] = "ask_agent"
     prompt: str = asked("What it is to write", Ask.TEXT)
 
@@ -90,8 +112,12 @@ class AskAgent(Action):
 
 
 class ChangeStage(Action):
-    """Put the lead into a stage"""
+    """Put the lead into a stage
 
+    Of any pipeline; what happens there follows.
+    """
+
+    icon: ClassVar[str] = "git-commit-horizontal"
     kind: Literal["change_stage"] = "change_stage"
     stage_id: str = asked("Stage", Ask.STAGE)
 
@@ -107,8 +133,12 @@ class ChangeStage(Action):
 
 
 class Assign(Action):
-    """Make a member responsible"""
+    """Make a member responsible
 
+    They see the lead as their own.
+    """
+
+    icon: ClassVar[str] = "user-check"
     kind: Literal["assign"] = "assign"
     user_id: str = asked("Member", Ask.MEMBER)
 
@@ -123,8 +153,12 @@ class Assign(Action):
 
 
 class CreateTask(Action):
-    """Create a task"""
+    """Create a task
 
+    For a member or for nobody yet, with a day it is due.
+    """
+
+    icon: ClassVar[str] = "list-checks"
     kind: Literal["create_task"] = "create_task"
     text: str = asked("What is to be done", Ask.LINE)
     user_id: str = asked("Responsible", Ask.MEMBER, needed=False)
@@ -145,11 +179,15 @@ class CreateTask(Action):
 
 
 class UpdateField(Action):
-    """Change a field"""
+    """Change a field
 
+    Of the contact or the lead, your own fields too.
+    """
+
+    icon: ClassVar[str] = "pencil-line"
     kind: Literal["update_field"] = "update_field"
     field: str = asked("Field", Ask.FIELD)
-    value: str = asked("Value", Ask.LINE, needed=False)
+    value: str = asked("Value", Ask.VALUE, needed=False)
 
     def plan(self, scene: Scene) -> Plan:
         """Save a value of the contact or the lead."""
@@ -158,18 +196,23 @@ class UpdateField(Action):
         if name in ("emails", "phones"):
             value = [value] if value else []
         store, row_id = (leads, scene.lead()) if holder == "lead" else (contacts, scene.contact())
+        own = known.catalogue_of(scene.session, scene.who.tenant_id).get(self.field)
         return Plan(
             "Set {field} to “{text}”",
-            {"field": self.field, "text": scene.fill(self.value)},
+            {"field": own.words if own and own.own else self.field, "text": scene.fill(self.value)},
             do=lambda session, who: store.save(session, who, row_id, {name: value}),
         )
 
 
 class AddTag(Action):
-    """Add a tag"""
+    """Add a tag
 
+    To the lead, else to the contact.
+    """
+
+    icon: ClassVar[str] = "tag"
     kind: Literal["add_tag"] = "add_tag"
-    tag: str = asked("Tag", Ask.LINE)
+    tag: str = asked("Tag", Ask.TAG)
 
     def plan(self, scene: Scene) -> Plan:
         """Give the lead, else the contact, a tag."""
@@ -183,10 +226,14 @@ class AddTag(Action):
 
 
 class RemoveTag(Action):
-    """Remove a tag"""
+    """Remove a tag
 
+    From the lead, else from the contact.
+    """
+
+    icon: ClassVar[str] = "eraser"
     kind: Literal["remove_tag"] = "remove_tag"
-    tag: str = asked("Tag", Ask.LINE)
+    tag: str = asked("Tag", Ask.TAG)
 
     def plan(self, scene: Scene) -> Plan:
         """Take a tag from the lead, else from the contact."""
@@ -200,8 +247,12 @@ class RemoveTag(Action):
 
 
 class WriteNote(Action):
-    """Write a note"""
+    """Write a note
 
+    On the card of the lead, else of the contact.
+    """
+
+    icon: ClassVar[str] = "sticky-note"
     kind: Literal["write_note"] = "write_note"
     text: str = asked("Text", Ask.TEXT)
 
@@ -243,8 +294,12 @@ class SendEmail(Action):
 
 
 class CallWebhook(Action):
-    """Call a webhook"""
+    """Call a webhook
 
+    Sends a text to an address of yours, once, with a key.
+    """
+
+    icon: ClassVar[str] = "webhook"
     kind: Literal["call_webhook"] = "call_webhook"
     url: str = asked("Address", Ask.WORD)
     body: str = asked("What is sent", Ask.TEXT, needed=False)
@@ -256,8 +311,12 @@ class CallWebhook(Action):
 
 
 class HandOff(Action):
-    """Hand the conversation to a person"""
+    """Hand the conversation to a person
 
+    The agent is silent until the conversation is given back.
+    """
+
+    icon: ClassVar[str] = "hand"
     kind: Literal["hand_off"] = "hand_off"
 
     def plan(self, scene: Scene) -> Plan:
@@ -267,8 +326,12 @@ class HandOff(Action):
 
 
 class CloseConversation(Action):
-    """Close the conversation"""
+    """Close the conversation
 
+    Nothing more is written in it.
+    """
+
+    icon: ClassVar[str] = "circle-check"
     kind: Literal["close_conversation"] = "close_conversation"
 
     def plan(self, scene: Scene) -> Plan:
@@ -278,8 +341,12 @@ class CloseConversation(Action):
 
 
 class Notify(Action):
-    """Notify a member"""
+    """Notify a member
 
+    Puts a line for them into the recent updates.
+    """
+
+    icon: ClassVar[str] = "bell"
     kind: Literal["notify"] = "notify"
     user_id: str = asked("Member", Ask.MEMBER)
     text: str = asked("Text", Ask.LINE)
@@ -361,6 +428,12 @@ def action(data: dict[str, Any]) -> Action:
 def words(kind: str) -> str:
     """Return what an action is called."""
     return (ACTIONS[kind].__doc__ or "").split("\n")[0]
+
+
+def note(kind: str) -> str:
+    """Return what is said of an action where it is chosen; nothing when its docstring has one line."""
+    _, *rest = (ACTIONS[kind].__doc__ or "").strip().split("\n")
+    return " ".join(line.strip() for line in rest).strip()
 
 
 def _member(scene: Scene, user_id: str) -> Named:

@@ -21,6 +21,9 @@ from platform_app.services import event_log
 
 SAMPLES = 12  # of one outcome
 
+_READ: tuple[Any, ...] = (Event.id, Event.kind, Event.at, Event.depth, Event.agent_id, Event.after, Event.facts)
+_READ += (Event.lead_id, Event.contact_id, Event.conversation_id)
+
 
 @dataclass
 class Sample:
@@ -43,7 +46,7 @@ class Backtest:
     subjects: set[str] = field(default_factory=set)  # for whom it would have run
     gained: int = 0  # it would have run, the published one not
     lost: int = 0
-    kept: dict[tuple[str, str], deque[Sample]] = field(default_factory=dict)  # the latest of each outcome
+    kept: dict[tuple[str, str], deque[tuple[str, datetime]]] = field(default_factory=dict)  # the latest of each outcome
 
     @property
     def events(self) -> int:
@@ -53,7 +56,8 @@ class Backtest:
     @property
     def samples(self) -> list[Sample]:
         """Some events of each outcome, the oldest first."""
-        return sorted((one for some in self.kept.values() for one in some), key=lambda one: one.at)
+        found = (Sample(*one, *outcome) for outcome, some in self.kept.items() for one in some)
+        return sorted(found, key=lambda one: one.at)
 
     def count(self, past: "_Past", says: str, was: str) -> None:
         """Take in what the draft and the published rule say to an event."""
@@ -69,16 +73,18 @@ class Backtest:
         some = self.kept.get((says, was))
         if some is None:
             some = self.kept[says, was] = deque(maxlen=SAMPLES)
-        some.append(Sample(past.id, past.at, says, was))
+        some.append((past.id, past.at))
 
 
 class _Past:
     """An event of the past with what was known then, and the day it fell on; plain values, read many times."""
 
-    def __init__(self, event: Event) -> None:
+    __slots__ = ("after", "agent_id", "at", "day", "depth", "facts", "id", "kind", "subject")
+
+    def __init__(self, event: Event, names: frozenset[str]) -> None:
         self.id, self.kind, self.at, self.depth = event.id, event.kind, event.at, event.depth
         self.agent_id, self.after = event.agent_id, event.after
-        self.facts, self.subject = known.of_event(event), subject_of(event)
+        self.facts, self.subject = known.of_event(event, only=names), subject_of(event)
         self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
 
 
@@ -152,8 +158,10 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
         pairs[row.draft["trigger"]].append(
             _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
         )
-    for event in event_log.since(session, who, list(pairs), since=since):
-        past = _Past(event)
+    walkers = [one for some in pairs.values() for pair in some for one in (pair.draft, pair.live) if one is not None]
+    names = frozenset(name for walker in walkers for name in walker.rule.tree.facts())
+    for event in event_log.since(session, who, list(pairs), since=since, columns=_READ):
+        past = _Past(event, names)
         for pair in pairs[past.kind]:
             pair.look(past)
     return {pair.rule_id: pair.found for found in pairs.values() for pair in found}

@@ -1,12 +1,14 @@
 """Dry run: what a rule would do on one event. Nothing is changed and nothing is sent."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from platform_app import known
 from platform_app.automation.rules import judge
 from platform_app.db import Transaction
-from platform_app.engine import actions, judging, log, rules
+from platform_app.engine import absence, actions, judging, log, naming, rules
+from platform_app.engine.absence import Note
 from platform_app.engine.scene import Scene
 from platform_app.errors import Conflict, PlatformError
 from platform_app.models.event import Event, EventKind
@@ -33,6 +35,7 @@ class Trial:
     proof: dict[str, Any] = field(default_factory=dict)
     change: list[dict[str, Any]] = field(default_factory=list)
     actions: list[Told] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> Trial:
@@ -41,16 +44,20 @@ def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *,
     data = row.draft if draft else row.published
     if not data:
         raise Conflict("Publish the rule first.")
-    return _tried(session, who, row, data, happened=happened)
+    found = _tried(session, who, row, data, happened=happened)
+    if draft or found.reason in ("trigger", "agent"):
+        return found
+    return replace(found, notes=[*found.notes, *absence.why_no_run(session, row, happened)])
 
 
 def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, happened: Event) -> Trial:
+    said = partial(absence.notes, session, row, data, happened=happened)
     if data["trigger"] != happened.kind:
-        return Trial("trigger")
+        return Trial("trigger", notes=said(reason="trigger"))
     if not judging.concerns(row.agent_id, row.id, data, event=happened):
-        return Trial("agent")
+        return Trial("agent", notes=said(reason="agent"))
     own = known.catalogue_of(session, who.tenant_id)
-    facts = known.of_event(happened, known.names(session, who.tenant_id))
+    facts = known.of_event(happened, naming.Names(session, who.tenant_id))
     verdict = judge(
         judging.ready_rule(row.id, data),
         facts,
@@ -60,7 +67,8 @@ def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any],
         before=lambda: judging.before(session, row, happened, zone=facts.zone),
     )
     told = _told(session, row, happened, listed=data["actions"]) if verdict.fires else []
-    return Trial(verdict.reason.value, verdict.proof.as_json(), judging.changes_of(verdict), told)
+    notes = said(reason=verdict.reason)
+    return Trial(verdict.reason.value, verdict.proof.as_json(), judging.changes_of(verdict), told, notes)
 
 
 def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> Trial:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from platform_app.automation.rules import Definition, definition
 from platform_app.db import Transaction, owned
@@ -14,8 +15,8 @@ from platform_app.engine.scene import Plan, Scene
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.events import Cause, acts_because
 from platform_app.jobs import LeaseLost, RunningJob
-from platform_app.known import of_event
-from platform_app.models.event import Event
+from platform_app.known import of_event, subjects
+from platform_app.models.event import Event, EventKind
 from platform_app.models.rule import Rule, RuleRun, RuleVersion, RunState
 from platform_app.services import effects
 from platform_app.services.effects import SureFailure, Uncertain
@@ -23,7 +24,10 @@ from platform_app.services.effects import SureFailure, Uncertain
 _logger = structlog.get_logger()
 TRIES = 5  # of an action that goes outside
 IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
+SPAN = 0.05  # seconds for which one transaction goes on from action to action
 _TO_DO = (RunState.RUNNING, RunState.RETRYING)
+_OURS = (Unavailable, LeaseLost)  # the job is done again as a whole
+_BUG = "Something went wrong."
 
 
 def handle_event(job: RunningJob) -> None:
@@ -31,88 +35,207 @@ def handle_event(job: RunningJob) -> None:
 
     A run whose action goes outside and fails is tried again with the job, while the others go on.
     """
-    with job.step() as session:
-        query = owned(Event, job.tenant_id).where(Event.id == job.payload.event_id)
-        event: Event | None = session.exec(query).first()
-        if event is None:
-            return
-        runs = _runs(session, event) or judging.weigh(session, event)
-        if not job.payload.again:
-            entering.handle(session, event)
-        todo = [run.id for run in runs if run.state in _TO_DO and job.payload.again in ("", run.id)]
-    waiting = [run_id for run_id in todo if _run(job, event, run_id)]
-    if waiting:
+    hand = _Hand(job)
+    while hand.go_on():
+        if hand.call is not None:
+            hand.call.make()
+    if hand.later:
         raise SureFailure("An action of a rule is tried again.")
 
 
-def _runs(session: Transaction, event: Event) -> list[RuleRun]:
-    query = owned(RuleRun, event.tenant_id).where(RuleRun.event_id == event.id)
-    return list(session.exec(query.order_by(RuleRun.place, RuleRun.id)).all())
-
-
-@dataclass(frozen=True)
+@dataclass
 class _Call:
-    """A call to the outside that an action wants."""
+    """A call to the outside that an action wants, and how it ended."""
 
+    run_id: str
     place: int
-    make: Callable[[str], dict[str, Any]]
+    key: str
+    plan: Callable[[str], dict[str, Any]]
     repeatable: bool
+    began: float
+    outcome: dict[str, Any] | None = None
+    error: Exception | None = None
 
-
-def _run(job: RunningJob, event: Event, run_id: str) -> bool:
-    """Do the actions of a run that are left; tell whether one has to be tried again later."""
-    while True:
-        began = time.monotonic()
+    def make(self) -> None:
+        """Call, and keep what came of it."""
         try:
-            call = _next(job, event, run_id, began)
-        except (Unavailable, LeaseLost):
+            self.outcome = self.plan(self.key)
+        except _OURS:
             raise
-        except Uncertain:
-            _mark(job, run_id, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
-            return False
+        except Exception as error:
+            self.error = error
+
+
+class _Hand:
+    """An event in the hands of a worker.
+
+    Each transaction holds the job's lease, writes down what came of the last call, and does action after action,
+    of rule after rule, until one goes outside or the time of a transaction is over; at least one, however late it is.
+    """
+
+    def __init__(self, job: RunningJob) -> None:
+        self.job = job
+        self.call: _Call | None = None  # to be made, or just made
+        self.later: set[str] = set()  # runs that are tried again with the job
+        self._is_weighed = False
+        self._has_moved = False  # something was done in this transaction
+        self._until: float | None = None  # when the time of the transaction is over; none before its first action
+        self._event = Event(tenant_id=job.tenant_id, kind=EventKind.MANUAL)  # until it is read
+        self._rules: dict[str, Rule] = {}
+        self._held: tuple[object, ...] = ()  # rows that every action asks for: a session forgets what nobody holds
+
+    def go_on(self) -> bool:
+        """Do the next piece of work in one transaction; tell whether there is more."""
+        with self.job.step() as session:
+            self._until, self._has_moved = None, False
+            found = session.exec(owned(Event, self.job.tenant_id).where(Event.id == self.job.payload.event_id)).first()
+            if found is None:
+                return False
+            self._event, self._held = found, subjects(session, found)
+            runs = self._runs(session)
+            self._rules = _rules(session, runs)
+            if self.call is not None:
+                made, self.call = self.call, None
+                self._settle(session, next(run for run in runs if run.id == made.run_id), made)
+            is_more = any(self._through(session, run) for run in runs)
+            if self._has_moved:
+                self.job.moved_on(session)
+            return is_more
+
+    def _runs(self, session: Transaction) -> list[RuleRun]:
+        """Return the runs that have something left to do, in order."""
+        query = owned(RuleRun, self.job.tenant_id).where(RuleRun.event_id == self._event.id)
+        again, listed = self.job.payload.again, query.order_by(RuleRun.place, RuleRun.id)
+        if not self._is_weighed:
+            self._is_weighed = True
+            if session.exec(query.with_only_columns(RuleRun.id).limit(1)).first() is None:
+                entering.handle(session, self._event)
+                return [run for run in judging.weigh(session, self._event) if run.state in _TO_DO]
+        left = listed.where(RuleRun.state.in_(_TO_DO)).with_for_update()  # type: ignore[attr-defined]
+        rows = [run for run in session.exec(left).all() if again in ("", run.id)]
+        return [run for run in rows if run.id not in self.later]
+
+    def _through(self, session: Transaction, run: RuleRun) -> bool:
+        """Do the actions of a run that are left; tell whether the transaction has to end before they are all done."""
+        rule = self._rules[run.rule_id]
+        while run.id not in self.later and run.state in _TO_DO:
+            place = _next(run)
+            if place is None or not rule.enabled:
+                log.end(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
+            elif self._until is not None and time.monotonic() > self._until:
+                return True
+            else:
+                self._act(session, run, place)
+                if self.call is not None:
+                    return True
+        return False
+
+    def _act(self, session: Transaction, run: RuleRun, place: int) -> None:
+        """Do an action, or note the call that it wants."""
+        rule, began = self._rules[run.rule_id], time.monotonic()
+        self._until = self._until or began + SPAN
+        try:
+            plan = _plan(session, run, rule, event=self._event, place=place)
+            if plan.do is not None:
+                with session.part():
+                    acts_because(session, Cause(self._event.id, self._event.depth + 1, run.id))
+                    plan.do(session, log.acting(session, rule))
+            log.line(run, place, sentence=plan.sentence, values=plan.values)
+            if plan.call is None or self._was_made(session, plan, run, place=place, began=began):
+                self._done(run, place, began)
+        except (*_OURS, OperationalError):
+            raise
         except PlatformError as error:
-            _mark(job, run_id, RunState.FAILED, began, sentence=error.sentence, values=error.values)
-            return False
-        except Exception:  # a fault of ours: the job is tried again, at last the run says so
-            if job.attempt < TRIES:
-                raise
-            _logger.exception("an action of a rule failed", run_id=run_id)
-            _mark(job, run_id, RunState.FAILED, began, sentence="Something went wrong.")
-            return False
-        if call is None:
-            return False
-        if isinstance(call, _Call) and (ended := _outside(job, event, run_id, call=call, began=began)) is not None:
-            return ended
+            self._stop(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
+        except Uncertain:
+            self._stop(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
+        except Exception:  # a fault of ours: the run is tried again, at last it says so
+            _logger.exception("an action of a rule failed", run_id=run.id)
+            self._try_later(session, run, began, sentence=_BUG)
 
+    def _was_made(self, session: Transaction, plan: Plan, run: RuleRun, *, place: int, began: float) -> bool:
+        """Tell whether a call was made before; note it when it is still to be made."""
+        assert plan.call is not None
+        key = log.key_of(self._event.id, run.id, place)
+        if effects.begin(session, self.job, key, repeatable=plan.repeatable) is not None:
+            return True
+        self.call = _Call(run.id, place, key, plan.call, plan.repeatable, began)
+        return False
 
-def _next(job: RunningJob, event: Event, run_id: str, began: float) -> _Call | bool | None:
-    """Do the next action; return the call when it goes outside, True when it is done, None when the run is over."""
-    with job.step() as session:
-        run = _locked(session, job.tenant_id, run_id)
-        rule: Rule = session.exec(owned(Rule, job.tenant_id).where(Rule.id == run.rule_id)).one()
-        place = next((at for at, line in enumerate(run.actions) if line["state"] != RunState.DONE), None)
-        if run.state not in _TO_DO:
-            return None
-        if place is not None and effects.is_in_doubt(session, job.tenant_id, log.key_of(event.id, run_id, place)):
-            raise Uncertain(run_id)
-        if place is None or not rule.enabled:
-            log.end(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
-            return None
-        plan = _plan(session, run, rule, event=event, place=place)
-        log.line(run, place, sentence=plan.sentence, values=plan.values)
-        if plan.call is not None:
-            return _Call(place, plan.call, plan.repeatable)
-        if plan.do is not None:
-            acts_because(session, Cause(event.id, event.depth + 1))
-            plan.do(session, log.acting(session, rule))
+    def _settle(self, session: Transaction, run: RuleRun, call: _Call) -> None:
+        """Write down how a call ended."""
+        error, began = call.error, call.began
+        if error is None:
+            effects.close(session, run.tenant_id, call.key, call.outcome or {})
+            run.state = RunState.RUNNING
+            self._done(run, call.place, began)
+        elif isinstance(error, PlatformError):
+            effects.forget(session, self.job, call.key)
+            self._stop(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
+        elif isinstance(error, SureFailure):
+            effects.forget(session, self.job, call.key)
+            self._try_later(session, run, began, sentence=error.sentence, values=error.values)
+        elif not call.repeatable:
+            self._stop(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
+        else:
+            is_silent = isinstance(error, (OSError, TimeoutError, *actions.UNHEARD))
+            if not is_silent:
+                _logger.error("a call of a rule failed", run_id=run.id, exc_info=error)
+            self._try_later(session, run, began, sentence="The address does not answer." if is_silent else _BUG)
+
+    def _done(self, run: RuleRun, place: int, began: float) -> None:
         log.line(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
-        return True
+        self._has_moved = True
+
+    def _try_later(
+        self,
+        session: Transaction,
+        run: RuleRun,
+        began: float,
+        *,
+        sentence: str,
+        values: dict[str, object] | None = None,
+    ) -> None:
+        """Let a run be tried again with the job, unless that was tried often enough."""
+        if self.job.attempt >= TRIES:
+            self._stop(session, run, RunState.FAILED, began, sentence=sentence, values=values)
+            return
+        self.later.add(run.id)
+        run.state = RunState.RETRYING
+        _failed(run, RunState.RETRYING, began, sentence=sentence, values=values)
+
+    def _stop(
+        self,
+        session: Transaction,
+        run: RuleRun,
+        state: RunState,
+        began: float,
+        *,
+        sentence: str,
+        values: dict[str, object] | None = None,
+    ) -> None:
+        """End a run at an action that did not happen."""
+        _failed(run, state, began, sentence=sentence, values=values)
+        log.end(session, run, self._rules[run.rule_id], state)
+
+
+def _rules(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
+    if not runs:
+        return {}
+    query = owned(Rule, runs[0].tenant_id).where(Rule.id.in_([run.rule_id for run in runs]))  # type: ignore[attr-defined]
+    return {rule.id: rule for rule in session.exec(query).all()}
+
+
+def _next(run: RuleRun) -> int | None:
+    """Return the place of the action that is next, nothing when all are done."""
+    return next((at for at, line in enumerate(run.actions) if line["state"] != RunState.DONE), None)
 
 
 def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place: int) -> Plan:
-    wanted = version_of(session, run.tenant_id, run.rule_id, run.version).actions[place]
+    is_current = run.version == rule.published_number
+    wanted = definition(rule.published) if is_current else version_of(session, run.tenant_id, rule.id, run.version)
     scene = Scene(session, log.acting(session, rule), event, of_event(event))
-    return actions.action(wanted).plan(scene)
+    return actions.action(wanted.actions[place]).plan(scene)
 
 
 def version_of(session: Transaction, tenant_id: str, rule_id: str, number: int) -> Definition:
@@ -121,51 +244,10 @@ def version_of(session: Transaction, tenant_id: str, rule_id: str, number: int) 
     return definition(session.exec(query).one().definition)
 
 
-def _outside(job: RunningJob, event: Event, run_id: str, *, call: _Call, began: float) -> bool | None:
-    """Make a call once; return whether to try again later when the run cannot go on, None when it can."""
-    key = log.key_of(event.id, run_id, call.place)
-    try:
-        effects.once(job, key, call.make, repeatable=call.repeatable)
-    except Uncertain:
-        _mark(job, run_id, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
-        return False
-    except PlatformError as error:
-        _mark(job, run_id, RunState.FAILED, began, sentence=error.sentence, values=error.values)
-        return False
-    except (SureFailure, OSError, TimeoutError, *actions.UNHEARD) as error:
-        sure = error if isinstance(error, SureFailure) else SureFailure("The address does not answer.")
-        state = RunState.FAILED if job.attempt >= TRIES else RunState.RETRYING
-        _mark(job, run_id, state, began, sentence=sure.sentence, values=sure.values)
-        return state == RunState.RETRYING
-    with job.step() as session:
-        run = _locked(session, job.tenant_id, run_id)
-        log.line(run, call.place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
-        run.state = RunState.RUNNING
-    return None
-
-
-def _mark(
-    job: RunningJob,
-    run_id: str,
-    state: RunState,
-    began: float,
-    *,
-    sentence: str,
-    values: dict[str, object] | None = None,
+def _failed(
+    run: RuleRun, state: RunState, began: float, *, sentence: str, values: dict[str, object] | None = None
 ) -> None:
-    """Write down that the next action did not happen."""
-    with job.step() as session:
-        run = _locked(session, job.tenant_id, run_id)
-        rule: Rule = session.exec(owned(Rule, job.tenant_id).where(Rule.id == run.rule_id)).one()
-        place = next(at for at, line in enumerate(run.actions) if line["state"] != RunState.DONE)
-        told = {"error": sentence, "error_values": {name: str(value) for name, value in (values or {}).items()}}
-        log.line(run, place, state=state, ms=round((time.monotonic() - began) * 1_000), **told)
-        if state == RunState.RETRYING:
-            run.state = state
-        else:
-            log.end(session, run, rule, state)
-
-
-def _locked(session: Transaction, tenant_id: str, run_id: str) -> RuleRun:
-    run: RuleRun = session.exec(owned(RuleRun, tenant_id).where(RuleRun.id == run_id).with_for_update()).one()
-    return run
+    place = _next(run)
+    assert place is not None
+    told = {"error": sentence, "error_values": {name: str(value) for name, value in (values or {}).items()}}
+    log.line(run, place, state=state, ms=round((time.monotonic() - began) * 1_000), **told)

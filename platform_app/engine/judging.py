@@ -12,7 +12,7 @@ from platform_app import known
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.rules import Before, Compiled, Reason, Verdict, compiled, judge
 from platform_app.db import Transaction, owned
-from platform_app.engine import log
+from platform_app.engine import log, naming
 from platform_app.errors import Invalid
 from platform_app.events import subject_of
 from platform_app.models.event import Event, EventKind
@@ -27,7 +27,7 @@ def weigh(session: Transaction, event: Event) -> list[RuleRun]:
     if not rules:
         return []
     own = known.catalogue_of(session, event.tenant_id)
-    facts = known.of_event(event, known.names(session, event.tenant_id))
+    facts = known.of_event(event, naming.Names(session, event.tenant_id))
     runs: list[RuleRun] = []
     is_stopped = False
     for place, rule in enumerate(rules):
@@ -42,7 +42,6 @@ def weigh(session: Transaction, event: Event) -> list[RuleRun]:
             state=RunState.STOPPED,
         )
         session.add(run)
-        session.flush()
         if not is_stopped:
             is_stopped = _judge(session, run, rule, event=event, facts=facts, own=own)
         else:

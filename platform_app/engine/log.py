@@ -49,12 +49,26 @@ def end(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None
         reason = next((str(one["error"]) for one in run.actions if one.get("error")), "")
         link, values = f"/rules/runs/{run.id}", {"actor": rule.name, "name": rule.name, "reason": reason}
         activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
-    tenant_id, run_id = run.tenant_id, run.id
-    session.after_commit.append(lambda: bell.announce(tenant_id, "run", run_id))
+    _announce(session, run)
+
+
+def _announce(session: Transaction, run: RuleRun) -> None:
+    """Tell open pages once for all runs of a transaction."""
+    if not session.info.get("runs announced"):
+        session.info["runs announced"] = True
+        tenant_id, run_id = run.tenant_id, run.id
+        session.after_commit.append(lambda: bell.announce(tenant_id, "run", run_id))
 
 
 def runs(
-    session: Transaction, who: Identity, *, rule_id: str = "", state: str = "", event_id: str = "", page: int = 1
+    session: Transaction,
+    who: Identity,
+    *,
+    rule_id: str = "",
+    state: str = "",
+    event_id: str = "",
+    kind: str = "",
+    page: int = 1,
 ) -> list[tuple[RuleRun, Event, str]]:
     """Return a page of runs, newest first, each with its event and the name of its rule; one more than fits."""
     query = owned(RuleRun, who.tenant_id)
@@ -64,6 +78,10 @@ def runs(
         query = query.where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
     elif state:
         query = query.where(RuleRun.state == state)
+    if kind:
+        query = query.join(Event, Event.id == RuleRun.event_id).where(
+            Event.tenant_id == who.tenant_id, Event.kind == kind
+        )
     query = query.order_by(RuleRun.at.desc(), RuleRun.place.desc(), RuleRun.id)  # type: ignore[attr-defined]
     found = session.exec(query.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)).all()
     events = _by_id(session, who, Event, {run.event_id for run in found})
@@ -85,9 +103,9 @@ def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Even
     return run, event, rule
 
 
-def caused(session: Transaction, who: Identity, event_id: str) -> list[Event]:
-    """Return the events that automation wrote because of an event."""
-    query = owned(Event, who.tenant_id).where(Event.cause_id == event_id).order_by(Event.at, Event.id)
+def caused(session: Transaction, who: Identity, run_id: str) -> list[Event]:
+    """Return the events that followed from what a run did."""
+    query = owned(Event, who.tenant_id).where(Event.run_id == run_id).order_by(Event.at, Event.id)
     return list(session.exec(query.limit(100)).all())
 
 

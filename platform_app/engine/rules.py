@@ -8,7 +8,7 @@ from croniter import croniter
 from pydantic import ValidationError
 from sqlalchemy import func
 
-from platform_app import bell, known
+from platform_app import bell
 from platform_app.automation import checks
 from platform_app.automation.conditions import read
 from platform_app.automation.rules import Definition, definition
@@ -23,7 +23,6 @@ from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
 from platform_app.services import activity, leads, ordering, webhooks
-from platform_app.services.agent_changes import Change, differing
 
 MOST = 1_000  # of a tenant
 FIELDS = tuple(Definition.model_fields)
@@ -38,11 +37,18 @@ def of_tenant(session: Transaction, who: Identity, *, agent_id: str = "", search
 
 
 def runs_of(session: Transaction, who: Identity) -> dict[str, tuple[int, datetime]]:
-    """Return for each rule how often it ran, and when last."""
+    """Return for each rule how often it ran, and when last, also what the log no longer holds."""
     columns = (RuleRun.rule_id, func.count(), func.max(RuleRun.at))
     query = owned(RuleRun, who.tenant_id).where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
     found = session.execute(query.with_only_columns(*columns).group_by(RuleRun.rule_id)).all()
-    return {rule_id: (count, last) for rule_id, count, last in found}
+    counted = {rule_id: (count, last) for rule_id, count, last in found}
+    gone = owned(Rule, who.tenant_id).where(Rule.runs_forgotten > 0)
+    for row_id, count, last in session.execute(
+        gone.with_only_columns(Rule.id, Rule.runs_forgotten, Rule.last_forgotten)
+    ):
+        more, latest = counted.get(row_id, (0, last))
+        counted[row_id] = (count + more, max(last, latest))
+    return counted
 
 
 def get(session: Transaction, who: Identity, rule_id: str, *, lock: bool = False) -> Rule:
@@ -87,7 +93,7 @@ def save(session: Transaction, who: Identity, rule_id: str, changes: dict[str, A
         row.name = _name(rest.pop("name"))
     if "agent_id" in rest:
         row.agent_id = _agent(session, who, rest.pop("agent_id"))
-    _write(row, who, row.draft | _checked(rest))
+    write(row, who, row.draft | _checked(rest))
     return row
 
 
@@ -105,7 +111,8 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     return {name: whole[name] for name in changes}
 
 
-def _write(row: Rule, who: Identity, draft: dict[str, Any]) -> None:
+def write(row: Rule, who: Identity, draft: dict[str, Any]) -> None:
+    """Put a definition into the draft of a rule that is locked."""
     row.draft, row.revision = draft, row.revision + 1
     row.updated_at, row.draft_saved_by = now(), who.name
 
@@ -126,10 +133,9 @@ def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
 
 def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence in the person's language by field."""
-    own = known.catalogue_of(session, who.tenant_id)
-    draft = definition(row.draft)
-    found = drafts.problems(draft.actions, own, who.language) | drafts.lacking(session, who, draft.actions)
-    if checks.problems(read(draft.condition), own):
+    draft, house = definition(row.draft), drafts.house(session, who)
+    found = drafts.problems(draft.actions, house, who.language) | drafts.lacking(session, who, draft.actions)
+    if checks.problems(read(draft.condition), house.known, house.choices):
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         found["weekdays"] = translate(who.language, "Choose at least one day.")
@@ -188,32 +194,6 @@ def run_by_hand(session: Transaction, who: Identity, rule_id: str, lead_id: str)
         raise Conflict("Publish the rule with “By hand” and switch it on first.")
     links: dict[str, Any] = {"lead_id": lead.id, "contact_id": lead.contact_id, "agent_id": row.agent_id}
     emit(session, who.tenant_id, EventKind.MANUAL, after={"rule_id": row.id, "by": who.name}, **links)
-
-
-def versions(session: Transaction, who: Identity, rule_id: str) -> list[RuleVersion]:
-    """Return the published versions of a rule, newest first."""
-    query = owned(RuleVersion, who.tenant_id).where(RuleVersion.rule_id == get(session, who, rule_id).id)
-    return list(session.exec(query.order_by(RuleVersion.number.desc())).all())  # type: ignore[attr-defined]
-
-
-def _version(session: Transaction, who: Identity, rule_id: str, version_id: str) -> RuleVersion:
-    found = [version for version in versions(session, who, rule_id) if version.id == version_id]
-    if not found:
-        raise NotFound("There is no such version.")
-    return found[0]
-
-
-def difference(session: Transaction, who: Identity, rule_id: str, version_id: str) -> list[Change]:
-    """Return what the draft has otherwise than a version."""
-    row = get(session, who, rule_id)
-    return differing(_version(session, who, rule_id, version_id).definition, row.draft, FIELDS)
-
-
-def restore_version(session: Transaction, who: Identity, rule_id: str, version_id: str) -> Rule:
-    """Put an older version into the draft; nothing is published by it."""
-    row = get(session, who, rule_id, lock=True)
-    _write(row, who, dict(_version(session, who, rule_id, version_id).definition))
-    return row
 
 
 def duplicate(session: Transaction, who: Identity, rule_id: str, *, agent_id: str | None = "same") -> Rule:

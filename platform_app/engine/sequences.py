@@ -7,10 +7,8 @@ from typing import Any
 
 from sqlmodel import col
 
-from platform_app import known
 from platform_app.automation import checks
 from platform_app.automation.conditions import read
-from platform_app.automation.facts import Catalogue
 from platform_app.automation.sequences import Compiled, Definition, compiled
 from platform_app.automation.steps import StepAsk, asked_of
 from platform_app.automation.values import span
@@ -18,6 +16,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.engine import drafts, journey
 from platform_app.engine.definitions import Definitions, Words
+from platform_app.engine.drafts import House
 from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import translate
 from platform_app.models.event import ActivityKind
@@ -37,36 +36,44 @@ MOST_HOLIDAYS = 200
 
 def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence by field; of a step by {id}.{field}."""
-    own, language = known.catalogue_of(session, who.tenant_id), who.language
+    house, language = drafts.house(session, who), who.language
     try:
         made = compiled(row.draft)
     except Invalid as error:
         return {"steps": translate(language, error.sentence, **error.values)}
     found: dict[str, str] = {}
     for name in ("condition", "leave_if", "goal"):
-        if checks.problems(read(row.draft.get(name)), own):
+        if not _is_complete(row.draft.get(name), house):
             found[name] = translate(language, "Complete the conditions.")
     if not made.steps:
         found["steps"] = translate(language, "Add a step.")
     for step in made.steps.values():
-        for field, sentence in _of_step(step, own, who).items():
+        lacks = drafts.lacking(session, who, [getattr(step, "action", {})])
+        for field, sentence in {**_of_step(step, house, language), **_as_fields(lacks, "action")}.items():
             found[f"{step.id}.{field}"] = sentence
     return found
 
 
-def _of_step(step: Any, own: Catalogue, who: Identity) -> dict[str, str]:
-    language = who.language
-    found: dict[str, str] = {}
-    if checks.problems(read(step.only_if), own):
-        found["only_if"] = translate(language, "Complete the conditions.")
+def _is_complete(data: Any, house: House) -> bool:
+    return not checks.problems(read(data), house.known, house.choices)
+
+
+def _as_fields(found: dict[str, str], name: str) -> dict[str, str]:
+    """Return what is wrong with one action by its own fields; what is wrong with all of it by a name."""
+    return {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in found.items()}
+
+
+def _of_step(step: Any, house: House, language: str) -> dict[str, str]:
+    incomplete = translate(language, "Complete the conditions.")
+    found = {} if _is_complete(step.only_if, house) else {"only_if": incomplete}
     for name, asked in asked_of(step.kind):
         value = getattr(step, name)
-        if asked["ask"] == StepAsk.ACTION:
-            wrong = drafts.problems([value], own, language) if value else {}
-            found |= {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in wrong.items()}
-            found |= {} if value else {name: translate(language, "Choose what is done.")}
-        elif asked["ask"] == StepAsk.CONDITION and (not value.get("of") or checks.problems(read(value), own)):
-            found[name] = translate(language, "Complete the conditions.")
+        if asked["ask"] == StepAsk.ACTION and value:
+            found |= _as_fields(drafts.problems([value], house, language), name)
+        elif asked["ask"] == StepAsk.ACTION:
+            found[name] = translate(language, "Choose what is done.")
+        elif asked["ask"] == StepAsk.CONDITION and not (value.get("of") and _is_complete(value, house)):
+            found[name] = incomplete
         elif asked["ask"] == StepAsk.SPAN and span(value) is None:
             found[name] = translate(language, "Enter a length of time.")
     return found

@@ -73,6 +73,7 @@ class Message(Owned, table=True):
     task: str = ""  # what a rule asked the agent to write; the message answers nobody then
     cause_id: str | None = Field(default=None, max_length=32)  # the event that led a rule to ask
     depth: int = 0  # of what follows from it
+    run_id: str | None = Field(default=None, max_length=32)  # of the rule that asked
     answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message this one replies to
     replaced: bool = False  # retried or edited away: kept, not shown, not in any prompt
     sources: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # see llm.prompts.Passage

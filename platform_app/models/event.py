@@ -56,6 +56,7 @@ class Event(Owned, table=True):
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # what was known then: see known.snapshot
     depth: int = 0  # how many automations led to it
     cause_id: str | None = Field(default=None, max_length=32)
+    run_id: str | None = Field(default=None, max_length=32, index=True)  # of the rule that led to it
 
 
 class ActivityKind(StrEnum):

@@ -42,6 +42,7 @@ class Job(Owned, table=True):
     state: JobState = Field(default=JobState.QUEUED, sa_type=word(JobState))
     run_at: datetime = Field(default_factory=now, sa_type=Instant)
     attempts: int = 0
+    crashes: int = 0  # workers that died over it since it came on last
     max_attempts: int = 5
     dedupe_key: str | None = Field(default=None, max_length=200)
     lock_key: str | None = Field(default=None, max_length=100, index=True)

@@ -33,6 +33,7 @@ class Tenant(Row, table=True):
     time_zone: str = Field(default="Europe/Moscow", max_length=64)
     is_demo: bool = False
     stop_on_member_reply: bool = True
+    run_days: int = 180  # for which the log of runs is kept; 0: for ever
 
 
 class User(Row, table=True):

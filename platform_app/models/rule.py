@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, Index, UniqueConstraint, literal_column
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -33,6 +33,8 @@ class Rule(Owned, table=True):
     next_at: datetime | None = Field(default=None, sa_type=Instant, index=True)  # of a schedule
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+    runs_forgotten: int = 0  # that fired and are no longer in the log
+    last_forgotten: datetime | None = Field(default=None, sa_type=Instant)  # when the latest of them was
 
 
 class RuleVersion(Owned, table=True):
@@ -63,6 +65,9 @@ class RunState(StrEnum):
     BROKEN = "broken"  # the definition cannot be read
 
 
+_FIRED: ColumnElement[bool] = literal_column("fired")
+
+
 class RuleRun(Owned, table=True):
     """What became of one event at one rule, with the proof."""
 
@@ -70,6 +75,12 @@ class RuleRun(Owned, table=True):
         UniqueConstraint("tenant_id", "event_id", "rule_id"),
         Index("ix_rulerun_recent", "tenant_id", "at"),
         Index("ix_rulerun_rule", "tenant_id", "rule_id", "at"),
+        Index(
+            "ix_rulerun_fired",
+            *("tenant_id", "rule_id", "subject_id", "at"),
+            sqlite_where=_FIRED,
+            postgresql_where=_FIRED,
+        ),
     )
     rule_id: str = Field(foreign_key="rule.id", max_length=32, ondelete="CASCADE")
     event_id: str = Field(foreign_key="event.id", max_length=32, ondelete="CASCADE")

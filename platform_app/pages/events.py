@@ -11,17 +11,17 @@ from platform_app.components.parts import empty_state, row_link, skeleton_rows, 
 from platform_app.components.rule_trial import trial_view
 from platform_app.components.text import t
 from platform_app.state.base import Person
-from platform_app.state.events import EventRow, EventsState, EventState, LookedLine
+from platform_app.state.event import EventState, LookedLine
+from platform_app.state.events import EventRow, EventsState
 from platform_app.state.rule_words import TRIGGERS
 
 
 def show() -> rx.Component:
     """Show the events."""
-    kinds = [("all", t("Everything")), *((kind, t(words)) for kind, words in TRIGGERS.items())]
     return frame(
         rx.fragment(
             page_head(t("Events"), t("What has happened: the only thing that starts rules.")),
-            rx.el.div(select_filter(t("Kind"), EventsState.kind, kinds, EventsState.filter_kind), class_name="filters"),
+            _filters(),
             listing(
                 loaded=EventsState.loaded,
                 total=EventsState.rows.length(),
@@ -37,6 +37,27 @@ def show() -> rx.Component:
             ),
         ),
         section="Events",
+    )
+
+
+def _filters() -> rx.Component:
+    state = EventsState
+    kinds = [("all", t("Everything")), *((kind, t(words)) for kind, words in TRIGGERS.items())]
+    led = [("all", t("Whatever led to it")), ("people", t("Not led by rules")), ("rules", t("Led by rules"))]
+    agents = rx.select.root(
+        rx.select.trigger(aria_label=t("Agent")),
+        rx.select.content(
+            rx.select.item(t("All agents"), value="all"),
+            rx.foreach(state.agents, lambda one: rx.select.item(one.name, value=one.id)),
+        ),
+        value=state.agent,
+        on_change=state.filter_agent,
+    )
+    return rx.el.div(
+        select_filter(t("Kind"), state.kind, kinds, state.filter_kind),
+        agents,
+        select_filter(t("Led by"), state.led, led, state.filter_led),
+        class_name="filters",
     )
 
 

@@ -12,8 +12,9 @@ from platform_app.components.parts import READ_ONLY, empty_state, row_link, skel
 from platform_app.components.rule_trial import smallest_change
 from platform_app.components.text import t
 from platform_app.state.base import Person
-from platform_app.state.rule_words import STATES
-from platform_app.state.runs import SHOWN, DoneLine, RunRow, RunsState, RunState
+from platform_app.state.rule_words import STATES, TRIGGERS
+from platform_app.state.run import DoneLine, RunState
+from platform_app.state.runs import SHOWN, RunRow, RunsState
 
 
 def show() -> rx.Component:
@@ -50,6 +51,12 @@ def _filters() -> rx.Component:
         ),
         select_filter(
             t("Outcome"), state.state, [*kinds, *((code, t(STATES[code][0])) for code in SHOWN)], state.filter_state
+        ),
+        select_filter(
+            t("Event"),
+            state.kind,
+            [("all", t("All events")), *((kind, t(words)) for kind, words in TRIGGERS.items())],
+            state.filter_kind,
         ),
         class_name="filters",
     )

@@ -8,6 +8,7 @@ from platform_app.components.layout import frame, page_head
 from platform_app.components.page import inside
 from platform_app.components.parts import field, skeleton_rows, time_ago
 from platform_app.components.text import t
+from platform_app.services.accounts import RUN_DAYS
 from platform_app.state.base import Person
 from platform_app.state.settings import SessionRow, SettingsState
 
@@ -126,6 +127,12 @@ def _tenant() -> rx.Component:
                     name="time_zone",
                     help_text=t("Days, dates and times of day follow it."),
                 ),
+                field(
+                    t("Log of runs"),
+                    _run_days(),
+                    name="run_days",
+                    help_text=t("Older runs leave the log; how often a rule ran is counted on."),
+                ),
                 rx.box(rx.button(t("Save"), type="submit")),
                 on_submit=SettingsState.save_tenant,
                 class_name="form",
@@ -174,6 +181,17 @@ def _more() -> rx.Component:
             ),
             class_name="updates",
         ),
+    )
+
+
+def _run_days() -> rx.Component:
+    words = {30: "30 days", 90: "90 days", 180: "180 days", 365: "A year", 0: "For ever"}
+    return rx.el.select(
+        *(rx.el.option(t(words[days]), value=str(days)) for days in RUN_DAYS),
+        id="run_days",
+        name="run_days",
+        default_value=SettingsState.run_days,
+        class_name="native",
     )
 
 

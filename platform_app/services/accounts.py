@@ -13,6 +13,7 @@ from platform_app.i18n import LANGUAGES
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.services import passwords, sessions, throttle
 
+RUN_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
 _LETTERS = str.maketrans(
     dict(zip("абвгдеёзийклмнопрстуфыэіїєґ", "abvgdeeziyklmnoprstufyeiieg", strict=True))
     | {"ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
@@ -152,15 +153,23 @@ def set_name(session: Transaction, user_id: str, name: str) -> None:
     _user(session, user_id).name = _name(name, empty="Enter your name.", field="name")
 
 
-def set_tenant(session: Transaction, who: Identity, *, name: str, time_zone: str) -> None:
-    """Keep the tenant's name and time zone; for owners and admins."""
+def set_tenant(session: Transaction, who: Identity, *, name: str, time_zone: str, run_days: int | None = None) -> None:
+    """Keep the tenant's name, time zone and for how long runs are kept; for owners and admins."""
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
     name = _name(name, empty="Enter the name of your company.", field="tenant")
     if time_zone not in available_timezones():
         raise Invalid("There is no such time zone.", field="time_zone")
+    if run_days is not None and run_days not in RUN_DAYS:
+        raise Invalid("This value cannot be taken.", field="run_days")
     tenant = session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one()
     tenant.name, tenant.time_zone = name, time_zone
+    tenant.run_days = tenant.run_days if run_days is None else run_days
+
+
+def run_days(session: Transaction, who: Identity) -> int:
+    """Return for how many days the tenant keeps the log of runs; 0: for ever."""
+    return int(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().run_days)
 
 
 def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:

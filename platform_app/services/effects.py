@@ -37,32 +37,50 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
     unknown and the call must not be repeated.
     """
     with session_scope(job.tenant_id) as session:
-        held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
-        if held is not None and held.closed_at is not None:
-            return dict(held.outcome)
-        if held is not None and not repeatable:
-            raise Uncertain(key)
-        if held is None:
-            session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key, repeatable=repeatable))
+        known = begin(session, job, key, repeatable=repeatable)
+    if known is not None:
+        return known
     try:
         outcome = call(key)
     except (SureFailure, PlatformError):
-        _forget(job, key)
+        with session_scope(job.tenant_id) as session:
+            forget(session, job, key)
         raise
     except Exception as error:
         if repeatable:
             raise
         raise Uncertain(key) from error
     with session_scope(job.tenant_id) as session:
-        row = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).one()
-        row.closed_at, row.outcome = now(), outcome
+        close(session, job.tenant_id, key, outcome)
     return outcome
 
 
-def _forget(job: RunningJob, key: str) -> None:
-    with session_scope(job.tenant_id) as session:
-        mine = owned_delete(Effect, job.tenant_id).where(col(Effect.key) == key, col(Effect.job_id) == job.id)
-        session.execute(mine)
+def begin(session: Transaction, job: RunningJob, key: str, *, repeatable: bool) -> dict[str, Any] | None:
+    """Write down that a call is about to be made; return its outcome when it was made before.
+
+    Raises Uncertain when it may have been made and must not be repeated.
+    """
+    held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
+    if held is None:
+        session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key, repeatable=repeatable))
+        return None
+    if held.closed_at is not None:
+        return dict(held.outcome)
+    if not repeatable:
+        raise Uncertain(key)
+    return None
+
+
+def close(session: Transaction, tenant_id: str, key: str, outcome: dict[str, Any]) -> None:
+    """Write down that a call was made."""
+    row = session.exec(owned(Effect, tenant_id).where(Effect.key == key)).one()
+    row.closed_at, row.outcome = now(), outcome
+
+
+def forget(session: Transaction, job: RunningJob, key: str) -> None:
+    """Write down that a call was not made by a job: it may be made again."""
+    mine = owned_delete(Effect, job.tenant_id).where(col(Effect.key) == key, col(Effect.job_id) == job.id)
+    session.execute(mine)
 
 
 def is_in_doubt(session: Transaction, tenant_id: str, key: str) -> bool:

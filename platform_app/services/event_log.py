@@ -15,11 +15,24 @@ PAGE_SIZE = 50
 AT_ONCE = 1_000  # events in memory
 
 
-def find(session: Transaction, who: Identity, *, kind: str = "", page: int = 1, size: int = PAGE_SIZE) -> list[Event]:
-    """Return a page of events, newest first; one more than fits."""
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    kind: str = "",
+    agent_id: str = "",
+    led: str = "",
+    page: int = 1,
+    size: int = PAGE_SIZE,
+) -> list[Event]:
+    """Return a page of events, newest first; one more than fits. `led` is "rules" or "people" where it matters."""
     query = owned(Event, who.tenant_id)
     if kind:
         query = query.where(Event.kind == kind)
+    if agent_id:
+        query = query.where(Event.agent_id == agent_id)
+    if led:
+        query = query.where(Event.depth > 0 if led == "rules" else Event.depth == 0)
     query = query.order_by(Event.at.desc(), Event.id.desc())  # type: ignore[attr-defined]
     return list(session.exec(query.offset((max(page, 1) - 1) * size).limit(size + 1)).all())
 
@@ -51,15 +64,19 @@ def _names(session: Transaction, who: Identity, model: Any, ids: set[str | None]
     return {row_id: name for row_id, name in session.execute(query.with_only_columns(model.id, words))}  # noqa: C416
 
 
-def since(session: Transaction, who: Identity, kinds: list[str], *, since: datetime) -> Iterator[Event]:
-    """Yield the events of some kinds, the oldest first, few of them in memory at once."""
+def since(
+    session: Transaction, who: Identity, kinds: list[str], *, since: datetime, columns: tuple[Any, ...] = ()
+) -> Iterator[Any]:
+    """Yield the events of some kinds, the oldest first, few of them in memory at once; plain rows of some columns."""
     last: tuple[datetime, str] = (since, "")
     while True:
         query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
-        page = list(session.exec(query.order_by(Event.at, Event.id).limit(AT_ONCE)).all())
+        query = (query.with_only_columns(*columns) if columns else query).order_by(Event.at, Event.id).limit(AT_ONCE)
+        page = list(session.execute(query).all() if columns else session.exec(query).all())
         fresh = [one for one in page if (one.at, one.id) > last]
         yield from fresh
         if len(page) < AT_ONCE or not fresh:
             return
         last = (fresh[-1].at, fresh[-1].id)
-        session.expunge_all()
+        if not columns:
+            session.expunge_all()

@@ -45,7 +45,7 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
     for effect in session.exec(owned(Effect, who.tenant_id).where(Effect.job_id == job.id)).all():
         if effect.closed_at is None:
             session.delete(effect)
-    job.state, job.attempts, job.error = JobState.QUEUED, 0, ""
+    job.state, job.attempts, job.crashes, job.error = JobState.QUEUED, 0, 0, ""
     job.run_at = job.dispatched_at = now()
     job.finished_at = None
     kind = job.kind

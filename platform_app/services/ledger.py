@@ -15,7 +15,7 @@ from platform_app.db import Transaction, everywhere, everywhere_update, session_
 from platform_app.jobs import KINDS, TELL_DOUBT, RunningJob, payload_adapter
 from platform_app.models.job import Effect, Job, JobState
 
-CRASHES = 3  # a job that takes its worker down three times is dead
+CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
 PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
 
 
@@ -157,11 +157,11 @@ def sweep() -> None:
             elif in_doubt:
                 job.state, job.finished_at = JobState.UNCERTAIN, now()
                 job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
-            elif job.attempts >= CRASHES:
+            elif job.crashes + 1 >= CRASHES:
                 job.state, job.finished_at = JobState.DEAD, now()
                 job.error = "The worker stopped in the middle of it, three times."
             else:
-                job.state = JobState.QUEUED
+                job.state, job.crashes = JobState.QUEUED, job.crashes + 1
 
 
 def due() -> list[tuple[str, str]]:

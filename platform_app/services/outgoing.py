@@ -46,7 +46,7 @@ def ask(session: Transaction, who: Identity, conversation_id: str, task: str) ->
     )
     cause = cause_of(session)
     if cause is not None:
-        message.cause_id, message.depth = cause.event_id, cause.depth
+        message.cause_id, message.depth, message.run_id = cause.event_id, cause.depth, cause.run_id
     session.add(message)
     payload = Reply(conversation_id=row.id, message_id=message.id)
     enqueue(session, row.tenant_id, payload, dedupe_key=f"reply:{message.id}")

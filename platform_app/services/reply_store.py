@@ -78,7 +78,7 @@ def _knows_no_answer(work: Work) -> bool:
 def sent(session: Transaction, row: Message, conversation: Conversation) -> None:
     """Write that a reply reached the contact."""
     if row.cause_id:
-        acts_because(session, Cause(row.cause_id, row.depth))
+        acts_because(session, Cause(row.cause_id, row.depth, row.run_id))
     emit(
         session,
         row.tenant_id,

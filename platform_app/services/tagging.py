@@ -1,14 +1,17 @@
 """Tagging: what contacts and leads share of their tags."""
 
+from collections import Counter
 from typing import Any, Protocol
 
 from platform_app.automation.values import folded
-from platform_app.db import Transaction
+from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
+from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
 from platform_app.services import crm_values
 
-_MOST = 1_000  # rows tagged together
+_MOST = 1_000  # rows tagged together, or looked at for their tags
+_OFFERED = 100  # tags to choose from
 
 
 class Tagged(Protocol):
@@ -37,6 +40,17 @@ def remove(session: Transaction, who: Identity, row_id: str, tag: str, *, of: Ta
     """Take a tag from a row; nothing happens when it has it not."""
     row = of.get(session, who, row_id)
     return of.save(session, who, row.id, {"tags": [one for one in row.tags if folded(one) != folded(tag)]})
+
+
+def known(session: Transaction, who: Identity) -> list[str]:
+    """Return the tags that contacts and leads of late have, the most used first."""
+    counted: Counter[str] = Counter()
+    for model in (Contact, Lead):
+        query = owned(model, who.tenant_id).where(model.deleted_at.is_(None))  # type: ignore[union-attr]
+        latest = query.order_by(model.updated_at.desc()).with_only_columns(model.tags).limit(_MOST)  # type: ignore[attr-defined]
+        for held in session.exec(latest).all():
+            counted.update(held)
+    return [tag for tag, _ in counted.most_common(_OFFERED)]
 
 
 def added(before: list[str], after: list[str]) -> list[str]:

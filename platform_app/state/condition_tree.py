@@ -29,6 +29,7 @@ class Line:
     operator: str = ""
     operators: list[Choice] = field(default_factory=list)
     input: str = "none"  # none, text, lines, number, date, time, choice, choices, two, span
+    about: str = ""  # what the fact is called
     kind: str = "text"  # of the input's parts: text, number, date, time
     value: str = ""
     second: str = ""
@@ -92,6 +93,25 @@ def move(tree: Tree, path: str, *, up: bool) -> None:
     outer.insert(group_place if up else group_place + 1, node)
 
 
+def put(tree: Tree, path: str, onto: str) -> None:
+    """Put a node where another stands; onto a group it goes in as its first. A group does not go into itself."""
+    if onto == path or onto.startswith(f"{path}."):
+        raise Invalid("A group cannot be put into itself.")
+    (parts, place), target = parent(tree, path), at(tree, onto)
+    node, gap = parts[place], Tree(kind="gap")
+    parts[place] = gap
+    if target["kind"] == "group":
+        target["of"].insert(0, node)
+    else:
+        others, other = parent(tree, onto)
+        others.insert(other + (_places(onto) > _places(path)), node)
+    parts.pop(next(found for found, one in enumerate(parts) if one is gap))
+
+
+def _places(path: str) -> list[int]:
+    return [int(place) for place in path.split(".")]
+
+
 def set_fact(tree: Tree, path: str, fact: Fact) -> None:
     """Let a condition be about another fact; an operator that does not fit it is changed to the first that does."""
     node = at(tree, path)
@@ -115,7 +135,8 @@ def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Choice]], lan
     """Return a tree as lines from top to bottom, each with what is wrong with it."""
     group = read(tree)
     wrong = {
-        ".".join(map(str, one.path)): translate(language, one.sentence, **one.values) for one in problems(group, known)
+        ".".join(map(str, one.path)): translate(language, one.sentence, **one.values)
+        for one in problems(group, known, {among: {one.id for one in held} for among, held in choices.items()})
     }
     found: list[Line] = []
     _walk(group, (), found)
@@ -147,7 +168,9 @@ _SINGLE = {Takes.TEXT: "text", Takes.PATTERN: "text", Takes.SPAN: "span", Takes.
 def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], language: str) -> None:
     """Say what can be entered in a line."""
     if fact is None:
+        line.about = line.fact
         return
+    line.about = fact.words if fact.own else translate(language, fact.words)
     line.operators = [
         Choice(op.code, translate(language, op.words)) for op in OPERATORS.values() if fact.type in op.types
     ]
@@ -156,13 +179,14 @@ def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], l
     line.kind = _INPUTS.get(fact.type, "text")
     line.options = _options(fact, choices, language)
     line.input = _SINGLE.get(takes, "")
+    is_closed = bool(line.options) and fact.among != "tag" and fact.type != FactType.LIST
     if takes == Takes.ONE:
-        line.input = "choice" if line.options else line.kind
+        line.input = "choice" if is_closed else line.kind
     elif takes == Takes.TWO:
         line.input = "two"
         line.value, line.second = (*line.chosen, "", "")[:2]
     elif takes == Takes.MANY:
-        line.input = "choices" if line.options else "lines"
+        line.input = "choices" if is_closed else "lines"
     elif takes == Takes.SPAN:
         line.value, _, line.second = line.value.partition(" ")
         line.second = line.second or "days"
@@ -171,4 +195,6 @@ def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], l
 def _options(fact: Fact, choices: Mapping[str, list[Choice]], language: str) -> list[Choice]:
     if fact.type == FactType.FLAG:
         return [Choice("yes", translate(language, "yes")), Choice("no", translate(language, "no"))]
+    if fact.type == FactType.LIST:
+        return list(choices.get("tag", []))
     return [Choice(option, option) for option in fact.options] or list(choices.get(fact.among, []))

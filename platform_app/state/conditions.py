@@ -13,7 +13,7 @@ from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, members, pipelines
+from platform_app.services import agent_list, members, pipelines, tagging
 from platform_app.state import condition_tree
 from platform_app.state.base import handler, look, person
 from platform_app.state.chat_view import Choice
@@ -68,6 +68,12 @@ class Conditions(rx.State, mixin=True):
         await self._edit(lambda tree: condition_tree.move(tree, path, up=up))
 
     @handler(Role.OPERATOR)
+    async def drop_condition(self, path: str, onto: str) -> None:
+        """Put a condition or a group where another stands, or into a group."""
+        if path != onto:
+            await self._edit(lambda tree: condition_tree.put(tree, path, onto))
+
+    @handler(Role.OPERATOR)
     async def set_match(self, path: str, match: Match) -> None:
         """Say whether all, any or none of a group have to hold."""
         await self._edit(lambda tree: condition_tree.at(tree, path).update(match=match.value))
@@ -119,6 +125,17 @@ class Conditions(rx.State, mixin=True):
 
         await self._edit(change)
 
+    @handler(Role.OPERATOR)
+    async def add_value(self, path: str, value: str) -> None:
+        """Put one more among the values of a condition, or take it where there can be one alone."""
+
+        def change(tree: Tree) -> None:
+            node = condition_tree.at(tree, path)
+            held = node["value"]
+            node["value"] = [*(one for one in held if one != value), value] if isinstance(held, list) else value
+
+        await self._edit(change)
+
     async def _edit(self, change: Any, *, redraw: bool = True) -> None:
         tree = copy.deepcopy(self._tree)
         try:
@@ -145,6 +162,7 @@ def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[s
         "agent": [Choice(row.id, row.name) for row in agents],
         "member": [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
         "weekday": [Choice(code, translate(language, words)) for code, words in WEEKDAYS.items()],
+        "tag": [Choice(tag, tag) for tag in tagging.known(session, who)],
         "language": [Choice(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
     return choices, known.catalogue_of(session, who.tenant_id)

@@ -1,29 +1,25 @@
-"""Events: what has happened in the tenant, and one event with its payload and with what rules made of it."""
+"""Events: what has happened in the tenant."""
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import as_json
+from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine import dry_run, log, rules
 from platform_app.i18n import exact_time, relative_time, translate
-from platform_app.known import of_event
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
-from platform_app.models.rule import RuleRun
-from platform_app.services import event_log
+from platform_app.services import agent_list, event_log
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import handler, look, person, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.history import words_of
 from platform_app.state.hub import hub
-from platform_app.state.proof_view import Reader, actual_of, fact_words, reader_of
-from platform_app.state.rule_trial import TrialView, trial_view
-from platform_app.state.rule_words import STATES, TRIGGERS
+from platform_app.state.rule_words import TRIGGERS
+
+LED = ("rules", "people")
 
 
 @dataclass
@@ -39,52 +35,28 @@ class EventRow:
     exact: str = ""
 
 
-@dataclass
-class LookedLine:
-    """A rule that looked at the event."""
-
-    run_id: str
-    rule: str
-    words: str
-    colour: str
-
-
-@dataclass
-class FactLine:
-    """Something that was known when an event happened."""
-
-    words: str
-    value: str
-
-
-@dataclass
-class EventView:
-    """An event with all that is kept of it."""
-
-    payload: str = ""
-    facts: list[FactLine] = field(default_factory=list)
-    cause_id: str = ""
-    lead_id: str = ""
-    contact_id: str = ""
-    conversation_id: str = ""
-    looked: list[LookedLine] = field(default_factory=list)
-
-
 class EventsState(rx.State):
     """The events of the tenant."""
 
     rows: list[EventRow] = []
+    agents: list[Choice] = []
     kind: str = "all"
+    agent: str = "all"
+    led: str = "all"
     page: int = 1
     has_more: bool = False
     loaded: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the filter from the address, and fetch."""
+        """Read the filters from the address, and fetch."""
         asked = self.router.url.query_parameters
         self.kind = asked.get("kind", "all") if asked.get("kind") in TRIGGERS else "all"
-        self.page = 1
+        self.agent, self.led = (
+            asked.get("agent", "all")[:32],
+            asked.get("led", "all") if asked.get("led") in LED else "all",
+        )
+        self.page = whole(asked.get("page", ""), 10_000) or 1
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
@@ -102,35 +74,57 @@ class EventsState(rx.State):
     async def filter_kind(self, kind: str) -> Any:
         """Show events of one kind."""
         self.kind, self.page = (kind if kind in TRIGGERS else "all"), 1
-        await self._fetch()
-        return keep_in_address(kind=self.kind)
+        return await self._changed()
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> None:
+    async def filter_agent(self, agent: str) -> Any:
+        """Show events of one agent."""
+        self.agent, self.page = agent[:32], 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def filter_led(self, led: str) -> Any:
+        """Show events that rules led to, or the others."""
+        self.led, self.page = (led if led in LED else "all"), 1
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def turn(self, page: int) -> Any:
         """Turn to a page."""
         self.page = max(1, min(page, 10_000))
-        await self._fetch()
+        return await self._changed()
 
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some events."""
-        return self.kind != "all"
+        return self.kind != "all" or self.agent != "all" or self.led != "all"
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        page = "" if self.page == 1 else str(self.page)
+        return keep_in_address(kind=self.kind, agent=self.agent, led=self.led, page=page)
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        found, subjects = await look(self, _read, "" if self.kind == "all" else self.kind, self.page)
+        filters = {"kind": self.kind, "agent_id": self.agent, "led": self.led}
+        asked = {name: "" if value == "all" else value for name, value in filters.items()}
+        found, subjects, self.agents = await look(self, _read, asked, self.page)
         self.has_more = len(found) > event_log.PAGE_SIZE
         shown = found[: event_log.PAGE_SIZE]
-        self.rows = [_row(one, subjects[one.id], identity, language=language) for one in shown]
+        self.rows = [event_row(one, subjects[one.id], identity, language=language) for one in shown]
         self.loaded = True
 
 
-def _read(session: Transaction, who: Identity, kind: str, page: int) -> tuple[list[Event], dict[str, str]]:
-    found = event_log.find(session, who, kind=kind, page=page)
-    return found, event_log.subjects(session, who, found)
+def _read(
+    session: Transaction, who: Identity, asked: dict[str, str], page: int
+) -> tuple[list[Event], dict[str, str], list[Choice]]:
+    found = event_log.find(session, who, page=page, **asked)
+    agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
+    return found, event_log.subjects(session, who, found), [Choice(row.id, row.name) for row in agents]
 
 
-def _row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:
+def event_row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:
+    """Return an event as lists show it."""
     return EventRow(
         id=event.id,
         kind=translate(language, TRIGGERS[event.kind.value]),
@@ -140,90 +134,3 @@ def _row(event: Event, subject: str, identity: Identity, *, language: str) -> Ev
         when=relative_time(language, event.at, now()),
         exact=exact_time(language, event.at, identity.time_zone),
     )
-
-
-class EventState(rx.State):
-    """The event that the address names."""
-
-    head: EventRow = EventRow()
-    view: EventView = EventView()
-    rules: list[Choice] = []
-    rule: str = ""
-    draft: bool = False
-    shown: TrialView = TrialView()
-
-    @handler(Role.VIEWER)
-    async def load(self) -> None:
-        """Fetch the event, and what the rule that the address names makes of it."""
-        self.head, self.shown = EventRow(), TrialView()
-        identity, language = await who(self), (await person(self)).language
-        event, subject, runs, listed = await look(self, _read_one, self._id())
-        self.rules = listed
-        self.view = _view(event, runs, await reader_of(self))
-        self.head = _row(event, subject, identity, language=language)
-        asked = self.router.url.query_parameters
-        self.rule, self.draft = asked.get("rule", "")[:32], asked.get("draft") == "1"
-        await self._ask()
-
-    @handler(Role.VIEWER)
-    async def ask(self, rule_id: str) -> Any:
-        """Show why a rule fired on the event, or why not."""
-        self.rule = rule_id[:32]
-        await self._ask()
-        return keep_in_address(rule=self.rule, draft="1" if self.draft else "")
-
-    @handler(Role.VIEWER)
-    async def choose_draft(self, draft: bool) -> Any:
-        """Ask the draft of the rule, or what is published."""
-        self.draft = draft
-        await self._ask()
-        return keep_in_address(rule=self.rule, draft="1" if self.draft else "")
-
-    def _id(self) -> str:
-        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
-
-    async def _ask(self) -> None:
-        if self.rule not in {one.id for one in self.rules}:
-            self.shown = TrialView()
-            return
-        found = await look(self, dry_run.dry_run, self.rule, self._id(), draft=self.draft)
-        self.shown = trial_view(found, await reader_of(self))
-
-
-def _read_one(
-    session: Transaction, who: Identity, event_id: str
-) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Choice]]:
-    event = event_log.get(session, who, event_id)
-    listed = [Choice(row.id, row.name) for row in rules.of_tenant(session, who)]
-    runs = sorted(log.runs(session, who, event_id=event.id), key=lambda found: found[0].place)
-    return event, event_log.subjects(session, who, [event])[event.id], runs, listed
-
-
-def _view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) -> EventView:
-    looked = [
-        LookedLine(run.id, name, translate(reader.language, STATES[run.state.value][0]), STATES[run.state.value][1])
-        for run, _, name in runs
-    ]
-    payload = {"before": event.before, "after": event.after}
-    return EventView(
-        payload=json.dumps(payload, ensure_ascii=False, indent=2),
-        facts=_facts(event, reader),
-        cause_id=event.cause_id or "",
-        lead_id=event.lead_id or "",
-        contact_id=event.contact_id or "",
-        conversation_id=event.conversation_id or "",
-        looked=looked,
-    )
-
-
-def _facts(event: Event, reader: Reader) -> list[FactLine]:
-    """Return what was known then, in words; a fact that is not in the catalogue any more by its name."""
-    known = of_event(event).values
-    return [
-        FactLine(
-            fact_words(reader.known.get(name), name, reader.language),
-            actual_of({"fact": name, "actual": as_json(value)}, reader),
-        )
-        for name, value in known.items()
-        if value not in (None, ())
-    ]

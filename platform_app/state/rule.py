@@ -8,7 +8,7 @@ import reflex as rx
 from platform_app.automation.rules import definition
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine import log, rules
+from platform_app.engine import log, rules, versions
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
@@ -171,7 +171,7 @@ class RuleState(Conditions, RuleActions, rx.State):
     async def compare(self, version_id: str) -> None:
         """Show what the draft has otherwise than a version."""
         reader, named = await reader_of(self), await look(self, names_of)
-        found = await look(self, rules.difference, self._id(), version_id)
+        found = await look(self, versions.difference, self._id(), version_id)
         self.changes = []
         for change in found:
             before, after = change.before, change.after
@@ -188,7 +188,7 @@ class RuleState(Conditions, RuleActions, rx.State):
     @handler(Role.OPERATOR)
     async def restore(self, version_id: str) -> Any:
         """Put a version into the draft."""
-        await call(self, rules.restore_version, self._id(), version_id)
+        await call(self, versions.restore, self._id(), version_id)
         await self._draw()
         return await say(self, "The draft is as that version was.")
 
@@ -272,7 +272,7 @@ def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
     return _Found(
         row,
         rules.problems(session, who, row),
-        rules.versions(session, who, rule_id),
+        versions.of_rule(session, who, rule_id),
         log.runs(session, who, rule_id=rule_id),
         [Choice(one.id, one.name) for one in agents],
         [Choice(one.id, one.title) for one in found],

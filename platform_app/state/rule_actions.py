@@ -13,23 +13,14 @@ from platform_app.engine import actions, drafts, enrollments
 from platform_app.engine.actions import Ask
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
-from platform_app.models.crm import Holder
+from platform_app.models.crm import CustomField, FieldKind, Holder
 from platform_app.models.person import Identity, Role
 from platform_app.own_fields import of_tenant
-from platform_app.services import members
+from platform_app.services import members, tagging
 from platform_app.state.base import handler, look, person
 from platform_app.state.chat_view import Choice
+from platform_app.state.proof_view import LANGUAGES
 from platform_app.state.scripts import stage_choices
-
-FIELDS = {
-    "contact.name": "Name of the contact",
-    "contact.phones": "Phone of the contact",
-    "contact.emails": "E-mail of the contact",
-    "contact.language": "Language of the contact",
-    "lead.title": "Title of the lead",
-    "lead.budget": "Budget of the lead",
-    "lead.source": "Source of the lead",
-}
 
 
 @dataclass
@@ -117,6 +108,12 @@ class RuleActions(rx.State, mixin=True):
 
         await self._change_actions(change, redraw=False)
 
+    @handler(Role.OPERATOR)
+    async def pick_asked(self, place: int, name: str, value: str) -> None:
+        """Put one of what is offered into a field of an action."""
+        await self.set_asked(place, name, value)
+        self.acts_key += 1  # the field shows what it was drawn with
+
     async def _change_actions(self, change: Any, *, redraw: bool = True) -> None:
         listed = copy.deepcopy(self._acts)
         try:
@@ -164,22 +161,35 @@ def asked_lines(
             str(data.get(name) or ""),
             bool(asked["needed"] or asked["start"]),  # what stands in it says enough
             problems.get(f"{prefix}{name}", ""),
-            choices.get(str(asked["ask"]), []),
+            _options(choices, str(asked["ask"]), data),
         )
         for name, asked in drafts.asked_of(data["kind"])
     ]
 
 
+def _options(choices: dict[str, list[Choice]], ask: str, data: dict[str, Any]) -> list[Choice]:
+    """Return what is offered for a field; of a value, what the field that it is for can have."""
+    return choices.get(f"value of {data.get('field')}" if ask == Ask.VALUE else ask, [])
+
+
 def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Choice]]:
     """Return what can be chosen in the fields of actions, by how they are entered."""
-    own = [
-        Choice(f"{row.holder}.field.{row.key}", row.name)
-        for holder in Holder
-        for row in of_tenant(session, who.tenant_id, holder)
-    ]
-    return {
-        Ask.STAGE: stage_choices(session, who),
-        Ask.MEMBER: [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
-        Ask.SEQUENCE: [Choice(row.id, row.name) for row in enrollments.sequences_of(session, who)],
-        Ask.FIELD: [*(Choice(name, translate(language, words)) for name, words in FIELDS.items()), *own],
+    own = [row for holder in Holder for row in of_tenant(session, who.tenant_id, holder)]
+    plain = [Choice(name, translate(language, words)) for name, words in actions.PLAIN_FIELDS.items()]
+    found = {
+        Ask.STAGE.value: stage_choices(session, who),
+        Ask.MEMBER.value: [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
+        Ask.SEQUENCE.value: [Choice(row.id, row.name) for row in enrollments.sequences_of(session, who)],
+        Ask.FIELD.value: [*plain, *(Choice(_fact(row), row.name) for row in own)],
+        Ask.TAG.value: [Choice(tag, tag) for tag in tagging.known(session, who)],
+        "value of contact.language": [Choice(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
+    yes_no = [Choice(code, translate(language, code)) for code in ("yes", "no")]
+    for row in own:
+        of_kind = yes_no if row.kind == FieldKind.YES_NO else [Choice(option, option) for option in row.options]
+        found[f"value of {_fact(row)}"] = of_kind
+    return found
+
+
+def _fact(row: CustomField) -> str:
+    return f"{row.holder}.field.{row.key}"

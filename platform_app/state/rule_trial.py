@@ -9,6 +9,7 @@ from babel.dates import format_date
 from platform_app.automation.rules import Reason
 from platform_app.db import Transaction
 from platform_app.engine import backtest, dry_run, log, rules
+from platform_app.engine.absence import Note
 from platform_app.engine.backtest import Backtest, Sample
 from platform_app.engine.dry_run import Trial
 from platform_app.errors import PlatformError
@@ -19,7 +20,7 @@ from platform_app.services import event_log
 from platform_app.state.base import call_reading, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
-from platform_app.state.rule_words import STATES
+from platform_app.state.rule_words import STATES, TRIGGERS, told
 
 DAYS = ("7", "30", "90", "365")
 
@@ -33,6 +34,7 @@ class TrialView:
     proof: list[ProofLine] = field(default_factory=list)
     change: list[str] = field(default_factory=list)
     actions: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -152,7 +154,7 @@ def trial_view(found: Trial, reader: Reader) -> TrialView:
     words, colour = STATES[found.reason]
     language = reader.language
     actions = [
-        translate(language, one.sentence, **one.values)
+        told(one.sentence, one.values, language)
         if one.possible
         else translate(
             language,
@@ -168,7 +170,17 @@ def trial_view(found: Trial, reader: Reader) -> TrialView:
         lines_of(found.proof, reader),
         [change_of(one, reader) for one in found.change],
         actions,
+        [_noted(note, reader) for note in found.notes],
     )
+
+
+def _noted(note: Note, reader: Reader) -> str:
+    values = dict(note.values)
+    if "kind" in values:
+        values["kind"] = translate(reader.language, TRIGGERS[str(values["kind"])])
+    if "at" in values:
+        values["at"] = exact_time(reader.language, values["at"], reader.zone)
+    return translate(reader.language, note.sentence, **values)
 
 
 def summary_of(found: Backtest, language: str) -> list[str]:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from platform_app import own_fields
 from platform_app.automation.conditions import Condition, Group, read
 from platform_app.automation.rules import Definition
+from platform_app.automation.values import whole
 from platform_app.db import Transaction
 from platform_app.engine import actions, drafts
 from platform_app.engine.actions import Ask
 from platform_app.errors import Invalid
-from platform_app.i18n import translate
+from platform_app.i18n import plural, translate
 from platform_app.known import names
 from platform_app.models.person import Identity
 from platform_app.state.proof_view import WEEKDAYS, Reader, words_of
@@ -56,8 +58,9 @@ _MATCHES = {"all": " and ", "any": " or "}
 
 
 def names_of(session: Transaction, who: Identity) -> dict[str, str]:
-    """Return the names of stages, agents and members by id."""
-    return names(session, who.tenant_id)
+    """Return the names of stages, agents and members by id, and of the tenant's own fields."""
+    own = own_fields.facts(own_fields.of_tenant(session, who.tenant_id))
+    return names(session, who.tenant_id) | {fact.name: fact.words for fact in own}
 
 
 def trigger_of(rule: Definition, language: str, named: Mapping[str, str]) -> str:
@@ -102,17 +105,30 @@ def action_of(data: dict[str, Any], language: str, named: Mapping[str, str]) -> 
     kind = str(data.get("kind"))
     if kind not in actions.ACTIONS:
         return kind
-    entered = [(str(data.get(name) or ""), asked) for name, asked in drafts.asked_of(kind)]
-    shown = [_value(value, asked["ask"], named) for value, asked in entered if value != asked["start"]]
+    asked = [(str(data.get(name) or ""), one) for name, one in drafts.asked_of(kind)]
+    told = [(value, one["ask"]) for value, one in asked if value != one["start"]]
+    shown = [found for value, ask in told if (found := _value(value, ask, named, language=language))]
     words = translate(language, actions.words(kind))
-    first = next((one for one in shown if one), "")
-    return f"{words}: {first}" if first else words
+    return f"{words}: {', '.join(shown)}" if shown else words
 
 
-def _value(value: str, ask: str, named: Mapping[str, str]) -> str:
+def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> str:
     if ask in (Ask.STAGE, Ask.MEMBER, Ask.SEQUENCE):
         return named.get(value, "")
-    return f"“{' '.join(value.split())[:80]}”" if value else ""
+    if ask == Ask.FIELD:
+        return named.get(value) or translate(language, actions.PLAIN_FIELDS.get(value, value))
+    if ask == Ask.DAYS:
+        days = whole(value, actions.MOST_DAYS)
+        return "" if days is None else plural(language, "{count} day", "{count} days", days)
+    return translate(language, "“{text}”", text=" ".join(value.split())[:80]) if value else ""
+
+
+def told(sentence: str, values: Mapping[str, object], language: str) -> str:
+    """Return what an action did or would do, in words; a field by its name."""
+    shown = dict(values)
+    if "field" in shown:
+        shown["field"] = translate(language, actions.PLAIN_FIELDS.get(str(shown["field"]), str(shown["field"])))
+    return translate(language, sentence, **shown)
 
 
 def sentence_of(rule: Definition, reader: Reader, named: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 import reflex as rx
 
 from platform_app import clock, config
+from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope
 from platform_app.errors import Invalid, PlatformError
@@ -37,6 +38,7 @@ class SettingsState(rx.State):
     name: str = ""
     tenant_name: str = ""
     time_zone: str = ""
+    run_days: str = ""
     zones: list[str] = []
     sessions: list[SessionRow] = []
     problem: str = ""
@@ -50,6 +52,7 @@ class SettingsState(rx.State):
         """Fetch what is set."""
         identity = await who(self)
         self.name, self.tenant_name, self.time_zone = identity.name, identity.tenant_name, identity.time_zone
+        self.run_days = str(await look(self, accounts.run_days))
         self.zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         self.problem = self.problem_field = ""
         self.form_key += 1
@@ -81,13 +84,13 @@ class SettingsState(rx.State):
 
     @handler(Role.ADMIN)
     async def save_tenant(self, form: dict[str, Any]) -> Any:
-        """Keep the tenant's name."""
+        """Keep the tenant's name, and for how long runs are kept."""
         identity = await who(self)
-        wished = str(form.get("tenant", ""))
+        wished, days = str(form.get("tenant", "")), whole(str(form.get("run_days", "")), 9_999)
 
         def keep() -> None:
             with session_scope(reason="settings of a tenant") as session:
-                accounts.set_tenant(session, identity, name=wished, time_zone=self.time_zone)
+                accounts.set_tenant(session, identity, name=wished, time_zone=self.time_zone, run_days=days)
 
         return await self._try(keep, "The tenant's settings are saved.")
 

@@ -32,6 +32,13 @@ class AtAgent:
         self.page.get_by_role("combobox", name=label, exact=True).click()
         self.page.get_by_role("option", name=option).first.click()
 
+    def pick(self, label: str, code: str) -> None:
+        """Choose from a searched list by the option's code."""
+        button = self.page.get_by_role("button", name=label)
+        button.click()
+        sheet = self.page.locator(".picker").filter(has=button)
+        sheet.locator(f'[data-option="{code}"]').click()
+
     def loaded(self) -> None:
         """Wait until nothing on the page is loading."""
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)

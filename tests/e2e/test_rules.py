@@ -1,5 +1,6 @@
 """Rules: built in the console, they run on what happens, say why, and are tried on the past, in both languages."""
 
+import json
 import re
 
 import pytest
@@ -32,7 +33,7 @@ class Builder(AtAgent):
 
     def condition(self, number: str, fact: str, operator: str, value: str) -> None:
         """Fill one line of the conditions."""
-        self.select(self.t("What condition {number} is about", number=number), fact)
+        self.pick(self.t("What condition {number} is about", number=number), fact)
         self.select(self.t("How condition {number} is compared", number=number), operator)
         self.page.get_by_label(self.t("Value of condition {number}", number=number), exact=True).fill(value)
         wait_for(lambda: f'"value": "{value}"' in self.draft(), 10)
@@ -49,7 +50,7 @@ class Builder(AtAgent):
 
     def action(self, kind: str, number: str, values: dict[str, str]) -> None:
         """Add an action and fill its fields."""
-        self.select(self.t("Action to add"), kind)
+        self.pick(self.t("Action to add"), kind)
         for words, value in values.items():
             label = self.t("{words} of action {number}", words=self.t(words), number=number)
             self.page.get_by_label(label, exact=True).fill(value)
@@ -137,6 +138,39 @@ def test_built_in_the_console_it_runs_and_tells_why(builder: Builder) -> None:
     page.goto(address)
     builder.switch().click()
     expect(builder.switch()).not_to_be_checked()
+
+
+def test_lists_are_searched_and_conditions_dragged(builder: Builder) -> None:
+    page = builder.page
+    builder.create(f"Dragged {builder.language}")
+    builder.add("Add group", 0)
+    builder.add("Add condition", -1)
+    about = page.get_by_role("button", name=builder.t("What condition {number} is about", number="2"))
+    about.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type({"ru": "БЮДЖ", "en": "budg"}[builder.language])
+    options = page.locator(".picker-option:visible")
+    expect(options).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(about).to_contain_text(builder.t("Budget of the lead"))
+    page.get_by_label(builder.t("How condition {number} is compared", number="2"), exact=True).select_option("empty")
+
+    def shape() -> str:
+        draft = json.loads(builder.draft())["condition"]
+        return str([[leaf["fact"] for leaf in one["of"]] if "of" in one else one["fact"] for one in draft["of"]])
+
+    wait_for(lambda: shape() == "[['lead.stage'], 'lead.budget']", 10)
+    lines = page.locator(".condition-line")
+    lines.nth(3).locator(".grip").drag_to(lines.nth(1))
+    wait_for(lambda: shape() == "[['lead.budget', 'lead.stage']]", 10)
+    page.get_by_role("button", name=builder.t("Move line {number} down", number="1.2")).focus()
+    page.keyboard.press("Enter")
+    wait_for(lambda: shape() == "[['lead.budget'], 'lead.stage']", 10)
+    page.get_by_role("button", name=builder.t("What condition {number} is about", number="1.1")).click()
+    page.keyboard.type("nothing is called so")
+    expect(page.get_by_role("status").filter(has_text=builder.t("Nothing matches."))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".picker-sheet")).to_have_count(0)
 
 
 def test_a_draft_is_tried_on_the_past(builder: Builder) -> None:

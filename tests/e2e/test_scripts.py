@@ -143,8 +143,7 @@ def test_used_only_where_its_condition_holds(story: Story) -> None:
     page, title = story.page, f"Dear {story.language}"
     story.create(title, "Offer a discount.")
     page.get_by_role("button", name=story.t("Add condition")).click()
-    about = page.get_by_label(story.t("What condition {number} is about", number="1"))
-    about.select_option("lead.budget")
+    story.pick(story.t("What condition {number} is about", number="1"), "lead.budget")
     page.get_by_label(story.t("How condition {number} is compared", number="1")).select_option("greater")
     page.get_by_label(story.t("Value of condition {number}", number="1")).fill("500")
     wait_for(lambda: "500" in str(story.stored("condition", title)), 10)

@@ -1,0 +1,86 @@
+"""Run log: kept as long as the tenant says, counted on afterwards, and taken away a little at a time."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from platform_app.clock import now
+from platform_app.db import owned, session_scope
+from platform_app.engine import keeping, log, rules
+from platform_app.errors import Forbidden, Invalid, NotFound
+from platform_app.models.event import Event
+from platform_app.models.person import Identity, Role
+from platform_app.models.rule import RuleRun, RunState
+from platform_app.services import accounts, contacts
+from tests.conftest import make_tenant
+from tests.talking import call, run_jobs
+from tests.test_rules import a_rule, runs
+from worker.schedule import Seldom
+
+
+def keep(who: Identity, days: int) -> None:
+    """Say for how long runs are kept."""
+    call(who, accounts.set_tenant, name="Acme", time_zone="UTC", run_days=days)
+
+
+def test_runs_leave_the_log_when_their_time_is_over_and_are_counted_on(who: Identity, other: Identity) -> None:
+    keep(who, 30)
+    keep(other, 0)
+    rule = a_rule(who, "contact_created", {"kind": "add_tag", "tag": "x"})
+    theirs = a_rule(other, "contact_created", {"kind": "add_tag", "tag": "x"})
+    with time_machine.travel(now() - timedelta(days=40)):
+        for identity in (who, other):
+            call(identity, contacts.create, name="Anna")
+            run_jobs(identity)
+    call(who, contacts.create, name="Boris")
+    run_jobs(who)
+    old, young = runs(who)
+    last = call(who, rules.runs_of)[rule][1]
+    assert keeping.forget_runs() is False
+    assert [run.id for run in runs(who)] == [young.id] and len(runs(other)) == 1
+    assert call(who, rules.runs_of)[rule] == (2, last) and call(other, rules.runs_of)[theirs][0] == 1
+    with pytest.raises(NotFound):
+        call(who, log.get, old.id)
+    with session_scope(who.tenant_id, reading=True) as session:
+        assert len(session.exec(owned(Event, who.tenant_id)).all()) == 6  # events are kept for ever
+    with time_machine.travel(now() + timedelta(days=31)):
+        keeping.forget_runs()
+    assert runs(who) == [] and call(who, rules.runs_of)[rule] == (2, last)
+
+
+def test_a_little_at_a_time_and_never_what_is_under_way(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    a_rule(who, "contact_created", {"kind": "add_tag", "tag": "x"})
+    with time_machine.travel(now() - timedelta(days=400)):
+        for name in ("Anna", "Boris", "Clara", "Dora"):
+            call(who, contacts.create, name=name)
+        run_jobs(who)
+    with session_scope(who.tenant_id) as session:
+        kept = session.exec(owned(RuleRun, who.tenant_id).order_by(RuleRun.at)).first()
+        kept.state, kept_id = RunState.RETRYING, kept.id
+    assert keeping.forget_runs() is True and len(runs(who)) == 2
+    keeping.forget_runs()
+    assert [run.id for run in runs(who)] == [kept_id]
+
+
+def test_only_an_admin_says_for_how_long(who: Identity) -> None:
+    with pytest.raises(Invalid):
+        keep(who, 7)
+    with pytest.raises(Forbidden):
+        keep(make_tenant("globex", role=Role.OPERATOR), 30)
+    keep(who, 90)
+    assert call(who, accounts.run_days) == 90
+
+
+def test_seldom_goes_on_at_once_while_more_is_left() -> None:
+    left, done = [True, True, False], []
+
+    def work() -> bool:
+        done.append(1)
+        return left.pop(0) if left else False
+
+    seldom = Seldom(work, 3_600)
+    for _ in range(10):
+        seldom()
+    assert len(done) == 3 and seldom.__name__ == "work"
