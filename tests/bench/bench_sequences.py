@@ -59,7 +59,7 @@ def let_in(who: Identity, sequence_id: str, ids: list[str], due: datetime, *, st
     """Write ways whose step is due at a moment, as though they had begun an hour before."""
     with session_scope(who.tenant_id, reading=True) as session:
         version = session.exec(owned(Sequence, who.tenant_id).where(Sequence.id == sequence_id)).one().published_number
-    for _ in range(0, len(ids), 1_000):
+    for first in range(0, len(ids), 1_000):
         with session_scope(who.tenant_id) as session:
             session.add_all(
                 Enrollment(
@@ -149,8 +149,7 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
         line = session.exec(owned(EnrollmentStep, other.tenant_id).where(EnrollmentStep.sequence_id == theirs)).one()
     late = (line.taken_at - line.due_at).total_seconds()
     print(
-        f"{AT_ONCE:,} due at once, a step that {name}: {AT_ONCE / seconds:,.0f} a second;"
-        f" another tenant's {late:.2f} s late"
+        f"{AT_ONCE:,} due at once, a step that {name}: {AT_ONCE / seconds:,.0f} a second; another tenant's {late:.2f} s late"
     )
 
 

@@ -1,7 +1,7 @@
 """Run log: how long runs are kept, which run led to an event, quick counts, and crashes of a job counted apart.
 
-Revision ID: 0002
-Revises: 0001
+Revision ID: 0005
+Revises: 0004
 """
 
 import sqlalchemy as sa
