@@ -34,7 +34,7 @@ class Points:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.deadly = -1
         self.passed: list[str] = []
-        step, post = RunningJob.step, actions._post
+        step, post = RunningJob.step, actions.post
 
         @contextmanager
         def watched(job: RunningJob) -> Iterator[Any]:
@@ -51,7 +51,7 @@ class Points:
             return answer
 
         monkeypatch.setattr(RunningJob, "step", watched)
-        monkeypatch.setattr(actions, "_post", called)
+        monkeypatch.setattr(actions, "post", called)
 
     def come(self, name: str) -> None:
         """Come to a point."""
@@ -136,7 +136,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     """It was frozen during its call, another one did the work."""
     write_rules(who, receiver.address)
     call(who, contacts.create, name="Anna")
-    post, frozen = actions._post, []
+    post, frozen = actions.post, []
 
     def freeze(*given: Any) -> Any:
         answer = post(*given)
@@ -146,7 +146,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
             run_jobs(who)
         return answer
 
-    monkeypatch.setattr(actions, "_post", freeze)
+    monkeypatch.setattr(actions, "post", freeze)
     _handle(who, lambda job: pytest.raises(LeaseLost, handling.handle_event, job))
     assert [run.state for run in runs(who)] == [RunState.DONE, RunState.DONE]
     assert count(who, Task) == 3 and len({key for key, *_ in receiver.got}) == 2
@@ -176,7 +176,7 @@ def test_a_worker_that_dies_again_and_again_gives_up_only_where_it_does_not_come
             raise Killed
         return {}
 
-    monkeypatch.setattr(actions, "_post", die)
+    monkeypatch.setattr(actions, "post", die)
     for _ in range(2):
         _crash(who)
     assert _job(who).crashes == 2 and _job(who).state == JobState.QUEUED and count(who, Task) == 1

@@ -5,74 +5,22 @@ says how it is entered.
 """
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-import httpx
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from platform_app import egress, known, smtp
-from platform_app.automation.facts import Named
-from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import entering
+from platform_app.engine.asking import LONGEST, MOST_DAYS, PLAIN_FIELDS, Action, Ask, asked, days_of, member_of
+from platform_app.engine.calls import UNHEARD, post, send
 from platform_app.engine.scene import Plan, Scene
-from platform_app.errors import Conflict, Invalid, Unavailable
+from platform_app.errors import Conflict, Invalid
 from platform_app.models.person import Identity
 from platform_app.services import contacts, hand_off, leads, mail, members, notes, outgoing, pipelines, tagging, tasks
-from platform_app.services.effects import SureFailure
 
-LONGEST = 8_000  # characters of a text
-MOST_DAYS = 3_650  # until something is due
 CONTACT = "{{ contact.email }}"
-PLAIN_FIELDS = {  # that a rule may change beside a tenant's own, with their words
-    "contact.name": "Name of the contact",
-    "contact.phones": "Phone of the contact",
-    "contact.emails": "E-mail of the contact",
-    "contact.language": "Language of the contact",
-    "lead.title": "Title of the lead",
-    "lead.budget": "Budget of the lead",
-    "lead.source": "Source of the lead",
-}
-UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
-
-
-class Ask(StrEnum):
-    """How a field of an action is entered."""
-
-    TEXT = "text"  # with variables, of several lines
-    LINE = "line"  # with variables, of one line
-    TO = "to"  # an e-mail address, or variables that hold one
-    TAG = "tag"  # a line, or one of those that there are
-    VALUE = "value"  # a line, or one of those that the field can have
-    WORD = "word"  # one line as it is
-    STAGE = "stage"
-    MEMBER = "member"
-    FIELD = "field"  # of a contact or a lead
-    DAYS = "days"  # a number of days
-    SEQUENCE = "sequence"
-
-
-def asked(words: str, ask: Ask, *, needed: bool = True, start: str = "") -> Any:
-    """Return a field of an action: its words for people, how it is entered, and what stands in it at first."""
-    kept: dict[str, Any] = {"words": words, "ask": ask.value, "needed": needed, "start": start}
-    return Field(default="", max_length=LONGEST, json_schema_extra=kept)
-
-
-class Action(BaseModel, frozen=True):
-    """What a rule can do; `plan` says what it is about to do, and raises PlatformError when that cannot be done."""
-
-    icon: ClassVar[str] = "zap"  # in the builder
-
-    def plan(self, scene: Scene) -> Plan:
-        """Return what is about to be done on a scene."""
-        raise NotImplementedError
-
-    @classmethod
-    def lacks(cls, session: Transaction, who: Identity) -> str:
-        """Return what the tenant has to set first, as a message id; nothing when all is there."""
-        return ""
 
 
 class SendMessage(Action):
@@ -144,7 +92,7 @@ class Assign(Action):
 
     def plan(self, scene: Scene) -> Plan:
         """Make the member responsible for the lead."""
-        lead_id, member = scene.lead(), _member(scene, self.user_id)
+        lead_id, member = scene.lead(), member_of(scene, self.user_id)
         return Plan(
             "Make {name} responsible for the lead",
             {"name": member.name},
@@ -167,8 +115,8 @@ class CreateTask(Action):
     def plan(self, scene: Scene) -> Plan:
         """Write a task for the lead, else for the contact."""
         of = {"lead_id": scene.lead()} if scene.has("lead") else {"contact_id": scene.contact()}
-        member = _member(scene, self.user_id) if self.user_id else None
-        due = now() + timedelta(days=_count(self.days)) if self.days else None
+        member = member_of(scene, self.user_id) if self.user_id else None
+        due = now() + timedelta(days=days_of(self.days)) if self.days else None
         text = scene.fill(self.text)
         more: dict[str, Any] = of | {"due_at": due, "responsible_id": member.id if member else None}
         return Plan(
@@ -285,7 +233,7 @@ class SendEmail(Action):
             raise Invalid("Subject or text of the message is empty.", field="text")
         message = {"to": smtp.checked(to, field="to"), "subject": smtp.one_line(subject), "text": text}
         values = {"to": to, "text": message["subject"]}
-        return Plan("Write to {to}: “{text}”", values, call=lambda key: _send(server, message, key))
+        return Plan("Write to {to}: “{text}”", values, call=lambda key: send(server, message, key))
 
     @classmethod
     def lacks(cls, session: Transaction, who: Identity) -> str:
@@ -307,7 +255,7 @@ class CallWebhook(Action):
     def plan(self, scene: Scene) -> Plan:
         """Post a text to an address of the tenant's, with a key by which a repetition is known."""
         address, body = egress.check(self.url), scene.fill(self.body)
-        return Plan("Call {url}", {"url": address}, call=lambda key: _post(address, body, key), repeatable=True)
+        return Plan("Call {url}", {"url": address}, call=lambda key: post(address, body, key), repeatable=True)
 
 
 class HandOff(Action):
@@ -353,7 +301,7 @@ class Notify(Action):
 
     def plan(self, scene: Scene) -> Plan:
         """Put a line for the member into the recent updates."""
-        member, text = _member(scene, self.user_id), scene.fill(self.text)
+        member, text = member_of(scene, self.user_id), scene.fill(self.text)
         if not text:
             raise Invalid("The text of the message is empty.", field="text")
         return Plan(
@@ -436,37 +384,4 @@ def note(kind: str) -> str:
     return " ".join(line.strip() for line in rest).strip()
 
 
-def _member(scene: Scene, user_id: str) -> Named:
-    found = {user.id: user.name for user, _ in members.of_tenant(scene.session, scene.who)}
-    if user_id not in found:
-        raise Invalid("There is no such member.", field="user_id")
-    return Named(user_id, found[user_id])
-
-
-def _count(written: str) -> int:
-    days = whole(written, MOST_DAYS)
-    if days is None:
-        raise Invalid("Enter a number.", field="days")
-    return days
-
-
-def _send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, Any]:
-    try:
-        return dict(smtp.send(server, smtp.written(server, **message, key=key)))
-    except Unavailable as error:
-        raise SureFailure(error.sentence, **error.values) from error
-
-
-def _post(address: str, body: str, key: str) -> dict[str, Any]:
-    headers = {"content-type": "text/plain; charset=utf-8", "webhook-id": key, "idempotency-key": key}
-    if body.lstrip().startswith(("{", "[")):
-        headers["content-type"] = "application/json"
-    try:
-        answer = egress.post(address, body, headers)
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise SureFailure("The address does not answer.") from error
-    if answer.status == 429 or answer.status >= 500:
-        raise SureFailure("The address is out of order.")
-    if answer.status >= 300:
-        raise Invalid("The address answered {status}.", field="url", status=answer.status)
-    return {"status": answer.status, "answer": answer.text[:500]}
+__all__ = ["ACTIONS", "LONGEST", "MOST_DAYS", "PLAIN_FIELDS", "UNHEARD", "Action", "Ask", "Each", "action"]

@@ -149,7 +149,8 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
         line = session.exec(owned(EnrollmentStep, other.tenant_id).where(EnrollmentStep.sequence_id == theirs)).one()
     late = (line.taken_at - line.due_at).total_seconds()
     print(
-        f"{AT_ONCE:,} due at once, a step that {name}: {AT_ONCE / seconds:,.0f} a second; another tenant's {late:.2f} s late"
+        f"{AT_ONCE:,} due at once, a step that {name}: {AT_ONCE / seconds:,.0f} a second;"
+        f" another tenant's {late:.2f} s late"
     )
 
 
