@@ -18,8 +18,8 @@ HEADERS = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
 BODY_LIMIT = 1_000_000  # bytes; those of _COUNTS_ITSELF are counted by their own route
-_COUNTS_ITSELF = ("/api/uploads/", "/hooks/")
-_FROM_ANYWHERE = "/hooks/"  # other systems deliver here; no cookie counts
+_COUNTS_ITSELF = re.compile(r"/api/uploads/.*|/hooks/[^/]+")
+_FROM_ANYWHERE = re.compile(r"/hooks/[^/]+")  # other systems deliver here; no cookie counts
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFLEX_OWN = ("/_upload", "/_health", "/_all_routes")
 _DEV_PAGE = "localhost:3000"
@@ -101,12 +101,12 @@ class Harden:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, length = scope["path"], header(scope, b"content-length")
         changing = scope["method"] not in _SAFE or path.startswith("/_event")
-        foreign = changing and not path.startswith(_FROM_ANYWHERE) and not same_origin(scope)
+        foreign = changing and not _FROM_ANYWHERE.fullmatch(path) and not same_origin(scope)
         if path.startswith(_REFLEX_OWN):
             await _plain(send, 404, b"Not found")
         elif foreign:
             await _plain(send, 403, b"Forbidden")
-        elif path.startswith(_COUNTS_ITSELF):
+        elif _COUNTS_ITSELF.fullmatch(path):
             await self.app(scope, receive, send)
         elif length.isdecimal() and int(length) > BODY_LIMIT:
             await _plain(send, 413, b"Too large")

@@ -27,11 +27,12 @@ class Conditions(rx.State, mixin=True):
     lines: list[Line] = []
     own_facts: list[Choice] = []
     event_facts: list[Choice] = []  # of webhooks: known of an event alone
-    variables: list[Choice] = []  # every fact, as texts use it
+    variables: list[Choice] = []  # every fact that texts may use
     tree_key: int = 0  # grows when lines come, go or change their kind: fields are drawn anew then
     _tree: Tree = {}
     _choices: dict[str, list[Choice]] = {}
     _known: Catalogue = {}
+    _of_events: bool = False  # whether texts are filled for an event: what is known of it alone is offered then
 
     @abstractmethod
     async def _keep_tree(self, tree: Tree) -> None:
@@ -47,6 +48,7 @@ class Conditions(rx.State, mixin=True):
         self.variables = [
             Choice(fact.name, fact.words if fact.own else translate(language, fact.words))
             for fact in self._known.values()
+            if self._of_events or not fact.of_events
         ]
         self._tree = read(tree).model_dump(mode="json")
         self.tree_key += 1

@@ -100,6 +100,7 @@ class RuleState(Conditions, RuleActions, rx.State):
     runs: list[RunLine] = []
     changes: list[Change] = []
     compared: str = ""
+    _of_events: bool = True
     _revision: int = 0
     _loads: int = 0
 
