@@ -95,7 +95,7 @@ def measure_ticks(who: Identity) -> None:
         held = count
         ticks = [took(stepping.take_due) for _ in range(ROUNDS)]
         some = []
-        for first in range(0, 10 * ROUNDS // 3, 10):
+        for _first in range(0, 10 * ROUNDS // 3, 10):
             mine, ids = ids[:10], ids[10:]
             let_in(who, sequence, mine, now())
             some.append(took(stepping.take_due))
