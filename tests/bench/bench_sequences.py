@@ -95,7 +95,7 @@ def measure_ticks(who: Identity) -> None:
         held = count
         ticks = [took(stepping.take_due) for _ in range(ROUNDS)]
         some = []
-        for _ in range(0, 10 * ROUNDS // 3, 10):
+        for _first in range(0, 10 * ROUNDS // 3, 10):
             mine, ids = ids[:10], ids[10:]
             let_in(who, sequence, mine, now())
             some.append(took(stepping.take_due))
@@ -148,10 +148,8 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
     with session_scope(other.tenant_id, reading=True) as session:
         line = session.exec(owned(EnrollmentStep, other.tenant_id).where(EnrollmentStep.sequence_id == theirs)).one()
     late = (line.taken_at - line.due_at).total_seconds()
-    print(
-        f"{AT_ONCE:,} due at once, a step that {name}: {AT_ONCE / seconds:,.0f} a second;"
-        f" another tenant's {late:.2f} s late"
-    )
+    speed = f"{AT_ONCE / seconds:,.0f} a second"
+    print(f"{AT_ONCE:,} due at once, a step that {name}: {speed}; another tenant's {late:.2f} s late")
 
 
 def done(who: Identity, sequence_id: str) -> int:
