@@ -32,7 +32,7 @@ e2e: test-tools ## Run the browser tests alone; T="-k chat" chooses
 
 pictures: test-tools ## Take the pictures in docs anew
 	@folder=$$(mktemp -d) && PLATFORM_PICTURES=$$folder $(PYTHON) -m pytest -q tests/e2e/test_pages.py -k no_page_has && \
-	for name in dashboard contacts contact leads lead agents agent knowledge talk trace jobs scripts script guided; do cp $$folder/$$name-light-en-1440.png docs/pictures/$$name.png; done && \
+	for name in dashboard contacts contact leads lead agents agent knowledge talk trace jobs scripts script guided rules rule rules-runs run events event sequences sequence enrollments; do cp $$folder/$$name-light-en-1440.png docs/pictures/$$name.png; done && \
 	cp $$folder/dashboard-dark-ru-1440.png docs/pictures/dashboard-dark-ru.png; rm -rf $$folder
 
 check: test-tools ## Lint, types, import contracts

@@ -58,6 +58,7 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         EventKind.CONTACT_UPDATED: (contacts.save, row.contact_id, {"name": "Boris"}),
         EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
         EventKind.MANUAL: (rules.run_by_hand, rule_id, row.lead_id),
+        EventKind.REPLY_SENT: (outgoing.say, talk, "Hello"),
     }
     if kind in simple:
         act, *given = simple[kind]
@@ -72,8 +73,6 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     elif kind == EventKind.SEQUENCE_FINISHED:
         sequencing.enrolled(who, sequencing.a_sequence(who, sequencing.do("one")), row.lead_id)
         sequencing.work(who)
-    elif kind == EventKind.REPLY_SENT:
-        call(who, outgoing.say, talk, "Hello")
     elif kind in (EventKind.MESSAGE_RECEIVED, EventKind.CONVERSATION_STARTED):
         say(who, talk)
     elif kind == EventKind.NO_REPLY:

@@ -42,17 +42,8 @@ def run(handlers: Mapping[str, Handler]) -> int:
     dramatiq.set_broker(broker)
     declare(broker, runner)
     threads = dramatiq.Worker(broker, worker_threads=own.worker_concurrency, worker_timeout=100)
-    ticker = Ticker(
-        runner,
-        own.worker_concurrency,
-        [
-            probe.beat,
-            replies.mark_interrupted,
-            clockwork.run_schedules,
-            clockwork.find_silences,
-            Seldom(keeping.forget_runs, HOUR),
-        ],
-    )
+    by_the_clock = (replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences)
+    ticker = Ticker(runner, own.worker_concurrency, [probe.beat, *by_the_clock, Seldom(keeping.forget_runs, HOUR)])
     stepper = Stepper()
     runner.start()
     ticker.start()

@@ -92,25 +92,25 @@ def _line(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
 
 
 def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
-    return rx.flex(
-        rx.cond((line.depth > 0) & ~READ_ONLY, _grip(line)),
+    is_inner = (line.depth > 0) & ~READ_ONLY
+    match = rx.el.div(
         native(
             [rx.el.option(t(words), value=code) for code, words in MATCHES.items()],
             label=t("How many of group {number} have to hold", number=line.number),
             value=line.match,
             on_change=lambda match: state.set_match(line.path, match),
         ),
-        rx.cond((line.depth > 0) & ~READ_ONLY, rx.fragment(_adders(state, line.path), _tools(state, line))),
-        spacing="2",
-        align="center",
-        wrap="wrap",
+        rx.cond(is_inner, _adders(state, line.path)),
+        class_name="grow",
+    )
+    return rx.el.div(
+        rx.cond(is_inner, _grip(line)), match, rx.cond(is_inner, _tools(state, line)), class_name="condition-row"
     )
 
 
 def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
     own = rx.foreach(state.own_facts, lambda one: choice(one.id, one.name))
-    return rx.flex(
-        rx.cond(~READ_ONLY, _grip(line)),
+    parts = rx.el.div(
         picker(
             *_facts(of_events),
             rx.cond(state.own_facts.length() > 0, group(t("Your own fields"), own)),
@@ -127,10 +127,10 @@ def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
             on_change=lambda operator: state.set_operator(line.path, operator),
         ),
         value(state, line),
-        rx.cond(~READ_ONLY, _tools(state, line)),
-        spacing="2",
-        align="start",
-        wrap="wrap",
+        class_name="grow",
+    )
+    return rx.el.div(
+        rx.cond(~READ_ONLY, _grip(line)), parts, rx.cond(~READ_ONLY, _tools(state, line)), class_name="condition-row"
     )
 
 

@@ -216,7 +216,10 @@ class WriteNote(Action):
 
 
 class SendEmail(Action):
-    """Send an e-mail"""
+    """Send an e-mail
+
+    Through the mail server that is set under Settings.
+    """
 
     kind: Literal["send_email"] = "send_email"
     to: str = asked("To", Ask.TO, needed=False, start=CONTACT)
@@ -312,7 +315,10 @@ class Notify(Action):
 
 
 class StartSequence(Action):
-    """Start a sequence"""
+    """Start a sequence
+
+    For the lead or the contact, when they may enter it.
+    """
 
     kind: Literal["start_sequence"] = "start_sequence"
     sequence_id: str = asked("Sequence", Ask.SEQUENCE)
@@ -328,7 +334,10 @@ class StartSequence(Action):
 
 
 class StopSequence(Action):
-    """Stop a sequence"""
+    """Stop a sequence
+
+    The lead or the contact leaves it at once.
+    """
 
     kind: Literal["stop_sequence"] = "stop_sequence"
     sequence_id: str = asked("Sequence", Ask.SEQUENCE)

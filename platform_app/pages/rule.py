@@ -97,6 +97,7 @@ def _limits() -> rx.Component:
             t("No rule after it runs"),
             class_name="status",
         ),
+        class_name="form",
     )
 
 

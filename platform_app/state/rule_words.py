@@ -119,8 +119,10 @@ def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> 
         return named.get(value) or translate(language, actions.PLAIN_FIELDS.get(value, value))
     if ask == Ask.DAYS:
         days = whole(value, actions.MOST_DAYS)
-        return "" if days is None else plural(language, "{count} day", "{count} days", days)
-    return translate(language, "“{text}”", text=" ".join(value.split())[:80]) if value else ""
+        if not days:
+            return "" if days is None else translate(language, "due the same day")
+        return plural(language, "due in {count} day", "due in {count} days", days)
+    return translate(language, "“{text}”", text=" ".join(value.split())[:80].rstrip(".")) if value else ""
 
 
 def told(sentence: str, values: Mapping[str, object], language: str) -> str:

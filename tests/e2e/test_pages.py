@@ -59,6 +59,15 @@ def keep(page: Page, name: str) -> None:
         page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
 
 
+def let_rules_run(page: Page, home: str, language: str) -> None:
+    """Create a lead, at which a rule of the demo looks, and wait until that is in the log."""
+    page.goto(f"{home}/leads")
+    page.get_by_role("button", name=lookup(language, "Create lead")).click()
+    page.wait_for_url(re.compile("/leads/[0-9a-f]{32}"))
+    page.goto(f"{home}/rules/runs")
+    expect(page.locator("table tbody a").first).to_be_visible()
+
+
 def addresses(page: Page, home: str) -> dict[str, str]:
     """Return the pages to look at by their names, those of one agent, source and conversation among them."""
     found = {path.strip("/").replace("/", "-") or "dashboard": home + path for path in PAGES}
@@ -70,6 +79,7 @@ def addresses(page: Page, home: str) -> dict[str, str]:
         ("lead", "/leads", ".lead-card a:has-text('made to order')"),
         ("rule", "/rules", "table a:has-text('large')"),
         ("event", "/events", "table a"),
+        ("run", "/rules/runs", "table tbody a"),
         ("talk", "/test-chat", "a.conversation"),
     ):
         page.goto(home + path)
@@ -89,6 +99,7 @@ def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson
     page.get_by_role("menuitem", name={"ru": "Русский", "en": "English"}[language]).click()
     expect(page.locator("html")).to_have_attribute("lang", language)
     found: list[str] = []
+    let_rules_run(page, f"{platform}/manage/demo", language)
     places = addresses(page, f"{platform}/manage/demo")
     for theme in ("light", "dark"):
         choose_theme(page, f"{platform}/manage/demo", theme)
@@ -101,6 +112,8 @@ def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson
                 place = f"{name}-{theme}-{language}-{width}"
                 keep(page, place)
                 found += faults(page, place)
+                if name == "rule":
+                    found += faults_of_list(page, place)
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
             page.get_by_role("button", name=lookup(language, "Why this reply?")).first.click()
             expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
@@ -110,6 +123,16 @@ def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson
     page.get_by_role("button", name={"ru": "Навигация", "en": "Navigation"}[language]).click()
     found += faults(page, "navigation")
     assert "\n".join(found) == ""
+
+
+def faults_of_list(page: Page, place: str) -> list[str]:
+    """Open the list of actions of a rule, take its picture, and return what axe finds."""
+    page.locator(".picker-button").last.click()
+    expect(page.locator(".picker-option").first).to_be_visible()
+    keep(page, f"actions-{place}")
+    found = faults(page, f"actions {place}")
+    page.keyboard.press("Escape")
+    return found
 
 
 def test_no_page_before_the_sign_in_has_a_fault(platform: str, new_person: NewPerson) -> None:

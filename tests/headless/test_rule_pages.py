@@ -48,6 +48,45 @@ def a_viewer(who: Identity) -> Identity:
     return replace(who, user_id=user.id, role=Role.VIEWER, name=user.name, email=user.email)
 
 
+def changes(rule: str, failing: str, lead: str) -> tuple[Any, ...]:
+    """Return every event of the rules' pages that would change something."""
+    return (
+        RulesState.create(""),
+        RulesState.create("night"),
+        RulesState.switch(rule, False),
+        RulesState.move(failing, True),
+        RulesState.drop(failing, rule),
+        RulesState.duplicate(rule),
+        RulesState.copy_to(rule, "none"),
+        RulesState.delete(rule),
+        RulesState.undo,
+        RuleState.save("name", "Mine"),
+        RuleState.choose_day(1, True),
+        RuleState.set_stop(True),
+        RuleState.publish,
+        RuleState.switch(False),
+        RuleState.run_by_hand(lead),
+        RuleState.restore("x"),
+        RuleState.add_condition("", False),
+        RuleState.remove_condition("0"),
+        RuleState.move_condition("0", True),
+        RuleState.drop_condition("0", ""),
+        RuleState.set_match("", "any"),
+        RuleState.set_fact("0", "lead.title"),
+        RuleState.set_operator("0", "empty"),
+        RuleState.set_value("0", "9"),
+        RuleState.add_value("0", "9"),
+        RuleState.choose_one("0", "9", True),
+        RuleState.add_action("hand_off"),
+        RuleState.remove_action(0),
+        RuleState.move_action(0, False),
+        RuleState.drop_action("0", "1"),
+        RuleState.set_asked(1, "tag", "mine"),
+        RuleState.pick_asked(1, "tag", "mine"),
+        RunPage.retry,
+    )
+
+
 async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> None:
     who = make_tenant("acme")
     viewer = a_viewer(who)
@@ -74,41 +113,7 @@ async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> Non
         await tab.until(lambda: seen(tab, RuleState, "rule_key"))
         await tab.send(RuleTrialState.try_event(failed.event_id), settle=False)
         await tab.until(lambda: seen(tab, RuleTrialState, "shown").words)
-        for event in (
-            RulesState.create(""),
-            RulesState.create("night"),
-            RulesState.switch(rule, False),
-            RulesState.move(failing, True),
-            RulesState.drop(failing, rule),
-            RulesState.duplicate(rule),
-            RulesState.copy_to(rule, "none"),
-            RulesState.delete(rule),
-            RulesState.undo,
-            RuleState.save("name", "Mine"),
-            RuleState.choose_day(1, True),
-            RuleState.set_stop(True),
-            RuleState.publish,
-            RuleState.switch(False),
-            RuleState.run_by_hand(lead.id),
-            RuleState.restore("x"),
-            RuleState.add_condition("", False),
-            RuleState.remove_condition("0"),
-            RuleState.move_condition("0", True),
-            RuleState.drop_condition("0", ""),
-            RuleState.set_match("", "any"),
-            RuleState.set_fact("0", "lead.title"),
-            RuleState.set_operator("0", "empty"),
-            RuleState.set_value("0", "9"),
-            RuleState.add_value("0", "9"),
-            RuleState.choose_one("0", "9", True),
-            RuleState.add_action("hand_off"),
-            RuleState.remove_action(0),
-            RuleState.move_action(0, False),
-            RuleState.drop_action("0", "1"),
-            RuleState.set_asked(1, "tag", "mine"),
-            RuleState.pick_asked(1, "tag", "mine"),
-            RunPage.retry,
-        ):
+        for event in changes(rule, failing, lead.id):
             await tab.send(event, settle=False)
         await tab.goto("/manage/acme/rules/runs", settle=False)
         await tab.until(lambda: seen(tab, RunsState, "rows"))
