@@ -59,14 +59,13 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
         EventKind.MANUAL: (rules.run_by_hand, rule_id, row.lead_id),
         EventKind.REPLY_SENT: (outgoing.say, talk, "Hello"),
+        EventKind.STAGE_CHANGED: (leads.move, row.lead_id, a_stage(who)),
     }
     if kind in simple:
         act, *given = simple[kind]
         call(who, act, *given)
     elif kind == EventKind.WEBHOOK_RECEIVED:
         deliver(a_webhook(who), {"total": 5}, message_id="msg_1")
-    elif kind == EventKind.STAGE_CHANGED:
-        call(who, leads.move, row.lead_id, a_stage(who))
     elif kind in (EventKind.TASK_CREATED, EventKind.TASK_COMPLETED):
         task = call(who, tasks.create, text="Call", lead_id=row.lead_id)
         call(who, tasks.mark, task.id, done=True)

@@ -24,6 +24,7 @@ from platform_app.models.sequence import (
     Leaving,
     Sequence,
     StepState,
+    key_of,
 )
 from platform_app.services import effects
 
@@ -209,7 +210,7 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     entering.live(session, who, row.sequence_id)
     _alone(session, row)
     if row.last_id:
-        effects.let_again(session, who.tenant_id, journey.key_of(row.last_id))
+        effects.let_again(session, who.tenant_id, key_of(row.last_id))
     row.due_at = _opening(session, row)
     row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
     leaving.announce(session, row)

@@ -187,22 +187,14 @@ class _Hand:
         log.line(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
         self._has_moved = True
 
-    def _try_later(
-        self,
-        session: Transaction,
-        run: RuleRun,
-        began: float,
-        *,
-        sentence: str,
-        values: dict[str, object] | None = None,
-    ) -> None:
+    def _try_later(self, session: Transaction, run: RuleRun, began: float, **told: Any) -> None:
         """Let a run be tried again with the job, unless that was tried often enough."""
         if self.job.attempt >= TRIES:
-            self._stop(session, run, RunState.FAILED, began, sentence=sentence, values=values)
+            self._stop(session, run, RunState.FAILED, began, **told)
             return
         self.later.add(run.id)
         run.state = RunState.RETRYING
-        _failed(run, RunState.RETRYING, began, sentence=sentence, values=values)
+        _failed(run, RunState.RETRYING, began, **told)
 
     def _stop(
         self,

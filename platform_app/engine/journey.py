@@ -240,11 +240,6 @@ def _kind(session: Transaction, row: Enrollment) -> str:
     return str(action.get("kind") or getattr(step, "kind", ""))[:40]
 
 
-def key_of(step_row_id: str) -> str:
-    """Return the idempotency key of a step that goes outside."""
-    return f"step-{step_row_id}"
-
-
 def pass_on(session: Transaction, row: Enrollment, made: Compiled, *, branch: str = "") -> None:
     """Let somebody go on to the next step; its delay begins when this one was due."""
     at = row.due_at or row.since or now()

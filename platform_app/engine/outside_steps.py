@@ -10,7 +10,15 @@ from platform_app.engine.scene import Plan
 from platform_app.engine.stepping import is_out, scene_of
 from platform_app.errors import Invalid, PlatformError, Unavailable
 from platform_app.jobs import LeaseLost, RunningJob
-from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentState, EnrollmentStep, Sequence, StepState
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    EnrollmentStep,
+    Sequence,
+    StepState,
+    key_of,
+)
 from platform_app.services import effects
 from platform_app.services.effects import SureFailure, Uncertain
 
@@ -34,7 +42,7 @@ def take_step(job: RunningJob) -> None:
     if plan is None or plan.call is None:
         return
     try:
-        effects.once(job, journey.key_of(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
+        effects.once(job, key_of(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
     except Uncertain:
         _end(job, StepState.UNCERTAIN, IN_DOUBT)
     except (Unavailable, LeaseLost):
@@ -81,7 +89,7 @@ def _plan(job: RunningJob) -> Plan | None:
         if is_out(session, row):
             line.state = StepState.CANCELLED
             return None
-        if effects.is_in_doubt(session, job.tenant_id, journey.key_of(line.id)):
+        if effects.is_in_doubt(session, job.tenant_id, key_of(line.id)):
             raise Uncertain(line.id)
         step = journey.version(session, row).steps.get(line.step_id)
         line.taken_at = now()

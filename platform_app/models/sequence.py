@@ -160,6 +160,11 @@ class EnrollmentStep(Owned, table=True):
     stage_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+def key_of(step_row_id: str) -> str:
+    """Return the idempotency key of the call of a step, by the id of its row."""
+    return f"step-{step_row_id}"
+
+
 class Holiday(Owned, table=True):
     """A day on which a tenant's sequences may rest."""
 
