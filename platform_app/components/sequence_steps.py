@@ -7,19 +7,21 @@ import reflex as rx
 from platform_app.automation.steps import STEPS
 from platform_app.automation.steps import words as step_words
 from platform_app.components.condition_values import native, option
-from platform_app.components.conditions import builder
 from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.later import later
 from platform_app.components.parts import READ_ONLY, icon_tool, problem_line
+from platform_app.components.picker import choice, group, picker
+from platform_app.components.sequence_conditions import conditions
 from platform_app.components.sequence_timing import timing_fields
 from platform_app.components.text import t
 from platform_app.components.variables import variable_text
-from platform_app.engine.actions import ACTIONS, LONGEST
+from platform_app.engine.actions import ACTIONS, LONGEST, note
 from platform_app.engine.actions import words as action_words
 from platform_app.state.condition_tree import UNITS
 from platform_app.state.rule_actions import AskLine
 from platform_app.state.sequence import SequenceState
 from platform_app.state.sequence_steps import StepLine
+from platform_app.state.sequence_words import ICONS
 
 STATE = SequenceState
 
@@ -110,18 +112,18 @@ def _tools(line: rx.Var[StepLine]) -> rx.Component:
 
 
 def _adder(where: Any, words: Any, label: Any = None) -> rx.Component:
-    flow = [rx.el.option(t(step_words(kind)), value=kind) for kind in STEPS if kind != "do"]
-    acts = [rx.el.option(t(action_words(kind)), value=f"do:{kind}") for kind in ACTIONS]
-    options = [
-        rx.el.option(words, value=""),
-        rx.el.optgroup(*acts, label=t("Do something")),
-        rx.el.optgroup(*flow, label=t("Flow")),
+    acts = [
+        choice(f"do:{kind}", t(action_words(kind)), icon=one.icon, note=t(note(kind)) if note(kind) else None)
+        for kind, one in ACTIONS.items()
     ]
-    return native(
-        options,
+    flow = [choice(kind, t(step_words(kind)), icon=ICONS[kind]) for kind in STEPS if kind != "do"]
+    return picker(
+        group(t("Do something"), *acts),
+        group(t("Flow"), *flow),
         label=words if label is None else label,
+        shown=words,
         value="",
-        on_change=lambda what: STATE.add_step(where, what),
+        on_pick=lambda what: STATE.add_step(where, what),
     )
 
 
@@ -140,32 +142,6 @@ def _open(line: rx.Var[StepLine]) -> rx.Component:
         ),
         key=f"{STATE.opened}-{STATE.steps_key}",
         class_name="stack-small sequence-open",
-    )
-
-
-def conditions(name: Any, title: Any, words: Any, empty: Any, *, of_events: bool = False) -> rx.Component:
-    """Show conditions in words, and their builder while they are open."""
-    is_open = STATE.edited == name
-    return rx.el.div(
-        rx.flex(
-            rx.el.span(title, class_name="label"),
-            rx.button(
-                rx.cond(is_open, t("Close"), t("Change")),
-                on_click=STATE.edit_conditions(name),
-                aria_expanded=is_open,
-                aria_label=rx.cond(is_open, t("Close: {what}", what=title), t("Change: {what}", what=title)),
-                size="1",
-                variant="soft",
-                color_scheme="gray",
-                high_contrast=True,
-                type="button",
-            ),
-            spacing="3",
-            align="center",
-        ),
-        rx.el.p(rx.cond(words != "", words, empty), class_name="small"),
-        rx.cond(is_open, builder(STATE, empty=empty, of_events=of_events)),
-        class_name="field",
     )
 
 
@@ -192,6 +168,9 @@ def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
             asked.ask,
             ("text", text),
             ("line", text),
+            ("to", text),
+            ("tag", _with_known(line, asked, text)),
+            ("value", _with_known(line, asked, text)),
             ("word", plain),
             ("days", plain),
             ("percent", percent),
@@ -213,6 +192,18 @@ def _text(line: rx.Var[StepLine], asked: rx.Var[AskLine], label: Any) -> rx.Comp
         label=label,
         rows=rx.cond(asked.ask == "line", 1, 3),
     )
+
+
+def _with_known(line: rx.Var[StepLine], asked: rx.Var[AskLine], text: rx.Component) -> rx.Component:
+    """Show a text with what is known to stand there, to be taken from a list."""
+    known = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
+        label=t("Known values of {words} of step {number}", words=asked.words, number=line.number),
+        value="",
+        on_change=lambda value: STATE.pick_asked(asked.name, value),
+    )
+    is_offered = (asked.options.length() > 0) & ~READ_ONLY
+    return rx.el.div(rx.el.div(text, class_name="grow"), rx.cond(is_offered, known), class_name="with-known")
 
 
 def _plain(asked: rx.Var[AskLine], label: Any, on_change: Any, **more: Any) -> rx.Component:

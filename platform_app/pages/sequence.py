@@ -9,7 +9,8 @@ from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, confirm, field, problem_line, skeleton_rows, status
-from platform_app.components.sequence_steps import conditions, steps
+from platform_app.components.sequence_conditions import conditions
+from platform_app.components.sequence_steps import steps
 from platform_app.components.sequence_trial import backtest, simulate
 from platform_app.components.text import t
 from platform_app.components.versions import history, small_button

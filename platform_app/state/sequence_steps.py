@@ -130,6 +130,12 @@ class SequenceSteps(StepTiming, mixin=True):
         await self._change_open(change)
 
     @handler(Role.OPERATOR)
+    async def pick_asked(self, name: str, value: str) -> None:
+        """Put one of what is offered into a field of the open step's action."""
+        await self.set_asked(name, value)
+        self.steps_key += 1  # the field shows what it was drawn with
+
+    @handler(Role.OPERATOR)
     async def set_step(self, name: str, value: str) -> None:
         """Take what was entered in a field of the open step itself."""
 

@@ -51,7 +51,9 @@ class Builder(AtAgent):
     def add(self, what: str, number: str, where: str = "") -> None:
         """Add a step at the end, or in a branch; it is open then."""
         label = where or self.t("Add a step…")
-        self.page.get_by_label(label, exact=True).last.select_option(what)
+        button = self.page.get_by_role("button", name=label, exact=True).last
+        button.click()
+        self.page.locator(".picker").filter(has=button).locator(f'[data-option="{what}"]').click()
         expect(self.page.get_by_label(self.t("Delay of step {number}", number=number), exact=True)).to_be_visible()
 
     def fill(self, number: str, words: str, text: str) -> None:
@@ -70,7 +72,7 @@ class Builder(AtAgent):
     def condition(self, fact: str, operator: str, value: str) -> None:
         """Fill the first line of the conditions that are open."""
         self.page.get_by_role("button", name=self.t("Add condition"), exact=True).first.click()
-        self.select(self.t("What condition {number} is about", number="1"), fact)
+        self.pick(self.t("What condition {number} is about", number="1"), fact)
         self.select(self.t("How condition {number} is compared", number="1"), operator)
         box = self.page.get_by_label(self.t("Value of condition {number}", number="1"), exact=True)
         expect(box).to_be_visible()
