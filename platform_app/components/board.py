@@ -69,7 +69,7 @@ def _card(lead: rx.Var[LeadRow]) -> rx.Component:
         tags(lead.tags),
         rx.cond(lead.responsible != "", rx.el.span(lead.responsible, class_name="muted small")),
         rx.el.div(
-            rx.el.time(lead.when, title=lead.exact, class_name="muted small clip"),
+            rx.el.time(lead.when, title=lead.exact, class_name="muted small"),
             rx.cond(~READ_ONLY, _mover(lead)),
             class_name="lead-foot",
         ),
