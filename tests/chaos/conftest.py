@@ -176,7 +176,7 @@ def new_worker(database: str, sink: Sink, tmp_path: Path) -> Iterator[NewWorker]
     def make(module: str = "tests.chaos.worker_main", **settings: str) -> Worker:
         worker = Worker(tmp_path, sink, module, **settings)
         made.append(worker)
-        wait_for(worker.is_up, 20)
+        wait_for(worker.is_up, 60)
         return worker
 
     yield make
