@@ -78,7 +78,7 @@ class Conditions(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def set_match(self, path: str, match: Match) -> None:
         """Say whether all, any or none of a group have to hold."""
-        await self._edit(lambda tree: condition_tree.at(tree, path).update(match=match.value))
+        await self._edit(lambda tree: condition_tree.at(tree, path).update(match=match.value), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_fact(self, path: str, fact: str) -> None:
@@ -92,7 +92,9 @@ class Conditions(rx.State, mixin=True):
         """Compare otherwise."""
         if operator not in OPERATORS:
             raise Invalid("This value cannot be taken.")
-        await self._edit(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]))
+        before = OPERATORS.get(condition_tree.at(self._tree, path).get("operator", ""))
+        is_other = before is None or before.takes != OPERATORS[operator].takes  # else what is being typed stays
+        await self._edit(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=is_other)
 
     @handler(Role.OPERATOR)
     async def set_value(self, path: str, value: str) -> None:

@@ -35,8 +35,16 @@ class Builder(AtAgent):
         """Fill one line of the conditions."""
         self.pick(self.t("What condition {number} is about", number=number), fact)
         self.select(self.t("How condition {number} is compared", number=number), operator)
+        wait_for(lambda: self.holds(number, fact, operator), 20)
         self.page.get_by_label(self.t("Value of condition {number}", number=number), exact=True).fill(value)
         wait_for(lambda: f'"value": "{value}"' in self.draft(), 10)
+
+    def holds(self, number: str, fact: str, operator: str) -> bool:
+        """Tell whether a line of the draft is so."""
+        node = json.loads(self.draft())["condition"]
+        for place in number.split("."):
+            node = node["of"][int(place) - 1]
+        return (node.get("fact"), node.get("operator")) == (fact, operator)
 
     def draft(self) -> str:
         """Return the draft of the open rule as it is kept."""

@@ -110,7 +110,7 @@ async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> Non
             await tab.goto(f"/manage/acme/{path}", settle=False)
             await tab.until(lambda state=state, name=name: seen(tab, state, name))
         await tab.goto(f"/manage/acme/rules/{rule}", settle=False)
-        await tab.until(lambda: seen(tab, RuleState, "rule_key"))
+        await tab.until(lambda: seen(tab, RuleState, "rule_key") and seen(tab, RuleTrialState, "events"))
         await tab.send(RuleTrialState.try_event(failed.event_id), settle=False)
         await tab.until(lambda: seen(tab, RuleTrialState, "shown").words)
         for event in changes(rule, failing, lead.id):
