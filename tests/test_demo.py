@@ -109,12 +109,14 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "customfield",
         "effect",
         "knowledgestate",
+        "mailserver",
         "note",
         "refusedrow",
         "rulerun",
         "scriptprogress",
         "scriptuse",
         "scriptversion",
+        "secret",
     }
     assert (counted["contact"], counted["lead"], counted["stage"], counted["pipeline"]) == (8, 12, 5, 1)
     assert (counted["source"], counted["job"], counted["conversation"]) == (12, 12, 26)
