@@ -117,8 +117,10 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "effect",
         "holiday",
         "knowledgestate",
+        "mailserver",
         "refusedrow",
         "rulerun",
+        "secret",
     }
     assert (counted["contact"], counted["lead"], counted["stage"], counted["pipeline"]) == (9, 13, 5, 1)
     assert (counted["source"], counted["job"], counted["conversation"]) == (12, 12, 27)
