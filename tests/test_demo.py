@@ -116,11 +116,14 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "contactimport",
         "effect",
         "holiday",
+        "incomingwebhook",
         "knowledgestate",
         "mailserver",
+        "receiveddelivery",
         "refusedrow",
         "rulerun",
         "secret",
+        "webhookfield",
     }
     assert (counted["contact"], counted["lead"], counted["stage"], counted["pipeline"]) == (9, 13, 5, 1)
     assert (counted["source"], counted["job"], counted["conversation"]) == (12, 12, 27)
