@@ -51,7 +51,7 @@ class Builder(AtAgent):
     def add(self, what: str, number: str, where: str = "") -> None:
         """Add a step at the end, or in a branch; it is open then."""
         label = where or self.t("Add a step…")
-        button = self.page.get_by_role("button", name=label, exact=True).last
+        button = self.page.get_by_role("button", name=label).last
         button.click()
         self.page.locator(".picker").filter(has=button).locator(f'[data-option="{what}"]').click()
         expect(self.page.get_by_label(self.t("Delay of step {number}", number=number), exact=True)).to_be_visible()
