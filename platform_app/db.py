@@ -137,9 +137,7 @@ class Transaction(Session):
         try:
             with self.begin_nested():
                 yield
-                self.flush()
-                while self.before_commit:
-                    self.before_commit.pop(0)()
+                self.complete()
         except BaseException:
             del self.after_commit[sends:]
             self.info.clear()

@@ -15,6 +15,7 @@ from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentState, En
 
 AFTER = timedelta(days=7)  # for so long a reply counts for the step taken last
 _KNOWN = "tenants with enrollments"
+_TOLD = "ways that are announced"
 _COUNTED = (EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED)
 _SENTENCES = {
     EnrollmentState.FINISHED: "Sequence “{name}” has ended",
@@ -146,10 +147,10 @@ def merge(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> 
 def announce(session: Transaction, row: Enrollment) -> None:
     """Let open pages know after the commit that a way has changed."""
     tenant_id, row_id = row.tenant_id, row.id
-    told: set[str] = session.info.setdefault("ways that are announced", set())
+    told: frozenset[str] = session.info.get(_TOLD, frozenset())
     if row_id in told:
         return
-    told.add(row_id)
+    session.info[_TOLD] = told | {row_id}  # a new one: a part that is taken back takes it back too
     session.after_commit.append(lambda: bell.announce(tenant_id, "enrollment", row_id))
 
 

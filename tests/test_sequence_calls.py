@@ -155,6 +155,24 @@ def test_a_worker_that_dies_within_the_call_repeats_it_with_the_same_key(
     assert len(receiver.got) == 2 and len({key for key, *_ in receiver.got}) == 1
 
 
+def test_a_fault_of_ours_is_said_in_the_end(
+    waiting: Identity, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError("out of the blue")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(outside_steps, "_done", fails)
+        for number in range(1, 5):
+            with pytest.raises(RuntimeError):
+                outside_steps.take_step(a_job(waiting, number))
+        attempt(waiting, 5)
+    assert (way(waiting).state, lines(waiting)[0].error) == (EnrollmentState.FAILED, "Something went wrong.")
+    call(waiting, enrollments.retry, way(waiting).id)
+    work(waiting)
+    assert taken(waiting) == [("call", "done")] and len(receiver.got) == 1
+
+
 def pause(who: Identity) -> None:
     call(who, enrollments.pause, way(who).id)
 

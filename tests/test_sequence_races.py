@@ -161,7 +161,7 @@ def test_two_workers_put_late_steps_off_at_one_pace(who: Identity) -> None:
     with at(MONDAY):
         enrolled(who, sequence, *people)
     with at(MONDAY + timedelta(days=3)):
-        rush(*[lambda: stepping._take_some(who.tenant_id, now())] * 4)
+        rush(*[lambda: stepping._turn(who.tenant_id, now())] * 4)
         stepping.take_due()
     dues = sorted(row.due_at for row in ways(who) if row.due_at)
     assert len(lines(who)) == 1 and len(set(dues)) == 59

@@ -13,7 +13,7 @@ from platform_app import known, leaving
 from platform_app.automation.calendar import Calendar
 from platform_app.automation.facts import Facts
 from platform_app.automation.proofs import weigh
-from platform_app.automation.sequences import Compiled, compiled
+from platform_app.automation.sequences import Again, Compiled, compiled
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
 from platform_app.engine import gathering
@@ -94,8 +94,11 @@ def begin(
     query = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
     )
+    again = made.definition.again
     for held in session.exec(query.with_for_update()).all():
         if came.event_id and held.event_id == came.event_id:
+            return None
+        if again == Again.NEVER or (again == Again.FINISHED and held.state in INSIDE):
             return None
         if held.state in INSIDE:
             leaving.end(session, held, EnrollmentState.LEFT, came.at, leaving=Leaving.AGAIN)

@@ -1,6 +1,7 @@
 """Outside steps: the calls that steps of sequences make to the outside, each once, by the worker."""
 
 import httpx
+import structlog
 
 from platform_app import leaving
 from platform_app.clock import now
@@ -22,6 +23,7 @@ from platform_app.models.sequence import (
 from platform_app.services import effects
 from platform_app.services.effects import SureFailure, Uncertain
 
+_logger = structlog.get_logger()
 TRIES = 5
 IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 _OPEN = (StepState.OUTSIDE, StepState.RETRYING)
@@ -29,6 +31,18 @@ _OPEN = (StepState.OUTSIDE, StepState.RETRYING)
 
 def take_step(job: RunningJob) -> None:
     """Make the call of a step, then let whoever is on the way go on; a call that fails is tried again."""
+    try:
+        _take(job)
+    except (Unavailable, LeaseLost, SureFailure):
+        raise
+    except Exception:  # a fault of ours: the job is tried again, at last the step says so
+        if job.attempt < TRIES:
+            raise
+        _logger.exception("the call of a step failed", step_row_id=job.payload.step_row_id)
+        _end(job, StepState.FAILED, "Something went wrong.")
+
+
+def _take(job: RunningJob) -> None:
     try:
         plan = _plan(job)
     except (Unavailable, LeaseLost):

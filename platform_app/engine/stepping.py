@@ -90,13 +90,11 @@ def take(session: Transaction, row: Enrollment, began: datetime) -> None:
         if row.state != EnrollmentState.ACTIVE or row.due_at is None or row.due_at > now():
             return
         try:
-            with session.begin_nested():
+            with session.part():
                 _step(session, row, began)
-                session.complete()
         except OperationalError:  # the database is busy or away, which is not the step's fault
             raise
         except Exception as error:
-            session.before_commit.clear()  # the events of what was taken back
             _failed(session, row, error)
 
 
