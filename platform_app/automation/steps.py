@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
@@ -72,8 +72,14 @@ def asked(words: str, ask: StepAsk, default: Any = "", **more: Any) -> Any:
 
 
 class Step(BaseModel, frozen=True):
-    """A place in a sequence. `only_if` is a condition without which it is passed by."""
+    """A place in a sequence. `only_if` is a condition without which it is passed by.
 
+    `sentence` is a message id with places for its fields; `ways` are the names of its branches in words.
+    """
+
+    icon: ClassVar[str] = "zap"  # in the builder
+    sentence: ClassVar[str] = ""
+    ways: ClassVar[Mapping[str, str]] = {}
     id: str = Field(pattern=r"^[0-9a-z]{1,32}$")
     timing: Timing = Timing()
     only_if: dict[str, Any] = Field(default_factory=dict)
@@ -101,6 +107,9 @@ class Do(Step):
 class Fork(Step):
     """Go one way or the other"""
 
+    icon: ClassVar[str] = "split"
+    sentence: ClassVar[str] = "If {condition}"
+    ways: ClassVar[Mapping[str, str]] = {"yes": "If so", "no": "If not"}
     kind: Literal["fork"] = "fork"
     condition: dict[str, Any] = asked("If", StepAsk.CONDITION, {})
     yes: list["EachStep"] = Field(default_factory=list)
@@ -119,6 +128,8 @@ class Fork(Step):
 class Await(Step):
     """Wait until something is so"""
 
+    icon: ClassVar[str] = "hourglass"
+    sentence: ClassVar[str] = "Wait until {condition}"
     kind: Literal["await"] = "await"
     condition: dict[str, Any] = asked("Until", StepAsk.CONDITION, {})
     at_most: str = asked("At most", StepAsk.SPAN, FAINT)
@@ -138,6 +149,9 @@ class Await(Step):
 class Split(Step):
     """Divide people into two parts"""
 
+    icon: ClassVar[str] = "dices"
+    sentence: ClassVar[str] = "{percent} % go into part A"
+    ways: ClassVar[Mapping[str, str]] = {"a": "Part A", "b": "Part B"}
     kind: Literal["split"] = "split"
     percent: int = asked("Part A, per cent", StepAsk.PERCENT, 50)
     a: list["EachStep"] = Field(default_factory=list)

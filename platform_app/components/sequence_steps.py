@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.steps import STEPS
+from platform_app.automation.steps import STEPS, StepAsk, asked_of
 from platform_app.automation.steps import words as step_words
 from platform_app.components.condition_values import native, option
 from platform_app.components.drag import DragArea, draggable, droppable
@@ -24,6 +24,9 @@ from platform_app.state.sequence_steps import StepLine
 from platform_app.state.sequence_words import ICONS
 
 STATE = SequenceState
+_CONDITIONS = {  # kinds of steps that weigh one, with what it is called there
+    kind: str(asked["words"]) for kind in STEPS for _, asked in asked_of(kind) if asked["ask"] == StepAsk.CONDITION
+}
 
 
 def steps() -> rx.Component:
@@ -88,13 +91,8 @@ def _step(line: rx.Var[StepLine]) -> rx.Component:
 
 
 def _icon(line: rx.Var[StepLine]) -> rx.Component:
-    return rx.match(
-        line.icon,
-        ("split", rx.icon("split", size=16, aria_hidden="true")),
-        ("hourglass", rx.icon("hourglass", size=16, aria_hidden="true")),
-        ("dices", rx.icon("dices", size=16, aria_hidden="true")),
-        rx.icon("zap", size=16, aria_hidden="true"),
-    )
+    drawn = {icon: rx.icon(icon, size=16, aria_hidden="true") for icon in dict.fromkeys(ICONS.values())}
+    return rx.match(line.icon, *drawn.items(), rx.icon("zap", size=16, aria_hidden="true"))
 
 
 def _tools(line: rx.Var[StepLine]) -> rx.Component:
@@ -128,11 +126,11 @@ def _adder(where: Any, words: Any, label: Any = None) -> rx.Component:
 
 
 def _open(line: rx.Var[StepLine]) -> rx.Component:
-    condition = rx.match(STATE.opened_kind, ("fork", t("If")), t("Until"))
+    title = rx.match(STATE.opened_kind, *((kind, t(words)) for kind, words in _CONDITIONS.items()), "")
     return rx.el.div(
         rx.cond(
-            (STATE.opened_kind == "fork") | (STATE.opened_kind == "await"),
-            conditions(f"{STATE.opened}.condition", condition, STATE.worded["step"], t("No condition yet.")),
+            title != "",
+            conditions(f"{STATE.opened}.condition", title, STATE.worded["step"], t("No condition yet.")),
         ),
         rx.foreach(STATE.asked, lambda asked: _asked(line, asked)),
         rx.el.h3(t("When it is taken")),

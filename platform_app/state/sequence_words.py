@@ -5,7 +5,7 @@ from typing import Any
 
 from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, Wait, Zone
 from platform_app.automation.sequences import Definition
-from platform_app.automation.steps import Step
+from platform_app.automation.steps import STEPS, Step, StepAsk, asked_of
 from platform_app.i18n import plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
 from platform_app.state.proof_view import Reader
@@ -74,8 +74,8 @@ ENDS = {
     "never": "The window of a step never opens",
     "on the way": "On the way",
 }
-BRANCHES = {"yes": "If so", "no": "If not", "a": "Part A", "b": "Part B"}
-ICONS = {"do": "zap", "fork": "split", "await": "hourglass", "split": "dices"}
+BRANCHES = {name: words for one in STEPS.values() for name, words in one.ways.items()}
+ICONS = {kind: one.icon for kind, one in STEPS.items()}
 _WAITS = {
     Wait.DELAY: "waits until {when}",
     Wait.UNTIL: "waits until {when}",
@@ -154,13 +154,13 @@ def step_of(step: Any, reader: Reader, named: Mapping[str, str]) -> str:
     language = reader.language
     if step.kind == "do":
         return action_of(step.action, language, named) if step.action else translate(language, "Do something")
-    if step.kind == "fork":
-        return translate(language, "If {condition}", condition=condition_of(step.condition, reader, named) or "…")
-    if step.kind == "await":
-        return translate(
-            language, "Wait until {condition}", condition=condition_of(step.condition, reader, named) or "…"
-        )
-    return translate(language, "{percent} % go into part A", percent=step.percent)
+    shown = {
+        name: condition_of(getattr(step, name), reader, named) or "…"
+        if asked["ask"] == StepAsk.CONDITION
+        else str(getattr(step, name))
+        for name, asked in asked_of(step.kind)
+    }
+    return translate(language, step.sentence, **shown)
 
 
 def trigger_of(own: Definition, language: str) -> str:
