@@ -275,3 +275,23 @@ async def test_no_other_file_is_written_into(path: str) -> None:
 
     await RuntimeEnv(app)({"type": "http", "path": path, "headers": []}, Wire().receive, Wire().send)
     assert seen == [path]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "cookie", "told"),
+    [
+        ("ru-RU,ru;q=0.9", "", "language=ru"),
+        ("de", "", "language=en"),
+        ("ru", "a=b; language=en", ""),
+        ("", "", "language=en"),
+    ],
+)
+async def test_a_page_tells_the_socket_which_language_was_asked_for(accepted: str, cookie: str, told: str) -> None:
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=Harden(page)), base_url="http://a.test") as client:
+        found = await client.get("/register", headers={"accept-language": accepted, "cookie": cookie})
+    assert found.headers.get("set-cookie", "").startswith(told)
+    assert ("set-cookie" in found.headers) == bool(told)

@@ -1,7 +1,6 @@
 """Routes: how a route declares its role, how it learns who asks, and how it says no."""
 
 import asyncio
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -12,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from platform_app.api.security import is_https
+from platform_app.api.security import is_https, wished_language
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
@@ -95,4 +94,4 @@ def _preferred_language(request: Request) -> str:
     chosen = request.cookies.get("language", "")
     if chosen in ("ru", "en"):
         return chosen
-    return "ru" if re.match(r"\s*(ru|uk|be|kk)\b", request.headers.get("accept-language", "").lower()) else "en"
+    return wished_language(request.headers.get("accept-language", ""))

@@ -153,10 +153,25 @@ def _with_headers(scope: Scope, send: Send) -> Send:
             lasting = message["status"] < 400 and _is_hashed(scope["path"])
             cached = b"public, max-age=31536000, immutable" if lasting else b"no-store"
             added = [(key, value) for key, value in own if key not in given]
+            added += _language(scope, kept)
             message["headers"] = [*kept, *added, (b"cache-control", cached)]
         await send(message)
 
     return answer
+
+
+def _language(scope: Scope, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the cookie that tells the socket which language the browser asked for: its own headers may not say it."""
+    is_page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers)
+    if not is_page or re.search(r"(?:^|;\s*)language=", header(scope, b"cookie")):
+        return []
+    wished = wished_language(header(scope, b"accept-language"))
+    return [(b"set-cookie", f"language={wished}; Path=/; SameSite=Lax".encode())]
+
+
+def wished_language(accepted: str) -> str:
+    """Return the language for somebody who has chosen none, by the header Accept-Language."""
+    return "ru" if re.match(r"\s*(ru|uk|be|kk)\b", accepted.lower()) else "en"
 
 
 def _is_hashed(path: str) -> bool:

@@ -13,6 +13,7 @@ from reflex.state import StateUpdate
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
 
+from platform_app.api.security import wished_language
 from platform_app.models.person import Identity, Role
 from platform_app.services import sessions
 from platform_app.state.base import ANYONE, ROLE, Person
@@ -109,5 +110,4 @@ def _preferred_language(state: rx.State) -> str:
     cookie = re.search(r"(?:^|;\s*)language=(ru|en)\b", state.router.headers.cookie)
     if cookie:
         return cookie[1]
-    wished = state.router.headers.accept_language.lower()
-    return "ru" if re.match(r"\s*(ru|uk|be|kk)\b", wished) else "en"
+    return wished_language(state.router.headers.accept_language)
