@@ -117,7 +117,7 @@ def test_in_the_request_exactly_when_agent_stage_and_condition_fit(story: Story)
     editor, title = story.page, f"Fit {story.language}"
     story.create(title, "Name {{ lead.title }} to {{ contact.name }}.")
     editor.get_by_role("button", name=story.t("Add condition")).click()
-    editor.get_by_label(story.t("What condition {number} is about", number="1")).select_option("lead.budget")
+    story.pick(story.t("What condition {number} is about", number="1"), "lead.budget")
     editor.get_by_label(story.t("How condition {number} is compared", number="1")).select_option("greater")
     chats = {}
     for whose in (story.agent, story.recorded.one("SELECT id FROM agent WHERE is_demo")):
