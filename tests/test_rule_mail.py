@@ -129,7 +129,7 @@ def test_a_dry_run_tells_and_sends_nothing(who: Identity, catcher: Catcher) -> N
 
 def test_in_a_list_it_is_told_by_its_subject() -> None:
     words = rule_words.action_of(EMAIL, "ru", {})
-    assert words == "Отправить письмо: “Заказ для {{ contact.name }}”"
+    assert words.startswith("Отправить письмо: «Заказ для {{ contact.name }}»")
     assert dict(drafts.asked_of("send_email"))["to"]["start"] == "{{ contact.email }}"
 
 

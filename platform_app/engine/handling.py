@@ -120,7 +120,9 @@ class _Hand:
         rule = self._rules[run.rule_id]
         while run.id not in self.later and run.state in _TO_DO:
             place = _next(run)
-            if place is None or not rule.enabled:
+            if place is not None and self._is_in_doubt(session, run, place):
+                self._stop(session, run, RunState.UNCERTAIN, time.monotonic(), sentence=IN_DOUBT)
+            elif place is None or not rule.enabled:
                 log.end(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
             elif self._until is not None and time.monotonic() > self._until:
                 return True
@@ -153,6 +155,10 @@ class _Hand:
             _logger.exception("an action of a rule failed", run_id=run.id)
             self._try_later(session, run, began, sentence=_BUG)
 
+    def _is_in_doubt(self, session: Transaction, run: RuleRun, place: int) -> bool:
+        """Tell whether a worker died in a call that is not made again by itself, whatever has changed since."""
+        return effects.is_in_doubt(session, run.tenant_id, log.key_of(self._event.id, run.id, place))
+
     def _was_made(self, session: Transaction, plan: Plan, run: RuleRun, *, place: int, began: float) -> bool:
         """Tell whether a call was made before; note it when it is still to be made."""
         assert plan.call is not None
@@ -184,8 +190,8 @@ class _Hand:
             self._try_later(session, run, began, sentence="The address does not answer." if is_silent else _BUG)
 
     def _done(self, run: RuleRun, place: int, began: float) -> None:
-        log.line(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
         self._has_moved = True
+        log.line(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
 
     def _try_later(self, session: Transaction, run: RuleRun, began: float, **told: Any) -> None:
         """Let a run be tried again with the job, unless that was tried often enough."""

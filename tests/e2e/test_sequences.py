@@ -51,9 +51,9 @@ class Builder(AtAgent):
     def add(self, what: str, number: str, where: str = "") -> None:
         """Add a step at the end, or in a branch; it is open then."""
         label = where or self.t("Add a step…")
-        button = self.page.get_by_role("button", name=label).last
-        button.click()
-        self.page.locator(".picker").filter(has=button).locator(f'[data-option="{what}"]').click()
+        button, option = self.page.get_by_role("button", name=label).last, self.page.locator(f'[data-option="{what}"]')
+        wait_for(lambda: option.locator("visible=true").count() or button.click(), 20, 0.5)  # it may be drawn anew
+        option.locator("visible=true").first.click()
         expect(self.page.get_by_label(self.t("Delay of step {number}", number=number), exact=True)).to_be_visible()
 
     def fill(self, number: str, words: str, text: str) -> None:
