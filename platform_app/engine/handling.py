@@ -26,8 +26,8 @@ TRIES = 5  # of an action that goes outside
 IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 SPAN = 0.05  # seconds for which one transaction goes on from action to action
 _TO_DO = (RunState.RUNNING, RunState.RETRYING)
-_OURS = (Unavailable, LeaseLost)  # the job is done again as a whole
 _BUG = "Something went wrong."
+_OURS = (Unavailable, LeaseLost)  # the job is done again as a whole
 
 
 def handle_event(job: RunningJob) -> None:
@@ -69,8 +69,8 @@ class _Call:
 class _Hand:
     """An event in the hands of a worker.
 
-    Each transaction holds the job's lease, writes down what came of the last call, and does action after action,
-    of rule after rule, until one goes outside or the time of a transaction is over; at least one, however late it is.
+    Each transaction holds the job's lease, writes down what came of the last call, and does at least one action, and
+    more of rule after rule until one goes outside or the time of a transaction is over.
     """
 
     def __init__(self, job: RunningJob) -> None:
@@ -120,7 +120,7 @@ class _Hand:
         rule = self._rules[run.rule_id]
         while run.id not in self.later and run.state in _TO_DO:
             place = _next(run)
-            if place is not None and self._is_in_doubt(session, run, place):
+            if place is not None and _is_in_doubt(session, run, place):  # whatever has changed since
                 self._stop(session, run, RunState.UNCERTAIN, time.monotonic(), sentence=IN_DOUBT)
             elif place is None or not rule.enabled:
                 log.end(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
@@ -154,10 +154,6 @@ class _Hand:
         except Exception:  # a fault of ours: the run is tried again, at last it says so
             _logger.exception("an action of a rule failed", run_id=run.id)
             self._try_later(session, run, began, sentence=_BUG)
-
-    def _is_in_doubt(self, session: Transaction, run: RuleRun, place: int) -> bool:
-        """Tell whether a worker died in a call that is not made again by itself, whatever has changed since."""
-        return effects.is_in_doubt(session, run.tenant_id, log.key_of(self._event.id, run.id, place))
 
     def _was_made(self, session: Transaction, plan: Plan, run: RuleRun, *, place: int, began: float) -> bool:
         """Tell whether a call was made before; note it when it is still to be made."""
@@ -202,18 +198,9 @@ class _Hand:
         run.state = RunState.RETRYING
         _failed(run, RunState.RETRYING, began, **told)
 
-    def _stop(
-        self,
-        session: Transaction,
-        run: RuleRun,
-        state: RunState,
-        began: float,
-        *,
-        sentence: str,
-        values: dict[str, object] | None = None,
-    ) -> None:
+    def _stop(self, session: Transaction, run: RuleRun, state: RunState, began: float, **told: Any) -> None:
         """End a run at an action that did not happen."""
-        _failed(run, state, began, sentence=sentence, values=values)
+        _failed(run, state, began, **told)
         log.end(session, run, self._rules[run.rule_id], state)
 
 
@@ -249,3 +236,7 @@ def _failed(
     assert place is not None
     told = {"error": sentence, "error_values": {name: str(value) for name, value in (values or {}).items()}}
     log.line(run, place, state=state, ms=round((time.monotonic() - began) * 1_000), **told)
+
+
+def _is_in_doubt(session: Transaction, run: RuleRun, place: int) -> bool:
+    return effects.is_in_doubt(session, run.tenant_id, log.key_of(run.event_id, run.id, place))

@@ -1,13 +1,11 @@
 """Journey: one way through a sequence: its beginning, coming to a step, its end."""
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
 
 from platform_app import known, leaving
 from platform_app.automation.calendar import Calendar
@@ -17,12 +15,12 @@ from platform_app.automation.sequences import Again, Compiled, compiled
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
 from platform_app.engine import gathering
-from platform_app.errors import Invalid, NotFound
+from platform_app.engine.coming import Came, Subject, subject, subject_by_id
+from platform_app.errors import Invalid
 from platform_app.events import emit
-from platform_app.models.conversation import Conversation
-from platform_app.models.crm import Contact, Lead
-from platform_app.models.event import Event, EventKind
-from platform_app.models.person import Identity, Tenant
+from platform_app.models.crm import Contact
+from platform_app.models.event import EventKind
+from platform_app.models.person import Tenant
 from platform_app.models.sequence import (
     INSIDE,
     Enrollment,
@@ -36,74 +34,13 @@ from platform_app.models.sequence import (
 )
 
 
-@dataclass(frozen=True)
-class Subject:
-    """Whom a way through a sequence is about."""
-
-    lead_id: str | None = None
-    contact_id: str | None = None
-    conversation_id: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The lead, else the contact, else the conversation."""
-        return next(iter(self.ids), "")
-
-    @property
-    def ids(self) -> list[str]:
-        """All that is known of it."""
-        return [one for one in (self.lead_id, self.contact_id, self.conversation_id) if one]
-
-
-@dataclass(frozen=True)
-class Came:
-    """Why somebody has come into a sequence."""
-
-    at: datetime
-    by: str = ""
-    event_id: str | None = None
-    depth: int = 0
-    proof: dict[str, Any] = field(default_factory=dict)
-
-
-def subject(session: Transaction, event: Event) -> Subject:
-    """Return whom an event is about; what a conversation or a lead knows of it is added."""
-    talk = session.get(Conversation, event.conversation_id) if event.conversation_id else None
-    lead_id = event.lead_id or (talk.lead_id if talk else None)
-    lead = session.get(Lead, lead_id) if lead_id else None
-    contact_id = event.contact_id or (talk.contact_id if talk else None) or (lead.contact_id if lead else None)
-    return Subject(lead_id, contact_id, event.conversation_id)
-
-
-def subject_by_id(session: Transaction, who: Identity, subject_id: str) -> Subject:
-    """Return a lead or a contact as whom a way is about; raises NotFound when there is none."""
-    lead = session.exec(owned(Lead, who.tenant_id).where(Lead.id == subject_id, col(Lead.deleted_at).is_(None))).first()
-    if lead is not None:
-        return Subject(lead.id, lead.contact_id)
-    gone = col(Contact.deleted_at).is_(None)
-    contact = session.exec(owned(Contact, who.tenant_id).where(Contact.id == subject_id, gone)).first()
-    if contact is None:
-        raise NotFound("There is no such lead or contact.")
-    return Subject(contact_id=contact.id)
-
-
 def begin(
     session: Transaction, sequence: Sequence, made: Compiled, *, subject: Subject, came: Came
 ) -> Enrollment | None:
     """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
-    query = owned(Enrollment, sequence.tenant_id).where(
-        Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
-    )
-    again = made.definition.again
-    for held in session.exec(query.with_for_update()).all():
-        if came.event_id and held.event_id == came.event_id:
-            return None
-        if again == Again.NEVER or (again == Again.FINISHED and held.state in INSIDE):
-            return None
-        if held.state in INSIDE:
-            leaving.end(session, held, EnrollmentState.LEFT, came.at, leaving=Leaving.AGAIN)
-    session.flush()
     own = made.definition
+    if not _make_room(session, sequence, own.again, subject=subject, came=came):
+        return None
     row = Enrollment(
         tenant_id=sequence.tenant_id,
         sequence_id=sequence.id,
@@ -130,6 +67,22 @@ def begin(
     leaving.began(session)
     leaving.announce(session, row)
     return row
+
+
+def _make_room(session: Transaction, sequence: Sequence, again: Again, *, subject: Subject, came: Came) -> bool:
+    """End the way on which somebody is who begins anew; tell whether they may begin."""
+    query = owned(Enrollment, sequence.tenant_id).where(
+        Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
+    )
+    for held in session.exec(query.with_for_update()).all():
+        if came.event_id and held.event_id == came.event_id:
+            return False
+        if again == Again.NEVER or (again == Again.FINISHED and held.state in INSIDE):
+            return False
+        if held.state in INSIDE:
+            leaving.end(session, held, EnrollmentState.LEFT, came.at, leaving=Leaving.AGAIN)
+    session.flush()
+    return True
 
 
 def arrive(session: Transaction, row: Enrollment, made: Compiled, *, step_id: str, at: datetime) -> None:
@@ -248,3 +201,6 @@ def pass_on(session: Transaction, row: Enrollment, made: Compiled, *, branch: st
     at = row.due_at or row.since or now()
     arrive(session, row, made, step_id=made.after(row.step_id, branch), at=at)
     leaving.announce(session, row)
+
+
+__all__ = ["Came", "Subject", "begin", "subject", "subject_by_id"]

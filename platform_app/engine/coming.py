@@ -1,0 +1,65 @@
+"""Coming: whom a way through a sequence is about, and why they have come into it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app.db import Transaction, owned
+from platform_app.errors import NotFound
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import Contact, Lead
+from platform_app.models.event import Event
+from platform_app.models.person import Identity
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom a way through a sequence is about."""
+
+    lead_id: str | None = None
+    contact_id: str | None = None
+    conversation_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The lead, else the contact, else the conversation."""
+        return next(iter(self.ids), "")
+
+    @property
+    def ids(self) -> list[str]:
+        """All that is known of it."""
+        return [one for one in (self.lead_id, self.contact_id, self.conversation_id) if one]
+
+
+@dataclass(frozen=True)
+class Came:
+    """Why somebody has come into a sequence."""
+
+    at: datetime
+    by: str = ""
+    event_id: str | None = None
+    depth: int = 0
+    proof: dict[str, Any] = field(default_factory=dict)
+
+
+def subject(session: Transaction, event: Event) -> Subject:
+    """Return whom an event is about; what a conversation or a lead knows of it is added."""
+    talk = session.get(Conversation, event.conversation_id) if event.conversation_id else None
+    lead_id = event.lead_id or (talk.lead_id if talk else None)
+    lead = session.get(Lead, lead_id) if lead_id else None
+    contact_id = event.contact_id or (talk.contact_id if talk else None) or (lead.contact_id if lead else None)
+    return Subject(lead_id, contact_id, event.conversation_id)
+
+
+def subject_by_id(session: Transaction, who: Identity, subject_id: str) -> Subject:
+    """Return a lead or a contact as whom a way is about; raises NotFound when there is none."""
+    lead = session.exec(owned(Lead, who.tenant_id).where(Lead.id == subject_id, col(Lead.deleted_at).is_(None))).first()
+    if lead is not None:
+        return Subject(lead.id, lead.contact_id)
+    gone = col(Contact.deleted_at).is_(None)
+    contact = session.exec(owned(Contact, who.tenant_id).where(Contact.id == subject_id, gone)).first()
+    if contact is None:
+        raise NotFound("There is no such lead or contact.")
+    return Subject(contact_id=contact.id)
