@@ -81,14 +81,11 @@ def _ways(session: Transaction, event: Event) -> list[Enrollment]:
     if not same:
         return []
     counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > event.at - AFTER)
-    ids: set[str] = set()
-    for one in same:  # one after another: each goes by an index of its own
-        query = owned(Enrollment, event.tenant_id).where(one, counts).with_only_columns(Enrollment.id)
-        ids.update(session.exec(query).all())
-    if not ids:
-        return []
-    query = owned(Enrollment, event.tenant_id).where(col(Enrollment.id).in_(ids))
-    return list(session.exec(query.order_by(Enrollment.id).with_for_update()).all())
+    queries = [owned(Enrollment, event.tenant_id).where(one, counts) for one in same]
+    if len(queries) > 1:  # one after another: each goes by an index of its own; then all are locked in one order
+        ids = {found for query in queries for found in session.exec(query.with_only_columns(Enrollment.id)).all()}
+        queries = [owned(Enrollment, event.tenant_id).where(col(Enrollment.id).in_(ids))] if ids else []
+    return [row for query in queries for row in session.exec(query.order_by(Enrollment.id).with_for_update()).all()]
 
 
 def _count(session: Transaction, row: Enrollment, event: Event) -> None:

@@ -69,14 +69,7 @@ def _take_some(tenant_id: str, began: datetime) -> int:
     end, taken = time.monotonic() + SLICE, 0
     with session_scope(tenant_id, patience=PATIENCE) as session:
         session.hold()
-        due = owned(Enrollment, tenant_id).where(
-            Enrollment.state == EnrollmentState.ACTIVE,
-            col(Enrollment.due_at) <= now(),
-        )
-        query = due.order_by(Enrollment.due_at, Enrollment.id).limit(AT_ONCE).with_for_update(skip_locked=True)
-        rows = list(session.exec(query).all())
-        gathering.gather(session, tenant_id, rows)
-        for row in rows:
+        for row in gathering.due(session, tenant_id, now(), AT_ONCE):
             take(session, row, began)
             taken += 1
             if time.monotonic() > end:

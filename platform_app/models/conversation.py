@@ -44,7 +44,11 @@ class MessageState(StrEnum):
 class Conversation(Owned, table=True):
     """One contact, or tester, with one agent on one channel."""
 
-    __table_args__ = (Index("ix_conversation_recent", "tenant_id", "channel", "last_message_at"),)
+    __table_args__ = (
+        Index("ix_conversation_recent", "tenant_id", "channel", "last_message_at"),
+        Index("ix_conversation_contact", "tenant_id", "contact_id", "last_message_at"),
+        Index("ix_conversation_lead", "tenant_id", "lead_id", "last_message_at"),
+    )
     agent_id: str = Field(foreign_key="agent.id", index=True, max_length=32)
     use_draft: bool = True  # test chat only: play with the draft, or with what is published
     contact_id: str | None = Field(default=None, foreign_key="contact.id", max_length=32)
