@@ -43,11 +43,6 @@ class Group(BaseModel, frozen=True):
     match: Match = Match.ALL
     of: list["Node"] = Field(default_factory=list)
 
-    def facts(self) -> set[str]:
-        """Return the names of the facts that it is about."""
-        within = (part.facts() if isinstance(part, Group) else {part.fact} for part in self.of)
-        return set().union(*within)
-
 
 Node = Annotated[Condition | Group, Field(discriminator="kind")]
 _group: TypeAdapter[Group] = TypeAdapter(Group)

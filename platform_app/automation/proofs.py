@@ -44,6 +44,11 @@ def _weigh(
     return Proof(group_holds(node.match, [part.holds for part in of]), node.match, of, path=path)
 
 
+def facts_of(node: Condition | Group) -> set[str]:
+    """Return the names of the facts that a node is about."""
+    return {node.fact} if isinstance(node, Condition) else set().union(*map(facts_of, node.of))
+
+
 Test = Callable[[Facts, datetime], bool]
 
 

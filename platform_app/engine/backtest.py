@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from platform_app import known
 from platform_app.automation.facts import Catalogue
-from platform_app.automation.proofs import Test, ready
+from platform_app.automation.proofs import Test, facts_of, ready
 from platform_app.automation.rules import Before, Compiled, Reason, reason
 from platform_app.clock import now
 from platform_app.db import Transaction
@@ -159,7 +159,7 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
             _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
         )
     walkers = [one for some in pairs.values() for pair in some for one in (pair.draft, pair.live) if one is not None]
-    names = frozenset(name for walker in walkers for name in walker.rule.tree.facts())
+    names = frozenset(name for walker in walkers for name in facts_of(walker.rule.tree))
     for event in event_log.since(session, who, list(pairs), since=since, columns=_READ):
         past = _Past(event, names)
         for pair in pairs[past.kind]:

@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -28,7 +29,8 @@ from platform_app.models.person import Identity, Role, Tenant
 from platform_app.services import contacts
 from tests.talking import call, run_jobs
 
-EVALUATIONS = 20_000
+EVALUATIONS = 20_000  # of a round
+ROUNDS = 7
 EVENTS = 60_000  # of ten thousand conversations
 WORDS = ("price", "discount", "delivery", "warranty")
 
@@ -132,14 +134,17 @@ def peers(plain: list[dict[str, Any]]) -> dict[str, Callable[[int], Any]]:
 
 
 def measure_evaluations() -> None:
-    """Print evaluations a second, and the ratio to ours."""
-    speeds: dict[str, float] = {}
-    for name, evaluate in evaluators().items():
+    """Print evaluations a second, and the ratio to ours: the best of rounds in which all take turns."""
+    speeds: dict[str, float] = defaultdict(float)
+    found = evaluators()
+    for name, evaluate in found.items():
         assert not evaluate(0) and evaluate(1), name
-        began = time.perf_counter()
-        for number in range(EVALUATIONS):
-            evaluate(number % 2)
-        speeds[name] = EVALUATIONS / (time.perf_counter() - began)
+    for _ in range(ROUNDS):
+        for name, evaluate in found.items():
+            began = time.perf_counter()
+            for number in range(EVALUATIONS):
+                evaluate(number % 2)
+            speeds[name] = max(speeds[name], EVALUATIONS / (time.perf_counter() - began))
     for name, speed in speeds.items():
         print(f"{name:32} {speed:>10,.0f} a second   ours is {speeds['ours'] / speed:.2f} times as fast")
 
@@ -153,30 +158,40 @@ def a_rule(who: Identity, trigger: str, number: int, *, condition: dict[str, Any
     return str(row.id)
 
 
-def measure_event(who: Identity, rounds: int = 60) -> None:
-    """Print how long an event takes until its actions are done, with 10 rules of its kind, among 10 and 980."""
+def measure_event(few: Identity, many: Identity, rounds: int = 60) -> None:
+    """Print how long an event takes until its actions are done, in turns: with 10 rules, and with 10 among 1,000."""
     nobody = {"kind": "group", "match": "all", "of": [leaf("contact.name", "equals", "Nobody")]}
     anybody = {"kind": "group", "match": "all", "of": [leaf("contact.name", "equals", "Person")]}
-    for number in range(10):
-        a_rule(who, "contact_created", number, condition=nobody if number else anybody)
-    few = _events_took(who, rounds)
-    for number in range(10, 980):
-        a_rule(who, "task_created", number, condition=nobody)
-    many = _events_took(who, rounds)
-    for name, took in (("10 rules", few), ("980 rules, 10 of the kind", many)):
-        p95 = statistics.quantiles(took, n=20)[-1]
-        print(f"event to its actions done, {name}: p50 {statistics.median(took):.1f} ms, p95 {p95:.1f} ms")
-    print(f"980 rules against 10: {statistics.median(many) / statistics.median(few):.2f} times")
-
-
-def _events_took(who: Identity, rounds: int) -> list[float]:
-    took = []
+    for who, count in ((few, 10), (many, 1_000)):
+        for number in range(count):
+            kind = "contact_created" if number < 10 else "task_created"
+            a_rule(who, kind, number, condition=nobody if number else anybody)
+    took: dict[str, list[float]] = {few.slug: [], many.slug: []}
     for _ in range(rounds):
-        began = time.perf_counter()
+        for who in (few, many):
+            began = time.perf_counter()
+            call(who, contacts.create, name="Person")
+            run_jobs(who)
+            took[who.slug].append((time.perf_counter() - began) * 1_000)
+    for name, one in (("10 rules", took[few.slug]), ("1,000 rules, 10 of the kind", took[many.slug])):
+        p95 = statistics.quantiles(one, n=20)[-1]
+        print(f"event to its actions done, {name}: p50 {statistics.median(one):.1f} ms, p95 {p95:.1f} ms")
+    ratio = statistics.median(took[many.slug]) / statistics.median(took[few.slug])
+    print(f"1,000 rules against 10: {ratio:.2f} times")
+
+
+def measure_handling(who: Identity, events: int = 20) -> None:
+    """Print how fast twenty rules that all fire are run, an action each."""
+    for number in range(20):
+        a_rule(who, "contact_created", number, condition={})
+    for _ in range(events):
         call(who, contacts.create, name="Person")
-        run_jobs(who)
-        took.append((time.perf_counter() - began) * 1_000)
-    return took
+    began, used = time.perf_counter(), time.process_time()
+    run_jobs(who)
+    took, used = time.perf_counter() - began, time.process_time() - used
+    print(
+        f"{events * 20} runs of 20 rules: {events * 20 / took:.0f} a second, {used / events * 50:.1f} ms of a core each"
+    )
 
 
 def measure_backtest(who: Identity) -> None:
@@ -195,14 +210,15 @@ def measure_backtest(who: Identity) -> None:
         for number in range(20)
     ]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began, used = time.perf_counter(), time.process_time()
+    call(who, backtest.backtest_all, ids, days=30)
+    took, used = time.perf_counter() - began, time.process_time() - used
+    print(f"backtest of {EVENTS:,} events x 20 rules in one pass: {took:.1f} s, {used:.1f} s of a core")
     began = time.perf_counter()
     fired = sum(call(who, backtest.backtest, rule_id, days=30).reasons["fires"] for rule_id in ids)
     took = time.perf_counter() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(f"backtest of {EVENTS:,} events x 20 rules one by one: {took:.1f} s, {fired:,} runs, memory +{grown:.0f} MB")
-    began = time.perf_counter()
-    call(who, backtest.backtest_all, ids, days=30)
-    print(f"backtest of {EVENTS:,} events x 20 rules in one pass: {time.perf_counter() - began:.1f} s")
 
 
 def _event(who: Identity, number: int, start: Any) -> Event:
@@ -229,12 +245,18 @@ def main() -> None:
     """Measure in a database of its own."""
     measure_evaluations()
     migrations.upgrade(config.settings().database)
+    few, many, busy, past = (a_tenant(name) for name in ("few", "many", "busy", "past"))
+    measure_event(few, many)
+    measure_handling(busy)
+    measure_backtest(past)
+
+
+def a_tenant(name: str) -> Identity:
+    """Write a tenant; return its owner."""
     with session_scope(reason="bench") as session:
-        tenant = Tenant(name="Bench", slug="bench")
+        tenant = Tenant(name=name, slug=name)
         session.add(tenant)
-    who = Identity("", tenant.id, Role.OWNER, "Bench", "", "bench", "Bench", "en", "UTC")
-    measure_event(who)
-    measure_backtest(who)
+    return Identity("", tenant.id, Role.OWNER, "Bench", "", name, name, "en", "UTC")
 
 
 if __name__ == "__main__":
