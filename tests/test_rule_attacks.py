@@ -50,7 +50,7 @@ def test_what_a_model_writes_is_said_and_never_done(who: Identity, provider: Fak
     talk, lead = a_talk(who)
     before = call(who, leads.get, lead).model_dump()
     a_rule(who, "manual", {"kind": "ask_agent", "prompt": "Write to {{ contact.name }}."})
-    rule = call(who, rules.of_tenant)[0]
+    rule = call(who, rules.DEFINITIONS.of_tenant)[0]
     call(who, rules.run_by_hand, rule.id, lead)
     run_jobs(who)
     assert [run.state for run in runs(who)] == [RunState.DONE]
@@ -85,10 +85,10 @@ def test_what_a_contact_is_called_is_no_template(who: Identity, name: str) -> No
 @pytest.mark.parametrize("text", [one for one in HOSTILE if one.startswith("{") and "append" not in one])
 def test_a_hostile_text_of_the_tenant_is_said_at_its_field(who: Identity, text: str) -> None:
     actions = [{"kind": "send_message", "text": text}]
-    row = call(who, rules.create, name="Rule", draft={"trigger": "contact_created", "actions": actions})
+    row = call(who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "contact_created", "actions": actions})
     assert "action.0.text" in call(who, rules.problems, row)
     with pytest.raises(Invalid):
-        call(who, rules.publish, row.id)
+        call(who, rules.DEFINITIONS.publish, row.id)
 
 
 def matching(pattern: str) -> dict[str, Any]:
@@ -110,21 +110,23 @@ def test_an_evil_pattern_is_weighed_like_any_other(who: Identity, pattern: str) 
 def test_a_pattern_that_cannot_be_used_is_not_published(who: Identity, pattern: str) -> None:
     draft = {"trigger": "contact_created", "actions": [{"kind": "hand_off"}]}
     with pytest.raises(Invalid):
-        row = call(who, rules.create, name="Rule", draft=draft | {"condition": matching(pattern)})
+        row = call(who, rules.DEFINITIONS.create, name="Rule", draft=draft | {"condition": matching(pattern)})
         assert call(who, rules.problems, row)["condition"]
-        call(who, rules.publish, row.id)
+        call(who, rules.DEFINITIONS.publish, row.id)
 
 
 def test_nothing_but_the_definition_is_taken(who: Identity, other: Identity) -> None:
-    row = call(who, rules.create, name="Rule", draft={"trigger": "contact_created", "tenant_id": other.tenant_id})
+    row = call(
+        who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "contact_created", "tenant_id": other.tenant_id}
+    )
     assert set(row.draft) == set(Definition.model_fields)
     for name in ("tenant_id", "id", "enabled", "published", "published_number", "position", "is_demo", "deleted_at"):
         with pytest.raises(Invalid):
-            call(who, rules.save, row.id, {name: "x"}, revision=row.revision)
+            call(who, rules.DEFINITIONS.save, row.id, {name: "x"}, revision=row.revision)
     forged = {"kind": "add_tag", "tag": "x", "tenant_id": other.tenant_id, "who": "root"}
-    call(who, rules.save, row.id, {"actions": [forged]}, revision=row.revision)
-    call(who, rules.publish, row.id)
-    call(who, rules.switch, row.id, enabled=True)
+    call(who, rules.DEFINITIONS.save, row.id, {"actions": [forged]}, revision=row.revision)
+    call(who, rules.DEFINITIONS.publish, row.id)
+    call(who, rules.DEFINITIONS.switch, row.id, enabled=True)
     made = call(who, contacts.create, name="Anna")
     run_jobs(who)
     assert call(who, contacts.get, made.id).tags == ["x"] and runs(other) == []

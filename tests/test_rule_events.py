@@ -135,9 +135,9 @@ def test_a_draft_beside_what_is_published(who: Identity) -> None:
     rule_id = a_rule(who, "lead_created", {"kind": "add_tag", "tag": "big"}, condition=is_rich("1000"))
     for budget in (10, 2_000, 30, 4_000):
         call(who, leads.create, title="Lead", stage_id=stage, budget=str(budget))
-    row = call(who, rules.get, rule_id)
+    row = call(who, rules.DEFINITIONS.get, rule_id)
     changed = {"condition": is_rich("3000"), "actions": [{"kind": "change_stage", "stage_id": "gone"}]}
-    call(who, rules.save, rule_id, changed, revision=row.revision)
+    call(who, rules.DEFINITIONS.save, rule_id, changed, revision=row.revision)
     found = call(who, backtest.backtest, rule_id, days=30)
     assert (found.reasons["fires"], found.live_reasons["fires"], found.gained, found.lost) == (1, 2, 0, 1)
     fired = next(one for one in found.samples if one.reason == "fires")
@@ -164,7 +164,7 @@ def test_a_dry_run_changes_nothing_whatever_the_action(who: Identity) -> None:
         {"kind": "hand_off"},
         {"kind": "close_conversation"},
     ]
-    made = call(who, rules.create, name="All", draft={"trigger": "lead_updated", "actions": listed})
+    made = call(who, rules.DEFINITIONS.create, name="All", draft={"trigger": "lead_updated", "actions": listed})
     call(who, leads.save, row.lead_id, {"budget": "5"})
     (event,) = events(who, EventKind.LEAD_UPDATED)
     before = len(events(who, EventKind.TAG_ADDED)), call(who, leads.get, row.lead_id).updated_at, shown(who, talk)
@@ -190,7 +190,7 @@ async def test_handed_to_a_person_the_agent_is_silent_until_it_is_given_back(who
 
 def test_concerns_only_its_agent(who: Identity) -> None:
     mine, other = add_agent(who), add_agent(who)
-    rule = call(who, rules.create, name="One", agent_id=mine, draft={"trigger": "message_received"})
+    rule = call(who, rules.DEFINITIONS.create, name="One", agent_id=mine, draft={"trigger": "message_received"})
     talk = call(who, conversations.create, other)
     say(who, talk.id)
     (event,) = events(who, EventKind.MESSAGE_RECEIVED)
@@ -222,7 +222,7 @@ def test_a_draft_is_tried_on_what_is_typed(who: Identity) -> None:
     said = {"kind": "condition", "fact": "message.text", "operator": "contains", "value": "price"}
     condition = {"kind": "group", "match": "all", "of": [said, *is_rich("1000")["of"]]}
     draft = {"trigger": "message_received", "condition": condition, "actions": [{"kind": "add_tag", "tag": "hot"}]}
-    rule = call(who, rules.create, name="Price", draft=draft)
+    rule = call(who, rules.DEFINITIONS.create, name="Price", draft=draft)
     for text, lead_id, expected in (
         ("What is the PRICE?", lead.id, "fires"),
         ("What is the price?", "", "condition"),

@@ -97,12 +97,12 @@ def test_a_key_that_is_gone_is_said(who: Identity, catcher: Catcher, env: pytest
 
 
 def test_publishing_says_that_a_server_is_missing(who: Identity) -> None:
-    row = call(who, rules.create, name="Rule", draft={"trigger": "contact_created", "actions": [EMAIL]})
-    assert call(who, rules.problems, call(who, rules.get, row.id)) == {"action.0": mail.NO_SERVER}
+    row = call(who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "contact_created", "actions": [EMAIL]})
+    assert call(who, rules.problems, call(who, rules.DEFINITIONS.get, row.id)) == {"action.0": mail.NO_SERVER}
     with pytest.raises(Invalid):
-        call(who, rules.publish, row.id)
+        call(who, rules.DEFINITIONS.publish, row.id)
     call(who, mail.save, FORM)
-    assert call(who, rules.problems, call(who, rules.get, row.id)) == {}
+    assert call(who, rules.problems, call(who, rules.DEFINITIONS.get, row.id)) == {}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,9 @@ def test_publishing_says_that_a_server_is_missing(who: Identity) -> None:
 )
 def test_an_address_that_is_none_is_said_at_its_field(who: Identity, to: str, wrong: bool) -> None:
     call(who, mail.save, FORM)
-    row = call(who, rules.create, name="Rule", draft={"trigger": "lead_created", "actions": [EMAIL | {"to": to}]})
+    row = call(
+        who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "lead_created", "actions": [EMAIL | {"to": to}]}
+    )
     found = call(who, rules.problems, row)
     assert found == ({"action.0.to": "This is not an e-mail address."} if wrong else {})
 
@@ -118,7 +120,7 @@ def test_an_address_that_is_none_is_said_at_its_field(who: Identity, to: str, wr
 def test_a_dry_run_tells_and_sends_nothing(who: Identity, catcher: Catcher) -> None:
     set_server(who, catcher.port)
     rule_id = a_rule(who, "contact_created", EMAIL)
-    call(who, rules.switch, rule_id, enabled=False)
+    call(who, rules.DEFINITIONS.switch, rule_id, enabled=False)
     anna(who)
     with session_scope(who.tenant_id, reading=True) as session:
         event = session.exec(owned(Event, who.tenant_id).where(Event.kind == "contact_created")).one()
@@ -236,7 +238,7 @@ def test_a_worker_that_dies_in_the_middle_leaves_a_doubt(who: Identity, catcher:
     if meanwhile == "server taken away":
         call(who, mail.remove)
     if meanwhile == "rule switched off":
-        call(who, rules.switch, rule_id, enabled=False)
+        call(who, rules.DEFINITIONS.switch, rule_id, enabled=False)
     run_jobs(who)
     first, second = runs(who)
     assert (first.state, second.state) == (RunState.UNCERTAIN, RunState.DONE)

@@ -10,7 +10,7 @@ from platform_app.automation import templates
 from platform_app.automation.conditions import read
 from platform_app.automation.rules import definition
 from platform_app.db import owned, session_scope
-from platform_app.engine import actions, drafts, log, rules, versions
+from platform_app.engine import actions, drafts, log, rules
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.i18n import translate
 from platform_app.models.event import Activity, Event, EventKind
@@ -25,9 +25,14 @@ from tests.talking import a_stage, call, run_jobs
 def a_rule(who: Identity, trigger: str, *actions: dict[str, Any], **more: Any) -> str:
     """Write a rule, publish it and switch it on; return its id."""
     draft = {"trigger": trigger, "actions": list(actions)} | more
-    row = call(who, rules.create, name=more.pop("name", "Rule"), draft={k: v for k, v in draft.items() if k != "name"})
-    call(who, rules.publish, row.id)
-    call(who, rules.switch, row.id, enabled=True)
+    row = call(
+        who,
+        rules.DEFINITIONS.create,
+        name=more.pop("name", "Rule"),
+        draft={k: v for k, v in draft.items() if k != "name"},
+    )
+    call(who, rules.DEFINITIONS.publish, row.id)
+    call(who, rules.DEFINITIONS.switch, row.id, enabled=True)
     return str(row.id)
 
 
@@ -72,7 +77,7 @@ def test_in_order_until_one_lets_none_run_after_it(who: Identity) -> None:
     run_jobs(who)
     assert call(who, contacts.get, row.id).tags == ["one", "two"]
     assert [run.state for run in runs(who)] == [RunState.DONE, RunState.DONE, RunState.STOPPED]
-    call(who, rules.move, last, up=True, among=[one.id for one in call(who, rules.of_tenant)])
+    call(who, rules.DEFINITIONS.move, last, up=True, among=[one.id for one in call(who, rules.DEFINITIONS.of_tenant)])
     row = call(who, contacts.create, name="Boris")
     run_jobs(who)
     assert call(who, contacts.get, row.id).tags == ["one", "three", "two"]
@@ -130,36 +135,42 @@ def test_rules_that_feed_each_other_stop_at_depth_five_and_say_so(who: Identity)
 def test_switched_off_takes_effect_on_what_waits(who: Identity) -> None:
     rule = a_rule(who, "contact_created", {"kind": "add_tag", "tag": "x"})
     row = call(who, contacts.create, name="Anna")
-    call(who, rules.switch, rule, enabled=False)
+    call(who, rules.DEFINITIONS.switch, rule, enabled=False)
     run_jobs(who)
     assert call(who, contacts.get, row.id).tags == [] and runs(who) == []
-    call(who, rules.switch, rule, enabled=True)
+    call(who, rules.DEFINITIONS.switch, rule, enabled=True)
     other = call(who, contacts.create, name="Boris")
     run_jobs(who)
     assert call(who, contacts.get, other.id).tags == ["x"]
 
 
 def test_a_draft_is_published_when_it_is_complete_and_comes_back_from_its_versions(who: Identity) -> None:
-    row = call(who, rules.create, name="Rule")
+    row = call(who, rules.DEFINITIONS.create, name="Rule")
     with pytest.raises(Invalid):
-        call(who, rules.publish, row.id)
+        call(who, rules.DEFINITIONS.publish, row.id)
     with pytest.raises(Conflict):
-        call(who, rules.switch, row.id, enabled=True)
+        call(who, rules.DEFINITIONS.switch, row.id, enabled=True)
     wrong = {"actions": [{"kind": "send_message", "text": "{{ nobody }}"}, {"kind": "change_stage", "stage_id": ""}]}
-    row = call(who, rules.save, row.id, wrong, revision=row.revision)
+    row = call(who, rules.DEFINITIONS.save, row.id, wrong, revision=row.revision)
     found = call(who, rules.problems, row)
     assert set(found) == {"action.0.text", "action.1.stage_id"}
-    row = call(who, rules.save, row.id, {"actions": [{"kind": "hand_off"}]}, revision=row.revision)
-    version = call(who, rules.publish, row.id)
-    row = call(who, rules.save, row.id, {"daily_cap": 3, "name": "Other"}, revision=row.revision)
-    (change,) = call(who, versions.difference, row.id, version.id)
+    row = call(who, rules.DEFINITIONS.save, row.id, {"actions": [{"kind": "hand_off"}]}, revision=row.revision)
+    version = call(who, rules.DEFINITIONS.publish, row.id)
+    row = call(who, rules.DEFINITIONS.save, row.id, {"daily_cap": 3, "name": "Other"}, revision=row.revision)
+    (change,) = call(who, rules.DEFINITIONS.difference, row.id, version.id)
     assert (change.field, change.before, change.after) == ("daily_cap", 0, 3)
-    call(who, versions.restore, row.id, version.id)
-    assert call(who, rules.get, row.id).draft["daily_cap"] == 0
+    call(who, rules.DEFINITIONS.restore_version, row.id, version.id)
+    assert call(who, rules.DEFINITIONS.get, row.id).draft["daily_cap"] == 0
     with pytest.raises(Conflict):
-        call(who, rules.save, row.id, {"daily_cap": 5}, revision=0)
+        call(who, rules.DEFINITIONS.save, row.id, {"daily_cap": 5}, revision=0)
     with pytest.raises(Invalid):
-        call(who, rules.save, row.id, {"tenant_id": "x"}, revision=call(who, rules.get, row.id).revision)
+        call(
+            who,
+            rules.DEFINITIONS.save,
+            row.id,
+            {"tenant_id": "x"},
+            revision=call(who, rules.DEFINITIONS.get, row.id).revision,
+        )
 
 
 def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None:
@@ -171,20 +182,20 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     (run,) = runs(who)
     assert runs(other) == []
     for act, given, named in (
-        (rules.get, (rule,), {}),
-        (rules.save, (rule, {"name": "x"}), {"revision": 0}),
-        (rules.publish, (rule,), {}),
-        (rules.switch, (rule,), {"enabled": False}),
-        (rules.delete, (rule,), {}),
-        (rules.restore, (rule,), {}),
-        (rules.duplicate, (rule,), {}),
-        (versions.of_rule, (rule,), {}),
+        (rules.DEFINITIONS.get, (rule,), {}),
+        (rules.DEFINITIONS.save, (rule, {"name": "x"}), {"revision": 0}),
+        (rules.DEFINITIONS.publish, (rule,), {}),
+        (rules.DEFINITIONS.switch, (rule,), {"enabled": False}),
+        (rules.DEFINITIONS.delete, (rule,), {}),
+        (rules.DEFINITIONS.restore, (rule,), {}),
+        (rules.DEFINITIONS.duplicate, (rule,), {}),
+        (rules.DEFINITIONS.versions, (rule,), {}),
         (log.get, (run.id,), {}),
         (log.retry, (run.id,), {}),
     ):
         with pytest.raises(NotFound):
             call(other, act, *given, **named)
-    assert call(other, rules.of_tenant) == [] and call(other, log.runs) == []
+    assert call(other, rules.DEFINITIONS.of_tenant) == [] and call(other, log.runs) == []
 
 
 def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:

@@ -218,14 +218,14 @@ def test_a_rule_waits_for_its_webhook_or_for_any(who: Identity) -> None:
 def test_a_rule_of_a_webhook_that_is_gone_is_not_published(who: Identity, other: Identity) -> None:
     webhook = a_webhook(who)
     draft = {"trigger": "webhook_received", "actions": [{"kind": "hand_off"}], "webhook_id": webhook.id}
-    row = call(who, rules.create, name="Rule", draft=draft)
+    row = call(who, rules.DEFINITIONS.create, name="Rule", draft=draft)
     assert call(who, rules.problems, row) == {}
     call(who, webhooks.delete, webhook.id)
     assert set(call(who, rules.problems, row)) == {"webhook_id"}
     row.draft = draft | {"webhook_id": a_webhook(other).id}
     assert set(call(who, rules.problems, row)) == {"webhook_id"}
     with pytest.raises(Invalid):
-        call(who, rules.save, row.id, {"webhook_id": "../x"}, revision=row.revision)
+        call(who, rules.DEFINITIONS.save, row.id, {"webhook_id": "../x"}, revision=row.revision)
 
 
 def test_naughty_strings_through_facts_and_the_rule(who: Identity) -> None:

@@ -151,7 +151,7 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
     own, since = known.catalogue_of(session, who.tenant_id), now() - timedelta(days=days)
     pairs: dict[str, list[_Pair]] = defaultdict(list)
     for rule_id in rule_ids:
-        row = rules.get(session, who, rule_id)
+        row = rules.DEFINITIONS.get(session, who, rule_id)
         same = row.published.get("trigger") == row.draft["trigger"]
         live = _Walker(judging.ready_rule(row.id, row.published), own) if same else None
         draft = _Walker(judging.ready_rule(row.id, row.draft), own)

@@ -40,7 +40,7 @@ class Trial:
 
 def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> Trial:
     """Return what a rule, as it is edited or as it is published, would do on an event, and why."""
-    row, happened = rules.get(session, who, rule_id), event_log.get(session, who, event_id)
+    row, happened = rules.DEFINITIONS.get(session, who, rule_id), event_log.get(session, who, event_id)
     data = row.draft if draft else row.published
     if not data:
         raise Conflict("Publish the rule first.")
@@ -73,7 +73,7 @@ def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any],
 
 def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> Trial:
     """Return what a draft would do if a contact wrote this now, or if its event happened now, for a lead."""
-    row = rules.get(session, who, rule_id)
+    row = rules.DEFINITIONS.get(session, who, rule_id)
     lead = leads.get(session, who, lead_id) if lead_id else None
     happened = Event(tenant_id=who.tenant_id, kind=EventKind(row.draft["trigger"]), after={"text": text[:2_000]})
     happened.agent_id = row.agent_id

@@ -113,7 +113,7 @@ class PaletteState(rx.State):
         ]
         found += [
             Entry(row.name, lookup(language, "Rule"), f"{base}/rules/{row.id}")
-            for row in await look(self, rules.of_tenant)
+            for row in await look(self, rules.DEFINITIONS.of_tenant)
             if wanted.strip() and matches(wanted, row.name)
         ]
         found += [

@@ -8,7 +8,7 @@ import reflex as rx
 from platform_app.automation.rules import definition
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine import log, rules, versions
+from platform_app.engine import log, rules
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
@@ -138,7 +138,7 @@ class RuleState(Conditions, RuleActions, rx.State):
     async def publish(self) -> Any:
         """Make the draft the version that runs."""
         try:
-            version = await call(self, rules.publish, self._id())
+            version = await call(self, rules.DEFINITIONS.publish, self._id())
         except PlatformError as error:
             await self._refresh()
             return await say_error(self, error)
@@ -149,7 +149,7 @@ class RuleState(Conditions, RuleActions, rx.State):
     async def switch(self, enabled: bool) -> Any:
         """Switch the rule on or off."""
         try:
-            await call(self, rules.switch, self._id(), enabled=enabled)
+            await call(self, rules.DEFINITIONS.switch, self._id(), enabled=enabled)
         except PlatformError as error:
             await self._refresh()
             return await say_error(self, error)
@@ -172,7 +172,7 @@ class RuleState(Conditions, RuleActions, rx.State):
     async def compare(self, version_id: str) -> None:
         """Show what the draft has otherwise than a version."""
         reader, named = await reader_of(self), await look(self, names_of)
-        found = await look(self, versions.difference, self._id(), version_id)
+        found = await look(self, rules.DEFINITIONS.difference, self._id(), version_id)
         self.changes = []
         for change in found:
             before, after = change.before, change.after
@@ -189,7 +189,7 @@ class RuleState(Conditions, RuleActions, rx.State):
     @handler(Role.OPERATOR)
     async def restore(self, version_id: str) -> Any:
         """Put a version into the draft."""
-        await call(self, versions.restore, self._id(), version_id)
+        await call(self, rules.DEFINITIONS.restore_version, self._id(), version_id)
         await self._draw()
         return await say(self, "The draft is as that version was.")
 
@@ -198,7 +198,7 @@ class RuleState(Conditions, RuleActions, rx.State):
 
     async def _save(self, changes: dict[str, Any]) -> None:
         try:
-            row = await call(self, rules.save, self._id(), changes, revision=self._revision)
+            row = await call(self, rules.DEFINITIONS.save, self._id(), changes, revision=self._revision)
         except Conflict:
             self.conflict = True
             return
@@ -212,7 +212,7 @@ class RuleState(Conditions, RuleActions, rx.State):
         self.problems = self.problems | {field: translate((await person(self)).language, sentence, **values)}
 
     async def _draw(self) -> None:
-        row = await look(self, rules.get, self._id())
+        row = await look(self, rules.DEFINITIONS.get, self._id())
         rule = definition(row.draft)
         self.initial = {name: str(getattr(rule, name)) for name in (*NUMBERS, "time")} | {"name": row.name}
         await self._take_tree(rule.condition)
@@ -267,13 +267,13 @@ def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
 
 
 def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
-    row = rules.get(session, who, rule_id)
+    row = rules.DEFINITIONS.get(session, who, rule_id)
     agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
     found, _ = leads.find(session, who, page_size=50)
     return _Found(
         row,
         rules.problems(session, who, row),
-        versions.of_rule(session, who, rule_id),
+        rules.DEFINITIONS.versions(session, who, rule_id),
         log.runs(session, who, rule_id=rule_id),
         [Choice(one.id, one.name) for one in agents],
         [Choice(one.id, one.title) for one in found],

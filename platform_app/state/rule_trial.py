@@ -138,7 +138,7 @@ class RuleTrialState(rx.State):
 
 
 def _recent(session: Transaction, who: Identity, rule_id: str) -> tuple[list[Event], dict[str, str]]:
-    row = rules.get(session, who, rule_id)
+    row = rules.DEFINITIONS.get(session, who, rule_id)
     found = event_log.find(session, who, kind=row.draft["trigger"], size=40)
     return found, event_log.subjects(session, who, found)
 

@@ -102,14 +102,14 @@ class RulesState(Undo, rx.State):
             raise Invalid("This value cannot be taken.")
         name = translate(language, templates.TEMPLATES[template].name if template else "New rule")
         draft = templates.draft(template, language) if template else None
-        made = await call(self, rules.create, name=name, agent_id=self.agent or None, draft=draft)
+        made = await call(self, rules.DEFINITIONS.create, name=name, agent_id=self.agent or None, draft=draft)
         return rx.redirect(f"/manage/{(await who(self)).slug}/rules/{made.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, rule_id: str, enabled: bool) -> Any:
         """Switch a rule on or off."""
         try:
-            await call(self, rules.switch, rule_id, enabled=enabled)
+            await call(self, rules.DEFINITIONS.switch, rule_id, enabled=enabled)
         except PlatformError as error:
             await self._fetch()
             return await say_error(self, error)
@@ -119,26 +119,26 @@ class RulesState(Undo, rx.State):
     @handler(Role.OPERATOR)
     async def move(self, rule_id: str, up: bool) -> None:
         """Let a rule run before or after its neighbour."""
-        await call(self, rules.move, rule_id, up=up, among=[row.id for row in self.rows])
+        await call(self, rules.DEFINITIONS.move, rule_id, up=up, among=[row.id for row in self.rows])
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def drop(self, rule_id: str, other_id: str) -> None:
         """Put a rule where another stands."""
         if rule_id != other_id:
-            await call(self, rules.place, rule_id, other_id)
+            await call(self, rules.DEFINITIONS.place, rule_id, other_id)
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def duplicate(self, rule_id: str) -> None:
         """Make a copy for the same agent."""
-        await call(self, rules.duplicate, rule_id)
+        await call(self, rules.DEFINITIONS.duplicate, rule_id)
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def copy_to(self, rule_id: str, agent_id: str) -> None:
         """Make a copy for another agent, or for all."""
-        await call(self, rules.duplicate, rule_id, agent_id=None if agent_id == NO_AGENT else agent_id)
+        await call(self, rules.DEFINITIONS.duplicate, rule_id, agent_id=None if agent_id == NO_AGENT else agent_id)
         await self._fetch()
 
     @rx.var
@@ -147,7 +147,7 @@ class RulesState(Undo, rx.State):
         return bool(self.search)
 
     def _deleting(self) -> Deleting:
-        return rules
+        return rules.DEFINITIONS
 
     async def _fetch(self) -> None:
         identity, reader = await who(self), await reader_of(self)
@@ -162,8 +162,8 @@ class RulesState(Undo, rx.State):
 def _read(session: Transaction, who: Identity, agent_id: str, search: str) -> _Found:
     agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
     return _Found(
-        rules.of_tenant(session, who, agent_id=agent_id, search=search),
-        len(rules.of_tenant(session, who, agent_id=agent_id)),
+        rules.DEFINITIONS.of_tenant(session, who, agent_id=agent_id, search=search),
+        len(rules.DEFINITIONS.of_tenant(session, who, agent_id=agent_id)),
         rules.runs_of(session, who),
         [Choice(row.id, row.name) for row in agents],
         names_of(session, who),

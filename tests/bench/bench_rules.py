@@ -152,9 +152,9 @@ def measure_evaluations() -> None:
 def a_rule(who: Identity, trigger: str, number: int, *, condition: dict[str, Any]) -> str:
     """Write a rule, publish it and switch it on."""
     draft = {"trigger": trigger, "condition": condition, "actions": [{"kind": "add_tag", "tag": f"tag {number}"}]}
-    row = call(who, rules.create, name=f"Rule {number}", draft=draft)
-    call(who, rules.publish, row.id)
-    call(who, rules.switch, row.id, enabled=True)
+    row = call(who, rules.DEFINITIONS.create, name=f"Rule {number}", draft=draft)
+    call(who, rules.DEFINITIONS.publish, row.id)
+    call(who, rules.DEFINITIONS.switch, row.id, enabled=True)
     return str(row.id)
 
 
@@ -203,7 +203,7 @@ def measure_backtest(who: Identity) -> None:
     ids = [
         call(
             who,
-            rules.create,
+            rules.DEFINITIONS.create,
             name=f"Past {number}",
             draft={"trigger": "message_received", "condition": TREE, "daily_cap": number * 50, "actions": []},
         ).id

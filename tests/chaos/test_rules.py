@@ -29,9 +29,11 @@ def write_rules(who: Identity, address: str) -> None:
         inside = {"kind": "create_task", "text": f"{number} {{{{ event.tag }}}}", "user_id": "", "days": ""}
         outside = {"kind": "call_webhook", "url": address, "body": "{{ event.tag }}"}
         listed = [inside, outside] if number % 2 else [inside]
-        row = call(who, rules.create, name=f"Rule {number}", draft={"trigger": "tag_added", "actions": listed})
-        call(who, rules.publish, row.id)
-        call(who, rules.switch, row.id, enabled=True)
+        row = call(
+            who, rules.DEFINITIONS.create, name=f"Rule {number}", draft={"trigger": "tag_added", "actions": listed}
+        )
+        call(who, rules.DEFINITIONS.publish, row.id)
+        call(who, rules.DEFINITIONS.switch, row.id, enabled=True)
 
 
 def done(who: Identity) -> int:

@@ -122,8 +122,8 @@ async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> Non
 
 
 async def test_what_is_forged_is_refused_and_bad_input_said_at_its_field(who: Identity, other: Identity) -> None:
-    theirs = call(other, rules.create, name="Theirs", draft={"trigger": "contact_created"})
-    mine = call(who, rules.create, name="Mine", draft={"trigger": "contact_created"})
+    theirs = call(other, rules.DEFINITIONS.create, name="Theirs", draft={"trigger": "contact_created"})
+    mine = call(who, rules.DEFINITIONS.create, name="Mine", draft={"trigger": "contact_created"})
     async with Tab(sign_in(who)) as tab:
         await tab.goto(f"/manage/acme/rules/{theirs.id}", settle=False)
         await tab.send(RuleState.save("name", "Mine now"), settle=False)
@@ -142,9 +142,9 @@ async def test_what_is_forged_is_refused_and_bad_input_said_at_its_field(who: Id
         await tab.until(lambda: seen(tab, RuleState, "problems").get("action.0.stage_id") == gone)
         await tab.send(RuleState.publish, settle=False)
         await tab.until(lambda: "Complete the rule first." in tab.scripts())
-    kept = call(who, rules.get, mine.id)
+    kept = call(who, rules.DEFINITIONS.get, mine.id)
     assert (kept.tenant_id, kept.enabled, kept.published, kept.name) == (who.tenant_id, False, {}, "Mine")
-    assert call(other, rules.get, theirs.id).name == "Theirs"
+    assert call(other, rules.DEFINITIONS.get, theirs.id).name == "Theirs"
 
 
 async def test_the_log_and_the_events_are_filtered_and_turned(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
