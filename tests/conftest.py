@@ -39,7 +39,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(true: Callable[[], object], seconds: float = 15, pause: float = 0.02) -> object:
+def wait_for(true: Callable[[], object], seconds: float = 30, pause: float = 0.02) -> object:
     """Wait until something is true and return it; fail when it does not become true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

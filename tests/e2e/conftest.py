@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PASSWORD = "Correct horse 7 battery"
-expect.set_options(timeout=15_000)  # a busy machine is not a fault; what has to be quick says so itself
+expect.set_options(timeout=30_000)  # a busy machine is not a fault; what has to be quick says so itself
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +125,7 @@ def new_person(browser: Browser) -> Iterator[NewPerson]:
     def make(language: str) -> BrowserContext:
         locale = {"ru": "ru-RU", "en": "en-US"}[language]
         context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(30_000)
         context.on("page", watch)
         contexts.append(context)
         return context

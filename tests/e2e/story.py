@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from platform_app.i18n import lookup
 from tests.e2e.conftest import Recorded, sign_in
@@ -42,3 +42,12 @@ class AtAgent:
     def loaded(self) -> None:
         """Wait until nothing on the page is loading."""
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+
+
+def drag(thing: Locator, place: Locator) -> None:
+    """Drag a thing to a place as a hand does: over the place for a moment, then let it go."""
+    thing.hover()
+    thing.page.mouse.down()
+    place.hover()
+    place.hover()
+    thing.page.mouse.up()

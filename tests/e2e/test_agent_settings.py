@@ -37,7 +37,7 @@ class Editor:
         return dict(json.loads(self.recorded.one("SELECT draft FROM agent WHERE id = ?", self.id)))
 
     def stored(self, name: str, value: Any) -> None:
-        wait_for(lambda: self.draft().get(name) == value, 10)
+        wait_for(lambda: self.draft().get(name) == value)
 
     def write(self, name: str, text: str, value: Any = None) -> None:
         """Type into a field and wait until it is kept."""
@@ -152,7 +152,7 @@ def test_what_the_agent_may_read(editor: Editor, tmp_path: Path) -> None:
     assert "Parking\n" in editor.prompt and "Bell\n" in editor.prompt
     editor.choose("knowledge", "Chosen categories", "chosen")
     page.get_by_role("checkbox", name="Yard").click()
-    wait_for(lambda: len(editor.draft()["categories"]) == 1, 10)
+    wait_for(lambda: len(editor.draft()["categories"]) == 1)
     editor.ask()
     assert "Parking\n" in editor.prompt and "Bell\n" not in editor.prompt
     editor.choose("knowledge", "None", "none")

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from platform_app.i18n import lookup
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded, sign_in
+from tests.e2e.story import drag
 
 pytestmark = pytest.mark.e2e
 
@@ -39,7 +40,7 @@ class Desk:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(name)
         if phone:
             self.page.locator("#phones").fill(phone)
-            wait_for(lambda: phone in self.recorded.one("SELECT phones FROM contact WHERE name = ?", name), 10)
+            wait_for(lambda: phone in self.recorded.one("SELECT phones FROM contact WHERE name = ?", name))
 
 
 @pytest.fixture(params=["ru", "en"])
@@ -142,7 +143,7 @@ def test_a_lead_goes_over_the_board_by_hand_and_by_keyboard(desk: Desk) -> None:
     column = page.locator(".column")
     card = page.locator(".lead-card").filter(has_text=title)
     expect(column.nth(0)).to_contain_text(title)
-    card.drag_to(column.nth(1))
+    drag(card, column.nth(1))
     expect(column.nth(1)).to_contain_text(title)
     mover = page.get_by_label(desk.t("Stage of “{title}”", title=title))
     mover.focus()
@@ -167,7 +168,7 @@ def test_a_field_of_ones_own_reaches_cards_and_scripts(desk: Desk) -> None:
     desk.create_contact(f"Fielded {desk.language}")
     page.get_by_label(name).fill("XL")
     query = "SELECT fields FROM contact WHERE name = ?"
-    wait_for(lambda: "XL" in desk.recorded.one(query, f"Fielded {desk.language}"), 10)
+    wait_for(lambda: "XL" in desk.recorded.one(query, f"Fielded {desk.language}"))
     desk.open("/agents")
     agent = page.locator("table a").first.get_attribute("href")
     page.goto(f"{desk.recorded.address}{agent}/scripts")

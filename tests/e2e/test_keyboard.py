@@ -45,6 +45,7 @@ def sign_in(page: Page, platform: str) -> None:
     page.keyboard.type("demo@demo.example")
     tab_to(page, page.locator("#password"))
     page.keyboard.type(PASSWORD)
+    expect(page.locator("button[type=submit]")).to_be_enabled()
     page.keyboard.press("Enter")
     expect(page.locator(".updates li").first).to_be_visible()
 
@@ -117,6 +118,7 @@ def test_the_palette_leads_anywhere(platform: str, new_person: NewPerson) -> Non
     page.goto(f"{platform}/sign-in")
     page.fill("#email", "demo@demo.example")
     page.fill("#password", PASSWORD)
+    expect(page.locator("button[type=submit]")).to_be_enabled()
     page.keyboard.press("Enter")
     expect(page.locator(".updates li").first).to_be_visible()
     page.keyboard.press("Control+k")

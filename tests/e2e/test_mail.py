@@ -114,7 +114,7 @@ def write_to_a_contact(builder: Builder, catcher: Catcher) -> None:
     to = page.get_by_label(builder.t("{words} of action {number}", words=builder.t("To"), number="1"), exact=True)
     expect(to).to_have_value("{{ contact.email }}")
     to.fill("{{ contact.email | default: 'boss@shop.test' }}")
-    wait_for(lambda: "boss@shop.test" in builder.draft(), 10)
+    wait_for(lambda: "boss@shop.test" in builder.draft())
     expect(page.locator(".step-line .problem")).to_have_count(0)
     keep(page, f"rule-mail-{builder.language}")
     builder.publish()

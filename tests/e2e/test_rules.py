@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded
-from tests.e2e.story import AtAgent
+from tests.e2e.story import AtAgent, drag
 
 pytestmark = pytest.mark.e2e
 
@@ -35,9 +35,9 @@ class Builder(AtAgent):
         """Fill one line of the conditions."""
         self.pick(self.t("What condition {number} is about", number=number), fact)
         self.select(self.t("How condition {number} is compared", number=number), operator)
-        wait_for(lambda: self.holds(number, fact, operator), 20)
+        wait_for(lambda: self.holds(number, fact, operator))
         self.page.get_by_label(self.t("Value of condition {number}", number=number), exact=True).fill(value)
-        wait_for(lambda: f'"value": "{value}"' in self.draft(), 10)
+        wait_for(lambda: f'"value": "{value}"' in self.draft())
 
     def holds(self, number: str, fact: str, operator: str) -> bool:
         """Tell whether a line of the draft is so."""
@@ -71,7 +71,7 @@ class Builder(AtAgent):
         self.page.wait_for_url(re.compile(r"/leads/[0-9a-f]{32}"))
         self.page.locator("#budget").fill(budget)
         lead_id = self.page.url.rsplit("/", 1)[-1]
-        wait_for(lambda: self.recorded.one("SELECT budget FROM lead WHERE id = ?", lead_id) == int(budget), 10)
+        wait_for(lambda: self.recorded.one("SELECT budget FROM lead WHERE id = ?", lead_id) == int(budget))
         return lead_id
 
     def publish(self) -> None:
@@ -167,13 +167,15 @@ def test_lists_are_searched_and_conditions_dragged(builder: Builder) -> None:
         draft = json.loads(builder.draft())["condition"]
         return str([[leaf["fact"] for leaf in one["of"]] if "of" in one else one["fact"] for one in draft["of"]])
 
-    wait_for(lambda: shape() == "[['lead.stage'], 'lead.budget']", 10)
+    wait_for(lambda: shape() == "[['lead.stage'], 'lead.budget']")
+    wait_for(lambda: '"operator": "empty"' in builder.draft())
+    expect(page.locator(".condition-line").nth(3).locator("input:visible")).to_have_count(0)
     lines = page.locator(".condition-line")
-    lines.nth(3).locator(".grip").drag_to(lines.nth(1))
-    wait_for(lambda: shape() == "[['lead.budget', 'lead.stage']]", 10)
+    drag(lines.nth(3).locator(".grip"), lines.nth(1))
+    wait_for(lambda: shape() == "[['lead.budget', 'lead.stage']]")
     page.get_by_role("button", name=builder.t("Move line {number} down", number="1.2")).focus()
     page.keyboard.press("Enter")
-    wait_for(lambda: shape() == "[['lead.budget'], 'lead.stage']", 10)
+    wait_for(lambda: shape() == "[['lead.budget'], 'lead.stage']")
     page.get_by_role("button", name=builder.t("What condition {number} is about", number="1.1")).click()
     page.keyboard.type("nothing is called so")
     expect(page.get_by_role("status").filter(has_text=builder.t("Nothing matches."))).to_be_visible()

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from platform_app.llm.extraction import MARK
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded
-from tests.e2e.story import AtAgent
+from tests.e2e.story import AtAgent, drag
 from tests.fake_provider import Answer, says
 
 pytestmark = pytest.mark.e2e
@@ -30,7 +30,7 @@ class Story(AtAgent):
         self.page.locator("#title").fill(title)
         expect(self.page.get_by_role("heading", level=1)).to_have_text(title)
         self.page.locator("#text").fill(text)
-        wait_for(lambda: self.stored("text", title) == text, 10)
+        wait_for(lambda: self.stored("text", title) == text)
 
     def stored(self, column: str, title: str) -> object:
         query = f"SELECT {column} FROM script WHERE title = ? ORDER BY id DESC LIMIT 1"
@@ -51,7 +51,7 @@ class Story(AtAgent):
             kept = str(self.recorded.one(query, title))
             return kept.startswith(wanted) and f'"{least}"' in kept
 
-        wait_for(is_kept, 10)
+        wait_for(is_kept)
 
     def prompt(self) -> str:
         """Ask in the open chat; return what the provider was told."""
@@ -83,13 +83,13 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
     page.get_by_role("button", name=re.compile(r"\{\{ lead\.budget \}\}")).click()
     expect(page.locator("#text")).to_have_value("{{ lead.budget }}")
     page.locator("#text").fill(TEXT)
-    wait_for(lambda: story.stored("text", title) == TEXT, 10)
+    wait_for(lambda: story.stored("text", title) == TEXT)
     expect(page.get_by_role("alert")).to_have_count(0)
     story.choose(story.t("Lead"), re.compile("battery"))
     expect(page.locator("#preview")).to_contain_text("Ask Peter Lang about the budget of 460.")
     page.locator("#stage_id").click()
     page.get_by_role("option", name=re.compile("Choosing")).click()
-    wait_for(lambda: story.stored("stage_id", title), 10)
+    wait_for(lambda: story.stored("stage_id", title))
 
     story.chat()
     assert "<scripts>" not in story.prompt()  # no lead, no stage
@@ -106,7 +106,7 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
     row = page.get_by_role("row").filter(has_text=title)
     expect(row).to_contain_text("1")
     row.get_by_role("switch").click()
-    wait_for(lambda: story.stored("enabled", title) == 0, 10)
+    wait_for(lambda: story.stored("enabled", title) == 0)
     story.chat()
     story.choose(story.t("Stage"), re.compile("Choosing"))
     assert "<scripts>" not in story.prompt()
@@ -146,7 +146,7 @@ def test_used_only_where_its_condition_holds(story: Story) -> None:
     story.pick(story.t("What condition {number} is about", number="1"), "lead.budget")
     page.get_by_label(story.t("How condition {number} is compared", number="1")).select_option("greater")
     page.get_by_label(story.t("Value of condition {number}", number="1")).fill("500")
-    wait_for(lambda: "500" in str(story.stored("condition", title)), 10)
+    wait_for(lambda: "500" in str(story.stored("condition", title)))
     verdict = page.locator("#verdict")
     story.choose(story.t("Lead"), re.compile("battery"))
     expect(verdict).to_contain_text(story.t("Its condition does not hold."))
@@ -176,7 +176,7 @@ def test_variables_are_completed_and_versions_compared(story: Story) -> None:
     expect(page.get_by_role("option")).to_have_count(1)
     text.press("Enter")
     expect(text).to_have_value("First. For {{ lead.budget }}")
-    wait_for(lambda: story.stored("text", title) == "First. For {{ lead.budget }}", 10)
+    wait_for(lambda: story.stored("text", title) == "First. For {{ lead.budget }}")
     page.reload()
     page.get_by_role("button", name=story.t("Compare with now")).first.click()
     expect(page.locator("ins").filter(has_text="{{ lead.budget }}")).to_be_visible()
@@ -194,9 +194,9 @@ def test_ordered_copied_deleted_and_brought_back(story: Story) -> None:
     expect(page.locator("tbody th a").first).to_have_text("Beta")
     expect(up).to_be_focused()
     rows = page.locator("tbody tr")
-    rows.nth(0).drag_to(rows.nth(1))
+    drag(rows.nth(0), rows.nth(1))
     expect(page.locator("tbody th a")).to_have_text(["Alpha", "Beta"])
-    rows.nth(1).drag_to(rows.nth(0))
+    drag(rows.nth(1), rows.nth(0))
     expect(page.locator("tbody th a")).to_have_text(["Beta", "Alpha"])
     page.get_by_role("button", name=story.t("Duplicate “{title}”", title="Alpha")).click()
     expect(page.locator("tbody th a")).to_have_text(["Beta", "Alpha", "Alpha (2)"])
@@ -225,8 +225,8 @@ def test_a_guided_script_collects_what_it_is_built_for(story: Story) -> None:
     collect.select_option("contact.name")
     expect(page.get_by_label(story.t("How to ask for {title}", title=story.t("Name of the contact")))).to_be_visible()
     collect.select_option("contact.phone")
-    wait_for(lambda: "contact.phone" in str(story.stored("steps", title)), 10)
-    wait_for(lambda: "Get to know" in str(story.stored("steps", title)), 10)
+    wait_for(lambda: "contact.phone" in str(story.stored("steps", title)))
+    wait_for(lambda: "Get to know" in str(story.stored("steps", title)))
 
     story.recorded.provider.will(play)
     story.chat()

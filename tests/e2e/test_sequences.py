@@ -60,14 +60,14 @@ class Builder(AtAgent):
         """Fill a field of the open step's action."""
         label = self.t("{words} of step {number}", words=self.t(words), number=number)
         self.page.get_by_label(label, exact=True).fill(text)
-        wait_for(lambda: text in self.draft(), 10)
+        wait_for(lambda: text in self.draft())
 
     def wait_days(self, number: str, days: str) -> None:
         """Let the open step wait for so many days."""
         self.select(self.t("Delay of step {number}", number=number), "span")
         count = self.page.get_by_label(self.t("How long step {number} waits", number=number), exact=True)
         count.fill(days)
-        wait_for(lambda: f'"count": {days}' in self.draft(), 10)
+        wait_for(lambda: f'"count": {days}' in self.draft())
 
     def condition(self, fact: str, operator: str, value: str) -> None:
         """Fill the first line of the conditions that are open."""
@@ -77,7 +77,7 @@ class Builder(AtAgent):
         box = self.page.get_by_label(self.t("Value of condition {number}", number="1"), exact=True)
         expect(box).to_be_visible()
         box.fill(value)
-        wait_for(lambda: f'"value": "{value}"' in self.draft(), 10)
+        wait_for(lambda: f'"value": "{value}"' in self.draft())
 
     def lead(self, budget: str) -> str:
         """Make a lead and write its budget; return its id."""
@@ -87,7 +87,7 @@ class Builder(AtAgent):
         self.page.wait_for_url(re.compile(r"/leads/[0-9a-f]{32}"))
         self.page.locator("#budget").fill(budget)
         lead_id = self.page.url.rsplit("/", 1)[-1]
-        wait_for(lambda: self.recorded.one("SELECT budget FROM lead WHERE id = ?", lead_id) == int(budget), 10)
+        wait_for(lambda: self.recorded.one("SELECT budget FROM lead WHERE id = ?", lead_id) == int(budget))
         return lead_id
 
     def move_clock(self, words: str) -> None:
@@ -148,9 +148,9 @@ def test_built_in_the_console_it_keeps_its_appointments(builder: Builder) -> Non
     sequence_id = address.rsplit("/", 1)[-1]
     lead = builder.lead("5000")
     mine = "SELECT id FROM enrollment WHERE sequence_id = ? AND lead_id = ?"
-    wait_for(lambda: builder.recorded.all(mine, sequence_id, lead), 10)
+    wait_for(lambda: builder.recorded.all(mine, sequence_id, lead))
     enrollment = builder.recorded.one(mine, sequence_id, lead)
-    wait_for(lambda: len(builder.taken(enrollment)) >= 2, 10)
+    wait_for(lambda: len(builder.taken(enrollment)) >= 2)
     page.goto(f"{builder.home}/sequences/enrollments/{enrollment}")
     builder.loaded()
     expect(page.locator("#history > li")).to_have_count(len(builder.taken(enrollment)))
@@ -160,7 +160,7 @@ def test_built_in_the_console_it_keeps_its_appointments(builder: Builder) -> Non
     page.get_by_role("button", name=builder.t("Let go on"), exact=True).click()
     expect(page.get_by_role("button", name=builder.t("Pause"), exact=True)).to_be_visible()
     builder.move_clock("A week on")
-    wait_for(lambda: "write_note done" in builder.taken(enrollment), 15)
+    wait_for(lambda: "write_note done" in builder.taken(enrollment))
     page.goto(f"{builder.home}/sequences/enrollments/{enrollment}")
     builder.loaded()
     page.get_by_role("button", name=builder.t("Skip the next step"), exact=True).click()
@@ -214,4 +214,4 @@ def reply_leaves(builder: Builder, sequence_id: str) -> None:
         field.fill(text)
         field.press("Enter")
         wanted = [("active", None)] if count == 1 else [("left", "replied")]
-        wait_for(lambda wanted=wanted: builder.recorded.all(mine, sequence_id) == wanted, 15)
+        wait_for(lambda wanted=wanted: builder.recorded.all(mine, sequence_id) == wanted)

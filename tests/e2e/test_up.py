@@ -117,7 +117,7 @@ def test_a_second_start_is_refused(started: Started, tmp_path: Path) -> None:
 def test_what_dies_comes_back(started: Started, words: str, name: str) -> None:
     victim = started.child(words)
     victim.kill()
-    wait_for(lambda: f"{name} started again" in started.shown, 15)
+    wait_for(lambda: f"{name} started again" in started.shown)
     wait_for(lambda: answers(started.url("PLATFORM_WORKER_PORT", "/health")), 30)
     wait_for(lambda: answers(started.url("PLATFORM_PORT", "/readyz")), 30)
     assert "signal SIGKILL" in started.shown
@@ -141,4 +141,4 @@ def test_a_signal_stops_all_of_it(started: Started, environment: dict[str, str],
     finally:
         again.process.send_signal(signal.SIGKILL)
         again.process.wait()
-    wait_for(lambda: again.family() == [], 10)
+    wait_for(lambda: again.family() == [])

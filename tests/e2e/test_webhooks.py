@@ -62,7 +62,7 @@ class Operator(Builder):
         self.page.locator(f"#{field}").fill(value)
         kept = f"SELECT {field} FROM incomingwebhook WHERE id = ?"
         webhook = self.page.url.rsplit("/", 1)[-1]
-        wait_for(lambda: self.recorded.one(kept, webhook) == value, 10)
+        wait_for(lambda: self.recorded.one(kept, webhook) == value)
 
 
 @pytest.fixture(params=["ru", "en"])
@@ -113,7 +113,7 @@ def test_from_the_address_to_the_rule_and_the_log(operator: Operator) -> None:
     hear(operator, name, variable.strip("{} "))
     assert operator.send(address, order | {"order": {"total": 2_500}}, secret, "msg_2") == 202
     done = "SELECT count(*) FROM task WHERE text = ?"
-    wait_for(lambda: operator.recorded.one(done, f"{language} ordered for 2500") == 1, 10)
+    wait_for(lambda: operator.recorded.one(done, f"{language} ordered for 2500") == 1)
     assert operator.send(address, order | {"order": {"total": 2_500}}, secret, "msg_2") == 202
     assert operator.send(address, order, "whsec_" + "QUJD" * 8, "msg_3") == 401
     logged(operator, name, lambda: operator.send(address, order, secret, "msg_4"))
@@ -175,10 +175,10 @@ def test_one_that_needs_no_signature_is_switched_off_deleted_and_brought_back(op
     switch = row.get_by_role("switch")
     switch.click()
     expect(switch).not_to_be_checked()
-    wait_for(lambda: operator.send(address, {"a": 2}, message_id="msg_2") == 404, 10)
+    wait_for(lambda: operator.send(address, {"a": 2}, message_id="msg_2") == 404)
     switch.click()
     expect(switch).to_be_checked()
-    wait_for(lambda: operator.send(address, {"a": 2}, message_id="msg_2") == 202, 10)
+    wait_for(lambda: operator.send(address, {"a": 2}, message_id="msg_2") == 202)
     for theme in ("dark", "light"):
         choose_theme(page, f"{operator.home}/webhooks", theme)
         for width in (390, 1440):
