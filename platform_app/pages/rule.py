@@ -5,49 +5,37 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.conditions import builder
+from platform_app.components.defined import conflict, definition_head, head_link, history
 from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, field, problem_line, skeleton_rows
+from platform_app.components.parts import READ_ONLY, field, problem_line, skeleton_rows, status, time_ago
 from platform_app.components.rule_actions import rule_actions
-from platform_app.components.rule_head import rule_head, rule_history, rule_runs
 from platform_app.components.rule_trial import backtest, dry_run
 from platform_app.components.text import t
+from platform_app.state.base import Person
 from platform_app.state.proof_view import WEEKDAYS
-from platform_app.state.rule import ALL, RuleState
+from platform_app.state.rule import ALL, RuleState, RunLine
 from platform_app.state.rule_trial import RuleTrialState
 from platform_app.state.rule_words import OFFERED, TRIGGERS
 
 
 def show() -> rx.Component:
     """Show the builder."""
-    return frame(
-        rx.cond(rx.State.is_hydrated & (RuleState.rule_key != ""), _editor(), skeleton_rows(8)), section="Rules"
-    )
+    return frame(rx.cond(rx.State.is_hydrated & (RuleState.drawn != ""), _editor(), skeleton_rows(8)), section="Rules")
 
 
 def _editor() -> rx.Component:
     return rx.fragment(
-        rule_head(),
-        rx.cond(RuleState.conflict, _conflict()),
+        definition_head(RuleState, head_link(t("All rules"), f"/manage/{Person.slug}/rules")),
+        conflict(RuleState, t("Somebody else changed this rule meanwhile.")),
         rx.el.p(RuleState.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
         rx.el.div(
             _fields(),
-            rx.el.div(dry_run(), backtest(), rule_runs(), rule_history(), class_name="script-side"),
+            rx.el.div(dry_run(), backtest(), _runs(), history(RuleState), class_name="script-side"),
             class_name="grid cols-2-1",
-            key=RuleState.rule_key,
+            key=RuleState.drawn,
         ),
-    )
-
-
-def _conflict() -> rx.Component:
-    return rx.callout.root(
-        rx.callout.icon(rx.icon("circle-alert")),
-        rx.callout.text(t("Somebody else changed this rule meanwhile.")),
-        rx.button(t("Load theirs"), size="1", on_click=RuleState.take_theirs),
-        color_scheme="amber",
-        role="alert",
-        margin_bottom="16px",
     )
 
 
@@ -169,6 +157,32 @@ def _by_hand() -> rx.Component:
         RuleState.enabled & ~READ_ONLY,
         rx.el.div(leads, class_name="field"),
         rx.el.p(t("Publish it and switch it on to run it for a lead."), class_name="muted small"),
+    )
+
+
+def _runs() -> rx.Component:
+    """List the latest events that reached the rule."""
+    return rx.el.section(
+        rx.el.h2(t("Runs")),
+        rx.cond(
+            RuleState.runs.length() > 0,
+            rx.el.ul(rx.foreach(RuleState.runs, _run), class_name="plain-list"),
+            rx.el.p(t("No event has reached it yet."), class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+def _run(run: rx.Var[RunLine]) -> rx.Component:
+    return rx.el.li(
+        rx.link(
+            status(run.colour, run.words),
+            href=f"/manage/{Person.slug}/rules/runs/{run.id}",
+            color_scheme="gray",
+            high_contrast=True,
+        ),
+        time_ago(run.when, run.exact),
+        class_name="card-line",
     )
 
 

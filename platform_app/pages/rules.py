@@ -9,7 +9,8 @@ from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, row_link, status, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
-from platform_app.state.rules import NO_AGENT, RuleRow, RulesState
+from platform_app.state.definition_list import NO_AGENT
+from platform_app.state.rules import RuleRow, RulesState
 
 
 def show() -> rx.Component:

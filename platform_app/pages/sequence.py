@@ -5,15 +5,15 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.condition_values import native
+from platform_app.components.defined import conflict, definition_head, head_link, history, small_button
 from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, confirm, field, problem_line, skeleton_rows, status
+from platform_app.components.parts import READ_ONLY, confirm, field, problem_line, skeleton_rows
 from platform_app.components.sequence_conditions import conditions
 from platform_app.components.sequence_steps import steps
 from platform_app.components.sequence_trial import backtest, simulate
 from platform_app.components.text import t
-from platform_app.components.versions import history, small_button
 from platform_app.state.base import Person
 from platform_app.state.rule_words import TRIGGERS
 from platform_app.state.sequence import ALL, SequenceState
@@ -26,65 +26,30 @@ STATE = SequenceState
 
 def show() -> rx.Component:
     """Show the builder."""
-    return frame(
-        rx.cond(rx.State.is_hydrated & (STATE.sequence_key != ""), _editor(), skeleton_rows(8)), section="Sequences"
-    )
+    return frame(rx.cond(rx.State.is_hydrated & (STATE.drawn != ""), _editor(), skeleton_rows(8)), section="Sequences")
 
 
 def _editor() -> rx.Component:
     return rx.fragment(
         _head(),
-        rx.cond(STATE.conflict, _conflict()),
+        conflict(STATE, t("Somebody else changed this sequence meanwhile.")),
         rx.el.p(STATE.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
         rx.el.div(
             _fields(),
             rx.el.div(simulate(), backtest(), _inside(), history(STATE), class_name="script-side"),
             class_name="grid cols-2-1",
-            key=STATE.sequence_key,
+            key=STATE.drawn,
         ),
     )
 
 
 def _head() -> rx.Component:
-    mark = rx.cond(
-        STATE.published == "",
-        status("amber", t("Draft")),
-        rx.cond(STATE.differs, status("amber", t("The draft differs")), status("green", STATE.published)),
-    )
-    sequence_id = STATE.sequence_key.split("-")[0]
-    people = f"/manage/{Person.slug}/sequences/enrollments?sequence={sequence_id}"
-    numbers = f"/manage/{Person.slug}/sequences/{sequence_id}/numbers"
-    return rx.el.div(
-        rx.el.div(
-            rx.el.h1(STATE.name),
-            rx.flex(rx.el.span(STATE.saved, class_name="muted small"), mark, spacing="3", align="center"),
-        ),
-        rx.flex(
-            rx.link(t("All sequences"), href=f"/manage/{Person.slug}/sequences", size="2", underline="always"),
-            rx.link(t("Enrollments"), href=people, size="2", underline="always"),
-            rx.link(t("Numbers"), href=numbers, size="2", underline="always"),
-            rx.el.label(
-                rx.switch(checked=STATE.enabled, on_change=STATE.switch, disabled=READ_ONLY | (STATE.published == "")),
-                t("On"),
-                class_name="status",
-            ),
-            rx.cond(~READ_ONLY, rx.button(t("Publish"), on_click=STATE.publish, disabled=~STATE.differs)),
-            spacing="4",
-            align="center",
-            wrap="wrap",
-        ),
-        class_name="page-head",
-    )
-
-
-def _conflict() -> rx.Component:
-    return rx.callout.root(
-        rx.callout.icon(rx.icon("circle-alert")),
-        rx.callout.text(t("Somebody else changed this sequence meanwhile.")),
-        rx.button(t("Load theirs"), size="1", on_click=STATE.take_theirs),
-        color_scheme="amber",
-        role="alert",
-        margin_bottom="16px",
+    listed, sequence_id = f"/manage/{Person.slug}/sequences", STATE.drawn.split("-")[0]
+    return definition_head(
+        STATE,
+        head_link(t("All sequences"), listed),
+        head_link(t("Enrollments"), f"{listed}/enrollments?sequence={sequence_id}"),
+        head_link(t("Numbers"), f"{listed}/{sequence_id}/numbers"),
     )
 
 

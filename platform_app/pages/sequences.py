@@ -8,7 +8,8 @@ from platform_app.components.page import inside
 from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, row_link, status
 from platform_app.components.text import t
 from platform_app.state.base import Person
-from platform_app.state.sequences import NO_AGENT, SequenceRow, SequencesState
+from platform_app.state.definition_list import NO_AGENT
+from platform_app.state.sequences import SequenceRow, SequencesState
 
 STATE = SequencesState
 

@@ -13,10 +13,11 @@ from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, members, pipelines, tagging
+from platform_app.services import members, pipelines, tagging
 from platform_app.state import condition_tree
 from platform_app.state.base import handler, look, person
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import agent_choices, stage_choices
 from platform_app.state.condition_tree import UNITS, Line, Tree
 from platform_app.state.proof_view import LANGUAGES, WEEKDAYS
 
@@ -158,12 +159,10 @@ class Conditions(rx.State, mixin=True):
 
 def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[str, list[Choice]], Catalogue]:
     """Return what can be chosen, by kind, and every fact."""
-    agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
-    found = pipelines.of_tenant(session, who)
     choices = {
-        "stage": [Choice(s.id, f"{p.name} · {s.name}") for p, stages in found for s in stages],
-        "pipeline": [Choice(p.id, p.name) for p, _ in found],
-        "agent": [Choice(row.id, row.name) for row in agents],
+        "stage": stage_choices(session, who),
+        "pipeline": [Choice(p.id, p.name) for p, _ in pipelines.of_tenant(session, who)],
+        "agent": agent_choices(session, who),
         "member": [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
         "weekday": [Choice(code, translate(language, words)) for code, words in WEEKDAYS.items()],
         "tag": [Choice(tag, tag) for tag in tagging.known(session, who)],

@@ -11,10 +11,11 @@ from platform_app.db import Transaction
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
-from platform_app.services import agent_list, event_log
+from platform_app.services import event_log
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import handler, look, person, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import agent_choices
 from platform_app.state.history import words_of
 from platform_app.state.hub import hub
 from platform_app.state.rule_words import TRIGGERS
@@ -119,8 +120,7 @@ def _read(
     session: Transaction, who: Identity, asked: dict[str, str], page: int
 ) -> tuple[list[Event], dict[str, str], list[Choice]]:
     found = event_log.find(session, who, page=page, **asked)
-    agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
-    return found, event_log.subjects(session, who, found), [Choice(row.id, row.name) for row in agents]
+    return found, event_log.subjects(session, who, found), agent_choices(session, who)
 
 
 def event_row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:

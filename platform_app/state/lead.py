@@ -12,7 +12,7 @@ from platform_app.services import contacts, leads
 from platform_app.state.base import call, handler, look
 from platform_app.state.card import CardView
 from platform_app.state.chat_view import Choice
-from platform_app.state.scripts import stage_choices
+from platform_app.state.choices import stage_choices
 
 NOBODY = "none"
 

@@ -9,23 +9,23 @@ from platform_app.automation.rules import definition
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import log, rules
-from platform_app.errors import Conflict, Invalid, PlatformError
+from platform_app.engine.definitions import Definitions
+from platform_app.errors import Invalid
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
-from platform_app.services import agent_list, leads, webhooks
-from platform_app.state.agent import Change
-from platform_app.state.agent_stages import worded
-from platform_app.state.base import call, handler, look, person, say, say_error, who
+from platform_app.services import leads, webhooks
+from platform_app.state.base import call, handler, look, say, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import agent_choices
 from platform_app.state.condition_tree import Tree
 from platform_app.state.conditions import Conditions
-from platform_app.state.proof_view import reader_of
+from platform_app.state.defined import ALL, Defined
+from platform_app.state.proof_view import Reader, reader_of
 from platform_app.state.rule_actions import RuleActions
 from platform_app.state.rule_words import OFFERED, STATES, TRIGGERS, action_of, condition_of, names_of, sentence_of
 
-ALL = "all"
 FIELD_WORDS = {
     "trigger": "When",
     "minutes": "Minutes of silence",
@@ -39,16 +39,6 @@ FIELD_WORDS = {
     "daily_cap": "At most a day",
 }
 NUMBERS = ("minutes", "cooldown_minutes", "daily_cap")
-
-
-@dataclass
-class VersionLine:
-    """A published version."""
-
-    id: str
-    number: str
-    when: str
-    author: str
 
 
 @dataclass
@@ -75,40 +65,16 @@ class _Found:
     names: dict[str, str]
 
 
-class RuleState(Conditions, RuleActions, rx.State):
+class RuleState(Defined, Conditions, RuleActions, rx.State):
     """The rule that the address names."""
 
-    rule_key: str = ""  # grows with every load: fields are drawn anew then, and only then
-    name: str = ""
-    agent: str = ALL
-    agents: list[Choice] = []
     leads: list[Choice] = []
-    trigger: str = ""
-    initial: dict[str, str] = {}
     weekdays: list[int] = []
     webhook: str = ALL
     webhooks: list[Choice] = []
     stop_after: bool = False
-    enabled: bool = False
-    published: str = ""
-    differs: bool = False
-    sentence: str = ""
-    problems: dict[str, str] = {}
-    conflict: bool = False
-    saved: str = ""
-    versions: list[VersionLine] = []
     runs: list[RunLine] = []
-    changes: list[Change] = []
-    compared: str = ""
     _of_events: bool = True
-    _revision: int = 0
-    _loads: int = 0
-
-    @handler(Role.VIEWER)
-    async def load(self) -> None:
-        """Fetch the rule and draw its fields."""
-        self.rule_key, self.conflict, self.compared = "", False, ""
-        await self._draw()
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
@@ -135,115 +101,40 @@ class RuleState(Conditions, RuleActions, rx.State):
         await self._save({"stop_after": stop})
 
     @handler(Role.OPERATOR)
-    async def publish(self) -> Any:
-        """Make the draft the version that runs."""
-        try:
-            version = await call(self, rules.DEFINITIONS.publish, self._id())
-        except PlatformError as error:
-            await self._refresh()
-            return await say_error(self, error)
-        await self._refresh()
-        return await say(self, "Version {number} is published.", number=version.number)
-
-    @handler(Role.OPERATOR)
-    async def switch(self, enabled: bool) -> Any:
-        """Switch the rule on or off."""
-        try:
-            await call(self, rules.DEFINITIONS.switch, self._id(), enabled=enabled)
-        except PlatformError as error:
-            await self._refresh()
-            return await say_error(self, error)
-        await self._refresh()
-        return None
-
-    @handler(Role.OPERATOR)
     async def run_by_hand(self, lead_id: str) -> Any:
         """Run the published rule for a lead now; it waits for being run by hand."""
         await call(self, rules.run_by_hand, self._id(), lead_id)
         return await say(self, "The rule is on its way. See its runs.")
 
-    @handler(Role.VIEWER)
-    async def take_theirs(self) -> None:
-        """Show the rule as somebody else left it."""
-        self.conflict = False
-        await self._draw()
+    def _definitions(self) -> Definitions[Any, Any]:
+        return rules.DEFINITIONS
 
-    @handler(Role.VIEWER)
-    async def compare(self, version_id: str) -> None:
-        """Show what the draft has otherwise than a version."""
-        reader, named = await reader_of(self), await look(self, names_of)
-        found = await look(self, rules.DEFINITIONS.difference, self._id(), version_id)
-        self.changes = []
-        for change in found:
-            before, after = change.before, change.after
-            if change.field == "condition":
-                before, after = (condition_of(side or {}, reader, named) for side in (before, after))
-            if change.field == "actions":
-                before, after = (
-                    "; ".join(action_of(one, reader.language, named) for one in side or []) for side in (before, after)
-                )
-            words = translate(reader.language, FIELD_WORDS[change.field])
-            self.changes.append(Change(words, worded(before, named)[:400], worded(after, named)[:400], []))
-        self.compared = version_id
+    def _field_words(self) -> dict[str, str]:
+        return FIELD_WORDS
 
-    @handler(Role.OPERATOR)
-    async def restore(self, version_id: str) -> Any:
-        """Put a version into the draft."""
-        await call(self, rules.DEFINITIONS.restore_version, self._id(), version_id)
-        await self._draw()
-        return await say(self, "The draft is as that version was.")
+    def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
+        if field == "condition":
+            return condition_of(value or {}, reader, named)
+        if field == "actions":
+            return "; ".join(action_of(one, reader.language, named) for one in value or [])
+        return value
 
-    def _id(self) -> str:
-        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
-
-    async def _save(self, changes: dict[str, Any]) -> None:
-        try:
-            row = await call(self, rules.DEFINITIONS.save, self._id(), changes, revision=self._revision)
-        except Conflict:
-            self.conflict = True
-            return
-        except Invalid as error:
-            await self._wrong_at(error.field or next(iter(changes)), error.sentence, **error.values)
-            return
-        self._revision = row.revision
-        await self._refresh()
-
-    async def _wrong_at(self, field: str, sentence: str, **values: object) -> None:
-        self.problems = self.problems | {field: translate((await person(self)).language, sentence, **values)}
-
-    async def _draw(self) -> None:
-        row = await look(self, rules.DEFINITIONS.get, self._id())
+    async def _draw_fields(self, row: Rule) -> None:
         rule = definition(row.draft)
         self.initial = {name: str(getattr(rule, name)) for name in (*NUMBERS, "time")} | {"name": row.name}
         await self._take_tree(rule.condition)
         await self._take_actions(rule.actions)
-        await self._refresh()
-        self._loads += 1
-        self.rule_key = f"{row.id}-{self._loads}"
 
     async def _refresh(self) -> None:
-        """Show how the rule stands; fields stay as they are typed."""
         identity, reader = await who(self), await reader_of(self)
-        found, language = await look(self, _read, self._id()), reader.language
-        row, rule = found.rule, definition(found.rule.draft)
-        self.name, self.agent, self.trigger = row.name, row.agent_id or ALL, rule.trigger
+        found = await look(self, _read, self._id())
+        rule = definition(found.rule.draft)
+        await self._stand(found.rule, found.versions)
         self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
         self.webhook, self.webhooks = rule.webhook_id or ALL, found.webhooks
-        self.enabled, self._revision = row.enabled, row.revision
-        self.differs = row.draft != row.published
-        number = row.published_number
-        self.published = translate(language, "version {number}", number=number) if number else ""
         self.sentence = sentence_of(rule, reader, found.names)
         self.agents, self.leads, self.problems = found.agents, found.leads, found.problems
-        clock = exact_time(language, row.updated_at, identity.time_zone)
-        self.saved = translate(language, "Saved {when}", when=clock)
-        self.versions = [
-            VersionLine(
-                one.id, str(one.number), exact_time(language, one.published_at, identity.time_zone), one.published_by
-            )
-            for one in found.versions
-        ]
-        self.runs = [run_line(run, identity, language) for run, _, _ in found.runs[:10]]
+        self.runs = [run_line(run, identity, reader.language) for run, _, _ in found.runs[:10]]
         await self._draw_actions(found.problems)
 
     async def _keep_tree(self, tree: Tree) -> None:
@@ -268,14 +159,13 @@ def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
 
 def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
     row = rules.DEFINITIONS.get(session, who, rule_id)
-    agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
     found, _ = leads.find(session, who, page_size=50)
     return _Found(
         row,
         rules.problems(session, who, row),
         rules.DEFINITIONS.versions(session, who, rule_id),
         log.runs(session, who, rule_id=rule_id),
-        [Choice(one.id, one.name) for one in agents],
+        agent_choices(session, who),
         [Choice(one.id, one.title) for one in found],
         [Choice(one.id, one.name) for one in webhooks.of_tenant(session, who)],
         names_of(session, who),

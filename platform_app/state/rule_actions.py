@@ -19,8 +19,8 @@ from platform_app.own_fields import of_tenant
 from platform_app.services import members, tagging
 from platform_app.state.base import handler, look, person
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import stage_choices
 from platform_app.state.proof_view import LANGUAGES
-from platform_app.state.scripts import stage_choices
 
 
 @dataclass

@@ -20,11 +20,12 @@ from platform_app.state.agent import Change
 from platform_app.state.agent_stages import names_of, worded
 from platform_app.state.base import call, handler, look, person, say, say_error, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import stage_choices
 from platform_app.state.condition_tree import Tree
 from platform_app.state.conditions import Conditions
 from platform_app.state.guided_steps import GuidedSteps
 from platform_app.state.proof_view import ProofLine, Reader, change_of, lines_of
-from platform_app.state.scripts import agent_of, stage_choices
+from platform_app.state.scripts import agent_of
 
 FIELD_WORDS = {
     "title": "Title",

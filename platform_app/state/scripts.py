@@ -11,10 +11,11 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
-from platform_app.services import agents, pipelines, scripts
+from platform_app.services import agents, scripts
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import stage_choices
 from platform_app.state.undo import Deleting, Undo
 
 KINDS = {
@@ -158,15 +159,6 @@ class ScriptsState(Undo, rx.State):
 def agent_of(path: str) -> str:
     """Return the id of the agent that an address names, or nothing."""
     return path.partition("/agents/")[2].split("/")[0]
-
-
-def stage_choices(session: Transaction, who: Identity) -> list[Choice]:
-    """Return the tenant's stages as choices, each with its pipeline."""
-    return [
-        Choice(stage.id, f"{pipeline.name} · {stage.name}")
-        for pipeline, stages in pipelines.of_tenant(session, who)
-        for stage in stages
-    ]
 
 
 def _read(session: Transaction, who: Identity, agent_id: str, **filters: str) -> _Found:

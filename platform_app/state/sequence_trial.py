@@ -23,9 +23,9 @@ from platform_app.models.person import Identity, Role
 from platform_app.services import event_log, leads
 from platform_app.state.base import call_reading, handler, look, say_error, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import stage_choices
 from platform_app.state.proof_view import ProofLine, Reader, lines_of, reader_of
 from platform_app.state.rule_words import names_of
-from platform_app.state.scripts import stage_choices
 from platform_app.state.sequence_words import BRANCHES, ENDS, ENTRIES, STEP_STATES, step_of, wait_words
 
 DAYS = ("7", "30", "90", "365")

@@ -24,10 +24,10 @@ from platform_app.state.chat_view import (
     pending,
     seconds_left,
 )
+from platform_app.state.choices import stage_choices
 from platform_app.state.conversation_list import ConversationListState
 from platform_app.state.hub import hub
 from platform_app.state.leads import first_stage_lead
-from platform_app.state.scripts import stage_choices
 
 TICK = 0.06  # seconds between two looks at a reply in the making
 AT_ONCE = 60  # messages that are shown before one asks for earlier ones

@@ -11,10 +11,11 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.crm import FieldKind
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery, WebhookField
-from platform_app.services import agent_list, received, webhook_fields, webhooks
+from platform_app.services import received, webhook_fields, webhooks
 from platform_app.services.webhook_fields import Offer
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
+from platform_app.state.choices import agent_choices
 from platform_app.state.crm_settings import FIELD_KINDS
 from platform_app.state.hub import hub
 from platform_app.state.received import DeliveryRow, row_of
@@ -204,13 +205,12 @@ class WebhookState(rx.State):
 
 def _read(session: Transaction, who: Identity, webhook_id: str) -> _Found:
     row = webhooks.get(session, who, webhook_id)
-    agents, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
     return _Found(
         row,
         webhook_fields.of(session, who, row.id),
         webhook_fields.offered(session, who, row.id),
         received.find(session, who, webhook_id=row.id, size=LAST),
-        [Choice(one.id, one.name) for one in agents],
+        agent_choices(session, who),
     )
 
 

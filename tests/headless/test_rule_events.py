@@ -77,7 +77,7 @@ class Desk:
         await self.send(RulesState.create(""))
         await self.tab.until(lambda: "/rules/" in self.tab.scripts())
         self.rule = self.tab.scripts().rsplit("/rules/", 1)[-1][:32]
-        await self.open(f"rules/{self.rule}", RuleState, "rule_key")
+        await self.open(f"rules/{self.rule}", RuleState, "drawn")
         steps: list[tuple[Any, Callable[[], Any]]] = [
             (RuleState.save("name", "Told"), lambda: self.seen(RuleState, "name") == "Told"),
             (RuleState.save("trigger", kind.value), lambda: self.seen(RuleState, "trigger") == kind.value),

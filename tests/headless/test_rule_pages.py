@@ -110,7 +110,7 @@ async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> Non
             await tab.goto(f"/manage/acme/{path}", settle=False)
             await tab.until(lambda state=state, name=name: seen(tab, state, name))
         await tab.goto(f"/manage/acme/rules/{rule}", settle=False)
-        await tab.until(lambda: seen(tab, RuleState, "rule_key") and seen(tab, RuleTrialState, "events"))
+        await tab.until(lambda: seen(tab, RuleState, "drawn") and seen(tab, RuleTrialState, "events"))
         await tab.send(RuleTrialState.try_event(failed.event_id), settle=False)
         await tab.until(lambda: seen(tab, RuleTrialState, "shown").words)
         for event in changes(rule, failing, lead.id):
@@ -129,7 +129,7 @@ async def test_what_is_forged_is_refused_and_bad_input_said_at_its_field(who: Id
         await tab.send(RuleState.save("name", "Mine now"), settle=False)
         await tab.send(RulesState.delete(theirs.id), settle=False)
         await tab.goto(f"/manage/acme/rules/{mine.id}", settle=False)
-        await tab.until(lambda: seen(tab, RuleState, "rule_key"))
+        await tab.until(lambda: seen(tab, RuleState, "drawn"))
         for name in ("tenant_id", "id", "published", "enabled", "position", "draft", "is_demo"):
             await tab.send(RuleState.save(name, other.tenant_id), settle=False)
         for name, value in (("minutes", "many"), ("cooldown_minutes", "-1"), ("daily_cap", "1e9"), ("name", "  ")):

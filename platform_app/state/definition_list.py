@@ -1,0 +1,124 @@
+"""Definition list: the list of the definitions of one noun: found, switched, copied, deleted, brought back."""
+
+from abc import abstractmethod
+from typing import Any
+
+import reflex as rx
+
+from platform_app.engine.definitions import Definitions
+from platform_app.errors import Invalid, PlatformError
+from platform_app.models.person import Role
+from platform_app.state.address import keep_in_address
+from platform_app.state.base import call, handler, person, say_error, who
+from platform_app.state.chat_view import Choice
+from platform_app.state.hub import hub
+from platform_app.state.scripts import agent_of
+from platform_app.state.undo import Deleting, Undo
+
+NO_AGENT = "none"
+
+
+class DefinitionList(Undo, rx.State, mixin=True):
+    """The definitions of the tenant, or of the agent that the address names. A page draws them in `_fetch`."""
+
+    agent: str = ""
+    agent_name: str = ""
+    agents: list[Choice] = []
+    total: int = 0
+    total_words: str = ""
+    search: str = ""
+    loaded: bool = False
+
+    @abstractmethod
+    def _definitions(self) -> Definitions[Any, Any]:
+        """Return the definitions that are listed."""
+
+    @abstractmethod
+    def _topics(self) -> tuple[str, ...]:
+        """Return the topics of the bell that change the list."""
+
+    @abstractmethod
+    def _templates(self) -> dict[str, Any]:
+        """Return the templates by code."""
+
+    @abstractmethod
+    def _new(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
+        """Return the name and the draft of a new one; template "" is from nothing."""
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read the search from the address, and fetch."""
+        self.agent = agent_of(self.router.url.path)
+        self.search = self.router.url.query_parameters.get("q", "")[:200]
+        self.undo_sentence = ""
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what runs, and what others change, while the page is open."""
+        async with self:
+            identity, topics = await who(self), (*self._topics(), "*")
+        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
+            if update.topic in topics:
+                async with self:
+                    await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def type_search(self, search: str) -> Any:
+        """Search as one types."""
+        self.search = search[:200]
+        await self._fetch()
+        return keep_in_address(q=self.search)
+
+    @handler(Role.OPERATOR)
+    async def create(self, template: str) -> Any:
+        """Make a draft, from a template where one is named, and open it."""
+        if template and template not in self._templates():
+            raise Invalid("This value cannot be taken.")
+        name, draft = self._new(template, (await person(self)).language)
+        listed = self._definitions()
+        made = await call(self, listed.create, name=name, agent_id=self.agent or None, draft=draft)
+        return rx.redirect(f"/manage/{(await who(self)).slug}{listed.path}/{made.id}")
+
+    @handler(Role.OPERATOR)
+    async def switch(self, row_id: str, enabled: bool) -> Any:
+        """Switch one on or off."""
+        try:
+            await call(self, self._definitions().switch, row_id, enabled=enabled)
+        except PlatformError as error:
+            await self._fetch()
+            return await say_error(self, error)
+        await self._fetch()
+        return None
+
+    @handler(Role.OPERATOR)
+    async def duplicate(self, row_id: str) -> None:
+        """Make a copy for the same agent."""
+        await call(self, self._definitions().duplicate, row_id)
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def copy_to(self, row_id: str, agent_id: str) -> None:
+        """Make a copy for another agent, or for all."""
+        await call(self, self._definitions().duplicate, row_id, agent_id=None if agent_id == NO_AGENT else agent_id)
+        await self._fetch()
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether the search hides some."""
+        return bool(self.search)
+
+    def _deleting(self) -> Deleting:
+        return self._definitions()
+
+    def _listed(self, agents: list[Choice], total: int, words: str) -> None:
+        """Show what is said of the whole list."""
+        self.agents, self.total, self.total_words, self.loaded = agents, total, words, True
+        self.agent_name = next((one.name for one in agents if one.id == self.agent), "")
+
+
+def stand_of(row: Any) -> str:
+    """Return how a definition stands: draft, differs, published."""
+    if not row.published_number:
+        return "draft"
+    return "differs" if row.draft != row.published else "published"
