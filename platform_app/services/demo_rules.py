@@ -8,6 +8,7 @@ from platform_app.db import Transaction
 from platform_app.i18n import translate
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleVersion
+from platform_app.services.demo_definitions import published
 
 _CHOSEN = ("person", "large", "complaint")
 
@@ -17,22 +18,7 @@ def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> N
     for place, name in enumerate(_CHOSEN):
         drawn = definition(templates.draft(name, who.language)).model_dump(mode="json")
         row = Rule(
-            tenant_id=who.tenant_id,
-            agent_id=agent_id,
-            name=translate(who.language, templates.TEMPLATES[name].name),
-            enabled=True,
-            position=place + 1,
-            trigger=drawn["trigger"],
-            draft=drawn,
-            published=drawn,
-            published_number=1,
-            draft_saved_by=who.name,
-            created_at=at,
-            updated_at=at,
-            is_demo=True,
+            tenant_id=who.tenant_id, agent_id=agent_id, name=translate(who.language, templates.TEMPLATES[name].name)
         )
-        session.add(row)
-        session.flush()
-        version = RuleVersion(tenant_id=who.tenant_id, rule_id=row.id, number=1, definition=drawn, published_at=at)
-        version.published_by = who.name
-        session.add(version)
+        version = RuleVersion(tenant_id=who.tenant_id, rule_id=row.id, number=1)
+        published(session, who, row, version, drawn=drawn, place=place, at=at)

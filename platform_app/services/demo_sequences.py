@@ -21,6 +21,7 @@ from platform_app.models.sequence import (
     SequenceVersion,
     StepState,
 )
+from platform_app.services.demo_definitions import published
 
 _CHOSEN = ("new_lead", "come_back")
 _ON_THE_WAY = 4  # leads that go through the first of them
@@ -37,27 +38,10 @@ def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> N
 
 def _sequence(session: Transaction, who: Identity, name: str, *, agent_id: str, place: int, at: datetime) -> Sequence:
     drawn = definition(sequence_templates.draft(name, who.language)).model_dump(mode="json")
-    row = Sequence(
-        tenant_id=who.tenant_id,
-        agent_id=agent_id,
-        name=translate(who.language, sequence_templates.TEMPLATES[name].name),
-        enabled=True,
-        position=place + 1,
-        trigger=drawn["trigger"],
-        draft=drawn,
-        published=drawn,
-        published_number=1,
-        draft_saved_by=who.name,
-        created_at=at,
-        updated_at=at,
-        is_demo=True,
-    )
-    session.add(row)
-    session.flush()
-    version = SequenceVersion(tenant_id=who.tenant_id, sequence_id=row.id, number=1, definition=drawn, published_at=at)
-    version.published_by = who.name
-    session.add(version)
-    return row
+    title = translate(who.language, sequence_templates.TEMPLATES[name].name)
+    row = Sequence(tenant_id=who.tenant_id, agent_id=agent_id, name=title)
+    version = SequenceVersion(tenant_id=who.tenant_id, sequence_id=row.id, number=1)
+    return published(session, who, row, version, drawn=drawn, place=place, at=at)
 
 
 def _enroll(session: Transaction, who: Identity, row: Sequence, lead: Lead, *, at: datetime) -> None:

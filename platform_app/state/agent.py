@@ -13,7 +13,7 @@ from platform_app.services import agents, replies
 from platform_app.state.address import keep_in_address
 from platform_app.state.agent_stages import SeenField, StageLine, names_of, pipeline_lines, worded
 from platform_app.state.base import call, handler, look, person, say, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 
 TABS = ("basics", "instructions", "pipelines", "history")
 NUMBERS = ("temperature", "max_tokens", "reply_delay_seconds", "max_reply_chars")
@@ -107,8 +107,8 @@ class AgentState(rx.State):
         async with self:
             identity = await who(self)
             agent_id = self._id()
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic == "agent" and update.subject_id == agent_id:
+        async for update in follow(self, "agent"):
+            if update.subject_id == agent_id:
                 async with self:
                     agent = await look(self, agents.get, agent_id)
                     self.conflict = agent.revision > self._revision

@@ -13,7 +13,7 @@ from platform_app.services import agents
 from platform_app.services.agents import AgentRow
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say_error, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.listed import Listed
 from platform_app.state.undo import Deleting, Undo
 
@@ -54,12 +54,9 @@ class AgentsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what others change while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("agent", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "agent"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_status(self, status: str) -> Any:

@@ -22,8 +22,8 @@ from platform_app.services.cards import Card
 from platform_app.state.base import call, handler, look, person, say, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.enrollments import EnrollmentRow, Names, names_for, row_of
+from platform_app.state.follow import follow
 from platform_app.state.history import HistoryLine, history_of
-from platform_app.state.hub import hub
 from platform_app.state.proof_view import reader_of
 
 
@@ -101,13 +101,10 @@ class CardView(rx.State, mixin=True):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what others do beside the fields while the card is open; fields stay as they are typed."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("contact", "lead", "task", "note", "enrollment", "*"):
-                async with self:
-                    if self.card_key:
-                        await self._draw_beside()
+        async for _ in follow(self, "contact", "lead", "task", "note", "enrollment"):
+            async with self:
+                if self.card_key:
+                    await self._draw_beside()
 
     @handler(Role.OPERATOR)
     async def save(self, name: str, value: str) -> None:

@@ -14,7 +14,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.services import imports
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 
 SHOWN = 50  # refused rows on the page; all of them are in the file
 
@@ -74,12 +74,9 @@ class ImportContactsState(rx.State):
     @handler(Role.OPERATOR, background=True)
     async def watch(self) -> None:
         """Follow the rows as they come in."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("import", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "import"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.OPERATOR)
     async def uploaded(self) -> None:

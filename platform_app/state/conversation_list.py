@@ -9,7 +9,7 @@ from platform_app.models.person import Role
 from platform_app.services import conversations
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import ConversationRow, conversation_row
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.undo import Deleting, Undo
 
 
@@ -30,12 +30,9 @@ class ConversationListState(Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what is said and done anywhere in the tenant."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("conversation", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "conversation"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def type_search(self, search: str) -> None:

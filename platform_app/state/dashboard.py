@@ -14,7 +14,7 @@ from platform_app.services import activity, agents, dashboard, demo, jobs
 from platform_app.services.dashboard import Count, Summary
 from platform_app.services.jobs import WorkerCard
 from platform_app.state.base import call, handler, look, person, say, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 
 MARKS = {
     "agent": ("green", "Agents"),
@@ -94,9 +94,7 @@ class DashboardState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show what happens as it happens."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token, every=2):
+        async for update in follow(self, "activity", "agent", every=2):
             async with self:
                 if update.topic in ("activity", "*"):
                     await self._updates()

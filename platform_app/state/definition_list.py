@@ -11,7 +11,7 @@ from platform_app.models.person import Role
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, person, say_error, who
 from platform_app.state.chat_view import Choice
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.scripts import agent_of
 from platform_app.state.undo import Deleting, Undo
 
@@ -56,12 +56,9 @@ class DefinitionList(Undo, rx.State, mixin=True):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what runs, and what others change, while the page is open."""
-        async with self:
-            identity, topics = await who(self), (*self._topics(), "*")
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in topics:
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, *self._topics()):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def type_search(self, search: str) -> Any:

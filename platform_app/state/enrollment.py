@@ -15,7 +15,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
 from platform_app.state.base import call, handler, look, say, say_error, who
 from platform_app.state.enrollments import DOING, EnrollmentRow, Names, names_for, row_of
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.proof_view import ProofLine, Reader, lines_of, reader_of
 from platform_app.state.sequence_words import BRANCHES, STEP_STATES
 
@@ -82,12 +82,9 @@ class OneEnrollmentState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow it while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("enrollment", "sequence", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "enrollment", "sequence"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.OPERATOR)
     async def act(self, what: str) -> Any:

@@ -18,7 +18,7 @@ from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.enrolling import Enrolling
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.proof_view import Reader, reader_of
 from platform_app.state.rule_words import names_of
 from platform_app.state.sequence_view import step_names
@@ -81,12 +81,9 @@ class EnrollmentsState(Enrolling, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow who comes and goes while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("enrollment", "sequence", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "enrollment", "sequence"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_by(self, name: str, value: str) -> Any:

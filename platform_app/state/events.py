@@ -1,23 +1,23 @@
 """Events: what has happened in the tenant."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.services import event_log
-from platform_app.state.address import keep_in_address
 from platform_app.state.base import handler, look, person, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.choices import agent_choices
+from platform_app.state.follow import follow
 from platform_app.state.history import words_of
-from platform_app.state.hub import hub
+from platform_app.state.log_list import LogList
 from platform_app.state.rule_words import TRIGGERS
 
 LED = ("rules", "people")
@@ -36,7 +36,7 @@ class EventRow:
     exact: str = ""
 
 
-class EventsState(rx.State):
+class EventsState(LogList, rx.State):
     """The events of the tenant."""
 
     rows: list[EventRow] = []
@@ -44,71 +44,41 @@ class EventsState(rx.State):
     kind: str = "all"
     agent: str = "all"
     led: str = "all"
-    page: int = 1
-    has_more: bool = False
-    loaded: bool = False
-
-    @handler(Role.VIEWER)
-    async def load(self) -> None:
-        """Read the filters from the address, and fetch."""
-        asked = self.router.url.query_parameters
-        self.kind = asked.get("kind", "all") if asked.get("kind") in TRIGGERS else "all"
-        self.agent, self.led = (
-            asked.get("agent", "all")[:32],
-            asked.get("led", "all") if asked.get("led") in LED else "all",
-        )
-        self.page = whole(asked.get("page", ""), 10_000) or 1
-        await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what happens while the first page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("activity", "run", "contact", "lead", "task", "conversation", "*"):
-                async with self:
-                    if self.page == 1:
-                        await self._fetch()
+        async for _ in follow(self, "activity", "run", "contact", "lead", "task", "conversation"):
+            async with self:
+                if self.page == 1:
+                    await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
         """Show events of one kind."""
-        self.kind, self.page = (kind if kind in TRIGGERS else "all"), 1
-        return await self._changed()
+        return await self._narrow("kind", kind)
 
     @handler(Role.VIEWER)
     async def filter_agent(self, agent: str) -> Any:
         """Show events of one agent."""
-        self.agent, self.page = agent[:32], 1
-        return await self._changed()
+        return await self._narrow("agent", agent)
 
     @handler(Role.VIEWER)
     async def filter_led(self, led: str) -> Any:
         """Show events that rules led to, or the others."""
-        self.led, self.page = (led if led in LED else "all"), 1
-        return await self._changed()
-
-    @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
-        """Turn to a page."""
-        self.page = max(1, min(page, 10_000))
-        return await self._changed()
+        return await self._narrow("led", led)
 
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some events."""
         return self.kind != "all" or self.agent != "all" or self.led != "all"
 
-    async def _changed(self) -> Any:
-        await self._fetch()
-        page = "" if self.page == 1 else str(self.page)
-        return keep_in_address(kind=self.kind, agent=self.agent, led=self.led, page=page)
+    def _filters(self) -> dict[str, Container[str] | None]:
+        return {"kind": TRIGGERS, "agent": None, "led": LED}
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        filters = {"kind": self.kind, "agent_id": self.agent, "led": self.led}
-        asked = {name: "" if value == "all" else value for name, value in filters.items()}
+        asked = self._asked(kind="kind", agent_id="agent", led="led")
         found, subjects, self.agents = await look(self, _read, asked, self.page)
         self.has_more = len(found) > event_log.PAGE_SIZE
         shown = found[: event_log.PAGE_SIZE]

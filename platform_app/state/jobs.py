@@ -12,7 +12,7 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity, Role
 from platform_app.services import jobs
 from platform_app.state.base import call, handler, look, person, say, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 
 KIND_WORDS = {
     "index_source": "Index a source",
@@ -77,9 +77,7 @@ class JobsState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the ledger while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for _ in hub.updates(identity.tenant_id, self.router.session.client_token, every=3):
+        async for _ in follow(self, every=3):
             async with self:
                 await self._fetch()
 

@@ -12,7 +12,7 @@ from platform_app.rag.retrieve import retrieve
 from platform_app.services import categories, knowledge
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.source_view import STATES, SourceRow, source_row
 from platform_app.state.undo import Deleting, Undo
 
@@ -62,12 +62,9 @@ class KnowledgeState(Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the indexing while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("source", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "source"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def refresh(self) -> None:

@@ -18,7 +18,7 @@ from platform_app.services import contacts, leads, members, pipelines, tagging
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.listed import Listed
 from platform_app.state.undo import Deleting, Undo
 
@@ -93,12 +93,9 @@ class LeadsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what others change while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("lead", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "lead"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def show(self, view: str | list[str]) -> Any:

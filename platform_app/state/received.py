@@ -1,6 +1,7 @@
 """Received: the log of what came to webhooks, and one delivery with its body."""
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +16,10 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import Outcome, ReceivedDelivery
 from platform_app.services import received
-from platform_app.state.address import keep_in_address
 from platform_app.state.base import handler, look, person, who
 from platform_app.state.chat_view import Choice
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
+from platform_app.state.log_list import LogList
 
 OUTCOMES = {"accepted": ("Accepted", "green"), "duplicate": ("Came before", ""), "refused": ("Refused", "red")}
 HEADER_WORDS = {
@@ -75,69 +76,43 @@ def row_of(row: ReceivedDelivery, names: dict[str, str], identity: Identity, *, 
     )
 
 
-class ReceivedState(rx.State):
+class ReceivedState(LogList, rx.State):
     """The log of the tenant's webhooks."""
 
     rows: list[DeliveryRow] = []
     webhooks: list[Choice] = []
     webhook: str = "all"
     outcome: str = "all"
-    page: int = 1
-    has_more: bool = False
-    loaded: bool = False
-
-    @handler(Role.VIEWER)
-    async def load(self) -> None:
-        """Read the filters from the address, and fetch."""
-        asked = self.router.url.query_parameters
-        self.webhook = asked.get("webhook", "all")[:32]
-        self.outcome = asked.get("outcome", "all") if asked.get("outcome") in OUTCOMES else "all"
-        self.page = whole(asked.get("page", "1"), 9_999) or 1
-        await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show what comes in while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("webhook", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "webhook"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_webhook(self, webhook: str) -> Any:
         """Show what came to one webhook."""
-        self.webhook, self.page = webhook[:32], 1
-        return await self._changed()
+        return await self._narrow("webhook", webhook)
 
     @handler(Role.VIEWER)
     async def filter_outcome(self, outcome: str) -> Any:
         """Show deliveries of one outcome."""
-        self.outcome, self.page = (outcome if outcome in OUTCOMES else "all"), 1
-        return await self._changed()
-
-    @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
-        """Turn to a page."""
-        self.page = max(1, min(page, 9_999))
-        return await self._changed()
+        return await self._narrow("outcome", outcome)
 
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some deliveries."""
         return self.webhook != "all" or self.outcome != "all"
 
-    async def _changed(self) -> Any:
-        await self._fetch()
-        page = "" if self.page == 1 else str(self.page)
-        return keep_in_address(webhook=self.webhook, outcome=self.outcome, page=page)
+    def _filters(self) -> dict[str, Container[str] | None]:
+        return {"webhook": None, "outcome": OUTCOMES}
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        asked = {"webhook_id": self.webhook, "outcome": self.outcome}
-        kept = {name: "" if value == "all" else value for name, value in asked.items()}
-        found, names = await look(self, _read, kept, self.page)
+        asked = self._asked(webhook_id="webhook", outcome="outcome")
+        found, names = await look(self, _read, asked, self.page)
         self.webhooks = [Choice(webhook_id, name) for webhook_id, name in sorted(names.items(), key=lambda one: one[1])]
         self.has_more = len(found) > received.PAGE_SIZE
         self.rows = [row_of(row, names, identity, language=language) for row in found[: received.PAGE_SIZE]]

@@ -11,7 +11,7 @@ from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import event_log
 from platform_app.state.base import call, handler, look, say, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.proof_view import ProofLine, change_of, lines_of, reader_of
 from platform_app.state.rule_words import TRIGGERS, told
 from platform_app.state.runs import RunRow, run_row, took
@@ -75,12 +75,9 @@ class RunState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the run while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("run", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "run"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.OPERATOR)
     async def retry(self) -> Any:

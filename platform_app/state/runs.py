@@ -1,11 +1,11 @@
 """Runs: the log of what became of events at rules."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import log, rules
@@ -14,10 +14,10 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun
 from platform_app.services import event_log
-from platform_app.state.address import keep_in_address
 from platform_app.state.base import handler, look, person, who
 from platform_app.state.chat_view import Choice
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
+from platform_app.state.log_list import LogList
 from platform_app.state.rule_words import STATES, TRIGGERS
 
 SHOWN = ("done", "running", "failed", "retrying", "uncertain", "condition", "cooldown", "capped", "stopped")
@@ -41,7 +41,7 @@ class RunRow:
     exact: str
 
 
-class RunsState(rx.State):
+class RunsState(LogList, rx.State):
     """The log of the tenant's rules."""
 
     rows: list[RunRow] = []
@@ -49,67 +49,40 @@ class RunsState(rx.State):
     rule: str = "all"
     state: str = "all"
     kind: str = "all"
-    page: int = 1
-    has_more: bool = False
-    loaded: bool = False
-
-    @handler(Role.VIEWER)
-    async def load(self) -> None:
-        """Read the filters from the address, and fetch."""
-        asked = self.router.url.query_parameters
-        self.rule, self.page = asked.get("rule", "all")[:32], whole(asked.get("page", ""), 10_000) or 1
-        self.kind = asked.get("kind", "all") if asked.get("kind") in TRIGGERS else "all"
-        self.state = asked.get("state", "all") if asked.get("state") in (*SHOWN, "fired") else "all"
-        await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the runs while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("run", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "run"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_rule(self, rule: str) -> Any:
         """Show the runs of one rule."""
-        self.rule, self.page = rule[:32], 1
-        return await self._changed()
+        return await self._narrow("rule", rule)
 
     @handler(Role.VIEWER)
     async def filter_state(self, state: str) -> Any:
         """Show the runs that ended in one way."""
-        self.state, self.page = (state if state in (*SHOWN, "fired") else "all"), 1
-        return await self._changed()
+        return await self._narrow("state", state)
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
         """Show the runs on events of one kind."""
-        self.kind, self.page = (kind if kind in TRIGGERS else "all"), 1
-        return await self._changed()
-
-    @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
-        """Turn to a page."""
-        self.page = max(1, min(page, 10_000))
-        return await self._changed()
+        return await self._narrow("kind", kind)
 
     @rx.var
     def is_filtered(self) -> bool:
         """Whether a filter hides some runs."""
         return self.rule != "all" or self.state != "all" or self.kind != "all"
 
-    async def _changed(self) -> Any:
-        await self._fetch()
-        page = "" if self.page == 1 else str(self.page)
-        return keep_in_address(rule=self.rule, state=self.state, kind=self.kind, page=page)
+    def _filters(self) -> dict[str, Container[str] | None]:
+        return {"rule": None, "state": (*SHOWN, "fired"), "kind": TRIGGERS}
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        filters = {"rule_id": self.rule, "state": self.state, "kind": self.kind}
-        asked = {name: "" if value == "all" else value for name, value in filters.items()}
+        asked = self._asked(rule_id="rule", state="state", kind="kind")
         found, subjects, listed = await look(self, _read, asked, self.page)
         self.rules, self.has_more = listed, len(found) > log.PAGE_SIZE
         self.rows = [

@@ -16,13 +16,13 @@ from platform_app.errors import Invalid
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence, SequenceVersion
 from platform_app.state import sequence_tree as tree
-from platform_app.state.base import call, handler, look, say, who
+from platform_app.state.base import call, handler, look, say
 from platform_app.state.chat_view import Choice
 from platform_app.state.choices import agent_choices
 from platform_app.state.condition_tree import Tree
 from platform_app.state.conditions import Conditions
 from platform_app.state.defined import ALL, Defined
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.proof_view import Reader, reader_of
 from platform_app.state.rule_words import condition_of, names_of
 from platform_app.state.sequence_steps import SequenceSteps
@@ -66,13 +66,10 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow who comes and goes while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("enrollment", "*"):
-                async with self:
-                    if self.drawn:
-                        await self._refresh()
+        async for _ in follow(self, "enrollment"):
+            async with self:
+                if self.drawn:
+                    await self._refresh()
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:

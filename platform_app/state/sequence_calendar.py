@@ -17,7 +17,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment, Holiday
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.enrollments import Names, names_for
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.proof_view import reader_of
 
 DAYS = 14
@@ -73,12 +73,9 @@ class SequenceCalendarState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what changes while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("enrollment", "sequence", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "enrollment", "sequence"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.OPERATOR)
     async def add_holiday(self, form: dict[str, Any]) -> Any:

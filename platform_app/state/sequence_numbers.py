@@ -11,8 +11,8 @@ from platform_app.engine.sequence_numbers import StepNumbers
 from platform_app.engine.sequences import DEFINITIONS
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.state.base import handler, look, who
-from platform_app.state.hub import hub
+from platform_app.state.base import handler, look
+from platform_app.state.follow import follow
 from platform_app.state.proof_view import Reader, reader_of
 from platform_app.state.rule_words import names_of
 from platform_app.state.sequence_view import step_names
@@ -71,12 +71,9 @@ class SequenceNumbersState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow who comes and goes while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("enrollment", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "enrollment"):
+            async with self:
+                await self._fetch()
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").split("/")[-2]

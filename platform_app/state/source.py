@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.models.person import Role
 from platform_app.services import knowledge
 from platform_app.state.base import handler, look, person, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.source_view import SourceRow, source_row
 
 
@@ -36,12 +36,9 @@ class OneSourceState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the indexing while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("source", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "source"):
+            async with self:
+                await self._fetch()
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language

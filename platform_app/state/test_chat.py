@@ -26,7 +26,7 @@ from platform_app.state.chat_view import (
 )
 from platform_app.state.choices import stage_choices
 from platform_app.state.conversation_list import ConversationListState
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.leads import first_stage_lead
 
 TICK = 0.06  # seconds between two looks at a reply in the making
@@ -85,11 +85,7 @@ class TestChatState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> Any:
         """Stay in step with other tabs and with the worker."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic not in ("conversation", "*"):
-                continue
+        async for update in follow(self, "conversation"):
             async with self:
                 concerned = self.current and update.subject_id in ("", self.current)
                 event = await self._refresh() if concerned else None

@@ -17,7 +17,7 @@ from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.choices import agent_choices
 from platform_app.state.crm_settings import FIELD_KINDS
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.received import DeliveryRow, row_of
 from platform_app.state.shown_once import show_once
 from platform_app.state.webhooks import address_of
@@ -91,13 +91,10 @@ class WebhookState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show what comes in while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("webhook", "*"):
-                async with self:
-                    if self.webhook_key:
-                        await self._fetch()
+        async for _ in follow(self, "webhook"):
+            async with self:
+                if self.webhook_key:
+                    await self._fetch()
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:

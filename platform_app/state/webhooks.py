@@ -17,7 +17,7 @@ from platform_app.models.webhook import IncomingWebhook
 from platform_app.services import webhooks
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say, who
-from platform_app.state.hub import hub
+from platform_app.state.follow import follow
 from platform_app.state.shown_once import show_once
 from platform_app.state.undo import Deleting, Undo
 
@@ -70,12 +70,9 @@ class WebhooksState(Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what changes while the page is open."""
-        async with self:
-            identity = await who(self)
-        async for update in hub.updates(identity.tenant_id, self.router.session.client_token):
-            if update.topic in ("webhook", "*"):
-                async with self:
-                    await self._fetch()
+        async for _ in follow(self, "webhook"):
+            async with self:
+                await self._fetch()
 
     @handler(Role.VIEWER)
     async def show_tab(self, tab: str) -> Any:
