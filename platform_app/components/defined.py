@@ -20,7 +20,7 @@ def definition_head(state: Any, *links: rx.Component) -> rx.Component:
     saved = rx.el.span(state.saved, class_name="muted small")
     off = READ_ONLY | (state.published == "")
     return rx.el.div(
-        rx.el.div(rx.el.h1(state.name), rx.flex(saved, mark, spacing="3", align="center")),
+        rx.el.div(rx.el.h1(state.name), rx.flex(saved, mark, spacing="3", align="center", class_name="small")),
         rx.flex(
             *links,
             rx.el.label(

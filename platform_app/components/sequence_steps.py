@@ -62,7 +62,7 @@ def _branch(line: rx.Var[StepLine]) -> rx.Component:
 
 def _step(line: rx.Var[StepLine]) -> rx.Component:
     is_open = STATE.opened == line.id
-    here = rx.cond(line.count != "", rx.badge(t("{count} wait here", count=line.count), variant="soft"))
+    here = rx.cond(line.count != "", rx.badge(t("Waiting here: {count}", count=line.count), variant="soft"))
     return rx.fragment(
         rx.el.div(rx.icon("clock", size=14, aria_hidden="true"), line.wait, class_name="sequence-wait muted small"),
         rx.el.div(

@@ -112,6 +112,7 @@ def _periods(state: Any, number: Any) -> rx.Component:
                 color_scheme="gray",
                 high_contrast=True,
                 type="button",
+                align_self="flex-start",
             ),
         ),
         class_name="field",

@@ -39,7 +39,7 @@ def simulate() -> rx.Component:
                 STATE.end != "",
                 rx.fragment(
                     rx.el.ol(rx.foreach(STATE.calendar, _day), class_name="plain-list calendar-days"),
-                    rx.el.p(rx.icon("flag", size=14, aria_hidden="true"), " ", STATE.end, class_name="small"),
+                    rx.el.p(rx.icon("flag", size=14, aria_hidden="true"), STATE.end, class_name="status small"),
                 ),
             ),
             aria_live="polite",

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.conditions import proof
 from platform_app.components.layout import frame, page_head
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, skeleton_rows, status, time_ago
+from platform_app.components.parts import READ_ONLY, confirm, skeleton_rows, status, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.enrollment import OneEnrollmentState, StepTaken
@@ -52,8 +52,15 @@ def _way() -> rx.Component:
 
 
 def _tool(what: str, words: str) -> rx.Component:
-    colour = "red" if what == "remove" else "gray"
-    return rx.button(t(words), on_click=STATE.act(what), variant="soft", color_scheme=colour, high_contrast=True)
+    if what != "remove":
+        return rx.button(t(words), on_click=STATE.act(what), variant="soft", color_scheme="gray", high_contrast=True)
+    return confirm(
+        rx.button(t(words), variant="soft", color_scheme="red", high_contrast=True),
+        title=t("Take them out of the sequence?"),
+        sentence=t("No further step is taken. What was done stays done."),
+        verb=t(words),
+        on_confirm=STATE.act(what),
+    )
 
 
 def _facts() -> rx.Component:

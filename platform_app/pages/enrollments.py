@@ -1,5 +1,7 @@
 """Enrollments: who is or was on the way through sequences."""
 
+from typing import Any
+
 import reflex as rx
 
 from platform_app.components.condition_values import native
@@ -7,7 +9,7 @@ from platform_app.components.enrolling import enrolling
 from platform_app.components.layout import frame, page_head
 from platform_app.components.listing import columns, framed_table, listing
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
+from platform_app.components.parts import READ_ONLY, confirm, empty_state, pager, row_link, status, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.enrollments import EnrollmentRow, EnrollmentsState
@@ -72,7 +74,6 @@ def _filters() -> rx.Component:
 
 def _together() -> rx.Component:
     """Offer what can be done with several ways."""
-    buttons = [("pause", "Pause"), ("resume", "Let go on"), ("skip", "Skip the next step"), ("remove", "Take out")]
     chosen = STATE.chosen.length() > 0
     count = rx.cond(
         chosen,
@@ -81,22 +82,31 @@ def _together() -> rx.Component:
     )
     return rx.flex(
         rx.el.span(count, class_name="small"),
-        *(
-            rx.button(
-                t(words),
-                on_click=STATE.act(what, ~chosen),
-                size="1",
-                variant="soft",
-                color_scheme="red" if what == "remove" else "gray",
-                high_contrast=True,
-            )
-            for what, words in buttons
+        _button(t("Pause"), on_click=STATE.act("pause", ~chosen)),
+        _button(t("Let go on"), on_click=STATE.act("resume", ~chosen)),
+        confirm(
+            _button(t("Skip the next step")),
+            title=t("Skip the next step of these enrollments?"),
+            sentence=count,
+            verb=t("Skip the next step"),
+            on_confirm=STATE.act("skip", ~chosen),
+        ),
+        confirm(
+            _button(t("Take out"), color_scheme="red"),
+            title=t("Take them out of the sequence?"),
+            sentence=rx.fragment(count, ". ", t("No further step is taken. What was done stays done.")),
+            verb=t("Take out"),
+            on_confirm=STATE.act("remove", ~chosen),
         ),
         spacing="2",
         align="center",
         wrap="wrap",
         class_name="chosen-bar",
     )
+
+
+def _button(words: Any, **more: Any) -> rx.Component:
+    return rx.button(words, **({"size": "1", "variant": "soft", "color_scheme": "gray", "high_contrast": True} | more))
 
 
 def _table() -> rx.Component:

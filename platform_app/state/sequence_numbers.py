@@ -1,7 +1,6 @@
 """Sequence numbers: what became of the people of a sequence, and what followed each step."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import reflex as rx
 
@@ -114,6 +113,11 @@ class SequenceNumbersState(rx.State):
         self.loaded = True
 
 
+def _untaken(key: str) -> StepNumbers:
+    version, _, step_id = key.partition(":")
+    return StepNumbers(step_id, int(version), "", 0, 0, 0, 0)
+
+
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole else ""
 
@@ -126,12 +130,11 @@ def _read(session: Transaction, who: Identity, sequence_id: str, reader: Reader)
     row, named = DEFINITIONS.get(session, who, sequence_id), names_of(session, who)
     words: dict[str, str] = {}
     versions = sequence_numbers.versions(session, who, row.id)
-    for number in versions:
+    for number in sorted({*versions, row.published_number} - {0}):
         words |= step_names(session, who, row.id, number, reader=reader, named=named)
-    order: dict[str, Any] = {key: place for place, key in enumerate(words)}
-    steps = sorted(
-        sequence_numbers.of_steps(session, who, row.id),
-        key=lambda one: (one.version, order.get(f"{one.version}:{one.step_id}", 0)),
-    )
+    counted: dict[str, list[StepNumbers]] = {key: [] for key in words}
+    for one in sequence_numbers.of_steps(session, who, row.id):
+        counted.setdefault(f"{one.version}:{one.step_id}", []).append(one)
+    steps = [one for key, found in counted.items() for one in found or [_untaken(key)]]
     counts = sequence_numbers.counts(session, who, row.id).get(row.id, {})
     return _Found(row.name, counts, sequence_numbers.reasons(session, who, row.id), versions, steps, words)

@@ -100,7 +100,8 @@ class SequenceTrialState(rx.State):
             self.calendar, self.end = [], ""
             return
         drawn = await look(self, _drawn, self._id(), given["lead"])
-        self.calendar = _days(tried.way, tried, drawn, reader=reader, identity=identity)
+        somebody = tried if given["lead"] else None  # of nobody in particular it cannot be said what a step would do
+        self.calendar = _days(tried.way, somebody, drawn, reader=reader, identity=identity)
         self.end = _end(tried.way, reader, identity)
 
     @handler(Role.VIEWER)

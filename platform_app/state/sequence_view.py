@@ -58,14 +58,18 @@ def steps_words(data: list[Data], reader: Reader, named: dict[str, str]) -> str:
     for place in tree.layout(data):
         if place.branch:
             continue
-        try:
-            (step,) = read_steps([place.step])
-        except Invalid:
-            told.append(f"{place.number}. {place.step.get('kind')}")
-            continue
-        when = timing_of(step.timing, reader.language)
-        told.append(f"{place.number}. {when} — {step_of(step, reader, named)}")
+        when, what = _one(place.step, reader, named)
+        told.append(f"{place.number}. {when} — {what}" if when else f"{place.number}. {what}")
     return "; ".join(told)
+
+
+def _one(data: Data, reader: Reader, named: dict[str, str]) -> tuple[str, str]:
+    """Return when a step is taken and what it does; of one that cannot be read its kind."""
+    try:
+        (step,) = read_steps([data])
+    except Invalid:
+        return "", str(data.get("kind"))
+    return timing_of(step.timing, reader.language), step_of(step, reader, named)
 
 
 def whole_sentence(row: Sequence, reader: Reader, named: dict[str, str]) -> str:
@@ -113,6 +117,5 @@ def step_names(
     found: dict[str, str] = {}
     for place in tree.layout((row.definition if row else {}).get("steps") or []):
         if not place.branch:
-            words = steps_words([place.step], reader, named).partition(" — ")[2]
-            found[f"{version}:{place.step['id']}"] = words
+            found[f"{version}:{place.step['id']}"] = _one(place.step, reader, named)[1]
     return found

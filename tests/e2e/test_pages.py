@@ -15,8 +15,9 @@ from tests.e2e.conftest import NewPerson, sign_in
 pytestmark = pytest.mark.e2e
 
 PAGES = ("", "/test-chat", "/contacts", "/contacts/import", "/leads", "/agents", "/rules", "/rules/runs", "/events")
-PAGES += ("/knowledge", "/jobs", "/webhooks", "/settings")
+PAGES += ("/knowledge", "/jobs", "/webhooks", "/settings", "/sequences", "/sequences/calendar")
 MORE = {"settings-crm": "/settings/crm", "settings-mail": "/settings/mail", "leads-list": "/leads?view=list"}
+MORE |= {"enrollments": "/sequences/enrollments"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PICTURES = os.environ.get("PLATFORM_PICTURES", "")  # a folder: pictures of the pages are put there
 
@@ -80,11 +81,14 @@ def addresses(page: Page, home: str) -> dict[str, str]:
         ("rule", "/rules", "table a:has-text('large')"),
         ("event", "/events", "table a"),
         ("run", "/rules/runs", "table tbody a"),
+        ("sequence", "/sequences", "table tbody tr:first-child a"),
+        ("enrollment", "/sequences/enrollments", "table tbody a"),
         ("talk", "/test-chat", "a.conversation"),
     ):
         page.goto(home + path)
         found[name] = page.evaluate("link => link.href", page.locator(link).first.element_handle())
     found["agent-pipelines"] = found["agent"].split("?")[0] + "?tab=pipelines"
+    found["numbers"] = found["sequence"] + "/numbers"
     found["scripts"] = found["agent"].split("?")[0] + "/scripts"
     page.goto(found["scripts"])
     for name, link in (("script", "table a"), ("guided", "table a:has-text('Test ride')")):
@@ -114,6 +118,8 @@ def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson
                 found += faults(page, place)
                 if name == "rule":
                     found += faults_of_list(page, place)
+                if name == "sequence":
+                    found += faults_of_step(page, place, language)
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
             page.get_by_role("button", name=lookup(language, "Why this reply?")).first.click()
             expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
@@ -133,6 +139,19 @@ def faults_of_list(page: Page, place: str) -> list[str]:
     found = faults(page, f"actions {place}")
     page.keyboard.press("Escape")
     return found
+
+
+def faults_of_step(page: Page, place: str, language: str) -> list[str]:
+    """Simulate a sequence, open its first step, take a picture of each, and return what axe finds."""
+    page.get_by_role("button", name=lookup(language, "Simulate"), exact=True).click()
+    expect(page.locator("#simulation li").first).to_be_visible()
+    page.locator("#simulation").scroll_into_view_if_needed()
+    keep(page, f"simulation-{place}")
+    page.locator(".sequence-title").first.click()
+    expect(page.locator(".sequence-open")).to_be_visible()
+    page.locator(".sequence-open").scroll_into_view_if_needed()
+    keep(page, f"step-{place}")
+    return faults(page, f"step {place}")
 
 
 def test_no_page_before_the_sign_in_has_a_fault(platform: str, new_person: NewPerson) -> None:
