@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Delete, Engine, Select, Update, bindparam, create_engine, delete, event, update
-from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction, with_loader_criteria
+from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm.interfaces import CriteriaOption
+from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.visitors import InternalTraversal
 from sqlmodel import Session, SQLModel, select
@@ -169,6 +170,14 @@ def _add_tenant(state: ORMExecuteState) -> None:
     state.statement = state.statement.options(_criterion(tenant))
 
 
+class _Held(LoaderCriteriaOption):
+    """Holds a table to a tenant under whatever name; by itself the library forgets the alias that is joined."""
+
+    def _resolve_where_criteria(self, ext_info: Any) -> Any:
+        criterion = super()._resolve_where_criteria(ext_info)
+        return ext_info._adapter.traverse(criterion) if ext_info.is_aliased_class else criterion
+
+
 class _OfTenant(CriteriaOption):
     """Holds every owned table to a tenant. One option for all of them: their number costs nothing at a statement."""
 
@@ -178,7 +187,7 @@ class _OfTenant(CriteriaOption):
     def __init__(self, tenant: str) -> None:
         self.tenant: Any = bindparam(None, tenant, unique=True)
         self.each = [
-            with_loader_criteria(table, table.tenant_id == self.tenant, include_aliases=True)  # type: ignore[arg-type]
+            _Held(table, table.tenant_id == self.tenant, include_aliases=True)  # type: ignore[arg-type]
             for table in owned_tables().values()
         ]
 
@@ -207,6 +216,13 @@ def _check_rows(session: OrmSession, context: UOWTransaction, instances: Any) ->
     session.info["flushing"] = True
 
 
+@event.listens_for(Transaction, "detached_to_persistent")
+def _check_attached(session: OrmSession, row: Any) -> None:
+    assert isinstance(session, Transaction)
+    if session.tenant_id is not None and isinstance(row, Owned) and row.tenant_id != session.tenant_id:
+        raise TenantBreach(f"a {type(row).__name__} of another tenant is brought into this transaction")
+
+
 @event.listens_for(Transaction, "after_flush_postexec")
 def _flushed(session: OrmSession, context: UOWTransaction) -> None:
     session.info["flushing"] = False
@@ -224,7 +240,11 @@ def _taken_back(session: OrmSession, previous: Any) -> None:
     session.info["flushing"] = False  # a flush that failed within a savepoint
 
 
-_TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|,)\s+\"?(\w+)\"?(?:\s+AS\s+\"?(\w+)\"?)?", re.IGNORECASE)
+_TABLE = re.compile(
+    r"(?:\b(?:FROM|JOIN|UPDATE)\b[\s(]*(?:[\"`\[]?\w+[\"`\]]?\s*\.\s*)?|,\s*)"  # a schema may come before the name
+    r"[\"`\[]?(\w+)[\"`\]]?(?:\s+AS\s+\"?(\w+)\"?)?",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=4096)

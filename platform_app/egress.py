@@ -1,7 +1,7 @@
 """Egress: calls to addresses that tenants chose go out here alone, and only to where they may.
 
-The address is checked when the connection is made, so that neither a name that resolves to an inner address nor a
-redirect leads inside. Further networks are opened by PLATFORM_EGRESS_ALLOW.
+A name is resolved once, what it stands for is checked, and only an address that passed is connected to: nothing inner
+is so much as knocked at. Further networks are opened by PLATFORM_EGRESS_ALLOW.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from threading import Thread, Timer
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
-from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
 
 from platform_app.config import listed, settings
 from platform_app.errors import Invalid
@@ -57,14 +57,11 @@ def post(address: str, body: str, headers: dict[str, str]) -> Answer:
 
 
 async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
-    client = httpx.AsyncClient(verify=_trust(), timeout=SECONDS, follow_redirects=False, trust_env=False)
-    httpx_ssrf_protection(client, check_globally_reachable=False, custom_validator=_may_reach)
+    client = httpx.AsyncClient(transport=_Transport(), timeout=SECONDS, follow_redirects=False, trust_env=False)
     async with client, asyncio.timeout(SECONDS * 2):
         try:
             async with client.stream("POST", address, content=body.encode(), headers=headers) as answer:
                 return Answer(answer.status_code, await _beginning(answer))
-        except SSRFProtectionError as error:
-            raise Invalid("This address may not be reached from here.", field="url") from error
         except httpx.InvalidURL as error:
             raise Invalid("This is not an address.", field="url") from error
 
@@ -73,6 +70,36 @@ async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
 def _trust() -> ssl.SSLContext:
     """Return whom we trust; reading all of the authorities takes longer than most calls."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """Connects only to where calls may go; TLS and Host keep the name."""
+
+    def __init__(self) -> None:
+        super().__init__(verify=_trust(), trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=_trust(), network_backend=_Checked())
+
+
+class _Checked(httpcore.AnyIOBackend):
+    """Opens connections to addresses that passed the check, and to nothing else."""
+
+    async def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *more: Any, **named: Any
+    ) -> httpcore.AsyncNetworkStream:
+        end = time.monotonic() + (timeout or SECONDS)
+        failure: Exception = httpcore.ConnectTimeout(host)
+        try:
+            found = await asyncio.to_thread(_resolved, host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(host) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        for one, seconds in _turns(_checked(found, "url"), end):
+            try:
+                return await super().connect_tcp(one[4][0], port, seconds, *more, **named)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
 
 
 async def _beginning(answer: httpx.Response) -> str:
@@ -109,14 +136,10 @@ def _cut(opened: socket.socket) -> None:
 
 def _connected(host: str, port: int) -> socket.socket:
     end, failure = time.monotonic() + SECONDS, OSError("nothing to connect to")
-    found = _resolved(host, port)
-    allowed = [one for one in found if _may_reach(host, ip_address(one[4][0]), port)]
-    if not allowed:
-        raise Invalid("This address may not be reached from here.", field="host")
-    for family, kind, protocol, _, address in allowed:
+    for (family, kind, protocol, _, address), seconds in _turns(_checked(_resolved(host, port), "host"), end):
         opened = socket.socket(family, kind, protocol)
         try:
-            opened.settimeout(max(end - time.monotonic(), 0.1))
+            opened.settimeout(seconds)
             opened.connect(address)
             opened.settimeout(SECONDS)
             return opened
@@ -124,6 +147,22 @@ def _connected(host: str, port: int) -> socket.socket:
             opened.close()
             failure = error
     raise failure
+
+
+def _turns(found: list[Any], end: float) -> Iterator[tuple[Any, float]]:
+    """Yield each address with its share of the seconds that are left, so that one cannot take all, until the end."""
+    for left, one in zip(range(len(found), 0, -1), found, strict=True):
+        if (seconds := end - time.monotonic()) <= 0:
+            return
+        yield one, max(seconds / left, 0.1)
+
+
+def _checked(found: list[Any], field: str) -> list[Any]:
+    """Return what may be reached of what a name stands for; raises Invalid when nothing may."""
+    allowed = [one for one in found if _may_reach(ip_address(one[4][0]))]
+    if not allowed:
+        raise Invalid("This address may not be reached from here.", field=field)
+    return allowed
 
 
 def _resolved(host: str, port: int) -> list[Any]:
@@ -146,15 +185,17 @@ def _resolved(host: str, port: int) -> list[Any]:
     return found
 
 
-def _may_reach(host: str, address: IPv4Address | IPv6Address, port: int) -> bool:
+def _may_reach(address: IPv4Address | IPv6Address) -> bool:
     inner = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
     if any(inner in network for network in _allowed(settings().egress_allow)):
         return True
-    is_nat64 = isinstance(address, IPv6Address) and address in _NAT64
-    return inner.is_global and not inner.is_multicast and not is_nat64
+    if isinstance(inner, IPv6Address) and (inner not in _UNICAST or inner in _SIX_TO_FOUR):
+        return False
+    return inner.is_global and not inner.is_multicast
 
 
-_NAT64 = IPv6Network("64:ff9b::/96")
+_UNICAST = IPv6Network("2000::/3")  # outside of it are loopback, local networks, and inner addresses in other forms
+_SIX_TO_FOUR = IPv6Network("2002::/16")  # an address of IPv4, maybe an inner one, is within
 
 
 @lru_cache

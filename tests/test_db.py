@@ -1,9 +1,13 @@
 """Database: a transaction of one tenant never touches another's rows."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
-from sqlalchemy import func, text
+from sqlalchemy import event, exists, false, func, text, true
+from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, load_only
 from sqlmodel import select
 
 from platform_app import db
@@ -83,7 +87,18 @@ def test_a_changed_row_can_be_refreshed(who: Identity) -> None:
         assert agent.name == "after"
 
 
-@pytest.mark.parametrize("statement", ["SELECT * FROM agent", "SELECT * FROM tenant, agent", "DELETE FROM agent"])
+RAW = [
+    "SELECT * FROM agent",
+    "SELECT * FROM tenant, agent",
+    "SELECT * FROM tenant,agent",
+    "SELECT * FROM (agent)",
+    'SELECT * FROM "agent"',
+    "SELECT * FROM main . agent",
+    "DELETE FROM agent",
+]
+
+
+@pytest.mark.parametrize("statement", RAW)
 def test_raw_statements_without_tenant_are_refused(who: Identity, statement: str) -> None:
     with pytest.raises(TenantBreach), session_scope(who.tenant_id) as session:
         session.execute(text(statement))
@@ -136,3 +151,129 @@ def test_every_shape_of_statement_stays_in_the_tenant(who: Identity, other: Iden
             assert session.exec(contact.with_only_columns(func.count())).one() == count
             assert session.execute(owned_update(Contact, one.tenant_id).values(language="en")).rowcount == count
             assert session.get(Lead, session.exec(owned(Lead, one.tenant_id)).first().id) is not None
+
+
+THIS, THAT = aliased(Agent, name="this_agent"), aliased(Agent, name="that_agent")
+RIVAL = aliased(Contact, name="rival")
+Shape = Callable[[str, str], Any]  # of the tenant that asks and of the other one
+ONE, TWO = 1, 2  # how often the own name is in a row
+SHAPES: dict[str, tuple[int, Shape]] = {
+    "a column": (ONE, lambda mine, _: select(Agent.name)),
+    "another's tenant id": (0, lambda _, theirs: select(Agent.name).where(Agent.tenant_id == theirs)),
+    "an aggregate": (TWO, lambda mine, _: select(func.min(Agent.name), func.max(Agent.name))),
+    "an alias": (ONE, lambda mine, _: select(THIS.name)),
+    "two aliases": (TWO, lambda mine, _: select(THIS.name, THAT.name).where(THIS.name == THAT.name)),
+    "an inner join": (TWO, lambda mine, _: select(Agent.name, Contact.name).join(Contact, true())),
+    "an inner join of an alias": (TWO, lambda mine, _: select(Agent.name, RIVAL.name).join(RIVAL, true())),
+    "an outer join": (TWO, lambda mine, _: select(Agent.name, Contact.name).outerjoin(Contact, true())),
+    "an outer join of an alias": (TWO, lambda mine, _: select(Agent.name, THIS.name).outerjoin(THIS, true())),
+    "a join of aliases": (TWO, lambda mine, _: select(THIS.name, THAT.name).outerjoin(THAT, true())),
+    "a join to another's rows": (
+        ONE,
+        lambda mine, theirs: (
+            owned(Agent, mine).with_only_columns(Agent.name, THIS.name).outerjoin(THIS, THIS.tenant_id == theirs)
+        ),
+    ),
+    "a subquery": (ONE, lambda mine, _: select(select(Agent.name).subquery().c.name)),
+    "an entity of a subquery": (ONE, lambda mine, _: select(aliased(Agent, select(Agent).subquery()).name)),
+    "a scalar subquery": (ONE, lambda mine, _: select(select(func.max(Agent.name)).scalar_subquery())),
+    "a list": (ONE, lambda mine, _: select(Agent.name).where(Agent.name.in_(select(Contact.name)))),  # type: ignore[attr-defined]
+    "a table expression": (ONE, lambda mine, _: select(select(Agent.name).cte("found").c.name)),
+    "a union": (ONE, lambda mine, _: select(Agent.name).union(select(Contact.name))),
+    "a union of an alias": (ONE, lambda mine, _: select(Agent.name).union(select(THIS.name))),
+    "a union with what is owned": (
+        ONE,
+        lambda mine, _: owned(Agent, mine).with_only_columns(Agent.name).union(select(Agent.name)),
+    ),
+    "a union within": (ONE, lambda mine, _: select(select(Agent.name).union(select(THIS.name)).subquery().c.name)),
+    "what is left of a union": (ONE, lambda mine, _: select(Agent.name).except_(select(Agent.name).where(false()))),
+    "rows of a union": (
+        ONE,
+        lambda mine, _: select(Agent).from_statement(
+            select(Agent.id, Agent.name).union(select(Agent.id, Agent.name)),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_shape_of_a_statement_returns_what_is_another_tenants(who: Identity, other: Identity, shape: str) -> None:
+    for one in (who, other):
+        add_agent(one, one.slug)
+        call(one, contacts.create, name=one.slug)
+    hits: list[CacheStats] = []
+    count, build = SHAPES[shape]
+    for mine, theirs in ((who, other), (other, who), (who, other)):
+        with session_scope(mine.tenant_id, reading=True) as session:
+            session.connection()
+            event.listen(db.engine(), "before_cursor_execute", note := note_hits(hits))
+            found = session.execute(build(mine.tenant_id, theirs.tenant_id)).all()
+            event.remove(db.engine(), "before_cursor_execute", note)
+        names = [[getattr(cell, "name", cell) for cell in row if cell is not None] for row in found]
+        assert names == ([[mine.slug] * count] if count else [])
+    assert hits[1:] == [CacheStats.CACHE_HIT] * 2  # all went through one statement that was built once
+
+
+def note_hits(hits: list[CacheStats]) -> Callable[..., None]:
+    """Return a listener that notes whether a statement was built or taken from the cache."""
+    return lambda connection, cursor, statement, parameters, context, many: hits.append(context.cache_hit)
+
+
+EXISTS: dict[str, Callable[[str], Any]] = {
+    "a row": lambda name: exists(select(Agent).where(Agent.name == name)),
+    "a column": lambda name: select(Agent.id).where(Agent.name == name).exists(),
+    "an alias": lambda name: exists().where(THIS.name == name),
+    "a join": lambda name: select(Contact.id).outerjoin(THIS, true()).where(THIS.name == name).exists(),
+    "within": lambda name: select(Contact.id).where(select(THIS.id).where(THIS.name == name).exists()).exists(),
+}
+
+
+@pytest.mark.parametrize("shape", EXISTS)
+def test_what_another_tenant_has_does_not_exist(who: Identity, other: Identity, shape: str) -> None:
+    for one in (who, other):
+        add_agent(one, one.slug)
+        call(one, contacts.create, name=one.slug)
+    for mine, theirs in ((who, other), (other, who)):
+        with session_scope(mine.tenant_id, reading=True) as session:
+            assert session.execute(select(EXISTS[shape](mine.slug))).scalar() is True
+            assert session.execute(select(EXISTS[shape](theirs.slug))).scalar() is False
+
+
+def test_what_is_written_everywhere_stays_in_the_tenant(who: Identity, other: Identity) -> None:
+    for one in (who, other):
+        add_agent(one, one.slug)
+    for one in (who, other, who):
+        with session_scope(one.tenant_id) as session:
+            changed = session.execute(db.everywhere_update(Agent).values(revision=7).returning(Agent.name))  # type: ignore[call-overload]
+            assert changed.scalars().all() == [one.slug]
+    with session_scope(who.tenant_id) as session:
+        assert session.execute(db.everywhere_delete(Agent)).rowcount == 1
+    with session_scope(other.tenant_id, reading=True) as session:
+        assert session.exec(select(Agent.name)).all() == [other.slug]
+
+
+def test_more_of_a_row_is_loaded_for_its_tenant_alone(who: Identity, other: Identity) -> None:
+    add_agent(who, who.slug)
+    theirs = add_agent(other, other.slug)
+    with session_scope(other.tenant_id, reading=True) as session:
+        foreign = session.get(Agent, theirs)
+    with session_scope(who.tenant_id, reading=True) as session:
+        mine = session.exec(select(Agent).options(load_only(Agent.id))).one()  # type: ignore[arg-type]
+        assert mine.name == who.slug  # the rest of it is loaded late
+        session.expire(mine)
+        assert mine.name == who.slug
+        session.refresh(mine, ["name"])
+        assert session.get(Agent, mine.id, populate_existing=True) is mine
+        assert session.get(Agent, theirs, populate_existing=True) is None
+        with pytest.raises(TenantBreach):
+            session.add(foreign)
+    with pytest.raises(TenantBreach), session_scope(who.tenant_id) as session:
+        session.merge(foreign)
+
+
+def test_tables_without_their_class_are_refused(who: Identity) -> None:
+    names = Agent.__table__.c.name  # type: ignore[attr-defined]
+    inner = select(aliased(Agent, select(Agent.__table__).subquery()).name)  # type: ignore[attr-defined]
+    for statement in (select(names), inner, select(Contact.id).where(Contact.name.in_(select(names)))):  # type: ignore[attr-defined]
+        with pytest.raises(TenantBreach), session_scope(who.tenant_id, reading=True) as session:
+            session.execute(statement)

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import owned, session_scope
+from platform_app.db import owned, owned_update, session_scope
 from platform_app.errors import Conflict, Invalid
 from platform_app.models.crm import Contact, ContactImport, FieldKind, Holder, ImportState
-from platform_app.models.job import Job
+from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
 from platform_app.services import contacts, fields, importing, imports, ledger, tables
 from tests.test_contacts import call
+from tests.test_rule_crashes import Killed
 
 TABLE = """Имя;Телефон;Почта;Метки;Город
 Анна;+7 900 111-22-33;anna@x.io;vip;Пермь
@@ -85,9 +88,7 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
 
 def test_ended_in_the_middle_it_goes_on_there(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "STEP", 10)
-    lines = [f"Person {number},p{number}@x.io" for number in range(95)]
-    import_id = upload(who, ("name,email\n" + "\n".join(lines)).encode())
-    call(who, imports.begin, import_id, {"0": "name", "1": "emails"})
+    import_id = begun(who, 95)
     taken = importing._write
     monkeypatch.setattr(importing, "_write", breaking_at(taken, 45))
     with pytest.raises(RuntimeError):
@@ -102,17 +103,70 @@ def test_ended_in_the_middle_it_goes_on_there(who: Identity, monkeypatch: pytest
     assert call(who, contacts.find)[1] == 95
 
 
-def breaking_at(taken: Any, count: int) -> Any:
-    """Return a way to take rows that breaks at one of them."""
+def breaking_at(taken: Any, count: int, fault: type[BaseException] = RuntimeError) -> Any:
+    """Return a way to take rows that breaks at one of them, or always."""
     seen: list[int] = []
 
     def take(*given: Any) -> Any:
         seen.append(1)
-        if len(seen) == count:
-            raise RuntimeError("the worker dies here")
+        if count in (0, len(seen)):
+            raise fault("the worker dies here")
         return taken(*given)
 
     return take
+
+
+def job_of(who: Identity) -> Job:
+    with session_scope(who.tenant_id, reading=True) as session:
+        found: Job = session.exec(owned(Job, who.tenant_id).where(Job.kind == "import_contacts")).one()
+        return found
+
+
+def crash(who: Identity, import_id: str) -> None:
+    """Let a worker take the import and die; its lease runs out and is swept."""
+    with pytest.raises(Killed):
+        run(who, import_id)
+    with session_scope(who.tenant_id) as session:
+        late = owned_update(Job, who.tenant_id).where(Job.kind == "import_contacts")
+        session.execute(late.values(lease_until=now() - timedelta(seconds=1)))
+    ledger.sweep()
+
+
+def begun(who: Identity, rows: int) -> str:
+    lines = [f"Person {number},p{number}@x.io" for number in range(rows)]
+    import_id = upload(who, ("name,email\n" + "\n".join(lines)).encode())
+    call(who, imports.begin, import_id, {"0": "name", "1": "emails"})
+    return import_id
+
+
+def test_workers_that_die_are_not_held_against_an_import_that_comes_on(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "STEP", 2)
+    import_id, taken = begun(who, 12), importing._write
+    for attempt in range(1, ledger.CRASHES + 2):
+        monkeypatch.setattr(
+            importing, "_write", breaking_at(taken, 4, Killed)
+        )  # in the second two rows of this attempt
+        crash(who, import_id)
+        assert call(who, imports.get, import_id).rows_done == 2 * attempt
+        assert (job_of(who).state, job_of(who).crashes) == (JobState.QUEUED, 1)
+    monkeypatch.setattr(importing, "_write", taken)
+    assert run(who, import_id).created == 12
+    assert (job_of(who).state, job_of(who).crashes) == (JobState.DONE, 0)
+
+
+@pytest.mark.parametrize("deadly", ["_write", "_end"])
+def test_an_import_that_kills_its_workers_in_one_place_is_given_up(
+    who: Identity, monkeypatch: pytest.MonkeyPatch, deadly: str
+) -> None:
+    """At a row, and when there are no rows left: nothing is done then, so nothing has come on."""
+    import_id = begun(who, 3)
+    monkeypatch.setattr(importing, deadly, breaking_at(getattr(importing, deadly), 0, Killed))
+    for _ in range(ledger.CRASHES):
+        assert job_of(who).state == JobState.QUEUED
+        crash(who, import_id)
+    assert job_of(who).state == JobState.DEAD
 
 
 @pytest.mark.parametrize(

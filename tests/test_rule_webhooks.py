@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from platform_app import egress
 from platform_app.config import settings
 from platform_app.db import owned, session_scope
 from platform_app.engine import handling, log
-from platform_app.errors import Invalid
 from platform_app.jobs import RunningJob, payload_adapter
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
@@ -28,11 +26,13 @@ class Receiver:
     def __init__(self) -> None:
         self.answers: list[int] = []
         self.got: list[tuple[str, str, str]] = []
+        self.hosts: list[str] = []
         receiver = self
 
         class Answer(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+                receiver.hosts.append(self.headers["Host"])
                 receiver.got.append((self.headers["Idempotency-Key"], self.headers["Content-Type"], body))
                 status = receiver.answers.pop(0) if receiver.answers else 204
                 self.send_response(status)
@@ -136,47 +136,3 @@ def test_refused_is_not_repeated_and_no_redirect_is_followed(who: Identity, rece
     (run,) = runs(who)
     assert run.state == RunState.FAILED and run.actions[0]["error_values"] == {"status": str(status)}
     assert len(receiver.got) == 1
-
-
-INNER = [
-    "http://127.0.0.1:{port}/",
-    "http://localhost:{port}/",
-    "http://0.0.0.0:{port}/",
-    "http://[::1]:{port}/",
-    "http://[::ffff:127.0.0.1]:{port}/",
-    "http://2130706433:{port}/",
-    "http://0x7f000001:{port}/",
-    "http://0177.0.0.1:{port}/",
-    "http://127.1:{port}/",
-    "http://169.254.169.254/latest/meta-data/",
-    "http://10.0.0.1/",
-    "http://192.168.1.1/",
-    "http://[fd00::1]/",
-    "http://[64:ff9b::7f00:1]/",
-]
-
-
-@pytest.mark.parametrize("address", INNER)
-def test_no_inner_address_is_reached(env: pytest.MonkeyPatch, receiver: Receiver, address: str) -> None:
-    with pytest.raises((Invalid, OSError, egress.httpx.HTTPError, TimeoutError)):
-        egress.post(address.format(port=receiver.server.server_port), "secret", {})
-    assert receiver.got == []
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "ftp://example.com",
-        "file:///etc/passwd",
-        "gopher://x",
-        "//x",
-        "http://",
-        "http://u:p@x/",
-        "x",
-        "http://[::1",
-    ],
-)
-def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(Invalid):
-        egress.check(address)

@@ -26,8 +26,10 @@ def import_contacts(job: RunningJob) -> None:
                 return
             if rows is None:
                 rows = tables.read((settings().uploads / row.stored_as).read_bytes())[1:]
-            _take_all(session, row, rows[row.rows_done : row.rows_done + STEP])
-            row.rows_done = min(row.rows_done + STEP, len(rows))
+            if lines := rows[row.rows_done : row.rows_done + STEP]:
+                _take_all(session, row, lines)
+                row.rows_done += len(lines)
+                job.moved_on(session)
             imports.announce(session, row)
             if row.rows_done < len(rows):
                 continue

@@ -89,10 +89,18 @@ class Tab:
             },
         }
 
+    async def _enqueue(self, event: Event) -> Any:
+        """Put an event among those of this tab, whichever tab was opened last."""
+        root = self._processor._root_context
+        assert root is not None
+        return await self._processor.enqueue(
+            self.token, event, root.fork(token=self.token, router_data=event.router_data)
+        )
+
     async def raw(self, name: str, payload: dict[str, Any] | None = None, *, wait: float = 20) -> None:
         """Send an event by its full name and wait until all that follows from it is done."""
         event = Event(name=name, payload=payload or {}, router_data=self.router_data())
-        future = await self._processor.enqueue(self.token, event)
+        future = await self._enqueue(event)
         await asyncio.wait_for(future.wait_all(), wait)
 
     async def goto(self, path: str, *, wait: float = 20, settle: bool = True) -> None:
@@ -103,13 +111,13 @@ class Tab:
             await self.raw(name, wait=wait)
         else:
             event = Event(name=name, payload={}, router_data=self.router_data())
-            await self._processor.enqueue(self.token, event)
+            await self._enqueue(event)
 
     async def send(self, spec: Any, *, wait: float = 20, settle: bool = True) -> None:
         """Send an event as a component would: `tab.send(SomeState.handler(argument))`."""
         for event in Event.from_event_type(spec):
             sent = Event(name=event.name, payload=event.payload, router_data=self.router_data())
-            future = await self._processor.enqueue(self.token, sent)
+            future = await self._enqueue(sent)
             if settle:
                 await asyncio.wait_for(future.wait_all(), wait)
 

@@ -1,0 +1,86 @@
+"""Sequence conflict: of two people who edit one sequence, nobody overwrites what the other saved without seeing it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from platform_app.db import session_scope
+from platform_app.engine.sequences import DEFINITIONS
+from platform_app.models.person import Identity, Member, Role, User
+from platform_app.models.sequence import Sequence
+from platform_app.state import sequence as page
+from platform_app.state.hub import Update
+from platform_app.state.sequence import SequenceState
+from tests.headless.harness import Tab, sign_in
+from tests.headless.test_rule_pages import seen
+from tests.sequencing import do
+from tests.talking import call
+
+
+class StillHub:
+    """Tells open pages what the test says, and nothing else: no page draws itself anew between two events."""
+
+    def __init__(self) -> None:
+        self.pages: list[asyncio.Queue[Update]] = []
+
+    async def updates(self, tenant_id: str, tab: str) -> AsyncIterator[Update]:
+        self.pages.append(asyncio.Queue())
+        mine = self.pages[-1]
+        while True:
+            yield await mine.get()
+
+
+@pytest.fixture(autouse=True)
+def hub(monkeypatch: pytest.MonkeyPatch) -> StillHub:
+    made = StillHub()
+    monkeypatch.setattr(page, "hub", made)
+    return made
+
+
+def a_colleague(who: Identity) -> Identity:
+    """Write another member of the tenant who may change things."""
+    user = User(email="boris@acme.test", name="Boris", password_hash="-", language="en")
+    with session_scope(reason="tests") as session:
+        session.add(user)
+        session.flush()
+        session.add(Member(tenant_id=who.tenant_id, user_id=user.id, role=Role.OPERATOR))
+    return replace(who, user_id=user.id, role=Role.OPERATOR, name=user.name, email=user.email)
+
+
+async def opened(tab: Tab, row: Sequence) -> None:
+    """Open a sequence and wait until it is drawn."""
+    await tab.goto(f"/manage/acme/sequences/{row.id}", settle=False)
+    await tab.until(lambda: seen(tab, SequenceState, "sequence_key") and seen(tab, SequenceState, "name") == row.name)
+
+
+def kept(who: Identity, row: Sequence) -> tuple[str, list[str]]:
+    """Return the name and the kinds of the steps of a sequence as they are stored."""
+    held: Any = call(who, DEFINITIONS.get, row.id)
+    return held.name, [step["kind"] for step in held.draft["steps"]]
+
+
+async def test_what_another_saved_meanwhile_is_not_overwritten_but_shown(who: Identity) -> None:
+    row = call(who, DEFINITIONS.create, name="Follow-up", draft={"steps": [do("first")]})
+    async with Tab(sign_in(who)) as anna, Tab(sign_in(a_colleague(who))) as boris:
+        for tab in (anna, boris):
+            await opened(tab, row)
+        await anna.send(SequenceState.add_step("", "await"))
+        await anna.send(SequenceState.save("name", "Anna's"))
+        assert kept(who, row) == ("Anna's", ["do", "await"]) and seen(anna, SequenceState, "conflict") is False
+        for change in (SequenceState.save("name", "Boris's"), SequenceState.add_step("", "split")):
+            await boris.send(change)
+            assert seen(boris, SequenceState, "conflict") is True
+        assert kept(who, row) == ("Anna's", ["do", "await"])
+        await boris.send(SequenceState.take_theirs)
+        assert seen(boris, SequenceState, "conflict") is False
+        assert seen(boris, SequenceState, "initial")["name"] == "Anna's"
+        assert [line.title for line in seen(boris, SequenceState, "steps")] == [
+            line.title for line in seen(anna, SequenceState, "steps")
+        ]
+        await boris.send(SequenceState.add_step("", "split"))
+        assert kept(who, row) == ("Anna's", ["do", "await", "split"])
+        await anna.send(SequenceState.save("name", "Over it"))
+        assert seen(anna, SequenceState, "conflict") is True and kept(who, row)[0] == "Anna's"
