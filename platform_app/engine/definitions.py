@@ -94,15 +94,19 @@ class Definitions(Generic[RowT, VersionT]):
 
     def save(self, session: Transaction, who: Identity, row_id: str, changes: dict[str, Any], *, revision: int) -> RowT:
         """Change the draft, the name or the agent. Raises Conflict when it was changed since `revision`."""
-        row = self.get(session, who, row_id, lock=True)
-        if row.revision != revision:
-            raise Conflict("{name} changed this meanwhile.", name=row.draft_saved_by)
+        row = self._current(session, who, row_id, revision)
         rest = dict(changes)
         if "name" in rest:
             row.name = _name(rest.pop("name"))
         if "agent_id" in rest:
             row.agent_id = _agent(session, who, rest.pop("agent_id"))
         self._write(row, who, row.draft | self._values(rest))
+        return row
+
+    def _current(self, session: Transaction, who: Identity, row_id: str, revision: int | None) -> RowT:
+        row = self.get(session, who, row_id, lock=True)
+        if revision is not None and row.revision != revision:
+            raise Conflict("{name} changed this meanwhile.", name=row.draft_saved_by)
         return row
 
     def _values(self, changes: dict[str, Any]) -> dict[str, Any]:
@@ -121,9 +125,12 @@ class Definitions(Generic[RowT, VersionT]):
         row.draft, row.revision = draft, row.revision + 1
         row.updated_at, row.draft_saved_by = now(), who.name
 
-    def publish(self, session: Transaction, who: Identity, row_id: str) -> VersionT:
-        """Make the draft the version that runs. Raises Invalid when it is not complete."""
-        row = self.get(session, who, row_id, lock=True)
+    def publish(self, session: Transaction, who: Identity, row_id: str, *, revision: int | None = None) -> VersionT:
+        """Make the draft the version that runs. Raises Invalid when it is not complete.
+
+        Raises Conflict when nothing has changed, or when the draft is no longer the one of `revision`.
+        """
+        row = self._current(session, who, row_id, revision)
         if row.published_number and row.published == row.draft:
             raise Conflict("Nothing has changed since it was published.")
         if self.problems(session, who, row):

@@ -51,7 +51,7 @@ class Defined(rx.State, mixin=True):
     versions: list[VersionLine] = []
     changes: list[Change] = []
     compared: str = ""
-    _revision: int = 0
+    _revision: int = 0  # of the draft that the fields show; a save that knows an older one is refused
     _loads: int = 0
 
     @abstractmethod
@@ -84,7 +84,7 @@ class Defined(rx.State, mixin=True):
     async def publish(self) -> Any:
         """Make the draft the version that runs."""
         try:
-            version = await call(self, self._definitions().publish, self._id())
+            version = await call(self, self._definitions().publish, self._id(), revision=self._revision)
         except PlatformError as error:
             await self._refresh()
             return await say_error(self, error)
@@ -132,6 +132,7 @@ class Defined(rx.State, mixin=True):
 
     async def _draw(self) -> None:
         row = await look(self, self._definitions().get, self._id())
+        self._revision = row.revision
         await self._draw_fields(row)
         await self._refresh()
         self._loads += 1
@@ -156,7 +157,8 @@ class Defined(rx.State, mixin=True):
         """Show how the definition stands: its head and its history."""
         zone, language = (await who(self)).time_zone, (await person(self)).language
         self.name, self.agent, self.trigger = row.name, row.agent_id or ALL, row.draft["trigger"]
-        self.enabled, self._revision, self.differs = row.enabled, row.revision, row.draft != row.published
+        self.enabled, self.differs = row.enabled, row.draft != row.published
+        self.conflict = self.conflict or row.revision > self._revision
         number = row.published_number
         self.published = translate(language, "version {number}", number=number) if number else ""
         self.saved = translate(language, "Saved {when}", when=exact_time(language, row.updated_at, zone))

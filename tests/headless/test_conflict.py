@@ -1,4 +1,4 @@
-"""Sequence conflict: of two people who edit one sequence, nobody overwrites what the other saved without seeing it."""
+"""Conflict: of two people at one sequence or rule, nobody overwrites or publishes what they have not seen."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from platform_app.db import session_scope
+from platform_app.engine import rules
 from platform_app.engine.sequences import DEFINITIONS
 from platform_app.models.person import Identity, Member, Role, User
 from platform_app.models.sequence import Sequence
-from platform_app.state import sequence as page
+from platform_app.state import follow
 from platform_app.state.hub import Update
+from platform_app.state.rule import RuleState
 from platform_app.state.sequence import SequenceState
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
@@ -26,7 +28,7 @@ class StillHub:
     def __init__(self) -> None:
         self.pages: list[asyncio.Queue[Update]] = []
 
-    async def updates(self, tenant_id: str, tab: str) -> AsyncIterator[Update]:
+    async def updates(self, tenant_id: str, tab: str, every: float) -> AsyncIterator[Update]:
         self.pages.append(asyncio.Queue())
         mine = self.pages[-1]
         while True:
@@ -36,7 +38,7 @@ class StillHub:
 @pytest.fixture(autouse=True)
 def hub(monkeypatch: pytest.MonkeyPatch) -> StillHub:
     made = StillHub()
-    monkeypatch.setattr(page, "hub", made)
+    monkeypatch.setattr(follow, "hub", made)
     return made
 
 
@@ -53,7 +55,7 @@ def a_colleague(who: Identity) -> Identity:
 async def opened(tab: Tab, row: Sequence) -> None:
     """Open a sequence and wait until it is drawn."""
     await tab.goto(f"/manage/acme/sequences/{row.id}", settle=False)
-    await tab.until(lambda: seen(tab, SequenceState, "sequence_key") and seen(tab, SequenceState, "name") == row.name)
+    await tab.until(lambda: seen(tab, SequenceState, "drawn") and seen(tab, SequenceState, "name") == row.name)
 
 
 def kept(who: Identity, row: Sequence) -> tuple[str, list[str]]:
@@ -84,3 +86,33 @@ async def test_what_another_saved_meanwhile_is_not_overwritten_but_shown(who: Id
         assert kept(who, row) == ("Anna's", ["do", "await", "split"])
         await anna.send(SequenceState.save("name", "Over it"))
         assert seen(anna, SequenceState, "conflict") is True and kept(who, row)[0] == "Anna's"
+
+
+async def test_a_page_that_drew_itself_anew_still_knows_what_it_shows(who: Identity, hub: StillHub) -> None:
+    row = call(who, DEFINITIONS.create, name="Follow-up", draft={"steps": [do("first")]})
+    async with Tab(sign_in(who)) as anna, Tab(sign_in(a_colleague(who))) as boris:
+        for tab in (anna, boris):
+            await opened(tab, row)
+        await boris.until(lambda: len(hub.pages) == 2)
+        await anna.send(SequenceState.add_step("", "await"))
+        for one in hub.pages:
+            one.put_nowait(Update("*", ""))
+        await boris.until(lambda: seen(boris, SequenceState, "conflict"))
+        await boris.send(SequenceState.add_step("", "split"))
+        await boris.send(SequenceState.publish)
+        assert kept(who, row)[1] == ["do", "await"] and not call(who, DEFINITIONS.get, row.id).published_number
+        assert "changed this meanwhile" in boris.scripts()
+
+
+async def test_what_does_not_change_the_draft_does_not_hide_a_conflict(who: Identity) -> None:
+    row = call(who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "contact_created"})
+    async with Tab(sign_in(who)) as anna, Tab(sign_in(a_colleague(who))) as boris:
+        for tab in (anna, boris):
+            await tab.goto(f"/manage/acme/rules/{row.id}", settle=False)
+            await tab.until(lambda tab=tab: seen(tab, RuleState, "drawn"))
+        await anna.send(RuleState.add_action("hand_off"))
+        await boris.send(RuleState.switch(True))
+        assert seen(boris, RuleState, "conflict") is True
+        await boris.send(RuleState.add_action("create_task"))
+        kinds = [action["kind"] for action in call(who, rules.DEFINITIONS.get, row.id).draft["actions"]]
+    assert kinds == ["hand_off"]
