@@ -160,6 +160,13 @@ def _mark_connection(session: OrmSession, transaction: Any, connection: Connecti
 
 
 @event.listens_for(Transaction, "do_orm_execute")
+def _read_what_is_locked(state: ORMExecuteState) -> None:
+    """Take a row that is locked as it is now: the transaction may hold it as it was before another changed it."""
+    if getattr(state.statement, "_for_update_arg", None) is not None and state.session.autoflush:
+        state.update_execution_options(populate_existing=True)
+
+
+@event.listens_for(Transaction, "do_orm_execute")
 def _add_tenant(state: ORMExecuteState) -> None:
     tenant = state.session.tenant_id  # type: ignore[attr-defined]  # only Transactions are listened to
     if tenant is None:

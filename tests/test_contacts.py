@@ -1,6 +1,7 @@
 """Contacts: own fields, checked values, merging, and importing without loss or doubles."""
 
 from functools import partial
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -290,3 +291,16 @@ def test_what_belongs_to_another_tenant_is_not_linked(who: Identity, other: Iden
     with session_scope(who.tenant_id, reading=True) as session:
         assert session.exec(owned(Contact, who.tenant_id)).one().name == "Anna"
         assert {len(session.exec(owned(model, who.tenant_id)).all()) for model in (Pipeline, Stage)} == {1}
+
+
+def test_two_who_give_a_tag_at_once_both_give_it(who: Identity) -> None:
+    made = call(who, contacts.create, name="Anna")
+    other = Thread(target=lambda: call(who, tagging.add, [made.id], "second", of=contacts))
+    with session_scope(who.tenant_id) as session:
+        held = contacts.get(session, who, made.id)
+        other.start()
+        if session.connection().dialect.name == "postgresql":  # SQLite lets one write at a time
+            other.join(20)
+        tagging.add(session, who, [held.id], "first", of=contacts)
+    other.join(20)
+    assert sorted(call(who, contacts.get, made.id).tags) == ["first", "second"]

@@ -42,7 +42,11 @@ def create(
 
 def save(session: Transaction, who: Identity, contact_id: str, values: dict[str, Any]) -> Contact:
     """Change some values; nothing is written when nothing differs."""
-    row = get(session, who, contact_id, lock=True)
+    return change(session, who, get(session, who, contact_id, lock=True), values)
+
+
+def change(session: Transaction, who: Identity, row: Contact, values: dict[str, Any]) -> Contact:
+    """Change some values of a contact that is locked."""
     before = data_of(row)
     for field, value in values.items():
         _set(session, row, field, value)
@@ -50,7 +54,8 @@ def save(session: Transaction, who: Identity, contact_id: str, values: dict[str,
     changed = [field for field in FIELDS if before[field] != after[field]]
     if changed:
         _touch(session, row)
-        _keep_addresses(session, row)
+        if {"emails", "phones"}.intersection(changed):
+            _keep_addresses(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.CONTACT_UPDATED, before=old, after=new)
         _emit_tags(session, row, tagging.added(before["tags"], row.tags))

@@ -47,7 +47,11 @@ def create(
 
 def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, Any]) -> Lead:
     """Change some values; nothing is written when nothing differs. The stage is changed by `move`."""
-    row = get(session, who, lead_id, lock=True)
+    return change(session, who, get(session, who, lead_id, lock=True), values)
+
+
+def change(session: Transaction, who: Identity, row: Lead, values: dict[str, Any]) -> Lead:
+    """Change some values of a lead that is locked."""
     before = data_of(row)
     for field, value in values.items():
         _set(session, who, row, name=field, value=value)

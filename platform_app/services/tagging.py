@@ -17,11 +17,11 @@ _OFFERED = 100  # tags to choose from
 class Tagged(Protocol):
     """The service whose rows have tags."""
 
-    def get(self, session: Transaction, who: Identity, row_id: str, /) -> Any:
+    def get(self, session: Transaction, who: Identity, row_id: str, /, *, lock: bool = False) -> Any:
         """Return a row that is not deleted."""
 
-    def save(self, session: Transaction, who: Identity, row_id: str, values: dict[str, Any], /) -> Any:
-        """Change some values of a row."""
+    def change(self, session: Transaction, who: Identity, row: Any, values: dict[str, Any], /) -> Any:
+        """Change some values of a row that is locked."""
 
 
 def add(session: Transaction, who: Identity, row_ids: list[str], tag: str, *, of: Tagged) -> int:
@@ -29,17 +29,17 @@ def add(session: Transaction, who: Identity, row_ids: list[str], tag: str, *, of
     wanted = crm_values.tags([tag])
     if not wanted:
         raise Invalid("Enter a tag.", field="tag")
-    rows = [of.get(session, who, row_id) for row_id in row_ids[:_MOST]]
+    rows = [of.get(session, who, row_id, lock=True) for row_id in sorted(row_ids[:_MOST])]
     lacking = [row for row in rows if added(row.tags, wanted)]
     for row in lacking:
-        of.save(session, who, row.id, {"tags": [*row.tags, *wanted]})
+        of.change(session, who, row, {"tags": [*row.tags, *wanted]})
     return len(lacking)
 
 
 def remove(session: Transaction, who: Identity, row_id: str, tag: str, *, of: Tagged) -> Any:
     """Take a tag from a row; nothing happens when it has it not."""
-    row = of.get(session, who, row_id)
-    return of.save(session, who, row.id, {"tags": [one for one in row.tags if folded(one) != folded(tag)]})
+    row = of.get(session, who, row_id, lock=True)
+    return of.change(session, who, row, {"tags": [one for one in row.tags if folded(one) != folded(tag)]})
 
 
 def known(session: Transaction, who: Identity) -> list[str]:
