@@ -142,7 +142,7 @@ def test_imports_point_one_way() -> None:
 
 # Functions whose string literals are message ids, and the argument that holds them.
 ERRORS = ("Invalid", "NotFound", "Forbidden", "Conflict", "LimitReached", "Unavailable")
-SPEAKERS = dict.fromkeys(("t", *ERRORS), 0) | dict.fromkeys(("translate", "plural", "lookup", "problem"), 1)
+SPEAKERS = dict.fromkeys(("t", *ERRORS), 0) | dict.fromkeys(("translate", "plural", "lookup", "problem", "say"), 1)
 
 
 def spoken(path: Path) -> Iterator[tuple[str, int]]:
