@@ -26,6 +26,7 @@ from platform_app.errors import Invalid
 
 SECONDS = 10.0
 MOST_KEPT = 2_000  # characters of an answer
+_PLAIN = {"accept-encoding": "identity"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
     client = httpx.AsyncClient(transport=_Transport(), timeout=SECONDS, follow_redirects=False, trust_env=False)
     async with client, asyncio.timeout(SECONDS * 2):
         try:
-            async with client.stream("POST", address, content=body.encode(), headers=headers) as answer:
+            async with client.stream("POST", address, content=body.encode(), headers=headers | _PLAIN) as answer:
                 return Answer(answer.status_code, await _beginning(answer))
         except httpx.InvalidURL as error:
             raise Invalid("This is not an address.", field="url") from error
@@ -103,12 +104,18 @@ class _Checked(httpcore.AnyIOBackend):
 
 
 async def _beginning(answer: httpx.Response) -> str:
-    kept = ""
-    async for piece in answer.aiter_text():
+    """Return how an answer begins, as it came: a packed one was not asked for, and could unpack to any size."""
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        return ""
+    kept = b""
+    async for piece in answer.aiter_raw():
         kept += piece
-        if len(kept) >= MOST_KEPT:
+        if len(kept) >= MOST_KEPT * 4:
             break
-    return kept[:MOST_KEPT]
+    try:
+        return kept.decode(answer.charset_encoding or "utf-8", "replace")[:MOST_KEPT]
+    except LookupError:
+        return kept.decode("utf-8", "replace")[:MOST_KEPT]
 
 
 @contextmanager

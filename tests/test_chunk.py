@@ -36,3 +36,9 @@ def test_pieces_of_a_long_text_overlap() -> None:
     assert len(pieces) > 5
     shared = [set(a.text.split(". ")) & set(b.text.split(". ")) for a, b in zip(pieces, pieces[1:], strict=False)]
     assert sum(bool(part) for part in shared) >= len(shared) * 0.8
+
+
+def test_what_only_begins_like_a_heading_is_cut_as_quickly() -> None:
+    assert cut("# a" + " " * 300_000 + "b\n\nText") and cut("#" * 300_000) and cut("# " * 150_000 + "x")
+    pieces = cut("".join(f"# Part {number}\n\nText {number}\n\n" for number in range(20_000)))
+    assert pieces[-1].heading.startswith("Part 19") and "Text 19999" in pieces[-1].text

@@ -313,3 +313,11 @@ def test_moments_without_a_zone_are_in_the_tenants() -> None:
     known = {"contact.created": NOW}
     assert not weigh(at, Facts(known), KNOWN, NOW).holds
     assert weigh(at, Facts(known, zone="Asia/Vladivostok"), KNOWN, NOW).holds
+
+
+def test_a_tree_holds_no_more_than_it_may() -> None:
+    many = {"kind": "condition", "fact": "message.text", "operator": "like", "value": ["word"] * 990}
+    assert read({"kind": "group", "of": [many]}).of
+    for tree in ({"kind": "group", "of": [many] * 2}, {"kind": "group", "of": [many | {"value": ["x"] * 200_000}]}):
+        with pytest.raises(Invalid, match="There can be"):
+            read(tree)

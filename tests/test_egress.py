@@ -1,5 +1,6 @@
 """Egress: what is inner is refused before anything is connected to, and what was checked is what is reached."""
 
+import gzip
 import socket
 import ssl
 from collections.abc import Iterator
@@ -204,6 +205,17 @@ def test_tls_is_asked_for_by_the_name(receiver: Receiver, monkeypatch: pytest.Mo
     with pytest.raises(httpx.ConnectError):
         egress.post(f"https://other.test:{port}/", "x", {})
     assert (named, receiver.hosts) == (["secure.test", "other.test"], [f"secure.test:{port}"])
+
+
+@pytest.mark.usefixtures("open_loopback")
+def test_a_packed_answer_is_not_unpacked_and_a_long_one_is_cut(receiver: Receiver) -> None:
+    receiver.answers = [200, 200, 200]
+    receiver.body, receiver.packing = gzip.compress(gzip.compress(bytes(50_000_000))), "gzip, gzip"
+    assert egress.post(receiver.address, "x", {}) == egress.Answer(200, "")
+    receiver.body, receiver.packing = "привет ".encode() * 9_000, ""
+    assert egress.post(receiver.address, "x", {}).text == ("привет " * 300)[: egress.MOST_KEPT]
+    receiver.body, receiver.packing = gzip.compress(b"said"), "identity"
+    assert egress.post(receiver.address, "x", {}).status == 200
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.answers: list[int] = []
+        self.body, self.packing = b"", ""
         self.got: list[tuple[str, str, str]] = []
         self.hosts: list[str] = []
         receiver = self
@@ -38,8 +39,11 @@ class Receiver:
                 self.send_response(status)
                 if status == 302:
                     self.send_header("Location", "http://127.0.0.1:1/")
-                self.send_header("Content-Length", "0")
+                if receiver.packing:
+                    self.send_header("Content-Encoding", receiver.packing)
+                self.send_header("Content-Length", str(len(receiver.body)))
                 self.end_headers()
+                self.wfile.write(receiver.body)
 
             def log_message(self, *words: Any) -> None:
                 """Say nothing."""

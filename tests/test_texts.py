@@ -179,3 +179,10 @@ def test_what_is_injected_is_inert(text: str) -> None:
         assert problems(text)
         return
     assert problems(text) and "49" not in filled and "class" not in filled and "uid=" not in filled
+
+
+def test_a_chain_of_replacements_does_not_grow_without_end() -> None:
+    chain = "{{ 'aaaaaaaaaa'" + " | replace: 'a', 'aaaaaaaaaa'" * 9 + " | size }}"
+    with pytest.raises(Invalid):
+        fill(chain, FACTS)
+    assert fill("{{ 'abab' | replace: 'a', 'xy' }} {{ contact.phone | replace: 'a', 'b' }}", FACTS) == "xybxyb "

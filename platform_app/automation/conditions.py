@@ -17,6 +17,7 @@ from platform_app.errors import Invalid
 
 DEEPEST = 5  # groups within groups
 LONGEST = 1_000  # characters of a value
+MOST_VALUES = 1_000  # of a tree: conditions, and what several of them compare with
 
 
 class Match(StrEnum):
@@ -49,23 +50,26 @@ _group: TypeAdapter[Group] = TypeAdapter(Group)
 
 
 def read(data: Any) -> Group:
-    """Return a tree from JSON values. Raises Invalid when it is no tree, too deep, or a value is too long."""
+    """Return a tree from JSON values. Raises Invalid when it is no tree, too deep, or too large."""
     if not data:
         return Group()
-    _measure(data, 0)
+    if _measure(data, 0) > MOST_VALUES:
+        raise Invalid("There can be {count} values at most.", count=MOST_VALUES)
     try:
         return _group.validate_python(data)
     except (ValidationError, RecursionError) as error:
         raise Invalid("The conditions cannot be read.") from error
 
 
-def _measure(data: Any, depth: int) -> None:
+def _measure(data: Any, depth: int) -> int:
+    """Return how many parts lists of it have together."""
     if depth > DEEPEST * 2 + 2:
         raise Invalid("Groups can stand within groups {count} deep at most.", count=DEEPEST)
     if isinstance(data, str) and len(data) > LONGEST:
         raise Invalid("A value is longer than {count} characters.", count=LONGEST)
-    for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
-        _measure(part, depth + 1)
+    if isinstance(data, list):
+        return len(data) + (sum(_measure(part, depth + 1) for part in data) if len(data) <= MOST_VALUES else 0)
+    return sum(_measure(part, depth + 1) for part in data.values()) if isinstance(data, dict) else 0
 
 
 class Takes(StrEnum):

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from babel.numbers import format_currency, format_decimal
 from liquid import BoundTemplate, Environment, Mode, RenderContext
-from liquid.exceptions import LiquidError
-from liquid.filter import with_context
+from liquid.exceptions import FilterArgumentError, LiquidError
+from liquid.filter import string_filter, with_context
 
 from platform_app.automation.facts import NAMES, Facts
 from platform_app.automation.values import number
@@ -61,6 +61,15 @@ def _plural(count: object, one: object, few: object, many: object = None, *, con
     return f"{shown} {one if is_one else few if is_few else many}"
 
 
+@string_filter
+def _replace(value: str, sought: object, text: object = "") -> str:
+    """Put a text in place of another; a chain of these could grow without end."""
+    old, new = str(sought), str(text)
+    if len(value) + value.count(old) * (len(new) - len(old)) > LONGEST * 4:
+        raise FilterArgumentError("the text grows too long", token=None)
+    return value.replace(old, new)
+
+
 class _Limited(Environment):
     """Liquid without loops, files and assignments."""
 
@@ -73,7 +82,7 @@ class _Limited(Environment):
         """Keep what only chooses and formats."""
         super().setup_tags_and_filters(extra=extra)
         self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS}
-        self.filters |= {"money": _money, "number": _number, "plural": _plural}
+        self.filters |= {"money": _money, "number": _number, "plural": _plural, "replace": _replace}
         self.filters = {name: one for name, one in self.filters.items() if name in _FILTERS}
 
 

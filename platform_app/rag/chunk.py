@@ -8,7 +8,7 @@ from semantic_text_splitter import MarkdownSplitter
 
 SIZE = (500, 1000)  # characters
 OVERLAP = 150
-_HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(\S.*)$", re.MULTILINE)  # no part can match what another does: it stays linear
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,16 @@ def _splitter() -> MarkdownSplitter:
 
 def cut(text: str) -> list[Piece]:
     """Return the pieces of a Markdown text, in order; a heading never stands alone."""
-    marks = [(m.start(), len(m[1]), m[2][:120]) for m in _HEADING.finditer(text)]
+    marks = [(m.start(), len(m[1]), m[2].rstrip("# \t")[:120]) for m in _HEADING.finditer(text)]
     pieces: list[Piece] = []
+    above, passed = list[tuple[int, str]](), 0
     for offset, part in _splitter().chunk_indices(text):
         body = part.strip()
         if body and not _HEADING.sub("", body).strip():
             continue
+        while passed < len(marks) and marks[passed][0] <= offset + len(part) // 3:
+            _, level, words = marks[passed]
+            above, passed = [*(one for one in above if one[0] < level), (level, words)], passed + 1
         if body:
-            pieces.append(Piece(_path(marks, offset + len(part) // 3), body))
+            pieces.append(Piece(" › ".join(words for _, words in above)[:300], body))
     return pieces
-
-
-def _path(marks: list[tuple[int, int, str]], place: int) -> str:
-    """Return the headings above a place, outermost first."""
-    open_marks: list[tuple[int, str]] = []
-    for start, level, words in marks:
-        if start > place:
-            break
-        open_marks = [*(m for m in open_marks if m[0] < level), (level, words)]
-    return " › ".join(words for _, words in open_marks)[:300]

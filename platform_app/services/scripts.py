@@ -20,6 +20,7 @@ from platform_app.services import activity, ordering
 from platform_app.services.agent_changes import Change, differing
 
 MOST = 500  # of a tenant
+MOST_EXAMPLES = 200  # lines
 LONGEST = 8_000  # characters of a text
 FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition", "steps")
 ONE_VERSION = timedelta(minutes=10)  # changes of one person within this time are one step back
@@ -132,6 +133,8 @@ def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
         return value or None
     if not isinstance(value, str) or "\x00" in value or len(value) > (200 if name == "title" else LONGEST):
         raise Invalid("This value cannot be taken.", field=name)
+    if name == "examples" and len(value.splitlines()) > MOST_EXAMPLES:
+        raise Invalid("There can be {count} examples at most.", field=name, count=MOST_EXAMPLES)
     if name == "title" and not value.strip():
         raise Invalid("Enter a name.", field=name)
     return value.strip() if name == "title" else value

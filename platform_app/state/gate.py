@@ -22,6 +22,11 @@ log = structlog.get_logger()
 _TENANT = re.compile(r"^/manage/([^/?#]+)")
 _NEVER = (".setvar", ".update_vars_internal")
 _HYDRATE = (".hydrate", ".hydrate_and_load")
+_OF_REFLEX = (
+    *_HYDRATE,
+    ".on_load_internal",
+    ".set_is_hydrated",
+)  # what a browser may ask of the library
 _EVENTS_PER_SECOND = 60.0
 _BURST = 240.0
 
@@ -64,7 +69,8 @@ class Gate(rx.Middleware):
         person._take(identity, "ok" if identity or not slug else "not_found" if token else "loading")
         fn = registered.handler.fn
         role = getattr(fn, ROLE, None)
-        if role == ANYONE or (role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")):
+        is_own = role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")
+        if role == ANYONE or (is_own and event.name.endswith(_OF_REFLEX)):
             return None
         if role is None or (identity is not None and not identity.role.includes(Role(role))):
             log.warning("event refused", handler=event.name, known=identity is not None)

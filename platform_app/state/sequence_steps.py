@@ -86,8 +86,6 @@ class SequenceSteps(StepTiming, mixin=True):
     async def remove_step(self, step_id: str) -> None:
         """Take a step away, with its branches."""
         await self._change(lambda steps: tree.remove(steps, step_id))
-        if self.opened and not any(step["id"] == self.opened for step in tree.walk(self._steps)):
-            self.opened = ""
 
     @handler(Role.OPERATOR)
     async def copy_step(self, step_id: str) -> None:
@@ -169,6 +167,8 @@ class SequenceSteps(StepTiming, mixin=True):
 
     async def _keep(self, steps: list[Data]) -> None:
         self._steps = steps
+        if self.opened and not any(step["id"] == self.opened for step in tree.walk(steps)):
+            self.opened = ""  # it went, or the branch in which it stood
         await self._keep_steps(steps)
 
     async def _open(self, step_id: str) -> None:

@@ -80,7 +80,7 @@ class SequenceTrialState(rx.State):
     async def load(self) -> None:
         """Offer leads and stages; forget what was tried before."""
         identity = await who(self)
-        self.calendar, self.summary, self.samples = [], [], []
+        self.calendar, self.summary, self.samples, self.busy = [], [], [], False
         self.end = self.problem = self.opened = self.lead = self.reply_day = self.stage_day = self.stage = ""
         self.at = now().astimezone(ZoneInfo(identity.time_zone)).strftime("%Y-%m-%dT%H:%M")
         self.leads, self.stages = await look(self, _offered)
@@ -118,6 +118,8 @@ class SequenceTrialState(rx.State):
     async def backtest(self) -> Any:
         """Let people of the past into the draft."""
         async with self:
+            if self.busy:
+                return None
             identity, reader, days = await who(self), await reader_of(self), int(self.days)
             sequence_id, self.busy = self._id(), True
         try:

@@ -169,6 +169,16 @@ async def test_a_forged_path_or_variable_changes_nothing(acme: Identity) -> None
         assert tab.errors == []
 
 
+async def test_what_the_library_offers_beside_is_refused() -> None:
+    """Its handler for faults of the browser weighs a pattern that takes hours over a text made for it."""
+    (name,) = (name for name in HANDLERS if name.endswith(".handle_frontend_exception"))
+    info = "TypeError: can't access property \"" + '", ' * 30_000
+    async with Tab() as tab:
+        await tab.goto("/sign-in", settle=False)
+        await tab.raw(name, {"info": info, "component_stack": ""}, wait=10)
+        assert tab.errors == []
+
+
 @pytest.mark.parametrize("value", [{}, [], None, "x" * 900_000, 10**308, float("nan"), {"a": [{}] * 50}])
 async def test_arguments_of_any_kind_are_answered(acme: Identity, value: object) -> None:
     """No handler fails on what a raw socket may send: it takes it or says so."""

@@ -91,6 +91,26 @@ async def test_the_builder_keeps_what_is_typed_and_says_what_does_not_fit(who: I
     assert call(other, DEFINITIONS.get, theirs).name == "Theirs"
 
 
+async def test_the_open_step_is_removed_alone_or_with_its_branch(who: Identity) -> None:
+    fork = {"id": "f", "kind": "fork", "condition": when("lead.budget", "greater", "10"), "yes": [do("y")], "no": []}
+    sequence = a_sequence(who, do("a"), fork, do("z"))
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, f"sequences/{sequence}", SequenceState, "drawn")
+        for inner, gone, left in (("a", "a", ["f", "y", "z"]), ("y", "f", ["z"])):
+            await tab.send(SequenceState.open_step(inner), settle=False)
+            await tab.until(lambda inner=inner: seen(tab, SequenceState, "opened") == inner)
+            await tab.send(SequenceState.remove_step(gone), settle=False)
+            await tab.until(lambda left=left: steps_of(tab) == left and seen(tab, SequenceState, "opened") == "")
+        await tab.send(SequenceState.add_step("", "do:write_note"), settle=False)
+        await tab.until(lambda: len(steps_of(tab)) == 2 and seen(tab, SequenceState, "opened"))
+        assert "cannot be taken" not in tab.scripts() and tab.errors == []
+
+
+def steps_of(tab: Tab) -> list[str]:
+    """Return the ids of the steps that a page shows."""
+    return [line.id for line in seen(tab, SequenceState, "steps") if not line.is_branch]
+
+
 async def test_simulated_for_nobody_and_for_somebody_with_what_ifs(who: Identity) -> None:
     sequence = a_sequence(who, do("a"), do("b", timing=after(3)), leave_on_reply=True)
     lead = a_lead(who)
