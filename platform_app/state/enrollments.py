@@ -119,13 +119,20 @@ class EnrollmentsState(Enrolling, rx.State):
         if what not in DOING:
             raise Invalid("This value cannot be taken.")
         asked = {"sequence_id": "" if self.sequence == "all" else self.sequence, "state": _state(self.state)}
-        done, refused = await call(self, _act_on, what, chosen=None if every else self.chosen, **asked)
+        done, refused, ids = 0, 0, await self._next("", **asked) if every else self.chosen
+        while ids:
+            changed, left = await call(self, _act_on, what, ids)
+            done, refused = done + changed, refused + left
+            ids = await self._next(ids[-1], **asked) if every else []
         self.chosen = []
         await self._fetch()
         language = (await person(self)).language
         words = plural(language, "{count} enrollment changed", "{count} enrollments changed", done)
-        left = plural(language, "{count} left as it was", "{count} left as they were", refused) if refused else ""
-        return rx.toast.success(f"{words}. {left}".strip())
+        rest = plural(language, "{count} left as it was", "{count} left as they were", refused) if refused else ""
+        return rx.toast.success(f"{words}. {rest}".strip())
+
+    async def _next(self, last: str, **asked: str) -> list[str]:
+        return await look(self, enrollments.ids_after, last, **asked)
 
     async def _fetch(self) -> None:
         identity, reader = await who(self), await reader_of(self)
@@ -210,18 +217,8 @@ def row_of(row: Enrollment, names: Names, identity: Identity, *, reader: Reader)
     )
 
 
-def _act_on(
-    session: Transaction, who: Identity, what: str, *, chosen: list[str] | None, **asked: str
-) -> tuple[int, int]:
-    ids = chosen
-    if ids is None:
-        ids, page = [], 1
-        while len(ids) < enrollments.AT_ONCE:
-            rows, _ = enrollments.find(session, who, page=page, **asked)
-            ids += [row.id for row in rows]
-            if len(rows) < enrollments.PAGE_SIZE:
-                break
-            page += 1
+def _act_on(session: Transaction, who: Identity, what: str, ids: list[str]) -> tuple[int, int]:
+    """Do something with each of some ways; return how many have changed, and how many would not."""
     done = refused = 0
     for row_id in ids:
         try:
