@@ -110,13 +110,12 @@ def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
         return
     if journey.ended(session, row, made, facts, at=at) or row.state != EnrollmentState.ACTIVE or row.since is None:
         return
-    proof = weigh(_awaited(made, row.step_id), facts, known.catalogue_of(session, row.tenant_id), at)
+    step = made.steps.get(row.step_id)
+    if step is None or not step.waits:
+        return  # its call is being made
+    proof = weigh(read(getattr(step, "condition", {})), facts, known.catalogue_of(session, row.tenant_id), at)
     if proof.holds:
         row.is_met, row.due_at = True, at
-
-
-def _awaited(made: Compiled, step_id: str) -> Any:
-    return read(getattr(made.steps.get(step_id), "condition", {}) or {})
 
 
 def live(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
