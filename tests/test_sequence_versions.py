@@ -10,7 +10,7 @@ from platform_app.engine import enrollments, sequences, stepping
 from platform_app.engine.sequences import DEFINITIONS, Landing
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity, Tenant
-from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, SequenceVersion
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Leaving, SequenceVersion
 from platform_app.services import agents, contacts, conversations, demo_removal, leads, merging
 from tests.sequencing import (
     MONDAY,
@@ -29,7 +29,7 @@ from tests.sequencing import (
     when,
     work,
 )
-from tests.talking import add_agent, begin, call, events
+from tests.talking import a_stage, add_agent, begin, call, events
 
 A, B, C, D = (do(name, timing=after(1)) for name in "abcd")
 
@@ -76,6 +76,19 @@ def test_each_lands_where_the_preview_says(who: Identity) -> None:
     assert way(who, stands).state == EnrollmentState.PAUSED
     run_until(who, MONDAY, MONDAY + timedelta(days=11), hours=6)
     assert taken(who, second) == [("a", "passed"), ("w", "done"), ("d", "done")]
+
+
+def test_whoever_waits_has_the_new_ways_out(who: Identity) -> None:
+    wait = {"id": "w", "kind": "await", "condition": when("lead.budget", "greater", "10"), "at_most": "9 days"}
+    sequence = a_sequence(who, wait, leave_on_reply=True, leave_on_stage=False)
+    (row,) = enrolled(who, sequence, a_lead(who))
+    work(who)
+    since = way(who).since
+    publish_anew(who, sequence, leave_on_reply=False, leave_on_stage=True)
+    call(who, sequences.move_inside, sequence)
+    assert since is not None and way(who).since == since
+    call(who, leads.move, way(who).lead_id, a_stage(who))
+    assert (way(who, row).state, way(who, row).leaving) == (EnrollmentState.LEFT, Leaving.STAGE)
 
 
 def test_whoever_stands_behind_the_new_end_has_finished(who: Identity) -> None:

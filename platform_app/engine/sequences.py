@@ -156,11 +156,12 @@ def move_inside(session: Transaction, who: Identity, sequence_id: str) -> int:
     for way, lands in list(_moves(session, row)):
         state, is_same = way.state, lands == way.step_id
         way.version, moved = row.published_number, moved + 1
+        way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
         if is_same and way.since is not None:
+            way.weighs_events = way.weighs_events or bool(made.leave_if.of or made.goal.of)
             continue  # it waits there already
         at = way.arrived_at if is_same else now()
         journey.arrive(session, way, made, step_id=lands, at=at)
-        way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
         if way.state == EnrollmentState.ACTIVE:
             way.state = state
     return moved
