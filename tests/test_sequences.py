@@ -252,6 +252,21 @@ def test_rules_let_in_and_take_out(who: Identity) -> None:
     assert way(who).leaving == Leaving.STOPPED
 
 
+def test_a_sequence_starts_another_again_once_it_has_ended(who: Identity) -> None:
+    inner = a_sequence(who, do("note"), again="finished", name="Inner")
+    start = {"kind": "start_sequence", "sequence_id": inner}
+    again = do("again", start, timing=after(1))
+    outer = a_sequence(who, do("first", start), again, trigger="lead_created", name="Outer")
+    with at(MONDAY):
+        a_lead(who)
+        work(who)
+    with at(MONDAY + timedelta(days=1)):
+        work(who)
+    assert [row.state for row in ways(who) if row.sequence_id == outer] == [EnrollmentState.FINISHED]
+    found = [row for row in ways(who) if row.sequence_id == inner]
+    assert [(row.state, row.depth) for row in found] == [(EnrollmentState.FINISHED, 1)] * 2
+
+
 def test_sequences_that_start_each_other_stop(who: Identity) -> None:
     sequence = a_sequence(who, do("one"), again="always", trigger="task_created")
     row = call(who, DEFINITIONS.get, sequence)

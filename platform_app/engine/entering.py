@@ -145,7 +145,9 @@ def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -
         says = Entry.TOO_DEEP
     if says != Entry.ENTERS:
         raise Conflict(_REFUSALS[says], name=row.name)
-    came = Came(now(), by=who.name, event_id=(cause.event_id if cause else "") or None, depth=depth)
+    # a rule begins a way once for its event; a step of a sequence is taken once, however often its way does so
+    event_id = cause.event_id or None if cause and cause.run_id else None
+    came = Came(now(), by=who.name, event_id=event_id, depth=depth)
     found = journey.begin(session, row, made, subject=about, came=came)
     if found is None:
         raise Conflict(_REFUSALS[Entry.INSIDE], name=row.name)
