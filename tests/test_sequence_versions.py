@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 
 from platform_app.db import everywhere_update, owned, owned_update, session_scope
 from platform_app.engine import enrollments, sequences, stepping
@@ -76,6 +77,24 @@ def test_each_lands_where_the_preview_says(who: Identity) -> None:
     assert way(who, stands).state == EnrollmentState.PAUSED
     run_until(who, MONDAY, MONDAY + timedelta(days=11), hours=6)
     assert taken(who, second) == [("a", "passed"), ("w", "done"), ("d", "done")]
+
+
+def test_who_would_land_where_is_counted_without_a_lock(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    sequence = a_sequence(who, A, B)
+    enrolled(who, sequence, *[a_lead(who) for _ in range(5)])
+    call(who, enrollments.skip, ways(who)[0].id)
+    publish_anew(who, sequence, steps=[A, C])
+    asked: list[Any] = []
+    with session_scope(who.tenant_id) as session:
+        listen(session, "do_orm_execute", lambda state: asked.append(state.statement))
+        found = sequences.landings(session, who, sequence)
+        assert not any(isinstance(row, Enrollment) for row in session)
+    assert found == [Landing("a", 1, "a", 4), Landing("b", 1, "", 1)]
+    assert asked and all(one._for_update_arg is None for one in asked)
+    monkeypatch.setattr(sequences, "AT_ONCE", 2)
+    counts = [call(who, sequences.move_inside, sequence) for _ in range(4)]
+    assert counts == [2, 2, 1, 0] and {row.version for row in ways(who)} == {2}
+    assert [row.state for row in ways(who)] == [EnrollmentState.FINISHED, *[EnrollmentState.ACTIVE] * 4]
 
 
 def test_whoever_waits_has_the_new_ways_out(who: Identity) -> None:
