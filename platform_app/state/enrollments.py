@@ -14,6 +14,7 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment
+from platform_app.services import event_log
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -183,11 +184,9 @@ def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, 
 
 def names_for(session: Transaction, who: Identity, rows: list[Enrollment]) -> Names:
     """Return the names that some ways are shown with."""
-    subjects: dict[str, str] = {}
-    for row in rows:
-        lead = session.get(Lead, row.lead_id) if row.lead_id else None
-        contact = session.get(Contact, row.contact_id) if row.contact_id else None
-        subjects[row.id] = lead.title if lead else contact.name if contact else ""
+    leads = event_log.names(session, who, Lead, {row.lead_id for row in rows})
+    contacts = event_log.names(session, who, Contact, {row.contact_id for row in rows})
+    subjects = {row.id: leads.get(row.lead_id or "") or contacts.get(row.contact_id or "", "") for row in rows}
     known = names_of(session, who)
     reader = Reader(who.language, who.time_zone, {})
     steps: dict[str, str] = {}
