@@ -8,16 +8,32 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, owned_delete, session_scope
-from platform_app.engine import actions, enrollments, outside_steps, sequences, stepping
+from platform_app.engine import actions, enrollments, entering, outside_steps, sequences, stepping
 from platform_app.engine.sequences import DEFINITIONS
 from platform_app.errors import Conflict
 from platform_app.jobs import RunningJob
+from platform_app.models.event import Event, EventKind
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentState, Leaving
 from platform_app.services import contacts, conversations, effects, leads, ledger
 from platform_app.services.effects import SureFailure
-from tests.sequencing import a_lead, a_sequence, after, at, do, enrolled, lines, publish_anew, taken, way, work
+from tests.sequencing import (
+    MONDAY,
+    a_lead,
+    a_sequence,
+    after,
+    at,
+    do,
+    enrolled,
+    lines,
+    publish_anew,
+    taken,
+    way,
+    ways,
+    when,
+    work,
+)
 from tests.talking import begin, call, run_jobs, say
 from tests.test_rule_webhooks import Receiver, a_job, open_loopback, receiver
 
@@ -216,6 +232,45 @@ def test_taken_up_after_a_pause_it_waits_for_its_window(who: Identity, receiver:
     with at(noon + timedelta(hours=21)):
         work(who)
     assert len(receiver.got) == 1
+
+
+def test_taken_up_when_the_sequence_is_switched_on_again_it_is_late(who: Identity, receiver: Receiver) -> None:
+    sequence = a_sequence(who, do("call", hook(receiver)), late="spread", pace=1)
+    with at(MONDAY):
+        enrolled(who, sequence, *[a_lead(who) for _ in range(3)])
+        stepping.take_due()
+        call(who, DEFINITIONS.switch, sequence, enabled=False)
+        run_jobs(who)
+        assert {(row.since, row.due_at) for row in ways(who)} == {(None, MONDAY)}
+    for minute in range(3):
+        with at(MONDAY + timedelta(days=1, minutes=minute)):
+            call(who, DEFINITIONS.switch, sequence, enabled=True)
+            work(who)
+        assert len(receiver.got) == minute + 1
+    assert len({key for key, _, _ in receiver.got}) == 3
+    assert {row.state for row in ways(who)} == {EnrollmentState.FINISHED}
+
+
+def test_handed_back_twice_it_keeps_its_time(waiting: Identity) -> None:
+    pause(waiting)
+    job = a_job(waiting, 1)
+    outside_steps.take_step(job)
+    due = way(waiting).due_at
+    outside_steps.take_step(job)
+    assert due is not None and way(waiting).due_at == due
+
+
+def test_an_event_during_the_call_changes_nothing(who: Identity, receiver: Receiver) -> None:
+    goal = when("lead.budget", "greater", "1000000")
+    enrolled(who, a_sequence(who, do("call", hook(receiver)), goal=goal), a_lead(who))
+    stepping.take_due()
+    before = way(who)
+    with session_scope(who.tenant_id) as session:
+        made = Event(tenant_id=who.tenant_id, kind=EventKind.LEAD_UPDATED, lead_id=before.lead_id)
+        entering.handle(session, made)
+    assert (way(who).due_at, way(who).is_met, way(who).since) == (None, False, before.since)
+    work(who)
+    assert len(receiver.got) == 1 and way(who).state == EnrollmentState.FINISHED
 
 
 def reply(who: Identity) -> None:

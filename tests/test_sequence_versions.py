@@ -4,13 +4,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 
 from platform_app.db import everywhere_update, owned, owned_update, session_scope
 from platform_app.engine import enrollments, sequences, stepping
 from platform_app.engine.sequences import DEFINITIONS, Landing
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity, Tenant
-from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, SequenceVersion
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Leaving, SequenceVersion
 from platform_app.services import agents, contacts, conversations, demo_removal, leads, merging
 from tests.sequencing import (
     MONDAY,
@@ -29,7 +30,7 @@ from tests.sequencing import (
     when,
     work,
 )
-from tests.talking import add_agent, begin, call, events
+from tests.talking import a_stage, add_agent, begin, call, events
 
 A, B, C, D = (do(name, timing=after(1)) for name in "abcd")
 
@@ -76,6 +77,37 @@ def test_each_lands_where_the_preview_says(who: Identity) -> None:
     assert way(who, stands).state == EnrollmentState.PAUSED
     run_until(who, MONDAY, MONDAY + timedelta(days=11), hours=6)
     assert taken(who, second) == [("a", "passed"), ("w", "done"), ("d", "done")]
+
+
+def test_who_would_land_where_is_counted_without_a_lock(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    sequence = a_sequence(who, A, B)
+    enrolled(who, sequence, *[a_lead(who) for _ in range(5)])
+    call(who, enrollments.skip, ways(who)[0].id)
+    publish_anew(who, sequence, steps=[A, C])
+    asked: list[Any] = []
+    with session_scope(who.tenant_id) as session:
+        listen(session, "do_orm_execute", lambda state: asked.append(state.statement))
+        found = sequences.landings(session, who, sequence)
+        assert not any(isinstance(row, Enrollment) for row in session)
+    assert found == [Landing("a", 1, "a", 4), Landing("b", 1, "", 1)]
+    assert asked and all(one._for_update_arg is None for one in asked)
+    monkeypatch.setattr(sequences, "AT_ONCE", 2)
+    counts = [call(who, sequences.move_inside, sequence) for _ in range(4)]
+    assert counts == [2, 2, 1, 0] and {row.version for row in ways(who)} == {2}
+    assert [row.state for row in ways(who)] == [EnrollmentState.FINISHED, *[EnrollmentState.ACTIVE] * 4]
+
+
+def test_whoever_waits_has_the_new_ways_out(who: Identity) -> None:
+    wait = {"id": "w", "kind": "await", "condition": when("lead.budget", "greater", "10"), "at_most": "9 days"}
+    sequence = a_sequence(who, wait, leave_on_reply=True, leave_on_stage=False)
+    (row,) = enrolled(who, sequence, a_lead(who))
+    work(who)
+    since = way(who).since
+    publish_anew(who, sequence, leave_on_reply=False, leave_on_stage=True)
+    call(who, sequences.move_inside, sequence)
+    assert since is not None and way(who).since == since
+    call(who, leads.move, way(who).lead_id, a_stage(who))
+    assert (way(who, row).state, way(who, row).leaving) == (EnrollmentState.LEFT, Leaving.STAGE)
 
 
 def test_whoever_stands_behind_the_new_end_has_finished(who: Identity) -> None:

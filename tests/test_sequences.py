@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from platform_app.automation import sequence_templates, steps
+from platform_app.db import session_scope
 from platform_app.engine import enrollments, stepping
 from platform_app.engine.entering import Entry
 from platform_app.engine.sequences import DEFINITIONS
@@ -206,6 +207,25 @@ def test_switched_off_everybody_stands_still(who: Identity) -> None:
     assert taken(who) == [("one", "done")]
 
 
+@pytest.mark.parametrize("delete", [False, True])
+def test_whoever_came_in_while_it_was_switched_off_is_held(who: Identity, delete: bool) -> None:
+    sequence = a_sequence(who, do("a"), do("b", timing=after(1)))
+    (row,) = enrolled(who, sequence, a_lead(who))
+    if delete:
+        call(who, DEFINITIONS.delete, sequence)
+    else:
+        call(who, DEFINITIONS.switch, sequence, enabled=False)
+    with session_scope(who.tenant_id) as session:  # written by somebody who saw it switched on
+        enrollments.get(session, who, row, lock=True).state = EnrollmentState.ACTIVE
+    work(who)
+    assert (way(who, row).state, way(who, row).step_id, lines(who)) == (EnrollmentState.HELD, "a", [])
+    if delete:
+        call(who, DEFINITIONS.restore, sequence)
+    call(who, DEFINITIONS.switch, sequence, enabled=True)
+    work(who)
+    assert (way(who, row).step_id, taken(who, row)) == ("b", [("a", "done")])
+
+
 def test_a_step_that_fails_is_shown_and_can_be_tried_again(who: Identity) -> None:
     sequence = a_sequence(who, do("say", {"kind": "send_message", "text": "Hello"}), do("end"))
     lead = a_lead(who)
@@ -230,6 +250,21 @@ def test_rules_let_in_and_take_out(who: Identity) -> None:
     call(who, leads.save, lead, {"budget": "7"})
     work(who)
     assert way(who).leaving == Leaving.STOPPED
+
+
+def test_a_sequence_starts_another_again_once_it_has_ended(who: Identity) -> None:
+    inner = a_sequence(who, do("note"), again="finished", name="Inner")
+    start = {"kind": "start_sequence", "sequence_id": inner}
+    again = do("again", start, timing=after(1))
+    outer = a_sequence(who, do("first", start), again, trigger="lead_created", name="Outer")
+    with at(MONDAY):
+        a_lead(who)
+        work(who)
+    with at(MONDAY + timedelta(days=1)):
+        work(who)
+    assert [row.state for row in ways(who) if row.sequence_id == outer] == [EnrollmentState.FINISHED]
+    found = [row for row in ways(who) if row.sequence_id == inner]
+    assert [(row.state, row.depth) for row in found] == [(EnrollmentState.FINISHED, 1)] * 2
 
 
 def test_sequences_that_start_each_other_stop(who: Identity) -> None:

@@ -80,6 +80,7 @@ class Step(BaseModel, frozen=True):
     icon: ClassVar[str] = "zap"  # in the builder
     sentence: ClassVar[str] = ""
     ways: ClassVar[Mapping[str, str]] = {}
+    waits: ClassVar[bool] = False  # for an event that meets its `condition`
     id: str = Field(pattern=r"^[0-9a-z]{1,32}$")
     timing: Timing = Timing()
     only_if: dict[str, Any] = Field(default_factory=dict)
@@ -130,6 +131,7 @@ class Await(Step):
 
     icon: ClassVar[str] = "hourglass"
     sentence: ClassVar[str] = "Wait until {condition}"
+    waits: ClassVar[bool] = True
     kind: Literal["await"] = "await"
     condition: dict[str, Any] = asked("Until", StepAsk.CONDITION, {})
     at_most: str = asked("At most", StepAsk.SPAN, FAINT)

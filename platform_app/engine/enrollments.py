@@ -28,7 +28,7 @@ from platform_app.models.sequence import (
 )
 from platform_app.services import effects
 
-AT_ONCE = 500  # people who are let in by hand in one go
+AT_ONCE = 500  # people who are let in by hand in one go, ways that one transaction changes
 PAGE_SIZE = 50
 
 
@@ -88,16 +88,24 @@ def find(
     page: int = 1,
 ) -> tuple[list[Enrollment], int]:
     """Return a page of ways, newest first, and how many there are; `state` may also be inside, late or a Leaving."""
-    query = owned(Enrollment, who.tenant_id)
-    if sequence_id:
-        query = query.where(Enrollment.sequence_id == sequence_id)
+    query = _shown(who, sequence_id, state)
     if subject_id:
         query = query.where((col(Enrollment.lead_id) == subject_id) | (col(Enrollment.contact_id) == subject_id))
-    query = _in_state(query, state)
     total = session.exec(query.with_only_columns(func.count(), maintain_column_froms=True)).one()
     order = query.order_by(col(Enrollment.entered_at).desc(), col(Enrollment.id).desc())
     shown = order.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE)
     return list(session.exec(shown).all()), int(total)
+
+
+def ids_after(session: Transaction, who: Identity, last: str, *, sequence_id: str = "", state: str = "") -> list[str]:
+    """Return the ids of the next ways that the filters show, in order of their ids, not those of a page."""
+    query = _shown(who, sequence_id, state).where(Enrollment.id > last).with_only_columns(Enrollment.id)
+    return list(session.exec(query.order_by(Enrollment.id).limit(AT_ONCE)).all())
+
+
+def _shown(who: Identity, sequence_id: str, state: str) -> Any:
+    query = owned(Enrollment, who.tenant_id)
+    return _in_state(query.where(Enrollment.sequence_id == sequence_id) if sequence_id else query, state)
 
 
 def _in_state(query: Any, state: str) -> Any:
@@ -130,6 +138,8 @@ def _inside(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Let somebody stand where they are until they are let go on."""
     row = _inside(session, who, row_id)
+    if row.state == EnrollmentState.PAUSED:
+        raise Conflict("This enrollment is paused already.")
     row.state = EnrollmentState.PAUSED
     leaving.announce(session, row)
     return row

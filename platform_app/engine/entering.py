@@ -110,13 +110,12 @@ def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
         return
     if journey.ended(session, row, made, facts, at=at) or row.state != EnrollmentState.ACTIVE or row.since is None:
         return
-    proof = weigh(_awaited(made, row.step_id), facts, known.catalogue_of(session, row.tenant_id), at)
+    step = made.steps.get(row.step_id)
+    if step is None or not step.waits:
+        return  # its call is being made
+    proof = weigh(read(getattr(step, "condition", {})), facts, known.catalogue_of(session, row.tenant_id), at)
     if proof.holds:
         row.is_met, row.due_at = True, at
-
-
-def _awaited(made: Compiled, step_id: str) -> Any:
-    return read(getattr(made.steps.get(step_id), "condition", {}) or {})
 
 
 def live(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
@@ -146,7 +145,9 @@ def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -
         says = Entry.TOO_DEEP
     if says != Entry.ENTERS:
         raise Conflict(_REFUSALS[says], name=row.name)
-    came = Came(now(), by=who.name, event_id=(cause.event_id if cause else "") or None, depth=depth)
+    # a rule begins a way once for its event; a step of a sequence is taken once, however often its way does so
+    event_id = cause.event_id or None if cause and cause.run_id else None
+    came = Came(now(), by=who.name, event_id=event_id, depth=depth)
     found = journey.begin(session, row, made, subject=about, came=came)
     if found is None:
         raise Conflict(_REFUSALS[Entry.INSIDE], name=row.name)

@@ -152,13 +152,18 @@ def _ready(sequence_id: str, data: str) -> Compiled:
 
 def version(session: Transaction, row: Enrollment) -> Compiled:
     """Return the version that somebody goes through."""
+    return numbered(session, row.tenant_id, row.sequence_id, number=row.version)
+
+
+def numbered(session: Transaction, tenant_id: str, sequence_id: str, *, number: int) -> Compiled:
+    """Return a version of a sequence; raises Invalid when it cannot be read."""
     held: dict[tuple[str, int], Compiled] = session.info.setdefault("versions of sequences", {})
-    key = (row.sequence_id, row.version)
+    key = (sequence_id, number)
     if key not in held:
-        query = owned(SequenceVersion, row.tenant_id).where(
-            SequenceVersion.sequence_id == row.sequence_id, SequenceVersion.number == row.version
+        query = owned(SequenceVersion, tenant_id).where(
+            SequenceVersion.sequence_id == sequence_id, SequenceVersion.number == number
         )
-        held[key] = ready(row.sequence_id, session.exec(query).one().definition)
+        held[key] = ready(sequence_id, session.exec(query).one().definition)
     return held[key]
 
 

@@ -98,7 +98,7 @@ def _plan(job: RunningJob) -> Plan | None:
             return None
         sequence = session.exec(owned(Sequence, job.tenant_id).where(Sequence.id == row.sequence_id)).one()
         if row.state != EnrollmentState.ACTIVE or not sequence.enabled:
-            row.due_at = row.since  # it is taken up, with its key, when the way goes on
+            row.due_at, row.since = row.since or row.due_at, None  # taken up, with its key, when the way goes on
             return None
         if is_out(session, row):
             line.state = StepState.CANCELLED

@@ -1,10 +1,10 @@
 """Sequences: written as drafts, published, switched; what becomes of those inside; holidays of the tenant."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqlalchemy import func
 from sqlmodel import col
 
 from platform_app.automation import checks
@@ -32,6 +32,7 @@ from platform_app.models.sequence import (
 
 MOST = 300  # of a tenant
 MOST_HOLIDAYS = 200
+AT_ONCE = 300  # ways that one transaction moves to the newest version
 
 
 def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
@@ -143,47 +144,58 @@ def landings(session: Transaction, who: Identity, sequence_id: str) -> list[Land
     row = DEFINITIONS.get(session, who, sequence_id)
     if not row.published_number:
         return []
-    counted: Counter[tuple[str, int, str]] = Counter()
-    for way, lands in _moves(session, row):
-        counted[way.step_id, way.version, lands] += 1
-    return [Landing(step, version, lands, count) for (step, version, lands), count in sorted(counted.items())]
+    made = journey.ready(row.id, row.published)
+    columns = (col(Enrollment.step_id), col(Enrollment.version))
+    grouped = _older(row).with_only_columns(*columns, func.count()).group_by(*columns).order_by(*columns)
+    return [
+        Landing(step_id, version, _lands(session, row, (step_id, version), made), count)
+        for step_id, version, count in session.execute(grouped).all()
+    ]
 
 
 def move_inside(session: Transaction, who: Identity, sequence_id: str) -> int:
-    """Move those inside to the newest version, each to the step where it stands or the next that is still there."""
+    """Move some of those inside to the newest version, each to the step where it stands or the next still there.
+
+    Returns how many; nobody is left when it is none.
+    """
     row = DEFINITIONS.get(session, who, sequence_id, lock=True)
-    made, moved = journey.ready(row.id, row.published), 0
-    for way, lands in list(_moves(session, row)):
-        state, is_same = way.state, lands == way.step_id
-        way.version, moved = row.published_number, moved + 1
-        if is_same and way.since is not None:
-            continue  # it waits there already
-        at = way.arrived_at if is_same else now()
-        journey.arrive(session, way, made, step_id=lands, at=at)
-        way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
-        if way.state == EnrollmentState.ACTIVE:
-            way.state = state
-    return moved
-
-
-def _moves(session: Transaction, row: Sequence) -> list[tuple[Enrollment, str]]:
+    if not row.published_number:
+        return 0
     made = journey.ready(row.id, row.published)
-    query = owned(Enrollment, row.tenant_id).where(
+    ways = session.exec(_older(row).order_by(Enrollment.id).limit(AT_ONCE).with_for_update()).all()
+    for way in ways:
+        _move(session, row, way, made)
+    return len(ways)
+
+
+def _move(session: Transaction, row: Sequence, way: Enrollment, made: Compiled) -> None:
+    lands, state = _lands(session, row, (way.step_id, way.version), made), way.state
+    is_same, way.version = lands == way.step_id, row.published_number
+    way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
+    if is_same and way.since is not None:  # it waits there already
+        way.weighs_events = way.weighs_events or bool(made.leave_if.of or made.goal.of)
+        return
+    journey.arrive(session, way, made, step_id=lands, at=way.arrived_at if is_same else now())
+    if way.state == EnrollmentState.ACTIVE:
+        way.state = state
+
+
+def _older(row: Sequence) -> Any:
+    """Return what asks for those inside who go through older versions."""
+    return owned(Enrollment, row.tenant_id).where(
         Enrollment.sequence_id == row.id,
         col(Enrollment.state).in_(INSIDE),
         Enrollment.version < row.published_number,
     )
-    ways = session.exec(query.order_by(Enrollment.id).with_for_update()).all()
-    return [(way, _lands(session, way, made)) for way in ways]
 
 
-def _lands(session: Transaction, way: Enrollment, new: Compiled) -> str:
+def _lands(session: Transaction, row: Sequence, stands: tuple[str, int], new: Compiled) -> str:
     """Return the step itself, or the next one after it in the old version that the new one still has."""
-    step_id = way.step_id
+    step_id, number = stands
     if step_id in new.steps:
         return step_id
     try:
-        old = journey.version(session, way)
+        old = journey.numbered(session, row.tenant_id, row.id, number=number)
     except Invalid:
         return ""
     while step_id and step_id not in new.steps:

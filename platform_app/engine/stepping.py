@@ -107,7 +107,7 @@ def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
     step = made.steps.get(row.step_id)
     if step is None:
         raise Invalid("A step cannot be read.")
-    if is_out(session, row) or lateness.put_off(session, row, made, step, began=began):
+    if _is_off(session, row) or is_out(session, row) or lateness.put_off(session, row, made, step, began=began):
         return
     scene = scene_of(session, row)
     if journey.ended(session, row, made, scene.facts, at=now()):
@@ -131,6 +131,18 @@ def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
     else:
         _write(session, row, step, decision)
         journey.pass_on(session, row, made, branch=decision.branch)
+
+
+def _is_off(session: Transaction, row: Enrollment) -> bool:
+    """Hold somebody who came in while the sequence was being switched off or deleted; tell whether that was so."""
+    sequence = session.get(Sequence, row.sequence_id)
+    if sequence is not None and sequence.enabled:
+        return False
+    query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update()
+    if not session.exec(query).one().enabled:  # locked: whoever switches it on meanwhile lets this way go on too
+        row.state = EnrollmentState.HELD
+        leaving.announce(session, row)
+    return row.state != EnrollmentState.ACTIVE
 
 
 def _due(row: Enrollment) -> datetime:

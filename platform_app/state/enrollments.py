@@ -14,6 +14,7 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment
+from platform_app.services import event_log
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -119,13 +120,20 @@ class EnrollmentsState(Enrolling, rx.State):
         if what not in DOING:
             raise Invalid("This value cannot be taken.")
         asked = {"sequence_id": "" if self.sequence == "all" else self.sequence, "state": _state(self.state)}
-        done, refused = await call(self, _act_on, what, chosen=None if every else self.chosen, **asked)
+        done, refused, ids = 0, 0, await self._next("", **asked) if every else self.chosen
+        while ids:
+            changed, left = await call(self, _act_on, what, ids)
+            done, refused = done + changed, refused + left
+            ids = await self._next(ids[-1], **asked) if every else []
         self.chosen = []
         await self._fetch()
         language = (await person(self)).language
         words = plural(language, "{count} enrollment changed", "{count} enrollments changed", done)
-        left = plural(language, "{count} left as it was", "{count} left as they were", refused) if refused else ""
-        return rx.toast.success(f"{words}. {left}".strip())
+        rest = plural(language, "{count} left as it was", "{count} left as they were", refused) if refused else ""
+        return rx.toast.success(f"{words}. {rest}".strip())
+
+    async def _next(self, last: str, **asked: str) -> list[str]:
+        return await look(self, enrollments.ids_after, last, **asked)
 
     async def _fetch(self) -> None:
         identity, reader = await who(self), await reader_of(self)
@@ -176,11 +184,9 @@ def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, 
 
 def names_for(session: Transaction, who: Identity, rows: list[Enrollment]) -> Names:
     """Return the names that some ways are shown with."""
-    subjects: dict[str, str] = {}
-    for row in rows:
-        lead = session.get(Lead, row.lead_id) if row.lead_id else None
-        contact = session.get(Contact, row.contact_id) if row.contact_id else None
-        subjects[row.id] = lead.title if lead else contact.name if contact else ""
+    leads = event_log.names(session, who, Lead, {row.lead_id for row in rows})
+    contacts = event_log.names(session, who, Contact, {row.contact_id for row in rows})
+    subjects = {row.id: leads.get(row.lead_id or "") or contacts.get(row.contact_id or "", "") for row in rows}
     known = names_of(session, who)
     reader = Reader(who.language, who.time_zone, {})
     steps: dict[str, str] = {}
@@ -210,18 +216,8 @@ def row_of(row: Enrollment, names: Names, identity: Identity, *, reader: Reader)
     )
 
 
-def _act_on(
-    session: Transaction, who: Identity, what: str, *, chosen: list[str] | None, **asked: str
-) -> tuple[int, int]:
-    ids = chosen
-    if ids is None:
-        ids, page = [], 1
-        while len(ids) < enrollments.AT_ONCE:
-            rows, _ = enrollments.find(session, who, page=page, **asked)
-            ids += [row.id for row in rows]
-            if len(rows) < enrollments.PAGE_SIZE:
-                break
-            page += 1
+def _act_on(session: Transaction, who: Identity, what: str, ids: list[str]) -> tuple[int, int]:
+    """Do something with each of some ways; return how many have changed, and how many would not."""
     done = refused = 0
     for row_id in ids:
         try:

@@ -114,7 +114,9 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     @handler(Role.OPERATOR)
     async def move_inside(self) -> Any:
         """Move those who go through older versions to the newest."""
-        count = await call(self, sequences.move_inside, self._id())
+        count = 0
+        while moved := await call(self, sequences.move_inside, self._id()):
+            count += moved
         await self._refresh()
         return await say(self, "Moved: {count}.", count=count)
 

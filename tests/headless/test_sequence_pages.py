@@ -3,7 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from platform_app.clock import now
+from platform_app.engine import enrollments
 from platform_app.engine.sequences import DEFINITIONS
 from platform_app.models.person import Identity
 from platform_app.state.enrollment import OneEnrollmentState
@@ -187,6 +190,26 @@ async def test_ways_are_acted_on_one_by_one_and_all(who: Identity) -> None:
         await tab.until(lambda: not seen(tab, OneEnrollmentState, "may_remove"))
     assert [way(who, row).state.value for row in (one, two, three)] == ["paused", "active", "left"]
     assert way(who, two).step_id == "b"
+
+
+async def test_all_that_the_filters_show_are_acted_on_batch_by_batch(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequence = a_sequence(who, do("a", timing=after(1)))
+    rows = [enrolled(who, sequence, a_lead(who))[0] for _ in range(7)]
+    call(who, enrollments.pause, rows[3])
+    monkeypatch.setattr(enrollments, "AT_ONCE", 2)
+    monkeypatch.setattr(enrollments, "PAGE_SIZE", 3)
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, "sequences/enrollments", EnrollmentsState)
+        assert (len(tab.get(EnrollmentsState, "rows")), tab.get(EnrollmentsState, "total")) == (3, 7)
+        await tab.send(EnrollmentsState.act("pause", True), settle=False)
+        await tab.until(lambda: "6 enrollments changed. 1 left as it was" in tab.scripts())
+        assert {row.state.value for row in ways(who)} == {"paused"}
+        await opened(tab, "sequences/enrollments?state=paused", EnrollmentsState)
+        await tab.send(EnrollmentsState.act("resume", True), settle=False)
+        await tab.until(lambda: "7 enrollments changed" in tab.scripts())
+    assert {row.state.value for row in ways(who)} == {"active"}
 
 
 async def test_holidays_are_added_and_taken_away_and_what_is_due_is_listed(who: Identity) -> None:
