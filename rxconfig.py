@@ -11,6 +11,7 @@ _own = settings()
 config = rx.Config(
     app_name="platform_app",
     backend_host=_own.host,
+    trusted_proxy_hops=_own.proxy_hops,
     telemetry_enabled=False,
     show_built_with_reflex=False,
     state_manager_mode="memory",

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     worker_host: str = Field("127.0.0.1", description="Address that the worker's health server listens on.")
     worker_port: int = Field(3001, ge=1, le=65535, description="Port of the worker's health server.")
     public_url: str = Field("", description="Address people use, when a proxy stands in front (https://…).")
+    proxy_hops: int = Field(
+        0,
+        ge=0,
+        description="How many proxies stand in front and append to X-Forwarded-For; 0: that header is ignored.",
+    )
     database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy address; empty: SQLite in the data folder.")
     redis_url: SecretStr = Field(SecretStr(""), description="Redis to use; empty: the launcher starts a private one.")
     chroma_url: str = Field("", description="Chroma server to use; empty: the launcher starts a private one.")

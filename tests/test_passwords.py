@@ -1,5 +1,6 @@
 """Passwords: easy ones are refused, long ones are kept whole, and hashing never takes all memory."""
 
+import asyncio
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -116,3 +117,15 @@ def test_who_waits_too_long_is_told(slow: SlowHasher, monkeypatch: pytest.Monkey
         slow.end.set()
         assert [made.result(5) for made in busy] == ["hash of 0", "hash of 1"]
     assert passwords.hash_password("later") == "hash of later"
+
+
+async def test_who_waits_too_long_for_a_thread_is_told(slow: SlowHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = [asyncio.ensure_future(passwords.apart(lambda: passwords.hash_password("busy"))) for _ in range(2)]
+    assert await asyncio.to_thread(slow.crowded.wait, 5)
+    waiting = asyncio.ensure_future(passwords.apart(lambda: "too late"))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(passwords, "_PATIENCE", -1.0)
+    slow.end.set()
+    with pytest.raises(Unavailable):
+        await waiting
+    assert await asyncio.gather(*busy) == ["hash of busy"] * 2

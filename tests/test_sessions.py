@@ -156,3 +156,11 @@ def test_a_role_or_a_person_changed_is_seen_at_the_next_look(who: Identity) -> N
         session.delete(session.exec(everywhere(Member).where(Member.user_id == who.user_id)).one())
     assert sessions.identity(token, "acme") is None
     assert sessions.identity(token, None) is None
+
+
+def test_a_look_that_is_no_visit_does_not_let_it_live_on(at: time_machine.Traveller, who: Identity) -> None:
+    token = sign_in(who)
+    at.shift(timedelta(days=13))
+    assert sessions.identity(token, "acme", visit=False) is not None
+    at.shift(timedelta(days=2))
+    assert sessions.identity(token, "acme") is None

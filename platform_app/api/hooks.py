@@ -12,7 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from platform_app.api.routes import ANYONE, problem, route
+from platform_app.api.routes import ANYONE, client_address, problem, route
 from platform_app.clock import now
 from platform_app.services import receiving, webhooks
 from platform_app.services.receiving import LARGEST, Sent
@@ -58,5 +58,4 @@ async def _sent(request: Request) -> Sent:
                 is_cut = True
                 break
             parts.append(part)
-    sender = request.client.host if request.client else ""
-    return Sent(b"".join(parts), request.headers, sender, is_cut)
+    return Sent(b"".join(parts), request.headers, client_address(request), is_cut)

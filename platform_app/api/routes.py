@@ -1,6 +1,7 @@
 """Routes: how a route declares its role, how it learns who asks, and how it says no."""
 
 import asyncio
+import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from platform_app.api.security import is_https, wished_language
+from platform_app.config import settings
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
@@ -30,6 +32,18 @@ def cookie_name(request: Request) -> str:
 def cookie_token(request: Request) -> str:
     """Return the session token of a request, or nothing. Under https only the bound cookie counts."""
     return request.cookies.get(cookie_name(request), "")
+
+
+def client_address(request: Request) -> str:
+    """Return where a request comes from: as the outermost of our own proxies says, else who is connected."""
+    hops = settings().proxy_hops
+    said = [part.strip() for line in request.headers.getlist("x-forwarded-for") for part in line.split(",")]
+    if 0 < hops <= len(said):
+        try:
+            return str(ipaddress.ip_address(said[-hops]))
+        except ValueError:
+            pass
+    return request.client.host if request.client else ""
 
 
 def problem(status: int, sentence: str, language: str = "en", **values: Any) -> JSONResponse:

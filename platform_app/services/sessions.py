@@ -52,10 +52,11 @@ def _tear(session: Transaction, ticket: SignInTicket) -> bool:
     return session.execute(mine.returning(SignInTicket.id)).first() is not None  # type: ignore[call-overload]
 
 
-def identity(token: str, slug: str | None) -> Identity | None:
+def identity(token: str, slug: str | None, *, visit: bool = True) -> Identity | None:
     """Return who holds a token in a tenant, or nothing: ended, disabled, or not a member.
 
     Without a slug the person's first tenant is taken. Nothing is cached: every call reads the rows.
+    A visit lets the session live on.
     """
     with session_scope(reason="who holds this token", reading=True) as session:
         query = (
@@ -73,7 +74,8 @@ def identity(token: str, slug: str | None) -> Identity | None:
     if found is None:
         return None
     held, user, member, tenant = found
-    _extend(held)
+    if visit:
+        _extend(held)
     return Identity(
         user_id=user.id,
         tenant_id=tenant.id,

@@ -74,7 +74,7 @@ class ImportContactsState(rx.State):
     @handler(Role.OPERATOR, background=True)
     async def watch(self) -> None:
         """Follow the rows as they come in."""
-        async for _ in follow(self, "import"):
+        async for _ in follow(self, "import", least=Role.OPERATOR):
             async with self:
                 await self._fetch()
 

@@ -15,7 +15,7 @@ from platform_app.db import Transaction, session_scope
 from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
-from platform_app.services import accounts, sessions
+from platform_app.services import accounts, passwords, sessions
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.frame import FrameState
 
@@ -76,7 +76,11 @@ class SettingsState(rx.State):
         """Set another password; my other sessions end at once."""
         identity = await who(self)
         current, new = str(form.get("current", ""))[:1000], str(form.get("password", ""))[:1000]
-        done = await self._try(lambda: accounts.change_password(identity, current, new), "The password is changed.")
+
+        def change() -> None:
+            accounts.change_password(identity, current, new)
+
+        done = await self._try(change, "The password is changed.", run=passwords.apart)
         if not self.problem:
             self.form_key += 1
             await self._sessions()
@@ -125,10 +129,10 @@ class SettingsState(rx.State):
         self.has_clock = config.settings().test_clock
         self.clock = exact_time(language, now(), identity.time_zone) if self.has_clock else ""
 
-    async def _try(self, work: Any, sentence: str) -> Any:
+    async def _try(self, work: Any, sentence: str, *, run: Any = asyncio.to_thread) -> Any:
         self.problem = self.problem_field = ""
         try:
-            await asyncio.to_thread(work)
+            await run(work)
         except PlatformError as error:
             self.problem = translate((await person(self)).language, error.sentence, **error.values)
             self.problem_field = error.field

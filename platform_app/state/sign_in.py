@@ -9,7 +9,7 @@ import reflex as rx
 from platform_app.db import session_scope
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
-from platform_app.services import accounts, sessions
+from platform_app.services import accounts, passwords, sessions
 from platform_app.state.base import ANYONE, Person, handler, person
 from platform_app.state.gate import session_token
 
@@ -45,7 +45,7 @@ class SignInState(rx.State):
     @handler(ANYONE)
     async def register(self, form: dict[str, Any]) -> Any:
         """Create a tenant with its owner, then fetch the session cookie."""
-        language = (await person(self)).language
+        language, address = (await person(self)).language, self.router.session.client_ip
 
         def create() -> str:
             with session_scope(reason="registration") as session:
@@ -57,6 +57,7 @@ class SignInState(rx.State):
                     tenant_name=str(form.get("tenant", ""))[:200],
                     language=language,
                     time_zone=str(form.get("time_zone", ""))[:64] or "Europe/Moscow",
+                    address=address,
                 )
                 session.flush()
                 return sessions.issue_ticket(session, user.id)
@@ -68,7 +69,7 @@ class SignInState(rx.State):
         self.busy, self.problem, self.problem_field = True, "", ""
         yield
         try:
-            ticket = await asyncio.to_thread(work)
+            ticket = await passwords.apart(work)
         except PlatformError as error:
             self.problem = translate((await person(self)).language, error.sentence, **error.values)
             self.problem_field = error.field

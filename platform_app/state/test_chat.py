@@ -26,7 +26,7 @@ from platform_app.state.chat_view import (
 )
 from platform_app.state.choices import stage_choices
 from platform_app.state.conversation_list import ConversationListState
-from platform_app.state.follow import follow
+from platform_app.state.follow import follow, presence
 from platform_app.state.leads import first_stage_lead
 
 TICK = 0.06  # seconds between two looks at a reply in the making
@@ -100,15 +100,19 @@ class TestChatState(rx.State):
             if reply_id != self.live_id or self._following == reply_id:
                 return
             self._following = reply_id
-        live, shown = streams.find(reply_id), ""
+        live, shown, here = streams.find(reply_id), "", await presence(self)
         while live is not None and not live.done.is_set():
             await asyncio.sleep(TICK)
             if live.text != shown:
+                if not await here.holds():
+                    return
                 async with self:
                     if self._following != reply_id:
                         return
                     shown = live.text
                     self._show_live(shown)
+        if not await here.holds():
+            return
         async with self:
             if self._following == reply_id:
                 self._following = ""

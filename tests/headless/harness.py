@@ -47,6 +47,7 @@ class Tab:
         self.said: list[Event] = []  # events for the browser: redirects, toasts, scripts
         self.errors: list[Exception] = []
         self.path = "/"
+        self.address = "127.0.0.1"  # where the browser is
         self._processor = BaseStateEventProcessor(
             middleware=app, backend_exception_handler=self._on_error, graceful_shutdown_timeout=0.1
         )
@@ -80,7 +81,7 @@ class Tab:
             "query": dict(parse_qsl(parts.query)),
             "token": self.token,
             "sid": f"sid-{self.token}",
-            "ip": "127.0.0.1",
+            "ip": self.address,
             "headers": {
                 "cookie": self.cookie,
                 "host": "127.0.0.1:8000",

@@ -1,16 +1,22 @@
 """Sign-in form: takes what it names and nothing else, and leads nowhere else."""
 
+import asyncio
 import json
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 from platform_app.db import everywhere, session_scope
-from platform_app.models.person import Member, Role, Tenant, User
-from platform_app.services import accounts, sessions
+from platform_app.models.person import Identity, Member, Role, Tenant, User
+from platform_app.services import accounts, passwords, sessions, throttle
+from platform_app.state.settings import SettingsState
 from platform_app.state.sign_in import SignInState
-from tests.headless.harness import Tab
+from tests.headless.harness import Tab, sign_in
 
 FORM = {
     "email": "ann@acme.test",
@@ -78,6 +84,59 @@ async def test_wrong_passwords_are_slowed_down(database: str) -> None:
         assert "ticket" not in unquote(json.dumps(tab.scripts()))
     assert said[:5] == ["E-mail or password is wrong."] * 5
     assert said[5].startswith("Too many failed attempts.")
+
+
+async def test_too_many_registrations_from_an_address_are_slowed_down(database: str) -> None:
+    async with Tab() as tab, Tab() as elsewhere:
+        for _ in range(9):
+            throttle.take_registration(tab.address)
+        elsewhere.address = "203.0.113.5"
+        await fill(tab)
+        assert "/auth/claim" in tab.scripts()
+        tab.said.clear()
+        await fill(tab, email="bob@acme.test")
+        assert tab.get(SignInState, "problem").startswith("Too many failed attempts. Try again in")
+        assert "/auth/claim" not in tab.scripts()
+        await fill(elsewhere, email="bob@acme.test")
+        assert "/auth/claim" in elsewhere.scripts()
+
+
+class NoRoom:
+    """A place for hashing that nobody gets before it is opened."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.open = Event()
+
+    def acquire(self, timeout: float) -> bool:
+        self.asked += 1
+        return self.open.wait(timeout)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[NoRoom]:
+    passwords._nobody()
+    made = NoRoom()
+    monkeypatch.setattr(passwords, "_room", made)
+    yield made
+    made.open.set()
+
+
+@pytest.mark.parametrize("form", [SignInState.sign_in, SignInState.register, SettingsState.change_password])
+async def test_those_who_wait_for_room_hold_up_no_page(who: Identity, no_room: NoRoom, form: Any) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    cookie = sign_in(who)
+    async with Tab(cookie) as page, Tab(cookie) as one, Tab(cookie) as another:
+        for tab in (one, another):
+            await tab.goto("/manage/acme/settings")
+            await tab.send(form(FORM), settle=False)
+        await page.until(lambda: no_room.asked == 2)
+        await page.goto("/manage/acme/settings", wait=5)
+        assert page.get(SettingsState, "loaded") is True
+        no_room.open.set()
 
 
 KEYS = ("email", "name", "password", "time_zone")

@@ -1,0 +1,167 @@
+"""Follow: an open page is told nothing more when its person has left, and less when their role is smaller."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.db import everywhere_delete, everywhere_update, session_scope
+from platform_app.models.person import Identity, Member, Role, Session
+from platform_app.services import accounts, agents, contacts, conversations, sessions
+from platform_app.state import follow, streams
+from platform_app.state.base import Person
+from platform_app.state.contacts import ContactsState
+from platform_app.state.hub import Update
+from tests.headless.harness import Tab, sign_in
+from tests.headless.test_conflict import StillHub, a_colleague
+from tests.headless.test_rule_pages import seen
+from tests.talking import call
+
+
+class CountingHub(StillHub):
+    """A hub that the test drives, and that knows how many pages have left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = 0
+
+    async def updates(self, tenant_id: str, tab: str, every: float) -> AsyncIterator[Update]:
+        try:
+            async for update in super().updates(tenant_id, tab, every):
+                yield update
+        finally:
+            self.left += 1
+
+    def tell(self, topic: str) -> None:
+        """Tell every page that something of a topic has changed."""
+        for page in self.pages:
+            page.put_nowait(Update(topic, ""))
+
+
+@pytest.fixture(autouse=True)
+def hub(monkeypatch: pytest.MonkeyPatch) -> CountingHub:
+    made = CountingHub()
+    monkeypatch.setattr(follow, "hub", made)
+    return made
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tenants for which sessions were read anew while pages were open."""
+    found: list[str] = []
+    real = sessions.identity
+
+    def read(token: str, slug: str | None, *, visit: bool = True) -> Identity | None:
+        if not visit:
+            found.append(str(slug))
+        return real(token, slug, visit=visit)
+
+    monkeypatch.setattr(sessions, "identity", read)
+    return found
+
+
+def disabled(who: Identity, token: str) -> None:
+    with session_scope(reason="tests") as session:
+        accounts.set_disabled(session, who.user_id, disabled=True)
+
+
+def removed(who: Identity, token: str) -> None:
+    with session_scope(reason="tests") as session:
+        session.execute(everywhere_delete(Member).where(Member.user_id == who.user_id))
+
+
+def signed_out(who: Identity, token: str) -> None:
+    sessions.end(token)
+
+
+def run_out(who: Identity, token: str) -> None:
+    past = everywhere_update(Session).where(Session.user_id == who.user_id)
+    with session_scope(reason="tests") as session:
+        session.execute(past.values(expires_at=now() - timedelta(seconds=1)))
+
+
+async def opened(tab: Tab, hub: CountingHub, page: str = "contacts") -> None:
+    """Open a page and wait until it is drawn and follows."""
+    before = len(hub.pages)
+    await tab.goto(f"/manage/acme/{page}", settle=False)
+    await tab.until(lambda: len(hub.pages) > before and seen(tab, rx.State, "is_hydrated"))
+
+
+def names(tab: Tab) -> list[str]:
+    return [row.name for row in seen(tab, ContactsState, "rows") or []]
+
+
+@pytest.mark.parametrize("leave", [disabled, removed, signed_out, run_out])
+async def test_who_has_left_is_told_nothing_more(
+    who: Identity, hub: CountingHub, leave: Callable[[Identity, str], None]
+) -> None:
+    colleague = a_colleague(who)
+    cookie = sign_in(colleague)
+    async with Tab(sign_in(who)) as anna, Tab(cookie) as boris:
+        for tab in (anna, boris):
+            await opened(tab, hub)
+        leave(colleague, cookie.split("=", 1)[1])
+        call(who, contacts.create, name="CANARY")
+        hub.tell("contact")
+        await anna.until(lambda: names(anna) == ["CANARY"])
+        await boris.until(lambda: hub.left == 1 or "CANARY" in str(boris.seen))
+        assert "CANARY" not in str(boris.seen)
+        await boris.until(lambda: "reload" in boris.scripts())
+        assert boris.get(Person, "view") == "loading" and "reload" not in anna.scripts()
+        assert boris.errors == anna.errors == []
+
+
+async def test_a_smaller_role_is_taken_and_the_page_goes_on(who: Identity, hub: CountingHub) -> None:
+    colleague = a_colleague(who)
+    async with Tab(sign_in(colleague)) as boris:
+        await opened(boris, hub)
+        call(who, accounts.set_role, colleague.user_id, Role.VIEWER)
+        call(who, contacts.create, name="New")
+        hub.tell("contact")
+        await boris.until(lambda: names(boris) == ["New"])
+        assert boris.get(Person, "role") == "viewer" and hub.left == 0
+
+
+async def test_what_the_smaller_role_may_not_follow_ends(who: Identity, hub: CountingHub) -> None:
+    colleague = a_colleague(who)
+    async with Tab(sign_in(colleague)) as boris:
+        await opened(boris, hub, "contacts/import")
+        call(who, accounts.set_role, colleague.user_id, Role.VIEWER)
+        hub.tell("import")
+        await boris.until(lambda: hub.left == 1)
+        assert boris.get(Person, "role") == "viewer" and "reload" not in boris.scripts()
+
+
+async def test_the_session_is_read_only_for_what_is_shown_and_not_for_each(
+    who: Identity, hub: CountingHub, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "AGAIN", 3600.0)
+    async with Tab(sign_in(who)) as anna:
+        await opened(anna, hub)
+        hub.tell("lead")
+        for name in ("one", "two", "three"):
+            call(who, contacts.create, name=name)
+            hub.tell("contact")
+            await anna.until(lambda name=name: name in names(anna))
+    assert reads == ["acme"]
+
+
+async def test_a_reply_in_the_making_is_shown_no_further(
+    who: Identity, hub: CountingHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "AGAIN", 0.0)
+    agent = call(who, agents.create, {"name": "Vera"})
+    talk = call(who, conversations.create, agent.id)
+    _, reply = call(who, conversations.receive, talk.id, "Hello")
+    live, cookie = streams.LiveReply(), sign_in(who)
+    monkeypatch.setitem(streams._live, reply.id, live)
+    async with Tab(cookie) as anna:
+        await opened(anna, hub, f"test-chat?c={talk.id}")
+        live.text = "Good day"
+        await anna.until(lambda: "Good day" in str(anna.seen))
+        signed_out(who, cookie.split("=", 1)[1])
+        live.text = "Good day CANARY"
+        await anna.until(lambda: "reload" in anna.scripts() or "CANARY" in str(anna.seen))
+        assert "CANARY" not in str(anna.seen)
