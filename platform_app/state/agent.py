@@ -108,7 +108,7 @@ class AgentState(rx.State):
             identity = await who(self)
             agent_id = self._id()
         async for update in follow(self, "agent"):
-            if update.subject_id == agent_id:
+            if update.subject_id in ("", agent_id):
                 async with self:
                     agent = await look(self, agents.get, agent_id)
                     self.conflict = agent.revision > self._revision

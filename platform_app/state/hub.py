@@ -13,6 +13,7 @@ from platform_app import bell
 
 log = structlog.get_logger()
 LEAVE_AFTER = 60.0  # seconds without a connection after which nobody watches for a tab any more
+_MANY = 8  # updates that came while a page was busy with one: it looks at all anew, once
 _QUIET = 2.0  # seconds after which a page looks by itself while Redis is silent
 
 
@@ -22,6 +23,12 @@ class Update:
 
     topic: str
     subject_id: str
+
+
+def _drained(queue: asyncio.Queue[Update]) -> Update:
+    while not queue.empty():
+        queue.get_nowait()
+    return Update("*", "")
 
 
 class Hub:
@@ -48,6 +55,8 @@ class Hub:
                     update = await asyncio.wait_for(queue.get(), every)
                 except TimeoutError:
                     update = Update("*", "")
+                if queue.qsize() >= _MANY:
+                    update = _drained(queue)
                 if not self.is_connected(tab):
                     left = left or time.monotonic()
                     continue

@@ -35,3 +35,18 @@ async def test_a_tab_that_comes_back_looks_again(database: str) -> None:
     there.add("tab")
     assert await asyncio.wait_for(waiting, 10) is not None
     await updates.aclose()
+
+
+async def test_what_comes_while_a_page_is_busy_is_looked_at_once(database: str) -> None:
+    hub, seen = Hub(), list[Update]()
+    updates = hub.updates("t", "tab", every=5)
+    first = asyncio.ensure_future(anext(updates))
+    await asyncio.sleep(0)
+    for number in range(300):
+        hub._tell("t", Update("enrollment", str(number)))
+    seen.append(await asyncio.wait_for(first, 10))
+    hub._tell("t", Update("lead", "1"))
+    while Update("lead", "1") not in seen:
+        seen.append(await asyncio.wait_for(anext(updates), 10))
+    assert {one.topic for one in seen} == {"*", "lead"} and len(seen) < 10
+    await updates.aclose()
