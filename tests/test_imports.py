@@ -1,6 +1,7 @@
 """Imports: tables in any usual form, columns matched by their heads, rows taken in once."""
 
 import asyncio
+import csv
 import io
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -94,6 +95,30 @@ def test_written_so_that_nothing_is_a_formula() -> None:
     assert read(tables.written([["x"] * 8, cells]).encode())[1] == [
         *("'=1+1", "'+7 900", "'-1", "'@x", "'\tx", "a,b", 'say "hi"', "Анна")
     ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+        ("x\t=1+1", "x\t'=1+1"),
+        ("x\n=1+1\r@x", "x\n'=1+1\r'@x"),
+        ("x; =1, -2|+3", "x; '=1, '-2|'+3"),
+        ('x;"=1"', 'x;"\'=1"'),
+        (" =1", " '=1"),
+        ("\t\t=1", "'\t\t'=1"),
+        ("x;;=1", "x;;'=1"),
+        ("a=b; c-d; e@x.io; 1+1", "a=b; c-d; e@x.io; 1+1"),
+        ("+7 900 111-22-33", "'+7 900 111-22-33"),
+    ],
+)
+def test_whatever_a_spreadsheet_splits_at_nothing_begins_as_a_formula(cell: str, kept: str) -> None:
+    text = tables.written([["first", cell, "last"]])
+    assert next(csv.reader(io.StringIO(text, newline=""))) == ["first", kept, "last"]
+    for line in text.splitlines():
+        for separator in ",;\t|":
+            for row in csv.reader([line], delimiter=separator):
+                assert not [part for part in row if part.lstrip(' "').startswith(("=", "+", "-", "@"))]
 
 
 def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -13,7 +14,7 @@ from platform_app.errors import Invalid
 MOST_ROWS = 200_000
 MOST_COLUMNS = 100
 LONGEST_ROW = 1_000_000  # characters
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = re.compile(r'((?:^|(?<=[;,|\t\r\n]))(?:[^\S\t\r\n]|")*)(?=[=+\-@])|^(?=[\t\r\n])')
 
 
 def read(file: BinaryIO) -> Iterator[list[str]]:
@@ -90,7 +91,10 @@ def _encoding(file: BinaryIO) -> str:
 
 
 def written(rows: list[list[str]]) -> str:
-    """Return rows as a CSV file; what a spreadsheet would take for a formula is led by an apostrophe."""
+    """Return rows as a CSV file; what a spreadsheet would take for a formula is led by an apostrophe.
+
+    Spreadsheets split at semicolons or tabs as well, within a cell of ours too: there a formula is led by one likewise.
+    """
     out = io.StringIO()
-    csv.writer(out).writerows([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row] for row in rows)
+    csv.writer(out).writerows([_FORMULA.sub(r"\1'", cell) for cell in row] for row in rows)
     return out.getvalue()
