@@ -12,7 +12,7 @@ from platform_app.db import owned, session_scope
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
-from platform_app.services import receiving, webhooks
+from platform_app.services import receiving, webhook_secrets, webhooks
 from platform_app.services.receiving import Sent
 from tests.talking import call
 
@@ -35,6 +35,16 @@ def signed(secret: str, body: bytes, *, message_id: str = "msg_1", at: datetime 
     signature = Webhook(secret).sign(message_id, at, body.decode())
     stamp = str(int(at.timestamp()))
     return {"webhook-id": message_id, "webhook-timestamp": stamp, "webhook-signature": signature}
+
+
+def secret_of(webhook: IncomingWebhook) -> str:
+    """Return what deliveries to a webhook are signed with."""
+    return webhook_secrets.secret(webhook)
+
+
+def address_of(webhook: IncomingWebhook) -> str:
+    """Return the last part of a webhook's address."""
+    return webhook_secrets.address(webhook)
 
 
 def deliver(webhook: IncomingWebhook, payload: Any, *, message_id: str = "") -> Outcome:

@@ -19,7 +19,7 @@ from platform_app.services.receiving import LARGEST
 from tests import shared
 from tests.api_client import client
 from tests.conftest import answers, free_port, wait_for
-from tests.hooks import a_webhook, events, log, signed
+from tests.hooks import a_webhook, address_of, events, log, secret_of, signed
 from tests.talking import call, run_jobs
 from tests.test_api_security import ALWAYS
 from tests.test_rules import a_rule, runs
@@ -35,23 +35,23 @@ async def post(address: str, body: Any = b"{}", **headers: str) -> httpx.Respons
 
 async def test_accepted_means_written_down_though_redis_is_away(who: Identity) -> None:
     webhook, body = a_webhook(who, signed=True), b'{"total": 5}'
-    answer = await post(webhook.address_secret, body, **signed(webhook.secret, body))
+    answer = await post(address_of(webhook), body, **signed(secret_of(webhook), body))
     assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
     assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
     (event,), (row,) = events(who), log(who)
     assert event.after["payload"] == {"total": 5} and row.event_id == event.id
-    again = await post(webhook.address_secret, body, **signed(webhook.secret, body))
+    again = await post(address_of(webhook), body, **signed(secret_of(webhook), body))
     assert (again.status_code, again.json()) == (202, {"status": "duplicate"})
 
 
 async def test_no_cookie_and_no_origin_counts_here(who: Identity) -> None:
     webhook = a_webhook(who)
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Cookie": "session=x"}):
-        assert (await post(webhook.address_secret, b"{}", **headers)).status_code == 202
+        assert (await post(address_of(webhook), b"{}", **headers)).status_code == 202
     async with client(Origin="https://evil.example") as browser:
         for near in ("/hooks", "/hooks/", "/hooks/a/b", "/api/hooks/x"):
             assert (await browser.post(near)).status_code == 403
-        assert (await browser.get(f"/hooks/{webhook.address_secret}")).status_code == 405
+        assert (await browser.get(f"/hooks/{address_of(webhook)}")).status_code == 405
 
 
 async def test_what_is_not_there_what_is_off_and_what_is_gone_look_alike(who: Identity, other: Identity) -> None:
@@ -60,8 +60,8 @@ async def test_what_is_not_there_what_is_off_and_what_is_gone_look_alike(who: Id
     call(who, webhooks.delete, gone.id)
     asked = [
         NOBODY,
-        off.address_secret,
-        gone.address_secret,
+        address_of(off),
+        address_of(gone),
         theirs.id,
         off.id,
         theirs.address_hash,
@@ -75,10 +75,10 @@ async def test_what_is_not_there_what_is_off_and_what_is_gone_look_alike(who: Id
 
 async def test_a_bad_signature_is_answered_without_a_hint(who: Identity) -> None:
     webhook = a_webhook(who, signed=True)
-    right = signed(webhook.secret, b"{}")
+    right = signed(secret_of(webhook), b"{}")
     bad: list[dict[str, str]] = [{}, right | {"webhook-signature": "v1,AAAA"}, right | {"webhook-timestamp": "1"}]
-    found = [await post(webhook.address_secret, b"{}", **headers) for headers in bad]
-    found.append(await post(webhook.address_secret, b"{} ", **right))
+    found = [await post(address_of(webhook), b"{}", **headers) for headers in bad]
+    found.append(await post(address_of(webhook), b"{} ", **right))
     assert {answer.status_code for answer in found} == {401} and len({answer.content for answer in found}) == 1
     assert events(who) == []
 
@@ -91,9 +91,7 @@ async def test_the_test_suite_of_json_over_http(who: Identity, monkeypatch: pyte
         for path in sorted(shared.path(SUITE).glob("*.json")):
             for kind in ("application/json", "text/plain"):
                 headers = {"content-type": kind}
-                answer = await system.post(
-                    f"/hooks/{webhook.address_secret}", content=path.read_bytes(), headers=headers
-                )
+                answer = await system.post(f"/hooks/{address_of(webhook)}", content=path.read_bytes(), headers=headers)
                 must = path.name[0]
                 assert answer.status_code in {"y": (202,), "n": (400,), "i": (202, 400)}[must], path.name
             counted[must] = counted.get(must, 0) + 1
@@ -108,11 +106,11 @@ async def parts(size: int) -> Any:
 async def test_a_body_is_one_megabyte_at_most_said_or_not(who: Identity) -> None:
     webhook = a_webhook(who)
     most = b'"' + b"x" * (LARGEST - 2) + b'"'
-    assert (await post(webhook.address_secret, most)).status_code == 202
+    assert (await post(address_of(webhook), most)).status_code == 202
     found = [
-        await post(webhook.address_secret, most + b" "),
-        await post(webhook.address_secret, parts(LARGEST + 50_000)),
-        await post(webhook.address_secret, parts(LARGEST + 50_000), **{"Content-Length": "5"}),
+        await post(address_of(webhook), most + b" "),
+        await post(address_of(webhook), parts(LARGEST + 50_000)),
+        await post(address_of(webhook), parts(LARGEST + 50_000), **{"Content-Length": "5"}),
     ]
     assert [answer.status_code for answer in found] == [413] * 3
     assert [row.why for row in log(who)] == [""] + ["The body is larger than 1 MB."] * 3
@@ -129,12 +127,12 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("slow")
 async def test_too_many_are_asked_to_come_later(who: Identity) -> None:
     webhook, calm = a_webhook(who), a_webhook(who, name="Calm")
-    found = [await post(webhook.address_secret) for _ in range(6)]
+    found = [await post(address_of(webhook)) for _ in range(6)]
     assert [answer.status_code for answer in found] == [202] * 3 + [429] * 3
     last = found[-1]
     assert 0 < int(last.headers["retry-after"]) <= 3_600 and last.headers["ratelimit-limit"] == "3"
     assert last.json()["detail"].startswith("Too many deliveries.")
-    assert (await post(calm.address_secret)).status_code == 202
+    assert (await post(address_of(calm))).status_code == 202
     assert len(events(who)) == 4
 
 
@@ -164,11 +162,11 @@ async def at_once(address: str, bodies: list[tuple[bytes, dict[str, str]]]) -> l
 async def test_fifty_at_once_on_a_real_server_are_one_event_and_one_effect(who: Identity, server: str) -> None:
     webhook: IncomingWebhook = a_webhook(who, signed=True)
     a_rule(who, "webhook_received", {"kind": "notify", "user_id": who.user_id, "text": "Once"})
-    address, body = f"{server}/hooks/{webhook.address_secret}", b'{"total": 5}'
-    assert await at_once(address, [(body, signed(webhook.secret, body))] * 50) == [202] * 50
+    address, body = f"{server}/hooks/{address_of(webhook)}", b'{"total": 5}'
+    assert await at_once(address, [(body, signed(secret_of(webhook), body))] * 50) == [202] * 50
     assert [row.outcome for row in log(who)].count(Outcome.ACCEPTED) == 1 and len(log(who)) == 50
     run_jobs(who)
     assert len(events(who)) == len(runs(who)) == 1
-    others = [(body, signed(webhook.secret, body, message_id=f"msg_{place}")) for place in range(2, 42)]
+    others = [(body, signed(secret_of(webhook), body, message_id=f"msg_{place}")) for place in range(2, 42)]
     assert await at_once(address, others) == [202] * 40
     assert len(events(who)) == 41

@@ -1,10 +1,13 @@
 """Imports over the routes: a table comes in, refused rows go out as text, and neither crosses tenants."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
+from platform_app.config import settings
 from platform_app.errors import Invalid
 from platform_app.models.person import Identity, Role
-from platform_app.services import imports
+from platform_app.services import imports, tables
 from tests.api_client import HOST, client, sign_in
 from tests.conftest import make_tenant
 from tests.test_contacts import call
@@ -54,3 +57,32 @@ async def test_a_name_that_cannot_be_is_refused(who: Identity, name: str) -> Non
     async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
         answer = await browser.post("/api/imports/acme", content=TABLE.encode(), headers={"X-File-Name": name})
     assert answer.status_code == Invalid.status
+
+
+@pytest.mark.parametrize("said", [True, False])
+async def test_a_table_counts_up_to_its_own_limit(who: Identity, env: pytest.MonkeyPatch, said: bool) -> None:
+    lines = b"name,email\n" + b"".join(b"Anna %d,a%d@x.io\n" % (place, place) for place in range(130_000))
+    assert len(lines) > 3_000_000
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(lines), 100_000):
+            yield lines[start : start + 100_000]
+
+    async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
+        found = []
+        for limit in ("50", "2"):
+            env.setenv("PLATFORM_UPLOAD_MAX_MB", limit)
+            settings.cache_clear()
+            content = lines if said else parts()
+            found.append(await browser.post("/api/imports/acme", content=content, headers={"X-File-Name": "p.csv"}))
+    assert [answer.status_code for answer in found] == [201, 413]
+    assert call(who, imports.get, found[0].json()["import_id"]).rows_total == 130_000
+
+
+async def test_too_many_rows_are_refused_in_words(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 1_000)
+    async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
+        content = b"name\n" + b"Anna\n" * 400_000
+        answer = await browser.post("/api/imports/acme", content=content, headers={"X-File-Name": "p.csv"})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "The file has more than 1000 rows.")
+    assert call(who, imports.recent) == [] and not list(settings().uploads.iterdir())

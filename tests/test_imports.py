@@ -1,6 +1,8 @@
 """Imports: tables in any usual form, columns matched by their heads, rows taken in once."""
 
 import asyncio
+import csv
+import io
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -33,6 +35,10 @@ async def parts(data: bytes) -> AsyncIterator[bytes]:
         yield data[start : start + 1_000]
 
 
+def read(data: bytes) -> list[list[str]]:
+    return list(tables.read(io.BytesIO(data)))
+
+
 def upload(who: Identity, data: bytes, name: str = "people.csv") -> str:
     return asyncio.run(imports.store(who, name, parts(data)))
 
@@ -51,16 +57,68 @@ def run(who: Identity, import_id: str) -> ContactImport:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251"])
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
 def test_read_in_any_usual_form(encoding: str, delimiter: str) -> None:
-    rows = tables.read(TABLE.replace(";", delimiter).encode(encoding))
+    rows = read(TABLE.replace(";", delimiter).encode(encoding))
     assert rows[0] == ["Имя", "Телефон", "Почта", "Метки", "Город"]
     assert rows[1][:2] == ["Анна", "+7 900 111-22-33"] and len(rows) == 6
 
 
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"name,email\n" + b"x,x@x.io\n" * 250_000, "more than 1000 rows"),
+        (b"name,email\n" + (b"," * 150 + b"\n") * 20_000, "more than 100 columns"),
+        (b"name,email\n" + b"," * 3_000_000, "no table"),
+        (b"name,email\n" + b'"a\n",' * 600_000, "no table"),
+        (b'name,email\n"' + b"a\n" * 1_500_000, "no table"),
+    ],
+)
+def test_what_is_too_large_is_given_up_before_it_is_read_to_its_end(
+    data: bytes, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 1_000)
+    file, taken = io.BytesIO(data), 0
+    with pytest.raises(Invalid, match=why):
+        for _ in tables.read(file):
+            taken += 1
+    assert taken <= 1_000 and file.tell() < len(data) / 2
+
+
+def test_letters_beyond_the_beginning_say_the_encoding_too() -> None:
+    rows = ["name,city", *(["Anna,Perm"] * 40_000), "Анна,Пермь"]
+    assert read("\n".join(rows).encode())[-1] == ["Анна", "Пермь"]
+    assert read("\n".join(rows).encode("utf-8-sig"))[0] == ["name", "city"]
+    assert read("\n".join(["имя,город", *["Анна,Пермь"] * 40_000]).encode("cp1251"))[-1] == ["Анна", "Пермь"]
+
+
 def test_written_so_that_nothing_is_a_formula() -> None:
     cells = ["=1+1", "+7 900", "-1", "@x", "\tx", "a,b", 'say "hi"', "Анна"]
-    assert tables.read(tables.written([["x"] * 8, cells]).encode())[1] == [
+    assert read(tables.written([["x"] * 8, cells]).encode())[1] == [
         *("'=1+1", "'+7 900", "'-1", "'@x", "'\tx", "a,b", 'say "hi"', "Анна")
     ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+        ("x\t=1+1", "x\t'=1+1"),
+        ("x\n=1+1\r@x", "x\n'=1+1\r'@x"),
+        ("x; =1, -2|+3", "x; '=1, '-2|'+3"),
+        ('x;"=1"', 'x;"\'=1"'),
+        (" =1", " '=1"),
+        ("\t\t=1", "'\t\t'=1"),
+        ("x;;=1", "x;;'=1"),
+        ("a=b; c-d; e@x.io; 1+1", "a=b; c-d; e@x.io; 1+1"),
+        ("+7 900 111-22-33", "'+7 900 111-22-33"),
+    ],
+)
+def test_whatever_a_spreadsheet_splits_at_nothing_begins_as_a_formula(cell: str, kept: str) -> None:
+    text = tables.written([["first", cell, "last"]])
+    assert next(csv.reader(io.StringIO(text, newline=""))) == ["first", kept, "last"]
+    for line in text.splitlines():
+        for separator in ",;\t|":
+            for row in csv.reader([line], delimiter=separator):
+                assert not [part for part in row if part.lstrip(' "').startswith(("=", "+", "-", "@"))]
 
 
 def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
@@ -182,7 +240,7 @@ def test_an_import_that_kills_its_workers_in_one_place_is_given_up(
 def test_what_is_no_table_leaves_nothing(
     who: Identity, name: str, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "MOST_ROWS", 20)
+    monkeypatch.setattr(tables, "MOST_ROWS", 20)
     with pytest.raises(Invalid):
         upload(who, data, name)
     assert not list(settings().uploads.iterdir()) if settings().uploads.exists() else True

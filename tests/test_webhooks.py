@@ -18,7 +18,7 @@ from platform_app.models.rule import RunState
 from platform_app.models.webhook import IncomingWebhook, Outcome
 from platform_app.services import cards, contacts, received, webhook_fields, webhooks
 from tests import shared
-from tests.hooks import a_webhook, deliver, events, log
+from tests.hooks import a_webhook, address_of, deliver, events, log, secret_of
 from tests.talking import activities, add_agent, call, run_jobs
 from tests.test_rules import a_rule, runs
 
@@ -46,10 +46,10 @@ def is_more(fact: str, value: str, operator: str = "greater") -> dict[str, Any]:
 
 def test_made_changed_deleted_and_brought_back(who: Identity) -> None:
     row, twin = (call(who, webhooks.create, name=" Shop  orders ") for _ in range(2))
-    assert row.name == "Shop orders" and row.signed and row.enabled and row.secret.startswith("whsec_")
-    assert len({row.secret, twin.secret, row.address_secret, twin.address_secret}) == 4
-    assert row.address_hash == webhooks.hashed(row.address_secret) != row.address_secret
-    assert row.secret not in repr(row) and row.address_secret not in repr(row)
+    assert row.name == "Shop orders" and row.signed and row.enabled and secret_of(row).startswith("whsec_")
+    assert len({secret_of(row), secret_of(twin), address_of(row), address_of(twin)}) == 4
+    assert row.address_hash == webhooks.hashed(address_of(row)) != address_of(row)
+    assert secret_of(row) not in repr(row) and address_of(row) not in repr(row)
     agent = add_agent(who)
     changes = {"name": "Till", "agent_id": agent, "email_path": "$.user.mail", "creates_contact": True}
     row = call(who, webhooks.save, row.id, changes)

@@ -18,7 +18,7 @@ HEADERS = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
 BODY_LIMIT = 1_000_000  # bytes; those of _COUNTS_ITSELF are counted by their own route
-_COUNTS_ITSELF = re.compile(r"/api/uploads/.*|/hooks/[^/]+")
+_COUNTS_ITSELF = re.compile(r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+")
 _FROM_ANYWHERE = re.compile(r"/hooks/[^/]+")  # other systems deliver here; no cookie counts
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFLEX_OWN = ("/_upload", "/_health", "/_all_routes")

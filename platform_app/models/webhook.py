@@ -18,8 +18,8 @@ class IncomingWebhook(Owned, table=True):
     name: str = Field(max_length=120)
     agent_id: str | None = Field(default=None, foreign_key="agent.id", max_length=32, ondelete="SET NULL")
     address_hash: str = Field(unique=True, max_length=64)  # SHA-256 of the address's last part: it is found by this
-    address_secret: str = Field(max_length=500, repr=False)  # the last part; unsigned, it alone protects
-    secret: str = Field(max_length=500, repr=False)  # whsec_…: what deliveries are signed with
+    address_secret: str = Field(max_length=500, repr=False)  # the last part, sealed; unsigned, it alone protects
+    secret: str = Field(max_length=500, repr=False)  # whsec_…, sealed: what deliveries are signed with
     former_secret: str = Field(default="", max_length=500, repr=False)  # the one before, good until former_until
     former_until: datetime | None = Field(default=None, sa_type=Instant)
     signed: bool = True  # a delivery without a valid signature is refused

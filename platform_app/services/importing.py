@@ -1,5 +1,8 @@
 """Importing: what the worker does with a file of contacts: row by row, where it stopped it goes on."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
 from typing import Any
 
 from platform_app.config import settings
@@ -16,26 +19,26 @@ STEP = 200  # rows in one transaction
 
 def import_contacts(job: RunningJob) -> None:
     """Take the rows in, some at a time, each time together with the place where to go on: a crash repeats nothing."""
-    rows: list[list[str]] | None = None
-    while True:
-        with job.step() as session:
-            row = session.exec(
-                owned(ContactImport, job.tenant_id).where(ContactImport.id == job.payload.import_id)
-            ).one()
-            if row.state != ImportState.RUNNING:
-                return
-            if rows is None:
-                rows = tables.read((settings().uploads / row.stored_as).read_bytes())[1:]
-            if lines := rows[row.rows_done : row.rows_done + STEP]:
-                _take_all(session, row, lines)
-                row.rows_done += len(lines)
-                job.moved_on(session)
-            imports.announce(session, row)
-            if row.rows_done < len(rows):
-                continue
-        with job.finish() as session:
-            _end(session, job.tenant_id, job.payload.import_id)
-        return
+    with ExitStack() as open_files:
+        rows: Iterator[list[str]] | None = None
+        while True:
+            with job.step() as session:
+                row = _row(session, job.tenant_id, job.payload.import_id)
+                if row.state != ImportState.RUNNING:
+                    return
+                if rows is None:
+                    file = open_files.enter_context((settings().uploads / row.stored_as).open("rb"))
+                    rows = islice(tables.read(file), 1 + row.rows_done, None)
+                if lines := list(islice(rows, STEP)):
+                    _take_all(session, row, lines)
+                    row.rows_done += len(lines)
+                    job.moved_on(session)
+                imports.announce(session, row)
+                if lines and row.rows_done < row.rows_total:
+                    continue
+            break
+    with job.finish() as session:
+        _end(session, job.tenant_id, job.payload.import_id)
 
 
 def _row(session: Transaction, tenant_id: str, import_id: str) -> ContactImport:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import islice
 from typing import Any
 
 from platform_app import bell, own_fields
@@ -14,8 +15,6 @@ from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedR
 from platform_app.models.person import Identity
 from platform_app.services import tables, uploads
 
-MOST_ROWS = 200_000
-MOST_COLUMNS = 100
 SAMPLE = 5  # rows that are shown before the import begins
 TARGETS = {
     "name": "Name",
@@ -43,22 +42,29 @@ async def store(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> st
     async with uploads.kept(body) as file:
 
         def note() -> str:
-            rows = tables.read((settings().uploads / file.stored_as).read_bytes())
-            if len(rows) < 2:
-                raise Invalid("The file has no rows below its head.")
-            if len(rows) > MOST_ROWS or len(rows[0]) > MOST_COLUMNS:
-                raise Invalid("The file has more than {count} rows.", count=MOST_ROWS)
+            row = _looked_at(who, name, file.stored_as)
             with session_scope(who.tenant_id) as session:
-                return _prepare(session, who, name, file.stored_as, rows=rows).id
+                return _prepare(session, who, row).id
 
         return await asyncio.to_thread(note)
 
 
-def _prepare(session: Transaction, who: Identity, name: str, stored_as: str, *, rows: list[list[str]]) -> ContactImport:
+def _looked_at(who: Identity, name: str, stored_as: str) -> ContactImport:
+    """Return the import of a table that was read through: its head, its first rows, and how many there are."""
+    with (settings().uploads / stored_as).open("rb") as file:
+        rows = tables.read(file)
+        head, sample = next(rows, []), list(islice(rows, SAMPLE))
+        count = len(sample) + sum(1 for _ in rows)
+    if not count:
+        raise Invalid("The file has no rows below its head.")
     row = ContactImport(tenant_id=who.tenant_id, file_name=name, stored_as=stored_as, author_name=who.name)
-    row.columns = [head[:120] for head in rows[0]]
-    row.sample = [[cell[:200] for cell in cells] for cells in rows[1 : SAMPLE + 1]]
-    row.rows_total = len(rows) - 1
+    row.columns = [cell[:120] for cell in head]
+    row.sample = [[cell[:200] for cell in cells] for cells in sample]
+    row.rows_total = count
+    return row
+
+
+def _prepare(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
     row.mapping = _guess(row.columns, {field.name: field.key for field in _own(session, who)})
     session.add(row)
     session.flush()

@@ -10,11 +10,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from platform_app import bell
 from platform_app.automation.payloads import Unreadable
 from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
-from platform_app.errors import LimitReached, NotFound, PlatformError
+from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
 from platform_app.events import emit
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
-from platform_app.services import activity, addressees, bodies, members, webhook_fields, webhooks
+from platform_app.services import activity, addressees, bodies, members, webhook_fields, webhook_secrets, webhooks
 
 LARGEST = 1_000_000  # bytes of a body
 KEPT_IN_EVENT = 64_000  # bytes of a body whose payload stands in the event too
@@ -89,7 +89,11 @@ def _verify(webhook: IncomingWebhook, sent: Sent) -> None:
     if not all(headers.values()):
         raise Unverified("The signature is missing.")
     why = "The signature does not match."
-    for secret in webhooks.good_secrets(webhook):
+    try:
+        secrets = webhook_secrets.good(webhook)
+    except Conflict as error:
+        raise Unavailable("The delivery cannot be verified now. Send it again later.") from error
+    for secret in secrets:
         try:
             Webhook(secret).verify(sent.body, headers, json_parse=False)
             return

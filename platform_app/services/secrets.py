@@ -1,5 +1,11 @@
 """Secrets: what tenants entrust to the platform: kept encrypted, used, forgotten, sealed anew with another key."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
 from sqlalchemy import func
 from sqlmodel import col
 
@@ -7,8 +13,31 @@ from platform_app import vault
 from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
 from platform_app.errors import Conflict
 from platform_app.models.secret import Secret
+from platform_app.models.webhook import IncomingWebhook
+from platform_app.services import webhook_secrets
 
 _AT_ONCE = 100  # rows of one transaction while all are sealed anew
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A column that holds what is sealed, or nothing."""
+
+    model: type[Secret | IncomingWebhook]
+    column: str
+    purpose: Callable[[Any], str]
+
+    def all(self) -> Any:
+        return everywhere(self.model).where(col(getattr(self.model, self.column)) != "")
+
+    def unseal(self, row: Any) -> str:
+        return vault.unseal(getattr(row, self.column), row.tenant_id, self.purpose(row))
+
+
+_PLACES = (
+    _Place(Secret, "sealed", attrgetter("purpose")),
+    *(_Place(IncomingWebhook, name, partial(webhook_secrets.purpose, column=name)) for name in webhook_secrets.COLUMNS),
+)
 
 
 def keep(session: Transaction, tenant_id: str, purpose: str, secret: str) -> None:
@@ -39,42 +68,51 @@ def rotate() -> int:
 
     Raises Conflict when some cannot be read, after all others are sealed.
     """
+    found = [_rotate(place) for place in _PLACES]
+    if lost := sum(lost for _, lost in found):
+        raise Conflict("{count} secrets cannot be read with the present keys.", count=lost)
+    return sum(done for done, _ in found)
+
+
+def _rotate(place: _Place) -> tuple[int, int]:
+    """Seal what stands in one place with the newest key; return how many were sealed, and how many cannot be read."""
     done, lost, after = 0, 0, ""
     while True:
         with session_scope(reason="secrets are sealed anew") as session:
-            rows = _old(session, after)
+            rows = _old(session, place, after)
             for row in rows:
                 try:
-                    secret = vault.unseal(row.sealed, row.tenant_id, row.purpose)
+                    secret = place.unseal(row)
                 except Conflict:
                     lost += 1
                     continue
-                row.sealed = vault.seal(secret, row.tenant_id, row.purpose)
+                setattr(row, place.column, vault.seal(secret, row.tenant_id, place.purpose(row)))
                 done += 1
         if not rows:
-            break
+            return done, lost
         after = rows[-1].id
-    if lost:
-        raise Conflict("{count} secrets cannot be read with the present keys.", count=lost)
-    return done
 
 
-def _old(session: Transaction, after: str) -> list[Secret]:
-    query = everywhere(Secret).where(~col(Secret.sealed).startswith(vault.newest()), col(Secret.id) > after)
-    return list(session.exec(query.order_by(Secret.id).limit(_AT_ONCE).with_for_update()).all())
+def _old(session: Transaction, place: _Place, after: str) -> list[Any]:
+    column = col(getattr(place.model, place.column))
+    query = place.all().where(~column.startswith(vault.newest()), col(place.model.id) > after)
+    return list(session.exec(query.order_by(place.model.id).limit(_AT_ONCE).with_for_update()).all())
 
 
 def state() -> tuple[int, int]:
     """Return how many secrets there are, and how many of them cannot be read with the present keys."""
+    count = lost = 0
     with session_scope(reason="a look at the secrets", reading=True) as session:
-        count = int(session.exec(everywhere(Secret).with_only_columns(func.count())).one())
-        rows = session.exec(everywhere(Secret).execution_options(yield_per=_AT_ONCE))
-        return count, sum(not _is_readable(row) for row in rows)
+        for place in _PLACES:
+            count += int(session.exec(place.all().with_only_columns(func.count())).one())
+            rows = session.exec(place.all().execution_options(yield_per=_AT_ONCE))
+            lost += sum(not _is_readable(place, row) for row in rows)
+    return count, lost
 
 
-def _is_readable(row: Secret) -> bool:
+def _is_readable(place: _Place, row: Any) -> bool:
     try:
-        vault.unseal(row.sealed, row.tenant_id, row.purpose)
+        place.unseal(row)
     except Conflict:
         return False
     return True

@@ -1,8 +1,7 @@
 """Webhooks: addresses at which other systems deliver: made, changed, their secrets renewed, deleted, brought back.
 
 Where deliveries are signed the address is known to many and the secret protects; where they are not, the address is
-the secret. An address is found by its SHA-256, so what the columns `secret`, `former_secret` and `address_secret` hold
-may be encrypted without changing how a delivery finds its webhook.
+the secret. An address is found by its SHA-256; itself it is sealed, like the secrets: see webhook_secrets.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook
-from platform_app.services import activity, crm_values
+from platform_app.services import activity, crm_values, webhook_secrets
 
 MOST = 100  # of a tenant
 FORMER_GOOD_FOR = timedelta(hours=24)
@@ -60,10 +59,12 @@ def create(session: Transaction, who: Identity, *, name: str, signed: bool = Tru
         tenant_id=who.tenant_id,
         name=crm_values.one_line(name, "name", longest=120, required=True),
         address_hash=hashed(address),
-        address_secret=address,
-        secret=_new_secret(),
+        address_secret="",
+        secret="",
         signed=signed,
     )
+    webhook_secrets.put(row, "address_secret", address)
+    webhook_secrets.put(row, "secret", _new_secret())
     session.add(row)
     session.flush()
     _record(session, who, row, "Webhook “{name}” created")
@@ -128,14 +129,9 @@ def renew(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebho
     """Give a webhook a new secret; the one until now stays good for a day."""
     row = get(session, who, webhook_id, lock=True)
     row.former_secret, row.former_until = row.secret, now() + FORMER_GOOD_FOR
-    row.secret = _new_secret()
+    webhook_secrets.put(row, "secret", _new_secret())
     _record(session, who, row, "Secret of the webhook “{name}” renewed")
     return row
-
-
-def good_secrets(row: IncomingWebhook) -> list[str]:
-    """Return the secrets that a delivery may be signed with now."""
-    return [row.secret, *([row.former_secret] if row.former_until and now() < row.former_until else [])]
 
 
 def delete(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:

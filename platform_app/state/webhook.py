@@ -11,7 +11,7 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.crm import FieldKind
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery, WebhookField
-from platform_app.services import received, webhook_fields, webhooks
+from platform_app.services import received, webhook_fields, webhook_secrets, webhooks
 from platform_app.services.webhook_fields import Offer
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
@@ -134,7 +134,7 @@ class WebhookState(rx.State):
         row = await call(self, webhooks.renew, self._id())
         self.renewed = True
         await self._fetch()
-        return show_once(row.secret)
+        return show_once(webhook_secrets.secret(row))
 
     @handler(Role.ADMIN)
     async def close_renewed(self, is_open: bool) -> None:
@@ -191,8 +191,8 @@ class WebhookState(rx.State):
         self.name, self.agent, self.agents = row.name, row.agent_id or NOBODY, found.agents
         self.signed, self.enabled, self.creates_contact = row.signed, row.enabled, row.creates_contact
         self.address = address_of(row, identity, self.router.headers.origin)
-        is_former = len(webhooks.good_secrets(row)) > 1 and row.former_until is not None
-        until = exact_time(language, row.former_until, identity.time_zone) if is_former and row.former_until else ""
+        last = row.former_until if webhook_secrets.former_counts(row) else None
+        until = exact_time(language, last, identity.time_zone) if last else ""
         self.former = translate(language, "The secret before is valid until {when}.", when=until) if until else ""
         self.fields = [_line(one, language) for one in found.fields]
         self.offers = [_offer(one, language) for one in found.offers]

@@ -10,11 +10,11 @@ from platform_app import known
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction
-from platform_app.errors import Invalid
+from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook
-from platform_app.services import webhooks
+from platform_app.services import webhook_secrets, webhooks
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.follow import follow
@@ -39,11 +39,14 @@ class WebhookRow:
 
 
 def address_of(row: IncomingWebhook, identity: Identity, origin: str) -> str:
-    """Return the whole address of a webhook to those who manage webhooks, nothing to others."""
+    """Return the whole address of a webhook to those who manage webhooks, or why it cannot be read."""
     if not identity.role.includes(Role.ADMIN):
         return ""
     parts = urlsplit(settings().public_url or origin)
-    return f"{parts.scheme}://{parts.netloc}/hooks/{row.address_secret}"
+    try:
+        return f"{parts.scheme}://{parts.netloc}/hooks/{webhook_secrets.address(row)}"
+    except Conflict as error:
+        return translate(identity.language, error.sentence)
 
 
 class WebhooksState(Undo, rx.State):
@@ -104,7 +107,7 @@ class WebhooksState(Undo, rx.State):
         self.made, self.made_address = row.id, address_of(row, await who(self), self.router.headers.origin)
         self.problem = ""
         await self._fetch()
-        return show_once(row.secret) if row.signed else None
+        return show_once(webhook_secrets.secret(row)) if row.signed else None
 
     @handler(Role.OPERATOR)
     async def switch(self, webhook_id: str, enabled: bool) -> None:
