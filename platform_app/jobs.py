@@ -117,6 +117,7 @@ class RunningJob:
     attempt: int
     lease_token: str
     is_finished: bool = False
+    lock_key: str | None = None
 
     @contextmanager
     def step(self) -> Iterator[Transaction]:
