@@ -117,6 +117,7 @@ class RunningJob:
     attempt: int
     lease_token: str
     is_finished: bool = False
+    lock_key: str | None = None
 
     @contextmanager
     def step(self) -> Iterator[Transaction]:
@@ -128,10 +129,14 @@ class RunningJob:
             yield session
 
     def moved_on(self, session: Transaction) -> None:
-        """Note that a part of the job is done: workers that died over it before are held against it no more."""
+        """Note that a part of the job is done: what went wrong before is held against it no more, nor who died."""
         if self.attempt > 1:
             mine = owned_update(Job, self.tenant_id).where(Job.id == self.id)  # type: ignore[arg-type]
-            session.execute(mine.values(crashes=0).execution_options(synchronize_session=False))
+            session.execute(mine.values(crashes=0, attempts=1).execution_options(synchronize_session=False))
+            session.after_commit.append(self._count_anew)
+
+    def _count_anew(self) -> None:
+        self.attempt = 1
 
     @contextmanager
     def finish(self) -> Iterator[Transaction]:

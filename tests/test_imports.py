@@ -19,6 +19,8 @@ from platform_app.models.person import Identity
 from platform_app.services import contacts, fields, importing, imports, ledger, tables
 from tests.test_contacts import call
 from tests.test_rule_crashes import Killed
+from worker.runner import MAX_ATTEMPTS, Runner
+from worker.tasks import HANDLERS
 
 TABLE = """Имя;Телефон;Почта;Метки;Город
 Анна;+7 900 111-22-33;anna@x.io;vip;Пермь
@@ -212,6 +214,35 @@ def test_workers_that_die_are_not_held_against_an_import_that_comes_on(
     monkeypatch.setattr(importing, "_write", taken)
     assert run(who, import_id).created == 12
     assert (job_of(who).state, job_of(who).crashes) == (JobState.DONE, 0)
+
+
+def test_attempts_before_it_came_on_are_not_held_against_an_import(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "STEP", 2)
+    import_id, taken = begun(who, 12), importing._write
+    for _ in range(MAX_ATTEMPTS - 1):
+        monkeypatch.setattr(importing, "_write", breaking_at(taken, 4, Killed))
+        crash(who, import_id)
+    assert (job_of(who).state, job_of(who).attempts) == (JobState.QUEUED, 1)
+    monkeypatch.setattr(importing, "_write", breaking_at(taken, 4))
+    work(who, attempts=MAX_ATTEMPTS - 1)
+    assert (job_of(who).state, job_of(who).attempts) == (JobState.QUEUED, 1)
+    monkeypatch.setattr(importing, "_write", breaking_at(taken, 0))
+    for _ in range(1, MAX_ATTEMPTS):
+        assert job_of(who).state == JobState.QUEUED
+        work(who)
+    assert (job_of(who).state, job_of(who).attempts) == (JobState.DEAD, MAX_ATTEMPTS)
+
+
+def work(who: Identity, **values: Any) -> None:
+    """Let a worker take the import now, whenever it was to be tried again."""
+    with session_scope(who.tenant_id) as session:
+        session.execute(owned_update(Job, who.tenant_id).values(run_at=now(), **values))
+    runner = Runner(HANDLERS, 30)
+    runner.start()
+    runner.run(job_of(who).id)
+    runner.stop()
 
 
 @pytest.mark.parametrize("deadly", ["_write", "_end"])

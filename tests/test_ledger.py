@@ -1,5 +1,6 @@
 """Ledger: a job is taken once, in order, kept while its worker lives, and ends as it ended."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -7,15 +8,18 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from platform_app import bell
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import owned, session_scope
+from platform_app.db import owned, owned_update, session_scope
+from platform_app.errors import Conflict
 from platform_app.jobs import LeaseLost, RunningJob, enqueue
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
 from platform_app.services import ledger
 from tests.conftest import make_tenant, wait_for
 from worker.batch import Batch
+from worker.runner import Runner
 
 
 class Errand(BaseModel):
@@ -168,6 +172,54 @@ def test_nobodys_backlog_fills_the_queue(who: Identity) -> None:
     rung = [job_id for _, job_id in ledger.due()]
     assert theirs in rung and len(rung) == ledger.PER_TENANT + 1
     assert theirs not in [job_id for _, job_id in ledger.due()]  # rung a moment ago
+
+
+def test_jobs_that_wait_for_a_lock_do_not_keep_the_one_with_it_from_being_rung(who: Identity) -> None:
+    ids = put(who, ledger.PER_TENANT + 5, lock_key="contact")
+    ledger.try_again(taken(ids[0]), "no answer", max_attempts=3)
+    (free,) = put(who)
+    for job_id in [*ids, free]:
+        change(who, job_id, dispatched_at=None)
+    assert ledger.due() == [("errand", free)]
+    change(who, ids[0], run_at=now())
+    assert ledger.due() == [("errand", ids[0])]
+    job = taken(ids[0])
+    change(who, ids[0], dispatched_at=None)
+    assert ledger.due() == []
+    with job.finish():
+        pass
+    assert ledger.due() == [("errand", ids[1])]
+
+
+def test_of_thousands_that_wait_for_a_lock_the_first_is_found_at_once(who: Identity) -> None:
+    first = put(who, 4_000, lock_key="contact", run_at=now())[0]
+    with session_scope(who.tenant_id) as session:
+        session.execute(owned_update(Job, who.tenant_id).values(dispatched_at=None))
+    began = time.perf_counter()
+    assert ledger.due() == [("errand", first)]
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("end", ["batch", "finish", "fail"])
+def test_the_next_in_line_is_rung_when_the_lock_is_free(
+    who: Identity, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    first, second, _ = put(who, 3, lock_key="door")
+    rung: list[list[tuple[str, str]]] = []
+    monkeypatch.setattr(bell, "ring", rung.append)
+
+    def handle(job: RunningJob) -> None:
+        if end == "fail":
+            raise Conflict("No.")
+        if end == "finish":
+            with job.finish():
+                pass
+
+    runner = Runner({"errand": handle}, 30)
+    runner.start()
+    runner.run(first)
+    runner.stop()
+    assert rung == [[("errand", second)]]
 
 
 def all_of(who: Identity) -> list[Job]:

@@ -123,6 +123,7 @@ class Batch:
 def _write(claims: list[_Claim], ends: list[_End]) -> None:
     with session_scope(reason="a worker claims and ends") as session:
         ended = ledger.finish_each(session, [end.job for end in ends]) if ends else set()
+        ledger.ring_next(session, [end.job for end in ends if end.job.id in ended])
         taken = ledger.claim_each(session, [claim.job_id for claim in claims]) if claims else []
     by_id = {job.id: job for job in taken}
     for claim in claims:

@@ -20,7 +20,7 @@ from platform_app import __version__
 from platform_app.broker import QUEUE, list_name
 from platform_app.clock import new_id, now
 from platform_app.config import Settings
-from platform_app.db import engine, everywhere, everywhere_delete, session_scope
+from platform_app.db import everywhere, everywhere_delete, session_scope
 from platform_app.logs import redact
 from platform_app.models.job import WorkerBeat
 from platform_app.services import ledger
@@ -28,6 +28,8 @@ from worker.runner import Runner
 
 log = structlog.get_logger()
 FRESH = 1.0  # seconds for which a snapshot serves everybody who asks
+PATIENCE = 0.8  # seconds that it waits for the database
+_NOTHING: dict[str, Any] = {"jobs": {}, "byType": {}, "oldest": 0.0}
 
 
 class Probe:
@@ -42,6 +44,9 @@ class Probe:
         self._snapshot: dict[str, Any] = {}
         self._taken = float("-inf")
         self._lock = Lock()
+        self._question: Thread | None = None  # to the database
+        self._answer: dict[str, Any] = {}
+        self._counted = _NOTHING
         self._client = redis.Redis.from_url(
             own.redis_url.get_secret_value() or "redis://127.0.0.1:6379/0",
             socket_timeout=0.8,
@@ -112,15 +117,23 @@ class Probe:
         return True, None, int(depth)
 
     def _ask_database(self) -> dict[str, Any]:
-        empty: dict[str, Any] = {"jobs": {}, "byType": {}, "oldest": 0.0}
+        """Ask in a thread, which may wait longer than those who ask; a second one is not begun beside it."""
+        if self._question is None or not self._question.is_alive():
+            self._answer = {"connected": False, "error": "The database does not answer."}
+            self._question = Thread(target=self._ask, args=(self._answer,), name="probe", daemon=True)
+            self._question.start()
+        self._question.join(PATIENCE)
+        return (self._counted if self._answer["connected"] else _NOTHING) | self._answer
+
+    def _ask(self, answer: dict[str, Any]) -> None:
         try:
-            with engine().connect() as connection:
-                connection.execute(text("SELECT 1"))
+            with session_scope(reason="the worker's probe", reading=True) as session:
+                session.execute(text("SELECT 1"))
+            answer.update(connected=True, error=None)
             oldest = round(ledger.oldest_age(), 1)
-            jobs, kinds = ledger.counts(), ledger.counts_by_kind()
-            return {"connected": True, "error": None, "jobs": jobs, "byType": kinds, "oldest": oldest}
+            self._counted = {"jobs": ledger.counts(), "byType": ledger.counts_by_kind(), "oldest": oldest}
         except Exception as error:  # whatever the reason, the probe answers
-            return {"connected": False, "error": redact(str(error)[:300]), **empty}
+            answer.update(connected=False, error=redact(str(error)[:300]))
 
 
 def metrics(snapshot: dict[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,8 @@ class Runner:
             self.handlers[job.kind](job)
             if not job.is_finished:
                 self._batch.done(job)
+            elif job.lock_key:
+                ledger.ring_behind(job)
             log.info("job done", attempt=job.attempt)
         except LeaseLost:
             log.warning("lease lost, nothing written")

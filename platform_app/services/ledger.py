@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from platform_app import bell
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
@@ -58,7 +59,7 @@ def _take(session: Transaction, job_ids: list[str], *conditions: Any) -> list[Ru
             lease_until=started + timedelta(seconds=settings().lease_seconds),
             started_at=started,
         )
-        .returning(Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts)  # type: ignore[call-overload]
+        .returning(Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts, Job.lock_key)  # type: ignore[call-overload]
     )
     rows = session.execute(taking.execution_options(synchronize_session=False)).all()
     return [
@@ -69,6 +70,7 @@ def _take(session: Transaction, job_ids: list[str], *conditions: Any) -> list[Ru
             payload=payload_adapter.validate_python(row.payload) if row.kind in KINDS else row.payload,
             attempt=row.attempts,
             lease_token=token,
+            lock_key=row.lock_key,
         )
         for row in rows
     ]
@@ -99,6 +101,26 @@ def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     return set(session.execute(done.execution_options(synchronize_session=False)).scalars())
 
 
+def ring_next(session: Transaction, ended: list[RunningJob]) -> None:
+    """Ring after the commit for the jobs that waited for the locks of those that have ended."""
+    locks = {(job.tenant_id, job.lock_key) for job in ended if job.lock_key}
+    if not locks:
+        return
+    behind = everywhere(Job).where(
+        tuple_(col(Job.tenant_id), col(Job.lock_key)).in_(locks), Job.state == JobState.QUEUED
+    )
+    heads = behind.with_only_columns(func.min(Job.id)).group_by(Job.tenant_id, Job.lock_key)
+    found = session.exec(everywhere(Job).where(col(Job.id).in_(heads), Job.run_at <= now())).all()
+    if waiting := [(job.kind, job.id) for job in found]:
+        session.after_commit.append(lambda: bell.ring(waiting))
+
+
+def ring_behind(job: RunningJob) -> None:
+    """Ring for the job that waited for the lock of one that has ended."""
+    with session_scope(reason="a worker frees a lock", reading=True) as session:
+        ring_next(session, [job])
+
+
 def renew(held: list[RunningJob]) -> None:
     """Push the leases of running jobs forward."""
     until = now() + timedelta(seconds=settings().lease_seconds)
@@ -120,6 +142,8 @@ def end(job: RunningJob, state: JobState, error: str, *, run_at: datetime | None
     with session_scope(reason="a worker ends an attempt") as session:
         query = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
         session.execute(query.values(**values))
+        if run_at is None:
+            ring_next(session, [job])
 
 
 def try_again(job: RunningJob, error: str, *, max_attempts: int, after: float = 0) -> None:
@@ -165,7 +189,7 @@ def sweep() -> None:
 
 
 def due() -> list[tuple[str, str]]:
-    """Return kind and id of jobs that wait and were not rung of late, at most 20 of a tenant, and note the ring."""
+    """Return kind and id of jobs that could run and were not rung of late, at most 20 of a tenant; note the ring."""
     with session_scope(reason="jobs that are due") as session:
         at = now()
         silent = or_(
@@ -176,11 +200,23 @@ def due() -> list[tuple[str, str]]:
         tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
         found: list[Job] = []
         for tenant in tenants:
-            mine = waits.where(Job.tenant_id == tenant).order_by(Job.run_at, Job.id).limit(PER_TENANT)
+            mine = waits.where(Job.tenant_id == tenant, _is_first(tenant)).order_by(Job.run_at, Job.id)
+            mine = mine.limit(PER_TENANT)
             found.extend(session.exec(mine.with_for_update(skip_locked=True)).all())
         for job in found:
             job.dispatched_at = at
         return [(job.kind, job.id) for job in sorted(found, key=lambda job: job.run_at)]
+
+
+def _is_first(tenant_id: str) -> Any:
+    """Return the condition that nobody before a job has its lock: the first in line may wait for its next attempt.
+
+    The heads of the lines are read once for all jobs: to look before each would take a line's length squared.
+    """
+    locked = everywhere(Job).where(Job.tenant_id == tenant_id, col(Job.lock_key).is_not(None))
+    heads = locked.where(Job.state == JobState.QUEUED).with_only_columns(func.min(Job.id)).group_by(Job.lock_key)
+    held = locked.where(Job.state == JobState.RUNNING).with_only_columns(Job.lock_key)
+    return or_(col(Job.lock_key).is_(None), col(Job.id).in_(heads) & col(Job.lock_key).not_in(held))
 
 
 def counts() -> dict[str, int]:
