@@ -1,18 +1,18 @@
-"""Clockwork: every silence is told once, whatever else goes wrong."""
+"""Clockwork: every silence is told once, whatever else goes wrong; schedules follow the time zone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import clockwork
+from platform_app.engine import clockwork, rules
 from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule
-from platform_app.services import conversations, hand_off
+from platform_app.services import accounts, conversations, hand_off
 from tests.talking import add_agent, begin, call
 from tests.test_rule_races import TAG, events
 from tests.test_rules import a_rule
@@ -100,3 +100,19 @@ def test_a_tenant_where_something_fails_stops_nobody_else(
     monkeypatch.setattr(clockwork, "_tell_some", fails)
     clockwork.find_silences()
     assert len(events(who, EventKind.NO_REPLY)) + len(events(other, EventKind.NO_REPLY)) == 1
+
+
+def test_schedules_follow_the_time_zone(who: Identity) -> None:
+    with time_machine.travel("2026-11-23T10:00:00+00:00", tick=False):
+        rule = a_rule(who, "schedule", TAG, time="09:00", weekdays=[1, 2, 3, 4, 5, 6, 7])
+        broken = a_rule(who, "schedule", TAG)
+        break_rule(who, broken)
+        call(who, accounts.set_tenant, name="Acme", time_zone="Asia/Tokyo")
+        call(who, rules.set_zone, "Asia/Tokyo")
+    planned = call(who, rules.DEFINITIONS.get, rule).next_at
+    assert planned == datetime.fromisoformat("2026-11-24T09:00:00+09:00")
+    with time_machine.travel(planned + timedelta(seconds=1), tick=False):
+        call(who, rules.set_zone, "Asia/Omsk")  # what is due by now still rings
+        clockwork.run_schedules()
+        assert len(events(who, EventKind.SCHEDULE)) == 1
+    assert call(who, rules.DEFINITIONS.get, rule).next_at == planned + timedelta(days=1)
