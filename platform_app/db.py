@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Delete, Engine, Select, Update, bindparam, create_engine, delete, event, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm.interfaces import CriteriaOption
@@ -31,6 +32,7 @@ _ = models  # every table must be known before the guard lists them
 log = structlog.get_logger()
 Model = TypeVar("Model", bound=SQLModel)
 Kept = TypeVar("Kept")
+_GAVE_WAY = ("55P03", "40P01")  # PostgreSQL: the lock was not had in time; there was a deadlock
 OwnedModel = TypeVar("OwnedModel", bound=Owned)
 
 
@@ -315,6 +317,11 @@ def session_scope(
                 session.info["flushing"] = False
         for send in session.after_commit:
             send()
+
+
+def gave_way(error: OperationalError) -> bool:
+    """Tell whether a transaction ended since it waited too long for another's row: it may be begun anew at once."""
+    return getattr(error.orig, "sqlstate", "") in _GAVE_WAY
 
 
 def owned(model: type[OwnedModel], tenant_id: str) -> Any:

@@ -120,9 +120,9 @@ class RunningJob:
     lock_key: str | None = None
 
     @contextmanager
-    def step(self) -> Iterator[Transaction]:
+    def step(self, *, patience: float = 0) -> Iterator[Transaction]:
         """Open a transaction for a part of the job that commits only while this worker has it."""
-        with session_scope(self.tenant_id) as session:
+        with session_scope(self.tenant_id, patience=patience) as session:
             held = owned(Job, self.tenant_id).where(Job.id == self.id, Job.lease_token == self.lease_token)
             if session.exec(held.with_for_update()).first() is None:
                 raise LeaseLost(self.id)

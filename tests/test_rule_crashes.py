@@ -37,8 +37,8 @@ class Points:
         step, post = RunningJob.step, actions.post
 
         @contextmanager
-        def watched(job: RunningJob) -> Iterator[Any]:
-            with step(job) as session:
+        def watched(job: RunningJob, **named: Any) -> Iterator[Any]:
+            with step(job, **named) as session:
                 self.come("transaction is open")
                 yield session
                 self.come("before the commit")

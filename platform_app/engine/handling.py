@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from platform_app.automation.rules import Definition, definition
-from platform_app.db import Transaction, owned
+from platform_app.db import Transaction, gave_way, owned
 from platform_app.engine import actions, entering, judging, log
 from platform_app.engine.scene import Plan, Scene
 from platform_app.errors import PlatformError, Unavailable
@@ -25,6 +25,7 @@ _logger = structlog.get_logger()
 TRIES = 5  # of an action that goes outside
 IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 SPAN = 0.05  # seconds for which one transaction goes on from action to action
+PATIENCE = 0.3  # seconds that it waits for a row; whoever has it may wait for what this one has, and goes first
 _TO_DO = (RunState.RUNNING, RunState.RETRYING)
 _BUG = "Something went wrong."
 _OURS = (Unavailable, LeaseLost)  # the job is done again as a whole
@@ -85,8 +86,18 @@ class _Hand:
         self._held: tuple[object, ...] = ()  # rows that every action asks for: a session forgets what nobody holds
 
     def go_on(self) -> bool:
-        """Do the next piece of work in one transaction; tell whether there is more."""
-        with self.job.step() as session:
+        """Do the next piece of work in one transaction, anew when that gave way; tell whether there is more."""
+        before = self.call, self.later, self._is_weighed
+        while True:
+            try:
+                return self._piece()
+            except OperationalError as error:
+                if not gave_way(error):
+                    raise
+                self.call, self.later, self._is_weighed = before
+
+    def _piece(self) -> bool:
+        with self.job.step(patience=PATIENCE) as session:
             self._until, self._has_moved = None, False
             found = session.exec(owned(Event, self.job.tenant_id).where(Event.id == self.job.payload.event_id)).first()
             if found is None:
@@ -120,7 +131,8 @@ class _Hand:
         rule = self._rules[run.rule_id]
         while run.id not in self.later and run.state in _TO_DO:
             place = _next(run)
-            if place is not None and _is_in_doubt(session, run, place):  # whatever has changed since
+            key = log.key_of(run.event_id, run.id, place or 0)
+            if place is not None and effects.is_in_doubt(session, run.tenant_id, key):  # whatever has changed since
                 self._stop(session, run, RunState.UNCERTAIN, time.monotonic(), sentence=IN_DOUBT)
             elif place is None or not rule.enabled:
                 log.end(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
@@ -194,7 +206,7 @@ class _Hand:
         if self.job.attempt >= TRIES:
             self._stop(session, run, RunState.FAILED, began, **told)
             return
-        self.later.add(run.id)
+        self.later = self.later | {run.id}
         run.state = RunState.RETRYING
         _failed(run, RunState.RETRYING, began, **told)
 
@@ -236,7 +248,3 @@ def _failed(
     assert place is not None
     told = {"error": sentence, "error_values": {name: str(value) for name, value in (values or {}).items()}}
     log.line(run, place, state=state, ms=round((time.monotonic() - began) * 1_000), **told)
-
-
-def _is_in_doubt(session: Transaction, run: RuleRun, place: int) -> bool:
-    return effects.is_in_doubt(session, run.tenant_id, log.key_of(run.event_id, run.id, place))

@@ -117,8 +117,8 @@ def _ready(rule_id: str, data: str) -> Compiled:
 
 
 def before(session: Transaction, rule: Rule, event: Event, *, zone: str) -> Before:
-    """Return what a rule did before an event; other workers wait meanwhile."""
-    session.exec(owned(Rule, rule.tenant_id).where(Rule.id == rule.id).with_for_update()).one()
+    """Return what a rule did before an event; other workers wait meanwhile, those that only write a run do not."""
+    session.exec(owned(Rule, rule.tenant_id).where(Rule.id == rule.id).with_for_update(key_share=True)).one()
     mine = owned(RuleRun, rule.tenant_id).where(RuleRun.rule_id == rule.id, RuleRun.fired.is_(True))  # type: ignore[attr-defined]
     same = mine.where(RuleRun.subject_id == subject_of(event), RuleRun.at <= event.at)
     last = session.exec(same.with_only_columns(func.max(RuleRun.at))).one()

@@ -33,7 +33,7 @@ def put_off(
         return False
     if row.planned_at is not None or (began or now()) - due <= LATE:
         return _has_closed(session, row, step, due)
-    query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update()
+    query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update(key_share=True)
     sequence: Sequence = session.exec(query.execution_options(populate_existing=True)).one()
     _tell_late(session, sequence, own.late)
     if own.late == Late.SKIP:

@@ -1,11 +1,13 @@
 """Rules: written as drafts, published, switched, ordered, copied, deleted and brought back, within their tenant."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app.automation import checks
 from platform_app.automation.conditions import read
@@ -14,7 +16,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine import drafts
 from platform_app.engine.definitions import Definitions, Words
-from platform_app.errors import Conflict
+from platform_app.errors import Conflict, Invalid
 from platform_app.events import emit
 from platform_app.i18n import translate
 from platform_app.models.event import ActivityKind, EventKind
@@ -55,6 +57,15 @@ def _plan_next(session: Transaction, who: Identity, row: Rule) -> None:
     rule = definition(row.published) if row.published else None
     is_planned = rule is not None and row.enabled and rule.trigger == EventKind.SCHEDULE
     row.next_at = next_time(rule, who.time_zone, now()) if rule and is_planned else None
+
+
+def set_zone(session: Transaction, who: Identity, zone: str) -> None:
+    """Plan the schedules of a tenant anew, in its time zone as it is from now on."""
+    planned = owned(Rule, who.tenant_id).where(col(Rule.next_at).is_not(None)).order_by(Rule.position, Rule.id)
+    for row in session.exec(planned.with_for_update(key_share=True)).all():
+        if row.next_at is not None and row.next_at > now():  # what is due by now still rings
+            with suppress(Invalid):
+                row.next_at = next_time(definition(row.published), zone, now())
 
 
 DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(

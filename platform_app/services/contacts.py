@@ -119,7 +119,7 @@ def _emit_tags(session: Transaction, row: Contact, added: Iterable[str]) -> None
 def get(session: Transaction, who: Identity, contact_id: str, *, lock: bool = False) -> Contact:
     """Return a contact that is not deleted; of one that was merged, the contact it went into."""
     query = owned(Contact, who.tenant_id).where(Contact.id == contact_id)
-    row: Contact | None = session.exec(query.with_for_update() if lock else query).first()
+    row: Contact | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is not None and row.merged_into:
         return get(session, who, row.merged_into, lock=lock)
     if row is None or row.deleted_at is not None:

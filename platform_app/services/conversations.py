@@ -64,7 +64,7 @@ def first_line(text: str) -> str:
 def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool = False) -> Conversation:
     """Return a conversation that is not deleted."""
     query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
-    row: Conversation | None = session.exec(query.with_for_update() if lock else query).first()
+    row: Conversation | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such conversation.")
     return row

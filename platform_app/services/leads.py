@@ -134,7 +134,7 @@ def _emit_tags(session: Transaction, row: Lead, added: list[str]) -> None:
 def get(session: Transaction, who: Identity, lead_id: str, *, lock: bool = False) -> Lead:
     """Return a lead that is not deleted."""
     query = owned(Lead, who.tenant_id).where(Lead.id == lead_id)
-    row: Lead | None = session.exec(query.with_for_update() if lock else query).first()
+    row: Lead | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such lead.")
     return row

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app import bell, leaving, own_fields
 from platform_app.automation.values import folded
@@ -52,7 +53,9 @@ def _lacking(session: Transaction, who: Identity, kept: Contact, other: Contact)
 
 def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Contact:
     """Let a contact take over all of another: what it lacks, and what belongs to it. Its own values win."""
-    kept, other = contacts.get(session, who, kept_id, lock=True), contacts.get(session, who, other_id, lock=True)
+    both = owned(Contact, who.tenant_id).where(col(Contact.id).in_((kept_id, other_id))).order_by(Contact.id)
+    session.exec(both.with_for_update()).all()  # waits also for whoever writes something that belongs to one of them
+    kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
     if kept.id == other.id:
         raise Invalid("A contact cannot be merged with itself.", field="other")
     contacts.save(session, who, kept.id, _joined(kept, other))

@@ -12,6 +12,7 @@ from platform_app import clock, config
 from platform_app.automation.values import whole
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope
+from platform_app.engine import rules
 from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
@@ -95,6 +96,7 @@ class SettingsState(rx.State):
         def keep() -> None:
             with session_scope(reason="settings of a tenant") as session:
                 accounts.set_tenant(session, identity, name=wished, time_zone=self.time_zone, run_days=days)
+                rules.set_zone(session, identity, self.time_zone)
 
         return await self._try(keep, "The tenant's settings are saved.")
 
