@@ -15,6 +15,7 @@ from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook, Outcome
 from platform_app.services import activity, contacts, leads, receiving, webhooks
 from platform_app.services.receiving import KEPT_IN_EVENT, Sent, Unverified
+from platform_app.state import received as received_page
 from tests import shared, talking
 from tests.hooks import MINUTE, a_webhook, address_of, body_of, deliver, events, log, secret_of, signed
 from tests.talking import a_stage, activities, call, run_jobs
@@ -229,6 +230,43 @@ def test_the_log_keeps_thirty_days(who: Identity) -> None:
     deliver(webhook, 3)
     assert [row.body for row in log(who)] == ["1", "2", "3"]  # the first is of the webhook that stayed calm
     assert len(events(who)) == 4
+
+
+def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "KEPT_REFUSED", 5)
+    webhook, twin = a_webhook(who), a_webhook(who, name="Twin")
+    for one in (webhook, twin):
+        deliver(one, 1)
+        for place in range(9 if one is webhook else 4):
+            with pytest.raises(PlatformError):
+                receiving.take(one, Sent(b"{%d" % place, {}))
+    mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
+    assert mine == ["1", "{4", "{5", "{6", "{7", "{8"] and len(log(who)) == 6 + 5
+    monkeypatch.setattr(receiving, "KEPT_REFUSED", 1)
+    monkeypatch.setattr(receiving, "_GO_AT_ONCE", 3)
+    with pytest.raises(PlatformError):
+        receiving.take(webhook, Sent(b"{9", {}))
+    mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
+    assert mine == ["1", "{7", "{8", "{9"], "the oldest go first, some at once"
+
+
+def test_beyond_what_a_tenant_may_keep_the_body_is_not_kept(
+    who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "KEPT_OF_TENANT", 25)
+    first, second, theirs = a_webhook(who), a_webhook(who, name="Second"), a_webhook(other)
+    with time_machine.travel(now() - timedelta(days=31), tick=False):
+        deliver(first, "x" * 8)
+    for webhook in (second, second, theirs):
+        deliver(webhook, "y" * 8)
+    assert [len(row.body) for row in log(who)] == [10, 10, 0] and [len(row.body) for row in log(other)] == [10]
+    assert [row.size for row in log(who)] == [10] * 3
+    assert [event.after["payload"] for event in events(who)][-1] == "y" * 8
+    view = received_page.view_of(log(who)[-1], who, "en")
+    assert view.is_cut and view.body == ""
+    deliver(first, "z" * 8)  # with it the one of a month ago goes, and is counted no more
+    assert [len(row.body) for row in log(who)] == [10, 0, 10]
+    assert sum(row.kept_bytes for row in call(who, webhooks.of_tenant)) == 20
 
 
 @pytest.mark.parametrize("place", range(4))

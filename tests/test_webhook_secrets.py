@@ -86,6 +86,7 @@ def test_a_database_with_clear_values_is_sealed_and_opened_again(empty: str) -> 
     made = [a_webhook(who, signed=True), a_webhook(who, signed=True)]
     clear = [(address_of(row), secret_of(row), "") for row in made]
     clear[1] = (clear[1][0], secret_of(call(who, webhooks.renew, made[1].id)), clear[1][1])
+    delivered(clear[0][0], clear[0][1], "m0")
     db.engine().dispose()
     migrations.downgrade(empty, "0007")
     assert raw(empty) == clear
@@ -94,6 +95,7 @@ def test_a_database_with_clear_values_is_sealed_and_opened_again(empty: str) -> 
     with session_scope(reason="tests", reading=True) as session:
         rows = session.exec(everywhere(IncomingWebhook).order_by(IncomingWebhook.id)).all()
     assert [(address_of(row), secret_of(row)) for row in rows] == [(address, secret) for address, secret, _ in clear]
+    assert [row.kept_bytes for row in rows] == [2, 0]
     assert [row.former_secret == "" for row in rows] == [True, False]
     assert delivered(clear[1][0], clear[1][2], "m1") == Outcome.ACCEPTED
 

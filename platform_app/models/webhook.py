@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -30,6 +30,7 @@ class IncomingWebhook(Owned, table=True):
     lead_path: str = Field(default="", max_length=200)  # where the id of a lead stands
     creates_contact: bool = False  # when nobody has the address or the number
     received_at: datetime | None = Field(default=None, sa_type=Instant)
+    kept_bytes: int = Field(default=0, sa_type=BigInteger)  # of accepted bodies in the log
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
@@ -60,6 +61,7 @@ class ReceivedDelivery(Owned, table=True):
         UniqueConstraint("webhook_id", "taken_id"),
         Index("ix_receiveddelivery_recent", "tenant_id", "at"),
         Index("ix_receiveddelivery_webhook", "tenant_id", "webhook_id", "at"),
+        Index("ix_receiveddelivery_outcome", "tenant_id", "webhook_id", "outcome", "at"),
     )
     webhook_id: str = Field(foreign_key="incomingwebhook.id", max_length=32, ondelete="CASCADE")
     at: datetime = Field(default_factory=now, sa_type=Instant)

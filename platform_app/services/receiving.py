@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import and_, func, or_
+from sqlmodel import col
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from platform_app import bell
@@ -19,6 +21,9 @@ from platform_app.services import activity, addressees, bodies, members, webhook
 LARGEST = 1_000_000  # bytes of a body
 KEPT_IN_EVENT = 64_000  # bytes of a body whose payload stands in the event too
 KEPT_OF_REFUSED = 10_000  # characters of a body
+KEPT_REFUSED = 100  # of a webhook
+KEPT_OF_TENANT = 500_000_000  # bytes of accepted bodies; beyond them a body is not kept, all else is
+_GO_AT_ONCE = 50  # refused ones that make room for a new one
 KEPT_FOR = timedelta(days=30)
 _KEPT_HEADERS = ("content-type", "user-agent", "webhook-timestamp")
 _SIGNED_BY = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -112,9 +117,10 @@ def _write(session: Transaction, found: IncomingWebhook, sent: Sent, payload: An
     row = _row(webhook, sent, Outcome.ACCEPTED)
     if row.message_id and (first := _first(session, row)) is not None:
         row.outcome, row.event_id = Outcome.DUPLICATE, first.event_id
-        _keep(session, row, before=webhook.received_at)
+        _forget_old(session, row, before=webhook.received_at)
+        _keep(session, row)
         return row.outcome
-    row.taken_id, row.body = row.message_id or None, _text(sent.body)
+    row.taken_id = row.message_id or None
     who = members.automation(session, webhook.tenant_id, webhook.name)
     after: dict[str, Any] = {"webhook_id": webhook.id, "name": webhook.name, "delivery_id": row.id}
     after["fields"] = webhook_fields.values(session, who, webhook.id, payload)
@@ -124,7 +130,10 @@ def _write(session: Transaction, found: IncomingWebhook, sent: Sent, payload: An
     links = addressees.links(session, who, webhook, payload)
     kind, agent_id = EventKind.WEBHOOK_RECEIVED, webhook.agent_id
     row.event_id = emit(session, webhook.tenant_id, kind, after=after, agent_id=agent_id, **links).id
-    _keep(session, row, before=webhook.received_at)
+    if _forget_old(session, row, before=webhook.received_at):
+        webhook.kept_bytes = _kept(session, row)
+    _keep_body(session, webhook, row, sent)
+    _keep(session, row)
     webhook.received_at = row.at
     _tell(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
     return row.outcome
@@ -135,7 +144,9 @@ def _refuse(session: Transaction, webhook: IncomingWebhook, sent: Sent, why: str
     row = _row(webhook, sent, Outcome.REFUSED)
     row.why, row.body = why, _text(sent.body)[:KEPT_OF_REFUSED]
     last = _newest(session, row)
-    _keep(session, row, before=last.at if last else None)
+    _make_room(session, row)
+    _forget_old(session, row, before=last.at if last else None)
+    _keep(session, row)
     if last is None or last.outcome != Outcome.REFUSED:
         _tell(session, webhook, row, ActivityKind.FAILURE, sentence="Webhook “{name}” refused a delivery")
 
@@ -180,13 +191,54 @@ def _newest(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | N
     return found
 
 
-def _keep(session: Transaction, row: ReceivedDelivery, *, before: datetime | None) -> None:
-    """Put a delivery into the log; with the first of a day what is too old goes. `before` is when the last one came."""
-    if before is not None and before.date() != row.at.date():
-        old = owned_delete(ReceivedDelivery, row.tenant_id).where(
-            ReceivedDelivery.webhook_id == row.webhook_id,  # type: ignore[arg-type]
-            ReceivedDelivery.at < row.at - KEPT_FOR,  # type: ignore[arg-type]
-        )
-        session.execute(old)
+def _make_room(session: Transaction, row: ReceivedDelivery) -> None:
+    """Take refused deliveries of the webhook out of the log that are more than are kept, a limited number at once."""
+    refused = owned(ReceivedDelivery, row.tenant_id).where(
+        ReceivedDelivery.webhook_id == row.webhook_id, ReceivedDelivery.outcome == Outcome.REFUSED
+    )
+    at, row_id = col(ReceivedDelivery.at), col(ReceivedDelivery.id)
+    last = refused.order_by(at.desc(), row_id.desc()).offset(KEPT_REFUSED - 1).limit(1)
+    beyond: ReceivedDelivery | None = session.exec(last).first()
+    if beyond is None:
+        return
+    old = refused.where(or_(at < beyond.at, and_(at == beyond.at, row_id <= beyond.id))).order_by(at, row_id)
+    found = old.with_only_columns(ReceivedDelivery.id).limit(_GO_AT_ONCE).with_for_update(skip_locked=True)
+    ids = session.execute(found).scalars().all()
+    session.execute(owned_delete(ReceivedDelivery, row.tenant_id).where(row_id.in_(ids)))
+
+
+def _kept(session: Transaction, row: ReceivedDelivery) -> int:
+    """Return how many bytes of accepted bodies are in the log of a webhook."""
+    accepted = owned(ReceivedDelivery, row.tenant_id).where(
+        ReceivedDelivery.webhook_id == row.webhook_id,
+        ReceivedDelivery.outcome == Outcome.ACCEPTED,
+        ReceivedDelivery.body != "",
+    )
+    return int(session.execute(accepted.with_only_columns(func.sum(ReceivedDelivery.size))).scalar() or 0)
+
+
+def _keep_body(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, sent: Sent) -> None:
+    """Keep the body of an accepted delivery while those of the tenant are not too many bytes together."""
+    others = owned(IncomingWebhook, webhook.tenant_id).where(IncomingWebhook.id != webhook.id)
+    kept = session.execute(others.with_only_columns(func.sum(IncomingWebhook.kept_bytes))).scalar() or 0
+    if int(kept) + webhook.kept_bytes + row.size <= KEPT_OF_TENANT:
+        row.body = _text(sent.body)
+        webhook.kept_bytes += row.size
+
+
+def _forget_old(session: Transaction, row: ReceivedDelivery, *, before: datetime | None) -> bool:
+    """With the first delivery of a day take out what is too old, and tell it. `before` is when the last one came."""
+    if before is None or before.date() == row.at.date():
+        return False
+    old = owned_delete(ReceivedDelivery, row.tenant_id).where(
+        ReceivedDelivery.webhook_id == row.webhook_id,  # type: ignore[arg-type]
+        ReceivedDelivery.at < row.at - KEPT_FOR,  # type: ignore[arg-type]
+    )
+    session.execute(old)
+    return True
+
+
+def _keep(session: Transaction, row: ReceivedDelivery) -> None:
+    """Put a delivery into the log."""
     session.add(row)
     session.after_commit.append(lambda: bell.announce(row.tenant_id, "webhook", row.id))
