@@ -1,12 +1,12 @@
 """Run log: kept as long as the tenant says, counted on afterwards, and taken away a little at a time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
 
 from platform_app.clock import now
-from platform_app.db import owned, session_scope
+from platform_app.db import Transaction, owned, session_scope
 from platform_app.engine import keeping, log, rules
 from platform_app.errors import Forbidden, Invalid, NotFound
 from platform_app.models.event import Event
@@ -16,6 +16,7 @@ from platform_app.services import accounts, contacts
 from tests.conftest import make_tenant
 from tests.talking import call, run_jobs
 from tests.test_rules import a_rule, runs
+from tests.test_sequence_races import Barrier, is_postgres, rush
 from worker.schedule import Seldom
 
 
@@ -84,3 +85,23 @@ def test_seldom_goes_on_at_once_while_more_is_left() -> None:
     for _ in range(10):
         seldom()
     assert len(done) == 3 and seldom.__name__ == "work"
+
+
+def test_what_two_workers_forget_at_once_is_counted_once(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(who, 30)
+    rule = a_rule(who, "contact_created", {"kind": "add_tag", "tag": "x"})
+    with time_machine.travel(now() - timedelta(days=40)):
+        call(who, contacts.create, name="Anna")
+        run_jobs(who)
+    forget, barrier, waits = keeping._forget, Barrier(2), is_postgres(who)  # SQLite lets one write at a time
+
+    def both(session: Transaction, tenant_id: str, since: datetime) -> bool:
+        is_more = forget(session, tenant_id, since)
+        session.flush()
+        if waits:
+            barrier.wait(10)  # neither has committed
+        return is_more
+
+    monkeypatch.setattr(keeping, "_forget", both)
+    rush(keeping.forget_runs, keeping.forget_runs)
+    assert runs(who) == [] and call(who, rules.runs_of)[rule][0] == 1

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
@@ -20,30 +21,31 @@ def forget_runs() -> bool:
     is_more = False
     for tenant_id, since in kept:
         with session_scope(tenant_id, reading=True) as session:
-            found = bool(_old(session, tenant_id, since, most=1))
+            found = session.exec(_old(tenant_id, since).limit(1)).first()
         if found:
             with session_scope(tenant_id) as session:
                 is_more |= _forget(session, tenant_id, since)
     return is_more
 
 
-def _old(session: Transaction, tenant_id: str, since: datetime, *, most: int) -> list[tuple[str, str, bool, datetime]]:
-    """Return id, rule, whether it fired and when, of the oldest runs that are over."""
+def _old(tenant_id: str, since: datetime) -> Any:
+    """Return a select of the ids of the runs that are over, oldest first."""
     query = owned(RuleRun, tenant_id).where(RuleRun.at < since, RuleRun.state.not_in(_UNDER_WAY))  # type: ignore[attr-defined]
-    columns = (RuleRun.id, RuleRun.rule_id, RuleRun.fired, RuleRun.at)
-    return [tuple(row) for row in session.execute(query.with_only_columns(*columns).order_by(RuleRun.at).limit(most))]
+    return query.with_only_columns(RuleRun.id).order_by(RuleRun.at, RuleRun.id)
 
 
 def _forget(session: Transaction, tenant_id: str, since: datetime) -> bool:
-    found = _old(session, tenant_id, since, most=AT_ONCE)
+    """Take some runs away, and count those that this transaction took: other workers take others."""
+    ids = session.exec(_old(tenant_id, since).limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+    gone = owned_delete(RuleRun, tenant_id).where(RuleRun.id.in_(ids))  # type: ignore[attr-defined]
+    returned = gone.returning(RuleRun.rule_id, RuleRun.fired, RuleRun.at)  # type: ignore[call-overload]
     fired: dict[str, list[datetime]] = defaultdict(list)
-    for _, rule_id, has_fired, at in found:
+    for rule_id, has_fired, at in session.execute(returned.execution_options(synchronize_session=False)):
         if has_fired:
             fired[rule_id].append(at)
-    query = owned(Rule, tenant_id).where(Rule.id.in_(list(fired))).order_by(Rule.id).with_for_update()  # type: ignore[attr-defined]
-    for rule in session.exec(query).all():
+    query = owned(Rule, tenant_id).where(Rule.id.in_(list(fired)))  # type: ignore[attr-defined]
+    in_order = query.order_by(Rule.position, Rule.id)  # in which they are weighed, each locked in its turn
+    for rule in session.exec(in_order.with_for_update(key_share=True)).all():
         rule.runs_forgotten += len(fired[rule.id])
-        rule.last_forgotten = max(fired[rule.id])
-    ids = [run_id for run_id, *_ in found]
-    session.execute(owned_delete(RuleRun, tenant_id).where(RuleRun.id.in_(ids)))  # type: ignore[attr-defined]
-    return len(found) == AT_ONCE
+        rule.last_forgotten = max([*fired[rule.id], *filter(None, [rule.last_forgotten])])
+    return len(ids) == AT_ONCE
