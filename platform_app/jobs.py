@@ -1,17 +1,21 @@
 """Jobs: what the worker can be asked to do, and the only door to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
+import structlog
 from pydantic import BaseModel, Field, TypeAdapter
+from sqlalchemy.exc import OperationalError
 
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope
 from platform_app.models.job import Job, JobState
+
+_logger = structlog.get_logger()
 
 
 class IndexSource(BaseModel):
@@ -72,6 +76,46 @@ TELL_DOUBT = (
     "take_step",
 )  # find a call in doubt when they are taken up, and say so where people look for it
 KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(Each))
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a job of a kind is for: told when the job ends without it, and when the job is tried again."""
+
+    given_up: Callable[..., object]  # also what the job became, as `state`, and a `sentence` that says so
+    revived: Callable[[Transaction, str, Any], object]  # of a tenant, with the payload
+
+
+PURPOSES: dict[str, Purpose] = {}  # by kind; see engine.purposes
+_SENTENCES = {
+    JobState.CANCELLED: "Its job was cancelled.",
+    JobState.DEAD: "It was tried again and again, and given up.",
+    JobState.UNCERTAIN: "Whether it arrived is not known. Look there first: trying again does it once more.",
+}
+
+
+def give_up(session: Transaction, job: "Job | RunningJob", state: JobState, error: str = "") -> None:
+    """Tell what a job was for that the job has ended without it; `error` is said of one that failed."""
+    purpose = PURPOSES.get(job.kind)
+    if purpose is not None and state in (JobState.FAILED, *_SENTENCES):
+        try:
+            with session.part():
+                said = _SENTENCES.get(state, error)
+                purpose.given_up(session, job.tenant_id, _payload(job), state=state, sentence=said)
+        except OperationalError:  # the database is busy or away: the job's end is not written either
+            raise
+        except Exception:  # the job ends all the same
+            _logger.exception("what a job was for was not told of its end", job_id=job.id)
+
+
+def revive(session: Transaction, job: Job) -> None:
+    """Let what a job is for know that it is tried again; raises Conflict when that cannot be."""
+    if job.kind in PURPOSES:
+        PURPOSES[job.kind].revived(session, job.tenant_id, _payload(job))
+
+
+def _payload(job: "Job | RunningJob") -> Any:
+    return payload_adapter.validate_python(job.payload) if isinstance(job.payload, dict) else job.payload
 
 
 def enqueue(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dramatiq
 
 from platform_app.broker import QUEUE
-from platform_app.engine import handling, outside_steps
+from platform_app.engine import handling, outside_steps, purposes
 from platform_app.services import importing, knowledge, rebuilding, replies
 from worker.runner import Handler, Runner
 
@@ -18,6 +18,8 @@ HANDLERS: Mapping[str, Handler] = {
     "take_step": outside_steps.take_step,
     "reply": replies.run_job,
 }
+
+purposes.declare()
 
 
 def declare(broker: dramatiq.Broker, runner: Runner) -> None:

@@ -175,7 +175,7 @@ def _opening(session: Transaction, row: Enrollment) -> datetime:
     return at
 
 
-def _alone(session: Transaction, row: Enrollment) -> None:
+def alone(session: Transaction, row: Enrollment) -> None:
     """Raise Conflict when somebody whose way stands still has begun another meanwhile."""
     query = owned(Enrollment, row.tenant_id).where(
         Enrollment.sequence_id == row.sequence_id,
@@ -195,7 +195,7 @@ def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
         raise Conflict("This enrollment has ended already.")
     state = EnrollmentState.ACTIVE if row.state == EnrollmentState.FAILED else row.state
     if row.state == EnrollmentState.FAILED:
-        _alone(session, row)
+        alone(session, row)
     elif row.due_at is None and _is_outside(session, row):
         raise Conflict("The call of this step is being made.")
     line = journey.step_row(session, row, StepState.PASSED)
@@ -218,7 +218,7 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     if row.state != EnrollmentState.FAILED:
         raise Conflict("Only a failed step can be tried again.")
     entering.live(session, who, row.sequence_id)
-    _alone(session, row)
+    alone(session, row)
     if row.last_id:
         effects.let_again(session, who.tenant_id, key_of(row.last_id))
     row.due_at = _opening(session, row)

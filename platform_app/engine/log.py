@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -10,6 +12,7 @@ from platform_app.errors import Conflict, NotFound
 from platform_app.events import lock_of
 from platform_app.jobs import HandleEvent, enqueue
 from platform_app.models.event import ActivityKind, Event
+from platform_app.models.job import JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleRun, RunState
 from platform_app.models.sequence import Sequence
@@ -116,14 +119,46 @@ def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
         raise Conflict("Only a failed run can be tried again.")
     if not rule.enabled:
         raise Conflict("Switch the rule on first.")
+    _open(session, run)
+    enqueue(session, who.tenant_id, HandleEvent(event_id=event.id, again=run.id), lock_key=lock_of(event))
+    return run
+
+
+def given_up(session: Transaction, tenant_id: str, payload: HandleEvent, *, state: JobState, sentence: str) -> None:
+    """End the runs that have something left to do when the job of their event has ended without it."""
+    became = RunState.UNCERTAIN if state == JobState.UNCERTAIN else RunState.FAILED
+    for run, rule in _of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):
+        place = next((at for at, one in enumerate(run.actions) if one["state"] != RunState.DONE), None)
+        if place is not None:
+            line(run, place, state=became, error=sentence, error_values={}, of_job=True)
+        end(session, run, rule, became)
+
+
+def revived(session: Transaction, tenant_id: str, payload: HandleEvent) -> None:
+    """Let the runs that ended with the job of their event go on with it."""
+    for run, _ in _of_job(session, tenant_id, payload, (RunState.FAILED, RunState.UNCERTAIN)):
+        if any(one.get("of_job") for one in run.actions):
+            _open(session, run)
+
+
+def _of_job(
+    session: Transaction, tenant_id: str, payload: HandleEvent, states: tuple[RunState, ...]
+) -> list[tuple[RuleRun, Rule]]:
+    query = owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id, col(RuleRun.state).in_(states))
+    query = query.where(RuleRun.id == payload.again) if payload.again else query
+    rows = session.exec(query.order_by(RuleRun.place, RuleRun.id).with_for_update()).all()
+    return [(run, session.exec(owned(Rule, tenant_id).where(Rule.id == run.rule_id)).one()) for run in rows]
+
+
+def _open(session: Transaction, run: RuleRun) -> None:
+    """Let a run go on at the action that did not happen."""
     for place in range(len(run.actions)):
-        effects.let_again(session, who.tenant_id, key_of(event.id, run.id, place))
+        effects.let_again(session, run.tenant_id, key_of(run.event_id, run.id, place))
     run.state, run.finished_at = RunState.RUNNING, None
     run.actions = [
         one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions
     ]
-    enqueue(session, who.tenant_id, HandleEvent(event_id=event.id, again=run.id), lock_key=lock_of(event))
-    return run
+    _announce(session, run)
 
 
 def title(kind: str) -> str:

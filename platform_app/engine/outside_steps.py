@@ -6,11 +6,12 @@ import structlog
 from platform_app import leaving
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.engine import actions, journey
+from platform_app.engine import actions, enrollments, journey
 from platform_app.engine.scene import Plan
 from platform_app.engine.stepping import is_out, scene_of
 from platform_app.errors import Invalid, PlatformError, Unavailable
-from platform_app.jobs import LeaseLost, RunningJob
+from platform_app.jobs import LeaseLost, RunningJob, TakeStep
+from platform_app.models.job import JobState
 from platform_app.models.sequence import (
     INSIDE,
     Enrollment,
@@ -74,13 +75,13 @@ def _take(job: RunningJob) -> None:
         _done(job)
 
 
-def _rows(session: Transaction, job: RunningJob) -> tuple[EnrollmentStep | None, Enrollment | None]:
+def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[EnrollmentStep | None, Enrollment | None]:
     """Return the step with its way, while the step is the one whose call is made; else what is left of them."""
-    query = owned(EnrollmentStep, job.tenant_id).where(EnrollmentStep.id == job.payload.step_row_id)
+    query = owned(EnrollmentStep, tenant_id).where(EnrollmentStep.id == step_row_id)
     line: EnrollmentStep | None = session.exec(query).first()
     if line is None:  # all of it was removed meanwhile
         return None, None
-    way = owned(Enrollment, job.tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
+    way = owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
     row: Enrollment = session.exec(way).one()
     session.refresh(line)  # it may have waited for whoever had the way
     is_at_it = line.state in _OPEN and row.state in INSIDE and row.step_id == line.step_id
@@ -90,7 +91,7 @@ def _rows(session: Transaction, job: RunningJob) -> tuple[EnrollmentStep | None,
 def _plan(job: RunningJob) -> Plan | None:
     """Return what is to be called; nothing when whoever it is for has left or been stopped meanwhile."""
     with job.step() as session:
-        line, row = _rows(session, job)
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is None or line.state not in _OPEN:
             return None
         if row is None:
@@ -113,17 +114,48 @@ def _plan(job: RunningJob) -> Plan | None:
 def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:
     """Write that a call did not come to a good end; a person decides."""
     with job.step() as session:
-        line, row = _rows(session, job)
-        if line is not None and line.state in _OPEN:
-            line.state, line.error = state, sentence
-            line.error_values = {name: str(value) for name, value in (values or {}).items()}
-        if row is not None:
-            leaving.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
+        _fail(session, line, row, state=state, sentence=sentence, values=values)
+
+
+def _fail(
+    session: Transaction,
+    line: EnrollmentStep | None,
+    row: Enrollment | None,
+    *,
+    state: StepState,
+    sentence: str,
+    values: dict[str, object] | None = None,
+) -> None:
+    if line is not None and line.state in _OPEN:
+        line.state, line.error = state, sentence
+        line.error_values = {name: str(value) for name, value in (values or {}).items()}
+    if row is not None:
+        leaving.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+
+
+def given_up(session: Transaction, tenant_id: str, payload: TakeStep, *, state: JobState, sentence: str) -> None:
+    """Write that the job of a call has ended without it; a person decides."""
+    line, row = _rows(session, tenant_id, payload.step_row_id)
+    became = StepState.UNCERTAIN if state == JobState.UNCERTAIN else StepState.FAILED
+    _fail(session, line, row, state=became if row else StepState.CANCELLED, sentence=sentence)
+
+
+def revived(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
+    """Let whoever stands still at a step whose job is tried again wait for it."""
+    line, _ = _rows(session, tenant_id, payload.step_row_id)
+    if line is None or line.state not in (StepState.FAILED, StepState.UNCERTAIN):
+        return
+    row = session.exec(owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id)).one()
+    if row.state == EnrollmentState.FAILED and row.last_id == line.id and row.step_id == line.step_id:
+        enrollments.alone(session, row)
+        line.state, row.state, row.ended_at = StepState.RETRYING, EnrollmentState.ACTIVE, None
+        leaving.announce(session, row)
 
 
 def _retry_later(job: RunningJob, sure: SureFailure) -> None:
     with job.step() as session:
-        line, row = _rows(session, job)
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is not None and row is not None:
             line.state, line.error = StepState.RETRYING, sure.sentence
             line.error_values = {name: str(value) for name, value in sure.values.items()}
@@ -133,7 +165,7 @@ def _retry_later(job: RunningJob, sure: SureFailure) -> None:
 def _done(job: RunningJob) -> None:
     """Write that a call was made, and let whoever still stands at its step go on."""
     with job.finish() as session:
-        line, row = _rows(session, job)
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is not None:
             line.state, line.error, line.error_values = StepState.DONE, "", {}
         if row is None:

@@ -99,6 +99,15 @@ def _progress() -> rx.Component:
             role="status",
         ),
         rx.cond(
+            ImportContactsState.state == "failed",
+            rx.el.p(
+                t("The import stands still. The rows taken in are kept; to go on, try its job again."),
+                " ",
+                rx.link(t("Jobs"), href=f"/manage/{Person.slug}/jobs", underline="always"),
+                role="alert",
+            ),
+        ),
+        rx.cond(
             ImportContactsState.state == "running",
             rx.el.p(t("You can close this page: it goes on."), class_name="muted small"),
             rx.button(t("Import another file"), variant="soft", on_click=ImportContactsState.again),

@@ -8,9 +8,10 @@ from typing import Any
 from platform_app.config import settings
 from platform_app.db import Transaction, owned
 from platform_app.errors import PlatformError
-from platform_app.jobs import RunningJob
+from platform_app.jobs import ImportContacts, RunningJob
 from platform_app.models.crm import ContactImport, ImportState, RefusedRow
 from platform_app.models.event import ActivityKind
+from platform_app.models.job import JobState
 from platform_app.models.person import Identity, Role
 from platform_app.services import activity, contacts, crm_values, imports, tables
 
@@ -131,3 +132,23 @@ def _end(session: Transaction, tenant_id: str, import_id: str) -> None:
     path = settings().uploads / row.stored_as
     session.after_commit.append(lambda: path.unlink(missing_ok=True))
     imports.announce(session, row)
+
+
+def given_up(session: Transaction, tenant_id: str, payload: ImportContacts, *, state: JobState, sentence: str) -> None:
+    """Write that an import stands still; its file is kept, and its job can be tried again."""
+    _turn(session, tenant_id, payload, was=ImportState.RUNNING, becomes=ImportState.FAILED)
+
+
+def revived(session: Transaction, tenant_id: str, payload: ImportContacts) -> None:
+    """Let an import that stood still go on with its job."""
+    _turn(session, tenant_id, payload, was=ImportState.FAILED, becomes=ImportState.RUNNING)
+
+
+def _turn(
+    session: Transaction, tenant_id: str, payload: ImportContacts, *, was: ImportState, becomes: ImportState
+) -> None:
+    query = owned(ContactImport, tenant_id).where(ContactImport.id == payload.import_id)
+    row: ContactImport | None = session.exec(query.with_for_update()).first()
+    if row is not None and row.state == was:
+        row.state = becomes
+        imports.announce(session, row)

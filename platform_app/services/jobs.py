@@ -9,6 +9,7 @@ from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
 from platform_app.errors import Conflict, NotFound
+from platform_app.jobs import give_up, revive
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 from platform_app.models.person import Identity
 
@@ -48,6 +49,7 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
     job.state, job.attempts, job.crashes, job.error = JobState.QUEUED, 0, 0, ""
     job.run_at = job.dispatched_at = now()
     job.finished_at = None
+    revive(session, job)
     kind = job.kind
     session.after_commit.append(lambda: bell.ring([(kind, job_id)]))
     return job
@@ -59,6 +61,7 @@ def cancel(session: Transaction, who: Identity, job_id: str) -> Job:
     if job.state != JobState.QUEUED:
         raise Conflict("Only a job that waits can be cancelled.")
     job.state, job.finished_at = JobState.CANCELLED, now()
+    give_up(session, job, job.state)
     return job
 
 
@@ -67,6 +70,7 @@ def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
     job = _get(session, who, job_id)
     if job.state != JobState.UNCERTAIN:
         raise Conflict("This job is not uncertain.")
+    give_up(session, job, job.state)  # where people look for it, they decide
     job.state, job.finished_at = JobState.DONE, now()
     return job
 

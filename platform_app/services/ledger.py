@@ -13,7 +13,7 @@ from platform_app import bell
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
-from platform_app.jobs import KINDS, TELL_DOUBT, RunningJob, payload_adapter
+from platform_app.jobs import KINDS, TELL_DOUBT, RunningJob, give_up, payload_adapter
 from platform_app.models.job import Effect, Job, JobState
 
 CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
@@ -141,8 +141,8 @@ def end(job: RunningJob, state: JobState, error: str, *, run_at: datetime | None
     values |= {"run_at": run_at} if run_at else {"finished_at": now()}
     with session_scope(reason="a worker ends an attempt") as session:
         query = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
-        session.execute(query.values(**values))
-        if run_at is None:
+        if session.execute(query.values(**values)).rowcount and run_at is None:  # type: ignore[attr-defined]
+            give_up(session, job, state, error)
             ring_next(session, [job])
 
 
@@ -186,6 +186,7 @@ def sweep() -> None:
                 job.error = "The worker stopped in the middle of it, three times."
             else:
                 job.state, job.crashes = JobState.QUEUED, job.crashes + 1
+            give_up(session, job, job.state)
 
 
 def due() -> list[tuple[str, str]]:

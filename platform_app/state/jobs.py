@@ -7,6 +7,7 @@ import reflex as rx
 
 from platform_app.automation.values import whole
 from platform_app.clock import now
+from platform_app.engine import purposes
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity, Role
@@ -34,6 +35,7 @@ STATE_WORDS = {
 }
 COLOURS = {"queued": "", "running": "blue", "done": "green", "failed": "red", "dead": "red", "uncertain": "amber"}
 PAGE_SIZE = 25
+purposes.declare()
 
 
 @dataclass
