@@ -46,6 +46,7 @@ class Conversation(Owned, table=True):
 
     __table_args__ = (
         Index("ix_conversation_recent", "tenant_id", "channel", "last_message_at"),
+        Index("ix_conversation_quiet", "tenant_id", "last_message_at"),
         Index("ix_conversation_contact", "tenant_id", "contact_id", "last_message_at"),
         Index("ix_conversation_lead", "tenant_id", "lead_id", "last_message_at"),
     )
@@ -67,7 +68,10 @@ class Conversation(Owned, table=True):
 class Message(Owned, table=True):
     """One thing said."""
 
-    __table_args__ = (Index("ix_message_order", "conversation_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_message_order", "conversation_id", "created_at"),
+        Index("ix_message_talk", "tenant_id", "conversation_id", "created_at"),
+    )
     conversation_id: str = Field(foreign_key="conversation.id", max_length=32, ondelete="CASCADE")
     author: Author = Field(sa_type=word(Author))
     author_name: str = Field(default="", max_length=200)

@@ -42,6 +42,7 @@ class Event(Owned, table=True):
         Index("ix_event_kind", "tenant_id", "kind", "at"),
         Index("ix_event_contact", "tenant_id", "contact_id", "kind", "at"),
         Index("ix_event_lead", "tenant_id", "lead_id", "kind", "at"),
+        Index("ix_event_message", "tenant_id", "kind", "message_id"),
         Index("ix_event_talk", "tenant_id", "conversation_id", "kind", "at"),
     )
     kind: EventKind = Field(sa_type=word(EventKind))
