@@ -11,7 +11,7 @@ from platform_app.api.routes import client_address
 from platform_app.models.person import Identity
 from tests.api_client import client
 from tests.conftest import forget_process_state
-from tests.hooks import a_webhook, log
+from tests.hooks import a_webhook, address_of, log
 
 PROXY = "10.0.0.9"
 FORGED = "198.51.100.66"
@@ -72,7 +72,7 @@ async def test_a_delivery_is_noted_with_the_visitors_address(who: Identity, env:
         env.setenv("PLATFORM_PROXY_HOPS", str(hops))
         config.settings.cache_clear()
         async with client(**{"X-Forwarded-For": f"{FORGED}, {VISITOR}"}) as system:
-            answer = await system.post(f"/hooks/{webhook.address_secret}", json={"hops": hops})
+            answer = await system.post(f"/hooks/{address_of(webhook)}", json={"hops": hops})
         assert answer.status_code == 202
     senders = sorted(row.headers["sender"] for row in log(who))
     assert senders == ["127.0.0.1", VISITOR]
