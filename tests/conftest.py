@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,16 @@ def make_tenant(slug: str, role: Role = Role.OWNER, language: str = "en") -> Ide
             language=language,
             time_zone=tenant.time_zone,
         )
+
+
+def make_member(who: Identity, role: Role) -> Identity:
+    """Write another member of a tenant and return who they are."""
+    with db.session_scope(reason="tests") as session:
+        user = User(email=f"other.{role}@{who.slug}.test", name=role.value.title(), password_hash="-", language="en")
+        session.add(user)
+        session.flush()
+        session.add(Member(tenant_id=who.tenant_id, user_id=user.id, role=role))
+        return replace(who, user_id=user.id, role=role, name=user.name, email=user.email)
 
 
 @pytest.fixture

@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from platform_app.db import session_scope
 from platform_app.engine import rules
 from platform_app.engine.sequences import DEFINITIONS
-from platform_app.models.person import Identity, Member, Role, User
+from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence
 from platform_app.state import follow
 from platform_app.state.hub import Update
 from platform_app.state.rule import RuleState
 from platform_app.state.sequence import SequenceState
+from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
 from tests.sequencing import do
@@ -42,16 +41,6 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> StillHub:
     return made
 
 
-def a_colleague(who: Identity) -> Identity:
-    """Write another member of the tenant who may change things."""
-    user = User(email="boris@acme.test", name="Boris", password_hash="-", language="en")
-    with session_scope(reason="tests") as session:
-        session.add(user)
-        session.flush()
-        session.add(Member(tenant_id=who.tenant_id, user_id=user.id, role=Role.OPERATOR))
-    return replace(who, user_id=user.id, role=Role.OPERATOR, name=user.name, email=user.email)
-
-
 async def opened(tab: Tab, row: Sequence) -> None:
     """Open a sequence and wait until it is drawn."""
     await tab.goto(f"/manage/acme/sequences/{row.id}", settle=False)
@@ -66,7 +55,7 @@ def kept(who: Identity, row: Sequence) -> tuple[str, list[str]]:
 
 async def test_what_another_saved_meanwhile_is_not_overwritten_but_shown(who: Identity) -> None:
     row = call(who, DEFINITIONS.create, name="Follow-up", draft={"steps": [do("first")]})
-    async with Tab(sign_in(who)) as anna, Tab(sign_in(a_colleague(who))) as boris:
+    async with Tab(sign_in(who)) as anna, Tab(sign_in(make_member(who, Role.OPERATOR))) as boris:
         for tab in (anna, boris):
             await opened(tab, row)
         await anna.send(SequenceState.add_step("", "await"))
@@ -90,7 +79,7 @@ async def test_what_another_saved_meanwhile_is_not_overwritten_but_shown(who: Id
 
 async def test_a_page_that_drew_itself_anew_still_knows_what_it_shows(who: Identity, hub: StillHub) -> None:
     row = call(who, DEFINITIONS.create, name="Follow-up", draft={"steps": [do("first")]})
-    async with Tab(sign_in(who)) as anna, Tab(sign_in(a_colleague(who))) as boris:
+    async with Tab(sign_in(who)) as anna, Tab(sign_in(make_member(who, Role.OPERATOR))) as boris:
         for tab in (anna, boris):
             await opened(tab, row)
         await boris.until(lambda: len(hub.pages) == 2)
@@ -106,7 +95,7 @@ async def test_a_page_that_drew_itself_anew_still_knows_what_it_shows(who: Ident
 
 async def test_what_does_not_change_the_draft_does_not_hide_a_conflict(who: Identity) -> None:
     row = call(who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "contact_created"})
-    async with Tab(sign_in(who)) as anna, Tab(sign_in(a_colleague(who))) as boris:
+    async with Tab(sign_in(who)) as anna, Tab(sign_in(make_member(who, Role.OPERATOR))) as boris:
         for tab in (anna, boris):
             await tab.goto(f"/manage/acme/rules/{row.id}", settle=False)
             await tab.until(lambda tab=tab: seen(tab, RuleState, "drawn"))

@@ -14,8 +14,9 @@ from platform_app.state import follow, streams
 from platform_app.state.base import Person
 from platform_app.state.contacts import ContactsState
 from platform_app.state.hub import Update
+from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
-from tests.headless.test_conflict import StillHub, a_colleague
+from tests.headless.test_conflict import StillHub
 from tests.headless.test_rule_pages import seen
 from tests.talking import call
 
@@ -97,7 +98,7 @@ def names(tab: Tab) -> list[str]:
 async def test_who_has_left_is_told_nothing_more(
     who: Identity, hub: CountingHub, leave: Callable[[Identity, str], None]
 ) -> None:
-    colleague = a_colleague(who)
+    colleague = make_member(who, Role.OPERATOR)
     cookie = sign_in(colleague)
     async with Tab(sign_in(who)) as anna, Tab(cookie) as boris:
         for tab in (anna, boris):
@@ -114,7 +115,7 @@ async def test_who_has_left_is_told_nothing_more(
 
 
 async def test_a_smaller_role_is_taken_and_the_page_goes_on(who: Identity, hub: CountingHub) -> None:
-    colleague = a_colleague(who)
+    colleague = make_member(who, Role.OPERATOR)
     async with Tab(sign_in(colleague)) as boris:
         await opened(boris, hub)
         call(who, accounts.set_role, colleague.user_id, Role.VIEWER)
@@ -125,7 +126,7 @@ async def test_a_smaller_role_is_taken_and_the_page_goes_on(who: Identity, hub: 
 
 
 async def test_what_the_smaller_role_may_not_follow_ends(who: Identity, hub: CountingHub) -> None:
-    colleague = a_colleague(who)
+    colleague = make_member(who, Role.OPERATOR)
     async with Tab(sign_in(colleague)) as boris:
         await opened(boris, hub, "contacts/import")
         call(who, accounts.set_role, colleague.user_id, Role.VIEWER)

@@ -1,6 +1,5 @@
 """Gate: every handler declares its role, and nobody without it reads or writes anything."""
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +17,7 @@ from platform_app.platform_app import app
 from platform_app.state.base import ANYONE, ROLE, Person
 from platform_app.state.frame import FrameState
 from tests import shared
-from tests.conftest import make_tenant
+from tests.conftest import make_member, make_tenant
 from tests.headless.harness import Tab, sign_in
 
 HANDLERS = {name: registered.handler.fn for name, registered in app._registration_context.event_handlers.items()}
@@ -106,21 +105,11 @@ async def test_nobody_else_gets_in(acme: Identity) -> None:
 
 
 async def test_a_role_that_is_not_enough_is_refused(acme: Identity) -> None:
-    viewer = make_viewer(acme)
+    viewer = make_member(acme, Role.VIEWER)
     cookie = sign_in(viewer)
     before = rows()
     await knock(cookie, [name for name in GUARDED if weaker(getattr(OURS[name], ROLE)) is not None])
     assert rows() == before
-
-
-def make_viewer(acme: Identity) -> Identity:
-    """Write a viewer of the tenant."""
-    with session_scope(reason="tests") as session:
-        user = User(email="viewer@acme.test", name="Viewer", password_hash="-")
-        session.add(user)
-        session.flush()
-        session.add(Member(tenant_id=acme.tenant_id, user_id=user.id, role=Role.VIEWER))
-        return dataclasses.replace(acme, user_id=user.id, role=Role.VIEWER)
 
 
 async def test_a_role_change_counts_at_the_next_event(acme: Identity) -> None:

@@ -1,16 +1,14 @@
 """Mail page: owners and admins set the server, nobody else sees it, and its password never comes back."""
 
-import dataclasses
 from typing import Any
 
 import pytest
 
 from platform_app.config import settings
-from platform_app.db import session_scope
-from platform_app.models.person import Identity, Member, Role, User
+from platform_app.models.person import Identity, Role
 from platform_app.services import mail
 from platform_app.state.mail import MailState
-from tests.conftest import free_port
+from tests.conftest import free_port, make_member
 from tests.headless.harness import Tab, sign_in
 from tests.mail_catcher import PASSWORD, Catcher
 from tests.mailing import FORM
@@ -21,16 +19,6 @@ PAGE = "/manage/acme/settings/mail"
 
 def seen(tab: Tab, name: str) -> Any:
     return tab.get(MailState, name)
-
-
-def weaker(who: Identity, role: Role) -> Identity:
-    """Write a member of this role."""
-    with session_scope(reason="tests") as session:
-        user = User(email=f"{role}@acme.test", name=role, password_hash="-")
-        session.add(user)
-        session.flush()
-        session.add(Member(tenant_id=who.tenant_id, user_id=user.id, role=role))
-        return dataclasses.replace(who, user_id=user.id, role=role)
 
 
 async def test_set_said_at_the_field_and_never_given_back(who: Identity) -> None:
@@ -51,7 +39,7 @@ async def test_set_said_at_the_field_and_never_given_back(who: Identity) -> None
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
 async def test_nobody_else_reads_changes_or_tries_it(who: Identity, catcher: Catcher, role: Role) -> None:
     call(who, mail.save, FORM | {"port": str(catcher.port)})
-    async with Tab(sign_in(weaker(who, role))) as tab:
+    async with Tab(sign_in(make_member(who, role))) as tab:
         await tab.goto(PAGE)
         for event in (MailState.load(), MailState.save(FORM | {"host": "evil.test"}), MailState.remove()):
             await tab.send(event)

@@ -1,13 +1,12 @@
 """Rules' pages: a viewer sees and cannot change; what is forged is refused; bad input is said at its field."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from platform_app.db import owned, session_scope
 from platform_app.engine import log, rules
-from platform_app.models.person import Identity, Member, Role, User
+from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule, RuleRun, RunState
 from platform_app.services import contacts, leads
 from platform_app.state.event import EventState
@@ -17,7 +16,7 @@ from platform_app.state.rule_trial import RuleTrialState
 from platform_app.state.rules import RulesState
 from platform_app.state.run import RunState as RunPage
 from platform_app.state.runs import RunsState
-from tests.conftest import make_tenant
+from tests.conftest import make_member, make_tenant
 from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, call, run_jobs
 from tests.test_rules import a_rule, is_rich, runs
@@ -36,16 +35,6 @@ def stored(who: Identity) -> list[dict[str, Any]]:
     with session_scope(who.tenant_id, reading=True) as session:
         query = owned(Rule, who.tenant_id).order_by(Rule.id)
         return [row.model_dump() for row in session.exec(query).all()]
-
-
-def a_viewer(who: Identity) -> Identity:
-    """Write another member of the tenant who may only look."""
-    user = User(email="viewer@acme.test", name="Viewer", password_hash="-", language="en")
-    with session_scope(reason="tests") as session:
-        session.add(user)
-        session.flush()
-        session.add(Member(tenant_id=who.tenant_id, user_id=user.id, role=Role.VIEWER))
-    return replace(who, user_id=user.id, role=Role.VIEWER, name=user.name, email=user.email)
 
 
 def changes(rule: str, failing: str, lead: str) -> tuple[Any, ...]:
@@ -89,7 +78,7 @@ def changes(rule: str, failing: str, lead: str) -> tuple[Any, ...]:
 
 async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> None:
     who = make_tenant("acme")
-    viewer = a_viewer(who)
+    viewer = make_member(who, Role.VIEWER)
     actions = ({"kind": "change_stage", "stage_id": a_stage(who)}, {"kind": "add_tag", "tag": "x"})
     rule = a_rule(who, "contact_created", *actions, condition=is_rich("1"))
     failing = a_rule(who, "contact_created", *actions)

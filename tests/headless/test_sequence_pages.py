@@ -8,7 +8,7 @@ import pytest
 from platform_app.clock import now
 from platform_app.engine import enrollments
 from platform_app.engine.sequences import DEFINITIONS
-from platform_app.models.person import Identity
+from platform_app.models.person import Identity, Role
 from platform_app.state.enrollment import OneEnrollmentState
 from platform_app.state.enrollments import EnrollmentsState
 from platform_app.state.sequence import SequenceState
@@ -16,8 +16,9 @@ from platform_app.state.sequence_calendar import SequenceCalendarState
 from platform_app.state.sequence_numbers import SequenceNumbersState
 from platform_app.state.sequence_trial import SequenceTrialState
 from platform_app.state.sequences import SequencesState
+from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
-from tests.headless.test_rule_pages import a_viewer, seen
+from tests.headless.test_rule_pages import seen
 from tests.sequencing import a_lead, a_sequence, after, do, enrolled, publish_anew, way, ways, when, work
 from tests.talking import call
 
@@ -159,7 +160,7 @@ async def test_numbers_name_every_step_taken_or_not(who: Identity) -> None:
 async def test_ways_are_acted_on_one_by_one_and_all(who: Identity) -> None:
     sequence = a_sequence(who, do("a", timing=after(1)), do("b", timing=after(1)))
     one, two, three = enrolled(who, sequence, a_lead(who, "One"), a_lead(who, "Two"), a_lead(who, "Three"))
-    viewer = a_viewer(who)
+    viewer = make_member(who, Role.VIEWER)
     async with Tab(sign_in(viewer)) as tab:
         await opened(tab, "sequences/enrollments", EnrollmentsState)
         assert len(tab.get(EnrollmentsState, "rows")) == 3

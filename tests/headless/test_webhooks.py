@@ -1,33 +1,22 @@
 """Webhooks in the console: addresses for those who manage them alone, secrets once and in no state."""
 
-import dataclasses
 import re
 from typing import Any
 
 import pytest
 
-from platform_app.db import session_scope
 from platform_app.models.crm import FieldKind
-from platform_app.models.person import Identity, Member, Role, User
+from platform_app.models.person import Identity, Role
 from platform_app.services import webhook_fields, webhooks
 from platform_app.state.received import DeliveryState, ReceivedState
 from platform_app.state.webhook import WebhookState
 from platform_app.state.webhooks import WebhooksState
+from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.hooks import a_webhook, address_of, deliver, log, secret_of
 from tests.talking import call
 
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{40,}")
-
-
-def member(acme: Identity, role: Role) -> Identity:
-    """Write a member of a tenant."""
-    with session_scope(reason="tests") as session:
-        user = User(email=f"{role}2@acme.test", name=role.value, password_hash="-")
-        session.add(user)
-        session.flush()
-        session.add(Member(tenant_id=acme.tenant_id, user_id=user.id, role=role))
-        return dataclasses.replace(acme, user_id=user.id, role=role)
 
 
 async def opened(tab: Tab, path: str, state: Any, name: str) -> None:
@@ -67,7 +56,7 @@ async def test_a_name_that_does_not_fit_is_said_in_the_form(who: Identity) -> No
 async def test_without_the_right_there_is_no_address_and_no_managing(who: Identity, role: Role) -> None:
     webhook = a_webhook(who)
     deliver(webhook, {"total": 5})
-    async with Tab(sign_in(member(who, role))) as tab:
+    async with Tab(sign_in(make_member(who, role))) as tab:
         await opened(tab, "/webhooks", WebhooksState, "loaded")
         for sent in (
             WebhooksState.create({"name": "Mine"}),
