@@ -94,7 +94,8 @@ def test_letters_beyond_the_beginning_say_the_encoding_too() -> None:
 
 def test_written_so_that_nothing_is_a_formula() -> None:
     cells = ["=1+1", "+7 900", "-1", "@x", "\tx", "a,b", 'say "hi"', "Анна"]
-    assert read(tables.written([["x"] * 8, cells]).encode())[1] == [
+    written = tables.written([["x"] * 8, cells])
+    assert list(csv.reader(io.StringIO(written, newline="")))[1] == [
         *("'=1+1", "'+7 900", "'-1", "'@x", "'\tx", "a,b", 'say "hi"', "Анна")
     ]
 
@@ -288,3 +289,8 @@ def test_begun_once_with_columns_that_exist(who: Identity) -> None:
         call(who, imports.begin, import_id, {"0": "name"})
     with session_scope(who.tenant_id, reading=True) as session:
         assert session.exec(owned(Contact, who.tenant_id)).all() == []
+
+
+def test_a_phone_that_was_handed_back_is_read_as_it_was() -> None:
+    rows = [["phone", "note"], ["+7 900 111-22-33", "'quoted'"], ["-", "@home"]]
+    assert read(tables.written(rows).encode()) == rows

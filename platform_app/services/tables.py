@@ -15,6 +15,7 @@ MOST_ROWS = 200_000
 MOST_COLUMNS = 100
 LONGEST_ROW = 1_000_000  # characters
 _FORMULA = re.compile(r'((?:^|(?<=[;,|\t\r\n]))(?:[^\S\t\r\n]|")*)(?=[=+\-@])|^(?=[\t\r\n])')
+_LED = re.compile(r"^'(?=[=+\-@])")  # how a cell that is no formula begins in a table that we wrote
 
 
 def read(file: BinaryIO) -> Iterator[list[str]]:
@@ -31,7 +32,7 @@ def read(file: BinaryIO) -> Iterator[list[str]]:
             lines.taken = 0
             if len(row) > MOST_COLUMNS:
                 raise Invalid("The file has more than {count} columns.", count=MOST_COLUMNS)
-            cells = [cell.strip() for cell in row]
+            cells = [_LED.sub("", cell.strip()) for cell in row]
             if not any(cells):
                 continue
             count += 1
@@ -68,9 +69,11 @@ def _dialect(text: io.TextIOWrapper) -> Any:
     beginning = text.read(20_000).replace("\x00", "")
     text.seek(0)
     try:
-        return csv.Sniffer().sniff(beginning, ",;\t|")
+        found = csv.Sniffer().sniff(beginning, ",;\t|")
     except csv.Error:
         return csv.excel
+    found.quotechar, found.doublequote = '"', True  # apostrophes lead phones; it takes two of them for quotes
+    return found
 
 
 def _encoding(file: BinaryIO) -> str:
