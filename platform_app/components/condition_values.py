@@ -32,7 +32,7 @@ def value(state: Any, line: rx.Var[Line]) -> rx.Component:
         value=line.value,
         on_change=lambda value: state.set_value(line.path, value),
     )
-    return rx.match(
+    fields = rx.match(
         line.input,
         ("text", _with_known(state, line, _input(line.value, label, lambda v: state.set_value(line.path, v)))),
         ("number", _input(line.value, label, lambda value: state.set_value(line.path, value), kind="decimal")),
@@ -45,6 +45,7 @@ def value(state: Any, line: rx.Var[Line]) -> rx.Component:
         ("span", _span(state, line, label)),
         rx.fragment(),
     )
+    return rx.fragment(fields, key=line.field_key)
 
 
 def _with_known(state: Any, line: rx.Var[Line], field: rx.Component) -> rx.Component:

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.difference import difference
-from platform_app.components.parts import READ_ONLY, confirm, status
+from platform_app.components.parts import READ_ONLY, confirm, notice, status
 from platform_app.components.text import t
 from platform_app.state.defined import VersionLine
 
@@ -44,14 +44,7 @@ def conflict(state: Any, sentence: Any) -> rx.Component:
     """Say that somebody else changed it meanwhile, and offer to load what they left."""
     return rx.cond(
         state.conflict,
-        rx.callout.root(
-            rx.callout.icon(rx.icon("circle-alert")),
-            rx.callout.text(sentence),
-            rx.button(t("Load theirs"), size="1", on_click=state.take_theirs),
-            color_scheme="amber",
-            role="alert",
-            margin_bottom="16px",
-        ),
+        notice(sentence, actions=(rx.button(t("Load theirs"), size="1", on_click=state.take_theirs),)),
     )
 
 

@@ -96,6 +96,19 @@ def confirm(trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_c
     )
 
 
+def notice(*words: Any, actions: tuple[rx.Component, ...] = ()) -> rx.Component:
+    """Say what a page cannot go on with as it is, and what can be done about it."""
+    return rx.callout.root(
+        rx.callout.icon(rx.icon("circle-alert")),
+        rx.callout.text(*words),
+        rx.flex(*actions, spacing="2") if actions else rx.fragment(),
+        color_scheme="amber",
+        high_contrast=True,
+        role="alert",
+        margin_bottom="16px",
+    )
+
+
 def pager(page: Any, pages: Any, total_words: Any, on_page: Any) -> rx.Component:
     """Show where in a list one is, and lead to the pages beside it. `on_page` takes the page's number, from 1."""
     return rx.flex(

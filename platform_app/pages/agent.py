@@ -9,7 +9,7 @@ from platform_app.components.difference import difference
 from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, confirm, field, skeleton_rows, status
+from platform_app.components.parts import READ_ONLY, confirm, field, notice, skeleton_rows, status
 from platform_app.components.text import t
 from platform_app.state.agent import FIELD_WORDS, AgentState, VersionRow
 from platform_app.state.base import Person
@@ -90,17 +90,12 @@ def _head() -> rx.Component:
 
 
 def _conflict() -> rx.Component:
-    return rx.callout.root(
-        rx.callout.icon(rx.icon("circle-alert")),
-        rx.callout.text(t("Somebody else changed this agent meanwhile.")),
-        rx.flex(
+    return notice(
+        t("Somebody else changed this agent meanwhile."),
+        actions=(
             rx.button(t("Load theirs"), size="1", on_click=AgentState.take_theirs),
             rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_mine),
-            spacing="2",
         ),
-        color_scheme="amber",
-        role="alert",
-        margin_bottom="16px",
     )
 
 

@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.components.layout import frame, page_head
 from platform_app.components.listing import columns, framed_table
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, download_link, skeleton_rows
+from platform_app.components.parts import READ_ONLY, download_link, notice, skeleton_rows
 from platform_app.components.text import t
 from platform_app.components.upload import upload_table
 from platform_app.state.base import Person
@@ -37,7 +37,7 @@ def _step() -> rx.Component:
             ImportContactsState.state,
             ("ready", _matching()),
             ("running", _progress()),
-            ("done", rx.fragment(_progress(), _refused())),
+            ("done", "failed", rx.fragment(_progress(), _refused())),
             upload_table(f"/api/imports/{Person.slug}", ImportContactsState.uploaded),
         ),
         rx.cond(
@@ -100,11 +100,10 @@ def _progress() -> rx.Component:
         ),
         rx.cond(
             ImportContactsState.state == "failed",
-            rx.el.p(
+            notice(
                 t("The import stands still. The rows taken in are kept; to go on, try its job again."),
                 " ",
-                rx.link(t("Jobs"), href=f"/manage/{Person.slug}/jobs", underline="always"),
-                role="alert",
+                rx.link(t("Jobs"), href=f"/manage/{Person.slug}/jobs", underline="always", color="inherit"),
             ),
         ),
         rx.cond(

@@ -9,7 +9,7 @@ from platform_app.components.guided_steps import guided_steps
 from platform_app.components.later import later
 from platform_app.components.layout import frame
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, field, skeleton_rows
+from platform_app.components.parts import READ_ONLY, field, notice, skeleton_rows
 from platform_app.components.script_side import side
 from platform_app.components.text import t
 from platform_app.components.variables import variable_text
@@ -59,13 +59,9 @@ def _up() -> rx.Var[str]:
 
 
 def _conflict() -> rx.Component:
-    return rx.callout.root(
-        rx.callout.icon(rx.icon("circle-alert")),
-        rx.callout.text(t("Somebody else changed this script meanwhile.")),
-        rx.button(t("Load theirs"), size="1", on_click=ScriptState.take_theirs),
-        color_scheme="amber",
-        role="alert",
-        margin_bottom="16px",
+    return notice(
+        t("Somebody else changed this script meanwhile."),
+        actions=(rx.button(t("Load theirs"), size="1", on_click=ScriptState.take_theirs),),
     )
 
 

@@ -35,6 +35,7 @@ class Line:
     second: str = ""
     chosen: list[str] = field(default_factory=list)
     options: list[Choice] = field(default_factory=list)
+    field_key: str = ""  # another: what is entered is drawn anew; the same: what is being typed stays
     problem: str = ""
 
 
@@ -144,6 +145,7 @@ def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Choice]], lan
         line.problem = wrong.get(line.path, "")
         if not line.is_group:
             _dress(line, known.get(line.fact), choices, language)
+            line.field_key = f"{line.fact} {line.input}"
     return found
 
 

@@ -29,7 +29,7 @@ class Conditions(rx.State, mixin=True):
     own_facts: list[Choice] = []
     event_facts: list[Choice] = []  # of webhooks: known of an event alone
     variables: list[Choice] = []  # every fact that texts may use
-    tree_key: int = 0  # grows when lines come, go or change their kind: fields are drawn anew then
+    tree_key: int = 0  # grows when lines come, go or move: fields are drawn anew then
     _tree: Tree = {}
     _choices: dict[str, list[Choice]] = {}
     _known: Catalogue = {}
@@ -86,16 +86,14 @@ class Conditions(rx.State, mixin=True):
         """Let a condition be about another fact."""
         if fact not in self._known:
             raise Invalid("This value cannot be taken.")
-        await self._edit(lambda tree: condition_tree.set_fact(tree, path, self._known[fact]))
+        await self._edit(lambda tree: condition_tree.set_fact(tree, path, self._known[fact]), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_operator(self, path: str, operator: str) -> None:
         """Compare otherwise."""
         if operator not in OPERATORS:
             raise Invalid("This value cannot be taken.")
-        before = OPERATORS.get(condition_tree.at(self._tree, path).get("operator", ""))
-        is_other = before is None or before.takes != OPERATORS[operator].takes  # else what is being typed stays
-        await self._edit(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=is_other)
+        await self._edit(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_value(self, path: str, value: str) -> None:
@@ -128,7 +126,7 @@ class Conditions(rx.State, mixin=True):
             held = [one for one in node["value"] if one != option] if isinstance(node["value"], list) else []
             node["value"] = [*held, option] if chosen else held
 
-        await self._edit(change)
+        await self._edit(change, redraw=False)
 
     @handler(Role.OPERATOR)
     async def add_value(self, path: str, value: str) -> None:

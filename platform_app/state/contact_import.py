@@ -12,11 +12,14 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.crm import ContactImport, CustomField, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity, Role
 from platform_app.services import imports
+from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.follow import follow
 
 SHOWN = 50  # refused rows on the page; all of them are in the file
+
+_STANDS = {ImportState.READY: "not begun", ImportState.RUNNING: "under way", ImportState.FAILED: "stands still"}
 
 
 @dataclass
@@ -79,12 +82,13 @@ class ImportContactsState(rx.State):
                 await self._fetch()
 
     @handler(Role.OPERATOR)
-    async def uploaded(self) -> None:
+    async def uploaded(self) -> Any:
         """Show the columns of the table that has just come."""
         newest = await look(self, imports.recent, limit=1)
         if newest and newest[0].state == ImportState.READY:
             self.current = newest[0].id
         await self._fetch()
+        return keep_in_address(i=self.current)
 
     @handler(Role.OPERATOR)
     async def match(self, place: str, target: str) -> None:
@@ -106,10 +110,11 @@ class ImportContactsState(rx.State):
         return None
 
     @handler(Role.OPERATOR)
-    async def again(self) -> None:
+    async def again(self) -> Any:
         """Make room for another table."""
         self.current = self.state = ""
         await self._fetch()
+        return keep_in_address(i="")
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
@@ -167,5 +172,6 @@ def _words(row: ContactImport, language: str) -> str:
 
 def _past(row: ContactImport, identity: Identity, language: str) -> PastImport:
     when = exact_time(language, row.created_at, identity.time_zone)
-    words = translate(language, "not begun") if row.state == ImportState.READY else _words(row, language)
-    return PastImport(row.id, row.file_name, when, words)
+    stands = translate(language, _STANDS[row.state]) if row.state in _STANDS else ""
+    words = "" if row.state == ImportState.READY else _words(row, language)
+    return PastImport(row.id, row.file_name, when, " · ".join(filter(None, (stands, words))))

@@ -82,6 +82,11 @@ class Recorded:
         with closing(sqlite3.connect(f"file:{self.folder}/platform.db?mode=ro", uri=True)) as database:
             return database.execute(query, values).fetchall()
 
+    def write(self, statement: str, *values: str) -> None:
+        """Change the platform's database behind its back, as a fault would have."""
+        with closing(sqlite3.connect(f"{self.folder}/platform.db", timeout=30)) as database, database:
+            database.execute(statement, values)
+
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:

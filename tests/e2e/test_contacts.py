@@ -10,6 +10,7 @@ from platform_app.i18n import lookup
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded, sign_in
 from tests.e2e.story import drag
+from tests.e2e.test_pages import faults, keep
 
 pytestmark = pytest.mark.e2e
 
@@ -123,6 +124,17 @@ def test_a_table_is_imported_and_what_is_refused_handed_back(desk: Desk, tmp_pat
         page.get_by_role("link", name=desk.t("Download them with the reasons")).click()
     text = Path(download.value.path()).read_text(encoding="utf-8-sig")
     assert "Nobody" in text and desk.t("This is no phone number: {what}", what="x") in text
+    page.reload()
+    expect(page.get_by_role("status").filter(has_text=words)).to_be_visible()
+    desk.recorded.write("UPDATE contactimport SET state = 'failed' WHERE file_name = ?", table.name)
+    page.reload()
+    stopped = desk.t("The import stands still. The rows taken in are kept; to go on, try its job again.")
+    expect(page.get_by_role("alert")).to_contain_text(stopped)
+    keep(page, f"import-failed-{language}")
+    assert faults(page, "a failed import") == []
+    page.get_by_role("button", name=desk.t("Import another file")).click()
+    expect(page.locator("#files")).to_be_attached()
+    expect(page.locator("main")).to_contain_text(desk.t("stands still"))
     desk.open(f"/contacts?q=Импорт+{language}")
     expect(page.locator("tbody tr")).to_have_count(25)
 
