@@ -47,10 +47,18 @@ def address_of(webhook: IncomingWebhook) -> str:
     return webhook_secrets.address(webhook)
 
 
+def take(webhook: IncomingWebhook, sent: Sent) -> Outcome:
+    """Let one delivery be taken; raises why it is not."""
+    [result] = receiving.take_all(webhook, [sent])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
 def deliver(webhook: IncomingWebhook, payload: Any, *, message_id: str = "") -> Outcome:
     """Deliver a payload as JSON to a webhook without a signature."""
     headers = {"content-type": "application/json"} | ({"webhook-id": message_id} if message_id else {})
-    return receiving.take(webhook, Sent(body_of(payload), headers))
+    return take(webhook, Sent(body_of(payload), headers))
 
 
 def events(who: Identity) -> list[Event]:

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import time_machine
 
+from platform_app.automation.payloads import Unreadable
 from platform_app.clock import now
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook, Outcome
-from platform_app.services import activity, contacts, leads, receiving, webhooks
+from platform_app.services import activity, addressees, contacts, leads, received_log, receiving, webhooks
 from platform_app.services.receiving import KEPT_IN_EVENT, Sent, Unverified
 from platform_app.state import received as received_page
 from tests import shared, talking
-from tests.hooks import MINUTE, a_webhook, address_of, body_of, deliver, events, log, secret_of, signed
+from tests.hooks import MINUTE, a_webhook, address_of, body_of, deliver, events, log, secret_of, signed, take
 from tests.talking import a_stage, activities, call, run_jobs
 from tests.test_rules import a_rule, runs
 
@@ -25,7 +26,7 @@ BODY = body_of({"order": {"total": 12.5, "name": "Мойка"}})
 
 
 def send(webhook: IncomingWebhook, headers: dict[str, str], body: bytes = BODY) -> Outcome:
-    return receiving.take(receiving.find(address_of(webhook)), Sent(body, headers, "203.0.113.7"))
+    return take(receiving.find(address_of(webhook)), Sent(body, headers, "203.0.113.7"))
 
 
 def test_a_signed_delivery_is_taken_once(who: Identity) -> None:
@@ -40,6 +41,43 @@ def test_a_signed_delivery_is_taken_once(who: Identity) -> None:
     assert rows[0].body == BODY.decode() and rows[0].headers["sender"] == "203.0.113.7"
     assert first.after["delivery_id"] == rows[0].id
     assert activities(who).count("Webhook “{name}” came in") == 2
+
+
+def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> None:
+    webhook = a_webhook(who, signed=True)
+    secret = secret_of(webhook)
+    names = ["msg_1", "msg_2", "msg_1", "msg_3"]
+    group = [Sent(BODY, signed(secret, BODY, message_id=name)) for name in names]
+    group.insert(1, Sent(BODY, signed("whsec_" + "QUJD" * 8, BODY)))
+    group.append(Sent(b"{", signed(secret, b"{", message_id="msg_4")))
+    results = receiving.take_all(webhook, group)
+    accepted, duplicate = Outcome.ACCEPTED, Outcome.DUPLICATE
+    assert [one for one in results if isinstance(one, Outcome)] == [accepted, accepted, duplicate, accepted]
+    assert isinstance(results[1], Unverified) and isinstance(results[-1], Unreadable)
+    first, *_ = found = events(who)
+    assert len(found) == 3
+    rows = [row for row in log(who) if row.outcome != Outcome.REFUSED]
+    assert [row.message_id for row in rows] == names and rows[2].event_id == rows[0].event_id == first.id
+    assert [row.why for row in log(who) if row.outcome == Outcome.REFUSED][0] == "The signature does not match."
+    assert receiving.take_all(webhook, []) == []
+
+
+def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = a_webhook(who)
+    links = addressees.links
+
+    def failing(session: Any, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
+        if payload["number"] == 1:
+            raise RuntimeError("no room")
+        return links(session, who, webhook, payload)
+
+    monkeypatch.setattr(addressees, "links", failing)
+    results = receiving.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(3)])
+    assert results[0] == results[2] == Outcome.ACCEPTED and isinstance(results[1], RuntimeError)
+    assert [event.after["payload"]["number"] for event in events(who)] == [0, 2]
+    assert len(log(who)) == 2 and activities(who).count("Webhook “{name}” came in") == 2
 
 
 def spoilt(secret: str) -> dict[str, tuple[dict[str, str], bytes]]:
@@ -132,7 +170,7 @@ def test_switched_off_or_deleted_it_is_not_there(who: Identity) -> None:
         with pytest.raises(NotFound):
             receiving.find(address_of(webhook))
         with pytest.raises(NotFound):
-            receiving.take(found, Sent(BODY, {}))  # it was found a moment before
+            take(found, Sent(BODY, {}))  # it was found a moment before
         call(who, back, webhook.id, **({"enabled": True} if act is webhooks.switch else {}))
         assert send(webhook, {}) == Outcome.ACCEPTED
 
@@ -171,12 +209,12 @@ def test_a_large_payload_stands_in_the_log_alone(who: Identity) -> None:
 def test_what_is_not_read_to_its_end_is_refused(who: Identity) -> None:
     webhook = a_webhook(who)
     with pytest.raises(receiving.TooLarge):
-        receiving.take(webhook, Sent(b"{" * 20_000, {}, is_cut=True))
+        take(webhook, Sent(b"{" * 20_000, {}, is_cut=True))
     (row,) = log(who)
     assert (row.outcome, row.why, len(row.body)) == (Outcome.REFUSED, "The body is larger than 1 MB.", 10_000)
     for body, headers in ((b"{", {}), (b"1", {"webhook-id": "x" * 256}), (b"", {}), (b"\x00", {})):
         with pytest.raises(PlatformError) as refused:
-            receiving.take(webhook, Sent(body, headers))
+            take(webhook, Sent(body, headers))
         assert refused.value.status == 400
     assert events(who) == []
 
@@ -233,19 +271,19 @@ def test_the_log_keeps_thirty_days(who: Identity) -> None:
 
 
 def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "KEPT_REFUSED", 5)
+    monkeypatch.setattr(received_log, "KEPT_REFUSED", 5)
     webhook, twin = a_webhook(who), a_webhook(who, name="Twin")
     for one in (webhook, twin):
         deliver(one, 1)
         for place in range(9 if one is webhook else 4):
             with pytest.raises(PlatformError):
-                receiving.take(one, Sent(b"{%d" % place, {}))
+                take(one, Sent(b"{%d" % place, {}))
     mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
     assert mine == ["1", "{4", "{5", "{6", "{7", "{8"] and len(log(who)) == 6 + 5
-    monkeypatch.setattr(receiving, "KEPT_REFUSED", 1)
-    monkeypatch.setattr(receiving, "_GO_AT_ONCE", 3)
+    monkeypatch.setattr(received_log, "KEPT_REFUSED", 1)
+    monkeypatch.setattr(received_log, "_GO_AT_ONCE", 3)
     with pytest.raises(PlatformError):
-        receiving.take(webhook, Sent(b"{9", {}))
+        take(webhook, Sent(b"{9", {}))
     mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
     assert mine == ["1", "{7", "{8", "{9"], "the oldest go first, some at once"
 
@@ -253,7 +291,7 @@ def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.Mon
 def test_beyond_what_a_tenant_may_keep_the_body_is_not_kept(
     who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "KEPT_OF_TENANT", 25)
+    monkeypatch.setattr(received_log, "KEPT_OF_TENANT", 25)
     first, second, theirs = a_webhook(who), a_webhook(who, name="Second"), a_webhook(other)
     with time_machine.travel(now() - timedelta(days=31), tick=False):
         deliver(first, "x" * 8)

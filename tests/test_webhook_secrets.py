@@ -16,7 +16,7 @@ from platform_app.services import receiving, secrets, webhook_secrets, webhooks
 from platform_app.services.receiving import Sent
 from platform_app.state import webhooks as webhooks_page
 from tests.conftest import make_tenant
-from tests.hooks import a_webhook, address_of, secret_of, signed
+from tests.hooks import a_webhook, address_of, secret_of, signed, take
 from tests.talking import call
 from tests.test_migrations import empty
 from tests.test_vault import NEW, OLD, use_keys
@@ -35,7 +35,7 @@ def raw(address: str) -> list[tuple[str, ...]]:
 
 
 def delivered(address: str, secret: str, message_id: str) -> Outcome:
-    return receiving.take(receiving.find(address), Sent(b"{}", signed(secret, b"{}", message_id=message_id)))
+    return take(receiving.find(address), Sent(b"{}", signed(secret, b"{}", message_id=message_id)))
 
 
 def test_nothing_stands_in_the_clear_and_deliveries_are_taken(who: Identity, database: str, tmp_path: Path) -> None:

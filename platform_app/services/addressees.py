@@ -6,6 +6,7 @@ from typing import Any
 from platform_app.automation import payloads
 from platform_app.db import Transaction
 from platform_app.errors import Invalid, NotFound
+from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook
 from platform_app.services import contacts, crm_values, leads
@@ -16,6 +17,11 @@ def links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload
 
     Where the webhook says so, a contact that nobody has is created. Addresses that are none are let be.
     """
+    with session.no_autoflush:  # of what deliveries of this transaction wrote, contacts alone are looked for here
+        return _links(session, who, webhook, payload)
+
+
+def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
     if lead_id := _said(payload, webhook.lead_path):
         try:
             lead = leads.get(session, who, lead_id)
@@ -24,10 +30,16 @@ def links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload
             pass  # of another tenant, deleted, or never there: perhaps the contact is known
     emails = _fitting(crm_values.emails, _said(payload, webhook.email_path))
     phones = _fitting(crm_values.phones, _said(payload, webhook.phone_path))
-    found = contacts.same_address(session, who, emails=emails, phones=phones)
-    if found is None and webhook.creates_contact and (emails or phones):
-        name = " ".join(_said(payload, webhook.name_path).split())[:200] or (emails + phones)[0]
-        found = contacts.create(session, who, name=name, emails=emails, phones=phones)
+
+    def contact() -> Contact | None:
+        found = contacts.same_address(session, who, emails=emails, phones=phones)
+        if found is None and webhook.creates_contact and (emails or phones):
+            name = " ".join(_said(payload, webhook.name_path).split())[:200] or (emails + phones)[0]
+            found = contacts.create(session, who, name=name, emails=emails, phones=phones)
+            session.flush()
+        return found
+
+    found = session.keep(("contact of", *emails, *phones), contact)
     return {"contact_id": found.id} if found else {}
 
 

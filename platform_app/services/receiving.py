@@ -1,30 +1,33 @@
 """Receiving: deliveries of other systems: known by the address, verified, written down with their event, once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_
 from sqlmodel import col
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from platform_app import bell
 from platform_app.automation.payloads import Unreadable
-from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
+from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
 from platform_app.events import emit
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
-from platform_app.services import activity, addressees, bodies, members, webhook_fields, webhook_secrets, webhooks
+from platform_app.services import (
+    activity,
+    addressees,
+    bodies,
+    members,
+    received_log,
+    webhook_fields,
+    webhook_secrets,
+    webhooks,
+)
 
 LARGEST = 1_000_000  # bytes of a body
 KEPT_IN_EVENT = 64_000  # bytes of a body whose payload stands in the event too
 KEPT_OF_REFUSED = 10_000  # characters of a body
-KEPT_REFUSED = 100  # of a webhook
-KEPT_OF_TENANT = 500_000_000  # bytes of accepted bodies; beyond them a body is not kept, all else is
-_GO_AT_ONCE = 50  # refused ones that make room for a new one
-KEPT_FOR = timedelta(days=30)
 _KEPT_HEADERS = ("content-type", "user-agent", "webhook-timestamp")
 _SIGNED_BY = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -64,26 +67,57 @@ def _open(row: IncomingWebhook | None) -> IncomingWebhook:
     return row
 
 
-def take(webhook: IncomingWebhook, sent: Sent) -> Outcome:
-    """Verify a delivery and write it down with its event; one whose id was accepted before changes nothing.
+Read = tuple[Sent, Any]  # a delivery that was verified, with its payload
 
-    Raises Unverified, TooLarge or Unreadable for one that is refused, which is written down as well.
+
+def take_all(webhook: IncomingWebhook, deliveries: Sequence[Sent]) -> list[Outcome | Exception]:
+    """Verify deliveries of one webhook and write them down in one transaction, each with its event.
+
+    One whose id was accepted before changes nothing. Of each is returned what became of it: an outcome, or why it was
+    not taken. Unverified, TooLarge and Unreadable are refusals, which are written down as well.
     """
+    results: list[Any] = [_read(webhook, sent) for sent in deliveries]
+    good = [place for place, result in enumerate(results) if not isinstance(result, Exception)]
+    outcomes = _keep_all(webhook, [results[place] for place in good])
+    for place, outcome in zip(good, outcomes, strict=True):
+        results[place] = outcome
+    return results
+
+
+def _read(webhook: IncomingWebhook, sent: Sent) -> Read | Exception:
+    """Return what a delivery holds, or why it is not taken; a refusal is written down."""
     try:
-        if sent.is_cut:
-            raise TooLarge("The body is larger than 1 MB.")
-        _verify(webhook, sent)
-        if len(sent.headers.get("webhook-id", "")) > 255:
-            raise Unreadable("The webhook-id is longer than 255 characters.")
-        payload = bodies.payload_of(sent.body, sent.headers.get("content-type", ""))
-    except (Unverified, TooLarge, Unreadable) as error:
+        try:
+            return sent, _checked(webhook, sent)
+        except (Unverified, TooLarge, Unreadable) as error:
+            with session_scope(webhook.tenant_id) as session:
+                _refuse(session, webhook, sent, error.sentence)
+            return Unverified("The delivery could not be verified.") if isinstance(error, Unverified) else error
+    except Exception as error:  # of this one alone: the others are taken
+        return error
+
+
+def _checked(webhook: IncomingWebhook, sent: Sent) -> Any:
+    if sent.is_cut:
+        raise TooLarge("The body is larger than 1 MB.")
+    _verify(webhook, sent)
+    if len(sent.headers.get("webhook-id", "")) > 255:
+        raise Unreadable("The webhook-id is longer than 255 characters.")
+    return bodies.payload_of(sent.body, sent.headers.get("content-type", ""))
+
+
+def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[Outcome | Exception]:
+    """Write deliveries together; where the database cannot take one of them, each by itself."""
+    if not read:
+        return []
+    try:
         with session_scope(webhook.tenant_id) as session:
-            _refuse(session, webhook, sent, error.sentence)
-        if isinstance(error, Unverified):
-            raise Unverified("The delivery could not be verified.") from error
-        raise
-    with session_scope(webhook.tenant_id) as session:
-        return _write(session, webhook, sent, payload)
+            session.hold()
+            return list(_write(session, webhook, read))
+    except Exception as error:
+        if len(read) == 1 or isinstance(error, Unavailable):
+            return [error] * len(read)
+    return [outcome for one in read for outcome in _keep_all(webhook, [one])]
 
 
 def _verify(webhook: IncomingWebhook, sent: Sent) -> None:
@@ -110,18 +144,29 @@ def _verify(webhook: IncomingWebhook, sent: Sent) -> None:
     raise Unverified(why)
 
 
-def _write(session: Transaction, found: IncomingWebhook, sent: Sent, payload: Any) -> Outcome:
-    """Write a delivery with its event. Those of one webhook wait for each other at its row."""
+def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> Iterable[Outcome]:
+    """Write deliveries with their events. Those of one webhook wait for each other at its row."""
     query = owned(IncomingWebhook, found.tenant_id).where(IncomingWebhook.id == found.id)
     webhook = _open(session.exec(query.with_for_update()).first())
-    row = _row(webhook, sent, Outcome.ACCEPTED)
-    if row.message_id and (first := _first(session, row)) is not None:
-        row.outcome, row.event_id = Outcome.DUPLICATE, first.event_id
-        _forget_old(session, row, before=webhook.received_at)
-        _keep(session, row)
-        return row.outcome
-    row.taken_id = row.message_id or None
+    rows = [(_row(webhook, sent, Outcome.ACCEPTED), sent, payload) for sent, payload in read]
+    taken = _taken(session, webhook, [row.message_id for row, *_ in rows if row.message_id])
+    for row, sent, payload in rows:
+        if row.message_id in taken:
+            row.outcome, row.event_id = Outcome.DUPLICATE, taken[row.message_id]
+            received_log.forget_old(session, row, before=webhook.received_at)
+            _keep(session, row)
+        else:
+            _accept(session, webhook, row, (sent, payload))
+            if row.message_id:
+                taken[row.message_id] = row.event_id
+        yield row.outcome
+
+
+def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: Read) -> None:
+    """Write down a delivery that did not come before, with its event."""
+    sent, payload = read
     who = members.automation(session, webhook.tenant_id, webhook.name)
+    row.taken_id = row.message_id or None
     after: dict[str, Any] = {"webhook_id": webhook.id, "name": webhook.name, "delivery_id": row.id}
     after["fields"] = webhook_fields.values(session, who, webhook.id, payload)
     after["payload"] = payload
@@ -130,22 +175,21 @@ def _write(session: Transaction, found: IncomingWebhook, sent: Sent, payload: An
     links = addressees.links(session, who, webhook, payload)
     kind, agent_id = EventKind.WEBHOOK_RECEIVED, webhook.agent_id
     row.event_id = emit(session, webhook.tenant_id, kind, after=after, agent_id=agent_id, **links).id
-    if _forget_old(session, row, before=webhook.received_at):
-        webhook.kept_bytes = _kept(session, row)
-    _keep_body(session, webhook, row, sent)
+    if received_log.forget_old(session, row, before=webhook.received_at):
+        webhook.kept_bytes = received_log.kept_bytes(session, row)
+    received_log.keep_body(session, webhook, row, _text(sent.body))
     _keep(session, row)
     webhook.received_at = row.at
     _tell(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
-    return row.outcome
 
 
 def _refuse(session: Transaction, webhook: IncomingWebhook, sent: Sent, why: str) -> None:
     """Write down that a delivery was refused; people are told of the first of several in a row."""
     row = _row(webhook, sent, Outcome.REFUSED)
     row.why, row.body = why, _text(sent.body)[:KEPT_OF_REFUSED]
-    last = _newest(session, row)
-    _make_room(session, row)
-    _forget_old(session, row, before=last.at if last else None)
+    last = received_log.newest(session, row)
+    received_log.make_room(session, row)
+    received_log.forget_old(session, row, before=last.at if last else None)
     _keep(session, row)
     if last is None or last.outcome != Outcome.REFUSED:
         _tell(session, webhook, row, ActivityKind.FAILURE, sentence="Webhook “{name}” refused a delivery")
@@ -174,68 +218,13 @@ def _text(body: bytes) -> str:
     return body.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
-def _first(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
-    """Return the accepted delivery of the same id."""
-    same = owned(ReceivedDelivery, row.tenant_id).where(
-        ReceivedDelivery.webhook_id == row.webhook_id, ReceivedDelivery.taken_id == row.message_id
+def _taken(session: Transaction, webhook: IncomingWebhook, ids: list[str]) -> dict[str, str | None]:
+    """Return the events of the deliveries that were accepted before, of those with these ids."""
+    same = owned(ReceivedDelivery, webhook.tenant_id).where(
+        ReceivedDelivery.webhook_id == webhook.id, col(ReceivedDelivery.taken_id).in_(ids)
     )
-    found: ReceivedDelivery | None = session.exec(same).first()
-    return found
-
-
-def _newest(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
-    """Return the delivery before this one."""
-    mine = owned(ReceivedDelivery, row.tenant_id).where(ReceivedDelivery.webhook_id == row.webhook_id)
-    newest = mine.order_by(ReceivedDelivery.at.desc(), ReceivedDelivery.id.desc()).limit(1)  # type: ignore[attr-defined]
-    found: ReceivedDelivery | None = session.exec(newest).first()
-    return found
-
-
-def _make_room(session: Transaction, row: ReceivedDelivery) -> None:
-    """Take refused deliveries of the webhook out of the log that are more than are kept, a limited number at once."""
-    refused = owned(ReceivedDelivery, row.tenant_id).where(
-        ReceivedDelivery.webhook_id == row.webhook_id, ReceivedDelivery.outcome == Outcome.REFUSED
-    )
-    at, row_id = col(ReceivedDelivery.at), col(ReceivedDelivery.id)
-    last = refused.order_by(at.desc(), row_id.desc()).offset(KEPT_REFUSED - 1).limit(1)
-    beyond: ReceivedDelivery | None = session.exec(last).first()
-    if beyond is None:
-        return
-    old = refused.where(or_(at < beyond.at, and_(at == beyond.at, row_id <= beyond.id))).order_by(at, row_id)
-    found = old.with_only_columns(ReceivedDelivery.id).limit(_GO_AT_ONCE).with_for_update(skip_locked=True)
-    ids = session.execute(found).scalars().all()
-    session.execute(owned_delete(ReceivedDelivery, row.tenant_id).where(row_id.in_(ids)))
-
-
-def _kept(session: Transaction, row: ReceivedDelivery) -> int:
-    """Return how many bytes of accepted bodies are in the log of a webhook."""
-    accepted = owned(ReceivedDelivery, row.tenant_id).where(
-        ReceivedDelivery.webhook_id == row.webhook_id,
-        ReceivedDelivery.outcome == Outcome.ACCEPTED,
-        ReceivedDelivery.body != "",
-    )
-    return int(session.execute(accepted.with_only_columns(func.sum(ReceivedDelivery.size))).scalar() or 0)
-
-
-def _keep_body(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, sent: Sent) -> None:
-    """Keep the body of an accepted delivery while those of the tenant are not too many bytes together."""
-    others = owned(IncomingWebhook, webhook.tenant_id).where(IncomingWebhook.id != webhook.id)
-    kept = session.execute(others.with_only_columns(func.sum(IncomingWebhook.kept_bytes))).scalar() or 0
-    if int(kept) + webhook.kept_bytes + row.size <= KEPT_OF_TENANT:
-        row.body = _text(sent.body)
-        webhook.kept_bytes += row.size
-
-
-def _forget_old(session: Transaction, row: ReceivedDelivery, *, before: datetime | None) -> bool:
-    """With the first delivery of a day take out what is too old, and tell it. `before` is when the last one came."""
-    if before is None or before.date() == row.at.date():
-        return False
-    old = owned_delete(ReceivedDelivery, row.tenant_id).where(
-        ReceivedDelivery.webhook_id == row.webhook_id,  # type: ignore[arg-type]
-        ReceivedDelivery.at < row.at - KEPT_FOR,  # type: ignore[arg-type]
-    )
-    session.execute(old)
-    return True
+    found = session.execute(same.with_only_columns(ReceivedDelivery.taken_id, ReceivedDelivery.event_id)) if ids else ()
+    return dict(iter(found))
 
 
 def _keep(session: Transaction, row: ReceivedDelivery) -> None:

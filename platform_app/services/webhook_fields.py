@@ -120,8 +120,8 @@ def take_all(session: Transaction, who: Identity, webhook_id: str) -> int:
 
 def values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -> dict[str, str]:
     """Return what a payload brings by field; what is missing or of another type is left out."""
+    rows = session.keep(("fields of a webhook", webhook_id), lambda: of(session, who, webhook_id))
     found = {
-        row.key: payloads.kept(payloads.value_at(payload, row.path), TYPES[row.kind], who.time_zone)
-        for row in of(session, who, webhook_id)
+        row.key: payloads.kept(payloads.value_at(payload, row.path), TYPES[row.kind], who.time_zone) for row in rows
     }
     return {key: text for key, text in found.items() if text}
