@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -118,7 +119,7 @@ def peers(plain: list[dict[str, Any]]) -> dict[str, Callable[[int], Any]]:
     sys.path.append(os.environ.get("PEERS", "peers"))
     makers: dict[str, Callable[[], Callable[[Any], Any]]] = {
         "rule-engine": lambda: import_module("rule_engine").Rule(PLAIN[0].format(*PLAIN[1])).matches,
-        "json-logic-qubit": lambda: lambda facts: import_module("json_logic").jsonLogic(LOGIC, facts),
+        "json-logic-qubit": lambda: partial(import_module("json_logic").jsonLogic, LOGIC),
         "zen-engine (compiled, Rust)": lambda: (
             import_module("zen").compile_expression(PLAIN[0].format(*PLAIN[2])).evaluate
         ),
