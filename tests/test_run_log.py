@@ -10,6 +10,7 @@ from platform_app.db import Transaction, owned, session_scope
 from platform_app.engine import keeping, log, rules
 from platform_app.errors import Forbidden, Invalid, NotFound
 from platform_app.models.event import Event
+from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun, RunState
 from platform_app.services import accounts, contacts
@@ -63,6 +64,30 @@ def test_a_little_at_a_time_and_never_what_is_under_way(who: Identity, monkeypat
     assert keeping.forget_runs() is True and len(runs(who)) == 2
     keeping.forget_runs()
     assert [run.id for run in runs(who)] == [kept_id]
+
+
+def test_jobs_that_are_over_go_after_a_month_and_their_effects_with_them(
+    who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    states, long_ago = (JobState.DONE, JobState.DONE, JobState.DONE, *JobState), now() - timedelta(days=31)
+    for identity in (who, other):
+        with session_scope(identity.tenant_id) as session:
+            for place, state in enumerate(states):
+                job = Job(tenant_id=identity.tenant_id, kind="test", state=state, created_at=long_ago)
+                job.finished_at = now() if place == 0 else long_ago  # it waited for a month, and has just been done
+                session.add(job)
+                session.flush()
+                session.add(Effect(tenant_id=identity.tenant_id, job_id=job.id, key=f"effect {place}"))
+    with session_scope(who.tenant_id) as session:
+        session.add(Job(tenant_id=who.tenant_id, kind="test", state=JobState.DONE, finished_at=now()))
+    assert keeping.forget_jobs() is True and keeping.forget_jobs() is False
+    for identity, more in ((who, 2), (other, 1)):
+        with session_scope(identity.tenant_id, reading=True) as session:
+            left = [job.state for job in session.exec(owned(Job, identity.tenant_id)).all()]
+            effects = session.exec(owned(Effect, identity.tenant_id)).all()
+        assert sorted(left) == sorted([*set(JobState) - {JobState.DONE, JobState.CANCELLED}, *[JobState.DONE] * more])
+        assert len(effects) == len(left) - more + 1
 
 
 def test_only_an_admin_says_for_how_long(who: Identity) -> None:

@@ -1,16 +1,21 @@
-"""Keeping: the log of runs is kept as long as the tenant says; what rules did is counted on."""
+"""Keeping: the log of runs is kept as long as the tenant says, jobs that are over for a month; runs are counted on."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
+from platform_app.models.job import Job, JobState
 from platform_app.models.person import Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
 
-AT_ONCE = 500  # runs that one transaction takes away
+AT_ONCE = 500  # runs or jobs that one transaction takes away
+JOBS_KEPT = timedelta(days=30)
 _UNDER_WAY = (RunState.RUNNING, RunState.RETRYING)
+_OVER = (JobState.DONE, JobState.CANCELLED)  # nobody has to see to them
 
 
 def forget_runs() -> bool:
@@ -48,4 +53,26 @@ def _forget(session: Transaction, tenant_id: str, since: datetime) -> bool:
     for rule in session.exec(in_order.with_for_update(key_share=True)).all():
         rule.runs_forgotten += len(fired[rule.id])
         rule.last_forgotten = max([*fired[rule.id], *filter(None, [rule.last_forgotten])])
+    return len(ids) == AT_ONCE
+
+
+def forget_jobs() -> bool:
+    """Take jobs that were over long ago out of the ledger with their effects, some of each tenant; tell whether more
+    are left."""
+    since = now() - JOBS_KEPT
+    with session_scope(reason="tenants with jobs", reading=True) as session:
+        tenants = session.exec(everywhere(Tenant).with_only_columns(Tenant.id)).all()
+    left = [_forget_jobs(tenant_id, state, since) for tenant_id in tenants for state in _OVER]
+    return any(left)
+
+
+def _forget_jobs(tenant_id: str, state: JobState, since: datetime) -> bool:
+    over = owned(Job, tenant_id).where(Job.state == state, Job.created_at < since, col(Job.finished_at) < since)
+    some = over.with_only_columns(Job.id).order_by(Job.created_at).limit(AT_ONCE)
+    with session_scope(tenant_id, reading=True) as session:
+        if session.exec(some.limit(1)).first() is None:
+            return False
+    with session_scope(tenant_id) as session:
+        ids = session.exec(some.with_for_update(skip_locked=True)).all()
+        session.execute(owned_delete(Job, tenant_id).where(Job.id.in_(ids)))  # type: ignore[attr-defined]
     return len(ids) == AT_ONCE

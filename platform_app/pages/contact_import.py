@@ -91,7 +91,7 @@ def _column(line: rx.Var[ColumnLine]) -> rx.Component:
 def _progress() -> rx.Component:
     return rx.el.section(
         rx.el.h2(ImportContactsState.file_name),
-        rx.el.progress(value=ImportContactsState.percent, max=100, aria_label=t("Progress"), style={"width": "100%"}),
+        rx.progress(value=ImportContactsState.percent, size="2", aria_label=t("Progress")),
         rx.el.p(
             t("{done} of {total} rows", done=ImportContactsState.done, total=ImportContactsState.total),
             " · ",

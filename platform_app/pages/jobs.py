@@ -15,7 +15,13 @@ def show() -> rx.Component:
     """Show the list of jobs."""
     return frame(
         rx.fragment(
-            page_head(t("Jobs"), t("Work that the worker does in the background: what waits, what runs, what failed.")),
+            page_head(
+                t("Jobs"),
+                t(
+                    "Work that the worker does in the background: what waits, what runs, what failed. What is done "
+                    "stays for 30 days."
+                ),
+            ),
             rx.el.div(
                 select_filter(
                     t("State"),
