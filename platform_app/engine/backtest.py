@@ -13,6 +13,7 @@ from platform_app.automation.rules import Before, Compiled, Reason, reason
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import judging, rules
+from platform_app.engine.alone import alone
 from platform_app.errors import Invalid
 from platform_app.events import subject_of
 from platform_app.models.event import Event
@@ -139,6 +140,7 @@ class _Pair:
         self.found.count(past, says, was)
 
 
+@alone
 def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) -> Backtest:
     """Run a draft over the events of the last days, each with what was known then, beside the published rule."""
     return backtest_all(session, who, [rule_id], days=days)[rule_id]

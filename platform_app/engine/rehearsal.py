@@ -18,6 +18,7 @@ from platform_app.automation.simulation import End, Happening, Simulated, World,
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine import actions, journey, judging, log
+from platform_app.engine.alone import alone
 from platform_app.engine.scene import Scene
 from platform_app.engine.sequences import DEFINITIONS
 from platform_app.errors import Conflict, Invalid, PlatformError
@@ -140,6 +141,7 @@ class Backtest:
     samples: list[Past] = field(default_factory=list)
 
 
+@alone
 def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int) -> Backtest:
     """Let people into a draft as of the last days, with what was known and what happened then."""
     if not 1 <= days <= 366:

@@ -1,0 +1,33 @@
+"""Alone: what keeps a processor busy for seconds runs once for a tenant at the same time in each process."""
+
+from collections.abc import Callable
+from functools import wraps
+from threading import Lock
+from typing import Concatenate, ParamSpec, TypeVar
+
+from platform_app.db import Transaction
+from platform_app.errors import LimitReached
+from platform_app.models.person import Identity
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Work = Callable[Concatenate[Transaction, Identity, P], R]
+_at_work: set[str] = set()
+_lock = Lock()
+
+
+def alone(work: Work[P, R]) -> Work[P, R]:
+    """Let a tenant have one of all functions that are so marked at work; the second one raises LimitReached."""
+
+    @wraps(work)
+    def guarded(session: Transaction, who: Identity, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with _lock:
+            if who.tenant_id in _at_work:
+                raise LimitReached("Somebody tries a draft on the past right now. Try again when that has ended.")
+            _at_work.add(who.tenant_id)
+        try:
+            return work(session, who, *args, **kwargs)
+        finally:
+            _at_work.discard(who.tenant_id)
+
+    return guarded
