@@ -1,5 +1,6 @@
 """Leaving: who is taken out of a sequence by an event, in the very transaction in which it happens."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,6 +87,18 @@ def _ways(session: Transaction, event: Event) -> list[Enrollment]:
         ids = {found for query in queries for found in session.exec(query.with_only_columns(Enrollment.id)).all()}
         queries = [owned(Enrollment, event.tenant_id).where(col(Enrollment.id).in_(ids))] if ids else []
     return [row for query in queries for row in session.exec(query.order_by(Enrollment.id).with_for_update()).all()]
+
+
+def lock(session: Transaction, tenant_id: str, events: Collection[Event]) -> None:
+    """Lock the ways of all whom events of a transaction are about in one order, before each event locks its own: two
+    transactions about the same people then wait for each other once."""
+    if not events or not _has_any(session, tenant_id):
+        return
+    contacts, leads = {event.contact_id for event in events}, {event.lead_id for event in events}
+    about = or_(col(Enrollment.contact_id).in_(contacts - {None}), col(Enrollment.lead_id).in_(leads - {None}))
+    counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > session.began_at - AFTER)
+    query = owned(Enrollment, tenant_id).where(about, counts).order_by(Enrollment.id)
+    session.exec(query.with_only_columns(Enrollment.id).with_for_update()).all()
 
 
 def _count(session: Transaction, row: Enrollment, event: Event) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,43 @@ async def test_accepted_means_written_down_though_redis_is_away(who: Identity) -
     assert event.after["payload"] == {"total": 5} and row.event_id == event.id
     again = await post(address_of(webhook), body, **signed(secret_of(webhook), body))
     assert (again.status_code, again.json()) == (202, {"status": "duplicate"})
+
+
+async def test_a_body_that_was_long_under_way_is_judged_by_what_counts_now(who: Identity) -> None:
+    webhook, come = a_webhook(who), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        await come.wait()
+        yield b"}"
+
+    slow = asyncio.create_task(post(address_of(webhook), slowly()))
+    while not hooks._limiter.storage.storage:
+        await asyncio.sleep(0)
+    assert (await post(address_of(webhook), b"{}")).status_code == 202
+    call(who, webhooks.require_signature, webhook.id, signed=True)
+    come.set()
+    answers_now = await asyncio.gather(slow, post(address_of(webhook), b"{}"))
+    assert [answer.status_code for answer in answers_now] == [401, 401] and len(events(who)) == 1
+
+
+async def test_many_at_once_are_each_answered_for_themselves(who: Identity) -> None:
+    webhook = a_webhook(who, signed=True)
+    secret, bodies = secret_of(webhook), [b"{}", b"{", b"{}", b"{}"] * 10
+
+    def headers(place: int) -> dict[str, str]:
+        return signed(secret, bodies[place], message_id=f"msg_{place - place % 4 % 3}") if place % 4 != 2 else {}
+
+    sent = [post(address_of(webhook), body, **headers(place)) for place, body in enumerate(bodies)]
+    found = [(answer.status_code, answer.json().get("status")) for answer in await asyncio.gather(*sent)]
+    accepted, duplicate = (202, "accepted"), (202, "duplicate")
+    for place in range(0, 40, 4):
+        assert sorted(map(str, (found[place], found[place + 3]))) in (
+            sorted(map(str, (accepted, accepted))),
+            sorted(map(str, (accepted, duplicate))),
+        )
+        assert [status for status, _ in found[place + 1 : place + 3]] == [400, 401]
+    assert len(events(who)) == sum(status == 202 and words == "accepted" for status, words in found)
 
 
 async def test_no_cookie_and_no_origin_counts_here(who: Identity) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import time_machine
+from sqlalchemy.exc import OperationalError
 
+from platform_app import bell
 from platform_app.automation.payloads import Unreadable
 from platform_app.clock import now
 from platform_app.errors import NotFound, PlatformError
@@ -78,6 +80,43 @@ def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
     assert results[0] == results[2] == Outcome.ACCEPTED and isinstance(results[1], RuntimeError)
     assert [event.after["payload"]["number"] for event in events(who)] == [0, 2]
     assert len(log(who)) == 2 and activities(who).count("Webhook “{name}” came in") == 2
+
+
+def test_however_many_are_spoilt_few_transactions_are_made(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    webhook = a_webhook(who, email_path="mail", creates_contact=True)
+    long = f"{'a' * 60}@{'.'.join(['b' * 60] * 3)}.test"  # longer than a name may be
+    assert receiving.take_all(webhook, [Sent(body_of({"mail": long}), {})]) == [Outcome.ACCEPTED]
+    scopes: list[str] = []
+    scope = receiving.session_scope
+    monkeypatch.setattr(
+        receiving, "session_scope", lambda *args, **named: (scopes.append("one"), scope(*args, **named))[1]
+    )
+    monkeypatch.setattr(addressees, "links", lambda *given: {} if given[-1]["number"] else 1 // 0)
+    results = receiving.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(32)])
+    assert results.count(Outcome.ACCEPTED) == 31 and isinstance(results[0], ZeroDivisionError)
+    assert len(scopes) == 11  # half of them, and half again
+
+
+def test_when_the_database_is_away_nobody_tries_for_each(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    webhook, tries = a_webhook(who, signed=True), []
+
+    def away(*args: Any, **named: Any) -> Any:
+        tries.append(1)
+        raise OperationalError("BEGIN", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr(receiving, "session_scope", away)
+    group = [Sent(BODY, signed(secret_of(webhook), BODY, message_id=f"msg_{number}")) for number in range(5)]
+    results = receiving.take_all(webhook, [*group, Sent(BODY, {}), Sent(BODY, {})])
+    assert len(tries) == 2 and all(isinstance(one, OperationalError) for one in results)
+
+
+def test_what_is_written_down_is_not_written_again_when_nobody_can_be_told(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = a_webhook(who)
+    monkeypatch.setattr(bell, "announce", lambda *given: 1 // 0)
+    assert receiving.take_all(webhook, [Sent(BODY, {})] * 3) == [Outcome.ACCEPTED] * 3
+    assert len(events(who)) == 3
 
 
 def spoilt(secret: str) -> dict[str, tuple[dict[str, str], bytes]]:

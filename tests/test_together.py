@@ -1,13 +1,19 @@
 """Together: what comes while a group is done makes the next group, in its order; each gets its own result."""
 
 import asyncio
-from collections.abc import Sequence
+import gc
+import weakref
+from collections.abc import Callable, Sequence
 from threading import Event
 
 import pytest
 
 from platform_app.api.together import Together
-from platform_app.errors import NotFound
+from platform_app.errors import NotFound, Unavailable
+
+
+class Refused(Exception):
+    """Why one thing was not done."""
 
 
 class Work:
@@ -22,39 +28,81 @@ class Work:
         assert self.go_on.wait(30)
         if 13 in things:
             raise NotFound("There is nothing here.")
-        return [ValueError(str(thing)) if thing < 0 else 2 * thing for thing in things]
+        return [Refused(thing) if thing < 0 else 2 * thing for thing in things]
+
+
+async def until(true: Callable[[], object]) -> None:
+    while not true():
+        await asyncio.sleep(0)
+
+
+def in_groups(work: Work, count: int) -> Together[int, int]:
+    return Together(work, weight=lambda thing: max(1, thing // 100), heaviest=count)
 
 
 async def gathered(together: Together[int, int], work: Work, *things: tuple[str, int]) -> list[int | BaseException]:
     tasks = [asyncio.create_task(together.do(key, thing)) for key, thing in things]
     keys = {key for key, _ in things}
-    while len(work.groups) < len(keys):
-        await asyncio.sleep(0)
+    await until(lambda: len({key for key, _ in work.groups}) == len(keys))
     work.go_on.set()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_the_first_is_done_at_once_and_the_others_together() -> None:
     work = Work()
-    results = await gathered(Together(work, most=3), work, *(("a", number) for number in range(6)))
-    assert results == [0, 2, 4, 6, 8, 10]
-    groups = [things for _, things in work.groups]
-    assert groups[0][0] == 0 and sum(groups, []) == list(range(6))
-    assert max(map(len, groups)) == 3
+    together = in_groups(work, 3)
+    first = asyncio.create_task(together.do("a", 0))
+    await until(lambda: work.groups)
+    assert work.groups == [("a", [0])]
+    assert await gathered(together, work, *(("a", number) for number in range(1, 6))) == [2, 4, 6, 8, 10]
+    assert await first == 0 and [things for _, things in work.groups] == [[0], [1, 2, 3], [4, 5]]
+
+
+async def test_a_group_weighs_so_much_and_what_waits_ten_times_as_much() -> None:
+    work = Work()
+    together = in_groups(work, 3)
+    tasks = [asyncio.create_task(together.do("a", thing)) for thing in (900, 1, 200, 2, 100, 900)]
+    await until(lambda: work.groups)
+    held = [asyncio.create_task(together.do("b", 900)) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await together.do("b", 1)
+    work.go_on.set()
+    await asyncio.gather(*tasks, *held)
+    assert [things for key, things in work.groups if key == "a"] == [[900], [1, 200], [2, 100], [900]]
+    assert await together.do("b", 1) == 2
+
+
+async def test_what_failed_is_not_held_in_memory() -> None:
+    work = Work()
+    work.go_on.set()
+    together = in_groups(work, 3)
+    gc.collect()
+    gc.disable()
+    try:
+        for thing in (-1, 13):
+            try:
+                await together.do("a", thing)
+            except (Refused, NotFound) as error:
+                kept = weakref.ref(error)
+            await asyncio.sleep(0)
+            assert kept() is None
+    finally:
+        gc.enable()
 
 
 async def test_each_key_has_groups_of_its_own() -> None:
     work = Work()
-    assert await gathered(Together(work, most=3), work, ("a", 1), ("b", 2)) == [2, 4]
+    assert await gathered(in_groups(work, 3), work, ("a", 1), ("b", 2)) == [2, 4]
     assert sorted(work.groups) == [("a", [1]), ("b", [2])]
 
 
 async def test_one_fails_by_itself_and_what_is_raised_stands_for_its_group() -> None:
     work = Work()
     work.go_on.set()
-    together: Together[int, int] = Together(work, most=10)
+    together = in_groups(work, 10)
     good, bad = await gathered(together, work, ("a", 1), ("a", -1))
-    assert good == 2 and isinstance(bad, ValueError)
+    assert good == 2 and isinstance(bad, Refused)
     with pytest.raises(NotFound):
         await together.do("a", 13)
     assert await together.do("a", 4) == 8
@@ -62,10 +110,9 @@ async def test_one_fails_by_itself_and_what_is_raised_stands_for_its_group() -> 
 
 async def test_who_does_not_wait_any_more_holds_nobody_up() -> None:
     work = Work()
-    together: Together[int, int] = Together(work, most=10)
+    together = in_groups(work, 10)
     gone = asyncio.create_task(together.do("a", 1))
-    while not work.groups:
-        await asyncio.sleep(0)
+    await until(lambda: work.groups)
     gone.cancel()
     other = asyncio.create_task(together.do("a", 2))
     await asyncio.sleep(0)
@@ -76,12 +123,11 @@ async def test_who_does_not_wait_any_more_holds_nobody_up() -> None:
 
 def test_a_loop_that_ended_in_the_middle_leaves_nothing_behind() -> None:
     work = Work()
-    together: Together[int, int] = Together(work, most=10)
+    together = in_groups(work, 10)
 
     async def leave() -> None:
         task = asyncio.create_task(together.do("a", 1))
-        while not work.groups:
-            await asyncio.sleep(0)
+        await until(lambda: work.groups)
         work.go_on.set()
         task.cancel()
 

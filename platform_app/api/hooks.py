@@ -28,13 +28,13 @@ def _find(address: str, asking: Sequence[None]) -> list[IncomingWebhook]:
     return [receiving.find(address)] * len(asking)
 
 
-def _take(webhook_id: str, found: Sequence[tuple[IncomingWebhook, Sent]]) -> list[Outcome | Exception]:
-    newest = found[-1][0]  # as it is now: the secrets may have been changed since the first was found
-    return receiving.take_all(newest, [sent for _, sent in found])
+def _take(address: str, deliveries: Sequence[Sent]) -> list[Outcome | Exception]:
+    webhook = receiving.find(address)  # as it is now: a body may have been under way for long
+    return receiving.take_all(webhook, deliveries)
 
 
-_finding = Together(_find, most=1000)
-_taking = Together(_take, most=200)
+_finding = Together(_find, weight=lambda _: 1, heaviest=1_000)
+_taking = Together(_take, weight=lambda sent: 20_000 + len(sent.body), heaviest=4_000_000)
 
 
 @route("/hooks/{address}", ANYONE, methods=["POST"])
@@ -43,9 +43,8 @@ async def receive(request: Request) -> Response:
     address = request.path_params["address"]
     if limit := _reached(webhooks.hashed(address)):
         return _too_often(request, limit, webhooks.hashed(address))
-    webhook = await _finding.do(address, None)
-    sent = await _sent(request)
-    outcome = await _taking.do(webhook.id, (webhook, sent))
+    await _finding.do(address, None)  # before a byte of the body is read
+    outcome = await _taking.do(address, await _sent(request))
     return JSONResponse({"status": outcome.value}, 202)
 
 

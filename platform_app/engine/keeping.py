@@ -1,4 +1,4 @@
-"""Keeping: the log of runs is kept as long as the tenant says, jobs that are over for a month; runs are counted on."""
+"""Keeping: the log of runs is kept as long as the tenant says, jobs that are done for a month; runs are counted on."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -8,14 +8,13 @@ from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
-from platform_app.models.job import Job, JobState
+from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
 
 AT_ONCE = 500  # runs or jobs that one transaction takes away
 JOBS_KEPT = timedelta(days=30)
 _UNDER_WAY = (RunState.RUNNING, RunState.RETRYING)
-_OVER = (JobState.DONE, JobState.CANCELLED)  # nobody has to see to them
 
 
 def forget_runs() -> bool:
@@ -57,17 +56,19 @@ def _forget(session: Transaction, tenant_id: str, since: datetime) -> bool:
 
 
 def forget_jobs() -> bool:
-    """Take jobs that were over long ago out of the ledger with their effects, some of each tenant; tell whether more
-    are left."""
+    """Take jobs that were done long ago out of the ledger with their effects, some of each tenant; tell whether more
+    are left. One with a call in doubt stays: the mark keeps the call from being made again."""
     since = now() - JOBS_KEPT
     with session_scope(reason="tenants with jobs", reading=True) as session:
         tenants = session.exec(everywhere(Tenant).with_only_columns(Tenant.id)).all()
-    left = [_forget_jobs(tenant_id, state, since) for tenant_id in tenants for state in _OVER]
+    left = [_forget_jobs(tenant_id, since) for tenant_id in tenants]
     return any(left)
 
 
-def _forget_jobs(tenant_id: str, state: JobState, since: datetime) -> bool:
-    over = owned(Job, tenant_id).where(Job.state == state, Job.created_at < since, col(Job.finished_at) < since)
+def _forget_jobs(tenant_id: str, since: datetime) -> bool:
+    done = owned(Job, tenant_id).where(Job.state == JobState.DONE, Job.created_at < since, col(Job.finished_at) < since)
+    in_doubt = owned(Effect, tenant_id).where(Effect.job_id == Job.id, col(Effect.closed_at).is_(None))
+    over = done.where(~in_doubt.exists())
     some = over.with_only_columns(Job.id).order_by(Job.created_at).limit(AT_ONCE)
     with session_scope(tenant_id, reading=True) as session:
         if session.exec(some.limit(1)).first() is None:

@@ -34,8 +34,8 @@ def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payloa
     def contact() -> Contact | None:
         found = contacts.same_address(session, who, emails=emails, phones=phones)
         if found is None and webhook.creates_contact and (emails or phones):
-            name = " ".join(_said(payload, webhook.name_path).split())[:200] or (emails + phones)[0]
-            found = contacts.create(session, who, name=name, emails=emails, phones=phones)
+            name = " ".join(_said(payload, webhook.name_path).split()) or (emails + phones)[0]
+            found = contacts.create(session, who, name=name[:200], emails=emails, phones=phones)
             session.flush()
         return found
 

@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlmodel import col
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from platform_app import bell
+from platform_app import bell, leaving
 from platform_app.automation.payloads import Unreadable
-from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.db import Transaction, everywhere, gave_way, owned, session_scope
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
 from platform_app.events import emit
-from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
 from platform_app.services import (
     activity,
@@ -25,6 +27,7 @@ from platform_app.services import (
     webhooks,
 )
 
+log = structlog.get_logger()
 LARGEST = 1_000_000  # bytes of a body
 KEPT_IN_EVENT = 64_000  # bytes of a body whose payload stands in the event too
 KEPT_OF_REFUSED = 10_000  # characters of a body
@@ -42,6 +45,9 @@ class TooLarge(LimitReached):
     """A body that is larger than a webhook takes."""
 
     status = 413
+
+
+_REFUSALS = (Unverified, TooLarge, Unreadable)
 
 
 @dataclass(frozen=True)
@@ -74,30 +80,30 @@ def take_all(webhook: IncomingWebhook, deliveries: Sequence[Sent]) -> list[Outco
     """Verify deliveries of one webhook and write them down in one transaction, each with its event.
 
     One whose id was accepted before changes nothing. Of each is returned what became of it: an outcome, or why it was
-    not taken. Unverified, TooLarge and Unreadable are refusals, which are written down as well.
+    not taken. Unverified, TooLarge and Unreadable are refusals, which are written down as well, after the others.
     """
     results: list[Any] = [_read(webhook, sent) for sent in deliveries]
     good = [place for place, result in enumerate(results) if not isinstance(result, Exception)]
     outcomes = _keep_all(webhook, [results[place] for place in good])
     for place, outcome in zip(good, outcomes, strict=True):
         results[place] = outcome
+    refused = [place for place, result in enumerate(results) if isinstance(result, _REFUSALS)]
+    told = _refuse_all(webhook, [(deliveries[place], results[place]) for place in refused])
+    for place, error in zip(refused, told, strict=True):
+        results[place] = error
     return results
 
 
 def _read(webhook: IncomingWebhook, sent: Sent) -> Read | Exception:
-    """Return what a delivery holds, or why it is not taken; a refusal is written down."""
+    """Return what a delivery holds, or why it is not taken."""
     try:
-        try:
-            return sent, _checked(webhook, sent)
-        except (Unverified, TooLarge, Unreadable) as error:
-            with session_scope(webhook.tenant_id) as session:
-                _refuse(session, webhook, sent, error.sentence)
-            return Unverified("The delivery could not be verified.") if isinstance(error, Unverified) else error
+        return sent, _checked(webhook, sent)
     except Exception as error:  # of this one alone: the others are taken
         return error
 
 
 def _checked(webhook: IncomingWebhook, sent: Sent) -> Any:
+    """Return what a right delivery holds. Raises _REFUSALS, and Unavailable."""
     if sent.is_cut:
         raise TooLarge("The body is larger than 1 MB.")
     _verify(webhook, sent)
@@ -107,17 +113,45 @@ def _checked(webhook: IncomingWebhook, sent: Sent) -> Any:
 
 
 def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[Outcome | Exception]:
-    """Write deliveries together; where the database cannot take one of them, each by itself."""
+    """Write deliveries together; where one of them cannot be taken, half of them, until it is alone."""
     if not read:
         return []
+    kept: list[Outcome | Exception] = []
     try:
         with session_scope(webhook.tenant_id) as session:
             session.hold()
-            return list(_write(session, webhook, read))
+            outcomes = list(_write(session, webhook, read))
+            session.after_commit.insert(0, lambda: kept.extend(outcomes))
+        return kept
     except Exception as error:
-        if len(read) == 1 or isinstance(error, Unavailable):
+        if kept:
+            log.exception("of deliveries that are written down nobody was told", webhook=webhook.id)
+            return kept
+        if len(read) == 1 or _is_of_all(error):
             return [error] * len(read)
-    return [outcome for one in read for outcome in _keep_all(webhook, [one])]
+    half = len(read) // 2
+    return _keep_all(webhook, read[:half]) + _keep_all(webhook, read[half:])
+
+
+def _is_of_all(error: Exception) -> bool:
+    """Tell whether the others would fare no better: the webhook is gone, or the database away."""
+    if isinstance(error, OperationalError):
+        return not gave_way(error)
+    return isinstance(error, (Unavailable, NotFound, TimeoutError))
+
+
+def _refuse_all(webhook: IncomingWebhook, refused: list[tuple[Sent, PlatformError]]) -> list[Exception]:
+    """Write refusals down and return what the senders are told."""
+    if not refused:
+        return []
+    try:
+        with session_scope(webhook.tenant_id) as session:
+            for sent, error in refused:
+                _refuse(session, webhook, sent, error.sentence)
+    except Exception as error:
+        return [error] * len(refused)
+    unsaid = "The delivery could not be verified."
+    return [Unverified(unsaid) if isinstance(error, Unverified) else error for _, error in refused]
 
 
 def _verify(webhook: IncomingWebhook, sent: Sent) -> None:
@@ -149,6 +183,7 @@ def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> It
     query = owned(IncomingWebhook, found.tenant_id).where(IncomingWebhook.id == found.id)
     webhook = _open(session.exec(query.with_for_update()).first())
     rows = [(_row(webhook, sent, Outcome.ACCEPTED), sent, payload) for sent, payload in read]
+    events: list[Event] = []
     taken = _taken(session, webhook, [row.message_id for row, *_ in rows if row.message_id])
     for row, sent, payload in rows:
         if row.message_id in taken:
@@ -156,13 +191,14 @@ def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> It
             received_log.forget_old(session, row, before=webhook.received_at)
             _keep(session, row)
         else:
-            _accept(session, webhook, row, (sent, payload))
+            events.append(_accept(session, webhook, row, (sent, payload)))
             if row.message_id:
                 taken[row.message_id] = row.event_id
         yield row.outcome
+    leaving.lock(session, webhook.tenant_id, events)
 
 
-def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: Read) -> None:
+def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: Read) -> Event:
     """Write down a delivery that did not come before, with its event."""
     sent, payload = read
     who = members.automation(session, webhook.tenant_id, webhook.name)
@@ -174,13 +210,15 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
         after |= {"payload": None, "payload_too_large": True, "payload_bytes": row.size}
     links = addressees.links(session, who, webhook, payload)
     kind, agent_id = EventKind.WEBHOOK_RECEIVED, webhook.agent_id
-    row.event_id = emit(session, webhook.tenant_id, kind, after=after, agent_id=agent_id, **links).id
+    event = emit(session, webhook.tenant_id, kind, after=after, agent_id=agent_id, **links)
+    row.event_id = event.id
     if received_log.forget_old(session, row, before=webhook.received_at):
         webhook.kept_bytes = received_log.kept_bytes(session, row)
     received_log.keep_body(session, webhook, row, _text(sent.body))
     _keep(session, row)
     webhook.received_at = row.at
     _tell(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
+    return event
 
 
 def _refuse(session: Transaction, webhook: IncomingWebhook, sent: Sent, why: str) -> None:

@@ -67,6 +67,7 @@ class ImportContactsState(rx.State):
     refused_total: int = 0
     past: list[PastImport] = []
     loaded: bool = False
+    _drawn: str = ""  # the import whose columns are shown
 
     @handler(Role.OPERATOR)
     async def load(self) -> None:
@@ -125,10 +126,10 @@ class ImportContactsState(rx.State):
         row = next((one for one in past if one.id == self.current), None)
         self.loaded = True
         if row is None:
-            self.current = self.state = ""
+            self.current = self.state = self._drawn = ""
             return
-        if self.state != row.state.value or not self.columns:
-            self.columns = _columns(row)
+        if self._drawn != row.id:
+            self._drawn, self.columns = row.id, _columns(row)
         self.state, self.file_name = row.state.value, row.file_name
         self.total, self.done = row.rows_total, row.rows_done
         self.percent = round(100 * row.rows_done / row.rows_total) if row.rows_total else 0
