@@ -3,6 +3,7 @@
 `python -m tests.bench.bench_console`; needs the built console and Chromium, as the e2e tests do.
 """
 
+import os
 import shutil
 import statistics
 import tempfile
@@ -15,8 +16,12 @@ from typing import Any
 import psutil
 from playwright.sync_api import Page, expect, sync_playwright
 
+from platform_app import config, migrations
+from platform_app.db import session_scope
+from platform_app.models.person import Identity
+from platform_app.services import demo, members
 from tests.conftest import wait_for
-from tests.e2e.conftest import FLAGS, platform_environment, sign_in
+from tests.e2e.conftest import FLAGS, PASSWORD, platform_environment, sign_in
 from tests.e2e.test_up import Started, is_ready, start
 
 CLICKS = 40
@@ -41,6 +46,17 @@ WEIGHT = """() => {
     return [all.length, all.reduce((sum, one) => sum + one.transferSize, 0),
         all.reduce((sum, one) => sum + one.decodedBodySize, 0)];
 }"""
+
+
+def demo_owner(environment: dict[str, str]) -> Identity:
+    """Make the demo tenant before the platform starts; return its owner."""
+    os.environ |= {name: value for name, value in environment.items() if name.startswith("PLATFORM_")}
+    config.settings.cache_clear()
+    Path(environment["PLATFORM_DATA_DIR"]).mkdir(parents=True)
+    migrations.upgrade(config.settings().database)
+    demo.ensure_demo(PASSWORD, "en")
+    with session_scope(reason="bench", reading=True) as session:
+        return members.owner(session, demo.SLUG)
 
 
 @contextmanager

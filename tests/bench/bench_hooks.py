@@ -3,7 +3,6 @@
 `python -m tests.bench.bench_hooks [a second] [seconds]`; needs the built console, as the e2e tests do.
 """
 
-import os
 import statistics
 import sys
 import tempfile
@@ -17,31 +16,17 @@ from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
-from platform_app import config, db, migrations
+from platform_app import db
 from platform_app.clock import now
-from platform_app.db import session_scope
-from platform_app.models.person import Identity
-from platform_app.services import demo, members
-from tests.bench.bench_console import running
+from tests.bench.bench_console import demo_owner, running
 from tests.conftest import wait_for
-from tests.e2e.conftest import PASSWORD, platform_environment
+from tests.e2e.conftest import platform_environment
 from tests.hooks import a_webhook, address_of, body_of, events, secret_of
 from tests.test_rules import a_rule
 
 SENDERS = 60  # connections that are kept open, as a system that delivers does
 ORDER = {"order": {"id": 7, "total": 1250.5, "currency": "RUB", "name": "Мойка"}, "contact": {"phone": "+79991234567"}}
 BODY = body_of(ORDER)
-
-
-def prepare(environment: dict[str, str]) -> Identity:
-    """Make the demo tenant before the platform starts."""
-    os.environ |= {name: value for name, value in environment.items() if name.startswith("PLATFORM_")}
-    config.settings.cache_clear()
-    Path(environment["PLATFORM_DATA_DIR"]).mkdir(parents=True)
-    migrations.upgrade(config.settings().database)
-    demo.ensure_demo(PASSWORD, "en")
-    with session_scope(reason="bench", reading=True) as session:
-        return members.owner(session, demo.SLUG)
 
 
 def send(address: str, secret: str, due: "SimpleQueue[tuple[int, float] | None]") -> list[tuple[float, int]]:
@@ -85,7 +70,7 @@ def main() -> None:
     rate, seconds = int(given.get(1, 200)), int(given.get(2, 30))
     with tempfile.TemporaryDirectory() as name:
         environment = platform_environment(Path(name) / "data")
-        owner = prepare(environment)
+        owner = demo_owner(environment)
         webhook = a_webhook(owner, signed=True, phone_path="contact.phone", creates_contact=True)
         if "rule" in sys.argv:
             a_rule(owner, "webhook_received", {"kind": "write_note", "text": "{{ contact.name }}"})

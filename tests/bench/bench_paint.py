@@ -3,7 +3,6 @@
 `python -m tests.bench.bench_paint [rows]`; needs the built console and Chromium, as the e2e tests do.
 """
 
-import os
 import shutil
 import statistics
 import sys
@@ -14,12 +13,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from platform_app import config, db, migrations
-from platform_app.db import session_scope
-from platform_app.services import demo, members
-from tests.bench.bench_console import running
+from platform_app import db
+from tests.bench.bench_console import demo_owner, running
 from tests.bench.bench_crm import fill
-from tests.e2e.conftest import FLAGS, PASSWORD, platform_environment, sign_in
+from tests.e2e.conftest import FLAGS, platform_environment, sign_in
 
 ROUNDS = 12
 HOME = "/manage/demo"
@@ -46,13 +43,7 @@ CLICK = """selector => {
 
 def prepare(environment: dict[str, str], count: int) -> None:
     """Fill the demo tenant before the platform starts."""
-    os.environ |= {name: value for name, value in environment.items() if name.startswith("PLATFORM_")}
-    config.settings.cache_clear()
-    Path(environment["PLATFORM_DATA_DIR"]).mkdir(parents=True)
-    migrations.upgrade(config.settings().database)
-    demo.ensure_demo(PASSWORD, "en")
-    with session_scope(reason="bench", reading=True) as session:
-        owner = members.owner(session, demo.SLUG)
+    owner = demo_owner(environment)
     begun = time.monotonic()
     fill(owner, count)
     db.engine().dispose()
