@@ -97,6 +97,7 @@ def _progress() -> rx.Component:
             " · ",
             ImportContactsState.words,
             role="status",
+            margin_block="8px 12px",
         ),
         rx.cond(
             ImportContactsState.state == "failed",
@@ -112,6 +113,7 @@ def _progress() -> rx.Component:
             rx.button(t("Import another file"), variant="soft", on_click=ImportContactsState.again),
         ),
         class_name="card section",
+        font_size="14px",
     )
 
 
