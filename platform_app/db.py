@@ -159,6 +159,11 @@ class Transaction(Session):
         """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
         return super().exec(statement, **options)
 
+    def which(self, *queries: Any) -> list[bool]:
+        """Tell of each query whether it finds a row; asks once for all of them."""
+        found = self.execute(Select(*(query.exists() for query in queries))).one()
+        return [bool(one) for one in found]
+
     @contextmanager
     def part(self) -> Iterator[None]:
         """Open a part of the transaction that may fail by itself: what it wrote and would have sent goes with it."""

@@ -42,7 +42,7 @@ def emit(
     after: dict[str, Any] | None = None,
     **links: Any,
 ) -> Event:
-    """Write an event in the transaction of the change; when that ends, what is known is kept with it.
+    """Write an event at the end of the transaction of the change, with what is known then.
 
     `links` are the columns agent_id, conversation_id, message_id, contact_id and lead_id.
     `before` and `after` hold JSON values of the fields that changed. Rules that listen are run by the worker.
@@ -51,14 +51,16 @@ def emit(
     cause = cause_of(session)
     if cause is not None:
         event.cause_id, event.depth, event.run_id = cause.event_id or None, cause.depth, cause.run_id
-    session.add(event)
     session.before_commit.append(lambda: _complete(session, event))
     return event
 
 
 def _complete(session: Transaction, event: Event) -> None:
     event.facts = known.snapshot(session, event)
-    if leaving.take_out(session, event) or _is_heard(session, event):
+    is_heard = _is_heard(session, event)
+    is_heard = leaving.take_out(session, event) or is_heard
+    session.add(event)
+    if is_heard:
         enqueue(session, event.tenant_id, HandleEvent(event_id=event.id), lock_key=lock_of(event))
 
 
@@ -66,13 +68,14 @@ def _is_heard(session: Transaction, event: Event) -> bool:
     """Tell whether a rule or a sequence listens to events of this kind; asked once for a kind in a transaction."""
     heard: dict[EventKind, bool] = session.info.setdefault("kinds that are heard", {})
     if event.kind not in heard:
-        heard[event.kind] = any(_listens(session, event, model) for model in (Rule, Sequence))
+        listeners = [
+            owned(model, event.tenant_id).where(model.trigger == event.kind, model.enabled.is_(True))  # type: ignore[attr-defined]
+            for model in (Rule, Sequence)
+        ]
+        has_ways, *found = session.which(leaving.any_way(event.tenant_id), *listeners)
+        leaving.learn(session, has_any=has_ways)
+        heard[event.kind] = any(found)
     return heard[event.kind]
-
-
-def _listens(session: Transaction, event: Event, model: type[Rule] | type[Sequence]) -> bool:
-    query = owned(model, event.tenant_id).where(model.trigger == event.kind, model.enabled.is_(True))  # type: ignore[attr-defined]
-    return session.exec(query.with_only_columns(model.id).limit(1)).first() is not None
 
 
 def lock_of(event: Event) -> str:

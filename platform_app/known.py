@@ -26,9 +26,17 @@ OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
 
 def facts_of_talk(
-    session: Transaction, conversation: Conversation, agent_name: str, said: str
+    session: Transaction,
+    conversation: Conversation,
+    agent_name: str,
+    said: str,
+    *,
+    messages: Collection[Message] | None = None,
 ) -> tuple[Facts, str | None]:
-    """Return what is known when a reply is written, and the stage that counts: the one played in, else the lead's."""
+    """Return what is known when a reply is written, and the stage that counts: the one played in, else the lead's.
+
+    `messages` are those of the conversation that count, where they are at hand.
+    """
     tenant = _tenant(session, conversation.tenant_id)
     lead = _row(session, Lead, conversation.lead_id)
     contact = _row(session, Contact, conversation.contact_id)
@@ -38,7 +46,7 @@ def facts_of_talk(
         "tenant.name": tenant.name,
         "message.text": said,
         **clock(now(), tenant.time_zone),
-        **_talk(session, conversation),
+        **(_talk(session, conversation) if messages is None else _talk_of(conversation, messages)),
         **_stage(session, stage_id),
         **_people(session, tenant, contact, lead),
     }
@@ -210,6 +218,15 @@ def _talk(session: Transaction, conversation: Conversation) -> dict[str, Value]:
         Message.author == Author.CONTACT,
     )
     count, last = session.execute(query.with_only_columns(func.count(), func.max(Message.created_at))).one()
+    return _counted(conversation, count, last)
+
+
+def _talk_of(conversation: Conversation, messages: Collection[Message]) -> dict[str, Value]:
+    said = [one.created_at for one in messages if one.author == Author.CONTACT]
+    return _counted(conversation, len(said), max(said, default=None))
+
+
+def _counted(conversation: Conversation, count: int, last: datetime | None) -> dict[str, Value]:
     return {
         "conversation.messages": Decimal(count),
         "conversation.started": conversation.created_at,

@@ -194,6 +194,26 @@ async def test_odd_chunks_that_do_no_harm(provider: FakeProvider) -> None:
     assert outcome.prompt_tokens is None
 
 
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 7, "completion_tokens": 3}, (7, 3)),
+        ({"prompt_tokens": 7.0}, (7, None)),
+        ({"prompt_tokens": None, "completion_tokens": "many"}, (None, None)),
+        ({"prompt_tokens": [1], "completion_tokens": float("inf")}, (None, None)),
+        ({}, (None, None)),
+        (None, (None, None)),
+    ],
+)
+async def test_odd_counts_of_tokens_do_not_cost_the_text(
+    provider: FakeProvider, usage: object, counted: tuple[object, object]
+) -> None:
+    provider.will(plays(chunk("Yes."), chunk(finish="stop"), {"choices": [], "usage": usage}, "[DONE]"))
+    text, outcome, fault = await take()
+    assert (text, fault) == ("Yes.", None)
+    assert (outcome.prompt_tokens, outcome.completion_tokens) == counted
+
+
 async def test_a_letter_cut_by_the_packets(provider: FakeProvider) -> None:
     parts = [bytes([byte]) for byte in 'data: {"choices":[{"index":0,"delta":{"content":"щ€😀"}}]}\n\n'.encode()]
     provider.will(plays(*parts, chunk(finish="stop"), "[DONE]"))

@@ -239,6 +239,18 @@ def test_what_another_tenant_has_does_not_exist(who: Identity, other: Identity, 
             assert session.execute(select(EXISTS[shape](theirs.slug))).scalar() is False
 
 
+def test_several_questions_are_asked_at_once(who: Identity, other: Identity) -> None:
+    add_agent(who, "mine")
+    call(other, contacts.create, name="theirs")
+    asked: list[CacheStats] = []
+    with session_scope(who.tenant_id, reading=True) as session:
+        session.connection()
+        event.listen(db.engine(), "before_cursor_execute", note := note_hits(asked))
+        found = session.which(owned(Agent, who.tenant_id), owned(Contact, who.tenant_id), select(Contact))
+        event.remove(db.engine(), "before_cursor_execute", note)
+    assert (found, len(asked)) == ([True, False, False], 1)
+
+
 def test_what_is_written_everywhere_stays_in_the_tenant(who: Identity, other: Identity) -> None:
     for one in (who, other):
         add_agent(one, one.slug)

@@ -10,7 +10,7 @@ from types import FrameType
 import dramatiq
 import structlog
 
-from platform_app import bell, logs
+from platform_app import bell, heap, logs
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine import clockwork, keeping
@@ -50,6 +50,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     ticker.start()
     stepper.start()
     threads.start()
+    heap.settle()
     log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)
     stop.wait()
     log.info("worker stops", running=len(runner.held))

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from platform_app.clock import now
 from platform_app.models.agent import Channel
-from platform_app.models.base import Instant, Owned, word
+from platform_app.models.base import Instant, Owned, fresh, word
 
 
 class ConversationState(StrEnum):
@@ -58,7 +58,7 @@ class Conversation(Owned, table=True):
     channel: Channel = Field(default=Channel.TEST, sa_type=word(Channel))
     title: str = Field(default="", max_length=200)
     last_line: str = Field(default="", max_length=200)
-    last_message_at: datetime = Field(default_factory=now, sa_type=Instant)
+    last_message_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
     state: ConversationState = Field(default=ConversationState.OPEN, sa_type=word(ConversationState))
     created_by: str = Field(default="", max_length=32)  # user
     is_demo: bool = False
@@ -84,7 +84,7 @@ class Message(Owned, table=True):
     run_id: str | None = Field(default=None, max_length=32)  # of the rule that asked
     answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message this one replies to
     replaced: bool = False  # retried or edited away: kept, not shown, not in any prompt
-    sources: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)  # see llm.prompts.Passage
+    sources: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # see llm.prompts.Passage
     without_vectors: bool = False  # the vector index was away: the words alone found the sources
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -102,4 +102,4 @@ class Trace(Owned, table=True):
     cost: float | None = None  # US dollars; None: the price is unknown
     total_ms: int = 0
     first_token_ms: int = 0
-    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    data: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, word
+from platform_app.models.base import Instant, Owned, fresh, word
 
 UNNAMED = "—"  # the name of a contact that has told none yet
 
@@ -48,7 +48,7 @@ class CustomField(Owned, table=True):
     key: str = Field(max_length=40)  # its name in texts and conditions: contact.field.{key}
     name: str = Field(max_length=80)
     kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=word(FieldKind))
-    options: list[str] = Field(default_factory=list, sa_type=JSON)  # of a choice
+    options: list[str] = Field(default_factory=fresh(list), sa_type=JSON)  # of a choice
     position: int = 0
     is_demo: bool = False
 
@@ -61,14 +61,14 @@ class Contact(Owned, table=True):
         Index("ix_contact_order", "tenant_id", "deleted_at", "updated_at", "id"),
     )
     name: str = Field(max_length=200)
-    emails: list[str] = Field(default_factory=list, sa_type=JSON)
-    phones: list[str] = Field(default_factory=list, sa_type=JSON)
+    emails: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
+    phones: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
     language: str = Field(default="", max_length=2)
     time_zone: str = Field(default="", max_length=60)
-    tags: list[str] = Field(default_factory=list, sa_type=JSON)
-    fields: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # the tenant's own, by key
+    tags: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
+    fields: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # the tenant's own, by key
     search_text: str = ""  # what a search looks in: see services.searching
-    updated_at: datetime = Field(default_factory=now, sa_type=Instant)
+    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     merged_into: str | None = Field(default=None, max_length=32)
     is_demo: bool = False
@@ -122,14 +122,14 @@ class Lead(Owned, table=True):
     title: str = Field(max_length=200)
     contact_id: str | None = Field(default=None, foreign_key="contact.id", index=True, max_length=32)
     stage_id: str = Field(foreign_key="stage.id", index=True, max_length=32)
-    in_stage_since: datetime = Field(default_factory=now, sa_type=Instant)
+    in_stage_since: datetime = Field(default_factory=fresh(now), sa_type=Instant)
     budget: Decimal = Field(default=Decimal(0), max_digits=14, decimal_places=2)
     responsible_id: str | None = Field(default=None, max_length=32)  # a member's user
     source: str = Field(default="", max_length=120)
-    tags: list[str] = Field(default_factory=list, sa_type=JSON)
-    fields: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # the tenant's own, by key
+    tags: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
+    fields: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # the tenant's own, by key
     search_text: str = ""
-    updated_at: datetime = Field(default_factory=now, sa_type=Instant)
+    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     is_demo: bool = False
 
@@ -170,9 +170,9 @@ class ContactImport(Owned, table=True):
     file_name: str = Field(max_length=200)
     stored_as: str = Field(default="", max_length=64)
     state: ImportState = Field(default=ImportState.READY, sa_type=word(ImportState))
-    columns: list[str] = Field(default_factory=list, sa_type=JSON)
-    sample: list[list[str]] = Field(default_factory=list, sa_type=JSON)
-    mapping: dict[str, str] = Field(default_factory=dict, sa_type=JSON)  # column's place, from 0, to a field
+    columns: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
+    sample: list[list[str]] = Field(default_factory=fresh(list), sa_type=JSON)
+    mapping: dict[str, str] = Field(default_factory=fresh(dict), sa_type=JSON)  # column's place, from 0, to a field
     rows_total: int = 0
     rows_done: int = 0
     created: int = 0
@@ -188,6 +188,6 @@ class RefusedRow(Owned, table=True):
     import_id: str = Field(foreign_key="contactimport.id", max_length=32, ondelete="CASCADE")
     number: int  # line of the file, from 1
     why: str = Field(max_length=200)  # a message id with {places} for values
-    values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
     field: str = Field(default="", max_length=120)
-    cells: list[str] = Field(default_factory=list, sa_type=JSON)
+    cells: list[str] = Field(default_factory=fresh(list), sa_type=JSON)

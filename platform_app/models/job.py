@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, Row, word
+from platform_app.models.base import Instant, Owned, Row, fresh, word
 
 
 class JobState(StrEnum):
@@ -38,9 +38,9 @@ class Job(Owned, table=True):
         Index("ix_job_recent", "tenant_id", "state", "created_at"),
     )
     kind: str = Field(max_length=40)
-    payload: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    payload: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
     state: JobState = Field(default=JobState.QUEUED, sa_type=word(JobState))
-    run_at: datetime = Field(default_factory=now, sa_type=Instant)
+    run_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
     attempts: int = 0
     crashes: int = 0  # workers that died over it since it came on last
     max_attempts: int = 5
@@ -62,11 +62,11 @@ class Effect(Owned, table=True):
     key: str = Field(max_length=200)
     repeatable: bool = False  # the other side honours the key: a doubtful call may be made again
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
-    outcome: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    outcome: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
 
 
 class WorkerBeat(Row, table=True):
     """A worker's sign of life with the snapshot of its probe; the console shows this very snapshot."""
 
     beat_at: datetime = Field(sa_type=Instant)
-    snapshot: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    snapshot: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)

@@ -7,7 +7,7 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, word
+from platform_app.models.base import Instant, Owned, fresh, word
 
 
 class Security(StrEnum):
@@ -28,4 +28,4 @@ class MailServer(Owned, table=True):
     user_name: str = Field(default="", max_length=254)  # empty: no sign-in
     sender_address: str = Field(max_length=254)
     sender_name: str = Field(default="", max_length=100)
-    updated_at: datetime = Field(default_factory=now, sa_type=Instant)
+    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, word
+from platform_app.models.base import Instant, Owned, fresh, word
 from platform_app.models.crm import FieldKind
 
 
@@ -64,12 +64,12 @@ class ReceivedDelivery(Owned, table=True):
         Index("ix_receiveddelivery_outcome", "tenant_id", "webhook_id", "outcome", "at"),
     )
     webhook_id: str = Field(foreign_key="incomingwebhook.id", max_length=32, ondelete="CASCADE")
-    at: datetime = Field(default_factory=now, sa_type=Instant)
+    at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
     outcome: Outcome = Field(sa_type=word(Outcome))
     why: str = Field(default="", max_length=200)  # a message id: why it was refused
     message_id: str = Field(default="", max_length=255)  # the sender's webhook-id
     taken_id: str | None = Field(default=None, max_length=255)  # the same once it is accepted: no second one is
-    headers: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # those that help to find a fault
+    headers: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # those that help to find a fault
     body: str = ""
     size: int = 0  # bytes of the whole body
     event_id: str | None = Field(default=None, max_length=32)  # what it wrote, or the first of its id wrote

@@ -23,7 +23,7 @@ from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services import activity, agents
-from platform_app.services.reply_work import check_channel
+from platform_app.services.reply_work import check_channel, messages_of
 
 LONGEST = 20_000
 PENDING = (MessageState.STREAMING, MessageState.DELAYED)
@@ -83,11 +83,7 @@ def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> li
 def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
     """Return what was said, oldest first, without what was edited or retried away."""
     get(session, who, conversation_id)
-    query = owned(Message, who.tenant_id).where(
-        Message.conversation_id == conversation_id,
-        Message.replaced.is_(False),  # type: ignore[attr-defined]
-    )
-    return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
+    return messages_of(session, who.tenant_id, conversation_id)
 
 
 def message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
@@ -116,14 +112,14 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         raise Invalid("Write something first.", field="text")
     if len(text) > LONGEST:
         raise Invalid("A message may have at most 20000 characters.", field="text")
+    session.hold()  # what is known is written from the same rows
     row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
     if row.state == ConversationState.CLOSED:
         raise Conflict("This conversation is closed.")
     settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
     if row.state == ConversationState.OPEN:
         check_channel(session, row, settings)
-    earlier = owned(Message, who.tenant_id).where(Message.conversation_id == row.id).limit(1)
-    is_first = session.exec(earlier).first() is None
+    is_first = not row.last_line and not _has_messages(session, row)
     said = Message(
         tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=who.name, text=text
     )
@@ -143,6 +139,11 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         said_last(session, row, said)
         return said, None
     return said, begin_reply(session, who, row, said=said, settings=settings)
+
+
+def _has_messages(session: Transaction, row: Conversation) -> bool:
+    (found,) = session.which(owned(Message, row.tenant_id).where(Message.conversation_id == row.id))
+    return found
 
 
 def links(row: Conversation) -> dict[str, Any]:
@@ -172,8 +173,10 @@ def begin_reply(
     session: Transaction, who: Identity, row: Conversation, *, said: Message, settings: AgentSettings
 ) -> Message:
     """Write the row of a reply that is on its way, replacing any that was."""
-    for pending in withdraw(session, row):
-        pending.replaced = True
+    with session.no_autoflush:  # what is new is written at once, in the end
+        pending = withdraw(session, row)
+    for other in pending:
+        other.replaced = True
     delay = settings.reply_delay_seconds
     reply = Message(
         tenant_id=row.tenant_id,

@@ -55,6 +55,7 @@ def complete(work: Work) -> None:
     """Store a whole reply: text as the agent may send it, sources, trace, event, activity."""
     own = work.settings
     with session_scope(work.tenant_id) as session:
+        session.hold()  # what is known is written from the same rows
         row = _row_to_end(session, work)
         if row is None:
             return

@@ -59,9 +59,10 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         ).one()
         settings, version = agents.effective(session, tenant_id, conversation.agent_id, draft=conversation.use_draft)
         check_channel(session, conversation, settings)
-        question, history = _question_and_history(_said_before(session, reply), reply.task)
+        messages = messages_of(session, tenant_id, conversation.id)
+        question, history = _question_and_history(_said_before(messages, reply), reply.task)
         facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
-        values, stage_id = facts_of_talk(session, conversation, settings.name, question)
+        values, stage_id = facts_of_talk(session, conversation, settings.name, question, messages=messages)
         _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
         seen = _seen(settings, values)
@@ -94,14 +95,17 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
         raise Forbidden("This agent does not work on this channel.")
 
 
-def _said_before(session: Transaction, reply: Message) -> list[Message]:
-    query = owned(Message, reply.tenant_id).where(
-        Message.conversation_id == reply.conversation_id,
+def messages_of(session: Transaction, tenant_id: str, conversation_id: str) -> list[Message]:
+    """Return what was said, oldest first, without what was edited or retried away."""
+    query = owned(Message, tenant_id).where(
+        Message.conversation_id == conversation_id,
         Message.replaced.is_(False),  # type: ignore[attr-defined]
-        Message.created_at < reply.created_at,
-        Message.state.in_(_SAID),  # type: ignore[attr-defined]
     )
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
+
+
+def _said_before(messages: list[Message], reply: Message) -> list[Message]:
+    return [one for one in messages if one.created_at < reply.created_at and one.state in _SAID]
 
 
 def _question_and_history(said: list[Message], task: str) -> tuple[str, list[tuple[str, str]]]:

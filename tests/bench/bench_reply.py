@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 from openai import AsyncOpenAI
 
-from platform_app import db
+from platform_app import db, heap
 from platform_app.models.person import Identity
 from platform_app.services import conversations, replies
 from tests.conftest import forget_process_state, make_tenant
@@ -77,6 +77,7 @@ def report(words: str, without: list[Times], within: list[Times]) -> None:
 async def measure(who: Identity, address: str) -> None:
     """Print two lines for each number of parallel chats and each way they begin."""
     opened = [await asyncio.to_thread(begin, who, model="m") for _ in range(max(ROUNDS))]
+    heap.settle()  # as the console does when it is up
     print(f"{'chats begin':24} {'bare p50':>9} {'p95':>7} {'whole p50':>10} {'p95':>7} {'added p50':>10} {'p95':>7}")
     async with AsyncOpenAI(base_url=address, api_key="none") as client:
         for parallel in ROUNDS:

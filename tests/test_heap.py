@@ -1,0 +1,37 @@
+"""Heap: what a process has loaded is hidden from the garbage collector, and its rows begin with values of their own."""
+
+import subprocess
+import sys
+
+from platform_app import heap
+from platform_app.models.base import fresh
+from platform_app.models.event import Event, EventKind
+
+SETTLED = """
+import gc
+from platform_app import heap
+before = len(gc.get_objects())
+heap.settle()
+print(before, gc.get_freeze_count(), len(gc.get_objects()), gc.get_threshold()[0])
+"""
+
+
+def test_what_is_loaded_is_searched_no_more() -> None:
+    run = subprocess.run([sys.executable, "-c", SETTLED], capture_output=True, text=True, check=True)
+    before, frozen, left, young = (int(word) for word in run.stdout.split())
+    assert frozen > before / 2
+    assert left < 100
+    assert young == heap.YOUNG
+
+
+def test_the_console_settles_when_it_is_up() -> None:
+    from platform_app.platform_app import app
+
+    assert heap.settle in app.get_lifespan_tasks()
+
+
+def test_rows_do_not_share_their_defaults() -> None:
+    one, two = (Event(tenant_id="t", kind=EventKind.MANUAL) for _ in range(2))
+    one.after["text"] = "mine"
+    assert (two.after, one.id == two.id) == ({}, False)
+    assert fresh(list)() is not fresh(list)()
