@@ -1,8 +1,12 @@
 """Client: every fault of a provider ends by its deadline, in words, and never as a whole reply."""
 
+import asyncio
+import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import aclosing
+from threading import Event
 
 import psutil
 import pytest
@@ -12,7 +16,7 @@ from platform_app.llm import catalogue, client
 from platform_app.llm.client import Fault, ModelFailure, ModelRequest, Outcome
 from platform_app.llm.wire import MOST_BYTES
 from tests.conftest import forget_process_state, free_port
-from tests.fake_provider import KEY, FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
+from tests.fake_provider import KEY, Answer, FakeProvider, Step, chunk, hangs, plays, raw, refuses, says, serving
 
 TOTAL, IDLE = 6.0, 0.6
 ASK = ModelRequest(model="fake-1", messages=[{"role": "user", "content": "Hi"}], temperature=0.5, max_tokens=200)
@@ -112,6 +116,9 @@ async def test_tls_against_a_server_that_speaks_none(provider: FakeProvider, env
     assert (await take())[2] == Fault.ABSENT
 
 
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+EVENT = f"data: {json.dumps(chunk('Half'))}\n\n".encode()
+PIECE = f"{len(EVENT):x}\r\n".encode() + EVENT + b"\r\n"
 BROKEN: list[tuple[str, Step, str, Fault]] = [
     ("cut in the middle", plays(chunk("Half"), then="cut"), "Half", Fault.BROKE),
     ("clean end, no finish reason", says("Half", finish=None, done=False), "Half", Fault.BROKE),
@@ -132,6 +139,12 @@ BROKEN: list[tuple[str, Step, str, Fault]] = [
     ("text that is no text", plays(chunk("Half"), chunk(content=[1, 2])), "Half", Fault.BROKE),
     ("deep nesting", plays(chunk("Half"), b"data: " + b"[" * 200_000 + b"\n\n"), "Half", Fault.BROKE),
     ("content filter", says("Half", finish="content_filter"), "Half", Fault.FILTERED),
+    ("no HTTP at all", raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "", Fault.STRANGE),
+    ("a head that breaks off", raw(b"HTTP/1.1 200 OK\r\ncontent-ty"), "", Fault.ABSENT),
+    ("an endless head", raw(b"HTTP/1.1 200 OK\r\nx: ", b"y" * 100_000, b"\r\n\r\n"), "", Fault.STRANGE),
+    ("a piece of no length", raw(HEAD, PIECE, b"zz\r\n\r\n"), "Half", Fault.SLOW),  # the library never tells
+    ("half-closed", raw(HEAD, PIECE, then="half"), "Half", Fault.BROKE),
+    ("a length that is not kept", raw(HEAD, PIECE, b"ff\r\ndata: "), "Half", Fault.BROKE),
     ("packed answer", plays(b"\x1f\x8b", kind="text/event-stream\r\ncontent-encoding: gzip"), "", Fault.STRANGE),
 ]  # fmt: skip
 
@@ -232,6 +245,25 @@ async def test_a_long_reply_is_cut_and_a_flood_is_a_fault(provider: FakeProvider
     assert (await take(short))[2] == Fault.ENDLESS
 
 
+async def test_a_model_that_nobody_listens_to_is_hung_up_on(provider: FakeProvider) -> None:
+    gone = Event()
+
+    async def endless(answer: Answer) -> None:
+        await answer.head()
+        try:
+            while True:
+                await answer.event(chunk("word "))
+                await asyncio.sleep(0.01)
+        except OSError:
+            gone.set()
+            raise
+
+    provider.will(endless)
+    async with aclosing(client.stream(ASK, client.provider(), Outcome())) as pieces:
+        assert await anext(pieces) == "word "
+    assert await asyncio.to_thread(gone.wait, 5)
+
+
 @pytest.mark.parametrize("size", [1_000, 50_000_000], ids=["pieces", "one line"])
 async def test_fifty_megabytes_do_not_fill_the_memory(provider: FakeProvider, size: int) -> None:
     async def flood(answer: object) -> None:
@@ -276,6 +308,15 @@ async def test_models_of_a_provider_that_is_away(env: pytest.MonkeyPatch) -> Non
     with pytest.raises(ModelFailure, match="cannot be reached"):
         await client.models(client.provider())
     assert await catalogue.offered(client.provider()) == []
+
+
+async def test_a_connection_that_the_provider_has_closed_is_replaced(provider: FakeProvider) -> None:
+    once = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%s"
+    body = EVENT + f"data: {json.dumps(chunk(finish='stop'))}\n\ndata: [DONE]\n\n".encode()
+    provider.will(raw(once % (len(body), body)))
+    for number in range(1, 4):  # each time the connection looks kept, and is closed
+        assert (await take())[::2] == ("Half", None)
+        assert provider.connections == number
 
 
 def test_the_key_does_not_show(provider: FakeProvider) -> None:

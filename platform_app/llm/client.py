@@ -13,7 +13,7 @@ from openai import AsyncStream
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.llm.chunks import Chunk, Delta
-from platform_app.llm.faults import ERRORS, Fault, ModelFailure, failure, status_of
+from platform_app.llm.faults import ERRORS, Fault, ModelFailure, failure, is_slow, status_of
 from platform_app.llm.output import joined
 from platform_app.llm.wire import Provider, client_of
 
@@ -160,7 +160,7 @@ def _adapted(wanted: dict[str, Any], error: Exception) -> bool:
 def _pause(error: Exception, tries: int) -> float | None:
     """Return how long to wait before another try; nothing when another try is of no use."""
     usual = 0.3 * 2.0**tries
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
+    if is_slow(error):
         return None
     if status := status_of(error):
         if status not in _PASSING:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+import aiohttp
 import httpx2
 import openai
 
@@ -42,6 +43,7 @@ class TooLarge(ValueError):
 # What asking a provider may raise. Chunks are not checked by the client: any shape of JSON reaches our code.
 ERRORS = (
     openai.OpenAIError,
+    aiohttp.ClientError,
     httpx2.HTTPError,
     httpx2.InvalidURL,
     httpx2.StreamError,
@@ -67,10 +69,20 @@ def status_of(error: Exception) -> int:
     return code if isinstance(code, int) else 0
 
 
+def is_slow(error: Exception) -> bool:
+    """Tell whether a deadline has passed: to the library every connection that fails is one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, aiohttp.ClientError):
+            return isinstance(cause, TimeoutError)
+        cause = cause.__cause__
+    return isinstance(error, openai.APITimeoutError | TimeoutError)
+
+
 def failure(error: Exception, *, began: bool) -> ModelFailure:
     """Return a provider's error as one of the faults that people understand; `began`: text had arrived."""
     detail = f"{type(error).__name__} {status_of(error) or ''}".strip()
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
+    if is_slow(error):
         return ModelFailure(Fault.SLOW, detail)
     if isinstance(error, TooLarge):
         return ModelFailure(Fault.ENDLESS, detail)

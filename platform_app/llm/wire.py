@@ -67,8 +67,7 @@ async def client_of(where: Provider) -> AsyncOpenAI:
 async def _keep(where: Provider) -> _Keeper:
     """Hold a client open. A loop closes its unfinished generators before it ends, and so this client."""
     timeout = openai.Timeout(settings().reply_total_seconds, connect=5)
-    limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=20)
-    wire = openai.DefaultAsyncHttpxClient(event_hooks={"response": [_cap]}, timeout=timeout, limits=limits)
+    wire = openai.DefaultAioHttpClient(event_hooks={"response": [_cap]}, timeout=timeout)
     client = AsyncOpenAI(
         base_url=where.base_url,
         api_key=where.api_key,

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import structlog
+import uvloop
 from openai import AsyncOpenAI
 
 from platform_app import db, heap
@@ -107,7 +108,7 @@ def main() -> None:
         forget_process_state()
         db.SQLModel.metadata.create_all(db.engine())
         try:
-            asyncio.run(measure(make_tenant("bench"), address))
+            uvloop.run(measure(make_tenant("bench"), address))  # the loop of the console's server
         finally:
             fake.terminate()
             db.engine().dispose()
