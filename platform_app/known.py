@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
@@ -15,7 +15,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.models.agent import Agent
 from platform_app.models.base import Owned
-from platform_app.models.conversation import Author, Conversation, Message
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import UNNAMED, Contact, CustomField, Holder, Lead, Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Member, Tenant, User
@@ -25,13 +25,36 @@ from platform_app.models.webhook import IncomingWebhook
 OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
 
+class Said(NamedTuple):
+    """What counts of a message when a reply is written."""
+
+    author: Author
+    text: str
+    created_at: datetime
+    state: MessageState
+
+
+def said_in(session: Transaction, conversation: Conversation) -> list[Said]:
+    """Return what was said in a conversation, oldest first, without what was edited or retried away."""
+    query = _not_replaced(conversation).order_by(Message.created_at, Message.id)
+    columns = (Message.author, Message.text, Message.created_at, Message.state)
+    return [Said(*row) for row in session.execute(query.with_only_columns(*columns))]
+
+
+def _not_replaced(conversation: Conversation) -> Any:
+    return owned(Message, conversation.tenant_id).where(
+        Message.conversation_id == conversation.id,
+        Message.replaced.is_(False),  # type: ignore[attr-defined]
+    )
+
+
 def facts_of_talk(
     session: Transaction,
     conversation: Conversation,
     agent_name: str,
     said: str,
     *,
-    messages: Collection[Message] | None = None,
+    messages: Collection[Said] | None = None,
 ) -> tuple[Facts, str | None]:
     """Return what is known when a reply is written, and the stage that counts: the one played in, else the lead's.
 
@@ -212,16 +235,12 @@ def _people(session: Transaction, tenant: Tenant, contact: Contact | None, lead:
 
 
 def _talk(session: Transaction, conversation: Conversation) -> dict[str, Value]:
-    query = owned(Message, conversation.tenant_id).where(
-        Message.conversation_id == conversation.id,
-        Message.replaced.is_(False),  # type: ignore[attr-defined]
-        Message.author == Author.CONTACT,
-    )
+    query = _not_replaced(conversation).where(Message.author == Author.CONTACT)
     count, last = session.execute(query.with_only_columns(func.count(), func.max(Message.created_at))).one()
     return _counted(conversation, count, last)
 
 
-def _talk_of(conversation: Conversation, messages: Collection[Message]) -> dict[str, Value]:
+def _talk_of(conversation: Conversation, messages: Collection[Said]) -> dict[str, Value]:
     said = [one.created_at for one in messages if one.author == Author.CONTACT]
     return _counted(conversation, len(said), max(said, default=None))
 

@@ -23,7 +23,7 @@ from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services import activity, agents
-from platform_app.services.reply_work import check_channel, messages_of
+from platform_app.services.reply_work import check_channel
 
 LONGEST = 20_000
 PENDING = (MessageState.STREAMING, MessageState.DELAYED)
@@ -83,7 +83,11 @@ def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> li
 def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
     """Return what was said, oldest first, without what was edited or retried away."""
     get(session, who, conversation_id)
-    return messages_of(session, who.tenant_id, conversation_id)
+    query = owned(Message, who.tenant_id).where(
+        Message.conversation_id == conversation_id,
+        Message.replaced.is_(False),  # type: ignore[attr-defined]
+    )
+    return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
 
 
 def message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:

@@ -10,7 +10,7 @@ from platform_app.automation import texts
 from platform_app.automation.facts import NAMES, Facts
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
-from platform_app.known import facts_of_talk
+from platform_app.known import Said, facts_of_talk, said_in
 from platform_app.llm import client, prompts
 from platform_app.llm.client import Outcome, Provider
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
@@ -59,7 +59,7 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         ).one()
         settings, version = agents.effective(session, tenant_id, conversation.agent_id, draft=conversation.use_draft)
         check_channel(session, conversation, settings)
-        messages = messages_of(session, tenant_id, conversation.id)
+        messages = said_in(session, conversation)
         question, history = _question_and_history(_said_before(messages, reply), reply.task)
         facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
         values, stage_id = facts_of_talk(session, conversation, settings.name, question, messages=messages)
@@ -95,20 +95,11 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
         raise Forbidden("This agent does not work on this channel.")
 
 
-def messages_of(session: Transaction, tenant_id: str, conversation_id: str) -> list[Message]:
-    """Return what was said, oldest first, without what was edited or retried away."""
-    query = owned(Message, tenant_id).where(
-        Message.conversation_id == conversation_id,
-        Message.replaced.is_(False),  # type: ignore[attr-defined]
-    )
-    return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
-
-
-def _said_before(messages: list[Message], reply: Message) -> list[Message]:
+def _said_before(messages: list[Said], reply: Message) -> list[Said]:
     return [one for one in messages if one.created_at < reply.created_at and one.state in _SAID]
 
 
-def _question_and_history(said: list[Message], task: str) -> tuple[str, list[tuple[str, str]]]:
+def _question_and_history(said: list[Said], task: str) -> tuple[str, list[tuple[str, str]]]:
     """Return what is to be answered, a burst as one, or the task; and what was said before it."""
     burst: list[str] = [task] if task else []
     while not task and said and said[-1].author == Author.CONTACT:
