@@ -122,13 +122,17 @@ def plays(*parts: object, kind: str = "text/event-stream", then: str = "end") ->
     return play
 
 
-def raw(*parts: bytes, then: str = "close") -> Step:
-    """Return a step that writes these bytes as they are, and closes the connection, or its own half alone."""
+def raw(*parts: bytes | float, then: str = "close") -> Step:
+    """Return a step that writes these bytes as they are, with pauses given as floats; then it closes the connection,
+    or its own half alone."""
 
     async def play(answer: Answer) -> None:
         for part in parts:
-            answer.writer.write(part)
-            await answer.writer.drain()
+            if isinstance(part, float):
+                await asyncio.sleep(part)
+            else:
+                answer.writer.write(part)
+                await answer.writer.drain()
         if then == "half":
             answer.writer.write_eof()
             await asyncio.sleep(3600)
