@@ -160,7 +160,9 @@ class Transaction(Session):
         return super().exec(statement, **options)
 
     def which(self, *queries: Any) -> list[bool]:
-        """Tell of each query whether it finds a row; asks once for all of them."""
+        """Tell of each query of a model whether it finds a row; asks once for all of them."""
+        if any(query.column_descriptions[0].get("entity") is None for query in queries):
+            raise TenantBreach("rows are looked for by their models")
         found = self.execute(Select(*(query.exists() for query in queries))).one()
         return [bool(one) for one in found]
 

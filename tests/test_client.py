@@ -1,6 +1,7 @@
 """Client: every fault of a provider ends by its deadline, in words, and never as a whole reply."""
 
 import asyncio
+import base64
 import json
 import re
 import time
@@ -214,6 +215,8 @@ async def test_odd_chunks_that_do_no_harm(provider: FakeProvider) -> None:
         ({"prompt_tokens": 7.0}, (7, None)),
         ({"prompt_tokens": None, "completion_tokens": "many"}, (None, None)),
         ({"prompt_tokens": [1], "completion_tokens": float("inf")}, (None, None)),
+        ({"prompt_tokens": 10**400}, (10**400, None)),
+        ([], (None, None)),
         ({}, (None, None)),
         (None, (None, None)),
     ],
@@ -225,6 +228,24 @@ async def test_odd_counts_of_tokens_do_not_cost_the_text(
     text, outcome, fault = await take()
     assert (text, fault) == ("Yes.", None)
     assert (outcome.prompt_tokens, outcome.completion_tokens) == counted
+
+
+async def test_empty_objects_may_come_as_lists(provider: FakeProvider) -> None:
+    last = {"choices": [{"delta": [], "finish_reason": "stop"}]}
+    provider.will(plays({"choices": {}}, {"choices": ""}, chunk("Yes."), last, "[DONE]"))
+    text, outcome, fault = await take()
+    assert (text, outcome.finish_reason, fault) == ("Yes.", "stop", None)
+
+
+async def test_a_gateway_is_told_the_name_and_password_of_the_address(
+    provider: FakeProvider, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("PLATFORM_OPENAI_BASE_URL", provider.url.replace("//", "//anna:s%3Acret@"))
+    env.setenv("PLATFORM_OPENAI_API_KEY", f"{KEY}\n")
+    forget_process_state()
+    assert (await take())[::2] == ("Hello there.", None)
+    assert provider.last.headers["authorization"] == "Basic " + base64.b64encode(b"anna:s:cret").decode()
+    assert "anna" not in provider.last.headers["host"]
 
 
 async def test_a_letter_cut_by_the_packets(provider: FakeProvider) -> None:

@@ -248,6 +248,8 @@ def test_several_questions_are_asked_at_once(who: Identity, other: Identity) -> 
         event.listen(db.engine(), "before_cursor_execute", note := note_hits(asked))
         found = session.which(owned(Agent, who.tenant_id), owned(Contact, who.tenant_id), select(Contact))
         event.remove(db.engine(), "before_cursor_execute", note)
+        with pytest.raises(TenantBreach):
+            session.which(owned(Agent, who.tenant_id), Agent.__table__.select())
     assert (found, len(asked)) == ([True, False, False], 1)
 
 

@@ -17,7 +17,7 @@ from platform_app.models.crm import Contact, FieldKind, Holder, Lead
 from platform_app.models.person import Identity
 from platform_app.services import conversations, fields, guiding, leads, pipelines, scripts
 from tests.fake_provider import Answer, FakeProvider, chunk, serving
-from tests.talking import answered, begin, trace
+from tests.talking import answered, begin, events, trace
 
 NAME, PHONE, EMAIL, CITY, BUDGET = "contact.name", "contact.phone", "contact.email", "contact.field.city", "lead.budget"
 STEPS = [
@@ -169,6 +169,16 @@ async def test_without_a_lead_what_is_of_the_lead_is_remembered(provider: FakePr
     hears(provider, told(name="Anna", phone=PHONED, budget="900"))
     await answered(who, opened)
     assert "Budget of the lead = 900" in provider.last.prompt and wanted_in(provider.last.prompt) == ["City"]
+
+
+async def test_a_value_that_is_refused_leaves_nothing_behind(provider: FakeProvider, who: Identity) -> None:
+    opened = prepared(who)
+    for value, contacts_made in (("no number", 0), ("+7 900 111-22-33", 1)):
+        hears(provider, told(phone=value))
+        await answered(who, opened)
+        with session_scope(who.tenant_id, reading=True) as session:
+            assert len(session.exec(owned(Contact, who.tenant_id)).all()) == contacts_made
+        assert events(who).count("contact_created") == contacts_made
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def begin(
         leaves_on_stage=own.leave_on_stage,
     )
     try:
-        with session.begin_nested():
+        with session.part():
             session.add(row)
     except IntegrityError:  # somebody else has let them in meanwhile
         return None

@@ -6,6 +6,11 @@ from typing import Any
 from pydantic import BaseModel, field_validator
 
 
+def _nothing(given: object) -> object:
+    """Take whatever is empty for nothing: some gateways write an empty object as a list."""
+    return given or None
+
+
 class Delta(BaseModel):
     """What a chunk adds to the reply. Reasoning is only a sign of life, whatever its shape."""
 
@@ -20,6 +25,8 @@ class Choice(BaseModel):
     delta: Delta | None = None
     finish_reason: Any = None
 
+    _empty = field_validator("delta", mode="before")(_nothing)
+
 
 class Usage(BaseModel):
     """Tokens of a whole reply; a number that is none is left out: the text is worth more."""
@@ -30,7 +37,9 @@ class Usage(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _number(cls, given: object) -> int | None:
-        return int(given) if isinstance(given, int | float) and isfinite(given) else None
+        if isinstance(given, float):
+            return int(given) if isfinite(given) else None
+        return given if isinstance(given, int) else None
 
 
 class Chunk(BaseModel):
@@ -40,10 +49,7 @@ class Chunk(BaseModel):
     choices: list[Choice] | None = None
     usage: Usage | None = None
 
-    @field_validator("choices", mode="before")
-    @classmethod
-    def _first(cls, given: object) -> object:
-        return given[:1] if isinstance(given, list) else given
+    _empty = field_validator("choices", "usage", mode="before")(_nothing)
 
     @property
     def choice(self) -> Choice | None:

@@ -28,7 +28,7 @@ _PASSING = (408, 409, 429, 500, 502, 503, 504, 529)
 def provider() -> Provider:
     """Return the configured provider, or the offline model when there is none."""
     own = settings()
-    key, address = own.openai_api_key.get_secret_value(), own.openai_base_url
+    key, address = own.openai_api_key.get_secret_value().strip(), own.openai_base_url.strip()
     if key or address:
         return Provider("openai", address or "https://api.openai.com/v1", key or "none")
     return Provider("offline", own.offline_url or "http://127.0.0.1:8002/v1", "none", is_offline=True)

@@ -50,6 +50,14 @@ async def _cap(response: httpx2.Response) -> None:
     response.stream = _Capped(response.stream)
 
 
+def _parted(address: str) -> tuple[httpx2.URL, httpx2.BasicAuth | None]:
+    """Return an address without the name and password that may stand in it, and those for a gateway that asks."""
+    url = httpx2.URL(address)
+    if not url.userinfo:
+        return url, None
+    return url.copy_with(username="", password=""), httpx2.BasicAuth(url.username, url.password)
+
+
 _Keeper = AsyncGenerator[AsyncOpenAI, None]
 _clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Provider, tuple[_Keeper, AsyncOpenAI]]]"
 _clients = WeakKeyDictionary()
@@ -67,9 +75,10 @@ async def client_of(where: Provider) -> AsyncOpenAI:
 async def _keep(where: Provider) -> _Keeper:
     """Hold a client open. A loop closes its unfinished generators before it ends, and so this client."""
     timeout = openai.Timeout(settings().reply_total_seconds, connect=5)
-    wire = openai.DefaultAioHttpClient(event_hooks={"response": [_cap]}, timeout=timeout)
+    address, auth = _parted(where.base_url)
+    wire = openai.DefaultAioHttpClient(event_hooks={"response": [_cap]}, timeout=timeout, auth=auth)
     client = AsyncOpenAI(
-        base_url=where.base_url,
+        base_url=address,
         api_key=where.api_key,
         timeout=timeout,
         max_retries=0,

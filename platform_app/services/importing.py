@@ -105,7 +105,7 @@ def _write(session: Transaction, who: Identity, values: dict[str, Any], held: di
         made = contacts.create(session, who, **(values | {"name": name}))
         held.update(dict.fromkeys(addresses, made.id))
         return True
-    with session.begin_nested():  # a row that is refused leaves the contact as it was
+    with session.part():  # a row that is refused leaves the contact as it was
         row = contacts.get(session, who, same)
         joined = {"emails": [*row.emails, *emails], "phones": [*row.phones, *phones]}
         tags = crm_values.tags([*row.tags, *crm_values.tags(values.get("tags", ""))])

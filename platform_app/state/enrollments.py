@@ -221,7 +221,7 @@ def _act_on(session: Transaction, who: Identity, what: str, ids: list[str]) -> t
     done = refused = 0
     for row_id in ids:
         try:
-            with session.begin_nested():
+            with session.part():
                 DOING[what](session, who, row_id)
             done += 1
         except PlatformError:
