@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from platform_app.errors import Unavailable
@@ -61,13 +62,23 @@ def environment() -> dict[str, str]:
     return made
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one at a time build. The folder above is locked: a first build replaces its own with all that is in it."""
+    folder().mkdir(parents=True, exist_ok=True)
+    held = os.open(folder().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
 def build(log: Path, say: Callable[[str], None]) -> None:
     """Build the console where it is stale; its output goes to a log. Two at once build once."""
     if is_built():
         return
-    folder().mkdir(parents=True, exist_ok=True)
-    with (folder() / "build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone():
         if is_built():
             return
         say("building the console, which takes up to a minute after a change of the code")

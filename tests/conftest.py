@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ALONE = ("chaos", "e2e")  # folders whose tests need the machine for themselves
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests that need the machine for themselves last, in one process, and those of the browser after them:
     Playwright keeps an event loop running until the end of the run."""
