@@ -5,8 +5,6 @@ export REFLEX_TELEMETRY_ENABLED := false
 export REFLEX_CHECK_LATEST_VERSION := false
 export ANONYMIZED_TELEMETRY := False
 
-TOGETHER := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
-
 .DEFAULT_GOAL := help
 .PHONY: help up test check dev bench e2e pictures lock migration run-tools test-tools
 
@@ -26,8 +24,8 @@ dev: test-tools ## The same with hot reload of console and worker
 	@exec $(PYTHON) -m platform_app.cli up --dev
 
 test: test-tools ## Run every test: PostgreSQL first, then everything on SQLite
-	@$(PYTHON) -m tests.postgres $(PYTHON) -m pytest -q $(TOGETHER) -p tests.postgres
-	@$(PYTHON) -m pytest -q $(TOGETHER) $(T)
+	@$(PYTHON) -m tests.postgres $(PYTHON) -m pytest -q -p tests.postgres
+	@$(PYTHON) -m pytest -q $(T)
 
 e2e: test-tools ## Run the browser tests alone; T="-k chat" chooses
 	@$(PYTHON) -m pytest tests/e2e $(T)

@@ -28,21 +28,9 @@ if TYPE_CHECKING:
     from tests.mail_catcher import Catcher
 
 
-ALONE = ("chaos", "e2e")  # folders whose tests need the machine for themselves
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that need the machine for themselves last, in one process, and those of the browser after them:
-    Playwright keeps an event loop running until the end of the run."""
-
-    def place(item: pytest.Item) -> int:
-        return next((ALONE.index(folder) + 1 for folder in ALONE if folder in item.path.parts), 0)
-
-    items.sort(key=place)
-    for item in items:
-        if place(item):
-            item.add_marker(pytest.mark.xdist_group("alone"))
+    """Put browser tests last: Playwright keeps an event loop running until the end of the run."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
 
 
 def free_port() -> int:
