@@ -1,9 +1,10 @@
 """Front end: it is built where it is stale, once, however many start at the same time."""
 
+import fcntl
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Lock, Semaphore
 from typing import Any
 
 import pytest
@@ -12,36 +13,57 @@ from platform_app import frontend
 from platform_app.errors import Unavailable
 
 
+class Export:
+    """In the place of Reflex's build: like the first one in a checkout, it replaces the whole folder."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.has_begun, self.may_end = Event(), Event()
+        self._one = Lock()
+
+    def __call__(self, command: list[str], **options: Any) -> int:
+        assert self._one.acquire(blocking=False), "two build at the same time"
+        shutil.rmtree(frontend.folder())
+        frontend.folder().mkdir()
+        self.has_begun.set()
+        assert self.may_end.wait(10)
+        (frontend.folder() / "build" / "client").mkdir(parents=True)
+        self.done += 1
+        self._one.release()
+        return 0
+
+
 @pytest.fixture
-def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The builds so far, each with its exit code; like Reflex's first, each replaces the whole folder."""
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of this test's own to build in."""
     monkeypatch.setenv("REFLEX_WEB_WORKDIR", str(tmp_path / "web"))
     monkeypatch.setattr(frontend, "environment", dict)
-    done: list[int] = []
 
-    def export(command: list[str], **options: Any) -> int:
-        shutil.rmtree(frontend.folder())
-        time.sleep(0.2)  # others come meanwhile
-        (frontend.folder() / "build" / "client").mkdir(parents=True)
-        done.append(0)
-        return done[-1]
+
+@pytest.mark.usefixtures("own_folder")
+def test_many_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export, arrived, lock = Export(), Semaphore(0), fcntl.flock
+
+    def flock(held: Any, how: int) -> None:
+        arrived.release()
+        lock(held, how)
 
     monkeypatch.setattr(frontend.subprocess, "call", export)
-    return done
-
-
-def test_many_at_once_build_once(builds: list[int], tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        for _ in threads.map(lambda n: (time.sleep(n * 0.05), frontend.build(tmp_path / f"{n}.log", print)), range(8)):
-            assert frontend.is_built()
-    assert builds == [0]
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with ThreadPoolExecutor(5) as threads:
+        started = [threads.submit(frontend.build, tmp_path / "0.log", print)]
+        assert export.has_begun.wait(10)
+        started += [threads.submit(frontend.build, tmp_path / f"{number}.log", print) for number in range(1, 5)]
+        assert all(arrived.acquire(timeout=10) for _ in started)
+        export.may_end.set()
+        for one in started:
+            one.result(10)
     frontend.build(tmp_path / "again.log", print)
-    assert builds == [0]
+    assert export.done == 1 and frontend.is_built()
 
 
-def test_a_build_that_fails_says_where_to_look(
-    builds: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("own_folder")
+def test_a_build_that_fails_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frontend.subprocess, "call", lambda *_, **__: 1)
     with pytest.raises(Unavailable) as failed:
         frontend.build(tmp_path / "build.log", print)

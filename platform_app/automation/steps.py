@@ -4,6 +4,7 @@ The first line of the docstring is what it is called in the builder; each field 
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,7 +72,7 @@ def asked(words: str, ask: StepAsk, default: Any = "", **more: Any) -> Any:
     return Field(default_factory=lambda: default, json_schema_extra={"words": words, "ask": ask.value} | more)
 
 
-class Step(BaseModel, frozen=True):
+class Step(BaseModel, ABC, frozen=True):
     """A place in a sequence. `only_if` is a condition without which it is passed by.
 
     `sentence` is a message id with places for its fields; `ways` are the names of its branches in words.
@@ -89,9 +90,9 @@ class Step(BaseModel, frozen=True):
         """Return the steps of each branch by its name."""
         return {}
 
+    @abstractmethod
     def decide(self, look: Look) -> Decision:
         """Return what is done here, when its condition holds."""
-        raise NotImplementedError
 
 
 class Do(Step):

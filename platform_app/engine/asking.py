@@ -1,5 +1,6 @@
 """Asking: what an action is, and how its fields are entered."""
 
+from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -48,14 +49,14 @@ def asked(words: str, ask: Ask, *, needed: bool = True, start: str = "") -> Any:
     return Field(default="", max_length=LONGEST, json_schema_extra=kept)
 
 
-class Action(BaseModel, frozen=True):
+class Action(BaseModel, ABC, frozen=True):
     """What a rule can do; `plan` says what it is about to do, and raises PlatformError when that cannot be done."""
 
     icon: ClassVar[str] = "zap"  # in the builder
 
+    @abstractmethod
     def plan(self, scene: Scene) -> Plan:
         """Return what is about to be done on a scene."""
-        raise NotImplementedError
 
     @classmethod
     def lacks(cls, session: Transaction, who: Identity) -> str:

@@ -23,6 +23,7 @@ from platform_app.engine import stepping
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.models.sequence import Enrollment, EnrollmentStep, Sequence
+from tests.conftest import wait_for
 from tests.sequencing import a_sequence, after, do
 
 WAITING = (1_000, 10_000, 100_000)
@@ -133,8 +134,7 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
     (single,) = people(other, 1)
 
     def join() -> None:
-        while done(who, mine) < AT_ONCE // 3:
-            time.sleep(0.2)
+        wait_for(lambda: done(who, mine) >= AT_ONCE // 3, seconds=600, pause=0.2)
         let_in(other, theirs, [single], now())
 
     thread = Thread(target=join)
