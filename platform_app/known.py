@@ -36,12 +36,13 @@ class Said(NamedTuple):
 
 def said_in(session: Transaction, conversation: Conversation) -> list[Said]:
     """Return what was said in a conversation, oldest first, without what was edited or retried away."""
-    query = _not_replaced(conversation).order_by(Message.created_at, Message.id)
+    query = not_replaced(conversation).order_by(Message.created_at, Message.id)
     columns = (Message.author, Message.text, Message.created_at, Message.state)
     return [Said(*row) for row in session.execute(query.with_only_columns(*columns))]
 
 
-def _not_replaced(conversation: Conversation) -> Any:
+def not_replaced(conversation: Conversation) -> Any:
+    """Return the query of a conversation's messages without those that were edited or retried away."""
     return owned(Message, conversation.tenant_id).where(
         Message.conversation_id == conversation.id,
         Message.replaced.is_(False),  # type: ignore[attr-defined]
@@ -235,7 +236,7 @@ def _people(session: Transaction, tenant: Tenant, contact: Contact | None, lead:
 
 
 def _talk(session: Transaction, conversation: Conversation) -> dict[str, Value]:
-    query = _not_replaced(conversation).where(Message.author == Author.CONTACT)
+    query = not_replaced(conversation).where(Message.author == Author.CONTACT)
     count, last = session.execute(query.with_only_columns(func.count(), func.max(Message.created_at))).one()
     return _counted(conversation, count, last)
 

@@ -9,6 +9,7 @@ from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.events import emit
 from platform_app.jobs import Reply, enqueue
+from platform_app.known import not_replaced
 from platform_app.llm.output import mended
 from platform_app.models.agent import AgentSettings, Channel
 from platform_app.models.conversation import (
@@ -82,11 +83,7 @@ def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> li
 
 def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
     """Return what was said, oldest first, without what was edited or retried away."""
-    get(session, who, conversation_id)
-    query = owned(Message, who.tenant_id).where(
-        Message.conversation_id == conversation_id,
-        Message.replaced.is_(False),  # type: ignore[attr-defined]
-    )
+    query = not_replaced(get(session, who, conversation_id))
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
 
 
