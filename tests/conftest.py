@@ -1,20 +1,26 @@
 """Fixtures: a fresh database, real servers on loopback, a tenant with a person."""
 
+import atexit
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import redis
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 os.environ["PLATFORM_LOG_FORMAT"] = "text"
@@ -70,25 +76,44 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Monk
     forget_process_state()
 
 
-@pytest.fixture
-def database(env: pytest.MonkeyPatch) -> Iterator[str]:
-    """A fresh database with every table: SQLite, or PostgreSQL where PLATFORM_TEST_POSTGRES names a server."""
-    if server := os.environ.get("PLATFORM_TEST_POSTGRES"):
-        name = f"t{secrets.token_hex(6)}"
-        admin = db.make_engine(server).execution_options(isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        env.setenv("PLATFORM_DATABASE_URL", make_url(server).set(database=name).render_as_string(hide_password=False))
-        forget_process_state()
-    from sqlmodel import SQLModel
-
-    SQLModel.metadata.create_all(db.engine())
-    yield config.settings().database
+@cache
+def template(server: str, tables: frozenset[str], folder: Path) -> str:
+    """Make a database with every table, once for a run, and return what is copied from it: a file, or a name."""
+    name = f"template_{secrets.token_hex(6)}"
+    address = f"sqlite:///{folder}/{name}.db"
     if server:
-        db.engine().dispose()
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-        admin.dispose()
+        execute(server, f"CREATE DATABASE {name}")
+        address = make_url(server).set(database=name).render_as_string(hide_password=False)
+    engine = db.make_engine(address)
+    SQLModel.metadata.create_all(engine)
+    engine.dispose()  # closed, a file of SQLite holds its log too, and PostgreSQL copies what nobody uses
+    if server:
+        atexit.register(execute, server, f"DROP DATABASE {name} WITH (FORCE)")
+    return name if server else f"{folder}/{name}.db"
+
+
+def execute(server: str, statement: str) -> None:
+    """Run a statement on a server of PostgreSQL, outside of any transaction."""
+    with create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@pytest.fixture
+def database(env: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A fresh database with every table: SQLite, or PostgreSQL where PLATFORM_TEST_POSTGRES names a server."""
+    server = os.environ.get("PLATFORM_TEST_POSTGRES", "")
+    source = template(server, frozenset(SQLModel.metadata.tables), tmp_path_factory.getbasetemp())
+    if not server:
+        shutil.copyfile(source, config.settings().data_dir / "platform.db")
+        yield config.settings().database
+        return
+    name = f"t{secrets.token_hex(6)}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {source}")
+    env.setenv("PLATFORM_DATABASE_URL", make_url(server).set(database=name).render_as_string(hide_password=False))
+    forget_process_state()
+    yield config.settings().database
+    db.engine().dispose()
+    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def make_tenant(slug: str, role: Role = Role.OWNER, language: str = "en") -> Identity:
