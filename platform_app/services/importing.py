@@ -57,6 +57,7 @@ def _author(row: ContactImport) -> Identity:
 
 def _take_all(session: Transaction, row: ContactImport, lines: list[list[str]]) -> None:
     """Take rows in, each by itself; the contacts that have their addresses are looked up for all of them at once."""
+    session.hold()  # the tenant's fields and country are read once for all rows
     who = _author(row)
     read = [import_rows.read(session, row.tenant_id, row.mapping, cells) for cells in lines]
     people = _People(MatchBy(row.match_by))
