@@ -22,14 +22,14 @@ async def test_refused_rows_are_handed_back_as_text(who: Identity) -> None:
         assert answer.status_code == 201
         import_id = answer.json()["import_id"]
         call(who, imports.begin, import_id, {"0": "name", "1": "phones"})
-        assert run(who, import_id).refused == 1
+        assert run(who, import_id).incomplete == 1
         out = await browser.get(f"/api/imports/acme/{import_id}/refused.csv")
         missing = await browser.get(f"/api/imports/acme/{'f' * 32}/refused.csv")
     assert (out.status_code, out.headers["content-type"]) == (200, "text/csv; charset=utf-8")
     assert out.headers["content-disposition"] == 'attachment; filename="refused.csv"'
     assert out.text.splitlines() == [
-        "\ufeffLine,Why it was refused,name,phone",
-        "2,This is no phone number: 12,'=1+1,12",
+        "\ufeffLine,Reason,name,phone",
+        "2,Phone: This is no phone number: 12,'=1+1,12",
     ]
     assert missing.status_code == 404
 

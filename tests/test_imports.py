@@ -132,8 +132,8 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
     assert (row.state, row.rows_total, row.sample[0][0]) == (ImportState.READY, 5, "Анна")
     call(who, imports.begin, import_id, row.mapping)
     done = run(who, import_id)
-    assert (done.state, done.created, done.changed, done.refused) == (ImportState.DONE, 2, 1, 2)
-    anna, boris = call(who, contacts.find)[0]
+    assert (done.state, done.created, done.changed, done.refused) == (ImportState.DONE, 4, 1, 0)
+    anna, anna_li, boris, vera = call(who, contacts.find)[0]
     assert (anna.name, anna.phones, anna.tags, anna.fields) == (
         "Анна",
         ["+7 900 111-22-33"],
@@ -141,9 +141,11 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
         {"gorod": "Пермь"},
     )
     assert boris.emails == ["boris@x.io"]
-    refused = call(who, imports.refused, import_id)
-    assert [(one.number, one.field) for one in refused] == [(4, "phones"), (6, "emails")]
-    assert refused[0].values == {"what": "8"} and refused[1].cells[0] == "Вера"
+    incomplete = call(who, imports.refused, import_id)
+    assert done.incomplete == 2 and (anna_li.phones, vera.emails) == ([], [])
+    assert [(one.number, one.contact_id) for one in incomplete] == [(4, anna_li.id), (6, vera.id)]
+    assert imports.reasons(incomplete[0], "en") == "Phone: This is no phone number: 8"
+    assert incomplete[1].left_out[0]["field"] == "emails" and incomplete[1].cells[0] == "Вера"
     assert not list(settings().uploads.iterdir()), "the file goes when it is done"
 
 

@@ -8,6 +8,7 @@ import pytest
 from platform_app.automation import payloads
 from platform_app.automation.facts import FactType
 from platform_app.automation.payloads import DEEPEST, Unreadable
+from platform_app.services import bodies
 from platform_app.services.bodies import payload_of
 from tests import shared
 
@@ -140,3 +141,23 @@ def test_forms_become_payloads() -> None:
     ):
         with pytest.raises(Unreadable):
             payload_of(body, broken)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("\ufeff".encode() + '{"имя": "Борис"}'.encode(), "application/json"),
+        ('{"имя": "Борис"}'.encode("cp1251"), "application/json; charset=windows-1251"),
+        ('{"имя": "Борис"}'.encode("utf-16"), "application/json"),
+        ('{"имя": "Борис"}'.encode("koi8-r"), 'text/plain; charset="KOI8-R"'),
+        ("имя=Борис".encode("cp1251"), "application/x-www-form-urlencoded; charset=windows-1251"),
+        (b"%E8%EC%FF=%C1%EE%F0%E8%F1", "application/x-www-form-urlencoded; charset=cp1251"),
+        ('{"имя": "Борис"}'.encode(), "application/json; charset=idna"),
+        ('{"имя": "Борис"}'.encode(), "application/json; charset=no-such\r\nx"),
+    ],
+)
+def test_bodies_in_the_encoding_that_they_name(body: bytes, content_type: str) -> None:
+    assert bodies.payload_of(body, content_type) == {"имя": "Борис"}
+    kept = body.decode(bodies.encoding_of(body, content_type))
+    if b"%" not in body:
+        assert bodies.payload_of_kept(kept, content_type) == {"имя": "Борис"}

@@ -78,7 +78,7 @@ async def upload_contacts(request: Request, who: Identity) -> Response:
 
 @route("/api/imports/{tenant}/{import_id}/refused.csv", Role.OPERATOR, methods=["GET"])
 async def refused_rows(request: Request, who: Identity) -> Response:
-    """Hand out the rows of an import that were refused, each with why, as a table to mend and import again."""
+    """Hand out the rows of an import that were refused or came in without some values, each with why, as a table."""
 
     def read() -> tuple[list[str], list[RefusedRow]]:
         with session_scope(who.tenant_id, reading=True) as session:
@@ -86,8 +86,8 @@ async def refused_rows(request: Request, who: Identity) -> Response:
             return imports.get(session, who, import_id).columns, imports.refused(session, who, import_id)
 
     columns, rows = await asyncio.to_thread(read)
-    head = [translate(who.language, "Line"), translate(who.language, "Why it was refused"), *columns]
-    lines = [[str(row.number), translate(who.language, row.why, **row.values), *row.cells] for row in rows]
+    head = [translate(who.language, "Line"), translate(who.language, "Reason"), *columns]
+    lines = [[str(row.number), imports.reasons(row, who.language), *row.cells] for row in rows]
     text = await asyncio.to_thread(tables.written, [head, *lines])
     headers = {"Content-Disposition": 'attachment; filename="refused.csv"', "X-Content-Type-Options": "nosniff"}
     return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)

@@ -21,10 +21,10 @@ class Unreadable(PlatformError):
     """A body that cannot be taken: neither JSON nor a form, or nested too deeply."""
 
 
-def parsed(body: bytes) -> Any:
-    """Return the value of a JSON text in UTF-8; raises Unreadable when it is none, or has numbers without end."""
+def parsed(body: bytes, encoding: str = "utf-8") -> Any:
+    """Return the value of a JSON text; raises Unreadable when it is none, or has numbers without end."""
     try:
-        found = json.loads(body.decode(), parse_constant=_refused, parse_float=_finite)
+        found = json.loads(body.decode(encoding), parse_constant=_refused, parse_float=_finite)
     except RecursionError as error:
         raise Unreadable("The body nests too deeply.") from error
     except ValueError as error:  # not UTF-8, not JSON, or a number of thousands of digits

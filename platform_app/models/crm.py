@@ -173,16 +173,18 @@ class ContactImport(Owned, table=True):
     columns: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
     sample: list[list[str]] = Field(default_factory=fresh(list), sa_type=JSON)
     mapping: dict[str, str] = Field(default_factory=fresh(dict), sa_type=JSON)  # column's place, from 0, to a field
+    match_by: str = Field(default="name", max_length=10)  # see services.person_matching.MatchBy
     rows_total: int = 0
     rows_done: int = 0
     created: int = 0
     changed: int = 0
     refused: int = 0
+    incomplete: int = 0  # rows that came in without some of their values
     author_name: str = Field(default="", max_length=200)
 
 
 class RefusedRow(Owned, table=True):
-    """A row of an import that could not be taken, and why."""
+    """A row of an import that could not be taken, or came in without some of its values, and why."""
 
     __table_args__ = (UniqueConstraint("import_id", "number"),)
     import_id: str = Field(foreign_key="contactimport.id", max_length=32, ondelete="CASCADE")
@@ -191,3 +193,5 @@ class RefusedRow(Owned, table=True):
     values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
     field: str = Field(default="", max_length=120)
     cells: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
+    contact_id: str | None = Field(default=None, max_length=32)  # what the row became without the values below
+    left_out: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # field, why and values of each

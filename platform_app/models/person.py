@@ -31,6 +31,7 @@ class Tenant(Row, table=True):
     name: str = Field(max_length=200)
     language: str = Field(default="en", max_length=2)
     time_zone: str = Field(default="Europe/Moscow", max_length=64)
+    country: str = Field(default="", max_length=2)  # of phone numbers without a country code; "": the time zone's
     is_demo: bool = False
     stop_on_member_reply: bool = True
     run_days: int = 180  # for which the log of runs is kept; 0: for ever

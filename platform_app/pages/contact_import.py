@@ -5,9 +5,10 @@ import reflex as rx
 from platform_app.components.layout import frame, page_head
 from platform_app.components.listing import columns, framed_table
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, download_link, notice, skeleton_rows
+from platform_app.components.parts import READ_ONLY, download_link, field, notice, skeleton_rows
 from platform_app.components.text import t
 from platform_app.components.upload import upload_table
+from platform_app.services.person_matching import MatchBy
 from platform_app.state.base import Person
 from platform_app.state.contact_import import ColumnLine, ImportContactsState, PastImport, RefusedLine
 
@@ -18,7 +19,7 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(
                 t("Import contacts"),
-                t("A contact with the same phone or e-mail is filled up, not made twice."),
+                t("A person who is there already is filled in, not created twice."),
                 rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
             ),
             rx.cond(
@@ -57,6 +58,7 @@ def _matching() -> rx.Component:
         rx.el.h2(ImportContactsState.file_name),
         rx.el.p(t("Say where each column goes. What stands in the others is left out."), class_name="muted small"),
         rx.el.div(rx.foreach(ImportContactsState.columns, _column), class_name="mapping"),
+        _match_by(),
         rx.flex(
             rx.button(t("Import {count} rows", count=ImportContactsState.total), on_click=ImportContactsState.begin),
             rx.button(
@@ -70,6 +72,29 @@ def _matching() -> rx.Component:
             margin_top="16px",
         ),
         class_name="card section",
+    )
+
+
+def _match_by() -> rx.Component:
+    choices = {
+        MatchBy.NAME: t("It has the same phone or e-mail and a similar name"),
+        MatchBy.ADDRESS: t("It has the same phone or e-mail, whatever the name"),
+        MatchBy.NOTHING: t("Never: every row becomes a new contact"),
+    }
+    return field(
+        t("When a row belongs to a contact that is there already"),
+        rx.el.select(
+            *(rx.el.option(words, value=value.value) for value, words in choices.items()),
+            id="match_by",
+            value=ImportContactsState.match_by,
+            on_change=ImportContactsState.choose_match,
+            class_name="native",
+        ),
+        name="match_by",
+        help_text=t(
+            "Colleagues share a switchboard’s number or a mailbox: their names keep them apart. "
+            "A contact is never renamed by a row."
+        ),
     )
 
 
@@ -119,10 +144,10 @@ def _progress() -> rx.Component:
 
 def _refused() -> rx.Component:
     return rx.cond(
-        ImportContactsState.refused_total > 0,
+        ImportContactsState.refused_total + ImportContactsState.incomplete_total > 0,
         rx.el.section(
             rx.flex(
-                rx.el.h2(t("Rows that were refused")),
+                rx.el.h2(t("Rows to look at")),
                 download_link(
                     t("Download them with the reasons"),
                     f"/api/imports/{Person.slug}/{ImportContactsState.current}/refused.csv",
@@ -131,7 +156,7 @@ def _refused() -> rx.Component:
                 wrap="wrap",
             ),
             framed_table(
-                columns(t("Line"), t("Why it was refused"), t("Row")),
+                columns(t("Line"), t("Result"), t("Reason"), t("Row")),
                 rx.table.body(rx.foreach(ImportContactsState.refused, _refused_row)),
             ),
             class_name="card section",
@@ -142,7 +167,22 @@ def _refused() -> rx.Component:
 
 def _refused_row(line: rx.Var[RefusedLine]) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(line.number), rx.table.cell(line.why), rx.table.cell(line.cells), key=line.number
+        rx.table.row_header_cell(line.number),
+        rx.table.cell(
+            rx.cond(
+                line.contact_id != "",
+                rx.link(
+                    t("Imported without this value"),
+                    href=f"/manage/{Person.slug}/contacts/{line.contact_id}",
+                    size="2",
+                    underline="always",
+                ),
+                t("Refused"),
+            )
+        ),
+        rx.table.cell(line.why),
+        rx.table.cell(line.cells),
+        key=line.number,
     )
 
 

@@ -3,11 +3,13 @@
 from typing import Any
 
 import reflex as rx
+from babel import Locale
 
 from platform_app.components.layout import frame, page_head
 from platform_app.components.page import inside
 from platform_app.components.parts import field, skeleton_rows, time_ago
 from platform_app.components.text import t
+from platform_app.services import phone_numbers
 from platform_app.services.accounts import RUN_DAYS
 from platform_app.state.base import Person
 from platform_app.state.settings import SessionRow, SettingsState
@@ -128,6 +130,12 @@ def _tenant() -> rx.Component:
                     help_text=t("Days, dates and times of day follow it."),
                 ),
                 field(
+                    t("Country of phone numbers"),
+                    _country(),
+                    name="country",
+                    help_text=t("Numbers without a country code are read as numbers of this country."),
+                ),
+                field(
                     t("Log of runs"),
                     _run_days(),
                     name="run_days",
@@ -181,6 +189,24 @@ def _more() -> rx.Component:
             ),
             class_name="updates",
         ),
+    )
+
+
+def _country() -> rx.Component:
+    names = {"en": Locale("en").territories, "ru": Locale("ru").territories}
+    known = sorted(code for code in phone_numbers.COUNTRIES if code in names["en"])
+
+    def options(language: str) -> rx.Component:
+        ordered = sorted(known, key=lambda code: names[language][code])
+        return rx.fragment(*(rx.el.option(names[language][code], value=code) for code in ordered))
+
+    return rx.el.select(
+        rx.el.option(t("As the time zone says"), value=""),
+        rx.cond(Person.language == "ru", options("ru"), options("en")),
+        id="country",
+        name="country",
+        default_value=SettingsState.country,
+        class_name="native",
     )
 
 

@@ -11,7 +11,7 @@ from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_app.i18n import LANGUAGES
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import passwords, sessions, throttle
+from platform_app.services import passwords, phone_numbers, sessions, throttle
 
 RUN_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
 _LETTERS = str.maketrans(
@@ -153,8 +153,19 @@ def set_name(session: Transaction, user_id: str, name: str) -> None:
     _user(session, user_id).name = _name(name, empty="Enter your name.", field="name")
 
 
-def set_tenant(session: Transaction, who: Identity, *, name: str, time_zone: str, run_days: int | None = None) -> None:
-    """Keep the tenant's name, time zone and for how long runs are kept; for owners and admins."""
+def set_tenant(
+    session: Transaction,
+    who: Identity,
+    *,
+    name: str,
+    time_zone: str,
+    run_days: int | None = None,
+    country: str | None = None,
+) -> None:
+    """Keep the tenant's name, time zone, for how long runs are kept, and the country of its phone numbers.
+
+    For owners and admins. None leaves a value as it is; "" is the country of the time zone.
+    """
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
     name = _name(name, empty="Enter the name of your company.", field="tenant")
@@ -162,14 +173,22 @@ def set_tenant(session: Transaction, who: Identity, *, name: str, time_zone: str
         raise Invalid("There is no such time zone.", field="time_zone")
     if run_days is not None and run_days not in RUN_DAYS:
         raise Invalid("This value cannot be taken.", field="run_days")
+    if country and country not in phone_numbers.COUNTRIES:
+        raise Invalid("This value cannot be taken.", field="country")
     tenant = session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one()
     tenant.name, tenant.time_zone = name, time_zone
+    tenant.country = tenant.country if country is None else country
     tenant.run_days = tenant.run_days if run_days is None else run_days
 
 
 def run_days(session: Transaction, who: Identity) -> int:
     """Return for how many days the tenant keeps the log of runs; 0: for ever."""
     return int(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().run_days)
+
+
+def country(session: Transaction, who: Identity) -> str:
+    """Return the country that the tenant chose for phone numbers without a country code; "": that of its time zone."""
+    return str(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().country)
 
 
 def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:

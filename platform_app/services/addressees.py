@@ -9,7 +9,7 @@ from platform_app.errors import Invalid, NotFound
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook
-from platform_app.services import contacts, crm_values, leads
+from platform_app.services import contacts, crm_values, leads, phone_numbers
 
 
 def links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
@@ -29,17 +29,19 @@ def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payloa
         except NotFound:
             pass  # of another tenant, deleted, or never there: perhaps the contact is known
     emails = _fitting(crm_values.emails, _said(payload, webhook.email_path))
-    phones = _fitting(crm_values.phones, _said(payload, webhook.phone_path))
+    region = phone_numbers.region(session, who.tenant_id)
+    phones = _fitting(lambda written: crm_values.phones(written, region), _said(payload, webhook.phone_path))
+    name = " ".join(_said(payload, webhook.name_path).split())[:200]
 
     def contact() -> Contact | None:
-        found = contacts.same_address(session, who, emails=emails, phones=phones)
+        found = contacts.same_address(session, who, emails=emails, phones=phones, name=name)
         if found is None and webhook.creates_contact and (emails or phones):
-            name = " ".join(_said(payload, webhook.name_path).split()) or (emails + phones)[0]
-            found = contacts.create(session, who, name=name[:200], emails=emails, phones=phones)
+            shown = name or (emails + phones)[0]
+            found = contacts.create(session, who, name=shown[:200], emails=emails, phones=phones)
             session.flush()
         return found
 
-    found = session.keep(("contact of", *emails, *phones), contact)
+    found = session.keep(("contact of", *emails, *phones, name), contact)
     return {"contact_id": found.id} if found else {}
 
 

@@ -1,6 +1,9 @@
 """Bodies: what the body of a delivery holds, JSON or a form."""
 
+import codecs
 import io
+import re
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,6 +14,14 @@ from platform_app.automation import payloads
 from platform_app.automation.payloads import Unreadable
 
 _MOST_FIELDS = 1_000  # of a form
+_KNOWN = re.compile(r"utf-(?:8|8-sig|16|16-le|16-be|32)|cp125\d|cp866|koi8-[ru]|iso8859-\d+|ascii|mac-cyrillic")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def payload_of(body: bytes, content_type: str) -> Any:
@@ -18,16 +29,40 @@ def payload_of(body: bytes, content_type: str) -> Any:
 
     Raises Unreadable.
     """
+    return _payload(body, content_type, encoding_of(body, content_type))
+
+
+def payload_of_kept(text: str, content_type: str) -> Any:
+    """Return what `payload_of` does, from the text that a log keeps of a body, whatever encoding it came in."""
+    return _payload(text.encode("utf-8", "replace"), content_type, "utf-8")
+
+
+def encoding_of(body: bytes, content_type: str) -> str:
+    """Return the encoding of a body: what its byte order mark says, else its charset, else UTF-8."""
+    for mark, name in _MARKS:
+        if body.startswith(mark):
+            return name
+    told = Message()
+    told["content-type"] = content_type.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
+    try:
+        found = codecs.lookup(str(told.get_content_charset("utf-8"))).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return found if _KNOWN.fullmatch(found) else "utf-8"
+
+
+def _payload(body: bytes, content_type: str, encoding: str) -> Any:
     kind = content_type.partition(";")[0].strip().lower()
     try:
         if kind == "application/x-www-form-urlencoded":
-            text = body.decode("utf-8", "replace")
-            return payloads.of_form(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+            text = body.decode(encoding, "replace")
+            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, encoding=encoding)
+            return payloads.of_form(pairs)
         if kind == "multipart/form-data":
             return payloads.of_form(_parts(body, content_type))
     except ValueError as error:
         raise Unreadable("The body is neither JSON nor a form.") from error
-    return payloads.parsed(body)
+    return payloads.parsed(body, encoding)
 
 
 def _parts(body: bytes, content_type: str) -> list[tuple[str, str]]:

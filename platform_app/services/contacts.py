@@ -15,7 +15,8 @@ from platform_app.events import emit
 from platform_app.models.crm import Address, Contact, Holder
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services import crm_values, searching, tagging
+from platform_app.services import crm_values, phone_numbers, searching, tagging
+from platform_app.services.person_matching import similar_names
 
 FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
 SORTS = ("updated", "name")
@@ -72,19 +73,24 @@ def _set(session: Transaction, row: Contact, field: str, value: Any) -> None:
         held = own_fields.of_tenant(session, row.tenant_id, Holder.CONTACT)
         row.fields = crm_values.own_field(held, row.fields, field, value)
         return
+    setattr(row, field, checked(session, row.tenant_id, field, value))
+
+
+def checked(session: Transaction, tenant_id: str, field: str, value: Any) -> Any:
+    """Return the value that one of FIELDS, but for "fields", keeps of what was written. Raises Invalid at the field."""
     if field == "language" and value not in ("", "ru", "en"):
         raise Invalid("This value cannot be taken.", field=field)
     checks: dict[str, Callable[[], Any]] = {
         "name": lambda: crm_values.one_line(value, field, required=True),
         "emails": lambda: crm_values.emails(value),
-        "phones": lambda: crm_values.phones(value),
+        "phones": lambda: crm_values.phones(value, phone_numbers.region(session, tenant_id)),
         "language": lambda: value,
         "time_zone": lambda: crm_values.time_zone(value),
         "tags": lambda: crm_values.tags(value),
     }
     if field not in checks:
         raise Invalid("This value cannot be taken.", field=field)
-    setattr(row, field, checks[field]())
+    return checks[field]()
 
 
 def _touch(session: Transaction, row: Contact, at: datetime | None = None) -> None:
@@ -162,28 +168,33 @@ def names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]
     return {contact_id: name for contact_id, name in found}  # noqa: C416
 
 
-def same_address(session: Transaction, who: Identity, *, emails: list[str], phones: list[str]) -> Contact | None:
-    """Return the oldest contact that has one of these addresses or numbers, however they are written."""
-    held = holders(session, who, looked_up(emails, phones))
-    return get(session, who, next(iter(held.values()))) if held else None
+def same_address(
+    session: Transaction, who: Identity, *, emails: list[str], phones: list[str], name: str = ""
+) -> Contact | None:
+    """Return the contact that has one of these addresses or numbers: one of a similar name, else the oldest."""
+    held = [row for rows in holders(session, who, looked_up(emails, phones)).values() for row in rows]
+    if not held:
+        return None
+    oldest = min(held, key=lambda row: (row.created_at, row.id))
+    return next((row for row in held if name and similar_names(name, row.name)), oldest)
 
 
-def holders(session: Transaction, who: Identity, addresses: list[str]) -> dict[str, str]:
-    """Return for each of these looked-up addresses that a contact has, the oldest contact's id; the oldest first."""
+def holders(session: Transaction, who: Identity, addresses: list[str]) -> dict[str, list[Contact]]:
+    """Return the contacts that have one of these looked-up addresses, by address, the oldest first."""
     if not addresses:
         return {}
     query = owned(Address, who.tenant_id).where(Address.value.in_(addresses))  # type: ignore[attr-defined]
     query = query.join(Contact, Contact.id == Address.contact_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
-    ordered = query.with_only_columns(Address.value, Contact.id).order_by(Contact.created_at, Contact.id)
-    found: dict[str, str] = {}
-    for value, contact_id in session.execute(ordered):
-        found.setdefault(value, contact_id)
+    ordered = query.with_only_columns(Address.value, Contact).order_by(Contact.created_at, Contact.id)
+    found: dict[str, list[Contact]] = {}
+    for value, row in session.execute(ordered):
+        found.setdefault(value, []).append(row)
     return found
 
 
 def looked_up(emails: list[str], phones: list[str]) -> list[str]:
-    """Return addresses as they are looked up."""
-    return [*map(folded, emails), *("".join(filter(str.isdigit, phone)) for phone in phones)]
+    """Return e-mail addresses and phone numbers in their normal form as they are looked up."""
+    return [*map(folded, emails), *map(phone_numbers.key, phones)]
 
 
 def _keep_addresses(session: Transaction, row: Contact) -> None:

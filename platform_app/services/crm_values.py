@@ -7,10 +7,11 @@ from zoneinfo import available_timezones
 from platform_app.automation.values import folded, number
 from platform_app.errors import Invalid
 from platform_app.models.crm import CustomField
-from platform_app.services import accounts, fields
+from platform_app.services import accounts, fields, phone_numbers
 
 MOST_TAGS = 30
 MOST_ADDRESSES = 10
+MOST = {"emails": MOST_ADDRESSES, "phones": MOST_ADDRESSES, "tags": MOST_TAGS}
 LARGEST_BUDGET = Decimal(10) ** 12
 
 
@@ -44,14 +45,17 @@ def emails(value: Any) -> list[str]:
         raise Invalid(error.sentence, field="emails", **error.values) from error
 
 
-def phones(value: Any) -> list[str]:
-    """Return phone numbers, each once however it is written; each has 5 to 15 digits."""
+def phones(value: Any, region: str) -> list[str]:
+    """Return phone numbers in the international format, each once however it is written.
+
+    `region` is the country (two letters) of numbers without a country code.
+    """
+    parts = value if isinstance(value, list) else phone_numbers.split(str(value))
     found: dict[str, str] = {}
-    for phone in many(value, "phones", most=2 * MOST_ADDRESSES, longest=40):
-        digits = "".join(letter for letter in phone if letter.isdigit())
-        if not 5 <= len(digits) <= 15 or not all(letter in "+0123456789 ().-/" for letter in phone):
-            raise Invalid("This is no phone number: {what}", field="phones", what=phone)
-        found.setdefault(digits, phone)
+    for part in parts:
+        if text := one_line(part, "phones"):
+            phone = phone_numbers.normalize(text, region)
+            found.setdefault(phone_numbers.key(phone), phone)
     if len(found) > MOST_ADDRESSES:
         raise Invalid("There can be {count} at most.", field="phones", count=MOST_ADDRESSES)
     return list(found.values())
@@ -60,6 +64,14 @@ def phones(value: Any) -> list[str]:
 def tags(value: Any) -> list[str]:
     """Return tags."""
     return [tag.lstrip("#") or tag for tag in many(value, "tags", most=MOST_TAGS, longest=60)]
+
+
+def joined(field: str, mine: list[str], theirs: list[str]) -> list[str]:
+    """Return the addresses, numbers or tags of two lists, each once, the first list's before the others, up to the
+    most that the field takes."""
+    key = phone_numbers.key if field == "phones" else folded
+    found = {key(value): value for value in reversed([*mine, *theirs])}
+    return list(reversed(found.values()))[: MOST[field]]
 
 
 def time_zone(value: Any) -> str:

@@ -77,10 +77,14 @@ def _set(row: CustomField, others: list[CustomField], name: str, options: str) -
 
 def key_of(name: str, taken: Container[str]) -> str:
     """Return the name of a field in texts: Latin letters, digits and _, that no other field has."""
-    latin = "".join(_LATIN.get(letter, letter) for letter in folded(name))
-    base = re.sub(r"[^a-z0-9]+", "_", latin).strip("_")[:30] or "field"
+    base = re.sub(r"[^a-z0-9]+", "_", latin(name)).strip("_")[:30] or "field"
     base = base if base[0].isalpha() else f"f_{base}"
     return next(key for place in count(1) if (key := base if place == 1 else f"{base}_{place}") not in taken)
+
+
+def latin(text: str) -> str:
+    """Return a text in lower case with its Russian letters in the Latin alphabet."""
+    return "".join(_LATIN.get(letter, letter) for letter in folded(text))
 
 
 def checked(field: CustomField, value: Any) -> str:
@@ -108,14 +112,18 @@ def checked(field: CustomField, value: Any) -> str:
 _YES_NO = {"да": "yes", "нет": "no", "true": "yes", "false": "no", "1": "yes", "0": "no"}
 
 
+_DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?:[T ,]+\d{1,2}:\d{2}.*)?")
+
+
 def _date(text: str, place: str) -> str:
-    """Return a date in ISO 8601, from that or from day.month.year."""
-    found = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text)
+    """Return a date in ISO 8601, from that or from day.month.year; a time of day behind it is left out."""
+    found = _DAY_FIRST.fullmatch(text)
     try:
-        return date(int(found[3]), int(found[2]), int(found[1])).isoformat() if found else _iso(text)
+        if not found:
+            return date.fromisoformat(re.split(r"[T ]", text, maxsplit=1)[0]).isoformat()
+        day, month, year = int(found[1]), int(found[3]), int(found[4])
+        if found[2] == "/" and month > 12:
+            day, month = month, day
+        return date(year if year > 99 else 2000 + year, month, day).isoformat()
     except ValueError as error:
         raise Invalid("Choose a date.", field=place) from error
-
-
-def _iso(text: str) -> str:
-    return date.fromisoformat(text).isoformat()

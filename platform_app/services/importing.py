@@ -7,13 +7,15 @@ from typing import Any
 
 from platform_app.config import settings
 from platform_app.db import Transaction, owned
-from platform_app.errors import PlatformError
+from platform_app.errors import Invalid, PlatformError
 from platform_app.jobs import ImportContacts, RunningJob
-from platform_app.models.crm import ContactImport, ImportState, RefusedRow
+from platform_app.models.crm import UNNAMED, Contact, ContactImport, ImportState, RefusedRow
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
 from platform_app.models.person import Identity, Role
-from platform_app.services import activity, contacts, crm_values, imports, tables
+from platform_app.services import activity, contacts, crm_values, import_rows, imports, tables
+from platform_app.services.import_rows import RowValues
+from platform_app.services.person_matching import Known, MatchBy, best
 
 STEP = 200  # rows in one transaction
 
@@ -54,64 +56,101 @@ def _author(row: ContactImport) -> Identity:
 
 
 def _take_all(session: Transaction, row: ContactImport, lines: list[list[str]]) -> None:
-    """Take rows in, each by itself; what a row's address says is looked up for all of them at once."""
-    who, read = _author(row), [_values(row, cells) for cells in lines]
-    held = contacts.holders(session, who, [address for values in read for address in _addresses(values)])
-    for number, (cells, values) in enumerate(zip(lines, read, strict=True), row.rows_done + 2):
+    """Take rows in, each by itself; the contacts that have their addresses are looked up for all of them at once."""
+    session.hold()  # the tenant's fields and country are read once for all rows
+    who = _author(row)
+    read = [import_rows.read(session, row.tenant_id, row.mapping, cells) for cells in lines]
+    people = _People(MatchBy(row.match_by))
+    people.look_up(session, who, {address for one in read for address in one.addresses})
+    for number, (cells, one) in enumerate(zip(lines, read, strict=True), row.rows_done + 2):
         try:
-            row_is_new = _write(session, who, values, held)
+            contact_id, is_new = _write(session, who, one, people)
         except PlatformError as error:
-            _refuse(session, row, number, cells=cells, error=error)
-        else:
-            row.created += row_is_new
-            row.changed += not row_is_new
+            _note(session, row, number, cells=cells, error=error)
+            row.refused += 1
+            continue
+        row.created += is_new
+        row.changed += not is_new
+        if one.left_out:
+            _note(session, row, number, cells=cells, contact_id=contact_id, left_out=one.left_out)
+            row.incomplete += 1
 
 
-def _values(row: ContactImport, cells: list[str]) -> dict[str, Any]:
-    """Return what a row says of each field; columns of one field are joined."""
-    values: dict[str, Any] = {}
-    for place, target in row.mapping.items():
-        if int(place) < len(cells) and cells[int(place)]:
-            there = values.get(target)
-            values[target] = f"{there}, {cells[int(place)]}" if there else cells[int(place)]
-    return values
+class _People:
+    """The contacts that rows may belong to, found by address or number, the oldest first."""
+
+    def __init__(self, by: MatchBy) -> None:
+        self._by = by
+        self._by_address: dict[str, list[str]] = {}
+        self._known: dict[str, Known] = {}
+
+    def look_up(self, session: Transaction, who: Identity, addresses: set[str]) -> None:
+        """Find the contacts that have some of these addresses."""
+        for address, held in contacts.holders(session, who, sorted(addresses)).items():
+            for contact in held:
+                self.add(contact, [address])
+
+    def add(self, contact: Contact, addresses: list[str]) -> None:
+        """Note that a contact has some addresses."""
+        self._known[contact.id] = Known(contact.name, contact.emails, contact.phones)
+        for address in addresses:
+            held = self._by_address.setdefault(address, [])
+            if contact.id not in held:
+                held.append(contact.id)
+
+    def find(self, one: RowValues) -> str | None:
+        """Return the id of the contact that a row belongs to, if there is one."""
+        ids = dict.fromkeys(found for address in one.addresses for found in self._by_address.get(address, ()))
+        return best(one.person, ((found, self._known[found]) for found in ids), self._by)
 
 
-def _addresses(values: dict[str, Any]) -> list[str]:
-    """Return the addresses of a row as they are looked up; none when they cannot be taken."""
-    try:
-        return contacts.looked_up(
-            crm_values.emails(values.get("emails", "")), crm_values.phones(values.get("phones", ""))
-        )
-    except PlatformError:
-        return []
+def _write(session: Transaction, who: Identity, one: RowValues, people: _People) -> tuple[str, bool]:
+    """Write a row to the contact that it belongs to, or to a new one; return its id and whether it is new.
 
-
-def _refuse(session: Transaction, row: ContactImport, number: int, *, cells: list[str], error: PlatformError) -> None:
-    refused = RefusedRow(tenant_id=row.tenant_id, import_id=row.id, number=number, why=error.sentence[:200])
-    refused.field, refused.cells = error.field, [cell[:1_000] for cell in cells]
-    refused.values = {name: str(value)[:200] for name, value in error.values.items()}
-    session.add(refused)
-    row.refused += 1
-
-
-def _write(session: Transaction, who: Identity, values: dict[str, Any], held: dict[str, str]) -> bool:
-    """Write a contact; return whether it is new. One with the same address or number is filled up instead."""
-    emails, phones = crm_values.emails(values.get("emails", "")), crm_values.phones(values.get("phones", ""))
-    addresses = contacts.looked_up(emails, phones)
-    same = next((held[address] for address in addresses if address in held), None)
+    A contact that is there keeps its name, unless it has none yet. Raises PlatformError when the row names nobody.
+    """
+    values, same = one.values, people.find(one)
     if same is None:
-        name = values.get("name") or next(iter([*emails, *phones]), "")
+        name = values.get("name") or next(iter([*values.get("emails", []), *values.get("phones", [])]), "")
+        if not name:
+            raise _nobody(one)
         made = contacts.create(session, who, **(values | {"name": name}))
-        held.update(dict.fromkeys(addresses, made.id))
-        return True
+        people.add(made, one.addresses)
+        return made.id, True
     with session.part():  # a row that is refused leaves the contact as it was
         row = contacts.get(session, who, same)
-        joined = {"emails": [*row.emails, *emails], "phones": [*row.phones, *phones]}
-        tags = crm_values.tags([*row.tags, *crm_values.tags(values.get("tags", ""))])
-        contacts.save(session, who, row.id, values | joined | {"tags": tags})
-    held.update(dict.fromkeys(addresses, same))
-    return False
+        joined = {key: crm_values.joined(key, getattr(row, key), values.get(key, [])) for key in crm_values.MOST}
+        kept = values if row.name in (UNNAMED, *row.emails, *row.phones) else values | {"name": row.name}
+        contacts.save(session, who, row.id, kept | joined)
+    people.add(row, one.addresses)
+    return same, False
+
+
+def _nobody(one: RowValues) -> Invalid:
+    """Return why a row names nobody: what was wrong with its first value, or that there is none."""
+    if not one.left_out:
+        return Invalid("The row has no name, phone or e-mail.")
+    first = one.left_out[0]
+    return Invalid(first["why"], field=first["field"], **first["values"])
+
+
+def _note(
+    session: Transaction,
+    row: ContactImport,
+    number: int,
+    *,
+    cells: list[str],
+    error: PlatformError | None = None,
+    contact_id: str | None = None,
+    left_out: list[dict[str, Any]] | None = None,
+) -> None:
+    """Keep a row that was refused, or that came in without some of its values."""
+    noted = RefusedRow(tenant_id=row.tenant_id, import_id=row.id, number=number, why="", contact_id=contact_id)
+    noted.cells, noted.left_out = [cell[:1_000] for cell in cells], left_out or []
+    if error is not None:
+        noted.why, noted.field = error.sentence[:200], error.field
+        noted.values = {name: str(value)[:200] for name, value in error.values.items()}
+    session.add(noted)
 
 
 def _end(session: Transaction, tenant_id: str, import_id: str) -> None:

@@ -1,7 +1,7 @@
 """Imports: contacts from a CSV file: read, its columns matched, taken in by the worker row by row."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -10,10 +10,12 @@ from platform_app.automation.values import folded, whole
 from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.i18n import translate
 from platform_app.jobs import ImportContacts, enqueue
 from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity
-from platform_app.services import tables, uploads
+from platform_app.services import import_headings, tables, uploads
+from platform_app.services.person_matching import MatchBy
 
 SAMPLE = 5  # rows that are shown before the import begins
 TARGETS = {
@@ -24,14 +26,7 @@ TARGETS = {
     "time_zone": "Time zone",
     "tags": "Tags",
 }
-_HEADS = {
-    "name": ("name", "full name", "имя", "фио", "контакт", "contact"),
-    "emails": ("email", "e-mail", "mail", "почта", "эл. почта", "электронная почта"),
-    "phones": ("phone", "tel", "telephone", "mobile", "телефон", "тел", "мобильный"),
-    "language": ("language", "lang", "язык"),
-    "time_zone": ("time zone", "timezone", "часовой пояс"),
-    "tags": ("tags", "tag", "метки", "теги", "тег"),
-}
+_REMEMBERED = 20  # imports whose columns are looked at for where those of a new table go
 
 
 async def store(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> str:
@@ -65,7 +60,11 @@ def _looked_at(who: Identity, name: str, stored_as: str) -> ContactImport:
 
 
 def _prepare(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
-    row.mapping = _guess(row.columns, {field.name: field.key for field in _own(session, who)})
+    own = {field.name: field.key for field in _own(session, who)}
+    before = [one for one in recent(session, who, limit=_REMEMBERED) if one.state != ImportState.READY]
+    row.mapping = import_headings.guess(row.columns, own, _remembered(before, {*TARGETS, *_targets(own.values())}))
+    same = next((one for one in before if one.columns == row.columns), None)
+    row.match_by = same.match_by if same else MatchBy.NAME
     session.add(row)
     session.flush()
     return row
@@ -75,25 +74,38 @@ def _own(session: Transaction, who: Identity) -> list[Any]:
     return own_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
 
 
-def _guess(columns: list[str], own: dict[str, str]) -> dict[str, str]:
-    """Return which column goes where, by its head; what is not known is left out."""
-    heads = {word: target for target, words in _HEADS.items() for word in words}
-    heads |= {folded(name): f"field.{key}" for name, key in own.items()}
-    return {str(place): heads[folded(head)] for place, head in enumerate(columns) if folded(head) in heads}
+def _targets(keys: Iterable[str]) -> Iterator[str]:
+    return (f"field.{key}" for key in keys)
 
 
-def begin(session: Transaction, who: Identity, import_id: str, mapping: dict[str, str]) -> ContactImport:
-    """Let the worker take the rows in; `mapping` says for a column's place, from 0, which field it goes into."""
+def _remembered(before: list[ContactImport], known: set[str]) -> dict[str, str]:
+    """Return where columns went in imports of before, newest first: the field by folded heading, "" for left out."""
+    found: dict[str, str] = {}
+    for row in before:
+        for place, head in enumerate(row.columns):
+            target = row.mapping.get(str(place), "")
+            if target in known or not target:
+                found.setdefault(folded(head), target)
+    return found
+
+
+def begin(
+    session: Transaction, who: Identity, import_id: str, mapping: dict[str, str], *, match_by: str = MatchBy.NAME
+) -> ContactImport:
+    """Let the worker take the rows in; `mapping` says for a column's place, from 0, which field it goes into, and
+    `match_by`, one of MatchBy, when a row belongs to a contact that is there already."""
     row = get(session, who, import_id)
     if row.state != ImportState.READY:
         raise Conflict("This import has begun already.")
-    known = {*TARGETS, *(f"field.{field.key}" for field in _own(session, who))}
+    known = {*TARGETS, *_targets(field.key for field in _own(session, who))}
+    if match_by not in list(MatchBy):
+        raise Invalid("This value cannot be taken.", field="match_by")
     kept = {place: target for place, target in mapping.items() if target}
     if any(whole(place, len(row.columns) - 1) is None for place in kept) or not known.issuperset(kept.values()):
         raise Invalid("This value cannot be taken.", field="mapping")
     if not {"name", "emails", "phones"} & set(kept.values()):
         raise Invalid("Choose a column for the name, the phone or the e-mail.", field="mapping")
-    row.mapping, row.state = kept, ImportState.RUNNING
+    row.mapping, row.match_by, row.state = kept, match_by, ImportState.RUNNING
     enqueue(session, who.tenant_id, ImportContacts(import_id=row.id), dedupe_key=f"import:{row.id}")
     announce(session, row)
     return row
@@ -115,10 +127,21 @@ def recent(session: Transaction, who: Identity, *, limit: int = 10) -> list[Cont
 
 
 def refused(session: Transaction, who: Identity, import_id: str, *, limit: int | None = None) -> list[RefusedRow]:
-    """Return the rows that could not be taken, in the order of the file."""
+    """Return the rows that could not be taken, or came in without some of their values, in the order of the file."""
     query = owned(RefusedRow, who.tenant_id).where(RefusedRow.import_id == get(session, who, import_id).id)
     ordered = query.order_by(RefusedRow.number)
     return list(session.exec(ordered.limit(limit) if limit else ordered).all())
+
+
+def reasons(row: RefusedRow, language: str) -> str:
+    """Return in words why a row was refused, or which of its values were left out and why."""
+    if row.why:
+        return translate(language, row.why, **row.values)
+    found = []
+    for one in row.left_out:
+        title = one["title"] or translate(language, TARGETS.get(one["field"], one["field"]))
+        found.append(f"{title}: {translate(language, one['why'], **one['values'])}")
+    return " · ".join(found)
 
 
 def announce(session: Transaction, row: ContactImport) -> None:

@@ -214,7 +214,7 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
     row.event_id = event.id
     if received_log.forget_old(session, row, before=webhook.received_at):
         webhook.kept_bytes = received_log.kept_bytes(session, row)
-    received_log.keep_body(session, webhook, row, _text(sent.body))
+    received_log.keep_body(session, webhook, row, _text(sent))
     _keep(session, row)
     webhook.received_at = row.at
     _tell(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
@@ -224,7 +224,7 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
 def _refuse(session: Transaction, webhook: IncomingWebhook, sent: Sent, why: str) -> None:
     """Write down that a delivery was refused; people are told of the first of several in a row."""
     row = _row(webhook, sent, Outcome.REFUSED)
-    row.why, row.body = why, _text(sent.body)[:KEPT_OF_REFUSED]
+    row.why, row.body = why, _text(sent)[:KEPT_OF_REFUSED]
     last = received_log.newest(session, row)
     received_log.make_room(session, row)
     received_log.forget_old(session, row, before=last.at if last else None)
@@ -252,8 +252,9 @@ def _row(webhook: IncomingWebhook, sent: Sent, outcome: Outcome) -> ReceivedDeli
     )
 
 
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "replace").replace("\x00", "\ufffd")
+def _text(sent: Sent) -> str:
+    encoding = bodies.encoding_of(sent.body, sent.headers.get("content-type", ""))
+    return sent.body.decode(encoding, "replace").replace("\x00", "\ufffd")
 
 
 def _taken(session: Transaction, webhook: IncomingWebhook, ids: list[str]) -> dict[str, str | None]:

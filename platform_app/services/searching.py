@@ -28,6 +28,12 @@ def _digits(text: str) -> str:
     return "".join(letter for letter in text if letter.isdigit())
 
 
+def _ways_to_write(digits: str) -> list[str]:
+    """Return the digits that a number may be kept with: as they are, and without 00 or a trunk prefix (8 or 0)."""
+    short = digits.removeprefix("00")
+    return [digits, short, short[1:]] if len(short) > 4 and short[0] in "08" else [digits, short]
+
+
 def _tag(tag: str) -> str:
     return f"#{folded(tag)}"
 
@@ -35,9 +41,9 @@ def _tag(tag: str) -> str:
 def fitting(query: Any, column: Any, search: str, tag: str = "") -> Any:
     """Narrow a query to rows that hold every word of a search, or its digits when it may be a phone number."""
     wanted = " ".join(search.split())[:200]
-    if _PHONE.fullmatch(wanted):
-        as_written = column.contains(folded(wanted), autoescape=True)
-        query = query.where(or_(as_written, column.contains(_digits(wanted), autoescape=True)))
+    if _PHONE.fullmatch(number := wanted.strip("'`’")):
+        ways = dict.fromkeys((folded(wanted), *_ways_to_write(_digits(number))))
+        query = query.where(or_(*(column.contains(way, autoescape=True) for way in ways)))
     else:
         for word in wanted.split()[:8]:
             query = query.where(column.contains(folded(word), autoescape=True))

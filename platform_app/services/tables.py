@@ -4,8 +4,9 @@ import codecs
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO, Literal
 
 from charset_normalizer import from_bytes
 
@@ -14,6 +15,7 @@ from platform_app.errors import Invalid
 MOST_ROWS = 200_000
 MOST_COLUMNS = 100
 LONGEST_ROW = 1_000_000  # characters
+_MOST_REREAD = 8_000_000  # characters of rows with odd quotation marks that are read again
 _FORMULA = re.compile(r'((?:^|(?<=[;,|\t\r\n]))(?:[^\S\t\r\n]|")*)(?=[=+\-@])|^(?=[\t\r\n])')
 _LED = re.compile(r"^'(?=[=+\-@])")  # how a cell that is no formula begins in a table that we wrote
 
@@ -21,64 +23,100 @@ _LED = re.compile(r"^'(?=[=+\-@])")  # how a cell that is no formula begins in a
 def read(file: BinaryIO) -> Iterator[list[str]]:
     """Yield the rows of a CSV file in any usual encoding, with commas, semicolons, tabs or bars; empty rows go.
 
-    One row is held at a time; raises Invalid at the first that is too many, too wide or too long.
+    One row is held at a time; raises Invalid at the first that is too many, too wide or too long, or whose quotation
+    marks leave open where its cells end.
     """
     text = io.TextIOWrapper(file, _encoding(file), "replace", newline="")
     try:
-        dialect = _dialect(text)
         csv.field_size_limit(LONGEST_ROW)
-        lines, count = _Lines(text), 0
-        for row in csv.reader(lines, dialect):
-            lines.taken = 0
+        rows, count = _Rows(text), 0
+        for row in rows:
             if len(row) > MOST_COLUMNS:
                 raise Invalid("The file has more than {count} columns.", count=MOST_COLUMNS)
             cells = [_LED.sub("", cell.strip()) for cell in row]
             if not any(cells):
                 continue
+            rows.width = rows.width or len(row)
             count += 1
             if count > MOST_ROWS:
                 raise Invalid("The file has more than {count} rows.", count=MOST_ROWS)
             yield cells
-    except csv.Error as error:
-        raise Invalid("The file is no table of rows and columns.") from error
     finally:
         if not file.closed:
             text.detach()  # what was opened elsewhere is closed there
 
 
-class _Lines:
-    """The lines of a file, as long as no row of them goes on too long."""
+class _Rows:
+    """The rows of a file. A quotation mark that is never closed belongs to its cell, and its line is a row."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
-        self.text, self.taken = text, 0
+        self._text, self._delimiter = text, _delimiter(text)
+        self._again: deque[str] = deque()  # lines to be read once more
+        self._lines: list[str] = []  # of the row
+        self._number, self._reread = 0, 0
+        self.width = 0  # cells of the head
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "_Rows":
         return self
 
-    def __next__(self) -> str:
-        line = self.text.readline(LONGEST_ROW + 1)
-        self.taken += len(line)
-        if self.taken > LONGEST_ROW:
-            raise Invalid("The file is no table of rows and columns.")
-        if not line:
-            raise StopIteration
-        return line.replace("\x00", "")
+    def __next__(self) -> list[str]:
+        self._lines = []
+        try:
+            return next(csv.reader(self._taken(), delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return self._mended()
+
+    def _taken(self) -> Iterator[str]:
+        """Yield the lines of one row. Raises Invalid when it goes on too long."""
+        length = 0
+        while line := self._again.popleft() if self._again else self._text.readline(LONGEST_ROW + 1):
+            length += len(line)
+            if length > LONGEST_ROW:
+                raise Invalid("The file is no table of rows and columns.")
+            self._lines.append(line)
+            self._number += 1
+            yield line.replace("\x00", "")
+
+    def _mended(self) -> list[str]:
+        """Return the first line of a row with odd quotation marks as a row; the lines behind it are read again."""
+        line, *others = self._lines
+        self._again.extendleft(reversed(others))
+        self._number -= len(others)
+        self._reread += sum(map(len, others))
+        is_open = line.count('"') % 2 == 1
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if is_open else csv.QUOTE_MINIMAL
+        cells = next(csv.reader([line.replace("\x00", "")], delimiter=self._delimiter, quoting=quoting), [])
+        if self._reread > _MOST_REREAD or (self.width and len(cells) != self.width):
+            raise Invalid("Line {line} of the file has a quotation mark that is not closed.", line=self._number)
+        return [cell.strip().strip('"') for cell in cells] if is_open else cells
 
 
-def _dialect(text: io.TextIOWrapper) -> Any:
+def _delimiter(text: io.TextIOWrapper) -> str:
+    """Return what separates the cells; the text stands at its first row then.
+
+    A first line "sep=;" says it, as Excel writes it. Else it is the one that divides most rows as the first.
+    """
     beginning = text.read(20_000).replace("\x00", "")
     text.seek(0)
-    try:
-        found = csv.Sniffer().sniff(beginning, ",;\t|")
-    except csv.Error:
-        return csv.excel
-    found.quotechar, found.doublequote = '"', True  # apostrophes lead phones; it takes two of them for quotes
-    return found
+    if told := re.match(r"sep=([,;\t|])\r?\n", beginning, re.IGNORECASE):
+        text.readline()
+        return told[1]
+    lines = beginning.splitlines(keepends=True)[:50]
+
+    def fitting(delimiter: str) -> tuple[int, int]:
+        sizes = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        width = sizes[0] if sizes else 0
+        return (sizes.count(width) if width > 1 else 0, width)
+
+    return max(";\t|,", key=fitting)  # of two that fit alike, the one that is rarer in texts
 
 
 def _encoding(file: BinaryIO) -> str:
     """Return UTF-8 where all of a file is, else what its beginning looks like; the file stands at its beginning."""
     beginning, decoder = file.read(200_000), codecs.getincrementaldecoder("utf-8")()
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        file.seek(0)
+        return "utf-16"
     part = beginning
     try:
         while part:

@@ -104,7 +104,7 @@ def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
     )
     last: ReceivedDelivery | None = session.exec(query.order_by(ReceivedDelivery.at.desc()).limit(1)).first()  # type: ignore[attr-defined]
     try:
-        return bodies.payload_of(last.body.encode(), last.headers.get("content-type", "")) if last else None
+        return bodies.payload_of_kept(last.body, last.headers.get("content-type", "")) if last else None
     except Unreadable:
         return None
 

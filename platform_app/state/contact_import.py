@@ -8,7 +8,7 @@ import reflex as rx
 from platform_app import own_fields
 from platform_app.db import Transaction
 from platform_app.errors import Invalid, NotFound
-from platform_app.i18n import exact_time, translate
+from platform_app.i18n import exact_time, plural, translate
 from platform_app.models.crm import ContactImport, CustomField, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity, Role
 from platform_app.services import imports
@@ -34,11 +34,12 @@ class ColumnLine:
 
 @dataclass
 class RefusedLine:
-    """A row that could not be taken, and why."""
+    """A row that could not be taken, or came in without some of its values, and why."""
 
     number: int
     why: str
     cells: str
+    contact_id: str  # what it became, if it came in
 
 
 @dataclass
@@ -59,12 +60,14 @@ class ImportContactsState(rx.State):
     file_name: str = ""
     columns: list[ColumnLine] = []
     targets: list[Choice] = []
+    match_by: str = "name"
     total: int = 0
     done: int = 0
     words: str = ""
     percent: int = 0
     refused: list[RefusedLine] = []
     refused_total: int = 0
+    incomplete_total: int = 0
     past: list[PastImport] = []
     loaded: bool = False
     _drawn: str = ""  # the import whose columns are shown
@@ -100,11 +103,16 @@ class ImportContactsState(rx.State):
         ]
 
     @handler(Role.OPERATOR)
+    async def choose_match(self, match_by: str) -> None:
+        """Say when a row belongs to a contact that is there already."""
+        self.match_by = match_by[:10]
+
+    @handler(Role.OPERATOR)
     async def begin(self) -> Any:
         """Let the rows be taken in."""
         mapping = {line.place: line.target for line in self.columns if line.target}
         try:
-            await call(self, imports.begin, self.current, mapping)
+            await call(self, imports.begin, self.current, mapping, match_by=self.match_by)
         except Invalid as error:
             return await say_error(self, error)
         await self._fetch()
@@ -129,13 +137,15 @@ class ImportContactsState(rx.State):
             self.current = self.state = self._drawn = ""
             return
         if self._drawn != row.id:
-            self._drawn, self.columns = row.id, _columns(row)
+            self._drawn, self.columns, self.match_by = row.id, _columns(row), row.match_by
         self.state, self.file_name = row.state.value, row.file_name
         self.total, self.done = row.rows_total, row.rows_done
         self.percent = round(100 * row.rows_done / row.rows_total) if row.rows_total else 0
-        self.words, self.refused_total = _words(row, language), row.refused
+        self.words, self.refused_total, self.incomplete_total = _words(row, language), row.refused, row.incomplete
         self.refused = [
-            RefusedLine(one.number, translate(language, one.why, **one.values), " · ".join(filter(None, one.cells)))
+            RefusedLine(
+                one.number, imports.reasons(one, language), " · ".join(filter(None, one.cells)), one.contact_id or ""
+            )
             for one in refused
         ]
 
@@ -168,7 +178,11 @@ def _columns(row: ContactImport) -> list[ColumnLine]:
 
 def _words(row: ContactImport, language: str) -> str:
     counts = {"created": row.created, "changed": row.changed, "refused": row.refused}
-    return translate(language, "{created} new, {changed} changed, {refused} refused", **counts)
+    words = translate(language, "{created} new, {changed} changed, {refused} refused", **counts)
+    if not row.incomplete:
+        return words
+    one, many = "{count} row lacks some values", "{count} rows lack some values"
+    return f"{words}, {plural(language, one, many, row.incomplete)}"
 
 
 def _past(row: ContactImport, identity: Identity, language: str) -> PastImport:

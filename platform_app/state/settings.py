@@ -40,6 +40,7 @@ class SettingsState(rx.State):
     tenant_name: str = ""
     time_zone: str = ""
     run_days: str = ""
+    country: str = ""
     zones: list[str] = []
     sessions: list[SessionRow] = []
     problem: str = ""
@@ -54,6 +55,7 @@ class SettingsState(rx.State):
         identity = await who(self)
         self.name, self.tenant_name, self.time_zone = identity.name, identity.tenant_name, identity.time_zone
         self.run_days = str(await look(self, accounts.run_days))
+        self.country = await look(self, accounts.country)
         self.zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         self.problem = self.problem_field = ""
         self.form_key += 1
@@ -92,10 +94,13 @@ class SettingsState(rx.State):
         """Keep the tenant's name, and for how long runs are kept."""
         identity = await who(self)
         wished, days = str(form.get("tenant", "")), whole(str(form.get("run_days", "")), 9_999)
+        country = str(form.get("country", ""))
 
         def keep() -> None:
             with session_scope(reason="settings of a tenant") as session:
-                accounts.set_tenant(session, identity, name=wished, time_zone=self.time_zone, run_days=days)
+                accounts.set_tenant(
+                    session, identity, name=wished, time_zone=self.time_zone, run_days=days, country=country
+                )
                 rules.set_zone(session, identity, self.time_zone)
 
         return await self._try(keep, "The tenant's settings are saved.")

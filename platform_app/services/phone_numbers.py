@@ -1,0 +1,140 @@
+"""Phone numbers: one normal form for every way of writing, by the numbering plans of the `phonenumbers` library."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+import phonenumbers
+from babel.core import get_global
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
+
+from platform_app.db import Transaction
+from platform_app.errors import Invalid
+from platform_app.models.person import Tenant
+
+LONGEST = 60  # characters of one number as it is written
+COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
+_SHARED = (  # lines that a company answers rather than one person
+    PhoneNumberType.FIXED_LINE,
+    PhoneNumberType.TOLL_FREE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.UAN,
+)
+_QUOTES = " \t\u00a0='\"`´’‘“”«»"  # around a number in exports of spreadsheets: '+7…, ="7…"
+_EXTENSION = re.compile(r"\b(?:вн(?:утр\w*)?|доб(?:авочн\w*)?)\b\.?", re.IGNORECASE)
+_FLOAT = re.compile(r"\d+(?:[.,]\d+)?[eEеЕ]\+?\d{1,2}|\d{5,}[.,]0+")  # Latin or Cyrillic e
+_ALLOWED = re.compile(r"[+\d\s().\-–—/#;,*]*")
+_SEPARATORS = re.compile(r"[\n\r\t;,|]+| ::: |\s(?=\+)")
+
+
+def region(session: Transaction, tenant_id: str) -> str:
+    """Return the country (ISO 3166, two letters) whose numbers a tenant writes without a country code."""
+    return session.keep("phone region", lambda: region_of(session.get(Tenant, tenant_id)))
+
+
+def region_of(tenant: Tenant | None) -> str:
+    """Return the country that a tenant chose, else the one of its time zone, else Russia or the United States."""
+    if tenant is None:
+        return "US"
+    by_zone = get_global("zone_territories").get(tenant.time_zone, "")
+    return tenant.country or (by_zone if by_zone in COUNTRIES else "RU" if tenant.language == "ru" else "US")
+
+
+def normalize(text: str, region: str) -> str:
+    """Return a number in the international format, "+7 928 123-45-67" or with " ext. 12" behind it.
+
+    `region` is the country of numbers without a country code. A number of 5 to 15 digits without a plus sign that no
+    numbering plan knows (an internal one, say) is returned as its digits. Raises Invalid, whose value is the text.
+    """
+    written = _EXTENSION.sub(" ext. ", text.strip(_QUOTES)[:LONGEST])
+    if _FLOAT.fullmatch(written):
+        written = _whole(written, text)
+    for candidate, country in _readings(written, region):
+        try:
+            found = phonenumbers.parse(candidate, country)
+        except NumberParseException:
+            continue
+        if phonenumbers.is_possible_number_with_reason(found) == ValidationResult.IS_POSSIBLE:
+            return _formatted(found)
+    digits = "".join(filter(str.isdigit, written))
+    if written.startswith("+") or not 5 <= len(digits) <= 15 or not _ALLOWED.fullmatch(written):
+        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:LONGEST])
+    return digits
+
+
+def _readings(written: str, region: str) -> list[tuple[str, str]]:
+    """Return the ways to read a number, the likeliest first: as written, with 00 for +, without a plus put by mistake,
+    with its country code but no plus."""
+    bare = written.lstrip("+( ")
+    if written.startswith("+"):
+        return [(written, region), (bare, region)]
+    if bare.startswith("00"):
+        return [("+" + bare[2:], region)]
+    return [(written, region), ("+" + bare, region)]
+
+
+def _whole(written: str, text: str) -> str:
+    """Return the digits of a number that a spreadsheet wrote as a decimal, 79121113333.0 or 7,9121113333E+10.
+
+    Raises Invalid when the spreadsheet left digits out.
+    """
+    try:
+        value = Decimal(written.replace(",", ".").replace("е", "e").replace("Е", "e"))
+    except InvalidOperation as error:  # more digits than a decimal may have
+        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:LONGEST]) from error
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > 0:
+        raise Invalid(
+            "A spreadsheet has shortened this phone number: {what}. Save the column as text.",
+            field="phones",
+            what=text.strip(),
+        )
+    return str(int(value))
+
+
+def _formatted(found: PhoneNumber) -> str:
+    extension, found.extension = found.extension, None
+    shown = phonenumbers.format_number(found, PhoneNumberFormat.INTERNATIONAL)
+    return f"{shown} ext. {extension}" if extension else shown
+
+
+def split(text: str) -> list[str]:
+    """Return the numbers that stand in one text: one a line, or with commas, semicolons, bars or slashes between.
+
+    An extension after a comma stays with its number, and so does a slash within a number, as in 030/123456.
+    """
+    found: list[str] = []
+    for part in map(str.strip, _SEPARATORS.split(text[:2_000])):
+        digits = _digits_in(part)
+        if found and digits and (_EXTENSION.match(part) or (digits < 5 and part.isdigit())):
+            found[-1] += f" ext. {_EXTENSION.sub('', part).strip()}"
+        elif "/" in part and all(_digits_in(piece) >= 7 for piece in part.split("/")):
+            found += map(str.strip, part.split("/"))
+        elif part.strip(_QUOTES + "/"):
+            found.append(part.strip("/ "))
+    return found
+
+
+def _digits_in(text: str) -> int:
+    return sum(map(str.isdigit, text))
+
+
+def found_in(text: str, region: str) -> list[str]:
+    """Return the numbers that stand somewhere in a text of words, in the international format."""
+    written = _EXTENSION.sub(" ext. ", text[:2_000])
+    matches = phonenumbers.PhoneNumberMatcher(written, region, phonenumbers.Leniency.POSSIBLE, max_tries=50)
+    return [_formatted(match.number) for match in matches]
+
+
+def key(phone: str) -> str:
+    """Return what a number is looked up by: its digits with the country code, without an extension."""
+    return "".join(filter(str.isdigit, phone.partition(" ext.")[0]))
+
+
+def is_personal(phone: str) -> bool:
+    """Tell whether a number in the international format is likely one person's: no fixed line, no extension."""
+    try:
+        found = phonenumbers.parse(phone)
+    except NumberParseException:
+        return False
+    return found.extension is None and phonenumbers.number_type(found) not in _SHARED
