@@ -1,33 +1,80 @@
 import { useEffect, useRef, useState } from "react";
 
-/* A text field that sends with Enter and breaks the line with Shift+Enter; it never sends while a word is composed. */
-export function Composer({ label, hint, initial, disabled, autoFocus, kept, keptKey, focusKey }) {
+import { find, forget, keep, tell } from "./unsent.js";
+
+const COMPARED = 500; // characters by which a text is known to have been taken
+const PATIENCE = 10_000; // milliseconds in which a message that is being sent is not sent again
+
+/* A text field that sends with Enter and breaks the line with Shift+Enter; it never sends while a word is composed.
+
+With `draftKey` the text stays in the field, and in this browser, until `sentCount` says that the server has it. */
+export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSaid }) {
   const area = useRef(null);
+  const sending = useRef(null);
+  const known = useRef({ key: "", sent: sentCount });
   const fit = () => {
     const box = area.current;
     if (!box) return;
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight, 220)}px`;
   };
+  const put = (text) => {
+    area.current.value = text;
+    fit();
+  };
+  const place = (key) => (key ? `talk:${key}` : "");
   const [narrow, setNarrow] = useState(false);
   useEffect(() => setNarrow(window.matchMedia("(max-width: 520px)").matches), []);
   useEffect(() => {
     fit();
     if (autoFocus && area.current) area.current.focus();
-  }, [autoFocus, focusKey]);
+  }, [autoFocus, draftKey]);
   useEffect(() => {
     const box = area.current;
-    if (!box || !kept) return;
-    box.value = box.value ? `${kept}\n${box.value}` : kept;
-    fit();
-  }, [keptKey]);
+    const before = known.current;
+    known.current = { key: draftKey, sent: sentCount };
+    if (!box || !draftKey) return;
+    let rest = null;
+    if (sentCount !== before.sent && sending.current) {
+      const { text, key } = sending.current;
+      sending.current = null;
+      forget(place(key));
+      rest = box.value.startsWith(text) ? box.value.slice(text.length).trimStart() : box.value;
+      put(rest);
+    }
+    if (draftKey === before.key) return;
+    if (rest) return keep(place(draftKey), rest);
+    const kept = find(place(draftKey));
+    const isThere = kept && kept.isSent && kept.text.trim().slice(0, COMPARED) === (lastSaid || "");
+    if (isThere) forget(place(draftKey));
+    if (kept && !isThere && !before.key) tell(place(draftKey));
+    put(kept && !isThere ? kept.text : "");
+  }, [draftKey, sentCount]);
+  useEffect(() => {
+    sending.current = null;
+  }, [failedCount]);
   useEffect(() => {
     const form = area.current && area.current.form;
     if (!form) return undefined;
     const again = () => requestAnimationFrame(fit);
+    const submit = (event) => {
+      const now = sending.current;
+      if (!draftKey) return;
+      if (!area.current.value.trim() || (now && Date.now() - now.at < PATIENCE)) {
+        event.preventDefault();
+        event.stopPropagation();
+        return;
+      }
+      sending.current = { text: area.current.value, key: draftKey, at: Date.now() };
+      keep(place(draftKey), area.current.value, { isSent: true });
+    };
     form.addEventListener("reset", again);
-    return () => form.removeEventListener("reset", again);
-  }, []);
+    form.addEventListener("submit", submit);
+    return () => {
+      form.removeEventListener("reset", again);
+      form.removeEventListener("submit", submit);
+    };
+  }, [draftKey]);
   return (
     <textarea
       ref={area}
@@ -39,7 +86,10 @@ export function Composer({ label, hint, initial, disabled, autoFocus, kept, kept
       disabled={disabled}
       maxLength={20000}
       rows={1}
-      onInput={fit}
+      onInput={(event) => {
+        fit();
+        keep(place(draftKey), event.target.value);
+      }}
       onKeyDown={(event) => {
         if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
           event.preventDefault();

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     reply_total_seconds: float = Field(60, gt=0, description="Longest time for one reply of the model.")
     reply_idle_seconds: float = Field(20, gt=0, description="Longest silence of the model within one reply.")
     upload_max_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file, in megabytes.")
+    disk_reserve_mb: int = Field(50, ge=0, description="Free megabytes below which the disk counts as full.")
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
     parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")
     egress_allow: str = Field(

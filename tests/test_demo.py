@@ -314,6 +314,8 @@ def test_own_things_stay(who: Identity) -> None:
         "Conversation with “{agent}” started",
         "Source “{title}” uploaded",
         "Script “{title}” created",
+        "Contact “{name}” created",
+        "Lead “{title}” created",
     }
     load(who)
     assert len(rows(who, CustomField)) == 7, "fields that are there already are used"

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import text
 
-from platform_app import __version__
+from platform_app import __version__, disk
 from platform_app.broker import QUEUE, list_name
 from platform_app.clock import new_id, now
 from platform_app.config import Settings
@@ -80,7 +80,8 @@ class Probe:
         connected, error, depth = self._ask_redis()
         database = self._ask_database()
         held = len(self.runner.held)
-        ok = connected and database["connected"]
+        free, full = disk.free_bytes(), disk.is_full()
+        ok = connected and database["connected"] and not full
         return {
             "status": "ok" if ok else "degraded",
             "service": "worker",
@@ -88,6 +89,7 @@ class Probe:
             "uptime": round(time.monotonic() - self.started, 1),
             "redis": {"connected": connected, "error": error, "reconnectAttempts": self.reconnects},
             "database": {"connected": database["connected"], "error": database["error"]},
+            "disk": {"freeBytes": free, "error": "The disk is full." if full else None},
             "worker": {
                 "concurrency": self.own.worker_concurrency,
                 "queueName": QUEUE,
@@ -177,6 +179,7 @@ class SnapshotCollector:
         plain = {
             "platform_redis_up": ("Whether Redis takes our password and answers.", shot["redis"]["connected"]),
             "platform_database_up": ("Whether the database answers.", shot["database"]["connected"]),
+            "platform_disk_free_bytes": ("Room left where data is kept.", shot["disk"]["freeBytes"]),
             "platform_worker_inflight_jobs": ("Jobs that this worker runs.", shot["worker"]["jobsProcessing"]),
             "platform_worker_concurrency": ("Jobs that this worker may run at once.", shot["worker"]["concurrency"]),
             "platform_worker_uptime_seconds": ("How long this worker has run.", shot["uptime"]),

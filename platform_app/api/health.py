@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from platform_app import bell
+from platform_app import bell, disk
 from platform_app.api.routes import ANYONE, route
 from platform_app.db import everywhere, session_scope
 from platform_app.models.person import Tenant
@@ -19,10 +19,14 @@ async def healthz(request: Request) -> Response:
 
 @route("/readyz", ANYONE, methods=["GET"])
 async def readyz(request: Request) -> Response:
-    """Say whether the console can serve: it needs the database; Redis only makes it quicker."""
-    database, redis = await asyncio.gather(asyncio.to_thread(_database_answers), asyncio.to_thread(_redis_answers))
-    status = "pass" if database and redis else "warn" if database else "fail"
-    return JSONResponse({"status": status, "database": database, "redis": redis}, 200 if database else 503)
+    """Say whether the console can serve: it needs the database and room on the disk; Redis only makes it quicker."""
+    database, redis, full = await asyncio.gather(
+        asyncio.to_thread(_database_answers), asyncio.to_thread(_redis_answers), asyncio.to_thread(disk.is_full)
+    )
+    serves = database and not full
+    status = "pass" if serves and redis else "warn" if serves else "fail"
+    body = {"status": status, "database": database, "redis": redis, "disk": not full}
+    return JSONResponse(body, 200 if serves else 503)
 
 
 def _database_answers() -> bool:

@@ -18,6 +18,7 @@ from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import sessions
+from platform_app.storage_errors import as_unavailable
 
 log = structlog.get_logger()
 ANYONE = "anyone"
@@ -70,6 +71,8 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is there to read it
             except Exception as error:
+                if (told := as_unavailable(error)) is not None:
+                    return problem(told.status, told.sentence, request.state.language)
                 return _unexpected(request, path, error)
 
         made = Route(path, guarded, methods=methods)

@@ -6,6 +6,7 @@ import reflex as rx
 from reflex.style import set_color_mode
 
 from platform_app.components.palette import KeptTheme, palette
+from platform_app.components.talk import UnsentNote
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.frame import Choice, FrameState
@@ -58,6 +59,11 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 _topbar(section),
                 rx.el.main(_moved_clock(), content, id="main", class_name="page", tab_index=-1),
                 palette(),
+                UnsentNote.create(
+                    person=Person.email,
+                    words=t("What you had typed and not sent is back in its field."),
+                    dismiss=t("Close"),
+                ),
                 KeptTheme.create(theme=rx.cond(Person.slug != "", Person.theme, "")),
                 class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
             ),

@@ -16,9 +16,30 @@ class Composer(rx.Component):
     initial: rx.Var[str]
     disabled: rx.Var[bool]
     auto_focus: rx.Var[bool]
-    kept: rx.Var[str]  # what could not be sent; put back when kept_key changes
-    kept_key: rx.Var[int]
-    focus_key: rx.Var[str]  # takes the focus again when it changes
+    draft_key: rx.Var[str]  # where the unsent text belongs; it takes the focus again when this changes
+    sent_count: rx.Var[int]  # grows when the server has taken what was sent: the field is emptied then
+    failed_count: rx.Var[int]  # grows when it has not
+    last_said: rx.Var[str]  # the beginning of the last message that the server has
+
+
+class UnsentNote(rx.Component):
+    """Keeps what a person types and does not send in the browser, and says when it was put back into its field."""
+
+    library = "$/public/unsent.jsx"
+    tag = "UnsentNote"
+
+    person: rx.Var[str]  # whose texts they are
+    words: rx.Var[str]
+    dismiss: rx.Var[str]
+
+
+class UnsentKept(rx.Component):
+    """Says on the sign-in page that unsent text is kept, when a lost session led there and there is some."""
+
+    library = "$/public/unsent.jsx"
+    tag = "UnsentKept"
+
+    words: rx.Var[str]
 
 
 class StickToEnd(rx.Component):

@@ -51,7 +51,8 @@ def end(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None
         kind, sentence = _SENTENCES[state]
         reason = next((str(one["error"]) for one in run.actions if one.get("error")), "")
         link, values = f"/rules/runs/{run.id}", {"actor": rule.name, "name": rule.name, "reason": reason}
-        activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
+        told = activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
+        told.event_id = run.event_id
     _announce(session, run)
 
 

@@ -86,4 +86,5 @@ class Activity(Owned, table=True):
     user_id: str | None = Field(default=None, max_length=32, index=True)
     agent_id: str | None = Field(default=None, max_length=32, index=True)
     link: str = Field(default="", max_length=300)  # path below /manage/{tenant}
+    event_id: str | None = Field(default=None, max_length=32)  # of what happened, where it is an event
     is_demo: bool = False

@@ -54,38 +54,59 @@ def _way_to(title: str, path: rx.Var[str] | str) -> rx.Component:
 
 def _head() -> rx.Component:
     agent = AgentState.agent_key.split("-")[0]
-    state = rx.match(
-        AgentState.status,
-        ("active", status("green", t("Active"))),
-        ("draft", status("amber", t("Draft"))),
-        status("", t("Inactive")),
-    )
     return rx.el.div(
         rx.el.div(
             rx.el.h1(AgentState.name),
             rx.flex(
-                state, rx.el.span(AgentState.saved, class_name="muted small"), spacing="4", align="center", wrap="wrap"
+                _state(),
+                rx.cond(
+                    AgentState.is_published & AgentState.has_changes,
+                    rx.badge(t("Unpublished changes"), color_scheme="amber", variant="surface", high_contrast=True),
+                ),
+                rx.el.span(AgentState.saved, class_name="muted small"),
+                spacing="4",
+                align="center",
+                wrap="wrap",
+            ),
+            rx.cond(
+                ~AgentState.is_published,
+                rx.el.p(
+                    t("Customers get no answers from it until you publish it. Try it in the test chat first."),
+                    class_name="muted small",
+                ),
             ),
         ),
         rx.flex(
-            rx.cond(
-                AgentState.is_published,
-                rx.el.label(
-                    rx.switch(checked=AgentState.active, on_change=AgentState.switch, disabled=READ_ONLY),
-                    t("On"),
-                    class_name="status",
-                ),
-            ),
             _way_to("Scripts", f"agents/{agent}/scripts"),
             _way_to("Rules", f"agents/{agent}/rules"),
             _way_to("Sequences", f"agents/{agent}/sequences"),
             _way_to("Try it", f"test-chat?agent={agent}"),
-            rx.button(t("Publish"), on_click=AgentState.publish, disabled=READ_ONLY | ~AgentState.has_changes),
+            rx.button(
+                rx.cond(AgentState.is_published, t("Publish changes"), t("Publish and switch on")),
+                on_click=AgentState.publish,
+                disabled=READ_ONLY | ~AgentState.has_changes,
+            ),
             spacing="3",
             align="center",
             wrap="wrap",
         ),
         class_name="page-head",
+    )
+
+
+def _state() -> rx.Component:
+    """Show the one state of the agent, with the switch that changes it once it is published."""
+    switch = rx.switch(
+        checked=AgentState.active,
+        on_change=AgentState.switch,
+        disabled=READ_ONLY,
+        aria_label=t("Switch “{title}”", title=AgentState.name),
+    )
+    return rx.match(
+        AgentState.status,
+        ("active", rx.flex(switch, status("green", t("Active")), spacing="2", align="center")),
+        ("draft", status("amber", t("Draft"))),
+        rx.flex(switch, status("", t("Inactive")), spacing="2", align="center"),
     )
 
 

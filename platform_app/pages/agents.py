@@ -92,6 +92,7 @@ def _switch(agent: rx.Var[Row]) -> rx.Component:
             on_change=AgentsState.switch(agent.id),
             disabled=READ_ONLY | ~agent.can_switch,
             aria_label=t("Switch “{title}”", title=agent.name),
+            title=rx.cond(agent.can_switch, "", t("Open the agent and publish it first.")),
             class_name="above",
         ),
         status(agent.colour, agent.status),

@@ -177,9 +177,11 @@ def _update(row: rx.Var[UpdateRow]) -> rx.Component:
         rx.el.span(class_name=f"dot {row.colour}", role="img", aria_label=row.kind),
         rx.el.span(
             rx.cond(row.link != "", rx.link(row.sentence, href=row.link, underline="hover"), rx.el.span(row.sentence)),
+            rx.cond(row.count != "", rx.el.span(" · ", row.count, class_name="muted")),
             rx.cond(row.actor != "", rx.el.span(" · ", row.actor, class_name="muted")),
             class_name="update-words",
         ),
+        rx.cond(row.event != "", rx.link(t("Event"), href=row.event, size="1", class_name="muted")),
         time_ago(row.when, row.exact),
         key=row.id,
     )

@@ -6,6 +6,7 @@ import reflex as rx
 
 from platform_app.components.page import Page
 from platform_app.components.parts import field
+from platform_app.components.talk import UnsentKept
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.frame import FrameState
@@ -16,6 +17,9 @@ def sign_in() -> rx.Component:
     """Show the sign-in form."""
     return _page(
         rx.el.h1(t("Sign in")),
+        UnsentKept.create(
+            words=t("Your session has ended. What you typed and did not send is kept in this browser: sign in again.")
+        ),
         rx.el.form(
             _input("email", t("E-mail"), kind="email", complete="username"),
             _input("password", t("Password"), kind="password", complete="current-password"),

@@ -225,9 +225,10 @@ def _composer() -> rx.Component:
             label=t("Message"),
             hint=t("Message. Enter sends, Shift+Enter breaks the line"),
             auto_focus=True,
-            kept=TestChatState.kept,
-            kept_key=TestChatState.composer_key,
-            focus_key=TestChatState.current,
+            draft_key=f"{Person.slug}/{TestChatState.current}",
+            sent_count=TestChatState.said_count,
+            failed_count=TestChatState.failed_count,
+            last_said=TestChatState.last_said,
         ),
         rx.cond(
             busy,
@@ -237,7 +238,7 @@ def _composer() -> rx.Component:
             rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
         ),
         on_submit=TestChatState.send,
-        reset_on_submit=True,
+        reset_on_submit=False,  # the text stays until the server has it
         class_name="compose",
     )
 

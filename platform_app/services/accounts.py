@@ -10,8 +10,9 @@ from platform_app.clock import new_id, now
 from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_app.i18n import LANGUAGES
+from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import passwords, phone_numbers, sessions, throttle
+from platform_app.services import activity, passwords, phone_numbers, sessions, throttle
 
 RUN_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
 _LETTERS = str.maketrans(
@@ -178,6 +179,8 @@ def set_tenant(
     tenant = session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one()
     tenant.name, tenant.time_zone = name, time_zone
     tenant.country = tenant.country if country is None else country
+    if session.is_modified(tenant):
+        activity.by(session, who, ActivityKind.PERSON, "Settings of the company changed", link="/settings")
     tenant.run_days = tenant.run_days if run_days is None else run_days
 
 
@@ -202,4 +205,7 @@ def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> N
     owners = [m for m in members if m.role == Role.OWNER]
     if member.role == Role.OWNER and role != Role.OWNER and len(owners) == 1:
         raise Conflict("A tenant needs an owner.")
-    member.role = role
+    if member.role != role:
+        member.role = role
+        name = _user(session, user_id).name
+        activity.by(session, who, ActivityKind.PERSON, "Role of {name} changed", link="/settings", name=name)

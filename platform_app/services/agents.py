@@ -127,8 +127,10 @@ def _published(session: Transaction, agent: Agent) -> dict[str, Any] | None:
     return AgentSettings.model_validate(version.settings).model_dump(mode="json") if version else None
 
 
-def publish(session: Transaction, who: Identity, agent_id: str, *, revision: int | None = None) -> AgentVersion:
-    """Make the draft the version that talks to contacts.
+def publish(
+    session: Transaction, who: Identity, agent_id: str, *, revision: int | None = None, switch_on: bool = False
+) -> AgentVersion:
+    """Make the draft the version that talks to contacts; with `switch_on` it also begins to talk.
 
     With `revision`, raises Conflict when the draft was changed since: nobody publishes what they have not seen.
     """
@@ -152,7 +154,10 @@ def publish(session: Transaction, who: Identity, agent_id: str, *, revision: int
     session.flush()
     agent.published_id, agent.published_number = version.id, version.number
     agent.changed_since_publish = False
-    _record(session, who, agent, "Agent “{name}” published")
+    is_switched_on = switch_on and not agent.active
+    agent.active = agent.active or switch_on
+    sentence = "Agent “{name}” published and switched on" if is_switched_on else "Agent “{name}” published"
+    _record(session, who, agent, sentence)
     return version
 
 

@@ -13,9 +13,9 @@ from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
 from platform_app.models.crm import Address, Contact, Holder
-from platform_app.models.event import EventKind
+from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import crm_values, phone_numbers, searching, tagging
+from platform_app.services import activity, crm_values, phone_numbers, searching, tagging
 from platform_app.services.person_matching import similar_names
 
 FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
@@ -23,9 +23,19 @@ SORTS = ("updated", "name")
 
 
 def create(
-    session: Transaction, who: Identity, *, name: str, at: datetime | None = None, is_demo: bool = False, **values: Any
+    session: Transaction,
+    who: Identity,
+    *,
+    name: str,
+    at: datetime | None = None,
+    is_demo: bool = False,
+    in_feed: bool = True,
+    **values: Any,
 ) -> Contact:
-    """Write a contact; `values` are those of FIELDS or field.{key}; `at` is when it came into being, else now."""
+    """Write a contact; `values` are those of FIELDS or field.{key}; `at` is when it came into being, else now.
+
+    `in_feed` says whether the recent updates tell of it: one of thousands of an import is not told of.
+    """
     row = Contact(tenant_id=who.tenant_id, name="", created_at=at or now(), is_demo=is_demo)
     for field, value in ({"name": name} | values).items():
         _set(session, row, field, value)
@@ -36,7 +46,9 @@ def create(
         Address(tenant_id=row.tenant_id, contact_id=row.id, value=value)
         for value in dict.fromkeys(looked_up(row.emails, row.phones))
     )
-    _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_filled(row))
+    event = _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_filled(row))
+    if in_feed and not is_demo:
+        activity.of_crm(session, who, event, "Contact “{name}” created", name=row.name)
     _emit_tags(session, row, row.tags)
     return row
 
@@ -113,8 +125,10 @@ def _filled(row: Contact) -> dict[str, Any]:
 
 def _emit(
     session: Transaction, row: Contact, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]
-) -> None:
-    emit(session, row.tenant_id, kind, before=before, after=after, contact_id=row.id).at = row.updated_at
+) -> Event:
+    event = emit(session, row.tenant_id, kind, before=before, after=after, contact_id=row.id)
+    event.at = row.updated_at
+    return event
 
 
 def _emit_tags(session: Transaction, row: Contact, added: Iterable[str]) -> None:
@@ -211,6 +225,7 @@ def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
     """Take a contact away; it can be brought back. Its leads and conversations stay."""
     row = get(session, who, contact_id)
     row.deleted_at = now()
+    activity.by(session, who, ActivityKind.PERSON, "Contact “{name}” deleted", link="/contacts", name=row.name)
     _announce(session, row)
     return row
 

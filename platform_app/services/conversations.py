@@ -158,8 +158,8 @@ def links(row: Conversation) -> dict[str, Any]:
 
 
 def _started(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
-    emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **links(row))
-    activity.by(
+    event = emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **links(row))
+    told = activity.by(
         session,
         who,
         ActivityKind.CONVERSATION,
@@ -168,6 +168,7 @@ def _started(session: Transaction, who: Identity, row: Conversation, settings: A
         link=f"/test-chat?c={row.id}",
         agent=settings.name,
     )
+    told.event_id = event.id
 
 
 def begin_reply(

@@ -65,9 +65,8 @@ def _field(session: Transaction, who: Identity, told: ShopField, shop: str) -> C
     if mine is not None and (mine.kind, mine.options) == (told.kind, told.options):
         return mine
     name = f"{told.name} ({shop})" if mine else told.name
-    row = fields.create(session, who, told.holder, name=name, kind=told.kind, options="\n".join(told.options))
-    row.is_demo = True
-    return row
+    options = "\n".join(told.options)
+    return fields.create(session, who, told.holder, name=name, kind=told.kind, options=options, is_demo=True)
 
 
 def _contact(session: Transaction, who: Identity, made: DemoCrm, told: ShopContact) -> Contact:

@@ -64,6 +64,7 @@ def _forget_what_happened(
     links = (
         [f"/agents/{i}" for i in agents] + [f"/test-chat?c={i}" for i in talks] + [f"/knowledge/{i}" for i in sources]
     )
+    links += [f"/contacts/{i}" for i in contacts] + [f"/leads/{i}" for i in leads]
     of_lead = and_(Event.conversation_id.is_(None), Event.lead_id.in_(leads))  # type: ignore[union-attr]
     of_contact = and_(
         Event.conversation_id.is_(None),  # type: ignore[union-attr]

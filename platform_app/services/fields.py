@@ -10,8 +10,10 @@ from platform_app.automation.values import folded, number
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.models.crm import CustomField, FieldKind, Holder
+from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.own_fields import of_tenant
+from platform_app.services import activity
 
 MOST = 50  # of contacts, and of leads
 LONGEST = 500  # characters of a value
@@ -28,17 +30,27 @@ _LATIN = dict(zip("абвгдезийклмнопрстуфхцыэ", "abvgdezij
 
 
 def create(
-    session: Transaction, who: Identity, holder: Holder, *, name: str, kind: FieldKind, options: str = ""
+    session: Transaction,
+    who: Identity,
+    holder: Holder,
+    *,
+    name: str,
+    kind: FieldKind,
+    options: str = "",
+    is_demo: bool = False,
 ) -> CustomField:
     """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes."""
     held = of_tenant(session, who.tenant_id, holder)
     if len(held) >= MOST:
         raise LimitReached("There can be {count} fields at most.", count=MOST)
     row = CustomField(tenant_id=who.tenant_id, holder=holder, key="", name="", kind=kind, position=len(held))
+    row.is_demo = is_demo
     _set(row, held, name=name, options=options)
     row.key = key_of(row.name, {other.key for other in held})
     session.add(row)
     session.flush()
+    if not is_demo:
+        _tell(session, who, row, "Field “{name}” added")
     return row
 
 
@@ -46,6 +58,8 @@ def change(session: Transaction, who: Identity, field_id: str, *, name: str, opt
     """Rename a field, or change what a choice is chosen from; values that are there stay."""
     row = _get(session, who, field_id)
     _set(row, [one for one in of_tenant(session, who.tenant_id, row.holder) if one.id != row.id], name, options)
+    if session.is_modified(row):
+        _tell(session, who, row, "Field “{name}” changed")
     return row
 
 
@@ -53,7 +67,12 @@ def delete(session: Transaction, who: Identity, field_id: str) -> CustomField:
     """Take a field away; what stood in it is no longer shown or used."""
     row = _get(session, who, field_id)
     session.delete(row)
+    _tell(session, who, row, "Field “{name}” deleted")
     return row
+
+
+def _tell(session: Transaction, who: Identity, row: CustomField, sentence: str) -> None:
+    activity.by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
 
 
 def _get(session: Transaction, who: Identity, field_id: str) -> CustomField:

@@ -13,8 +13,9 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.HANDED_OFF:
         _end_replies(session, row)
-        _set(session, who, row, ConversationState.HANDED_OFF, sentence="“{title}” handed to a person")
-        emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.links(row))
+        event = emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.links(row))
+        row.state = ConversationState.HANDED_OFF
+        _tell(session, who, row, "“{title}” handed to a person", event_id=event.id)
     return row
 
 
@@ -22,7 +23,8 @@ def give_back(session: Transaction, who: Identity, conversation_id: str) -> Conv
     """Let the agent write again, also after the conversation was closed."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.OPEN:
-        _set(session, who, row, ConversationState.OPEN, sentence="“{title}” given back to the agent")
+        row.state = ConversationState.OPEN
+        _tell(session, who, row, "“{title}” given back to the agent")
     return row
 
 
@@ -31,8 +33,9 @@ def close(session: Transaction, who: Identity, conversation_id: str) -> Conversa
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.CLOSED:
         _end_replies(session, row)
-        _set(session, who, row, ConversationState.CLOSED, sentence="“{title}” closed")
-        emit(session, who.tenant_id, EventKind.CONVERSATION_CLOSED, **conversations.links(row))
+        event = emit(session, who.tenant_id, EventKind.CONVERSATION_CLOSED, **conversations.links(row))
+        row.state = ConversationState.CLOSED
+        _tell(session, who, row, "“{title}” closed", event_id=event.id)
     return row
 
 
@@ -41,10 +44,12 @@ def _end_replies(session: Transaction, row: Conversation) -> None:
         pending.replaced = not pending.text
 
 
-def _set(session: Transaction, who: Identity, row: Conversation, state: ConversationState, *, sentence: str) -> None:
-    row.state = state
+def _tell(
+    session: Transaction, who: Identity, row: Conversation, sentence: str, *, event_id: str | None = None
+) -> None:
+    """Tell open pages and the recent updates of a change of state."""
     conversations.announce(session, row)
-    activity.by(
+    told = activity.by(
         session,
         who,
         ActivityKind.CONVERSATION,
@@ -53,3 +58,4 @@ def _set(session: Transaction, who: Identity, row: Conversation, state: Conversa
         link=f"/test-chat?c={row.id}",
         title=row.title[:80],
     )
+    told.event_id = event_id

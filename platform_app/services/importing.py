@@ -114,7 +114,7 @@ def _write(session: Transaction, who: Identity, one: RowValues, people: _People)
         name = values.get("name") or next(iter([*values.get("emails", []), *values.get("phones", [])]), "")
         if not name:
             raise _nobody(one)
-        made = contacts.create(session, who, **(values | {"name": name}))
+        made = contacts.create(session, who, in_feed=False, **(values | {"name": name}))
         people.add(made, one.addresses)
         return made.id, True
     with session.part():  # a row that is refused leaves the contact as it was

@@ -13,9 +13,9 @@ from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
 from platform_app.models.crm import Holder, Lead, Stage
-from platform_app.models.event import EventKind
+from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Member
-from platform_app.services import contacts, crm_values, pipelines, searching, tagging
+from platform_app.services import activity, contacts, crm_values, pipelines, searching, tagging
 
 FIELDS = ("title", "budget", "contact_id", "responsible_id", "source", "tags", "fields")
 SORTS = ("updated", "title", "budget")
@@ -40,7 +40,9 @@ def create(
     _touch(session, row, at)
     session.add(row)
     session.flush()
-    _emit(session, row, EventKind.LEAD_CREATED, before={}, after=_filled(row) | _words(stage))
+    event = _emit(session, row, EventKind.LEAD_CREATED, before={}, after=_filled(row) | _words(stage))
+    if not is_demo:
+        activity.of_crm(session, who, event, "Lead “{title}” created", title=row.title)
     _emit_tags(session, row, row.tags)
     return row
 
@@ -73,7 +75,9 @@ def move(session: Transaction, who: Identity, lead_id: str, stage_id: str, *, at
     old = pipelines.stage(session, who, row.stage_id)
     row.stage_id, row.in_stage_since = new.id, at or now()
     _touch(session, row, at)
-    _emit(session, row, EventKind.STAGE_CHANGED, before=_words(old), after=_words(new))
+    event = _emit(session, row, EventKind.STAGE_CHANGED, before=_words(old), after=_words(new))
+    if at is None:
+        activity.of_crm(session, who, event, "Lead “{title}” moved to “{stage}”", title=row.title, stage=new.name)
     return row
 
 
@@ -121,9 +125,10 @@ def _touch(session: Transaction, row: Lead, at: datetime | None = None) -> None:
     session.after_commit.append(lambda: bell.announce(row.tenant_id, "lead", row.id))
 
 
-def _emit(session: Transaction, row: Lead, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]) -> None:
-    happened = emit(session, row.tenant_id, kind, before=before, after=after, lead_id=row.id, contact_id=row.contact_id)
-    happened.at = row.updated_at
+def _emit(session: Transaction, row: Lead, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]) -> Event:
+    event = emit(session, row.tenant_id, kind, before=before, after=after, lead_id=row.id, contact_id=row.contact_id)
+    event.at = row.updated_at
+    return event
 
 
 def _emit_tags(session: Transaction, row: Lead, added: list[str]) -> None:
@@ -185,6 +190,7 @@ def delete(session: Transaction, who: Identity, lead_id: str) -> Lead:
     """Take a lead away; it can be brought back."""
     row = get(session, who, lead_id)
     row.deleted_at = now()
+    activity.by(session, who, ActivityKind.PERSON, "Lead “{title}” deleted", link="/leads", title=row.title)
     session.after_commit.append(lambda: bell.announce(row.tenant_id, "lead", row.id))
     return row
 

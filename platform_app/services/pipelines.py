@@ -7,8 +7,9 @@ from sqlalchemy import func
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, LimitReached, NotFound
 from platform_app.models.crm import Lead, Pipeline, Stage, StageKind
+from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
-from platform_app.services import crm_values
+from platform_app.services import activity, crm_values
 
 MOST = 20  # pipelines of a tenant
 MOST_STAGES = 40  # of a pipeline
@@ -69,7 +70,8 @@ def create(session: Transaction, who: Identity, name: str, stages: list[tuple[st
     session.add(row)
     session.flush()
     for stage_name, kind in stages:
-        add_stage(session, who, row.id, stage_name, kind=kind)
+        _add_stage(session, who, row, stage_name, kind=kind)
+    _tell(session, who, row, "Pipeline “{name}” created")
     return row
 
 
@@ -77,6 +79,8 @@ def rename(session: Transaction, who: Identity, pipeline_id: str, name: str) -> 
     """Give a pipeline another name."""
     row = pipeline(session, who, pipeline_id)
     row.name = crm_values.one_line(name, "name", longest=120, required=True)
+    if session.is_modified(row):
+        _tell(session, who, row, "Pipeline “{name}” renamed")
     return row
 
 
@@ -84,9 +88,18 @@ def delete(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
     """Take a pipeline away; refused while leads stand in it."""
     row = pipeline(session, who, pipeline_id)
     for one in _stages(session, who, row.id):
-        delete_stage(session, who, one.id)
+        _delete_stage(session, who, one)
     session.delete(row)
+    _tell(session, who, row, "Pipeline “{name}” deleted")
     return row
+
+
+def _tell(session: Transaction, who: Identity, row: Pipeline, sentence: str) -> None:
+    activity.by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
+
+
+def _stages_changed(session: Transaction, who: Identity, pipeline_id: str) -> None:
+    _tell(session, who, pipeline(session, who, pipeline_id), "Stages of “{name}” changed")
 
 
 def _stages(session: Transaction, who: Identity, pipeline_id: str) -> list[Stage]:
@@ -98,12 +111,18 @@ def add_stage(
     session: Transaction, who: Identity, pipeline_id: str, name: str, *, kind: StageKind = StageKind.OPEN
 ) -> Stage:
     """Add a stage at the end of a pipeline."""
-    held = _stages(session, who, pipeline(session, who, pipeline_id).id)
+    row = _add_stage(session, who, pipeline(session, who, pipeline_id), name, kind=kind)
+    _stages_changed(session, who, pipeline_id)
+    return row
+
+
+def _add_stage(session: Transaction, who: Identity, into: Pipeline, name: str, *, kind: StageKind) -> Stage:
+    held = _stages(session, who, into.id)
     if len(held) >= MOST_STAGES:
         raise LimitReached("There can be {count} stages at most.", count=MOST_STAGES)
     name = crm_values.one_line(name, "name", longest=120, required=True)
     position = max((other.position for other in held), default=-1) + 1
-    row = Stage(tenant_id=who.tenant_id, pipeline_id=pipeline_id, name=name, kind=kind, position=position)
+    row = Stage(tenant_id=who.tenant_id, pipeline_id=into.id, name=name, kind=kind, position=position)
     session.add(row)
     session.flush()
     return row
@@ -113,6 +132,8 @@ def change_stage(session: Transaction, who: Identity, stage_id: str, *, name: st
     """Give a stage another name and meaning."""
     row = stage(session, who, stage_id)
     row.name, row.kind = crm_values.one_line(name, "name", longest=120, required=True), kind
+    if session.is_modified(row):
+        _stages_changed(session, who, row.pipeline_id)
     return row
 
 
@@ -126,14 +147,20 @@ def move_stage(session: Transaction, who: Identity, stage_id: str, *, up: bool) 
         order[place], order[other] = order[other], order[place]
     for position, one in enumerate(order):
         one.position = position
+    _stages_changed(session, who, row.pipeline_id)
 
 
 def delete_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
     """Take a stage away; refused while leads stand in it."""
     row = stage(session, who, stage_id)
+    _delete_stage(session, who, row)
+    _stages_changed(session, who, row.pipeline_id)
+    return row
+
+
+def _delete_stage(session: Transaction, who: Identity, row: Stage) -> None:
     standing: Lead | None = session.exec(owned(Lead, who.tenant_id).where(Lead.stage_id == row.id).limit(1)).first()
     if standing is not None:
         raise Conflict("Leads stand in the stage “{name}”. Move them first.", name=row.name)
     session.delete(row)
     session.flush()
-    return row

@@ -237,7 +237,8 @@ def _tell(
     session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, kind: ActivityKind, *, sentence: str
 ) -> None:
     link, values = f"/webhooks/received/{row.id}", {"actor": webhook.name, "name": webhook.name}
-    activity.record(session, row.tenant_id, kind, sentence, agent_id=webhook.agent_id, link=link, **values)
+    told = activity.record(session, row.tenant_id, kind, sentence, agent_id=webhook.agent_id, link=link, **values)
+    told.event_id = row.event_id
 
 
 def _row(webhook: IncomingWebhook, sent: Sent, outcome: Outcome) -> ReceivedDelivery:

@@ -80,7 +80,7 @@ def sent(session: Transaction, row: Message, conversation: Conversation) -> None
     """Write that a reply reached the contact."""
     if row.cause_id:
         acts_because(session, Cause(row.cause_id, row.depth, row.run_id))
-    emit(
+    event = emit(
         session,
         row.tenant_id,
         EventKind.REPLY_SENT,
@@ -91,7 +91,7 @@ def sent(session: Transaction, row: Message, conversation: Conversation) -> None
         contact_id=conversation.contact_id,
         lead_id=conversation.lead_id,
     )
-    activity.record(
+    told = activity.record(
         session,
         row.tenant_id,
         ActivityKind.REPLY,
@@ -102,6 +102,7 @@ def sent(session: Transaction, row: Message, conversation: Conversation) -> None
         agent=row.author_name,
         title=conversation.title[:80],
     )
+    told.event_id = event.id
 
 
 def approve(session: Transaction, who: Identity, reply_id: str, text: str) -> Message:

@@ -9,9 +9,9 @@ from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
 from platform_app.events import emit
 from platform_app.models.crm import Task
-from platform_app.models.event import EventKind
+from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity, Member
-from platform_app.services import contacts, crm_values, leads
+from platform_app.services import activity, contacts, crm_values, leads
 
 
 def create(
@@ -38,7 +38,8 @@ def create(
     row.responsible_id = responsible_id or who.user_id or None
     session.add(row)
     session.flush()
-    _emit(session, row, EventKind.TASK_CREATED, {"text": row.text})
+    event = _emit(session, row, EventKind.TASK_CREATED, {"text": row.text})
+    activity.of_crm(session, who, event, "Task “{text}” created", text=row.text[:80])
     return row
 
 
@@ -46,11 +47,11 @@ def _is_member(session: Transaction, who: Identity, user_id: str) -> bool:
     return session.exec(owned(Member, who.tenant_id).where(Member.user_id == user_id)).first() is not None
 
 
-def _emit(session: Transaction, row: Task, kind: EventKind, after: dict[str, Any]) -> None:
-    emit(
-        session, row.tenant_id, kind, after=after | {"task_id": row.id}, contact_id=row.contact_id, lead_id=row.lead_id
-    )
+def _emit(session: Transaction, row: Task, kind: EventKind, after: dict[str, Any]) -> Event:
+    after = after | {"task_id": row.id}
+    event = emit(session, row.tenant_id, kind, after=after, contact_id=row.contact_id, lead_id=row.lead_id)
     session.after_commit.append(lambda: bell.announce(row.tenant_id, "task", row.id))
+    return event
 
 
 def mark(session: Transaction, who: Identity, task_id: str, *, done: bool) -> Task:
@@ -58,7 +59,8 @@ def mark(session: Transaction, who: Identity, task_id: str, *, done: bool) -> Ta
     row = _get(session, who, task_id)
     if done and row.done_at is None:
         row.done_at = now()
-        _emit(session, row, EventKind.TASK_COMPLETED, {"text": row.text})
+        event = _emit(session, row, EventKind.TASK_COMPLETED, {"text": row.text})
+        activity.of_crm(session, who, event, "Task “{text}” done", text=row.text[:80])
     elif not done:
         row.done_at = None
     return row

@@ -183,8 +183,8 @@ class AgentState(rx.State):
 
     @handler(Role.OPERATOR)
     async def publish(self) -> Any:
-        """Make the draft the version that talks to contacts."""
-        version = await call(self, agents.publish, self._id())
+        """Make the draft the version that talks to contacts; the first time the agent is switched on with it."""
+        version = await call(self, agents.publish, self._id(), switch_on=not self.is_published)
         agent = await look(self, agents.get, self._id())
         self._revision = agent.revision
         await self._refresh_head()

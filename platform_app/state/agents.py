@@ -122,7 +122,7 @@ def _row(row: AgentRow, identity: Identity, language: str) -> Row:
     words, colour = STATUSES[row.status]
     version = translate(language, "version {number}", number=row.published_number) if row.published_number else ""
     if row.changed and row.published_number:
-        version += translate(language, ", draft differs")
+        version += translate(language, ", unpublished changes")
     return Row(
         id=row.id,
         name=row.name,

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 import reflex as rx
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from platform_app.db import Transaction, session_scope
 from platform_app.errors import Invalid, NotFound, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
+from platform_app.storage_errors import as_unavailable
 
+log = structlog.get_logger()
 P = ParamSpec("P")
 R = TypeVar("R")
 ROLE = "_platform_role"
@@ -148,7 +151,7 @@ async def call_reading(
         with session_scope(identity.tenant_id, reading=True) as session:
             return service(session, identity, *args, **kwargs)
 
-    return await asyncio.to_thread(run)
+    return await _in_words(run)
 
 
 async def call_as(
@@ -164,4 +167,15 @@ async def call_as(
         with session_scope(identity.tenant_id) as session:
             return service(session, identity, *args, **kwargs)
 
-    return await asyncio.to_thread(run)
+    return await _in_words(run)
+
+
+async def _in_words(run: Callable[[], R]) -> R:
+    """Run a function in a thread; raises Unavailable when the database or the disk refuses."""
+    try:
+        return await asyncio.to_thread(run)
+    except Exception as error:
+        if (told := as_unavailable(error)) is None:
+            raise
+        log.warning("storage refused", error=str(error)[:300])
+        raise told from error

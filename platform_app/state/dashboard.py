@@ -8,9 +8,10 @@ from babel.dates import format_date
 
 from platform_app.clock import now
 from platform_app.i18n import exact_time, plural, relative_time, translate
-from platform_app.models.event import Activity, ActivityKind
+from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Role
 from platform_app.services import activity, agents, dashboard, demo, jobs
+from platform_app.services.activity import FeedRow
 from platform_app.services.dashboard import Count, Summary
 from platform_app.services.jobs import WorkerCard
 from platform_app.state.base import call, handler, look, person, say, who
@@ -46,8 +47,10 @@ class UpdateRow:
     colour: str
     kind: str
     sentence: str
+    count: str  # how often, when several are shown as one
     actor: str
     link: str
+    event: str  # address of what happened, with its facts and what it started
     when: str
     exact: str
 
@@ -154,8 +157,8 @@ class DashboardState(rx.State):
         identity, language = await who(self), (await person(self)).language
         kind, agent = "" if self.kind == "all" else self.kind, "" if self.agent == "all" else self.agent
 
-        def fetch(session: Any, asking: Identity) -> list[Activity]:
-            return activity.recent(session, asking.tenant_id, kind=kind, agent_id=agent)
+        def fetch(session: Any, asking: Identity) -> list[FeedRow]:
+            return activity.feed(session, asking.tenant_id, kind=kind, agent_id=agent)
 
         self.updates = [_update(row, identity, language) for row in await look(self, fetch)]
 
@@ -182,15 +185,17 @@ def _cards(found: Summary, language: str) -> list[Card]:
     ]
 
 
-def _update(row: Activity, identity: Identity, language: str) -> UpdateRow:
-    kind = ActivityKind(row.kind).value
+def _update(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
+    row, kind, below = found.newest, ActivityKind(found.newest.kind).value, f"/manage/{identity.slug}"
     return UpdateRow(
         id=row.id,
         colour=MARKS[kind][0],
         kind=translate(language, MARKS[kind][1]),
-        sentence=translate(language, row.sentence, **row.values),
-        actor=row.actor,
-        link=f"/manage/{identity.slug}{row.link}" if row.link else "",
+        sentence=translate(language, row.sentence, **found.values),
+        count=plural(language, "{count} time", "{count} times", found.count) if found.count > 1 else "",
+        actor=found.actor,
+        link=f"{below}{row.link}" if row.link else "",
+        event=f"{below}/events/{row.event_id}" if row.event_id else "",
         when=relative_time(language, row.at, now()),
         exact=exact_time(language, row.at, identity.time_zone),
     )

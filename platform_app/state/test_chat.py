@@ -8,7 +8,7 @@ import reflex as rx
 from platform_app.db import Transaction
 from platform_app.errors import NotFound, PlatformError
 from platform_app.i18n import translate
-from platform_app.models.conversation import Conversation, Message, MessageState
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
 from platform_app.services import agent_list, contacts, conversations, guiding, hand_off, reply_store
 from platform_app.state import streams
@@ -26,10 +26,12 @@ from platform_app.state.chat_view import (
 )
 from platform_app.state.choices import stage_choices
 from platform_app.state.conversation_list import ConversationListState
+from platform_app.state.errors import report
 from platform_app.state.follow import follow, presence
 from platform_app.state.leads import first_stage_lead
 
 TICK = 0.06  # seconds between two looks at a reply in the making
+COMPARED = 500  # characters by which an unsent text is known to have been taken
 AT_ONCE = 60  # messages that are shown before one asks for earlier ones
 
 
@@ -56,9 +58,9 @@ class TestChatState(rx.State):
     tail: str = ""
     waiting_id: str = ""
     waiting_seconds: int = 0
-    said_count: int = 0
-    composer_key: int = 0
-    kept: str = ""  # what could not be sent goes back into the field
+    said_count: int = 0  # messages that were taken
+    failed_count: int = 0  # and that were not
+    last_said: str = ""
     editing: str = ""
     state: str = "open"  # open, handed_off, closed
     _shown: int = AT_ONCE
@@ -120,16 +122,19 @@ class TestChatState(rx.State):
 
     @handler(Role.OPERATOR)
     async def send(self, form: dict[str, Any]) -> Any:
-        """Say something; the reply begins. What could not be sent goes back into the field."""
+        """Say something; the reply begins. What cannot be stored stays in the field."""
         text = str(form.get("text", ""))
         if not text.strip() or not (self.current or self.agent):
             return None
         try:
             reply = await call(self, _said, self, text)
         except PlatformError as error:
-            self.kept, self.composer_key = text[: conversations.LONGEST], self.composer_key + 1
+            self.failed_count += 1
             return await say_error(self, error)
-        self.kept, self.said_count = "", self.said_count + 1
+        except Exception as error:
+            self.failed_count += 1
+            return report(error)
+        self.said_count += 1
         self.current = self.current or (reply.conversation_id if reply else "")
         return await self._began(reply)
 
@@ -252,7 +257,7 @@ class TestChatState(rx.State):
     def _leave(self) -> None:
         """Forget the open conversation."""
         self._shown, self._following = AT_ONCE, ""
-        self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.kept = ""
+        self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.last_said = ""
         self.messages, self.done_blocks, self.earlier, self.guided = [], [], 0, []
         self.lead = self.contact = self.stage = NOBODY
         self.state = "open"
@@ -327,6 +332,7 @@ class TestChatState(rx.State):
         self.guided = guided_lines(await look(self, guiding.current, self.current), language)
         over = [m for m in said if m.state not in UNDER_WAY]
         self.earlier = max(0, len(over) - self._shown)
+        self.last_said = next((m.text for m in reversed(said) if m.author == Author.CONTACT), "").strip()[:COMPARED]
         rows = [message_row(m, identity, language) for m in over[self.earlier :]]
         if self.messages != rows:  # a list that is set is sent whole
             self.messages = rows

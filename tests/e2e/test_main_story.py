@@ -8,7 +8,7 @@ from docx import Document
 from playwright.sync_api import Page, expect
 from reportlab.pdfgen.canvas import Canvas
 
-from platform_app.i18n import lookup
+from platform_app.i18n import lookup, plural
 from tests.e2e.conftest import PASSWORD, NewPerson
 
 pytestmark = pytest.mark.e2e
@@ -124,7 +124,8 @@ def test_from_registration_to_the_source_of_a_reply(
     expect(page.locator("article.message")).to_have_count(4, timeout=30_000)
     expect(second.locator("article.message")).to_have_count(4, timeout=4_000)
     reply = lookup(language, "“{agent}” replied in “{title}”").format(agent="Portier", title=QUESTIONS[language][0])
-    expect(updates.filter(has_text=reply)).to_have_count(2, timeout=4_000)
+    twice = plural(language, "{count} time", "{count} times", 2)
+    expect(updates.filter(has_text=reply)).to_contain_text(twice, timeout=4_000)
     words = updates.all_inner_texts()
     started = lookup(language, "Conversation with “{agent}” started").format(agent="Portier")
     indexed = lookup(language, "Source “{title}” indexed").format(title="Sauna")
