@@ -178,6 +178,7 @@ class ContactImport(Owned, table=True):
     created: int = 0
     changed: int = 0
     refused: int = 0
+    error: str = Field(default="", max_length=500)  # a message id: why it stands still
     author_name: str = Field(default="", max_length=200)
 
 
