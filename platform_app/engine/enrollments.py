@@ -44,6 +44,8 @@ def preview(session: Transaction, who: Identity, sequence_id: str, subject_ids: 
         try:
             about = journey.subject_by_id(session, who, subject_id)
             found[subject_id] = entering.may_enter(session, row, made, about.id)
+            if found[subject_id] == Entry.ENTERS and journey.is_out_already(session, row, made, about):
+                found[subject_id] = Entry.LEAVES
         except NotFound:
             found[subject_id] = Entry.NOBODY
     return found
@@ -58,7 +60,7 @@ def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: I
     found = [
         journey.begin(session, row, made, subject=journey.subject_by_id(session, who, one), came=came)
         for one, entry in says.items()
-        if entry == Entry.ENTERS
+        if entry in (Entry.ENTERS, Entry.LEAVES)
     ]
     return [one for one in found if one is not None]
 

@@ -1,4 +1,5 @@
-"""Jobs that are done are counted as they end, open ones by an index; how workers died over a job; reasons with values.
+"""Jobs that are done are counted as they end, open ones by an index; how workers died over a job; reasons with values;
+the act that brought an event, and that with which a way through a sequence began.
 
 Revision ID: 0011
 Revises: 0010
@@ -59,9 +60,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_jobtally_tenant_id", ["tenant_id"], unique=False)
     op.protect_table("jobtally")
     op.execute(COUNT)
+    for table in ("event", "enrollment"):
+        op.add_column(table, sa.Column("origin_id", sa.String(length=32), nullable=True))
 
 
 def downgrade() -> None:
+    for table in ("event", "enrollment"):
+        op.drop_column(table, "origin_id")
     op.release_table("jobtally")
     op.drop_table("jobtally")
     with op.batch_alter_table("contactimport", schema=None) as batch_op:
