@@ -42,8 +42,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(bell.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    threads = dramatiq.Worker(broker, worker_threads=own.worker_concurrency, worker_timeout=100)
-    threads.queue_prefetch = own.worker_concurrency  # none waits here behind a long job while another worker is idle
+    threads = threads_of(broker, own.worker_concurrency)
     by_the_clock = (replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences)
     forgotten = (
         Seldom(keeping.forget_runs, HOUR),
@@ -67,6 +66,14 @@ def run(handlers: Mapping[str, Handler]) -> int:
     server.shutdown()
     probe.gone()
     return 0
+
+
+def threads_of(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:
+    """Return the threads that do jobs. No wake-up waits here behind a long job while another worker is idle: no more
+    are fetched than there are threads for them."""
+    made = dramatiq.Worker(broker, worker_threads=concurrency, worker_timeout=100)
+    made.queue_prefetch = concurrency
+    return made
 
 
 def _stop(threads: dramatiq.Worker, runner: Runner, seconds: float) -> None:

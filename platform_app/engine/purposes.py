@@ -1,9 +1,8 @@
 """Purposes: by the kind of a job, what is told when the job ends without what it was for, and when it is revived."""
 
-
 from platform_app.db import Transaction
 from platform_app.engine import log, outside_steps
-from platform_app.jobs import OTHER, PURPOSES, Purpose
+from platform_app.jobs import OTHER, PURPOSES, Purpose, RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
 from platform_app.services import activity, importing, rebuilding, reply_jobs, source_jobs
@@ -17,7 +16,7 @@ def declare() -> None:
     PURPOSES["remove_source"] = Purpose(
         source_jobs.removal_given_up, source_jobs.removal_revived, source_jobs.removal_named_by
     )
-    PURPOSES["rebuild_index"] = Purpose(rebuilding.given_up, rebuilding.revived)
+    PURPOSES["rebuild_index"] = Purpose(rebuilding.given_up, rebuilding.revived, lambda session, job: RebuildIndex())
     PURPOSES["import_contacts"] = Purpose(importing.given_up, importing.revived, importing.named_by)
     PURPOSES["handle_event"] = Purpose(log.given_up, log.revived)
     PURPOSES["take_step"] = Purpose(outside_steps.given_up, outside_steps.revived, outside_steps.named_by)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -30,12 +31,14 @@ _RUNNING = text("state = 'running'")
 _NOT_DONE = text("state <> 'done'")
 
 
-class StoredPayload(JSON):
+class StoredPayload(TypeDecorator[Any]):
     """JSON as it was written by whatever release; a text that is no JSON is returned as it is instead of raising."""
 
+    impl = JSON
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Return what reads a stored value."""
         read = super().result_processor(dialect, coltype)
 
         def process(value: Any) -> Any:
