@@ -54,9 +54,9 @@ def is_true() -> bool:
     return (job_counts.counts(), job_counts.counts_by_kind()) == counted()
 
 
-def test_what_is_told_is_what_the_rows_say_whatever_happens(who: Identity, other: Identity) -> None:
-    chance = random.Random(5)
-    runner = Runner({"errand": lambda job: None}, 30)
+def ended_somehow(who: Identity, count: int) -> None:
+    """Write jobs and let each end in one of the ways in which jobs end, or not."""
+    chance, runner = random.Random(5), Runner({"errand": lambda job: None}, 30)
     runner.start()
 
     def finish(job_id: str) -> None:
@@ -73,22 +73,29 @@ def test_what_is_told_is_what_the_rows_say_whatever_happens(who: Identity, other
         lambda job_id: taken(job_id) and None,
         lambda job_id: None,
     ]
-    put(other, 2)
-    for job_id in put(who, 40):
+    for job_id in put(who, count):
         chance.choice(ends)(job_id)
     (uncertain,) = put(who)
     ledger.end(taken(uncertain), JobState.UNCERTAIN, "Perhaps.")
     call(who, jobs.resolve_uncertain, uncertain)
     runner.stop()
+
+
+def test_what_is_told_is_what_the_rows_say_whatever_happens(who: Identity, other: Identity) -> None:
+    put(other, 2)
+    ended_somehow(who, 40)
     assert is_true() and set(job_counts.counts()) >= {"done", "failed", "queued", "running", "cancelled", "dead"}
     with session_scope(who.tenant_id, reading=True) as session:
         mine = job_counts.counts_of(session, who.tenant_id)
-        kinds = ("", "errand", "reply")
         for state in ("", *JobState):
-            for kind in kinds:
+            for kind in ("", "errand", "reply"):
                 shown = jobs.list_jobs(session, who, state=state, kind=kind, page_size=100)
                 assert shown[1] == len(shown[0]), (state, kind)
     assert sum(mine.values()) == 41 and mine["done"] == job_counts.counts()["done"]
+
+
+def test_jobs_that_leave_the_ledger_leave_the_counts_and_tallies_are_put_together(who: Identity) -> None:
+    ended_somehow(who, 20)
     done = _ids(who, JobState.DONE)
     for job_id in done[:3]:
         change(who, job_id, created_at=now() - timedelta(days=40), finished_at=now() - timedelta(days=35))

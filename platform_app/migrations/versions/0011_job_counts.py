@@ -17,6 +17,8 @@ COUNT = """
     INSERT INTO jobtally (id, created_at, tenant_id, kind, done)
     SELECT min(id), min(created_at), tenant_id, kind, count(*) FROM job WHERE state = 'done' GROUP BY tenant_id, kind
 """
+MESSAGES_SAID = ["tenant_id", "conversation_id", "author", "replaced", "created_at"]
+FIRED = "fired"
 NEW = {
     "shared_crashes": (sa.Integer(), "0"),
     "is_alone": (sa.Boolean(), sa.false()),
@@ -60,11 +62,19 @@ def upgrade() -> None:
         batch_op.create_index("ix_jobtally_tenant_id", ["tenant_id"], unique=False)
     op.protect_table("jobtally")
     op.execute(COUNT)
+    op.create_index("ix_message_said", "message", MESSAGES_SAID)
+    streaming, fired = sa.text("state = 'streaming'"), sa.text(FIRED)
+    op.create_index("ix_message_streaming", "message", ["beat_at"], sqlite_where=streaming, postgresql_where=streaming)
+    runs = ["tenant_id", "rule_id", "at"]
+    op.create_index("ix_rulerun_last", "rulerun", runs, sqlite_where=fired, postgresql_where=fired)
     for table in ("event", "enrollment"):
         op.add_column(table, sa.Column("origin_id", sa.String(length=32), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_rulerun_last", table_name="rulerun")
+    op.drop_index("ix_message_streaming", table_name="message")
+    op.drop_index("ix_message_said", table_name="message")
     for table in ("event", "enrollment"):
         op.drop_column(table, "origin_id")
     op.release_table("jobtally")
