@@ -8,12 +8,15 @@ from threading import Condition
 from typing import Any
 
 import redis
-from dramatiq import Broker, Message
+import structlog
+from dramatiq import Actor, Broker, Message
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Middleware
 
+log = structlog.get_logger()
 QUEUE = "agent-jobs"
+OTHER_KINDS = "other-kinds"  # the actor of kinds that no other actor has
 _BLOCK = 1  # seconds that an idle consumer waits in Redis before it looks whether it is to stop
 
 
@@ -53,6 +56,10 @@ class WakeupBroker(Broker):
         """Return a consumer of a queue."""
         return WakeupConsumer(self, queue_name, prefetch)
 
+    def get_actor(self, actor_name: str) -> Actor[Any, Any]:
+        """Return the actor of a kind of job; of a kind that this release does not know, the one that ends its job."""
+        return super().get_actor(actor_name if actor_name in self.actors else OTHER_KINDS)
+
     def get_declared_queues(self) -> set[str]:
         """Return the names of the queues."""
         return set(self.queues)
@@ -88,9 +95,14 @@ class WakeupConsumer(Consumer):
         if not self.held:
             return None
         data = self.held.pop(0)
+        try:
+            message = Message.decode(data.encode() if isinstance(data, str) else data)
+        except Exception as error:  # the ledger rings again for whatever it was
+            log.warning("a wake-up cannot be read", error=type(error).__name__)
+            return None
         with self.change:
             self.out += 1
-        return MessageProxy(Message.decode(data.encode() if isinstance(data, str) else data))
+        return MessageProxy(message)
 
     def _fetch(self, room: int) -> list[bytes | str]:
         try:

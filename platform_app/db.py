@@ -349,8 +349,16 @@ def session_scope(
         finally:
             if session.bind is not None:
                 session.info["flushing"] = False
-        for send in session.after_commit:
-            send()
+        _run_after_commit(session.after_commit)
+
+
+def _run_after_commit(hooks: list[Callable[[], object]]) -> None:
+    """Run every hook. The rows are written: a hook that fails is logged, and stops neither the rest nor the caller."""
+    for hook in hooks:
+        try:
+            hook()
+        except Exception:
+            log.exception("a hook after the commit failed", hook=getattr(hook, "__qualname__", repr(hook)))
 
 
 def gave_way(error: OperationalError) -> bool:

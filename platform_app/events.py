@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from platform_app import known, leaving
+from platform_app.clock import new_id
 from platform_app.db import Transaction, owned
 from platform_app.jobs import HandleEvent, enqueue
 from platform_app.models.event import Event, EventKind
@@ -11,6 +12,7 @@ from platform_app.models.rule import Rule
 from platform_app.models.sequence import Sequence
 
 _CAUSE = "cause of events"
+_ORIGIN = "origin of events"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Cause:
     event_id: str  # empty: a person began it
     depth: int  # of the events that follow
     run_id: str | None = None  # of the rule that acts
+    act_id: str = ""  # of the step that acts
 
 
 def acts_because(session: Transaction, cause: Cause) -> None:
@@ -31,6 +34,25 @@ def cause_of(session: Transaction) -> Cause | None:
     """Return what automation acts on in this transaction, if it does."""
     found: Cause | None = session.info.get(_CAUSE)
     return found
+
+
+def origin_of(session: Transaction) -> str:
+    """Return the id that all events of one act share: of a rule's run, of a step, else of this transaction.
+
+    The message that opens a conversation is one act with the opening: what begins with the one does not end by the
+    other.
+    """
+    cause = cause_of(session)
+    if cause is not None and (cause.run_id or cause.act_id):
+        return cause.run_id or cause.act_id
+    if _ORIGIN not in session.info:
+        begin_act(session)
+    return str(session.info[_ORIGIN])
+
+
+def begin_act(session: Transaction) -> None:
+    """Let the events from here on be those of another act: for a transaction that takes in several."""
+    session.info[_ORIGIN] = new_id()
 
 
 def emit(
@@ -48,6 +70,7 @@ def emit(
     `before` and `after` hold JSON values of the fields that changed. Rules that listen are run by the worker.
     """
     event = Event(tenant_id=tenant_id, kind=kind, before=before or {}, after=after or {}, **links)
+    event.origin_id = origin_of(session)
     cause = cause_of(session)
     if cause is not None:
         event.cause_id, event.depth, event.run_id = cause.event_id or None, cause.depth, cause.run_id

@@ -1,19 +1,20 @@
 """Jobs: what the worker can be asked to do, and the only door to it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
 import structlog
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from sqlalchemy.exc import OperationalError
 
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope
-from platform_app.models.job import Job, JobState
+from platform_app.errors import Conflict
+from platform_app.models.job import Job, JobState, JobTally
 
 _logger = structlog.get_logger()
 
@@ -75,18 +76,62 @@ TELL_DOUBT = (
     "handle_event",
     "take_step",
 )  # find a call in doubt when they are taken up, and say so where people look for it
-KINDS: tuple[str, ...] = tuple(k.model_fields["kind"].default for k in get_args(Each))
+_CLASSES: dict[str, type[BaseModel]] = {one.model_fields["kind"].default: one for one in get_args(Each)}
+KINDS: tuple[str, ...] = tuple(_CLASSES)
+
+
+class Unreadable(ValueError):
+    """A payload that cannot be read. `sentence` is a message id, `values` fill its places."""
+
+    def __init__(self, sentence: str, **values: str) -> None:
+        super().__init__(sentence.format(**values))
+        self.sentence, self.values = sentence, values
+
+
+def read_payload(kind: str, data: Any) -> Any:
+    """Return the stored payload of a job as its class; that of a kind which is not listed here as it is.
+
+    Raises Unreadable for what is no JSON object, for a missing field and for one of another type.
+    """
+    if not isinstance(data, dict):
+        raise Unreadable("The data of this job is not a JSON object.")
+    if kind not in _CLASSES:
+        return data
+    try:
+        return _CLASSES[kind].model_validate({"kind": kind} | data, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])[:100]
+        if first["type"] == "missing":
+            raise Unreadable("The data of this job lacks the field “{field}”.", field=name) from None
+        raise Unreadable("The field “{field}” in the data of this job has a wrong value.", field=name) from None
+
+
+def _readable_part(kind: str, data: Any) -> Any:
+    """Return the payload made of those fields that can be read, when these are enough; else nothing."""
+    if kind not in _CLASSES or not isinstance(data, dict):
+        return None
+    fields = {name: data[name] for name in _CLASSES[kind].model_fields if isinstance(data.get(name), str)}
+    try:
+        return _CLASSES[kind].model_validate(fields | {"kind": kind}, strict=True)
+    except ValidationError:
+        return None
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a job of a kind is for: told when the job ends without it, and when the job is tried again."""
+    """What a job of a kind is for: told when the job ends without it, and when the job is tried again.
 
-    given_up: Callable[..., object]  # also what the job became, as `state`, and a `sentence` that says so
+    `named_by` returns the payload from the job's keys when the payload itself cannot be read; nothing when it cannot.
+    """
+
+    given_up: Callable[..., object]  # also what the job became, as `state`, a `sentence` that says so, its `values`
     revived: Callable[[Transaction, str, Any], object]  # of a tenant, with the payload
+    named_by: Callable[[Transaction, Job], Any] = lambda session, job: None
 
 
 PURPOSES: dict[str, Purpose] = {}  # by kind; see engine.purposes
+OTHER = ""  # stands in PURPOSES for kinds without a purpose of their own; its payload is the kind
 _SENTENCES = {
     JobState.CANCELLED: "Its job was cancelled.",
     JobState.DEAD: "It was tried again and again, and given up.",
@@ -94,28 +139,57 @@ _SENTENCES = {
 }
 
 
-def give_up(session: Transaction, job: "Job | RunningJob", state: JobState, error: str = "") -> None:
-    """Tell what a job was for that the job has ended without it; `error` is said of one that failed."""
+def give_up(
+    session: Transaction,
+    job: "Job | RunningJob",
+    state: JobState,
+    error: str = "",
+    *,
+    values: Mapping[str, str] | None = None,
+) -> None:
+    """Tell what a job was for that the job has ended without it.
+
+    `error` is said of one that failed or cannot be read: a message id, `values` fill its places.
+    """
+    if state not in (JobState.FAILED, *_SENTENCES):
+        return
+    said = {"state": state, "sentence": error or _SENTENCES[state], "values": dict(values or {})}
+    try:
+        with session.part():
+            _tell(session, job, said)
+    except OperationalError:  # the database is busy or away: the job's end is not written either
+        raise
+    except Exception:  # the job ends all the same
+        _logger.exception("what a job was for was not told of its end", job_id=job.id)
+
+
+def _tell(session: Transaction, job: "Job | RunningJob", said: dict[str, Any]) -> None:
     purpose = PURPOSES.get(job.kind)
-    if purpose is not None and state in (JobState.FAILED, *_SENTENCES):
-        try:
-            with session.part():
-                said = _SENTENCES.get(state, error)
-                purpose.given_up(session, job.tenant_id, _payload(job), state=state, sentence=said)
-        except OperationalError:  # the database is busy or away: the job's end is not written either
-            raise
-        except Exception:  # the job ends all the same
-            _logger.exception("what a job was for was not told of its end", job_id=job.id)
+    payload = _payload(session, job, purpose) if purpose else None
+    if purpose and payload is not None:
+        purpose.given_up(session, job.tenant_id, payload, **said)
+    elif OTHER in PURPOSES:
+        PURPOSES[OTHER].given_up(session, job.tenant_id, job.kind, **said)
 
 
 def revive(session: Transaction, job: Job) -> None:
     """Let what a job is for know that it is tried again; raises Conflict when that cannot be."""
+    try:
+        payload = read_payload(job.kind, job.payload)
+    except Unreadable:
+        raise Conflict("The data of this job cannot be read. Start it anew where it was begun.") from None
     if job.kind in PURPOSES:
-        PURPOSES[job.kind].revived(session, job.tenant_id, _payload(job))
+        PURPOSES[job.kind].revived(session, job.tenant_id, payload)
 
 
-def _payload(job: "Job | RunningJob") -> Any:
-    return payload_adapter.validate_python(job.payload) if isinstance(job.payload, dict) else job.payload
+def _payload(session: Transaction, job: "Job | RunningJob", purpose: Purpose) -> Any:
+    """Return a job's payload; of one that cannot be read, what is known of it: the rest of it, or the job's keys."""
+    if not isinstance(job, Job):
+        return job.payload
+    try:
+        return read_payload(job.kind, job.payload)
+    except Unreadable:
+        return _readable_part(job.kind, job.payload) or purpose.named_by(session, job)
 
 
 def enqueue(
@@ -146,6 +220,16 @@ def enqueue(
     return job
 
 
+def tally(session: Transaction, tenant_id: str, kind: str, count: int = 1) -> None:
+    """Count jobs that are done in the transaction in which they end, or that leave the ledger, below 0."""
+    session.add(JobTally(tenant_id=tenant_id, kind=kind, done=count))
+
+
+def id_in(key: str | None, prefix: str) -> str:
+    """Return the id behind the prefix of a dedupe_key or lock_key; nothing for another key."""
+    return key.removeprefix(prefix) if key and key.startswith(prefix) else ""
+
+
 class LeaseLost(RuntimeError):
     """Another worker has the job by now: what this one did is rolled back."""
 
@@ -162,6 +246,7 @@ class RunningJob:
     lease_token: str
     is_finished: bool = False
     lock_key: str | None = None
+    is_suspect: bool = False  # a worker died while it ran, and perhaps of it
 
     @contextmanager
     def step(self, *, patience: float = 0) -> Iterator[Transaction]:
@@ -174,9 +259,11 @@ class RunningJob:
 
     def moved_on(self, session: Transaction) -> None:
         """Note that a part of the job is done: what went wrong before is held against it no more, nor who died."""
-        if self.attempt > 1:
+        if self.attempt > 1 or self.is_suspect:
             mine = owned_update(Job, self.tenant_id).where(Job.id == self.id)  # type: ignore[arg-type]
-            session.execute(mine.values(crashes=0, attempts=1).execution_options(synchronize_session=False))
+            session.execute(
+                mine.values(crashes=0, shared_crashes=0, attempts=1).execution_options(synchronize_session=False)
+            )
             session.after_commit.append(self._count_anew)
 
     def _count_anew(self) -> None:
@@ -195,5 +282,6 @@ class RunningJob:
             values = {"state": JobState.DONE, "finished_at": now(), "lease_token": None, "error": ""}
             if session.execute(done.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
                 raise LeaseLost(self.id)
+            tally(session, self.tenant_id, self.kind)
             session.after_commit.append(lambda: bell.announce(self.tenant_id, "job", self.id))
         self.is_finished = True

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
+from sqlalchemy.orm import aliased
 
 from platform_app import own_fields
 from platform_app.automation import snapshots, values
@@ -34,11 +35,29 @@ class Said(NamedTuple):
     state: MessageState
 
 
-def said_in(session: Transaction, conversation: Conversation) -> list[Said]:
-    """Return what was said in a conversation, oldest first, without what was edited or retried away."""
-    query = not_replaced(conversation).order_by(Message.created_at, Message.id)
-    columns = (Message.author, Message.text, Message.created_at, Message.state)
-    return [Said(*row) for row in session.execute(query.with_only_columns(*columns))]
+class Talk(NamedTuple):
+    """The newest of what was said in a conversation, and how much of it the contact said in all."""
+
+    newest: list[Said]  # oldest first
+    of_contact: int  # messages
+    last: datetime | None  # when the contact wrote last
+
+
+def said_in(session: Transaction, conversation: Conversation, *, limit: int) -> Talk:
+    """Return the newest of what was said in a conversation, without what was edited or retried away."""
+    newest_first = not_replaced(conversation).order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
+    other: Any = aliased(Message)
+    theirs = owned(other, conversation.tenant_id).where(
+        other.conversation_id == conversation.id, other.replaced.is_(False), other.author == Author.CONTACT
+    )
+    counted = [
+        theirs.with_only_columns(of).scalar_subquery() for of in (func.count(other.id), func.max(other.created_at))
+    ]
+    columns = (Message.author, Message.text, Message.created_at, Message.state, *counted)
+    rows = session.execute(newest_first.limit(limit).with_only_columns(*columns)).all()
+    if not rows:
+        return Talk([], 0, None)
+    return Talk([Said(*row[:4]) for row in reversed(rows)], rows[0][4], rows[0][5])
 
 
 def not_replaced(conversation: Conversation) -> Any:
@@ -55,11 +74,11 @@ def facts_of_talk(
     agent_name: str,
     said: str,
     *,
-    messages: Collection[Said] | None = None,
+    talk: Talk | None = None,
 ) -> tuple[Facts, str | None]:
     """Return what is known when a reply is written, and the stage that counts: the one played in, else the lead's.
 
-    `messages` are those of the conversation that count, where they are at hand.
+    `talk` is what was said in the conversation, where it is at hand.
     """
     tenant = _tenant(session, conversation.tenant_id)
     lead = _row(session, Lead, conversation.lead_id)
@@ -70,7 +89,7 @@ def facts_of_talk(
         "tenant.name": tenant.name,
         "message.text": said,
         **clock(now(), tenant.time_zone),
-        **(_talk(session, conversation) if messages is None else _talk_of(conversation, messages)),
+        **(_counted(conversation, talk.of_contact, talk.last) if talk else _talk(session, conversation)),
         **_stage(session, stage_id),
         **_people(session, tenant, contact, lead),
     }
@@ -239,11 +258,6 @@ def _talk(session: Transaction, conversation: Conversation) -> dict[str, Value]:
     query = not_replaced(conversation).where(Message.author == Author.CONTACT)
     count, last = session.execute(query.with_only_columns(func.count(), func.max(Message.created_at))).one()
     return _counted(conversation, count, last)
-
-
-def _talk_of(conversation: Conversation, messages: Collection[Said]) -> dict[str, Value]:
-    said = [one.created_at for one in messages if one.author == Author.CONTACT]
-    return _counted(conversation, len(said), max(said, default=None))
 
 
 def _counted(conversation: Conversation, count: int, last: datetime | None) -> dict[str, Value]:

@@ -34,7 +34,7 @@ def take_out(session: Transaction, event: Event) -> bool:
     _come_after(session, event, rows)
     for row in rows:
         _count(session, row, event)
-        if row.state not in INSIDE:
+        if row.state not in INSIDE or not came_later(row, event):
             continue
         if event.kind == EventKind.MESSAGE_RECEIVED and row.leaves_on_reply:
             end(session, row, EnrollmentState.LEFT, event.at, leaving=Leaving.REPLIED)
@@ -43,6 +43,13 @@ def take_out(session: Transaction, event: Event) -> bool:
         else:
             to_weigh = to_weigh or row.weighs_events
     return to_weigh
+
+
+def came_later(row: Enrollment, event: Event) -> bool:
+    """Tell whether an event came after a way began. What came before does not end it, and what came with its beginning
+    does not either: the message that opened the conversation, the move that made the lead."""
+    is_same_act = event.origin_id is not None and event.origin_id == row.origin_id
+    return row.entered_at <= event.at and not is_same_act
 
 
 def _has_any(session: Transaction, tenant_id: str) -> bool:

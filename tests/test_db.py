@@ -52,6 +52,22 @@ def test_the_filter_is_added_to_aliases_joins_and_subqueries_of_every_tenant(who
             assert session.exec(within).all() == [identity.slug]
 
 
+def test_a_hook_that_fails_after_the_commit_loses_no_other(who: Identity) -> None:
+    sent: list[str] = []
+
+    def fails() -> None:
+        raise ConnectionError("away")
+
+    with session_scope(who.tenant_id) as session:
+        session.add(Agent(tenant_id=who.tenant_id, name="kept"))
+        hooks = [fails, lambda: sent.append("one"), fails, lambda: sent.append("two")]
+        session.after_commit.extend(hooks)
+        session.after_commit.append(lambda: session.after_commit.append(lambda: sent.append("of a hook")))
+    assert sent == ["one", "two", "of a hook"]
+    with session_scope(who.tenant_id, reading=True) as session:
+        assert session.exec(owned(Agent, who.tenant_id)).one().name == "kept"
+
+
 def test_a_part_that_fails_leaves_the_rest(who: Identity) -> None:
     sent: list[str] = []
 

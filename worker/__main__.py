@@ -14,7 +14,7 @@ from platform_app import bell, heap, logs
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine import clockwork, keeping
-from platform_app.services import replies
+from platform_app.services import job_counts, replies
 from worker import health
 from worker.runner import Handler, Runner
 from worker.schedule import Seldom, Stepper, Ticker
@@ -22,6 +22,7 @@ from worker.tasks import HANDLERS, declare
 
 log = structlog.get_logger()
 HOUR = 3_600
+MERGE = 10  # seconds between two times that tallies of done jobs are put together
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
@@ -41,11 +42,16 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(bell.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    threads = dramatiq.Worker(broker, worker_threads=own.worker_concurrency, worker_timeout=100)
+    threads = threads_of(broker, own.worker_concurrency)
     by_the_clock = (replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences)
-    forgotten = (Seldom(keeping.forget_runs, HOUR), Seldom(keeping.forget_jobs, HOUR))
+    forgotten = (
+        Seldom(keeping.forget_runs, HOUR),
+        Seldom(keeping.forget_jobs, HOUR),
+        Seldom(job_counts.merge_tallies, MERGE),
+    )
     ticker = Ticker(runner, own.worker_concurrency, [probe.beat, *by_the_clock, *forgotten])
     stepper = Stepper()
+    probe.watched = [runner.stuck, ticker.stuck, stepper.stuck]
     runner.start()
     ticker.start()
     stepper.start()
@@ -60,6 +66,14 @@ def run(handlers: Mapping[str, Handler]) -> int:
     server.shutdown()
     probe.gone()
     return 0
+
+
+def threads_of(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:
+    """Return the threads that do jobs. No wake-up waits here behind a long job while another worker is idle: no more
+    are fetched than there are threads for them."""
+    made = dramatiq.Worker(broker, worker_threads=concurrency, worker_timeout=100)
+    made.queue_prefetch = concurrency
+    return made
 
 
 def _stop(threads: dramatiq.Worker, runner: Runner, seconds: float) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from platform_app import __version__, disk
 from platform_app.broker import QUEUE, list_name
-from platform_app.clock import new_id, now
+from platform_app.clock import now
 from platform_app.config import Settings
 from platform_app.db import everywhere, everywhere_delete, session_scope
 from platform_app.logs import redact
@@ -37,7 +37,8 @@ class Probe:
 
     def __init__(self, own: Settings, runner: Runner) -> None:
         self.own, self.runner = own, runner
-        self.worker_id = new_id()
+        self.worker_id = runner.worker_id
+        self.watched: list[Callable[[], str]] = [runner.stuck]  # each says what is stuck, or nothing
         self.started = time.monotonic()
         self.reconnects = 0
         self._was_connected = True
@@ -81,7 +82,8 @@ class Probe:
         database = self._ask_database()
         held = len(self.runner.held)
         free, full = disk.free_bytes(), disk.is_full()
-        ok = connected and database["connected"] and not full
+        stuck = " ".join(filter(None, (told() for told in self.watched)))
+        ok = connected and database["connected"] and not full and not stuck
         return {
             "status": "ok" if ok else "degraded",
             "service": "worker",
@@ -95,6 +97,7 @@ class Probe:
                 "queueName": QUEUE,
                 "jobsProcessing": held,
                 "queueDepth": depth,
+                "stuck": stuck or None,
                 "version": __version__,
                 "pid": os.getpid(),
             },
@@ -180,6 +183,7 @@ class SnapshotCollector:
             "platform_redis_up": ("Whether Redis takes our password and answers.", shot["redis"]["connected"]),
             "platform_database_up": ("Whether the database answers.", shot["database"]["connected"]),
             "platform_disk_free_bytes": ("Room left where data is kept.", shot["disk"]["freeBytes"]),
+            "platform_worker_stuck": ("Whether a part of this worker does not come on.", bool(shot["worker"]["stuck"])),
             "platform_worker_inflight_jobs": ("Jobs that this worker runs.", shot["worker"]["jobsProcessing"]),
             "platform_worker_concurrency": ("Jobs that this worker may run at once.", shot["worker"]["concurrency"]),
             "platform_worker_uptime_seconds": ("How long this worker has run.", shot["uptime"]),

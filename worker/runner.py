@@ -6,11 +6,13 @@ from threading import Event, Lock, Thread
 
 import structlog
 
+from platform_app.clock import new_id
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import JobState
 from platform_app.services import ledger
 from platform_app.services.effects import SureFailure, Uncertain
+from worker.alone import Room
 from worker.batch import Batch
 
 log = structlog.get_logger()
@@ -24,10 +26,12 @@ class Runner:
 
     def __init__(self, handlers: Mapping[str, Handler], lease_seconds: float) -> None:
         self.handlers = handlers
+        self.worker_id = new_id()  # of its sign of life
         self.pause = lease_seconds / 3
         self.held: dict[str, RunningJob] = {}
         self.seconds: list[float] = []  # of the last hundred jobs
-        self._batch = Batch()
+        self._batch = Batch(self.worker_id)
+        self._room = Room()
         self._lock = Lock()
         self._stop = Event()
         self._thread = Thread(target=self._keep, name="leases", daemon=True)
@@ -47,14 +51,31 @@ class Runner:
             ledger.give_back(held)
             log.warning("jobs went back into the queue", count=len(held))
 
+    def stuck(self) -> str:
+        """Return what keeps jobs from being taken, in words; nothing when all is well."""
+        return self._batch.stuck()
+
     def run(self, job_id: str) -> None:
-        """Do a job if it can be taken."""
-        job = self._batch.claim(job_id)
-        if job is None:
-            return
+        """Do a job if it can be taken; one that may have killed workers while nothing else is done here."""
+        with self._room.shared():
+            job = self._batch.claim(job_id)
+            if job is None:
+                return
+            self._hold(job)
+            if not job.is_suspect:
+                self._do(job)
+                return
+        with self._room.alone(lambda: ledger.note_alone(job, is_alone=False)) as is_alone:
+            if is_alone:
+                ledger.note_alone(job, is_alone=True)
+            self._do(job)
+
+    def _hold(self, job: RunningJob) -> None:
+        with self._lock:
+            self.held[job.id] = job
+
+    def _do(self, job: RunningJob) -> None:
         with structlog.contextvars.bound_contextvars(job_id=job.id, tenant_id=job.tenant_id, kind=job.kind):
-            with self._lock:
-                self.held[job.id] = job
             started = time.monotonic()
             try:
                 self._attempt(job)
@@ -64,8 +85,12 @@ class Runner:
                     self.seconds = [*self.seconds[-99:], time.monotonic() - started]
 
     def _attempt(self, job: RunningJob) -> None:
+        handler = self.handlers.get(job.kind)
+        if handler is None:
+            ledger.end(job, JobState.DEAD, ledger.UNKNOWN_KIND)
+            return
         try:
-            self.handlers[job.kind](job)
+            handler(job)
             if not job.is_finished:
                 self._batch.done(job)
             elif job.lock_key:
@@ -76,11 +101,12 @@ class Runner:
         except Uncertain:
             ledger.end(job, JobState.UNCERTAIN, "Whether the call arrived is not known.")
         except Unavailable as error:
-            ledger.try_again(job, error.sentence, max_attempts=MAX_ATTEMPTS_WHILE_UNAVAILABLE)
+            most = MAX_ATTEMPTS_WHILE_UNAVAILABLE
+            ledger.try_again(job, error.sentence, max_attempts=most, values=error.values)
         except PlatformError as error:
-            ledger.end(job, JobState.FAILED, error.sentence)
+            ledger.end(job, JobState.FAILED, error.sentence, values=error.values)
         except SureFailure as error:
-            ledger.try_again(job, str(error), max_attempts=MAX_ATTEMPTS)
+            ledger.try_again(job, error.sentence, max_attempts=MAX_ATTEMPTS, values=error.values)
         except Exception as error:
             log.exception("job failed", attempt=job.attempt)
             ledger.try_again(job, f"{type(error).__name__}: {error}", max_attempts=MAX_ATTEMPTS)

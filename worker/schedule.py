@@ -8,11 +8,14 @@ from threading import Event, Thread
 import structlog
 
 from platform_app import bell
+from platform_app.config import settings
 from platform_app.engine import stepping
 from platform_app.services import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
+DEADLINE = 60.0  # seconds after which a duty that has not ended is said to be stuck
+DRAIN = 600.0  # the same of steps: after a stop there may be many
 
 
 class Seldom:
@@ -31,21 +34,86 @@ class Seldom:
                 self._due = time.monotonic()
 
 
+class Sweeper:
+    """Takes jobs back whose lease ran out, unless this process was kept from working itself: where the whole machine
+    was starved or asleep, the other workers need a moment to renew their leases."""
+
+    __name__ = "sweep"
+
+    def __init__(self, lease_seconds: float) -> None:
+        self.lease_seconds = lease_seconds
+        self._last: float | None = None
+        self._patient_until = 0.0
+
+    def __call__(self) -> None:
+        """Sweep, or be patient."""
+        at = time.monotonic()
+        if self._last is not None and at - self._last > self.lease_seconds / 2:
+            log.warning("the worker was kept from working", seconds=round(at - self._last, 1))
+            self._patient_until = at + self.lease_seconds / 3
+        self._last = at
+        if at >= self._patient_until:
+            ledger.sweep()
+
+
+class Duty:
+    """One part of the schedule in a thread of its own: a slow one keeps no other waiting."""
+
+    def __init__(self, work: Callable[[], object], pause: float = 1, *, deadline: float = DEADLINE) -> None:
+        self.work, self.pause, self.deadline = work, pause, deadline
+        self.name = getattr(work, "__name__", str(work)).strip("_")
+        self._began: float | None = None
+        self._thread = Thread(target=self._run, name=f"duty {self.name}", daemon=True)
+        self._stop = Event()
+
+    def start(self, stop: Event) -> None:
+        """Begin to work each second until told to stop."""
+        self._stop = stop
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait until what is being done has ended, at most some seconds."""
+        self._thread.join(seconds)
+
+    def once(self) -> None:
+        """Work now; what fails is logged, and done again in its turn."""
+        self._began = time.monotonic()
+        try:
+            self.work()
+        except Exception:
+            log.exception("a part of the tick failed", part=self.name)
+        finally:
+            self._began = None
+
+    def stuck(self) -> str:
+        """Return that the duty has not ended in time or its thread is gone, in words; nothing when all is well."""
+        began = self._began
+        took = time.monotonic() - began if began is not None else 0.0
+        if took > self.deadline:
+            return f"“{self.name}” has not ended for {took:.0f} s."
+        is_gone = self._thread.ident is not None and not self._thread.is_alive() and not self._stop.is_set()
+        return f"The thread of “{self.name}” has ended." if is_gone else ""
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.pause):
+            self.once()
+
+
 class Ticker:
     """Rings for what nobody rang; any number of tickers may run. While Redis is silent it runs the jobs itself."""
 
     def __init__(self, runner: Runner, concurrency: int, also: list[Callable[[], None]]) -> None:
         self.runner = runner
-        self.also = also
-        self.last_tick = 0.0
+        parts: list[Callable[[], None]] = [Sweeper(settings().lease_seconds), self._ring, *also]
+        self.duties = [Duty(work) for work in parts]
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="direct")
         self._direct: set[str] = set()
         self._stop = Event()
-        self._thread = Thread(target=self._run, name="ticker", daemon=True)
 
     def start(self) -> None:
         """Begin to tick."""
-        self._thread.start()
+        for duty in self.duties:
+            duty.start(self._stop)
 
     def stop(self) -> None:
         """Tick no more."""
@@ -53,12 +121,13 @@ class Ticker:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
-        """Do what is due now."""
-        for work in (ledger.sweep, self._ring, *self.also):
-            try:
-                work()
-            except Exception:  # one failing part must not stop the others; the next second tries again
-                log.exception("a part of the tick failed", part=getattr(work, "__name__", str(work)))
+        """Do what is due now, one after another."""
+        for duty in self.duties:
+            duty.once()
+
+    def stuck(self) -> str:
+        """Return which duties are stuck, in words; nothing when all is well."""
+        return " ".join(filter(None, (duty.stuck() for duty in self.duties)))
 
     def _ring(self) -> None:
         waiting = ledger.due()
@@ -76,31 +145,26 @@ class Ticker:
         finally:
             self._direct.discard(job_id)
 
-    def _run(self) -> None:
-        while not self._stop.wait(1):
-            self.tick()
-
 
 class Stepper:
     """Takes the steps of sequences that are due, in a thread of its own; any number of them may run."""
 
     def __init__(self, pause: float = 1) -> None:
-        self.pause = pause
         self._stop = Event()
-        self._thread = Thread(target=self._run, name="steps", daemon=True)
+        self._duty = Duty(self._take_due, pause, deadline=DRAIN)
 
     def start(self) -> None:
         """Begin to take steps."""
-        self._thread.start()
+        self._duty.start(self._stop)
 
     def stop(self) -> None:
         """Take no more; wait for the transaction that is open."""
         self._stop.set()
-        self._thread.join(10)
+        self._duty.join(10)
 
-    def _run(self) -> None:
-        while not self._stop.wait(self.pause):
-            try:
-                stepping.take_due(self._stop.is_set)
-            except Exception:  # the database may be away; the next second tries again
-                log.exception("steps of sequences were not taken")
+    def stuck(self) -> str:
+        """Return that steps are not taken, in words; nothing when all is well."""
+        return self._duty.stuck()
+
+    def _take_due(self) -> None:
+        stepping.take_due(self._stop.is_set)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import dramatiq
 
-from platform_app.broker import QUEUE
+from platform_app.broker import OTHER_KINDS, QUEUE
 from platform_app.engine import handling, outside_steps, purposes
 from platform_app.services import importing, knowledge, rebuilding, replies
 from worker.runner import Handler, Runner
@@ -28,5 +28,5 @@ def declare(broker: dramatiq.Broker, runner: Runner) -> None:
     def wake(job_id: str) -> None:
         runner.run(job_id)
 
-    for kind in runner.handlers:
+    for kind in (*runner.handlers, OTHER_KINDS):
         dramatiq.actor(actor_name=kind, queue_name=QUEUE, broker=broker)(wake)

@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from platform_app.automation.calendar import Calendar, Due, due
-from platform_app.automation.conditions import Group, read
+from platform_app.automation.conditions import Condition, Group, Match, read
+from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.proofs import weigh
 from platform_app.automation.steps import Step, steps
 from platform_app.errors import Invalid
 
@@ -65,6 +67,42 @@ class Compiled:
     def due(self, step_id: str, arrived: datetime, calendar: Calendar) -> Due:
         """Return when a step is due for somebody who has come to it at a moment."""
         return due(self.steps[step_id].timing, arrived, calendar)
+
+
+def is_out(made: Compiled, facts: Facts, known: Catalogue, moment: datetime) -> bool:
+    """Tell whether a way out or the goal is true already: whoever enters then leaves before the first step.
+
+    A condition says how something is, not what happens, so it counts from the beginning.
+    """
+    return any(tree.of and weigh(tree, facts, known, moment).holds for tree in (made.goal, made.leave_if))
+
+
+def follows(out: Group, entry: Group) -> bool:
+    """Tell whether one condition is true for whoever fulfils another, as far as that is seen from their parts alone."""
+    return bool(out.of) and _follows(out, _sure(entry))
+
+
+def _sure(entry: Group) -> set[Condition]:
+    """Return the comparisons that hold whenever a group does."""
+    found: set[Condition] = set()
+    if entry.match == Match.ALL or (entry.match == Match.ANY and len(entry.of) == 1):
+        for part in entry.of:
+            found |= _sure(part) if isinstance(part, Group) else {_plain(part)}
+    return found
+
+
+def _follows(node: Condition | Group, sure: set[Condition]) -> bool:
+    if isinstance(node, Condition):
+        return _plain(node) in sure
+    if node.match == Match.NONE:
+        return not node.of
+    return (all if node.match == Match.ALL else any)(_follows(part, sure) for part in node.of) or not node.of
+
+
+def _plain(leaf: Condition) -> Condition:
+    """Return a comparison that can be held in a set."""
+    value = leaf.value if isinstance(leaf.value, str) else "\x00".join(sorted(leaf.value))
+    return Condition(fact=leaf.fact, operator=leaf.operator, value=value)
 
 
 def definition(data: dict[str, Any]) -> Definition:

@@ -68,7 +68,10 @@ class Decision:
 
 
 def asked(words: str, ask: StepAsk, default: Any = "", **more: Any) -> Any:
-    """Return a field of a step: its words for people and how it is entered."""
+    """Return a field of a step: its words for people and how it is entered.
+
+    Of a CHOICE, `options` are the words of each value that can be chosen.
+    """
     return Field(default_factory=lambda: default, json_schema_extra={"words": words, "ask": ask.value} | more)
 
 
@@ -136,7 +139,12 @@ class Await(Step):
     kind: Literal["await"] = "await"
     condition: dict[str, Any] = asked("Until", StepAsk.CONDITION, {})
     at_most: str = asked("At most", StepAsk.SPAN, FAINT)
-    then: Literal["on", "leave"] = asked("If it does not come", StepAsk.CHOICE, "on", options=("on", "leave"))
+    then: Literal["on", "leave"] = asked(
+        "If it does not come",
+        StepAsk.CHOICE,
+        "on",
+        options={"on": "They go on", "leave": "They leave the sequence"},
+    )
 
     def decide(self, look: Look) -> Decision:
         """Go on when it is so, wait while there is time."""
@@ -203,6 +211,12 @@ def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
     """Return the fields of a step with their words and how they are entered."""
     fields = STEPS[kind].model_fields.items()
     return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
+
+
+def options_of(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Return what can be chosen in a field with the words of each; a value without words stands for itself."""
+    given = asked.get("options") or {}
+    return dict(given) if isinstance(given, Mapping) else {str(one): str(one) for one in given}
 
 
 def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any, int, str]]:

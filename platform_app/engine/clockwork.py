@@ -1,5 +1,7 @@
 """Clockwork: events that only the clock brings: schedules that are due, and contacts that nobody answered."""
 
+import time
+from bisect import bisect_left
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -24,6 +26,8 @@ from platform_app.services import conversations
 _logger = structlog.get_logger()
 _LATE = timedelta(days=1)  # silences that began longer ago than this and the rule's own time are let be
 AT_ONCE = 100  # conversations of which one transaction tells
+SPAN = 2.0  # seconds that one call may take
+_resume_at = ("", 0)  # the tenant and the minutes with which the next call begins
 PATIENCE = 0.3  # seconds that it waits for a row; whoever writes meanwhile goes first
 
 
@@ -69,16 +73,35 @@ def _say_broken(tenant_id: str, rule_id: str, number: int) -> None:
 
 
 def find_silences() -> None:
-    """Write an event for each contact whom nobody has answered for as long as a rule says."""
+    """Write an event for each contact whom nobody has answered for as long as a rule says.
+
+    Some of each tenant in turn, for `SPAN` at most; the next call goes on where this one stopped.
+    """
+    global _resume_at
     with session_scope(reason="rules on silence", reading=True) as session:
         heard = everywhere(Rule).where(Rule.trigger == EventKind.NO_REPLY, col(Rule.enabled).is_(True))
         read = [(row.tenant_id, _read(row)) for row in session.exec(heard).all()]
-    for tenant_id, minutes in sorted({(tenant_id, made.minutes) for tenant_id, made in read if made}):
-        try:
-            while _tell_some(tenant_id, minutes) == AT_ONCE:
-                pass
-        except Exception:  # the next second tries again
-            _logger.exception("silences of a tenant were not told", tenant_id=tenant_id)
+    wanted = sorted({(tenant_id, made.minutes) for tenant_id, made in read if made})
+    start, end = bisect_left(wanted, _resume_at), time.monotonic() + SPAN
+    left = wanted[start:] + wanted[:start]
+    while left:
+        more = []
+        for one in left:
+            _resume_at = one
+            if time.monotonic() > end:
+                return
+            if _has_more(*one):
+                more.append(one)
+        left = more
+
+
+def _has_more(tenant_id: str, minutes: int) -> bool:
+    """Tell of some silences of a tenant; return whether there may be more."""
+    try:
+        return _tell_some(tenant_id, minutes) == AT_ONCE
+    except Exception:  # the next second tries again
+        _logger.exception("silences of a tenant were not told", tenant_id=tenant_id)
+        return False
 
 
 def _tell_some(tenant_id: str, minutes: int) -> int:

@@ -40,6 +40,7 @@ class Came:
     at: datetime
     by: str = ""
     event_id: str | None = None
+    origin_id: str | None = None  # of that event, or of whoever lets them in
     depth: int = 0
     proof: dict[str, Any] = field(default_factory=dict)
 

@@ -34,6 +34,19 @@ class Words:
     unpublished: str
 
 
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class Listed(Generic[RowT]):
+    """A page of definitions."""
+
+    rows: list[RowT]
+    total: int  # of all that concern the agent, whatever is searched for
+    page: int  # from 1; the last one where a later one was asked for
+    pages: int
+
+
 @dataclass(frozen=True)
 class Definitions(Generic[RowT, VersionT]):
     """Definitions of one noun. `problems` returns a sentence by field for what keeps a draft from being published."""
@@ -60,6 +73,26 @@ class Definitions(Generic[RowT, VersionT]):
         return [
             row for row in rows if wanted in row.name.casefold() and (not agent_id or row.agent_id in (None, agent_id))
         ]
+
+    def named(self, session: Transaction, who: Identity) -> list[Any]:
+        """Return id, name, agent_id and enabled of the rows in their order, without what they are made of."""
+        model = self.model
+        query = owned(model, who.tenant_id).where(col(model.deleted_at).is_(None)).order_by(model.position, model.id)
+        return list(session.execute(query.with_only_columns(model.id, model.name, model.agent_id, model.enabled)).all())
+
+    def listed(
+        self, session: Transaction, who: Identity, *, agent_id: str = "", search: str = "", page: int = 1
+    ) -> Listed[RowT]:
+        """Return a page of the rows in their order, of those that concern an agent and whose names hold a word."""
+        concerned = [row for row in self.named(session, who) if not agent_id or row.agent_id in (None, agent_id)]
+        wanted = search.strip().casefold()
+        found = [row.id for row in concerned if wanted in row.name.casefold()]
+        pages = max(1, -(-len(found) // PAGE_SIZE))
+        page = max(1, min(page, pages))
+        shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        query = owned(self.model, who.tenant_id).where(col(self.model.id).in_(shown))
+        rows = {row.id: row for row in session.exec(query).all()}
+        return Listed([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages)
 
     def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
         """Return a row that is not deleted."""

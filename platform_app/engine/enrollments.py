@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
 from sqlmodel import col
 
-from platform_app import leaving
+from platform_app import counting, leaving
 from platform_app.automation.calendar import opening
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -44,6 +43,8 @@ def preview(session: Transaction, who: Identity, sequence_id: str, subject_ids: 
         try:
             about = journey.subject_by_id(session, who, subject_id)
             found[subject_id] = entering.may_enter(session, row, made, about.id)
+            if found[subject_id] == Entry.ENTERS and journey.is_out_already(session, row, made, about):
+                found[subject_id] = Entry.LEAVES
         except NotFound:
             found[subject_id] = Entry.NOBODY
     return found
@@ -58,7 +59,7 @@ def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: I
     found = [
         journey.begin(session, row, made, subject=journey.subject_by_id(session, who, one), came=came)
         for one, entry in says.items()
-        if entry == Entry.ENTERS
+        if entry in (Entry.ENTERS, Entry.LEAVES)
     ]
     return [one for one in found if one is not None]
 
@@ -87,14 +88,15 @@ def find(
     subject_id: str = "",
     page: int = 1,
 ) -> tuple[list[Enrollment], int]:
-    """Return a page of ways, newest first, and how many there are; `state` may also be inside, late or a Leaving."""
+    """Return a page of ways, newest first, and how many there are, as far as counted; `state` may also be inside, late
+    or a Leaving."""
     query = _shown(who, sequence_id, state)
     if subject_id:
         query = query.where((col(Enrollment.lead_id) == subject_id) | (col(Enrollment.contact_id) == subject_id))
-    total = session.exec(query.with_only_columns(func.count(), maintain_column_froms=True)).one()
+    total = counting.one_at_most(session, query.with_only_columns(Enrollment.id))
     order = query.order_by(col(Enrollment.entered_at).desc(), col(Enrollment.id).desc())
     shown = order.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE)
-    return list(session.exec(shown).all()), int(total)
+    return list(session.exec(shown).all()), total
 
 
 def ids_after(session: Transaction, who: Identity, last: str, *, sequence_id: str = "", state: str = "") -> list[str]:

@@ -28,6 +28,7 @@ class Entry(StrEnum):
 
     ENTERS = "enters"
     CONDITION = "condition"
+    LEAVES = "leaves"  # enters, and leaves before the first step: a way out is true already
     INSIDE = "inside"  # is in it already
     BEFORE = "before"  # has been in it, and nobody comes twice
     TOO_DEEP = "too_deep"  # automations led to automations, five times
@@ -46,7 +47,7 @@ def handle(session: Transaction, event: Event) -> None:
             continue
         reason, proof = entry(session, sequence, made, event, facts=facts)
         if reason == Entry.ENTERS:
-            came = Came(event.at, event_id=event.id, depth=event.depth, proof=proof)
+            came = Came(event.at, event_id=event.id, origin_id=event.origin_id, depth=event.depth, proof=proof)
             journey.begin(session, sequence, made, subject=journey.subject(session, event), came=came)
 
 
@@ -99,7 +100,7 @@ def _weighing(session: Transaction, event: Event) -> list[Enrollment]:
                 column == value, col(Enrollment.state).in_(INSIDE), col(Enrollment.weighs_events).is_(True)
             )
             found |= {row.id: row for row in session.exec(query.with_for_update()).all()}
-    return [row for row in found.values() if row.entered_at <= event.at and row.event_id != event.id]
+    return [row for row in found.values() if row.event_id != event.id and leaving.came_later(row, event)]
 
 
 def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: datetime) -> None:

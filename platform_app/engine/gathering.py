@@ -59,6 +59,10 @@ def _is_touched(tenant_id: str) -> Any:
                 column == value,
                 col(Event.kind) == kind,
                 col(Event.at) > col(Enrollment.entered_at),
+                or_(
+                    col(Enrollment.origin_id).is_(None),
+                    col(Event.origin_id).is_distinct_from(col(Enrollment.origin_id)),
+                ),
             )
             found.append(and_(flag.is_(True), value.is_not(None), event))
     return or_(*found)

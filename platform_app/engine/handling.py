@@ -26,6 +26,7 @@ TRIES = 5  # of an action that goes outside
 IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 SPAN = 0.05  # seconds for which one transaction goes on from action to action
 PATIENCE = 0.3  # seconds that it waits for a row; whoever has it may wait for what this one has, and goes first
+TIMES_TO_GIVE_WAY = 50  # in a row, each after PATIENCE
 _TO_DO = (RunState.RUNNING, RunState.RETRYING)
 _BUG = "Something went wrong."
 _OURS = (Unavailable, LeaseLost)  # the job is done again as a whole
@@ -86,15 +87,19 @@ class _Hand:
         self._held: tuple[object, ...] = ()  # rows that every action asks for: a session forgets what nobody holds
 
     def go_on(self) -> bool:
-        """Do the next piece of work in one transaction, anew when that gave way; tell whether there is more."""
+        """Do the next piece of work in one transaction, anew when that gave way; tell whether there is more.
+
+        Raises SureFailure when it had to give way each time: the job is tried again later, and given up in the end.
+        """
         before = self.call, self.later, self._is_weighed
-        while True:
+        for _ in range(TIMES_TO_GIVE_WAY):
             try:
                 return self._piece()
             except OperationalError as error:
                 if not gave_way(error):
                     raise
                 self.call, self.later, self._is_weighed = before
+        raise SureFailure("Others changed the same contacts and leads all the while. Try again later.")
 
     def _piece(self) -> bool:
         with self.job.step(patience=PATIENCE) as session:

@@ -11,15 +11,15 @@ from platform_app import known, leaving
 from platform_app.automation.calendar import Calendar
 from platform_app.automation.facts import Facts
 from platform_app.automation.proofs import weigh
-from platform_app.automation.sequences import Again, Compiled, compiled
+from platform_app.automation.sequences import Again, Compiled, compiled, is_out
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
 from platform_app.engine import gathering
 from platform_app.engine.coming import Came, Subject, subject, subject_by_id
 from platform_app.errors import Invalid
-from platform_app.events import emit
+from platform_app.events import emit, origin_of
 from platform_app.models.crm import Contact
-from platform_app.models.event import EventKind
+from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Tenant
 from platform_app.models.sequence import (
     INSIDE,
@@ -50,6 +50,7 @@ def begin(
         conversation_id=subject.conversation_id,
         subject_id=subject.id,
         event_id=came.event_id,
+        origin_id=came.origin_id or origin_of(session),
         depth=came.depth,
         proof=came.proof,
         arrived_at=came.at,
@@ -126,6 +127,18 @@ def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *
         leaving.end(session, row, EnrollmentState.LEFT, at, leaving=Leaving.CONDITION, proof=proof.as_json())
         return True
     return False
+
+
+def is_out_already(session: Transaction, sequence: Sequence, made: Compiled, about: Subject) -> bool:
+    """Tell whether somebody who enters now would leave before the first step."""
+    if not made.leave_if.of and not made.goal.of:
+        return False
+    event = Event(tenant_id=sequence.tenant_id, kind=EventKind.MANUAL, at=now(), agent_id=sequence.agent_id)
+    event.lead_id, event.contact_id = about.lead_id, about.contact_id
+    event.conversation_id = about.conversation_id
+    event.facts = known.snapshot(session, event)
+    facts = known.of_event(event, known.names(session, sequence.tenant_id))
+    return is_out(made, facts, known.catalogue_of(session, sequence.tenant_id), now())
 
 
 def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:

@@ -1,6 +1,6 @@
 """Keeping: the log of runs is kept as long as the tenant says, jobs that are done for a month; runs are counted on."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
+from platform_app.jobs import tally
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
@@ -75,5 +76,8 @@ def _forget_jobs(tenant_id: str, since: datetime) -> bool:
             return False
     with session_scope(tenant_id) as session:
         ids = session.exec(some.with_for_update(skip_locked=True)).all()
-        session.execute(owned_delete(Job, tenant_id).where(Job.id.in_(ids)))  # type: ignore[attr-defined]
+        gone = owned_delete(Job, tenant_id).where(Job.id.in_(ids)).returning(Job.kind)  # type: ignore[attr-defined,call-overload]
+        kinds = session.execute(gone.execution_options(synchronize_session=False)).scalars().all()
+        for kind, count in Counter(kinds).items():
+            tally(session, tenant_id, kind, -count)
     return len(ids) == AT_ONCE

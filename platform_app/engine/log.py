@@ -125,13 +125,26 @@ def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
     return run
 
 
-def given_up(session: Transaction, tenant_id: str, payload: HandleEvent, *, state: JobState, sentence: str) -> None:
-    """End the runs that have something left to do when the job of their event has ended without it."""
+def given_up(
+    session: Transaction,
+    tenant_id: str,
+    payload: HandleEvent,
+    *,
+    state: JobState,
+    sentence: str,
+    values: dict[str, str],
+) -> None:
+    """End the runs that have something left to do when the job of their event has ended without it. When no rule has
+    looked at the event yet, say that."""
     became = RunState.UNCERTAIN if state == JobState.UNCERTAIN else RunState.FAILED
+    if not session.which(owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id))[0]:
+        unseen = "Rules and sequences did not take up an event: {reason}"
+        link, reason = "/jobs?kind=handle_event", sentence.format_map(values)
+        activity.record(session, tenant_id, ActivityKind.FAILURE, unseen, link=link, reason=reason)
     for run, rule in _of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):
         place = next((at for at, one in enumerate(run.actions) if one["state"] != RunState.DONE), None)
         if place is not None:
-            line(run, place, state=became, error=sentence, error_values={}, of_job=True)
+            line(run, place, state=became, error=sentence, error_values=values, of_job=True)
         end(session, run, rule, became)
 
 

@@ -10,8 +10,8 @@ from platform_app.engine import actions, enrollments, journey
 from platform_app.engine.scene import Plan
 from platform_app.engine.stepping import is_out, scene_of
 from platform_app.errors import Invalid, PlatformError, Unavailable
-from platform_app.jobs import LeaseLost, RunningJob, TakeStep
-from platform_app.models.job import JobState
+from platform_app.jobs import LeaseLost, RunningJob, TakeStep, id_in
+from platform_app.models.job import Job, JobState
 from platform_app.models.sequence import (
     INSIDE,
     Enrollment,
@@ -134,11 +134,26 @@ def _fail(
         leaving.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
 
 
-def given_up(session: Transaction, tenant_id: str, payload: TakeStep, *, state: JobState, sentence: str) -> None:
+def given_up(
+    session: Transaction,
+    tenant_id: str,
+    payload: TakeStep,
+    *,
+    state: JobState,
+    sentence: str,
+    values: dict[str, object],
+) -> None:
     """Write that the job of a call has ended without it; a person decides."""
     line, row = _rows(session, tenant_id, payload.step_row_id)
     became = StepState.UNCERTAIN if state == JobState.UNCERTAIN else StepState.FAILED
-    _fail(session, line, row, state=became if row else StepState.CANCELLED, sentence=sentence)
+    _fail(session, line, row, state=became if row else StepState.CANCELLED, sentence=sentence, values=values)
+
+
+def named_by(session: Transaction, job: Job) -> TakeStep | None:
+    """Return the payload from the lock of a job: the call is that of the step taken last."""
+    row_id = id_in(job.lock_key, "enrollment:")
+    row: Enrollment | None = session.exec(owned(Enrollment, job.tenant_id).where(Enrollment.id == row_id)).first()
+    return TakeStep(step_row_id=row.last_id) if row is not None and row.last_id else None
 
 
 def revived(session: Transaction, tenant_id: str, payload: TakeStep) -> None:

@@ -13,7 +13,7 @@ from platform_app import known
 from platform_app.automation.facts import Catalogue, Facts, Named
 from platform_app.automation.proofs import Proof, weigh
 from platform_app.automation.rules import DEEPEST
-from platform_app.automation.sequences import Again, Compiled
+from platform_app.automation.sequences import Again, Compiled, is_out
 from platform_app.automation.simulation import End, Happening, Simulated, World, simulate
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -48,6 +48,7 @@ class Tried:
     """A way that was tried, with what each step would do, by step."""
 
     way: Simulated
+    is_out: bool = False  # a way out or the goal is true already when they enter
     told: dict[str, tuple[str, dict[str, str], bool]] = field(default_factory=dict)  # sentence, values, possible
 
 
@@ -78,6 +79,7 @@ def try_on(
     )
     world = World(world.calendar, world.known, world.facts, happens)
     found = Tried(simulate(made, at, f"{row.id}:{about.id or 'nobody'}", world))
+    found.is_out = bool(about.id) and is_out(made, world.facts(at), world.known, at)
     scene = Scene(session, log.acting(session, row), event, base)
     for line in found.way.lines:
         action = getattr(made.steps[line.step_id], "action", None)
@@ -204,6 +206,7 @@ def _follow(
     happens = [
         Happening(one.at, one.kind == EventKind.MESSAGE_RECEIVED, one.kind == EventKind.STAGE_CHANGED)
         for one in later[1:]
+        if one.origin_id is None or one.origin_id != event.origin_id
     ]
     world = World(journey.calendar(session, who.tenant_id, about.contact_id), own, facts, happens)
     way = simulate(made, event.at, f"{row.id}:{about.id}", world)

@@ -1,14 +1,15 @@
 """Rules: written as drafts, published, switched, ordered, copied, deleted and brought back, within their tenant."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
-from sqlalchemy import func
 from sqlmodel import col
 
+from platform_app import counting
 from platform_app.automation import checks
 from platform_app.automation.conditions import read
 from platform_app.automation.rules import Definition, definition
@@ -107,16 +108,25 @@ def run_by_hand(session: Transaction, who: Identity, rule_id: str, lead_id: str)
     emit(session, who.tenant_id, EventKind.MANUAL, after={"rule_id": row.id, "by": who.name}, **links)
 
 
-def runs_of(session: Transaction, who: Identity) -> dict[str, tuple[int, datetime]]:
-    """Return for each rule how often it ran, and when last, also what the log no longer holds."""
-    columns = (RuleRun.rule_id, func.count(), func.max(RuleRun.at))
-    query = owned(RuleRun, who.tenant_id).where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
-    found = session.execute(query.with_only_columns(*columns).group_by(RuleRun.rule_id)).all()
-    counted = {rule_id: (count, last) for rule_id, count, last in found}
-    gone = owned(Rule, who.tenant_id).where(Rule.runs_forgotten > 0)
-    for row_id, count, last in session.execute(
-        gone.with_only_columns(Rule.id, Rule.runs_forgotten, Rule.last_forgotten)
-    ):
-        more, latest = counted.get(row_id, (0, last))
-        counted[row_id] = (count + more, max(last, latest))
-    return counted
+def runs_of(
+    session: Transaction, who: Identity, rules: Sequence[Rule] | None = None
+) -> dict[str, tuple[int, datetime]]:
+    """Return for rules, else for each, how often it ran, as far as counted, and when last, also what the log no longer
+    holds."""
+    if rules is None:
+        rules = session.exec(owned(Rule, who.tenant_id)).all()
+    fired = {row.id: _fired(row) for row in rules}
+    counts = counting.at_most(session, [query.with_only_columns(RuleRun.id) for query in fired.values()])
+    found: dict[str, tuple[int, datetime]] = {}
+    for row, count in zip(rules, counts, strict=True):
+        last = row.last_forgotten
+        if count:
+            newest = fired[row.id].order_by(col(RuleRun.at).desc()).limit(1).with_only_columns(RuleRun.at)
+            last = max(filter(None, (last, session.exec(newest).one())))
+        if last is not None:
+            found[row.id] = (count + row.runs_forgotten, last)
+    return found
+
+
+def _fired(row: Rule) -> Any:
+    return owned(RuleRun, row.tenant_id).where(RuleRun.rule_id == row.id, col(RuleRun.fired).is_(True))

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, ColumnElement, Index, literal_column
 from sqlmodel import Field
 
 from platform_app.clock import now
@@ -41,6 +41,9 @@ class MessageState(StrEnum):
     DISCARDED = "discarded"  # a person did not let it go out
 
 
+_STREAMING: ColumnElement[bool] = literal_column("state = 'streaming'")
+
+
 class Conversation(Owned, table=True):
     """One contact, or tester, with one agent on one channel."""
 
@@ -71,6 +74,8 @@ class Message(Owned, table=True):
     __table_args__ = (
         Index("ix_message_order", "conversation_id", "created_at"),
         Index("ix_message_talk", "tenant_id", "conversation_id", "created_at"),
+        Index("ix_message_said", "tenant_id", "conversation_id", "author", "replaced", "created_at"),
+        Index("ix_message_streaming", "beat_at", sqlite_where=_STREAMING, postgresql_where=_STREAMING),
     )
     conversation_id: str = Field(foreign_key="conversation.id", max_length=32, ondelete="CASCADE")
     author: Author = Field(sa_type=word(Author))

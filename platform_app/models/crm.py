@@ -180,6 +180,7 @@ class ContactImport(Owned, table=True):
     changed: int = 0
     refused: int = 0
     incomplete: int = 0  # rows that came in without some of their values
+    error: str = Field(default="", max_length=500)  # a message id: why it stands still
     author_name: str = Field(default="", max_length=200)
 
 

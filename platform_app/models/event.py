@@ -58,6 +58,7 @@ class Event(Owned, table=True):
     depth: int = 0  # how many automations led to it
     cause_id: str | None = Field(default=None, max_length=32)
     run_id: str | None = Field(default=None, max_length=32, index=True)  # of the rule that led to it
+    origin_id: str | None = Field(default=None, max_length=32)  # the same for all that one act brought: see events
 
 
 class ActivityKind(StrEnum):

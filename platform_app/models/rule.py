@@ -75,6 +75,7 @@ class RuleRun(Owned, table=True):
         UniqueConstraint("tenant_id", "event_id", "rule_id"),
         Index("ix_rulerun_recent", "tenant_id", "at"),
         Index("ix_rulerun_rule", "tenant_id", "rule_id", "at"),
+        Index("ix_rulerun_last", "tenant_id", "rule_id", "at", sqlite_where=_FIRED, postgresql_where=_FIRED),
         Index(
             "ix_rulerun_fired",
             *("tenant_id", "rule_id", "subject_id", "at"),

@@ -101,6 +101,7 @@ class Enrollment(Owned, table=True):
     conversation_id: str | None = Field(default=None, max_length=32)
     subject_id: str = Field(max_length=32)  # the lead, else the contact, else the conversation
     event_id: str | None = Field(default=None, max_length=32)  # what it began with; nothing: by hand
+    origin_id: str | None = Field(default=None, max_length=32)  # of that event: what has the same takes nobody out
     depth: int = 0  # automations that led to it
     state: EnrollmentState = Field(default=EnrollmentState.ACTIVE, sa_type=word(EnrollmentState))
     leaving: Leaving | None = Field(default=None, sa_type=word(Leaving))

@@ -127,9 +127,11 @@ def _progress() -> rx.Component:
         rx.cond(
             ImportContactsState.state == "failed",
             notice(
-                t("The import stands still. The rows taken in are kept; to go on, try its job again."),
+                t("The import stands still. The rows taken in are kept."),
                 " ",
-                rx.link(t("Jobs"), href=f"/manage/{Person.slug}/jobs", underline="always", color="inherit"),
+                ImportContactsState.why,
+                " ",
+                rx.button(t("Go on"), size="1", variant="soft", on_click=ImportContactsState.go_on),
             ),
         ),
         rx.cond(

@@ -6,7 +6,7 @@ from platform_app.automation.templates import TEMPLATES
 from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.listing import columns, framed_table, list_page, search_box
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, row_link, status, time_ago
+from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, pager, row_link, status, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.definition_list import NO_AGENT
@@ -59,7 +59,7 @@ def _table() -> rx.Component:
             ),
             empty_state(t("Nothing matches."), icon="search-x"),
         ),
-        rx.el.p(RulesState.total_words, class_name="muted small"),
+        pager(RulesState.page, RulesState.pages, RulesState.total_words, RulesState.turn),
     )
 
 

@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.automation.sequence_templates import TEMPLATES
 from platform_app.components.listing import columns, framed_table, list_page, search_box
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, row_link, status
+from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, pager, row_link, status
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.definition_list import NO_AGENT
@@ -56,7 +56,7 @@ def _table() -> rx.Component:
             framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
             empty_state(t("Nothing matches."), icon="search-x"),
         ),
-        rx.el.p(STATE.total_words, class_name="muted small"),
+        pager(STATE.page, STATE.pages, STATE.total_words, STATE.turn),
     )
 
 

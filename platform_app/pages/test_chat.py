@@ -71,7 +71,7 @@ def _talk() -> rx.Component:
         rx.el.div(
             rx.cond(is_empty & idle, _examples()),
             rx.cond(
-                TestChatState.earlier > 0,
+                TestChatState.has_earlier,
                 small(t("Show earlier messages"), TestChatState.show_earlier, align_self="center"),
             ),
             rx.foreach(TestChatState.messages, message),

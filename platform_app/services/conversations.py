@@ -27,6 +27,7 @@ from platform_app.services import activity, agents
 from platform_app.services.reply_work import check_channel
 
 LONGEST = 20_000
+SEARCHED = 1_000  # conversations of the test chat, the newest, in which a search looks
 PENDING = (MessageState.STREAMING, MessageState.DELAYED)
 
 
@@ -52,9 +53,14 @@ def list_tests(session: Transaction, who: Identity, *, search: str = "", limit: 
         Conversation.channel == Channel.TEST,
         Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
     )
-    rows = session.exec(query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc()).limit(1000)).all()  # type: ignore[attr-defined]
+    query = query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc())  # type: ignore[attr-defined]
     wanted = search.strip().casefold()
-    return [row for row in rows if wanted in f"{row.title}\n{row.last_line}".casefold()][:limit]
+    if not wanted:
+        return list(session.exec(query.limit(limit)).all())
+    columns = query.with_only_columns(Conversation.id, Conversation.title, Conversation.last_line)
+    lines = session.execute(columns.limit(SEARCHED)).all()
+    found = [row_id for row_id, title, last in lines if wanted in f"{title}\n{last}".casefold()]
+    return some(session, who, found[:limit])
 
 
 def first_line(text: str) -> str:
@@ -85,6 +91,14 @@ def messages(session: Transaction, who: Identity, conversation_id: str) -> list[
     """Return what was said, oldest first, without what was edited or retried away."""
     query = not_replaced(get(session, who, conversation_id))
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
+
+
+def newest(session: Transaction, who: Identity, conversation_id: str, *, limit: int) -> tuple[list[Message], bool]:
+    """Return what was said last, oldest first, and whether something was said before that."""
+    query = not_replaced(get(session, who, conversation_id))
+    order = query.order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
+    found = list(session.exec(order.limit(limit + 1)).all())
+    return found[:limit][::-1], len(found) > limit
 
 
 def message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:

@@ -7,11 +7,11 @@ from typing import Any
 
 from platform_app.config import settings
 from platform_app.db import Transaction, owned
-from platform_app.errors import Invalid, PlatformError
-from platform_app.jobs import ImportContacts, RunningJob
+from platform_app.errors import Conflict, Invalid, PlatformError
+from platform_app.jobs import ImportContacts, RunningJob, enqueue, id_in
 from platform_app.models.crm import UNNAMED, Contact, ContactImport, ImportState, RefusedRow
 from platform_app.models.event import ActivityKind
-from platform_app.models.job import JobState
+from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity, Role
 from platform_app.services import activity, contacts, crm_values, import_rows, imports, tables
 from platform_app.services.import_rows import RowValues
@@ -173,21 +173,43 @@ def _end(session: Transaction, tenant_id: str, import_id: str) -> None:
     imports.announce(session, row)
 
 
-def given_up(session: Transaction, tenant_id: str, payload: ImportContacts, *, state: JobState, sentence: str) -> None:
-    """Write that an import stands still; its file is kept, and its job can be tried again."""
-    _turn(session, tenant_id, payload, was=ImportState.RUNNING, becomes=ImportState.FAILED)
+def given_up(
+    session: Transaction, tenant_id: str, payload: ImportContacts, *, state: JobState, sentence: str, values: Any
+) -> None:
+    """Write that an import stands still and why; its file is kept, and it can be tried again."""
+    row = _locked(session, tenant_id, payload.import_id)
+    if row is not None and row.state == ImportState.RUNNING:
+        row.state, row.error = ImportState.FAILED, sentence.format_map(values)[:500]
+        link, why = f"/contacts/import?i={row.id}", row.error
+        stopped = "Import of “{title}” stands still: {reason}"
+        activity.record(session, tenant_id, ActivityKind.FAILURE, stopped, link=link, title=row.file_name, reason=why)
+        imports.announce(session, row)
 
 
 def revived(session: Transaction, tenant_id: str, payload: ImportContacts) -> None:
-    """Let an import that stood still go on with its job."""
-    _turn(session, tenant_id, payload, was=ImportState.FAILED, becomes=ImportState.RUNNING)
+    """Let an import that stood still go on with its job; raises Conflict when it goes on or has ended otherwise."""
+    row = _locked(session, tenant_id, payload.import_id)
+    if row is None or row.state != ImportState.FAILED:
+        raise Conflict("This import does not stand still.")
+    row.state, row.error = ImportState.RUNNING, ""
+    imports.announce(session, row)
 
 
-def _turn(
-    session: Transaction, tenant_id: str, payload: ImportContacts, *, was: ImportState, becomes: ImportState
-) -> None:
-    query = owned(ContactImport, tenant_id).where(ContactImport.id == payload.import_id)
+def named_by(session: Transaction, job: Job) -> ImportContacts | None:
+    """Return the payload from the key by which an import has one job."""
+    import_id = id_in(job.dedupe_key, "import:")
+    return ImportContacts(import_id=import_id) if import_id else None
+
+
+def retry(session: Transaction, who: Identity, import_id: str) -> ContactImport:
+    """Let an import that stands still go on where it stopped, with a job of its own."""
+    row = imports.get(session, who, import_id)
+    revived(session, who.tenant_id, ImportContacts(import_id=row.id))
+    enqueue(session, who.tenant_id, ImportContacts(import_id=row.id))
+    return row
+
+
+def _locked(session: Transaction, tenant_id: str, import_id: str) -> ContactImport | None:
+    query = owned(ContactImport, tenant_id).where(ContactImport.id == import_id)
     row: ContactImport | None = session.exec(query.with_for_update()).first()
-    if row is not None and row.state == was:
-        row.state = becomes
-        imports.announce(session, row)
+    return row

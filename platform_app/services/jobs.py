@@ -3,15 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func
-
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
 from platform_app.errors import Conflict, NotFound
-from platform_app.jobs import give_up, revive
+from platform_app.jobs import give_up, revive, tally
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 from platform_app.models.person import Identity
+from platform_app.services import job_counts
 
 RETRYABLE = (JobState.FAILED, JobState.DEAD, JobState.UNCERTAIN, JobState.CANCELLED)
 SILENT_AFTER = 10.0  # seconds without a beat after which no worker answers
@@ -26,9 +25,9 @@ def list_jobs(
         query = query.where(Job.state == state)
     if kind:
         query = query.where(Job.kind == kind)
-    total = session.exec(query.with_only_columns(func.count())).one()
+    total = job_counts.total(session, who.tenant_id, state=state, kind=kind)
     found = query.order_by(Job.created_at.desc(), Job.id.desc()).offset((page - 1) * page_size).limit(page_size)  # type: ignore[attr-defined]
-    return list(session.exec(found).all()), int(total)
+    return list(session.exec(found).all()), total
 
 
 def _get(session: Transaction, who: Identity, job_id: str) -> Job:
@@ -46,7 +45,8 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
     for effect in session.exec(owned(Effect, who.tenant_id).where(Effect.job_id == job.id)).all():
         if effect.closed_at is None:
             session.delete(effect)
-    job.state, job.attempts, job.crashes, job.error = JobState.QUEUED, 0, 0, ""
+    job.state, job.attempts, job.crashes, job.shared_crashes = JobState.QUEUED, 0, 0, 0
+    job.error, job.error_values = "", {}
     job.run_at = job.dispatched_at = now()
     job.finished_at = None
     revive(session, job)
@@ -72,6 +72,7 @@ def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
         raise Conflict("This job is not uncertain.")
     give_up(session, job, job.state)  # where people look for it, they decide
     job.state, job.finished_at = JobState.DONE, now()
+    tally(session, who.tenant_id, job.kind)
     return job
 
 
@@ -88,8 +89,7 @@ class WorkerCard:
 def worker_card(session: Transaction, who: Identity) -> WorkerCard:
     """Return what the dashboard shows of the worker: the very snapshot that /health and /metrics render."""
     beat: WorkerBeat | None = session.exec(everywhere(WorkerBeat).order_by(WorkerBeat.beat_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
-    query = owned(Job, who.tenant_id).with_only_columns(Job.state, func.count()).group_by(Job.state)
-    mine = {state.value: count for state, count in session.execute(query).all()}
+    mine = job_counts.counts_of(session, who.tenant_id)
     if beat is None or (now() - beat.beat_at).total_seconds() > SILENT_AFTER:
         return WorkerCard(ok=False, answers=False, snapshot=beat.snapshot if beat else {}, mine=mine)
     return WorkerCard(ok=beat.snapshot.get("status") == "ok", answers=True, snapshot=beat.snapshot, mine=mine)

@@ -1,6 +1,8 @@
 """Ledger: how workers take jobs, keep them, end them, and what becomes of those a dead worker held."""
 
 import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,25 +15,33 @@ from platform_app import bell
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
-from platform_app.jobs import KINDS, TELL_DOUBT, RunningJob, give_up, payload_adapter
-from platform_app.models.job import Effect, Job, JobState
+from platform_app.jobs import RunningJob, Unreadable, give_up, read_payload, tally
+from platform_app.models.job import Job, JobState
+from platform_app.services.abandoned_jobs import CRASHES, sweep
+from platform_app.services.job_counts import counts, counts_by_kind, oldest_age
 
-CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
+UNKNOWN_KIND = "This release does not know this kind of job."
 PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
 
 
 def claim(job_id: str) -> RunningJob | None:
-    """Take a job that is due, counting the attempt before the work; nothing if another has it or it has to wait."""
+    """Take a job that is due, counting the attempt before the work; nothing if another has it or it has to wait.
+
+    Whoever takes one job by itself does nothing beside it: if it dies, it dies of that job.
+    """
     try:
         with session_scope(reason="a worker claims") as session:
-            return next(iter(claim_each(session, [job_id])), None)
+            return next(iter(claim_each(session, [job_id], is_alone=True)), None)
     except IntegrityError:  # another worker runs a job with this lock
         return None
 
 
-def claim_each(session: Transaction, job_ids: list[str]) -> list[RunningJob]:
+def claim_each(
+    session: Transaction, job_ids: list[str], *, worker_id: str | None = None, is_alone: bool = False
+) -> list[RunningJob]:
     """Take those of some jobs that are due, as `claim` does; IntegrityError when a lock was taken meanwhile."""
-    taken = _take(session, job_ids, col(Job.lock_key).is_(None))
+    by = {"worker_id": worker_id, "is_alone": is_alone}
+    taken = _take(session, job_ids, by, col(Job.lock_key).is_(None))
     others = set(job_ids) - {job.id for job in taken}
     if not others:
         return taken
@@ -42,10 +52,10 @@ def claim_each(session: Transaction, job_ids: list[str]) -> list[RunningJob]:
     blocked = {row.id for row in rows if _is_blocked(session, row)}
     if blocked:  # the next tick rings again
         session.execute(everywhere_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
-    return taken + _take(session, [row.id for row in rows if row.id not in blocked])
+    return taken + _take(session, [row.id for row in rows if row.id not in blocked], by)
 
 
-def _take(session: Transaction, job_ids: list[str], *conditions: Any) -> list[RunningJob]:
+def _take(session: Transaction, job_ids: list[str], by: dict[str, Any], *conditions: Any) -> list[RunningJob]:
     if not job_ids:
         return []
     started, token = now(), secrets.token_hex(16)
@@ -58,22 +68,44 @@ def _take(session: Transaction, job_ids: list[str], *conditions: Any) -> list[Ru
             lease_token=token,
             lease_until=started + timedelta(seconds=settings().lease_seconds),
             started_at=started,
+            **by,
         )
-        .returning(Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts, Job.lock_key)  # type: ignore[call-overload]
+        .returning(*_TAKEN)  # type: ignore[call-overload]
     )
     rows = session.execute(taking.execution_options(synchronize_session=False)).all()
-    return [
-        RunningJob(
-            id=row.id,
-            tenant_id=row.tenant_id,
-            kind=row.kind,
-            payload=payload_adapter.validate_python(row.payload) if row.kind in KINDS else row.payload,
-            attempt=row.attempts,
-            lease_token=token,
-            lock_key=row.lock_key,
-        )
-        for row in rows
-    ]
+    return [job for row in rows if (job := _running(session, row, token)) is not None]
+
+
+_TAKEN = (Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts, Job.lock_key, Job.crashes, Job.shared_crashes)
+
+
+def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
+    """Return a job that was taken; one whose payload cannot be read ends, and frees its lock."""
+    try:
+        payload = read_payload(row.kind, row.payload)
+    except Unreadable as error:
+        _end_unreadable(session, row.id, error)
+        return None
+    return RunningJob(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        kind=row.kind,
+        payload=payload,
+        attempt=row.attempts,
+        lease_token=token,
+        lock_key=row.lock_key,
+        is_suspect=row.crashes + row.shared_crashes > 0,
+    )
+
+
+def _end_unreadable(session: Transaction, job_id: str, error: Unreadable) -> None:
+    job: Job = session.exec(everywhere(Job).where(Job.id == job_id)).one()
+    job.state, job.finished_at = JobState.DEAD, now()
+    job.lease_token = job.lease_until = job.dispatched_at = None
+    job.error, job.error_values = error.sentence, error.values
+    session.flush()
+    give_up(session, job, job.state, error.sentence, values=error.values)
+    ring_next(session, [job])
 
 
 def _is_blocked(session: Transaction, job: Any) -> bool:
@@ -98,10 +130,13 @@ def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
         .values(state=JobState.DONE, finished_at=now(), lease_token=None, error="")
         .returning(col(Job.id))
     )
-    return set(session.execute(done.execution_options(synchronize_session=False)).scalars())
+    ended = set(session.execute(done.execution_options(synchronize_session=False)).scalars())
+    for (tenant_id, kind), count in Counter((job.tenant_id, job.kind) for job in jobs if job.id in ended).items():
+        tally(session, tenant_id, kind, count)
+    return ended
 
 
-def ring_next(session: Transaction, ended: list[RunningJob]) -> None:
+def ring_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
     """Ring after the commit for the jobs that waited for the locks of those that have ended."""
     locks = {(job.tenant_id, job.lock_key) for job in ended if job.lock_key}
     if not locks:
@@ -129,30 +164,44 @@ def renew(held: list[RunningJob]) -> None:
         session.execute(everywhere_update(Job).where(Job.lease_token.in_(tokens)).values(lease_until=until))  # type: ignore[union-attr]
 
 
-def end(job: RunningJob, state: JobState, error: str, *, run_at: datetime | None = None) -> None:
-    """Write how an attempt ended, unless the lease is lost."""
-    values: dict[str, object] = {
+def end(
+    job: RunningJob,
+    state: JobState,
+    error: str,
+    *,
+    run_at: datetime | None = None,
+    values: Mapping[str, object] | None = None,
+) -> None:
+    """Write how an attempt ended, unless the lease is lost. `error` is a message id, `values` fill its places."""
+    told = {name: str(value)[:200] for name, value in (values or {}).items()}
+    changes: dict[str, object] = {
         "state": state,
         "error": error[:2000],
+        "error_values": told,
         "lease_token": None,
         "lease_until": None,
         "dispatched_at": None,
     }
-    values |= {"run_at": run_at} if run_at else {"finished_at": now()}
+    changes |= {"run_at": run_at} if run_at else {"finished_at": now()}
     with session_scope(reason="a worker ends an attempt") as session:
         query = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
-        if session.execute(query.values(**values)).rowcount and run_at is None:  # type: ignore[attr-defined]
-            give_up(session, job, state, error)
+        if session.execute(query.values(**changes)).rowcount and run_at is None:  # type: ignore[attr-defined]
+            if state == JobState.DONE:
+                tally(session, job.tenant_id, job.kind)
+            is_said = state == JobState.FAILED or error == UNKNOWN_KIND
+            give_up(session, job, state, error if is_said else "", values=told if is_said else {})
             ring_next(session, [job])
 
 
-def try_again(job: RunningJob, error: str, *, max_attempts: int, after: float = 0) -> None:
+def try_again(
+    job: RunningJob, error: str, *, max_attempts: int, after: float = 0, values: Mapping[str, object] | None = None
+) -> None:
     """Queue a failed attempt again with a growing pause, or give the job up."""
     if job.attempt >= max_attempts:
-        end(job, JobState.DEAD, error)
+        end(job, JobState.DEAD, error, values=values)
         return
     pause = after or min(settings().backoff_seconds * 2 ** (job.attempt - 1), 300)
-    end(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=pause))
+    end(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=pause), values=values)
 
 
 def give_back(held: list[RunningJob]) -> None:
@@ -163,30 +212,6 @@ def give_back(held: list[RunningJob]) -> None:
         session.execute(
             query.values(state=JobState.QUEUED, lease_token=None, dispatched_at=None, attempts=Job.attempts - 1)
         )
-
-
-def sweep() -> None:
-    """Take jobs from workers that gave no sign of life: back to the queue, uncertain, or dead."""
-    with session_scope(reason="leases that ran out") as session:
-        late = everywhere(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
-        for job in session.exec(late.limit(200).with_for_update(skip_locked=True)).all():
-            doubtful = everywhere(Effect).where(
-                Effect.job_id == job.id, col(Effect.closed_at).is_(None), col(Effect.repeatable).is_(False)
-            )
-            job.lease_token = None
-            job.dispatched_at = None
-            in_doubt = session.exec(doubtful).first() is not None
-            if in_doubt and job.kind in TELL_DOUBT and job.attempts < 2 * CRASHES:
-                job.state = JobState.QUEUED
-            elif in_doubt:
-                job.state, job.finished_at = JobState.UNCERTAIN, now()
-                job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
-            elif job.crashes + 1 >= CRASHES:
-                job.state, job.finished_at = JobState.DEAD, now()
-                job.error = "The worker stopped in the middle of it, three times."
-            else:
-                job.state, job.crashes = JobState.QUEUED, job.crashes + 1
-            give_up(session, job, job.state)
 
 
 def due() -> list[tuple[str, str]]:
@@ -220,23 +245,11 @@ def _is_first(tenant_id: str) -> Any:
     return or_(col(Job.lock_key).is_(None), col(Job.id).in_(heads) & col(Job.lock_key).not_in(held))
 
 
-def counts() -> dict[str, int]:
-    """Return how many jobs stand in each state, over all tenants."""
-    with session_scope(reason="the worker's probe", reading=True) as session:
-        query = everywhere(Job).with_only_columns(Job.state, func.count()).group_by(Job.state)
-        return {state.value: count for state, count in session.execute(query).all()}
+def note_alone(job: RunningJob, *, is_alone: bool) -> None:
+    """Note whether the worker does nothing beside a job from now on."""
+    with session_scope(reason="a worker does a job alone") as session:
+        mine = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        session.execute(mine.values(is_alone=is_alone))
 
 
-def counts_by_kind() -> dict[str, int]:
-    """Return how many jobs there are of each kind, over all tenants."""
-    with session_scope(reason="the worker's probe", reading=True) as session:
-        query = everywhere(Job).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
-        return {str(kind): int(count) for kind, count in session.execute(query).all()}
-
-
-def oldest_age() -> float:
-    """Return for how many seconds the oldest due job has waited; 0 when none waits."""
-    with session_scope(reason="the worker's probe", reading=True) as session:
-        query = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= now())
-        oldest = session.exec(query.with_only_columns(func.min(Job.run_at))).first()
-        return max(0.0, (now() - oldest).total_seconds()) if oldest else 0.0
+__all__ = ["CRASHES", "counts", "counts_by_kind", "oldest_age", "sweep"]

@@ -1,14 +1,18 @@
 """Rebuilding: the vector index made anew from the chunks in the database, when it is lost or does not fit."""
 
+from typing import Any
+
 from sqlmodel import col
 
-from platform_app.db import everywhere, owned, session_scope
+from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.jobs import RebuildIndex, RunningJob, enqueue
+from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Tenant
 from platform_app.rag import lexical, vectors
 from platform_app.rag.chunk import indexed_text
+from platform_app.services import activity
 
 _KIND = RebuildIndex().kind
 
@@ -62,3 +66,16 @@ def _rows(source: Source) -> list[tuple[str, str]]:
         )
         found = session.exec(query.order_by(Chunk.number)).all()
         return [(chunk.id, indexed_text(source.title, chunk.heading, chunk.text)) for chunk in found]
+
+
+def given_up(
+    session: Transaction, tenant_id: str, payload: RebuildIndex, *, state: JobState, sentence: str, values: Any
+) -> None:
+    """Say that the index was not built anew; its job can be tried again, and the next search that misses it asks."""
+    link, reason = f"/jobs?kind={_KIND}", sentence.format_map(values)
+    told = "The vector index was not built anew: {reason} Until then the words alone find passages."
+    activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, reason=reason)
+
+
+def revived(session: Transaction, tenant_id: str, payload: RebuildIndex) -> None:
+    """Let the job of an index go on: whatever is there is built anew."""

@@ -13,7 +13,7 @@ from platform_app import bell, leaving
 from platform_app.automation.payloads import Unreadable
 from platform_app.db import Transaction, everywhere, gave_way, owned, session_scope
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
-from platform_app.events import emit
+from platform_app.events import begin_act, emit
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
 from platform_app.services import (
@@ -201,6 +201,7 @@ def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> It
 def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: Read) -> Event:
     """Write down a delivery that did not come before, with its event."""
     sent, payload = read
+    begin_act(session)
     who = members.automation(session, webhook.tenant_id, webhook.name)
     row.taken_id = row.message_id or None
     after: dict[str, Any] = {"webhook_id": webhook.id, "name": webhook.name, "delivery_id": row.id}

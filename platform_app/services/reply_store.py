@@ -164,11 +164,12 @@ def _end(session: Transaction, work: Work, row: Message, sentence: str) -> None:
     row.state = MessageState.PARTIAL if row.text else MessageState.FAILED
     row.error, row.finished_at = sentence, now()
     add_trace(session, work)
-    _failure(session, row, work.conversation)
+    failure(session, row, work.conversation)
     _touch(session, work, row.text)
 
 
-def _failure(session: Transaction, row: Message, conversation: Conversation) -> None:
+def failure(session: Transaction, row: Message, conversation: Conversation) -> None:
+    """Tell people that a reply broke off or never began."""
     activity.record(
         session,
         row.tenant_id,
@@ -192,7 +193,7 @@ def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedel
         row.state = MessageState.PARTIAL if row.text.strip() else MessageState.FAILED
         row.error, row.finished_at = sentence, now()
         conversation = session.exec(owned(Conversation, tenant_id).where(Conversation.id == row.conversation_id)).one()
-        _failure(session, row, conversation)
+        failure(session, row, conversation)
         conversations.announce(session, conversation)
 
 

@@ -10,7 +10,7 @@ from platform_app.automation import texts
 from platform_app.automation.facts import NAMES, Facts
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
-from platform_app.known import Said, facts_of_talk, said_in
+from platform_app.known import Said, Talk, facts_of_talk, said_in
 from platform_app.llm import client, prompts
 from platform_app.llm.client import Outcome, Provider
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
@@ -20,6 +20,7 @@ from platform_app.services import agents, guiding, script_choice
 from platform_app.services.guiding import Guidance
 from platform_app.services.script_choice import Considered
 
+NEWEST = 100  # messages that are read at first
 _SAID = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
 
 
@@ -59,10 +60,9 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         ).one()
         settings, version = agents.effective(session, tenant_id, conversation.agent_id, draft=conversation.use_draft)
         check_channel(session, conversation, settings)
-        messages = said_in(session, conversation)
-        question, history = _question_and_history(_said_before(messages, reply), reply.task)
+        talk, question, history = _talk_of(session, conversation, reply)
         facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
-        values, stage_id = facts_of_talk(session, conversation, settings.name, question, messages=messages)
+        values, stage_id = facts_of_talk(session, conversation, settings.name, question, talk=talk)
         _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
         seen = _seen(settings, values)
@@ -93,6 +93,22 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
         raise Forbidden("This agent is switched off.")
     if conversation.channel not in settings.channels:
         raise Forbidden("This agent does not work on this channel.")
+
+
+def _talk_of(
+    session: Transaction, conversation: Conversation, reply: Message
+) -> tuple[Talk, str, list[tuple[str, str]]]:
+    """Return what was said, what is to be answered, and of what was said before at least as much as the prompt takes.
+
+    A long conversation is read from its end, further only where the newest messages are so short that more fit.
+    """
+    limit = NEWEST
+    while True:
+        talk = said_in(session, conversation, limit=limit)
+        question, history = _question_and_history(_said_before(talk.newest, reply), reply.task)
+        if len(talk.newest) < limit or len(prompts.fitting(history)) < len(history):
+            return talk, question, history
+        limit *= 4
 
 
 def _said_before(messages: list[Said], reply: Message) -> list[Said]:

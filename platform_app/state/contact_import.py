@@ -11,7 +11,7 @@ from platform_app.errors import Invalid, NotFound
 from platform_app.i18n import exact_time, plural, translate
 from platform_app.models.crm import ContactImport, CustomField, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity, Role
-from platform_app.services import imports
+from platform_app.services import importing, imports
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
@@ -64,6 +64,7 @@ class ImportContactsState(rx.State):
     total: int = 0
     done: int = 0
     words: str = ""
+    why: str = ""  # it stands still
     percent: int = 0
     refused: list[RefusedLine] = []
     refused_total: int = 0
@@ -119,6 +120,12 @@ class ImportContactsState(rx.State):
         return None
 
     @handler(Role.OPERATOR)
+    async def go_on(self) -> None:
+        """Let an import that stands still go on where it stopped."""
+        await call(self, importing.retry, self.current)
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
     async def again(self) -> Any:
         """Make room for another table."""
         self.current = self.state = ""
@@ -139,6 +146,7 @@ class ImportContactsState(rx.State):
         if self._drawn != row.id:
             self._drawn, self.columns, self.match_by = row.id, _columns(row), row.match_by
         self.state, self.file_name = row.state.value, row.file_name
+        self.why = translate(language, row.error) if row.error else ""
         self.total, self.done = row.rows_total, row.rows_done
         self.percent = round(100 * row.rows_done / row.rows_total) if row.rows_total else 0
         self.words, self.refused_total, self.incomplete_total = _words(row, language), row.refused, row.incomplete

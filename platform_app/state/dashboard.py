@@ -191,7 +191,7 @@ def _update(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
         id=row.id,
         colour=MARKS[kind][0],
         kind=translate(language, MARKS[kind][1]),
-        sentence=translate(language, row.sentence, **found.values),
+        sentence=translate(language, row.sentence, **_values(found.values, language)),
         count=plural(language, "{count} time", "{count} times", found.count) if found.count > 1 else "",
         actor=found.actor,
         link=f"{below}{row.link}" if row.link else "",
@@ -201,13 +201,23 @@ def _update(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
     )
 
 
+def _values(values: dict[str, object], language: str) -> dict[str, object]:
+    """Return what fills the places of a sentence; a reason is a sentence itself."""
+    reason = values.get("reason")
+    return values | ({"reason": translate(language, reason)} if isinstance(reason, str) else {})
+
+
 def _worker_words(card: WorkerCard, language: str) -> tuple[str, str]:
     if not card.answers:
         return translate(language, "No worker answers"), translate(language, "Jobs wait until a worker starts.")
     if card.ok:
         return translate(language, "Connected"), ""
-    reason = card.snapshot["redis"]["error"] or card.snapshot["database"]["error"] or ""
-    return translate(language, "Not connected to Redis"), reason
+    redis, database = card.snapshot["redis"], card.snapshot["database"]
+    if not redis["connected"]:
+        return translate(language, "Not connected to Redis"), redis["error"] or ""
+    if not database["connected"]:
+        return translate(language, "The database does not answer."), database["error"] or ""
+    return translate(language, "A part of the worker does not come on"), card.snapshot["worker"].get("stuck") or ""
 
 
 def _worker_rows(card: WorkerCard, language: str) -> list[Option]:

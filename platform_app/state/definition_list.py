@@ -5,7 +5,8 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.engine.definitions import Definitions
+from platform_app.automation.values import whole
+from platform_app.engine.definitions import Definitions, Listed
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
 from platform_app.state.address import keep_in_address
@@ -25,6 +26,8 @@ class DefinitionList(Undo, rx.State, mixin=True):
     agent_name: str = ""
     agents: list[Choice] = []
     total: int = 0
+    page: int = 1
+    pages: int = 1
     total_words: str = ""
     search: str = ""
     loaded: bool = False
@@ -49,7 +52,8 @@ class DefinitionList(Undo, rx.State, mixin=True):
     async def load(self) -> None:
         """Read the search from the address, and fetch."""
         self.agent = agent_of(self.router.url.path)
-        self.search = self.router.url.query_parameters.get("q", "")[:200]
+        asked = self.router.url.query_parameters
+        self.search, self.page = asked.get("q", "")[:200], whole(asked.get("page", "1"), 9_999) or 1
         self.undo_sentence = ""
         await self._fetch()
 
@@ -63,9 +67,16 @@ class DefinitionList(Undo, rx.State, mixin=True):
     @handler(Role.VIEWER)
     async def type_search(self, search: str) -> Any:
         """Search as one types."""
-        self.search = search[:200]
+        self.search, self.page = search[:200], 1
         await self._fetch()
         return keep_in_address(q=self.search)
+
+    @handler(Role.VIEWER)
+    async def turn(self, page: int) -> Any:
+        """Turn to a page."""
+        self.page = page
+        await self._fetch()
+        return keep_in_address(q=self.search, page="" if self.page == 1 else str(self.page))
 
     @handler(Role.OPERATOR)
     async def create(self, template: str) -> Any:
@@ -108,9 +119,10 @@ class DefinitionList(Undo, rx.State, mixin=True):
     def _deleting(self) -> Deleting:
         return self._definitions()
 
-    def _listed(self, agents: list[Choice], total: int, words: str) -> None:
+    def _listed(self, agents: list[Choice], listed: Listed[Any], words: str) -> None:
         """Show what is said of the whole list."""
-        self.agents, self.total, self.total_words, self.loaded = agents, total, words, True
+        self.agents, self.total, self.total_words, self.loaded = agents, listed.total, words, True
+        self.page, self.pages = listed.page, listed.pages
         self.agent_name = next((one.name for one in agents if one.id == self.agent), "")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app import counting
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import enrollments
@@ -142,9 +143,9 @@ class EnrollmentsState(Enrolling, rx.State):
         self.sequences = found.sequences
         self.sequence_name = next((one.name for one in found.sequences if one.id == sequence_id), "")
         self.can_enroll = sequence_id in found.live
-        self.total, self.pages = found.total, max(1, -(-found.total // enrollments.PAGE_SIZE))
+        self.total, self.pages = found.total, max(1, -(-min(found.total, counting.MOST) // enrollments.PAGE_SIZE))
         self.rows = [row_of(row, found.names, identity, reader=reader) for row in found.rows]
-        self.total_words = plural(reader.language, "{count} enrollment", "{count} enrollments", found.total)
+        self.total_words = counting.words(reader.language, "{count} enrollment", "{count} enrollments", found.total)
         self.loaded = True
 
 
@@ -172,7 +173,7 @@ class _Found:
 
 def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, page: int) -> _Found:
     rows, total = enrollments.find(session, who, sequence_id=sequence_id, state=state, page=page)
-    every = DEFINITIONS.of_tenant(session, who)
+    every = DEFINITIONS.named(session, who)
     return _Found(
         rows,
         total,

@@ -107,7 +107,7 @@ def _read_one(
     session: Transaction, who: Identity, event_id: str
 ) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Choice]]:
     event = event_log.get(session, who, event_id)
-    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.of_tenant(session, who)]
+    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
     runs = sorted(log.runs(session, who, event_id=event.id), key=lambda found: found[0].place)
     return event, event_log.subjects(session, who, [event])[event.id], runs, listed
 

@@ -149,7 +149,7 @@ def _row(job: Job, identity: Identity, language: str) -> JobRow:
         kind=translate(language, KIND_WORDS.get(job.kind, job.kind)),
         state=translate(language, STATE_WORDS[job.state.value]),
         colour=COLOURS.get(job.state.value, ""),
-        error=translate(language, job.error) if job.error else "",
+        error=translate(language, job.error, **job.error_values) if job.error else "",
         attempts=f"{job.attempts}/{job.max_attempts}",
         when=relative_time(language, at, now()),
         exact=exact_time(language, at, identity.time_zone),

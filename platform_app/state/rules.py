@@ -6,12 +6,13 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app import counting
 from platform_app.automation import templates
 from platform_app.automation.rules import definition
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine import rules
-from platform_app.engine.definitions import Definitions
+from platform_app.engine.definitions import Definitions, Listed
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule
@@ -45,8 +46,7 @@ class RuleRow:
 class _Found:
     """What the list is drawn from."""
 
-    rules: list[Rule]
-    total: int
+    listed: Listed[Rule]
     runs: dict[str, tuple[int, datetime]]
     agents: list[Choice]
     names: dict[str, str]
@@ -86,17 +86,17 @@ class RulesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         identity, reader = await who(self), await reader_of(self)
-        found = await look(self, _read, self.agent, self.search)
-        self.rows = [_row(row, found, identity, reader=reader) for row in found.rules]
-        words = plural(reader.language, "{count} rule", "{count} rules", found.total)
-        self._listed(found.agents, found.total, words)
+        found = await look(self, _read, self.agent, self.search, self.page)
+        self.rows = [_row(row, found, identity, reader=reader) for row in found.listed.rows]
+        words = plural(reader.language, "{count} rule", "{count} rules", found.listed.total)
+        self._listed(found.agents, found.listed, words)
 
 
-def _read(session: Transaction, who: Identity, agent_id: str, search: str) -> _Found:
+def _read(session: Transaction, who: Identity, agent_id: str, search: str, page: int) -> _Found:
+    listed = rules.DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page)
     return _Found(
-        rules.DEFINITIONS.of_tenant(session, who, agent_id=agent_id, search=search),
-        len(rules.DEFINITIONS.of_tenant(session, who, agent_id=agent_id)),
-        rules.runs_of(session, who),
+        listed,
+        rules.runs_of(session, who, listed.rows),
         agent_choices(session, who),
         names_of(session, who),
     )
@@ -115,7 +115,7 @@ def _row(row: Rule, found: _Found, identity: Identity, *, reader: Reader) -> Rul
         agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),
         state=stand_of(row),
         enabled=row.enabled,
-        runs=plural(language, "{count} run", "{count} runs", count) if count else "",
+        runs=counting.words(language, "{count} run", "{count} runs", count) if count else "",
         when=relative_time(language, last, now()) if last else "",
         exact=exact_time(language, last, identity.time_zone) if last else "",
     )

@@ -96,7 +96,7 @@ def _read(
     session: Transaction, who: Identity, asked: dict[str, str], page: int
 ) -> tuple[list[tuple[RuleRun, Event, str]], dict[str, str], list[Choice]]:
     found = log.runs(session, who, page=page, **asked)
-    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.of_tenant(session, who)]
+    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
     return found, event_log.subjects(session, who, [event for _, event, _ in found]), listed
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.sequences import Again, Late, definition
+from platform_app.automation.conditions import read
+from platform_app.automation.sequences import Again, Late, definition, follows
 from platform_app.automation.values import whole
 from platform_app.db import Transaction
 from platform_app.engine import sequence_numbers, sequences
 from platform_app.engine.definitions import Definitions
 from platform_app.engine.sequences import DEFINITIONS, Landing
 from platform_app.errors import Invalid
+from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence, SequenceVersion
 from platform_app.state import sequence_tree as tree
@@ -38,6 +40,7 @@ from platform_app.state.sequence_view import (
 from platform_app.state.sequence_words import OFFERED
 
 SWITCHES = ("leave_on_reply", "leave_on_stage")
+TRUE_AT_ENTRY = "True already for whoever comes in: they leave before the first step."
 
 
 @dataclass
@@ -145,6 +148,10 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
         self._conditions = {name: getattr(own, name) for name in TREES}
         self.worded = {name: condition_of(held, reader, found.names) for name, held in self._conditions.items()}
+        entry = read(own.condition)
+        for name in ("leave_if", "goal"):
+            if follows(read(self._conditions[name]), entry):
+                self.worded[name] += f" · {translate(reader.language, TRUE_AT_ENTRY)}"
         self.sentence = whole_sentence(found.row, reader, found.names)
         self.agents, self.problems = found.agents, found.problems
         self.landings = landing_lines(found.landings, found.versions, reader, named=found.names)

@@ -8,7 +8,7 @@ from typing import Any
 
 from platform_app.automation import steps as kinds
 from platform_app.automation.calendar import Timing
-from platform_app.automation.steps import StepAsk, asked_of
+from platform_app.automation.steps import StepAsk, asked_of, options_of
 from platform_app.automation.values import whole
 from platform_app.engine import actions, drafts
 from platform_app.errors import Invalid, LimitReached
@@ -144,7 +144,7 @@ class SequenceSteps(StepTiming, mixin=True):
                 if percent is None:
                     raise Invalid("Enter a number from 0 to 100.")
                 step[name] = percent
-            elif asked["ask"] == StepAsk.SPAN or (asked["ask"] == StepAsk.CHOICE and value in asked["options"]):
+            elif asked["ask"] == StepAsk.SPAN or (asked["ask"] == StepAsk.CHOICE and value in options_of(asked)):
                 step[name] = value[:40]
             else:
                 raise KeyError(name)
@@ -209,12 +209,9 @@ def _own(step: Data) -> list[tuple[str, dict[str, Any]]]:
 def _ask_line(step: Data, name: str, asked: dict[str, Any], language: str) -> AskLine:
     held = step.get(name)
     if held is None:
-        held = kinds.STEPS[step["kind"]].model_validate({"id": "x"}).model_dump()[name]
-    choices = [Choice(one, translate(language, _CHOICES[one])) for one in asked.get("options", ())]
+        held = kinds.STEPS[step["kind"]].model_fields[name].get_default(call_default_factory=True, validated_data={})
+    choices = [Choice(value, translate(language, words)) for value, words in options_of(asked).items()]
     return AskLine(name, translate(language, asked["words"]), asked["ask"], str(held), True, "", choices)
-
-
-_CHOICES = {"on": "They go on", "leave": "They leave the sequence"}
 
 
 def _line(

@@ -31,6 +31,8 @@ from platform_app.state.sequence_words import BRANCHES, ENDS, ENTRIES, STEP_STAT
 DAYS = ("7", "30", "90", "365")
 MOST_DAYS = 730
 
+OUT_ALREADY = "A way out or the goal is true already when they enter: they leave before the first step."
+
 
 @dataclass
 class DayLine:
@@ -103,6 +105,8 @@ class SequenceTrialState(rx.State):
         somebody = tried if given["lead"] else None  # of nobody in particular it cannot be said what a step would do
         self.calendar = _days(tried.way, somebody, drawn, reader=reader, identity=identity)
         self.end = _end(tried.way, reader, identity)
+        if tried.is_out:
+            self.end = f"{self.end} · {translate(reader.language, OUT_ALREADY)}"
 
     @handler(Role.VIEWER)
     async def choose_days(self, days: str) -> None:

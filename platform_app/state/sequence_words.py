@@ -5,7 +5,7 @@ from typing import Any
 
 from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, Wait, Zone
 from platform_app.automation.sequences import Definition
-from platform_app.automation.steps import STEPS, Step, StepAsk, asked_of
+from platform_app.automation.steps import STEPS, Step, StepAsk, asked_of, options_of
 from platform_app.i18n import plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
 from platform_app.state.proof_view import Reader
@@ -59,6 +59,7 @@ STEP_STATES = {
 ENTRIES = {
     "enters": ("Would enter", "green"),
     "condition": ("The condition did not hold", ""),
+    "leaves": ("Would enter and leave at once: a way out or the goal is true already", "amber"),
     "inside": ("Is in it already", ""),
     "before": ("Has been in it before", ""),
     "too_deep": ("Automations led to automations five times", "amber"),
@@ -154,13 +155,14 @@ def step_of(step: Any, reader: Reader, named: Mapping[str, str]) -> str:
     language = reader.language
     if step.kind == "do":
         return action_of(step.action, language, named) if step.action else translate(language, "Do something")
-    shown = {
-        name: condition_of(getattr(step, name), reader, named) or "…"
-        if asked["ask"] == StepAsk.CONDITION
-        else str(getattr(step, name))
-        for name, asked in asked_of(step.kind)
-    }
+    shown = {name: _shown(getattr(step, name), asked, reader, named=named) for name, asked in asked_of(step.kind)}
     return translate(language, step.sentence, **shown)
+
+
+def _shown(value: Any, asked: Mapping[str, Any], reader: Reader, *, named: Mapping[str, str]) -> str:
+    if asked["ask"] == StepAsk.CONDITION:
+        return condition_of(value, reader, named) or "…"
+    return translate(reader.language, options_of(asked).get(str(value), str(value)))
 
 
 def trigger_of(own: Definition, language: str) -> str:

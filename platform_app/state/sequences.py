@@ -11,7 +11,7 @@ from platform_app.automation.steps import steps as steps_of
 from platform_app.automation.steps import walk
 from platform_app.db import Transaction
 from platform_app.engine import sequence_numbers
-from platform_app.engine.definitions import Definitions
+from platform_app.engine.definitions import Definitions, Listed
 from platform_app.engine.sequences import DEFINITIONS
 from platform_app.errors import Invalid
 from platform_app.i18n import plural, translate
@@ -47,8 +47,7 @@ class SequenceRow:
 class _Found:
     """What the list is drawn from."""
 
-    rows: list[Sequence]
-    total: int
+    listed: Listed[Sequence]
     counts: dict[str, dict[str, int]]
     agents: list[Choice]
     names: dict[str, str]
@@ -75,16 +74,15 @@ class SequencesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         reader = await reader_of(self)
-        found = await look(self, _read, self.agent, self.search)
-        self.rows = [_row(row, found, reader) for row in found.rows]
-        words = plural(reader.language, "{count} sequence", "{count} sequences", found.total)
-        self._listed(found.agents, found.total, words)
+        found = await look(self, _read, self.agent, self.search, self.page)
+        self.rows = [_row(row, found, reader) for row in found.listed.rows]
+        words = plural(reader.language, "{count} sequence", "{count} sequences", found.listed.total)
+        self._listed(found.agents, found.listed, words)
 
 
-def _read(session: Transaction, who: Identity, agent_id: str, search: str) -> _Found:
+def _read(session: Transaction, who: Identity, agent_id: str, search: str, page: int) -> _Found:
     return _Found(
-        DEFINITIONS.of_tenant(session, who, agent_id=agent_id, search=search),
-        len(DEFINITIONS.of_tenant(session, who, agent_id=agent_id)),
+        DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page),
         sequence_numbers.counts(session, who),
         agent_choices(session, who),
         names_of(session, who),

@@ -52,7 +52,7 @@ class TestChatState(rx.State):
     stage: str = NOBODY  # the lead's own
     messages: list[MessageRow] = []
     guided: list[str] = []  # where guided scripts stand in the conversation
-    earlier: int = 0
+    has_earlier: bool = False
     live_id: str = ""
     done_blocks: list[str] = []
     tail: str = ""
@@ -258,7 +258,7 @@ class TestChatState(rx.State):
         """Forget the open conversation."""
         self._shown, self._following = AT_ONCE, ""
         self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.last_said = ""
-        self.messages, self.done_blocks, self.earlier, self.guided = [], [], 0, []
+        self.messages, self.done_blocks, self.earlier, self.guided = [], [], False, []
         self.lead = self.contact = self.stage = NOBODY
         self.state = "open"
 
@@ -323,17 +323,16 @@ class TestChatState(rx.State):
         if not self.current:
             return
         identity, language = await who(self), (await person(self)).language
-        row, said = await look(self, _read, self.current)
+        row, said, has_more = await look(self, _read, self.current, self._shown)
         self.agent, self.use_draft = row.agent_id, row.use_draft
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
         self.stage, self.state = row.stage_id or NOBODY, row.state.value
         await self._meet()
         self._show_pending(said)
         self.guided = guided_lines(await look(self, guiding.current, self.current), language)
-        over = [m for m in said if m.state not in UNDER_WAY]
-        self.earlier = max(0, len(over) - self._shown)
+        self.has_earlier = has_more
         self.last_said = next((m.text for m in reversed(said) if m.author == Author.CONTACT), "").strip()[:COMPARED]
-        rows = [message_row(m, identity, language) for m in over[self.earlier :]]
+        rows = [message_row(m, identity, language) for m in said if m.state not in UNDER_WAY]
         if self.messages != rows:  # a list that is set is sent whole
             self.messages = rows
 
@@ -347,9 +346,11 @@ class TestChatState(rx.State):
             self.waiting_seconds = seconds_left(delayed.due_at) if delayed else 0
 
 
-def _read(session: Transaction, who: Identity, conversation_id: str) -> tuple[Conversation, list[Message]]:
+def _read(
+    session: Transaction, who: Identity, conversation_id: str, shown: int
+) -> tuple[Conversation, list[Message], bool]:
     row = conversations.get(session, who, conversation_id)
-    return row, conversations.messages(session, who, conversation_id)
+    return row, *conversations.newest(session, who, conversation_id, limit=shown)
 
 
 def _said(session: Transaction, who: Identity, state: TestChatState, text: str) -> Message | None:

@@ -1,0 +1,32 @@
+"""Counting: how many rows there are, up to a number beyond which nobody reads on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, func, true
+
+from platform_app.db import Transaction
+from platform_app.i18n import plural
+
+MOST = 10_000
+
+
+def at_most(session: Transaction, queries: Sequence[Any], most: int = MOST) -> list[int]:
+    """Return for each query of rows how many it finds, and `most` + 1 where it finds more; asks once for all."""
+    if not queries:
+        return []
+    found: list[Any] = [Select(func.count()).select_from(query.limit(most + 1).subquery()) for query in queries]
+    row = session.execute(Select(*(one.scalar_subquery() for one in found)).where(true())).one()
+    return [int(count) for count in row]
+
+
+def one_at_most(session: Transaction, query: Any, most: int = MOST) -> int:
+    """Return how many rows a query finds, and `most` + 1 where it finds more."""
+    return at_most(session, [query], most)[0]
+
+
+def words(language: str, one: str, many: str, count: int) -> str:
+    """Return a count in words, with a plus sign where there are more than were counted."""
+    if count <= MOST:
+        return plural(language, one, many, count)
+    return plural(language, one, many, MOST).replace(str(MOST), f"{MOST}+", 1)

@@ -1,0 +1,104 @@
+"""Builders: every kind of step and of action is added, opened and set to each of its choices without an error."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import pytest
+from pydantic import Field, TypeAdapter
+
+from platform_app.automation import steps
+from platform_app.automation.steps import Decision, Go, Look, Step, StepAsk, asked, asked_of, options_of
+from platform_app.engine import actions, drafts
+from platform_app.engine.sequences import DEFINITIONS
+from platform_app.i18n import translate
+from platform_app.models.person import Identity
+from platform_app.state.rule import RuleState
+from platform_app.state.sequence import SequenceState
+from platform_app.state.sequence_words import step_of
+from tests.headless.harness import Tab, sign_in
+from tests.headless.test_rule_pages import seen
+from tests.headless.test_sequence_pages import opened
+from tests.sequencing import a_lead, a_sequence, do
+from tests.talking import call
+from tests.test_rules import a_rule
+
+
+class Remind(Step):
+    """Remind somebody"""
+
+    sentence: ClassVar[str] = "Remind them {how}"
+    kind: Literal["remind"] = "remind"
+    how: str = asked(
+        "How", StepAsk.CHOICE, "gently", options={"gently": "In a friendly way", "firmly": "In all clarity"}
+    )
+    often: str = asked("How often", StepAsk.CHOICE, "once", options=("once", "twice"))
+
+    def decide(self, look: Look) -> Decision:
+        """Go on."""
+        return Decision(Go.ON)
+
+
+async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
+    who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(steps.STEPS, "remind", Remind)
+    every = Annotated[steps.Each | Remind, Field(discriminator="kind")]
+    monkeypatch.setattr(steps, "_adapter", TypeAdapter(list[every]))  # type: ignore[valid-type]
+    a_lead(who, tags=["warm"])
+    sequence = a_sequence(who, do("a"))
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, f"sequences/{sequence}", SequenceState, "drawn")
+        wanted = [*(kind for kind in steps.STEPS if kind != "do"), *(f"do:{kind}" for kind in actions.ACTIONS)]
+        for what in wanted:
+            await tab.send(SequenceState.add_step("", what))
+            drawn = {line.name: line for line in tab.get(SequenceState, "asked")}
+            kind, _, action = what.partition(":")
+            own = [name for name, how in asked_of(kind) if how["ask"] in ("span", "percent", "choice")]
+            assert set(drawn) == {*own, *(name for name, _ in (drafts.asked_of(action) if action else ()))}, what
+            assert tab.errors == [] and "cannot be taken" not in tab.scripts(), what
+            for line in drawn.values():
+                for option in line.options:
+                    await tab.send(
+                        (SequenceState.set_step if line.name in own else SequenceState.pick_asked)(line.name, option.id)
+                    )
+                    held = {one.name: one.value for one in tab.get(SequenceState, "asked")}
+                    assert held[line.name] == option.id and tab.errors == [], (what, line.name)
+    assert "cannot be taken" not in tab.scripts()
+    kept = call(who, DEFINITIONS.get, sequence).draft["steps"]
+    assert kept[-1]["action"]["kind"] == list(actions.ACTIONS)[-1]
+    assert next(one for one in kept if one["kind"] == "remind")["how"] == "firmly"
+
+
+async def test_every_kind_of_action_of_a_rule_is_opened_and_set_to_each_choice(who: Identity) -> None:
+    a_lead(who, tags=["warm"])
+    a_sequence(who, do("a"))
+    rule = a_rule(who, "contact_created", {"kind": "add_tag", "tag": "one"})
+    async with Tab(sign_in(who)) as tab:
+        await opened(tab, f"rules/{rule}", RuleState, "acts")
+        for kind in actions.ACTIONS:
+            await tab.send(RuleState.add_action(kind))
+            acts = seen(tab, RuleState, "acts")
+            assert len(acts) == 2 and tab.errors == [], kind
+            for line in acts[-1].asked:
+                for option in line.options:
+                    await tab.send(RuleState.pick_asked(1, line.name, option.id))
+                    assert tab.errors == [], (kind, line.name)
+            await tab.send(RuleState.remove_action(1))
+    assert "cannot be taken" not in tab.scripts()
+
+
+def test_a_choice_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(steps.STEPS, "remind", Remind)
+
+    class Reader:
+        language = "en"
+
+    step: Any = Remind(id="a", how="firmly")
+    assert step_of(step, Reader, {}) == "Remind them In all clarity"  # type: ignore[arg-type]
+
+
+def test_every_choice_of_a_step_has_its_words_in_both_languages() -> None:
+    for kind in steps.STEPS:
+        for name, how in asked_of(kind):
+            if how["ask"] == StepAsk.CHOICE:
+                assert options_of(how), name
+                assert all(words != code and translate("ru", words) != words for code, words in options_of(how).items())
