@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from platform_app.api import hosts
 from platform_app.config import settings
 
 HEADERS = [
@@ -39,6 +40,11 @@ def header(scope: Scope, name: bytes) -> str:
 def is_development() -> bool:
     """Tell whether pages come from another port than the socket, loaded anew when code changes."""
     return os.environ.get("REFLEX_ENV_MODE", "dev") != "prod"
+
+
+def _is_asked_for(scope: Scope) -> bool:
+    """Tell whether a request asks for this platform by the address that people use."""
+    return is_development() or hosts.is_expected(scope, header(scope, b"host"), settings().public_url)
 
 
 def _is_own(scope: Scope, address: str) -> bool:
@@ -90,7 +96,9 @@ class Harden:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and (not header(scope, b"origin") or not same_origin(scope)):
+        if scope["type"] == "websocket" and not (
+            _is_asked_for(scope) and header(scope, b"origin") and same_origin(scope)
+        ):
             await receive()
             await send({"type": "websocket.close", "code": 4403})
         elif scope["type"] != "http":
@@ -102,7 +110,9 @@ class Harden:
         path, length = scope["path"], header(scope, b"content-length")
         changing = scope["method"] not in _SAFE or path.startswith("/_event")
         foreign = changing and not _FROM_ANYWHERE.fullmatch(path) and not same_origin(scope)
-        if path.startswith(_REFLEX_OWN):
+        if not _is_asked_for(scope):
+            await _plain(send, 421, hosts.REFUSAL)
+        elif path.startswith(_REFLEX_OWN):
             await _plain(send, 404, b"Not found")
         elif foreign:
             await _plain(send, 403, b"Forbidden")
