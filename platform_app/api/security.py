@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from platform_app.api import hosts
+from platform_app.api import hosts, inline_scripts
 from platform_app.config import settings
 
 HEADERS = [
@@ -79,14 +79,25 @@ def from_own_page(scope: Scope) -> bool:
 
 
 def policy(scope: Scope) -> str:
-    """Return the content security policy. Reflex evaluates what the server sends, so 'unsafe-eval' stays."""
+    """Return the content security policy.
+
+    Scripts within a page run only as they were built. Reflex evaluates what the server sends, so 'unsafe-eval' stays;
+    its components write styles while they run, so inline styles do too.
+    """
     host = header(scope, b"host")
     socket = f" ws://{host} wss://{host}" if re.fullmatch(r"[\w.\-:\[\]]{1,255}", host, re.ASCII) else ""
+    scripts = "".join(f" '{one}'" for one in inline_scripts.hashes(_built()))
     return (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        f"default-src 'self'; script-src 'self' 'unsafe-eval'{scripts}; script-src-attr 'none'; "
+        "style-src 'self' 'unsafe-inline'; "
         f"img-src 'self' data: blob:; connect-src 'self'{socket}; font-src 'self' data:; frame-src 'none'; "
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     )
+
+
+def _built() -> Path:
+    """Return the folder of the built pages."""
+    return Path(os.environ.get("REFLEX_WEB_WORKDIR", ".web")) / "build" / "client"
 
 
 class Harden:
@@ -203,7 +214,7 @@ async def _plain(send: Send, status: int, body: bytes) -> None:
 
 @lru_cache
 def _chunk(name: str) -> str | None:
-    path = Path(os.environ.get("REFLEX_WEB_WORKDIR", ".web")) / "build" / "client" / "assets" / name
+    path = _built() / "assets" / name
     return path.read_text() if path.is_file() else None
 
 
