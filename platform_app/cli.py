@@ -124,9 +124,9 @@ def migrate(
     """Bring the database to the tables of this version."""
     from alembic.util import CommandError
 
-    from platform_app import migrations
+    from platform_app import database_roles, migrations
 
-    address = settings().database
+    address = settings().migration_database
     if address.startswith("sqlite"):
         settings().data_dir.mkdir(parents=True, exist_ok=True)
     try:
@@ -134,6 +134,7 @@ def migrate(
             migrations.check(address)
         else:
             migrations.upgrade(address)
+            database_roles.let_in(address, settings().database)
         if message:
             typer.echo(migrations.write_revision(address, message))
     except CommandError as error:

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
         description="How many proxies stand in front and append to X-Forwarded-For; 0: that header is ignored.",
     )
     database_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy address; empty: SQLite in the data folder.")
+    migration_database_url: SecretStr = Field(
+        SecretStr(""),
+        description="Database address of the role that owns the tables, for migrations alone; empty: the one above.",
+    )
     redis_url: SecretStr = Field(SecretStr(""), description="Redis to use; empty: the launcher starts a private one.")
     chroma_url: str = Field("", description="Chroma server to use; empty: the launcher starts a private one.")
     offline_url: str = Field("", description="Offline model's address; empty: the launcher starts one.")
@@ -86,15 +90,25 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """SQLAlchemy address of the database."""
-        given = self.database_url.get_secret_value()
-        if given.startswith(("postgres://", "postgresql://")):
-            return "postgresql+psycopg://" + given.split("://", 1)[1]
+        given = _with_driver(self.database_url.get_secret_value())
         return given or f"sqlite:///{self.data_dir.resolve()}/platform.db"
+
+    @property
+    def migration_database(self) -> str:
+        """SQLAlchemy address of the database for whoever changes its tables."""
+        return _with_driver(self.migration_database_url.get_secret_value()) or self.database
 
     @property
     def uploads(self) -> Path:
         """Folder of uploaded files; never served."""
         return self.data_dir / "uploads"
+
+
+def _with_driver(address: str) -> str:
+    """Return a database address with the driver that is installed."""
+    if address.startswith(("postgres://", "postgresql://")):
+        return "postgresql+psycopg://" + address.split("://", 1)[1]
+    return address
 
 
 @lru_cache

@@ -10,7 +10,7 @@ import httpx
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from platform_app import frontend, logs, migrations, vault
+from platform_app import database_roles, frontend, logs, migrations, vault
 from platform_app.config import Settings, listed
 from platform_app.errors import PlatformError
 from platform_app.launcher import answers, is_free
@@ -62,6 +62,17 @@ def database(own: Settings) -> Finding:
         return Finding("database", reason, "Start the database, or correct PLATFORM_DATABASE_URL.")
     advice = "" if at == migrations.head() else "Run gpt-agents migrate."
     return Finding("database", f"revision {at or 'none'} of {migrations.head()}", advice)
+
+
+def row_security(own: Settings) -> Finding:
+    """Look whether the database itself keeps tenants apart from the role that the application has."""
+    if own.database.startswith("sqlite"):
+        return Finding("row security", "SQLite has none; the application keeps tenants apart")
+    try:
+        weakness = database_roles.weakness(own.database)
+    except SQLAlchemyError:  # what is wrong with the database is a finding of its own
+        return Finding("row security", "not known: the database does not answer")
+    return Finding("row security", weakness or "holds", database_roles.ADVICE if weakness else "")
 
 
 def secrets(own: Settings) -> Finding:
@@ -151,6 +162,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     data_folder,
     disk,
     database,
+    row_security,
     secrets,
     redis_server,
     chroma,

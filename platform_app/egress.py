@@ -23,6 +23,7 @@ import httpx
 
 from platform_app.config import listed, settings
 from platform_app.errors import Invalid
+from platform_app.special_addresses import is_public
 
 SECONDS = 10.0
 MOST_KEPT = 2_000  # characters of an answer
@@ -193,16 +194,11 @@ def _resolved(host: str, port: int) -> list[Any]:
 
 
 def _may_reach(address: IPv4Address | IPv6Address) -> bool:
-    inner = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    inner = mapped or address
     if any(inner in network for network in _allowed(settings().egress_allow)):
         return True
-    if isinstance(inner, IPv6Address) and (inner not in _UNICAST or inner in _SIX_TO_FOUR):
-        return False
-    return inner.is_global and not inner.is_multicast
-
-
-_UNICAST = IPv6Network("2000::/3")  # outside of it are loopback, local networks, and inner addresses in other forms
-_SIX_TO_FOUR = IPv6Network("2002::/16")  # an address of IPv4, maybe an inner one, is within
+    return is_public(inner)
 
 
 @lru_cache

@@ -89,7 +89,7 @@ class Platform:
 
     def start(self, child: Child, *, note: str = "") -> None:
         """Start a child and wait until it is ready; an Unavailable says why it is not."""
-        child.environment = self.environment | child.environment
+        child.environment = child.environment if child.alone else self.environment | child.environment
         child.start(self.warden, frontend.ROOT)
         end = time.monotonic() + _START_SECONDS
         while not child.ready():
@@ -124,7 +124,7 @@ def start_redis(up: Platform) -> None:
     port, password = free_port(), up.folder.secret("redis-password")
     url = _hand_on(up, "PLATFORM_REDIS_URL", f"redis://:{password}@127.0.0.1:{port}/0")
     command = servers.redis_command(up.folder.path / "redis", port, password)
-    child = Child("redis", command, lambda: redis_answers(url), up.log("redis"))
+    child = Child("redis", command, lambda: redis_answers(url), up.log("redis"), alone=True)
     up.servers.append(child)
     up.start(child, note="private")
 
@@ -138,7 +138,7 @@ def start_chroma(up: Platform) -> None:
     port = free_port()
     url = _hand_on(up, "PLATFORM_CHROMA_URL", f"http://127.0.0.1:{port}")
     command = servers.chroma_command(up.folder.path / "chroma", port)
-    child = Child("chroma", command, lambda: answers(f"{url}/api/v2/heartbeat"), up.log("chroma"))
+    child = Child("chroma", command, lambda: answers(f"{url}/api/v2/heartbeat"), up.log("chroma"), alone=True)
     child.environment = {"ANONYMIZED_TELEMETRY": "False"}
     up.servers.append(child)
     up.start(child, note="private")
@@ -152,20 +152,24 @@ def start_offline(up: Platform) -> None:
     port = free_port()
     url = _hand_on(up, "PLATFORM_OFFLINE_URL", f"http://127.0.0.1:{port}/v1")
     command = [sys.executable, "-m", "platform_app.llm.offline", "--port", str(port)]
-    child = Child("model", command, lambda: answers(f"{url}/models"), up.log("model"))
+    child = Child("model", command, lambda: answers(f"{url}/models"), up.log("model"), alone=True)
     up.servers.append(child)
     up.start(child, note="offline; set OPENAI_API_KEY to use a provider")
 
 
 def prepare_database(up: Platform) -> None:
     """Bring the tables up to date."""
-    from platform_app import migrations
+    from platform_app import database_roles, migrations
 
     try:
-        migrations.upgrade(up.own.database)
+        migrations.upgrade(up.own.migration_database)
+        database_roles.let_in(up.own.migration_database, up.own.database)
+        weakness = database_roles.weakness(up.own.database)
     except OperationalError as error:
         raise Unavailable(f"The database does not answer: {logs.redact(str(error.orig))}") from error
     up.row("database", "ready", make_url(up.own.database).get_backend_name())
+    if weakness:
+        up.row("database", "unsafe", f"{weakness}. {database_roles.ADVICE}")
 
 
 def build_console(up: Platform) -> None:

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app import heap, logs
+from platform_app import database_roles, heap, logs
 from platform_app.api.app import api
 from platform_app.api.security import Harden, RuntimeEnv, is_development
 from platform_app.pages.registry import every_page
@@ -34,4 +34,5 @@ hub.is_connected = _is_connected
 for page in every_page():
     app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)
 frame.load_events = app.get_load_events
+app.register_lifespan_task(database_roles.warn)
 app.register_lifespan_task(heap.settle)

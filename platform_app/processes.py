@@ -12,6 +12,10 @@ from pathlib import Path
 
 _LONGEST_PAUSE = 30.0
 _LOG_BYTES = 10_000_000
+_NEEDED = frozenset(  # of our environment, for a program to run at all
+    ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+    + ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+)
 
 
 @dataclass
@@ -23,6 +27,7 @@ class Child:
     ready: Callable[[], bool]
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
+    alone: bool = False  # it sees nothing of our environment but what a program needs to run: no keys, no passwords
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.5
@@ -37,7 +42,7 @@ class Child:
             self.process = subprocess.Popen(  # noqa: S603
                 self.command,
                 cwd=folder,
-                env=os.environ | self.environment,
+                env=self._surroundings() | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -45,6 +50,9 @@ class Child:
             )
         warden.guard(self.process.pid)
         self.started, self.start_at = time.monotonic(), None
+
+    def _surroundings(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if not self.alone or name in _NEEDED}
 
     @property
     def is_alive(self) -> bool:

@@ -1,6 +1,8 @@
 """Security: what every answer carries, whose requests and sockets are taken, how much is read."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,38 @@ async def test_a_strange_host_does_not_write_the_policy(env: pytest.MonkeyPatch)
         answer = await browser.get("/healthz")
     assert "connect-src 'self';" in answer.headers["content-security-policy"]
     assert "*" not in answer.headers["content-security-policy"]
+
+
+PAGE = """<!DOCTYPE html><html><head><script>let a = 1 < 2 && "</b>";</script><script src="/a.js"></script>
+<script type="module" async="">import "/b.js";
+  import("/c.js")</script><style>p {}</style></head><body onload="x()"><p>script</p><script></script></body></html>"""
+
+
+def scripts_of(csp: str) -> list[str]:
+    return next(rule.split()[1:] for rule in csp.split(";") if rule.split()[0] == "script-src")
+
+
+@pytest.mark.usefixtures("production")
+async def test_scripts_within_a_page_run_only_as_they_were_built(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.setenv("REFLEX_WEB_WORKDIR", str(tmp_path))
+    (tmp_path / "build" / "client" / "sign-in").mkdir(parents=True)
+    for page in ("index.html", "sign-in/index.html"):
+        (tmp_path / "build" / "client" / page).write_text(PAGE)
+    async with client() as browser:
+        csp = (await browser.get("/healthz")).headers["content-security-policy"]
+    wanted = [b'let a = 1 < 2 && "</b>";', b'import "/b.js";\n  import("/c.js")']
+    hashed = {f"'sha256-{b64encode(sha256(one).digest()).decode()}'" for one in wanted}
+    assert set(scripts_of(csp)) == {"'self'", "'unsafe-eval'", *hashed}
+    assert "script-src-attr 'none'" in csp and "'unsafe-inline'" not in csp.split("style-src")[0]
+
+
+async def test_without_built_pages_no_script_within_a_page_runs(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.setenv("REFLEX_WEB_WORKDIR", str(tmp_path / "none"))
+    async with client() as browser:
+        assert scripts_of((await browser.get("/healthz")).headers["content-security-policy"]) == [
+            "'self'",
+            "'unsafe-eval'",
+        ]
 
 
 async def reached(request: Request) -> Response:

@@ -14,6 +14,8 @@ from platform_app.config import Settings
 ROOT = Path(__file__).parents[1]
 KNOWN = {f"PLATFORM_{name.upper()}" for name in Settings.model_fields} | {"OPENAI_API_KEY", "OPENAI_BASE_URL"}
 
+ROLES = {"PLATFORM_OWNER_PASSWORD", "PLATFORM_APPLICATION_PASSWORD"}  # of scripts/postgres-roles.sql alone
+
 
 class Healthcheck(BaseModel):
     """How Docker asks whether a service is well."""
@@ -67,8 +69,9 @@ def test_what_is_referred_to_exists(compose: dict[str, Any], services: dict[str,
         for other, asked in service.depends_on.items():
             wanted = "service_completed_successfully" if services[other].healthcheck is None else "service_healthy"
             assert asked == {"condition": wanted}
-        assert {volume.split(":")[0] for volume in service.volumes} <= set(compose["volumes"]), name
-        unknown = {key for key in service.environment if key.startswith(("PLATFORM_", "OPENAI_"))} - KNOWN
+        held = {volume.split(":")[0] for volume in service.volumes} - set(compose["volumes"])
+        assert all(path.startswith("./") and (ROOT / path).is_file() for path in held), name
+        unknown = {key for key in service.environment if key.startswith(("PLATFORM_", "OPENAI_"))} - KNOWN - ROLES
         assert not unknown
 
 
@@ -79,6 +82,17 @@ def test_nothing_is_open_to_the_network_and_no_password_is_written_down(services
     text = (ROOT / "compose.yaml").read_text()
     for secret in re.findall(r"(?:PASSWORD|AUTH|KEY): (\S+)", text):
         assert secret.startswith("${"), secret
+
+
+SECRET = re.compile(r"PASSWORD|SECRET|KEY|AUTH|DATABASE_URL|REDIS_URL|TOKEN")
+
+
+def test_each_service_sees_only_the_secrets_that_it_uses(services: dict[str, Service]) -> None:
+    seen = {name: {key for key in one.environment if SECRET.search(key)} for name, one in services.items()}
+    assert services["model"].environment == {} and services["model"].volumes == []
+    assert not any(re.search("PASSWORD|KEY|DATABASE|REDIS", key) for key in seen["chroma"])
+    assert [name for name in seen if "PLATFORM_MIGRATION_DATABASE_URL" in seen[name]] == ["migrate"]
+    assert [name for name in seen if seen[name] & ROLES] == ["postgres"] and seen["postgres"] >= ROLES
 
 
 def test_our_services_are_without_privileges(services: dict[str, Service]) -> None:

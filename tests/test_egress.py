@@ -1,9 +1,11 @@
 """Egress: what is inner is refused before anything is connected to, and what was checked is what is reached."""
 
 import gzip
+import random
 import socket
 import ssl
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ import pytest
 from platform_app import egress
 from platform_app.config import settings
 from platform_app.errors import Invalid
+from platform_app.special_addresses import SPECIAL_V4, SPECIAL_V6
 from tests.conftest import free_port
 from tests.mail_catcher import certificate
 from tests.test_rule_webhooks import Receiver, open_loopback, receiver
@@ -125,6 +128,67 @@ def test_the_way_of_mail_is_as_narrow(trap: Trap, host: str) -> None:
     with pytest.raises(Invalid, match="may not be reached"), egress.connection(host, trap.port, seconds=5):
         pass
     assert trap.visits() == 0
+
+
+def ends(network: IPv4Network | IPv6Network) -> list[str]:
+    """Return the first, the last and a middle address of a range."""
+    middle = network.network_address + network.num_addresses // 2
+    return [str(network.network_address), str(network.broadcast_address), str(middle)]
+
+
+_RANGES = [one for one in (*SPECIAL_V4, *SPECIAL_V6) if one[1] != "IPv4-mapped"]  # judged by what is within
+
+
+@pytest.mark.parametrize(("network", "name"), _RANGES)
+def test_no_special_range_is_connected_to(
+    env: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, network: IPv4Network | IPv6Network, name: str
+) -> None:
+    def opened(*asked: object, **more: object) -> None:
+        raise AssertionError(f"connected to {asked} of {name}")
+
+    monkeypatch.setattr(egress.socket.socket, "connect", opened)
+    monkeypatch.setattr(egress.httpcore.AnyIOBackend, "connect_tcp", opened)
+    for address in ends(network):
+        monkeypatch.setattr(egress.socket, "getaddrinfo", Names(special=[[address]]))
+        with pytest.raises(Invalid, match="may not be reached"):
+            egress.post("http://special.test/", "x", {})
+        with pytest.raises(Invalid, match="may not be reached"), egress.connection("special.test", 25, seconds=1):
+            pass
+
+
+@pytest.mark.parametrize("inner", ["127.0.0.1", "10.0.0.1", "192.0.0.8", "169.254.169.254", "8.8.8.8"])
+def test_an_address_within_another_form_is_no_way_in(inner: str) -> None:
+    packed = int(IPv4Address(inner))
+    forms = (
+        (0x2002 << 112) | (packed << 80),  # 6to4
+        int(IPv6Address("64:ff9b::")) | packed,  # NAT64
+        int(IPv6Address("64:ff9b:1::")) | packed,
+        int(IPv6Address("2001::")) | (packed ^ 0xFFFFFFFF),  # Teredo's client
+        int(IPv6Address("2001::")) | (packed << 64),  # Teredo's server
+        packed,  # IPv4-compatible
+        int(IPv6Address("::ffff:0:0:0")) | packed,  # IPv4-translated
+    )
+    assert not any(egress._may_reach(IPv6Address(form)) for form in forms)
+    assert (
+        egress._may_reach(IPv6Address(f"::ffff:{inner}"))
+        == egress._may_reach(IPv4Address(inner))
+        == (inner == "8.8.8.8")
+    )
+
+
+def test_this_pythons_own_table_is_contained() -> None:
+    chosen = random.Random(7)
+    for _ in range(3_000):
+        for address in (IPv4Address(chosen.getrandbits(32)), IPv6Address(chosen.getrandbits(128))):
+            assert address.is_global or not egress._may_reach(address), address
+            assert not egress._may_reach(address) or not address.is_multicast
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "100.63.255.255", "192.0.1.0", "198.20.0.0", "223.255.255.255"])
+def test_the_public_internet_may_be_reached(address: str) -> None:
+    assert egress._may_reach(ip_address(address))
+    for public in ("2606:4700::1111", "2a00:1450::1", "2001:200::1", "2003::1"):
+        assert egress._may_reach(ip_address(public))
 
 
 @pytest.mark.parametrize("found", [["127.0.0.1"], ["::1"], ["::ffff:127.0.0.1"], ["10.0.0.1", "127.0.0.1"]])

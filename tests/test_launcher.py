@@ -112,3 +112,39 @@ def test_a_database_that_does_not_answer_is_said_in_words(env: pytest.MonkeyPatc
             launcher.prepare_database(up)
         assert "canary" not in str(failed.value)
         up.warden.close()
+
+
+def test_servers_see_no_secrets_of_ours(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("OPENAI_API_KEY", "PLATFORM_SECRET_KEY", "PLATFORM_DATABASE_URL", "AWS_SECRET_ACCESS_KEY"):
+        env.setenv(name, "sqlite:///canary.db" if name.endswith("URL") else "canary" * 8)
+    command = [sys.executable, "-c", "import os; print(dict(os.environ))"]
+    with DataFolder(tmp_path / "data") as folder:
+        up, _ = platform(folder)
+        up.environment["PLATFORM_REDIS_URL"] = "redis://:canary@127.0.0.1:1/0"
+        seen = {}
+        for alone in (True, False):
+            log = up.log(f"alone-{alone}")
+            child = Child(f"alone-{alone}", command, lambda log=log: "PATH" in log.read_text(), log, alone=alone)
+            child.environment = {"OWN": "given"}
+            up.start(child)
+            assert child.process is not None and child.process.wait(10) == 0
+            seen[alone] = log.read_text()
+        up.warden.close()
+    assert "canary" not in seen[True] and "'OWN': 'given'" in seen[True]
+    assert seen[False].count("canary") >= 5
+
+
+@pytest.mark.parametrize("start", ["start_redis", "start_chroma", "start_offline"])
+def test_what_is_brought_along_runs_alone(
+    env: pytest.MonkeyPatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    started: list[Child] = []
+    monkeypatch.setattr(launcher.Platform, "start", lambda self, child, **more: started.append(child))
+    for name in ("PLATFORM_REDIS_URL", "PLATFORM_CHROMA_URL", "PLATFORM_OFFLINE_URL"):
+        env.setenv(name, "")  # the launcher writes into the environment: this takes it back in the end
+    forget_process_state()
+    with DataFolder(tmp_path / "data") as folder:
+        up, _ = platform(folder)
+        getattr(launcher, start)(up)
+        up.warden.close()
+    assert [child.alone for child in started] == [True]

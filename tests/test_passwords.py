@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 
 import pytest
+import zxcvbn
 
 from platform_app.errors import Invalid, Unavailable
+from platform_app.i18n import lookup
 from platform_app.services import passwords
 
 GOOD = "vyhlídka 7 plotů"
@@ -38,12 +40,67 @@ GOOD = "vyhlídka 7 plotů"
         "velosklad1",
         "ab" * 200,
         "half a character \ud83d",
+        "йцукен123",
+        "123йцукен",
+        "Йцукен2024!",
+        "йфяцычувс1",
+        "пароль2024",
+        "ПАРОЛЬ!!!1",
+        "парольпароль",
+        "2024пароль2024",
+        "привет123",
+        "Москва2024",
+        "Зенит-2024",
+        "Солнышко1!",
+        "solnyshko99",
+        "cjkysirj99",
+        "gfhjkm2024",
+        "ghbdtnvbh1",
+        "Екатерина7",
+        "Summer2025!",
+        "1qaz2wsx3edc",
+        "12.05.1987",
+        "asdfghjkl;'",
+        "zxcvbnm,./",
+        "Welcome2024",
+        "Monkey12345",
+        "abcabcabcabc",
+        "password1" * 6,
+        "gtnhjdf2024",
     ],
 )
 def test_easy_and_impossible_ones_are_refused(password: str) -> None:
     with pytest.raises(Invalid) as refused:
         passwords.check_rules(password, "petrova@velosklad.test", "Anna.Petrova", "Velosklad")
     assert refused.value.field == "password"
+
+
+@pytest.mark.parametrize(
+    "password", ["Иванна-Мария7", "ivannamariya1", "bdfyyfvfhbz", "РомашкаПлюс!", "romashkaplyus24"]
+)
+def test_what_is_known_of_somebody_is_refused_in_any_spelling(password: str) -> None:
+    with pytest.raises(Invalid, match="easy to guess"):
+        passwords.check_rules(password, "kto@example.test", "Иванна Мария", "Ромашка Плюс")
+
+
+def test_the_estimate_looks_at_short_ones_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    weighed: list[str] = []
+    given = zxcvbn.zxcvbn
+    monkeypatch.setattr(zxcvbn, "zxcvbn", lambda text, **more: weighed.append(text) or given(text, **more))
+    passwords.check_rules("кошка на заборе поёт")
+    passwords.check_rules("q8w" * 80 + "кошка на заборе")
+    assert len(weighed) == 2 and all(len(text) <= 40 for text in weighed)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_refusal_says_what_to_do(language: str) -> None:
+    said = lookup(language, passwords.EASY)
+    assert ("слов" if language == "ru" else "words") in said
+
+
+@pytest.mark.parametrize("password", ["kxkDq7p2", "дом у реки и мост", "верблюд читает газету", "Tr0ub4dour&3-eh"])
+def test_good_ones_are_taken(password: str) -> None:
+    assert passwords.check_rules(password, "kto@example.test", "Иванна Мария", "Ромашка Плюс") == password
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,12 @@ def test_mistakes_are_named_with_their_line() -> None:
         Problem("There is no variable {what}.", "contact.nmae", 2),
         Problem("There is no variable {what}.", "x", 2),
     ]
-    (problem,) = problems("one\ntwo {{ contact.name ")
-    assert (problem.sentence, problem.line) == ("The text cannot be read here: {what}", 2)
-    assert problems("{% if lead.budget %}never ended")
+    assert problems("one\ntwo {{ contact.name ") == [
+        Problem("“{what}” is opened and not closed.", "{{ contact.name", 2)
+    ]
+    assert problems("{% if lead.budget %}never ended") == [
+        Problem("“{what}” has no end tag.", "{% if lead.budget %}", 1)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from types import FrameType
 import dramatiq
 import structlog
 
-from platform_app import bell, heap, logs
+from platform_app import bell, database_roles, heap, logs
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine import clockwork, keeping
@@ -29,6 +29,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     """Work until told to stop; return the process's exit code."""
     logs.configure()
     own = settings()
+    database_roles.warn()
     stop = Event()
 
     def told(signum: int, frame: FrameType | None) -> None:

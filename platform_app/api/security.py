@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from platform_app.api import hosts, inline_scripts
 from platform_app.config import settings
 
 HEADERS = [
@@ -39,6 +40,11 @@ def header(scope: Scope, name: bytes) -> str:
 def is_development() -> bool:
     """Tell whether pages come from another port than the socket, loaded anew when code changes."""
     return os.environ.get("REFLEX_ENV_MODE", "dev") != "prod"
+
+
+def _is_asked_for(scope: Scope) -> bool:
+    """Tell whether a request asks for this platform by the address that people use."""
+    return is_development() or hosts.is_expected(scope, header(scope, b"host"), settings().public_url)
 
 
 def _is_own(scope: Scope, address: str) -> bool:
@@ -73,14 +79,25 @@ def from_own_page(scope: Scope) -> bool:
 
 
 def policy(scope: Scope) -> str:
-    """Return the content security policy. Reflex evaluates what the server sends, so 'unsafe-eval' stays."""
+    """Return the content security policy.
+
+    Scripts within a page run only as they were built. Reflex evaluates what the server sends, so 'unsafe-eval' stays;
+    its components write styles while they run, so inline styles do too.
+    """
     host = header(scope, b"host")
     socket = f" ws://{host} wss://{host}" if re.fullmatch(r"[\w.\-:\[\]]{1,255}", host, re.ASCII) else ""
+    scripts = "".join(f" '{one}'" for one in inline_scripts.hashes(_built()))
     return (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        f"default-src 'self'; script-src 'self' 'unsafe-eval'{scripts}; script-src-attr 'none'; "
+        "style-src 'self' 'unsafe-inline'; "
         f"img-src 'self' data: blob:; connect-src 'self'{socket}; font-src 'self' data:; frame-src 'none'; "
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     )
+
+
+def _built() -> Path:
+    """Return the folder of the built pages."""
+    return Path(os.environ.get("REFLEX_WEB_WORKDIR", ".web")) / "build" / "client"
 
 
 class Harden:
@@ -90,7 +107,9 @@ class Harden:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and (not header(scope, b"origin") or not same_origin(scope)):
+        if scope["type"] == "websocket" and not (
+            _is_asked_for(scope) and header(scope, b"origin") and same_origin(scope)
+        ):
             await receive()
             await send({"type": "websocket.close", "code": 4403})
         elif scope["type"] != "http":
@@ -102,7 +121,9 @@ class Harden:
         path, length = scope["path"], header(scope, b"content-length")
         changing = scope["method"] not in _SAFE or path.startswith("/_event")
         foreign = changing and not _FROM_ANYWHERE.fullmatch(path) and not same_origin(scope)
-        if path.startswith(_REFLEX_OWN):
+        if not _is_asked_for(scope):
+            await _plain(send, 421, hosts.REFUSAL)
+        elif path.startswith(_REFLEX_OWN):
             await _plain(send, 404, b"Not found")
         elif foreign:
             await _plain(send, 403, b"Forbidden")
@@ -193,7 +214,7 @@ async def _plain(send: Send, status: int, body: bytes) -> None:
 
 @lru_cache
 def _chunk(name: str) -> str | None:
-    path = Path(os.environ.get("REFLEX_WEB_WORKDIR", ".web")) / "build" / "client" / "assets" / name
+    path = _built() / "assets" / name
     return path.read_text() if path.is_file() else None
 
 

@@ -1,79 +1,86 @@
 """Texts: templates with {{variables}} in Liquid, limited so that none of them can harm or hang."""
 
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from datetime import datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_currency, format_decimal
 from liquid import BoundTemplate, Environment, Mode, RenderContext
-from liquid.exceptions import FilterArgumentError, LiquidError
-from liquid.filter import string_filter, with_context
+from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.case_tag import CaseTag, MultiExpressionBlockNode
+from liquid.exceptions import LiquidError, ResourceLimitError
+from liquid.expression import Expression
+from liquid.stream import TokenStream
+from liquid.stringify import to_liquid_string
+from liquid.token import Token
 
+from platform_app.automation import encoding, filters, template_lexer
+from platform_app.automation.encoding import MARK, Body
 from platform_app.automation.facts import NAMES, Facts
-from platform_app.automation.values import number
+from platform_app.automation.template_lexer import Problem, Unreadable, refusal
 from platform_app.errors import Invalid
+from platform_app.i18n import translate
 
-LONGEST = 20_000  # characters of a filled text
+LONGEST = 20_000  # characters of a filled text, and of a value
 _TAGS = {"#", "comment", "content", "illegal", "output", "if", "unless", "case"}
-_FILTERS = {
-    *("append", "prepend", "capitalize", "downcase", "upcase", "strip", "replace", "remove", "truncate"),
-    *("truncatewords", "default", "date", "round", "ceil", "floor", "plus", "minus", "times", "divided_by", "size"),
-    *("money", "number", "plural"),
-}
-_LANGUAGE = "language of the text"  # no template can name it
+_VALUES = "values"  # in a context: those whose marks stand in the text
+_ENDLESS = "The text grows too long when it is filled."
 
 
-@with_context
-def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> str:
-    """Write a sum of money as the tenant's language does: 12 500 ₽; without idle zeros."""
-    amount, language = number(str(value)) or Decimal(0), str(context.globals.get(_LANGUAGE, "en"))
-    pattern = None if amount != amount.to_integral_value() else "#,##0 ¤" if language == "ru" else "¤#,##0"
-    code = str(currency).upper()
-    return format_currency(
-        amount,
-        code if code.isalpha() and len(code) == 3 else "RUB",
-        pattern,
-        locale=language,
-        currency_digits=pattern is None,
-    )
+class _OutputNode(OutputNode):
+    """A value of the text; a mark stands for it when it is encoded later."""
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        value = self.expression.evaluate(context)
+        kept = context.tag_namespace.get(_VALUES)
+        if kept is None:
+            return buffer.write(to_liquid_string(value, autoescape=False))
+        kept.append(value)
+        if sum(len(one) for one in kept if isinstance(one, str)) > _Limited.output_stream_limit:
+            raise ResourceLimitError(_ENDLESS, token=self.token)
+        return buffer.write(f"{MARK}{len(kept) - 1}{MARK}")
 
 
-@with_context
-def _number(value: object, *, context: RenderContext) -> str:
-    """Write a number as the tenant's language does."""
-    return format_decimal(number(str(value)) or Decimal(0), locale=str(context.globals.get(_LANGUAGE, "en")))
+class _Output(Output):
+    node_class = _OutputNode
 
 
-@with_context
-def _plural(count: object, one: object, few: object, many: object = None, *, context: RenderContext) -> str:
-    """Write a count with the form of a word that fits it: 1 день, 2 дня, 5 дней; two forms for English."""
-    amount = number(str(count)) or Decimal(0)
-    shown = format_decimal(amount, locale=str(context.globals.get(_LANGUAGE, "en")))
-    if many is None:
-        return f"{shown} {one if amount == 1 else few}"
-    size = abs(amount)
-    whole = int(size)
-    is_few = size != whole or (2 <= whole % 10 <= 4 and not 12 <= whole % 100 <= 14)
-    is_one = whole % 10 == 1 and whole % 100 != 11 and size == whole
-    return f"{shown} {one if is_one else few if is_few else many}"
+class _AnyOf(Expression):
+    """Tells whether any value of a `when` fits."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Expression) -> None:
+        super().__init__(values.token)
+        self.values = values
+
+    def evaluate(self, context: RenderContext) -> list[bool]:
+        return [any(self.values.evaluate(context))]  # type: ignore[arg-type]
+
+    def children(self) -> list[Expression]:
+        return list(self.values.children())
 
 
-@string_filter
-def _replace(value: str, sought: object, text: object = "") -> str:
-    """Put a text in place of another; a chain of these could grow without end."""
-    old, new = str(sought), str(text)
-    if len(value) + value.count(old) * (len(new) - len(old)) > LONGEST * 4:
-        raise FilterArgumentError("the text grows too long", token=None)
-    return value.replace(old, new)
+class _Case(CaseTag):
+    """Chooses; the library writes a branch once for each of its values that fits, and branches within each other."""
+
+    def parse(self, stream: TokenStream) -> Any:
+        node: Any = super().parse(stream)
+        for block in node.blocks:
+            if isinstance(block, MultiExpressionBlockNode):
+                block.expression = _AnyOf(block.expression)  # type: ignore[assignment]
+        return node
 
 
 class _Limited(Environment):
     """Liquid without loops, files and assignments."""
 
-    context_depth_limit = 10
+    context_depth_limit = template_lexer.DEEPEST * 3
     loop_iteration_limit = 1
     local_namespace_limit = 1_000
     output_stream_limit = LONGEST * 4  # bytes
@@ -81,38 +88,47 @@ class _Limited(Environment):
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         """Keep what only chooses and formats."""
         super().setup_tags_and_filters(extra=extra)
+        self.add_tag(_Output)
+        self.add_tag(_Case)
         self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS}
-        self.filters |= {"money": _money, "number": _number, "plural": _plural, "replace": _replace}
-        self.filters = {name: one for name, one in self.filters.items() if name in _FILTERS}
+        self.filters = filters.allowed(self.filters)
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        """Return our own lexer: the library's takes time that grows with the square of a text."""
+        return template_lexer.tokenize
 
 
 _ENVIRONMENT = _Limited(tolerance=Mode.STRICT)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a template: a message id, what fills its places, and the line it stands in, from 1."""
-
-    sentence: str
-    what: str
-    line: int
-
-
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def _parsed(text: str) -> BoundTemplate:
-    return _ENVIRONMENT.from_string(text)
+    """Return a template that was read; raises Unreadable."""
+    try:
+        return _ENVIRONMENT.from_string(text)
+    except Unreadable:
+        raise
+    except (LiquidError, RecursionError, ValueError) as error:
+        raise refusal(
+            "“{what}” cannot be read. Look at its names, quotation marks and signs.", text, _at(error)
+        ) from error
+
+
+def _at(error: BaseException) -> int:
+    """Return where in its template an error is; the beginning when it does not say."""
+    token = error.token if isinstance(error, LiquidError) else None
+    return max(token.start_index, 0) if token else 0
 
 
 def problems(text: str, names: Container[str] = NAMES) -> list[Problem]:
     """Return what is wrong with a template that may use these variables; nothing when it can be filled."""
     try:
         parts = _parsed(text).analyze()
-    except (LiquidError, RecursionError) as error:
-        message = str(error.args[0]) if error.args else ""
-        return [Problem("The text cannot be read here: {what}", message.split("\n")[0][:200], _line(error))]
+    except Unreadable as error:
+        return [error.problem]
     found: dict[str, Problem] = {}
     for name, spans in parts.filters.items():
-        if name not in _FILTERS:
+        if name not in _ENVIRONMENT.filters:
             found[name] = Problem("There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1)
     for places in parts.globals.values():
         for place in places:
@@ -123,31 +139,65 @@ def problems(text: str, names: Container[str] = NAMES) -> list[Problem]:
     return sorted(found.values(), key=lambda problem: (problem.line, problem.what))
 
 
-def _line(error: BaseException) -> int:
-    context = error.context() if isinstance(error, LiquidError) else None
-    return context[0] if context else 1
+def in_words(problem: Problem, language: str) -> str:
+    """Return a problem as a sentence for people, with its line."""
+    sentence = translate(language, problem.sentence, what=problem.what)
+    return translate(language, "Line {line}: {problem}", line=problem.line, problem=sentence)
 
 
 def variables(text: str) -> list[str]:
     """Return the names of the variables that a template uses, known or not; nothing when it cannot be read."""
     try:
         used = _parsed(text).analyze().globals
-    except (LiquidError, RecursionError):
+    except Unreadable:
         return []
     return sorted({str(place) for places in used.values() for place in places})
 
 
 def fill(text: str, facts: Facts) -> str:
-    """Return a template with its variables filled; what is not known is left empty.
+    """Return a template with its variables filled, cut at LONGEST; what is not known is left empty.
 
     Raises Invalid when it cannot be read or grows beyond the limits.
     """
-    values = {name: shown(value, facts.zone) for name, value in facts.nested().items()}
-    values[_LANGUAGE] = facts.language
+    with _in_words(text):
+        return _rendered(text, facts)[:LONGEST]
+
+
+def fill_body(text: str, facts: Facts) -> Body:
+    """Return a template as a text for another program, each value encoded for where it stands.
+
+    Raises Invalid when it cannot be read, grows beyond the limits, or begins as JSON and is none.
+    """
+    values: list[object] = []
+    with _in_words(text):
+        marked = _rendered(text.replace(MARK, ""), facts, values)
+    return encoding.encoded(marked.strip(), values)
+
+
+def _rendered(text: str, facts: Facts, values: list[object] | None = None) -> str:
+    template = _parsed(text)
+    known = {name: shown(value, facts.zone) for name, value in facts.nested().items()}
+    context = template.context_class(
+        template, globals=template.make_globals(known | {filters.LANGUAGE: facts.language})
+    )
+    context.tag_namespace[_VALUES] = values
+    buffer = template._get_buffer()
+    template.render_with_context(context, buffer)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _in_words(text: str) -> Iterator[None]:
+    """Say what the library raises as a sentence that names the place."""
     try:
-        return _parsed(text).render(**values)[:LONGEST]
+        yield
+    except Unreadable as error:
+        raise Invalid(error.problem.sentence, what=error.problem.what) from error
+    except ResourceLimitError as error:
+        raise Invalid(_ENDLESS) from error
     except (LiquidError, RecursionError, ArithmeticError, ValueError) as error:
-        raise Invalid("The text cannot be filled: {what}", what=str(error).split("\n")[0][:200]) from error
+        what = template_lexer.shown(text, _at(error))
+        raise Invalid("“{what}” cannot be filled with these values.", what=what) from error
 
 
 def shown(value: object, zone: str) -> object:
@@ -161,5 +211,5 @@ def shown(value: object, zone: str) -> object:
     if isinstance(value, time):
         return value.strftime("%H:%M")
     if isinstance(value, tuple):
-        return ", ".join(value)
-    return "" if value is None else value if isinstance(value, bool) else str(value)
+        return ", ".join(value)[:LONGEST]
+    return "" if value is None else value if isinstance(value, bool) else str(value)[:LONGEST]

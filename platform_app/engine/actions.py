@@ -257,7 +257,7 @@ class CallWebhook(Action):
 
     def plan(self, scene: Scene) -> Plan:
         """Post a text to an address of the tenant's, with a key by which a repetition is known."""
-        address, body = egress.check(self.url), scene.fill(self.body)
+        address, body = egress.check(self.url), scene.fill_body(self.body)
         return Plan("Call {url}", {"url": address}, call=lambda key: post(address, body, key), repeatable=True)
 
 

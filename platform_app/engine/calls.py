@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from platform_app import egress, smtp
+from platform_app.automation.encoding import Body
 from platform_app.errors import Invalid, Unavailable
 from platform_app.services.effects import SureFailure
 
@@ -19,13 +20,11 @@ def send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, An
         raise SureFailure(error.sentence, **error.values) from error
 
 
-def post(address: str, body: str, key: str) -> dict[str, Any]:
+def post(address: str, body: Body, key: str) -> dict[str, Any]:
     """Post a body with its key; raises SureFailure when it was not taken and may be later."""
-    headers = {"content-type": "text/plain; charset=utf-8", "webhook-id": key, "idempotency-key": key}
-    if body.lstrip().startswith(("{", "[")):
-        headers["content-type"] = "application/json"
+    headers = {"content-type": body.content_type, "webhook-id": key, "idempotency-key": key}
     try:
-        answer = egress.post(address, body, headers)
+        answer = egress.post(address, body.text, headers)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise SureFailure("The address does not answer.") from error
     if answer.status == 429 or answer.status >= 500:

@@ -81,7 +81,7 @@ def _problem(value: str, asked: dict[str, Any], house: House, language: str) -> 
     if not value.strip():
         return translate(language, "Fill this in.") if asked["needed"] else ""
     if asked["ask"] in _WITH_VARIABLES and (wrong := texts.problems(value, house.known)):
-        return translate(language, wrong[0].sentence, what=wrong[0].what)
+        return texts.in_words(wrong[0], language)
     if asked["ask"] == Ask.DAYS and whole(value, actions.MOST_DAYS) is None:
         return translate(language, "Enter a number.")
     try:

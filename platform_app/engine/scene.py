@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from platform_app.automation import texts
+from platform_app.automation.encoding import Body
 from platform_app.automation.facts import Facts
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
@@ -41,6 +42,10 @@ class Scene:
     def fill(self, text: str) -> str:
         """Return a text with its variables filled."""
         return texts.fill(text, self.facts).strip()
+
+    def fill_body(self, text: str) -> Body:
+        """Return a text for another program, each value encoded for where it stands; raises Invalid."""
+        return texts.fill_body(text, self.facts)
 
     def lead(self) -> str:
         """Return the id of the lead; raises Conflict when the event is about none."""

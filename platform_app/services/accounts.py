@@ -122,7 +122,7 @@ def change_password(who: Identity, current: str, new: str) -> None:
     if not passwords.matches(current, user.password_hash):
         raise Forbidden("The current password is wrong.", field="current")
     throttle.succeeded(user.email, place)
-    hashed = passwords.hash_password(passwords.check_rules(new, user.email, user.name))
+    hashed = passwords.hash_password(passwords.check_rules(new, user.email, user.name, who.tenant_name))
     with session_scope(reason="change of password") as session:
         _user(session, who.user_id).password_hash = hashed
         sessions.end_all(session, who.user_id, but=who.session_id)

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -20,13 +20,21 @@ from platform_app.errors import Invalid, Unavailable
 
 R = TypeVar("R")
 SHORTEST, LONGEST = 8, 256
-_COMMON = Path(__file__).parent / "common_passwords.txt"
+EASY = "This password is easy to guess. Take several words that have nothing to do with each other, or a longer one."
+_COMMON = [Path(__file__).parent / name for name in ("common_passwords.txt", "common_words_ru.txt")]
+_LONGEST_WEIGHED = 40  # characters; the estimate takes time that grows faster than a text, and longer ones are safe
+_FEWEST_GUESSES = 7.0  # decimal logarithm of how many tries a guesser may need, by the estimate
 _PATIENCE = 10.0  # seconds that a person waits for room
 _AT_ONCE = 2  # each hash takes 64 MiB: a flood of sign-ins must not take all memory
 _hasher = PasswordHash.recommended()
 _room = BoundedSemaphore(_AT_ONCE)
 _threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="passwords")
 _LOOKALIKES = str.maketrans("@4301!$57", "aaeoiisst")
+_KEYS = str.maketrans("йцукенгшщзхъфывапролджэячсмитьбюё", "qwertyuiop[]asdfghjkl;'zxcvbnm,.`")
+_LATIN = str.maketrans(
+    dict(zip("абвгдезийклмнопрстуфыэё", "abvgdeziyklmnoprstufyee", strict=True))
+    | {"ж": "zh", "х": "h", "ц": "c", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
+)
 
 
 def _busy() -> Unavailable:
@@ -57,9 +65,14 @@ async def apart(work: Callable[[], R]) -> R:
 
 @lru_cache
 def _common() -> frozenset[str]:
-    """Return passwords that many people have."""
-    lines = _COMMON.read_text(encoding="utf-8").splitlines()
-    return frozenset(normal(line) for line in lines if not line.startswith("#"))
+    """Return passwords that many people have, and words that many are made of, in each way they are typed."""
+    lines = [line for path in _COMMON for line in path.read_text(encoding="utf-8").splitlines()]
+    return frozenset(_spellings(normal(line) for line in lines if not line.startswith("#")))
+
+
+def _spellings(words: Iterable[str]) -> set[str]:
+    """Return words as they are, as the same keys type them on a Latin layout, and in Latin letters."""
+    return {spelled for word in words for spelled in (word, word.translate(_KEYS), word.translate(_LATIN))}
 
 
 def normal(password: str) -> str:
@@ -76,15 +89,38 @@ def check_rules(password: str, *personal: str) -> str:
         raise Invalid("The password may have at most 256 characters.", field="password")
     if any(unicodedata.category(letter) == "Cs" for letter in password):  # half a character: cannot be encoded
         raise Invalid("This value cannot be taken.", field="password")
-    lowered, guessed = password.lower(), _common() | _parts(personal)
-    if len(set(lowered)) < 4 or _is_run(lowered) or any(_is_among(said, guessed) for said in _readings(lowered)):
-        raise Invalid("This password is too easy to guess. Take another.", field="password")
+    lowered, own = password.lower(), _spellings(_parts(personal))
+    guessed = _common() | own
+    if (
+        len(set(lowered)) < 4
+        or _is_run(lowered)
+        or any(_is_among(said, guessed) for said in _readings(lowered))
+        or _is_guessable(password, sorted(own))
+    ):
+        raise Invalid(EASY, field="password")
     return password
 
 
+def _is_guessable(password: str, own: list[str]) -> bool:
+    """Tell whether few tries are enough, by an estimate that knows English words, dates, rows of keys and repeats."""
+    if len(password) > _LONGEST_WEIGHED:
+        return False
+    from zxcvbn import zxcvbn  # reads its word lists, which the worker never needs
+
+    typed = {password, password.lower().translate(_KEYS)}  # Russian words, typed on a Latin layout, are in its lists
+    return min(float(zxcvbn(one, user_inputs=own)["guesses_log10"]) for one in typed) < _FEWEST_GUESSES
+
+
 def _readings(lowered: str) -> set[str]:
-    """Return what a guesser makes of a password: as it is, and with letters for the signs that look like them."""
-    return {lowered, lowered.translate(_LOOKALIKES), re.sub(r"[\d\W_]+$", "", lowered).translate(_LOOKALIKES)}
+    """Return what a guesser makes of a password.
+
+    As it is, without what stands around its letters, with letters for the signs that look like them, and what it
+    repeats.
+    """
+    bare = re.sub(r"^[\d\W_]+|[\d\W_]+$", "", lowered)
+    found = {lowered, bare, re.sub(r"[\d\W_]+$", "", lowered)}
+    found |= {repeated[1] for said in found if (repeated := re.fullmatch(r"(.+?)\1+", said))}
+    return found | {said.translate(_LOOKALIKES) for said in found}
 
 
 def _parts(personal: tuple[str, ...]) -> set[str]:

@@ -214,9 +214,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         found = texts.problems(self._text, self._known)
         others = {name: words for name, words in self.problems.items() if name != "text"}
         if found:
-            sentence = translate(language, found[0].sentence, what=found[0].what)
-            line = translate(language, "Line {line}: {problem}", line=found[0].line, problem=sentence)
-            self.problems = others | {"text": line}
+            self.problems = others | {"text": texts.in_words(found[0], language)}
         else:
             self.problems = others
         seen = await look(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead, said=self.said)

@@ -1,0 +1,62 @@
+"""Hosts: whether a request asks for the address that people use, PLATFORM_PUBLIC_URL, and not for another's name.
+
+A page of somebody else's name that leads here (DNS rebinding), and links made of a forged Host header, end here. Where
+the setting is empty, and while developers work, there is nothing to compare with. Probes of a balancer or a container
+ask by address: the health pages say nothing that depends on the host.
+"""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from starlette.types import Scope
+
+from platform_app.special_addresses import is_public
+
+_PROBES = ("/healthz", "/readyz", "/ping")
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+REFUSAL = (
+    b"This is not the address of the platform. Open the one that its operator gave you. "
+    b"Operators: PLATFORM_PUBLIC_URL names it, and a proxy in front has to pass the Host header on.\n"
+)
+
+
+def is_expected(scope: Scope, host: str, public_url: str) -> bool:
+    """Tell whether a request may be answered; `host` is its Host header, `public_url` the address people use."""
+    if not public_url or scope["path"] in _PROBES:
+        return True
+    public = urlsplit(public_url)
+    asked = _place(host, public.scheme)
+    if asked is None:
+        return False
+    return asked == _place(public.netloc, public.scheme) or _is_inner(asked[0], scope)
+
+
+def _place(netloc: str, scheme: str) -> tuple[str, int] | None:
+    """Return host and port of what a Host header holds; nothing when it is no such thing."""
+    try:
+        parts = urlsplit(f"//{netloc}")
+        port = parts.port or _PORTS.get(scheme, 80)
+    except ValueError:
+        return None
+    if not parts.hostname or parts.username is not None or parts.path or parts.query or parts.fragment:
+        return None
+    return parts.hostname.rstrip("."), port
+
+
+def _is_inner(name: str, scope: Scope) -> bool:
+    """Tell whether an inner machine asks by an inner name: the launcher, or a proxy that puts its own Host in.
+
+    No page of the internet has a name without dots or a loopback address.
+    """
+    asker = _address(scope["client"][0]) if scope.get("client") else None
+    if asker is None or is_public(asker):
+        return False
+    address = _address(name)
+    return "." not in name and ":" not in name if address is None else address.is_loopback and asker.is_loopback
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,197 @@
+"""Template lexer: cuts a template into Liquid's tokens in one pass, and refuses what would be slow to read.
+
+It takes the place of the library's own lexer, whose patterns look at the rest of the text again from each opening that
+is not closed. Every limit is a count, so that the cost grows with the length of the text and with nothing else.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+from liquid.exceptions import LiquidSyntaxError
+from liquid.token import TOKEN_COMMENT, TOKEN_CONTENT, TOKEN_EXPRESSION, TOKEN_OUTPUT, TOKEN_TAG, Token
+
+LONGEST_SOURCE = 20_000  # characters of a template
+MOST_PARTS = 500  # outputs and tags of a template
+MOST_WORDS = 2_000  # names, values and signs in all of them
+MOST_WORDS_OF_PART = 400
+LONGEST_PART = 2_000  # characters of an output or a tag
+MOST_SEARCHES = 20  # `contains` in all of a template: each looks through a whole text
+DEEPEST = 10  # tags within each other
+LONGEST_NUMBER = 15  # digits
+_LIMITS = {  # of one output or tag: what counts as what, and how many of it there may be
+    "|": ("filters", 20),
+    "and": ("joints", 50),
+    "or": ("joints", 50),
+    "[": ("brackets", 10),
+    "contains": ("searches", MOST_SEARCHES),
+}
+_SHOWN = 60  # characters of a part, as it is named in a problem
+_TOO_MUCH = "There is too much in “{what}”. Divide it into several parts."
+
+BLOCKS = {"if": {"elsif", "else"}, "unless": {"elsif", "else"}, "case": {"when", "else"}}
+_ENDS = {f"end{name}": name for name in BLOCKS}
+_OPENING = re.compile(r"\{\{|\{%")
+_TAG = re.compile(r"(#|\w+)\s*")
+_COMMENT = re.compile(r"\{%-?\s{0,20}(end)?comment\s{0,20}(-?)%\}")
+_WORD = re.compile(
+    r"""(?P<string>'[^']*'|"[^"]*")|(?P<number>-?\d[\d.]*)|(?P<name>\w[\w\-]*\??)"""
+    r"""|(?P<sign>[|:,.\[\]]|[!=<>]{1,2})|(?P<space>[ \n\t\r\xa0]+)|(?P<other>.)""",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a template: a message id, what fills its places, and the line it stands in, from 1."""
+
+    sentence: str
+    what: str
+    line: int
+
+
+class Unreadable(LiquidSyntaxError):
+    """A template that is not read, with its problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.sentence, token=None)
+        self.problem = problem
+
+
+def shown(text: str, start: int) -> str:
+    """Return the output or tag around a place of a template as people see it: its start, on one line."""
+    if not text.startswith(("{{", "{%"), start):
+        start = max(text.rfind("{{", 0, start + 1), text.rfind("{%", 0, start + 1), 0)
+    end = text.find("%}" if text.startswith("{%", start) else "}}", start)
+    part = " ".join(text[start : start + _SHOWN * 2 if end < 0 else end + 2].split())
+    return part if len(part) <= _SHOWN else part[: _SHOWN - 1] + "…"
+
+
+def refusal(sentence: str, text: str, start: int, what: str = "") -> Unreadable:
+    """Return the error for a place of a template; without `what` the part that stands there is named."""
+    return Unreadable(Problem(sentence, what or shown(text, start), text.count("\n", 0, start) + 1))
+
+
+@dataclass
+class _Lexer:
+    text: str
+    parts: int = 0
+    words: int = 0
+    searches: int = 0
+    open: list[tuple[str, int]] = field(default_factory=list)  # tags that are not closed yet, and where they stand
+    strips: bool = False  # the part before asks for the space behind it to go
+
+    def tokens(self) -> Iterator[Token]:
+        text, place = self.text, 0
+        while opening := _OPENING.search(text, place):
+            start = opening.start()
+            yield from self._content(place, start, strips_end=text.startswith("-", start + 2))
+            end = text.find("%}" if opening[0] == "{%" else "}}", start + 2)
+            if end < 0:
+                raise refusal("“{what}” is opened and not closed.", text, start)
+            place = end + 2
+            self.parts += 1
+            if self.parts > MOST_PARTS:
+                raise refusal("The text has more than {what} variables and tags.", text, start, str(MOST_PARTS))
+            inner, inner_end = self._inner(start, end)
+            if opening[0] == "{{":
+                yield Token(TOKEN_OUTPUT, text[start:place], start, text)
+                yield self._expression(inner, inner_end, start)
+                continue
+            place = yield from self._tag(inner, inner_end, start=start, place=place)
+        yield from self._content(place, len(text))
+        if self.open:
+            raise refusal("“{what}” has no end tag.", text, self.open[-1][1])
+
+    def _content(self, start: int, end: int, *, strips_end: bool = False) -> Iterator[Token]:
+        value = self.text[start:end]
+        value = value.lstrip() if self.strips else value
+        value = value.rstrip() if strips_end else value
+        if value:
+            yield Token(TOKEN_CONTENT, value, start, self.text)
+
+    def _inner(self, start: int, end: int) -> tuple[int, int]:
+        """Return where the content of a part begins and ends, without its dashes and the space around it."""
+        text, begin = self.text, start + 2
+        self.strips = end > begin and text[end - 1] == "-"
+        begin += text.startswith("-", begin)
+        end = max(end - self.strips, begin)
+        inner = text[begin:end]
+        return begin + len(inner) - len(inner.lstrip()), begin + len(inner.rstrip())
+
+    def _tag(self, inner: int, inner_end: int, *, start: int, place: int) -> Generator[Token, None, int]:
+        """Yield the tokens of a tag; returns where the text goes on behind it."""
+        text = self.text
+        found = _TAG.match(text, inner, inner_end)
+        name = found[1] if found else ""
+        yield Token(TOKEN_TAG, name, inner, text)
+        if name == "#":
+            return place
+        if name == "comment":
+            end, place = self._end_of_comment(place, start)
+            yield Token(TOKEN_COMMENT, text[start:end], start, text)
+            yield Token(TOKEN_TAG, "endcomment", end, text)
+            return place
+        self._nest(name, start)
+        if found and found.end() < inner_end:
+            yield self._expression(found.end(), inner_end, start)
+        return place
+
+    def _nest(self, name: str, start: int) -> None:
+        """Keep which tags are open; refuses unknown ones and those that stand where they do not belong."""
+        around = self.open[-1][0] if self.open else ""
+        if name in BLOCKS:
+            self.open.append((name, start))
+            if len(self.open) > DEEPEST:
+                raise refusal("More than {what} tags stand within each other.", self.text, start, str(DEEPEST))
+        elif name in _ENDS and _ENDS[name] == around:
+            self.open.pop()
+        elif name in _ENDS or any(name in inner for inner in BLOCKS.values()):
+            if name in _ENDS or name not in BLOCKS.get(around, ()):
+                raise refusal("“{what}” does not belong here.", self.text, start)
+        else:
+            raise refusal("There is no tag {what}.", self.text, start, name or shown(self.text, start))
+
+    def _end_of_comment(self, place: int, start: int) -> tuple[int, int]:
+        """Return where the end tag of a comment begins and ends; comments stand within each other."""
+        depth = 1
+        for found in _COMMENT.finditer(self.text, place):
+            depth += -1 if found[1] else 1
+            if not depth:
+                self.strips = bool(found[2])
+                return found.start(), found.end()
+        raise refusal("“{what}” has no end tag.", self.text, start)
+
+    def _expression(self, begin: int, end: int, start: int) -> Token:
+        """Return the token of an expression; raises Unreadable when there is too much in it."""
+        text, seen = self.text, Counter[str]()
+        for word in _WORD.finditer(text, begin, end):
+            kind, value = str(word.lastgroup), word[0]
+            if kind == "space":
+                continue
+            if kind == "other":
+                quote = value in "'\""
+                sentence = "A quotation mark is not closed in “{what}”." if quote else "“{what}” cannot be read here."
+                raise refusal(sentence, text, word.start(), "" if quote else value)
+            if kind == "number" and len(value) > LONGEST_NUMBER:
+                raise refusal("The number {what} is too long.", text, word.start(), f"{value[:LONGEST_NUMBER]}…")
+            seen["words"] += 1
+            if limit := _LIMITS.get(value):
+                seen[limit[0]] += 1
+                if seen[limit[0]] > limit[1]:
+                    raise refusal(_TOO_MUCH, text, start)
+        self.words += seen["words"]
+        self.searches += seen["searches"]
+        if seen["words"] > MOST_WORDS_OF_PART or end - begin > LONGEST_PART:
+            raise refusal(_TOO_MUCH, text, start)
+        if self.words > MOST_WORDS or self.searches > MOST_SEARCHES:
+            raise refusal("There are too many variables and conditions in the text. Shorten it.", text, start)
+        return Token(TOKEN_EXPRESSION, text[begin:end].replace("\xa0", " "), begin, text)
+
+
+def tokenize(text: str) -> Iterator[Token]:
+    """Yield the tokens of a template; raises Unreadable."""
+    if len(text) > LONGEST_SOURCE:
+        raise refusal("The text is longer than {what} characters.", text, LONGEST_SOURCE, str(LONGEST_SOURCE))
+    return _Lexer(text).tokens()

@@ -1,0 +1,174 @@
+"""Template limits: whatever stands in a template, it is read in one pass, within counts, and refused in our words."""
+
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from liquid.token import Token
+
+from platform_app.automation import filters, template_lexer, texts
+from platform_app.automation.facts import Facts
+from platform_app.automation.template_lexer import LONGEST_SOURCE, MOST_PARTS, MOST_WORDS, Unreadable, tokenize
+from platform_app.automation.texts import LONGEST, fill, fill_body, in_words, problems, variables
+from platform_app.errors import Invalid
+from platform_app.i18n import lookup
+
+FACTS = Facts(
+    {
+        "message.text": "ы" * LONGEST,
+        "contact.name": "ы" * 9_000 + "ж" + "ы" * 900,
+        "lead.budget": Decimal("1500"),
+        "now": datetime(2026, 5, 4, tzinfo=UTC),
+    }
+)
+UNCLOSED = ("{{", "{%", "{{{{", "{{ ", "{% if a ", "{% raw %}", "{% comment %}", "{% doc %}", "{{ '", '{{ "', "{%-")
+PIECES = (
+    *UNCLOSED,
+    *("}}", "%}", "-%}", "|", "| append: message.text ", "| upcase ", "{% if a %}", "{% endif %}", "{% unless a %}"),
+    *("{% case a %}", "{% when 'a', 'a' %}", "{% endcase %}", "{% endraw %}", "{% endcomment %}", "a or b or "),
+    *("contact.name", ".a", "[", "['a'x", "]", "(1..999999999)", "9" * 50, "1.5", "'", '"', " ", "\t", "\xa0", "字"),
+    *("\u2028", "\ud800", "| date: '%c' ", "contains contact.name ", "| json ", "| times: 99999999999999 ", "#"),
+)
+
+
+def tokens_of(text: str) -> list[Token]:
+    """Return the tokens up to the end, or to what is refused."""
+    found: list[Token] = []
+    with suppress(Unreadable):
+        found.extend(tokenize(text))
+    return found
+
+
+@pytest.mark.parametrize("piece", UNCLOSED)
+def test_what_is_not_closed_is_refused_at_once(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    shown = template_lexer.shown
+    monkeypatch.setattr(template_lexer, "shown", lambda text, start: looked.append(start) or shown(text, start))
+    (problem,) = problems(piece * (4_000 // len(piece)))
+    assert problem.line == 1 and len(looked) <= 2 and len(problem.what) <= 60
+    assert tokens_of(piece * 3_000)[MOST_PARTS * 3 :] == []
+
+
+def hostile(seed: int) -> Iterator[str]:
+    chosen = random.Random(seed)
+    for size in (5, 60, 900):
+        yield "".join(chosen.choice(PIECES) for _ in range(size))
+    for piece in PIECES:
+        long = piece * (4_000 // len(piece))
+        yield from (long, "{{ " + long + " }}", "{% if " + long + " %}x{% endif %}", ("{{ a " + piece + " }}") * 400)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_text_is_filled_or_refused_in_our_words(seed: int) -> None:
+    known = set[str]()
+    for text in hostile(seed):
+        assert len(tokens_of(text)) <= MOST_PARTS * 3 + 1
+        for problem in problems(text):
+            said = in_words(problem, "ru")
+            known.add(said)
+            assert said.startswith("Строка ") and "expected" not in said and "token" not in said
+        variables(text)
+        for work in (fill, fill_body):
+            try:
+                work(text, FACTS)
+            except Invalid as error:
+                assert lookup("ru", error.sentence) != error.sentence, error.sentence
+    assert len(known) > 5
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "what", "line"),
+    [
+        ("a\n\n{{ contact.name", "“{what}” is opened and not closed.", "{{ contact.name", 3),
+        ("{{ contact.name }} {% if a", "“{what}” is opened and not closed.", "{% if a", 1),
+        ("{% if a %}\n{% case b %}{% endif %}", "“{what}” does not belong here.", "{% endif %}", 2),
+        ("x {% endif %}", "“{what}” does not belong here.", "{% endif %}", 1),
+        ("{% if a %}{% when 1 %}{% endif %}", "“{what}” does not belong here.", "{% when 1 %}", 1),
+        ("{% fro x in y %}", "There is no tag {what}.", "fro", 1),
+        ("{%  %}", "There is no tag {what}.", "{% %}", 1),
+        ("{{ contact.name | default: 'you }}", "A quotation mark is not closed in “{what}”.", None, 1),
+        ("{{ contact.name | default: “you” }}", "“{what}” cannot be read here.", "“", 1),
+        ("{{ 7*7 }}", "“{what}” cannot be read here.", "*", 1),
+        ("\n{{ a ++ b }}", "“{what}” cannot be read here.", "+", 2),
+        ("{{ a | | b }}", "“{what}” cannot be read. Look at its names, quotation marks and signs.", "{{ a | | b }}", 1),
+        ("\n{% if %}x{% endif %}", "“{what}” cannot be read. Look at its names, quotation marks and signs.", None, 2),
+        ("{{ " + "1" * 4_000 + " }}", "The number {what} is too long.", "1" * 15 + "…", 1),
+        ("{{ a" + " | upcase" * 21 + " }}", "There is too much in “{what}”. Divide it into several parts.", None, 1),
+        ("{% comment %}{% comment %}x{% endcomment %}", "“{what}” has no end tag.", "{% comment %}", 1),
+    ],
+)
+def test_each_mistake_has_its_sentence_and_place(text: str, sentence: str, what: str | None, line: int) -> None:
+    (problem,) = problems(text)
+    assert (problem.sentence, problem.line) == (sentence, line)
+    assert what is None or problem.what == what
+    with pytest.raises(Invalid) as refused:
+        fill(text, FACTS)
+    assert refused.value.sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("a {{- contact.phone -}} b", "ab"),
+        ("a\n{%- if lead.budget > 1 -%}\n b \n{%- endif %} c", "ab c"),
+        ("{% comment %} {{ x }} {% comment %}{% endcomment %} {% nope %} {% endcomment %}z", "z"),
+        ("{% # note %}z{{ '}' }}", "z}"),
+        ("{{ lead.budget\xa0| plus: 1 }}", "1501"),
+        ("{ {a} } %} }}", "{ {a} } %} }}"),
+        ("{{ 'ещё' | json }} {{ '<b>' | escape }} {{ '<b>' | escape | escape }}", '"ещё" &lt;b&gt; &lt;b&gt;'),
+        ("{% case 1 %}{% when 1, 1, 1 %}once{% endcase %}", "once"),
+    ],
+)
+def test_what_is_right_is_read_as_before(text: str, filled: str) -> None:
+    assert fill(text, FACTS) == filled
+
+
+def test_branches_are_written_once_however_often_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library writes a branch once for each of its values: within each other without end, and with no output."""
+    written: list[int] = []
+    given = texts._AnyOf.evaluate
+    monkeypatch.setattr(texts._AnyOf, "evaluate", lambda self, context: written.append(1) or given(self, context))
+    nested = "".join("{% case 1 %}{% when " + ",".join("1" * 40) + " %}" for _ in range(10)) + "{% endcase %}" * 10
+    assert problems(nested) == [] and fill(nested, FACTS) == "" and len(written) == 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ message.text" + " | append: message.text" * 20 + " }}",
+        "{{ message.text | upcase | size }}" * 200,
+        "{{ 'aaaaaaaaaa'" + " | replace: 'a', 'aaaaaaaaaa'" * 9 + " | size }}",
+        "{{ 99999999999999" + " | times: 99999999999999" * 10 + " }}",
+        "{{ message.text }}" * 10,
+    ],
+)
+def test_growth_is_stopped_by_counting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts: list[object] = []
+    spend = filters._spend
+    monkeypatch.setattr(filters, "_spend", lambda context, *more: contexts.append(context) or spend(context, *more))
+    with pytest.raises(Invalid) as refused:
+        fill(text, FACTS)
+    assert refused.value.sentence == "The text grows too long when it is filled."
+    for context in contexts:
+        assert context.tag_namespace["work"] <= filters.MOST_WORK + 5 * LONGEST  # type: ignore[attr-defined]
+
+
+def test_limits_are_wide_enough_for_real_texts() -> None:
+    longest = "Здравствуйте, {{ contact.name | default: 'друг' }}! " * 150
+    assert len(longest) < LONGEST_SOURCE and problems(longest) == []
+    many = "{% if " + " or ".join(f"lead.stage == 'Этап {n}'" for n in range(40)) + " %}да{% endif %}"
+    assert problems(many) == [] and fill(many, FACTS) == ""
+    assert MOST_WORDS >= 2_000
+
+
+def test_a_date_is_no_way_out() -> None:
+    assert fill("{{ message.text | date: '%Y' | size }}", FACTS) == str(LONGEST)
+    for wrong in ("{{ now | date: '" + "%Y" * 40 + "' }}", "{{ 999999999999999 | date: '%Y' }}"):
+        assert problems(wrong) == []
+        try:
+            assert len(fill(wrong, FACTS)) < 100
+        except Invalid as error:
+            assert error.sentence == "“{what}” cannot be filled with these values."
