@@ -1,4 +1,4 @@
-"""Run: every test, in groups of which two run side by side; adds up what they did and sees that none was left out.
+"""Run: every test, in groups side by side; adds up what they did and sees that none was left out.
 
 `python -m tests.run [arguments of pytest]`. With arguments, what they choose runs in one group, on SQLite and, as far
 as it belongs to the data layer, on PostgreSQL. PLATFORM_TEST_FULL=1 runs everything in full size.
@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -22,17 +21,30 @@ from tests.postgres import MODULES
 
 FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "tests.reporting")
+TESTS = Path(__file__).parent
 BELOW = ("--ignore=tests/e2e", "--ignore=tests/chaos")
-GROUPS: dict[str, tuple[str, ...]] = {
+
+
+def halves(border: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the modules of services in two groups: those whose names begin before a letter, and the others."""
+    names = sorted(path.name for path in TESTS.glob("test_*.py"))
+    early = tuple(f"tests/{name}" for name in names if name < f"test_{border}")
+    return early, tuple(f"tests/{name}" for name in names if name >= f"test_{border}")
+
+
+GROUPS: dict[
+    str, tuple[str, ...]
+] = {  # as many run side by side as there are processors; those that take longest begin
     "browser": ("tests/e2e",),
-    "services": ("tests", *BELOW),
-    "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
     "chaos": ("tests/chaos",),
+    "late": halves("m")[1],
+    "early": halves("m")[0],
+    "headless": ("tests/headless",),
+    "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
 }
-LANES = (("browser",), ("services", "postgres", "chaos"))  # lanes run side by side, the groups of one in turn
+WORKERS = max(2, min(4, os.cpu_count() or 2))
 OUTCOMES = ("passed", "skipped", "failed")  # a test ended as the worst of its phases did
 SLOWEST = 20
-stopped = Event()  # by a person: what has not begun does not begin
 
 
 @dataclass
@@ -85,11 +97,6 @@ def run(name: str, arguments: Sequence[str], folder: Path) -> Result:
     return result
 
 
-def lane(names: Sequence[str], folder: Path) -> list[Result]:
-    """Run groups in turn."""
-    return [run(name, GROUPS[name], folder) for name in names if not stopped.is_set()]
-
-
 def collect(folder: Path) -> set[str]:
     """Return the id of every test there is, by a collection of its own."""
     report = folder / "all.jsonl"
@@ -102,15 +109,15 @@ def collect(folder: Path) -> set[str]:
 
 def everything(folder: Path) -> tuple[list[Result], set[str]]:
     """Run all groups; return what they did and every test there is."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(WORKERS) as pool:
+        known = other.submit(collect, folder)
+        running = [pool.submit(run, name, arguments, folder) for name, arguments in GROUPS.items()]
         try:
-            known = pool.submit(collect, folder)
-            lanes = [pool.submit(lane, names, folder) for names in LANES]
-            done = [result for one in lanes for result in one.result()]
-            return done, known.result() | {f"{name} on PostgreSQL" for name in left_out(done)}
+            done = [one.result() for one in running]
         except KeyboardInterrupt:
-            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
+        return done, known.result() | {f"{name} on PostgreSQL" for name in left_out(done)}
 
 
 def left_out(done: list[Result]) -> list[str]:

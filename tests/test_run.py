@@ -27,7 +27,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(run, "PYTEST", (*run.PYTEST, "--rootdir", ".", "--import-mode", "importlib"))
     monkeypatch.setattr(run, "GROUPS", {"one": ("tests/one",), "two": ("tests/two",)})
-    monkeypatch.setattr(run, "LANES", (("one",), ("two",)))
     monkeypatch.setattr(run, "MODULES", frozenset())
     return tmp_path / "tests"
 
@@ -72,8 +71,10 @@ def test_a_group_without_a_test_fails_the_run(folder: Path, capsys: pytest.Captu
     assert "two ended with NO_TESTS_COLLECTED" in capsys.readouterr().out
 
 
-def test_every_group_is_in_one_lane() -> None:
-    assert sorted(name for names in run.LANES for name in names) == sorted(run.GROUPS)
+def test_both_halves_hold_every_module() -> None:
+    early, late = run.halves("m")
+    assert sorted([*early, *late]) == sorted(f"tests/{path.name}" for path in (ROOT / "tests").glob("test_*.py"))
+    assert early and late
 
 
 def test_the_data_layer_has_its_modules() -> None:
