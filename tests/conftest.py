@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import create_engine
@@ -32,6 +33,11 @@ from platform_app.models.person import Identity, Member, Role, Tenant, User
 
 if TYPE_CHECKING:
     from tests.mail_catcher import Catcher
+
+FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))  # as `make test-full` sets it: every size and combination
+hypothesis.settings.register_profile("usual", max_examples=500, deadline=None)
+hypothesis.settings.register_profile("full", max_examples=10_000, deadline=None)
+hypothesis.settings.load_profile("full" if FULL else "usual")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -108,7 +114,7 @@ def database(env: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) 
         yield config.settings().database
         return
     name = f"t{secrets.token_hex(6)}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {source}")
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
     env.setenv("PLATFORM_DATABASE_URL", make_url(server).set(database=name).render_as_string(hide_password=False))
     forget_process_state()
     yield config.settings().database

@@ -19,6 +19,14 @@ def path(name: str) -> Path:
     return found
 
 
+def has(*names: str) -> bool:
+    """Tell whether all of the data is there; say what is missing, for a measurement that has to go without."""
+    missing = [name for name in names if not (FOLDER / name).exists()]
+    if missing:
+        print(f"Not measured: {', '.join(missing)} is missing in {FOLDER}, the folder of data next to the repository.")
+    return not missing
+
+
 def rows(name: str) -> Iterator[dict[str, Any]]:
     """Return the objects of a file that holds one a line."""
     with path(name).open() as lines:

@@ -153,7 +153,7 @@ def from_leaves(proof: Proof, known: Facts, flipped: dict[tuple[int, ...], bool]
 
 
 @given(tree=trees, known=facts)
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_tree_is_weighed_as_the_reference_does(tree: Condition | Group, known: Facts) -> None:
     proof = weigh(tree, known, KNOWN, NOW)
     assert proof.holds == holds(tree, known)

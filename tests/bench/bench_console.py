@@ -21,7 +21,7 @@ from platform_app.db import session_scope
 from platform_app.models.person import Identity
 from platform_app.services import demo, members
 from tests.conftest import wait_for
-from tests.e2e.conftest import FLAGS, PASSWORD, platform_environment, sign_in
+from tests.e2e.conftest import FLAGS, PASSWORD, platform_environment, sign_in_at_form
 from tests.e2e.test_up import Started, is_ready, start
 
 CLICKS = 40
@@ -131,7 +131,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
             weigh(browser.new_page(), address, "sign-in")
             page = browser.new_page()
-            sign_in(page, address)
+            sign_in_at_form(page, address)
             weigh(page, address, "dashboard", "test chat")
             late = click(page, address)
             p95 = statistics.quantiles(late, n=20)[18]

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from platform_app import db
 from tests.bench.bench_console import demo_owner, running
 from tests.bench.bench_crm import fill
-from tests.e2e.conftest import FLAGS, platform_environment, sign_in
+from tests.e2e.conftest import FLAGS, platform_environment, sign_in_at_form
 
 ROUNDS = 12
 HOME = "/manage/demo"
@@ -87,7 +87,7 @@ def measure(name: str, how: str, ask: Callable[[], float]) -> None:
 def signed_in(browser: Browser, address: str) -> BrowserContext:
     context = browser.new_context(locale="en-US", viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    sign_in(page, address)
+    sign_in_at_form(page, address)
     page.close()
     return context
 

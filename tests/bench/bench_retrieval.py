@@ -101,6 +101,8 @@ def measure() -> None:
 
 def main() -> None:
     """Measure with a Chroma of this run's own."""
+    if not shared.has("eval/docs.jsonl", "eval/queries.jsonl", "eval/spans.tsv"):
+        return
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()

@@ -22,13 +22,18 @@ from platform_app.db import owned, session_scope
 from platform_app.jobs import enqueue
 from platform_app.models.job import Job
 from platform_app.models.person import Identity
-from tests.conftest import forget_process_state, free_port, wait_for
+from tests.conftest import FULL, forget_process_state, free_port, wait_for
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/chaos" in str(item.path):
             item.add_marker(pytest.mark.chaos)
+
+
+def size(name: str, usual: float, full: float) -> float:
+    """Return how much a test does: as PLATFORM_CHAOS_<name> says, else the usual, or the full of `make test-full`."""
+    return float(os.environ.get(f"PLATFORM_CHAOS_{name}", full if FULL else usual))
 
 
 class Call(BaseModel):

@@ -1,6 +1,5 @@
 """Knowledge under faults (R19, R19b): Chroma away, silent or emptied; what is indexed is found at once."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -16,13 +15,13 @@ from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import vectors
 from platform_app.rag.retrieve import Retrieval, retrieve
-from tests.chaos.conftest import NewWorker, OwnRedis
+from tests.chaos.conftest import NewWorker, OwnRedis, size
 from tests.conftest import answers, forget_process_state, free_port, wait_for
 from tests.fake_provider import FakeProvider, says, serving
 from tests.talking import ELSEWHERE, add_source, answered, begin, row
 from tests.test_knowledge import QUESTION, source, upload
 
-ROUNDS = int(os.environ.get("PLATFORM_CHAOS_ROUNDS", "15"))
+ROUNDS = int(size("ROUNDS", 6, 15))
 OVERHEAD = 3  # seconds that a reply may lose to a vector index that does not answer
 
 

@@ -1,6 +1,5 @@
 """Rules under fire: workers die, every rule runs once for every event, and what goes outside arrives once."""
 
-import os
 import time
 from collections import Counter, defaultdict
 
@@ -13,15 +12,15 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
 from platform_app.services import contacts
-from tests.chaos.conftest import NewWorker, OwnRedis, Sink
+from tests.chaos.conftest import NewWorker, OwnRedis, Sink, size
 from tests.conftest import wait_for
 from tests.talking import call
 
-EVENTS = int(os.environ.get("PLATFORM_CHAOS_EVENTS", "80"))
-RULES = int(os.environ.get("PLATFORM_CHAOS_RULES", "4"))
+EVENTS = int(size("EVENTS", 40, 80))
+RULES = int(size("RULES", 4, 4))
 PEOPLE = 20
 PATIENCE = 240  # seconds for a worker to come up and take over on a machine with other work
-EVERY = float(os.environ.get("PLATFORM_CHAOS_EVERY", "2"))  # seconds between kills
+EVERY = size("EVERY", 2, 2)  # seconds between kills
 
 
 def write_rules(who: Identity, address: str) -> None:

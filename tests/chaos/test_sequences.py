@@ -1,6 +1,5 @@
 """Sequences under fire: workers die, stop and meet, Redis forgets; each step is taken once, in order, in its time."""
 
-import os
 import signal
 import time
 from collections import Counter
@@ -16,14 +15,14 @@ from platform_app.models.crm import Contact, Note
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
-from tests.chaos.conftest import NewWorker, OwnRedis, Sink, Worker
+from tests.chaos.conftest import NewWorker, OwnRedis, Sink, Worker, size
 from tests.conftest import wait_for
 from tests.sequencing import a_sequence, do, enrolled
 
-PEOPLE = int(os.environ.get("PLATFORM_CHAOS_PEOPLE", "60"))
-EVERY = float(os.environ.get("PLATFORM_CHAOS_EVERY", "2"))  # seconds between kills
-SPAN = float(os.environ.get("PLATFORM_CHAOS_SPAN", "6"))  # seconds within which the first steps become due
-STOPPED = float(os.environ.get("PLATFORM_CHAOS_STOPPED", "8"))  # seconds for which a worker is stopped
+PEOPLE = int(size("PEOPLE", 30, 60))
+EVERY = size("EVERY", 2, 2)  # seconds between kills
+SPAN = size("SPAN", 3, 6)  # seconds within which the first steps become due
+STOPPED = size("STOPPED", 5, 8)  # seconds for which a worker is stopped
 PATIENCE = 240  # seconds for a worker to come up and take over on a machine with other work
 STEPS = 5
 OUTSIDE = ("s1", "s3")

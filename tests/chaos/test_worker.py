@@ -1,7 +1,6 @@
 """Worker: nothing is lost and nothing is done twice, whatever is killed."""
 
 import json
-import os
 import random
 import signal
 import socket
@@ -16,11 +15,11 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import KnowledgeState
 from platform_app.models.person import Identity
 from platform_app.services import jobs
-from tests.chaos.conftest import Call, Die, NewWorker, OwnRedis, Rest, Sink, put, states
+from tests.chaos.conftest import Call, Die, NewWorker, OwnRedis, Rest, Sink, put, size, states
 from tests.conftest import forget_process_state, wait_for
 
-KILLS = int(os.environ.get("PLATFORM_CHAOS_KILLS", "20"))
-SEED = int(os.environ.get("PLATFORM_CHAOS_SEED", "7"))
+KILLS = int(size("KILLS", 10, 20))
+SEED = int(size("SEED", 7, 7))
 
 
 def done(who: Identity, count: int) -> bool:

@@ -1,6 +1,8 @@
 """Fixtures: one platform for all stories, and a real browser."""
 
+import hashlib
 import os
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FOLDERS: dict[str, Path] = {}  # the data folders of the platforms that were started, by address
 PASSWORD = "Correct horse 7 battery"
 expect.set_options(timeout=30_000)  # a busy machine is not a fault; what has to be quick says so itself
 
@@ -53,7 +56,9 @@ def started_platform(environment: dict[str, str], folder: Path) -> Iterator[str]
     """Start a platform with its demo, yield its address, and stop it."""
     made: Started = start(environment, folder / "platform.txt")
     wait_for(lambda: is_ready(made), 240)
-    yield f"http://127.0.0.1:{environment['PLATFORM_PORT']}"
+    address = f"http://127.0.0.1:{environment['PLATFORM_PORT']}"
+    FOLDERS[address] = Path(environment["PLATFORM_DATA_DIR"])
+    yield address
     made.process.terminate()
     made.process.wait(20)
 
@@ -63,6 +68,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The whole platform with its demo; its address."""
     folder = tmp_path_factory.mktemp("platform")
     yield from started_platform(platform_environment(folder / "data"), folder)
+
+
+def change(folder: Path, statement: str, *values: str) -> None:
+    """Change a row of the database in a data folder; the platform may be at work in it."""
+    with closing(sqlite3.connect(f"{folder}/platform.db", timeout=30)) as database, database:
+        assert database.execute(statement, values).rowcount
 
 
 @dataclass
@@ -84,8 +95,7 @@ class Recorded:
 
     def write(self, statement: str, *values: str) -> None:
         """Change the platform's database behind its back, as a fault would have."""
-        with closing(sqlite3.connect(f"{self.folder}/platform.db", timeout=30)) as database, database:
-            database.execute(statement, values)
+        change(self.folder, statement, *values)
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +112,19 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 
 
 def sign_in(page: Page, address: str) -> None:
-    """Sign in to the demo and come to its dashboard."""
+    """Come to the demo's dashboard with a session that was written into the platform's database."""
+    token, row_id = secrets.token_urlsafe(32), secrets.token_hex(16)
+    columns = "id, created_at, token_hash, user_id, expires_at, user_agent"
+    statement = f"""INSERT INTO session ({columns})
+        SELECT ?, created_at, ?, id, '2099-01-01 00:00:00.000000', '' FROM user WHERE email = 'demo@demo.example'"""
+    change(FOLDERS[address], statement, row_id, hashlib.sha256(token.encode()).hexdigest())
+    page.context.add_cookies([{"name": "session", "value": token, "url": address, "httpOnly": True}])
+    page.goto(f"{address}/manage/demo")
+    expect(page.locator(".updates li").first).to_be_visible()
+
+
+def sign_in_at_form(page: Page, address: str) -> None:
+    """Sign in to the demo as a person does, and come to its dashboard."""
     page.goto(f"{address}/sign-in")
     page.fill("#email", "demo@demo.example")
     page.fill("#password", PASSWORD)

@@ -20,7 +20,7 @@ from platform_app.models.person import Identity
 from platform_app.services import activity, members
 from tests import shared
 from tests.conftest import forget_process_state
-from tests.e2e.conftest import NewPerson, platform_environment, sign_in, started_platform
+from tests.e2e.conftest import NewPerson, platform_environment, sign_in_at_form, started_platform
 
 pytestmark = pytest.mark.e2e
 AT_ONCE = 60
@@ -152,7 +152,7 @@ def rows_of(who: Identity, model: type[Conversation] | type[Source] | type[Agent
 def begin(page: Page, address: str) -> Guard:
     """Sign in to the demo, under a guard that is proven to notice."""
     guard = Guard(page, address)
-    sign_in(page, address)
+    sign_in_at_form(page, address)
     page.evaluate("alert(1)")
     with pytest.raises(AssertionError):
         guard.look("the guard itself")

@@ -1,8 +1,12 @@
-"""Pages: every page in both themes, both languages and two widths has no fault that axe knows."""
+"""Pages: every page in both themes, both languages and two widths has no fault that axe knows.
+
+By default in combinations of theme, language and width that hold every pair of their values; all with `make test-full`.
+"""
 
 import json
 import os
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from platform_app.i18n import lookup
+from tests.conftest import FULL
 from tests.e2e.conftest import NewPerson, sign_in
+from tests.pairwise import covering
 
 pytestmark = pytest.mark.e2e
 
@@ -42,6 +48,7 @@ def faults(page: Page, place: str) -> list[str]:
 
 THEMES = {"light": re.compile("Light|Светлая"), "dark": re.compile("Dark|Тёмная")}
 MENU = re.compile("Your menu|Ваше меню")
+LOOKS = list((product if FULL else covering)(("en", "ru"), tuple(THEMES), (1440, 390)))
 
 
 def choose_theme(page: Page, home: str, theme: str) -> None:
@@ -105,27 +112,27 @@ def test_no_page_has_a_fault(language: str, platform: str, new_person: NewPerson
     found: list[str] = []
     let_rules_run(page, f"{platform}/manage/demo", language)
     places = addresses(page, f"{platform}/manage/demo")
-    for theme in ("light", "dark"):
+    for theme, width in [(theme, width) for spoken, theme, width in LOOKS if spoken == language]:
         choose_theme(page, f"{platform}/manage/demo", theme)
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            for name, address in places.items():
-                page.goto(address)
-                expect(page.locator("h1").first).to_be_attached()
-                expect(page.locator("[aria-busy=true]")).to_have_count(0)
-                place = f"{name}-{theme}-{language}-{width}"
-                keep(page, place)
-                found += faults(page, place)
-                if name == "rule":
-                    found += faults_of_list(page, place)
-                if name == "sequence":
-                    found += faults_of_step(page, place, language)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
-            page.get_by_role("button", name=lookup(language, "Why this reply?")).first.click()
-            expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
-            keep(page, f"trace-{theme}-{language}-{width}")
-            found += faults(page, f"trace {theme} {width}")
-            page.keyboard.press("Escape")
+        page.set_viewport_size({"width": width, "height": 900})
+        for name, address in places.items():
+            page.goto(address)
+            expect(page.locator("h1").first).to_be_attached()
+            expect(page.locator("[aria-busy=true]")).to_have_count(0)
+            place = f"{name}-{theme}-{language}-{width}"
+            keep(page, place)
+            found += faults(page, place)
+            if name == "rule":
+                found += faults_of_list(page, place)
+            if name == "sequence":
+                found += faults_of_step(page, place, language)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+        page.get_by_role("button", name=lookup(language, "Why this reply?")).first.click()
+        expect(page.get_by_role("dialog")).to_contain_text(lookup(language, "Passages considered"))
+        keep(page, f"trace-{theme}-{language}-{width}")
+        found += faults(page, f"trace {theme} {width}")
+        page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 390, "height": 900})
     page.get_by_role("button", name={"ru": "Навигация", "en": "Navigation"}[language]).click()
     found += faults(page, "navigation")
     assert "\n".join(found) == ""

@@ -18,7 +18,8 @@ async def test_a_lead_and_a_contact_are_made_to_play_with(who: Identity) -> None
     with session_scope(who.tenant_id) as session:
         agents.create(session, who, {"name": "Vera"})
     async with Tab(sign_in(who)) as tab:
-        await tab.goto(HOME)
+        await tab.goto(HOME, settle=False)  # it watches the chat for as long as somebody looks
+        await tab.until(lambda: TestChatState.get_full_name() in tab.seen and tab.get(TestChatState, "loaded"))
         await tab.send(TestChatState.choose_contact(chat_people.NEW))
         await tab.send(TestChatState.choose_lead(chat_people.NEW))
         (contact,), _ = call(who, contacts.find)

@@ -1,0 +1,178 @@
+"""Run: every test, in groups side by side; adds up what they did and sees that none was left out.
+
+`python -m tests.run [arguments of pytest]`. With arguments, what they choose runs in one group, on SQLite and, as far
+as it belongs to the data layer, on PostgreSQL. PLATFORM_TEST_FULL=1 runs everything in full size.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import MODULES
+
+FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "tests.reporting")
+TESTS = Path(__file__).parent
+BELOW = ("--ignore=tests/e2e", "--ignore=tests/chaos")
+
+
+def halves(border: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the modules of services in two groups: those whose names begin before a letter, and the others."""
+    names = sorted(path.name for path in TESTS.glob("test_*.py"))
+    early = tuple(f"tests/{name}" for name in names if name < f"test_{border}")
+    return early, tuple(f"tests/{name}" for name in names if name >= f"test_{border}")
+
+
+GROUPS: dict[
+    str, tuple[str, ...]
+] = {  # as many run side by side as there are processors; those that take longest begin
+    "browser": ("tests/e2e",),
+    "chaos": ("tests/chaos",),
+    "late": halves("m")[1],
+    "early": halves("m")[0],
+    "headless": ("tests/headless",),
+    "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
+}
+WORKERS = max(2, min(4, os.cpu_count() or 2))
+OUTCOMES = ("passed", "skipped", "failed")  # a test ended as the worst of its phases did
+SLOWEST = 20
+
+
+@dataclass
+class Result:
+    """What one group did: its tests by id, how each ended, and for how many seconds it ran."""
+
+    name: str
+    code: int = 0
+    seconds: float = 0
+    chosen: set[str] = field(default_factory=set)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    durations: dict[str, float] = field(default_factory=dict)
+
+    def read(self, report: Path) -> None:
+        """Take in the lines that the plugin wrote."""
+        for line in report.read_text().splitlines() if report.exists() else ():
+            told = json.loads(line)
+            if "chosen" in told:
+                self.chosen = set(told["chosen"])
+                continue
+            name = told["id"]
+            self.durations[name] = self.durations.get(name, 0) + told["seconds"]
+            self.outcomes[name] = max(self.outcomes.get(name, "passed"), told["outcome"], key=OUTCOMES.index)
+
+    def count(self, outcome: str) -> int:
+        return sum(one == outcome for one in self.outcomes.values())
+
+    def line(self) -> str:
+        counts = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in ("passed", "failed", "skipped"))
+        return f"{self.name}: {counts} in {self.seconds:.0f} s"
+
+
+def command(name: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command of a group; the tests of the data layer get a server of PostgreSQL."""
+    served = [sys.executable, "-m", "tests.postgres"] if name == "postgres" else []
+    return [*served, *PYTEST, *arguments]
+
+
+def run(name: str, arguments: Sequence[str], folder: Path) -> Result:
+    """Run one group, show its lines with its name before them, and return what it did."""
+    result, report, begun = Result(name), folder / f"{name}.jsonl", time.monotonic()
+    environment = os.environ | {"PLATFORM_TEST_REPORT": str(report)}
+    with subprocess.Popen(
+        command(name, arguments), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
+            print(f"{name:8} | {line}", end="", flush=True)
+    result.code, result.seconds = process.returncode, time.monotonic() - begun
+    result.read(report)
+    return result
+
+
+def collect(folder: Path) -> set[str]:
+    """Return the id of every test there is, by a collection of its own."""
+    report = folder / "all.jsonl"
+    environment = os.environ | {"PLATFORM_TEST_REPORT": str(report)}
+    subprocess.run([*PYTEST, "--collect-only", "tests"], env=environment, stdout=subprocess.DEVNULL, check=False)
+    found = Result("all")
+    found.read(report)
+    return found.chosen
+
+
+def everything(folder: Path) -> tuple[list[Result], set[str]]:
+    """Run all groups; return what they did and every test there is."""
+    with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(WORKERS) as pool:
+        known = other.submit(collect, folder)
+        running = [pool.submit(run, name, arguments, folder) for name, arguments in GROUPS.items()]
+        try:
+            done = [one.result() for one in running]
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return done, known.result() | {f"{name} on PostgreSQL" for name in left_out(done)}
+
+
+def left_out(done: list[Result]) -> list[str]:
+    """Return the modules of the data layer of which no test ran on PostgreSQL."""
+    ran = {name.split("::")[0] for result in done if result.name == "postgres" for name in result.outcomes}
+    return sorted(MODULES - ran)
+
+
+def chosen(arguments: Sequence[str], folder: Path) -> tuple[list[Result], set[str]]:
+    """Run what arguments of pytest choose."""
+    done = [run("chosen", arguments, folder), run("postgres", ["-p", "tests.postgres", *arguments], folder)]
+    for result in done:
+        if result.code == pytest.ExitCode.NO_TESTS_COLLECTED and any(one.outcomes for one in done):
+            result.code = 0
+    return done, set(done[0].outcomes)
+
+
+def troubles(done: list[Result], known: set[str]) -> list[str]:
+    """Say what went wrong beside tests that failed: a group that broke off, or left something out."""
+    said = [f"{result.name} ended with {meaning(result.code)}" for result in done if result.code not in (0, 1)]
+    ran = {name for result in done if result.name != "postgres" for name in result.outcomes}
+    lost = sorted(known - ran)
+    return said + [f"no group ran {name}" for name in lost] + ([] if known else ["no test was found"])
+
+
+def meaning(code: int) -> str:
+    """Return the name of an exit code: one of pytest's own, or the signal that ended it."""
+    return f"signal {-code}" if code < 0 else next((one.name for one in pytest.ExitCode if one == code), str(code))
+
+
+def tell(done: list[Result], known: set[str]) -> int:
+    """Print the slowest tests, each group, what went wrong, and the sum on the last line; return the exit code."""
+    slow = sorted(((s, r.name, one) for r in done for one, s in r.durations.items()), reverse=True)[:SLOWEST]
+    print(f"\nThe slowest {len(slow)}:")
+    for seconds, group, name in slow:
+        print(f"{seconds:7.1f} s  {group}  {name}")
+    print("\n" + "\n".join(result.line() for result in done))
+    for result in done:
+        print(
+            "".join(f"FAILED {result.name} {one}\n" for one, how in result.outcomes.items() if how == "failed"), end=""
+        )
+    wrong = troubles(done, known)
+    print("".join(f"{line}\n" for line in wrong))
+    passed, failed, skipped = (sum(result.count(how) for result in done) for how in ("passed", "failed", "skipped"))
+    failed += len(wrong)
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+    return 1 if failed or any(result.code for result in done) else 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tests; return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="platform-tests-") as folder:
+        done, known = chosen(arguments, Path(folder)) if arguments else everything(Path(folder))
+        return tell(done, known)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
