@@ -80,8 +80,9 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
         rx.cond(
             MAY,
             rx.form(
+                rx.el.input(type="hidden", name="pipeline", value=pipeline.id),
                 _named(t("New stage"), t("Add stage")),
-                on_submit=lambda form: CrmSettingsState.add_stage(pipeline.id, form),
+                on_submit=CrmSettingsState.add_stage,  # the row is a value of the form: a hook cannot see it
                 reset_on_submit=True,
             ),
         ),

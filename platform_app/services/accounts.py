@@ -11,7 +11,7 @@ from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_app.i18n import LANGUAGES
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import passwords, sessions, throttle
+from platform_app.services import passwords, pipelines, sessions, throttle
 
 RUN_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
 _LETTERS = str.maketrans(
@@ -56,7 +56,7 @@ def register(
     time_zone: str,
     address: str = "",
 ) -> tuple[User, Tenant]:
-    """Create a tenant with its owner. `address` is where the person comes from: too many accounts are slowed down."""
+    """Create a tenant with its owner and its first pipeline. `address` is where the person comes from: too many accounts are slowed down."""
     email = check_email(email)
     name = _name(name, empty="Enter your name.", field="name")
     tenant_name = _name(tenant_name, empty="Enter the name of your company.", field="tenant")
@@ -77,6 +77,7 @@ def register(
     except IntegrityError as error:
         raise Conflict("Somebody else changed this meanwhile. Try again.", field="email") from error
     session.add(Member(tenant_id=tenant.id, user_id=user.id, role=Role.OWNER))
+    pipelines.create_default(session, tenant.id, language)
     return user, tenant
 
 
