@@ -56,14 +56,38 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 ),
                 rx.el.aside(_sidebar(section), class_name="sidebar", aria_label=t("Navigation")),
                 _topbar(section),
-                rx.el.main(_moved_clock(), content, id="main", class_name="page", tab_index=-1),
+                rx.el.main(
+                    _moved_clock(),
+                    rx.cond(Person.missing, nothing_here(section), content),
+                    id="main",
+                    class_name="page",
+                    tab_index=-1,
+                ),
                 palette(),
                 KeptTheme.create(theme=rx.cond(Person.slug != "", Person.theme, "")),
                 class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
             ),
         ),
-        ("not_found", _not_found()),
+        ("not_found", outside()),
         _waiting(),
+    )
+
+
+def nothing_here(section: str = "") -> rx.Component:
+    """Say inside the frame that there is nothing at the address, and lead back to the page's section."""
+    places = [(t(name), path) for _, links in NAVIGATION for name, _, path in links if name in (section, "Dashboard")]
+    return rx.el.div(
+        rx.icon("search-x", size=28, color=rx.color("gray", 9), aria_hidden="true"),
+        rx.el.h1(t("Not found")),
+        rx.el.p(t("There is nothing at this address: it was deleted, the link is wrong, or it is not yours.")),
+        rx.flex(
+            *(
+                rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always")
+                for name, path in reversed(places)
+            ),
+            spacing="4",
+        ),
+        class_name="empty missing",
     )
 
 
@@ -181,7 +205,8 @@ def _topbar(section: str) -> rx.Component:
     )
 
 
-def _not_found() -> rx.Component:
+def outside() -> rx.Component:
+    """Say without the frame that there is nothing at the address."""
     return rx.el.main(
         rx.el.div(
             rx.el.h1(t("Not found")),

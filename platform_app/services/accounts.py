@@ -56,7 +56,10 @@ def register(
     time_zone: str,
     address: str = "",
 ) -> tuple[User, Tenant]:
-    """Create a tenant with its owner and its first pipeline. `address` is where the person comes from: too many accounts are slowed down."""
+    """Create a tenant with its owner and its first pipeline.
+
+    `address` is where the person comes from: too many accounts are slowed down.
+    """
     email = check_email(email)
     name = _name(name, empty="Enter your name.", field="name")
     tenant_name = _name(tenant_name, empty="Enter the name of your company.", field="tenant")

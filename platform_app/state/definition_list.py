@@ -8,8 +8,9 @@ import reflex as rx
 from platform_app.engine.definitions import Definitions
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
+from platform_app.services import agents as of_agents
 from platform_app.state.address import keep_in_address
-from platform_app.state.base import call, handler, person, say_error, who
+from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.follow import follow
 from platform_app.state.scripts import agent_of
@@ -51,6 +52,8 @@ class DefinitionList(Undo, rx.State, mixin=True):
         self.agent = agent_of(self.router.url.path)
         self.search = self.router.url.query_parameters.get("q", "")[:200]
         self.undo_sentence = ""
+        if self.agent:
+            await look(self, of_agents.get, self.agent)  # raises NotFound
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
