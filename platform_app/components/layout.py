@@ -157,6 +157,11 @@ def _other_tenant(place: rx.Var[Choice]) -> rx.Component:
     )
 
 
+def _chosen(holds: rx.Var[bool]) -> dict[str, Any]:
+    """Mark the item of a menu that is chosen already."""
+    return {"aria-current": rx.cond(holds, "true", "false")}
+
+
 def _person_menu() -> rx.Component:
     return rx.menu.root(
         rx.menu.trigger(
@@ -172,11 +177,21 @@ def _person_menu() -> rx.Component:
             rx.menu.item(Person.email, disabled=True),
             rx.foreach(FrameState.tenants, _other_tenant),
             rx.menu.separator(),
-            rx.menu.item("Русский", on_select=FrameState.choose_language("ru")),
-            rx.menu.item("English", on_select=FrameState.choose_language("en")),
+            *(
+                rx.menu.item(
+                    name,
+                    on_select=FrameState.choose_language(code),
+                    custom_attrs=_chosen(Person.language == code) | {"lang": code},
+                )
+                for code, name in (("ru", "Русский"), ("en", "English"))
+            ),
             rx.menu.separator(),
             *(
-                rx.menu.item(t(label), on_select=[set_color_mode(mode), FrameState.choose_theme(mode)])
+                rx.menu.item(
+                    t(label),
+                    on_select=[set_color_mode(mode), FrameState.choose_theme(mode)],
+                    custom_attrs=_chosen(Person.theme == mode),
+                )
                 for label, mode in (("Light", "light"), ("Dark", "dark"), ("As the system", "system"))
             ),
             rx.menu.separator(),

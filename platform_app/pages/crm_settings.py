@@ -76,7 +76,10 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
             spacing="2",
             align="center",
         ),
-        rx.el.ol(rx.foreach(pipeline.stages, lambda stage, at: _stage(stage, at, pipeline.stages.length())), class_name="plain-list"),
+        rx.el.ol(
+            rx.foreach(pipeline.stages, lambda stage, at: _stage(stage, at, pipeline.stages.length())),
+            class_name="plain-list",
+        ),
         rx.cond(
             MAY,
             rx.form(

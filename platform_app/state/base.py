@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 from urllib.parse import unquote
@@ -126,6 +127,11 @@ async def say_error(state: rx.State, error: PlatformError) -> Any:
 async def say(state: rx.State, sentence: str, **values: object) -> Any:
     """Return a polite toast in the person's language."""
     return rx.toast.success(translate((await person(state)).language, sentence, **values))
+
+
+def focus_on(field: str) -> Any:
+    """Return what puts the focus on the field with this id, where the page shows it."""
+    return rx.call_script(f"document.getElementById({json.dumps(field)})?.focus()")
 
 
 async def person(state: rx.State) -> Person:

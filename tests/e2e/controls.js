@@ -180,6 +180,7 @@
   /* closing a menu is no effect of its item; closing a dialog is one of its button */
   const effect = () => {
     if (location.href !== from) return "address";
+    if (target?.getAttribute("aria-haspopup") === "menu" && target.getAttribute("aria-expanded") === "true") return "submenu";
     const counted = ["menu", "listbox"].includes(pressedIn) ? seen.filter((one) => !one.startsWith("overlay:")) : seen;
     if (counted.length) return counted[0];
     if (target && target.isConnected && valueOf(target) !== before) return "value";

@@ -55,7 +55,7 @@ class Presser:
         context.on("page", self._watch)
         self.findings, self.restore, self.skip = Findings(), restore, skip
         self.events: list[str] = []
-        self.links: set[str] = set()  # kinds of links that were followed on any page
+        self.known: set[tuple[str, str]] = set()  # pages and kinds of controls that were pressed before
         self.page = context.new_page()
         self.address = ""
 
@@ -129,11 +129,11 @@ class Presser:
     def _is_skipped(self, name: str, control: Control) -> bool:
         if any(re.search(pattern, f"{name}: {control}") for pattern in self.skip):
             return True
-        if control.role != "link" or control.outside:
-            return control.outside
-        kind = re.sub(r"[0-9a-f]{32}", "#", f"{'' if control.row else control.name} {control.path}")
-        known = kind in self.links
-        self.links.add(kind)
+        kind = name, control.key
+        if control.role == "link":  # one that leads to the same kind of page is the same link on every page
+            kind = "", re.sub(r"[0-9a-f]{32}", "#", f"{'' if control.row else control.name} {control.path}")
+        known = kind in self.known or control.outside
+        self.known.add(kind)
         return known
 
     def _go_back(self) -> None:
