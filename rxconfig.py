@@ -3,6 +3,7 @@
 import reflex as rx
 from reflex.plugins import RadixThemesPlugin, SitemapPlugin
 
+from platform_app.color_mode import HtmlColorMode
 from platform_app.config import settings
 from platform_app.dev_proxy import DevProxy
 
@@ -21,6 +22,7 @@ config = rx.Config(
             theme=rx.theme(accent_color="iris", gray_color="slate", radius="medium", scaling="95%", has_background=True)
         ),
         DevProxy(),
+        HtmlColorMode(),
     ],
     disable_plugins=[SitemapPlugin],
 )

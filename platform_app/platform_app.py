@@ -1,10 +1,12 @@
 """Platform app: the Reflex application with its pages, routes and guards."""
 
 import reflex as rx
+from reflex_components_core.base.error_boundary import ErrorBoundary
 
 from platform_app import database_roles, heap, logs
 from platform_app.api.app import api
 from platform_app.api.security import Harden, RuntimeEnv, is_development
+from platform_app.components.connection import connection_notice, failed_page
 from platform_app.pages.registry import every_page
 from platform_app.state import frame
 from platform_app.state.errors import report
@@ -23,6 +25,9 @@ if app.sio is not None:
     # None: the same origin. Harden checks it too, and alone while developers have the pages on a port of their own.
     app.sio.eio.cors_allowed_origins = [] if is_development() else None
 app.add_middleware(Gate())
+_notice = rx.memo(connection_notice)
+app.app_wraps[5, "Overlay"] = lambda _: rx.fragment(_notice())
+app.app_wraps[55, "ErrorBoundary"] = lambda _: ErrorBoundary.create(fallback_render=failed_page())
 
 
 def _is_connected(tab: str) -> bool:

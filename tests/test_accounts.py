@@ -8,8 +8,9 @@ import pytest
 from platform_app.clock import new_id
 from platform_app.db import everywhere, owned, session_scope
 from platform_app.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound, PlatformError
+from platform_app.models.crm import Pipeline, Stage
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import accounts, members, passwords, sessions
+from platform_app.services import accounts, members, passwords, pipelines, sessions
 from tests.api_client import sign_in, ticket_for
 from tests.conftest import make_tenant
 
@@ -40,10 +41,39 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickHasher]:
     passwords._nobody.cache_clear()
 
 
+def stages_of(tenant: Tenant) -> list[str]:
+    with session_scope(tenant.id, reading=True) as session:
+        (pipeline,) = session.exec(owned(Pipeline, tenant.id)).all()
+        query = owned(Stage, tenant.id).where(Stage.pipeline_id == pipeline.id).order_by(Stage.position)
+        return [stage.name for stage in session.exec(query).all()]
+
+
 def register(email: str = "ann@acme.test", tenant_name: str = "Acme Bikes", **given: str) -> tuple[User, Tenant]:
     values = {"name": "Ann", "password": PASSWORD, "language": "ru", "time_zone": "Asia/Omsk", "address": ""} | given
     with session_scope(reason="tests") as session:
         return accounts.register(session, email=email, tenant_name=tenant_name, **values)
+
+
+@pytest.mark.parametrize(("language", "first", "last"), [("ru", "Новые", "Отказ"), ("en", "New leads", "Deal lost")])
+def test_a_new_tenant_has_a_pipeline_in_its_language(
+    language: str, first: str, last: str, database: str, quick: QuickHasher
+) -> None:
+    _, tenant = register(language=language)
+    stages = stages_of(tenant)
+    assert (stages[0], stages[-1], len(stages)) == (first, last, 5)
+
+
+def test_a_registration_that_fails_leaves_no_pipeline(
+    database: str, quick: QuickHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object) -> None:
+        raise Invalid("Refused.")
+
+    monkeypatch.setattr(pipelines, "create_default", refuse)
+    with pytest.raises(Invalid):
+        register()
+    with session_scope(reason="tests", reading=True) as session:
+        assert session.exec(everywhere(Tenant)).all() == []
 
 
 def test_registration_makes_a_tenant_with_its_owner(database: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.parts import confirm, icon_tool
+from platform_app.components.parts import confirm, icon_tool, move_tools
 from platform_app.components.text import t
 from platform_app.state.categories import NO_PARENT, CategoryRow, CategoryState
 
@@ -66,8 +66,12 @@ def _row(row: rx.Var[CategoryRow], on_change: Any) -> rx.Component:
             max_length=120,
             flex="1",
         ),
-        icon_tool("arrow-up", t("Move “{name}” up", name=row.name), CategoryState.move(row.id, True)),
-        icon_tool("arrow-down", t("Move “{name}” down", name=row.name), CategoryState.move(row.id, False)),
+        move_tools(
+            (t("Move “{name}” up", name=row.name), t("Move “{name}” down", name=row.name)),
+            lambda up: CategoryState.move(row.id, up),
+            first=row.first,
+            last=row.last,
+        ),
         confirm(
             icon_tool("trash-2", t("Delete “{title}”", title=row.name), None),
             title=t("Delete this category?"),

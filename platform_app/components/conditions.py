@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.automation.facts import CATALOGUE, Fact, FactType
 from platform_app.components.condition_values import native, option, value
 from platform_app.components.drag import DragArea, draggable, droppable
-from platform_app.components.parts import READ_ONLY, icon_tool
+from platform_app.components.parts import READ_ONLY, icon_tool, move_tools
 from platform_app.components.picker import choice, group, picker
 from platform_app.components.text import t
 from platform_app.state.condition_tree import Line
@@ -161,16 +161,11 @@ def _fact(fact: Fact) -> rx.Component:
 
 def _tools(state: Any, line: rx.Var[Line]) -> rx.Component:
     return rx.flex(
-        icon_tool(
-            "arrow-up",
-            t("Move line {number} up", number=line.number),
-            state.move_condition(line.path, True),
-            small=True,
-        ),
-        icon_tool(
-            "arrow-down",
-            t("Move line {number} down", number=line.number),
-            state.move_condition(line.path, False),
+        move_tools(
+            (t("Move line {number} up", number=line.number), t("Move line {number} down", number=line.number)),
+            lambda up: state.move_condition(line.path, up),
+            first=line.first,
+            last=line.last,
             small=True,
         ),
         icon_tool("x", t("Remove line {number}", number=line.number), state.remove_condition(line.path), small=True),

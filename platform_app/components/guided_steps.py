@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.condition_values import native, option
 from platform_app.components.later import later
-from platform_app.components.parts import READ_ONLY, icon_tool
+from platform_app.components.parts import READ_ONLY, icon_tool, move_tools
 from platform_app.components.text import t
 from platform_app.state.guided_steps import CollectLine, StepLine
 
@@ -68,16 +68,11 @@ def _step_head(state: Any, step: rx.Var[StepLine]) -> rx.Component:
         rx.cond(
             ~READ_ONLY,
             rx.flex(
-                icon_tool(
-                    "arrow-up",
-                    t("Move step {number} up", number=step.number),
-                    state.move_step(step.place, True),
-                    small=True,
-                ),
-                icon_tool(
-                    "arrow-down",
-                    t("Move step {number} down", number=step.number),
-                    state.move_step(step.place, False),
+                move_tools(
+                    (t("Move step {number} up", number=step.number), t("Move step {number} down", number=step.number)),
+                    lambda up: state.move_step(step.place, up),
+                    first=step.place == 0,
+                    last=step.place == state.guided.length() - 1,
                     small=True,
                 ),
                 icon_tool(

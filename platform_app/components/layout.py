@@ -57,7 +57,13 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 ),
                 rx.el.aside(_sidebar(section), class_name="sidebar", aria_label=t("Navigation")),
                 _topbar(section),
-                rx.el.main(_moved_clock(), content, id="main", class_name="page", tab_index=-1),
+                rx.el.main(
+                    _moved_clock(),
+                    rx.cond(Person.missing, nothing_here(section), content),
+                    id="main",
+                    class_name="page",
+                    tab_index=-1,
+                ),
                 palette(),
                 UnsentNote.create(
                     person=Person.email,
@@ -68,8 +74,26 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
             ),
         ),
-        ("not_found", _not_found()),
+        ("not_found", outside()),
         _waiting(),
+    )
+
+
+def nothing_here(section: str = "") -> rx.Component:
+    """Say inside the frame that there is nothing at the address, and lead back to the page's section."""
+    places = [(t(name), path) for _, links in NAVIGATION for name, _, path in links if name in (section, "Dashboard")]
+    return rx.el.div(
+        rx.icon("search-x", size=28, color=rx.color("gray", 9), aria_hidden="true"),
+        rx.el.h1(t("Not found")),
+        rx.el.p(t("There is nothing at this address: it was deleted, the link is wrong, or it is not yours.")),
+        rx.flex(
+            *(
+                rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always")
+                for name, path in reversed(places)
+            ),
+            spacing="4",
+        ),
+        class_name="empty missing",
     )
 
 
@@ -139,6 +163,11 @@ def _other_tenant(place: rx.Var[Choice]) -> rx.Component:
     )
 
 
+def _chosen(holds: rx.Var[bool]) -> dict[str, Any]:
+    """Mark the item of a menu that is chosen already."""
+    return {"aria-current": rx.cond(holds, "true", "false")}
+
+
 def _person_menu() -> rx.Component:
     return rx.menu.root(
         rx.menu.trigger(
@@ -154,11 +183,21 @@ def _person_menu() -> rx.Component:
             rx.menu.item(Person.email, disabled=True),
             rx.foreach(FrameState.tenants, _other_tenant),
             rx.menu.separator(),
-            rx.menu.item("Русский", on_select=FrameState.choose_language("ru")),
-            rx.menu.item("English", on_select=FrameState.choose_language("en")),
+            *(
+                rx.menu.item(
+                    name,
+                    on_select=FrameState.choose_language(code),
+                    custom_attrs=_chosen(Person.language == code) | {"lang": code},
+                )
+                for code, name in (("ru", "Русский"), ("en", "English"))
+            ),
             rx.menu.separator(),
             *(
-                rx.menu.item(t(label), on_select=[set_color_mode(mode), FrameState.choose_theme(mode)])
+                rx.menu.item(
+                    t(label),
+                    on_select=[set_color_mode(mode), FrameState.choose_theme(mode)],
+                    custom_attrs=_chosen(Person.theme == mode),
+                )
                 for label, mode in (("Light", "light"), ("Dark", "dark"), ("As the system", "system"))
             ),
             rx.menu.separator(),
@@ -187,7 +226,8 @@ def _topbar(section: str) -> rx.Component:
     )
 
 
-def _not_found() -> rx.Component:
+def outside() -> rx.Component:
+    """Say without the frame that there is nothing at the address."""
     return rx.el.main(
         rx.el.div(
             rx.el.h1(t("Not found")),

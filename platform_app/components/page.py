@@ -1,11 +1,13 @@
 """Page: an address with what it shows and what it does when it loads."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import reflex as rx
 
+from platform_app.state.base import OPENS
 from platform_app.state.frame import FrameState
 
 
@@ -20,5 +22,10 @@ class Page:
 
 
 def inside(route: str, title: str, show: Callable[[], rx.Component], *on_load: Any) -> Page:
-    """Return a page of a tenant; `route` is what follows /manage/[tenant]."""
+    """Return a page of a tenant; `route` is what follows /manage/[tenant].
+
+    What its handlers in `on_load` do not find, by NotFound, is said in the frame in place of the page.
+    """
+    for one in on_load:
+        setattr(inspect.unwrap(one.fn), OPENS, True)
     return Page(f"/manage/[tenant]{route}", title, show, [FrameState.load, *on_load])

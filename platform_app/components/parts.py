@@ -1,5 +1,6 @@
 """Parts: the few pieces that every page is built from."""
 
+from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
@@ -143,9 +144,13 @@ def download_link(words: Any, address: Any) -> rx.Component:
     return rx.el.a(words, href=address, class_name="text-link", custom_attrs={"reloadDocument": True, "download": True})
 
 
-def icon_tool(icon: str, label: Any, on_click: Any = None, *, small: bool = False) -> rx.Component:
+def icon_tool(
+    icon: str, label: Any, on_click: Any = None, *, small: bool = False, disabled: Any = None
+) -> rx.Component:
     """Show a quiet button that is only an icon; `label` says what it does."""
     given = {} if on_click is None else {"on_click": on_click}
+    if disabled is not None:
+        given["disabled"] = disabled
     return rx.icon_button(
         rx.icon(icon, size=14 if small else 16),
         variant="ghost",
@@ -155,6 +160,20 @@ def icon_tool(icon: str, label: Any, on_click: Any = None, *, small: bool = Fals
         aria_label=label,
         type="button",
         **given,
+    )
+
+
+def move_tools(
+    labels: tuple[Any, Any], on_move: Callable[[bool], Any], *, first: Any, last: Any, small: bool = False
+) -> rx.Component:
+    """Show the two buttons that move a row up and down; `on_move` takes whether it goes up.
+
+    `labels` say "move up" and "move down" of this row; the first row cannot go up, nor the last one down.
+    """
+    up, down = labels
+    return rx.fragment(
+        icon_tool("arrow-up", up, on_move(True), small=small, disabled=first),
+        icon_tool("arrow-down", down, on_move(False), small=small, disabled=last),
     )
 
 

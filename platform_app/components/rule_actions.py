@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.condition_values import native, option
 from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.later import later
-from platform_app.components.parts import READ_ONLY, icon_tool, problem_line
+from platform_app.components.parts import READ_ONLY, icon_tool, move_tools, problem_line
 from platform_app.components.picker import choice, picker
 from platform_app.components.text import t
 from platform_app.components.variables import variable_text
@@ -65,9 +65,12 @@ def _grip(line: rx.Var[ActionLine]) -> rx.Component:
 def _tools(state: Any, line: rx.Var[ActionLine]) -> rx.Component:
     place, number = line.place.to(int), line.number
     return rx.flex(
-        icon_tool("arrow-up", t("Move action {number} up", number=number), state.move_action(place, True), small=True),
-        icon_tool(
-            "arrow-down", t("Move action {number} down", number=number), state.move_action(place, False), small=True
+        move_tools(
+            (t("Move action {number} up", number=number), t("Move action {number} down", number=number)),
+            lambda up: state.move_action(place, up),
+            first=place == 0,
+            last=place == state.acts.length() - 1,
+            small=True,
         ),
         icon_tool("x", t("Remove action {number}", number=number), state.remove_action(place), small=True),
         spacing="2",

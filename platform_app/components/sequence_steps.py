@@ -9,7 +9,7 @@ from platform_app.automation.steps import words as step_words
 from platform_app.components.condition_values import native, option
 from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.later import later
-from platform_app.components.parts import READ_ONLY, icon_tool, problem_line
+from platform_app.components.parts import READ_ONLY, icon_tool, move_tools, problem_line
 from platform_app.components.picker import choice, group, picker
 from platform_app.components.sequence_conditions import conditions
 from platform_app.components.sequence_timing import timing_fields
@@ -98,9 +98,12 @@ def _icon(line: rx.Var[StepLine]) -> rx.Component:
 def _tools(line: rx.Var[StepLine]) -> rx.Component:
     number = line.number
     return rx.flex(
-        icon_tool("arrow-up", t("Move step {number} up", number=number), STATE.move_step(line.id, True), small=True),
-        icon_tool(
-            "arrow-down", t("Move step {number} down", number=number), STATE.move_step(line.id, False), small=True
+        move_tools(
+            (t("Move step {number} up", number=number), t("Move step {number} down", number=number)),
+            lambda up: STATE.move_step(line.id, up),
+            first=line.first,
+            last=line.last,
+            small=True,
         ),
         icon_tool("copy", t("Copy step {number}", number=number), STATE.copy_step(line.id), small=True),
         icon_tool("x", t("Remove step {number}", number=number), STATE.remove_step(line.id), small=True),

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.layout import frame, page_head
 from platform_app.components.own_field_list import MAY, delete_button, field_list, named_input
 from platform_app.components.page import inside
-from platform_app.components.parts import icon_tool, skeleton_rows
+from platform_app.components.parts import icon_tool, move_tools, skeleton_rows
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.crm_settings import CrmSettingsState, PipelineLine, StageLine
@@ -76,12 +76,16 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
             spacing="2",
             align="center",
         ),
-        rx.el.ol(rx.foreach(pipeline.stages, _stage), class_name="plain-list"),
+        rx.el.ol(
+            rx.foreach(pipeline.stages, lambda stage, at: _stage(stage, at, pipeline.stages.length())),
+            class_name="plain-list",
+        ),
         rx.cond(
             MAY,
             rx.form(
+                rx.el.input(type="hidden", name="pipeline", value=pipeline.id),
                 _named(t("New stage"), t("Add stage")),
-                on_submit=lambda form: CrmSettingsState.add_stage(pipeline.id, form),
+                on_submit=CrmSettingsState.add_stage,  # the row is a value of the form: a hook cannot see it
                 reset_on_submit=True,
             ),
         ),
@@ -90,7 +94,7 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
     )
 
 
-def _stage(stage: rx.Var[StageLine]) -> rx.Component:
+def _stage(stage: rx.Var[StageLine], at: rx.Var[int], count: rx.Var[int]) -> rx.Component:
     return rx.el.li(
         named_input(
             stage.name,
@@ -108,16 +112,11 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
         rx.cond(
             MAY,
             rx.fragment(
-                icon_tool(
-                    "arrow-up",
-                    t("Move “{name}” up", name=stage.name),
-                    CrmSettingsState.move_stage(stage.id, True),
-                    small=True,
-                ),
-                icon_tool(
-                    "arrow-down",
-                    t("Move “{name}” down", name=stage.name),
-                    CrmSettingsState.move_stage(stage.id, False),
+                move_tools(
+                    (t("Move “{name}” up", name=stage.name), t("Move “{name}” down", name=stage.name)),
+                    lambda up: CrmSettingsState.move_stage(stage.id, up),
+                    first=at == 0,
+                    last=at == count - 1,
                     small=True,
                 ),
                 icon_tool(

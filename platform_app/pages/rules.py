@@ -6,7 +6,16 @@ from platform_app.automation.templates import TEMPLATES
 from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.listing import columns, framed_table, list_page, search_box
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, pager, row_link, status, time_ago
+from platform_app.components.parts import (
+    READ_ONLY,
+    empty_state,
+    icon_tool,
+    move_tools,
+    pager,
+    row_link,
+    status,
+    time_ago,
+)
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.definition_list import NO_AGENT
@@ -63,7 +72,7 @@ def _table() -> rx.Component:
     )
 
 
-def _row(rule: rx.Var[RuleRow]) -> rx.Component:
+def _row(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
     marks = rx.match(
         rule.state,
         ("draft", status("amber", t("Draft"))),
@@ -89,14 +98,14 @@ def _row(rule: rx.Var[RuleRow]) -> rx.Component:
                 aria_label=t("Switch “{title}”", title=rule.name),
             )
         ),
-        rx.table.cell(rx.cond(~READ_ONLY, _actions(rule))),
+        rx.table.cell(rx.cond(~READ_ONLY, _actions(rule, at))),
         align="center",
         key=rule.id,
         custom_attrs=draggable(rule.id) | droppable(rule.id),
     )
 
 
-def _actions(rule: rx.Var[RuleRow]) -> rx.Component:
+def _actions(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
     copies = rx.menu.sub(
         rx.menu.sub_trigger(t("Copy for an agent")),
         rx.menu.sub_content(
@@ -117,8 +126,12 @@ def _actions(rule: rx.Var[RuleRow]) -> rx.Component:
         ),
     )
     return rx.flex(
-        icon_tool("arrow-up", t("Move “{name}” up", name=rule.name), RulesState.move(rule.id, True)),
-        icon_tool("arrow-down", t("Move “{name}” down", name=rule.name), RulesState.move(rule.id, False)),
+        move_tools(
+            (t("Move “{name}” up", name=rule.name), t("Move “{name}” down", name=rule.name)),
+            lambda up: RulesState.move(rule.id, up),
+            first=at == 0,
+            last=at == RulesState.rows.length() - 1,
+        ),
         menu,
         spacing="3",
         justify="end",

@@ -5,7 +5,7 @@ import reflex as rx
 from platform_app.components.drag import DragArea, draggable, droppable
 from platform_app.components.listing import columns, framed_table, list_page, search_box, select_filter
 from platform_app.components.page import inside
-from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, row_link, time_ago
+from platform_app.components.parts import READ_ONLY, empty_state, icon_tool, move_tools, row_link, time_ago
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.scripts import KINDS, ScriptRow, ScriptsState
@@ -69,7 +69,7 @@ def _table() -> rx.Component:
     )
 
 
-def _row(script: rx.Var[ScriptRow]) -> rx.Component:
+def _row(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_link(script.title, f"/manage/{Person.slug}/agents/{ScriptsState.agent}/scripts/{script.id}")
@@ -92,17 +92,21 @@ def _row(script: rx.Var[ScriptRow]) -> rx.Component:
                 aria_label=t("Switch “{title}”", title=script.title),
             )
         ),
-        rx.table.cell(rx.cond(~READ_ONLY, _actions(script))),
+        rx.table.cell(rx.cond(~READ_ONLY, _actions(script, at))),
         align="center",
         key=script.id,
         custom_attrs=draggable(script.id) | droppable(script.id),
     )
 
 
-def _actions(script: rx.Var[ScriptRow]) -> rx.Component:
+def _actions(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
     return rx.flex(
-        icon_tool("arrow-up", t("Move “{name}” up", name=script.title), ScriptsState.move(script.id, True)),
-        icon_tool("arrow-down", t("Move “{name}” down", name=script.title), ScriptsState.move(script.id, False)),
+        move_tools(
+            (t("Move “{name}” up", name=script.title), t("Move “{name}” down", name=script.title)),
+            lambda up: ScriptsState.move(script.id, up),
+            first=at == 0,
+            last=at == ScriptsState.rows.length() - 1,
+        ),
         icon_tool("copy", t("Duplicate “{title}”", title=script.title), ScriptsState.duplicate(script.id)),
         icon_tool("trash-2", t("Delete “{title}”", title=script.title), ScriptsState.delete(script.id)),
         spacing="4",

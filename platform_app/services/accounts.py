@@ -12,7 +12,7 @@ from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_app.i18n import LANGUAGES
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import activity, passwords, phone_numbers, sessions, throttle
+from platform_app.services import activity, passwords, phone_numbers, pipelines, sessions, throttle
 
 RUN_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
 _LETTERS = str.maketrans(
@@ -57,7 +57,10 @@ def register(
     time_zone: str,
     address: str = "",
 ) -> tuple[User, Tenant]:
-    """Create a tenant with its owner. `address` is where the person comes from: too many accounts are slowed down."""
+    """Create a tenant with its owner and its first pipeline.
+
+    `address` is where the person comes from: too many accounts are slowed down.
+    """
     email = check_email(email)
     name = _name(name, empty="Enter your name.", field="name")
     tenant_name = _name(tenant_name, empty="Enter the name of your company.", field="tenant")
@@ -78,6 +81,7 @@ def register(
     except IntegrityError as error:
         raise Conflict("Somebody else changed this meanwhile. Try again.", field="email") from error
     session.add(Member(tenant_id=tenant.id, user_id=user.id, role=Role.OWNER))
+    pipelines.create_default(session, tenant.id, language)
     return user, tenant
 
 

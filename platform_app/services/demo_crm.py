@@ -14,7 +14,7 @@ from platform_app.events import emit
 from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pipeline, Stage, Task
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services import contacts, fields, leads
+from platform_app.services import contacts, fields, leads, pipelines
 
 
 @dataclass
@@ -46,7 +46,9 @@ def write(session: Transaction, who: Identity, told: Shop) -> DemoCrm:
 
 
 def _stages(session: Transaction, who: Identity, told: Shop) -> dict[str, str]:
-    pipeline = Pipeline(tenant_id=who.tenant_id, name=told.pipeline.name, is_demo=True)
+    first = min((row.position for row, _ in pipelines.of_tenant(session, who)), default=1)
+    position = first - 1  # before the tenant's own: the board opens on the leads of the demo
+    pipeline = Pipeline(tenant_id=who.tenant_id, name=told.pipeline.name, position=position, is_demo=True)
     session.add(pipeline)
     session.flush()
     stages = [

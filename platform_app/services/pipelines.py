@@ -6,6 +6,7 @@ from sqlalchemy import func
 
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, LimitReached, NotFound
+from platform_app.i18n import translate
 from platform_app.models.crm import Lead, Pipeline, Stage, StageKind
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
@@ -13,6 +14,14 @@ from platform_app.services import activity, crm_values
 
 MOST = 20  # pipelines of a tenant
 MOST_STAGES = 40  # of a pipeline
+DEFAULT_NAME = "Sales"
+DEFAULT_STAGES = (
+    ("New leads", StageKind.OPEN),
+    ("Negotiation", StageKind.OPEN),
+    ("Offer sent", StageKind.OPEN),
+    ("Deal won", StageKind.WON),
+    ("Deal lost", StageKind.LOST),
+)
 
 
 @dataclass
@@ -58,6 +67,22 @@ def pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
     if row is None:
         raise NotFound("There is no such pipeline.")
     return row
+
+
+def create_default(session: Transaction, tenant_id: str, language: str) -> Pipeline:
+    """Give a new tenant the pipeline that its first leads stand in, named in a language ("ru" or "en")."""
+    row = Pipeline(tenant_id=tenant_id, name=translate(language, DEFAULT_NAME))
+    session.add(row)
+    session.flush()
+    for position, (name, kind) in enumerate(default_stages(language)):
+        session.add(Stage(tenant_id=tenant_id, pipeline_id=row.id, name=name, kind=kind, position=position))
+    session.flush()
+    return row
+
+
+def default_stages(language: str) -> list[tuple[str, StageKind]]:
+    """Return the stages that a new pipeline begins with, named in a language."""
+    return [(translate(language, name), kind) for name, kind in DEFAULT_STAGES]
 
 
 def create(session: Transaction, who: Identity, name: str, stages: list[tuple[str, StageKind]]) -> Pipeline:

@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+from urllib.parse import unquote
 
 import reflex as rx
 import structlog
@@ -20,6 +22,7 @@ log = structlog.get_logger()
 P = ParamSpec("P")
 R = TypeVar("R")
 ROLE = "_platform_role"
+OPENS = "_platform_opens"  # marks the handlers that run when a page opens, those that watch it among them
 ANYONE = "anyone"
 
 
@@ -34,6 +37,7 @@ class Person(rx.State):
     slug: str = ""
     tenant_name: str = ""
     view: str = "loading"  # loading, ok, not_found
+    missing: bool = False  # there is nothing at the page's address
     _identity: Identity | None = None
     _bound: str | None = None
 
@@ -77,18 +81,20 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
             @functools.wraps(fn)
             async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
                 try:
+                    _check_address(self, fn)
                     async for item in fn(self, **checked(args, kwargs)):
                         yield item
                 except PlatformError as error:
-                    yield await say_error(self, error)
+                    yield await _refused(self, fn, error, background=background)
         else:
 
             @functools.wraps(fn)
             async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
                 try:
+                    _check_address(self, fn)
                     return await fn(self, **checked(args, kwargs))
                 except PlatformError as error:
-                    return await say_error(self, error)
+                    return await _refused(self, fn, error, background=background)
 
         setattr(run, ROLE, role)
         if background:
@@ -96,6 +102,23 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
         return rx.event(run)
 
     return wrap
+
+
+def _check_address(state: rx.State, fn: Any) -> None:
+    """Raise NotFound when a page opens at an address that no row can have: a database may refuse such text."""
+    if getattr(fn, OPENS, False) and not unquote(state.router.url.path).isprintable():
+        raise NotFound("There is nothing at this address, or it is not yours.")
+
+
+async def _refused(state: rx.State, fn: Any, error: PlatformError, *, background: bool) -> Any:
+    """Say an expected error: in place of the page when what it shows is not there, else in a toast."""
+    if background:
+        async with state:
+            return await _refused(state, fn, error, background=False)
+    if isinstance(error, NotFound) and getattr(fn, OPENS, False):
+        (await person(state)).missing = True
+        return None
+    return await say_error(state, error)
 
 
 async def say_error(state: rx.State, error: PlatformError) -> Any:
@@ -107,6 +130,11 @@ async def say_error(state: rx.State, error: PlatformError) -> Any:
 async def say(state: rx.State, sentence: str, **values: object) -> Any:
     """Return a polite toast in the person's language."""
     return rx.toast.success(translate((await person(state)).language, sentence, **values))
+
+
+def focus_on(field: str) -> Any:
+    """Return what puts the focus on the field with this id, where the page shows it."""
+    return rx.call_script(f"document.getElementById({json.dumps(field)})?.focus()")
 
 
 async def person(state: rx.State) -> Person:

@@ -22,6 +22,8 @@ class CategoryRow:
     name: str
     label: str
     indent: str  # CSS length
+    first: bool = False  # among those of its parent
+    last: bool = False
 
 
 class CategoryState(rx.State):
@@ -77,6 +79,17 @@ class CategoryState(rx.State):
 
     async def _fetch(self) -> None:
         found = await look(self, categories.every)
+        beside: dict[str | None, list[str]] = {}
+        for row, _ in found:
+            beside.setdefault(row.parent_id, []).append(row.id)
         self.rows = [
-            CategoryRow(row.id, row.name, f"{'— ' * depth}{row.name}", f"{depth * 20}px") for row, depth in found
+            CategoryRow(
+                id=row.id,
+                name=row.name,
+                label=f"{'— ' * depth}{row.name}",
+                indent=f"{depth * 20}px",
+                first=beside[row.parent_id][0] == row.id,
+                last=beside[row.parent_id][-1] == row.id,
+            )
+            for row, depth in found
         ]

@@ -37,6 +37,8 @@ class Line:
     options: list[Choice] = field(default_factory=list)
     field_key: str = ""  # another: what is entered is drawn anew; the same: what is being typed stays
     problem: str = ""
+    first: bool = False  # of the whole tree: it cannot go up
+    last: bool = False
 
 
 def at(tree: Tree, path: str) -> Tree:
@@ -143,6 +145,7 @@ def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Choice]], lan
     _walk(group, (), found)
     for line in found:
         line.problem = wrong.get(line.path, "")
+        line.first, line.last = line.path == "0", line.path == str(len(group.of) - 1)
         if not line.is_group:
             _dress(line, known.get(line.fact), choices, language)
             line.field_key = f"{line.fact} {line.input}"

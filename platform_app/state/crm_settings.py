@@ -72,9 +72,7 @@ class CrmSettingsState(rx.State):
     @handler(Role.ADMIN)
     async def add_pipeline(self, form: dict[str, Any]) -> Any:
         """Make a pipeline with the usual stages."""
-        language = (await person(self)).language
-        usual = [("New", StageKind.OPEN), ("Won", StageKind.WON), ("Lost", StageKind.LOST)]
-        stages = [(translate(language, name), kind) for name, kind in usual]
+        stages = pipelines.default_stages((await person(self)).language)
         return await self._do(pipelines.create, str(form.get("name", "")), stages)
 
     @handler(Role.ADMIN)
@@ -88,9 +86,9 @@ class CrmSettingsState(rx.State):
         return await self._do(pipelines.delete, pipeline_id)
 
     @handler(Role.ADMIN)
-    async def add_stage(self, pipeline_id: str, form: dict[str, Any]) -> Any:
-        """Add a stage at the end of a pipeline."""
-        return await self._do(pipelines.add_stage, pipeline_id, str(form.get("name", "")))
+    async def add_stage(self, form: dict[str, Any]) -> Any:
+        """Add a stage at the end of the pipeline that the form names."""
+        return await self._do(pipelines.add_stage, str(form.get("pipeline", "")), str(form.get("name", "")))
 
     @handler(Role.ADMIN)
     async def change_stage(self, stage_id: str, name: str, kind: StageKind) -> Any:

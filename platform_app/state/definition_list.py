@@ -9,8 +9,9 @@ from platform_app.automation.values import whole
 from platform_app.engine.definitions import Definitions, Listed
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
+from platform_app.services import agents as of_agents
 from platform_app.state.address import keep_in_address
-from platform_app.state.base import call, handler, person, say_error, who
+from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
 from platform_app.state.follow import follow
 from platform_app.state.scripts import agent_of
@@ -55,6 +56,8 @@ class DefinitionList(Undo, rx.State, mixin=True):
         asked = self.router.url.query_parameters
         self.search, self.page = asked.get("q", "")[:200], whole(asked.get("page", "1"), 9_999) or 1
         self.undo_sentence = ""
+        if self.agent:
+            await look(self, of_agents.get, self.agent)  # raises NotFound
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)

@@ -88,10 +88,20 @@ class FrameState(rx.State):
         )
         return rx.call_script(script)
 
+    @handler(ANYONE)
+    async def load_missing(self) -> Any:
+        """Say that there is nothing at an address: in the frame to those who have signed in."""
+        shown = await person(self)
+        shown.view = "ok"
+        if shown._identity is not None:
+            return FrameState.load
+        return rx.call_script(f"document.documentElement.lang={json.dumps(shown.language)}")
+
     @handler(Role.VIEWER)
     async def load(self) -> Any:
         """Fetch the worker's state and tell the browser the page's language."""
         shown = await person(self)
+        shown.missing = False
         identity = shown._identity
         if identity is None:
             return None

@@ -41,6 +41,8 @@ class StepLine:
     wait: str = ""
     count: str = ""  # how many stand before it
     problem: str = ""
+    first: bool = False  # in its branch: it cannot go up
+    last: bool = False
 
 
 class SequenceSteps(StepTiming, mixin=True):
@@ -230,4 +232,6 @@ def _line(
         wrong = translate(language, "This step is not known any more. Remove it.")
     count, icon = standing.get(step["id"], 0), ICONS.get(str(step["kind"]), "zap")
     shown = str(count) if count else ""
-    return StepLine(step["id"], False, place.depth, place.number, title, icon, wait, shown, wrong)
+    line = StepLine(step["id"], False, place.depth, place.number, title, icon, wait, shown, wrong)
+    line.first, line.last = place.first, place.last
+    return line

@@ -21,13 +21,15 @@ class Place:
     depth: int
     number: str  # such as 2, or 2A.1 in the first branch of step 2
     branch: str = ""
+    first: bool = False  # in its branch
+    last: bool = False
 
 
 def layout(steps: list[Data], depth: int = 0, number: str = "") -> Iterator[Place]:
     """Yield steps and headings of branches from top to bottom."""
     for place, step in enumerate(steps, 1):
         own = f"{number}{place}"
-        yield Place(step, depth, own)
+        yield Place(step, depth, own, first=place == 1, last=place == len(steps))
         for letter, name in zip("AB", BRANCHES.get(str(step.get("kind")), ()), strict=False):
             yield Place(step, depth + 1, f"{own}{letter}", name)
             yield from layout(step.get(name) or [], depth + 1, f"{own}{letter}.")

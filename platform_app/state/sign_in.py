@@ -10,7 +10,7 @@ from platform_app.db import session_scope
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.services import accounts, passwords, sessions
-from platform_app.state.base import ANYONE, Person, handler, person
+from platform_app.state.base import ANYONE, Person, focus_on, handler, person
 from platform_app.state.gate import session_token
 
 
@@ -74,7 +74,7 @@ class SignInState(rx.State):
             self.problem = translate((await person(self)).language, error.sentence, **error.values)
             self.problem_field = error.field
             self.busy = False
-            yield rx.set_focus(error.field or "email")
+            yield focus_on(error.field or "email")
             return
         target = self.router.url.query_parameters.get("next", "/")
         yield rx.call_script(

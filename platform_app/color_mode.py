@@ -1,0 +1,29 @@
+"""Colour mode: light or dark is a class of the html element alone, so that a page is never painted in the other one.
+
+Reflex sets it there before the first paint. A provider of its own repeats it on the root of the Radix theme, and is
+wrong until the browser has told it what the system prefers: a dark page flashes white. It is replaced by one that
+does nothing; the root then takes the colours of the html element.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from reflex.plugins import Plugin
+
+_PROVIDER = "components/reflex/radix_themes_color_mode_provider.js"
+_EMPTY = "export default function RadixThemesColorModeProvider({ children }) {\n  return children;\n}\n"
+
+
+@dataclass
+class HtmlColorMode(Plugin):
+    """Takes the colour mode from the html element."""
+
+    def pre_compile(self, **context: Any) -> None:
+        """Replace the provider."""
+        context["add_modify_task"](_PROVIDER, _without_effect)
+
+
+def _without_effect(provider: str) -> str:
+    if "radixRoot.classList" not in provider and provider != _EMPTY:
+        raise RuntimeError("The provider of the colour mode is another one: Reflex's template has changed.")
+    return _EMPTY

@@ -1,0 +1,256 @@
+"""Controls: presses whatever can be pressed on a page, and tells which presses failed or changed nothing."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+
+SCRIPT = Path(__file__).with_name("controls.js")
+PATIENCE = 8.0  # seconds for an effect: a busy machine is not a fault
+QUIET = 70  # milliseconds without a change after which a page has answered
+DEPTH = 3  # a menu, its dialog, a list in it
+BROKEN = re.compile("Something went wrong|Что-то пошло не так|An error occurred|Cannot connect", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Control:
+    """Something to press: `key` finds it again on its page, in a row of a list by its place in the row."""
+
+    key: str
+    role: str
+    name: str
+    type: str
+    path: str  # where a link leads
+    current: bool = False  # a link to this very page, or the choice that is chosen
+    outside: bool = False
+    download: bool = False
+    row: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.role} “{self.name}”"
+
+
+@dataclass
+class Findings:
+    """What went wrong, a line each, and how much was pressed."""
+
+    faults: list[str] = field(default_factory=list)
+    pressed: int = 0
+    where: str = ""
+
+    def add(self, what: str) -> None:
+        """Note a fault of what is being pressed."""
+        self.faults.append(f"{self.where}: {what}")
+
+
+class Presser:
+    """A browser profile whose pages report every error, and that presses one control after another."""
+
+    def __init__(self, context: BrowserContext, restore: Callable[[], None], skip: dict[str, str]) -> None:
+        context.add_init_script(path=str(SCRIPT))
+        context.on("page", self._watch)
+        self.findings, self.restore, self.skip = Findings(), restore, skip
+        self.events: list[str] = []
+        self.known: set[tuple[str, str]] = set()  # pages and kinds of controls that were pressed before
+        self.page = context.new_page()
+        self.address = ""
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.findings.add(f"raised {error}"))
+        page.on("response", self._answered)
+        page.on("requestfailed", self._failed)
+        page.on("download", lambda _: self.events.append("download"))
+        page.on("filechooser", lambda _: self.events.append("file chooser"))
+        page.on("dialog", lambda dialog: (self.events.append("dialog"), dialog.accept()))
+        if hasattr(self, "page") and page is not self.page:
+            self.events.append("window")
+            page.close()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.findings.add(f"console: {message.text[:300]}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.findings.add(f"{response.status} for {response.url}")
+
+    def _failed(self, request: Request) -> None:
+        if "ERR_ABORTED" not in (request.failure or ""):  # a page that is left ends its requests
+            self.findings.add(f"{request.failure} for {request.url}")
+
+    def call(self, function: str, *given: Any) -> Any:
+        """Call a function of the script in the page."""
+        return self.page.evaluate(f"given => window.__controls.{function}(...given)", list(given))
+
+    def open(self, address: str) -> None:
+        """Load a page and wait until it stands."""
+        self.address = address
+        self.page.goto(address)
+        self.page.wait_for_function(
+            "() => document.querySelector('h1') && !document.querySelector('[aria-busy=true], .rt-Skeleton')"
+        )
+        self.settle()
+
+    def settle(self, most: float = 2.0) -> None:
+        """Wait until nothing changes any more."""
+        end = time.monotonic() + most
+        while time.monotonic() < end:
+            try:
+                if self.call("still") > QUIET:
+                    return
+            except Exception as error:
+                if "context" not in str(error) and "__controls" not in str(error):  # the page is being left
+                    raise
+            self.page.wait_for_timeout(15)
+
+    def listed(self, scope: str) -> list[Control]:
+        """Return what can be pressed, each kind of row once."""
+        return [Control(**one) for one in self.call("list", scope)]
+
+    def press_all(self, name: str, address: str, scope: str = "main") -> None:
+        """Press everything on a page, each from the page as it loads or as the press before left it."""
+        self.restore()
+        self.open(address)
+        for control in self.listed(scope):
+            where = f"{name}: {control}"
+            self.findings.where = where
+            if self._is_skipped(name, control):
+                continue
+            self._press(control, scope, [])
+            self._close()
+            self.findings.where = where
+            self._go_back()
+
+    def _is_skipped(self, name: str, control: Control) -> bool:
+        if any(re.search(pattern, f"{name}: {control}") for pattern in self.skip):
+            return True
+        kind = name, control.key
+        if control.role == "link":  # one that leads to the same kind of page is the same link on every page
+            kind = "", re.sub(r"[0-9a-f]{32}", "#", f"{'' if control.row else control.name} {control.path}")
+        known = kind in self.known or control.outside
+        self.known.add(kind)
+        return known
+
+    def _go_back(self) -> None:
+        """Come to the page again, unless the press left it as it was."""
+        if self.page.url.rstrip("/") != self.address.rstrip("/") or self.call("overlayNow"):
+            self.restore()
+            self.open(self.address)
+
+    def _find(self, control: Control, scope: str) -> dict[str, Any] | None:
+        """Return where a control is now, and put it into view."""
+        self.call("closeToasts")
+        found: dict[str, Any] | None = self.call("aim", scope, control.key)
+        return found
+
+    def _press(self, control: Control, scope: str, way: list[Control]) -> None:
+        """Press a control, look for what it changed, and press what it opened."""
+        found = self._find(control, scope)
+        if found is None and not way:  # what was pressed before has taken it away
+            self.restore()
+            self.open(self.address)
+            found = self._find(control, scope)
+        if found is None:
+            return
+        if found["covered"]:
+            self.findings.add(f"is covered by {found['covered']}")
+            return
+        self.findings.pressed += 1
+        before = self._overlay()
+        effect = self._do(control, scope, found)
+        if not effect and not control.current:
+            self.findings.add("has no effect")
+        self._read_out()
+        overlay = self._overlay()
+        if overlay and len(way) < DEPTH and (overlay != before or not way):
+            self._press_inside([*way, control], scope)
+
+    def _do(self, control: Control, scope: str, found: dict[str, Any]) -> str:
+        """Press, and return what changed, or nothing."""
+        self.events.clear()
+        self.call("arm", scope, control.key)
+        if found["isSelect"]:
+            if not self.call("pickOther", scope, control.key):
+                return "only one choice"
+        else:
+            self.page.mouse.click(found["x"], found["y"])
+        effect = self._effect()
+        self.settle()
+        return effect
+
+    def _effect(self) -> str:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if self.events:
+                return self.events[0]
+            try:
+                if found := self.call("effect"):
+                    return str(found)
+            except Exception:  # the page is being left
+                self.page.wait_for_load_state()
+                return "address"
+            self.page.wait_for_timeout(15)
+        return ""
+
+    def _overlay(self) -> str:
+        try:
+            return str(self.call("overlayNow"))
+        except Exception:
+            return ""
+
+    def _read_out(self) -> None:
+        try:
+            said = self.call("words")
+        except Exception:
+            return
+        for words in said:
+            if BROKEN.search(words):
+                self.findings.add(f"says {words[:200]}")
+
+    def _press_inside(self, way: list[Control], scope: str) -> None:
+        """Press what a menu, list or dialog holds; `way` is what opens it, from the page as it loads."""
+        where, inside = self.findings.where, self.listed("overlay")
+        options = [one for one in inside if one.role == "option"]
+        inside = [one for one in inside if one not in options] + [one for one in options if not one.current][:1]
+        for control in inside:
+            self.findings.where = f"{where} > {control}"
+            if self._is_skipped(where, control):
+                continue
+            if not self._reopen(way, scope):
+                break
+            self._press(control, "overlay", way)
+        self.findings.where = where
+
+    def _reopen(self, way: list[Control], scope: str) -> bool:
+        """Open a menu, list or dialog from the page without any; tell whether that went."""
+        self._close()
+        if self.page.url.rstrip("/") != self.address.rstrip("/"):
+            self.restore()
+            self.open(self.address)
+        for at, step in enumerate(way):
+            place = "overlay" if at else scope
+            found = self._find(step, place)
+            if found is None and not at:
+                self.restore()
+                self.open(self.address)
+                found = self._find(step, place)
+            if found is None:
+                return False
+            self._do(step, place, found)
+        return bool(self._overlay())
+
+    def _close(self) -> None:
+        """Close what is open over the page."""
+        for _ in range(DEPTH + 1):
+            if not self._overlay():
+                return
+            self.page.keyboard.press("Escape")
+            self.settle()
+
+
+__all__ = ["Control", "Findings", "Presser"]

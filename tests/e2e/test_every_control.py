@@ -1,0 +1,141 @@
+"""Every control: whatever can be pressed in the console does something, and no press raises an error.
+
+By default each kind of control is pressed once: the pages take turns with the languages, and in the empty tenant only
+what the full one does not have is pressed. PLATFORM_TEST_FULL=1 presses all of it in both languages and both tenants.
+"""
+
+import os
+import re
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from platform_app.pages.registry import every_page
+from tests.conftest import wait_for
+from tests.e2e.conftest import Recorded
+from tests.e2e.controls import Presser
+from tests.e2e.test_pages import let_rules_run
+from tests.e2e.test_webhooks import Operator
+
+pytestmark = pytest.mark.e2e
+FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))
+LANGUAGES = ("en", "ru")
+ROWS = {
+    "agent_id": "agent",
+    "contact_id": "contact",
+    "delivery_id": "receiveddelivery",
+    "enrollment_id": "enrollment",
+    "event_id": "event",
+    "lead_id": "lead",
+    "rule_id": "rule",
+    "run_id": "rulerun",
+    "script_id": "script",
+    "sequence_id": "sequence",
+    "source_id": "source",
+    "webhook_id": "incomingwebhook",
+}
+VIEWS = {
+    "/agents/[agent_id]": ("", "?tab=instructions", "?tab=pipelines", "?tab=history"),
+    "/leads": ("", "?view=list"),
+}
+SKIP: dict[str, str] = {}  # pattern of "page: control" and why it is not pressed
+
+
+class Copies:
+    """Copies of a platform's database, one for each language of the person, put back while the platform runs."""
+
+    def __init__(self, recorded: Recorded, folder: Path, email: str) -> None:
+        self.live, self.folder, self.email = recorded.folder / "platform.db", folder, email
+        for language in LANGUAGES:
+            recorded.write('update "user" set language = ? where email = ?', language, email)
+            _copy(self.live, self._file(language))
+
+    def put_back(self, language: str) -> None:
+        """Let the platform stand as it stood, with the person's language."""
+        _copy(self._file(language), self.live)
+
+    def _file(self, language: str) -> Path:
+        return self.folder / f"{language}.db"
+
+
+def _copy(old: Path, new: Path) -> None:
+    with closing(sqlite3.connect(old, timeout=60)) as source, closing(sqlite3.connect(new, timeout=60)) as target:
+        source.backup(target)
+
+
+def routes() -> list[str]:
+    """Return what follows the tenant in the address of each page."""
+    return [page.route.removeprefix("/manage/[tenant]") for page in every_page() if "[tenant]" in page.route]
+
+
+def places(recorded: Recorded, slug: str) -> list[tuple[str, str]]:
+    """Return the pages of a tenant: what they are called, and their addresses. Pages of rows it lacks are left out."""
+    found: list[tuple[str, str]] = []
+    for route in routes():
+        path = route
+        for name in re.findall(r"\[(\w+)\]", route):
+            query = f'select r.id from "{ROWS[name]}" r join tenant t on t.id = r.tenant_id where t.slug = ? limit 1'
+            rows = recorded.all(query, slug)
+            path = path.replace(f"[{name}]", rows[0][0]) if rows else ""
+        if path or not route:
+            found += [(route or "/", f"{path}{view}") for view in VIEWS.get(route, ("",))]
+    return found
+
+
+def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies) -> None:
+    """Press all that there is in a tenant."""
+    context, home = presser.page.context, f"{recorded.address}/manage/{slug}"
+    cookies = context.cookies()
+    shown = [*places(recorded, slug), ("frame", "")]
+    for language in LANGUAGES:
+
+        def restore(language: str = language) -> None:
+            copies.put_back(language)
+            context.add_cookies(cookies)
+
+        presser.restore = restore
+        for name, path in shown:
+            turn = LANGUAGES[routes().index(name) % 2] if name in routes() else "en"
+            if FULL or language == turn:
+                presser.press_all(f"{slug} {language} {name}", home + path, "frame" if name == "frame" else "main")
+
+
+def prepared(page: Page, recorded: Recorded) -> None:
+    """Let the demo have a run, a webhook with a delivery, and nothing that is still being done."""
+    operator = Operator(page, recorded, "en")
+    address, _ = operator.make("Shop", is_signed=False)
+    assert operator.send(address, {"order": {"total": 5}}) == 202
+    let_rules_run(page, operator.home, "en")
+    busy = "select count(*) from job where state in ('queued', 'running')"
+    wait_for(lambda: recorded.one(busy) == 0 and recorded.all("select 1 from receiveddelivery"), 60)
+
+
+def report(presser: Presser, began: float) -> None:
+    """Say how much was pressed, and fail with what was found."""
+    print(f"{presser.findings.pressed} controls pressed in {time.monotonic() - began:.0f} s")
+    assert "\n".join(presser.findings.faults) == ""
+
+
+def new_context(browser: Browser, locale: str = "en-US") -> BrowserContext:
+    context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(30_000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    return context
+
+
+def test_every_control(browser: Browser, recorded: Recorded, tmp_path: Path) -> None:
+    began, before = time.monotonic(), tmp_path / "before.db"
+    _copy(recorded.folder / "platform.db", before)
+    context = new_context(browser)
+    try:
+        presser = Presser(context, lambda: None, SKIP)
+        prepared(presser.page, recorded)
+        press_tenant(presser, recorded, "demo", Copies(recorded, tmp_path, "demo@demo.example"))
+        report(presser, began)
+    finally:
+        context.close()
+        _copy(before, recorded.folder / "platform.db")
