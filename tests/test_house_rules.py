@@ -115,6 +115,47 @@ def test_nothing_is_evaluated(path: Path) -> None:
         assert not (isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec", "compile")), node.lineno
 
 
+# Makers of Reflex that read their text for its own marks, or run it: `state/browser.py` passes text as data.
+_MAKERS = (
+    "redirect call_script call_function run_script download set_clipboard set_value set_focus blur_focus scroll_to "
+    "console_log window_alert toast remove_cookie remove_local_storage remove_session_storage"
+)
+MAKERS = frozenset(_MAKERS.split())
+
+
+def is_constant(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Constant) and isinstance(node.value, str)) or (
+        isinstance(node, ast.Name) and node.id.strip("_").isupper()
+    )
+
+
+def maker(node: ast.Call) -> str:
+    """Return which maker of Reflex a call is: `rx.toast.error()` is `toast`."""
+    words = ast.unparse(node.func).split(".")
+    return words[1] if words[0] == "rx" and words[1:2] and words[1] in MAKERS else ""
+
+
+def chained(node: ast.Call) -> bool:
+    """Tell whether a call makes an event of a handler with arguments: `SomeState.name(text)`."""
+    target = node.func
+    if not isinstance(target, ast.Attribute) or not (node.args or node.keywords) or target.attr.startswith("_"):
+        return False
+    owner = ast.unparse(target.value)
+    return owner.endswith("State") or owner == "type(self)"
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=name_of)
+def test_text_reaches_the_browser_as_data(path: Path) -> None:
+    """Nothing that a person, a customer or a document wrote stands in a script, or goes through Reflex's decoder."""
+    in_state = "state" in path.relative_to(ROOT).parts
+    for node in calls(path):
+        if in_state:
+            assert not maker(node), f"{node.lineno}: use platform_app.state.browser"
+            assert not chained(node), f"{node.lineno}: use browser.chain"
+        if maker(node) == "call_script" or ast.unparse(node.func) == "browser.call":
+            assert is_constant(node.args[0]), f"{node.lineno}: a script is a constant; pass what varies as an argument"
+
+
 @pytest.mark.parametrize("path", PRODUCT, ids=name_of)
 def test_names_are_nouns_that_say_something(path: Path) -> None:
     text = path.read_text()

@@ -13,6 +13,7 @@ from platform_app.db import Transaction, session_scope
 from platform_app.errors import Invalid, NotFound, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
+from platform_app.state import browser
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,12 +99,12 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
 async def say_error(state: rx.State, error: PlatformError) -> Any:
     """Return a toast with the error's sentence in the person's language; it stays until closed."""
     language = (await person(state)).language
-    return rx.toast.error(translate(language, error.sentence, **error.values), duration=60_000, close_button=True)
+    return browser.failure(translate(language, error.sentence, **error.values))
 
 
 async def say(state: rx.State, sentence: str, **values: object) -> Any:
     """Return a polite toast in the person's language."""
-    return rx.toast.success(translate((await person(state)).language, sentence, **values))
+    return browser.success(translate((await person(state)).language, sentence, **values))
 
 
 async def person(state: rx.State) -> Person:
