@@ -13,7 +13,7 @@ from platform_app.db import Transaction, session_scope
 from platform_app.errors import Invalid, NotFound, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.state import browser
+from platform_app.state import acting, browser
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,7 +65,8 @@ def _checker(fn: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, A
 def handler(role: Role | str, *, background: bool = False, supersedes: bool = False) -> Callable[[Any], Any]:
     """Make an event handler: declares who may call it, validates arguments, says expected errors in words.
 
-    `role` is the least role, or ANYONE for pages before sign-in. Handlers are coroutines or async generators.
+    `role` is the least role, or ANYONE for pages before sign-in. Handlers are coroutines or async generators. One in
+    the background acts as who started it, and ends when the tab comes to belong to another session or tenant.
     """
 
     def wrap(fn: Any) -> Any:
@@ -74,19 +75,27 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
 
             @functools.wraps(fn)
             async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+                if background:
+                    acting.begin(Role(role), bound_to)
                 try:
                     async for item in fn(self, **checked(args, kwargs)):
                         yield item
                 except PlatformError as error:
                     yield await say_error(self, error)
+                except acting.TabTaken:
+                    return
         else:
 
             @functools.wraps(fn)
             async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+                if background:
+                    acting.begin(Role(role), bound_to)
                 try:
                     return await fn(self, **checked(args, kwargs))
                 except PlatformError as error:
                     return await say_error(self, error)
+                except acting.TabTaken:
+                    return None
 
         setattr(run, ROLE, role)
         if background:
@@ -114,8 +123,15 @@ async def person(state: rx.State) -> Person:
     return await state.get_state(Person)
 
 
+async def bound_to(state: rx.State) -> str | None:
+    """Return which session and tenant a tab is bound to, as the gate wrote it."""
+    return (await person(state))._bound
+
+
 async def who(state: rx.State) -> Identity:
-    """Return who acts, as the gate found them at this event."""
+    """Return who acts: as the gate found them at this event, or who started this work in the background."""
+    if caller := acting.caller():
+        return await caller.now()
     identity = (await person(state))._identity
     if identity is None:
         raise NotFound("Sign in to go on.")

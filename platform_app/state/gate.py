@@ -17,7 +17,7 @@ from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.refusals import refusals
 from platform_app.services import sessions
-from platform_app.state import browser
+from platform_app.state import acting, browser
 from platform_app.state.base import ANYONE, ROLE, Person
 from platform_app.state.incoming import TAG, has_tag
 
@@ -79,6 +79,7 @@ class Gate(rx.Middleware):
         fn = registered.handler.fn
         role = getattr(fn, ROLE, None)
         is_own = role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")
+        acting.note(identity, token, person._bound or "")
         if role == ANYONE or (is_own and event.name.endswith(_OF_REFLEX)):
             return None
         if role is None or (identity is not None and not identity.role.includes(Role(role))):
