@@ -60,6 +60,20 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(25, gt=0, le=30, description="How long a stopping worker waits for running jobs.")
     reply_total_seconds: float = Field(60, gt=0, description="Longest time for one reply of the model.")
     reply_idle_seconds: float = Field(20, gt=0, description="Longest silence of the model within one reply.")
+    anonymous_sockets: int = Field(
+        200, ge=1, description="Open tabs of people who have not signed in, altogether; each holds 0.25 MB."
+    )
+    anonymous_sockets_per_address: int = Field(
+        100, ge=1, description="Open tabs of people who have not signed in, from one address."
+    )
+    sockets_per_person: int = Field(60, ge=1, description="Open tabs of one person who is signed in.")
+    socket_events_per_second: float = Field(60, gt=0, description="Events that one tab may send, on average.")
+    anonymous_events_per_second: float = Field(
+        40, gt=0, description="Events that all tabs of one address may send before the sign-in, on average."
+    )
+    anonymous_state_seconds: float = Field(
+        120, gt=0, description="How long a closed tab in which nobody signed in is remembered."
+    )
     upload_max_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file, in megabytes.")
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
     parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")

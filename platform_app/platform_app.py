@@ -5,8 +5,9 @@ import reflex as rx
 from platform_app import heap, logs
 from platform_app.api.app import api
 from platform_app.api.security import Harden, RuntimeEnv, is_development
+from platform_app.api.sockets import Sockets
 from platform_app.pages.registry import every_page
-from platform_app.state import frame
+from platform_app.state import frame, tabs
 from platform_app.state.errors import report
 from platform_app.state.gate import Gate
 from platform_app.state.hub import hub
@@ -17,12 +18,13 @@ app = rx.App(
     stylesheets=["/styles.css"],
     toaster=rx.toast.provider(position="bottom-right"),
     backend_exception_handler=report,
-    api_transformer=[api, RuntimeEnv, Harden],
+    api_transformer=[api, RuntimeEnv, Sockets, Harden],
 )
 if app.sio is not None:
     # None: the same origin. Harden checks it too, and alone while developers have the pages on a port of their own.
     app.sio.eio.cors_allowed_origins = [] if is_development() else None
 app.add_middleware(Gate())
+tabs.install(app)
 
 
 def _is_connected(tab: str) -> bool:

@@ -8,11 +8,11 @@ from contextlib import aclosing
 import reflex as rx
 from reflex_base.event.context import EventContext
 
+from platform_app.api.security import session_token
 from platform_app.models.person import Identity, Role
 from platform_app.services import sessions
 from platform_app.state import browser
 from platform_app.state.base import person, who
-from platform_app.state.gate import session_token
 from platform_app.state.hub import Update, hub
 
 AGAIN = 1.0  # seconds after which the session is read anew before more is shown

@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from collections import OrderedDict
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlencode
 
 import reflex as rx
@@ -12,7 +11,7 @@ from reflex.state import StateUpdate
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
 
-from platform_app.api.security import wished_language
+from platform_app.api.security import session_token, wished_language
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.refusals import refusals
@@ -31,18 +30,6 @@ _OF_REFLEX = (
 )  # what a browser may ask of the library
 _EVENTS_PER_SECOND = 60.0
 _BURST = 240.0
-
-
-def session_token(cookie_header: str) -> str:
-    """Return the session token of a Cookie header, or nothing."""
-    try:
-        cookies = SimpleCookie(cookie_header)
-    except CookieError:
-        return ""
-    for name in ("__Host-session", "session"):
-        if name in cookies:
-            return cookies[name].value
-    return ""
 
 
 def tenant_slug(path: str) -> str:

@@ -5,13 +5,13 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.api.security import session_token
 from platform_app.db import session_scope
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.services import accounts, passwords, sessions
 from platform_app.state import browser
 from platform_app.state.base import ANYONE, Person, handler, person
-from platform_app.state.gate import session_token
 
 _CLAIM = """(ticket, next) => window.location.assign(
   '/auth/claim?ticket=' + encodeURIComponent(ticket) + '&next=' + encodeURIComponent(next))"""
