@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     redispatch_seconds: float = Field(30, gt=0, description="After this a waiting job is rung again.")
     backoff_seconds: float = Field(2, gt=0, description="Base of the growing pause between a job's attempts.")
     stop_seconds: float = Field(25, gt=0, le=30, description="How long a stopping worker waits for running jobs.")
+    hang_seconds: float = Field(
+        15, gt=0, description="The launcher starts a part anew that lives but has not answered for so long."
+    )
     reply_total_seconds: float = Field(60, gt=0, description="Longest time for one reply of the model.")
     reply_idle_seconds: float = Field(20, gt=0, description="Longest silence of the model within one reply.")
     anonymous_sockets: int = Field(

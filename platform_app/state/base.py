@@ -65,7 +65,7 @@ def _checker(fn: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, A
 def handler(role: Role | str, *, background: bool = False, supersedes: bool = False) -> Callable[[Any], Any]:
     """Make an event handler: declares who may call it, validates arguments, says expected errors in words.
 
-    `role` is the least role, or ANYONE before sign-in. One in the background acts as who started it, in their tab alone.
+    `role` is the least role, or ANYONE before sign-in. One in the background acts as its starter, in their tab alone.
     """
 
     def wrap(fn: Any) -> Any:
