@@ -62,8 +62,25 @@ class Settings(BaseSettings):
     redispatch_seconds: float = Field(30, gt=0, description="After this a waiting job is rung again.")
     backoff_seconds: float = Field(2, gt=0, description="Base of the growing pause between a job's attempts.")
     stop_seconds: float = Field(25, gt=0, le=30, description="How long a stopping worker waits for running jobs.")
+    hang_seconds: float = Field(
+        15, gt=0, description="The launcher starts a part anew that lives but has not answered for so long."
+    )
     reply_total_seconds: float = Field(60, gt=0, description="Longest time for one reply of the model.")
     reply_idle_seconds: float = Field(20, gt=0, description="Longest silence of the model within one reply.")
+    anonymous_sockets: int = Field(
+        200, ge=1, description="Open tabs of people who have not signed in, altogether; each holds 0.25 MB."
+    )
+    anonymous_sockets_per_address: int = Field(
+        100, ge=1, description="Open tabs of people who have not signed in, from one address."
+    )
+    sockets_per_person: int = Field(60, ge=1, description="Open tabs of one person who is signed in.")
+    socket_events_per_second: float = Field(60, gt=0, description="Events that one tab may send, on average.")
+    anonymous_events_per_second: float = Field(
+        40, gt=0, description="Events that all tabs of one address may send before the sign-in, on average."
+    )
+    anonymous_state_seconds: float = Field(
+        120, gt=0, description="How long a closed tab in which nobody signed in is remembered."
+    )
     upload_max_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file, in megabytes.")
     disk_reserve_mb: int = Field(50, ge=0, description="Free megabytes below which the disk counts as full.")
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")

@@ -23,7 +23,7 @@ from platform_app import frontend, logs, servers
 from platform_app.config import Settings, settings
 from platform_app.datafolder import DataFolder
 from platform_app.errors import PlatformError, Unavailable
-from platform_app.processes import Child, Warden, stop
+from platform_app.processes import Child, Pulse, Warden, stop
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 9.0
@@ -55,6 +55,27 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=2, follow_redirects=True, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def lives(url: str, wait: float) -> bool:
+    """Tell whether an address answers within so many seconds, whatever it says."""
+    try:
+        httpx.get(url, timeout=wait, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def redis_lives(url: str, wait: float) -> bool:
+    """Tell whether Redis answers within so many seconds; that its disk is full is an answer too."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=wait, socket_connect_timeout=wait, retry=None) as client:
+            client.ping()
+    except redis.ResponseError:
+        return True
+    except redis.RedisError:
+        return False
+    return True
 
 
 def redis_answers(url: str) -> bool:
@@ -125,6 +146,7 @@ def start_redis(up: Platform) -> None:
     url = _hand_on(up, "PLATFORM_REDIS_URL", f"redis://:{password}@127.0.0.1:{port}/0")
     command = servers.redis_command(up.folder.path / "redis", port, password)
     child = Child("redis", command, lambda: redis_answers(url), up.log("redis"), alone=True)
+    child.pulse = Pulse(lambda wait: redis_lives(url, wait), up.own.hang_seconds)
     up.servers.append(child)
     up.start(child, note="private")
 
@@ -140,6 +162,7 @@ def start_chroma(up: Platform) -> None:
     command = servers.chroma_command(up.folder.path / "chroma", port)
     child = Child("chroma", command, lambda: answers(f"{url}/api/v2/heartbeat"), up.log("chroma"), alone=True)
     child.environment = {"ANONYMIZED_TELEMETRY": "False"}
+    child.pulse = Pulse(lambda wait: lives(f"{url}/api/v2/heartbeat", wait), up.own.hang_seconds)
     up.servers.append(child)
     up.start(child, note="private")
 
@@ -153,6 +176,7 @@ def start_offline(up: Platform) -> None:
     url = _hand_on(up, "PLATFORM_OFFLINE_URL", f"http://127.0.0.1:{port}/v1")
     command = [sys.executable, "-m", "platform_app.llm.offline", "--port", str(port)]
     child = Child("model", command, lambda: answers(f"{url}/models"), up.log("model"), alone=True)
+    child.pulse = Pulse(lambda wait: lives(f"{url}/models", wait), up.own.hang_seconds)
     up.servers.append(child)
     up.start(child, note="offline; set OPENAI_API_KEY to use a provider")
 
@@ -198,6 +222,8 @@ def start_worker(up: Platform) -> None:
     child = Child("worker", command, lambda: answers(f"{url}/healthz"), up.log("worker"))
     seconds = min(up.own.stop_seconds, _STOP_SECONDS - _SERVERS_SECONDS - 0.5)
     child.environment = {"PLATFORM_STOP_SECONDS": str(seconds)}
+    if not up.dev:  # hot reload starts it anew by itself
+        child.pulse = Pulse(lambda wait: lives(f"{url}/healthz", wait), up.own.hang_seconds)
     up.parts.append(child)
     up.start(child, note=f"{url}/health")
 
@@ -210,6 +236,8 @@ def start_web(up: Platform) -> None:
     page = frontend.DEV_PAGE if up.dev else f"{url}/"
     child = Child("console", command, lambda: answers(f"{url}/ping") and answers(page), up.log("console"))
     child.environment = environment
+    if not up.dev:
+        child.pulse = Pulse(lambda wait: lives(f"{url}/healthz", wait), up.own.hang_seconds)
     up.parts.append(child)
     up.start(child)
 

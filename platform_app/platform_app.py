@@ -6,9 +6,10 @@ from reflex_components_core.base.error_boundary import ErrorBoundary
 from platform_app import database_roles, heap, logs
 from platform_app.api.app import api
 from platform_app.api.security import Harden, RuntimeEnv, is_development
+from platform_app.api.sockets import Sockets
 from platform_app.components.connection import connection_notice, failed_page
 from platform_app.pages.registry import every_page
-from platform_app.state import frame
+from platform_app.state import frame, tabs
 from platform_app.state.errors import report
 from platform_app.state.gate import Gate
 from platform_app.state.hub import hub
@@ -19,7 +20,7 @@ app = rx.App(
     stylesheets=["/styles.css"],
     toaster=rx.toast.provider(position="bottom-right"),
     backend_exception_handler=report,
-    api_transformer=[api, RuntimeEnv, Harden],
+    api_transformer=[api, RuntimeEnv, Sockets, Harden],
 )
 if app.sio is not None:
     # None: the same origin. Harden checks it too, and alone while developers have the pages on a port of their own.
@@ -28,6 +29,7 @@ app.add_middleware(Gate())
 _notice = rx.memo(connection_notice)
 app.app_wraps[5, "Overlay"] = lambda _: rx.fragment(_notice())
 app.app_wraps[55, "ErrorBoundary"] = lambda _: ErrorBoundary.create(fallback_render=failed_page())
+tabs.install(app)
 
 
 def _is_connected(tab: str) -> bool:

@@ -1,4 +1,4 @@
-"""Processes: children that are started, watched, started again when they die, and gone when the platform is."""
+"""Processes: children that are started, watched, started again when they die or hang, and gone with the platform."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 _LONGEST_PAUSE = 30.0
 _LOG_BYTES = 10_000_000
@@ -16,6 +17,17 @@ _NEEDED = frozenset(  # of our environment, for a program to run at all
     ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
     + ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
 )
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How it is found out that a process lives but answers nobody, in seconds."""
+
+    answers: Callable[[float], bool]  # asks the process, waits so long at most; any answer is one
+    silence: float = 15.0  # without an answer, after which it is ended
+    every: float = 1.0  # between two questions
+    wait: float = 4.0  # for one answer
+    grace: float = 90.0  # after a start without any answer yet
 
 
 @dataclass
@@ -32,6 +44,8 @@ class Child:
     started: float = 0.0
     pause: float = 0.5
     start_at: float | None = None  # when it is due to start again
+    pulse: Pulse | None = None
+    silent: float = 0.0  # seconds for which it has not answered
 
     def start(self, warden: "Warden", folder: Path) -> None:
         """Start it and tell the warden."""
@@ -49,7 +63,23 @@ class Child:
                 start_new_session=True,
             )
         warden.guard(self.process.pid)
-        self.started, self.start_at = time.monotonic(), None
+        self.started, self.start_at, self.silent = time.monotonic(), None, 0.0
+        if self.pulse is not None:
+            Thread(target=self._feel, args=(self.process, self.pulse), name=f"{self.name}'s pulse", daemon=True).start()
+
+    def _feel(self, process: "subprocess.Popen[bytes]", pulse: Pulse) -> None:
+        """Ask a process until it ends. Time for which we were stopped ourselves does not count as its silence."""
+        has_answered = False
+        while process.poll() is None:
+            asked = time.monotonic()
+            answered = pulse.answers(pulse.wait)
+            has_answered = has_answered or answered
+            is_due = has_answered or asked - self.started > pulse.grace
+            passed = min(time.monotonic() - asked, pulse.wait) + pulse.every
+            if self.process is not process:
+                return
+            self.silent = self.silent + passed if is_due and not answered else 0.0
+            time.sleep(pulse.every)
 
     def _surroundings(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if not self.alone or name in _NEEDED}
@@ -60,9 +90,9 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def watch(self, warden: "Warden", folder: Path) -> str:
-        """Plan its next start when it died, start it when that is due; return what to tell about it."""
+        """End it when it hangs, plan its next start when it died, start it then; return what to tell about it."""
         if self.is_alive:
-            return ""
+            return self._end_hung()
         if self.start_at is not None:
             if time.monotonic() < self.start_at:
                 return ""
@@ -76,6 +106,14 @@ class Child:
         self.start_at = time.monotonic() + self.pause
         how = _how(self.process.returncode)
         return f"{self.name} ended ({how}), starts again in {self.pause:.1f} s; see {self.log}"
+
+    def _end_hung(self) -> str:
+        if self.pulse is None or self.silent < self.pulse.silence:
+            return ""
+        told = f"{self.name} has not answered for {self.silent:.0f} s and is ended; see {self.log}"
+        self.silent = 0.0
+        self.signal(signal.SIGKILL)
+        return told
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and all its own children."""

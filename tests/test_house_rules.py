@@ -131,6 +131,48 @@ def evaluations(source: Source) -> Iterator[str]:
             yield f"{node.func.id} in line {node.lineno}"
 
 
+# Makers of Reflex that read their text for its own marks, or run it: `state/browser.py` passes text as data.
+_MAKERS = (
+    "redirect call_script call_function run_script download set_clipboard set_value set_focus blur_focus scroll_to "
+    "console_log window_alert toast remove_cookie remove_local_storage remove_session_storage"
+)
+MAKERS = frozenset(_MAKERS.split())
+
+
+def is_constant(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Constant) and isinstance(node.value, str)) or (
+        isinstance(node, ast.Name) and node.id.strip("_").isupper()
+    )
+
+
+def maker(node: ast.Call) -> str:
+    """Return which maker of Reflex a call is: `rx.toast.error()` is `toast`."""
+    words = ast.unparse(node.func).split(".")
+    return words[1] if words[0] == "rx" and words[1:2] and words[1] in MAKERS else ""
+
+
+def chained(node: ast.Call) -> bool:
+    """Tell whether a call makes an event of a handler with arguments: `SomeState.name(text)`."""
+    target = node.func
+    if not isinstance(target, ast.Attribute) or not (node.args or node.keywords) or target.attr.startswith("_"):
+        return False
+    owner = ast.unparse(target.value)
+    return owner.endswith("State") or owner == "type(self)"
+
+
+def text_in_scripts(source: Source) -> Iterator[str]:
+    """Nothing that a person, a customer or a document wrote stands in a script, or goes through Reflex's decoder."""
+    in_state = "/state/" in source.name
+    for node in source.calls:
+        if in_state and maker(node):
+            yield f"line {node.lineno}: use platform_app.state.browser"
+        if in_state and chained(node):
+            yield f"line {node.lineno}: use browser.chain"
+        is_script = maker(node) == "call_script" or ast.unparse(node.func) == "browser.call"
+        if is_script and not is_constant(node.args[0]):
+            yield f"line {node.lineno}: a script is a constant; pass what varies as an argument"
+
+
 def empty_words(source: Source) -> Iterator[str]:
     yield from re.findall(r"^class \w*(?:Manager|Helper|Utils?)\b", source.text, re.MULTILINE)
     yield from re.findall(r"\b(?:TODO|FIXME|XXX)\b", source.text)
@@ -159,6 +201,10 @@ def test_only_the_clock_reads_the_wall_clock() -> None:
 
 def test_nothing_is_evaluated() -> None:
     assert broken(evaluations, PRODUCT) == []
+
+
+def test_text_reaches_the_browser_as_data() -> None:
+    assert broken(text_in_scripts, PRODUCT) == []
 
 
 def test_names_are_nouns_that_say_something() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
-from platform_app.processes import Child, Warden, stop
-from tests.conftest import wait_for
+from platform_app.launcher import lives, redis_lives
+from platform_app.processes import Child, Pulse, Warden, stop
+from tests.conftest import free_port, wait_for
 
 # A child with a child of its own that ignores every polite request.
 FAMILY = """
@@ -126,3 +128,97 @@ def test_a_large_log_makes_room(tmp_path: Path, warden: Warden) -> None:
     child.process.wait()
     assert log.read_text() == "here\n"
     assert (tmp_path / "loud.old.log").stat().st_size == 10_000_001
+
+
+# A server whose answers come from a child of its own, as the console's do; a second life writes a second line.
+SERVER = """
+import http.server, os, pathlib, socketserver, subprocess, sys, time
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(float(sys.argv[3]))
+        self.send_response(503); self.end_headers()
+if len(sys.argv) == 4:
+    subprocess.call([sys.executable, *sys.orig_argv[1:], "child"])
+else:
+    with open(sys.argv[2], "a") as note: note.write(f"{os.getpid()}\\n")
+    socketserver.TCPServer.allow_reuse_address = True
+    http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+
+
+def answering(tmp_path: Path, pulse: dict[str, float], *, slow: float = 0.0) -> tuple[Child, Path]:
+    """Return a child that answers over HTTP, each time after some seconds, and the file in which its lives stand."""
+    port, note = free_port(), tmp_path / "lives"
+    command = [sys.executable, "-c", SERVER, str(port), str(note), str(slow)]
+    child = Child("server", command, lambda: True, tmp_path / "server.log", pause=0.1)
+    child.pulse = Pulse(lambda wait: lives(f"http://127.0.0.1:{port}/healthz", wait), **pulse)
+    return child, note
+
+
+def served(note: Path) -> list[int]:
+    return [int(line) for line in note.read_text().split()] if note.exists() else []
+
+
+QUICK = {"silence": 0.6, "every": 0.05, "wait": 0.2}
+
+
+@pytest.mark.parametrize("which", ["parent's child", "both"])
+def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, warden: Warden, which: str) -> None:
+    child, note = answering(tmp_path, QUICK)
+    child.start(warden, tmp_path)
+    (first,) = wait_for(lambda: served(note))  # type: ignore[misc]
+    assert child.pulse is not None
+    wait_for(lambda: child.pulse and child.pulse.answers(1))
+    os.kill(first, signal.SIGSTOP)
+    if which == "both":
+        child.signal(signal.SIGSTOP)
+    told: list[str] = []
+
+    def watched() -> bool:
+        told.append(child.watch(warden, tmp_path))
+        return len(served(note)) == 2
+
+    wait_for(watched)
+    assert "has not answered" in " ".join(told) and "started again" in " ".join(told)
+    assert not runs(first)
+    wait_for(lambda: child.pulse and child.pulse.answers(1))
+    stop([child], 1)
+
+
+def test_a_child_that_is_slow_or_says_no_is_left_alone(tmp_path: Path, warden: Warden) -> None:
+    child, note = answering(tmp_path, {**QUICK, "wait": 5}, slow=0.4)
+    child.start(warden, tmp_path)
+    for _ in range(3):
+        wait_for(lambda: child.pulse and child.pulse.answers(5))
+        assert child.watch(warden, tmp_path) == "" and child.silent == 0
+    assert len(served(note)) == 1
+    stop([child], 1)
+
+
+def test_a_child_has_time_to_start(tmp_path: Path, warden: Warden) -> None:
+    asked: list[float] = []
+
+    def never(wait: float) -> bool:
+        asked.append(wait)
+        return False
+
+    child, _ = answering(tmp_path, {**QUICK, "grace": 60})
+    child.pulse = Pulse(never, **QUICK, grace=60)
+    child.start(warden, tmp_path)
+    wait_for(lambda: len(asked) > 20)
+    assert child.silent == 0 and child.watch(warden, tmp_path) == ""
+    stop([child], 1)
+    child.pulse = Pulse(never, **QUICK, grace=0)
+    child.start(warden, tmp_path)
+    wait_for(lambda: "has not answered" in child.watch(warden, tmp_path))
+    stop([child], 1)
+
+
+def test_redis_with_a_full_disk_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ping(self: redis.Redis, **named: object) -> None:
+        raise redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device")
+
+    monkeypatch.setattr(redis.Redis, "ping", ping)
+    assert redis_lives("redis://127.0.0.1:1/0", 0.1)
+    monkeypatch.undo()
+    assert not redis_lives("redis://127.0.0.1:1/0", 0.1)

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -35,7 +35,7 @@ def cookie_token(request: Request) -> str:
     return request.cookies.get(cookie_name(request), "")
 
 
-def client_address(request: Request) -> str:
+def client_address(request: HTTPConnection) -> str:
     """Return where a request comes from: as the outermost of our own proxies says, else who is connected."""
     hops = settings().proxy_hops
     said = [part.strip() for line in request.headers.getlist("x-forwarded-for") for part in line.split(",")]

@@ -3,6 +3,7 @@
 import os
 import re
 from functools import lru_cache
+from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +36,18 @@ def is_https(scope: Scope) -> bool:
 def header(scope: Scope, name: bytes) -> str:
     """Return a request header, or nothing."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def session_token(cookie_header: str) -> str:
+    """Return the session token of a Cookie header, or nothing."""
+    try:
+        cookies = SimpleCookie(cookie_header)
+    except CookieError:
+        return ""
+    for name in ("__Host-session", "session"):
+        if name in cookies:
+            return cookies[name].value
+    return ""
 
 
 def is_development() -> bool:

@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.parts import icon_tool
 from platform_app.components.text import t
-from platform_app.state.shown_once import BOX, copy_script
+from platform_app.state.shown_once import BOX, COPY_SCRIPT
 
 
 def copy_tool(text: Any, label: Any) -> rx.Component:
@@ -26,7 +26,7 @@ def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
 
 def secret_once() -> rx.Component:
     """Show the field in which a new secret appears, once; `shown_once.show_once` puts it there."""
-    copied = [rx.call_script(copy_script(BOX)), rx.toast.success(t("Copied."))]
+    copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
     return rx.el.div(
         rx.el.label(t("Secret"), html_for=BOX),
         rx.flex(

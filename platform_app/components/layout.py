@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 from reflex.style import set_color_mode
+from reflex.vars.function import FunctionStringVar
 
 from platform_app.components.palette import KeptTheme, palette
 from platform_app.components.talk import UnsentNote
@@ -40,6 +41,8 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         ],
     ),
 ]
+
+_ASSIGN = FunctionStringVar.create("((address) => window.location.assign(address))")
 
 
 def frame(content: rx.Component, *, section: str) -> rx.Component:
@@ -159,7 +162,7 @@ def _other_tenant(place: rx.Var[Choice]) -> rx.Component:
     """Lead to another tenant of the person; the page is loaded anew, for a tab belongs to one tenant."""
     return rx.menu.item(
         t("Go to {tenant}", tenant=place.name),
-        on_select=rx.call_script("window.location.assign(" + place.address.to_string(use_json=True) + ")"),
+        on_select=rx.run_script(_ASSIGN.call(place.address)),
     )
 
 

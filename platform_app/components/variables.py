@@ -3,19 +3,20 @@
 from typing import Any
 
 import reflex as rx
+from reflex.vars.function import FunctionStringVar
 
 from platform_app.components.parts import READ_ONLY
 from platform_app.components.text import t
 from platform_app.state.chat_view import Choice
 
-_INSERT = """(() => {{
-  const box = document.getElementById('{area}'), at = box.selectionStart ?? box.value.length, what = {what};
+_INSERT = FunctionStringVar.create("""((area, what) => {
+  const box = document.getElementById(area), at = box.selectionStart ?? box.value.length;
   const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
   set.call(box, box.value.slice(0, at) + what + box.value.slice(box.selectionEnd ?? at));
-  box.dispatchEvent(new Event('input', {{bubbles: true}}));
+  box.dispatchEvent(new Event('input', {bubbles: true}));
   box.focus();
   box.setSelectionRange(at + what.length, at + what.length);
-}})()"""
+})""")
 
 
 class VariableText(rx.Component):
@@ -63,7 +64,7 @@ def variable_list(area: str, variables: rx.Var[list[Choice]]) -> rx.Component:
             rx.el.button(
                 rx.el.code(what),
                 rx.el.span(variable.name, class_name="muted small"),
-                on_click=rx.call_script(_script(area, what)),
+                on_click=rx.run_script(_INSERT.call(area, what)),
                 disabled=READ_ONLY,
                 type="button",
                 class_name="variable",
@@ -71,8 +72,3 @@ def variable_list(area: str, variables: rx.Var[list[Choice]]) -> rx.Component:
         )
 
     return rx.el.ul(rx.foreach(variables, one), class_name="variables")
-
-
-def _script(area: str, what: rx.Var[str]) -> rx.Var[str]:
-    before, after = _INSERT.format(area=area, what="\x00").split("\x00")
-    return rx.Var.create(before) + what.to_string(use_json=True) + rx.Var.create(after)

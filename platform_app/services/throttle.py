@@ -33,7 +33,7 @@ def _key(*words: str) -> str:
     return hashlib.sha256("\n".join(words).encode("utf-8", "replace")).hexdigest()
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Return the address, or the network that one IPv6 customer has to himself."""
     try:
         found = ipaddress.ip_address(address)
@@ -57,7 +57,7 @@ def take(email: str, address: str) -> None:
     It is counted before the password is looked at, so that a hundred at once are not a hundred free ones. Who has
     signed in from this address before is held up by their own failures alone, not by a flood of others.
     """
-    address = _network(address)
+    address = network(address)
     counts = _counts(email, address)
 
     def work(session: Transaction) -> None:
@@ -69,7 +69,7 @@ def take(email: str, address: str) -> None:
 
 def take_registration(address: str) -> None:
     """Count a registration from an address, or refuse it while a pause lasts."""
-    count = Count(_key("registration", _network(address)), 10, timedelta(minutes=15))
+    count = Count(_key("registration", network(address)), 10, timedelta(minutes=15))
     _write(lambda session: _count(session, [count], watched=[count]))
 
 
@@ -81,7 +81,7 @@ def take_test_message(tenant_id: str) -> None:
 
 def succeeded(email: str, address: str) -> None:
     """Take the attempt back, forget the account's failures from this address and remember it as known."""
-    address = _network(address)
+    address = network(address)
     pair, *others = _counts(email, address)
 
     def work(session: Transaction) -> None:

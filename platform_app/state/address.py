@@ -1,14 +1,14 @@
 """Address: what a page was asked to show, kept where a reload and a link find it."""
 
-import json
 from typing import Any
 
-import reflex as rx
+from platform_app.state import browser
 
-_SCRIPT = (
-    "const u=new URL(location.href);for(const [k,v] of Object.entries(%s)){v?u.searchParams.set(k,v):"
-    "u.searchParams.delete(k)};history.replaceState(history.state,'',u)"
-)
+_KEEP = """(kept) => {
+  const u = new URL(location.href);
+  for (const [k, v] of Object.entries(kept)) v ? u.searchParams.set(k, v) : u.searchParams.delete(k);
+  history.replaceState(history.state, '', u);
+}"""
 
 
 def keep_in_address(*, q: str = "", **asked: str) -> Any:
@@ -17,4 +17,4 @@ def keep_in_address(*, q: str = "", **asked: str) -> Any:
     Empty ones, and filters that are "all", go out of it.
     """
     kept = {"q": q} | {name: "" if value == "all" else value for name, value in asked.items()}
-    return rx.call_script(_SCRIPT % json.dumps(kept))
+    return browser.call(_KEEP, kept)

@@ -10,6 +10,7 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.agent import Agent, AgentSettings, AgentVersion
 from platform_app.models.person import Identity, Role
 from platform_app.services import agents, replies
+from platform_app.state import browser
 from platform_app.state.address import keep_in_address
 from platform_app.state.agent_stages import SeenField, StageLine, names_of, pipeline_lines, worded
 from platform_app.state.base import call, handler, look, person, say, who
@@ -147,27 +148,28 @@ class AgentState(rx.State):
     @handler(Role.OPERATOR)
     async def choose_category(self, category_id: str, chosen: bool) -> Any:
         """Let the agent read a category, or no longer."""
-        self.categories = [one for one in self.categories if one != category_id] + [category_id] * chosen
-        return AgentState.save("categories", self.categories)
+        wanted = [one for one in self.categories if one != category_id] + [category_id] * chosen
+        self.categories = wanted
+        return browser.chain(AgentState.save, "categories", list(wanted))
 
     @handler(Role.OPERATOR)
     async def choose_stage(self, stage_id: str, chosen: bool) -> Any:
         """Let the agent work in a stage, or no longer."""
         self.stages = [replace(line, chosen=chosen) if line.id == stage_id else line for line in self.stages]
-        return AgentState.save("stages", [line.id for line in self.stages if line.chosen])
+        return browser.chain(AgentState.save, "stages", [line.id for line in self.stages if line.chosen])
 
     @handler(Role.OPERATOR)
     async def instruct(self, stage_id: str, text: str) -> Any:
         """Take the extra instructions for a stage."""
         self.stages = [replace(line, text=text) if line.id == stage_id else line for line in self.stages]
         told = {line.id: line.text for line in self.stages if line.text.strip()}
-        return AgentState.save("stage_instructions", told)
+        return browser.chain(AgentState.save, "stage_instructions", told)
 
     @handler(Role.OPERATOR)
     async def choose_seen(self, name: str, chosen: bool) -> Any:
         """Let the agent see a field of contacts or leads, or no longer."""
         self.seen = [replace(line, chosen=chosen) if line.name == name else line for line in self.seen]
-        return AgentState.save("seen_fields", [line.name for line in self.seen if line.chosen])
+        return browser.chain(AgentState.save, "seen_fields", [line.name for line in self.seen if line.chosen])
 
     @handler(Role.VIEWER)
     async def take_theirs(self) -> None:

@@ -11,6 +11,7 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import agents
 from platform_app.services.agents import AgentRow
+from platform_app.state import browser
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.follow import follow
@@ -69,7 +70,7 @@ class AgentsState(Listed, Undo, rx.State):
         """Make a draft and open it."""
         language = (await person(self)).language
         agent = await call(self, agents.create, {"name": translate(language, "New agent")})
-        return rx.redirect(f"/manage/{(await who(self)).slug}/agents/{agent.id}")
+        return browser.redirect(f"/manage/{(await who(self)).slug}/agents/{agent.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, agent_id: str, active: bool) -> Any:

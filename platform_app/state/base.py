@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import inspect
-import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 from urllib.parse import unquote
@@ -16,6 +15,7 @@ from platform_app.db import Transaction, session_scope
 from platform_app.errors import Invalid, NotFound, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
+from platform_app.state import acting, browser
 from platform_app.storage_errors import as_unavailable
 
 log = structlog.get_logger()
@@ -71,7 +71,7 @@ def _checker(fn: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, A
 def handler(role: Role | str, *, background: bool = False, supersedes: bool = False) -> Callable[[Any], Any]:
     """Make an event handler: declares who may call it, validates arguments, says expected errors in words.
 
-    `role` is the least role, or ANYONE for pages before sign-in. Handlers are coroutines or async generators.
+    `role` is the least role, or ANYONE before sign-in. One in the background acts as its starter, in their tab alone.
     """
 
     def wrap(fn: Any) -> Any:
@@ -80,21 +80,29 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
 
             @functools.wraps(fn)
             async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+                if background:
+                    acting.begin(Role(role), bound_to)
                 try:
                     _check_address(self, fn)
                     async for item in fn(self, **checked(args, kwargs)):
                         yield item
                 except PlatformError as error:
                     yield await _refused(self, fn, error, background=background)
+                except acting.TabTaken:
+                    return
         else:
 
             @functools.wraps(fn)
             async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+                if background:
+                    acting.begin(Role(role), bound_to)
                 try:
                     _check_address(self, fn)
                     return await fn(self, **checked(args, kwargs))
                 except PlatformError as error:
                     return await _refused(self, fn, error, background=background)
+                except acting.TabTaken:
+                    return None
 
         setattr(run, ROLE, role)
         if background:
@@ -124,17 +132,12 @@ async def _refused(state: rx.State, fn: Any, error: PlatformError, *, background
 async def say_error(state: rx.State, error: PlatformError) -> Any:
     """Return a toast with the error's sentence in the person's language; it stays until closed."""
     language = (await person(state)).language
-    return rx.toast.error(translate(language, error.sentence, **error.values), duration=60_000, close_button=True)
+    return browser.failure(translate(language, error.sentence, **error.values))
 
 
 async def say(state: rx.State, sentence: str, **values: object) -> Any:
     """Return a polite toast in the person's language."""
-    return rx.toast.success(translate((await person(state)).language, sentence, **values))
-
-
-def focus_on(field: str) -> Any:
-    """Return what puts the focus on the field with this id, where the page shows it."""
-    return rx.call_script(f"document.getElementById({json.dumps(field)})?.focus()")
+    return browser.success(translate((await person(state)).language, sentence, **values))
 
 
 async def person(state: rx.State) -> Person:
@@ -144,8 +147,15 @@ async def person(state: rx.State) -> Person:
     return await state.get_state(Person)
 
 
+async def bound_to(state: rx.State) -> str | None:
+    """Return which session and tenant a tab is bound to, as the gate wrote it."""
+    return (await person(state))._bound
+
+
 async def who(state: rx.State) -> Identity:
-    """Return who acts, as the gate found them at this event."""
+    """Return who acts: as the gate found them at this event, or who started this work in the background."""
+    if caller := acting.caller():
+        return await caller.now()
     identity = (await person(state))._identity
     if identity is None:
         raise NotFound("Sign in to go on.")

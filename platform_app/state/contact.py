@@ -12,6 +12,7 @@ from platform_app.models.crm import Contact, CustomField, FieldKind, Holder
 from platform_app.models.person import Identity, Role
 from platform_app.services import contacts, merging
 from platform_app.services.cards import Card
+from platform_app.state import browser
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.card import CardView
 from platform_app.state.chat_view import Choice
@@ -45,7 +46,7 @@ class ContactState(CardView, rx.State):
         self.card_key, self.merging, self.others, self.other = "", False, [], ""
         row = await look(self, contacts.get, self._id_in_address())
         if row.id != self._id_in_address():
-            return rx.redirect(f"/manage/{(await who(self)).slug}/contacts/{row.id}")
+            return browser.redirect(f"/manage/{(await who(self)).slug}/contacts/{row.id}")
         await self._draw(row)
         return None
 

@@ -10,6 +10,7 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role
 from platform_app.services import contacts, tagging
+from platform_app.state import browser
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.follow import follow
@@ -64,7 +65,7 @@ class ContactsState(Listed, Undo, rx.State):
         """Write a contact and open its card."""
         name = translate((await person(self)).language, "New contact")
         made = await call(self, contacts.create, name=name)
-        return rx.redirect(f"/manage/{(await who(self)).slug}/contacts/{made.id}")
+        return browser.redirect(f"/manage/{(await who(self)).slug}/contacts/{made.id}")
 
     @handler(Role.OPERATOR)
     async def tag_chosen(self, form: dict[str, Any]) -> Any:

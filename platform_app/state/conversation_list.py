@@ -7,6 +7,7 @@ import reflex as rx
 from platform_app.i18n import translate
 from platform_app.models.person import Role
 from platform_app.services import conversations
+from platform_app.state import browser
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import ConversationRow, conversation_row
 from platform_app.state.follow import follow
@@ -58,7 +59,7 @@ class ConversationListState(Undo, rx.State):
         row = await call(self, conversations.delete, conversation_id)
         self._undo_opens = self.router.url.query_parameters.get("c") == conversation_id
         await self._fetch()
-        leave = [rx.redirect(self.router.url.path)] if self._undo_opens else []
+        leave = [browser.redirect(self.router.url.path)] if self._undo_opens else []
         title = row.title or translate((await person(self)).language, "New conversation")
         return [*leave, await self._offer_undo(conversation_id, title)]
 
@@ -68,7 +69,7 @@ class ConversationListState(Undo, rx.State):
         self.undo_sentence = ""
         await call(self, conversations.restore, self._undo_id)
         await self._fetch()
-        return rx.redirect(f"{self.router.url.path}?c={self._undo_id}") if self._undo_opens else None
+        return browser.redirect(f"{self.router.url.path}?c={self._undo_id}") if self._undo_opens else None
 
     def _deleting(self) -> Deleting:
         return conversations

@@ -14,6 +14,7 @@ from platform_app.services import activity, agents, dashboard, demo, jobs
 from platform_app.services.activity import FeedRow
 from platform_app.services.dashboard import Count, Summary
 from platform_app.services.jobs import WorkerCard
+from platform_app.state import browser
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.follow import follow
 
@@ -134,7 +135,7 @@ class DashboardState(rx.State):
     def _go(self, kind: str, agent: str) -> Any:
         kept = [f"kind={kind}" if kind in MARKS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
         query = "&".join(part for part in kept if part)
-        return rx.redirect(f"{self.router.url.path}{'?' + query if query else ''}")
+        return browser.redirect(f"{self.router.url.path}{'?' + query if query else ''}")
 
     async def _numbers(self) -> None:
         language = (await person(self)).language

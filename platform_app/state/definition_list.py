@@ -10,6 +10,7 @@ from platform_app.engine.definitions import Definitions, Listed
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
 from platform_app.services import agents as of_agents
+from platform_app.state import browser
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_view import Choice
@@ -89,7 +90,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
         name, draft = self._new(template, (await person(self)).language)
         listed = self._definitions()
         made = await call(self, listed.create, name=name, agent_id=self.agent or None, draft=draft)
-        return rx.redirect(f"/manage/{(await who(self)).slug}{listed.path}/{made.id}")
+        return browser.redirect(f"/manage/{(await who(self)).slug}{listed.path}/{made.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, row_id: str, enabled: bool) -> Any:

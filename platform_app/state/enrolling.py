@@ -13,6 +13,7 @@ from platform_app.errors import PlatformError
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import contacts, leads
+from platform_app.state import browser
 from platform_app.state.base import call, handler, look, person
 from platform_app.state.chat_view import Choice
 from platform_app.state.sequence_words import ENTRIES
@@ -74,7 +75,7 @@ class Enrolling(rx.State, mixin=True):
         self.is_open, self.wanted_ids, self.preview = False, [], []
         await self._fetch()
         language = (await person(self)).language
-        return rx.toast.success(plural(language, "{count} person enrolled", "{count} people enrolled", len(made)))
+        return browser.success(plural(language, "{count} person enrolled", "{count} people enrolled", len(made)))
 
     async def _search(self, search: str) -> None:
         self.search = search

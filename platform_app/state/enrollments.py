@@ -16,6 +16,7 @@ from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment
 from platform_app.services import event_log
+from platform_app.state import browser
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -131,7 +132,7 @@ class EnrollmentsState(Enrolling, rx.State):
         language = (await person(self)).language
         words = plural(language, "{count} enrollment changed", "{count} enrollments changed", done)
         rest = plural(language, "{count} left as it was", "{count} left as they were", refused) if refused else ""
-        return rx.toast.success(f"{words}. {rest}".strip())
+        return browser.success(f"{words}. {rest}".strip())
 
     async def _next(self, last: str, **asked: str) -> list[str]:
         return await look(self, enrollments.ids_after, last, **asked)

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import reflex as rx
-from reflex_base.event import Event
 from reflex_base.event.context import EventContext
 
+from platform_app.api.security import session_token
 from platform_app.models.person import Identity, Role
 from platform_app.services import sessions
+from platform_app.state import browser
 from platform_app.state.base import person, who
-from platform_app.state.gate import session_token
 from platform_app.state.hub import Update, hub
 
 AGAIN = 1.0  # seconds after which the session is read anew before more is shown
@@ -46,8 +46,7 @@ class Presence:
                 return
             shown._take(found, "ok" if found else "loading")
         if found is None:
-            reload = rx.call_script("window.location.reload()")
-            await EventContext.get().emit_event(*Event.from_event_type(reload))
+            await EventContext.get().emit_event(browser.reload())
 
 
 async def presence(state: rx.State, least: Role = Role.VIEWER) -> Presence:

@@ -1,7 +1,6 @@
 """Frame: what the sidebar does: language, theme, folding, sign-out, the worker's dot."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,19 @@ from platform_app.errors import Invalid
 from platform_app.i18n import LANGUAGES, exact_time
 from platform_app.models.person import Role
 from platform_app.services import accounts, jobs, members
+from platform_app.state import browser
 from platform_app.state.base import ANYONE, handler, person, who
+
+_KEEP_LANGUAGE = """(language) => {
+  document.cookie = `language=${language};path=/;max-age=31536000;samesite=lax`;
+}"""
+_SIGN_OUT = """() => {
+  const form = document.createElement('form');
+  form.method = 'post';
+  form.action = '/auth/sign-out';
+  document.body.appendChild(form);
+  form.submit();
+}"""
 
 
 def _no_events(path: str) -> list[Any]:
@@ -60,10 +71,8 @@ class FrameState(rx.State):
                     accounts.set_language(session, identity.user_id, language)
 
             await asyncio.to_thread(keep)
-        script = f"document.documentElement.lang={json.dumps(language)};" + (
-            f"document.cookie='language={language};path=/;max-age=31536000;samesite=lax'"
-        )
-        return [rx.call_script(script), *load_events(self.router.url.path)]
+        keep_cookie = browser.call(_KEEP_LANGUAGE, language)
+        return [browser.set_language(language), keep_cookie, *load_events(self.router.url.path)]
 
     @handler(Role.VIEWER)
     async def choose_theme(self, theme: str) -> None:
@@ -82,11 +91,7 @@ class FrameState(rx.State):
     @handler(Role.VIEWER)
     async def sign_out(self) -> Any:
         """End the session at the server and leave."""
-        script = (
-            "const f=document.createElement('form');f.method='post';f.action='/auth/sign-out';"
-            "document.body.appendChild(f);f.submit()"
-        )
-        return rx.call_script(script)
+        return browser.call(_SIGN_OUT)
 
     @handler(ANYONE)
     async def load_missing(self) -> Any:
@@ -95,7 +100,7 @@ class FrameState(rx.State):
         shown.view = "ok"
         if shown._identity is not None:
             return FrameState.load
-        return rx.call_script(f"document.documentElement.lang={json.dumps(shown.language)}")
+        return browser.set_language(shown.language)
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
@@ -115,4 +120,4 @@ class FrameState(rx.State):
 
         self.worker_ok, self.tenants = await asyncio.to_thread(read)
         self.clock = exact_time(shown.language, now(), identity.time_zone) if moved() else ""
-        return rx.call_script(f"document.documentElement.lang={json.dumps(shown.language)}")
+        return browser.set_language(shown.language)

@@ -1,24 +1,25 @@
 """Gate: nothing of a state runs unless its handler declares a role and the person at the tab has it."""
 
 import asyncio
-import json
 import re
 import time
 from collections import OrderedDict
-from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlencode
 
 import reflex as rx
-import structlog
 from reflex.state import StateUpdate
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
 
-from platform_app.api.security import wished_language
+from platform_app.api.security import session_token, wished_language
+from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
+from platform_app.refusals import refusals
 from platform_app.services import sessions
+from platform_app.state import acting, browser
 from platform_app.state.base import ANYONE, ROLE, Person
+from platform_app.state.incoming import TAG, has_tag
 
-log = structlog.get_logger()
 _TENANT = re.compile(r"^/manage/([^/?#]+)")
 _NEVER = (".setvar", ".update_vars_internal")
 _HYDRATE = (".hydrate", ".hydrate_and_load")
@@ -29,18 +30,6 @@ _OF_REFLEX = (
 )  # what a browser may ask of the library
 _EVENTS_PER_SECOND = 60.0
 _BURST = 240.0
-
-
-def session_token(cookie_header: str) -> str:
-    """Return the session token of a Cookie header, or nothing."""
-    try:
-        cookies = SimpleCookie(cookie_header)
-    except CookieError:
-        return ""
-    for name in ("__Host-session", "session"):
-        if name in cookies:
-            return cookies[name].value
-    return ""
 
 
 def tenant_slug(path: str) -> str:
@@ -60,20 +49,28 @@ class Gate(rx.Middleware):
         registered = RegistrationContext.get().event_handlers.get(event.name)
         if registered is None or event.name.endswith(_NEVER) or not self._has_room(state):
             return StateUpdate()
+        source = state.router.session.client_ip
+        if has_tag(event.router_data, is_address=True):
+            refusals.note("event refused: its address holds a reserved text", source)
+            return StateUpdate()
         token = session_token(state.router.headers.cookie)
         slug = tenant_slug(state.router.url.path)
         identity = await asyncio.to_thread(sessions.identity, token, slug or None) if token else None
         person = await state.get_state(Person)
         if refused := self._bind(person, state, event, identity):
             return refused
+        if has_tag(event.payload):
+            refusals.note("event refused: it holds a reserved text", source, handler=event.name)
+            return _said_reserved(identity)
         person._take(identity, "ok" if identity or not slug else "not_found" if token else "loading")
         fn = registered.handler.fn
         role = getattr(fn, ROLE, None)
         is_own = role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")
+        acting.note(identity, token, person._bound or "")
         if role == ANYONE or (is_own and event.name.endswith(_OF_REFLEX)):
             return None
         if role is None or (identity is not None and not identity.role.includes(Role(role))):
-            log.warning("event refused", handler=event.name, known=identity is not None)
+            refusals.note("event refused", source, handler=event.name, known=identity is not None)
             return StateUpdate()
         return None if identity is not None else await self._signed_out(state, token)
 
@@ -84,7 +81,7 @@ class Gate(rx.Middleware):
             return None
         if person._bound is not None and not event.name.endswith(_HYDRATE):
             person._take(None, "loading")
-            return StateUpdate(events=Event.from_event_type(rx.call_script("window.location.reload()")))
+            return StateUpdate(events=[browser.reload()])
         if person._bound is not None:
             state._get_root_state().reset()
         if identity is None:
@@ -97,8 +94,7 @@ class Gate(rx.Middleware):
         if token and await asyncio.to_thread(sessions.identity, token, None):
             return StateUpdate()
         target = state.router.url.path
-        script = f"window.location.assign('/sign-in?next=' + encodeURIComponent({json.dumps(target)}))"
-        return StateUpdate(events=Event.from_event_type(rx.call_script(script)))
+        return StateUpdate(events=[browser.go(f"/sign-in?{urlencode({'next': target})}")])
 
     def _has_room(self, state: rx.State) -> bool:
         """Count the tab's events against its allowance."""
@@ -110,6 +106,18 @@ class Gate(rx.Middleware):
         while len(self._buckets) > 10_000:
             self._buckets.popitem(last=False)
         return room >= 1
+
+
+def _said_reserved(identity: Identity | None) -> StateUpdate:
+    """Tell a person that their text cannot be taken; nothing is said to strangers."""
+    if identity is None:
+        return StateUpdate()
+    sentence = translate(
+        identity.language,
+        "The console reserves the text “{tag}” for itself. Put a space after its “<”, then send it again.",
+        tag=TAG,
+    )
+    return StateUpdate(events=[browser.failure(sentence)])
 
 
 def _preferred_language(state: rx.State) -> str:

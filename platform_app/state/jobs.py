@@ -12,6 +12,7 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity, Role
 from platform_app.services import jobs
+from platform_app.state import browser
 from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.follow import follow
 
@@ -124,7 +125,7 @@ class JobsState(rx.State):
         kept = "&".join(
             f"{k}={v}" for k, v in asked.items() if v not in ("all", 1) and str(v).replace("_", "").isalnum()
         )
-        return rx.redirect(f"{self.router.url.path}{'?' + kept if kept else ''}")
+        return browser.redirect(f"{self.router.url.path}{'?' + kept if kept else ''}")
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language

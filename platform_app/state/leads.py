@@ -15,6 +15,7 @@ from platform_app.known import names
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity, Role
 from platform_app.services import contacts, leads, members, pipelines, tagging
+from platform_app.state import browser
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -117,7 +118,7 @@ class LeadsState(Listed, Undo, rx.State):
         """Write a lead into the first stage and open its card."""
         title = translate((await person(self)).language, "New lead")
         made = await call(self, first_stage_lead, title, self.pipeline)
-        return rx.redirect(f"/manage/{(await who(self)).slug}/leads/{made.id}")
+        return browser.redirect(f"/manage/{(await who(self)).slug}/leads/{made.id}")
 
     @handler(Role.OPERATOR)
     async def move(self, lead_id: str, stage_id: str) -> None:

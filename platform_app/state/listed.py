@@ -8,6 +8,7 @@ import reflex as rx
 from platform_app.automation.values import whole
 from platform_app.i18n import plural
 from platform_app.models.person import Role
+from platform_app.state import browser
 from platform_app.state.base import handler, person
 
 SIZES = ("25", "50", "100")
@@ -106,4 +107,4 @@ class Listed(rx.State, mixin=True):
         """Say with how many rows something was done, and choose none."""
         self.chosen = []
         await self._fetch()
-        return rx.toast.success(plural((await person(self)).language, one, many, count))
+        return browser.success(plural((await person(self)).language, one, many, count))

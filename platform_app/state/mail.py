@@ -12,7 +12,8 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.mail import MailServer
 from platform_app.models.person import Identity, Role
 from platform_app.services import mail
-from platform_app.state.base import call, focus_on, handler, look, person, say, who
+from platform_app.state import browser
+from platform_app.state.base import call, handler, look, person, say, who
 
 FIELDS = ("host", "port", "security", "user_name", "password", "sender_address", "sender_name")
 IN_DOUBT = "The connection broke before the server said whether it took the message. Look into your inbox."
@@ -50,7 +51,7 @@ class MailState(rx.State):
         except PlatformError as error:
             self.problem = translate((await person(self)).language, error.sentence, **error.values)
             self.problem_field = error.field or "host"
-            return focus_on(self.problem_field)
+            return browser.focus(self.problem_field)
         await self._fetch()
         return await say(self, "The mail server is saved.")
 

@@ -10,6 +10,7 @@ from platform_app.engine.sequences import DEFINITIONS
 from platform_app.i18n import lookup
 from platform_app.models.person import Role
 from platform_app.services import agents, contacts, leads
+from platform_app.state import browser
 from platform_app.state.base import handler, look, person, who
 
 PLACES = [
@@ -94,7 +95,7 @@ class PaletteState(rx.State):
         if not self.entries:
             return None
         self.is_open = False
-        return rx.redirect(self.entries[min(self.chosen, len(self.entries) - 1)].address)
+        return browser.redirect(self.entries[min(self.chosen, len(self.entries) - 1)].address)
 
     async def _find(self, wanted: str) -> None:
         identity = await who(self)

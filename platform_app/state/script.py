@@ -16,6 +16,7 @@ from platform_app.models.conversation import Conversation
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
 from platform_app.services import agents, conversations, leads, script_choice, scripts
+from platform_app.state import browser
 from platform_app.state.agent import Change
 from platform_app.state.agent_stages import names_of, worded
 from platform_app.state.base import call, handler, look, person, say, say_error, who
@@ -125,7 +126,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     @handler(Role.OPERATOR)
     async def choose_agents(self, which: str) -> Any:
         """Let this agent alone use the script, or all."""
-        return ScriptState.save("agent_id", ANY if which == "all" else self._agent_id())
+        return browser.chain(ScriptState.save, "agent_id", ANY if which == "all" else self._agent_id())
 
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> None:

@@ -12,6 +12,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
 from platform_app.services import agents, scripts
+from platform_app.state import browser
 from platform_app.state.address import keep_in_address
 from platform_app.state.base import call, handler, look, person, who
 from platform_app.state.chat_view import Choice
@@ -101,7 +102,7 @@ class ScriptsState(Undo, rx.State):
         """Make a script for this agent and open it."""
         title = translate((await person(self)).language, "New script")
         made = await call(self, scripts.create, title=title, agent_id=self.agent)
-        return rx.redirect(f"/manage/{(await who(self)).slug}/agents/{self.agent}/scripts/{made.id}")
+        return browser.redirect(f"/manage/{(await who(self)).slug}/agents/{self.agent}/scripts/{made.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, script_id: str, enabled: bool) -> None:

@@ -17,7 +17,8 @@ from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services import accounts, passwords, sessions
-from platform_app.state.base import call, focus_on, handler, look, person, say, who
+from platform_app.state import browser
+from platform_app.state.base import call, handler, look, person, say, who
 from platform_app.state.frame import FrameState
 
 
@@ -143,7 +144,7 @@ class SettingsState(rx.State):
         except PlatformError as error:
             self.problem = translate((await person(self)).language, error.sentence, **error.values)
             self.problem_field = error.field
-            return focus_on(error.field) if error.field else None
+            return browser.focus(error.field) if error.field else None
         return await say(self, sentence)
 
     async def _sessions(self) -> None:

@@ -1,17 +1,20 @@
 """Sign-in: registration and sign-in, ending at the route that sets the cookie."""
 
 import asyncio
-import json
 from typing import Any
 
 import reflex as rx
 
+from platform_app.api.security import session_token
 from platform_app.db import session_scope
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.services import accounts, passwords, sessions
-from platform_app.state.base import ANYONE, Person, focus_on, handler, person
-from platform_app.state.gate import session_token
+from platform_app.state import browser
+from platform_app.state.base import ANYONE, Person, handler, person
+
+_CLAIM = """(ticket, next) => window.location.assign(
+  '/auth/claim?ticket=' + encodeURIComponent(ticket) + '&next=' + encodeURIComponent(next))"""
 
 
 class SignInState(rx.State):
@@ -26,7 +29,7 @@ class SignInState(rx.State):
         """Greet: clear old problems, tell the browser the page's language."""
         self.problem = self.problem_field = ""
         self.busy = False
-        return rx.call_script(f"document.documentElement.lang={json.dumps((await person(self)).language)}")
+        return browser.set_language((await person(self)).language)
 
     @handler(ANYONE)
     async def sign_in(self, form: dict[str, Any]) -> Any:
@@ -74,13 +77,10 @@ class SignInState(rx.State):
             self.problem = translate((await person(self)).language, error.sentence, **error.values)
             self.problem_field = error.field
             self.busy = False
-            yield focus_on(error.field or "email")
+            yield browser.focus(error.field or "email")
             return
         target = self.router.url.query_parameters.get("next", "/")
-        yield rx.call_script(
-            f"window.location.assign('/auth/claim?ticket='+encodeURIComponent({json.dumps(ticket)})"
-            f"+'&next='+encodeURIComponent({json.dumps(target)}))"
-        )
+        yield browser.call(_CLAIM, ticket, target)
 
 
 class HomeState(rx.State):
@@ -91,7 +91,7 @@ class HomeState(rx.State):
         """Go where the person belongs."""
         token = session_token(self.router.headers.cookie)
         identity = await asyncio.to_thread(sessions.identity, token, None) if token else None
-        return rx.redirect(f"/manage/{identity.slug}" if identity else "/sign-in", replace=True)
+        return browser.redirect(f"/manage/{identity.slug}" if identity else "/sign-in", replace=True)
 
 
 __all__ = ["HomeState", "Person", "SignInState"]

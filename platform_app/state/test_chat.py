@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 import reflex as rx
 
@@ -11,7 +12,7 @@ from platform_app.i18n import translate
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
 from platform_app.services import agent_list, contacts, conversations, guiding, hand_off, reply_store
-from platform_app.state import streams
+from platform_app.state import browser, streams
 from platform_app.state.base import call, handler, look, person, say_error, who
 from platform_app.state.chat_people import NEW, NOBODY, people, played
 from platform_app.state.chat_view import (
@@ -32,6 +33,7 @@ from platform_app.state.leads import first_stage_lead
 
 TICK = 0.06  # seconds between two looks at a reply in the making
 COMPARED = 500  # characters by which an unsent text is known to have been taken
+_SET_QUERY = "(query) => history.replaceState(history.state, '', location.pathname + query)"
 AT_ONCE = 60  # messages that are shown before one asks for earlier ones
 
 
@@ -141,7 +143,7 @@ class TestChatState(rx.State):
     @handler(Role.OPERATOR)
     async def say_example(self, text: str) -> Any:
         """Say one of the examples."""
-        return TestChatState.send({"text": text})
+        return browser.chain(TestChatState.send, {"text": text})
 
     @handler(Role.OPERATOR)
     async def retry(self, reply_id: str) -> Any:
@@ -190,7 +192,7 @@ class TestChatState(rx.State):
     @handler(Role.VIEWER)
     async def begin_new(self) -> Any:
         """Begin a new conversation."""
-        return rx.redirect(self.router.url.path)
+        return browser.redirect(self.router.url.path)
 
     @handler(Role.VIEWER)
     async def show_earlier(self) -> None:
@@ -296,7 +298,7 @@ class TestChatState(rx.State):
 
     def _follow_live(self) -> Any:
         if self.live_id and self._following != self.live_id and streams.find(self.live_id):
-            return TestChatState.follow(self.live_id)
+            return browser.chain(TestChatState.follow, self.live_id)
         return None
 
     async def _began(self, reply: Message | None) -> list[Any]:
@@ -306,7 +308,7 @@ class TestChatState(rx.State):
         await self._open()
         await (await self.get_state(ConversationListState))._fetch()
         follow = self._follow_live()
-        return [_address(f"?c={self.current}"), *([follow] if follow else [])]
+        return [_address(self.current), *([follow] if follow else [])]
 
     async def _refresh(self) -> Any:
         """Show how things stand now; say so when the conversation is gone."""
@@ -363,6 +365,7 @@ def _said(session: Transaction, who: Identity, state: TestChatState, text: str) 
     return conversations.receive(session, who, conversation_id, text)[1]
 
 
-def _address(query: str) -> Any:
-    """Change the address without leaving the page; `query` is ours, never typed."""
-    return rx.call_script(f"history.replaceState(history.state,'',location.pathname+'{query}')")
+def _address(conversation_id: str) -> Any:
+    """Let the address name a conversation, or none, without leaving the page."""
+    query = f"?{urlencode({'c': conversation_id})}" if conversation_id else ""
+    return browser.call(_SET_QUERY, query)

@@ -9,6 +9,7 @@ import reflex as rx
 from platform_app.db import Transaction
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
+from platform_app.state import browser
 from platform_app.state.base import call, handler, person, say
 
 SECONDS = 10
@@ -62,7 +63,7 @@ class Undo(rx.State, mixin=True):
         """Show the offer; return the event that takes it away again."""
         self._undo_id, self._undo_more = row_id, []
         self.undo_sentence = translate((await person(self)).language, "“{title}” is deleted.", title=title)
-        return type(self).forget_undo(row_id)
+        return browser.chain(type(self).forget_undo, row_id)
 
     async def _delete_all(self, row_ids: list[str], one: str, many: str) -> Any:
         """Take rows away together; return the event that ends the offer to bring them back."""
@@ -72,7 +73,7 @@ class Undo(rx.State, mixin=True):
         await self._fetch()
         self._undo_id, self._undo_more = row_ids[0], row_ids[1:]
         self.undo_sentence = plural((await person(self)).language, one, many, len(row_ids))
-        return type(self).forget_undo(row_ids[0])
+        return browser.chain(type(self).forget_undo, row_ids[0])
 
     @handler(Role.OPERATOR, background=True)
     async def forget_undo(self, subject_id: str) -> None:

@@ -1,0 +1,195 @@
+"""Sockets: how many websockets, and how much over each, the console takes from one address or person."""
+
+import asyncio
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from platform_app.api.routes import client_address
+from platform_app.api.security import header, session_token
+from platform_app.config import settings
+from platform_app.refusals import refusals
+from platform_app.services import sessions
+from platform_app.services.throttle import network
+
+SOURCE = "platform.source"  # the key of a websocket's scope under which its Source stands
+HYDRATE_COST = 12.0  # a page's whole state is made and sent: as dear as so many other events
+_FRAME = 8_000  # bytes that one event may have before it counts as two
+_ANONYMOUS_FRAME = 64_000  # bytes; before the sign-in there is nothing long to say
+_CONNECTS, _CONNECT_BURST = 20.0, 300.0  # from one address: every tab of an office comes back at once after a restart
+_RESERVED = 4  # one part in so many of the places for strangers is kept for addresses that hold few
+_FEW = 3
+_MOST_KEYS = 10_000  # addresses and persons whose buckets are remembered
+_LONGEST_WAIT = 20.0  # seconds; who is further ahead of what they may send is hung up on
+
+
+class Bucket:
+    """An allowance that fills again: `rate` a second, at most `burst` at once."""
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
+        self._rate, self._burst, self._clock = rate, burst, clock
+        self._level, self._at = burst, clock()
+
+    def take(self, cost: float) -> float:
+        """Take a cost out, and return how many seconds its owner has to wait for it."""
+        at = self._clock()
+        self._level = min(self._burst, self._level + (at - self._at) * self._rate) - cost
+        self._at = at
+        return max(0.0, -self._level / self._rate)
+
+    def has(self, cost: float) -> bool:
+        """Take a cost out if it is there, and tell whether it was."""
+        if self.take(cost) == 0:
+            return True
+        self._level += cost
+        return False
+
+
+@dataclass
+class Source:
+    """Where a websocket comes from: its address, and the id of whoever is signed in there, or nothing."""
+
+    address: str
+    person: str
+    buckets: list[Bucket] = field(default_factory=list)  # its own, then those that it shares, the widest last
+
+    async def admit(self, cost: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> bool:
+        """Wait until there is room for a cost; return whether it was worth waiting for.
+
+        It is taken from a shared allowance only after the narrower ones have let it pass: who sends too much waits
+        there, and nobody else does.
+        """
+        for bucket in self.buckets:
+            wait = bucket.take(cost)
+            if wait > _LONGEST_WAIT:
+                return False
+            if wait:
+                await sleep(wait)
+        return True
+
+
+class SocketLimits:
+    """Counts the open websockets of this process and what comes over them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._open: Counter[str] = Counter()  # by address of strangers, or person
+        self._strangers = 0
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._all_strangers: Bucket | None = None
+
+    def may_connect(self, address: str) -> bool:
+        """Count an attempt of an address against its allowance."""
+        return self._bucket(f"connect {address}", _CONNECTS, _CONNECT_BURST).has(1)
+
+    def source(self, address: str, person: str) -> Source:
+        """Return a new websocket's source with the allowances that it is counted against."""
+        own = settings()
+        each = own.socket_events_per_second
+        buckets = [Bucket(each, each * 4, self._clock)]
+        if person:
+            buckets.append(self._bucket(f"person {person}", each * 4, each * 8))
+        else:
+            rate = own.anonymous_events_per_second
+            self._all_strangers = self._all_strangers or Bucket(rate * 2, rate * 8, self._clock)
+            buckets += [self._bucket(f"address {address}", rate, rate * 4), self._all_strangers]
+        return Source(address, person, buckets)
+
+    def _bucket(self, key: str, rate: float, burst: float) -> Bucket:
+        found = self._buckets.pop(key, None) or Bucket(rate, burst, self._clock)
+        self._buckets[key] = found
+        while len(self._buckets) > _MOST_KEYS:
+            self._buckets.popitem(last=False)
+        return found
+
+    @contextmanager
+    def place(self, source: Source) -> Iterator[bool]:
+        """Hold one of the places for websockets; yields whether there was one."""
+        key = source.person or f"address {source.address}"
+        if not self._has_place(source, key):
+            yield False
+            return
+        self._open[key] += 1
+        self._strangers += not source.person
+        try:
+            yield True
+        finally:
+            self._strangers -= not source.person
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
+
+    def _has_place(self, source: Source, key: str) -> bool:
+        own, held = settings(), self._open[key]
+        if source.person:
+            return held < own.sockets_per_person
+        most = own.anonymous_sockets
+        if held >= _FEW:
+            most -= most // _RESERVED
+        return held < own.anonymous_sockets_per_address and self._strangers < most
+
+
+limits = SocketLimits()
+
+
+class Sockets:
+    """Refuses websockets beyond the limits before anything is kept of them, and reads each no faster than allowed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        address = network(client_address(HTTPConnection(scope)))
+        if not limits.may_connect(address):
+            await _refuse(receive, send, address)
+            return
+        source = limits.source(address, await _person(scope))
+        with limits.place(source) as has_place:
+            if has_place:
+                scope[SOURCE] = source
+                await self.app(scope, _slowed(receive, source), send)
+            else:
+                await _refuse(receive, send, source.person or address)
+
+
+async def _person(scope: Scope) -> str:
+    """Return the id of the person whose session's cookie comes along, or nothing."""
+    token = session_token(header(scope, b"cookie"))
+    if not token:
+        return ""
+    try:
+        found = await asyncio.to_thread(sessions.identity, token, None, visit=False)
+    except Exception:  # the database does not answer: whoever it is, they can do little now
+        return ""
+    return found.user_id if found else ""
+
+
+async def _refuse(receive: Receive, send: Send, source: str) -> None:
+    refusals.note("websocket refused: too many", source)
+    await receive()
+    await send({"type": "websocket.close", "code": 4429})
+
+
+def _slowed(receive: Receive, source: Source) -> Receive:
+    """Return a way to read a websocket that waits when too much comes, and hangs up when it is far too much."""
+    longest = 1_000_000 if source.person else _ANONYMOUS_FRAME
+
+    async def read() -> Message:
+        message = await receive()
+        if message["type"] != "websocket.receive":
+            return message
+        size = len(message.get("text") or message.get("bytes") or b"")
+        if size > longest or not await source.admit(1 + size // _FRAME):
+            refusals.note("websocket closed: too much was sent", source.person or source.address)
+            return {"type": "websocket.disconnect", "code": 4429}
+        return message
+
+    return read

@@ -1,0 +1,113 @@
+"""Sockets: how much comes from where is counted, and nobody pays for a stranger of the same address."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from platform_app.api.sockets import Bucket, SocketLimits, Source
+from platform_app.config import settings
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.at += seconds
+
+    async def late(self, source: Source, count: int) -> float:
+        """Send events, and return the seconds that it took."""
+        began = self.at
+        for _ in range(count):
+            await source.admit(1, self.sleep)
+        return self.at - began
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def limits(env: pytest.MonkeyPatch, clock: Clock) -> SocketLimits:
+    for name, value in {
+        "ANONYMOUS_SOCKETS": 40,
+        "ANONYMOUS_SOCKETS_PER_ADDRESS": 20,
+        "SOCKETS_PER_PERSON": 10,
+        "SOCKET_EVENTS_PER_SECOND": 10,
+        "ANONYMOUS_EVENTS_PER_SECOND": 5,
+    }.items():
+        env.setenv(f"PLATFORM_{name}", str(value))
+    settings.cache_clear()
+    return SocketLimits(clock)
+
+
+def test_a_bucket_fills_again(clock: Clock) -> None:
+    bucket = Bucket(2, 10, clock)
+    assert [bucket.take(5), bucket.take(5), bucket.take(4)] == [0, 0, 2]
+    clock.at = 3
+    assert bucket.has(2) and not bucket.has(1)
+    clock.at = 1_000
+    assert bucket.has(10) and not bucket.has(1)
+
+
+def opened(limits: SocketLimits, held: ExitStack, source: Source, count: int) -> int:
+    """Open websockets, and return how many were let in."""
+    return sum(held.enter_context(limits.place(source)) for _ in range(count))
+
+
+def test_one_address_does_not_take_every_place(limits: SocketLimits) -> None:
+    with ExitStack() as held:
+        assert opened(limits, held, limits.source("a", ""), 300) == 20
+        assert opened(limits, held, limits.source("b", ""), 300) == 10  # up to what is kept for those with few
+        assert opened(limits, held, limits.source("c", ""), 300) == 3
+        assert opened(limits, held, limits.source("a", "anna"), 300) == 10
+        assert opened(limits, held, limits.source("a", "boris"), 5) == 5
+    with ExitStack() as held:
+        assert opened(limits, held, limits.source("b", ""), 300) == 20  # all places are free again
+
+
+async def test_an_office_behind_one_address_works(limits: SocketLimits, clock: Clock) -> None:
+    """Fifty people who are signed in do not wait for a stranger there who sends without end."""
+    assert await clock.late(limits.source("office", ""), 1_000) > 60
+    for person in range(50):
+        assert await clock.late(limits.source("office", f"person {person}"), 40) == 0
+
+
+async def test_new_tokens_and_sockets_bring_no_new_allowance(limits: SocketLimits, clock: Clock) -> None:
+    began = clock.at
+    for _ in range(300):  # a socket for each event
+        await clock.late(limits.source("a", ""), 1)
+    assert clock.at - began > 50
+    assert await clock.late(limits.source("b", ""), 1) == 0
+
+
+async def test_strangers_of_many_addresses_share_an_allowance(limits: SocketLimits, clock: Clock) -> None:
+    began = clock.at
+    for number in range(1_000):
+        await clock.late(limits.source(f"address {number}", ""), 1)
+    assert clock.at - began > 90
+    assert await clock.late(limits.source("address 1", "anna"), 40) == 0
+
+
+async def test_who_is_far_ahead_is_hung_up_on(limits: SocketLimits, clock: Clock) -> None:
+    source = limits.source("a", "")
+
+    async def stay(seconds: float) -> None:
+        pass
+
+    answers = [await source.admit(1, stay) for _ in range(1_000)]
+    assert answers[0] and not answers[-1]
+
+
+def test_attempts_are_counted(limits: SocketLimits, clock: Clock) -> None:
+    assert sum(limits.may_connect("a") for _ in range(1_000)) == 300
+    assert limits.may_connect("b")
+    clock.at = 1
+    assert sum(limits.may_connect("a") for _ in range(1_000)) == 20
