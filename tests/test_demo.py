@@ -194,10 +194,12 @@ def test_scripts_were_used_and_one_guides_a_conversation(who: Identity) -> None:
         (progress,) = rows(who, ScriptProgress)
         place = guiding.current(session, who, progress.conversation_id)
     assert place == [("Test ride", 1, 2, ["Height (cm)", "Wanted by", "Rides"])]
-    assert used[found["Help with choosing"].id].count > 1 and found["Test ride"].id in used
+    counted = {title: used[row.id].count for title, row in found.items() if row.id in used}
+    assert counted == {"Help with choosing": 1, "Test ride": 2}  # of many replies that were given a script
     trace = next(t for t in rows(who, Trace) if t.data["guided"] and t.data["guided"]["step"] == 1)
-    assert "guided: Test ride" in trace.data["prompt"][0]["content"]
+    assert "[S2] guided: Test ride" in trace.data["prompt"][0]["content"]
     assert [one["applied"] for one in trace.data["scripts"]] == [False, True, False, True]
+    assert not any("[S" in message.text for message in rows(who, Message))
 
 
 def test_it_cannot_be_loaded_twice(who: Identity) -> None:

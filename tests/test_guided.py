@@ -24,7 +24,7 @@ STEPS = [
     {"goal": "Get to know them.", "fields": [{"fact": NAME}, {"fact": PHONE, "hint": "with the code"}]},
     {"goal": "Prepare the visit.", "fields": [{"fact": CITY}, {"fact": BUDGET, "required": False}]},
 ]
-WORDS = {NAME: "Name of the contact", PHONE: "Phone of the contact", CITY: "City", BUDGET: "Budget of the lead"}
+WORDS = {NAME: "your name", PHONE: "your phone number", CITY: "City", BUDGET: "your budget"}
 ALL = {NAME: "Anna", PHONE: "+7 900 111-22-33", CITY: "Perm"}
 
 
@@ -142,9 +142,9 @@ async def test_the_model_is_told_what_is_next_and_the_trace_keeps_it(provider: F
     hears(provider, told(name="Anna"))
     reply = await answered(who, opened, "I am Anna")
     prompt = provider.last.prompt
-    assert "guided: Visit\nGoal: Get to know them.\n" in prompt
-    assert "Given already, never ask for it again: Name of the contact = Anna\n" in prompt
-    assert "Ask now only for: Phone of the contact (with the code)" in prompt
+    assert "[S1] guided: Visit\nGoal: Get to know them.\n" in prompt
+    assert "Given already, never ask for it again: your name = Anna\n" in prompt
+    assert "Ask now only for: your phone number (with the code)" in prompt
     assert "answer what is asked aside, then come back" in prompt
     kept = trace(who, reply).data["guided"]
     assert (kept["step"], kept["steps"], kept["wanted"]) == (0, 2, ["Phone of the contact"])
@@ -168,7 +168,7 @@ async def test_without_a_lead_what_is_of_the_lead_is_remembered(provider: FakePr
     opened = prepared(who, with_lead=False)
     hears(provider, told(name="Anna", phone=PHONED, budget="900"))
     await answered(who, opened)
-    assert "Budget of the lead = 900" in provider.last.prompt and wanted_in(provider.last.prompt) == ["City"]
+    assert "your budget = 900" in provider.last.prompt and wanted_in(provider.last.prompt) == ["City"]
 
 
 async def test_a_value_that_is_refused_leaves_nothing_behind(provider: FakeProvider, who: Identity) -> None:

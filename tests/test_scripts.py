@@ -184,12 +184,12 @@ async def test_in_the_prompt_exactly_when_all_fits(
     text = "Ask {{ contact.name }} about {{ lead.title }} for {{ lead.budget }} in {{ lead.stage }}."
     script_id = add(who, "Needs", kind="qualification", text=text, agent_id=chosen, stage_id=ids.get(stage or ""))
     call(who, scripts.switch, script_id, enabled=enabled)
-    provider.will(says("Hello."))
+    provider.will(says("Ask Анна about Bike for 400 [S1]."))
     why = trace(who, await answered(who, opened)).data["scripts"]
     fits = enabled and own_agent is not False and stage != "Won"
     assert ("Ask Анна about Bike for 400 in New." in provider.last.prompt) is fits
-    assert ("<scripts>\nqualification: Needs\n" in provider.last.prompt) is fits
-    assert [one["applied"] for one in why] == ([fits] if enabled else [])
+    assert ("<scripts>\n[S1] qualification: Needs\n" in provider.last.prompt) is fits
+    assert [(one["applied"], one["used"]) for one in why] == ([(fits, fits)] if enabled else [])
     assert script_id in call(who, scripts.used) if fits else call(who, scripts.used) == {}
 
 
@@ -197,7 +197,7 @@ async def test_the_stage_played_in_counts(provider: FakeProvider, who: Identity)
     new, won = stages(who, "New", "Won")
     opened = begin(who)
     add(who, "Thanks", text="Thank them in {{ lead.stage }}.", stage_id=won)
-    provider.will(says("Hello."))
+    provider.will(says("Many thanks! [S1]"))
     (why,) = trace(who, await answered(who, opened)).data["scripts"]
     assert (why["why"], why["expected"]) == ("It is for the stage {expected}; no lead is chosen.", "Won")
     for stage, there in ((won, True), (new, False)):

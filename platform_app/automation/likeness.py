@@ -1,6 +1,6 @@
 """Likeness: how much what is said is like an example, word by word, whatever the grammar and the typing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from platform_app.stems import STOP, grams, stems, words
@@ -34,6 +34,15 @@ def closest(said: str, examples: Iterable[object]) -> tuple[str, float]:
         if not best or found > most:
             best, most = example, found
     return best, most
+
+
+def share_said(wanted: Mapping[str, float], text: str) -> float:
+    """Return how much of some words, given with their weights, a text says too, whatever the grammar; 0 to 1."""
+    heard = _words(text)
+    if not heard or not wanted:
+        return 0.0
+    found = ((weight, max(_alike((word, stems(word)[0]), other) for other in heard)) for word, weight in wanted.items())
+    return sum(weight * share for weight, share in found) / sum(wanted.values())
 
 
 @lru_cache(maxsize=10_000)

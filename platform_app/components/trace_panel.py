@@ -77,7 +77,9 @@ def _trace() -> rx.Component:
 
 def _script(script: rx.Var[ScriptPoint]) -> rx.Component:
     return rx.el.li(
-        rx.flex(rx.el.strong(script.title), _used(script.applied), spacing="2", align="center"),
+        rx.flex(
+            rx.el.strong(script.title), _standing(script.applied, script.used, t("used")), spacing="2", align="center"
+        ),
         rx.el.div(script.why, class_name="muted small"),
         proof(script.proof),
         rx.cond(
@@ -90,11 +92,16 @@ def _script(script: rx.Var[ScriptPoint]) -> rx.Component:
     )
 
 
-def _used(used: rx.Var[bool]) -> rx.Component:
+def _standing(given: rx.Var[bool], used: rx.Var[bool], words: rx.Component) -> rx.Component:
+    """Tell whether something was used in the reply, only given to the model, or not even that."""
     return rx.cond(
         used,
-        rx.badge(t("used"), color_scheme="green", variant="surface", high_contrast=True),
-        rx.badge(t("not used"), color_scheme="gray", variant="surface", high_contrast=True),
+        rx.badge(words, color_scheme="green", variant="surface", high_contrast=True),
+        rx.cond(
+            given,
+            rx.badge(t("given to the model"), color_scheme="blue", variant="surface", high_contrast=True),
+            rx.badge(t("not given to the model"), color_scheme="gray", variant="surface", high_contrast=True),
+        ),
     )
 
 
@@ -121,7 +128,7 @@ def _considered(passage: rx.Var[TracePassage]) -> rx.Component:
     return rx.el.li(
         rx.flex(
             rx.el.strong(passage.title),
-            _used(passage.used),
+            _standing(passage.given, passage.cited, t("cited")),
             spacing="2",
             align="center",
         ),

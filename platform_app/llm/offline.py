@@ -10,7 +10,6 @@ import json
 import math
 import re
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,78 +19,24 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from platform_app.clock import now
-from platform_app.llm import language
 from platform_app.llm.extraction import MARK
+from platform_app.llm.offline_answer import reply
 from platform_app.llm.offline_extraction import extract
-from platform_app.llm.prompts import SAY, tokens
-from platform_app.stems import STOP, stems
+from platform_app.llm.prompts import tokens
+from platform_app.stems import stems
 
 MODEL = "offline-extractive"
 DIMS = 512
 PIECE_SECONDS = 0.012  # a pause between words, so that a reply is seen to be written
-_PASSAGE = re.compile(r"^\[(\d+)\] (.+)\n((?:(?!^\[\d+\] ).*\n?)*)", re.MULTILINE)
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
-_OPENING = {
-    "en": "I am the offline model; this is what the knowledge base says:",
-    "ru": "Я офлайн-модель; вот что сказано в базе знаний:",
-}
-_GREETING = {
-    "en": "Hello. I am {name}, answered by the offline model. Ask me anything that the knowledge base covers.",
-    "ru": "Здравствуйте. Я {name}, отвечает офлайн-модель. Спросите о том, что есть в базе знаний.",
-}
-_ASKS = {"en": "Please tell me: {what}", "ru": "Подскажите, пожалуйста: {what}"}
-_NOTHING = {"en": "I am the offline model and have no answer.", "ru": "Я офлайн-модель, ответа у меня нет."}
 
 
 def answer(messages: list[dict[str, Any]]) -> str:
-    """Return the reply to a conversation whose first message is the prompt of this platform."""
+    """Return the answer to a request of this platform: a reply, or what a message tells."""
     system = next((str(m.get("content", "")) for m in messages if m.get("role") == "system"), "")
+    if not system.startswith(MARK):
+        return reply(messages)
     question = next((str(m.get("content", "")) for m in reversed(messages) if m.get("role") == "user"), "")
-    if system.startswith(MARK):
-        return extract(system, question)
-    rules = _frame("rules", system)
-    spoken = "ru" if "- Write in Russian." in rules else "en"
-    wanted = re.search(r"^Ask now only for: (.+)$", _frame("scripts", system), re.MULTILINE)
-    ask = _ASKS[spoken].format(what=wanted[1]) if wanted else ""
-    if ask and (not language.asks(question) or "?" not in question):
-        return ask
-    if not language.asks(question):
-        name = re.search(r"^- Your name is (.*)\.$", rules, re.MULTILINE)
-        return _GREETING[spoken].format(name=name[1] if name else "…")
-    found = best_sentences(question, _frame("passages", system))
-    if not found and ask:
-        return f"{_NOTHING[spoken]} {ask}"
-    if not found:
-        return rules.rpartition(SAY)[2].strip() if SAY in rules else _NOTHING[spoken]
-    answered = _OPENING[spoken] + "\n\n" + " ".join(f"{sentence} [{number}]" for number, sentence in found)
-    return f"{answered}\n\n{ask}" if ask else answered
-
-
-def _frame(name: str, system: str) -> str:
-    """Return what stands in the last frame of a name: what people wrote into the prompt stands before ours."""
-    start, end = system.rfind(f"<{name}>\n"), system.rfind(f"\n</{name}>")
-    return system[start + len(name) + 3 : end] if 0 <= start < end else ""
-
-
-def best_sentences(question: str, passages: str, most: int = 3) -> list[tuple[int, str]]:
-    """Return the sentences that share most with a question, with the numbers of their passages, in reading order."""
-    wanted = {stem for stem in stems(question) if stem not in STOP}
-    candidates: list[tuple[int, int, str, set[str]]] = []
-    for match in _PASSAGE.finditer(passages):
-        context = set(stems(match[2]))
-        for sentence in _SENTENCE.split(match[3]):
-            text = re.sub(r"^[#>*\-\s|]+", "", sentence).strip()
-            if len(text) > 15:
-                candidates.append((len(candidates), int(match[1]), text, set(stems(text)) | context))
-    spread = Counter(stem for *_, found in candidates for stem in found & wanted)
-    scored = [
-        (sum(1 / spread[stem] ** 0.5 for stem in found & wanted) - 0.05 * (number - 1), place, number, text)
-        for place, number, text, found in candidates
-        if found & wanted
-    ]
-    top = sorted(scored, key=lambda item: -item[0])[:most]
-    strong = [item for item in top if item[0] >= top[0][0] * 0.55]
-    return [(number, text[:600]) for _, _, number, text in sorted(strong, key=lambda item: item[1])]
+    return extract(system, question)
 
 
 def _usage(messages: list[dict[str, Any]], text: str) -> dict[str, int]:

@@ -52,7 +52,7 @@ class ScriptVersion(Owned, table=True):
 
 
 class ScriptUse(Owned, table=True):
-    """A reply whose prompt held a script; written with the reply's trace."""
+    """A reply that stands on a script; written with the reply's trace."""
 
     __table_args__ = (Index("ix_scriptuse_recent", "script_id", "created_at"),)
     script_id: str = Field(foreign_key="script.id", max_length=32, ondelete="CASCADE")

@@ -2,8 +2,10 @@
 
 import math
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 import bm25s
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from platform_app.db import Transaction, owned
 from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
 from platform_app.rag.chunk import indexed_text
-from platform_app.rag.terms import terms
+from platform_app.rag.terms import terms, weighted_terms
 
 TENANTS = 64  # indexes kept at once
 
@@ -31,19 +33,49 @@ class Index:
     def weight(self, question: str) -> float:
         """Return the best score that any chunk could have for a question: what all its terms are worth."""
         count = max(1, len(self.chunk_ids))
-        return sum(math.log(1 + (count - n + 0.5) / (n + 0.5)) for n in (self.seen_in[t] for t in terms(question)))
+        return sum(
+            weight * math.log(1 + (count - n + 0.5) / (n + 0.5))
+            for n, weight in ((self.seen_in[term], weight) for term, weight in weighted_terms(question))
+        )
 
-    def search(self, question: str, categories: list[str] | None, limit: int) -> list[tuple[str, float]]:
-        """Return chunk ids with their BM25 scores, best first."""
-        known = [t for t in terms(question) if self.engine is not None and t in self.engine.vocab_dict]
-        if self.engine is None or not known:
+    def search(
+        self,
+        question: str,
+        categories: list[str] | None,
+        limit: int,
+        *,
+        before: Sequence[tuple[str, float]] = (),
+    ) -> list[tuple[str, float]]:
+        """Return chunk ids with their BM25 scores, best first.
+
+        `before` are texts that the question follows, with their weights: the best chunk of one scores its weight of
+        what the question's own best chunk scores.
+        """
+        if self.engine is None:
             return []
-        scores = np.asarray(self.engine.get_scores(known))
+        scores = self._scores(question)
+        scale = float(scores.max()) or 1.0
+        for text, weight in before:
+            earlier = self._scores(text)
+            if highest := float(earlier.max()):
+                scores = scores + earlier * (weight * scale / highest)
         if categories is not None:
             wanted = set(categories)
             scores = scores * np.array([category in wanted for category in self.categories])
         best = np.argsort(-scores, kind="stable")[:limit]
         return [(self.chunk_ids[i], float(scores[i])) for i in best if scores[i] > 0]
+
+    def _scores(self, text: str) -> "np.ndarray[Any, Any]":
+        """Return the BM25 score of every chunk for a text."""
+        scores = np.zeros(len(self.chunk_ids))
+        by_weight: dict[float, list[str]] = {}
+        for term, weight in weighted_terms(text):
+            if self.engine is not None and term in self.engine.vocab_dict:
+                by_weight.setdefault(weight, []).append(term)
+        for weight, found in by_weight.items():
+            assert self.engine is not None
+            scores += weight * np.asarray(self.engine.get_scores(found))
+        return scores
 
 
 _indexes: OrderedDict[str, Index] = OrderedDict()

@@ -1,6 +1,7 @@
 """Retrieve: the passages of a tenant's knowledge that fit a question, found by two legs and mixed by score."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,8 +12,8 @@ from platform_app.rag import lexical, vectors
 
 POOL = 50  # candidates of each leg
 LEXICAL_SHARE = 0.8  # the hashed vectors see the same letters again: a second opinion, not an equal one
-# Share of a question's worth that a passage must hold to count as one. Measured by tests/bench/bench_retrieval.py.
-THRESHOLD = 0.15
+LIMIT = 8  # passages that a model is given
+FLOOR = 0.02  # share of a question's worth below which a passage has hardly a letter in common: it is not given
 
 
 @dataclass
@@ -28,8 +29,9 @@ class Passage:
     lexical_score: float  # share of the question's worth that the words hold
     vector_score: float  # cosine similarity
     rank: int
-    used: bool
-    number: int = 0  # by which a reply cites it; 0 when not used
+    used: bool  # it was given to the model
+    number: int = 0  # by which a reply cites it; 0 when not given
+    cited: bool = False  # the reply names it as a source
 
     def as_json(self) -> dict[str, Any]:
         """Return the passage as JSON values."""
@@ -47,13 +49,23 @@ class Retrieval:
     milliseconds: int = 0
 
 
-def retrieve(tenant_id: str, question: str, *, categories: list[str] | None = None, limit: int = 6) -> Retrieval:
-    """Return the passages for a question, best first; `categories` None means all of them."""
+def retrieve(
+    tenant_id: str,
+    question: str,
+    *,
+    before: Sequence[tuple[str, float]] = (),
+    categories: list[str] | None = None,
+    limit: int = LIMIT,
+) -> Retrieval:
+    """Return the best passages for a question; whether they hold the answer is for the model to say.
+
+    `before` are earlier texts that the question follows, with their weights; `categories` None means all of them.
+    """
     started = time.monotonic()
     result = Retrieval()
     by_vector: dict[str, float] = {}
     try:
-        by_vector = dict(vectors.search(tenant_id, question, POOL))
+        by_vector = dict(vectors.search(tenant_id, question, POOL, before=before))
     except vectors.IndexLost:
         result.lost = True
     except Unavailable:
@@ -62,7 +74,7 @@ def retrieve(tenant_id: str, question: str, *, categories: list[str] | None = No
         index = lexical.index_of(session, tenant_id)
         result.lost &= bool(index.chunk_ids)  # a tenant without knowledge has no collection yet
         result.degraded |= result.lost
-        by_word = dict(index.search(question, categories, POOL))
+        by_word = dict(index.search(question, categories, POOL, before=before))
         allowed = {
             c for c, k in zip(index.chunk_ids, index.categories, strict=True) if categories is None or k in categories
         }
@@ -74,9 +86,9 @@ def retrieve(tenant_id: str, question: str, *, categories: list[str] | None = No
     for rank, passage in enumerate(result.considered, 1):
         passage.rank = rank
         passage.score = round(mixed[passage.chunk_id], 4)
-        passage.lexical_score = round(by_word.get(passage.chunk_id, 0.0) / worth, 4) if worth else 0.0
+        passage.lexical_score = round(min(1.0, by_word.get(passage.chunk_id, 0.0) / worth), 4) if worth else 0.0
         passage.vector_score = round(by_vector.get(passage.chunk_id, 0.0), 4)
-        passage.used = rank <= limit and passage.lexical_score >= THRESHOLD
+        passage.used = rank <= limit and passage.lexical_score >= FLOOR
     result.passages = [passage for passage in result.considered if passage.used]
     for number, passage in enumerate(result.passages, 1):
         passage.number = number

@@ -5,7 +5,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from contextlib import contextmanager, suppress
@@ -53,9 +53,13 @@ def embed_passage(text: str) -> list[float]:
     return _weigh(text, lambda count: count * 2.2 / (count + 1.2))
 
 
-def embed_question(text: str) -> list[float]:
-    """Return the vector of a question: each gram once."""
-    return _weigh(text, lambda count: 1.0)
+def embed_question(text: str, before: Sequence[tuple[str, float]] = ()) -> list[float]:
+    """Return the vector of a question: each gram once; `before` are texts that it follows, with their weights."""
+    vector = _weigh(text, lambda count: 1.0)
+    for earlier, weight in before:
+        vector = [own + weight * other for own, other in zip(vector, _weigh(earlier, lambda _: 1.0), strict=True)]
+    length = math.sqrt(sum(value * value for value in vector)) or 1.0
+    return [value / length for value in vector] if before else vector
 
 
 def _address() -> str:
@@ -161,14 +165,16 @@ def drop(tenant_id: str, chunk_ids: list[str]) -> None:
             _bounded(remove, WRITE_SECONDS)
 
 
-def search(tenant_id: str, question: str, limit: int) -> list[tuple[str, float]]:
-    """Return chunk ids with their cosine similarity, best first.
+def search(
+    tenant_id: str, question: str, limit: int, *, before: Sequence[tuple[str, float]] = ()
+) -> list[tuple[str, float]]:
+    """Return chunk ids with their cosine similarity, best first; `before` are texts that the question follows.
 
     Raises Unavailable within two seconds, IndexLost when there is no collection that fits.
     """
     if time.monotonic() < _silent_until:
         raise Unavailable("The vector index does not answer. It is tried again.")
-    vector = embed_question(question)
+    vector = embed_question(question, before)
 
     def ask() -> list[tuple[str, float]]:
         with _collection(tenant_id) as collection:

@@ -80,7 +80,7 @@ def considered(
 
 
 def use(found: list[Considered], talk: Conversation, message_id: str, at: datetime) -> list[ScriptUse]:
-    """Return the rows that say in which reply a script was."""
+    """Return the rows that say which scripts a reply stands on."""
     return [
         ScriptUse(
             tenant_id=talk.tenant_id,
@@ -90,7 +90,7 @@ def use(found: list[Considered], talk: Conversation, message_id: str, at: dateti
             created_at=at,
         )
         for one in found
-        if one.applied
+        if one.used
     ]
 
 
@@ -110,5 +110,8 @@ def guide(held: DemoScripts, told: ShopConversation, made: DemoCrm) -> tuple[Scr
 
 def fill(facts: prompts.Facts, found: list[Considered], guidance: guiding.Guidance | None) -> None:
     """Put what applied into what the prompt is made from."""
-    facts.scripts = [(one.kind, one.title, one.text) for one in found if one.applied and one.text]
-    facts.guided = guidance.for_prompt() if guidance else None
+    facts.scripts = script_choice.offer(found)
+    if guidance is not None:
+        facts.guided = guidance.for_prompt(facts.platform_language)
+        one = next(one for one in found if one.script_id == guidance.script_id)
+        script_choice.offer_guided(one, facts.guided, len(facts.scripts))

@@ -8,6 +8,7 @@ from platform_app.db import Transaction
 from platform_app.demo import ShopConversation
 from platform_app.events import emit
 from platform_app.llm import prompts
+from platform_app.llm.marks import Marks
 from platform_app.models.agent import Agent, AgentSettings
 from platform_app.models.base import Owned
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message
@@ -16,7 +17,7 @@ from platform_app.models.event import Activity, ActivityKind, EventKind
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
 from platform_app.rag.chunk import Piece
-from platform_app.services import demo_scripts
+from platform_app.services import demo_scripts, script_use
 from platform_app.services.demo_crm import DemoCrm, moment
 from platform_app.services.demo_scripts import DemoScripts
 from platform_app.services.demo_trace import found_in, trace_of
@@ -98,7 +99,11 @@ def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
 
 def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str], guidance: Guidance | None) -> None:
     """Write what is said and what is replied, and move the talk's clock on."""
-    words, answer, article = turn
+    words, written, article = turn
+    marks = Marks(
+        len(talk.stand.scripts.rows)
+    )  # the demo's replies mark the scripts that they stand on, as real ones do
+    answer = marks.feed(written) + marks.rest()
     said = _message(talk, Author.CONTACT, talk.contact.name, words)
     _tell(session, talk, EventKind.MESSAGE_RECEIVED, said)
     talk.at += THINKING
@@ -114,6 +119,7 @@ def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str], guidanc
         session, talk.stand.scripts, _as_it_was(talk), agent=talk.settings.name, said=words
     )
     demo_scripts.fill(facts, weighed, guidance)
+    script_use.settle(weighed, marks.used, answer, words)
     trace = trace_of(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took)
     trace.data |= {"scripts": [one.as_json() for one in weighed], "guided": guidance.as_json() if guidance else {}}
     talk.rest += [trace, *demo_scripts.use(weighed, talk.row, reply.id, talk.at)]

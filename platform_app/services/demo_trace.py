@@ -35,6 +35,7 @@ def found_in(source: Source, pieces: list[Piece], *, question: str, reply: str) 
         rank=1,
         used=True,
         number=1,
+        cited=True,
     )
 
 
@@ -67,6 +68,7 @@ def _data(
         "provider": MODEL,
         "passages": [passage.as_json() for passage in passages],
         "degraded": False,
+        "search": facts.question,
         "history": len(prompts.fitting(facts.history)),
         "known": facts.known,
         "prompt": prompt,

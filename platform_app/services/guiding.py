@@ -9,6 +9,7 @@ from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.guided import Position, Step
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import PlatformError
+from platform_app.i18n import translate
 from platform_app.llm import prompts
 from platform_app.llm.extraction import Told, Wanted
 from platform_app.models.conversation import Conversation
@@ -18,6 +19,13 @@ from platform_app.models.script import Script, ScriptProgress
 from platform_app.services import contacts, leads
 
 LISTENS_ON = 2  # messages after all is given, for corrections
+_ASKED = {
+    "contact.name": "your name",
+    "contact.phone": "your phone number",
+    "contact.email": "your e-mail address",
+    "lead.title": "what you are interested in",
+    "lead.budget": "your budget",
+}
 _FIELDS = {"contact.phone": "phones", "contact.email": "emails"}
 
 
@@ -51,13 +59,17 @@ class Guidance:
         names = dict.fromkeys(one.fact for step in self.steps for one in step.fields)
         return [self.kinds[name] for name in names if name in self.kinds]
 
-    def for_prompt(self) -> prompts.Guided:
-        """Return what the model is told of it."""
+    def for_prompt(self, language: str) -> prompts.Guided:
+        """Return what the model is told of it; built-in fields are named in a language, ru or en, as one asks."""
         at = self.position
-        given = [(self.words.get(name, name), value) for name, value in self.given.items()]
+        given = [(self._asked(name, language), value) for name, value in self.given.items()]
         goal = self.steps[at.step].goal if at.step is not None else ""
-        wanted = [(self.words.get(one.fact, one.fact), one.hint) for one in at.wanted]
+        wanted = [(self._asked(one.fact, language), one.hint) for one in at.wanted]
         return prompts.Guided(self.title, goal, given, wanted)
+
+    def _asked(self, fact: str, language: str) -> str:
+        """Return the words in which the contact is asked for a fact; a tenant's own field keeps its name."""
+        return translate(language, _ASKED[fact]) if fact in _ASKED else self.words.get(fact, fact)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a trace keeps it."""

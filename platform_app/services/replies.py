@@ -14,8 +14,10 @@ from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
 from platform_app.llm import catalogue, client, extraction, prompts
 from platform_app.llm.client import ModelFailure, ModelRequest
+from platform_app.llm.marks import Marks
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
+from platform_app.rag.query import Query, query_of
 from platform_app.rag.retrieve import retrieve
 from platform_app.services import categories, guiding, rebuilding, reply_store
 from platform_app.services.guiding import Guidance
@@ -103,9 +105,10 @@ async def _write(work: Work) -> None:
         )
         async with aclosing(client.stream(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
-                work.text += piece
+                work.text += work.marks.feed(piece)
                 work.news.set()
     finally:
+        work.text += work.marks.rest()
         work.news.set()
 
 
@@ -116,15 +119,9 @@ async def _prepare(work: Work) -> None:
     if work.guidance is not None:
         await _guide(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:
-        shelves = None
-        if own.knowledge == KnowledgeScope.CHOSEN:
-            shelves = await asyncio.to_thread(_chosen, work.tenant_id, own.categories)
-        work.retrieval = await asyncio.to_thread(
-            retrieve, work.tenant_id, work.facts.question, categories=shelves, limit=6
-        )
-        if work.retrieval.lost:
-            await asyncio.to_thread(rebuilding.request, work.tenant_id)
+        await asyncio.to_thread(_search, work)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
+    work.marks = Marks(max((one.number for one in work.scripts), default=0))
     work.messages = prompts.build(work.facts)
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
 
@@ -145,6 +142,18 @@ async def _guide(work: Work, guidance: Guidance) -> None:
     fresh = await asyncio.to_thread(load, work.tenant_id, work.reply_id)
     if fresh is not None:
         work.facts, work.scripts, work.guidance = fresh.facts, fresh.scripts, fresh.guidance or guidance
+
+
+def _search(work: Work) -> None:
+    """Find the passages for what is asked, with what it follows; a task stands alone, and a courtesy needs none."""
+    facts, own = work.facts, work.settings
+    work.query = Query(facts.question) if facts.is_task else query_of(facts.question, facts.history)
+    if not work.query.text:
+        return
+    shelves = _chosen(work.tenant_id, own.categories) if own.knowledge == KnowledgeScope.CHOSEN else None
+    work.retrieval = retrieve(work.tenant_id, work.query.text, before=work.query.before, categories=shelves)
+    if work.retrieval.lost:
+        rebuilding.request(work.tenant_id)
 
 
 def _chosen(tenant_id: str, ids: list[str]) -> list[str]:

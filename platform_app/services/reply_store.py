@@ -12,7 +12,7 @@ from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import activity, conversations
+from platform_app.services import activity, conversations, script_use
 from platform_app.services.reply_trace import add_trace
 from platform_app.services.reply_work import Work
 
@@ -46,7 +46,10 @@ def _fill(row: Message, work: Work) -> None:
     own = work.settings
     text, used = cited(work.text.strip(), {p.number for p in work.retrieval.passages})
     row.text = shorten((text if own.markdown else plain(text)).strip(), own.max_reply_chars)
-    row.sources = [p.as_json() for p in work.retrieval.passages if p.number in used]
+    for passage in work.retrieval.passages:
+        passage.cited = passage.number in used
+    script_use.settle(work.scripts, work.marks.used, text, work.facts.question)
+    row.sources = [p.as_json() for p in work.retrieval.passages if p.cited]
     row.without_vectors = work.retrieval.degraded
     row.finished_at = now()
 
@@ -73,7 +76,11 @@ def complete(work: Work) -> None:
 
 
 def _knows_no_answer(work: Work) -> bool:
-    return work.facts.is_without_answer or (work.facts.searched and prompts.no_answer(work.facts) in work.text)
+    """Tell whether the reply says that there is no answer, or is one to a question that nothing could answer."""
+    facts = work.facts
+    return facts.is_without_answer or (
+        facts.searched and (work.marks.no_answer or prompts.no_answer(facts) in work.text)
+    )
 
 
 def sent(session: Transaction, row: Message, conversation: Conversation) -> None:

@@ -43,7 +43,7 @@ def add_trace(session: Transaction, work: Work) -> None:
             conversation_id=work.conversation.id,
         )
         for one in work.scripts
-        if one.applied
+        if one.used
     )
 
 
@@ -63,6 +63,7 @@ def _data(work: Work) -> dict[str, Any]:
         "guided": work.guidance.as_json() if work.guidance else {},
         "passages": [passage.as_json() for passage in work.retrieval.considered],
         "degraded": work.retrieval.degraded,
+        "search": work.query.shown,
         "history": len(prompts.fitting(work.facts.history)),
         "known": [list(pair) for pair in work.facts.known],
         "prompt": work.messages,

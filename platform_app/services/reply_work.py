@@ -13,8 +13,10 @@ from platform_app.errors import Forbidden
 from platform_app.known import Said, Talk, facts_of_talk, said_in
 from platform_app.llm import client, prompts
 from platform_app.llm.client import Outcome, Provider
+from platform_app.llm.marks import Marks
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
+from platform_app.rag.query import Query
 from platform_app.rag.retrieve import Retrieval
 from platform_app.services import agents, guiding, script_choice
 from platform_app.services.guiding import Guidance
@@ -39,7 +41,9 @@ class Work:
     guidance: Guidance | None = None
     retrieval: Retrieval = field(default_factory=Retrieval)
     provider: Provider = field(default_factory=client.provider)
+    query: Query = field(default_factory=lambda: Query(""))
     messages: list[dict[str, str]] = field(default_factory=list)
+    marks: Marks = field(default_factory=Marks)
     model: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     text: str = ""
@@ -69,7 +73,7 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         facts.known = _known(session, tenant_id, seen)
         work = Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
         work.scripts = script_choice.choose(session, tenant_id, values, seen)
-        facts.scripts = [(one.kind, one.title, one.text) for one in work.scripts if one.applied and one.text]
+        facts.scripts = script_choice.offer(work.scripts)
         work.guidance = _guidance(session, work, values)
         return work
 
@@ -79,7 +83,9 @@ def _guidance(session: Transaction, work: Work, values: Facts) -> Guidance | Non
     for one in work.scripts:
         found = guiding.of_script(session, work.conversation, one.script_id, values) if one.applied else None
         if found is not None and found.listens:
-            work.facts.guided = found.for_prompt()
+            step = found.for_prompt(work.facts.platform_language)
+            script_choice.offer_guided(one, step, len(work.facts.scripts))
+            work.facts.guided = step
             return found
     return None
 

@@ -12,7 +12,7 @@ from platform_app.automation.proofs import Change, Proof, smallest_change, weigh
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
-from platform_app.llm.prompts import tokens
+from platform_app.llm.prompts import Guided, PromptScript, tokens
 from platform_app.models.script import Script, ScriptKind
 
 BUDGET = 1_500  # tokens of all scripts in one prompt
@@ -21,7 +21,10 @@ AGENT, STAGE, SAID = "agent.name", "lead.stage", "message.text"
 
 @dataclass
 class Considered:
-    """A script with what became of it. `why` is a message id, `expected` and `actual` fill its places."""
+    """A script with what became of it. `why` is a message id, `expected` and `actual` fill its places.
+
+    A script that applies is offered to the model; it is used when the reply stands on it.
+    """
 
     script_id: str
     title: str
@@ -31,6 +34,10 @@ class Considered:
     expected: str = ""
     actual: str = ""
     text: str = ""  # as the model reads it
+    by_message: bool = False  # it applies because of what the last message says
+    number: int = 0  # by which the model marks what it says by it; 0 when not offered
+    asks: str = ""  # of a guided script: what it asks for next
+    used: bool = False
     proof: dict[str, Any] = field(default_factory=dict)
     change: list[dict[str, Any]] = field(default_factory=list)  # the smallest that would let it apply
 
@@ -58,6 +65,20 @@ def choose(session: Transaction, tenant_id: str, facts: Facts, seen: Facts | Non
         room -= tokens(one.text) if one.applied else 0
         found.append(one)
     return found
+
+
+def offer(considered: list[Considered]) -> list[PromptScript]:
+    """Number the scripts that apply, and return those that have a text as a prompt holds them."""
+    found = [one for one in considered if one.applied and one.text]
+    for number, one in enumerate(found, 1):
+        one.number = number
+    return [PromptScript(one.kind, one.title, one.text, one.by_message) for one in found]
+
+
+def offer_guided(one: Considered, step: Guided, offered: int) -> None:
+    """Number a guided script that is under way, after those that are offered by their text alone."""
+    one.number = step.number = one.number or offered + 1
+    one.asks = ", ".join(words for words, _ in step.wanted)
 
 
 def tree(row: Script) -> Group:
@@ -98,6 +119,7 @@ def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, see
         return found
     found.applied = bool(found.text or row.steps)
     found.why = _applies(row) if found.applied else "Its text is empty."
+    found.by_message = found.applied and (_is_objection(row) or _weighs_message(read(row.condition)))
     found.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
     return found
 
@@ -123,9 +145,18 @@ def _change(change: Change) -> dict[str, Any]:
     return change.proof.as_json() | {"is_to_hold": change.is_to_hold}
 
 
+def _is_objection(row: Script) -> bool:
+    """Tell whether a script applies only to messages like its examples."""
+    return row.kind == ScriptKind.OBJECTION and bool(row.examples.strip())
+
+
+def _weighs_message(condition: Group) -> bool:
+    return any(one.fact == SAID if isinstance(one, Condition) else _weighs_message(one) for one in condition.of)
+
+
 def _applies(row: Script) -> str:
     if read(row.condition).of:
         return "Its condition holds."
-    if row.kind == ScriptKind.OBJECTION and row.examples.strip():
+    if _is_objection(row):
         return "The contact said something like its examples."
     return "The lead stands in the stage {expected}." if row.stage_id else "It is for every stage."

@@ -28,7 +28,7 @@ ONE_VERSION = timedelta(minutes=10)  # changes of one person within this time ar
 
 @dataclass
 class Used:
-    """How often a script was in a prompt, and when last."""
+    """How many replies stand on a script, and when the last one was written."""
 
     count: int = 0
     last: datetime | None = None
@@ -55,14 +55,14 @@ def _all(session: Transaction, who: Identity) -> list[Script]:
 
 
 def used(session: Transaction, who: Identity) -> dict[str, Used]:
-    """Return for each script how often it was in a prompt, counted from the replies that have it in their trace."""
+    """Return for each script how many replies stand on it; that it was given to the model alone does not count."""
     columns = (ScriptUse.script_id, func.count(), func.max(ScriptUse.created_at))
     query = owned(ScriptUse, who.tenant_id).with_only_columns(*columns).group_by(ScriptUse.script_id)
     return {script_id: Used(count, last) for script_id, count, last in session.execute(query).all()}
 
 
 def used_in(session: Transaction, who: Identity, script_id: str, *, limit: int = 20) -> list[str]:
-    """Return the conversations in which a script was in a prompt, the latest first."""
+    """Return the conversations in which a reply stands on a script, the latest first."""
     query = owned(ScriptUse, who.tenant_id).where(ScriptUse.script_id == script_id)
     newest = query.order_by(ScriptUse.created_at.desc()).limit(500)  # type: ignore[attr-defined]
     found = dict.fromkeys(use.conversation_id for use in session.exec(newest).all())

@@ -19,7 +19,8 @@ class TracePassage:
     title: str
     text: str
     scores: str
-    used: bool
+    given: bool  # to the model
+    cited: bool
 
 
 @dataclass
@@ -54,7 +55,8 @@ def _passage(found: dict[str, Any], language: str) -> TracePassage:
         title=f"{found['source_title']} › {heading}" if heading else found["source_title"],
         text=found["text"],
         scores=translate(language, "score {score} · words {words} · vector {vector}", **scores),
-        used=bool(found["used"]),
+        given=bool(found["used"]),
+        cited=bool(found.get("cited")),
     )
 
 
@@ -73,6 +75,7 @@ def pairs_of(trace: Trace, language: str) -> list[Pair]:
         ("Tokens written", _count(trace.completion_tokens, language)),
         ("Cost", _cost(trace.cost, language)),
         ("Ended because", _ending(data.get("finish_reason"), language)),
+        ("Searched for", str(data.get("search") or "")),
         ("Earlier messages used", _count(data.get("history"), language)),
         ("Tries", _count(data.get("tries"), language)),
         ("Began because of", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
@@ -125,7 +128,8 @@ class ScriptPoint:
     """A script that was considered for a reply."""
 
     title: str
-    applied: bool
+    applied: bool  # it was given to the model
+    used: bool  # the reply stands on it
     why: str
     proof: list[ProofLine] = field(default_factory=list)
     change: list[str] = field(default_factory=list)
@@ -137,6 +141,7 @@ def scripts_of(trace: Trace, reader: Reader) -> list[ScriptPoint]:
         ScriptPoint(
             one["title"],
             one["applied"],
+            bool(one.get("used")),
             translate(reader.language, one["why"], expected=one["expected"], actual=one["actual"]),
             lines_of(one.get("proof", {}), reader),
             [change_of(change, reader) for change in one.get("change", [])],
