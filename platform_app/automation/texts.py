@@ -13,7 +13,7 @@ from liquid.exceptions import FilterArgumentError, LiquidError
 from liquid.filter import string_filter, with_context
 
 from platform_app.automation.facts import NAMES, Facts
-from platform_app.automation.values import number
+from platform_app.automation.values import exact_number, number
 from platform_app.errors import Invalid
 
 LONGEST = 20_000  # characters of a filled text
@@ -26,10 +26,15 @@ _FILTERS = {
 _LANGUAGE = "language of the text"  # no template can name it
 
 
+def _amount(value: object) -> Decimal:
+    """Return a number that a template has, computed or as people wrote it; 0 for what is none."""
+    return exact_number(str(value)) or number(str(value)) or Decimal(0)
+
+
 @with_context
 def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> str:
     """Write a sum of money as the tenant's language does: 12 500 ₽; without idle zeros."""
-    amount, language = number(str(value)) or Decimal(0), str(context.globals.get(_LANGUAGE, "en"))
+    amount, language = _amount(value), str(context.globals.get(_LANGUAGE, "en"))
     pattern = None if amount != amount.to_integral_value() else "#,##0 ¤" if language == "ru" else "¤#,##0"
     code = str(currency).upper()
     return format_currency(
@@ -44,13 +49,13 @@ def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> s
 @with_context
 def _number(value: object, *, context: RenderContext) -> str:
     """Write a number as the tenant's language does."""
-    return format_decimal(number(str(value)) or Decimal(0), locale=str(context.globals.get(_LANGUAGE, "en")))
+    return format_decimal(_amount(value), locale=str(context.globals.get(_LANGUAGE, "en")))
 
 
 @with_context
 def _plural(count: object, one: object, few: object, many: object = None, *, context: RenderContext) -> str:
     """Write a count with the form of a word that fits it: 1 день, 2 дня, 5 дней; two forms for English."""
-    amount = number(str(count)) or Decimal(0)
+    amount = _amount(count)
     shown = format_decimal(amount, locale=str(context.globals.get(_LANGUAGE, "en")))
     if many is None:
         return f"{shown} {one if amount == 1 else few}"
