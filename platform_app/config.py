@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(25, gt=0, le=30, description="How long a stopping worker waits for running jobs.")
     reply_total_seconds: float = Field(60, gt=0, description="Longest time for one reply of the model.")
     reply_idle_seconds: float = Field(20, gt=0, description="Longest silence of the model within one reply.")
+    reply_first_token_seconds: float = Field(
+        60, gt=0, description="Longest silence of the model before its first word, while it thinks."
+    )
     upload_max_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file, in megabytes.")
     parse_seconds: float = Field(30, gt=0, description="Longest time for reading one uploaded file.")
     parse_memory_mb: int = Field(512, ge=64, description="Most memory for reading one uploaded file.")

@@ -49,6 +49,11 @@ class ThinkingFilter:
     _is_thinking: bool = False
     _fence: str = ""
 
+    @property
+    def is_thinking(self) -> bool:
+        """Whether a thought has begun and not ended."""
+        return self._is_thinking
+
     def feed(self, piece: str, *, is_last: bool = False) -> str:
         """Take the next piece, `is_last` at the end of the text; return what is new of the answer."""
         self._held += piece
