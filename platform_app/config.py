@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     )
     reply_total_seconds: float = Field(60, gt=0, description="Longest time for one reply of the model.")
     reply_idle_seconds: float = Field(20, gt=0, description="Longest silence of the model within one reply.")
+    reply_first_token_seconds: float = Field(
+        60, gt=0, description="Longest silence of the model before its first word, while it thinks."
+    )
     anonymous_sockets: int = Field(
         200, ge=1, description="Open tabs of people who have not signed in, altogether; each holds 0.25 MB."
     )

@@ -194,7 +194,7 @@ def _was(session: Transaction, name: str, value: Any) -> Value:
     if name in ("emails", "phones"):
         return value[0] if value else None
     if name == "budget":
-        return values.number(str(value))
+        return values.exact_number(str(value))
     if name == "language":
         return Named(value, value) if value else None
     return _member(session, value) if name == "responsible_id" else value or None

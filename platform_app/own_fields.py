@@ -3,7 +3,7 @@
 from typing import Any
 
 from platform_app.automation.facts import Fact, FactType, Value
-from platform_app.automation.values import moment, number
+from platform_app.automation.values import exact_number, moment
 from platform_app.db import Transaction, owned
 from platform_app.models.crm import CustomField, FieldKind, Holder
 from platform_app.models.event import Event, EventKind
@@ -83,7 +83,7 @@ def _typed(kind: FieldKind, text: str, zone: str) -> Value:
     if not text:
         return None
     if kind in (FieldKind.NUMBER, FieldKind.MONEY):
-        return number(text)
+        return exact_number(text)
     if kind == FieldKind.DATE:
         return moment(text, zone)
     return text == "yes" if kind == FieldKind.YES_NO else text

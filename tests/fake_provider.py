@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from platform_app.llm import learned
 from tests.conftest import forget_process_state
 
 KEY = "sk-canary-7f3a"
@@ -31,8 +32,8 @@ class Asked:
 class Answer:
     """What is written back on one connection, chunked."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self.writer = writer
+    def __init__(self, writer: asyncio.StreamWriter, asked: Asked) -> None:
+        self.writer, self.asked = writer, asked
 
     async def head(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
         given = {"content-type": kind, "transfer-encoding": "chunked"} | {
@@ -152,7 +153,8 @@ class FakeProvider:
 
     steps: list[Step] = field(default_factory=lambda: [says("Hello", " there.")])
     asked: list[Asked] = field(default_factory=list)
-    models: list[str] = field(default_factory=lambda: ["fake-1", "fake-2"])
+    models: list[Any] = field(default_factory=lambda: ["fake-1", "fake-2"])
+    listing: Any = None  # in place of the usual list of models
     connections: int = 0
     port: int = 0
 
@@ -174,11 +176,15 @@ class FakeProvider:
         self.connections += 1
         try:
             while request := await _read(reader):
-                answer = Answer(writer)
+                answer = Answer(writer, request)
                 if request.path.endswith("/models"):
-                    listed = [{"id": name, "object": "model", "created": 1, "owned_by": "f"} for name in self.models]
+                    listed = [
+                        {"object": "model", "created": 1, "owned_by": "f"}
+                        | (one if isinstance(one, dict) else {"id": one})
+                        for one in self.models
+                    ]
                     await answer.head(kind="application/json")
-                    await answer.send(json.dumps({"object": "list", "data": listed}).encode())
+                    await answer.send(json.dumps(self.listing or {"object": "list", "data": listed}).encode())
                     await answer.end()
                     continue
                 self.asked.append(request)
@@ -230,6 +236,7 @@ def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider
     for name, value in settings.items():
         env.setenv(f"PLATFORM_{name.upper()}", str(value))
     forget_process_state()
+    learned.forget()
     yield fake
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)

@@ -38,7 +38,7 @@ TUNE_UP = "A full tune-up costs 40 euros and takes one day."
 
 @pytest.fixture
 def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    yield from serving(env, reply_total_seconds=6, reply_idle_seconds=1)
+    yield from serving(env, reply_total_seconds=6, reply_idle_seconds=2, reply_first_token_seconds=3)
 
 
 async def test_from_message_to_stored_reply(provider: FakeProvider, who: Identity) -> None:

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from platform_app.automation.facts import FactType
-from platform_app.automation.values import folded, moment, number
+from platform_app.automation.values import exact_number, folded, moment, number
 from platform_app.errors import PlatformError
 
 DEEPEST = 64  # lists and objects within each other
@@ -91,7 +91,8 @@ def value_at(payload: Any, path: str) -> Any:
 def kept(value: Any, kind: FactType, zone: str) -> str:
     """Return a value as text from which the fact of a type is read; empty when it is not of the type."""
     if kind == FactType.NUMBER:
-        found = None if isinstance(value, bool) else number(_text(value))
+        read = exact_number if isinstance(value, (int, float)) else number
+        found = None if isinstance(value, bool) else read(_text(value))
         return "" if found is None else str(found)
     if kind == FactType.MOMENT:
         at = _moment(value, zone)

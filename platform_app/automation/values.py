@@ -1,8 +1,9 @@
 """Values: what facts and conditions hold, made comparable. Nothing here raises on any value."""
 
+import re
 import unicodedata
 from datetime import datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,20 @@ from platform_app.automation.facts import FactType, Named, Value
 
 _UNITS = {"minutes": 1, "hours": 60, "days": 1_440, "weeks": 10_080}
 _LONGEST = 10 * 366 * 1_440  # minutes of a span: ten years
+_APOSTROPHES = re.compile("[’ʼ`´]")
+_MACHINE = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
+_WRITTEN = [  # how numbers are written, what parts their thousands, and what stands before their decimals
+    (re.compile(rf"[+-]? ?{form}"), thousands, decimals)
+    for form, thousands, decimals in (
+        (r"\d{1,3}(?: \d{3})+(?:[.,]\d*)?", " ", ","),
+        (r"\d{1,3}(?:'\d{3})+(?:[.,]\d*)?", "'", ","),
+        (r"\d{1,3}(?:,\d{3})+\.\d*", ",", "."),
+        (r"\d{1,3}(?:\.\d{3})+,\d*", ".", ","),
+        (r"[1-9]\d{0,2}(?:,\d{3})+", ",", "."),
+        (r"[1-9]\d{0,2}(?:\.\d{3}){2,}", ".", ","),
+        (r"(?![1-9]\d{0,2}\.\d{3}$)(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d{1,3})?", " ", ","),
+    )
+]
 CLASSES: dict[FactType, type] = {
     FactType.TEXT: str,
     FactType.NUMBER: Decimal,
@@ -79,12 +94,25 @@ def parsed(text: str, kind: FactType, zone: str) -> Value:
 
 
 def number(text: str) -> Decimal | None:
-    """Return a number, written with a point or a comma and with spaces between thousands."""
-    try:
-        found = Decimal("".join(text.split()).replace(",", ".").replace("−", "-"))
-    except InvalidOperation:
+    """Return a number as people write it: decimals after a point or a comma, groups of three digits or none.
+
+    Thousands are parted by spaces, apostrophes, points or commas: 12 500, 12'500, 1.234.567, 1,234.56. "12,500" is
+    12500; "12.500" may be that or twelve and a half, and is not taken. None is returned for what is no number.
+    """
+    written = _APOSTROPHES.sub("'", " ".join(text.split()).replace("−", "-"))
+    for form, thousands, decimals in _WRITTEN:
+        if form.fullmatch(written):
+            bare = "".join(written.replace(thousands, "").split()).replace(decimals, ".")
+            return exact_number(bare)
+    return None
+
+
+def exact_number(text: str) -> Decimal | None:
+    """Return a number as machines write it: digits with a point before the decimals, 1.125 or 2e3."""
+    if not _MACHINE.fullmatch(text):
         return None
-    return found if found.is_finite() and abs(found.adjusted()) < 40 else None
+    found = Decimal(text)
+    return found if abs(found.adjusted()) < 40 else None
 
 
 def moment(text: str, zone: str) -> datetime | None:

@@ -23,6 +23,12 @@ class Marks:
     no_answer: bool = False
     _held: str = ""
 
+    def read(self, text: str, *, final: bool = False) -> str:
+        """Return what of a whole text can be shown, as `feed` does; with `final` all of it."""
+        self.used, self.no_answer, self._held = set(), False, ""
+        shown = self.feed(text)
+        return shown + self.rest() if final else shown
+
     def feed(self, piece: str) -> str:
         """Return what of the text so far can be shown: all but what may be the beginning of a mark."""
         text = _BRACKETS.sub(self._take, self._held + piece)

@@ -2,12 +2,22 @@
 
 import re
 
+from platform_app.llm.citations import cited
+from platform_app.llm.plain_text import BEFORE_BLOCK, plain
+
+__all__ = ["cited", "finished", "joined", "mended", "plain", "settled", "shorten"]
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_CITATION = re.compile(r" ?\[(\d{1,3})\](?!\()")
-_FENCE = re.compile(r"```[\w-]*\n?(.*?)```", re.DOTALL)
-_LINK = re.compile(r"!?\[([^\]\n]{0,500})\]\(([^)\n]{0,2000})\)")
-_LINE_MARKS = re.compile(r"^(?:#{1,6}\s+|>\s?|([ \t]*)[*+-][ \t]+)", re.MULTILINE)
-_EMPHASIS = re.compile(r"(\*\*\*|\*\*|\*|__|~~|`)(?=\S)([^\n]{1,400}?)(?<=\S)\1")
+_FENCE = re.compile(rf"^{BEFORE_BLOCK}(?:```|~~~)", re.MULTILINE)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_OPENS_CITATION = re.compile(r"[`\[【［〔〖(\\!]")
+_OPENS_MARKDOWN = re.compile(rf"[`\[【［〔〖(\\!*_~<&]|^{BEFORE_BLOCK}(?:[#>]|[-=]+[ \t]*$)", re.MULTILINE)
+_CLOSED = re.compile(  # a piece that is complete, followed by what shows how it is meant
+    r"(?P<ticks>`+)(?!`)[^`\n]+(?P=ticks)(?=[^`])"
+    r"|!(?=[^\[])|\\[^\n]"
+    r"|(?:\[[^\[\]\n]*\]|[【［〔〖][^】］〕〗\n]*[】］〕〗])(?:\([^()\n]*\))?"
+    r"(?=[ \t]*\n|[ \t]*[,;]?[ \t]*[^\s,;\[【［〔〖(])"
+    r"|\([^()\n]*\)(?=[ \t]*\n|[ \t]*[^\s])"
+)
 
 
 def joined(held: str, text: str) -> tuple[str, str]:
@@ -25,26 +35,45 @@ def mended(text: str) -> str:
     return text.replace("\x00", "")
 
 
-def cited(text: str, known: set[int]) -> tuple[str, set[int]]:
-    """Return a reply without citation numbers that do not exist, and the numbers that do."""
-    used: set[int] = set()
+def finished(text: str, known: set[int], *, markdown: bool, limit: int) -> tuple[str, set[int]]:
+    """Return a whole reply as people may see it, and the numbers of the sources that it cites.
 
-    def check(match: re.Match[str]) -> str:
-        number = int(match[1])
-        if number not in known:
-            return ""
-        used.add(number)
-        return match[0]
-
-    return _CITATION.sub(check, text), used
+    `known` are the sources that there are; `limit` is the most characters.
+    """
+    text, used = cited(text.strip(), known)
+    return shorten((text if markdown else plain(text)).strip(), limit), used
 
 
-def plain(text: str) -> str:
-    """Return a text without Markdown."""
-    text = _FENCE.sub(r"\1", text)
-    text = _LINK.sub(r"\1 (\2)", text)
-    text = _LINE_MARKS.sub(r"\1", text)
-    return _EMPHASIS.sub(r"\2", text)
+def settled(text: str, known: set[int], *, markdown: bool, limit: int) -> str:
+    """Return what of a growing reply can be shown already: the beginning of what it will be when it is finished.
+
+    What may turn out to be Markdown, a citation or too long is held back until it is clear.
+    """
+    shown, _ = cited(text[: _clear(text, _OPENS_CITATION if markdown else _OPENS_MARKDOWN)].strip(), known)
+    shown = (shown if markdown else plain(shown)).strip()
+    half = limit // 2
+    if len(shown) <= half:
+        return shown
+    end = _last_sentence(shown[: limit - 1])
+    return shown[: end + 1 if end > limit * 0.5 else half].rstrip()
+
+
+def _clear(text: str, opens: re.Pattern[str]) -> int:
+    """Return up to where no further text changes how a text is read."""
+    begin = 0
+    for blank in _BLANK_LINE.finditer(text):
+        if len(_FENCE.findall(text, begin, blank.start() + 1)) % 2 == 0:
+            begin = blank.end()
+    if len(_FENCE.findall(text, begin)) % 2:
+        return text.rfind("\n") + 1
+    first = begin  # of pieces that stand side by side: how the last one is meant depends on what follows
+    while match := opens.search(text, begin):
+        first = match.start() if text[begin : match.start()].strip() else first
+        closed = _CLOSED.match(text, match.start())
+        if closed is None:
+            return first
+        begin = closed.end()
+    return len(text)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -52,5 +81,10 @@ def shorten(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     head = text[: limit - 1]
-    end = max(head.rfind(mark) for mark in (". ", "! ", "? ", "\n"))
+    end = _last_sentence(head)
     return head[: end + 1].rstrip() if end > limit * 0.5 else head.rstrip() + "…"
+
+
+def _last_sentence(text: str) -> int:
+    """Return where the last sentence ends; -1 when none does."""
+    return max(text.rfind(mark) for mark in (". ", "! ", "? ", "\n"))

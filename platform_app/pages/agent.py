@@ -184,7 +184,8 @@ def _model() -> rx.Component:
         on_change=lambda chosen: AgentState.save("model", chosen),
         disabled=READ_ONLY,
     )
-    return field(_words("model"), control, name="model", help_text=t("Models of the connected provider."))
+    words = t("Models of the connected provider.")
+    return field(_words("model"), control, name="model", help_text=words, problem=_problem("model"))
 
 
 def _basics() -> rx.Component:

@@ -83,7 +83,7 @@ def time_zone(value: Any) -> str:
 
 def budget(value: Decimal | int | str) -> Decimal:
     """Return a sum of money."""
-    found = number(str(value)) if str(value).strip() else Decimal(0)
+    found = number(value) if isinstance(value, str) and value.strip() else Decimal(value or 0)
     if found is None:
         raise Invalid("The budget is a number.", field="budget")
     if not 0 <= found < LARGEST_BUDGET:

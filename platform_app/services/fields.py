@@ -118,7 +118,10 @@ def checked(field: CustomField, value: Any) -> str:
         found = number(text)
         if found is None or abs(found) >= 10**15:
             raise Invalid("Enter a number.", field=place)
-        return f"{found:.2f}" if field.kind == FieldKind.MONEY else f"{found.normalize():f}"
+        if field.kind == FieldKind.MONEY:
+            return f"{found:.2f}"
+        kept = f"{found.normalize():f}"
+        return kept if number(kept) == found else f"{kept}0"  # 1.125 could be read as a thousand; 1.1250 cannot
     if field.kind == FieldKind.DATE:
         return _date(text, place)
     options = ["yes", "no"] if field.kind == FieldKind.YES_NO else field.options

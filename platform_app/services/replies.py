@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import structlog
 
@@ -12,8 +13,8 @@ from platform_app.clock import now
 from platform_app.db import everywhere, owned, session_scope
 from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
-from platform_app.llm import catalogue, client, extraction, prompts
-from platform_app.llm.client import ModelFailure, ModelRequest
+from platform_app.llm import catalogue, client, extraction, fitting, learned, prompts
+from platform_app.llm.client import Fault, ModelFailure, ModelRequest
 from platform_app.llm.marks import Marks
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
@@ -28,6 +29,8 @@ FLUSH_SECONDS = 1.0
 TOGETHER_SECONDS = 0.05  # pieces that come within this are shown at once
 INTERRUPTED_AFTER = timedelta(seconds=20)
 QUIET = timedelta(seconds=4)  # nobody writes a reply that has given no sign of life for so long
+MODEL_ABSENT = "The provider does not list this model any more: replies will fail. Choose another."
+MODEL_ENDS = "The provider switches this model off on {date}. Choose another before then."
 _UNKNOWN = "Something went wrong while the reply was written. Try again."
 
 
@@ -50,6 +53,8 @@ async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> 
         async for piece in _arriving(work, writer, keeper):
             yield piece
         await _finish(work, writer)
+        if work.final.startswith(work.shown) and (rest := work.final[len(work.shown) :]):
+            yield rest
     except (asyncio.CancelledError, GeneratorExit):
         writer.cancel()
         await asyncio.shield(asyncio.to_thread(reply_store.stop, work))
@@ -62,12 +67,12 @@ async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> 
 
 async def _arriving(work: Work, writer: "asyncio.Task[None]", keeper: "asyncio.Task[None]") -> AsyncIterator[str]:
     """Yield what the writer has brought since the last look, until it ends or the reply is not ours any more."""
-    shown = 0
     while True:
         await work.news.wait()
         work.news.clear()
-        if fresh := work.text[shown:]:
-            shown += len(fresh)
+        settled = reply_store.settled(work)
+        if settled.startswith(work.shown) and (fresh := settled[len(work.shown) :]):
+            work.shown = settled
             yield fresh
         if writer.done() or keeper.done():
             return
@@ -103,25 +108,52 @@ async def _write(work: Work) -> None:
             max_tokens=own.max_tokens,
             max_chars=own.max_reply_chars + 100,  # a little more: the cut is made at the end of a sentence
         )
-        async with aclosing(client.stream(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
-            async for piece in pieces:
-                work.text += work.marks.feed(piece)
-                work.news.set()
+        while True:
+            try:
+                return await _take_in(work, request)
+            except ModelFailure as failure:
+                if failure.fault != Fault.TOO_LONG or work.text or not _shortened(work):
+                    raise
+            request = replace(request, messages=work.messages, max_tokens=max(request.max_tokens // 2, 128))
     finally:
-        work.text += work.marks.rest()
+        work.text = work.marks.read(work.outcome.text, final=True)
         work.news.set()
+
+
+async def _take_in(work: Work, request: ModelRequest) -> None:
+    """Take in the model's text."""
+    async with aclosing(client.stream(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
+        async for _ in pieces:
+            work.text = work.marks.read(work.outcome.text)
+            work.news.set()
+    if work.is_shortened:
+        learned.remember_size(work.provider, work.model, fitting.size(work.messages))
+
+
+def _shortened(work: Work) -> bool:
+    """Make the prompt smaller after the model found it too long; tell whether it could be made so."""
+    size = fitting.size(work.messages)
+    work.facts = fitting.fitted(work.facts, size // 2)
+    work.messages = prompts.build(work.facts)
+    work.is_shortened = True
+    return fitting.size(work.messages) < size
 
 
 async def _prepare(work: Work) -> None:
     """Find the passages, choose the model and build the prompt."""
     own = work.settings
     work.model = await catalogue.model_for(work.provider, own.model)
+    if not work.model and await catalogue.offered(work.provider):
+        raise ModelFailure(Fault.NO_MODEL)
     if work.guidance is not None:
         await _guide(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:
         await asyncio.to_thread(_search, work)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
     work.marks = Marks(max((one.number for one in work.scripts), default=0))
+    if most := learned.traits_of(work.provider, work.model).prompt_tokens:
+        whole, work.facts = work.facts, fitting.fitted(work.facts, most)
+        work.is_shortened = work.facts is not whole
     work.messages = prompts.build(work.facts)
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
 
@@ -130,14 +162,14 @@ async def _guide(work: Work, guidance: Guidance) -> None:
     """Let the model find what the contact has told, write it down, and see what is to be asked for next."""
     asked = extraction.request(guidance.wanted, guidance.asked, work.facts.question)
     request = ModelRequest(model=work.model, messages=asked, temperature=0.0, max_tokens=500, max_chars=4_000)
-    text = ""
+    outcome = client.Outcome()
     try:
-        async with aclosing(client.stream(request, work.provider, client.Outcome())) as pieces:  # type: ignore[type-var]
-            async for piece in pieces:
-                text += piece
+        async with aclosing(client.stream(request, work.provider, outcome)) as pieces:  # type: ignore[type-var]
+            async for _ in pieces:
+                pass
     except ModelFailure as failure:  # the reply itself will say what is wrong with the provider
         log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.fault.name)
-    told = extraction.told(text, {one.name for one in guidance.wanted})
+    told = extraction.told(outcome.text, {one.name for one in guidance.wanted})
     await asyncio.to_thread(guiding.take, work.tenant_id, work.conversation.id, guidance, told)
     fresh = await asyncio.to_thread(load, work.tenant_id, work.reply_id)
     if fresh is not None:
@@ -164,6 +196,14 @@ def _chosen(tenant_id: str, ids: list[str]) -> list[str]:
 async def available_models() -> list[str]:
     """Return the models that an agent may be given."""
     return await catalogue.offered(client.provider())
+
+
+async def model_problem(wished: str) -> tuple[str, date | None]:
+    """Return what is wrong with a model that an agent names, as a sentence, and the {date} in it; empty: nothing."""
+    is_absent, ends = await catalogue.ending(client.provider(), wished)
+    if is_absent:
+        return MODEL_ABSENT, None
+    return (MODEL_ENDS, ends) if ends else ("", None)
 
 
 async def _keep(work: Work) -> None:

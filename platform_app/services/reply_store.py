@@ -6,8 +6,8 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict
 from platform_app.events import Cause, acts_because, emit
-from platform_app.llm import prompts
-from platform_app.llm.output import cited, mended, plain, shorten
+from platform_app.llm import output, prompts
+from platform_app.llm.output import cited, finished, mended
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, EventKind
@@ -29,7 +29,7 @@ def _row(session: Transaction, work: Work, *states: MessageState) -> Message | N
 
 def flush(work: Work) -> bool:
     """Keep the text so far; return whether the reply is still to be written."""
-    text = work.text
+    text = work.shown
     with session_scope(work.tenant_id) as session:
         row = _row(session, work, MessageState.STREAMING)
         if row is None:
@@ -44,14 +44,29 @@ def flush(work: Work) -> bool:
 def _fill(row: Message, work: Work) -> None:
     """Put into the row what people may see: as long and as formatted as the agent may write, with its sources."""
     own = work.settings
-    text, used = cited(work.text.strip(), {p.number for p in work.retrieval.passages})
-    row.text = shorten((text if own.markdown else plain(text)).strip(), own.max_reply_chars)
+    row.text, used = finished(work.text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars)
+    _fill_rest(row, work, used)
+
+
+def _fill_rest(row: Message, work: Work, used: set[int]) -> None:
+    work.final = row.text
     for passage in work.retrieval.passages:
         passage.cited = passage.number in used
-    script_use.settle(work.scripts, work.marks.used, text, work.facts.question)
+    script_use.settle(work.scripts, work.marks.used, row.text, work.facts.question)
     row.sources = [p.as_json() for p in work.retrieval.passages if p.cited]
     row.without_vectors = work.retrieval.degraded
     row.finished_at = now()
+
+
+def settled(work: Work) -> str:
+    """Return what of a reply people may see while it is written: the beginning of what they will see at the end."""
+    own = work.settings
+    return output.settled(work.text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars)
+
+
+def _numbers(work: Work) -> set[int]:
+    """Return the numbers of the passages that the model was given."""
+    return {number for number, *_ in work.facts.passages}
 
 
 def complete(work: Work) -> None:
@@ -152,7 +167,8 @@ def settle(work: Work) -> None:
 
 
 def _stop(session: Transaction, work: Work, row: Message) -> None:
-    _fill(row, work)
+    row.text = work.shown  # what was seen when it was stopped
+    _fill_rest(row, work, cited(row.text, _numbers(work))[1])
     row.state = MessageState.STOPPED
     add_trace(session, work)
     _touch(session, work, row.text)

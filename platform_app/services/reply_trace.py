@@ -9,6 +9,7 @@ from platform_app.models.conversation import Trace
 from platform_app.models.script import ScriptUse
 from platform_app.services.reply_work import Work
 
+MOST_THOUGHTS = 4_000  # characters
 MOST_TOKENS = 10**9  # what a provider counts is not believed beyond this
 
 
@@ -17,7 +18,7 @@ def add_trace(session: Transaction, work: Work) -> None:
     if session.exec(owned(Trace, work.tenant_id).where(Trace.message_id == work.reply_id)).first() is not None:
         return
     out = work.outcome
-    prompt = "\n".join(message["content"] for message in work.messages)
+    prompt = "\n".join(message["content"] for message in out.messages or work.messages)
     asked = _count(out.prompt_tokens, prompt)
     given = _count(out.completion_tokens, work.text)
     model = out.model or work.model
@@ -66,7 +67,10 @@ def _data(work: Work) -> dict[str, Any]:
         "search": work.query.shown,
         "history": len(prompts.fitting(work.facts.history)),
         "known": [list(pair) for pair in work.facts.known],
-        "prompt": work.messages,
+        "prompt": work.outcome.messages or work.messages,
+        "adapted": [list(one) for one in work.outcome.adapted],
+        "shortened": work.is_shortened,
+        "thoughts": work.outcome.thoughts[:MOST_THOUGHTS],
         "finish_reason": work.outcome.finish_reason,
         "tries": work.outcome.tries,
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,

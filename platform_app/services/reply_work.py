@@ -47,7 +47,10 @@ class Work:
     model: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     text: str = ""
-    stored: str = ""  # what of the text the row holds
+    shown: str = ""  # what of it people may see already
+    final: str = ""  # what of it is stored at the end
+    stored: str = ""  # what is shown and in the row
+    is_shortened: bool = False  # the prompt was too long for the model
     news: asyncio.Event = field(default_factory=asyncio.Event)  # more text, or the end
     preparation_ms: int = 0
     started: float = field(default_factory=time.monotonic)

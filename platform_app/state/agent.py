@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import reflex as rx
+from babel.dates import format_date
 
 from platform_app.errors import Conflict
 from platform_app.i18n import exact_time, translate
@@ -138,6 +139,8 @@ class AgentState(rx.State):
         language = (await person(self)).language
         said = {name: translate(language, words) for name, words in problems.items()}
         self.problems = {name: words for name, words in self.problems.items() if name != field} | said
+        if field == "model" and not problems:
+            self.problems |= await _model_problem(str(value), language)
         self._revision = revision
         if field in self.flags:
             self.flags = self.flags | {field: bool(value)}
@@ -239,7 +242,7 @@ class AgentState(rx.State):
         self.categories = own.categories
         self.works_in, self.sees = own.works_in.value, own.sees.value
         self.stages, self.seen = await look(self, pipeline_lines, own, language)
-        self.letters, self.problems = len(own.instructions), {}
+        self.letters, self.problems = len(own.instructions), await _model_problem(own.model, language)
         self._revision = agent.revision
         self._loads += 1
         self.agent_key = f"{agent.id}-{self._loads}"
@@ -275,6 +278,13 @@ def _version(version: AgentVersion, identity: Identity, language: str) -> Versio
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+async def _model_problem(wished: str, language: str) -> dict[str, str]:
+    """Return what is wrong with the chosen model, as a problem of its field."""
+    sentence, ends = await replies.model_problem(wished)
+    at = format_date(ends, format="long", locale=language) if ends else ""
+    return {"model": translate(language, sentence, date=at)} if sentence else {}
 
 
 def _parsed(field: str, value: Any) -> Any:

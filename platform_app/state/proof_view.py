@@ -11,7 +11,7 @@ from babel.numbers import format_decimal
 from platform_app import known
 from platform_app.automation.conditions import OPERATORS, Takes
 from platform_app.automation.facts import Catalogue, Fact, FactType
-from platform_app.automation.values import number
+from platform_app.automation.values import exact_number, number
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity
@@ -115,7 +115,7 @@ def _shown(value: Any, fact: Fact | None, reader: Reader) -> str:
     text = str(value)
     if fact is None:
         return text
-    if fact.type == FactType.NUMBER and (found := number(text)) is not None:
+    if fact.type == FactType.NUMBER and (found := exact_number(text) or number(text)) is not None:
         return str(format_decimal(found, locale=reader.language))
     if fact.type == FactType.MOMENT:
         return _moment(text, reader)

@@ -77,6 +77,7 @@ def pairs_of(trace: Trace, language: str) -> list[Pair]:
         ("Ended because", _ending(data.get("finish_reason"), language)),
         ("Searched for", str(data.get("search") or "")),
         ("Earlier messages used", _count(data.get("history"), language)),
+        ("Left out or changed for this model", _adapted(data, language)),
         ("Tries", _count(data.get("tries"), language)),
         ("Began because of", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
     ]
@@ -98,6 +99,13 @@ _KNOWN = {
     "stage": "Stage",
     "budget": "Budget",
 }
+
+
+def _adapted(data: dict[str, Any], language: str) -> str:
+    told = [translate(language, sentence, value=value) for sentence, value in data.get("adapted", [])]
+    if data.get("shortened"):
+        told.append(translate(language, "a shorter prompt: the whole one was too long"))
+    return "; ".join(told)
 
 
 def _ending(reason: str | None, language: str) -> str:
