@@ -40,10 +40,10 @@ def upload(address: Any, category: Any, on_done: Any) -> rx.Component:
     return FileUpload.create(
         address=address,
         category=category,
-        accept=".txt,.md,.pdf,.docx,.html,.htm",
+        accept=".txt,.md,.pdf,.docx,.xlsx,.csv,.tsv,.html,.htm",
         words={
             "choose": t("Choose files"),
-            "hint": t("or drop them here: PDF, DOCX, TXT, MD, HTML, up to 50 MB each"),
+            "hint": t("or drop them here: PDF, DOCX, XLSX, CSV, TXT, MD, HTML, up to 50 MB each"),
             "failed": t("The file did not get through. Try again."),
         },
         on_done=on_done,
