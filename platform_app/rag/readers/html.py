@@ -3,6 +3,7 @@
 import codecs
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ class _Page:
             if part.tag == "caption":
                 captions += self.blocks(part, inner, depth + 1)
             else:
-                rows.append(row_of(part, spans, lambda cell, inner=inner: self._cell(cell, inner, depth)))
+                rows.append(row_of(part, spans, partial(self._cell, around=inner, depth=depth)))
         if rows and max(len(row) for row in rows) > 1 and all(len(cell) <= 1500 for row in rows for cell in row):
             return [*captions, *filter(None, [markdown.table([[c.replace("\n", " ") for c in row] for row in rows])])]
         return [*captions, *(cell for row in rows for cell in row if cell)]  # it only lays the page out
