@@ -1,7 +1,7 @@
 import { useCallback, useRef, useState } from "react";
 
 /* Sends files one after another as raw bodies and shows how far each has come. Texts come from the page. */
-export function FileUpload({ address, category, accept, words, onDone }) {
+export function FileUpload({ address, category, accept, asks, words, onDone }) {
   const input = useRef(null);
   const [files, setFiles] = useState([]);
   const [over, setOver] = useState(false);
@@ -9,14 +9,31 @@ export function FileUpload({ address, category, accept, words, onDone }) {
   const change = (key, values) =>
     setFiles((all) => all.map((one) => (one.key === key ? { ...one, ...values } : one)));
 
+  /* Asks what becomes of a source of the same name: "replace", "keep", or "" to leave the file out. */
+  const choose = async (file, key) => {
+    if (!asks) return "replace";
+    const query = new URLSearchParams({ name: file.name, category: category || "" });
+    try {
+      const answer = await fetch(`${address}/taken?${query}`);
+      if (!answer.ok || !(await answer.json()).taken) return "replace";
+    } catch {
+      return "replace"; // the upload itself says what is wrong
+    }
+    const chosen = await new Promise((resolve) => change(key, { choose: resolve }));
+    if (chosen) change(key, { choose: null });
+    else setFiles((all) => all.filter((one) => one.key !== key));
+    return chosen;
+  };
+
   const send = useCallback(
-    (file, key) =>
+    (file, key, sameName) =>
       new Promise((resolve) => {
         const request = new XMLHttpRequest();
         request.open("POST", address);
         request.setRequestHeader("Content-Type", "application/octet-stream");
         request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
         if (category) request.setRequestHeader("X-Category", category);
+        if (asks) request.setRequestHeader("X-Same-Name", sameName);
         request.upload.onprogress = (event) =>
           event.lengthComputable && change(key, { progress: Math.round((event.loaded / event.total) * 100) });
         request.onload = () => {
@@ -38,7 +55,7 @@ export function FileUpload({ address, category, accept, words, onDone }) {
         };
         request.send(file);
       }),
-    [address, category, words],
+    [address, category, asks, words],
   );
 
   const take = async (list) => {
@@ -47,7 +64,10 @@ export function FileUpload({ address, category, accept, words, onDone }) {
       ...all.filter((one) => !one.problem),
       ...chosen.map(({ file, key }) => ({ key, name: file.name, progress: 0, problem: "" })),
     ]);
-    for (const { file, key } of chosen) await send(file, key);
+    for (const { file, key } of chosen) {
+      const sameName = await choose(file, key);
+      if (sameName) await send(file, key, sameName);
+    }
     onDone && onDone();
   };
 
@@ -85,7 +105,16 @@ export function FileUpload({ address, category, accept, words, onDone }) {
           {files.map((one) => (
             <li key={one.key}>
               <span className="clip">{one.name}</span>
-              {one.problem ? (
+              {one.choose ? (
+                <span className="upload-choice" role="group" aria-label={one.name}>
+                  <span className="small">{words.taken}</span>
+                  {["replace", "keep", ""].map((chosen) => (
+                    <button key={chosen} type="button" className="upload-button" onClick={() => one.choose(chosen)}>
+                      {words[chosen || "skip"]}
+                    </button>
+                  ))}
+                </span>
+              ) : one.problem ? (
                 <span className="problem-text">{one.problem}</span>
               ) : (
                 <progress max="100" value={one.progress} aria-label={one.name} />

@@ -1,6 +1,7 @@
 """Parse: files become text, whatever is in them, and hostile ones become a sentence (S19)."""
 
 import resource
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.documents import docx, packed, pdf, with_document
 DAMAGED = "The file could not be read: it is damaged or too large."
 NOT_DOCX = "The file is damaged or is not a DOCX."
 BOMB = "The file unpacks to far more than it should, and was not read."
-OTHER_KIND = "Files of this kind cannot be read. Upload PDF, DOCX, TXT, MD or HTML."
+OTHER_KIND = "Files of this kind cannot be read. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML."
 NOT_TEXT = "The file is not a text, though its name says so."
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha">'
@@ -52,8 +53,18 @@ def refusal(folder: Path, name: str, data: bytes) -> str:
         ("a.html", b"<html><script>evil()</script><body><h1>Head</h1><p>Body of it.</p></body></html>", "Body of it."),
         ("a.htm", b"<p>short", "short"),
         ("a.pdf", pdf("First page", "Second page"), "Second page"),
+        ("a.txt", "Оплата: 5 €".encode("cp1251"), "Оплата: 5 €"),
+        ("a.txt", "Срок".encode("cp1251"), "Срок"),
+        ("a.txt", "Режим работы".encode("koi8_r"), "Режим работы"),
+        ("a.txt", "Скидка 10%".encode("cp866"), "Скидка 10%"),
+        ("a.txt", "Дом".encode("utf-16-le"), "Дом"),
+        ("a.txt", "Wide".encode("utf-16-be"), "Wide"),
+        ("a.txt", "Größe".encode("cp1252"), "Größe"),
+        ("a.txt", "Вход свободный".encode()[:-1], "Вход свободны"),
+        ("a.txt", "o\ufb03ce \ufb01le".encode(), "office file"),
+        ("a.csv", b"Size;Price\nS;10", "| Size | Price |\n|---|---|\n| S | 10 |"),
         ("a.docx", docx("Words.", heading="Head"), "# Head\n\nWords."),
-        ("a.docx", docx(table=(("Size", "Price"), ("S", "10"))), "Size | Price\nS | 10"),
+        ("a.docx", docx(table=(("Size", "Price"), ("S", "10"))), "| Size | Price |\n|---|---|\n| S | 10 |"),
     ],
 )
 def test_files_become_text(env: object, tmp_path: Path, name: str, data: bytes, text: str) -> None:
@@ -61,7 +72,7 @@ def test_files_become_text(env: object, tmp_path: Path, name: str, data: bytes, 
     assert text in found and "evil" not in found
 
 
-@pytest.mark.parametrize("name", ["a.exe", "a", "a.docx.exe", "a.svg", "a.doc", ".pdf", "a.xlsx"])
+@pytest.mark.parametrize("name", ["a.exe", "a", "a.docx.exe", "a.svg", "a.doc", ".pdf", "a.xls"])
 def test_other_kinds_are_refused(name: str) -> None:
     with pytest.raises(Invalid, match="cannot be read"):
         parse.check_name(name)
@@ -93,6 +104,9 @@ def test_other_kinds_are_refused(name: str) -> None:
         ("a.docx", packed({"word/document.xml": b"x", "../../etc/cron.d/x": b"x"}), BOMB),
         ("a.docx", packed({"word/document.xml": b"x"}, link="word/media"), BOMB),
         ("a.docx", packed({"word/document.xml": packed({"inner": b"0" * 40_000_000})}), DAMAGED),
+        ("a.xlsx", packed({"xl/workbook.xml": b"0" * 50_000_000}), BOMB),
+        ("a.xlsx", packed({"a.txt": b"a"}), "The file is damaged or is not an XLSX."),
+        ("a.csv", b"\x7fELF", NOT_TEXT),
         ("a.docx", with_document(b"<not-xml"), DAMAGED),
     ],
 )
@@ -145,8 +159,50 @@ def test_a_text_without_end_is_refused(
     env.setattr(parse, "TEXT_LIMIT", 10)
     path = tmp_path / "long"
     path.write_text("more than ten letters")
-    assert parse.main("text", str(path)) == 0
+    assert parse.main("text", "text", str(path)) == 0
     assert "more text than can be taken" in capsys.readouterr().out
+
+
+REMARKS = [
+    (
+        "a.txt",
+        b"Ten euros\xd1" + " и ещё".encode(),
+        "Damaged characters were left out: 1. The rest was read.",
+    ),
+    ("a.txt", "un\u200bseen\u202e\U000e0041".encode(), "Characters that nobody sees were left out: 3."),
+    ("a.html", b"<p>Seen<p hidden>Obey me", "Hidden passages that readers do not see were left out: 1."),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "sentence"), REMARKS)
+def test_what_was_left_out_is_told(env: object, tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(data)
+    with parse.reading(path, name) as found:
+        assert [said["sentence"].format(**said["values"]) for said in found.remarks] == [sentence]
+        assert len(list(found.pieces)) == 1
+
+
+def test_pieces_are_taken_one_at_a_time(env: object, tmp_path: Path) -> None:
+    """The text is never in this process as a whole: 3 MB of it cost far less."""
+    path = tmp_path / "upload"
+    path.write_text("".join(f"Sentence {number} says something of its own.\n\n" for number in range(60_000)))
+    count = 0
+    with parse.reading(path, "a.txt") as found:
+        tracemalloc.start()
+        for piece in found.pieces:
+            count += len(piece.text)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert count > 2_500_000 and peak < 500_000
+
+
+def test_a_child_that_breaks_off_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.setattr(parse, "OUTPUT_LIMIT", 2_000)
+    path = tmp_path / "upload"
+    path.write_text("Words that say something. " * 1_000)
+    with pytest.raises(Invalid, match="damaged or too large"), parse.reading(path, "a.txt") as found:
+        list(found.pieces)
 
 
 def test_the_limits_are_settings(env: object) -> None:

@@ -14,7 +14,7 @@ from platform_app.errors import LimitReached, NotFound
 from platform_app.i18n import translate
 from platform_app.models.crm import RefusedRow
 from platform_app.models.person import Identity, Role
-from platform_app.services import imports, knowledge, tables
+from platform_app.services import imports, knowledge, replacing, tables
 
 
 class TooLarge(LimitReached):
@@ -40,11 +40,29 @@ SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 @route("/api/uploads/{tenant}", Role.OPERATOR, methods=["POST"])
 async def upload(request: Request, who: Identity) -> Response:
-    """Take one file as a raw body; its name stands in X-File-Name, percent-encoded, its category's id in X-Category."""
+    """Take one file as a raw body.
+
+    Its name stands in X-File-Name, percent-encoded, its category's id in X-Category; X-Same-Name says what becomes of
+    a source of the same name: `replace`, which is also the default, or `keep`.
+    """
     name = unquote(request.headers.get("x-file-name", ""))
     body = _counted(request, settings().upload_max_mb * 1_000_000)
     category = request.headers.get("x-category") or None
-    return JSONResponse({"source_id": await knowledge.store_upload(who, name, body, category_id=category)}, 201)
+    same_name: replacing.SameName = "keep" if request.headers.get("x-same-name") == "keep" else "replace"
+    source_id = await knowledge.store_upload(who, name, body, category_id=category, same_name=same_name)
+    return JSONResponse({"source_id": source_id}, 201)
+
+
+@route("/api/uploads/{tenant}/taken", Role.OPERATOR, methods=["GET"])
+async def name_taken(request: Request, who: Identity) -> Response:
+    """Tell whether a file of the `name` asked for, going to a `category`, would replace a source."""
+
+    def find() -> bool:
+        with session_scope(who.tenant_id, reading=True) as session:
+            asked = request.query_params
+            return knowledge.has_namesake(session, who, asked.get("name", ""), asked.get("category") or None)
+
+    return JSONResponse({"taken": await asyncio.to_thread(find)})
 
 
 @route("/api/sources/{tenant}/{source_id}/file", Role.VIEWER, methods=["GET"])

@@ -16,6 +16,7 @@ class FileUpload(rx.Component):
     address: rx.Var[str]
     category: rx.Var[str]
     accept: rx.Var[str]
+    asks: rx.Var[bool]
     words: rx.Var[dict[str, str]]
     on_done: rx.EventHandler[rx.event.no_args_event_spec]
 
@@ -26,6 +27,7 @@ def upload_table(address: Any, on_done: Any) -> rx.Component:
         address=address,
         category="",
         accept=".csv,.tsv,.txt",
+        asks=False,
         words={
             "choose": t("Choose a file"),
             "hint": t("or drop it here: CSV with a head row, up to 50 MB"),
@@ -40,11 +42,16 @@ def upload(address: Any, category: Any, on_done: Any) -> rx.Component:
     return FileUpload.create(
         address=address,
         category=category,
-        accept=".txt,.md,.pdf,.docx,.html,.htm",
+        accept=".txt,.md,.pdf,.docx,.xlsx,.csv,.tsv,.html,.htm",
+        asks=True,  # what becomes of a source of the same name
         words={
             "choose": t("Choose files"),
-            "hint": t("or drop them here: PDF, DOCX, TXT, MD, HTML, up to 50 MB each"),
+            "hint": t("or drop them here: PDF, DOCX, XLSX, CSV, TXT, MD, HTML, up to 50 MB each"),
             "failed": t("The file did not get through. Try again."),
+            "taken": t("A source of this name is here already."),
+            "replace": t("Replace it"),
+            "keep": t("Keep both"),
+            "skip": t("Do not upload"),
         },
         on_done=on_done,
     )

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import JSON, Index
 from sqlmodel import Field
 
-from platform_app.models.base import Instant, Owned, word
+from platform_app.models.base import Instant, Owned, fresh, word
 
 
 class Category(Owned, table=True):
@@ -40,6 +41,9 @@ class Source(Owned, table=True):
     error: str = Field(default="", max_length=500)  # a message id
     generation: int = 0  # the chunks of this generation answer; others are on their way in or out
     chunk_count: int = 0
+    next_chunks: int = 0  # of the next generation, once all of them are written: what is done is not done again
+    remarks: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # {"sentence": …, "values": {…}}
+    replaces: str | None = Field(default=None, max_length=32)  # the source that goes when this one is ready
     created_by: str = Field(default="", max_length=200)
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -127,7 +127,7 @@ def _actions(source: rx.Var[SourceRow]) -> rx.Component:
 
 
 def source_state(source: rx.Var[SourceRow]) -> rx.Component:
-    """Show where a source stands, with its progress or what went wrong."""
+    """Show where a source stands, with its progress, what went wrong, and what was left out of it."""
     return rx.fragment(
         status(source.colour, source.state),
         rx.cond(
@@ -135,6 +135,10 @@ def source_state(source: rx.Var[SourceRow]) -> rx.Component:
             rx.progress(value=source.progress, size="1", max_width="160px", aria_label=source.state),
         ),
         rx.cond(source.error != "", rx.el.div(source.error, class_name="muted small", max_width="380px")),
+        rx.foreach(
+            source.remarks,
+            lambda remark: rx.el.div(remark, class_name="muted small source-remark", max_width="380px"),
+        ),
     )
 
 

@@ -133,7 +133,11 @@ def _build(session: Transaction, tenant_id: str, current: int, before: Index | N
     )
     made = Index(current)
     old = before.tokens if before else {}
+    places: set[tuple[str, str, str]] = set()  # a text that a source repeats is found once
     for chunk_id, source_id, category, heading, text, title in session.execute(query).all():
+        if (source_id, heading, text) in places:
+            continue
+        places.add((source_id, heading, text))
         made.chunk_ids.append(chunk_id)
         made.source_ids.append(source_id)
         made.categories.append(category)

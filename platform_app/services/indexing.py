@@ -1,6 +1,9 @@
 """Indexing: what the worker does with a source: read, cut, index; or take it away."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
+from typing import Any
 
 from platform_app import bell
 from platform_app.clock import now
@@ -11,12 +14,10 @@ from platform_app.jobs import RunningJob
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.rag import lexical, vectors
-from platform_app.rag.chunk import Piece, chunk_id, cut, indexed_text
-from platform_app.rag.parse import parse
-from platform_app.services import activity, rebuilding
-
-UNDO_SECONDS = 60  # for so long a deleted source can be brought back
-VECTOR_STEP = 200  # chunks between two notes of progress
+from platform_app.rag.chunk import Piece, chunk_id
+from platform_app.rag.parse import reading
+from platform_app.services import activity, chunk_rows, rebuilding, replacing
+from platform_app.services.replacing import UNDO_SECONDS
 
 
 def _source(job: RunningJob) -> Source | None:
@@ -28,41 +29,44 @@ def _source(job: RunningJob) -> Source | None:
 
 
 def _note(job: RunningJob, state: SourceState, progress: int) -> None:
-    with session_scope(job.tenant_id) as session:
+    with job.step() as session:
         source = session.exec(owned(Source, job.tenant_id).where(Source.id == job.payload.source_id)).one()
+        if progress > source.progress:
+            job.moved_on(session)
         source.state, source.progress = state, progress
         session.after_commit.append(lambda: bell.announce(job.tenant_id, "source", source.id))
 
 
 def index_source(job: RunningJob) -> None:
-    """Read an uploaded source, cut it and index it in both legs. Doing it again after a crash changes nothing.
+    """Read an uploaded source, cut it and index it in both legs; after a crash it goes on where it stopped.
 
     Raises Unavailable while the vector index is away: the ledger tries again.
     """
     source = _source(job)
     if source is None or source.deleted_at is not None:
         return
-    _note(job, SourceState.READING, 5)
-    try:
-        pieces = cut(parse(settings().uploads / source.stored_as, source.file_name))
-        if not pieces:
-            raise Invalid("There is no text in the file.")
-    except Invalid as error:
-        _fail(job, source, error.sentence)
-        return
-    generation = source.generation + 1
-    _note(job, SourceState.INDEXING, 30)
-    ids = _write_chunks(job, source, pieces, generation)
-    rows = [(i, indexed_text(source.title, p.heading, p.text)) for i, p in zip(ids, pieces, strict=True)]
-    is_first = not _has_chunks(job.tenant_id)
-    for start in range(0, len(rows), VECTOR_STEP):
+    generation, count = source.generation + 1, source.next_chunks
+    is_resumed = count > 0
+    if not is_resumed:
+        _note(job, SourceState.READING, 5)
         try:
-            vectors.put(job.tenant_id, source.id, rows[start : start + VECTOR_STEP], make=is_first)
+            with reading(settings().uploads / source.stored_as, source.file_name) as found:
+                count = _write_chunks(job, source, found.pieces, generation)
+                _keep(job, source, count, found.remarks)
+        except Invalid as error:
+            _fail(job, source, error.sentence)
+            return
+    _note(job, SourceState.INDEXING, 30)
+    is_first, done = not _has_chunks(job.tenant_id), 0
+    for rows in chunk_rows.distinct(source, generation):
+        try:
+            vectors.put(job.tenant_id, source.id, rows, make=is_first, skip_known=is_resumed)
         except vectors.IndexLost:
             rebuilding.request(job.tenant_id)
             raise
-        _note(job, SourceState.INDEXING, 40 + round(55 * min(start + VECTOR_STEP, len(rows)) / len(rows)))
-    _switch(job, source, generation, len(pieces))
+        done += chunk_rows.STEP
+        _note(job, SourceState.INDEXING, 40 + round(55 * min(done, count) / count))
+    _switch(job, source, generation, count)
 
 
 def _has_chunks(tenant_id: str) -> bool:
@@ -72,43 +76,56 @@ def _has_chunks(tenant_id: str) -> bool:
         return session.exec(ready.limit(1)).first() is not None
 
 
-def _write_chunks(job: RunningJob, source: Source, pieces: list[Piece], generation: int) -> list[str]:
-    """Write the chunks of a generation that nobody finds yet; return their ids, the same at every attempt."""
-    ids = [chunk_id(source.id, generation, number) for number in range(len(pieces))]
-    with session_scope(job.tenant_id) as session:
+def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], generation: int) -> int:
+    """Write the chunks of a generation that nobody finds yet, a few at a time; return how many there are."""
+    with job.step() as session:
         session.execute(
             owned_delete(Chunk, job.tenant_id).where(
                 Chunk.source_id == source.id,  # type: ignore[arg-type]
                 Chunk.generation == generation,  # type: ignore[arg-type]
             )
         )
-        session.add_all(
-            Chunk(
-                id=key,
-                tenant_id=job.tenant_id,
-                source_id=source.id,
-                generation=generation,
-                number=number,
-                heading=piece.heading,
-                text=piece.text,
+    number = 0
+    while part := list(islice(pieces, chunk_rows.STEP)):
+        with job.step() as session:
+            session.add_all(
+                Chunk(
+                    id=chunk_id(source.id, generation, number + place),
+                    tenant_id=job.tenant_id,
+                    source_id=source.id,
+                    generation=generation,
+                    number=number + place,
+                    heading=piece.heading,
+                    text=piece.text,
+                )
+                for place, piece in enumerate(part)
             )
-            for number, (key, piece) in enumerate(zip(ids, pieces, strict=True))
-        )
-    return ids
+        number += len(part)
+    if number == 0:
+        raise Invalid("There is no text in the file.")
+    return number
+
+
+def _keep(job: RunningJob, source: Source, count: int, remarks: list[dict[str, Any]]) -> None:
+    """Note that all chunks are written: another attempt goes on from here."""
+    with job.step() as session:
+        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
+        row.next_chunks, row.remarks = count, remarks
 
 
 def _switch(job: RunningJob, source: Source, generation: int, count: int) -> None:
     """Let the new generation answer, together with the job's end."""
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
-        old = session.exec(
-            owned(Chunk, job.tenant_id).where(Chunk.source_id == source.id, Chunk.generation != generation)
-        ).all()
-        old_ids = [chunk.id for chunk in old]
-        for chunk in old:
-            session.delete(chunk)
+        stale = (Chunk.source_id == source.id, Chunk.generation != generation)
+        query = owned(Chunk, job.tenant_id).where(*stale).with_only_columns(Chunk.id)
+        old_ids = list(session.exec(query).all())
+        session.execute(owned_delete(Chunk, job.tenant_id).where(*stale))  # type: ignore[arg-type]
         row.state, row.progress, row.error = SourceState.READY, 100, ""
-        row.generation, row.chunk_count = generation, count
+        row.generation, row.chunk_count, row.next_chunks = generation, count, 0
+        if row.replaces and row.deleted_at is None:
+            replacing.retire(session, job.tenant_id, row.replaces)
+            row.replaces = None
         lexical.bump(session, job.tenant_id)
         activity.record(
             session,
@@ -126,7 +143,7 @@ def _switch(job: RunningJob, source: Source, generation: int, count: int) -> Non
 def _fail(job: RunningJob, source: Source, sentence: str) -> None:
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
-        row.state, row.error, row.progress = SourceState.FAILED, sentence, 0
+        row.state, row.error, row.progress, row.remarks = SourceState.FAILED, sentence, 0, []
         activity.record(
             session,
             job.tenant_id,

@@ -2,23 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import func
 
 from platform_app import bell
-from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, LimitReached, NotFound
-from platform_app.jobs import IndexSource, RemoveSource, enqueue
+from platform_app.jobs import IndexSource, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import lexical
 from platform_app.rag.parse import check_name
-from platform_app.services import activity, categories, uploads
-from platform_app.services.indexing import UNDO_SECONDS, index_source, remove_source
+from platform_app.services import activity, categories, replacing, uploads
+from platform_app.services.indexing import index_source, remove_source
+from platform_app.services.replacing import SameName
 
 QUOTA = 2_000_000_000  # bytes that a tenant's files may take
 
@@ -26,10 +25,16 @@ __all__ = ["index_source", "remove_source"]
 
 
 async def store_upload(
-    who: Identity, file_name: str, body: AsyncIterator[bytes], *, category_id: str | None = None
+    who: Identity,
+    file_name: str,
+    body: AsyncIterator[bytes],
+    *,
+    category_id: str | None = None,
+    same_name: SameName = "replace",
 ) -> str:
     """Keep an uploaded file under a random name and queue it for indexing; return the source's id.
 
+    A source of the same name goes when the new one is ready, or both are kept and the new one is named `… (2)`.
     Nothing stays of a file that is too large, of a kind that cannot be read, or that did not arrive whole.
     """
     name = uploads.plain_name(file_name)
@@ -40,9 +45,20 @@ async def store_upload(
             with session_scope(who.tenant_id) as session:
                 if category_id:
                     categories.get(session, who, category_id)
-                return add_source(session, who, name, file.stored_as, size=file.size, category_id=category_id).id
+                old = replacing.namesake(session, who.tenant_id, name, category_id)
+                keeps = old is not None and same_name == "keep"
+                named = replacing.another_name(session, who.tenant_id, name) if keeps else name
+                source = add_source(session, who, named, file.stored_as, size=file.size, category_id=category_id)
+                if old is not None and not keeps:
+                    source.replaces, source.category_id = old.id, category_id or old.category_id
+                return source.id
 
         return await asyncio.to_thread(note)
+
+
+def has_namesake(session: Transaction, who: Identity, file_name: str, category_id: str | None) -> bool:
+    """Tell whether a file of this name would replace a source."""
+    return replacing.namesake(session, who.tenant_id, uploads.plain_name(file_name), category_id) is not None
 
 
 def add_source(
@@ -157,15 +173,7 @@ def retry(session: Transaction, who: Identity, source_id: str) -> Source:
 def delete(session: Transaction, who: Identity, source_id: str) -> Source:
     """Take a source out of all answers at once; its file and chunks go a minute later."""
     source = get(session, who, source_id)
-    source.deleted_at = now()
-    lexical.bump(session, who.tenant_id)
-    enqueue(
-        session,
-        who.tenant_id,
-        RemoveSource(source_id=source.id),
-        run_at=now() + timedelta(seconds=UNDO_SECONDS),
-        lock_key=f"source:{source.id}",
-    )
+    replacing.retire(session, who.tenant_id, source.id)
     activity.by(
         session,
         who,
@@ -173,7 +181,6 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
         "Source “{title}” deleted",
         title=source.title,
     )
-    _announce(session, source)
     return source
 
 

@@ -8,11 +8,10 @@ from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.jobs import RebuildIndex, RunningJob, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
-from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Tenant
 from platform_app.rag import lexical, vectors
-from platform_app.rag.chunk import indexed_text
-from platform_app.services import activity
+from platform_app.services import activity, chunk_rows
 
 _KIND = RebuildIndex().kind
 
@@ -38,13 +37,15 @@ def request_all() -> int:
 def rebuild_index(job: RunningJob) -> None:
     """Write the vectors of all chunks that answer, in a new collection; again if meanwhile others do.
 
-    The lexical index answers alone in the meantime.
+    The lexical index answers alone in the meantime. Another attempt leaves what is written already.
     """
-    vectors.clear(job.tenant_id)
+    if job.attempt == 1:
+        vectors.clear(job.tenant_id)
     seen = -1
     while seen != (seen := _revision(job.tenant_id)):
         for source in _ready(job.tenant_id):
-            vectors.put(job.tenant_id, source.id, _rows(source))
+            for rows in chunk_rows.distinct(source, source.generation):
+                vectors.put(job.tenant_id, source.id, rows, skip_known=job.attempt > 1)
 
 
 def _revision(tenant_id: str) -> int:
@@ -57,15 +58,6 @@ def _ready(tenant_id: str) -> list[Source]:
     with session_scope(tenant_id, reading=True) as session:
         query = owned(Source, tenant_id).where(Source.state == SourceState.READY)
         return list(session.exec(query.order_by(Source.id)).all())
-
-
-def _rows(source: Source) -> list[tuple[str, str]]:
-    with session_scope(source.tenant_id, reading=True) as session:
-        query = owned(Chunk, source.tenant_id).where(
-            Chunk.source_id == source.id, Chunk.generation == source.generation
-        )
-        found = session.exec(query.order_by(Chunk.number)).all()
-        return [(chunk.id, indexed_text(source.title, chunk.heading, chunk.text)) for chunk in found]
 
 
 def given_up(

@@ -27,6 +27,7 @@ class SourceRow:
     colour: str
     progress: int
     error: str
+    remarks: list[str]
     chunks: str
     category: str
     size: str
@@ -46,6 +47,7 @@ def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
         colour=colour,
         progress=source.progress,
         error=translate(language, source.error) if source.error else "",
+        remarks=[translate(language, one["sentence"], **one["values"]) for one in source.remarks],
         chunks=plural(language, "{count} chunk", "{count} chunks", source.chunk_count) if ready else "",
         category=source.category_id or "none",
         size=_size(source.size, language),

@@ -1,0 +1,216 @@
+"""DOCX package: the parts of a Word file that hold text, opened without unpacking the others."""
+
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lxml import etree
+
+from platform_app.errors import Invalid
+
+UNPACKED_LIMIT = 100_000_000  # bytes of all parts with text together; pictures are never unpacked
+RATIO_LIMIT = 150
+PARTS_LIMIT = 2_000
+_READ = ("document", "styles", "numbering", "footnotes", "endnotes", "header", "footer")
+_BOMB = "The file unpacks to far more than it should, and was not read."
+_DAMAGED = "The file is damaged or is not a DOCX."
+
+
+def local(node: Any) -> str:
+    """Return an element's name without its namespace; nothing for comments and instructions."""
+    return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
+
+
+def value(node: Any, name: str = "val") -> str | None:
+    """Return an attribute by its name without its namespace."""
+    if node is None:
+        return None
+    return next((given for key, given in node.attrib.items() if key.rpartition("}")[2] == name), None)
+
+
+def child(node: Any, *path: str) -> Any:
+    """Return the first child of this name, then its child, and so on; None where one is missing."""
+    for name in path:
+        if node is None:
+            return None
+        node = next((one for one in node if local(one) == name), None)
+    return node
+
+
+def is_on(node: Any) -> bool:
+    """Tell whether a switch such as <w:vanish/> is there and not turned off."""
+    return node is not None and (value(node) or "true").lower() not in ("0", "false", "off", "none")
+
+
+def is_shaded(shape: Any, name: str = "shd") -> bool:
+    """Tell whether something has a background of its own that is not white."""
+    fill = value(child(shape, name), "fill") or value(child(shape, name), "color")
+    return (fill or "auto").lower() not in ("auto", "ffffff")
+
+
+_WRAPPERS = ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "AlternateContent", "Choice")
+
+
+def within(parent: Any, *names: str) -> list[Any]:
+    """Return the children of these names, also those in content controls and tracked insertions."""
+    found = []
+    for node in parent:
+        if local(node) in names:
+            found.append(node)
+        elif local(node) in _WRAPPERS:
+            found += within(node, *names)
+    return found
+
+
+def check(path: Path) -> None:
+    """Refuse what is no DOCX, or would unpack without end."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            entries = parts.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise Invalid(_DAMAGED) from error
+    linked = any(entry.external_attr >> 28 == 0xA or ".." in entry.filename.split("/") for entry in entries)
+    check_sizes([entry for entry in entries if entry.filename.endswith((".xml", ".rels"))], linked or len(entries))
+    if "word/document.xml" not in {entry.filename for entry in entries}:
+        raise Invalid(_DAMAGED)
+
+
+def check_sizes(entries: list[zipfile.ZipInfo], suspicion: bool | int) -> None:
+    """Refuse parts that unpack to more than is read, archives of too many parts, and those with links."""
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = max(1, sum(entry.compress_size for entry in entries))
+    is_bomb = unpacked > UNPACKED_LIMIT or (unpacked > 10_000_000 and unpacked / packed > RATIO_LIMIT)
+    if is_bomb or suspicion is True or suspicion > PARTS_LIMIT:
+        raise Invalid(_BOMB)
+
+
+@dataclass
+class Style:
+    """What a paragraph or run style says that matters to the text."""
+
+    name: str = ""
+    level: int | None = None  # of a heading, 1 and up
+    hidden: bool = False
+    white: bool = False
+    shaded: bool = False  # somewhere: rows and cells of a table style have their own colours
+    numbering: tuple[str, int] | None = None  # list and depth
+    parent: str | None = None
+
+
+@dataclass
+class Package:
+    """The main part with everything that it refers to."""
+
+    body: Any
+    styles: dict[str, Style] = field(default_factory=dict)
+    numbering: dict[str, list[tuple[str, str, int]]] = field(default_factory=dict)  # by list: format, text, start
+    notes: dict[tuple[str, str], Any] = field(default_factory=dict)  # by kind and id
+    headers: list[Any] = field(default_factory=list)
+    footers: list[Any] = field(default_factory=list)
+    comments: int = 0
+
+    def style(self, key: str | None) -> Style:
+        """Return a style with what it inherits."""
+        found, seen = Style(), set[str]()
+        while key in self.styles and key not in seen:
+            seen.add(str(key))
+            own = self.styles[str(key)]
+            found = Style(
+                found.name or own.name,
+                found.level if found.level is not None else own.level,
+                found.hidden or own.hidden,
+                found.white or own.white,
+                found.shaded or own.shaded,
+                found.numbering or own.numbering,
+            )
+            key = own.parent
+        return found
+
+
+def open_package(path: Path) -> Package:
+    """Read the parts of a checked file that hold text."""
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+
+        def part(name: str) -> Any:
+            parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+            return etree.fromstring(archive.read(name), parser) if name in names else None
+
+        package = Package(child(part("word/document.xml"), "body"))
+        if package.body is None:
+            raise Invalid(_DAMAGED)
+        _read_styles(package, part("word/styles.xml"))
+        _read_numbering(package, part("word/numbering.xml"))
+        for kind in ("footnote", "endnote"):
+            for note in part(f"word/{kind}s.xml") if f"word/{kind}s.xml" in names else ():
+                if local(note) == kind and value(note, "type") in (None, "normal"):
+                    package.notes[kind, value(note, "id") or ""] = note
+        comments = part("word/comments.xml")
+        package.comments = 0 if comments is None else sum(local(one) == "comment" for one in comments)
+        for name, kind in _linked(package.body, part("word/_rels/document.xml.rels")):
+            if name in names:
+                (package.headers if kind == "header" else package.footers).append(part(name))
+    return package
+
+
+def _linked(body: Any, relations: Any) -> list[tuple[str, str]]:
+    """Return the parts of the headers and footers that a section shows, each once."""
+    targets = {}
+    for relation in relations if relations is not None else ():
+        kind = (relation.get("Type") or "").rsplit("/", 1)[-1]
+        if kind in ("header", "footer"):
+            target = relation.get("Target") or ""
+            name = target.lstrip("/") if target.startswith("/") else str(PurePosixPath("word") / target)
+            targets[relation.get("Id")] = (name, kind)
+    shown = [value(one, "id") for one in body.iter() if local(one) in ("headerReference", "footerReference")]
+    return list(dict.fromkeys(targets[key] for key in shown if key in targets))
+
+
+def _read_styles(package: Package, part: Any) -> None:
+    for node in part if part is not None else ():
+        if local(node) != "style":
+            continue
+        look, shape = child(node, "rPr"), child(node, "pPr")
+        name = (value(child(node, "name")) or "").lower()
+        level = value(child(shape, "outlineLvl"))
+        fills = {(value(one, "fill") or "auto").lower() for one in node.iter() if local(one) == "shd"}
+        shaded = bool(fills - {"auto", "ffffff"})
+        style = Style(name, hidden=is_on(child(look, "vanish")), white=is_white(look), shaded=shaded)
+        if level is not None and level.isdecimal() and int(level) < 9:
+            style.level = int(level) + 1
+        elif name == "title":
+            style.level = 1
+        elif name.startswith("heading ") and name[8:].isdecimal():
+            style.level = int(name[8:])
+        if (number := child(shape, "numPr")) is not None and (listed := value(child(number, "numId"))):
+            style.numbering = (listed, int(value(child(number, "ilvl")) or 0))
+        style.parent = value(child(node, "basedOn"))
+        package.styles[value(node, "styleId") or ""] = style
+
+
+def is_white(look: Any) -> bool:
+    """Tell whether a run's properties make it white on white."""
+    colour = (value(child(look, "color")) or "").lower()
+    if colour not in ("ffffff", "fefefe", "fdfdfd") or child(look, "highlight") is not None:
+        return False
+    fill = (value(child(look, "shd"), "fill") or "auto").lower()
+    return fill in ("auto", "ffffff")
+
+
+def _read_numbering(package: Package, part: Any) -> None:
+    shapes: dict[str, list[tuple[str, str, int]]] = {}
+    for node in part if part is not None else ():
+        if local(node) == "abstractNum":
+            shapes[value(node, "abstractNumId") or ""] = [
+                (
+                    value(child(level, "numFmt")) or "decimal",
+                    value(child(level, "lvlText")) or "",
+                    int(value(child(level, "start")) or 1),
+                )
+                for level in node
+                if local(level) == "lvl"
+            ]
+        elif local(node) == "num":
+            shape = value(child(node, "abstractNumId")) or ""
+            package.numbering[value(node, "numId") or ""] = shapes.get(shape, [])

@@ -1,0 +1,201 @@
+"""Sheets: CSV and XLSX as Markdown tables, values as the spreadsheet shows them."""
+
+import csv
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from platform_app.errors import Invalid
+from platform_app.rag.readers import markdown, text
+from platform_app.rag.readers.docx_package import check_sizes
+from platform_app.rag.readers.report import Report, say
+
+ROWS_LIMIT = 100_000  # of a file
+COLUMNS_LIMIT = 200
+WHOLE_LIMIT = 12_000_000  # bytes of XML; a larger workbook is read row by row, without its merged cells
+_NO_VALUE = re.compile(rb"</f>\s*(<v\s*/>|<v></v>|</c>)|<f[^>]*/>\s*(<v\s*/>|<v></v>|</c>)")
+_DAMAGED = "The file is damaged or is not an XLSX."
+
+
+def check(path: Path) -> None:
+    """Refuse what is no XLSX, or would unpack without end."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            entries = parts.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise Invalid(_DAMAGED) from error
+    linked = any(entry.external_attr >> 28 == 0xA or ".." in entry.filename.split("/") for entry in entries)
+    check_sizes([entry for entry in entries if entry.filename.endswith((".xml", ".rels"))], linked or len(entries))
+    if not any(entry.filename.endswith("workbook.xml") for entry in entries):
+        raise Invalid(_DAMAGED)
+
+
+def read_csv(path: Path, report: Report) -> str:
+    """Return a CSV file as a Markdown table."""
+    source = text.read(path, report).replace("\x00", "").lstrip("\ufeff")
+    said = re.match(r"\s*sep=(.)\r?\n", source)  # how spreadsheets are told what stands between the cells
+    source = source[said.end() :] if said else source
+    csv.field_size_limit(1_000_000)
+    try:
+        rows = csv.reader(io.StringIO(source, newline=""), delimiter=said[1] if said else _delimiter(source))
+        return _written([("", (row for row in rows if any(cell.strip() for cell in row)))], report)
+    except csv.Error as error:
+        raise Invalid("The file is no table of rows and columns.") from error
+
+
+def _delimiter(source: str) -> str:
+    """Return what stands between the cells: what most rows have equally often."""
+    best, most = ",", 0.0
+    for delimiter in ",;\t|":
+        rows = islice(csv.reader(io.StringIO(source[:200_000], newline=""), delimiter=delimiter), 100)
+        widths = Counter(len(row) for row in rows if any(row))
+        width, count = max(widths.items(), key=lambda one: (one[1] * (one[0] > 1), one[0]), default=(1, 0))
+        worth = count / sum(widths.values()) if width > 1 else 0.0
+        if worth > most + 1e-9:
+            best, most = delimiter, worth
+    return best
+
+
+def read_xlsx(path: Path, report: Report) -> str:
+    """Return a workbook as Markdown: a heading for each sheet, its rows as tables; hidden sheets are left out."""
+    check(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = [one for one in archive.infolist() if one.filename.endswith(".xml")]
+        is_small = sum(one.file_size for one in parts) < WHOLE_LIMIT
+        sheets = [one for one in parts if is_small and one.filename.startswith("xl/worksheets/")]
+        missing = sum(len(_NO_VALUE.findall(archive.read(one))) for one in sheets)
+    try:
+        book = load_workbook(path, read_only=not is_small, data_only=True, keep_links=False)
+    except (InvalidFileException, KeyError, ValueError, TypeError) as error:
+        raise Invalid(_DAMAGED) from error
+    if missing:
+        say(
+            report,
+            "Formulas without a stored result were left out: {count}. Open the file in a spreadsheet and save it.",
+            count=missing,
+        )
+    shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    report.hidden += len(book.worksheets) - len(shown)
+    several = len(book.worksheets) > 1
+    return _written([(sheet.title if several else "", _rows(sheet, report)) for sheet in shown], report)
+
+
+def _rows(sheet: Any, report: Report) -> Iterator[list[str]]:
+    """Yield the rows of a sheet as shown; a merged cell's value stands in each of its rows."""
+    if not hasattr(sheet, "merged_cells"):
+        sheet.reset_dimensions()  # what a file says of its size need not be so
+        for row in sheet.iter_rows():
+            yield [_shown(cell) for cell in row]
+        return
+    above = {}  # by place: the merged cell whose value stands there too
+    for merged in sheet.merged_cells.ranges:
+        for row in range(merged.min_row + 1, min(merged.max_row, merged.min_row + 1000) + 1):
+            above[row, merged.min_col] = (merged.min_row, merged.min_col)
+    dark = {name for name, one in sheet.column_dimensions.items() if one.hidden}
+    for row in sheet.iter_rows():
+        cells = ["" if get_column_letter(cell.column) in dark else _shown(cell) for cell in row]
+        if sheet.row_dimensions[row[0].row].hidden if row else False:
+            report.hidden += any(cells)
+            continue
+        yield [
+            _shown(sheet.cell(*above[cell.row, cell.column])) if (cell.row, cell.column) in above else words
+            for cell, words in zip(row, cells, strict=True)
+        ]
+    report.hidden += len(dark)
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell's value as its format shows it."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, datetime):
+        has_time = (value.hour, value.minute, value.second) != (0, 0, 0)
+        return value.strftime("%d.%m.%Y %H:%M" if has_time else "%d.%m.%Y")
+    if isinstance(value, date):
+        return value.strftime("%d.%m.%Y")
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
+    if isinstance(value, timedelta):
+        minutes = int(value.total_seconds()) // 60
+        return f"{minutes // 60}:{minutes % 60:02d}"
+    if isinstance(value, (int, float)):
+        return _number(value, str(cell.number_format or "General"))
+    return str(value)
+
+
+def _number(value: float, form: str) -> str:
+    """Return a number in a spreadsheet's format: its decimals, thousands, per cent, and the words around."""
+    section = form.split(";")[0]
+    bare = re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", section)
+    if bare in ("General", "@", "") or re.search(r"[Ee][+-]", bare) or "?" in bare:
+        return _general(value)
+    places = re.search(r"0\.([0#]+)|#\.([0#]+)", bare)
+    digits = len(places[1] or places[2]) if places else 0
+    percent = "%" in bare
+    shown = f"{value * 100 if percent else value:,.{digits}f}"
+    shown = shown.replace(",", " ") if re.search(r"[#0],[#0]|[#0] [#0]", bare) else shown.replace(",", "")
+    whole = re.match(r"0+(?![0#,.])", bare) if not places else None  # leading zeros, as of codes
+    if whole and value >= 0:
+        shown = shown.zfill(len(whole[0]))
+    signs = re.findall(r'"([^"]*)"|\[\$([^\]\-]+)[^\]]*\]|\\([^\s])|([₽$€£])', section)
+    around = " ".join(filter(None, ("".join(sign).strip() for sign in signs)))
+    return shown + ("%" if percent else "") + (f" {around}" if around else "")
+
+
+def _general(value: float) -> str:
+    if isinstance(value, int) or value == int(value):
+        return str(int(value)) if abs(value) < 1e21 else repr(value)
+    return format(value, ".10g") if 1e-4 <= abs(value) < 1e10 else repr(round(value, 10))
+
+
+def _goes_on(head: list[str], row: list[str]) -> bool:
+    """Tell whether a row behind an empty one belongs to the table before it: a head holds no numbers."""
+
+    def numbers(cells: list[str]) -> int:
+        return sum(cell[:1].isdigit() for cell in cells)
+
+    return numbers(row) > 0 and numbers(head) == 0 and sum(map(bool, head)) == sum(map(bool, row)) > 1
+
+
+def _written(sheets: list[tuple[str, Iterator[list[str]]]], report: Report) -> str:
+    """Return sheets as Markdown; rows and columns over the limits are told."""
+    parts, left, is_cut = [], ROWS_LIMIT, False
+    for name, rows in sheets:
+        blocks: list[list[list[str]]] = [[]]
+        is_gap = False
+        for row in rows:
+            if not any(cell.strip() for cell in row):
+                is_gap = bool(blocks[-1])
+                continue
+            if is_gap and not _goes_on(blocks[-1][0], row):
+                blocks.append([])
+            is_gap = False
+            if left == 0:
+                is_cut = True
+                break
+            left -= 1
+            is_cut |= len(row) > COLUMNS_LIMIT
+            blocks[-1].append(row[:COLUMNS_LIMIT])
+        tables = [markdown.table(block) for block in blocks if block]
+        parts += [*([f"## {name}"] if name and tables else []), *tables]
+    if is_cut:
+        say(
+            report,
+            "The table is larger than can be read: the first {rows} rows and {columns} columns were taken.",
+            rows=ROWS_LIMIT,
+            columns=COLUMNS_LIMIT,
+        )
+    return "\n\n".join(part for part in parts if part)
