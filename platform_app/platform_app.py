@@ -7,7 +7,7 @@ from platform_app import database_roles, heap, logs
 from platform_app.api.app import api
 from platform_app.api.security import Harden, RuntimeEnv, is_development
 from platform_app.api.sockets import Sockets
-from platform_app.components.connection import connection_notice, failed_page
+from platform_app.components.connection import connection_notice, failed_page, toaster
 from platform_app.pages.registry import every_page
 from platform_app.state import frame, tabs
 from platform_app.state.errors import report
@@ -18,7 +18,7 @@ logs.configure()
 app = rx.App(
     html_lang="en",
     stylesheets=["/styles.css"],
-    toaster=rx.toast.provider(position="bottom-right"),
+    toaster=toaster(),
     backend_exception_handler=report,
     api_transformer=[api, RuntimeEnv, Sockets, Harden],
 )

@@ -1,10 +1,11 @@
-"""Connection: what stands over every page while the server is not reached, and in place of one that failed."""
+"""Connection: what stands over every page: toasts, and words while the server is not reached or a page has failed."""
 
 from typing import Any
 
 import reflex as rx
 from reflex_components_core.core.banner import has_hydration_payload_error, has_too_many_connection_errors
 
+from platform_app.components.text import t
 from platform_app.i18n import lookup
 from platform_app.state.base import Person
 
@@ -45,3 +46,11 @@ def failed_page() -> rx.Component:
 def _words(sentence: str) -> Any:
     language = rx.cond(rx.State.is_hydrated, Person.language, _COOKIE)
     return rx.cond(language == "ru", lookup("ru", sentence), sentence)
+
+
+def toaster() -> rx.Component:
+    """Return what shows the toasts, with names for those who hear them in the person's language."""
+    close = t("Close the message")
+    options = rx.Var(f"({{ closeButtonAriaLabel: {close!s} }})", _var_data=close._get_all_var_data())
+    named = {"containerAriaLabel": t("Messages"), "toastOptions": options}
+    return rx.toast.provider(position="bottom-right", custom_attrs=named)

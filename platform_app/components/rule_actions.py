@@ -26,7 +26,7 @@ def rule_actions(state: Any) -> rx.Component:
     )
     return rx.el.div(
         DragArea.create(
-            rx.el.ol(rx.foreach(state.acts, lambda line: _action(state, line)), class_name="plain-list"),
+            rx.el.ol(rx.foreach(state.acts, lambda line, at: _action(state, line, at)), class_name="plain-list"),
             on_move=state.drop_action,
         ),
         rx.cond(~READ_ONLY, add),
@@ -39,12 +39,12 @@ def _note(kind: str) -> Any:
     return t(note(kind)) if note(kind) else None
 
 
-def _action(state: Any, line: rx.Var[ActionLine]) -> rx.Component:
+def _action(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Component:
     return rx.el.li(
         rx.flex(
             rx.cond(~READ_ONLY, _grip(line)),
             rx.el.strong(line.number, ". ", line.title),
-            rx.cond(~READ_ONLY, _tools(state, line)),
+            rx.cond(~READ_ONLY, _tools(state, line, at)),
             spacing="3",
             align="center",
         ),
@@ -62,14 +62,14 @@ def _grip(line: rx.Var[ActionLine]) -> rx.Component:
     )
 
 
-def _tools(state: Any, line: rx.Var[ActionLine]) -> rx.Component:
+def _tools(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Component:
     place, number = line.place.to(int), line.number
     return rx.flex(
         move_tools(
             (t("Move action {number} up", number=number), t("Move action {number} down", number=number)),
             lambda up: state.move_action(place, up),
-            first=place == 0,
-            last=place == state.acts.length() - 1,
+            first=at == 0,
+            last=at == state.acts.length() - 1,
             small=True,
         ),
         icon_tool("x", t("Remove action {number}", number=number), state.remove_action(place), small=True),

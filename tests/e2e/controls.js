@@ -187,7 +187,10 @@
     return "";
   };
   const still = () => performance.now() - last;
-  const overlayNow = () => { const found = overlays().slice(-1)[0]; return found ? found.getAttribute("role") || "sheet" : ""; };
+  const overlayNow = () => {
+    const found = overlays();
+    return found.length ? `${found.at(-1).getAttribute("role")} ${found.length}` : "";
+  };
   const closeToasts = () => document.querySelectorAll("[data-sonner-toast] [data-close-button]").forEach((one) => one.click());
   const words = () => [...document.querySelectorAll("[data-sonner-toast], [role=alert]")].map((one) => one.textContent.trim());
   window.__controls = { list, aim, arm, effect, still, pickOther, overlayNow, words, closeToasts, frames: () => frames, seen: () => seen };

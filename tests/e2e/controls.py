@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Request, Response
 
 SCRIPT = Path(__file__).with_name("controls.js")
 PATIENCE = 8.0  # seconds for an effect: a busy machine is not a fault
@@ -57,7 +57,7 @@ class Presser:
         self.events: list[str] = []
         self.known: set[tuple[str, str]] = set()  # pages and kinds of controls that were pressed before
         self.page = context.new_page()
-        self.address = ""
+        self.address, self.scope = "", "main"
 
     def _watch(self, page: Page) -> None:
         page.on("console", self._heard)
@@ -87,6 +87,14 @@ class Presser:
         """Call a function of the script in the page."""
         return self.page.evaluate(f"given => window.__controls.{function}(...given)", list(given))
 
+    def _ask(self, function: str, left: Any) -> Any:
+        """Call a function of the script; return `left` while the page is being left for another."""
+        try:
+            return self.call(function)
+        except Error:
+            self.page.wait_for_load_state()
+            return left
+
     def open(self, address: str) -> None:
         """Load a page and wait until it stands."""
         self.address = address
@@ -100,12 +108,8 @@ class Presser:
         """Wait until nothing changes any more."""
         end = time.monotonic() + most
         while time.monotonic() < end:
-            try:
-                if self.call("still") > QUIET:
-                    return
-            except Exception as error:
-                if "context" not in str(error) and "__controls" not in str(error):  # the page is being left
-                    raise
+            if self._ask("still", 0) > QUIET:
+                return
             self.page.wait_for_timeout(15)
 
     def listed(self, scope: str) -> list[Control]:
@@ -114,6 +118,7 @@ class Presser:
 
     def press_all(self, name: str, address: str, scope: str = "main") -> None:
         """Press everything on a page, each from the page as it loads or as the press before left it."""
+        self.scope = scope
         self.restore()
         self.open(address)
         for control in self.listed(scope):
@@ -163,12 +168,21 @@ class Presser:
         self.findings.pressed += 1
         before = self._overlay()
         effect = self._do(control, scope, found)
-        if not effect and not control.current:
+        if not effect and not control.current and not self._again(control, scope, way):
             self.findings.add("has no effect")
         self._read_out()
         overlay = self._overlay()
         if overlay and len(way) < DEPTH and (overlay != before or not way):
             self._press_inside([*way, control], scope)
+
+    def _again(self, control: Control, scope: str, way: list[Control]) -> str:
+        """Press from the page as it loads what had no effect: a press before may have shown the same already."""
+        self.restore()
+        self.open(self.address)
+        if way and not self._reopen(way, self.scope):
+            return ""
+        found = self._find(control, scope)
+        return self._do(control, scope, found) if found else ""
 
     def _do(self, control: Control, scope: str, found: dict[str, Any]) -> str:
         """Press, and return what changed, or nothing."""
@@ -188,27 +202,17 @@ class Presser:
         while time.monotonic() < end:
             if self.events:
                 return self.events[0]
-            try:
-                if found := self.call("effect"):
-                    return str(found)
-            except Exception:  # the page is being left
-                self.page.wait_for_load_state()
-                return "address"
+            if found := self._ask("effect", "address"):
+                return str(found)
             self.page.wait_for_timeout(15)
         return ""
 
     def _overlay(self) -> str:
-        try:
-            return str(self.call("overlayNow"))
-        except Exception:
-            return ""
+        return str(self._ask("overlayNow", ""))
 
     def _read_out(self) -> None:
-        try:
-            said = self.call("words")
-        except Exception:
-            return
-        for words in said:
+        """Look for words that only a bug says."""
+        for words in self._ask("words", []):
             if BROKEN.search(words):
                 self.findings.add(f"says {words[:200]}")
 
@@ -222,7 +226,8 @@ class Presser:
             if self._is_skipped(where, control):
                 continue
             if not self._reopen(way, scope):
-                break
+                self.findings.add("could not be reached again")
+                continue
             self._press(control, "overlay", way)
         self.findings.where = where
 

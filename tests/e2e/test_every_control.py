@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from platform_app.pages.registry import every_page
 from tests.conftest import wait_for
-from tests.e2e.conftest import Recorded
+from tests.e2e import controls
+from tests.e2e.conftest import PASSWORD, Recorded
 from tests.e2e.controls import Presser
 from tests.e2e.test_pages import let_rules_run
 from tests.e2e.test_webhooks import Operator
@@ -101,7 +103,7 @@ def press_tenant(presser: Presser, recorded: Recorded, slug: str, copies: Copies
         for name, path in shown:
             turn = LANGUAGES[routes().index(name) % 2] if name in routes() else "en"
             if FULL or language == turn:
-                presser.press_all(f"{slug} {language} {name}", home + path, "frame" if name == "frame" else "main")
+                presser.press_all(f"{language} {name}", home + path, "frame" if name == "frame" else "main")
 
 
 def prepared(page: Page, recorded: Recorded) -> None:
@@ -127,15 +129,88 @@ def new_context(browser: Browser, locale: str = "en-US") -> BrowserContext:
     return context
 
 
-def test_every_control(browser: Browser, recorded: Recorded, tmp_path: Path) -> None:
-    began, before = time.monotonic(), tmp_path / "before.db"
-    _copy(recorded.folder / "platform.db", before)
+SAMPLE = """<main><h1>Sample</h1>
+<button>dead</button>
+<button onclick="document.querySelector('p').append('.')">works</button>
+<button onclick="noSuchThing()">raises</button>
+<button onclick="Promise.reject(new Error('lost')); document.querySelector('p').append('.')">rejects</button>
+<button onclick="fetch('/missing'); document.querySelector('p').append('.')">fetches</button>
+<button onclick="console.error('complaint'); document.querySelector('p').append('.')">complains</button>
+<button disabled>disabled</button>
+<a href="/">here</a>
+<button aria-haspopup="menu" onclick="document.querySelector('[role=menu]').hidden = false">menu</button>
+<div role="menu" hidden>
+  <div role="menuitem" tabindex="0" onclick="this.parentElement.hidden = true">closes</div>
+  <div role="menuitem" tabindex="0" onclick="this.parentElement.hidden = true; document.title = 'new';
+    document.querySelector('p').append('.')">chooses</div>
+</div>
+<table><tbody><tr><td><button aria-label="Delete “A”">x</button></td></tr>
+<tr><td><button aria-label="Delete “B”">x</button></td></tr></tbody></table>
+<p></p></main><script>
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.querySelector("[role=menu]").hidden = true;
+});
+</script>"""
+
+
+def test_what_is_wrong_with_a_page_is_found(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controls, "PATIENCE", 0.5)
     context = new_context(browser)
+    context.route("**/*", lambda route: route.fulfill(status=404, body=""))
+    context.route(
+        "http://sample.test/", lambda route: route.fulfill(body=SAMPLE, content_type="text/html; charset=utf-8")
+    )
     try:
-        presser = Presser(context, lambda: None, SKIP)
-        prepared(presser.page, recorded)
-        press_tenant(presser, recorded, "demo", Copies(recorded, tmp_path, "demo@demo.example"))
-        report(presser, began)
+        presser = Presser(context, lambda: None, {})
+        presser.press_all("sample", "http://sample.test/")
     finally:
         context.close()
-        _copy(before, recorded.folder / "platform.db")
+    found = {re.sub(r"^sample: ", "", fault).split(" for http")[0] for fault in presser.findings.faults}
+    assert {
+        "button “dead”: has no effect",
+        "button “raises”: raised noSuchThing is not defined",
+        "button “raises”: has no effect",
+        "button “rejects”: raised lost",
+        "button “fetches”: 404",
+        "button “complains”: console: complaint",
+        "button “menu” > menuitem “closes”: has no effect",
+        "button “Delete “A””: has no effect",
+    } <= found
+    assert not [fault for fault in found if re.search("works|disabled|here|chooses|“B”", fault)]
+    assert presser.findings.pressed == 11
+
+
+@pytest.fixture
+def presser(browser: Browser, recorded: Recorded, tmp_path: Path) -> Iterator[Presser]:
+    """A browser that presses; the platform's database is as it was when all is pressed."""
+    before = tmp_path / "before.db"
+    _copy(recorded.folder / "platform.db", before)
+    context = new_context(browser)
+    yield Presser(context, lambda: None, SKIP)
+    context.close()
+    _copy(before, recorded.folder / "platform.db")
+
+
+def test_every_control(presser: Presser, recorded: Recorded, tmp_path: Path) -> None:
+    began = time.monotonic()
+    prepared(presser.page, recorded)
+    press_tenant(presser, recorded, "demo", Copies(recorded, tmp_path, "demo@demo.example"))
+    report(presser, began)
+    if FULL:
+        presser.known.clear()
+    presser.page.context.clear_cookies()
+    presser.restore = lambda: None
+    for name in ("register", "sign-in"):
+        presser.press_all(name, f"{recorded.address}/{name}")
+    register(presser.page, recorded.address)
+    press_tenant(presser, recorded, "empty", Copies(recorded, tmp_path, "empty@empty.example"))
+    report(presser, began)
+
+
+def register(page: Page, address: str) -> None:
+    """Make a tenant without anything, and come to its dashboard."""
+    page.goto(f"{address}/register")
+    for name, value in {"tenant": "Empty", "name": "Ann", "email": "empty@empty.example", "password": PASSWORD}.items():
+        page.fill(f"#{name}", value)
+    page.locator("button[type=submit]").click()
+    page.wait_for_url("**/manage/empty*")
