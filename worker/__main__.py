@@ -14,7 +14,7 @@ from platform_app import bell, heap, logs
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine import clockwork, keeping
-from platform_app.services import replies
+from platform_app.services import replies, unused
 from worker import health
 from worker.runner import Handler, Runner
 from worker.schedule import Seldom, Stepper, Ticker
@@ -43,7 +43,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     declare(broker, runner)
     threads = dramatiq.Worker(broker, worker_threads=own.worker_concurrency, worker_timeout=100)
     by_the_clock = (replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences)
-    forgotten = (Seldom(keeping.forget_runs, HOUR), Seldom(keeping.forget_jobs, HOUR))
+    forgotten = (Seldom(keeping.forget_runs, HOUR), Seldom(keeping.forget_jobs, HOUR), Seldom(unused.forget, HOUR))
     ticker = Ticker(runner, own.worker_concurrency, [probe.beat, *by_the_clock, *forgotten])
     stepper = Stepper()
     runner.start()

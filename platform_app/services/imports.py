@@ -13,7 +13,7 @@ from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.jobs import ImportContacts, enqueue
 from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity
-from platform_app.services import tables, uploads
+from platform_app.services import tables, unused, uploads
 
 SAMPLE = 5  # rows that are shown before the import begins
 TARGETS = {
@@ -65,6 +65,7 @@ def _looked_at(who: Identity, name: str, stored_as: str) -> ContactImport:
 
 
 def _prepare(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
+    unused.keep_few(session, who.tenant_id)
     row.mapping = _guess(row.columns, {field.name: field.key for field in _own(session, who)})
     session.add(row)
     session.flush()
