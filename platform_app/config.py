@@ -71,10 +71,10 @@ class Settings(BaseSettings):
         60, gt=0, description="Longest silence of the model before its first word, while it thinks."
     )
     anonymous_sockets: int = Field(
-        200, ge=1, description="Open tabs of people who have not signed in, altogether; each holds 0.25 MB."
+        150, ge=1, description="Open tabs of people who have not signed in, altogether; each holds 0.25 MB."
     )
     anonymous_sockets_per_address: int = Field(
-        100, ge=1, description="Open tabs of people who have not signed in, from one address."
+        60, ge=1, description="Open tabs of people who have not signed in, from one address."
     )
     sockets_per_person: int = Field(60, ge=1, description="Open tabs of one person who is signed in.")
     socket_events_per_second: float = Field(60, gt=0, description="Events that one tab may send, on average.")

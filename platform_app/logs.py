@@ -3,7 +3,8 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from platform_app.config import Settings, listed, settings
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
 _QUIET = ("httpx", "httpx2", "httpcore", "chromadb", "dramatiq", "granian.access", "alembic")
 _LONGEST = 8000  # characters of one value; hostile input must not fill the log or keep the process busy
+_SAME_LINES, _SAME_SECONDS = 20, 60.0  # lines of one place in a library, and in how many seconds
 _SHORTEST = 6  # a shorter secret would blot out ordinary words
 
 
@@ -50,6 +52,29 @@ def _without_secrets(logger: Any, method: str, entry: MutableMapping[str, Any]) 
     return {key: _clean(value) for key, value in entry.items() if key not in internal} | internal
 
 
+class RepeatFilter(logging.Filter):
+    """Lets some lines a minute of each place in a library through, and says at the next how many were left out.
+
+    What a stranger sends may make a library write a line for each frame, with a trace.
+    """
+
+    def __init__(self, most: int = _SAME_LINES, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._most, self._clock = most, clock
+        self._counts: dict[tuple[str, int], tuple[float, int]] = {}  # since when, and how many
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a line is written."""
+        at, key = self._clock(), (record.name, record.lineno)
+        since, count = self._counts.get(key, (at, 0))
+        if at - since >= _SAME_SECONDS:
+            if count > self._most:
+                record.msg, record.args = f"{record.getMessage()} ({count - self._most} like this were left out)", ()
+            since, count = at, 0
+        self._counts[key] = (since, count + 1)
+        return count < self._most
+
+
 def configure() -> None:
     """Send structlog's and the standard library's lines to stderr in the configured form."""
     own = settings()
@@ -74,6 +99,7 @@ def configure() -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     plain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+    handler.addFilter(RepeatFilter())
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=plain, foreign_pre_chain=shared))
     root = logging.getLogger()
     root.handlers = [handler]

@@ -109,5 +109,10 @@ async def test_who_is_far_ahead_is_hung_up_on(limits: SocketLimits, clock: Clock
 def test_attempts_are_counted(limits: SocketLimits, clock: Clock) -> None:
     assert sum(limits.may_connect("a") for _ in range(1_000)) == 300
     assert limits.may_connect("b")
+    assert not limits.may_connect("a", "made-up")
+    limits.remember("anna's", is_good=True)
+    assert all(limits.may_connect("a", "anna's") for _ in range(100))
+    limits.remember("anna's", is_good=False)
+    assert not limits.may_connect("a", "anna's")
     clock.at = 1
     assert sum(limits.may_connect("a") for _ in range(1_000)) == 20

@@ -14,7 +14,7 @@ from platform_app import bell, database_roles, heap, logs
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine import clockwork, keeping
-from platform_app.services import job_counts, replies
+from platform_app.services import job_counts, replies, unused
 from worker import health
 from worker.runner import Handler, Runner
 from worker.schedule import Seldom, Stepper, Ticker
@@ -45,12 +45,9 @@ def run(handlers: Mapping[str, Handler]) -> int:
     declare(broker, runner)
     threads = threads_of(broker, own.worker_concurrency)
     by_the_clock = (replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences)
-    forgotten = (
-        Seldom(keeping.forget_runs, HOUR),
-        Seldom(keeping.forget_jobs, HOUR),
-        Seldom(job_counts.merge_tallies, MERGE),
-    )
-    ticker = Ticker(runner, own.worker_concurrency, [probe.beat, *by_the_clock, *forgotten])
+    tidying = [Seldom(duty, HOUR) for duty in (keeping.forget_runs, keeping.forget_jobs, unused.forget)]
+    tidying.append(Seldom(job_counts.merge_tallies, MERGE))
+    ticker = Ticker(runner, own.worker_concurrency, [probe.beat, *by_the_clock, *tidying])
     stepper = Stepper()
     probe.watched = [runner.stuck, ticker.stuck, stepper.stuck]
     runner.start()

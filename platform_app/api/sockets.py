@@ -1,6 +1,7 @@
 """Sockets: how many websockets, and how much over each, the console takes from one address or person."""
 
 import asyncio
+import hashlib
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
@@ -82,10 +83,19 @@ class SocketLimits:
         self._strangers = 0
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
         self._all_strangers: Bucket | None = None
+        self._known: OrderedDict[str, None] = OrderedDict()  # hashes of session tokens that were good
 
-    def may_connect(self, address: str) -> bool:
-        """Count an attempt of an address against its allowance."""
-        return self._bucket(f"connect {address}", _CONNECTS, _CONNECT_BURST).has(1)
+    def may_connect(self, address: str, token: str = "") -> bool:
+        """Count an attempt of an address against its allowance; a session that was good here before is not counted."""
+        return _hash(token) in self._known or self._bucket(f"connect {address}", _CONNECTS, _CONNECT_BURST).has(1)
+
+    def remember(self, token: str, *, is_good: bool) -> None:
+        """Keep in mind whether a session token is good."""
+        self._known.pop(_hash(token), None)
+        if is_good:
+            self._known[_hash(token)] = None
+            while len(self._known) > _MOST_KEYS:
+                self._known.popitem(last=False)
 
     def source(self, address: str, person: str) -> Source:
         """Return a new websocket's source with the allowances that it is counted against."""
@@ -148,10 +158,11 @@ class Sockets:
             await self.app(scope, receive, send)
             return
         address = network(client_address(HTTPConnection(scope)))
-        if not limits.may_connect(address):
+        token = session_token(header(scope, b"cookie"))
+        if not limits.may_connect(address, token):
             await _refuse(receive, send, address)
             return
-        source = limits.source(address, await _person(scope))
+        source = limits.source(address, await _person(token))
         with limits.place(source) as has_place:
             if has_place:
                 scope[SOURCE] = source
@@ -160,16 +171,20 @@ class Sockets:
                 await _refuse(receive, send, source.person or address)
 
 
-async def _person(scope: Scope) -> str:
-    """Return the id of the person whose session's cookie comes along, or nothing."""
-    token = session_token(header(scope, b"cookie"))
+async def _person(token: str) -> str:
+    """Return the id of the person who holds a session token, or nothing."""
     if not token:
         return ""
     try:
         found = await asyncio.to_thread(sessions.identity, token, None, visit=False)
     except Exception:  # the database does not answer: whoever it is, they can do little now
         return ""
+    limits.remember(token, is_good=found is not None)
     return found.user_id if found else ""
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 async def _refuse(receive: Receive, send: Send, source: str) -> None:

@@ -14,7 +14,7 @@ from platform_app.i18n import translate
 from platform_app.jobs import ImportContacts, enqueue
 from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity
-from platform_app.services import import_headings, tables, uploads
+from platform_app.services import import_headings, tables, unused, uploads
 from platform_app.services.person_matching import MatchBy
 
 SAMPLE = 5  # rows that are shown before the import begins
@@ -60,6 +60,7 @@ def _looked_at(who: Identity, name: str, stored_as: str) -> ContactImport:
 
 
 def _prepare(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
+    unused.keep_few(session, who.tenant_id)
     own = {field.name: field.key for field in _own(session, who)}
     before = [one for one in recent(session, who, limit=_REMEMBERED) if one.state != ImportState.READY]
     row.mapping = import_headings.guess(row.columns, own, _remembered(before, {*TARGETS, *_targets(own.values())}))

@@ -86,13 +86,13 @@ class RulesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         identity, reader = await who(self), await reader_of(self)
-        found = await look(self, _read, self.agent, self.search, self.page)
+        found = await look(self, _read, agent_id=self.agent, search=self.search, page=self.page)
         self.rows = [_row(row, found, identity, reader=reader) for row in found.listed.rows]
         words = plural(reader.language, "{count} rule", "{count} rules", found.listed.total)
         self._listed(found.agents, found.listed, words)
 
 
-def _read(session: Transaction, who: Identity, agent_id: str, search: str, page: int) -> _Found:
+def _read(session: Transaction, who: Identity, *, agent_id: str, search: str, page: int) -> _Found:
     listed = rules.DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page)
     return _Found(
         listed,
