@@ -20,6 +20,7 @@ class Line:
     height: float
     hyphen: bool
     flow: int  # lines of one flow stand under each other
+    parts: int = 1  # with wide gaps between them, as in the row of a table
     is_table: bool = False
 
 
@@ -27,7 +28,8 @@ def lines(found: list[Span]) -> list[Line]:
     """Return the lines of a page in reading order: column by column where text runs in columns."""
     rows = _rows(found)
     blocks = _blocks(rows)
-    if not any(kind for kind, _, _ in blocks):
+    order = {id(span): place for place, span in enumerate(found)}
+    if not any(kind and _is_mixed(block, gutters, order) for kind, block, gutters in blocks):
         return [_line(row, 0) for row in _as_written(found)]
     result: list[Line] = []
     for flow, (kind, block, gutters) in enumerate(blocks):
@@ -44,10 +46,16 @@ def lines(found: list[Span]) -> list[Line]:
     return result
 
 
+def _is_mixed(block: list[Row], gutters: list[float], order: dict[int, int]) -> bool:
+    """Tell whether the file has the columns of a block mixed: line by line over all of them."""
+    places = [[order[id(span)] for span in column] for column in _columns(block, gutters)]
+    return any(min(two) < max(one) for one, two in zip(places, places[1:], strict=False) if one and two)
+
+
 def _line(row: Row, flow: int) -> Line:
     text = " ".join(span.text for span in row)
     right, height = max(span.right for span in row), max(span.height for span in row)
-    return Line(text, row[0].left, right, row[-1].base, height, row[-1].hyphen, flow)
+    return Line(text, row[0].left, right, row[-1].base, height, row[-1].hyphen, flow, len(row))
 
 
 def _as_written(found: list[Span]) -> list[Row]:
@@ -83,6 +91,8 @@ def _blocks(rows: list[Row]) -> list[tuple[str, list[Row], list[float]]]:
         block = rows[place:end]
         kind = _kind(block, gutters)
         if kind:
+            if kind == "columns" and blocks and not blocks[-1][0]:
+                block = [*_headings(blocks[-1][1], gutters, block[0]), *block]
             blocks.append((kind, block, gutters))
             place = end
             continue
@@ -91,6 +101,18 @@ def _blocks(rows: list[Row]) -> list[tuple[str, list[Row], list[float]]]:
         blocks[-1][1].append(rows[place])
         place += 1
     return blocks
+
+
+def _headings(above: list[Row], gutters: list[float], first: Row) -> list[Row]:
+    """Take the last rows above columns that stand within one of them each, such as a column's heading."""
+    taken: list[Row] = []
+    while above:
+        row, below = above[-1], taken[0] if taken else first
+        crosses = any(span.left < gutter < span.right for span in row for gutter in gutters)
+        if crosses or row[0].base - below[0].base > 2.2 * max(row[0].height, below[0].height):
+            break
+        taken.insert(0, above.pop())
+    return taken
 
 
 def _reach(rows: list[Row], start: int) -> tuple[int, list[float]]:

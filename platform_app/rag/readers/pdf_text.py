@@ -48,7 +48,8 @@ def _pitch(page: list[Line]) -> float:
 
 
 def _is_cut(text: str, following: str) -> bool:
-    return bool(re.search(r"[^\W\d_]-$", text)) and following[:1].islower()
+    is_word = re.search(r"[^\W\d_]-$", text) and following[:1].islower()
+    return bool(is_word or re.search(r"\d-$", text) and following[:1].isdigit())
 
 
 def _joined(text: str, following: str, known: set[str]) -> str:
@@ -65,15 +66,19 @@ def _between(before: Line, line: Line, pitch: float, edge: tuple[float, float]) 
     if before.is_table or line.is_table:
         return "\n\n"
     goes_on = line.text[:1].islower() and not _ITEM.match(line.text)
-    if before.flow != line.flow or before.base < line.base or before.base == float("inf"):
+    if before.flow != line.flow or before.base < line.base - 0.7 * line.height or before.base == float("inf"):
         return " " if goes_on and not _ENDS.search(before.text) else "\n\n"
+    if abs(before.base - line.base) < 0.7 * line.height and line.left >= before.right:
+        return " "  # the cells of one row
     same_size = 0.85 < before.height / line.height < 1.18
     if not same_size or before.base - line.base > 1.35 * pitch:
         return "\n\n" if not (goes_on and same_size and not _ENDS.search(before.text)) else " "
     if _ITEM.match(line.text):
         return "\n"
     is_full = before.right > edge[1] - 0.2 * (edge[1] - edge[0])
-    wraps = is_full and not _ENDS.search(before.text) and not before.text[-1:].isdigit()
+    wraps = (
+        is_full and before.parts == line.parts == 1 and not _ENDS.search(before.text) and not before.text[-1:].isdigit()
+    )
     return " " if goes_on or wraps else "\n"
 
 
