@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr = Field(SecretStr(""), description="Redis to use; empty: the launcher starts a private one.")
     chroma_url: str = Field("", description="Chroma server to use; empty: the launcher starts a private one.")
+    chroma_token: SecretStr = Field(
+        SecretStr(""), description="Token under which vectors are kept in Chroma; without it nobody finds them there."
+    )
     offline_url: str = Field("", description="Offline model's address; empty: the launcher starts one.")
     openai_api_key: SecretStr = Field(
         SecretStr(""),

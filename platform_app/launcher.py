@@ -159,6 +159,7 @@ def start_chroma(up: Platform) -> None:
         return
     port = free_port()
     url = _hand_on(up, "PLATFORM_CHROMA_URL", f"http://127.0.0.1:{port}")
+    _hand_on(up, "PLATFORM_CHROMA_TOKEN", up.own.chroma_token.get_secret_value() or up.folder.secret("chroma-token"))
     command = servers.chroma_command(up.folder.path / "chroma", port)
     child = Child("chroma", command, lambda: answers(f"{url}/api/v2/heartbeat"), up.log("chroma"), alone=True)
     child.environment = {"ANONYMIZED_TELEMETRY": "False"}

@@ -36,7 +36,7 @@ def redis_command(folder: Path, port: int, password: str) -> list[str]:
 
 
 def chroma_command(folder: Path, port: int) -> list[str]:
-    """Return the command of a private Chroma server on loopback; it has no sign-in of its own."""
+    """Return the command of a private Chroma server on loopback; it has no sign-in, see rag/vectors for its token."""
     folder.mkdir(parents=True, exist_ok=True)
     chroma = Path(sys.executable).parent / "chroma"
     return [str(chroma), "run", "--path", str(folder.resolve()), "--host", "127.0.0.1", "--port", str(port)]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -78,22 +78,57 @@ def embed_question(text: str, before: Sequence[tuple[str, float]] = ()) -> list[
     return [value / length for value in vector] if before else vector
 
 
-def _address() -> str:
-    return settings().chroma_url or "http://127.0.0.1:8001"
+def _opened() -> Any:
+    """Return the client of the server that the settings name."""
+    own = settings()
+    return _client(own.chroma_url or "http://127.0.0.1:8001", own.chroma_token.get_secret_value())
 
 
 @lru_cache
-def _client(address: str) -> Any:
+def _client(address: str, token: str = "") -> Any:
+    """Return a client; with a token its collections are in a space whose name follows from it.
+
+    Chroma has no sign-in of its own since 1.0, but spaces ("tenants"), of which a server tells nobody the names: who
+    does not know the token finds, reads and changes nothing. A proxy in front that asks for a token gets it too.
+    """
     import chromadb
+    from chromadb.config import DEFAULT_TENANT
     from chromadb.config import Settings as ChromaSettings
 
     parts = urlsplit(address)
-    return chromadb.HttpClient(
-        host=parts.hostname or "127.0.0.1",
-        port=parts.port or 8000,
-        ssl=parts.scheme == "https",
-        settings=ChromaSettings(anonymized_telemetry=False),
-    )
+    place: dict[str, Any] = {
+        "host": parts.hostname or "127.0.0.1",
+        "port": parts.port or 8000,
+        "ssl": parts.scheme == "https",
+        "headers": {"Authorization": f"Bearer {token}"} if token else None,
+    }
+    space = f"platform-{hashlib.sha256(token.encode()).hexdigest()}" if token else DEFAULT_TENANT
+    if token:
+        _make_space(space, place)
+    return chromadb.HttpClient(**place, tenant=space, settings=ChromaSettings(anonymized_telemetry=False))
+
+
+def _make_space(space: str, place: dict[str, Any]) -> None:
+    """Make a space where it is missing, and take away what was kept for all to read before there was a token."""
+    import chromadb
+    from chromadb.config import DEFAULT_DATABASE
+    from chromadb.config import Settings as ChromaSettings
+    from chromadb.errors import ChromaError, NotFoundError
+
+    open_to_all = chromadb.HttpClient(**place, settings=ChromaSettings(anonymized_telemetry=False))
+    admin: Any = chromadb.AdminClient(open_to_all.get_settings())
+    try:
+        admin.get_tenant(space)
+        admin.get_database(DEFAULT_DATABASE, space)
+        return
+    except NotFoundError:
+        pass
+    for make in (partial(admin.create_tenant, space), partial(admin.create_database, DEFAULT_DATABASE, space)):
+        with suppress(ChromaError):  # another process was first
+            make()
+    for row in open_to_all.list_collections():
+        if row.name.endswith(f"-{EMBEDDER}"):
+            open_to_all.delete_collection(row.name)
 
 
 class IndexLost(Unavailable):
@@ -122,13 +157,15 @@ def _collection(tenant_id: str, *, make: bool = False) -> Iterator[Any]:
     """Open the tenant's collection; whatever shows that it is not the one we filled is IndexLost."""
     from chromadb.errors import InvalidArgumentError, NotFoundError
 
-    client, name = _client(_address()), _name(tenant_id)
+    client, name = _opened(), _name(tenant_id)
     try:
         if make:
             yield client.get_or_create_collection(name, embedding_function=None, configuration={"hnsw": _GRAPH})
         else:
             yield client.get_collection(name, embedding_function=None)
     except NotFoundError as error:
+        if make:  # not even the space is there: the server has lost its folder
+            _client.cache_clear()
         raise IndexLost from error
     except InvalidArgumentError as error:
         if "dimension" not in str(error):
@@ -146,7 +183,7 @@ def clear(tenant_id: str) -> None:
 
     def remove() -> None:
         with suppress(NotFoundError):
-            _client(_address()).delete_collection(_name(tenant_id))
+            _opened().delete_collection(_name(tenant_id))
 
     _bounded(remove, WRITE_SECONDS)
 
