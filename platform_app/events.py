@@ -22,7 +22,7 @@ class Cause:
     event_id: str  # empty: a person began it
     depth: int  # of the events that follow
     run_id: str | None = None  # of the rule that acts
-    act_id: str = ""  # of the step that acts
+    origin_id: str | None = None  # of the events that follow: that of the event, or the way whose step acts
 
 
 def acts_because(session: Transaction, cause: Cause) -> None:
@@ -37,14 +37,14 @@ def cause_of(session: Transaction) -> Cause | None:
 
 
 def origin_of(session: Transaction) -> str:
-    """Return the id that all events of one act share: of a rule's run, of a step, else of this transaction.
+    """Return the id that all events of one act share: those of one transaction, and whatever rules do because of them.
 
-    The message that opens a conversation is one act with the opening: what begins with the one does not end by the
-    other.
+    The message that opens a conversation is one act with the opening, and with the lead that a rule makes of it: what
+    begins with the one does not end by the other. Steps of sequences are acts of the way that takes them.
     """
     cause = cause_of(session)
-    if cause is not None and (cause.run_id or cause.act_id):
-        return cause.run_id or cause.act_id
+    if cause is not None and (cause.origin_id or cause.run_id):
+        return str(cause.origin_id or cause.run_id)
     if _ORIGIN not in session.info:
         begin_act(session)
     return str(session.info[_ORIGIN])

@@ -47,8 +47,8 @@ def take_out(session: Transaction, event: Event) -> bool:
 
 def came_later(row: Enrollment, event: Event) -> bool:
     """Tell whether an event came after a way began. What came before does not end it, and what came with its beginning
-    does not either: the message that opened the conversation, the move that made the lead."""
-    is_same_act = event.origin_id is not None and event.origin_id == row.origin_id
+    does not either: the message that opened the conversation, what rules did because of it. Nor do its own steps."""
+    is_same_act = event.origin_id is not None and event.origin_id in (row.origin_id, row.id)
     return row.entered_at <= event.at and not is_same_act
 
 

@@ -9,7 +9,8 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.engine import enrollments, stepping
 from platform_app.errors import Conflict
-from platform_app.jobs import KINDS, OTHER, PURPOSES
+from platform_app.job_purposes import OTHER, PURPOSES
+from platform_app.jobs import KINDS
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.crm import ImportState
 from platform_app.models.event import Activity, EventKind

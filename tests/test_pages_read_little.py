@@ -132,9 +132,9 @@ READERS: dict[str, tuple[Fill, Callable[[Identity], object]]] = {
     "chat": (some_messages, lambda who: call(who, test_chat._read, one_talk(who), test_chat.AT_ONCE)),
     "reply": (some_messages, a_reply),
     "talks": (some_talks, lambda who: call(who, conversations.list_tests)),
-    "rules": (some_rules, lambda who: call(who, rule_list._read, "", "", 1)),
+    "rules": (some_rules, lambda who: call(who, rule_list._read, "", "", page=1)),
     "runs": (some_runs, lambda who: call(who, runs._read, {}, 1)),
-    "runs of rules": (some_runs, lambda who: call(who, rule_list._read, "", "", 1)),
+    "runs of rules": (some_runs, lambda who: call(who, rule_list._read, "", "", page=1)),
     "enrollments": (some_ways, lambda who: call(who, enrollment_list._read, "", state="", page=1)),
 }
 
@@ -192,4 +192,4 @@ def test_pages_of_rules_and_sequences_are_turned(who: Identity) -> None:
     assert found[1].rows[0].position == found[0].rows[-1].position + 1
     assert len(call(who, rules.DEFINITIONS.listed, search="r 11").rows) == 11
     a_sequence(who, do("a"))
-    assert len(call(who, sequences._read, "", "", 1).listed.rows) == 1
+    assert len(call(who, sequences._read, "", "", page=1).listed.rows) == 1

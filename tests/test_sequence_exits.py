@@ -182,6 +182,37 @@ def test_a_rule_that_lets_in_and_moves_on_ends_nothing(who: Identity) -> None:
     assert standing(who, sequence).leaving == Leaving.STAGE
 
 
+@pytest.mark.parametrize("kind", [EventKind.LEAD_CREATED, EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED])
+def test_what_rules_do_because_of_the_start_does_not_end_it(who: Identity, kind: EventKind) -> None:
+    """Whichever comes first: the way or the rule, and a rule that answers what another rule did."""
+    desk = Desk(who)
+    a_rule(who, kind.value, {"kind": "change_stage", "stage_id": desk.stages[1]})
+    a_rule(who, "stage_changed", {"kind": "change_stage", "stage_id": desk.stages[2]})
+    sequence = a_sequence(who, do("one"), do("two", timing=after(1)), trigger=kind.value, leave_on_stage=True)
+    desk.new_person()
+    work(who)
+    assert (standing(who, sequence).state, standing(who, sequence).step_id) == (EnrollmentState.ACTIVE, "two")
+    desk.move(0)
+    assert standing(who, sequence).leaving == Leaving.STAGE
+
+
+def test_a_step_ends_other_ways_and_not_its_own(who: Identity) -> None:
+    desk = Desk(who)
+    move = {"kind": "change_stage", "stage_id": desk.stages[1]}
+    trigger = {"trigger": "lead_updated", "leave_on_stage": True}
+    mine = a_sequence(who, do("one", move, timing=after(1)), do("two", timing=after(1)), name="Mine", **trigger)
+    other = a_sequence(who, do("one"), do("two", timing=after(9)), name="Other", **trigger)
+    call(who, leads.save, desk.lead, {"budget": "5"})
+    work(who)
+    with at(now() + timedelta(days=1, minutes=1)):
+        work(who)
+        assert (standing(who, mine).state, standing(who, mine).step_id) == (EnrollmentState.ACTIVE, "two")
+        assert standing(who, other).leaving == Leaving.STAGE
+    with at(now() + timedelta(days=3)):
+        work(who)
+    assert standing(who, mine).state == EnrollmentState.FINISHED
+
+
 def test_who_begins_anew_is_not_taken_out_by_what_they_begin_with(who: Identity) -> None:
     desk = Desk(who)
     sequence = a_sequence(who, do("one", timing=after(1)), trigger="message_received", again="always")

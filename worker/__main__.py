@@ -28,9 +28,8 @@ MERGE = 10  # seconds between two times that tallies of done jobs are put togeth
 def run(handlers: Mapping[str, Handler]) -> int:
     """Work until told to stop; return the process's exit code."""
     logs.configure()
-    own = settings()
+    own, stop = settings(), Event()
     database_roles.warn()
-    stop = Event()
 
     def told(signum: int, frame: FrameType | None) -> None:
         stop.set()
@@ -43,7 +42,6 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(bell.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    threads = threads_of(broker, own.worker_concurrency)
     by_the_clock = (replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences)
     tidying = [Seldom(duty, HOUR) for duty in (keeping.forget_runs, keeping.forget_jobs, unused.forget)]
     tidying.append(Seldom(job_counts.merge_tallies, MERGE))
@@ -53,6 +51,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     runner.start()
     ticker.start()
     stepper.start()
+    threads = threads_of(broker, own.worker_concurrency)
     threads.start()
     heap.settle()
     log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)

@@ -65,9 +65,9 @@ class Runner:
             if not job.is_suspect:
                 self._do(job)
                 return
-        with self._room.alone(lambda: ledger.note_alone(job, is_alone=False)) as is_alone:
+        with self._room.alone(lambda: _note_alone(job, is_alone=False)) as is_alone:
             if is_alone:
-                ledger.note_alone(job, is_alone=True)
+                _note_alone(job, is_alone=True)
             self._do(job)
 
     def _hold(self, job: RunningJob) -> None:
@@ -120,3 +120,11 @@ class Runner:
                     ledger.renew(held)
             except Exception:  # the database may be away; the next round tries again
                 log.exception("leases were not renewed")
+
+
+def _note_alone(job: RunningJob, *, is_alone: bool) -> None:
+    """Note that a job is done alone, or no longer; without the note its worker's death tells less, and that is all."""
+    try:
+        ledger.note_alone(job, is_alone=is_alone)
+    except Exception:
+        log.exception("whether a job is done alone was not noted", job_id=job.id)

@@ -16,7 +16,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.engine.rules import next_time
 from platform_app.errors import Invalid
-from platform_app.events import emit
+from platform_app.events import begin_act, emit
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Tenant
@@ -26,7 +26,7 @@ from platform_app.services import conversations
 _logger = structlog.get_logger()
 _LATE = timedelta(days=1)  # silences that began longer ago than this and the rule's own time are let be
 AT_ONCE = 100  # conversations of which one transaction tells
-SPAN = 2.0  # seconds that one call may take
+SPAN = 10.0  # seconds that one call may take
 _resume_at = ("", 0)  # the tenant and the minutes with which the next call begins
 PATIENCE = 0.3  # seconds that it waits for a row; whoever writes meanwhile goes first
 
@@ -117,6 +117,7 @@ def _tell_some(tenant_id: str, minutes: int) -> int:
         again = _silent(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # nobody adds to them now
         found = session.execute(again.execution_options(populate_existing=True)).all()
         for talk, last in found:
+            begin_act(session)
             after = {"minutes": minutes, "text": last.text[:2000]}
             emit(session, tenant_id, EventKind.NO_REPLY, after=after, message_id=last.id, **conversations.links(talk))
     return len(ids)

@@ -45,6 +45,7 @@ class Listed(Generic[RowT]):
     total: int  # of all that concern the agent, whatever is searched for
     page: int  # from 1; the last one where a later one was asked for
     pages: int
+    ids: list[str]  # of all that are found, in order
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Definitions(Generic[RowT, VersionT]):
         shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         query = owned(self.model, who.tenant_id).where(col(self.model.id).in_(shown))
         rows = {row.id: row for row in session.exec(query).all()}
-        return Listed([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages)
+        return Listed([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, found)
 
     def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
         """Return a row that is not deleted."""

@@ -63,6 +63,7 @@ def _is_touched(tenant_id: str) -> Any:
                     col(Enrollment.origin_id).is_(None),
                     col(Event.origin_id).is_distinct_from(col(Enrollment.origin_id)),
                 ),
+                col(Event.origin_id).is_distinct_from(col(Enrollment.id)),
             )
             found.append(and_(flag.is_(True), value.is_not(None), event))
     return or_(*found)

@@ -88,9 +88,7 @@ class _Hand:
 
     def go_on(self) -> bool:
         """Do the next piece of work in one transaction, anew when that gave way; tell whether there is more.
-
-        Raises SureFailure when it had to give way each time: the job is tried again later, and given up in the end.
-        """
+        Raises SureFailure when it had to give way each time: the job is tried again, and given up in the end."""
         before = self.call, self.later, self._is_weighed
         for _ in range(TIMES_TO_GIVE_WAY):
             try:
@@ -109,7 +107,7 @@ class _Hand:
                 return False
             self._event, self._held = found, subjects(session, found)
             runs = self._runs(session)
-            self._rules = _rules(session, runs)
+            self._rules = log.rules_of(session, runs)
             if self.call is not None:
                 made, self.call = self.call, None
                 self._settle(session, next(run for run in runs if run.id == made.run_id), made)
@@ -157,7 +155,8 @@ class _Hand:
             plan = _plan(session, run, rule, event=self._event, place=place)
             if plan.do is not None:
                 with session.part():
-                    acts_because(session, Cause(self._event.id, self._event.depth + 1, run.id))
+                    cause = Cause(self._event.id, self._event.depth + 1, run.id, self._event.origin_id)
+                    acts_because(session, cause)
                     plan.do(session, log.acting(session, rule))
             log.line(run, place, sentence=plan.sentence, values=plan.values)
             if plan.call is None or self._was_made(session, plan, run, place=place, began=began):
@@ -219,13 +218,6 @@ class _Hand:
         """End a run at an action that did not happen."""
         _failed(run, state, began, **told)
         log.end(session, run, self._rules[run.rule_id], state)
-
-
-def _rules(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
-    if not runs:
-        return {}
-    query = owned(Rule, runs[0].tenant_id).where(Rule.id.in_([run.rule_id for run in runs]))  # type: ignore[attr-defined]
-    return {rule.id: rule for rule in session.exec(query).all()}
 
 
 def _next(run: RuleRun) -> int | None:

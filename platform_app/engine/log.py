@@ -38,6 +38,14 @@ def key_of(event_id: str, run_id: str, place: int) -> str:
     return f"{event_id}-{run_id}-{place}"
 
 
+def rules_of(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
+    """Return the rules of runs of one tenant, by id."""
+    if not runs:
+        return {}
+    query = owned(Rule, runs[0].tenant_id).where(col(Rule.id).in_([run.rule_id for run in runs]))
+    return {rule.id: rule for rule in session.exec(query).all()}
+
+
 def line(run: RuleRun, place: int, **values: Any) -> None:
     """Write down what became of an action."""
     run.actions = [old | values if at == place else old for at, old in enumerate(run.actions)]

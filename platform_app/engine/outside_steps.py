@@ -10,7 +10,8 @@ from platform_app.engine import actions, enrollments, journey
 from platform_app.engine.scene import Plan
 from platform_app.engine.stepping import is_out, scene_of
 from platform_app.errors import Invalid, PlatformError, Unavailable
-from platform_app.jobs import LeaseLost, RunningJob, TakeStep, id_in
+from platform_app.job_purposes import id_in
+from platform_app.jobs import LeaseLost, RunningJob, TakeStep
 from platform_app.models.job import Job, JobState
 from platform_app.models.sequence import (
     INSIDE,

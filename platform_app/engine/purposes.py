@@ -2,7 +2,8 @@
 
 from platform_app.db import Transaction
 from platform_app.engine import log, outside_steps
-from platform_app.jobs import OTHER, PURPOSES, Purpose, RebuildIndex
+from platform_app.job_purposes import OTHER, PURPOSES, Purpose
+from platform_app.jobs import RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
 from platform_app.services import activity, importing, rebuilding, reply_jobs, source_jobs

@@ -179,8 +179,8 @@ def _happened(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
         if value:  # one after another: each goes by an index of its own
             query = owned(Event, row.tenant_id).where(column == value, Event.kind == kind, Event.at > row.entered_at)
             found = query.where(Event.id != row.event_id) if row.event_id else query
-            if row.origin_id:
-                found = found.where(col(Event.origin_id).is_distinct_from(row.origin_id))
+            for origin in filter(None, (row.origin_id, row.id)):
+                found = found.where(col(Event.origin_id).is_distinct_from(origin))
             if session.exec(found.with_only_columns(Event.id).limit(1)).first() is not None:
                 return True
     return False
@@ -219,7 +219,7 @@ def _act(
         enqueue(session, row.tenant_id, TakeStep(step_row_id=line.id), lock_key=f"enrollment:{row.id}")
         return
     if plan.do is not None:
-        acts_because(session, Cause(row.event_id or "", row.depth + 1, act_id=line.id))
+        acts_because(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
         plan.do(session, scene.who)
     if row.state == EnrollmentState.ACTIVE:  # it may have taken itself out
         journey.pass_on(session, row, made)

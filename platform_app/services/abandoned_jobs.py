@@ -20,7 +20,8 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, everywhere, session_scope
-from platform_app.jobs import TELL_DOUBT, give_up
+from platform_app.job_purposes import give_up
+from platform_app.jobs import TELL_DOUBT
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 
 CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead

@@ -8,7 +8,8 @@ from typing import Any
 from platform_app.config import settings
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, PlatformError
-from platform_app.jobs import ImportContacts, RunningJob, enqueue, id_in
+from platform_app.job_purposes import id_in
+from platform_app.jobs import ImportContacts, RunningJob, enqueue
 from platform_app.models.crm import UNNAMED, Contact, ContactImport, ImportState, RefusedRow
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState

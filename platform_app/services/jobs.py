@@ -7,7 +7,8 @@ from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned
 from platform_app.errors import Conflict, NotFound
-from platform_app.jobs import give_up, revive, tally
+from platform_app.job_purposes import give_up, revive
+from platform_app.jobs import tally
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 from platform_app.models.person import Identity
 from platform_app.services import job_counts

@@ -15,13 +15,14 @@ from platform_app import bell
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
-from platform_app.jobs import RunningJob, Unreadable, give_up, read_payload, tally
+from platform_app.job_purposes import give_up
+from platform_app.jobs import RunningJob, Unreadable, read_payload, tally
 from platform_app.models.job import Job, JobState
 from platform_app.services.abandoned_jobs import CRASHES, sweep
+from platform_app.services.due_jobs import PER_TENANT, due
 from platform_app.services.job_counts import counts, counts_by_kind, oldest_age
 
 UNKNOWN_KIND = "This release does not know this kind of job."
-PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
 
 
 def claim(job_id: str) -> RunningJob | None:
@@ -214,37 +215,6 @@ def give_back(held: list[RunningJob]) -> None:
         )
 
 
-def due() -> list[tuple[str, str]]:
-    """Return kind and id of jobs that could run and were not rung of late, at most 20 of a tenant; note the ring."""
-    with session_scope(reason="jobs that are due") as session:
-        at = now()
-        silent = or_(
-            col(Job.dispatched_at).is_(None),
-            col(Job.dispatched_at) < at - timedelta(seconds=settings().redispatch_seconds),
-        )
-        waits = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= at, silent)
-        tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
-        found: list[Job] = []
-        for tenant in tenants:
-            mine = waits.where(Job.tenant_id == tenant, _is_first(tenant)).order_by(Job.run_at, Job.id)
-            mine = mine.limit(PER_TENANT)
-            found.extend(session.exec(mine.with_for_update(skip_locked=True)).all())
-        for job in found:
-            job.dispatched_at = at
-        return [(job.kind, job.id) for job in sorted(found, key=lambda job: job.run_at)]
-
-
-def _is_first(tenant_id: str) -> Any:
-    """Return the condition that nobody before a job has its lock: the first in line may wait for its next attempt.
-
-    The heads of the lines are read once for all jobs: to look before each would take a line's length squared.
-    """
-    locked = everywhere(Job).where(Job.tenant_id == tenant_id, col(Job.lock_key).is_not(None))
-    heads = locked.where(Job.state == JobState.QUEUED).with_only_columns(func.min(Job.id)).group_by(Job.lock_key)
-    held = locked.where(Job.state == JobState.RUNNING).with_only_columns(Job.lock_key)
-    return or_(col(Job.lock_key).is_(None), col(Job.id).in_(heads) & col(Job.lock_key).not_in(held))
-
-
 def note_alone(job: RunningJob, *, is_alone: bool) -> None:
     """Note whether the worker does nothing beside a job from now on."""
     with session_scope(reason="a worker does a job alone") as session:
@@ -252,4 +222,4 @@ def note_alone(job: RunningJob, *, is_alone: bool) -> None:
         session.execute(mine.values(is_alone=is_alone))
 
 
-__all__ = ["CRASHES", "counts", "counts_by_kind", "oldest_age", "sweep"]
+__all__ = ["CRASHES", "PER_TENANT", "counts", "counts_by_kind", "due", "oldest_age", "sweep"]

@@ -5,7 +5,8 @@ from typing import Any
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
-from platform_app.jobs import Reply, id_in
+from platform_app.job_purposes import id_in
+from platform_app.jobs import Reply
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.job import Job, JobState
 from platform_app.services import conversations, reply_store

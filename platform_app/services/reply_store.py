@@ -10,7 +10,7 @@ from platform_app.llm import output, prompts
 from platform_app.llm.output import cited, finished, mended
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Task
-from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.services import activity, conversations, script_use
 from platform_app.services.reply_trace import add_trace
@@ -101,7 +101,8 @@ def _knows_no_answer(work: Work) -> bool:
 def sent(session: Transaction, row: Message, conversation: Conversation) -> None:
     """Write that a reply reached the contact."""
     if row.cause_id:
-        acts_because(session, Cause(row.cause_id, row.depth, row.run_id))
+        cause = session.get(Event, row.cause_id)
+        acts_because(session, Cause(row.cause_id, row.depth, row.run_id, cause.origin_id if cause else None))
     event = emit(
         session,
         row.tenant_id,

@@ -7,7 +7,8 @@ from sqlmodel import col
 from platform_app import bell
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
-from platform_app.jobs import IndexSource, RemoveSource, id_in
+from platform_app.job_purposes import id_in
+from platform_app.jobs import IndexSource, RemoveSource
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source, SourceState

@@ -56,11 +56,12 @@ class RulesState(DefinitionList, rx.State):
     """The rules of the tenant, or of the agent that the address names."""
 
     rows: list[RuleRow] = []
+    _order: list[str] = []  # of all that are found, also on other pages
 
     @handler(Role.OPERATOR)
     async def move(self, rule_id: str, up: bool) -> None:
         """Let a rule run before or after its neighbour."""
-        await call(self, rules.DEFINITIONS.move, rule_id, up=up, among=[row.id for row in self.rows])
+        await call(self, rules.DEFINITIONS.move, rule_id, up=up, among=self._order)
         await self._fetch()
 
     @handler(Role.OPERATOR)
@@ -86,13 +87,14 @@ class RulesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         identity, reader = await who(self), await reader_of(self)
-        found = await look(self, _read, agent_id=self.agent, search=self.search, page=self.page)
+        found = await look(self, _read, self.agent, self.search, page=self.page)
         self.rows = [_row(row, found, identity, reader=reader) for row in found.listed.rows]
         words = plural(reader.language, "{count} rule", "{count} rules", found.listed.total)
         self._listed(found.agents, found.listed, words)
+        self._order = found.listed.ids
 
 
-def _read(session: Transaction, who: Identity, *, agent_id: str, search: str, page: int) -> _Found:
+def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _Found:
     listed = rules.DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page)
     return _Found(
         listed,

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import reflex as rx
-from babel.dates import format_datetime
 
 from platform_app.automation.simulation import End, Line, Simulated
 from platform_app.automation.values import whole
@@ -26,12 +25,19 @@ from platform_app.state.chat_view import Choice
 from platform_app.state.choices import stage_choices
 from platform_app.state.proof_view import ProofLine, Reader, lines_of, reader_of
 from platform_app.state.rule_words import names_of
-from platform_app.state.sequence_words import BRANCHES, ENDS, ENTRIES, STEP_STATES, step_of, wait_words
+from platform_app.state.sequence_words import (
+    BRANCHES,
+    ENDS,
+    ENTRIES,
+    OUT_ALREADY,
+    STEP_STATES,
+    clock_of,
+    step_of,
+    wait_words,
+)
 
 DAYS = ("7", "30", "90", "365")
 MOST_DAYS = 730
-
-OUT_ALREADY = "A way out or the goal is true already when they enter: they leave before the first step."
 
 
 @dataclass
@@ -220,27 +226,22 @@ def _day(line: Line, tried: Tried | None, drawn: _Drawn, *, reader: Reader, iden
     elif line.decision.branch:
         outcome = translate(language, BRANCHES[line.decision.branch])
     return DayLine(
-        when=_clock(line.at, language, identity.time_zone),
-        theirs=_clock(line.at, language, drawn.zone) if drawn.zone and drawn.zone != identity.time_zone else "",
+        when=clock_of(line.at, language, identity.time_zone),
+        theirs=clock_of(line.at, language, drawn.zone) if drawn.zone and drawn.zone != identity.time_zone else "",
         words=step_of(step, reader, drawn.names),
         told=told,
-        waits=[wait_words(wait, _clock(at, language, identity.time_zone), language) for wait, at in line.waits],
+        waits=[wait_words(wait, clock_of(at, language, identity.time_zone), language) for wait, at in line.waits],
         colour=colour,
         outcome=outcome,
         proof=lines_of(line.decision.proof.as_json(), reader) if line.decision.proof else [],
     )
 
 
-def _clock(at: datetime, language: str, zone: str) -> str:
-    pattern = "EEE, d MMM, HH:mm" if language == "ru" else "EEE, MMM d, HH:mm"
-    return str(format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language))
-
-
 def _end(way: Simulated, reader: Reader, identity: Identity) -> str:
     words = translate(reader.language, ENDS[way.end.value])
     if way.ended_at is None or way.end == End.NEVER:
         return words
-    return f"{words} · {_clock(way.ended_at, reader.language, identity.time_zone)}"
+    return f"{words} · {clock_of(way.ended_at, reader.language, identity.time_zone)}"
 
 
 def _summary(found: Backtest, language: str, drawn: _Drawn) -> list[str]:

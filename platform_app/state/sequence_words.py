@@ -1,7 +1,11 @@
 """Sequence words: what sequences are made of, and what becomes of people in them, in words for people."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
 
 from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, Wait, Zone
 from platform_app.automation.sequences import Definition
@@ -65,6 +69,7 @@ ENTRIES = {
     "too_deep": ("Automations led to automations five times", "amber"),
     "nobody": ("Is no lead and no contact", ""),
 }
+OUT_ALREADY = "A way out or the goal is true already when they enter: they leave before the first step."
 ENDS = {
     "finished": "Came to the end",
     "goal": "Reached the goal",
@@ -91,6 +96,12 @@ def state_of(row: Enrollment, language: str) -> tuple[str, str]:
     if row.state == EnrollmentState.LEFT and row.leaving is not None:
         words = LEAVING[row.leaving.value]
     return translate(language, words), colour
+
+
+def clock_of(at: datetime, language: str, zone: str) -> str:
+    """Return a moment as day and time of day in a zone."""
+    pattern = "EEE, d MMM, HH:mm" if language == "ru" else "EEE, MMM d, HH:mm"
+    return str(format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language))
 
 
 def wait_words(wait: Wait, when: str, language: str) -> str:

@@ -74,13 +74,13 @@ class SequencesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         reader = await reader_of(self)
-        found = await look(self, _read, agent_id=self.agent, search=self.search, page=self.page)
+        found = await look(self, _read, self.agent, self.search, page=self.page)
         self.rows = [_row(row, found, reader) for row in found.listed.rows]
         words = plural(reader.language, "{count} sequence", "{count} sequences", found.listed.total)
         self._listed(found.agents, found.listed, words)
 
 
-def _read(session: Transaction, who: Identity, *, agent_id: str, search: str, page: int) -> _Found:
+def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _Found:
     return _Found(
         DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page),
         sequence_numbers.counts(session, who),

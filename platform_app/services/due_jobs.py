@@ -1,0 +1,45 @@
+"""Due jobs: which jobs could run and were not rung of late, fairly over the tenants."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, or_
+from sqlmodel import col
+
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import everywhere, session_scope
+from platform_app.models.job import Job, JobState
+
+PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
+
+
+def due() -> list[tuple[str, str]]:
+    """Return kind and id of jobs that could run and were not rung of late, at most 20 of a tenant; note the ring."""
+    with session_scope(reason="jobs that are due") as session:
+        at = now()
+        silent = or_(
+            col(Job.dispatched_at).is_(None),
+            col(Job.dispatched_at) < at - timedelta(seconds=settings().redispatch_seconds),
+        )
+        waits = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= at, silent)
+        tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
+        found: list[Job] = []
+        for tenant in tenants:
+            mine = waits.where(Job.tenant_id == tenant, _is_first(tenant)).order_by(Job.run_at, Job.id)
+            mine = mine.limit(PER_TENANT)
+            found.extend(session.exec(mine.with_for_update(skip_locked=True)).all())
+        for job in found:
+            job.dispatched_at = at
+        return [(job.kind, job.id) for job in sorted(found, key=lambda job: job.run_at)]
+
+
+def _is_first(tenant_id: str) -> Any:
+    """Return the condition that nobody before a job has its lock: the first in line may wait for its next attempt.
+
+    The heads of the lines are read once for all jobs: to look before each would take a line's length squared.
+    """
+    locked = everywhere(Job).where(Job.tenant_id == tenant_id, col(Job.lock_key).is_not(None))
+    heads = locked.where(Job.state == JobState.QUEUED).with_only_columns(func.min(Job.id)).group_by(Job.lock_key)
+    held = locked.where(Job.state == JobState.RUNNING).with_only_columns(Job.lock_key)
+    return or_(col(Job.lock_key).is_(None), col(Job.id).in_(heads) & col(Job.lock_key).not_in(held))
