@@ -56,8 +56,8 @@ _PHRASES = (
     rf"(?i:с\s+уважением|с\s+наилучшими\s+пожеланиями|(?:kind|best|warm)?\s*regards|best\s+wishes|yours\s+(?:sincerely|faithfully)|sincerely)"
     rf"(?:\s*,?\s*{_NAME}(?:\s+{_NAME}){{0,2}})?",
 )
-_COURTESIES = re.compile("|".join(rf"(?<!\w){phrase}(?!\w)" for phrase in _PHRASES))
-_LOOSE = re.compile(r"(?<=[,.!;:—-])(?:\s*[,.!;:—-])+|^[\s,.!;:—-]+|[\s,;:—-]+$")
+_COURTESIES = re.compile("|".join(rf"(?<![\w-]){phrase}(?![\w-])" for phrase in _PHRASES))
+_LOOSE = re.compile(r"(?<=[,.!?;:—-])(?:\s*[,.!;:—-])+|^[\s,.!;:—-]+|[\s,;:—-]+$")
 
 
 def without_courtesy(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from platform_app.models.agent import AgentSettings
 from platform_app.models.crm import Contact, FieldKind, Holder, Lead
 from platform_app.models.person import Identity
 from platform_app.services import conversations, fields, guiding, leads, pipelines, scripts
-from tests.fake_provider import Answer, FakeProvider, chunk, serving
+from tests.fake_provider import Answer, FakeProvider, chunk, says, serving
 from tests.talking import answered, begin, events, trace
 
 NAME, PHONE, EMAIL, CITY, BUDGET = "contact.name", "contact.phone", "contact.email", "contact.field.city", "lead.budget"
@@ -53,13 +54,13 @@ def told(*refused: str, **values: str) -> dict[str, Any]:
     return {"values": {names[name]: value for name, value in values.items()}, "refused": list(refused)}
 
 
-def prepared(who: Identity, *, with_lead: bool = True) -> str:
+def prepared(who: Identity, *, with_lead: bool = True, steps: list[dict[str, Any]] = STEPS) -> str:
     """Begin a conversation whose agent has the guided script; return it."""
     opened = begin(who)
     with session_scope(who.tenant_id) as session:
         fields.create(session, who, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
         row = scripts.create(session, who, title="Visit")
-        scripts.save(session, who, row.id, {"steps": STEPS}, revision=1)
+        scripts.save(session, who, row.id, {"steps": steps}, revision=1)
         if with_lead:
             pipelines.create(session, who, "Sales", [("New", "open")])  # type: ignore[list-item]
             stage = pipelines.of_tenant(session, who)[0][1][0].id
@@ -191,6 +192,17 @@ async def test_a_value_that_is_refused_leaves_nothing_behind(provider: FakeProvi
         ([BUDGET], "около 15 000", {BUDGET: "15 000"}, []),
         ([PHONE], "не хочу говорить", {}, [PHONE]),
         ([CITY], "Пермь", {CITY: "Пермь"}, []),
+        ([CITY], "меня зовут Анна, я из Казани", {NAME: "Анна", CITY: "Казани"}, []),
+        ([NAME, CITY], "Добрый день! Меня зовут Анна, живу в Казани", {NAME: "Анна", CITY: "Казани"}, []),
+        ([NAME, CITY], "Пётр, Самара", {NAME: "Пётр", CITY: "Самара"}, []),
+        ([CITY], "Well, I guess somewhere near Boston", {CITY: "somewhere near Boston"}, []),
+        ([CITY], "ну, наверное, в посёлке под Пермью, ближе к реке", {CITY: "в посёлке под Пермью, ближе к реке"}, []),
+        ([CITY], "Спасибо!", {}, []),
+        ([CITY], "Расскажите сначала о гарантии", {}, []),
+        ([CITY], "Мы в Самаре. А у вас есть там магазин?", {CITY: "Мы в Самаре"}, []),
+        ([NAME], "это очень дорого", {}, []),
+        ([NAME], "I am interested in bicycles", {}, []),
+        ([NAME, PHONE], "Анна Петрова, +7 900 111-22-33", {NAME: "Анна Петрова", PHONE: "+7 900 111-22-33"}, []),
     ],
 )
 def test_the_offline_model_finds_what_is_told(
@@ -211,6 +223,44 @@ def test_what_are_no_steps_is_refused(data: Any) -> None:
         return
     with pytest.raises(Invalid):
         read(data)
+
+
+async def test_a_guided_script_speaks_the_language_of_the_conversation(provider: FakeProvider, who: Identity) -> None:
+    """All the way with the offline model: it asks in Russian, and takes answers in the contact's own words."""
+
+    async def play(reply: Answer) -> None:
+        await says(answer(provider.last.body["messages"]))(reply)
+
+    provider.will(play)
+    opened = prepared(who, steps=[{"fields": [{"fact": NAME}, {"fact": CITY}]}, {"fields": [{"fact": PHONE}]}])
+    reply = await answered(who, opened, "Здравствуйте! Хочу записаться на осмотр")
+    assert reply.text == "Подскажите, пожалуйста: как вас зовут; City"
+    reply = await answered(who, opened, "ну, меня зовут Анна, я из Казани")
+    assert reply.text == "Подскажите, пожалуйста: ваш номер телефона"
+    assert trace(who, reply).data["scripts"][0]["used"]
+    assert given(who) == {NAME: "Анна", CITY: "Казани"}
+    await answered(who, opened, PHONED)
+    assert given(who) == {NAME: "Анна", CITY: "Казани", PHONE: PHONED}
+
+
+async def test_a_time_in_the_contacts_words_fills_a_field_of_text(provider: FakeProvider, who: Identity) -> None:
+    async def play(reply: Answer) -> None:
+        await says(answer(provider.last.body["messages"]))(reply)
+
+    provider.will(play)
+    opened = prepared(who, steps=[{"fields": [{"fact": CITY, "hint": "when it suits you"}]}])
+    await answered(who, opened, "Hello, I would like a test ride")
+    reply = await answered(who, opened, "ну, наверное, завтра после обеда")
+    assert "Ask now only for" not in provider.last.prompt and "City" not in reply.text
+    assert given(who) == {CITY: "завтра после обеда"}
+
+
+def test_dates_can_be_told_from_today() -> None:
+    wanted = [Wanted("contact.field.day", "Day", "date")]
+    asked = extraction.request(wanted, ["contact.field.day"], "давайте послезавтра")
+    today = date.fromisoformat(asked[0]["content"].partition("Today is ")[2][:10])
+    found = extraction.told(answer(asked), {"contact.field.day"})
+    assert found.values == {"contact.field.day": str(today + timedelta(2))}
 
 
 @pytest.mark.parametrize(

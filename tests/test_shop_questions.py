@@ -1,5 +1,6 @@
 """Shop questions: however a thing is asked, its passage reaches the model, and what is absent is not answered."""
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from platform_app.llm import offline, prompts
 from platform_app.models.agent import AgentSettings
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical
+from platform_app.rag import lexical, vectors
 from platform_app.rag.chunk import cut
 from platform_app.rag.parse import clean
 from platform_app.rag.query import query_of
@@ -29,8 +30,9 @@ def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
 
 
 @pytest.fixture(params=["ru", "en"])
-def language(request: pytest.FixtureRequest, who: Identity) -> str:
-    """The library of the demo in a language, indexed by words."""
+def language(request: pytest.FixtureRequest, who: Identity, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The library of the demo in a language, indexed by words; the vector index is known to be away."""
+    monkeypatch.setattr(vectors, "_silent_until", math.inf)
     spoken = str(request.param)
     with session_scope(who.tenant_id) as session:
         for path in articles(spoken):

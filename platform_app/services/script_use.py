@@ -6,7 +6,7 @@ from platform_app.courtesy import LIGHT
 from platform_app.services.script_choice import Considered
 from platform_app.stems import stems
 
-WHOLE, PART = 0.5, 0.7  # share of a script's words, or of one of its sentences, that a reply has to say
+WHOLE, PART = 0.5, 0.6  # share of a script's words, or of one of its sentences, that a reply has to say
 SHORTEST = 4  # words that a sentence needs to be told from others
 _SENTENCE = re.compile(r"(?<=[.!?…:;])\s+|\n+")
 _CITED = re.compile(r"[^.!?…\n]*\[\d+(?:\s*,\s*\d+)*\][.!?…]*")

@@ -1,4 +1,4 @@
-"""Retrieval measured: the right article among six passages, by words, by vectors and by both; and the threshold.
+"""Retrieval measured: the right article among the passages, by words, by vectors and by both; and silence.
 
 `python -m tests.bench.bench_retrieval`; reads the articles and questions that lie next to the repository.
 """
@@ -13,15 +13,18 @@ import structlog
 
 from platform_app import db, servers
 from platform_app.db import session_scope
+from platform_app.llm import prompts
+from platform_app.llm.offline_answer import best_sentences
+from platform_app.models.agent import AgentSettings
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
 from platform_app.rag import lexical, vectors
 from platform_app.rag.chunk import chunk_id, cut, indexed_text
-from platform_app.rag.retrieve import THRESHOLD, retrieve
+from platform_app.rag.query import query_of
+from platform_app.rag.retrieve import LIMIT, retrieve
 from tests import shared
 from tests.conftest import forget_process_state, free_port, make_tenant, server
 
-LIMIT = 6
 QUESTIONS = 400  # of a language, at most
 
 
@@ -80,8 +83,15 @@ def recall(who: Identity, asked: list[tuple[str, str]]) -> str:
 
 
 def silence(who: Identity, asked: list[tuple[str, str]]) -> float:
-    """Return the share of questions for which nothing passes the threshold."""
-    return sum(not retrieve(who.tenant_id, question, limit=LIMIT).passages for question, _ in asked) / len(asked)
+    """Return the share of questions that the offline model finds no answer to in the passages that it is given."""
+    return sum(not _sentences(who, question) for question, _ in asked) / len(asked)
+
+
+def _sentences(who: Identity, question: str) -> list[tuple[int, str]]:
+    passages = [(p.number, p.source_title, p.heading, p.text) for p in retrieve(who.tenant_id, question).passages]
+    facts = prompts.Facts(AgentSettings(name="Vera"), question=question, passages=passages)
+    frame = prompts.build(facts)[0]["content"].partition("<passages>\n")[2].partition("\n</passages>")[0]
+    return best_sentences(query_of(question, []), frame)
 
 
 def measure() -> None:
@@ -96,7 +106,7 @@ def measure() -> None:
         elsewhere = {name for name, _ in own[1::2]}
         strange = [(question, article) for question, article in asked if article in elsewhere]
         print(f"{language:4} {recall(whole, asked)} {silence(half, strange):8.2f}", flush=True)
-    print(f"threshold {THRESHOLD}; silent: share of questions without an answer there that find nothing")
+    print("silent: share of questions without an answer there to which the offline model says nothing")
 
 
 def main() -> None:
