@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any
 
-Pair = tuple[tuple[int, Any], tuple[int, Any]]
+Part = tuple[tuple[int, Any], ...]
 
 
-def pairs(combination: Sequence[Any]) -> set[Pair]:
-    """Return the pairs of values in a combination, each value with the place of its factor."""
-    return set(combinations(enumerate(combination), 2))
+def parts(combination: Sequence[Any]) -> set[Part]:
+    """Return the pairs of values in a combination, each value with the place of its factor; of one factor, its value."""
+    return set(combinations(enumerate(combination), min(2, len(combination))))
 
 
 def covering(*factors: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return combinations of one value of each factor, so that every pair of values is in one of them."""
     every, chosen = list(product(*factors)), []
-    left = {pair for combination in every for pair in pairs(combination)}
+    left = {part for combination in every for part in parts(combination)}
     while left:
-        best = max(every, key=lambda combination: len(pairs(combination) & left))
+        best = max(every, key=lambda combination: len(parts(combination) & left))
         chosen.append(best)
-        left -= pairs(best)
+        left -= parts(best)
     return chosen

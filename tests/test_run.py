@@ -51,7 +51,7 @@ def test_what_fails_fails_the_run(folder: Path, capsys: pytest.CaptureFixture[st
     [
         ("three/test_three.py", "def test_f(): pass\n", "no group ran tests/three/test_three.py::test_f"),
         ("two/test_more.py", "import nothing_of_this_name\n", "two ended with INTERRUPTED"),
-        ("two/test_more.py", "import os\ndef test_g(): os.kill(os.getpid(), 9)\n", "two ended with signal 9"),
+        ("two/test_more.py", "import os\n\ndef test_g(): os.kill(os.getpid(), 9)\n", "two ended with signal 9"),
     ],
 )
 def test_what_is_left_out_fails_the_run(
@@ -85,6 +85,7 @@ def test_the_data_layer_has_its_modules() -> None:
 @pytest.mark.parametrize("factors", [("ab", "cd", "ef"), ("abc", "de", (1, 2, 3), "xyzw"), ("a", "b"), ("ab",)])
 def test_pairwise_holds_every_pair(factors: tuple[str, ...]) -> None:
     chosen = covering(*factors)
+    assert [set(column) for column in zip(*chosen, strict=True)] == [set(values) for values in factors]
     for one, other in combinations(range(len(factors)), 2):
         assert {(row[one], row[other]) for row in chosen} == set(product(factors[one], factors[other]))
     assert len(chosen) <= len(list(product(*factors)))
