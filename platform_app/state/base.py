@@ -75,41 +75,50 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
     """
 
     def wrap(fn: Any) -> Any:
-        checked = _checker(fn)
-        if inspect.isasyncgenfunction(fn):
-
-            @functools.wraps(fn)
-            async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-                if background:
-                    acting.begin(Role(role), bound_to)
-                try:
-                    _check_address(self, fn)
-                    async for item in fn(self, **checked(args, kwargs)):
-                        yield item
-                except PlatformError as error:
-                    yield await _refused(self, fn, error, background=background)
-                except acting.TabTaken:
-                    return
-        else:
-
-            @functools.wraps(fn)
-            async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-                if background:
-                    acting.begin(Role(role), bound_to)
-                try:
-                    _check_address(self, fn)
-                    return await fn(self, **checked(args, kwargs))
-                except PlatformError as error:
-                    return await _refused(self, fn, error, background=background)
-                except acting.TabTaken:
-                    return None
-
+        run = (_generator if inspect.isasyncgenfunction(fn) else _coroutine)(fn, role, background=background)
         setattr(run, ROLE, role)
         if background:
             return rx.event(background=True, supersedes=supersedes)(run)
         return rx.event(run)
 
     return wrap
+
+
+def _coroutine(fn: Any, role: Role | str, *, background: bool) -> Any:
+    checked = _checker(fn)
+
+    @functools.wraps(fn)
+    async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if background:
+            acting.begin(Role(role), bound_to)
+        try:
+            _check_address(self, fn)
+            return await fn(self, **checked(args, kwargs))
+        except PlatformError as error:
+            return await _refused(self, fn, error, background=background)
+        except acting.TabTaken:
+            return None
+
+    return run
+
+
+def _generator(fn: Any, role: Role | str, *, background: bool) -> Any:
+    checked = _checker(fn)
+
+    @functools.wraps(fn)
+    async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        if background:
+            acting.begin(Role(role), bound_to)
+        try:
+            _check_address(self, fn)
+            async for item in fn(self, **checked(args, kwargs)):
+                yield item
+        except PlatformError as error:
+            yield await _refused(self, fn, error, background=background)
+        except acting.TabTaken:
+            return
+
+    return run
 
 
 def _check_address(state: rx.State, fn: Any) -> None:
