@@ -96,6 +96,8 @@ def test_values_that_stand_bare_are_literals() -> None:
         ('{"name": x{{ contact.name }}}', "What is sent begins as JSON and is none when it is filled: {what}"),
         ('{"name": "\\{{ contact.name }}"}', "What is sent begins as JSON and is none when it is filled: {what}"),
         ('{"n": NaN, "a": "{{ contact.name }}"}', "What is sent begins as JSON and is none when it is filled: {what}"),
+        ('{name: "{{ contact.name }}"}', "What is sent begins as JSON and is none when it is filled: {what}"),
+        ("['{{ contact.name }}']", "What is sent begins as JSON and is none when it is filled: {what}"),
         ("[" * 5_000, "What is sent begins as JSON and is none when it is filled: {what}"),
         ('{"Anna": false, "{{ contact.name }}": true}', "What is sent names “{what}” twice."),
     ],
@@ -130,7 +132,13 @@ def test_a_name_is_one_text_of_xml(name: str, filter_: str) -> None:
 def test_html_is_told_from_xml_and_plain_text_is_left() -> None:
     page = fill_body("<!DOCTYPE html><p>{{ contact.name }}</p>", known("<script>"))
     assert (page.format, page.text) == (Format.HTML, "<!DOCTYPE html><p>&lt;script&gt;</p>")
-    for body, name in (("{{ contact.name }}", '{"admin": true}'), ("New: {{ contact.name }}\na=b", "<&\\\"'")):
+    for body, name in (
+        ("{{ contact.name }}", '{"admin": true}'),
+        ("New: {{ contact.name }}\na=b", "<&\\\"'"),
+        ("[urgent] {{ contact.name }}", '"'),
+        ("[Новый лид] {{ contact.name }}", '"'),
+        ("{lead} {{ contact.name }}", '"'),
+    ):
         made = fill_body(body, known(name))
         assert (made.content_type, made.text) == ("text/plain; charset=utf-8", body.replace("{{ contact.name }}", name))
     assert fill_body("", known("x")).text == ""

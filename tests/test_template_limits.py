@@ -143,6 +143,9 @@ def test_branches_are_written_once_however_often_they_fit(monkeypatch: pytest.Mo
         "{{ 'aaaaaaaaaa'" + " | replace: 'a', 'aaaaaaaaaa'" * 9 + " | size }}",
         "{{ 99999999999999" + " | times: 99999999999999" * 10 + " }}",
         "{{ message.text }}" * 10,
+        "{{ message.text | replace: 'ы', 'ыыыыыы' | size }}",
+        "{{ 'x' | append: message.text | append: message.text | append: message.text | append: message.text"
+        " | append: message.text | append: message.text | size }}",
     ],
 )
 def test_growth_is_stopped_by_counting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from platform_app.errors import Invalid
 MARK = "\x00"  # on both sides of a number; no template and no stored text has it
 _MARKED = re.compile(f"{MARK}(\\d+){MARK}")
 _FORM = re.compile(r"[^\s=&{}<>\"]+=[^\s&]*(?:&[^\s=&{}<>\"]+=[^\s&]*)*")
+_JSON = re.compile(r"\{(?!\w+\})|\[\s*(?:[\"'\[\]{\d\x00-]|(?:true|false|null)\b)")  # not: {lead} came, [urgent] a lead
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}  # that end a string in older JavaScript
 _NO_JSON = "What is sent begins as JSON and is none when it is filled: {what}"
@@ -63,7 +64,7 @@ class Body:
 def format_of(marked: str) -> Format:
     """Return what a text is by what was written around its values; the values themselves decide nothing."""
     text = marked.lstrip("\ufeff \t\r\n")
-    if text.startswith(("{", "[")):
+    if _JSON.match(text):
         return Format.JSON
     if text.startswith("<"):
         return Format.HTML if re.match(r"<(!doctype\s+html|html)\b", text, re.IGNORECASE) else Format.XML

@@ -17,6 +17,7 @@ from platform_app.automation.values import exact_number, number
 
 LANGUAGE = "language of the text"  # no template can name it
 MOST_WORK = 500_000  # characters that the filters of one text take and give, together
+LONGEST_VALUE = 100_000  # characters of what a filter gives
 LARGEST = 10**30  # of a number
 _LONGEST_FORMAT = 60  # characters of a pattern for dates, and of a text that is read as a date
 _SPENT = "work"
@@ -76,7 +77,7 @@ def _plural(count: object, one: object, few: object, many: object = None, *, con
 def _replace(value: str, sought: object, text: object = "") -> str:
     """Put a text in place of another; a chain of these could grow without end."""
     old, new = str(sought), str(text)
-    if len(value) + value.count(old) * (len(new) - len(old)) > MOST_WORK:
+    if len(value) + value.count(old) * (len(new) - len(old)) > LONGEST_VALUE:
         raise ResourceLimitError("the text grows too long", token=None)
     return value.replace(old, new)
 
@@ -133,9 +134,14 @@ def _paid(given: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _spend(context: RenderContext, *values: object) -> None:
-    spent = context.tag_namespace.get(_SPENT, 0) + sum(len(one) for one in values if isinstance(one, str))
+    lengths = [len(one) for one in values if isinstance(one, str)]
+    spent = context.tag_namespace.get(_SPENT, 0) + sum(lengths)
     context.tag_namespace[_SPENT] = spent
-    if spent > MOST_WORK or any(isinstance(one, (int, float)) and abs(one) > LARGEST for one in values):
+    if (
+        spent > MOST_WORK
+        or max(lengths, default=0) > LONGEST_VALUE
+        or any(isinstance(one, (int, float)) and abs(one) > LARGEST for one in values)
+    ):
         raise ResourceLimitError("the text grows too long", token=None)
 
 

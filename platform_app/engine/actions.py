@@ -247,7 +247,7 @@ class SendEmail(Action):
 class CallWebhook(Action):
     """Call a webhook
 
-    Sends a text to an address of yours, once, with a key.
+    To an address of yours, once, with a key; values are encoded for JSON, a form or XML by themselves.
     """
 
     icon: ClassVar[str] = "webhook"
