@@ -36,9 +36,9 @@ GROUPS: dict[
     str, tuple[str, ...]
 ] = {  # as many run side by side as there are processors; those that take longest begin
     "browser": ("tests/e2e",),
-    "chaos": ("tests/chaos",),
     "late": halves("m")[1],
     "early": halves("m")[0],
+    "chaos": ("tests/chaos",),
     "headless": ("tests/headless",),
     "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
 }
