@@ -8,7 +8,7 @@ Part = tuple[tuple[int, Any], ...]
 
 
 def parts(combination: Sequence[Any]) -> set[Part]:
-    """Return the pairs of values in a combination, each with the place of its factor; of one factor, its value."""
+    """Return the pairs of values, each with the place of its factor; the value alone where there is one factor."""
     return set(combinations(enumerate(combination), min(2, len(combination))))
 
 

@@ -32,13 +32,13 @@ def halves(border: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return early, tuple(f"tests/{name}" for name in names if name >= f"test_{border}")
 
 
-GROUPS: dict[
-    str, tuple[str, ...]
-] = {  # as many run side by side as there are processors; those that take longest begin
+# As many run side by side as there are processors, in this order: the browser takes longest, and the tests that kill
+# processes and look at the clock come when it is done.
+GROUPS: dict[str, tuple[str, ...]] = {
     "browser": ("tests/e2e",),
-    "chaos": ("tests/chaos",),
     "late": halves("m")[1],
     "early": halves("m")[0],
+    "chaos": ("tests/chaos",),
     "headless": ("tests/headless",),
     "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
 }
