@@ -122,7 +122,7 @@ async def _prepare(work: Work) -> None:
         await asyncio.to_thread(_search, work)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
     work.marks = Marks(max((one.number for one in work.scripts), default=0))
-    work.messages = prompts.build(work.facts)
+    work.messages = await asyncio.to_thread(prompts.build, work.facts)  # the first text loads the language model
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
 
 
