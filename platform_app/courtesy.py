@@ -57,12 +57,14 @@ _PHRASES = (
     rf"(?:\s*,?\s*{_NAME}(?:\s+{_NAME}){{0,2}})?",
 )
 _COURTESIES = re.compile("|".join(rf"(?<![\w-]){phrase}(?![\w-])" for phrase in _PHRASES))
-_LOOSE = re.compile(r"(?<=[,.!?;:—-])(?:\s*[,.!;:—-])+|^[\s,.!;:—-]+|[\s,;:—-]+$")
+_EDGES = " ,;:—-"
+_LOOSE = re.compile(r"(?<=[,.!?;:—-])(?:\s*[,.!;:—-])+")
 
 
 def without_courtesy(text: str) -> str:
     """Return a text without greetings, thanks, introductions and signatures: what it is about, or nothing."""
-    bare = _LOOSE.sub("", " ".join(_COURTESIES.sub(" ", text).split()))
+    left = _COURTESIES.sub(" ", " ".join(text.split()))
+    bare = _LOOSE.sub("", " ".join(left.split())).rstrip(_EDGES).lstrip(f"{_EDGES}.!")
     return bare if any(word not in COURTESY for word in words(bare)) else ""
 
 

@@ -38,8 +38,8 @@ class Marks:
         return text[:cut]
 
     def rest(self) -> str:
-        """Return what was held back, at the end of the text."""
-        held, self._held = self._held, ""
+        """Return what was held back, at the end of the text; blanks there are nothing."""
+        held, self._held = self._held.rstrip(), ""
         return held
 
     def _take(self, match: re.Match[str]) -> str:

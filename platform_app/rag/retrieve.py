@@ -63,13 +63,7 @@ def retrieve(
     """
     started = time.monotonic()
     result = Retrieval()
-    by_vector: dict[str, float] = {}
-    try:
-        by_vector = dict(vectors.search(tenant_id, question, POOL, before=before))
-    except vectors.IndexLost:
-        result.lost = True
-    except Unavailable:
-        result.degraded = True
+    by_vector = _by_vector(tenant_id, question, before, result)
     with session_scope(tenant_id, reading=True) as session:
         index = lexical.index_of(session, tenant_id)
         result.lost &= bool(index.chunk_ids)  # a tenant without knowledge has no collection yet
@@ -94,6 +88,19 @@ def retrieve(
         passage.number = number
     result.milliseconds = round((time.monotonic() - started) * 1000)
     return result
+
+
+def _by_vector(
+    tenant_id: str, question: str, before: Sequence[tuple[str, float]], result: Retrieval
+) -> dict[str, float]:
+    """Return what the vector index finds; that it does not answer, or is lost, is noted in the result."""
+    try:
+        return dict(vectors.search(tenant_id, question, POOL, before=before))
+    except vectors.IndexLost:
+        result.lost = True
+    except Unavailable:
+        result.degraded = True
+    return {}
 
 
 def _mix(by_word: dict[str, float], by_vector: dict[str, float]) -> dict[str, float]:

@@ -154,7 +154,7 @@ async def _prepare(work: Work) -> None:
     if most := learned.traits_of(work.provider, work.model).prompt_tokens:
         whole, work.facts = work.facts, fitting.fitted(work.facts, most)
         work.is_shortened = work.facts is not whole
-    work.messages = prompts.build(work.facts)
+    work.messages = await asyncio.to_thread(prompts.build, work.facts)  # the first text loads the language model
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
 
 
