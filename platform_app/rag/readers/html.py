@@ -142,7 +142,9 @@ class _Page:
                 else:
                     found.append(self._inline(child, inner, depth + 1))
             found.append(self._seen(child.tail, look))
-        return "".join(found)
+        words = "".join(found)
+        is_struck = element.tag in ("del", "s", "strike") and words.strip()
+        return f"~~{words.strip()}~~ " if is_struck else words
 
     def _block(self, element: Any, look: Look, depth: int) -> list[str]:
         tag = element.tag

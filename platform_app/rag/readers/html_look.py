@@ -17,6 +17,9 @@ _MATTERS = frozenset((
 _FAR = -400.0  # pixels: further out is off every screen
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*(px|em|rem|%|pt|vw|vh|)", re.IGNORECASE)
 RULES_LIMIT = 3_000
+WORK_LIMIT = 2_000_000  # rules times elements: what hides comes first
+_COLOUR_OF = {"font": "color", "body": "text"}  # by tag: the attribute that says the colour of letters
+_HIDES = frozenset(("display", "visibility", "opacity", "position", "font-size", "clip", "clip-path", "overflow"))
 Colour = tuple[int, int, int]
 
 
@@ -35,8 +38,10 @@ def sheet_styles(tree: Any) -> dict[Any, dict[str, str]]:
     """Return what the page's own style sheets say of its elements, by element."""
     found: dict[Any, dict[str, tuple[tuple[int, ...], str]]] = {}
     translator = cssselect.HTMLTranslator()
-    rules = [rule for node in tree.iter("style") for rule in _rules(node.text or "")][:RULES_LIMIT]
-    for order, (selectors, values) in enumerate(rules):
+    rules = [*enumerate(rule for node in tree.iter("style") for rule in _rules(node.text or ""))]
+    rules.sort(key=lambda rule: not _HIDES & rule[1][1].keys())
+    most = min(RULES_LIMIT, max(100, WORK_LIMIT // (1 + sum(1 for _ in tree.iter()))))
+    for order, (selectors, values) in rules[:most]:
         try:
             parsed = cssselect.parse(selectors)
         except cssselect.SelectorError:
@@ -92,7 +97,7 @@ def look_of(element: Any, around: Look, sheet: dict[str, str]) -> tuple[Look, bo
         look = replace(look, background=None)
     elif background and (seen := colour_of(background, around.colour)) is not None:
         look = replace(look, background=seen)
-    written = style.get("color") or (element.get("color") if element.tag == "font" else "")
+    written = style.get("color") or element.get(_COLOUR_OF.get(element.tag, "-"))
     if written:
         is_clear = written == "transparent" or re.search(r"[,/]\s*(0|0?\.0\d*|0%)\s*\)$", written)
         look = replace(look, colour=look.background if is_clear else colour_of(written, around.colour))
