@@ -164,7 +164,7 @@ class Batch:
             ended = ledger.finish_each(session, [end.job for end in ends]) if ends else set()
             ledger.ring_next(session, [end.job for end in ends if end.job.id in ended])
             wanted = [claim.job_id for claim in claims if not claim.is_left]
-            taken = ledger.claim_each(session, wanted, worker_id=self.worker_id) if wanted else []
+            taken = ledger.claim_each(session, wanted, self.worker_id) if wanted else []
         by_id = {job.id: job for job in taken}
         for claim in claims:
             claim.job = by_id.pop(claim.job_id, None)  # a job rung twice goes to one of them

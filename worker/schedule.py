@@ -14,6 +14,7 @@ from platform_app.services import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
+PAUSE = 1.0  # seconds between two times that a duty is done
 DEADLINE = 60.0  # seconds after which a duty that has not ended is said to be stuck
 DRAIN = 600.0  # the same of steps: after a stop there may be many
 
@@ -48,18 +49,20 @@ class Sweeper:
     def __call__(self) -> None:
         """Sweep, or be patient."""
         at = time.monotonic()
-        if self._last is not None and at - self._last > self.lease_seconds / 2:
-            log.warning("the worker was kept from working", seconds=round(at - self._last, 1))
-            self._patient_until = at + self.lease_seconds / 3
+        late = at - self._last - PAUSE if self._last is not None else 0.0
         self._last = at
-        if at >= self._patient_until:
+        if late > self.lease_seconds / 2 and not self._patient_until:
+            log.warning("the worker was kept from working", seconds=round(late, 1))
+            self._patient_until = at + self.lease_seconds / 3
+        if at >= self._patient_until:  # once, however slow the machine stays: what is abandoned has to go on
+            self._patient_until = 0.0
             ledger.sweep()
 
 
 class Duty:
     """One part of the schedule in a thread of its own: a slow one keeps no other waiting."""
 
-    def __init__(self, work: Callable[[], object], pause: float = 1, *, deadline: float = DEADLINE) -> None:
+    def __init__(self, work: Callable[[], object], pause: float = PAUSE, *, deadline: float = DEADLINE) -> None:
         self.work, self.pause, self.deadline = work, pause, deadline
         self.name = getattr(work, "__name__", str(work)).strip("_")
         self._began: float | None = None
@@ -149,7 +152,7 @@ class Ticker:
 class Stepper:
     """Takes the steps of sequences that are due, in a thread of its own; any number of them may run."""
 
-    def __init__(self, pause: float = 1) -> None:
+    def __init__(self, pause: float = PAUSE) -> None:
         self._stop = Event()
         self._duty = Duty(self._take_due, pause, deadline=DRAIN)
 

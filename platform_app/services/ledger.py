@@ -38,7 +38,7 @@ def claim(job_id: str) -> RunningJob | None:
 
 
 def claim_each(
-    session: Transaction, job_ids: list[str], *, worker_id: str | None = None, is_alone: bool = False
+    session: Transaction, job_ids: list[str], worker_id: str | None = None, *, is_alone: bool = False
 ) -> list[RunningJob]:
     """Take those of some jobs that are due, as `claim` does; IntegrityError when a lock was taken meanwhile."""
     by = {"worker_id": worker_id, "is_alone": is_alone}
