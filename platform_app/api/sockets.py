@@ -57,6 +57,7 @@ class Source:
 
     address: str
     person: str
+    tab: str = ""  # the Socket.IO session that is open over it: one at a time
     buckets: list[Bucket] = field(default_factory=list)  # its own, then those that it shares, the widest last
 
     async def admit(self, cost: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> bool:
@@ -108,7 +109,7 @@ class SocketLimits:
             rate = own.anonymous_events_per_second
             self._all_strangers = self._all_strangers or Bucket(rate * 2, rate * 8, self._clock)
             buckets += [self._bucket(f"address {address}", rate, rate * 4), self._all_strangers]
-        return Source(address, person, buckets)
+        return Source(address, person, buckets=buckets)
 
     def _bucket(self, key: str, rate: float, burst: float) -> Bucket:
         found = self._buckets.pop(key, None) or Bucket(rate, burst, self._clock)

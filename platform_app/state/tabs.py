@@ -25,7 +25,6 @@ from platform_app.refusals import refusals
 from platform_app.state.incoming import has_tag
 
 log = structlog.get_logger()
-_SID = "platform.sid"
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 _HYDRATE = (".hydrate", ".hydrate_and_load")
 _KEPT = 2 * 3600.0  # seconds for which a closed tab's session is known: longer than Reflex keeps its state
@@ -45,11 +44,12 @@ class Tabs(EventNamespace):
         """Let a tab in: one for each websocket, with a token of a plain form."""
         token = parse_qs(environ.get("QUERY_STRING", "")).get("token", [""])[0]
         data = self._build_static_router_data(sid, environ)
-        if environ.setdefault(_SID, sid) != sid or not _TOKEN.fullmatch(token) or has_tag(data):
+        source = environ.get("asgi.scope", {}).get(SOURCE) or Source("", "")
+        if source.tab or not _TOKEN.fullmatch(token) or has_tag(data):
             refusals.note("tab refused", str(data.get("ip", "")))
             raise ConnectionRefusedError("refused")
-        self._static_router_data[sid] = data
-        self._sources[sid] = environ.get("asgi.scope", {}).get(SOURCE) or Source("", "")
+        source.tab = sid
+        self._static_router_data[sid], self._sources[sid] = data, source
         try:
             await super().on_connect(sid, environ, auth)
         except BaseException:
@@ -63,6 +63,8 @@ class Tabs(EventNamespace):
 
     def _forget_socket(self, sid: str) -> None:
         source, token = self._sources.pop(sid, None), self.sid_to_token.get(sid)
+        if source is not None:
+            source.tab = ""
         self._static_router_data.pop(sid, None)
         if token is not None:
             self._left[token] = (time.monotonic(), source is None or not source.person)

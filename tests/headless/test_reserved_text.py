@@ -21,7 +21,7 @@ from platform_app.state.palette import PaletteState
 from platform_app.state.sign_in import SignInState
 from platform_app.state.test_chat import TestChatState
 from tests.headless.harness import Tab, sign_in
-from tests.headless.test_gate import OURS, argument_names
+from tests.headless.test_gate import HANDLERS, OURS, argument_names
 from tests.talking import call
 
 TEXTS = [
@@ -78,6 +78,9 @@ async def test_every_handler_refuses_it(who: Identity, monkeypatch: pytest.Monke
             tab.said.clear()
             await tab.raw(name, dict.fromkeys(argument_names(name), value) or {"form": value})
             assert tab.errors == [] and "reserves the text" in tab.scripts(), name
+        for name in sorted(set(HANDLERS) - set(OURS)):  # the library's own are not called at all, or hold no text
+            await tab.raw(name, {"value": TEXTS[0], "vars": {TEXTS[0]: TEXTS[1]}, "var_name": TEXTS[0]})
+            assert tab.errors == [], name
         await tab.send(FrameState.fold())
         assert tab.get(FrameState, "folded") is True
 
