@@ -71,6 +71,21 @@ get_packages() {
   printf '%s' "$wanted" >"$stamp"
 }
 
+# Model providers that others wrote, for the tests: each needs packages that would not fit beside ours.
+get_providers() {
+  for name in litellm llama; do
+    list=tests/providers/$name.txt wanted="$(hash_of "tests/providers/$name.txt") $PWD"
+    if [ "$(cat ".tools/$name/stamp" 2>/dev/null)" = "$wanted" ]; then continue; fi
+    get_uv
+    say "installing $name for the tests"
+    rm -rf ".tools/$name"
+    "$uv" venv --quiet --python "$(find_python | grep . || echo 3.11)" ".tools/$name" \
+      && VIRTUAL_ENV=$PWD/.tools/$name "$uv" pip sync --quiet --require-hashes "$list" \
+      || fail "The packages of $list could not be installed. Is the network there? Then run the same command again."
+    printf '%s' "$wanted" >".tools/$name/stamp"
+  done
+}
+
 get_bun() {
   for found in "$(command -v bun 2>/dev/null || true)" .tools/node_modules/.bin/bun; do
     [ -n "$found" ] && [ "$("$found" --version 2>/dev/null)" = "$BUN" ] && return
@@ -106,7 +121,7 @@ get_chromium() {
 
 case $what in
   run) get_packages; get_bun ;;
-  test) get_packages; get_bun; get_chromium ;;
+  test) get_packages; get_providers; get_bun; get_chromium ;;
   uv) get_uv; printf '%s\n' "$uv" ;;
   *) fail "usage: scripts/bootstrap.sh run|test|uv" ;;
 esac

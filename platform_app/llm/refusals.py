@@ -89,7 +89,7 @@ _WORDS: list[tuple[Refusal, str]] = [
         Refusal.ADDRESS,
         r"\A\W*<|<html|<!doctype|invalid url|unknown (url|endpoint|route|path)|no route|cannot (post|get)\b"
         r"|page not found"
-        r"|unexpected endpoint|method not allowed|\"not found\"|resource not found|\A\W*(404\W*)?not found\W*\Z"
+        r"|unexpected endpoint|method not allowed|\"not found\"|(file|resource) not found|\A\W*(404\W*)?not found\W*\Z"
         r"|(endpoint|url|path|route)[^.;]{0,60}(not found|does ?n.t exist|not exist)",
     ),
     (Refusal.BUSY, r"overloaded|rate.?limit|too many requests|throttl|server is busy|at capacity|try again later"),
