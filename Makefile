@@ -52,5 +52,5 @@ migration: test-tools ## Write a revision: make migration m="what changed"
 
 lock: ## Lock the Python packages anew from pyproject.toml
 	@uv=$$(scripts/bootstrap.sh uv | tail -1) && \
-	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.txt && \
-	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.txt
+	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt && \
+	$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements-dev.txt
