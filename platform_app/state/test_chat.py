@@ -60,6 +60,7 @@ class TestChatState(rx.State):
     composer_key: int = 0
     kept: str = ""  # what could not be sent goes back into the field
     editing: str = ""
+    is_plain: bool = False  # the agent writes without Markdown: a * is a *
     state: str = "open"  # open, handed_off, closed
     _shown: int = AT_ONCE
     _following: str = ""
@@ -319,6 +320,7 @@ class TestChatState(rx.State):
             return
         identity, language = await who(self), (await person(self)).language
         row, said = await look(self, _read, self.current)
+        self.is_plain = await look(self, conversations.is_plain, self.current)
         self.agent, self.use_draft = row.agent_id, row.use_draft
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
         self.stage, self.state = row.stage_id or NOBODY, row.state.value
