@@ -25,7 +25,7 @@ ASK = ModelRequest(model="fake-1", messages=[{"role": "user", "content": "Hi"}],
 
 @pytest.fixture
 def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    yield from serving(env, reply_total_seconds=TOTAL, reply_idle_seconds=IDLE, reply_first_token_seconds=IDLE)
+    yield from serving(env, reply_total_seconds=TOTAL, reply_idle_seconds=IDLE, reply_first_token_seconds=1.5)
 
 
 async def take(request: ModelRequest = ASK) -> tuple[str, Outcome, Fault | None]:

@@ -211,6 +211,9 @@ async def test_a_conversation_that_is_too_long_is_shortened(provider: FakeProvid
     before = len(provider.asked)
     assert (await answered(who, opened, "And two?")).state == MessageState.COMPLETE
     assert len(provider.asked) == before + 1  # the size is remembered
+    provider.will(refuses(400, OVERFLOWS["vLLM of late"]), says("Short."))
+    assert (await answered(who, begin(who, model="fake-2"), "Hi?")).text == "Short."  # with fewer tokens to write
+    assert provider.last.body["max_tokens"] == 256
     provider.will(refuses(400, OVERFLOWS["vLLM"]))
     reply = await answered(who, opened, "And three?")
     assert (reply.state, reply.error) == (MessageState.FAILED, Fault.TOO_LONG)
