@@ -36,9 +36,8 @@ class Answer:
         self.writer, self.asked = writer, asked
 
     async def head(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
-        given = {"content-type": kind, "transfer-encoding": "chunked"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
+        own = {name.replace("_", "-"): value for name, value in headers.items()}
+        given = {"content-type": kind, "transfer-encoding": "chunked"} | own
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
         self.writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode())
         await self.writer.drain()
@@ -124,8 +123,7 @@ def plays(*parts: object, kind: str = "text/event-stream", then: str = "end") ->
 
 
 def raw(*parts: bytes | float, then: str = "close") -> Step:
-    """Return a step that writes these bytes as they are, with pauses given as floats; then it closes the connection,
-    or its own half alone."""
+    """Return a step that writes these bytes as they are, with pauses given as floats; then it closes, or half of it."""
 
     async def play(answer: Answer) -> None:
         for part in parts:
@@ -178,11 +176,7 @@ class FakeProvider:
             while request := await _read(reader):
                 answer = Answer(writer, request)
                 if request.path.endswith("/models"):
-                    listed = [
-                        {"object": "model", "created": 1, "owned_by": "f"}
-                        | (one if isinstance(one, dict) else {"id": one})
-                        for one in self.models
-                    ]
+                    listed = [one if isinstance(one, dict) else {"id": one, "object": "model"} for one in self.models]
                     await answer.head(kind="application/json")
                     await answer.send(json.dumps(self.listing or {"object": "list", "data": listed}).encode())
                     await answer.end()
@@ -247,8 +241,7 @@ async def _alone() -> None:
     """Serve 40 words at 100 a second, for measuring; the first line printed is the address."""
     fake, ready = FakeProvider([says(*["word "] * 40, pause=0.01)]), threading.Event()
     server = asyncio.create_task(fake.serve(ready, asyncio.Event()))
-    while not ready.is_set():
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(ready.wait)
     print(fake.url, flush=True)
     await server
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from platform_app import i18n
-from platform_app.llm import catalogue, client
+from platform_app.llm import client
 from platform_app.llm.client import Fault, ModelFailure, ModelRequest, Outcome
 from platform_app.llm.wire import MOST_BYTES
 from tests.conftest import forget_process_state, free_port
@@ -25,7 +25,7 @@ ASK = ModelRequest(model="fake-1", messages=[{"role": "user", "content": "Hi"}],
 
 @pytest.fixture
 def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    yield from serving(env, reply_total_seconds=TOTAL, reply_idle_seconds=IDLE, reply_first_token_seconds=IDLE)
+    yield from serving(env, reply_total_seconds=TOTAL, reply_idle_seconds=IDLE, reply_first_token_seconds=1.5)
 
 
 async def take(request: ModelRequest = ASK) -> tuple[str, Outcome, Fault | None]:
@@ -310,25 +310,6 @@ async def test_a_parameter_that_a_model_does_not_take_is_left_out(provider: Fake
     assert name not in provider.last.body
     if name == "max_tokens":
         assert provider.last.body["max_completion_tokens"] == 200
-
-
-async def test_models_are_listed_and_kept(provider: FakeProvider) -> None:
-    where = client.provider()
-    assert await catalogue.offered(where) == ["fake-1", "fake-2"]
-    provider.models = ["text-embedding-3-small", "gpt-4o-mini", "babbage-002"]
-    assert await catalogue.offered(where) == ["fake-1", "fake-2"]
-    assert catalogue.usual(sorted(provider.models)) == "gpt-4o-mini"
-    assert catalogue.usual(["a-embed", "llama3"]) == "llama3"
-    assert catalogue.usual([]) == ""
-    assert await catalogue.model_for(where, "mine") == "mine"
-
-
-async def test_models_of_a_provider_that_is_away(env: pytest.MonkeyPatch) -> None:
-    env.setenv("PLATFORM_OPENAI_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
-    forget_process_state()
-    with pytest.raises(ModelFailure, match="cannot be reached"):
-        await client.models(client.provider())
-    assert await catalogue.offered(client.provider()) == []
 
 
 async def test_a_connection_that_the_provider_has_closed_is_replaced(provider: FakeProvider) -> None:

@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
-from platform_app.clock import now
-from platform_app.llm import catalogue, client
 from platform_app.llm.client import Fault, ModelRequest
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
@@ -214,6 +211,9 @@ async def test_a_conversation_that_is_too_long_is_shortened(provider: FakeProvid
     before = len(provider.asked)
     assert (await answered(who, opened, "And two?")).state == MessageState.COMPLETE
     assert len(provider.asked) == before + 1  # the size is remembered
+    provider.will(refuses(400, OVERFLOWS["vLLM of late"]), says("Short."))
+    assert (await answered(who, begin(who, model="fake-2"), "Hi?")).text == "Short."  # with fewer tokens to write
+    assert provider.last.body["max_tokens"] == 256
     provider.will(refuses(400, OVERFLOWS["vLLM"]))
     reply = await answered(who, opened, "And three?")
     assert (reply.state, reply.error) == (MessageState.FAILED, Fault.TOO_LONG)
@@ -242,26 +242,3 @@ async def test_what_is_shown_is_what_is_stored(provider: FakeProvider, who: Iden
     assert after.text == seen == "It costs 5*4*3, dial *100#.\n\n- 5\n- x (http://a.b)"
     why = trace(who, after).data
     assert "secret" not in json.dumps(why | {"thoughts": ""}) and why["thoughts"] == "secret"
-
-
-async def test_the_usual_model_is_chosen_by_rule(provider: FakeProvider) -> None:
-    soon, past = (str(now().date() + timedelta(days=days)) for days in (20, -1))
-    provider.models = [
-        {"id": "gpt-4.1-nano", "shutdown_date": soon}, {"id": "gpt-5-nano", "shutdown_date": past},
-        "gpt-6-luna-2026-09-01", "gpt-6-luna", "gpt-6-sol", "unknown-mini", "gpt-4o-mini-search-preview",
-        "text-embedding-3-small", "gpt-image-2", "gpt-realtime-mini", "gpt-audio-mini", "whisper-1",
-        {"id": "cheap", "mode": "embedding"},
-    ]  # fmt: skip
-    where = client.provider()
-    assert await catalogue.model_for(where, "") == "gpt-6-luna"
-    assert await replies.model_problem("gpt-4.1-nano") == (replies.MODEL_ENDS, now().date() + timedelta(days=20))
-    assert await replies.model_problem("gpt-3") == (replies.MODEL_ABSENT, None)
-    assert await replies.model_problem("gpt-6-sol") == ("", None)
-    assert catalogue.usual(["text-embedding-3-small", "whisper-1"]) == ""
-    assert catalogue.usual(["llama-3.1-8b-instruct", "a-preview"]) == "llama-3.1-8b-instruct"
-
-
-@pytest.mark.parametrize("listed", [{"data": []}, {"models": [{"name": "m"}]}, [{"id": "m"}], ["m"]])
-async def test_lists_of_models_in_other_forms(provider: FakeProvider, listed: object) -> None:
-    provider.listing = listed
-    assert await client.models(client.provider()) == (["m"] if listed != {"data": []} else [])

@@ -34,6 +34,12 @@ def language(request: pytest.FixtureRequest, who: Identity, monkeypatch: pytest.
     """The library of the demo in a language, indexed by words; the vector index is known to be away."""
     monkeypatch.setattr(vectors, "_silent_until", math.inf)
     spoken = str(request.param)
+    index_library(who, spoken)
+    return spoken
+
+
+def index_library(who: Identity, spoken: str) -> None:
+    """Index the demo's library in a language by words."""
     with session_scope(who.tenant_id) as session:
         for path in articles(spoken):
             source = Source(tenant_id=who.tenant_id, title=path.stem, file_name=path.name, stored_as=path.name)
@@ -44,7 +50,6 @@ def language(request: pytest.FixtureRequest, who: Identity, monkeypatch: pytest.
             for number, piece in enumerate(cut(clean(path.read_text()))):
                 session.add(Chunk(**own, number=number, heading=piece.heading, text=piece.text))
         lexical.bump(session, who.tenant_id)
-    return spoken
 
 
 def found(who: Identity, message: str, history: History) -> Retrieval:

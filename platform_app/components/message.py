@@ -47,8 +47,20 @@ def live_reply() -> rx.Component:
     """Show the reply that is being written."""
     return rx.el.article(
         rx.el.div(
-            rx.foreach(TestChatState.done_blocks, lambda block, place: rx.el.div(safe_markdown(block), key=place)),
-            safe_markdown(TestChatState.tail),
+            rx.cond(
+                TestChatState.is_plain,
+                rx.el.div(
+                    rx.foreach(TestChatState.done_blocks, lambda block, place: rx.el.div(block + "\n\n", key=place)),
+                    TestChatState.tail,
+                    class_name="plain",
+                ),
+                rx.fragment(
+                    rx.foreach(
+                        TestChatState.done_blocks, lambda block, place: rx.el.div(safe_markdown(block), key=place)
+                    ),
+                    safe_markdown(TestChatState.tail),
+                ),
+            ),
             rx.el.span(class_name="caret", aria_hidden="true"),
             class_name="bubble live",
         ),
@@ -88,7 +100,11 @@ def small(words: Any, event: Any, **props: Any) -> rx.Component:
 
 
 def _reply_text(row: rx.Var[MessageRow]) -> rx.Component:
-    return rx.cond(row.text != "", rx.el.div(safe_markdown(row.text), class_name="bubble"))
+    plain, marked = (
+        rx.el.div(row.text, class_name="bubble plain"),
+        rx.el.div(safe_markdown(row.text), class_name="bubble"),
+    )
+    return rx.cond(row.text != "", rx.cond(TestChatState.is_plain, plain, marked))
 
 
 def _chip(chip: rx.Var[SourceChip]) -> rx.Component:

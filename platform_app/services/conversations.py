@@ -6,7 +6,7 @@ from typing import Any
 from platform_app import bell
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
-from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.errors import Conflict, Invalid, NotFound, PlatformError
 from platform_app.events import emit
 from platform_app.jobs import Reply, enqueue
 from platform_app.known import not_replaced
@@ -85,6 +85,16 @@ def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> li
     )
     found = {row.id: row for row in session.exec(query).all()}
     return [found[row_id] for row_id in conversation_ids if row_id in found]
+
+
+def is_plain(session: Transaction, who: Identity, conversation_id: str) -> bool:
+    """Tell whether the agent of a conversation writes without Markdown."""
+    row = get(session, who, conversation_id)
+    try:
+        settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    except PlatformError:  # the agent is gone, or was never published
+        return False
+    return not settings.markdown
 
 
 def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:

@@ -27,6 +27,7 @@ from platform_app.services.reply_work import Work, load
 log = structlog.get_logger()
 FLUSH_SECONDS = 1.0
 TOGETHER_SECONDS = 0.05  # pieces that come within this are shown at once
+FEWEST_TOKENS = 128  # of an answer to a prompt that fills the context
 INTERRUPTED_AFTER = timedelta(seconds=20)
 QUIET = timedelta(seconds=4)  # nobody writes a reply that has given no sign of life for so long
 MODEL_ABSENT = "The provider does not list this model any more: replies will fail. Choose another."
@@ -112,9 +113,12 @@ async def _write(work: Work) -> None:
             try:
                 return await _take_in(work, request)
             except ModelFailure as failure:
-                if failure.fault != Fault.TOO_LONG or work.text or not _shortened(work):
+                if failure.fault != Fault.TOO_LONG or work.text:
                     raise
-            request = replace(request, messages=work.messages, max_tokens=max(request.max_tokens // 2, 128))
+                fewer = max(request.max_tokens // 4, FEWEST_TOKENS)  # they count as well where the context is small
+                if not _shortened(work) and fewer == request.max_tokens:
+                    raise
+            request = replace(request, messages=work.messages, max_tokens=fewer)
     finally:
         work.text = work.marks.read(work.outcome.text, final=True)
         work.news.set()

@@ -64,6 +64,7 @@ class TestChatState(rx.State):
     failed_count: int = 0  # and that were not
     last_said: str = ""
     editing: str = ""
+    is_plain: bool = False  # the agent writes without Markdown: a * is a *
     state: str = "open"  # open, handed_off, closed
     _shown: int = AT_ONCE
     _following: str = ""
@@ -260,7 +261,7 @@ class TestChatState(rx.State):
         """Forget the open conversation."""
         self._shown, self._following = AT_ONCE, ""
         self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.last_said = ""
-        self.messages, self.done_blocks, self.earlier, self.guided = [], [], False, []
+        self.messages, self.done_blocks, self.has_earlier, self.guided = [], [], False, []
         self.lead = self.contact = self.stage = NOBODY
         self.state = "open"
 
@@ -326,6 +327,7 @@ class TestChatState(rx.State):
             return
         identity, language = await who(self), (await person(self)).language
         row, said, has_more = await look(self, _read, self.current, self._shown)
+        self.is_plain = await look(self, conversations.is_plain, self.current)
         self.agent, self.use_draft = row.agent_id, row.use_draft
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
         self.stage, self.state = row.stage_id or NOBODY, row.state.value
