@@ -146,6 +146,10 @@ def test_what_is_told_around_a_question_does_not_drown_it(who: Identity, languag
 def test_a_courtesy_is_not_searched_for(who: Identity, language: str) -> None:
     for wrap in POLITE[language]:
         assert query_of(wrap.format(""), [("user", QUESTIONS[language][0].question)]).text == ""
+    query = query_of("Ok?", [("user", QUESTIONS[language][0].question)])
+    assert (query.text, len(query.before)) == ("Ok?", 1), (
+        "a question of courtesies is searched for with what it follows"
+    )
 
 
 def offline_says(who: Identity, message: str, history: History) -> str:

@@ -36,7 +36,7 @@ def query_of(message: str, history: list[tuple[str, str]]) -> Query:
     The fewer words say what a question is about ("And on Sunday?"), the more counts what is told around it and what
     was said before it.
     """
-    text, around = _question_of(without_courtesy(message))
+    text, around = _question_of(without_courtesy(message) or (message if "?" in message else ""))
     if not text:
         return Query("")
     about = len(subject_words(text))
