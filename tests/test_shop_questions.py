@@ -135,9 +135,26 @@ async def test_the_trace_tells_what_was_searched_for_given_and_cited(
     assert not any(passage["cited"] for passage in why["passages"] if not passage["used"])
 
 
+def test_what_is_told_around_a_question_does_not_drown_it(who: Identity, language: str) -> None:
+    around = {
+        "ru": "Мы с мужем недавно переехали в ваш город из деревни, звонили вчера. {} Очень жду ответа от магазина!",
+        "en": "My husband and I have just moved to your town, I called yesterday. {} Looking forward to your reply!",
+    }[language]
+    for one in QUESTIONS[language]:
+        query = query_of(around.format(one.question), [])
+        assert query.text == one.question and query.before
+        assert any(one.answer in passage.text for passage in found(who, around.format(one.question), []).passages)
+    told = query_of(around.format("").replace("?", "."), [])
+    assert told.text and not told.before, "a message that asks nothing is searched for as it is"
+
+
 def test_a_courtesy_is_not_searched_for(who: Identity, language: str) -> None:
     for wrap in POLITE[language]:
         assert query_of(wrap.format(""), [("user", QUESTIONS[language][0].question)]).text == ""
+    query = query_of("Ok?", [("user", QUESTIONS[language][0].question)])
+    assert (query.text, len(query.before)) == ("Ok?", 1), (
+        "a question of courtesies is searched for with what it follows"
+    )
 
 
 def offline_says(who: Identity, message: str, history: History) -> str:
