@@ -224,7 +224,7 @@ def _topbar(section: str) -> rx.Component:
                 class_name="drawer",
             ),
         ),
-        rx.el.span(t(section), style={"font-weight": "600"}),
+        rx.el.span(t(section) if section else "", style={"font-weight": "600"}),
         class_name="topbar",
     )
 

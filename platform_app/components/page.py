@@ -24,8 +24,8 @@ class Page:
 def inside(route: str, title: str, show: Callable[[], rx.Component], *on_load: Any) -> Page:
     """Return a page of a tenant; `route` is what follows /manage/[tenant].
 
-    What its handlers in `on_load` do not find, by NotFound, is said in the frame in place of the page.
+    Where the route names a row, what its handlers in `on_load` do not find, by NotFound, is said in place of the page.
     """
-    for one in on_load:
+    for one in on_load if "[" in route else ():
         setattr(inspect.unwrap(one.fn), OPENS, True)
     return Page(f"/manage/[tenant]{route}", title, show, [FrameState.load, *on_load])

@@ -239,22 +239,32 @@ class Presser:
             self.open(self.address)
         for at, step in enumerate(way):
             place = "overlay" if at else scope
-            found = self._find(step, place)
+            found = self._await(step, place)
             if found is None and not at:
                 self.restore()
                 self.open(self.address)
-                found = self._find(step, place)
+                found = self._await(step, place)
             if found is None:
                 return False
             self._do(step, place, found)
         return bool(self._overlay())
 
+    def _await(self, control: Control, scope: str) -> dict[str, Any] | None:
+        """Return where a control is as soon as it is shown; nothing when it is not."""
+        end = time.monotonic() + PATIENCE / 2
+        while (found := self._find(control, scope)) is None and time.monotonic() < end:
+            self.page.wait_for_timeout(50)
+        return found
+
     def _close(self) -> None:
-        """Close what is open over the page."""
+        """Close what is open over the page; the server may have to be asked for it."""
         for _ in range(DEPTH + 1):
-            if not self._overlay():
+            if not (before := self._overlay()):
                 return
             self.page.keyboard.press("Escape")
+            end = time.monotonic() + PATIENCE / 2
+            while self._overlay() == before and time.monotonic() < end:
+                self.page.wait_for_timeout(15)
             self.settle()
 
 
