@@ -23,10 +23,9 @@ _NEEDED = frozenset(  # of our environment, for a program to run at all
 class Pulse:
     """How it is found out that a process lives but answers nobody, in seconds."""
 
-    answers: Callable[[float], bool]  # asks the process, waits so long at most; any answer is one
-    silence: float = 15.0  # without an answer, after which it is ended
+    answers: Callable[[float], bool]  # asks the process, waits so long at most; any answer is one, however late
+    silence: float = 15.0  # without an answer, after which it is ended; one question waits as long
     every: float = 1.0  # between two questions
-    wait: float = 4.0  # for one answer
     grace: float = 90.0  # after a start without any answer yet
 
 
@@ -72,10 +71,10 @@ class Child:
         has_answered = False
         while process.poll() is None:
             asked = time.monotonic()
-            answered = pulse.answers(pulse.wait)
+            answered = pulse.answers(pulse.silence)
             has_answered = has_answered or answered
             is_due = has_answered or asked - self.started > pulse.grace
-            passed = min(time.monotonic() - asked, pulse.wait) + pulse.every
+            passed = min(time.monotonic() - asked, pulse.silence) + pulse.every
             if self.process is not process:
                 return
             self.silent = self.silent + passed if is_due and not answered else 0.0

@@ -159,7 +159,7 @@ def served(note: Path) -> list[int]:
     return [int(line) for line in note.read_text().split()] if note.exists() else []
 
 
-QUICK = {"silence": 0.6, "every": 0.05, "wait": 0.2}
+QUICK = {"silence": 0.6, "every": 0.05}
 
 
 @pytest.mark.parametrize("which", ["parent's child", "both"])
@@ -186,7 +186,7 @@ def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, warden: Wa
 
 
 def test_a_child_that_is_slow_or_says_no_is_left_alone(tmp_path: Path, warden: Warden) -> None:
-    child, note = answering(tmp_path, {**QUICK, "wait": 5}, slow=0.4)
+    child, note = answering(tmp_path, {**QUICK, "silence": 10}, slow=0.4)
     child.start(warden, tmp_path)
     for _ in range(3):
         wait_for(lambda: child.pulse and child.pulse.answers(5))
