@@ -7,7 +7,7 @@ from reflex.style import set_color_mode
 from reflex.vars.function import FunctionStringVar
 
 from platform_app.components.palette import KeptTheme, palette
-from platform_app.components.talk import UnsentNote
+from platform_app.components.talk import unsent_note
 from platform_app.components.text import t
 from platform_app.state.base import Person
 from platform_app.state.frame import Choice, FrameState
@@ -68,11 +68,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                     tab_index=-1,
                 ),
                 palette(),
-                UnsentNote.create(
-                    person=Person.email,
-                    words=t("What you had typed and not sent is back in its field."),
-                    dismiss=t("Close"),
-                ),
+                unsent_note(Person.email),
                 KeptTheme.create(theme=rx.cond(Person.slug != "", Person.theme, "")),
                 class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
             ),

@@ -4,6 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.text import t
+
 
 class Composer(rx.Component):
     """A text field that sends its form with Enter."""
@@ -31,6 +33,12 @@ class UnsentNote(rx.Component):
     person: rx.Var[str]  # whose texts they are
     words: rx.Var[str]
     dismiss: rx.Var[str]
+
+
+def unsent_note(person: Any) -> rx.Component:
+    """Keep the texts of a person, known by their e-mail address."""
+    words = t("What you had typed and not sent is back in its field.")
+    return UnsentNote.create(person=person, words=words, dismiss=t("Close"))
 
 
 class UnsentKept(rx.Component):

@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.components.chat_examples import example_questions
 from platform_app.components.conversation_list import conversation_list
 from platform_app.components.layout import frame
 from platform_app.components.message import live_reply, message, small, waiting_reply
@@ -17,12 +18,6 @@ from platform_app.state.chat_panel import ChatPanelState
 from platform_app.state.chat_people import NEW, NOBODY
 from platform_app.state.conversation_list import ConversationListState
 from platform_app.state.test_chat import TestChatState
-
-EXAMPLES = (
-    "What do you offer?",
-    "How much does it cost?",
-    "I would like to talk to a person.",
-)
 
 
 def show() -> rx.Component:
@@ -69,7 +64,7 @@ def _talk() -> rx.Component:
             ),
         ),
         rx.el.div(
-            rx.cond(is_empty & idle, _examples()),
+            rx.cond(is_empty & idle, example_questions()),
             rx.cond(
                 TestChatState.has_earlier,
                 small(t("Show earlier messages"), TestChatState.show_earlier, align_self="center"),
@@ -117,29 +112,6 @@ def _states() -> rx.Component:
             rx.menu.item(t("Hand to a person"), on_select=TestChatState.hand_off),
             rx.menu.item(t("Close the conversation"), on_select=TestChatState.close),
         ),
-    )
-
-
-def _examples() -> rx.Component:
-    return rx.el.div(
-        rx.el.p(t("Ask something that a customer would ask.")),
-        rx.cond(
-            ~READ_ONLY,
-            rx.flex(*(_example(words) for words in EXAMPLES), spacing="2", wrap="wrap", justify="center"),
-        ),
-        class_name="muted talk-empty",
-    )
-
-
-def _example(words: str) -> rx.Component:
-    return rx.button(
-        t(words),
-        on_click=TestChatState.say_example(t(words)),
-        variant="surface",
-        color_scheme="gray",
-        high_contrast=True,
-        size="1",
-        type="button",
     )
 
 

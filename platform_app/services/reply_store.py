@@ -6,13 +6,12 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict
 from platform_app.events import Cause, acts_because, emit
-from platform_app.llm import output, prompts
+from platform_app.llm import output
 from platform_app.llm.output import cited, finished, mended
 from platform_app.models.conversation import Conversation, Message, MessageState
-from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import activity, conversations, script_use
+from platform_app.services import activity, conversations, no_answer, script_use
 from platform_app.services.reply_trace import add_trace
 from platform_app.services.reply_work import Work
 
@@ -83,19 +82,11 @@ def complete(work: Work) -> None:
             return
         row.state = MessageState.TO_APPROVE if own.check_before_sending else MessageState.COMPLETE
         add_trace(session, work)
-        if own.no_answer_task and _knows_no_answer(work):
-            _task(session, work)
+        if own.no_answer_task and no_answer.is_said(work):
+            no_answer.leave_task(session, work)
         if row.state == MessageState.COMPLETE:
             sent(session, row, work.conversation)
         _touch(session, work, row.text)
-
-
-def _knows_no_answer(work: Work) -> bool:
-    """Tell whether the reply says that there is no answer, or is one to a question that nothing could answer."""
-    facts = work.facts
-    return facts.is_without_answer or (
-        facts.searched and (work.marks.no_answer or prompts.no_answer(facts) in work.text)
-    )
 
 
 def sent(session: Transaction, row: Message, conversation: Conversation) -> None:
@@ -227,32 +218,3 @@ def _touch(session: Transaction, work: Work, text: str) -> None:
     conversation.last_message_at = now()
     conversation.last_line = conversations.first_line(text) or conversation.last_line
     conversations.announce(session, conversation)
-
-
-def _task(session: Transaction, work: Work) -> None:
-    """Leave a task for a person: the agent had no answer."""
-    question = work.facts.question[:400]
-    task = Task(tenant_id=work.tenant_id, text=question, conversation_id=work.conversation.id)
-    task.contact_id, task.lead_id = work.conversation.contact_id, work.conversation.lead_id
-    session.add(task)
-    session.flush()
-    emit(
-        session,
-        work.tenant_id,
-        EventKind.TASK_CREATED,
-        after={"task_id": task.id, "text": question},
-        agent_id=work.conversation.agent_id,
-        conversation_id=work.conversation.id,
-        contact_id=work.conversation.contact_id,
-        lead_id=work.conversation.lead_id,
-    )
-    activity.record(
-        session,
-        work.tenant_id,
-        ActivityKind.AGENT,
-        "Task: answer “{question}”",
-        actor=work.settings.name,
-        agent_id=work.conversation.agent_id,
-        link=f"/test-chat?c={work.conversation.id}",
-        question=question[:80],
-    )
