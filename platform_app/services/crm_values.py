@@ -83,7 +83,8 @@ def time_zone(value: Any) -> str:
 
 def budget(value: Decimal | int | str) -> Decimal:
     """Return a sum of money."""
-    found = number(value) if isinstance(value, str) and value.strip() else Decimal(value or 0)
+    text = str(value or "").strip()
+    found = Decimal(0) if not text else number(text) if isinstance(value, str) else Decimal(text)
     if found is None:
         raise Invalid("The budget is a number.", field="budget")
     if not 0 <= found < LARGEST_BUDGET:
