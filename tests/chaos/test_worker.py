@@ -34,7 +34,7 @@ def test_r1_a_killed_worker_loses_and_doubles_nothing(
     worker = new_worker()
     for number in range(KILLS):
         put(who, *(Call(name=f"{number}-{one}") for one in range(10)))
-        wait_for(worker.is_up, 20)
+        wait_for(worker.is_up, 60)
         Event().wait(chance.uniform(0.1, 0.8))
         worker.kill()
         worker.start()
