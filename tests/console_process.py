@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -79,13 +80,14 @@ class RawTab:
         return seen
 
     def rest(self, seconds: float = 1) -> str:
-        """Return what comes until it is quiet for so long, or the other side hangs up."""
-        seen = ""
+        """Return what comes within so many seconds, or until the other side hangs up."""
+        seen, end = "", time.monotonic() + seconds
         try:
-            while True:
-                seen += self.read(seconds)
+            while (left := end - time.monotonic()) > 0:
+                seen += self.read(left)
         except (TimeoutError, ConnectionClosed):
-            return seen
+            pass
+        return seen
 
     def close(self) -> None:
         """Close the connection."""
