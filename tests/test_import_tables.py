@@ -30,9 +30,15 @@ def test_what_separates_the_cells(text: str, rows: list[list[str]]) -> None:
     assert read(text) == rows
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1251"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig", "cp1251", "koi8-r", "cp866"])
 def test_spreadsheets_write_in_several_encodings(encoding: str) -> None:
     assert read("Имя\tТелефон\nМарк\t8928\n", encoding) == [["Имя", "Телефон"], ["Марк", "8928"]]
+    assert read("Имя\nАнна\n", encoding) == [["Имя"], ["Анна"]]
+
+
+def test_one_bad_byte_costs_one_letter() -> None:
+    rows = list(tables.read(io.BytesIO("Имя;Город\nАнна;Пермь\n".encode()[:-2] + b"\n")))
+    assert rows == [["Имя", "Город"], ["Анна", "Перм\ufffd"]]
 
 
 def test_a_quotation_mark_that_is_never_closed_costs_no_row() -> None:

@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO, Literal
 
-from charset_normalizer import from_bytes
-
 from platform_app.errors import Invalid
+from platform_app.rag.readers.text import encoding_of
 
 MOST_ROWS = 200_000
 MOST_COLUMNS = 100
 LONGEST_ROW = 1_000_000  # characters
+_LOOKED_AT = 64_000  # bytes by which an encoding that is not UTF-8 is told
 _MOST_REREAD = 8_000_000  # characters of rows with odd quotation marks that are read again
 _FORMULA = re.compile(r'((?:^|(?<=[;,|\t\r\n]))(?:[^\S\t\r\n]|")*)(?=[=+\-@])|^(?=[\t\r\n])')
 _LED = re.compile(r"^'(?=[=+\-@])")  # how a cell that is no formula begins in a table that we wrote
@@ -114,10 +114,10 @@ def _delimiter(text: io.TextIOWrapper) -> str:
 def _encoding(file: BinaryIO) -> str:
     """Return UTF-8 where all of a file is, else what its beginning looks like; the file stands at its beginning."""
     beginning, decoder = file.read(200_000), codecs.getincrementaldecoder("utf-8")()
-    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        file.seek(0)
-        return "utf-16"
     part = beginning
+    if b"\x00" in beginning[:_LOOKED_AT]:
+        file.seek(0)
+        return encoding_of(beginning[:_LOOKED_AT])
     try:
         while part:
             decoder.decode(part)
@@ -125,8 +125,8 @@ def _encoding(file: BinaryIO) -> str:
         decoder.decode(b"", final=True)
         return "utf-8-sig"
     except UnicodeDecodeError:
-        best = from_bytes(beginning).best()
-        return best.encoding if best and not beginning.startswith(codecs.BOM_UTF8) else "utf-8-sig"
+        found = encoding_of(part[:_LOOKED_AT] if beginning.isascii() else beginning[:_LOOKED_AT])
+        return "utf-8-sig" if found == "utf-8" else found
     finally:
         file.seek(0)
 

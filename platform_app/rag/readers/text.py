@@ -58,6 +58,16 @@ def decode(data: bytes, report: Report) -> str:
         return _without_bad(data, _encoding(data[:SAMPLE], data), report)
 
 
+def encoding_of(sample: bytes) -> str:
+    """Return the encoding that the beginning of a text is in: by its byte order mark, else what it looks like."""
+    for mark, encoding in _MARKS:
+        if sample.startswith(mark):
+            return encoding
+    if _CONTROL.search(sample) and (wide := _wide(sample)):
+        return wide
+    return _encoding(sample, sample)
+
+
 def _without_bad(data: bytes, encoding: str, report: Report) -> str:
     text = data.decode(encoding, "replace")
     bad = text.count("\ufffd")
