@@ -37,7 +37,7 @@ def test_a_contact_and_its_lead_leave_events(who: Identity) -> None:
     earlier = datetime(2026, 1, 2, 3, tzinfo=UTC)
     with session_scope(who.tenant_id) as session:
         contact = contacts.create(session, who, name=" Анна ", emails="anna@example.com", at=earlier)
-        lead = leads.create(session, who, title="Bicycle", stage_id=new, contact_id=contact.id, budget="99.999")
+        lead = leads.create(session, who, title="Bicycle", stage_id=new, contact_id=contact.id, budget="99.9991")
         leads.move(session, who, lead.id, won)
         leads.move(session, who, lead.id, won)
     assert (contact.name, contact.created_at, lead.budget) == ("Анна", earlier, Decimal("100.00"))
