@@ -83,14 +83,18 @@ def retrieve(
         passage.score = round(mixed[passage.chunk_id], 4)
         passage.lexical_score = round(min(1.0, by_word.get(passage.chunk_id, 0.0) / worth), 4) if worth else 0.0
         passage.vector_score = round(by_vector.get(passage.chunk_id, 0.0), 4)
-    floor = max(FLOOR, SHARE_OF_BEST * max((passage.lexical_score for passage in result.considered), default=0.0))
-    for passage in result.considered:
-        passage.used = passage.rank <= limit and passage.lexical_score >= floor
-    result.passages = [passage for passage in result.considered if passage.used]
-    for number, passage in enumerate(result.passages, 1):
-        passage.number = number
+    result.passages = _given(result.considered, limit)
     result.milliseconds = round((time.monotonic() - started) * 1000)
     return result
+
+
+def _given(considered: list[Passage], limit: int) -> list[Passage]:
+    """Choose and number the passages that the model is given."""
+    floor = max(FLOOR, SHARE_OF_BEST * max((passage.lexical_score for passage in considered), default=0.0))
+    found = [passage for passage in considered[:limit] if passage.lexical_score >= floor]
+    for number, passage in enumerate(found, 1):
+        passage.used, passage.number = True, number
+    return found
 
 
 def _by_vector(
