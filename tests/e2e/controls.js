@@ -111,7 +111,8 @@
     const box = [...one.getClientRects()].find((part) => part.width > 0 && part.height > 0);
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
     const hit = document.elementFromPoint(x, y);
-    const covered = hit && !one.contains(hit) && !hit.contains(one) && !(one.labels && [...one.labels].some((l) => l.contains(hit)));
+    const asleep = hit === document.documentElement; // a menu that closes lets nothing be pressed yet
+    const covered = asleep || (hit && !one.contains(hit) && !hit.contains(one) && !(one.labels && [...one.labels].some((l) => l.contains(hit))));
     return { x, y, covered: covered ? hit.outerHTML.slice(0, 100) : "", isSelect: one.tagName === "SELECT" };
   };
 
@@ -186,7 +187,7 @@
     if (target && target.isConnected && valueOf(target) !== before) return "value";
     return "";
   };
-  const still = () => performance.now() - last;
+  const still = () => (frames.got < frames.sent ? 0 : performance.now() - last); // the server has answered, too
   const overlayNow = () => {
     const found = overlays();
     return found.length ? `${found.at(-1).getAttribute("role")} ${found.length}` : "";

@@ -150,7 +150,11 @@ class Presser:
     def _find(self, control: Control, scope: str) -> dict[str, Any] | None:
         """Return where a control is now, and put it into view."""
         self.call("closeToasts")
+        end = time.monotonic() + PATIENCE / 2
         found: dict[str, Any] | None = self.call("aim", scope, control.key)
+        while found and found["covered"] and time.monotonic() < end:  # by what is just being closed
+            self.page.wait_for_timeout(15)
+            found = self.call("aim", scope, control.key)
         return found
 
     def _press(self, control: Control, scope: str, way: list[Control]) -> None:
@@ -179,7 +183,7 @@ class Presser:
         """Press from the page as it loads what had no effect: a press before may have shown the same already."""
         self.restore()
         self.open(self.address)
-        if way and not self._reopen(way, self.scope):
+        if way and not self._follow(way, self.scope):
             return ""
         found = self._find(control, scope)
         return self._do(control, scope, found) if found else ""
@@ -232,22 +236,26 @@ class Presser:
         self.findings.where = where
 
     def _reopen(self, way: list[Control], scope: str) -> bool:
-        """Open a menu, list or dialog from the page without any; tell whether that went."""
+        """Open a menu, list or dialog from the page without any, else from the page as it loads; tell whether it is."""
         self._close()
-        if self.page.url.rstrip("/") != self.address.rstrip("/"):
-            self.restore()
-            self.open(self.address)
+        if self.page.url.rstrip("/") == self.address.rstrip("/") and self._follow(way, scope):
+            return True
+        self.restore()
+        self.open(self.address)
+        return self._follow(way, scope)
+
+    def _follow(self, way: list[Control], scope: str) -> bool:
+        """Press what leads to a menu, list or dialog; tell whether one is open."""
         for at, step in enumerate(way):
             place = "overlay" if at else scope
             found = self._await(step, place)
-            if found is None and not at:
-                self.restore()
-                self.open(self.address)
-                found = self._await(step, place)
             if found is None:
                 return False
             self._do(step, place, found)
-        return bool(self._overlay())
+        end = time.monotonic() + PATIENCE / 2
+        while not (is_open := bool(self._overlay())) and time.monotonic() < end:
+            self.page.wait_for_timeout(15)
+        return is_open
 
     def _await(self, control: Control, scope: str) -> dict[str, Any] | None:
         """Return where a control is as soon as it is shown; nothing when it is not."""
