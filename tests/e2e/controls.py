@@ -177,7 +177,7 @@ class Presser:
         self._read_out()
         overlay = self._overlay()
         if overlay and len(way) < DEPTH and (overlay != before or not way):
-            self._press_inside([*way, control], scope)
+            self._press_inside([*way, control])
 
     def _again(self, control: Control, scope: str, way: list[Control]) -> str:
         """Press from the page as it loads what had no effect: a press before may have shown the same already."""
@@ -220,7 +220,7 @@ class Presser:
             if BROKEN.search(words):
                 self.findings.add(f"says {words[:200]}")
 
-    def _press_inside(self, way: list[Control], scope: str) -> None:
+    def _press_inside(self, way: list[Control]) -> None:
         """Press what a menu, list or dialog holds; `way` is what opens it, from the page as it loads."""
         where, inside = self.findings.where, self.listed("overlay")
         options = [one for one in inside if one.role == "option"]
@@ -229,7 +229,7 @@ class Presser:
             self.findings.where = f"{where} > {control}"
             if self._is_skipped(where, control):
                 continue
-            if not self._reopen(way, scope):
+            if not self._reopen(way, self.scope):
                 self.findings.add("could not be reached again")
                 continue
             self._press(control, "overlay", way)
