@@ -178,7 +178,7 @@ def _choice(name: str, value: Any, choices: list[tuple[str, Any]], help_text: An
 
 def _model() -> rx.Component:
     control = rx.select.root(
-        rx.select.trigger(id="model", placeholder=t("The provider's first model"), max_width="420px"),
+        rx.select.trigger(id="model", placeholder=t("The provider's default model"), max_width="420px"),
         rx.select.content(rx.foreach(AgentState.models, lambda name: rx.select.item(name, value=name))),
         value=AgentState.model,
         on_change=lambda chosen: AgentState.save("model", chosen),

@@ -81,7 +81,7 @@ def _match_by() -> rx.Component:
         MatchBy.ADDRESS: t("It has the same phone or e-mail, whatever the name"),
         MatchBy.NOTHING: t("Never: every row becomes a new contact"),
     }
-    return field(
+    chosen = field(
         t("When a row belongs to a contact that is there already"),
         rx.el.select(
             *(rx.el.option(words, value=value.value) for value, words in choices.items()),
@@ -96,6 +96,7 @@ def _match_by() -> rx.Component:
             "A contact is never renamed by a row."
         ),
     )
+    return rx.box(chosen, margin_top="20px")
 
 
 def _column(line: rx.Var[ColumnLine]) -> rx.Component:

@@ -19,7 +19,7 @@ from platform_app.services.person_matching import MatchBy
 
 SAMPLE = 5  # rows that are shown before the import begins
 TARGETS = {
-    "name": "Name",
+    "name": "Full name",
     "emails": "E-mail",
     "phones": "Phone",
     "language": "Language",
