@@ -117,6 +117,7 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "effect",
         "holiday",
         "incomingwebhook",
+        "jobtally",
         "knowledgestate",
         "mailserver",
         "receiveddelivery",
@@ -240,7 +241,7 @@ def test_indexed_and_cited_then_removed(database: str, live_chroma: str, languag
     remove(who)
     assert {s.deleted_at is not None for s in rows(who, Source)} == {True}
     run_jobs(who)
-    assert filled(counts(who)) == {"member", "knowledgestate", "job"}
+    assert filled(counts(who)) == {"member", "knowledgestate", "job", "jobtally"}
     assert {(job.kind, job.state) for job in rows(who, Job)} == {("remove_source", JobState.DONE)}
     assert list(settings().uploads.iterdir()) == []
 
@@ -254,7 +255,7 @@ def test_removed_before_it_was_indexed(who: Identity, other: Identity, live_chro
     with session_scope(who.tenant_id, reading=True) as session:
         assert not demo.is_loaded(session, who)
     run_jobs(who)
-    assert filled(counts(who)) == {"member", "knowledgestate", "job"}
+    assert filled(counts(who)) == {"member", "knowledgestate", "job", "jobtally"}
     assert counts(other) == theirs
     load(who)
     assert counts(who)["conversation"] == 27
@@ -363,4 +364,4 @@ def test_an_emptied_demo_stays_empty(database: str) -> None:
 
 def test_files_of_the_demo_are_packed_with_the_code() -> None:
     folder = Path(demo.__file__).parents[1] / "demo"
-    assert {path.suffix for path in folder.glob("*/*")} == {".md", ".toml"}
+    assert {path.suffix for path in folder.glob("*/*")} - {".pyc"} == {".md", ".toml"}

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from platform_app.llm.thinking import MOST_KEPT, ThinkingFilter, template_may_op
 from platform_app.llm.wire import Provider, client_of
 
 AFTERWARDS = 1.5  # seconds for usage and the end, once all that is wanted of the text is there
+DRAIN = 0.1  # seconds for which the end of an answer is waited for after its last event
 FLOOD = 20_000  # characters beyond what was wanted: no model writes this, something is broken
 THINKING = 3  # times the total deadline, for a model that is seen to think
 MORE_TOKENS = 4  # times the tokens, once, for a model that used them all up on thinking
@@ -225,6 +227,10 @@ class Answer:
 
     async def _close(self) -> None:
         response, self._response = self._response, None
+        if self._is_over:
+            with suppress(*ERRORS):
+                async with asyncio.timeout(DRAIN):
+                    await anext(self._events, None)
         try:
             async with asyncio.timeout(1):
                 await response.aclose()

@@ -141,6 +141,8 @@ async def events(parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
             for event in found.take(line):
                 yield event
                 if event is Sign.DONE:
+                    async for _ in parts:  # to the end of the answer: its connection can be used again then
+                        pass
                     return
     for event in (*found.take(lines.rest()), *found.end()):
         yield event

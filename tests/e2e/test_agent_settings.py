@@ -174,9 +174,11 @@ def test_what_it_says_and_does_without_an_answer(editor: Editor) -> None:
 def test_switched_on_it_is_an_active_agent(editor: Editor) -> None:
     page = editor.page
     editor.write("name", "Nightwatch")
-    page.get_by_role("button", name="Publish").click()
-    switch = page.get_by_role("switch", name="On")
-    expect(switch).to_be_visible()
+    page.goto(f"{editor.home}/agents/{editor.id}")
+    switch = page.get_by_role("switch", name="Switch “Nightwatch”")
+    if not switch.is_visible():
+        page.get_by_role("button", name="Publish and switch on").click()
+        expect(switch).to_have_attribute("data-state", "checked")
     before = switch.get_attribute("data-state")
     switch.click()
     expect(switch).not_to_have_attribute("data-state", str(before))
