@@ -47,7 +47,7 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
     const kept = find(place(draftKey));
     const isThere = kept && kept.isSent && kept.text.trim().slice(0, COMPARED) === (lastSaid || "");
     if (isThere) forget(place(draftKey));
-    if (kept && !isThere && !before.key) tell(place(draftKey));
+    if (kept && !isThere && kept.at < performance.timeOrigin) tell(place(draftKey));
     put(kept && !isThere ? kept.text : "");
   }, [draftKey, sentCount]);
   useEffect(() => {

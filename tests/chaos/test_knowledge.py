@@ -1,5 +1,6 @@
 """Knowledge under faults (R19, R19b): Chroma away, silent or emptied; what is indexed is found at once."""
 
+import importlib
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from platform_app import servers
+from platform_app.llm import language
 from platform_app.models.conversation import MessageState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
@@ -133,6 +135,8 @@ async def test_r19_chroma_is_silent(
     add_source(who, "Parking", "The code of the gate is 4711.")
     add_source(who, "Elsewhere", *ELSEWHERE)
     opened = begin(who, knowledge="all")
+    importlib.import_module("chromadb")  # what a process loads once is no part of the wait
+    language.detect(QUESTION)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)

@@ -118,6 +118,8 @@ def sign_in(page: Page, address: str) -> None:
     statement = f"""INSERT INTO session ({columns})
         SELECT ?, created_at, ?, id, '2099-01-01 00:00:00.000000', '' FROM user WHERE email = 'demo@demo.example'"""
     change(FOLDERS[address], statement, row_id, hashlib.sha256(token.encode()).hexdigest())
+    language = page.evaluate("navigator.language.slice(0, 2)")  # whatever another story has chosen
+    change(FOLDERS[address], "UPDATE user SET language = ? WHERE email = 'demo@demo.example'", language)
     page.context.add_cookies([{"name": "session", "value": token, "url": address, "httpOnly": True}])
     page.goto(f"{address}/manage/demo")
     expect(page.locator(".updates li").first).to_be_visible()
