@@ -17,7 +17,7 @@ export function UnsentNote({ person, words, dismiss }) {
     };
   }, [person]);
   return (
-    <div role="status" className={shown ? "unsent-note" : "visually-hidden"}>
+    <div role="status" className={shown ? "undo-bar unsent-note" : "visually-hidden"}>
       {shown && (
         <>
           <span>{words}</span>
