@@ -231,11 +231,9 @@ class Answer:
             with suppress(*ERRORS):
                 async with asyncio.timeout(DRAIN):
                     await anext(self._events, None)
-        try:
+        with suppress(Exception):  # the connection may be in any state; it is not used again
             async with asyncio.timeout(1):
                 await response.aclose()
-        except Exception:  # the connection may be in any state; it is not used again
-            return
 
 
 def _check_error(event: Any) -> None:
