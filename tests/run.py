@@ -32,10 +32,12 @@ def halves(border: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return early, tuple(f"tests/{name}" for name in names if name >= f"test_{border}")
 
 
-# As many run side by side as there are processors, in this order: the browser takes longest, and the tests that kill
-# processes and look at the clock come when it is done.
+EVERY_PAGE = [f"tests/e2e/test_{name}.py" for name in ("every_control", "pages", "first_look", "hostile_text")]
+# Some run side by side, in this order: the browser takes longest, and the tests that kill processes and look at the
+# clock come when it is nearly done.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "browser": ("tests/e2e",),
+    "pages": tuple(EVERY_PAGE),
+    "stories": ("tests/e2e", *(f"--ignore={name}" for name in EVERY_PAGE)),
     "late": halves("m")[1],
     "early": halves("m")[0],
     "chaos": ("tests/chaos",),

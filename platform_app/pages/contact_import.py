@@ -131,8 +131,7 @@ def _progress() -> rx.Component:
                 t("The import stands still. The rows taken in are kept."),
                 " ",
                 ImportContactsState.why,
-                " ",
-                rx.button(t("Go on"), size="1", variant="soft", on_click=ImportContactsState.go_on),
+                actions=(rx.button(t("Go on"), size="1", on_click=ImportContactsState.go_on),),
             ),
         ),
         rx.cond(

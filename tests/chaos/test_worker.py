@@ -18,7 +18,7 @@ from platform_app.services import jobs
 from tests.chaos.conftest import Call, Die, NewWorker, OwnRedis, Rest, Sink, put, size, states
 from tests.conftest import forget_process_state, wait_for
 
-KILLS = int(size("KILLS", 10, 20))
+KILLS = int(size("KILLS", 6, 20))
 SEED = int(size("SEED", 7, 7))
 
 

@@ -111,14 +111,17 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     forget_process_state()
 
 
-def sign_in(page: Page, address: str) -> None:
-    """Come to the demo's dashboard with a session that was written into the platform's database."""
+def sign_in(page: Page, address: str, *, language: str = "") -> None:
+    """Come to the demo's dashboard with a session that was written into the platform's database.
+
+    The person's language is the browser's then, or the one that is given.
+    """
     token, row_id = secrets.token_urlsafe(32), secrets.token_hex(16)
     columns = "id, created_at, token_hash, user_id, expires_at, user_agent"
     statement = f"""INSERT INTO session ({columns})
         SELECT ?, created_at, ?, id, '2099-01-01 00:00:00.000000', '' FROM user WHERE email = 'demo@demo.example'"""
     change(FOLDERS[address], statement, row_id, hashlib.sha256(token.encode()).hexdigest())
-    language = page.evaluate("navigator.language.slice(0, 2)")  # whatever another story has chosen
+    language = language or page.evaluate("navigator.language.slice(0, 2)")  # whatever another story has chosen
     change(FOLDERS[address], "UPDATE user SET language = ? WHERE email = 'demo@demo.example'", language)
     page.context.add_cookies([{"name": "session", "value": token, "url": address, "httpOnly": True}])
     page.goto(f"{address}/manage/demo")

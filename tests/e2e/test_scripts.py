@@ -96,6 +96,7 @@ def test_from_the_editor_into_the_reply(story: Story) -> None:
     story.choose(story.t("Lead"), re.compile("battery"))
     assert "Ask Peter Lang" not in story.prompt()  # it stands in another stage
     story.choose(story.t("Stage"), re.compile("Choosing"))
+    story.recorded.provider.will(says("Peter Lang, is the budget of 460 right? [S1]"))
     assert "Ask Peter Lang about the budget of 460." in story.prompt()
     page.get_by_role("button", name=story.t("Why this reply?")).last.click()
     expect(page.get_by_role("dialog")).to_contain_text(story.t("Scripts considered"))
