@@ -147,10 +147,14 @@ def download_link(words: Any, address: Any) -> rx.Component:
 def icon_tool(
     icon: str, label: Any, on_click: Any = None, *, small: bool = False, disabled: Any = None
 ) -> rx.Component:
-    """Show a quiet button that is only an icon; `label` says what it does."""
+    """Show a quiet button that is only an icon; `label` says what it does.
+
+    Where `disabled` holds nothing happens, but the focus stays: a row may just have been moved to the end with it.
+    """
     given = {} if on_click is None else {"on_click": on_click}
     if disabled is not None:
-        given["disabled"] = disabled
+        given["on_click"] = rx.cond(disabled, rx.noop(), on_click)
+        given["custom_attrs"] = {"aria-disabled": rx.cond(disabled, "true", "false")}
     return rx.icon_button(
         rx.icon(icon, size=14 if small else 16),
         variant="ghost",

@@ -237,7 +237,7 @@ def test_a_guided_script_collects_what_it_is_built_for(story: Story) -> None:
     field.press("Enter")
     expect(page.locator("article.message .message-actions")).to_have_count(2, timeout=20_000)
     wanted = story.t("Phone of the contact")
-    assert "Ask now only for: Phone of the contact" in story.recorded.provider.last.prompt
+    assert "Ask now only for: your phone number" in story.recorded.provider.last.prompt
     words = story.t(
         "{title}: step {step} of {steps}, wanted: {wanted}", title=title, step="1", steps="1", wanted=wanted
     )
