@@ -60,6 +60,9 @@ export const placesBelow = (path) => {
 
 export const hasAny = () => names().some((name) => read(name));
 
+/* Tell whether a text was given back since the page was loaded. */
+export const wasRestored = () => restored.size > 0;
+
 /* Let the page say that a text was given back, once for each place. */
 export const tell = (place) => {
   if (restored.has(place)) return;

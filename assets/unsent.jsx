@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import { hasAny, setPerson } from "./unsent.js";
+import { hasAny, setPerson, wasRestored } from "./unsent.js";
 import { giveBack } from "./later.js";
 
 /* Says that text typed before is back in its field; it also tells the other parts whose text is kept. */
@@ -10,6 +10,7 @@ export function UnsentNote({ person, words, dismiss }) {
   useEffect(() => {
     const show = () => setShown(true);
     window.addEventListener("unsent-restored", show);
+    if (wasRestored()) show(); // a field that was drawn before this note
     const stop = giveBack();
     return () => {
       window.removeEventListener("unsent-restored", show);
