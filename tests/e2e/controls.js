@@ -102,7 +102,8 @@
     }
   };
 
-  const find = (scope, key) => all(scope).find((one) => keyOf(one) === key && !one.disabled);
+  const find = (scope, key) =>
+    all(scope).find((one) => keyOf(one) === key && !one.disabled && one.getAttribute("aria-disabled") !== "true");
   const aim = (scope, key) => {
     const one = find(scope, key);
     if (!one) return null;
