@@ -79,6 +79,13 @@ def asks_again() -> None:
     vectors._silent_until = 0.0
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _loaded() -> None:
+    """What a process loads once is no part of the time that a reply waits for the index."""
+    importlib.import_module("chromadb")
+    language.detect(QUESTION)
+
+
 async def test_r19_chroma_is_away_and_comes_back(
     own_chroma: OwnChroma, own_redis: OwnRedis, who: Identity, new_worker: NewWorker, provider: FakeProvider
 ) -> None:
@@ -135,8 +142,6 @@ async def test_r19_chroma_is_silent(
     add_source(who, "Parking", "The code of the gate is 4711.")
     add_source(who, "Elsewhere", *ELSEWHERE)
     opened = begin(who, knowledge="all")
-    importlib.import_module("chromadb")  # what a process loads once is no part of the wait
-    language.detect(QUESTION)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
