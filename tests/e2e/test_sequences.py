@@ -214,4 +214,4 @@ def reply_leaves(builder: Builder, sequence_id: str) -> None:
         field.fill(text)
         field.press("Enter")
         wanted = [("active", None)] if count == 1 else [("left", "replied")]
-        wait_for(lambda wanted=wanted: builder.recorded.all(mine, sequence_id) == wanted)
+        wait_for(lambda wanted=wanted: builder.recorded.all(mine, sequence_id) == wanted, 90)
