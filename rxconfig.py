@@ -3,9 +3,9 @@
 import reflex as rx
 from reflex.plugins import RadixThemesPlugin, SitemapPlugin
 
-from platform_app.color_mode import HtmlColorMode
 from platform_app.config import settings
-from platform_app.dev_proxy import DevProxy
+from platform_app.runtime.color_mode import HtmlColorMode
+from platform_app.runtime.dev_proxy import DevProxy
 
 _own = settings()
 

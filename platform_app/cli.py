@@ -15,7 +15,7 @@ from rich.console import Console
 
 from platform_app.config import settings
 from platform_app.errors import PlatformError
-from platform_app.frontend import ROOT
+from platform_app.runtime.frontend_build import ROOT
 
 app = typer.Typer(
     help="Build, test and run AI agents.",
@@ -78,7 +78,7 @@ def up(
     dev: Annotated[bool, typer.Option("--dev", help="Load console and worker again when code changes.")] = False,
 ) -> None:
     """Start everything: servers, worker, console. Ctrl-C stops it."""
-    from platform_app import launcher
+    from platform_app.runtime import launcher
 
     try:
         raise typer.Exit(launcher.run(Console(), signal.signal, dev=dev))
@@ -89,14 +89,14 @@ def up(
 @app.command()
 def web() -> None:
     """Start the console alone; it uses the servers named in the environment."""
-    from platform_app import frontend
+    from platform_app.runtime import frontend_build
 
     own = settings()
     try:
-        frontend.build(own.data_dir / "logs" / "build.log", typer.echo)
+        frontend_build.build(own.data_dir / "logs" / "build.log", typer.echo)
     except PlatformError as error:
         _refuse(error)
-    _become(*frontend.server(own.host, own.port))
+    _become(*frontend_build.server(own.host, own.port))
 
 
 @app.command()
@@ -108,10 +108,10 @@ def worker() -> None:
 @app.command()
 def build() -> None:
     """Build the console where it does not fit the code."""
-    from platform_app import frontend
+    from platform_app.runtime import frontend_build
 
     try:
-        frontend.build(settings().data_dir / "logs" / "build.log", typer.echo)
+        frontend_build.build(settings().data_dir / "logs" / "build.log", typer.echo)
     except PlatformError as error:
         _refuse(error)
 
@@ -124,7 +124,8 @@ def migrate(
     """Bring the database to the tables of this version."""
     from alembic.util import CommandError
 
-    from platform_app import database_roles, migrations
+    from platform_app import migrations
+    from platform_app.runtime import database_roles
 
     address = settings().migration_database
     if address.startswith("sqlite"):
@@ -146,7 +147,7 @@ def migrate(
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Ask everything the platform depends on. Exit code 0: all well, 1: something to do, 2: wrong settings."""
-    from platform_app.doctor import examine
+    from platform_app.runtime.doctor import examine
 
     found = examine(settings())
     if as_json:
@@ -163,15 +164,15 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 @app.command()
 def reindex() -> None:
     """Have the worker build the vector indexes of all tenants anew, after a restored backup for one."""
-    from platform_app.services import rebuilding
+    from platform_app.services.knowledge import index_rebuild
 
-    typer.echo(f"queued for {rebuilding.request_all()} tenants")
+    typer.echo(f"queued for {index_rebuild.request_all()} tenants")
 
 
 @app.command("env-example")
 def env_example() -> None:
     """Print every setting with its meaning, as a file for the environment."""
-    from platform_app.example import env_example as text
+    from platform_app.runtime.env_example import env_example as text
 
     typer.echo(text(), nl=False)
 
@@ -179,7 +180,7 @@ def env_example() -> None:
 @secret.command("rotate")
 def secrets_rotate() -> None:
     """Encrypt every secret with the newest key of PLATFORM_SECRET_KEY; then the old keys can go."""
-    from platform_app.services import secrets as kept
+    from platform_app.services.accounts import tenant_secrets as kept
 
     try:
         count = kept.rotate()
@@ -192,8 +193,8 @@ def secrets_rotate() -> None:
 def demo_remove(slug: Annotated[str, typer.Option(help="The tenant to take it out of.")] = "demo") -> None:
     """Take away everything that the demo put into a tenant."""
     from platform_app.db import session_scope
-    from platform_app.services import demo as service
-    from platform_app.services import members
+    from platform_app.services.accounts import members
+    from platform_app.services.demo import demo as service
 
     try:
         with session_scope(reason="command line", reading=True) as session:
@@ -209,8 +210,8 @@ def demo_remove(slug: Annotated[str, typer.Option(help="The tenant to take it ou
 def demo_reset(slug: Annotated[str, typer.Option(help="The tenant to put it into.")] = "demo") -> None:
     """Take the demo away and put it in afresh."""
     from platform_app.db import session_scope
-    from platform_app.services import demo as service
-    from platform_app.services import members
+    from platform_app.services.accounts import members
+    from platform_app.services.demo import demo as service
 
     try:
         with session_scope(reason="command line", reading=True) as session:
@@ -236,7 +237,7 @@ def user_add(
     """Put a person into a tenant; without a password one is made and printed."""
     from platform_app.db import session_scope
     from platform_app.models.person import Role
-    from platform_app.services import members
+    from platform_app.services.accounts import members
 
     if role not in list(Role):
         raise typer.BadParameter("owner, admin, operator or viewer", param_hint="--role")
@@ -261,7 +262,7 @@ def tenant_add(
 ) -> None:
     """Make a tenant with its owner; without a password one is made and printed."""
     from platform_app.db import session_scope
-    from platform_app.services import accounts
+    from platform_app.services.accounts import accounts
 
     given = password or secrets.token_urlsafe(12)
     try:

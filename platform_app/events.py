@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from platform_app import known, leaving
+from platform_app import fact_snapshots, sequence_exits
 from platform_app.clock import new_id
 from platform_app.db import Transaction, owned
 from platform_app.jobs import HandleEvent, enqueue
@@ -79,9 +79,9 @@ def emit(
 
 
 def _complete(session: Transaction, event: Event) -> None:
-    event.facts = known.snapshot(session, event)
+    event.facts = fact_snapshots.snapshot(session, event)
     is_heard = _is_heard(session, event)
-    is_heard = leaving.take_out(session, event) or is_heard
+    is_heard = sequence_exits.take_out(session, event) or is_heard
     session.add(event)
     if is_heard:
         enqueue(session, event.tenant_id, HandleEvent(event_id=event.id), lock_key=lock_of(event))
@@ -95,8 +95,8 @@ def _is_heard(session: Transaction, event: Event) -> bool:
             owned(model, event.tenant_id).where(model.trigger == event.kind, model.enabled.is_(True))  # type: ignore[attr-defined]
             for model in (Rule, Sequence)
         ]
-        has_ways, *found = session.which(leaving.any_way(event.tenant_id), *listeners)
-        leaving.learn(session, has_any=has_ways)
+        has_ways, *found = session.which(sequence_exits.any_way(event.tenant_id), *listeners)
+        sequence_exits.learn(session, has_any=has_ways)
         heard[event.kind] = any(found)
     return heard[event.kind]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from platform_app import bell
+from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update, session_scope
 from platform_app.models.job import Job, JobState, JobTally
@@ -126,7 +126,7 @@ def enqueue(
     session.add(job)
     if job.run_at <= now():
         job.dispatched_at = now()
-        session.after_commit.append(lambda: bell.ring([(job.kind, job.id)]))
+        session.after_commit.append(lambda: notifier.ring([(job.kind, job.id)]))
     return job
 
 
@@ -188,5 +188,5 @@ class RunningJob:
             if session.execute(done.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
                 raise LeaseLost(self.id)
             tally(session, self.tenant_id, self.kind)
-            session.after_commit.append(lambda: bell.announce(self.tenant_id, "job", self.id))
+            session.after_commit.append(lambda: notifier.announce(self.tenant_id, "job", self.id))
         self.is_finished = True

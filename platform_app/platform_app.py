@@ -3,16 +3,17 @@
 import reflex as rx
 from reflex_components_core.base.error_boundary import ErrorBoundary
 
-from platform_app import database_roles, heap, logs
+from platform_app import logs
 from platform_app.api.app import api
 from platform_app.api.security import Harden, RuntimeEnv, is_development
 from platform_app.api.sockets import Sockets
-from platform_app.components.connection import connection_notice, failed_page, toaster
+from platform_app.components.console.connection import connection_notice, failed_page, toaster
 from platform_app.pages.registry import every_page
-from platform_app.state import frame, tabs
-from platform_app.state.errors import report
-from platform_app.state.gate import Gate
-from platform_app.state.hub import hub
+from platform_app.runtime import database_roles, gc_tuning
+from platform_app.state.console import frame, socket_sessions
+from platform_app.state.console.error_messages import report
+from platform_app.state.console.gate import Gate
+from platform_app.state.console.hub import hub
 
 logs.configure()
 app = rx.App(
@@ -29,7 +30,7 @@ app.add_middleware(Gate())
 _notice = rx.memo(connection_notice)
 app.app_wraps[5, "Overlay"] = lambda _: rx.fragment(_notice())
 app.app_wraps[55, "ErrorBoundary"] = lambda _: ErrorBoundary.create(fallback_render=failed_page())
-tabs.install(app)
+socket_sessions.install(app)
 
 
 def _is_connected(tab: str) -> bool:
@@ -42,4 +43,4 @@ for page in every_page():
     app.add_page(page.show, route=page.route, title=page.title, on_load=page.on_load)
 frame.load_events = app.get_load_events
 app.register_lifespan_task(database_roles.warn)
-app.register_lifespan_task(heap.settle)
+app.register_lifespan_task(gc_tuning.settle)

@@ -8,7 +8,7 @@ from platform_app.api.app import api
 from platform_app.api.security import Harden, RuntimeEnv
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
-from platform_app.services import sessions
+from platform_app.services.accounts import sessions
 
 HOST = "acme.example:8000"
 

@@ -28,8 +28,9 @@ os.environ["PLATFORM_LOG_FORMAT"] = "text"
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
     os.environ.pop(name, None)
 
-from platform_app import bell, config, db, servers
+from platform_app import config, db, notifier
 from platform_app.models.person import Identity, Member, Role, Tenant, User
+from platform_app.runtime import embedded_servers
 
 if TYPE_CHECKING:
     from tests.mail_catcher import Catcher
@@ -66,9 +67,9 @@ def forget_process_state() -> None:
     """Make the next use read the environment again."""
     if db.engine.cache_info().currsize:
         db.engine().dispose()
-    for cached in (config.settings, db.engine, bell.connection):
+    for cached in (config.settings, db.engine, notifier.connection):
         cached.cache_clear()
-    bell._silent_until = 0.0
+    notifier._silent_until = 0.0
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def other(database: str) -> Identity:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis of this run's own."""
     port, password = free_port(), secrets.token_hex(8)
-    command = servers.redis_command(tmp_path_factory.mktemp("redis"), port, password)
+    command = embedded_servers.redis_command(tmp_path_factory.mktemp("redis"), port, password)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     client = redis.Redis.from_url(url)
@@ -232,7 +233,7 @@ def server(command: list[str], address: str, asked: str) -> Iterator[str]:
 def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Chroma server of this run's own."""
     port = free_port()
-    command = servers.chroma_command(tmp_path_factory.mktemp("chroma"), port)
+    command = embedded_servers.chroma_command(tmp_path_factory.mktemp("chroma"), port)
     yield from server(command, f"http://127.0.0.1:{port}", "/api/v2/heartbeat")
 
 
@@ -248,5 +249,5 @@ def live_chroma(env: pytest.MonkeyPatch, chroma_url: str) -> str:
 def offline_url() -> Iterator[str]:
     """The offline model, as a server of this run's own."""
     port = free_port()
-    command = [sys.executable, "-m", "platform_app.llm.offline", "--port", str(port)]
+    command = [sys.executable, "-m", "platform_app.llm.offline_model", "--port", str(port)]
     yield from server(command, f"http://127.0.0.1:{port}/v1", "/models")

@@ -17,7 +17,8 @@ from sqlmodel import SQLModel
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from platform_app import db, frontend
+from platform_app import db
+from platform_app.runtime import frontend_build
 from tests.conftest import answers, forget_process_state, free_port, wait_for
 from tests.headless.harness import app
 
@@ -136,13 +137,13 @@ def own_database(folder: Path) -> Iterator[None]:
 def console(log: Path, **settings: str) -> Iterator[Console]:
     """Run a web process on this test's data folder, and stop it."""
     port = free_port()
-    command, environment = frontend.server("127.0.0.1", port)
+    command, environment = frontend_build.server("127.0.0.1", port)
     del environment["__REFLEX_MOUNT_FRONTEND_COMPILED_APP"]  # no pages: they would have to be built
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             env=os.environ | environment | settings,
-            cwd=frontend.ROOT,
+            cwd=frontend_build.ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

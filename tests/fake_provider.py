@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from platform_app.llm import learned
+from platform_app.llm import model_limitations
 from tests.conftest import forget_process_state
 
 KEY = "sk-canary-7f3a"
@@ -230,7 +230,7 @@ def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider
     for name, value in settings.items():
         env.setenv(f"PLATFORM_{name.upper()}", str(value))
     forget_process_state()
-    learned.forget()
+    model_limitations.forget()
     yield fake
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)

@@ -12,15 +12,15 @@ from platform_app.db import owned, session_scope
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
-from platform_app.services import receiving, webhook_secrets, webhooks
-from platform_app.services.receiving import Sent
+from platform_app.services.webhooks import deliveries, incoming_webhooks, webhook_secrets
+from platform_app.services.webhooks.deliveries import Sent
 from tests.talking import call
 
 
 def a_webhook(who: Identity, *, signed: bool = False, **settings: Any) -> IncomingWebhook:
     """Make a webhook with these settings."""
-    row = call(who, webhooks.create, name=settings.pop("name", "Shop"), signed=signed)
-    made: IncomingWebhook = call(who, webhooks.save, row.id, settings)
+    row = call(who, incoming_webhooks.create, name=settings.pop("name", "Shop"), signed=signed)
+    made: IncomingWebhook = call(who, incoming_webhooks.save, row.id, settings)
     return made
 
 
@@ -49,7 +49,7 @@ def address_of(webhook: IncomingWebhook) -> str:
 
 def take(webhook: IncomingWebhook, sent: Sent) -> Outcome:
     """Let one delivery be taken; raises why it is not."""
-    [result] = receiving.take_all(webhook, [sent])
+    [result] = deliveries.take_all(webhook, [sent])
     if isinstance(result, Exception):
         raise result
     return result

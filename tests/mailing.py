@@ -3,7 +3,8 @@
 from typing import Any
 
 from platform_app.models.person import Identity
-from platform_app.services import contacts, mail
+from platform_app.services.crm import contacts
+from platform_app.services.mail import mail_servers
 from tests.mail_catcher import PASSWORD, USER
 from tests.talking import call
 
@@ -26,7 +27,7 @@ EMAIL = {
 
 def set_server(who: Identity, port: int, **more: str) -> None:
     """Set the tenant's mail server."""
-    call(who, mail.save, FORM | {"port": str(port)} | more)
+    call(who, mail_servers.save, FORM | {"port": str(port)} | more)
 
 
 def anna(who: Identity, **more: Any) -> Any:

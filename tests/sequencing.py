@@ -9,11 +9,11 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import enrollments, stepping
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.sequences import enrollments, sequence_scheduler
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentStep
-from platform_app.services import contacts, leads
+from platform_app.services.crm import contacts, leads
 from tests.talking import a_stage, call, run_jobs
 
 MONDAY = datetime.fromisoformat("2026-11-23T15:00:00+00:00")  # 18:00 in Moscow
@@ -103,7 +103,7 @@ def work(who: Identity) -> None:
     """Do what the worker does now: jobs, steps, and jobs that follow."""
     while True:
         run_jobs(who)
-        if not stepping.take_due():
+        if not sequence_scheduler.take_due():
             return
 
 

@@ -11,7 +11,9 @@ from platform_app.models.event import Activity, Event
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.services import conversations, ledger, pipelines, replies
+from platform_app.services.chat import conversations, replies
+from platform_app.services.crm import pipelines
+from platform_app.services.jobs import ledger
 from worker.tasks import HANDLERS
 
 ELSEWHERE = (  # a library around what a test asks for: how rare a word is, is known only among others

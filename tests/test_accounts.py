@@ -11,7 +11,8 @@ from platform_app.db import everywhere, owned, session_scope
 from platform_app.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound, PlatformError
 from platform_app.models.crm import Pipeline, Stage
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import accounts, members, passwords, pipelines, sessions
+from platform_app.services.accounts import accounts, members, passwords, sessions
+from platform_app.services.crm import pipelines
 from tests.api_client import sign_in, ticket_for
 from tests.conftest import make_tenant
 

@@ -9,7 +9,9 @@ from platform_app.db import session_scope
 from platform_app.models.conversation import MessageState
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
-from platform_app.services import contacts, conversations, fields, leads, pipelines, scripts
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, custom_field_definitions, leads, pipelines
+from platform_app.services.scripts import scripts
 from tests.fake_provider import FakeProvider, says, serving
 from tests.talking import answered, begin
 
@@ -32,7 +34,7 @@ def playing(who: Identity, **settings: Any) -> tuple[str, dict[str, str]]:
     }
     opened = begin(who, name="Vera", instructions="Be brief.", **named, **settings)
     with session_scope(who.tenant_id) as session:
-        key = fields.create(session, who, Holder.CONTACT, name="City", kind=FieldKind.TEXT).key
+        key = custom_field_definitions.create(session, who, Holder.CONTACT, name="City", kind=FieldKind.TEXT).key
         contact = contacts.create(session, who, name="Anna", phones="+79001112233", **{f"field.{key}": "Perm"})
         lead = leads.create(session, who, title="Bike", stage_id=ids["New"], contact_id=contact.id, budget=4711)
         conversations.play_with(session, who, opened, lead_id=lead.id, contact_id=contact.id)

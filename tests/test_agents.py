@@ -10,7 +10,7 @@ from platform_app.models.agent import Agent, AgentSettings
 from platform_app.models.conversation import Conversation
 from platform_app.models.event import Activity
 from platform_app.models.person import Identity
-from platform_app.services import agents
+from platform_app.services.agents import agents
 from tests.conftest import make_tenant
 
 

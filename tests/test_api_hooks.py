@@ -11,11 +11,11 @@ import httpx
 import pytest
 from limits import parse_many
 
-from platform_app.api import hooks
+from platform_app.api import webhooks
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook, Outcome
-from platform_app.services import webhooks
-from platform_app.services.receiving import LARGEST
+from platform_app.services.webhooks import incoming_webhooks
+from platform_app.services.webhooks.deliveries import LARGEST
 from tests import shared
 from tests.api_client import client
 from tests.conftest import answers, free_port, wait_for
@@ -53,10 +53,10 @@ async def test_a_body_that_was_long_under_way_is_judged_by_what_counts_now(who: 
         yield b"}"
 
     slow = asyncio.create_task(post(address_of(webhook), slowly()))
-    while not hooks._limiter.storage.storage:
+    while not webhooks._limiter.storage.storage:
         await asyncio.sleep(0)
     assert (await post(address_of(webhook), b"{}")).status_code == 202
-    call(who, webhooks.require_signature, webhook.id, signed=True)
+    call(who, incoming_webhooks.require_signature, webhook.id, signed=True)
     come.set()
     answers_now = await asyncio.gather(slow, post(address_of(webhook), b"{}"))
     assert [answer.status_code for answer in answers_now] == [401, 401] and len(events(who)) == 1
@@ -93,8 +93,8 @@ async def test_no_cookie_and_no_origin_counts_here(who: Identity) -> None:
 
 async def test_what_is_not_there_what_is_off_and_what_is_gone_look_alike(who: Identity, other: Identity) -> None:
     off, gone, theirs = a_webhook(who), a_webhook(who, name="Gone"), a_webhook(other, name="Theirs")
-    call(who, webhooks.switch, off.id, enabled=False)
-    call(who, webhooks.delete, gone.id)
+    call(who, incoming_webhooks.switch, off.id, enabled=False)
+    call(who, incoming_webhooks.delete, gone.id)
     asked = [
         NOBODY,
         address_of(off),
@@ -121,7 +121,7 @@ async def test_a_bad_signature_is_answered_without_a_hint(who: Identity) -> None
 
 
 async def test_the_test_suite_of_json_over_http(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "PACE", parse_many("10000/second"))  # a quick machine delivers more than is allowed
+    monkeypatch.setattr(webhooks, "PACE", parse_many("10000/second"))  # a quick machine delivers more than is allowed
     webhook = a_webhook(who)
     counted = {"y": 0, "n": 0}
     async with client() as system:
@@ -158,7 +158,7 @@ async def test_a_body_is_one_megabyte_at_most_said_or_not(who: Identity) -> None
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let three deliveries an hour come to an address."""
-    monkeypatch.setattr(hooks, "PACE", parse_many("3/hour"))
+    monkeypatch.setattr(webhooks, "PACE", parse_many("3/hour"))
 
 
 @pytest.mark.usefixtures("slow")

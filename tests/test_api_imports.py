@@ -7,7 +7,7 @@ import pytest
 from platform_app.config import settings
 from platform_app.errors import Invalid
 from platform_app.models.person import Identity, Role
-from platform_app.services import imports, tables
+from platform_app.services.crm import csv_files, imports
 from tests.api_client import HOST, client, sign_in
 from tests.conftest import make_tenant
 from tests.test_contacts import call
@@ -80,7 +80,7 @@ async def test_a_table_counts_up_to_its_own_limit(who: Identity, env: pytest.Mon
 
 
 async def test_too_many_rows_are_refused_in_words(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(csv_files, "MOST_ROWS", 1_000)
     async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
         content = b"name\n" + b"Anna\n" * 400_000
         answer = await browser.post("/api/imports/acme", content=content, headers={"X-File-Name": "p.csv"})

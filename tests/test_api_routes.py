@@ -14,7 +14,7 @@ from platform_app.db import everywhere, session_scope
 from platform_app.errors import Conflict
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Member, Role, User
-from platform_app.services import sessions
+from platform_app.services.accounts import sessions
 from tests.api_client import client, sign_in
 from tests.conftest import make_tenant
 

@@ -6,7 +6,7 @@ from platform_app.api.sign_in import safe_target
 from platform_app.config import settings
 from platform_app.db import everywhere, session_scope
 from platform_app.models.person import Identity, Session, SignInTicket
-from platform_app.services import sessions
+from platform_app.services.accounts import sessions
 from tests.api_client import HOST, client, sign_in, ticket_for
 from tests.conftest import forget_process_state
 

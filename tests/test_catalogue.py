@@ -11,7 +11,7 @@ from platform_app.llm import catalogue, client
 from platform_app.llm.client import Fault, ModelFailure
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
-from platform_app.services import conversations, replies
+from platform_app.services.chat import conversations, replies
 from tests.conftest import forget_process_state, free_port
 from tests.fake_provider import FakeProvider, serving
 from tests.talking import answered, begin

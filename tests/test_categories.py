@@ -5,7 +5,7 @@ import pytest
 from platform_app.db import session_scope
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.person import Identity
-from platform_app.services import categories
+from platform_app.services.knowledge import categories
 from tests.talking import call
 
 

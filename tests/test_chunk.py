@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_app.rag.chunk import SIZE, cut
+from platform_app.rag.chunking import SIZE, cut
 
 
 def test_a_short_text_is_one_piece() -> None:

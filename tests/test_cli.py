@@ -12,7 +12,7 @@ from platform_app import config, migrations
 from platform_app.db import session_scope
 from platform_app.errors import Forbidden
 from platform_app.models.person import Role
-from platform_app.services import accounts, members
+from platform_app.services.accounts import accounts, members
 from tests.conftest import forget_process_state, free_port
 
 ROOT = Path(__file__).parents[1]

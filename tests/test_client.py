@@ -15,7 +15,7 @@ import pytest
 from platform_app import i18n
 from platform_app.llm import client
 from platform_app.llm.client import Fault, ModelFailure, ModelRequest, Outcome
-from platform_app.llm.wire import MOST_BYTES
+from platform_app.llm.transport import MOST_BYTES
 from tests.conftest import forget_process_state, free_port
 from tests.fake_provider import KEY, Answer, FakeProvider, Step, chunk, hangs, plays, raw, refuses, says, serving
 

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from platform_app import clock
-from platform_app.rag.chunk import chunk_id
+from platform_app.rag.chunking import chunk_id
 from tests.conftest import forget_process_state
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from platform_app.automation.checks import problems
+from platform_app.automation.condition_checks import problems
 from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Takes, read
+from platform_app.automation.evaluation import Proof, ready, smallest_change, weigh
 from platform_app.automation.facts import Fact, Facts, FactType, Named, Value, catalogue
-from platform_app.automation.proofs import Proof, ready, smallest_change, weigh
 from platform_app.errors import Invalid
 from tests import shared
 

@@ -6,13 +6,23 @@ from typing import Any
 
 import pytest
 
-from platform_app import own_fields
+from platform_app import custom_fields
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.crm import Contact, FieldKind, Holder, Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import cards, contacts, fields, leads, merging, notes, pipelines, tagging, tasks
+from platform_app.services.crm import (
+    cards,
+    contacts,
+    custom_field_definitions,
+    leads,
+    merge_contacts,
+    notes,
+    pipelines,
+    tags,
+    tasks,
+)
 from tests.talking import a_stage, call
 
 
@@ -22,7 +32,7 @@ def kinds(who: Identity) -> list[str]:
 
 
 def add_field(who: Identity, name: str, kind: FieldKind, options: str = "") -> str:
-    return str(call(who, fields.create, Holder.CONTACT, name=name, kind=kind, options=options).key)
+    return str(call(who, custom_field_definitions.create, Holder.CONTACT, name=name, kind=kind, options=options).key)
 
 
 def test_a_change_leaves_an_event_with_before_and_after(who: Identity) -> None:
@@ -105,18 +115,20 @@ def test_own_fields_keep_what_fits(who: Identity, kind: FieldKind, written: str,
 
 
 def test_fields_are_named_once_and_renamed(who: Identity) -> None:
-    first = call(who, fields.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
+    first = call(who, custom_field_definitions.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
     with pytest.raises(Conflict):
-        call(who, fields.create, Holder.CONTACT, name=" city ", kind=FieldKind.TEXT)
-    second = call(who, fields.create, Holder.CONTACT, name="City!", kind=FieldKind.CHOICE, options="a\nb\na")
+        call(who, custom_field_definitions.create, Holder.CONTACT, name=" city ", kind=FieldKind.TEXT)
+    second = call(
+        who, custom_field_definitions.create, Holder.CONTACT, name="City!", kind=FieldKind.CHOICE, options="a\nb\na"
+    )
     assert (first.key, second.key, second.options) == ("city", "city_2", ["a", "b"])
     for name, options in (("", "a"), ("Ok", "")):
         with pytest.raises(Invalid):
-            call(who, fields.change, second.id, name=name, options=options)
-    assert call(who, fields.change, second.id, name="Town", options="x").options == ["x"]
-    call(who, fields.delete, first.id)
+            call(who, custom_field_definitions.change, second.id, name=name, options=options)
+    assert call(who, custom_field_definitions.change, second.id, name="Town", options="x").options == ["x"]
+    call(who, custom_field_definitions.delete, first.id)
     with session_scope(who.tenant_id, reading=True) as session:
-        assert [row.name for row in own_fields.of_tenant(session, who.tenant_id)] == ["Town"]
+        assert [row.name for row in custom_fields.of_tenant(session, who.tenant_id)] == ["Town"]
 
 
 def test_found_by_tag_sorted_and_tagged_together(who: Identity) -> None:
@@ -125,11 +137,11 @@ def test_found_by_tag_sorted_and_tagged_together(who: Identity) -> None:
     ]
     assert [row.name for row in call(who, contacts.find, tag="VIP")[0]] == ["a", "b"]
     assert [row.name for row in call(who, contacts.find, sort="name", descending=True)[0]] == ["А", "b", "a"]
-    assert call(who, tagging.add, ids, "vip", of=contacts) == 1
+    assert call(who, tags.add, ids, "vip", of=contacts) == 1
     assert call(who, contacts.find, tag="vip")[1] == 3
     assert call(who, contacts.find, search="100%")[1] == 0 and call(who, contacts.find, search="_")[1] == 0
     with pytest.raises(Invalid):
-        call(who, tagging.add, ids, " ", of=contacts)
+        call(who, tags.add, ids, " ", of=contacts)
 
 
 def test_deleted_and_brought_back(who: Identity) -> None:
@@ -152,20 +164,20 @@ def test_two_contacts_become_one(who: Identity) -> None:
     lead = call(who, leads.create, title="Bike", stage_id=stage, contact_id=other.id)
     call(who, tasks.create, text="Call", contact_id=other.id)
     call(who, notes.create, text="Likes red", contact_id=other.id)
-    assert [one.id for one in call(who, merging.alike, kept.id, "")] == [other.id]
-    foreseen = call(who, merging.outcome, kept.id, other.id)
+    assert [one.id for one in call(who, merge_contacts.alike, kept.id, "")] == [other.id]
+    foreseen = call(who, merge_contacts.outcome, kept.id, other.id)
     assert foreseen.values == {"emails": ["a@x.io", "b@x.io"], "language": "ru", f"field.{key}": "Perm"}
     assert (foreseen.other, foreseen.left) == ("Anna L.", {"name": "Anna L."})
     assert foreseen.moved == {"leads": 1, "tasks": 1, "notes": 1, "conversations": 0}
     assert call(who, contacts.get, kept.id).emails == ["a@x.io"], "nothing is done yet"
-    merged = call(who, merging.merge, kept.id, other.id)
+    merged = call(who, merge_contacts.merge, kept.id, other.id)
     assert (merged.emails, merged.language, merged.fields) == (["a@x.io", "b@x.io"], "ru", {key: "Perm"})
     card = call(who, cards.of, Holder.CONTACT, kept.id)
     assert ([one.id for one in card.leads], len(card.tasks), len(card.notes)) == ([lead.id], 1, 1)
     assert call(who, contacts.get, other.id).id == kept.id, "the old address leads to the one that stays"
     assert call(who, contacts.same_address, emails=["b@x.io"], phones=[]).id == kept.id
     with pytest.raises(Invalid):
-        call(who, merging.merge, kept.id, other.id)
+        call(who, merge_contacts.merge, kept.id, other.id)
 
 
 def test_names_by_id_are_those_that_are_there(who: Identity, other: Identity) -> None:
@@ -210,7 +222,7 @@ def test_leads_are_changed_filtered_and_summed(who: Identity) -> None:
     count, budget = call(who, leads.totals)[stage]
     assert (count, str(budget)) == (2, "1510.50")
     assert [row.title for row in call(who, leads.newest, stage, search="car")] == ["Car"]
-    assert call(who, tagging.add, [lead.id], "HOT", of=leads) == 0
+    assert call(who, tags.add, [lead.id], "HOT", of=leads) == 0
     call(who, leads.delete, lead.id)
     assert call(who, leads.totals)[stage][0] == 1
     assert call(who, leads.restore, lead.id).title == "Bicycle"
@@ -246,16 +258,16 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
         (contacts.save, contact.id, {"name": "x"}),
         (contacts.delete, contact.id),
         (contacts.restore, contact.id),
-        (partial(tagging.add, of=contacts), [contact.id], "x"),
-        (merging.merge, mine.id, contact.id),
-        (merging.merge, contact.id, mine.id),
-        (merging.outcome, mine.id, contact.id),
-        (merging.outcome, contact.id, mine.id),
+        (partial(tags.add, of=contacts), [contact.id], "x"),
+        (merge_contacts.merge, mine.id, contact.id),
+        (merge_contacts.merge, contact.id, mine.id),
+        (merge_contacts.outcome, mine.id, contact.id),
+        (merge_contacts.outcome, contact.id, mine.id),
         (leads.get, lead.id),
         (leads.save, lead.id, {"title": "x"}),
         (leads.move, lead.id, my_stage),
         (leads.delete, lead.id),
-        (partial(tagging.add, of=leads), [lead.id], "x"),
+        (partial(tags.add, of=leads), [lead.id], "x"),
         (pipelines.delete_stage, stage),
         (pipelines.move_stage, stage),
     ]
@@ -267,7 +279,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 def test_what_belongs_to_another_tenant_is_not_linked(who: Identity, other: Identity) -> None:
     contact, field = (
         call(who, contacts.create, name="Anna"),
-        call(who, fields.create, Holder.LEAD, name="x", kind="text"),
+        call(who, custom_field_definitions.create, Holder.LEAD, name="x", kind="text"),
     )
     lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
     task, note = call(who, tasks.create, text="x", lead_id=lead.id), call(who, notes.create, text="x", lead_id=lead.id)
@@ -279,8 +291,8 @@ def test_what_belongs_to_another_tenant_is_not_linked(who: Identity, other: Iden
         (tasks.mark, (task.id,), {"done": True}),
         (tasks.delete, (task.id,), {}),
         (notes.delete, (note.id,), {}),
-        (fields.change, (field.id,), {"name": "y"}),
-        (fields.delete, (field.id,), {}),
+        (custom_field_definitions.change, (field.id,), {"name": "y"}),
+        (custom_field_definitions.delete, (field.id,), {}),
         (leads.create, (), {"title": "x", "stage_id": my_stage, "contact_id": contact.id}),
         (leads.create, (), {"title": "x", "stage_id": my_stage, "responsible_id": who.user_id}),
     ):
@@ -295,12 +307,12 @@ def test_what_belongs_to_another_tenant_is_not_linked(who: Identity, other: Iden
 
 def test_two_who_give_a_tag_at_once_both_give_it(who: Identity) -> None:
     made = call(who, contacts.create, name="Anna")
-    other = Thread(target=lambda: call(who, tagging.add, [made.id], "second", of=contacts))
+    other = Thread(target=lambda: call(who, tags.add, [made.id], "second", of=contacts))
     with session_scope(who.tenant_id) as session:
         held = contacts.get(session, who, made.id)
         other.start()
         if session.connection().dialect.name == "postgresql":  # SQLite lets one write at a time
             other.join(20)
-        tagging.add(session, who, [held.id], "first", of=contacts)
+        tags.add(session, who, [held.id], "first", of=contacts)
     other.join(20)
     assert sorted(call(who, contacts.get, made.id).tags) == ["first", "second"]

@@ -14,7 +14,7 @@ from platform_app.models.conversation import Author, Conversation, ConversationS
 from platform_app.models.crm import Contact
 from platform_app.models.job import Job
 from platform_app.models.person import Identity
-from platform_app.services import conversations, reply_store
+from platform_app.services.chat import conversations, reply_store
 from tests.talking import activities, add_agent, begin, call, conversation, events, row, say, shown
 
 

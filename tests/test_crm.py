@@ -10,7 +10,7 @@ from platform_app.errors import Invalid, NotFound
 from platform_app.models.crm import Pipeline, Stage
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import contacts, leads, pipelines
+from platform_app.services.crm import contacts, leads, pipelines
 
 
 def make_pipeline(who: Identity, name: str, *stages: str, position: int = 0) -> list[str]:

@@ -11,8 +11,10 @@ from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation, ConversationState
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services import agents, dashboard, leads
-from platform_app.services.dashboard import Count, Summary
+from platform_app.services.agents import agents
+from platform_app.services.crm import leads
+from platform_app.services.feed import dashboard
+from platform_app.services.feed.dashboard import Count, Summary
 
 
 def replied(who: Identity, *moments: datetime) -> None:

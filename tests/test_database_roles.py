@@ -13,10 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
 
-from platform_app import database_roles, db, doctor, migrations
+from platform_app import db, migrations
 from platform_app.config import settings
 from platform_app.models.person import Identity
-from platform_app.services import categories, demo
+from platform_app.runtime import database_roles, doctor
+from platform_app.services.demo import demo
+from platform_app.services.knowledge import categories
 from tests.conftest import forget_process_state, make_tenant
 from tests.test_row_security import postgres, run
 

@@ -15,7 +15,7 @@ from platform_app.db import TenantBreach, owned, owned_update, session_scope
 from platform_app.models.agent import Agent
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
-from platform_app.services import contacts, leads
+from platform_app.services.crm import contacts, leads
 from tests.talking import a_stage, call
 
 

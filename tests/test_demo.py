@@ -22,19 +22,14 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity, Tenant
 from platform_app.models.script import ScriptProgress
-from platform_app.services import (
-    agents,
-    contacts,
-    conversations,
-    dashboard,
-    demo,
-    guiding,
-    knowledge,
-    leads,
-    members,
-    scripts,
-    sessions,
-)
+from platform_app.services.accounts import members, sessions
+from platform_app.services.agents import agents
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads
+from platform_app.services.demo import demo
+from platform_app.services.feed import dashboard
+from platform_app.services.knowledge import sources
+from platform_app.services.scripts import guided_scripts, scripts
 from tests.conftest import make_tenant
 from tests.talking import run_jobs
 
@@ -193,7 +188,7 @@ def test_scripts_were_used_and_one_guides_a_conversation(who: Identity) -> None:
         used = scripts.used(session, who)
         assert scripts.versions(session, who, found["First words to a newcomer"].id)
         (progress,) = rows(who, ScriptProgress)
-        place = guiding.current(session, who, progress.conversation_id)
+        place = guided_scripts.current(session, who, progress.conversation_id)
     assert place == [("Test ride", 1, 2, ["Height (cm)", "Wanted by", "Rides"])]
     counted = {title: used[row.id].count for title, row in found.items() if row.id in used}
     assert counted == {"Help with choosing": 1, "Test ride": 2}  # of many replies that were given a script
@@ -288,7 +283,7 @@ def own_things(session: Transaction, who: Identity) -> None:
     conversations.play_with(session, who, talk.id, lead_id=lead.id, contact_id=contact.id)
     conversations.receive(session, who, talk.id, "Hello")
     leads.create(session, who, title="My lead", stage_id=lead.stage_id, contact_id=contact.id)
-    knowledge.add_source(session, who, "mine.md", "f" * 32, size=1)
+    sources.add_source(session, who, "mine.md", "f" * 32, size=1)
     contacts.create(session, who, name="Mine", **{"field.height_cm": "170"})
     scripts.create(session, who, title="Mine", text="Pack it in {{ lead.field.colour }}.")
 
@@ -341,7 +336,7 @@ def test_the_demo_tenant_is_made_once(database: str, language: str) -> None:
 
 
 def test_the_password_given_last_signs_in(database: str) -> None:
-    from platform_app.services import accounts
+    from platform_app.services.accounts import accounts
 
     demo.ensure_demo(PASSWORD, "en")
     with session_scope(reason="tests") as session:

@@ -3,7 +3,7 @@
 import pytest
 from reflex_base.compiler.templates import vite_config_template
 
-from platform_app.dev_proxy import DevProxy
+from platform_app.runtime.dev_proxy import DevProxy
 
 
 def changed(config: str) -> str:

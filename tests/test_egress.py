@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from platform_app import egress
 from platform_app.config import settings
 from platform_app.errors import Invalid
-from platform_app.special_addresses import SPECIAL_V4, SPECIAL_V6
+from platform_app.integrations import egress
+from platform_app.integrations.special_addresses import SPECIAL_V4, SPECIAL_V6
 from tests.conftest import free_port
 from tests.mail_catcher import certificate
 from tests.test_rule_webhooks import Receiver, open_loopback, receiver

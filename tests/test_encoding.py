@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from platform_app.automation.encoding import Format
 from platform_app.automation.facts import Facts
-from platform_app.automation.texts import fill, fill_body
+from platform_app.automation.output_encoding import Format
+from platform_app.automation.text_templates import fill, fill_body
 from platform_app.errors import Invalid
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services import contacts
+from platform_app.services.crm import contacts
 from tests.talking import call, run_jobs
 from tests.test_rule_webhooks import Receiver, open_loopback, receiver
 from tests.test_rules import a_rule, runs

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from platform_app.config import Settings
-from platform_app.example import env_example
+from platform_app.runtime.env_example import env_example
 
 FILE = Path(__file__).parents[1] / ".env.example"
 

@@ -7,9 +7,9 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import enrollments, stepping
+from platform_app.engine.sequences import enrollments, sequence_scheduler
 from platform_app.errors import Conflict
-from platform_app.job_purposes import OTHER, PURPOSES
+from platform_app.job_callbacks import OTHER, PURPOSES
 from platform_app.jobs import KINDS
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.crm import ImportState
@@ -18,8 +18,11 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
 from platform_app.models.sequence import EnrollmentState
-from platform_app.services import contacts, conversations, importing, imports, jobs, knowledge, rebuilding
-from platform_app.state.jobs import KIND_WORDS
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, import_job, imports
+from platform_app.services.jobs import job_list
+from platform_app.services.knowledge import index_rebuild, sources
+from platform_app.state.jobs.jobs import KIND_WORDS
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
 from tests.talking import begin, call, say
 from tests.test_imports import begun
@@ -55,15 +58,15 @@ def told(sentence: str) -> Callable[[Identity, str], str]:
 
 
 def by_job(who: Identity, subject_id: str) -> None:
-    call(who, jobs.retry, job_of(who).id)
+    call(who, job_list.retry, job_of(who).id)
 
 
 def a_source(who: Identity) -> str:
-    return str(call(who, knowledge.add_source, "price.txt", "stored", size=1).id)
+    return str(call(who, sources.add_source, "price.txt", "stored", size=1).id)
 
 
 def source_says(who: Identity, source_id: str) -> str:
-    source = call(who, knowledge.get, source_id)
+    source = call(who, sources.get, source_id)
     return str(source.error) if source.state == SourceState.FAILED else ""
 
 
@@ -71,12 +74,12 @@ def a_removal(who: Identity) -> str:
     source_id = a_source(who)
     with session_scope(who.tenant_id) as session:
         session.delete(session.exec(owned(Job, who.tenant_id)).one())
-    call(who, knowledge.delete, source_id)
+    call(who, sources.delete, source_id)
     return source_id
 
 
 def a_rebuilding(who: Identity) -> str:
-    rebuilding.request(who.tenant_id)
+    index_rebuild.request(who.tenant_id)
     return ""
 
 
@@ -94,7 +97,7 @@ def a_call(who: Identity) -> str:
     webhook = {"kind": "call_webhook", "url": "https://example.com/hook", "body": ""}
     sequence = a_sequence(who, do("call", webhook), do("end"))
     (row_id,) = enrolled(who, sequence, a_lead(who))
-    stepping.take_due()
+    sequence_scheduler.take_due()
     return row_id
 
 
@@ -115,16 +118,16 @@ def reply_says(who: Identity, reply_id: str) -> str:
 
 
 CASES = {
-    "index_source": Case(a_source, source_says, lambda who, one: call(who, knowledge.retry, one)),
+    "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
     "remove_source": Case(
         a_removal, told("File and text of the deleted source “{title}” are still kept: {reason}"), by_job
     ),
     "rebuild_index": Case(
         a_rebuilding,
         told("The vector index was not built anew: {reason} Until then the words alone find passages."),
-        lambda who, one: rebuilding.request(who.tenant_id),
+        lambda who, one: index_rebuild.request(who.tenant_id),
     ),
-    "import_contacts": Case(lambda who: begun(who, 3), import_says, lambda who, one: call(who, importing.retry, one)),
+    "import_contacts": Case(lambda who: begun(who, 3), import_says, lambda who, one: call(who, import_job.retry, one)),
     "handle_event": Case(an_event, told("Rules and sequences did not take up an event: {reason}"), by_job),
     "take_step": Case(a_call, step_says, lambda who, one: call(who, enrollments.retry, one)),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
@@ -145,13 +148,13 @@ def test_says_why_it_ended_and_is_tried_again(who: Identity, kind: str, ending: 
     change(who, run_at=now())
     ending(who)
     assert case.says(who, subject_id) == sentence
-    call(who, jobs.retry, job_of(who).id)
+    call(who, job_list.retry, job_of(who).id)
     assert (job_of(who).state, case.says(who, subject_id)) == (JobState.QUEUED, "")
     cancelled(who)
     assert case.says(who, subject_id) == CANCELLED
     case.again(who, subject_id)
     if kind == "take_step":
-        stepping.take_due()
+        sequence_scheduler.take_due()
     newest = job_of(who)
     assert (newest.kind, newest.state, case.says(who, subject_id)) == (kind, JobState.QUEUED, "")
 
@@ -170,22 +173,22 @@ def test_one_that_cannot_be_read_says_so_where_its_keys_name_it(who: Identity, k
     else:
         assert case.says(who, subject_id) == sentence
     with pytest.raises(Conflict):
-        call(who, jobs.retry, job.id)
+        call(who, job_list.retry, job.id)
 
 
 def test_what_was_tried_again_otherwise_is_not_tried_twice(who: Identity) -> None:
     import_id = begun(who, 3)
     old = job_of(who).id
     cancelled(who)
-    call(who, importing.retry, import_id)
+    call(who, import_job.retry, import_id)
     with pytest.raises(Conflict):
-        call(who, jobs.retry, old)
+        call(who, job_list.retry, old)
     reply_id = a_reply(who)
     old = job_of(who).id
     cancelled(who)
     call(who, conversations.retry, reply_id)
     with pytest.raises(Conflict):
-        call(who, jobs.retry, old)
+        call(who, job_list.retry, old)
 
 
 def test_a_reply_that_somebody_writes_goes_on_when_its_job_is_cancelled(who: Identity) -> None:
@@ -200,6 +203,6 @@ def test_a_reply_that_somebody_writes_goes_on_when_its_job_is_cancelled(who: Ide
 def test_an_event_that_was_taken_up_ends_its_runs_alone(who: Identity) -> None:
     an_event(who)
     cancelled(who)
-    call(who, jobs.retry, job_of(who).id)
+    call(who, job_list.retry, job_of(who).id)
     work(job_of(who).id)
     assert [run.state.value for run in runs(who)] == ["done"]

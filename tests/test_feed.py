@@ -8,8 +8,12 @@ from platform_app.db import owned, session_scope
 from platform_app.models.crm import FieldKind, Holder, StageKind
 from platform_app.models.event import ActivityKind, Event
 from platform_app.models.person import Identity, User
-from platform_app.services import accounts, activity, agents, contacts, fields, hand_off, leads, pipelines, tasks
-from platform_app.services.activity import FeedRow
+from platform_app.services.accounts import accounts
+from platform_app.services.agents import agents
+from platform_app.services.chat import hand_off
+from platform_app.services.crm import contacts, custom_field_definitions, leads, pipelines, tasks
+from platform_app.services.feed import activity
+from platform_app.services.feed.activity import FeedRow
 from tests.talking import a_stage, begin, call
 
 
@@ -42,8 +46,8 @@ def test_settings_are_told(who: Identity) -> None:
     with session_scope(reason="tests") as session:
         for _ in range(2):  # the second time nothing changes
             accounts.set_tenant(session, who, name="Acme Ltd", time_zone="Europe/Moscow")
-    field = call(who, fields.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
-    call(who, fields.change, field.id, name="City")
+    field = call(who, custom_field_definitions.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
+    call(who, custom_field_definitions.change, field.id, name="City")
     funnel = call(who, pipelines.create, "Sales", [("New", StageKind.OPEN)])
     call(who, pipelines.add_stage, funnel.id, "Second")
     assert told(who) == [

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from platform_app import frontend
 from platform_app.errors import Unavailable
+from platform_app.runtime import frontend_build
 
 
 class Export:
@@ -23,11 +23,11 @@ class Export:
 
     def __call__(self, command: list[str], **options: Any) -> int:
         assert self._one.acquire(blocking=False), "two build at the same time"
-        shutil.rmtree(frontend.folder())
-        frontend.folder().mkdir()
+        shutil.rmtree(frontend_build.folder())
+        frontend_build.folder().mkdir()
         self.has_begun.set()
         assert self.may_end.wait(10)
-        (frontend.folder() / "build" / "client").mkdir(parents=True)
+        (frontend_build.folder() / "build" / "client").mkdir(parents=True)
         self.done += 1
         self._one.release()
         return 0
@@ -37,7 +37,7 @@ class Export:
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of this test's own to build in."""
     monkeypatch.setenv("REFLEX_WEB_WORKDIR", str(tmp_path / "web"))
-    monkeypatch.setattr(frontend, "environment", dict)
+    monkeypatch.setattr(frontend_build, "environment", dict)
 
 
 @pytest.mark.usefixtures("own_folder")
@@ -48,23 +48,23 @@ def test_many_at_once_build_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         arrived.release()
         lock(held, how)
 
-    monkeypatch.setattr(frontend.subprocess, "call", export)
+    monkeypatch.setattr(frontend_build.subprocess, "call", export)
     monkeypatch.setattr(fcntl, "flock", flock)
     with ThreadPoolExecutor(5) as threads:
-        started = [threads.submit(frontend.build, tmp_path / "0.log", print)]
+        started = [threads.submit(frontend_build.build, tmp_path / "0.log", print)]
         assert export.has_begun.wait(10)
-        started += [threads.submit(frontend.build, tmp_path / f"{number}.log", print) for number in range(1, 5)]
+        started += [threads.submit(frontend_build.build, tmp_path / f"{number}.log", print) for number in range(1, 5)]
         assert all(arrived.acquire(timeout=10) for _ in started)
         export.may_end.set()
         for one in started:
             one.result(10)
-    frontend.build(tmp_path / "again.log", print)
-    assert export.done == 1 and frontend.is_built()
+    frontend_build.build(tmp_path / "again.log", print)
+    assert export.done == 1 and frontend_build.is_built()
 
 
 @pytest.mark.usefixtures("own_folder")
 def test_a_build_that_fails_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frontend.subprocess, "call", lambda *_, **__: 1)
+    monkeypatch.setattr(frontend_build.subprocess, "call", lambda *_, **__: 1)
     with pytest.raises(Unavailable) as failed:
-        frontend.build(tmp_path / "build.log", print)
-    assert failed.value.values["log"] == tmp_path / "build.log" and not frontend.is_built()
+        frontend_build.build(tmp_path / "build.log", print)
+    assert failed.value.values["log"] == tmp_path / "build.log" and not frontend_build.is_built()

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation.guided import read
+from platform_app.automation.guided_steps import read
 from platform_app.db import owned, session_scope
 from platform_app.errors import Invalid
 from platform_app.llm import extraction, prompts
 from platform_app.llm.extraction import MARK, Wanted
-from platform_app.llm.offline import answer
+from platform_app.llm.offline_model import answer
 from platform_app.models.agent import AgentSettings
 from platform_app.models.crm import Contact, FieldKind, Holder, Lead
 from platform_app.models.person import Identity
-from platform_app.services import conversations, fields, guiding, leads, pipelines, scripts
+from platform_app.services.chat import conversations
+from platform_app.services.crm import custom_field_definitions, leads, pipelines
+from platform_app.services.scripts import guided_scripts, scripts
 from tests.fake_provider import Answer, FakeProvider, chunk, says, serving
 from tests.talking import answered, begin, events, trace
 
@@ -58,7 +60,7 @@ def prepared(who: Identity, *, with_lead: bool = True, steps: list[dict[str, Any
     """Begin a conversation whose agent has the guided script; return it."""
     opened = begin(who)
     with session_scope(who.tenant_id) as session:
-        fields.create(session, who, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
+        custom_field_definitions.create(session, who, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
         row = scripts.create(session, who, title="Visit")
         scripts.save(session, who, row.id, {"steps": steps}, revision=1)
         if with_lead:
@@ -150,7 +152,7 @@ async def test_the_model_is_told_what_is_next_and_the_trace_keeps_it(provider: F
     kept = trace(who, reply).data["guided"]
     assert (kept["step"], kept["steps"], kept["wanted"]) == (0, 2, ["Phone of the contact"])
     with session_scope(who.tenant_id, reading=True) as session:
-        assert guiding.current(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
+        assert guided_scripts.current(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
     extraction_prompt = provider.asked[-2].prompt
     assert extraction_prompt.startswith(MARK) and f"- {PHONE} (phone): " in extraction_prompt
 

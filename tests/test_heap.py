@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from platform_app import heap
 from platform_app.models.base import fresh
 from platform_app.models.event import Event, EventKind
+from platform_app.runtime import gc_tuning
 
 SETTLED = """
 import gc
@@ -21,13 +21,13 @@ def test_what_is_loaded_is_searched_no_more() -> None:
     before, frozen, left, young = (int(word) for word in run.stdout.split())
     assert frozen > before / 2
     assert left < 100
-    assert young == heap.YOUNG
+    assert young == gc_tuning.YOUNG
 
 
 def test_the_console_settles_when_it_is_up() -> None:
     from platform_app.platform_app import app
 
-    assert heap.settle in app.get_lifespan_tasks()
+    assert gc_tuning.settle in app.get_lifespan_tasks()
 
 
 def test_rows_do_not_share_their_defaults() -> None:

@@ -131,7 +131,7 @@ def evaluations(source: Source) -> Iterator[str]:
             yield f"{node.func.id} in line {node.lineno}"
 
 
-# Makers of Reflex that read their text for its own marks, or run it: `state/browser.py` passes text as data.
+# Makers of Reflex that read their text for its own marks, or run it: `state/console/browser.py` passes text as data.
 _MAKERS = (
     "redirect call_script call_function run_script download set_clipboard set_value set_focus blur_focus scroll_to "
     "console_log window_alert toast remove_cookie remove_local_storage remove_session_storage"
@@ -165,7 +165,7 @@ def text_in_scripts(source: Source) -> Iterator[str]:
     in_state = "/state/" in source.name
     for node in source.calls:
         if in_state and maker(node):
-            yield f"line {node.lineno}: use platform_app.state.browser"
+            yield f"line {node.lineno}: use platform_app.state.console.browser"
         if in_state and chained(node):
             yield f"line {node.lineno}: use browser.chain"
         is_script = maker(node) == "call_script" or ast.unparse(node.func) == "browser.call"
@@ -257,7 +257,14 @@ def literals(argument: ast.expr) -> Iterator[str]:
 
 
 # What is said on the command line, in English alone.
-COMMAND_LINE = {f"platform_app/{n}.py" for n in ("launcher", "cli", "doctor", "frontend", "datafolder", "servers")}
+COMMAND_LINE = {
+    f"platform_app/{name}.py"
+    for name in (
+        "cli",
+        "data_dir",
+        *(f"runtime/{n}" for n in ("launcher", "doctor", "frontend_build", "embedded_servers")),
+    )
+}
 
 
 @cache
@@ -344,4 +351,4 @@ def test_each_rule_names_the_file_that_breaks_it(rule: Rule, text: str) -> None:
 
 def test_all_files_are_read() -> None:
     names = {source.name for source in PRODUCT}
-    assert {"platform_app/db.py", "worker/tasks.py", "platform_app/state/base.py"} <= names and len(OWN) > 300
+    assert {"platform_app/db.py", "worker/tasks.py", "platform_app/state/console/base.py"} <= names and len(OWN) > 300

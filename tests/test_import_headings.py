@@ -4,9 +4,9 @@ import pytest
 
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
-from platform_app.services import contacts, fields, imports
-from platform_app.services.import_headings import guess
-from platform_app.services.person_matching import MatchBy
+from platform_app.services.crm import contacts, custom_field_definitions, imports
+from platform_app.services.crm.import_headings import guess
+from platform_app.services.crm.person_matching import MatchBy
 from tests.talking import call
 from tests.test_imports import run, upload
 
@@ -92,7 +92,7 @@ def test_columns_map_themselves(export: dict[str, list[str]]) -> None:
 
 
 def test_a_mapping_is_remembered(who: Identity) -> None:
-    key = call(who, fields.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT).key
+    key = call(who, custom_field_definitions.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT).key
     table = "Кто;Tel;Город проживания;Remark\nАнна;89281234567;Пермь;x\n"
     first = upload(who, table.encode())
     assert call(who, imports.get, first).mapping == {"1": "phones"}

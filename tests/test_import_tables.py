@@ -7,13 +7,13 @@ import pytest
 from platform_app.errors import Invalid
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
-from platform_app.services import contacts, fields, imports, tables
+from platform_app.services.crm import contacts, csv_files, custom_field_definitions, imports
 from tests.talking import call
 from tests.test_imports import run, upload
 
 
 def read(text: str, encoding: str = "utf-8") -> list[list[str]]:
-    return list(tables.read(io.BytesIO(text.encode(encoding))))
+    return list(csv_files.read(io.BytesIO(text.encode(encoding))))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_spreadsheets_write_in_several_encodings(encoding: str) -> None:
 
 
 def test_one_bad_byte_costs_one_letter() -> None:
-    rows = list(tables.read(io.BytesIO("Имя;Город\nАнна;Пермь\n".encode()[:-2] + b"\n")))
+    rows = list(csv_files.read(io.BytesIO("Имя;Город\nАнна;Пермь\n".encode()[:-2] + b"\n")))
     assert rows == [["Имя", "Город"], ["Анна", "Перм\ufffd"]]
 
 
@@ -67,7 +67,7 @@ def test_reading_again_is_bounded() -> None:
 
 def test_a_bad_cell_costs_itself_alone(who: Identity) -> None:
     for name, kind in (("Создан", FieldKind.DATE), ("Счёт", FieldKind.NUMBER)):
-        call(who, fields.create, Holder.CONTACT, name=name, kind=kind)
+        call(who, custom_field_definitions.create, Holder.CONTACT, name=name, kind=kind)
     table = """Имя;Телефон;Почта;Создан;Счёт;Язык;Теги
 Пять;8-912-111-22-34 доб. 12;p5@q.example;12.03.2026 10:15:00;5;русский;a, b
 Шесть;неизвестно;"no; p6@q.example";31.02.2026;x;xx;

@@ -16,7 +16,8 @@ from platform_app.errors import Conflict, Invalid
 from platform_app.models.crm import Contact, ContactImport, FieldKind, Holder, ImportState
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
-from platform_app.services import contacts, fields, importing, imports, ledger, tables
+from platform_app.services.crm import contacts, csv_files, custom_field_definitions, import_job, imports
+from platform_app.services.jobs import ledger
 from tests.test_contacts import call
 from tests.test_rule_crashes import Killed
 from worker.runner import MAX_ATTEMPTS, Runner
@@ -38,7 +39,7 @@ async def parts(data: bytes) -> AsyncIterator[bytes]:
 
 
 def read(data: bytes) -> list[list[str]]:
-    return list(tables.read(io.BytesIO(data)))
+    return list(csv_files.read(io.BytesIO(data)))
 
 
 def upload(who: Identity, data: bytes, name: str = "people.csv") -> str:
@@ -51,7 +52,7 @@ def run(who: Identity, import_id: str) -> ContactImport:
         job = session.exec(owned(Job, who.tenant_id).where(Job.kind == "import_contacts")).one()
     running = ledger.claim(job.id)
     assert running is not None
-    importing.import_contacts(running)
+    import_job.import_contacts(running)
     found: ContactImport = call(who, imports.get, import_id)
     return found
 
@@ -77,10 +78,10 @@ def test_read_in_any_usual_form(encoding: str, delimiter: str) -> None:
 def test_what_is_too_large_is_given_up_before_it_is_read_to_its_end(
     data: bytes, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(csv_files, "MOST_ROWS", 1_000)
     file, taken = io.BytesIO(data), 0
     with pytest.raises(Invalid, match=why):
-        for _ in tables.read(file):
+        for _ in csv_files.read(file):
             taken += 1
     assert taken <= 1_000 and file.tell() < len(data) / 2
 
@@ -94,7 +95,7 @@ def test_letters_beyond_the_beginning_say_the_encoding_too() -> None:
 
 def test_written_so_that_nothing_is_a_formula() -> None:
     cells = ["=1+1", "+7 900", "-1", "@x", "\tx", "a,b", 'say "hi"', "Анна"]
-    written = tables.written([["x"] * 8, cells])
+    written = csv_files.written([["x"] * 8, cells])
     assert list(csv.reader(io.StringIO(written, newline="")))[1] == [
         *("'=1+1", "'+7 900", "'-1", "'@x", "'\tx", "a,b", 'say "hi"', "Анна")
     ]
@@ -116,7 +117,7 @@ def test_written_so_that_nothing_is_a_formula() -> None:
     ],
 )
 def test_whatever_a_spreadsheet_splits_at_nothing_begins_as_a_formula(cell: str, kept: str) -> None:
-    text = tables.written([["first", cell, "last"]])
+    text = csv_files.written([["first", cell, "last"]])
     assert next(csv.reader(io.StringIO(text, newline=""))) == ["first", kept, "last"]
     for line in text.splitlines():
         for separator in ",;\t|":
@@ -125,7 +126,7 @@ def test_whatever_a_spreadsheet_splits_at_nothing_begins_as_a_formula(cell: str,
 
 
 def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
-    call(who, fields.create, Holder.CONTACT, name="Город", kind=FieldKind.TEXT)
+    call(who, custom_field_definitions.create, Holder.CONTACT, name="Город", kind=FieldKind.TEXT)
     import_id = upload(who, TABLE.encode())
     row = call(who, imports.get, import_id)
     assert row.mapping == {"0": "name", "1": "phones", "2": "emails", "3": "tags", "4": "field.gorod"}
@@ -150,15 +151,15 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
 
 
 def test_ended_in_the_middle_it_goes_on_there(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "STEP", 10)
+    monkeypatch.setattr(import_job, "STEP", 10)
     import_id = begun(who, 95)
-    taken = importing._write
-    monkeypatch.setattr(importing, "_write", breaking_at(taken, 45))
+    taken = import_job._write
+    monkeypatch.setattr(import_job, "_write", breaking_at(taken, 45))
     with pytest.raises(RuntimeError):
         run(who, import_id)
     assert call(who, imports.get, import_id).rows_done == 40
     assert call(who, contacts.find)[1] == 40, "nothing half-written stays"
-    monkeypatch.setattr(importing, "_write", taken)
+    monkeypatch.setattr(import_job, "_write", taken)
     with session_scope(who.tenant_id) as session:
         job = session.exec(owned(Job, who.tenant_id)).one()
         job.state, job.lease_token, job.lease_until = "queued", None, None
@@ -205,16 +206,16 @@ def begun(who: Identity, rows: int) -> str:
 def test_workers_that_die_are_not_held_against_an_import_that_comes_on(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "STEP", 2)
-    import_id, taken = begun(who, 12), importing._write
+    monkeypatch.setattr(import_job, "STEP", 2)
+    import_id, taken = begun(who, 12), import_job._write
     for attempt in range(1, ledger.CRASHES + 2):
         monkeypatch.setattr(
-            importing, "_write", breaking_at(taken, 4, Killed)
+            import_job, "_write", breaking_at(taken, 4, Killed)
         )  # in the second two rows of this attempt
         crash(who, import_id)
         assert call(who, imports.get, import_id).rows_done == 2 * attempt
         assert (job_of(who).state, job_of(who).crashes) == (JobState.QUEUED, 1)
-    monkeypatch.setattr(importing, "_write", taken)
+    monkeypatch.setattr(import_job, "_write", taken)
     assert run(who, import_id).created == 12
     assert (job_of(who).state, job_of(who).crashes) == (JobState.DONE, 0)
 
@@ -222,16 +223,16 @@ def test_workers_that_die_are_not_held_against_an_import_that_comes_on(
 def test_attempts_before_it_came_on_are_not_held_against_an_import(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "STEP", 2)
-    import_id, taken = begun(who, 12), importing._write
+    monkeypatch.setattr(import_job, "STEP", 2)
+    import_id, taken = begun(who, 12), import_job._write
     for _ in range(MAX_ATTEMPTS - 1):
-        monkeypatch.setattr(importing, "_write", breaking_at(taken, 4, Killed))
+        monkeypatch.setattr(import_job, "_write", breaking_at(taken, 4, Killed))
         crash(who, import_id)
     assert (job_of(who).state, job_of(who).attempts) == (JobState.QUEUED, 1)
-    monkeypatch.setattr(importing, "_write", breaking_at(taken, 4))
+    monkeypatch.setattr(import_job, "_write", breaking_at(taken, 4))
     work(who, attempts=MAX_ATTEMPTS - 1)
     assert (job_of(who).state, job_of(who).attempts) == (JobState.QUEUED, 1)
-    monkeypatch.setattr(importing, "_write", breaking_at(taken, 0))
+    monkeypatch.setattr(import_job, "_write", breaking_at(taken, 0))
     for _ in range(1, MAX_ATTEMPTS):
         assert job_of(who).state == JobState.QUEUED
         work(who)
@@ -254,7 +255,7 @@ def test_an_import_that_kills_its_workers_in_one_place_is_given_up(
 ) -> None:
     """At a row, and when there are no rows left: nothing is done then, so nothing has come on."""
     import_id = begun(who, 3)
-    monkeypatch.setattr(importing, deadly, breaking_at(getattr(importing, deadly), 0, Killed))
+    monkeypatch.setattr(import_job, deadly, breaking_at(getattr(import_job, deadly), 0, Killed))
     for _ in range(ledger.CRASHES):
         assert job_of(who).state == JobState.QUEUED
         crash(who, import_id)
@@ -274,7 +275,7 @@ def test_an_import_that_kills_its_workers_in_one_place_is_given_up(
 def test_what_is_no_table_leaves_nothing(
     who: Identity, name: str, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "MOST_ROWS", 20)
+    monkeypatch.setattr(csv_files, "MOST_ROWS", 20)
     with pytest.raises(Invalid):
         upload(who, data, name)
     assert not list(settings().uploads.iterdir()) if settings().uploads.exists() else True
@@ -295,4 +296,4 @@ def test_begun_once_with_columns_that_exist(who: Identity) -> None:
 
 def test_a_phone_that_was_handed_back_is_read_as_it_was() -> None:
     rows = [["phone", "note"], ["+7 900 111-22-33", "'quoted'"], ["-", "@home"]]
-    assert read(tables.written(rows).encode()) == rows
+    assert read(csv_files.written(rows).encode()) == rows

@@ -10,9 +10,9 @@ from platform_app.errors import Unavailable
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical, vectors
-from platform_app.services import chunk_rows, indexing, knowledge, rebuilding
-from platform_app.state.source_view import source_row
+from platform_app.rag import lexical_index, vector_index
+from platform_app.services.knowledge import chunk_rows, index_rebuild, indexing, sources
+from platform_app.state.knowledge.source_view import source_row
 from tests.api_client import client, sign_in
 from tests.talking import ELSEWHERE, add_source, run_jobs
 from tests.test_knowledge import TEXT, found, parts, source, upload
@@ -26,7 +26,7 @@ class Index:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.vectors: dict[str, list[float]] = {}
         self.calls, self.fails_at = 0, 0
-        monkeypatch.setattr(vectors, "_collection", self.collection)
+        monkeypatch.setattr(vector_index, "_collection", self.collection)
 
     def collection(self, tenant_id: str, *, make: bool = False) -> "Index":
         return self
@@ -84,8 +84,8 @@ async def test_equal_texts_have_one_vector_and_keep_their_places(who: Identity, 
     row = source(who, made)
     assert row.state == SourceState.READY and row.chunk_count > 100 and counted(who) == row.chunk_count
     with session_scope(who.tenant_id, reading=True) as session:
-        chunks = knowledge.chunks(session, who, made)
-        searched = lexical.index_of(session, who.tenant_id)
+        chunks = sources.chunks(session, who, made)
+        searched = lexical_index.index_of(session, who.tenant_id)
     assert len(chunks) == row.chunk_count
     distinct = {chunk.text for chunk in chunks}
     assert len(index.vectors) == len(distinct) == len(searched.chunk_ids) < 20
@@ -93,22 +93,22 @@ async def test_equal_texts_have_one_vector_and_keep_their_places(who: Identity, 
 
 
 def test_no_two_vectors_are_equal() -> None:
-    vector = vectors.embed_passage(LINE)
-    moved = [vectors.apart(vector, f"{number:032x}") for number in range(50)]
+    vector = vector_index.embed_passage(LINE)
+    moved = [vector_index.apart(vector, f"{number:032x}") for number in range(50)]
     assert max(Counter(map(tuple, moved)).values()) == 1
     assert all(sum(a * b for a, b in zip(vector, one, strict=True)) > 0.9998 for one in moved)
-    assert vectors.apart(vector, "a") == vectors.apart(vector, "a")
+    assert vector_index.apart(vector, "a") == vector_index.apart(vector, "a")
 
 
 async def test_four_hundred_equal_sources_are_all_found(who: Identity, live_chroma: str) -> None:
     """The graph of the index is not slowed by equal texts, nor does it hide one behind the others."""
     rows = [(f"{number:032x}", LINE) for number in range(400)]
-    vectors.put(who.tenant_id, "f" * 32, rows)
-    with vectors._collection(who.tenant_id) as collection:
-        asked = [vectors.apart(vectors.embed_passage(LINE), key) for key, _ in rows[::20]]
+    vector_index.put(who.tenant_id, "f" * 32, rows)
+    with vector_index._collection(who.tenant_id) as collection:
+        asked = [vector_index.apart(vector_index.embed_passage(LINE), key) for key, _ in rows[::20]]
         near = collection.query(query_embeddings=asked, n_results=5, include=[])["ids"]
     assert [key in ids for (key, _), ids in zip(rows[::20], near, strict=True)] == [True] * 20
-    vectors.clear(who.tenant_id)
+    vector_index.clear(who.tenant_id)
 
 
 async def test_an_attempt_goes_on_where_the_last_one_stopped(
@@ -131,16 +131,16 @@ async def test_an_attempt_goes_on_where_the_last_one_stopped(
     row = source(who, made)
     assert (row.state, row.next_chunks, row.generation) == (SourceState.READY, 0, 1)
     assert len(index.vectors) == row.chunk_count == counted(who)
-    assert (index.calls - before) * vectors.BATCH >= row.chunk_count - len(written)
+    assert (index.calls - before) * vector_index.BATCH >= row.chunk_count - len(written)
     assert all(index.vectors[key] is vector for key, vector in written.items())  # none was written twice
 
 
 async def test_a_rebuild_goes_on_where_it_stopped(who: Identity, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     cleared: list[str] = []
-    monkeypatch.setattr(vectors, "clear", cleared.append)
+    monkeypatch.setattr(vector_index, "clear", cleared.append)
     add_source(who, "Elsewhere", *ELSEWHERE)
     monkeypatch.setattr(chunk_rows, "STEP", 4)
-    rebuilding.request(who.tenant_id)
+    index_rebuild.request(who.tenant_id)
     index.fails_at = 2
     with pytest.raises(Unavailable):
         run_jobs(who)
@@ -176,8 +176,8 @@ async def test_a_replacement_that_cannot_be_read_replaces_nothing(who: Identity,
 async def test_both_are_kept_when_that_is_chosen(who: Identity, index: Index) -> None:
     old = await upload(who, "Parking.md")
     made = [
-        await knowledge.store_upload(who, "Parking.md", parts(OTHER), same_name="keep"),
-        await knowledge.store_upload(who, "Parking.md", parts(TEXT), same_name="keep"),
+        await sources.store_upload(who, "Parking.md", parts(OTHER), same_name="keep"),
+        await sources.store_upload(who, "Parking.md", parts(TEXT), same_name="keep"),
     ]
     run_jobs(who)
     assert [source(who, one).file_name for one in made] == ["Parking (2).md", "Parking (3).md"]

@@ -12,11 +12,11 @@ from sqlalchemy import event
 
 from platform_app.clock import now
 from platform_app.db import engine, everywhere, owned, session_scope
-from platform_app.engine import keeping
+from platform_app.engine.rules import retention
 from platform_app.errors import Conflict
 from platform_app.models.job import Job, JobState, JobTally
 from platform_app.models.person import Identity
-from platform_app.services import job_counts, jobs, ledger
+from platform_app.services.jobs import job_counts, job_list, ledger
 from tests.talking import call
 from tests.test_ledger import change, put, taken
 from worker.runner import Runner
@@ -68,7 +68,7 @@ def ended_somehow(who: Identity, count: int) -> None:
         finish,
         lambda job_id: ledger.end(taken(job_id), JobState.DONE, ""),
         lambda job_id: ledger.end(taken(job_id), JobState.FAILED, "No."),
-        lambda job_id: call(who, jobs.cancel, job_id),
+        lambda job_id: call(who, job_list.cancel, job_id),
         lambda job_id: ledger.try_again(taken(job_id), "No.", max_attempts=1),
         lambda job_id: taken(job_id) and None,
         lambda job_id: None,
@@ -77,7 +77,7 @@ def ended_somehow(who: Identity, count: int) -> None:
         chance.choice(ends)(job_id)
     (uncertain,) = put(who)
     ledger.end(taken(uncertain), JobState.UNCERTAIN, "Perhaps.")
-    call(who, jobs.resolve_uncertain, uncertain)
+    call(who, job_list.resolve_uncertain, uncertain)
     runner.stop()
 
 
@@ -89,7 +89,7 @@ def test_what_is_told_is_what_the_rows_say_whatever_happens(who: Identity, other
         mine = job_counts.counts_of(session, who.tenant_id)
         for state in ("", *JobState):
             for kind in ("", "errand", "reply"):
-                shown = jobs.list_jobs(session, who, state=state, kind=kind, page_size=100)
+                shown = job_list.list_jobs(session, who, state=state, kind=kind, page_size=100)
                 assert shown[1] == len(shown[0]), (state, kind)
     assert sum(mine.values()) == 41 and mine["done"] == job_counts.counts()["done"]
 
@@ -99,7 +99,7 @@ def test_jobs_that_leave_the_ledger_leave_the_counts_and_tallies_are_put_togethe
     done = _ids(who, JobState.DONE)
     for job_id in done[:3]:
         change(who, job_id, created_at=now() - timedelta(days=40), finished_at=now() - timedelta(days=35))
-    keeping.forget_jobs()
+    retention.forget_jobs()
     assert len(_ids(who, JobState.DONE)) == len(done) - 3 and is_true()
     job_counts.merge_tallies()
     assert is_true()
@@ -127,10 +127,10 @@ def test_nothing_that_the_probe_or_a_page_asks_reads_the_ledger(who: Identity) -
         job_counts.counts()
         job_counts.counts_by_kind()
         job_counts.oldest_age()
-        call(who, jobs.worker_card)
+        call(who, job_list.worker_card)
         for state in ("", *JobState):
             for kind in ("", "errand"):
-                call(who, jobs.list_jobs, state=state, kind=kind)
+                call(who, job_list.list_jobs, state=state, kind=kind)
     of_jobs = [one for one in asked if " job" in one[0] or "jobtally" in one[0]]
     assert len(of_jobs) > 30
     for statement, parameters in of_jobs:

@@ -8,13 +8,15 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, owned_update, session_scope
-from platform_app.engine import enrollments, log
+from platform_app.engine.rules import rule_runs
+from platform_app.engine.sequences import enrollments
 from platform_app.models.crm import ImportState
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
 from platform_app.models.sequence import EnrollmentState
-from platform_app.services import contacts, importing, imports, jobs, ledger
+from platform_app.services.crm import contacts, import_job, imports
+from platform_app.services.jobs import job_list, ledger
 from tests.sequencing import lines, taken, way, work
 from tests.talking import activities, call
 from tests.test_imports import begun, breaking_at
@@ -52,7 +54,7 @@ def attempt(who: Identity, **values: Any) -> None:
 
 def cancelled(who: Identity) -> None:
     """Let an operator cancel the newest job."""
-    call(who, jobs.cancel, job_of(who).id)
+    call(who, job_list.cancel, job_of(who).id)
 
 
 def given_up(who: Identity) -> None:
@@ -101,7 +103,7 @@ def test_a_step_whose_job_ends_can_be_tried_again(
         call(waiting, enrollments.retry, way(waiting).id)
         work(waiting)
     else:
-        call(waiting, jobs.retry, job_of(waiting).id)
+        call(waiting, job_list.retry, job_of(waiting).id)
         assert (way(waiting).state, taken(waiting)) == (EnrollmentState.ACTIVE, [("call", "retrying")])
         attempt(waiting)
     assert taken(waiting) == [("call", "done")] and way(waiting).step_id == "end"
@@ -110,7 +112,7 @@ def test_a_step_whose_job_ends_can_be_tried_again(
 
 def test_a_step_in_doubt_is_decided_where_people_look_for_it(waiting: Identity, receiver: Receiver) -> None:
     change(waiting, state=JobState.UNCERTAIN)
-    call(waiting, jobs.resolve_uncertain, job_of(waiting).id)
+    call(waiting, job_list.resolve_uncertain, job_of(waiting).id)
     assert (way(waiting).state, taken(waiting)) == (EnrollmentState.FAILED, [("call", "uncertain")])
     call(waiting, enrollments.skip, way(waiting).id)
     assert way(waiting).step_id == "end" and receiver.got == []
@@ -133,9 +135,9 @@ def test_a_run_whose_job_ends_can_be_tried_again(
     assert (run.state, [one["state"] for one in run.actions]) == (RunState.FAILED, ["done", "failed", "waiting"])
     assert run.actions[1]["error"] == sentence and run.finished_at is not None
     if again == "run":
-        call(who, log.retry, run.id)
+        call(who, rule_runs.retry, run.id)
     else:
-        call(who, jobs.retry, job_of(who).id)
+        call(who, job_list.retry, job_of(who).id)
     attempt(who)
     assert [one.state for one in runs(who)] == [RunState.DONE, RunState.FAILED]
     assert runs(who)[1].finished_at == own.finished_at and len(receiver.got) == 2
@@ -145,15 +147,15 @@ def test_a_run_whose_job_ends_can_be_tried_again(
 def test_an_import_whose_job_ends_says_so_and_goes_on_with_it(
     who: Identity, monkeypatch: pytest.MonkeyPatch, ending: Ending, sentence: str
 ) -> None:
-    monkeypatch.setattr(importing, "STEP", 2)
+    monkeypatch.setattr(import_job, "STEP", 2)
     import_id = begun(who, 6)
     with monkeypatch.context() as broken:
-        broken.setattr(importing, "_write", breaking_at(importing._write, 4))
+        broken.setattr(import_job, "_write", breaking_at(import_job._write, 4))
         attempt(who)
     ending(who)
     row = call(who, imports.get, import_id)
     assert (row.state, row.rows_done) == (ImportState.FAILED, 2)
-    call(who, jobs.retry, job_of(who).id)
+    call(who, job_list.retry, job_of(who).id)
     assert call(who, imports.get, import_id).state == ImportState.RUNNING
     attempt(who)
     assert call(who, imports.get, import_id).state == ImportState.DONE and call(who, contacts.find)[1] == 6
@@ -179,6 +181,6 @@ def test_a_lost_lease_ends_nothing(waiting: Identity) -> None:
 
 
 def test_a_fault_in_telling_ends_the_job_all_the_same(waiting: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform_app.leaving.end", breaking_at(None, 0))
+    monkeypatch.setattr("platform_app.sequence_exits.end", breaking_at(None, 0))
     cancelled(waiting)
     assert job_of(waiting).state == JobState.CANCELLED and taken(waiting) == [("call", "outside")]

@@ -10,9 +10,9 @@ from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import vectors
-from platform_app.rag.retrieve import retrieve
-from platform_app.services import categories, knowledge, rebuilding
+from platform_app.rag import vector_index
+from platform_app.rag.retrieval import retrieve
+from platform_app.services.knowledge import categories, index_rebuild, sources
 from tests.conftest import forget_process_state
 from tests.documents import docx, pdf
 from tests.talking import ELSEWHERE, activities, add_source, run_jobs
@@ -28,7 +28,7 @@ async def parts(*data: bytes) -> AsyncIterator[bytes]:
 
 
 async def upload(who: Identity, name: str = "Parking.md", data: bytes = TEXT) -> str:
-    return await knowledge.store_upload(who, name, parts(data))
+    return await sources.store_upload(who, name, parts(data))
 
 
 def source(who: Identity, source_id: str) -> Source:
@@ -55,7 +55,7 @@ def library(who: Identity) -> None:
 
 @pytest.fixture(autouse=True)
 def _chroma(live_chroma: str) -> None:
-    vectors._silent_until = 0.0
+    vector_index._silent_until = 0.0
 
 
 async def test_from_the_upload_into_answers(who: Identity, other: Identity) -> None:
@@ -93,12 +93,12 @@ async def test_a_file_that_cannot_be_read_says_why_and_is_tried_again(who: Ident
     )
     (settings().uploads / source(who, made).stored_as).write_bytes(pdf("The code of the gate is 4711."))
     with session_scope(who.tenant_id) as session:
-        knowledge.retry(session, who, made)
+        sources.retry(session, who, made)
     assert (source(who, made).state, source(who, made).error) == (SourceState.QUEUED, "")
     run_jobs(who)
     assert source(who, made).state == SourceState.READY
     with pytest.raises(Conflict), session_scope(who.tenant_id) as session:
-        knowledge.retry(session, who, made)
+        sources.retry(session, who, made)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a.exe", "/", "\x00", ".pdf", "a\u202etxt"])
@@ -130,7 +130,7 @@ async def test_a_body_that_breaks_off_leaves_nothing(who: Identity) -> None:
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        await knowledge.store_upload(who, "a.txt", broken())
+        await sources.store_upload(who, "a.txt", broken())
     with pytest.raises(Invalid, match="empty"):
         await upload(who, "a.txt", b"")
     assert kept_files() == []
@@ -140,12 +140,12 @@ async def test_a_file_over_the_limit_leaves_nothing(who: Identity, env: pytest.M
     env.setenv("PLATFORM_UPLOAD_MAX_MB", "1")
     forget_process_state()
     with pytest.raises(LimitReached, match="larger than"):
-        await knowledge.store_upload(who, "a.txt", parts(*[b"x" * 100_000] * 11))
+        await sources.store_upload(who, "a.txt", parts(*[b"x" * 100_000] * 11))
     assert kept_files() == []
 
 
 async def test_the_tenants_room_is_limited(who: Identity, env: pytest.MonkeyPatch) -> None:
-    env.setattr(knowledge, "QUOTA", 100)
+    env.setattr(sources, "QUOTA", 100)
     await upload(who, "a.txt", b"x" * 60)
     with pytest.raises(LimitReached, match="room"):
         await upload(who, "b.txt", b"x" * 60)
@@ -158,10 +158,10 @@ async def test_deleted_it_answers_no_more_and_comes_back(who: Identity) -> None:
     library(who)
     assert found(who) == ["Parking"]
     with session_scope(who.tenant_id) as session:
-        knowledge.delete(session, who, made)
+        sources.delete(session, who, made)
     assert "Parking" not in found(who)
     with session_scope(who.tenant_id) as session:
-        knowledge.restore(session, who, made)
+        sources.restore(session, who, made)
     assert found(who) == ["Parking"]
 
 
@@ -177,26 +177,26 @@ async def test_a_minute_later_nothing_is_left_of_it(who: Identity, env: pytest.M
     made = await upload(who)
     run_jobs(who)
     with session_scope(who.tenant_id) as session:
-        knowledge.delete(session, who, made)
-    env.setattr("platform_app.services.indexing.UNDO_SECONDS", 0)
+        sources.delete(session, who, made)
+    env.setattr("platform_app.services.knowledge.indexing.UNDO_SECONDS", 0)
     run_late_jobs(who)
     with session_scope(who.tenant_id, reading=True) as session:
         assert session.exec(owned(Source, who.tenant_id)).all() == []
         assert session.exec(owned(Chunk, who.tenant_id)).all() == []
-    assert kept_files() == [] and vectors.search(who.tenant_id, QUESTION, 5) == []
+    assert kept_files() == [] and vector_index.search(who.tenant_id, QUESTION, 5) == []
     with pytest.raises(NotFound), session_scope(who.tenant_id) as session:
-        knowledge.restore(session, who, made)
+        sources.restore(session, who, made)
 
 
 async def test_the_first_deletions_job_spares_what_was_brought_back(who: Identity) -> None:
     made = await upload(who)
     run_jobs(who)
-    for act in (knowledge.delete, knowledge.restore, knowledge.delete):
+    for act in (sources.delete, sources.restore, sources.delete):
         with session_scope(who.tenant_id) as session:
             act(session, who, made)
     run_late_jobs(who)  # too early for either
     with session_scope(who.tenant_id) as session:
-        knowledge.restore(session, who, made)
+        sources.restore(session, who, made)
     library(who)
     assert found(who) == ["Parking"]
 
@@ -205,17 +205,19 @@ async def test_indexed_again_nothing_is_doubled(who: Identity) -> None:
     made = await upload(who)
     run_jobs(who)
     with session_scope(who.tenant_id) as session:
-        knowledge.get(session, who, made).state = SourceState.FAILED
+        sources.get(session, who, made).state = SourceState.FAILED
     with session_scope(who.tenant_id) as session:
-        knowledge.retry(session, who, made)
+        sources.retry(session, who, made)
     run_jobs(who)
     assert (source(who, made).generation, source(who, made).chunk_count) == (2, 1)
-    assert [i for i, _ in vectors.search(who.tenant_id, QUESTION, 5)] == [chunk.id for chunk in chunks_of(who, made)]
+    assert [i for i, _ in vector_index.search(who.tenant_id, QUESTION, 5)] == [
+        chunk.id for chunk in chunks_of(who, made)
+    ]
 
 
 def chunks_of(who: Identity, source_id: str) -> list[Chunk]:
     with session_scope(who.tenant_id, reading=True) as session:
-        return knowledge.chunks(session, who, source_id)
+        return sources.chunks(session, who, source_id)
 
 
 async def test_another_tenants_source_is_not_there(who: Identity, other: Identity) -> None:
@@ -223,12 +225,12 @@ async def test_another_tenants_source_is_not_there(who: Identity, other: Identit
     run_jobs(who)
     chunk_id = chunks_of(who, made)[0].id
     for act, key in [
-        (knowledge.get, made),
-        (knowledge.chunks, made),
-        (knowledge.retry, made),
-        (knowledge.delete, made),
-        (knowledge.restore, made),
-        (knowledge.passage, chunk_id),
+        (sources.get, made),
+        (sources.chunks, made),
+        (sources.retry, made),
+        (sources.delete, made),
+        (sources.restore, made),
+        (sources.passage, chunk_id),
     ]:
         with pytest.raises(NotFound), session_scope(other.tenant_id) as session:
             act(session, other, key)
@@ -242,7 +244,7 @@ async def test_the_list_is_searched_filtered_and_cut_into_pages(who: Identity) -
     with session_scope(who.tenant_id, reading=True) as session:
 
         def titles(**wanted: object) -> tuple[list[str], int]:
-            rows, total = knowledge.list_sources(session, who, **wanted)  # type: ignore[arg-type]
+            rows, total = sources.list_sources(session, who, **wanted)  # type: ignore[arg-type]
             return [row.title for row in rows], total
 
         assert titles() == (["broken", "Price", "Парковка"], 3)
@@ -259,15 +261,15 @@ async def test_sources_stand_in_categories(who: Identity) -> None:
         categories.put(session, who, made[0], outer.id)
         categories.put(session, who, made[1], inner.id)
         ids = outer.id, inner.id
-    late = await knowledge.store_upload(who, "d.txt", parts(TEXT), category_id=ids[1])
+    late = await sources.store_upload(who, "d.txt", parts(TEXT), category_id=ids[1])
     assert source(who, late).category_id == ids[1]
     with pytest.raises(NotFound):
-        await knowledge.store_upload(who, "e.txt", parts(TEXT), category_id="f" * 32)
+        await sources.store_upload(who, "e.txt", parts(TEXT), category_id="f" * 32)
     assert len(kept_files()) == 4
     with session_scope(who.tenant_id) as session:
 
         def titles(category: str) -> list[str]:
-            return sorted(row.title for row in knowledge.list_sources(session, who, category=category)[0])
+            return sorted(row.title for row in sources.list_sources(session, who, category=category)[0])
 
         assert (titles(ids[0]), titles(ids[1]), titles("none")) == (["a", "b", "d"], ["b", "d"], ["c"])
         categories.delete(session, who, ids[1])
@@ -279,11 +281,11 @@ async def test_a_lost_index_is_built_anew(who: Identity) -> None:
     run_jobs(who)
     library(who)
     before = retrieve(who.tenant_id, QUESTION)
-    vectors.clear(who.tenant_id)
+    vector_index.clear(who.tenant_id)
     lost = retrieve(who.tenant_id, QUESTION)
     assert (lost.lost, lost.degraded, lost.passages[0].source_title) == (True, True, "Parking")
-    rebuilding.request(who.tenant_id)
-    rebuilding.request(who.tenant_id)
+    index_rebuild.request(who.tenant_id)
+    index_rebuild.request(who.tenant_id)
     run_jobs(who)
     after = retrieve(who.tenant_id, QUESTION)
     assert not after.degraded
@@ -297,12 +299,14 @@ async def test_vectors_of_another_size_are_replaced(who: Identity, live_chroma: 
     await upload(who)
     run_jobs(who)
     library(who)
-    vectors.clear(who.tenant_id)
-    strange = vectors._client(live_chroma).create_collection(vectors._name(who.tenant_id), embedding_function=None)
+    vector_index.clear(who.tenant_id)
+    strange = vector_index._client(live_chroma).create_collection(
+        vector_index._name(who.tenant_id), embedding_function=None
+    )
     strange.upsert(ids=["strange"], embeddings=[[1.0] * 8])
     assert retrieve(who.tenant_id, QUESTION).lost
     await upload(who, "Late.md", b"The bell of the gate is loud.")
-    with pytest.raises(vectors.IndexLost):  # the worker tries it again
+    with pytest.raises(vector_index.IndexLost):  # the worker tries it again
         run_jobs(who)
     run_jobs(who)  # what the failure has asked for: a new index
     result = retrieve(who.tenant_id, QUESTION)

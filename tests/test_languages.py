@@ -2,10 +2,10 @@
 
 import pytest
 
-from platform_app.courtesy import without_courtesy
-from platform_app.llm import language, prompts
+from platform_app.llm import language_detection, prompts
 from platform_app.llm.prompts import NO_ANSWER_MARK, SAME_LANGUAGE, Facts
 from platform_app.models.agent import AgentSettings
+from platform_app.text.courtesy_phrases import without_courtesy
 
 RU, EN = "Сколько стоит доставка по городу?", "How much is the delivery to the city?"
 
@@ -120,5 +120,5 @@ def test_courtesies_are_not_what_a_message_is_about(text: str, bare: str) -> Non
 
 
 def test_a_long_text_costs_no_more_than_its_beginning() -> None:
-    assert language.detect((RU + " ") * 20_000) == "ru"
+    assert language_detection.detect((RU + " ") * 20_000) == "ru"
     assert without_courtesy("добрый " * 5_000 + "спасибо " * 5_000) != "x"

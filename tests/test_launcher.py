@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from platform_app import config, launcher
-from platform_app.datafolder import DataFolder
+from platform_app import config
+from platform_app.data_dir import DataFolder
 from platform_app.errors import Conflict, PlatformError, Unavailable
-from platform_app.processes import Child, Warden
+from platform_app.runtime import launcher
+from platform_app.runtime.supervisor import Child, Warden
 from tests.conftest import forget_process_state, free_port
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from platform_app import bell
+from platform_app import notifier
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import owned, owned_update, session_scope
@@ -16,9 +16,9 @@ from platform_app.errors import Conflict
 from platform_app.jobs import LeaseLost, RunningJob, enqueue
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
-from platform_app.services import ledger
+from platform_app.services.jobs import ledger
 from tests.conftest import make_tenant, wait_for
-from worker.batch import Batch
+from worker.ledger_batches import Batch
 from worker.runner import Runner
 
 
@@ -206,7 +206,7 @@ def test_the_next_in_line_is_rung_when_the_lock_is_free(
 ) -> None:
     first, second, _ = put(who, 3, lock_key="door")
     rung: list[list[tuple[str, str]]] = []
-    monkeypatch.setattr(bell, "ring", rung.append)
+    monkeypatch.setattr(notifier, "ring", rung.append)
 
     def handle(job: RunningJob) -> None:
         if end == "fail":

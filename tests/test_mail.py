@@ -11,7 +11,8 @@ from platform_app.db import session_scope
 from platform_app.errors import Conflict, Forbidden, Invalid, LimitReached
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RunState
-from platform_app.services import mail, secrets
+from platform_app.services.accounts import tenant_secrets
+from platform_app.services.mail import mail_servers
 from tests.mail_catcher import PASSWORD, USER, Catcher, text_of
 from tests.mailing import EMAIL, FORM, anna, set_server
 from tests.talking import activities, call, run_jobs
@@ -20,7 +21,7 @@ from tests.test_rules import a_rule, runs
 
 def kept_password(who: Identity) -> str | None:
     with session_scope(who.tenant_id, reading=True) as session:
-        return secrets.use(session, who.tenant_id, mail.PASSWORD)
+        return tenant_secrets.use(session, who.tenant_id, mail_servers.PASSWORD)
 
 
 def test_what_does_not_fit_is_said_at_its_field(who: Identity) -> None:
@@ -51,53 +52,58 @@ def test_what_does_not_fit_is_said_at_its_field(who: Identity) -> None:
     ]
     for field, value in wrong:
         with pytest.raises(Invalid) as refused:
-            call(who, mail.save, FORM | {field: value})
+            call(who, mail_servers.save, FORM | {field: value})
         assert refused.value.field == field, (field, value)
     with pytest.raises(Invalid) as refused:
-        call(who, mail.save, FORM | {"user_name": ""})
+        call(who, mail_servers.save, FORM | {"user_name": ""})
     assert refused.value.field == "user_name"
-    assert call(who, mail.shown) is None and kept_password(who) is None
+    assert call(who, mail_servers.shown) is None and kept_password(who) is None
 
 
 def test_the_password_is_kept_and_does_not_go_elsewhere(who: Identity) -> None:
-    call(who, mail.save, FORM | {"security": "tls"})
-    assert call(who, mail.kept) == PASSWORD[-4:] and kept_password(who) == PASSWORD
-    call(who, mail.save, FORM | {"security": "tls", "password": "", "port": "587", "sender_name": "Другое"})
-    assert kept_password(who) == PASSWORD and call(who, mail.shown).sender_name == "Другое"
+    call(who, mail_servers.save, FORM | {"security": "tls"})
+    assert call(who, mail_servers.kept) == PASSWORD[-4:] and kept_password(who) == PASSWORD
+    call(who, mail_servers.save, FORM | {"security": "tls", "password": "", "port": "587", "sender_name": "Другое"})
+    assert kept_password(who) == PASSWORD and call(who, mail_servers.shown).sender_name == "Другое"
     for change in ({"host": "evil.test"}, {"security": "none"}):
         with pytest.raises(Invalid) as refused:
-            call(who, mail.save, FORM | {"security": "tls", "password": ""} | change)
-        assert refused.value.field == "password" and call(who, mail.shown).host == "localhost"
-    call(who, mail.save, FORM | {"security": "starttls", "password": "another-password"})
+            call(who, mail_servers.save, FORM | {"security": "tls", "password": ""} | change)
+        assert refused.value.field == "password" and call(who, mail_servers.shown).host == "localhost"
+    call(who, mail_servers.save, FORM | {"security": "starttls", "password": "another-password"})
     assert kept_password(who) == "another-password"
-    call(who, mail.save, FORM | {"user_name": "", "password": ""})
-    assert kept_password(who) is None and call(who, mail.kept) is None
-    call(who, mail.save, FORM)
-    call(who, mail.remove)
-    assert call(who, mail.shown) is None and kept_password(who) is None
+    call(who, mail_servers.save, FORM | {"user_name": "", "password": ""})
+    assert kept_password(who) is None and call(who, mail_servers.kept) is None
+    call(who, mail_servers.save, FORM)
+    call(who, mail_servers.remove)
+    assert call(who, mail_servers.shown) is None and kept_password(who) is None
     assert activities(who)[-2:] == ["Mail server {host} set", "Mail server taken away"]
 
 
 def test_only_owner_and_admin_may(who: Identity, other: Identity) -> None:
-    call(who, mail.save, FORM)
+    call(who, mail_servers.save, FORM)
     for role in (Role.OPERATOR, Role.VIEWER):
         weak = replace(who, role=role)
-        for service, given in ((mail.save, [FORM]), (mail.remove, []), (mail.shown, []), (mail.kept, [])):
+        for service, given in (
+            (mail_servers.save, [FORM]),
+            (mail_servers.remove, []),
+            (mail_servers.shown, []),
+            (mail_servers.kept, []),
+        ):
             with pytest.raises(Forbidden):
                 call(weak, service, *given)
         with pytest.raises(Forbidden):
-            mail.send_test(weak)
-    assert call(replace(who, role=Role.ADMIN), mail.shown).host == "localhost"
-    assert call(other, mail.shown) is None
+            mail_servers.send_test(weak)
+    assert call(replace(who, role=Role.ADMIN), mail_servers.shown).host == "localhost"
+    assert call(other, mail_servers.shown) is None
     with pytest.raises(Conflict, match="no mail server"):
-        mail.send_test(other)
+        mail_servers.send_test(other)
 
 
 def test_the_password_stands_nowhere_in_the_clear(
     who: Identity, catcher: Catcher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_server(who, catcher.port)
-    mail.send_test(who)
+    mail_servers.send_test(who)
     a_rule(who, "contact_created", EMAIL)
     anna(who)
     run_jobs(who)
@@ -117,10 +123,10 @@ def test_the_password_stands_nowhere_in_the_clear(
 
 def test_a_test_message_goes_to_the_person_in_their_language(who: Identity, catcher: Catcher) -> None:
     set_server(who, catcher.port)
-    mail.send_test(replace(who, language="ru"))
+    mail_servers.send_test(replace(who, language="ru"))
     (letter,) = catcher.letters
     assert letter["to"] == who.email and letter["subject"] == "Проверочное письмо: Acme"
     assert text_of(letter) == "Письма «Acme» уходят через localhost.\n"
     with pytest.raises(LimitReached):
         for _ in range(12):
-            mail.send_test(who)
+            mail_servers.send_test(who)

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_app.automation.facts import FactType
-from platform_app.automation.payloads import kept
 from platform_app.automation.values import exact_number, number
-from platform_app.llm import output
-from platform_app.llm.thinking import ThinkingFilter, template_may_open
+from platform_app.automation.webhook_payloads import kept
+from platform_app.llm import reply_text
+from platform_app.llm.reasoning_tags import ThinkingFilter, template_may_open
 
 UNTOUCHED = [
     "Dial *100# or *105*3*1#",
@@ -33,7 +33,7 @@ UNTOUCHED = [
 
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_text_without_markdown_is_not_touched(text: str) -> None:
-    assert output.plain(text) == text
+    assert reply_text.plain(text) == text
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_text_without_markdown_is_not_touched(text: str) -> None:
     ],
 )
 def test_markdown_is_unwrapped_as_a_parser_sees_it(marked: str, bare: str) -> None:
-    assert output.plain(marked) == bare
+    assert reply_text.plain(marked) == bare
 
 
 CITED = [
@@ -90,7 +90,7 @@ CITED = [
 
 @pytest.mark.parametrize(("text", "shown", "used"), CITED)
 def test_sources_in_every_form(text: str, shown: str, used: set[int]) -> None:
-    assert output.cited(text, {1, 2, 3}) == (shown, used)
+    assert reply_text.cited(text, {1, 2, 3}) == (shown, used)
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,17 @@ def test_sources_in_every_form(text: str, shown: str, used: set[int]) -> None:
     ],
 )
 def test_numbers_that_are_no_sources_stay(text: str) -> None:
-    assert output.cited(text, {1, 2, 3}) == (text, set())
+    assert reply_text.cited(text, {1, 2, 3}) == (text, set())
 
 
 @pytest.mark.parametrize(
     "label", ["9", "1", "[9]", r"\[9\]", "**9**", "^9", "source 9", "Источник 1", "&#57;", "９", " 1 ", "1, 2"]
 )
 def test_a_link_does_not_look_like_a_source(label: str) -> None:
-    assert output.cited(f"See [{label}](https://a.example/b).", {1}) == ("See [a.example](https://a.example/b).", set())
+    assert reply_text.cited(f"See [{label}](https://a.example/b).", {1}) == (
+        "See [a.example](https://a.example/b).",
+        set(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,22 +179,22 @@ PARTS = st.sampled_from(
 def test_what_is_shown_early_is_the_beginning_of_what_is_stored(parts: list[str], markdown: bool, limit: int) -> None:
     text, shown = "".join(parts), ""
     for end in range(len(text)):
-        now = output.settled(text[:end], {1, 2}, markdown=markdown, limit=limit)
+        now = reply_text.settled(text[:end], {1, 2}, markdown=markdown, limit=limit)
         shown = now if now.startswith(shown) else shown  # what was shown is not taken back
-    assert output.finished(text, {1, 2}, markdown=markdown, limit=limit)[0].startswith(shown)
+    assert reply_text.finished(text, {1, 2}, markdown=markdown, limit=limit)[0].startswith(shown)
 
 
 def test_text_is_shown_while_it_grows() -> None:
     text = "The price is 40 euros [1]. We are open (on Sundays too!) and `x` is code. " * 4
     for markdown in (True, False):
         behind = [
-            end - len(output.settled(text[:end], {1}, markdown=markdown, limit=4000)) for end in range(1, len(text))
+            end - len(reply_text.settled(text[:end], {1}, markdown=markdown, limit=4000)) for end in range(1, len(text))
         ]
         assert max(behind) < 30
     long = "One sentence of words. " * 60
-    shown = [output.settled(long[:end], set(), markdown=True, limit=300) for end in range(len(long))]
+    shown = [reply_text.settled(long[:end], set(), markdown=True, limit=300) for end in range(len(long))]
     assert max(map(len, shown)) > 250
-    assert output.finished(long, set(), markdown=True, limit=300)[0].startswith(shown[-1])
+    assert reply_text.finished(long, set(), markdown=True, limit=300)[0].startswith(shown[-1])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from platform_app.llm import catalogue, client, learned
+from platform_app.llm import catalogue, client, model_limitations
 from platform_app.llm.client import Fault, ModelRequest, Outcome
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
@@ -76,7 +76,7 @@ def connect(env: pytest.MonkeyPatch, address: str) -> None:
     env.setenv("PLATFORM_OPENAI_BASE_URL", address)
     env.setenv("PLATFORM_OPENAI_API_KEY", KEY)
     forget_process_state()
-    learned.forget()
+    model_limitations.forget()
 
 
 def asking(model: str, **changed: object) -> ModelRequest:

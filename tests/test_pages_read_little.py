@@ -10,7 +10,7 @@ from sqlalchemy.engine import cursor as cursors
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import rules
+from platform_app.engine.rules import rules
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.crm import Contact
 from platform_app.models.event import Event, EventKind
@@ -18,10 +18,13 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleRun, RunState
 from platform_app.models.sequence import Enrollment
-from platform_app.services import conversations, jobs, reply_work
-from platform_app.state import enrollments as enrollment_list
-from platform_app.state import rules as rule_list
-from platform_app.state import runs, sequences, test_chat
+from platform_app.services.chat import conversations, reply_context
+from platform_app.services.jobs import job_list
+from platform_app.state.chat import test_chat
+from platform_app.state.rules import rules as rule_list
+from platform_app.state.rules import runs
+from platform_app.state.sequences import enrollments as enrollment_list
+from platform_app.state.sequences import sequences
 from tests.sequencing import a_sequence, do
 from tests.talking import begin, call, say
 from tests.test_rules import a_rule
@@ -122,13 +125,13 @@ def a_reply(who: Identity) -> None:
         row = session.exec(query.order_by(Message.created_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
         row.state = MessageState.STREAMING
         reply_id = row.id
-    work = reply_work.load(who.tenant_id, reply_id)
+    work = reply_context.load(who.tenant_id, reply_id)
     assert work is not None and len(work.facts.history) >= 20
 
 
 Fill = Callable[[Identity, int], None]
 READERS: dict[str, tuple[Fill, Callable[[Identity], object]]] = {
-    "jobs": (some_jobs, lambda who: call(who, jobs.list_jobs)),
+    "jobs": (some_jobs, lambda who: call(who, job_list.list_jobs)),
     "chat": (some_messages, lambda who: call(who, test_chat._read, one_talk(who), test_chat.AT_ONCE)),
     "reply": (some_messages, a_reply),
     "talks": (some_talks, lambda who: call(who, conversations.list_tests)),
@@ -167,22 +170,22 @@ def test_what_is_known_counts_all_messages_though_few_are_read(who: Identity) ->
     some_messages(who, 500)
     a_reply(who)
     with session_scope(who.tenant_id, reading=True) as session:
-        from platform_app import known
+        from platform_app import fact_snapshots
 
-        talk = known.said_in(session, call(who, conversations.get, one_talk(who)), limit=10)
+        talk = fact_snapshots.said_in(session, call(who, conversations.get, one_talk(who)), limit=10)
     assert (len(talk.newest), talk.of_contact) == (10, 251) and talk.last == talk.newest[-2].created_at
 
 
 def test_more_than_the_limit_is_counted_no_further(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    from platform_app import counting
+    from platform_app import bounded_count
 
     some_ways(who, 30)
     with session_scope(who.tenant_id, reading=True) as session:
         query = owned(Enrollment, who.tenant_id).with_only_columns(Enrollment.id)
-        assert counting.at_most(session, [query, query], 10) == [11, 11]
-        assert counting.one_at_most(session, query, 30) == 30 and counting.at_most(session, []) == []
-    assert counting.words("en", "{count} run", "{count} runs", 10_001) == "10000+ runs"
-    assert counting.words("ru", "{count} run", "{count} runs", 3).startswith("3 ")
+        assert bounded_count.at_most(session, [query, query], 10) == [11, 11]
+        assert bounded_count.one_at_most(session, query, 30) == 30 and bounded_count.at_most(session, []) == []
+    assert bounded_count.words("en", "{count} run", "{count} runs", 10_001) == "10000+ runs"
+    assert bounded_count.words("ru", "{count} run", "{count} runs", 3).startswith("3 ")
 
 
 def test_pages_of_rules_and_sequences_are_turned(who: Identity) -> None:

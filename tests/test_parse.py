@@ -9,7 +9,7 @@ import pytest
 
 from platform_app.config import settings
 from platform_app.errors import Invalid
-from platform_app.rag import parse
+from platform_app.rag import parsing
 from tests.conftest import forget_process_state
 from tests.documents import docx, packed, pdf, with_document
 
@@ -29,7 +29,7 @@ OUTSIDE = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/pas
 def read(folder: Path, name: str, data: bytes) -> str:
     path = folder / "upload"
     path.write_bytes(data)
-    return parse.parse(path, name)
+    return parsing.parse(path, name)
 
 
 def refusal(folder: Path, name: str, data: bytes) -> str:
@@ -75,7 +75,7 @@ def test_files_become_text(env: object, tmp_path: Path, name: str, data: bytes, 
 @pytest.mark.parametrize("name", ["a.exe", "a", "a.docx.exe", "a.svg", "a.doc", ".pdf", "a.xls"])
 def test_other_kinds_are_refused(name: str) -> None:
     with pytest.raises(Invalid, match="cannot be read"):
-        parse.check_name(name)
+        parsing.check_name(name)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ def test_a_child_that_wants_too_much_memory_ends(env: pytest.MonkeyPatch, tmp_pa
 def test_a_text_without_end_is_refused(
     env: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    env.setattr(parse, "TEXT_LIMIT", 10)
+    env.setattr(parsing, "TEXT_LIMIT", 10)
     path = tmp_path / "long"
     path.write_text("more than ten letters")
-    assert parse.main("text", "text", str(path)) == 0
+    assert parsing.main("text", "text", str(path)) == 0
     assert "more text than can be taken" in capsys.readouterr().out
 
 
@@ -178,7 +178,7 @@ REMARKS = [
 def test_what_was_left_out_is_told(env: object, tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
     path = tmp_path / "upload"
     path.write_bytes(data)
-    with parse.reading(path, name) as found:
+    with parsing.reading(path, name) as found:
         assert [said["sentence"].format(**said["values"]) for said in found.remarks] == [sentence]
         assert len(list(found.pieces)) == 1
 
@@ -188,7 +188,7 @@ def test_pieces_are_taken_one_at_a_time(env: object, tmp_path: Path) -> None:
     path = tmp_path / "upload"
     path.write_text("".join(f"Sentence {number} says something of its own.\n\n" for number in range(60_000)))
     count = 0
-    with parse.reading(path, "a.txt") as found:
+    with parsing.reading(path, "a.txt") as found:
         tracemalloc.start()
         for piece in found.pieces:
             count += len(piece.text)
@@ -198,10 +198,10 @@ def test_pieces_are_taken_one_at_a_time(env: object, tmp_path: Path) -> None:
 
 
 def test_a_child_that_breaks_off_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    env.setattr(parse, "OUTPUT_LIMIT", 2_000)
+    env.setattr(parsing, "OUTPUT_LIMIT", 2_000)
     path = tmp_path / "upload"
     path.write_text("Words that say something. " * 1_000)
-    with pytest.raises(Invalid, match="damaged or too large"), parse.reading(path, "a.txt") as found:
+    with pytest.raises(Invalid, match="damaged or too large"), parsing.reading(path, "a.txt") as found:
         list(found.pieces)
 
 

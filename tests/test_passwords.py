@@ -11,7 +11,7 @@ import zxcvbn
 
 from platform_app.errors import Invalid, Unavailable
 from platform_app.i18n import lookup
-from platform_app.services import passwords
+from platform_app.services.accounts import passwords
 
 GOOD = "vyhlídka 7 plotů"
 

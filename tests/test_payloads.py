@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation import payloads
+from platform_app.automation import webhook_payloads
 from platform_app.automation.facts import FactType
-from platform_app.automation.payloads import DEEPEST, Unreadable
-from platform_app.services import bodies
-from platform_app.services.bodies import payload_of
+from platform_app.automation.webhook_payloads import DEEPEST, Unreadable
+from platform_app.services.webhooks import delivery_bodies
+from platform_app.services.webhooks.delivery_bodies import payload_of
 from tests import shared
 
 SUITE = "corpora/JSONTestSuite/test_parsing"
@@ -21,7 +21,7 @@ def test_of_the_test_suite_what_is_json_is_taken_and_what_is_not_is_refused() ->
     for path in sorted(shared.path(SUITE).glob("*.json")):
         must = path.name[0]
         try:
-            found = payloads.parsed(path.read_bytes())
+            found = webhook_payloads.parsed(path.read_bytes())
         except Unreadable:
             assert must != "y", path.name
             counted["n"] += must == "n"
@@ -36,23 +36,23 @@ def test_as_deep_as_may_be_and_no_deeper() -> None:
     def nested(depth: int) -> bytes:
         return b"[" * depth + b"]" * depth
 
-    payloads.parsed(nested(DEEPEST))
+    webhook_payloads.parsed(nested(DEEPEST))
     for depth in (DEEPEST + 1, 1_000, 400_000):
         with pytest.raises(Unreadable, match="deeply"):
-            payloads.parsed(nested(depth))
+            webhook_payloads.parsed(nested(depth))
     with pytest.raises(Unreadable):
-        payloads.parsed(b'{"a":' * 100_000)
+        webhook_payloads.parsed(b'{"a":' * 100_000)
 
 
 @pytest.mark.parametrize("text", ['"\\u0000"', '"\\ud800"', '"\\udc00 x"', '{"\\u0000\\ud800": 1}'])
 def test_what_no_database_and_no_socket_takes_is_replaced(text: str) -> None:
-    shown = str(payloads.parsed(text.encode()))
+    shown = str(webhook_payloads.parsed(text.encode()))
     assert "\x00" not in shown and shown.encode() and "\ufffd" in shown
 
 
 def test_emoji_and_marks_stay() -> None:
     for text in ("\ufeffx", "👩‍👩‍👧", "ё", "\u202e", "a\nb"):
-        assert payloads.parsed(json.dumps(text).encode()) == text
+        assert webhook_payloads.parsed(json.dumps(text).encode()) == text
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_emoji_and_marks_stay() -> None:
     ],
 )
 def test_a_path_leads_to_a_value_or_nowhere(path: str, found: Any) -> None:
-    assert payloads.value_at(ORDER, path) == found
+    assert webhook_payloads.value_at(ORDER, path) == found
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_path_leads_to_a_value_or_nowhere(path: str, found: Any) -> None:
         (["a", 1], FactType.TEXT, "a, 1"),
         ({"a": [1]}, FactType.TEXT, '{"a": [1]}'),
         (None, FactType.TEXT, ""),
-        ("x" * 9_000, FactType.TEXT, "x" * payloads.LONGEST),
+        ("x" * 9_000, FactType.TEXT, "x" * webhook_payloads.LONGEST),
         (12.5, FactType.NUMBER, "12.5"),
         ("1 000,5", FactType.NUMBER, "1000.5"),
         (True, FactType.NUMBER, ""),
@@ -103,11 +103,11 @@ def test_a_path_leads_to_a_value_or_nowhere(path: str, found: Any) -> None:
     ],
 )
 def test_a_value_is_kept_when_it_is_of_its_type(value: Any, kind: FactType, kept: str) -> None:
-    assert payloads.kept(value, kind, "Europe/Moscow") == kept
+    assert webhook_payloads.kept(value, kind, "Europe/Moscow") == kept
 
 
 def test_leaves_are_offered_with_their_types() -> None:
-    found = payloads.leaves(ORDER | {"at": "2026-05-01T10:00:00Z", "phone": "79001234567", "tags": ["a", "b"]})
+    found = webhook_payloads.leaves(ORDER | {"at": "2026-05-01T10:00:00Z", "phone": "79001234567", "tags": ["a", "b"]})
     assert [(leaf.path, leaf.kind.value, leaf.text) for leaf in found] == [
         ("order.id", "number", "7"),
         ("order.total", "number", "12.5"),
@@ -118,8 +118,8 @@ def test_leaves_are_offered_with_their_types() -> None:
         ("phone", "text", "79001234567"),
         ("tags", "text", "a, b"),
     ]
-    assert len(payloads.leaves({str(place): place for place in range(1_000)})) == 60
-    assert payloads.leaves("lonely") == payloads.leaves([1]) == payloads.leaves(None) == []
+    assert len(webhook_payloads.leaves({str(place): place for place in range(1_000)})) == 60
+    assert webhook_payloads.leaves("lonely") == webhook_payloads.leaves([1]) == webhook_payloads.leaves(None) == []
 
 
 PARTS = (
@@ -157,7 +157,7 @@ def test_forms_become_payloads() -> None:
     ],
 )
 def test_bodies_in_the_encoding_that_they_name(body: bytes, content_type: str) -> None:
-    assert bodies.payload_of(body, content_type) == {"имя": "Борис"}
-    kept = body.decode(bodies.encoding_of(body, content_type))
+    assert delivery_bodies.payload_of(body, content_type) == {"имя": "Борис"}
+    kept = body.decode(delivery_bodies.encoding_of(body, content_type))
     if b"%" not in body:
-        assert bodies.payload_of_kept(kept, content_type) == {"имя": "Борис"}
+        assert delivery_bodies.payload_of_kept(kept, content_type) == {"имя": "Борис"}

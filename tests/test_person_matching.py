@@ -3,8 +3,8 @@
 import pytest
 
 from platform_app.models.person import Identity
-from platform_app.services import contacts, imports
-from platform_app.services.person_matching import MatchBy, similar_names
+from platform_app.services.crm import contacts, imports
+from platform_app.services.crm.person_matching import MatchBy, similar_names
 from tests.talking import call
 from tests.test_imports import run, upload
 

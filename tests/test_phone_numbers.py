@@ -8,7 +8,8 @@ import pytest
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
 from platform_app.models.person import Identity, Tenant
-from platform_app.services import accounts, contacts, phone_numbers
+from platform_app.services.accounts import accounts
+from platform_app.services.crm import contacts, phone_numbers
 from tests.talking import call
 
 SAME = [

@@ -14,8 +14,8 @@ import psutil
 import pytest
 import redis
 
-from platform_app.launcher import lives, redis_lives
-from platform_app.processes import Child, Pulse, Warden, stop
+from platform_app.runtime.launcher import lives, redis_lives
+from platform_app.runtime.supervisor import Child, Pulse, Warden, stop
 from tests.conftest import free_port, wait_for
 
 # A child with a child of its own that ignores every polite request.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from platform_app.llm import language, output, prompts
+from platform_app.llm import language_detection, prompts, reply_text
 from platform_app.llm.prompts import Facts
 from platform_app.models.agent import AgentSettings
 
@@ -109,16 +109,16 @@ def test_a_name_is_one_line() -> None:
 
 @pytest.mark.parametrize("text", ["Hi!", "Добрый день", "спасибо большое!!", "ok", "👍", "Да."])
 def test_courtesies_ask_nothing(text: str) -> None:
-    assert not language.asks(text)
+    assert not language_detection.asks(text)
 
 
 @pytest.mark.parametrize("text", ["price", "Hi, how much is it?", "ok?", "Сколько стоит ремонт"])
 def test_questions_ask(text: str) -> None:
-    assert language.asks(text)
+    assert language_detection.asks(text)
 
 
 def test_citations_that_do_not_exist_are_taken_out() -> None:
-    assert output.cited("A [1], b [7]. C [1][2].", {1, 2}) == ("A [1], b. C [1][2].", {1, 2})
+    assert reply_text.cited("A [1], b [7]. C [1][2].", {1, 2}) == ("A [1], b. C [1][2].", {1, 2})
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,17 @@ def test_citations_that_do_not_exist_are_taken_out() -> None:
     ],
 )
 def test_markdown_is_taken_out(marked: str, bare: str) -> None:
-    assert output.plain(marked) == bare
+    assert reply_text.plain(marked) == bare
 
 
 def test_a_cut_is_made_at_the_end_of_a_sentence() -> None:
     text = "One sentence here. Another sentence there. A third one that is longer."
-    assert output.shorten(text, 50) == "One sentence here. Another sentence there."
-    assert output.shorten("x" * 100, 50) == "x" * 49 + "…"
-    assert output.shorten(text, 500) == text
+    assert reply_text.shorten(text, 50) == "One sentence here. Another sentence there."
+    assert reply_text.shorten("x" * 100, 50) == "x" * 49 + "…"
+    assert reply_text.shorten(text, 500) == text
 
 
 def test_text_that_can_be_stored() -> None:
-    assert output.mended("a\x00b\ud800c😀") == "ab\ufffdc😀"
-    assert output.joined("", "a\ud83d") == ("a", "\ud83d")
-    assert output.joined("\ud83d", "\ude00b") == ("😀b", "")
+    assert reply_text.mended("a\x00b\ud800c😀") == "ab\ufffdc😀"
+    assert reply_text.joined("", "a\ud83d") == ("a", "\ud83d")
+    assert reply_text.joined("\ud83d", "\ude00b") == ("😀b", "")

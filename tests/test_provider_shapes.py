@@ -8,7 +8,7 @@ import pytest
 from platform_app.llm.client import Fault, ModelRequest
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
-from platform_app.services import replies
+from platform_app.services.chat import replies
 from tests.fake_provider import FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
 from tests.provider_shapes import END, OVERFLOWS, TEXT, WELL, answers, error, moves_to, picky
 from tests.talking import add_source, answered, begin, row, say, trace
@@ -189,7 +189,7 @@ async def test_a_model_that_is_seen_to_think_has_more_time(provider: FakeProvide
 
 
 def test_overflows_are_known_by_their_words() -> None:
-    from platform_app.llm.refusals import Refusal, read
+    from platform_app.llm.refusal_causes import Refusal, read
 
     unknown = [name for name, body in OVERFLOWS.items() if read(400, json.dumps(body)) != Refusal.TOO_LONG]
     assert not unknown

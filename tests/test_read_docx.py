@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from platform_app.rag.readers import docx
-from platform_app.rag.readers.report import Report
+from platform_app.rag.readers.reader_report import Report
 from tests.word_files import cell, p, r, table, word
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from platform_app.rag.readers import html
-from platform_app.rag.readers.report import Report
+from platform_app.rag.readers.reader_report import Report
 
 TABLE = "<table><caption>Prices</caption><tr><th>Size<th>Price</tr><tr><td rowspan=2>S<td>10<tr><td>12</table>"
 LIST = "<ol><li>One<ul><li>inner</ul><li>Two</ol>"

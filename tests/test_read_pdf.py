@@ -6,7 +6,7 @@ import pytest
 
 from platform_app.errors import Invalid
 from platform_app.rag.readers import pdf
-from platform_app.rag.readers.report import Report
+from platform_app.rag.readers.reader_report import Report
 from tests.pdf_files import Line, drawn, form, unmapped
 
 

@@ -10,7 +10,7 @@ from openpyxl import Workbook
 
 from platform_app.errors import Invalid
 from platform_app.rag.readers import markdown, sheets
-from platform_app.rag.readers.report import Report
+from platform_app.rag.readers.reader_report import Report
 
 HEAD = "| Name | Price |\n|---|---|\n"
 

@@ -8,7 +8,8 @@ from platform_app.db import session_scope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
-from platform_app.services import conversations, knowledge
+from platform_app.services.chat import conversations
+from platform_app.services.knowledge import sources
 from tests import shared
 from tests.conftest import FULL, forget_process_state
 from tests.talking import begin, run_jobs, say, trace, written
@@ -21,7 +22,7 @@ AT_ONCE = 8
 
 async def upload_all(who: Identity) -> None:
     for article in shared.rows("eval/docs.jsonl"):
-        made = await knowledge.store_upload(who, f"{article['_id']}.txt", parts(article["text"].encode()))
+        made = await sources.store_upload(who, f"{article['_id']}.txt", parts(article["text"].encode()))
         run_jobs(who)
         assert source(who, made).state == SourceState.READY
 

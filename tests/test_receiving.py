@@ -9,16 +9,18 @@ import pytest
 import time_machine
 from sqlalchemy.exc import OperationalError
 
-from platform_app import bell
-from platform_app.automation.payloads import Unreadable
+from platform_app import notifier
+from platform_app.automation.webhook_payloads import Unreadable
 from platform_app.clock import now
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.webhook import IncomingWebhook, Outcome
-from platform_app.services import activity, addressees, contacts, leads, received_log, receiving, webhooks
-from platform_app.services.receiving import KEPT_IN_EVENT, Sent, Unverified
-from platform_app.state import received as received_page
+from platform_app.services.crm import contacts, leads
+from platform_app.services.feed import activity
+from platform_app.services.webhooks import deliveries, delivery_retention, delivery_subjects, incoming_webhooks
+from platform_app.services.webhooks.deliveries import KEPT_IN_EVENT, Sent, Unverified
+from platform_app.state.webhooks import deliveries as received_page
 from tests import shared, talking
 from tests.hooks import MINUTE, a_webhook, address_of, body_of, deliver, events, log, secret_of, signed, take
 from tests.talking import a_stage, activities, call, run_jobs
@@ -28,7 +30,7 @@ BODY = body_of({"order": {"total": 12.5, "name": "Мойка"}})
 
 
 def send(webhook: IncomingWebhook, headers: dict[str, str], body: bytes = BODY) -> Outcome:
-    return take(receiving.find(address_of(webhook)), Sent(body, headers, "203.0.113.7"))
+    return take(deliveries.find(address_of(webhook)), Sent(body, headers, "203.0.113.7"))
 
 
 def test_a_signed_delivery_is_taken_once(who: Identity) -> None:
@@ -52,7 +54,7 @@ def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> Non
     group = [Sent(BODY, signed(secret, BODY, message_id=name)) for name in names]
     group.insert(1, Sent(BODY, signed("whsec_" + "QUJD" * 8, BODY)))
     group.append(Sent(b"{", signed(secret, b"{", message_id="msg_4")))
-    results = receiving.take_all(webhook, group)
+    results = deliveries.take_all(webhook, group)
     accepted, duplicate = Outcome.ACCEPTED, Outcome.DUPLICATE
     assert [one for one in results if isinstance(one, Outcome)] == [accepted, accepted, duplicate, accepted]
     assert isinstance(results[1], Unverified) and isinstance(results[-1], Unreadable)
@@ -61,22 +63,22 @@ def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> Non
     rows = [row for row in log(who) if row.outcome != Outcome.REFUSED]
     assert [row.message_id for row in rows] == names and rows[2].event_id == rows[0].event_id == first.id
     assert [row.why for row in log(who) if row.outcome == Outcome.REFUSED][0] == "The signature does not match."
-    assert receiving.take_all(webhook, []) == []
+    assert deliveries.take_all(webhook, []) == []
 
 
 def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhook = a_webhook(who)
-    links = addressees.links
+    links = delivery_subjects.links
 
     def failing(session: Any, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
         if payload["number"] == 1:
             raise RuntimeError("no room")
         return links(session, who, webhook, payload)
 
-    monkeypatch.setattr(addressees, "links", failing)
-    results = receiving.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(3)])
+    monkeypatch.setattr(delivery_subjects, "links", failing)
+    results = deliveries.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(3)])
     assert results[0] == results[2] == Outcome.ACCEPTED and isinstance(results[1], RuntimeError)
     assert [event.after["payload"]["number"] for event in events(who)] == [0, 2]
     assert len(log(who)) == 2 and activities(who).count("Webhook “{name}” came in") == 2
@@ -85,14 +87,14 @@ def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
 def test_however_many_are_spoilt_few_transactions_are_made(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     webhook = a_webhook(who, email_path="mail", creates_contact=True)
     long = f"{'a' * 60}@{'.'.join(['b' * 60] * 3)}.test"  # longer than a name may be
-    assert receiving.take_all(webhook, [Sent(body_of({"mail": long}), {})]) == [Outcome.ACCEPTED]
+    assert deliveries.take_all(webhook, [Sent(body_of({"mail": long}), {})]) == [Outcome.ACCEPTED]
     scopes: list[str] = []
-    scope = receiving.session_scope
+    scope = deliveries.session_scope
     monkeypatch.setattr(
-        receiving, "session_scope", lambda *args, **named: (scopes.append("one"), scope(*args, **named))[1]
+        deliveries, "session_scope", lambda *args, **named: (scopes.append("one"), scope(*args, **named))[1]
     )
-    monkeypatch.setattr(addressees, "links", lambda *given: {} if given[-1]["number"] else 1 // 0)
-    results = receiving.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(32)])
+    monkeypatch.setattr(delivery_subjects, "links", lambda *given: {} if given[-1]["number"] else 1 // 0)
+    results = deliveries.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(32)])
     assert results.count(Outcome.ACCEPTED) == 31 and isinstance(results[0], ZeroDivisionError)
     assert len(scopes) == 11  # half of them, and half again
 
@@ -104,9 +106,9 @@ def test_when_the_database_is_away_nobody_tries_for_each(who: Identity, monkeypa
         tries.append(1)
         raise OperationalError("BEGIN", {}, Exception("server closed the connection"))
 
-    monkeypatch.setattr(receiving, "session_scope", away)
+    monkeypatch.setattr(deliveries, "session_scope", away)
     group = [Sent(BODY, signed(secret_of(webhook), BODY, message_id=f"msg_{number}")) for number in range(5)]
-    results = receiving.take_all(webhook, [*group, Sent(BODY, {}), Sent(BODY, {})])
+    results = deliveries.take_all(webhook, [*group, Sent(BODY, {}), Sent(BODY, {})])
     assert len(tries) == 2 and all(isinstance(one, OperationalError) for one in results)
 
 
@@ -114,8 +116,8 @@ def test_what_is_written_down_is_not_written_again_when_nobody_can_be_told(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhook = a_webhook(who)
-    monkeypatch.setattr(bell, "announce", lambda *given: 1 // 0)
-    assert receiving.take_all(webhook, [Sent(BODY, {})] * 3) == [Outcome.ACCEPTED] * 3
+    monkeypatch.setattr(notifier, "announce", lambda *given: 1 // 0)
+    assert deliveries.take_all(webhook, [Sent(BODY, {})] * 3) == [Outcome.ACCEPTED] * 3
     assert len(events(who)) == 3
 
 
@@ -178,7 +180,7 @@ def test_within_five_minutes_it_passes(who: Identity) -> None:
 def test_after_a_renewal_both_secrets_are_good_for_a_day(who: Identity, other: Identity) -> None:
     webhook = a_webhook(who, signed=True)
     before, theirs = secret_of(webhook), secret_of(a_webhook(other, signed=True))
-    after = secret_of(call(who, webhooks.renew, webhook.id))
+    after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
     assert len({before, after, theirs}) == 3
     for place, secret in enumerate((before, after)):
         assert send(webhook, signed(secret, BODY, message_id=f"m{place}")) == Outcome.ACCEPTED
@@ -198,19 +200,22 @@ def test_without_a_required_signature_the_address_is_the_secret(who: Identity) -
     assert len(events(who)) == 3
     for address in ("", "x" * 32, webhook.id, webhook.address_hash, address_of(webhook)[:-1]):
         with pytest.raises(NotFound):
-            receiving.find(address)
+            deliveries.find(address)
 
 
 def test_switched_off_or_deleted_it_is_not_there(who: Identity) -> None:
     webhook = a_webhook(who)
-    found = receiving.find(address_of(webhook))
-    for act, back in ((webhooks.switch, webhooks.switch), (webhooks.delete, webhooks.restore)):
-        call(who, act, webhook.id, **({"enabled": False} if act is webhooks.switch else {}))
+    found = deliveries.find(address_of(webhook))
+    for act, back in (
+        (incoming_webhooks.switch, incoming_webhooks.switch),
+        (incoming_webhooks.delete, incoming_webhooks.restore),
+    ):
+        call(who, act, webhook.id, **({"enabled": False} if act is incoming_webhooks.switch else {}))
         with pytest.raises(NotFound):
-            receiving.find(address_of(webhook))
+            deliveries.find(address_of(webhook))
         with pytest.raises(NotFound):
             take(found, Sent(BODY, {}))  # it was found a moment before
-        call(who, back, webhook.id, **({"enabled": True} if act is webhooks.switch else {}))
+        call(who, back, webhook.id, **({"enabled": True} if act is incoming_webhooks.switch else {}))
         assert send(webhook, {}) == Outcome.ACCEPTED
 
 
@@ -247,7 +252,7 @@ def test_a_large_payload_stands_in_the_log_alone(who: Identity) -> None:
 
 def test_what_is_not_read_to_its_end_is_refused(who: Identity) -> None:
     webhook = a_webhook(who)
-    with pytest.raises(receiving.TooLarge):
+    with pytest.raises(deliveries.TooLarge):
         take(webhook, Sent(b"{" * 20_000, {}, is_cut=True))
     (row,) = log(who)
     assert (row.outcome, row.why, len(row.body)) == (Outcome.REFUSED, "The body is larger than 1 MB.", 10_000)
@@ -286,7 +291,7 @@ def test_it_is_about_the_lead_or_the_contact_that_it_names(who: Identity, other:
         {"user": {"mail": True}},
     ):
         assert about(nothing) == (None, None)
-    call(who, webhooks.save, webhook.id, {"creates_contact": True})
+    call(who, incoming_webhooks.save, webhook.id, {"creates_contact": True})
     assert about({"user": {"name": "Only a name"}}) == (None, None)
     _, made = about({"user": {"mail": "boris@acme.test", "name": " Boris\n B. "}})
     assert call(who, contacts.get, made).name == "Boris B."
@@ -310,7 +315,7 @@ def test_the_log_keeps_thirty_days(who: Identity) -> None:
 
 
 def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(received_log, "KEPT_REFUSED", 5)
+    monkeypatch.setattr(delivery_retention, "KEPT_REFUSED", 5)
     webhook, twin = a_webhook(who), a_webhook(who, name="Twin")
     for one in (webhook, twin):
         deliver(one, 1)
@@ -319,8 +324,8 @@ def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.Mon
                 take(one, Sent(b"{%d" % place, {}))
     mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
     assert mine == ["1", "{4", "{5", "{6", "{7", "{8"] and len(log(who)) == 6 + 5
-    monkeypatch.setattr(received_log, "KEPT_REFUSED", 1)
-    monkeypatch.setattr(received_log, "_GO_AT_ONCE", 3)
+    monkeypatch.setattr(delivery_retention, "KEPT_REFUSED", 1)
+    monkeypatch.setattr(delivery_retention, "_GO_AT_ONCE", 3)
     with pytest.raises(PlatformError):
         take(webhook, Sent(b"{9", {}))
     mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
@@ -330,7 +335,7 @@ def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.Mon
 def test_beyond_what_a_tenant_may_keep_the_body_is_not_kept(
     who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(received_log, "KEPT_OF_TENANT", 25)
+    monkeypatch.setattr(delivery_retention, "KEPT_OF_TENANT", 25)
     first, second, theirs = a_webhook(who), a_webhook(who, name="Second"), a_webhook(other)
     with time_machine.travel(now() - timedelta(days=31), tick=False):
         deliver(first, "x" * 8)
@@ -343,14 +348,14 @@ def test_beyond_what_a_tenant_may_keep_the_body_is_not_kept(
     assert view.is_cut and view.body == ""
     deliver(first, "z" * 8)  # with it the one of a month ago goes, and is counted no more
     assert [len(row.body) for row in log(who)] == [10, 0, 10]
-    assert sum(row.kept_bytes for row in call(who, webhooks.of_tenant)) == 20
+    assert sum(row.kept_bytes for row in call(who, incoming_webhooks.of_tenant)) == 20
 
 
 @pytest.mark.parametrize("place", range(4))
 def test_naughty_strings_come_through_as_they_are(who: Identity, place: int) -> None:
     texts = json.loads(shared.path("corpora/blns/blns.json").read_text())[place::4]
     webhook = a_webhook(who, email_path="text", phone_path="text", name_path="text", lead_path="text")
-    call(who, webhooks.save, webhook.id, {"creates_contact": True})
+    call(who, incoming_webhooks.save, webhook.id, {"creates_contact": True})
     for text in texts:
         assert deliver(webhook, {"text": text, text: text}) == Outcome.ACCEPTED
     assert [event.after["payload"]["text"] for event in events(who)] == [

@@ -7,7 +7,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from platform_app.logs import RepeatFilter
-from platform_app.refusals import MOST_SOURCES, RefusalLog
+from platform_app.refusal_log import MOST_SOURCES, RefusalLog
 
 
 class Clock:

@@ -17,7 +17,8 @@ from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Contact, Lead, Pipeline, Stage, Task
 from platform_app.models.knowledge import Category
 from platform_app.models.person import Identity
-from platform_app.services import categories, conversations, replies, reply_store
+from platform_app.services.chat import conversations, replies, reply_store
+from platform_app.services.knowledge import categories
 from tests.fake_provider import KEY, FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
 from tests.talking import (
     ELSEWHERE,

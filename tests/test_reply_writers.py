@@ -12,8 +12,8 @@ from platform_app.errors import Unavailable
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Identity
-from platform_app.services import replies, reply_store
-from platform_app.services.reply_work import Work
+from platform_app.services.chat import replies, reply_store
+from platform_app.services.chat.reply_context import Work
 from tests.conftest import forget_process_state
 from tests.fake_provider import FakeProvider, chunk, plays, says, serving
 from tests.talking import (

@@ -8,13 +8,14 @@ import pytest
 from platform_app.automation import patterns
 from platform_app.automation.rules import Definition
 from platform_app.db import owned, session_scope
-from platform_app.engine import rules
+from platform_app.engine.rules import rules
 from platform_app.errors import Invalid
 from platform_app.models.conversation import ConversationState
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services import contacts, conversations, leads, outgoing
+from platform_app.services.chat import agent_messages, conversations
+from platform_app.services.crm import contacts, leads
 from tests.fake_provider import FakeProvider, says, serving
 from tests.talking import a_stage, add_agent, call, conversation, run_jobs, shown
 from tests.test_rules import a_rule, runs
@@ -75,7 +76,7 @@ HOSTILE = (
 def test_what_a_contact_is_called_is_no_template(who: Identity, name: str) -> None:
     talk, _ = a_talk(who, name)
     a_rule(who, "reply_sent", {"kind": "create_task", "text": "Call {{ contact.name }}", "user_id": "", "days": ""})
-    call(who, outgoing.say, talk, "Hello")
+    call(who, agent_messages.say, talk, "Hello")
     run_jobs(who)
     with session_scope(who.tenant_id, reading=True) as session:
         made = session.exec(owned(Event, who.tenant_id).where(Event.kind == EventKind.TASK_CREATED)).one()

@@ -9,14 +9,16 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, owned_update, session_scope
-from platform_app.engine import actions, handling
+from platform_app.engine.actions import actions
+from platform_app.engine.rules import rule_worker
 from platform_app.jobs import LeaseLost, RunningJob, payload_adapter
 from platform_app.models.crm import Task
 from platform_app.models.event import Activity
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services import contacts, ledger
+from platform_app.services.crm import contacts
+from platform_app.services.jobs import ledger
 from tests.talking import call, run_jobs
 from tests.test_rule_webhooks import Receiver, open_loopback, receiver
 from tests.test_rules import a_rule, runs
@@ -98,7 +100,7 @@ def die_at(who: Identity, points: Points, number: int) -> str:
 def test_whatever_the_point_each_action_happens_once(
     who: Identity, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, span: float
 ) -> None:
-    monkeypatch.setattr(handling, "SPAN", span)
+    monkeypatch.setattr(rule_worker, "SPAN", span)
     points = Points(monkeypatch)
     write_rules(who, receiver.address)
     names: set[str] = set()
@@ -147,7 +149,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
         return answer
 
     monkeypatch.setattr(actions, "post", freeze)
-    _handle(who, lambda job: pytest.raises(LeaseLost, handling.handle_event, job))
+    _handle(who, lambda job: pytest.raises(LeaseLost, rule_worker.handle_event, job))
     assert [run.state for run in runs(who)] == [RunState.DONE, RunState.DONE]
     assert count(who, Task) == 3 and len({key for key, *_ in receiver.got}) == 2
 
@@ -202,7 +204,7 @@ def _crash(who: Identity) -> None:
     job = ledger.claim(_job(who).id)
     assert job is not None
     with pytest.raises(Killed):
-        handling.handle_event(job)
+        rule_worker.handle_event(job)
     with session_scope(who.tenant_id) as session:
         late = owned_update(Job, who.tenant_id).where(Job.id == job.id)
         session.execute(late.values(lease_until=now() - timedelta(seconds=1)))
@@ -219,11 +221,13 @@ def test_a_fault_of_ours_leaves_the_other_rules_alone(who: Identity, monkeypatch
 
     monkeypatch.setattr(actions.CloseConversation, "plan", broken)
     row = call(who, contacts.create, name="Anna")
-    _handle(who, lambda job: pytest.raises(handling.SureFailure, handling.handle_event, job))
+    _handle(who, lambda job: pytest.raises(rule_worker.SureFailure, rule_worker.handle_event, job))
     assert [run.state.value for run in runs(who)] == ["done", "retrying", "done"]
     assert call(who, contacts.get, row.id).tags == ["one", "three"]
     with session_scope(who.tenant_id, reading=True) as session:
         job = session.exec(owned(Job, who.tenant_id)).one()
     payload = payload_adapter.validate_python(job.payload)
-    handling.handle_event(RunningJob(job.id, who.tenant_id, job.kind, payload, handling.TRIES, job.lease_token or ""))
+    rule_worker.handle_event(
+        RunningJob(job.id, who.tenant_id, job.kind, payload, rule_worker.TRIES, job.lease_token or "")
+    )
     assert runs(who)[1].state == RunState.FAILED and runs(who)[1].actions[0]["error"] == "Something went wrong."

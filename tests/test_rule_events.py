@@ -10,14 +10,15 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import backtest, clockwork, dry_run, judging, log, rules
+from platform_app.engine.rules import backtest, dry_run, rule_evaluation, rule_runs, rules, timers
 from platform_app.errors import Invalid
-from platform_app.known import of_event
+from platform_app.fact_snapshots import of_event
 from platform_app.models.crm import Holder
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services import cards, contacts, conversations, hand_off, leads, outgoing, tagging, tasks
+from platform_app.services.chat import agent_messages, conversations, hand_off
+from platform_app.services.crm import cards, contacts, leads, tags, tasks
 from tests import sequencing
 from tests.fake_provider import FakeProvider, says, serving
 from tests.hooks import a_webhook, deliver
@@ -58,7 +59,7 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         EventKind.CONTACT_UPDATED: (contacts.save, row.contact_id, {"name": "Boris"}),
         EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
         EventKind.MANUAL: (rules.run_by_hand, rule_id, row.lead_id),
-        EventKind.REPLY_SENT: (outgoing.say, talk, "Hello"),
+        EventKind.REPLY_SENT: (agent_messages.say, talk, "Hello"),
         EventKind.STAGE_CHANGED: (leads.move, row.lead_id, a_stage(who)),
     }
     if kind in simple:
@@ -78,13 +79,13 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         call(who, hand_off.hand_off, talk)
         call(who, conversations.receive, talk, "Is anybody there?")
         with time_machine.travel(now() + timedelta(minutes=31), tick=False):
-            clockwork.find_silences()
-            clockwork.find_silences()
+            timers.find_silences()
+            timers.find_silences()
             run_jobs(who)
     elif kind == EventKind.SCHEDULE:
         with time_machine.travel(now() + timedelta(days=8), tick=False):
-            clockwork.run_schedules()
-            clockwork.run_schedules()
+            timers.run_schedules()
+            timers.run_schedules()
             run_jobs(who)
 
 
@@ -194,9 +195,9 @@ def test_concerns_only_its_agent(who: Identity) -> None:
     talk = call(who, conversations.create, other)
     say(who, talk.id)
     (event,) = events(who, EventKind.MESSAGE_RECEIVED)
-    assert not judging.concerns(rule.agent_id, rule.id, rule.draft, event=event)
+    assert not rule_evaluation.concerns(rule.agent_id, rule.id, rule.draft, event=event)
     assert call(who, dry_run.dry_run, rule.id, event.id, draft=True).reason == "agent"
-    assert call(who, log.runs) == []
+    assert call(who, rule_runs.runs) == []
 
 
 def test_the_agent_writes_what_a_rule_asks_for_and_depth_is_kept(who: Identity, provider: FakeProvider) -> None:
@@ -212,7 +213,7 @@ def test_the_agent_writes_what_a_rule_asks_for_and_depth_is_kept(who: Identity, 
 
 def test_a_tag_is_taken(who: Identity) -> None:
     row = call(who, contacts.create, name="Anna", tags="VIP, new")
-    call(who, tagging.remove, row.id, "vip", of=contacts)
+    call(who, tags.remove, row.id, "vip", of=contacts)
     assert call(who, contacts.get, row.id).tags == ["new"]
 
 

@@ -5,20 +5,23 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col
 
-from platform_app import smtp
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import everywhere, owned, session_scope
-from platform_app.engine import drafts, dry_run, handling, log, rules
+from platform_app.engine.actions import action_checks
+from platform_app.engine.rules import dry_run, rule_runs, rule_worker, rules
 from platform_app.errors import Conflict, Invalid
+from platform_app.integrations import smtp
 from platform_app.jobs import RunningJob
 from platform_app.models.event import Event
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
-from platform_app.services import contacts, ledger, mail
-from platform_app.services.effects import SureFailure
-from platform_app.state import rule_words
+from platform_app.services.crm import contacts
+from platform_app.services.jobs import ledger
+from platform_app.services.jobs.effects import SureFailure
+from platform_app.services.mail import mail_servers
+from platform_app.state.rules import rule_words
 from tests.conftest import free_port
 from tests.mail_catcher import PASSWORD, Catcher, text_of
 from tests.mailing import EMAIL, FORM, anna, set_server
@@ -67,15 +70,15 @@ def test_without_a_server_or_an_address_it_fails_in_words(who: Identity, catcher
     set_server(who, catcher.port)
     a_rule(who, "contact_created", EMAIL)
     anna(who, emails=[])
-    call(who, mail.remove)
+    call(who, mail_servers.remove)
     anna(who)
     run_jobs(who)
     first, second = runs(who)
     assert first.state == second.state == RunState.FAILED
-    assert first.actions[0]["error"] == second.actions[0]["error"] == mail.NO_SERVER
+    assert first.actions[0]["error"] == second.actions[0]["error"] == mail_servers.NO_SERVER
     set_server(who, catcher.port)
     for run in (first, second):
-        call(who, log.retry, run.id)
+        call(who, rule_runs.retry, run.id)
     run_jobs(who)
     first, second = runs(who)
     assert first.actions[0]["error"] == "There is no address to write to." and second.state == RunState.DONE
@@ -92,16 +95,16 @@ def test_a_key_that_is_gone_is_said(who: Identity, catcher: Catcher, env: pytest
     (run,) = runs(who)
     assert run.state == RunState.FAILED and "key that this was kept under is missing" in run.actions[0]["error"]
     with pytest.raises(Conflict, match="is missing"):
-        call(who, mail.kept)
+        call(who, mail_servers.kept)
     assert catcher.letters == []
 
 
 def test_publishing_says_that_a_server_is_missing(who: Identity) -> None:
     row = call(who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "contact_created", "actions": [EMAIL]})
-    assert call(who, rules.problems, call(who, rules.DEFINITIONS.get, row.id)) == {"action.0": mail.NO_SERVER}
+    assert call(who, rules.problems, call(who, rules.DEFINITIONS.get, row.id)) == {"action.0": mail_servers.NO_SERVER}
     with pytest.raises(Invalid):
         call(who, rules.DEFINITIONS.publish, row.id)
-    call(who, mail.save, FORM)
+    call(who, mail_servers.save, FORM)
     assert call(who, rules.problems, call(who, rules.DEFINITIONS.get, row.id)) == {}
 
 
@@ -109,7 +112,7 @@ def test_publishing_says_that_a_server_is_missing(who: Identity) -> None:
     ("to", "wrong"), [("anna", True), ("a@b.test, c@d.test", True), ("a@b.test", False), ("{{ contact.email }}", False)]
 )
 def test_an_address_that_is_none_is_said_at_its_field(who: Identity, to: str, wrong: bool) -> None:
-    call(who, mail.save, FORM)
+    call(who, mail_servers.save, FORM)
     row = call(
         who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "lead_created", "actions": [EMAIL | {"to": to}]}
     )
@@ -132,7 +135,7 @@ def test_a_dry_run_tells_and_sends_nothing(who: Identity, catcher: Catcher) -> N
 def test_in_a_list_it_is_told_by_its_subject() -> None:
     words = rule_words.action_of(EMAIL, "ru", {})
     assert words.startswith("Отправить письмо: «Заказ для {{ contact.name }}»")
-    assert dict(drafts.asked_of("send_email"))["to"]["start"] == "{{ contact.email }}"
+    assert dict(action_checks.asked_of("send_email"))["to"]["start"] == "{{ contact.email }}"
 
 
 def test_refused_for_good_is_not_repeated_and_the_other_rules_go_on(who: Identity, catcher: Catcher) -> None:
@@ -148,7 +151,7 @@ def test_refused_for_good_is_not_repeated_and_the_other_rules_go_on(who: Identit
     assert first.actions[0]["error_values"]["answer"] == "550 5.1.1 no such user"
     assert call(who, contacts.get, row.id).tags == ["other"] and catcher.tries == 0
     catcher.faults.clear()
-    call(who, log.retry, first.id)
+    call(who, rule_runs.retry, first.id)
     run_jobs(who)
     assert runs(who)[0].state == RunState.DONE and len(catcher.letters) == 1
 
@@ -159,19 +162,19 @@ def test_a_sure_failure_is_tried_again_and_given_up_in_words(who: Identity, catc
     anna(who)
     for attempt in range(1, 3):
         with pytest.raises(SureFailure):
-            handling.handle_event(a_job(who, attempt))
+            rule_worker.handle_event(a_job(who, attempt))
     assert runs(who)[0].state == RunState.RETRYING
     set_server(who, catcher.port)
     catcher.faults["DATA"] = "451 4.3.0 try later"
     with pytest.raises(SureFailure):
-        handling.handle_event(a_job(who, 3))
+        rule_worker.handle_event(a_job(who, 3))
     assert runs(who)[0].actions[0]["error_values"]["answer"] == "451 4.3.0 try later"
     last = a_job(who, 5)
-    handling.handle_event(last)
+    rule_worker.handle_event(last)
     ledger.end(last, JobState.DONE, "")
     assert runs(who)[0].state == RunState.FAILED and catcher.letters == []
     catcher.faults.clear()
-    call(who, log.retry, runs(who)[0].id)
+    call(who, rule_runs.retry, runs(who)[0].id)
     run_jobs(who)
     assert runs(who)[0].state == RunState.DONE and len(catcher.letters) == 1
 
@@ -190,7 +193,7 @@ def test_in_doubt_is_shown_and_sent_again_only_by_hand(
     first, second = runs(who)
     assert (first.state, second.state) == (RunState.UNCERTAIN, RunState.DONE)
     assert [line["state"] for line in first.actions] == ["uncertain", "waiting"]
-    assert first.actions[0]["error"] == handling.IN_DOUBT
+    assert first.actions[0]["error"] == rule_worker.IN_DOUBT
     assert call(who, contacts.get, row.id).tags == ["other"]
     assert "Rule “{name}”: whether it arrived is not known" in activities(who)
     catcher.faults.clear()
@@ -198,7 +201,7 @@ def test_in_doubt_is_shown_and_sent_again_only_by_hand(
     ledger.sweep()
     run_jobs(who)
     assert catcher.tries == 1
-    call(who, log.retry, first.id)
+    call(who, rule_runs.retry, first.id)
     run_jobs(who)
     assert runs(who)[0].state == RunState.DONE and catcher.tries == 2
     assert call(who, contacts.get, row.id).tags == ["other", "after"]
@@ -216,7 +219,7 @@ def claimed(who: Identity) -> RunningJob:
 def die(who: Identity, job: RunningJob) -> None:
     """Leave what a worker leaves that dies between the call and its outcome; its lease runs out."""
     (run,) = [run for run in runs(who) if run.place == 0]
-    key = log.key_of(run.event_id, run.id, 0)
+    key = rule_runs.key_of(run.event_id, run.id, 0)
     with session_scope(who.tenant_id) as session:
         session.add(Effect(tenant_id=who.tenant_id, job_id=job.id, key=key, repeatable=False))
         session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one().lease_until = now() - timedelta(hours=1)
@@ -232,11 +235,11 @@ def test_a_worker_that_dies_in_the_middle_leaves_a_doubt(who: Identity, catcher:
     row = anna(who)
     job = claimed(who)
     with pytest.raises(SureFailure):  # the runs are written now
-        handling.handle_event(job)
+        rule_worker.handle_event(job)
     set_server(who, catcher.port)
     die(who, job)
     if meanwhile == "server taken away":
-        call(who, mail.remove)
+        call(who, mail_servers.remove)
     if meanwhile == "rule switched off":
         call(who, rules.DEFINITIONS.switch, rule_id, enabled=False)
     run_jobs(who)
@@ -254,7 +257,7 @@ def test_a_worker_that_dies_again_and_again_is_not_waited_for(who: Identity, cat
     anna(who)
     job = claimed(who)
     with pytest.raises(SureFailure):
-        handling.handle_event(job)
+        rule_worker.handle_event(job)
     die(who, job)
     for _ in range(ledger.CRASHES * 2):
         again = ledger.claim(job.id)
@@ -277,5 +280,5 @@ def test_no_inner_server_is_reached(who: Identity, env: pytest.MonkeyPatch) -> N
         (run,) = runs(who)
         assert run.actions[0]["error"] == "This address may not be reached from here."
         with pytest.raises(Invalid, match="may not be reached"):
-            mail.send_test(who)
+            mail_servers.send_test(who)
         assert run.state == RunState.FAILED and inner.tries == 0

@@ -9,13 +9,14 @@ import pytest
 
 from platform_app.config import settings
 from platform_app.db import owned, session_scope
-from platform_app.engine import handling, log
+from platform_app.engine.rules import rule_runs, rule_worker
 from platform_app.jobs import RunningJob, payload_adapter
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services import contacts, ledger
-from platform_app.services.effects import SureFailure
+from platform_app.services.crm import contacts
+from platform_app.services.jobs import ledger
+from platform_app.services.jobs.effects import SureFailure
 from tests.talking import call, run_jobs
 from tests.test_rules import a_rule, runs
 
@@ -103,10 +104,10 @@ def test_tried_again_with_the_same_key_while_others_go_on(who: Identity, receive
     a_rule(who, "contact_created", {"kind": "add_tag", "tag": "other"})
     row = call(who, contacts.create, name="Anna")
     with pytest.raises(SureFailure):
-        handling.handle_event(a_job(who, 1))
+        rule_worker.handle_event(a_job(who, 1))
     assert [run.state for run in runs(who)] == [RunState.RETRYING, RunState.DONE]
     assert call(who, contacts.get, row.id).tags == ["other"]
-    handling.handle_event(a_job(who, 2))
+    rule_worker.handle_event(a_job(who, 2))
     assert [run.state for run in runs(who)] == [RunState.DONE, RunState.DONE]
     assert call(who, contacts.get, row.id).tags == ["other", "after"]
     assert len(receiver.got) == 2 and len({key for key, *_ in receiver.got}) == 1
@@ -119,14 +120,14 @@ def test_given_up_in_the_end_and_tried_again_by_hand(who: Identity, receiver: Re
     call(who, contacts.create, name="Anna")
     for attempt in range(1, 5):
         with pytest.raises(SureFailure):
-            handling.handle_event(a_job(who, attempt))
+            rule_worker.handle_event(a_job(who, attempt))
     last = a_job(who, 5)
-    handling.handle_event(last)
+    rule_worker.handle_event(last)
     ledger.end(last, JobState.DONE, "")
     (run,) = runs(who)
     assert (run.state, run.actions[0]["error"]) == (RunState.FAILED, "The address is out of order.")
-    call(who, log.retry, run.id)
-    handling.handle_event(a_job(who, 1))
+    call(who, rule_runs.retry, run.id)
+    rule_worker.handle_event(a_job(who, 1))
     assert runs(who)[0].state == RunState.DONE
 
 

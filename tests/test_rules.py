@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation import templates
+from platform_app.automation import rule_templates
 from platform_app.automation.conditions import read
 from platform_app.automation.rules import definition
 from platform_app.db import owned, session_scope
-from platform_app.engine import actions, drafts, log, rules
+from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.rules import rule_runs, rules
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.i18n import translate
 from platform_app.models.event import Activity, Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
-from platform_app.services import contacts, leads
-from platform_app.state import rule, rule_words
-from platform_app.state import run as run_state
+from platform_app.services.crm import contacts, leads
+from platform_app.state.rules import rule, rule_words
+from platform_app.state.rules import run as run_state
 from tests.talking import a_stage, call, run_jobs
 
 
@@ -100,11 +101,11 @@ def test_an_action_that_fails_stops_its_rule_alone_and_can_be_tried_again(who: I
     assert failed.actions[1]["error"] == "The event is about no lead."
     assert call(who, contacts.get, row.id).tags == ["before"]
     assert "Rule “{name}” failed: {reason}" in sentences(who)
-    call(who, log.retry, failed.id)
+    call(who, rule_runs.retry, failed.id)
     run_jobs(who)
     assert runs(who)[0].actions[0]["state"] == "done" and runs(who)[0].state == RunState.FAILED
     with pytest.raises(Conflict):
-        call(who, log.retry, done.id)
+        call(who, rule_runs.retry, done.id)
 
 
 def test_cooldown_for_one_lead_or_contact_and_a_cap_for_the_day(who: Identity) -> None:
@@ -190,27 +191,31 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
         (rules.DEFINITIONS.restore, (rule,), {}),
         (rules.DEFINITIONS.duplicate, (rule,), {}),
         (rules.DEFINITIONS.versions, (rule,), {}),
-        (log.get, (run.id,), {}),
-        (log.retry, (run.id,), {}),
+        (rule_runs.get, (run.id,), {}),
+        (rule_runs.retry, (run.id,), {}),
     ):
         with pytest.raises(NotFound):
             call(other, act, *given, **named)
-    assert call(other, rules.DEFINITIONS.of_tenant) == [] and call(other, log.runs) == []
+    assert call(other, rules.DEFINITIONS.of_tenant) == [] and call(other, rule_runs.runs) == []
 
 
 def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
     said = [*rule_words.TRIGGERS.values(), *(words for words, _ in rule_words.STATES.values())]
     said += [*rule.FIELD_WORDS.values(), *run_state.ACTION_STATES.values(), *actions.PLAIN_FIELDS.values()]
-    said += [template.name for template in templates.TEMPLATES.values()]
-    said += [sentence for _, sentence in log._SENTENCES.values()]
+    said += [template.name for template in rule_templates.TEMPLATES.values()]
+    said += [sentence for _, sentence in rule_runs._SENTENCES.values()]
     for kind in actions.ACTIONS:
-        said += [actions.words(kind), actions.note(kind), *(str(asked["words"]) for _, asked in drafts.asked_of(kind))]
+        said += [
+            actions.words(kind),
+            actions.note(kind),
+            *(str(asked["words"]) for _, asked in action_checks.asked_of(kind)),
+        ]
     source = Path(actions.__file__).read_text()
     said += re.findall(r'Plan\(\s*"([^"]+)"', source) + re.findall(r'SureFailure\("([^"]+)"', source)
     lacking = [words for words in said if translate("ru", words) == words]
     assert lacking == []
-    for name in templates.TEMPLATES:
+    for name in rule_templates.TEMPLATES:
         for language in ("ru", "en"):
-            draft = definition(templates.draft(name, language))
+            draft = definition(rule_templates.draft(name, language))
             assert read(draft.condition) is not None
             assert {one["kind"] for one in draft.actions} <= actions.ACTIONS.keys()

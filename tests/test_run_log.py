@@ -7,13 +7,14 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
-from platform_app.engine import keeping, log, rules
+from platform_app.engine.rules import retention, rule_runs, rules
 from platform_app.errors import Forbidden, Invalid, NotFound
 from platform_app.models.event import Event
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun, RunState
-from platform_app.services import accounts, contacts
+from platform_app.services.accounts import accounts
+from platform_app.services.crm import contacts
 from tests.conftest import make_tenant
 from tests.talking import call, run_jobs
 from tests.test_rules import a_rule, runs
@@ -39,20 +40,20 @@ def test_runs_leave_the_log_when_their_time_is_over_and_are_counted_on(who: Iden
     run_jobs(who)
     old, young = runs(who)
     last = call(who, rules.runs_of)[rule][1]
-    assert keeping.forget_runs() is False
+    assert retention.forget_runs() is False
     assert [run.id for run in runs(who)] == [young.id] and len(runs(other)) == 1
     assert call(who, rules.runs_of)[rule] == (2, last) and call(other, rules.runs_of)[theirs][0] == 1
     with pytest.raises(NotFound):
-        call(who, log.get, old.id)
+        call(who, rule_runs.get, old.id)
     with session_scope(who.tenant_id, reading=True) as session:
         assert len(session.exec(owned(Event, who.tenant_id)).all()) == 6  # events are kept for ever
     with time_machine.travel(now() + timedelta(days=31)):
-        keeping.forget_runs()
+        retention.forget_runs()
     assert runs(who) == [] and call(who, rules.runs_of)[rule] == (2, last)
 
 
 def test_a_little_at_a_time_and_never_what_is_under_way(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
     a_rule(who, "contact_created", {"kind": "add_tag", "tag": "x"})
     with time_machine.travel(now() - timedelta(days=400)):
         for name in ("Anna", "Boris", "Clara", "Dora"):
@@ -61,15 +62,15 @@ def test_a_little_at_a_time_and_never_what_is_under_way(who: Identity, monkeypat
     with session_scope(who.tenant_id) as session:
         kept = session.exec(owned(RuleRun, who.tenant_id).order_by(RuleRun.at)).first()
         kept.state, kept_id = RunState.RETRYING, kept.id
-    assert keeping.forget_runs() is True and len(runs(who)) == 2
-    keeping.forget_runs()
+    assert retention.forget_runs() is True and len(runs(who)) == 2
+    retention.forget_runs()
     assert [run.id for run in runs(who)] == [kept_id]
 
 
 def test_jobs_that_are_done_go_after_a_month_and_their_effects_with_them(
     who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
     states, long_ago = (JobState.DONE, JobState.DONE, JobState.DONE, *JobState), now() - timedelta(days=31)
     for identity in (who, other):
         with session_scope(identity.tenant_id) as session:
@@ -83,7 +84,7 @@ def test_jobs_that_are_done_go_after_a_month_and_their_effects_with_them(
                 session.add(effect)
     with session_scope(who.tenant_id) as session:
         session.add(Job(tenant_id=who.tenant_id, kind="test", state=JobState.DONE, finished_at=now()))
-    assert keeping.forget_jobs() is True and keeping.forget_jobs() is False
+    assert retention.forget_jobs() is True and retention.forget_jobs() is False
     for identity, more in ((who, 2), (other, 1)):
         with session_scope(identity.tenant_id, reading=True) as session:
             left = [job.state for job in session.exec(owned(Job, identity.tenant_id)).all()]
@@ -120,7 +121,7 @@ def test_what_two_workers_forget_at_once_is_counted_once(who: Identity, monkeypa
     with time_machine.travel(now() - timedelta(days=40)):
         call(who, contacts.create, name="Anna")
         run_jobs(who)
-    forget, barrier, waits = keeping._forget, Barrier(2), is_postgres(who)  # SQLite lets one write at a time
+    forget, barrier, waits = retention._forget, Barrier(2), is_postgres(who)  # SQLite lets one write at a time
 
     def both(session: Transaction, tenant_id: str, since: datetime) -> bool:
         is_more = forget(session, tenant_id, since)
@@ -129,6 +130,6 @@ def test_what_two_workers_forget_at_once_is_counted_once(who: Identity, monkeypa
             barrier.wait(10)  # neither has committed
         return is_more
 
-    monkeypatch.setattr(keeping, "_forget", both)
-    rush(keeping.forget_runs, keeping.forget_runs)
+    monkeypatch.setattr(retention, "_forget", both)
+    rush(retention.forget_runs, retention.forget_runs)
     assert runs(who) == [] and call(who, rules.runs_of)[rule][0] == 1

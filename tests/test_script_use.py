@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from platform_app.llm import offline, prompts
-from platform_app.llm.marks import Marks
+from platform_app.llm import offline_model, prompts
 from platform_app.llm.prompts import PromptScript
+from platform_app.llm.reply_markers import Marks
 from platform_app.models.agent import AgentSettings
 from platform_app.models.conversation import Message
 from platform_app.models.person import Identity
-from platform_app.services import scripts
-from platform_app.services.script_choice import Considered
-from platform_app.services.script_use import says as says_it
-from platform_app.services.script_use import settle
+from platform_app.services.scripts import scripts
+from platform_app.services.scripts.script_selection import Considered
+from platform_app.services.scripts.script_usage import says as says_it
+from platform_app.services.scripts.script_usage import settle
 from tests.fake_provider import FakeProvider, says, serving
 from tests.obedient_provider import obeys
 from tests.talking import ELSEWHERE, add_source, answered, begin, call, trace
@@ -33,7 +33,7 @@ def written_by_offline(provider: FakeProvider) -> Any:
     """Return a step that answers as the offline model does."""
 
     async def play(answer: Any) -> None:
-        await says(offline.answer(provider.last.body["messages"]))(answer)
+        await says(offline_model.answer(provider.last.body["messages"]))(answer)
 
     return play
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation import likeness
+from platform_app.automation import similarity
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.models.crm import Pipeline, Stage
 from platform_app.models.person import Identity
 from platform_app.models.script import Script
-from platform_app.services import contacts, conversations, leads, scripts
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads
+from platform_app.services.scripts import scripts
 from tests.fake_provider import FakeProvider, says, serving
 from tests.talking import activities, add_agent, answered, begin, call, trace
 
@@ -220,8 +222,8 @@ async def test_the_stage_played_in_counts(provider: FakeProvider, who: Identity)
     ],
 )
 def test_an_objection_is_known_by_what_is_said(said: str, fits: bool) -> None:
-    best, share = likeness.closest(said, ["Это слишком дорого", "У конкурентов дешевле", ""])
-    assert (share >= likeness.LIKE) is fits
+    best, share = similarity.closest(said, ["Это слишком дорого", "У конкурентов дешевле", ""])
+    assert (share >= similarity.LIKE) is fits
     assert best in ("Это слишком дорого", "У конкурентов дешевле")
 
 

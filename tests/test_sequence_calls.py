@@ -8,16 +8,19 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, owned_delete, session_scope
-from platform_app.engine import actions, enrollments, entering, outside_steps, sequences, stepping
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.actions import actions
+from platform_app.engine.sequences import enrollment_entry, enrollments, sequence_scheduler, sequences, step_calls
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict
 from platform_app.jobs import RunningJob
 from platform_app.models.event import Event, EventKind
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentState, Leaving
-from platform_app.services import contacts, conversations, effects, leads, ledger
-from platform_app.services.effects import SureFailure
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads
+from platform_app.services.jobs import effects, ledger
+from platform_app.services.jobs.effects import SureFailure
 from tests.sequencing import (
     MONDAY,
     a_lead,
@@ -51,7 +54,7 @@ def waiting(who: Identity, receiver: Receiver) -> Identity:
     """Somebody whose first step is to be called by a job that waits."""
     sequence = a_sequence(who, do("call", hook(receiver)), do("end", timing=after(1)))
     enrolled(who, sequence, a_lead(who))
-    stepping.take_due()
+    sequence_scheduler.take_due()
     assert taken(who) == [("call", "outside")] and receiver.got == []
     return who
 
@@ -59,7 +62,7 @@ def waiting(who: Identity, receiver: Receiver) -> Identity:
 def attempt(who: Identity, number: int) -> RunningJob:
     """Make an attempt of the newest job as a worker does, and end it."""
     job = a_job(who, number)
-    outside_steps.take_step(job)
+    step_calls.take_step(job)
     if not job.is_finished:
         ledger.end(job, JobState.DONE, "")
     return job
@@ -80,7 +83,7 @@ def test_is_tried_again_with_the_same_key(waiting: Identity, receiver: Receiver)
     receiver.answers = [503, 429]
     for number in (1, 2):
         with pytest.raises(SureFailure):
-            outside_steps.take_step(a_job(waiting, number))
+            step_calls.take_step(a_job(waiting, number))
         assert taken(waiting) == [("call", "retrying")]
         with pytest.raises(Conflict):
             call(waiting, enrollments.skip, way(waiting).id)
@@ -93,7 +96,7 @@ def test_is_given_up_in_the_end_and_tried_again_by_hand(waiting: Identity, recei
     receiver.answers = [500] * 5
     for number in range(1, 5):
         with pytest.raises(SureFailure):
-            outside_steps.take_step(a_job(waiting, number))
+            step_calls.take_step(a_job(waiting, number))
     attempt(waiting, 5)
     assert (way(waiting).state, taken(waiting)) == (EnrollmentState.FAILED, [("call", "failed")])
     assert lines(waiting)[0].error == "The address is out of order."
@@ -141,9 +144,9 @@ def test_a_worker_that_dies_after_the_call_leads_to_no_second_effect(
         raise Killed
 
     with monkeypatch.context() as broken:
-        broken.setattr(outside_steps, "_done", die)
+        broken.setattr(step_calls, "_done", die)
         with pytest.raises(Killed):
-            outside_steps.take_step(a_job(waiting, 1))
+            step_calls.take_step(a_job(waiting, 1))
     assert taken(waiting) == [("call", "outside")] and len(receiver.got) == 1
     with at(now() + timedelta(minutes=10)):
         ledger.sweep()
@@ -163,7 +166,7 @@ def test_a_worker_that_dies_within_the_call_repeats_it_with_the_same_key(
     with monkeypatch.context() as broken:
         broken.setattr(actions.egress, "post", dying)
         with pytest.raises(SystemExit):
-            outside_steps.take_step(a_job(waiting, 1))
+            step_calls.take_step(a_job(waiting, 1))
     with at(now() + timedelta(minutes=10)):
         ledger.sweep()
         run_jobs(waiting)
@@ -178,10 +181,10 @@ def test_a_fault_of_ours_is_said_in_the_end(
         raise RuntimeError("out of the blue")
 
     with monkeypatch.context() as broken:
-        broken.setattr(outside_steps, "_done", fails)
+        broken.setattr(step_calls, "_done", fails)
         for number in range(1, 5):
             with pytest.raises(RuntimeError):
-                outside_steps.take_step(a_job(waiting, number))
+                step_calls.take_step(a_job(waiting, number))
         attempt(waiting, 5)
     assert (way(waiting).state, lines(waiting)[0].error) == (EnrollmentState.FAILED, "Something went wrong.")
     call(waiting, enrollments.retry, way(waiting).id)
@@ -222,7 +225,7 @@ def test_taken_up_after_a_pause_it_waits_for_its_window(who: Identity, receiver:
     noon = now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
     with at(noon):
         enrolled(who, sequence, a_lead(who))
-        stepping.take_due()
+        sequence_scheduler.take_due()
         pause(who)
         run_jobs(who)
     with at(noon + timedelta(hours=15)):
@@ -238,7 +241,7 @@ def test_taken_up_when_the_sequence_is_switched_on_again_it_is_late(who: Identit
     sequence = a_sequence(who, do("call", hook(receiver)), late="spread", pace=1)
     with at(MONDAY):
         enrolled(who, sequence, *[a_lead(who) for _ in range(3)])
-        stepping.take_due()
+        sequence_scheduler.take_due()
         call(who, DEFINITIONS.switch, sequence, enabled=False)
         run_jobs(who)
         assert {(row.since, row.due_at) for row in ways(who)} == {(None, MONDAY)}
@@ -254,20 +257,20 @@ def test_taken_up_when_the_sequence_is_switched_on_again_it_is_late(who: Identit
 def test_handed_back_twice_it_keeps_its_time(waiting: Identity) -> None:
     pause(waiting)
     job = a_job(waiting, 1)
-    outside_steps.take_step(job)
+    step_calls.take_step(job)
     due = way(waiting).due_at
-    outside_steps.take_step(job)
+    step_calls.take_step(job)
     assert due is not None and way(waiting).due_at == due
 
 
 def test_an_event_during_the_call_changes_nothing(who: Identity, receiver: Receiver) -> None:
     goal = when("lead.budget", "greater", "1000000")
     enrolled(who, a_sequence(who, do("call", hook(receiver)), goal=goal), a_lead(who))
-    stepping.take_due()
+    sequence_scheduler.take_due()
     before = way(who)
     with session_scope(who.tenant_id) as session:
         made = Event(tenant_id=who.tenant_id, kind=EventKind.LEAD_UPDATED, lead_id=before.lead_id)
-        entering.handle(session, made)
+        enrollment_entry.handle(session, made)
     assert (way(who).due_at, way(who).is_met, way(who).since) == (None, False, before.since)
     work(who)
     assert len(receiver.got) == 1 and way(who).state == EnrollmentState.FINISHED
@@ -328,10 +331,10 @@ def test_whoever_leaves_during_the_call_has_left(
     job = a_job(waiting, 1)
     if status == 503:
         with pytest.raises(SureFailure):
-            outside_steps.take_step(job)
+            step_calls.take_step(job)
         attempt(waiting, 2)
     else:
-        outside_steps.take_step(job)
+        step_calls.take_step(job)
     assert (way(waiting).state, way(waiting).leaving) == (EnrollmentState.LEFT, Leaving.REPLIED)
     assert taken(waiting)[0][1] in {204: ["done"], 404: ["failed"], 503: ["cancelled"]}[status]
     assert len(receiver.got) == 1

@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 
 from platform_app.db import owned, session_scope
-from platform_app.engine import rehearsal
+from platform_app.engine.sequences import sequence_trial
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentState, Leaving
-from platform_app.services import contacts, conversations, hand_off, leads, outgoing, receiving, tagging, tasks
-from platform_app.services.receiving import Sent
+from platform_app.services.chat import agent_messages, conversations, hand_off
+from platform_app.services.crm import contacts, leads, tags, tasks
+from platform_app.services.webhooks import deliveries
+from platform_app.services.webhooks.deliveries import Sent
 from tests.hooks import a_webhook, body_of, deliver
 from tests.sequencing import a_sequence, after, at, do, enrolled, now, ways, when, work
 from tests.talking import a_stage, add_agent, begin, call, say
@@ -78,7 +80,7 @@ class Desk:
 
 STARTS: dict[EventKind, Callable[[Desk], object]] = {
     EventKind.MESSAGE_RECEIVED: lambda desk: say(desk.who, desk.talk),
-    EventKind.REPLY_SENT: lambda desk: call(desk.who, outgoing.say, desk.talk, "Hello"),
+    EventKind.REPLY_SENT: lambda desk: call(desk.who, agent_messages.say, desk.talk, "Hello"),
     EventKind.CONVERSATION_STARTED: lambda desk: say(desk.who, desk.new_talk()),
     EventKind.CONVERSATION_CLOSED: lambda desk: call(desk.who, hand_off.close, desk.talk),
     EventKind.HANDED_OFF: lambda desk: call(desk.who, hand_off.hand_off, desk.talk),
@@ -89,7 +91,7 @@ STARTS: dict[EventKind, Callable[[Desk], object]] = {
     EventKind.CONTACT_UPDATED: lambda desk: call(desk.who, contacts.save, desk.contact, {"name": "Anna K."}),
     EventKind.TASK_CREATED: lambda desk: call(desk.who, tasks.create, text="Call again", lead_id=desk.lead),
     EventKind.TASK_COMPLETED: lambda desk: call(desk.who, tasks.mark, desk.task, done=True),
-    EventKind.TAG_ADDED: lambda desk: call(desk.who, tagging.add, [desk.lead], "hot", of=leads),
+    EventKind.TAG_ADDED: lambda desk: call(desk.who, tags.add, [desk.lead], "hot", of=leads),
     EventKind.SEQUENCE_FINISHED: lambda desk: desk.other_sequence(),
     EventKind.WEBHOOK_RECEIVED: lambda desk: desk.webhook(),
 }
@@ -229,7 +231,7 @@ def test_deliveries_that_are_taken_together_are_acts_of_their_own(who: Identity)
     Desk(who)
     hook = a_webhook(who, email_path="email", creates_contact=True)
     sent = [Sent(body_of({"email": f"{name}@x.io"}), {"content-type": "application/json"}) for name in ("b", "c")]
-    receiving.take_all(hook, sent)
+    deliveries.take_all(hook, sent)
     with session_scope(who.tenant_id, reading=True) as session:
         found = session.exec(owned(Event, who.tenant_id).order_by(Event.id)).all()
     acts = [event.origin_id for event in found[-4:]]
@@ -240,5 +242,5 @@ def test_the_past_is_judged_alike(who: Identity) -> None:
     desk = Desk(who)
     sequence = a_sequence(who, do("one"), do("two", timing=after(1)), trigger="conversation_started")
     desk.new_person()
-    found = call(who, rehearsal.backtest, sequence, days=1)
+    found = call(who, sequence_trial.backtest, sequence, days=1)
     assert found.ends == {"on the way": 2} and found.steps["one"] == 2

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import time_machine
 
-from platform_app.engine import enrollments, lateness, sequences, stepping
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.sequences import enrollments, overdue_policy, sequence_scheduler, sequences
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict
 from platform_app.models.person import Identity
 from platform_app.models.sequence import EnrollmentState
-from platform_app.services import contacts
+from platform_app.services.crm import contacts
 from tests.conftest import make_tenant
 from tests.sequencing import (
     MONDAY,
@@ -130,14 +130,14 @@ def test_nothing_is_late_when_a_worker_only_drains_slowly(
     sequence = a_sequence(who, do("one", timing=after(1)), late=late, pace=1)
     with at(MONDAY):
         enrolled(who, sequence, *people(who, 5))
-    take = stepping.take
+    take = sequence_scheduler.take
     with time_machine.travel(MONDAY + timedelta(days=1, seconds=2), tick=False) as clock:
 
         def slowly(*given: Any) -> None:
             take(*given)
             clock.shift(timedelta(minutes=10))
 
-        monkeypatch.setattr(stepping, "take", slowly)
+        monkeypatch.setattr(sequence_scheduler, "take", slowly)
         work(who)
     assert {line.state for line in lines(who)} == {"done"} and len(lines(who)) == 5
     assert minutes(who, MONDAY + timedelta(days=1)) == [pytest.approx(2 / 60 + 10 * number) for number in range(5)]
@@ -148,7 +148,7 @@ def test_a_short_stop_makes_nothing_late(who: Identity) -> None:
     sequence = a_sequence(who, do("one", timing=after(1)), late="skip")
     with at(MONDAY):
         enrolled(who, sequence, *people(who, 3))
-    with at(MONDAY + timedelta(days=1) + lateness.LATE):
+    with at(MONDAY + timedelta(days=1) + overdue_policy.LATE):
         work(who)
     assert {line.state for line in lines(who)} == {"done"}
 

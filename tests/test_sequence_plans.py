@@ -9,10 +9,12 @@ from sqlalchemy import event
 from platform_app import db
 from platform_app.clock import now
 from platform_app.db import session_scope
-from platform_app.engine import clockwork, stepping
+from platform_app.engine.rules import timers
+from platform_app.engine.sequences import sequence_scheduler
 from platform_app.models.person import Identity
-from platform_app.services import contacts, conversations, leads
-from platform_app.state.enrollments import names_for
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads
+from platform_app.state.sequences.enrollments import names_for
 from tests.sequencing import a_lead, a_sequence, after, at, do, enrolled, ways
 from tests.talking import begin, call
 from tests.test_rules import a_rule
@@ -67,12 +69,12 @@ def test_nothing_reads_all_that_a_tenant_has(who: Identity, said: list[tuple[str
     if db.engine().dialect.name != "sqlite":
         pytest.skip("PostgreSQL counts what is there before it plans")
     sequence = a_sequence(who, do("one"), do("two", timing=after(1)), leave_on_stage=True)
-    people = [call(who, contacts.create, name=f"P{number}").id for number in range(stepping.AT_ONCE + 5)]
+    people = [call(who, contacts.create, name=f"P{number}").id for number in range(sequence_scheduler.AT_ONCE + 5)]
     lead, talk = a_lead(who), begin(who)
     call(who, conversations.play_with, talk, lead_id=lead, contact_id=call(who, leads.get, lead).contact_id)
     said.clear()
     enrolled(who, sequence, lead, *people)
-    stepping.take_due()
+    sequence_scheduler.take_due()
     call(who, conversations.receive, talk, "Hello")
     assert whole(said) == []
 
@@ -99,6 +101,6 @@ def test_silences_are_found_without_reading_what_was_ever_said(who: Identity, sa
     call(who, conversations.receive, begin(who), "Hello")
     said.clear()
     with at(now() + timedelta(hours=1)):
-        clockwork.find_silences()
+        timers.find_silences()
     asked = [one for one in said if "EXISTS" in one[0] and "conversation" in one[0]]
     assert len(asked) >= 2 and whole(asked) == []

@@ -10,12 +10,13 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import enrollments, stepping
+from platform_app.engine.sequences import enrollments, sequence_scheduler
 from platform_app.models import event
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
-from platform_app.services import contacts, conversations, leads
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads
 from tests.sequencing import MONDAY, a_sequence, after, at, do, enrolled, lines, taken, way, ways
 from tests.talking import a_stage, add_agent, call
 
@@ -83,7 +84,7 @@ def test_no_step_is_taken_after_a_reply(who: Identity, pair: Pair, first: str) -
         due(who, sequence, lead)
         acts: list[Callable[[], object]] = [
             lambda talk=talk: call(who, conversations.receive, talk, "Hello"),  # type: ignore[misc]
-            stepping.take_due,
+            sequence_scheduler.take_due,
         ]
         rush(*(acts if first == "reply" else acts[::-1]), head_start=number % 10 / 1_000)
     took, not_taken, late = after_it(who, event.EventKind.MESSAGE_RECEIVED)
@@ -101,7 +102,7 @@ def test_no_step_is_taken_after_a_move(who: Identity, pair: Pair, first: str) ->
         due(who, sequence, lead)
         acts: list[Callable[[], object]] = [
             lambda lead=lead: call(who, leads.move, lead, stage),  # type: ignore[misc]
-            stepping.take_due,
+            sequence_scheduler.take_due,
         ]
         rush(*(acts if first == "move" else acts[::-1]), head_start=number % 10 / 1_000)
     took, not_taken, late = after_it(who, event.EventKind.STAGE_CHANGED)
@@ -126,12 +127,12 @@ def test_a_reply_that_is_written_while_the_step_is_taken_comes_after_it(who: Ide
     def step() -> None:
         if is_postgres(who):
             barrier.wait(10)
-        stepping.take_due()
+        sequence_scheduler.take_due()
         if is_postgres(who):
             done.wait(10)
 
     rush(reply, step)
-    stepping.take_due()
+    sequence_scheduler.take_due()
     if is_postgres(who):
         assert taken(who) == [("note", "done")]
     assert after_it(who, event.EventKind.MESSAGE_RECEIVED)[2] == [] and way(who).state == EnrollmentState.LEFT
@@ -150,8 +151,8 @@ def test_two_workers_take_each_step_once(who: Identity) -> None:
             session.add_all(rows)
             ids = [row.id for row in rows]
         enrolled(who, sequence, *ids)
-        rush(stepping.take_due, stepping.take_due, stepping.take_due)
-    stepping.take_due()
+        rush(sequence_scheduler.take_due, sequence_scheduler.take_due, sequence_scheduler.take_due)
+    sequence_scheduler.take_due()
     assert len(lines(who)) == 20 * 8 * 4 and {row.state for row in ways(who)} == {EnrollmentState.FINISHED}
 
 
@@ -161,8 +162,8 @@ def test_two_workers_put_late_steps_off_at_one_pace(who: Identity) -> None:
     with at(MONDAY):
         enrolled(who, sequence, *people)
     with at(MONDAY + timedelta(days=3)):
-        rush(*[lambda: stepping._turn(who.tenant_id, now())] * 4)
-        stepping.take_due()
+        rush(*[lambda: sequence_scheduler._turn(who.tenant_id, now())] * 4)
+        sequence_scheduler.take_due()
     dues = sorted(row.due_at for row in ways(who) if row.due_at)
     assert len(lines(who)) == 1 and len(set(dues)) == 59
     assert all(later - sooner == timedelta(seconds=1) for sooner, later in zip(dues, dues[1:], strict=False))
@@ -182,6 +183,6 @@ def test_pause_and_step_do_not_meet(who: Identity) -> None:
         lead = call(who, contacts.create, name="Anna").id
         due(who, sequence, lead)
         row = ways(who)[-1].id
-        rush(stepping.take_due, lambda row=row: call(who, enrollments.pause, row))  # type: ignore[misc]
-        stepping.take_due()
+        rush(sequence_scheduler.take_due, lambda row=row: call(who, enrollments.pause, row))  # type: ignore[misc]
+        sequence_scheduler.take_due()
         assert way(who, row).state == EnrollmentState.PAUSED and len(lines(who, row)) <= 1

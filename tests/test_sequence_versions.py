@@ -7,12 +7,15 @@ import pytest
 from sqlalchemy.event import listen
 
 from platform_app.db import everywhere_update, owned, owned_update, session_scope
-from platform_app.engine import enrollments, sequences, stepping
-from platform_app.engine.sequences import DEFINITIONS, Landing
+from platform_app.engine.sequences import enrollments, sequence_scheduler, sequences
+from platform_app.engine.sequences.sequences import DEFINITIONS, Landing
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity, Tenant
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Leaving, SequenceVersion
-from platform_app.services import agents, contacts, conversations, demo_removal, leads, merging
+from platform_app.services.agents import agents
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads, merge_contacts
+from platform_app.services.demo import demo_removal
 from tests.sequencing import (
     MONDAY,
     a_lead,
@@ -209,7 +212,7 @@ def test_merged_contacts_go_on_as_one(who: Identity) -> None:
     (both,), (gone,), (moved,) = enrolled(who, first, kept), enrolled(who, first, other), enrolled(who, second, other)
     lead = call(who, leads.create, title="Bike", stage_id=stage_of(who), contact_id=other).id
     (of_lead,) = enrolled(who, second, lead)
-    call(who, merging.merge, kept, other)
+    call(who, merge_contacts.merge, kept, other)
     assert (way(who, gone).state, way(who, both).state) == (EnrollmentState.LEFT, EnrollmentState.ACTIVE)
     assert (way(who, moved).contact_id, way(who, moved).subject_id) == (kept, kept)
     assert (way(who, of_lead).contact_id, way(who, of_lead).subject_id) == (kept, lead)
@@ -297,14 +300,14 @@ def test_a_step_that_nobody_foresaw_fails_alone(who: Identity, monkeypatch: pyte
     sequence = a_sequence(who, A)
     with at(MONDAY):
         first, second = enrolled(who, sequence, a_lead(who), a_lead(who))
-    scene_of = stepping.scene_of
+    scene_of = sequence_scheduler.scene_of
 
     def fails(session: Any, row: Enrollment) -> Any:
         if row.id == first:
             raise RuntimeError("out of the blue")
         return scene_of(session, row)
 
-    monkeypatch.setattr(stepping, "scene_of", fails)
+    monkeypatch.setattr(sequence_scheduler, "scene_of", fails)
     with at(MONDAY + timedelta(days=1)):
         work(who)
     assert (way(who, first).state, lines(who, first)[0].error) == (EnrollmentState.FAILED, "Something went wrong.")

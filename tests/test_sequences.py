@@ -6,18 +6,21 @@ import pytest
 
 from platform_app.automation import sequence_templates, steps
 from platform_app.db import session_scope
-from platform_app.engine import enrollments, stepping
-from platform_app.engine.entering import Entry
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.sequences import enrollments, sequence_scheduler
+from platform_app.engine.sequences.enrollment_entry import Entry
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, NotFound, PlatformError
 from platform_app.i18n import translate
 from platform_app.jobs import KINDS
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.models.sequence import EnrollmentState, Leaving, StepState
-from platform_app.services import contacts, conversations, leads, tasks
-from platform_app.state import dashboard, jobs, sequence_view
-from platform_app.state import sequence_words as w
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads, tasks
+from platform_app.state.feed import dashboard
+from platform_app.state.jobs import jobs
+from platform_app.state.sequences import sequence_view
+from platform_app.state.sequences import sequence_words as w
 from tests.sequencing import (
     MONDAY,
     a_lead,
@@ -75,7 +78,7 @@ def test_whoever_replies_leaves_at_once(who: Identity) -> None:
     say(who, talk)
     assert (way(who).state, way(who).leaving) == (EnrollmentState.LEFT, Leaving.REPLIED)
     with at(way(who).entered_at + timedelta(days=2)):
-        assert stepping.take_due() == 0
+        assert sequence_scheduler.take_due() == 0
     assert taken(who) == [] and conversation(who, talk).lead_id == lead
 
 

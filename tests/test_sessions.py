@@ -11,7 +11,7 @@ import time_machine
 from platform_app.db import everywhere, session_scope
 from platform_app.errors import Forbidden
 from platform_app.models.person import Identity, Member, Role, Session, SignInTicket, User
-from platform_app.services import sessions
+from platform_app.services.accounts import sessions
 from tests.api_client import sign_in, ticket_for
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)

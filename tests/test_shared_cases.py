@@ -10,12 +10,13 @@ import pytest
 
 from platform_app.automation.values import number
 from platform_app.errors import Invalid
-from platform_app.llm.language import of_conversation
-from platform_app.llm.output import cited, plain
+from platform_app.llm.language_detection import of_conversation
+from platform_app.llm.reply_text import cited, plain
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
-from platform_app.rag import vectors
-from platform_app.services import bodies, contacts, fields, imports
+from platform_app.rag import vector_index
+from platform_app.services.crm import contacts, custom_field_definitions, imports
+from platform_app.services.webhooks import delivery_bodies
 from tests.fake_provider import FakeProvider, Step, chunk, plays, refuses, says, serving
 from tests.provider_shapes import END, OVERFLOWS, WELL, answers, error
 from tests.shop_questions import QUESTIONS
@@ -38,7 +39,7 @@ def cases(*checks: str) -> list[Any]:
 @pytest.mark.parametrize("case", cases("import"))
 def test_tables_of_people(case: dict[str, Any], who: Identity) -> None:
     for name, kind in case.get("own", {}).items():
-        call(who, fields.create, Holder.CONTACT, name=name, kind=FieldKind(kind))
+        call(who, custom_field_definitions.create, Holder.CONTACT, name=name, kind=FieldKind(kind))
     try:
         import_id = upload(who, (FOLDER / case["file"]).read_bytes())
     except Invalid:
@@ -77,7 +78,7 @@ def test_the_language_of_a_reply(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", cases("retrieve", "followup"))
 def test_questions_to_the_library(case: dict[str, Any], who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "_silent_until", math.inf)
+    monkeypatch.setattr(vector_index, "_silent_until", math.inf)
     index_library(who, case["lang"])
     if case["check"] == "followup":
         passages = found(who, case["then"], [("user", case["first"]), ("assistant", "…")]).passages
@@ -122,4 +123,4 @@ async def test_providers(case: dict[str, Any], who: Identity, provider: FakeProv
 @pytest.mark.parametrize("case", cases("hook"))
 def test_bodies_of_webhooks(case: dict[str, Any]) -> None:
     body = (FOLDER / case["file"]).read_bytes()
-    assert bodies.payload_of(body, case["ct"])["name"] == case["name"]
+    assert delivery_bodies.payload_of(body, case["ct"])["name"] == case["name"]

@@ -9,9 +9,9 @@ import pytest
 from platform_app.errors import Invalid
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import parse
-from platform_app.rag.chunk import Piece
-from platform_app.rag.retrieve import retrieve
+from platform_app.rag import parsing
+from platform_app.rag.chunking import Piece
+from platform_app.rag.retrieval import retrieve
 from tests import shared
 from tests.talking import run_jobs
 from tests.test_knowledge import source, upload
@@ -29,7 +29,7 @@ def cases(*checks: str) -> list[Any]:
 
 def pieces(case: dict[str, Any]) -> tuple[list[Piece], list[str]]:
     """Return the pieces of a case's file, and what is said of it."""
-    with parse.reading(shared.path(f"{FOLDER}/{case['file']}"), case["file"]) as found:
+    with parsing.reading(shared.path(f"{FOLDER}/{case['file']}"), case["file"]) as found:
         said = [str(one["sentence"]).format(**one["values"]) for one in found.remarks]
         return list(found.pieces), said
 

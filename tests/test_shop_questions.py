@@ -7,15 +7,15 @@ import pytest
 
 from platform_app.db import session_scope
 from platform_app.demo import articles, shop
-from platform_app.llm import offline, prompts
+from platform_app.llm import offline_model, prompts
 from platform_app.models.agent import AgentSettings
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical, vectors
-from platform_app.rag.chunk import cut
-from platform_app.rag.parse import clean
-from platform_app.rag.query import query_of
-from platform_app.rag.retrieve import Retrieval, retrieve
+from platform_app.rag import lexical_index, vector_index
+from platform_app.rag.chunking import cut
+from platform_app.rag.parsing import clean
+from platform_app.rag.retrieval import Retrieval, retrieve
+from platform_app.rag.search_query import query_of
 from tests.fake_provider import FakeProvider, serving
 from tests.obedient_provider import obeys
 from tests.shop_questions import ABSENT, NAMED, POLITE, QUESTIONS
@@ -32,7 +32,7 @@ def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
 @pytest.fixture(params=["ru", "en"])
 def language(request: pytest.FixtureRequest, who: Identity, monkeypatch: pytest.MonkeyPatch) -> str:
     """The library of the demo in a language, indexed by words; the vector index is known to be away."""
-    monkeypatch.setattr(vectors, "_silent_until", math.inf)
+    monkeypatch.setattr(vector_index, "_silent_until", math.inf)
     spoken = str(request.param)
     index_library(who, spoken)
     return spoken
@@ -49,7 +49,7 @@ def index_library(who: Identity, spoken: str) -> None:
             own = {"tenant_id": who.tenant_id, "source_id": source.id, "generation": 1}
             for number, piece in enumerate(cut(clean(path.read_text()))):
                 session.add(Chunk(**own, number=number, heading=piece.heading, text=piece.text))
-        lexical.bump(session, who.tenant_id)
+        lexical_index.bump(session, who.tenant_id)
 
 
 def found(who: Identity, message: str, history: History) -> Retrieval:
@@ -162,7 +162,7 @@ def offline_says(who: Identity, message: str, history: History) -> str:
     facts = prompts.Facts(settings=AgentSettings(name="Vera"), question=message, history=history)
     passages = found(who, message, history).passages
     facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in passages]
-    return offline.answer(prompts.build(facts))
+    return offline_model.answer(prompts.build(facts))
 
 
 def test_the_offline_model_keeps_a_check_of_its_own(who: Identity, language: str) -> None:

@@ -12,13 +12,13 @@ from platform_app.automation.facts import Facts, catalogue
 from platform_app.automation.sequences import compiled
 from platform_app.automation.simulation import End, Happening, World, simulate
 from platform_app.db import session_scope
-from platform_app.engine import rehearsal
-from platform_app.engine.rehearsal import WhatIf
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.sequences import sequence_trial
+from platform_app.engine.sequences.sequence_trial import WhatIf
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, Invalid
 from platform_app.models.person import Identity, Tenant
 from platform_app.models.sequence import EnrollmentState
-from platform_app.services import leads
+from platform_app.services.crm import leads
 from tests.sequencing import (
     MONDAY,
     a_lead,
@@ -147,7 +147,7 @@ def test_the_engine_keeps_the_instants_of_the_simulation(who: Identity, seed: in
         lead = a_lead(who, time_zone=zones["contact"])
     with at(entered):
         enrolled(who, sequence, lead)
-        tried = call(who, rehearsal.try_on, sequence, at=entered, subject_id=lead)
+        tried = call(who, sequence_trial.try_on, sequence, at=entered, subject_id=lead)
         work(who)
     while (due := way(who).due_at) is not None:
         with at(due):
@@ -169,13 +169,13 @@ def test_what_if_they_reply_or_the_stage_changes(who: Identity) -> None:
         {"steps": [do("one"), fork | {"condition": condition, "yes": [do("there")]}]},
         revision=row.revision,
     )
-    tried = call(who, rehearsal.try_on, sequence, at=MONDAY, subject_id=lead)
+    tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead)
     assert [line.step_id for line in tried.way.lines] == ["one", "fork"] and tried.told["one"][2] is True
     moved = [WhatIf(timedelta(days=1), "stage", stage)]
-    tried = call(who, rehearsal.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=moved)
+    tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=moved)
     assert [line.step_id for line in tried.way.lines] == ["one", "fork", "there"]
     replied = [WhatIf(timedelta(days=1), "reply")]
-    tried = call(who, rehearsal.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=replied)
+    tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=replied)
     assert (tried.way.end, tried.way.ended_at, tried.way.stopped_before) == (
         End.REPLIED,
         MONDAY + timedelta(days=1),
@@ -183,7 +183,7 @@ def test_what_if_they_reply_or_the_stage_changes(who: Identity) -> None:
     )
     assert taken(who) == []
     with pytest.raises(Invalid):
-        call(who, rehearsal.try_on, sequence, at=MONDAY, what_ifs=[WhatIf(timedelta(days=1), "stage", "none")])
+        call(who, sequence_trial.try_on, sequence, at=MONDAY, what_ifs=[WhatIf(timedelta(days=1), "stage", "none")])
 
 
 def test_a_wait_is_over_when_something_meets_it() -> None:
@@ -222,13 +222,13 @@ def test_the_past_is_gone_through_as_it_was(who: Identity) -> None:
     with at(MONDAY + timedelta(hours=30)):
         call(who, leads.move, moves, a_stage(who))
     with at(MONDAY + timedelta(days=5)):
-        found = call(who, rehearsal.backtest, sequence, days=7)
+        found = call(who, sequence_trial.backtest, sequence, days=7)
         with pytest.raises(Invalid):
-            call(who, rehearsal.backtest, sequence, days=0)
+            call(who, sequence_trial.backtest, sequence, days=0)
     assert (found.events, found.entered, dict(found.kept_out)) == (3, 2, {"condition": 1})
     assert dict(found.ends) == {"finished": 1, "stage": 1} and dict(found.steps) == {"one": 2, "two": 1}
     assert [(one.subject_id, one.way.end) for one in found.samples] == [(stays, End.FINISHED), (moves, End.STAGE)]
     assert other and not lines(who)
     by_hand = a_sequence(who, do("one"))
     with pytest.raises(Conflict):
-        call(who, rehearsal.backtest, by_hand, days=7)
+        call(who, sequence_trial.backtest, by_hand, days=7)

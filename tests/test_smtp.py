@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_app import egress, smtp
 from platform_app.config import settings
 from platform_app.errors import Invalid, PlatformError, Unavailable
+from platform_app.integrations import egress, smtp
 from platform_app.models.mail import Security
 from tests.conftest import free_port
 from tests.mail_catcher import PASSWORD, USER, Catcher, certificate, odd_server, says, text_of

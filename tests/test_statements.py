@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from platform_app import db
 from platform_app.models.person import Identity
-from platform_app.services import reply_store, reply_work
+from platform_app.services.chat import reply_context, reply_store
 from tests.talking import begin, say
 
 
@@ -28,9 +28,9 @@ def at_most(number: int) -> Iterator[None]:
     assert 0 < len(sent) <= number, "\n".join(sent)
 
 
-def loaded(who: Identity, reply_id: str) -> reply_work.Work:
+def loaded(who: Identity, reply_id: str) -> reply_context.Work:
     """Return what a reply stands on."""
-    work = reply_work.load(who.tenant_id, reply_id)
+    work = reply_context.load(who.tenant_id, reply_id)
     assert work is not None
     return work
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 from liquid.token import Token
 
-from platform_app.automation import filters, template_lexer, texts
+from platform_app.automation import template_filters, template_lexer, text_templates
 from platform_app.automation.facts import Facts
 from platform_app.automation.template_lexer import LONGEST_SOURCE, MOST_PARTS, MOST_WORDS, Unreadable, tokenize
-from platform_app.automation.texts import LONGEST, fill, fill_body, in_words, problems, variables
+from platform_app.automation.text_templates import LONGEST, fill, fill_body, in_words, problems, variables
 from platform_app.errors import Invalid
 from platform_app.i18n import lookup
 
@@ -129,8 +129,10 @@ def test_what_is_right_is_read_as_before(text: str, filled: str) -> None:
 def test_branches_are_written_once_however_often_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library writes a branch once for each of its values: within each other without end, and with no output."""
     written: list[int] = []
-    given = texts._AnyOf.evaluate
-    monkeypatch.setattr(texts._AnyOf, "evaluate", lambda self, context: written.append(1) or given(self, context))
+    given = text_templates._AnyOf.evaluate
+    monkeypatch.setattr(
+        text_templates._AnyOf, "evaluate", lambda self, context: written.append(1) or given(self, context)
+    )
     nested = "".join("{% case 1 %}{% when " + ",".join("1" * 40) + " %}" for _ in range(10)) + "{% endcase %}" * 10
     assert problems(nested) == [] and fill(nested, FACTS) == "" and len(written) == 10
 
@@ -150,13 +152,15 @@ def test_branches_are_written_once_however_often_they_fit(monkeypatch: pytest.Mo
 )
 def test_growth_is_stopped_by_counting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     contexts: list[object] = []
-    spend = filters._spend
-    monkeypatch.setattr(filters, "_spend", lambda context, *more: contexts.append(context) or spend(context, *more))
+    spend = template_filters._spend
+    monkeypatch.setattr(
+        template_filters, "_spend", lambda context, *more: contexts.append(context) or spend(context, *more)
+    )
     with pytest.raises(Invalid) as refused:
         fill(text, FACTS)
     assert refused.value.sentence == "The text grows too long when it is filled."
     for context in contexts:
-        assert context.tag_namespace["work"] <= filters.MOST_WORK + 5 * LONGEST  # type: ignore[attr-defined]
+        assert context.tag_namespace["work"] <= template_filters.MOST_WORK + 5 * LONGEST  # type: ignore[attr-defined]
 
 
 def test_limits_are_wide_enough_for_real_texts() -> None:

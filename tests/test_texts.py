@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from platform_app.automation.facts import CATALOGUE, Facts
-from platform_app.automation.texts import LONGEST, Problem, fill, problems, variables
+from platform_app.automation.text_templates import LONGEST, Problem, fill, problems, variables
 from platform_app.errors import Invalid
 
 FACTS = Facts(

@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from platform_app.api.together import Together
+from platform_app.api.group_commit import Together
 from platform_app.errors import NotFound, Unavailable
 
 

@@ -7,20 +7,21 @@ import pytest
 from sqlalchemy import text
 
 from platform_app.db import engine, owned, session_scope
-from platform_app.engine import purposes
+from platform_app.engine import callback_registry
 from platform_app.errors import Conflict
 from platform_app.jobs import IndexSource, enqueue
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.services import jobs, knowledge, ledger
+from platform_app.services.jobs import job_list, ledger
+from platform_app.services.knowledge import sources
 from tests.talking import activities, call
 from tests.test_ledger import put, row
-from worker.batch import Batch
+from worker.ledger_batches import Batch
 from worker.runner import Runner
 from worker.tasks import HANDLERS
 
-purposes.declare()
+callback_registry.declare()
 OBJECT = "The data of this job is not a JSON object."
 LACKS = "The data of this job lacks the field “{field}”."
 WRONG = "The field “{field}” in the data of this job has a wrong value."
@@ -58,7 +59,7 @@ def work(*job_ids: str) -> None:
 
 def a_source(who: Identity) -> tuple[str, str]:
     """Write a source that waits for its job; return the ids of both."""
-    source = call(who, knowledge.add_source, "price.txt", "stored", size=1)
+    source = call(who, sources.add_source, "price.txt", "stored", size=1)
     return source.id, job_of(who).id
 
 
@@ -70,7 +71,7 @@ def job_of(who: Identity) -> Job:
 
 def source_of(who: Identity, source_id: str) -> Source:
     with session_scope(who.tenant_id, reading=True) as session:
-        return knowledge.get(session, who, source_id)
+        return sources.get(session, who, source_id)
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -83,7 +84,7 @@ def test_ends_dead_with_its_reason_and_frees_its_key(who: Identity, name: str) -
         behind = enqueue(session, who.tenant_id, IndexSource(source_id="gone"), lock_key=f"source:{source_id}").id
     damage(job_id, payload.replace("SOURCE", source_id))
     assert [one for _, one in ledger.due()] == [], "both were rung when they were written"
-    assert call(who, jobs.list_jobs)[1] == 2
+    assert call(who, job_list.list_jobs)[1] == 2
     work(job_id, behind)
     dead = row(who, job_id)
     assert (dead.state, dead.error, dead.finished_at is not None) == (JobState.DEAD, sentence, True)
@@ -92,8 +93,8 @@ def test_ends_dead_with_its_reason_and_frees_its_key(who: Identity, name: str) -
     assert (source.state, source.error) == (SourceState.FAILED, sentence.format(**dead.error_values))
     assert "Source “{title}” could not be read" in activities(who)
     with pytest.raises(Conflict, match="cannot be read"):
-        call(who, jobs.retry, job_id)
-    call(who, knowledge.retry, source_id)
+        call(who, job_list.retry, job_id)
+    call(who, sources.retry, source_id)
     assert job_of(who).state == JobState.QUEUED and source_of(who, source_id).state == SourceState.QUEUED
 
 
@@ -109,7 +110,7 @@ def test_a_kind_of_another_release_ends_dead_and_is_told(who: Identity) -> None:
         (JobState.DEAD, ledger.UNKNOWN_KIND)
     ] * 2
     assert "The background job “{job}” was given up: {reason}" in activities(who)
-    call(who, jobs.retry, errand)
+    call(who, job_list.retry, errand)
     assert row(who, errand).state == JobState.QUEUED
 
 

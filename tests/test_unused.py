@@ -13,7 +13,8 @@ from platform_app.config import settings
 from platform_app.db import owned, owned_update, session_scope
 from platform_app.models.crm import ContactImport, ImportState
 from platform_app.models.person import Identity
-from platform_app.services import imports, knowledge, unused
+from platform_app.services.crm import imports
+from platform_app.services.knowledge import sources, unused_uploads
 from tests.conftest import make_tenant
 
 TABLE = b"name,email\nAnna,anna@x.io\n"
@@ -47,7 +48,7 @@ def put(who: Identity, import_id: str, **values: object) -> None:
 def test_few_tables_of_a_tenant_wait(who: Identity, other: Identity) -> None:
     theirs, begun = upload(other), upload(who)
     put(who, begun, state=ImportState.RUNNING)
-    made = [upload(who) for _ in range(unused.MOST_WAITING + 3)]
+    made = [upload(who) for _ in range(unused_uploads.MOST_WAITING + 3)]
     held = rows(who)
     assert set(held) == {begun, *made[3:]}
     assert files() == {*held.values(), rows(other)[theirs]}
@@ -58,21 +59,21 @@ def test_what_was_not_begun_for_a_day_goes(who: Identity, other: Identity) -> No
     for owner, one in ((who, old), (who, running), (other, foreign)):
         put(owner, one, created_at=now() - timedelta(hours=25))
     put(who, running, state=ImportState.RUNNING)
-    assert unused.forget() is False
+    assert unused_uploads.forget() is False
     assert set(rows(who)) == {fresh, running} and rows(other) == {}
     assert files() == set(rows(who).values())
 
 
 @pytest.mark.parametrize("hours", [1, 25])
 def test_a_file_that_no_row_knows_goes(who: Identity, hours: int) -> None:
-    source = asyncio.run(knowledge.store_upload(who, "a.txt", body(b"text")))
+    source = asyncio.run(sources.store_upload(who, "a.txt", body(b"text")))
     held = upload(who)
     lost = settings().uploads / "lost"
     lost.write_bytes(b"x" * 100)
     at = (now() - timedelta(hours=hours)).timestamp()
     for path in settings().uploads.iterdir():
         os.utime(path, (at, at))
-    unused.forget()
+    unused_uploads.forget()
     assert lost.exists() == (hours == 1)
     assert rows(who)[held] in files() and len(files()) == (3 if hours == 1 else 2) and source
 
@@ -80,4 +81,4 @@ def test_a_file_that_no_row_knows_goes(who: Identity, hours: int) -> None:
 def test_nothing_is_there_yet(database: str) -> None:
     make_tenant("acme")
     assert not Path(settings().uploads).exists()
-    assert unused.forget() is False
+    assert unused_uploads.forget() is False

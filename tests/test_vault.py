@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from platform_app import config, db, doctor, logs, vault
+from platform_app import config, db, encryption, logs
 from platform_app.db import everywhere, session_scope
 from platform_app.errors import Conflict
 from platform_app.models.person import Identity
 from platform_app.models.secret import Secret
-from platform_app.services import secrets
+from platform_app.runtime import doctor
+from platform_app.services.accounts import tenant_secrets
 from tests.conftest import forget_process_state
 from tests.test_cli import cli
 
@@ -31,12 +32,12 @@ def use_keys(env: pytest.MonkeyPatch, *keys: str) -> None:
 
 def keep(who: Identity, purpose: str = "test", secret: str = CANARY) -> None:
     with session_scope(who.tenant_id) as session:
-        secrets.keep(session, who.tenant_id, purpose, secret)
+        tenant_secrets.keep(session, who.tenant_id, purpose, secret)
 
 
 def use(who: Identity, purpose: str = "test") -> str | None:
     with session_scope(who.tenant_id, reading=True) as session:
-        return secrets.use(session, who.tenant_id, purpose)
+        return tenant_secrets.use(session, who.tenant_id, purpose)
 
 
 def rows() -> list[Secret]:
@@ -45,23 +46,31 @@ def rows() -> list[Secret]:
 
 
 def test_opens_for_its_tenant_and_purpose_alone(env: pytest.MonkeyPatch) -> None:
-    sealed = vault.seal("пароль", "a", "mail")
-    assert vault.unseal(sealed, "a", "mail") == "пароль" and vault.seal("пароль", "a", "mail") != sealed
+    sealed = encryption.seal("пароль", "a", "mail")
+    assert encryption.unseal(sealed, "a", "mail") == "пароль" and encryption.seal("пароль", "a", "mail") != sealed
     for tenant, purpose in (("b", "mail"), ("a", "other"), ("a\nmail", ""), ("", "a\nmail")):
         with pytest.raises(Conflict, match="cannot be read"):
-            vault.unseal(sealed, tenant, purpose)
+            encryption.unseal(sealed, tenant, purpose)
 
 
 def test_what_was_altered_is_not_read(env: pytest.MonkeyPatch) -> None:
-    sealed = vault.seal(CANARY, "a", "mail")
+    sealed = encryption.seal(CANARY, "a", "mail")
     for place in range(len(sealed)):
         other = "A" if sealed[place] != "A" else "B"
         changed = sealed[:place] + other + sealed[place + 1 :]
         with pytest.raises(Conflict):
-            assert vault.unseal(changed, "a", "mail") == ""
-    for nonsense in ("", "v1", "v1..", f"{vault.newest()}", f"{vault.newest()}AAAA", sealed[:-8], "x" * 5_000):
+            assert encryption.unseal(changed, "a", "mail") == ""
+    for nonsense in (
+        "",
+        "v1",
+        "v1..",
+        f"{encryption.newest()}",
+        f"{encryption.newest()}AAAA",
+        sealed[:-8],
+        "x" * 5_000,
+    ):
         with pytest.raises(Conflict):
-            vault.unseal(nonsense, "a", "mail")
+            encryption.unseal(nonsense, "a", "mail")
 
 
 def test_a_wrong_or_missing_key_is_said(who: Identity, env: pytest.MonkeyPatch) -> None:
@@ -73,9 +82,9 @@ def test_a_wrong_or_missing_key_is_said(who: Identity, env: pytest.MonkeyPatch) 
     use_keys(env)  # the one of the data folder
     with pytest.raises(Conflict, match="key that this was kept under is missing"):
         use(who)
-    assert secrets.state() == (1, 1)
+    assert tenant_secrets.state() == (1, 1)
     use_keys(env, NEW, OLD)
-    assert use(who) == CANARY and secrets.state() == (1, 0)
+    assert use(who) == CANARY and tenant_secrets.state() == (1, 0)
 
 
 def test_keys_are_changed_while_all_stays_readable(who: Identity, other: Identity, env: pytest.MonkeyPatch) -> None:
@@ -87,7 +96,7 @@ def test_keys_are_changed_while_all_stays_readable(who: Identity, other: Identit
         use_keys(env, *keys)
         assert use(who, "purpose 7") == f"{CANARY} 7"
         keep(who, "while it goes on")
-        assert secrets.rotate() == len(rows()) - 1 and secrets.rotate() == 0
+        assert tenant_secrets.rotate() == len(rows()) - 1 and tenant_secrets.rotate() == 0
     use_keys(env, NEWEST)
     assert use(who, "purpose 204") == f"{CANARY} 204" and use(other) == CANARY
     assert use(who, "while it goes on") == CANARY
@@ -100,11 +109,11 @@ def test_a_rotation_goes_on_where_it_was_stopped_and_tells_what_is_lost(who: Ide
     keep(who, "found")
     use_keys(env, NEWEST, NEW)
     with pytest.raises(Conflict, match="1 secrets cannot be read"):
-        secrets.rotate()
+        tenant_secrets.rotate()
     use_keys(env, NEWEST)
     assert use(who, "found") == CANARY
     use_keys(env, NEWEST, OLD)
-    assert secrets.rotate() == 1 and use(who, "lost") == CANARY
+    assert tenant_secrets.rotate() == 1 and use(who, "lost") == CANARY
 
 
 def test_what_is_moved_to_another_row_or_tenant_fails(who: Identity, other: Identity) -> None:
@@ -124,7 +133,7 @@ def test_nothing_is_kept_in_the_clear(who: Identity, tmp_path: Path) -> None:
     assert use(who) == CANARY and use(who, "nothing") is None
     db.engine().dispose()
     kept = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
-    assert vault.key_file() in kept
+    assert encryption.key_file() in kept
     assert not [path for path in kept if CANARY.encode() in path.read_bytes()]
     assert all(CANARY not in str(row.sealed) for row in rows())
 
@@ -135,8 +144,8 @@ def test_the_folders_key_is_made_once_by_many_at_once(env: pytest.MonkeyPatch) -
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(6)
     ]
     said = {process.communicate(timeout=60)[0] for process in running}
-    assert said == {f"{vault.newest()}\n"}
-    path = vault.key_file()
+    assert said == {f"{encryption.newest()}\n"}
+    path = encryption.key_file()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert len(path.read_text()) >= config.SHORTEST_KEY and list(path.parent.iterdir()) == [path]
 
@@ -171,16 +180,16 @@ def test_command_line_and_doctor(who: Identity, env: pytest.MonkeyPatch) -> None
 
 def test_doctor_makes_no_key(env: pytest.MonkeyPatch) -> None:
     assert doctor.secrets(config.settings()).is_well
-    assert not vault.key_file().exists()
+    assert not encryption.key_file().exists()
 
 
 @pytest.mark.parametrize(
     ("secret", "shown"), [("", ""), ("hunter2", ""), ("elevenchars", ""), ("abcdefghijkl", "ijkl")]
 )
 def test_only_the_end_of_a_long_one_is_shown(secret: str, shown: str) -> None:
-    assert vault.ending(secret) == shown
+    assert encryption.ending(secret) == shown
 
 
 def test_any_text_comes_back(env: pytest.MonkeyPatch) -> None:
     for text in ("", "\x00", "ключ 🔑", chance.token_urlsafe(20_000)):
-        assert vault.unseal(vault.seal(text, "a", "b"), "a", "b") == text
+        assert encryption.unseal(encryption.seal(text, "a", "b"), "a", "b") == text

@@ -12,9 +12,10 @@ from platform_app.db import everywhere, session_scope
 from platform_app.errors import Conflict, Unavailable
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook, Outcome
-from platform_app.services import receiving, secrets, webhook_secrets, webhooks
-from platform_app.services.receiving import Sent
-from platform_app.state import webhooks as webhooks_page
+from platform_app.services.accounts import tenant_secrets
+from platform_app.services.webhooks import deliveries, incoming_webhooks, webhook_secrets
+from platform_app.services.webhooks.deliveries import Sent
+from platform_app.state.webhooks import webhooks as webhooks_page
 from tests.conftest import make_tenant
 from tests.hooks import a_webhook, address_of, secret_of, signed, take
 from tests.talking import call
@@ -35,13 +36,13 @@ def raw(address: str) -> list[tuple[str, ...]]:
 
 
 def delivered(address: str, secret: str, message_id: str) -> Outcome:
-    return take(receiving.find(address), Sent(b"{}", signed(secret, b"{}", message_id=message_id)))
+    return take(deliveries.find(address), Sent(b"{}", signed(secret, b"{}", message_id=message_id)))
 
 
 def test_nothing_stands_in_the_clear_and_deliveries_are_taken(who: Identity, database: str, tmp_path: Path) -> None:
     webhook = a_webhook(who, signed=True)
     address, before = address_of(webhook), secret_of(webhook)
-    after = secret_of(call(who, webhooks.renew, webhook.id))
+    after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
     assert before.startswith("whsec_") and before != after and len(address) == 32
     for place, secret in enumerate((before, after)):
         assert delivered(address, secret, f"m{place}") == Outcome.ACCEPTED
@@ -64,19 +65,19 @@ def test_they_are_sealed_anew_with_the_keys(who: Identity, database: str, env: p
     webhook = a_webhook(who, signed=True)
     address, before = address_of(webhook), secret_of(webhook)
     a_webhook(who)
-    after = secret_of(call(who, webhooks.renew, webhook.id))
+    after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
     use_keys(env, NEW)
-    assert secrets.state() == (5, 5)
+    assert tenant_secrets.state() == (5, 5)
     with pytest.raises(Unavailable):
         delivered(address, before, "lost")
     with pytest.raises(Conflict, match="5 secrets"):
-        secrets.rotate()
+        tenant_secrets.rotate()
     use_keys(env, NEW, OLD)
     old = raw(database)
-    assert secrets.rotate() == 5 and secrets.rotate() == 0
+    assert tenant_secrets.rotate() == 5 and tenant_secrets.rotate() == 0
     assert not {one for row in old for one in row if one} & {one for row in raw(database) for one in row}
     use_keys(env, NEW)
-    assert secrets.state() == (5, 0)
+    assert tenant_secrets.state() == (5, 0)
     assert [delivered(address, secret, secret[-9:]) for secret in (before, after)] == [Outcome.ACCEPTED] * 2
 
 
@@ -85,7 +86,7 @@ def test_a_database_with_clear_values_is_sealed_and_opened_again(empty: str) -> 
     who = make_tenant("acme")
     made = [a_webhook(who, signed=True), a_webhook(who, signed=True)]
     clear = [(address_of(row), secret_of(row), "") for row in made]
-    clear[1] = (clear[1][0], secret_of(call(who, webhooks.renew, made[1].id)), clear[1][1])
+    clear[1] = (clear[1][0], secret_of(call(who, incoming_webhooks.renew, made[1].id)), clear[1][1])
     delivered(clear[0][0], clear[0][1], "m0")
     db.engine().dispose()
     migrations.downgrade(empty, "0007")

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from platform_app import known
+from platform_app import fact_snapshots
 from platform_app.db import owned, session_scope
-from platform_app.engine import backtest, dry_run, judging, rules
+from platform_app.engine.rules import backtest, dry_run, rule_evaluation, rules
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
-from platform_app.known import of_event
+from platform_app.fact_snapshots import of_event
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
 from platform_app.models.webhook import IncomingWebhook, Outcome
-from platform_app.services import cards, contacts, received, webhook_fields, webhooks
+from platform_app.services.crm import cards, contacts
+from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields
 from tests import shared
 from tests.hooks import a_webhook, address_of, deliver, events, log, secret_of
 from tests.talking import activities, add_agent, call, run_jobs
@@ -45,21 +46,21 @@ def is_more(fact: str, value: str, operator: str = "greater") -> dict[str, Any]:
 
 
 def test_made_changed_deleted_and_brought_back(who: Identity) -> None:
-    row, twin = (call(who, webhooks.create, name=" Shop  orders ") for _ in range(2))
+    row, twin = (call(who, incoming_webhooks.create, name=" Shop  orders ") for _ in range(2))
     assert row.name == "Shop orders" and row.signed and row.enabled and secret_of(row).startswith("whsec_")
     assert len({secret_of(row), secret_of(twin), address_of(row), address_of(twin)}) == 4
-    assert row.address_hash == webhooks.hashed(address_of(row)) != address_of(row)
+    assert row.address_hash == incoming_webhooks.hashed(address_of(row)) != address_of(row)
     assert secret_of(row) not in repr(row) and address_of(row) not in repr(row)
     agent = add_agent(who)
     changes = {"name": "Till", "agent_id": agent, "email_path": "$.user.mail", "creates_contact": True}
-    row = call(who, webhooks.save, row.id, changes)
+    row = call(who, incoming_webhooks.save, row.id, changes)
     assert (row.name, row.agent_id, row.email_path, row.creates_contact) == ("Till", agent, "user.mail", True)
-    call(who, webhooks.delete, row.id)
-    assert [one.id for one in call(who, webhooks.of_tenant)] == [twin.id]
+    call(who, incoming_webhooks.delete, row.id)
+    assert [one.id for one in call(who, incoming_webhooks.of_tenant)] == [twin.id]
     with pytest.raises(NotFound):
-        call(who, webhooks.get, row.id)
-    call(who, webhooks.restore, row.id)
-    assert len(call(who, webhooks.of_tenant)) == 2
+        call(who, incoming_webhooks.get, row.id)
+    call(who, incoming_webhooks.restore, row.id)
+    assert len(call(who, incoming_webhooks.of_tenant)) == 2
     said = [one for one in activities(who) if one.startswith("Webhook")]
     assert said == ["Webhook “{name}” created"] * 2 + ["Webhook “{name}” deleted"]
 
@@ -80,20 +81,20 @@ def test_made_changed_deleted_and_brought_back(who: Identity) -> None:
     ],
 )
 def test_what_does_not_fit_is_said_at_its_field(who: Identity, changes: dict[str, Any], field: str) -> None:
-    row = call(who, webhooks.create, name="Shop")
+    row = call(who, incoming_webhooks.create, name="Shop")
     with pytest.raises(Invalid) as refused:
-        call(who, webhooks.save, row.id, changes)
+        call(who, incoming_webhooks.save, row.id, changes)
     assert refused.value.field == field
     assert stored(who, row.id) == row
 
 
 def test_there_is_an_end_to_them(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "MOST", 2)
+    monkeypatch.setattr(incoming_webhooks, "MOST", 2)
     monkeypatch.setattr(webhook_fields, "MOST", 2)
-    first, _ = (call(who, webhooks.create, name="Shop") for _ in range(2))
+    first, _ = (call(who, incoming_webhooks.create, name="Shop") for _ in range(2))
     with pytest.raises(LimitReached):
-        call(who, webhooks.create, name="Shop")
-    deliver(call(who, webhooks.require_signature, first.id, signed=False), {"a": 1, "b": 2, "c": 3})
+        call(who, incoming_webhooks.create, name="Shop")
+    deliver(call(who, incoming_webhooks.require_signature, first.id, signed=False), {"a": 1, "b": 2, "c": 3})
     assert call(who, webhook_fields.take_all, first.id) == 2
     with pytest.raises(LimitReached):
         a_field(who, first, "c", FieldKind.TEXT)
@@ -104,38 +105,38 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     deliver(webhook, ORDER)
     field = call(who, webhook_fields.add, webhook.id, path="mail", kind=FieldKind.TEXT)
     asked: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
-        (webhooks.get, (webhook.id,), {}),
-        (webhooks.save, (webhook.id, {"name": "x"}), {}),
-        (webhooks.switch, (webhook.id,), {"enabled": False}),
-        (webhooks.require_signature, (webhook.id,), {"signed": True}),
-        (webhooks.renew, (webhook.id,), {}),
-        (webhooks.delete, (webhook.id,), {}),
-        (webhooks.restore, (webhook.id,), {}),
+        (incoming_webhooks.get, (webhook.id,), {}),
+        (incoming_webhooks.save, (webhook.id, {"name": "x"}), {}),
+        (incoming_webhooks.switch, (webhook.id,), {"enabled": False}),
+        (incoming_webhooks.require_signature, (webhook.id,), {"signed": True}),
+        (incoming_webhooks.renew, (webhook.id,), {}),
+        (incoming_webhooks.delete, (webhook.id,), {}),
+        (incoming_webhooks.restore, (webhook.id,), {}),
         (webhook_fields.add, (webhook.id,), {"path": "a", "kind": FieldKind.TEXT}),
         (webhook_fields.change, (field.id,), {"name": "x"}),
         (webhook_fields.delete, (field.id,), {}),
         (webhook_fields.offered, (webhook.id,), {}),
         (webhook_fields.take_all, (webhook.id,), {}),
-        (received.get, (log(who)[0].id,), {}),
-        (webhooks.save, (a_webhook(other).id, {"agent_id": add_agent(who)}), {}),
+        (delivery_log.get, (log(who)[0].id,), {}),
+        (incoming_webhooks.save, (a_webhook(other).id, {"agent_id": add_agent(who)}), {}),
     ]
     for act, given, named in asked:
         with pytest.raises(NotFound):
             call(other, act, *given, **named)
-    assert call(other, received.find) == call(other, received.find, webhook_id=webhook.id) == []
-    assert call(other, webhook_fields.of, webhook.id) == [] and webhook.id not in call(other, received.names)
+    assert call(other, delivery_log.find) == call(other, delivery_log.find, webhook_id=webhook.id) == []
+    assert call(other, webhook_fields.of, webhook.id) == [] and webhook.id not in call(other, delivery_log.names)
     assert webhook.id not in known_names(other) and "webhook.field.mail" not in known_facts(other)
     assert stored(who, webhook.id).enabled
 
 
 def known_facts(who: Identity) -> dict[str, str]:
     """Return the words of a tenant's facts by name."""
-    found = call(who, lambda session, who: known.catalogue_of(session, who.tenant_id))
+    found = call(who, lambda session, who: fact_snapshots.catalogue_of(session, who.tenant_id))
     return {name: fact.words for name, fact in found.items()}
 
 
 def known_names(who: Identity) -> dict[str, str]:
-    found: dict[str, str] = call(who, lambda session, who: known.names(session, who.tenant_id))
+    found: dict[str, str] = call(who, lambda session, who: fact_snapshots.names(session, who.tenant_id))
     return found
 
 
@@ -161,7 +162,7 @@ def test_fields_are_named_offered_and_taken_from_the_last_delivery(who: Identity
     words = {name: said for name, said in known_facts(who).items() if name.startswith("webhook.field")}
     assert words["webhook.field.sum"] == "Sum · Shop" and words["webhook.field.sum_2"] == "Sum · Twin"
     assert words["webhook.field.paid"] == "Paid · Shop" and len(words) == 7
-    call(who, webhooks.delete, twin.id)
+    call(who, incoming_webhooks.delete, twin.id)
     assert "webhook.field.sum_2" not in known_facts(who)
     held = call(who, webhook_fields.of, webhook.id)
     call(who, webhook_fields.change, held[0].id, name="Total")
@@ -212,7 +213,7 @@ def test_a_rule_waits_for_its_webhook_or_for_any(who: Identity) -> None:
     assert call(who, dry_run.dry_run, one, first.id, draft=True).reason == "fires"
     assert call(who, dry_run.dry_run_typed, one, "").reason == "fires"
     assert call(who, backtest.backtest, one, days=7).reasons == {"fires": 1}
-    assert judging.concerns(None, "x", {}, event=first)  # published before there was a choice
+    assert rule_evaluation.concerns(None, "x", {}, event=first)  # published before there was a choice
 
 
 def test_a_rule_of_a_webhook_that_is_gone_is_not_published(who: Identity, other: Identity) -> None:
@@ -220,7 +221,7 @@ def test_a_rule_of_a_webhook_that_is_gone_is_not_published(who: Identity, other:
     draft = {"trigger": "webhook_received", "actions": [{"kind": "hand_off"}], "webhook_id": webhook.id}
     row = call(who, rules.DEFINITIONS.create, name="Rule", draft=draft)
     assert call(who, rules.problems, row) == {}
-    call(who, webhooks.delete, webhook.id)
+    call(who, incoming_webhooks.delete, webhook.id)
     assert set(call(who, rules.problems, row)) == {"webhook_id"}
     row.draft = draft | {"webhook_id": a_webhook(other).id}
     assert set(call(who, rules.problems, row)) == {"webhook_id"}
@@ -253,12 +254,12 @@ def test_the_log_is_found_by_webhook_and_outcome_a_page_at_a_time(who: Identity)
     for place in range(3):
         deliver(first, place, message_id="same")
         deliver(second, place)
-    assert len(call(who, received.find)) == 6
-    assert [row.outcome.value for row in call(who, received.find, webhook_id=first.id)] == ["duplicate"] * 2 + [
+    assert len(call(who, delivery_log.find)) == 6
+    assert [row.outcome.value for row in call(who, delivery_log.find, webhook_id=first.id)] == ["duplicate"] * 2 + [
         "accepted"
     ]
-    assert len(call(who, received.find, outcome="accepted")) == 4
-    assert [row.body for row in call(who, received.find, webhook_id=second.id, size=1)] == ["2", "1"]
-    assert [row.body for row in call(who, received.find, webhook_id=second.id, page=3, size=1)] == ["0"]
-    call(who, webhooks.delete, second.id)
-    assert call(who, received.names) == {first.id: "Shop", second.id: "Second"}
+    assert len(call(who, delivery_log.find, outcome="accepted")) == 4
+    assert [row.body for row in call(who, delivery_log.find, webhook_id=second.id, size=1)] == ["2", "1"]
+    assert [row.body for row in call(who, delivery_log.find, webhook_id=second.id, page=3, size=1)] == ["0"]
+    call(who, incoming_webhooks.delete, second.id)
+    assert call(who, delivery_log.names) == {first.id: "Shop", second.id: "Second"}

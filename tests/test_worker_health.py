@@ -14,7 +14,7 @@ import pytest
 from platform_app.config import settings
 from platform_app.db import engine, session_scope
 from platform_app.models.person import Identity
-from platform_app.services import ledger
+from platform_app.services.jobs import ledger
 from tests.test_ledger import put
 from worker import health
 from worker.health import Probe

@@ -15,19 +15,19 @@ from platform_app.broker import QUEUE, WakeupBroker, WakeupConsumer, list_name, 
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import session_scope
-from platform_app.engine import clockwork, handling
+from platform_app.engine.rules import rule_worker, timers
 from platform_app.jobs import RunningJob
 from platform_app.models.job import Effect, JobState, WorkerBeat
 from platform_app.models.person import Identity
-from platform_app.services import abandoned_jobs, ledger
+from platform_app.services.jobs import abandoned_jobs, ledger
 from tests.conftest import make_tenant, wait_for
 from tests.test_ledger import change, put, row, taken
 from tests.test_rules import a_rule
-from worker import batch as batches
+from worker import ledger_batches as batches
 from worker import schedule
 from worker.__main__ import threads_of
-from worker.alone import Room
 from worker.health import Probe
+from worker.isolation import Room
 from worker.runner import MAX_ATTEMPTS, Runner
 from worker.schedule import Sweeper, Ticker
 
@@ -140,15 +140,15 @@ def test_a_job_that_has_to_give_way_each_time_is_given_up_in_words(
         tries.append(1)
         raise OperationalError("SELECT", {}, _GaveWay())
 
-    monkeypatch.setattr(handling._Hand, "_piece", give_way)
+    monkeypatch.setattr(rule_worker._Hand, "_piece", give_way)
     (job_id,) = put(who)
     change(who, job_id, attempts=MAX_ATTEMPTS - 1)
-    runner = Runner({"errand": handling.handle_event}, 30)
+    runner = Runner({"errand": rule_worker.handle_event}, 30)
     runner.start()
     runner.run(job_id)
     runner.stop()
     dead = row(who, job_id)
-    assert len(tries) == handling.TIMES_TO_GIVE_WAY
+    assert len(tries) == rule_worker.TIMES_TO_GIVE_WAY
     assert (dead.state, dead.error) == (
         JobState.DEAD,
         "Others changed the same contacts and leads all the while. Try again later.",
@@ -165,16 +165,16 @@ def test_silences_are_told_of_every_tenant_in_turn_and_not_without_end(
 
     def endless(tenant_id: str, minutes: int) -> int:
         asked.append(tenant_id)
-        return clockwork.AT_ONCE
+        return timers.AT_ONCE
 
     clock = iter(range(1_000))
-    monkeypatch.setattr(clockwork, "_tell_some", endless)
-    monkeypatch.setattr(clockwork, "SPAN", 2.0)
-    monkeypatch.setattr(clockwork, "time", SimpleNamespace(monotonic=lambda: next(clock) / 2))
-    clockwork.find_silences()
+    monkeypatch.setattr(timers, "_tell_some", endless)
+    monkeypatch.setattr(timers, "SPAN", 2.0)
+    monkeypatch.setattr(timers, "time", SimpleNamespace(monotonic=lambda: next(clock) / 2))
+    timers.find_silences()
     first = list(asked)
     assert len(first) in (3, 4) and set(first) == {who.tenant_id, quiet.tenant_id}
-    clockwork.find_silences()
+    timers.find_silences()
     assert asked[len(first)] != first[-1], "it goes on where it stopped"
 
 

@@ -10,11 +10,14 @@ from types import FrameType
 import dramatiq
 import structlog
 
-from platform_app import bell, database_roles, heap, logs
+from platform_app import logs, notifier
 from platform_app.broker import WakeupBroker
 from platform_app.config import settings
-from platform_app.engine import clockwork, keeping
-from platform_app.services import job_counts, replies, unused
+from platform_app.engine.rules import retention, timers
+from platform_app.runtime import database_roles, gc_tuning
+from platform_app.services.chat import replies
+from platform_app.services.jobs import job_counts
+from platform_app.services.knowledge import unused_uploads
 from worker import health
 from worker.runner import Handler, Runner
 from worker.schedule import Seldom, Stepper, Ticker
@@ -39,11 +42,11 @@ def run(handlers: Mapping[str, Handler]) -> int:
     runner = Runner(handlers, own.lease_seconds)
     probe = health.Probe(own, runner)
     server = health.serve(probe, own.worker_host, own.worker_port)
-    broker = WakeupBroker(bell.waiting_connection())
+    broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    by_the_clock = (replies.mark_interrupted, clockwork.run_schedules, clockwork.find_silences)
-    tidying = [Seldom(duty, HOUR) for duty in (keeping.forget_runs, keeping.forget_jobs, unused.forget)]
+    by_the_clock = (replies.mark_interrupted, timers.run_schedules, timers.find_silences)
+    tidying = [Seldom(duty, HOUR) for duty in (retention.forget_runs, retention.forget_jobs, unused_uploads.forget)]
     tidying.append(Seldom(job_counts.merge_tallies, MERGE))
     ticker = Ticker(runner, own.worker_concurrency, [probe.beat, *by_the_clock, *tidying])
     stepper = Stepper()
@@ -53,7 +56,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     stepper.start()
     threads = threads_of(broker, own.worker_concurrency)
     threads.start()
-    heap.settle()
+    gc_tuning.settle()
     log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)
     stop.wait()
     log.info("worker stops", running=len(runner.held))

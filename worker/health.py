@@ -16,14 +16,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import text
 
-from platform_app import __version__, disk
+from platform_app import __version__, disk_space
 from platform_app.broker import QUEUE, list_name
 from platform_app.clock import now
 from platform_app.config import Settings
 from platform_app.db import everywhere, everywhere_delete, session_scope
 from platform_app.logs import redact
 from platform_app.models.job import WorkerBeat
-from platform_app.services import ledger
+from platform_app.services.jobs import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Probe:
         connected, error, depth = self._ask_redis()
         database = self._ask_database()
         held = len(self.runner.held)
-        free, full = disk.free_bytes(), disk.is_full()
+        free, full = disk_space.free_bytes(), disk_space.is_full()
         stuck = " ".join(filter(None, (told() for told in self.watched)))
         ok = connected and database["connected"] and not full and not stuck
         return {

@@ -10,10 +10,10 @@ from platform_app.clock import new_id
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import JobState
-from platform_app.services import ledger
-from platform_app.services.effects import SureFailure, Uncertain
-from worker.alone import Room
-from worker.batch import Batch
+from platform_app.services.jobs import ledger
+from platform_app.services.jobs.effects import SureFailure, Uncertain
+from worker.isolation import Room
+from worker.ledger_batches import Batch
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 5

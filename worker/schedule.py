@@ -7,10 +7,10 @@ from threading import Event, Thread
 
 import structlog
 
-from platform_app import bell
+from platform_app import notifier
 from platform_app.config import settings
-from platform_app.engine import stepping
-from platform_app.services import ledger
+from platform_app.engine.sequences import sequence_scheduler
+from platform_app.services.jobs import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
@@ -134,7 +134,7 @@ class Ticker:
 
     def _ring(self) -> None:
         waiting = ledger.due()
-        if waiting and not bell.ring(waiting):
+        if waiting and not notifier.ring(waiting):
             for _, job_id in waiting:
                 if job_id not in self._direct and not self._stop.is_set():
                     self._direct.add(job_id)
@@ -170,4 +170,4 @@ class Stepper:
         return self._duty.stuck()
 
     def _take_due(self) -> None:
-        stepping.take_due(self._stop.is_set)
+        sequence_scheduler.take_due(self._stop.is_set)

@@ -5,21 +5,25 @@ from collections.abc import Mapping
 import dramatiq
 
 from platform_app.broker import OTHER_KINDS, QUEUE
-from platform_app.engine import handling, outside_steps, purposes
-from platform_app.services import importing, knowledge, rebuilding, replies
+from platform_app.engine import callback_registry
+from platform_app.engine.rules import rule_worker
+from platform_app.engine.sequences import step_calls
+from platform_app.services.chat import replies
+from platform_app.services.crm import import_job
+from platform_app.services.knowledge import index_rebuild, sources
 from worker.runner import Handler, Runner
 
 HANDLERS: Mapping[str, Handler] = {
-    "index_source": knowledge.index_source,
-    "remove_source": knowledge.remove_source,
-    "rebuild_index": rebuilding.rebuild_index,
-    "import_contacts": importing.import_contacts,
-    "handle_event": handling.handle_event,
-    "take_step": outside_steps.take_step,
+    "index_source": sources.index_source,
+    "remove_source": sources.remove_source,
+    "rebuild_index": index_rebuild.rebuild_index,
+    "import_contacts": import_job.import_contacts,
+    "handle_event": rule_worker.handle_event,
+    "take_step": step_calls.take_step,
     "reply": replies.run_job,
 }
 
-purposes.declare()
+callback_registry.declare()
 
 
 def declare(broker: dramatiq.Broker, runner: Runner) -> None:

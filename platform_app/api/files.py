@@ -14,7 +14,8 @@ from platform_app.errors import LimitReached, NotFound
 from platform_app.i18n import translate
 from platform_app.models.crm import RefusedRow
 from platform_app.models.person import Identity, Role
-from platform_app.services import imports, knowledge, replacing, tables
+from platform_app.services.crm import csv_files, imports
+from platform_app.services.knowledge import source_replacement, sources
 
 
 class TooLarge(LimitReached):
@@ -48,8 +49,8 @@ async def upload(request: Request, who: Identity) -> Response:
     name = unquote(request.headers.get("x-file-name", ""))
     body = _counted(request, settings().upload_max_mb * 1_000_000)
     category = request.headers.get("x-category") or None
-    same_name: replacing.SameName = "keep" if request.headers.get("x-same-name") == "keep" else "replace"
-    source_id = await knowledge.store_upload(who, name, body, category_id=category, same_name=same_name)
+    same_name: source_replacement.SameName = "keep" if request.headers.get("x-same-name") == "keep" else "replace"
+    source_id = await sources.store_upload(who, name, body, category_id=category, same_name=same_name)
     return JSONResponse({"source_id": source_id}, 201)
 
 
@@ -60,7 +61,7 @@ async def name_taken(request: Request, who: Identity) -> Response:
     def find() -> bool:
         with session_scope(who.tenant_id, reading=True) as session:
             asked = request.query_params
-            return knowledge.has_namesake(session, who, asked.get("name", ""), asked.get("category") or None)
+            return sources.has_namesake(session, who, asked.get("name", ""), asked.get("category") or None)
 
     return JSONResponse({"taken": await asyncio.to_thread(find)})
 
@@ -71,7 +72,7 @@ async def source_file(request: Request, who: Identity) -> Response:
 
     def find() -> tuple[str, str]:
         with session_scope(who.tenant_id, reading=True) as session:
-            source = knowledge.get(session, who, request.path_params["source_id"])
+            source = sources.get(session, who, request.path_params["source_id"])
             return source.stored_as, source.file_name
 
     stored_as, file_name = await asyncio.to_thread(find)
@@ -106,6 +107,6 @@ async def refused_rows(request: Request, who: Identity) -> Response:
     columns, rows = await asyncio.to_thread(read)
     head = [translate(who.language, "Line"), translate(who.language, "Reason"), *columns]
     lines = [[str(row.number), imports.reasons(row, who.language), *row.cells] for row in rows]
-    text = await asyncio.to_thread(tables.written, [head, *lines])
+    text = await asyncio.to_thread(csv_files.written, [head, *lines])
     headers = {"Content-Disposition": 'attachment; filename="refused.csv"', "X-Content-Type-Options": "nosniff"}
     return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)

@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from platform_app import bell, disk
+from platform_app import disk_space, notifier
 from platform_app.api.routes import ANYONE, route
 from platform_app.db import everywhere, session_scope
 from platform_app.models.person import Tenant
@@ -21,7 +21,7 @@ async def healthz(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Say whether the console can serve: it needs the database and room on the disk; Redis only makes it quicker."""
     database, redis, full = await asyncio.gather(
-        asyncio.to_thread(_database_answers), asyncio.to_thread(_redis_answers), asyncio.to_thread(disk.is_full)
+        asyncio.to_thread(_database_answers), asyncio.to_thread(_redis_answers), asyncio.to_thread(disk_space.is_full)
     )
     serves = database and not full
     status = "pass" if serves and redis else "warn" if serves else "fail"
@@ -40,6 +40,6 @@ def _database_answers() -> bool:
 
 def _redis_answers() -> bool:
     try:
-        return bool(bell.connection().ping())
+        return bool(notifier.connection().ping())
     except Exception:  # Redis may be away for any reason
         return False

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
-from platform_app.special_addresses import is_public
+from platform_app.integrations.special_addresses import is_public
 
 _PROBES = ("/healthz", "/readyz", "/ping")
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}

@@ -17,7 +17,7 @@ from platform_app.config import settings
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.services import sessions
+from platform_app.services.accounts import sessions
 from platform_app.storage_errors import as_unavailable
 
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ from platform_app.api.routes import ANYONE, cookie_name, cookie_token, route
 from platform_app.api.security import from_own_page, is_https
 from platform_app.db import session_scope
 from platform_app.errors import Forbidden
-from platform_app.services import sessions
+from platform_app.services.accounts import sessions
 
 
 def safe_target(wanted: str) -> str:

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from platform_app.api.routes import client_address
 from platform_app.api.security import header, session_token
 from platform_app.config import settings
-from platform_app.refusals import refusals
-from platform_app.services import sessions
-from platform_app.services.throttle import network
+from platform_app.refusal_log import refusals
+from platform_app.services.accounts import sessions
+from platform_app.services.accounts.sign_in_throttle import network
 
 SOURCE = "platform.source"  # the key of a websocket's scope under which its Source stands
 HYDRATE_COST = 12.0  # a page's whole state is made and sent: as dear as so many other events

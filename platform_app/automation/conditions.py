@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from platform_app.automation import likeness, patterns, values
+from platform_app.automation import patterns, similarity, values
 from platform_app.automation.facts import FactType, Value
 from platform_app.errors import Invalid
 
@@ -176,7 +176,7 @@ def _matches(seen: Seen) -> bool:
 
 @operator("is like one of", (_T.TEXT,), Takes.MANY)
 def _like(seen: Seen) -> bool:
-    return likeness.closest(str(seen.actual or ""), seen.expected)[1] >= likeness.LIKE
+    return similarity.closest(str(seen.actual or ""), seen.expected)[1] >= similarity.LIKE
 
 
 @operator("is one of", (_T.TEXT, _T.NUMBER, _T.CHOICE), Takes.MANY)

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from platform_app.automation.conditions import Group, read
+from platform_app.automation.evaluation import Change, Proof, smallest_change, weigh
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.proofs import Change, Proof, smallest_change, weigh
 from platform_app.errors import Invalid
 
 DEEPEST = 5  # automations that lead to one another

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from platform_app.automation.templates import Template, Words
+from platform_app.automation.rule_templates import Template, Words
 from platform_app.i18n import translate
 
 _OFFICE = [{"days": [1, 2, 3, 4, 5], "start": "09:00", "end": "18:00"}]

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from platform_app.automation.calendar import Calendar, Due, due
 from platform_app.automation.conditions import Condition, Group, Match, read
+from platform_app.automation.evaluation import weigh
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.proofs import weigh
 from platform_app.automation.steps import Step, steps
 from platform_app.errors import Invalid
 

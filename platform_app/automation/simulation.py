@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from platform_app.automation.calendar import Calendar, Wait
 from platform_app.automation.conditions import Group
+from platform_app.automation.evaluation import Proof, weigh
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.proofs import Proof, weigh
 from platform_app.automation.sequences import Compiled
 from platform_app.automation.steps import Decision, Go, Look, decide
 

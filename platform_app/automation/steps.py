@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from platform_app.automation.calendar import Timing
 from platform_app.automation.conditions import read
+from platform_app.automation.evaluation import Proof, weigh
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.proofs import Proof, weigh
 from platform_app.automation.values import span
 from platform_app.errors import Invalid
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from sqlmodel import col
 
-from platform_app import bell
+from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
@@ -15,8 +15,9 @@ from platform_app.i18n import translate
 from platform_app.models.agent import Agent
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import activity, ordering
-from platform_app.services.agent_changes import Change, differing
+from platform_app.services.agents.agent_changes import Change, differing
+from platform_app.services.crm import row_order
+from platform_app.services.feed import activity
 
 RowT = TypeVar("RowT", bound=Any)
 VersionT = TypeVar("VersionT", bound=Any)
@@ -223,12 +224,12 @@ class Definitions(Generic[RowT, VersionT]):
 
     def move(self, session: Transaction, who: Identity, row_id: str, *, up: bool, among: list[str]) -> None:
         """Put one before or after its neighbour; `among` are the ids that are shown, in order."""
-        ordering.move(self.of_tenant(session, who), self.get(session, who, row_id).id, up=up, among=among)
+        row_order.move(self.of_tenant(session, who), self.get(session, who, row_id).id, up=up, among=among)
 
     def place(self, session: Transaction, who: Identity, row_id: str, other_id: str) -> None:
         """Put one where another stands."""
         moved, other = self.get(session, who, row_id), self.get(session, who, other_id)
-        ordering.put(self.of_tenant(session, who), moved.id, other.id)
+        row_order.put(self.of_tenant(session, who), moved.id, other.id)
 
     def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
         """Take one away: it does not run any more. It can be brought back."""
@@ -251,7 +252,7 @@ class Definitions(Generic[RowT, VersionT]):
         link = f"{self.path}/{row.id}" if row.deleted_at is None else ""
         sentence = self.words.done[what]
         activity.by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)
-        session.after_commit.append(lambda: bell.announce(row.tenant_id, self.topic, row.id))
+        session.after_commit.append(lambda: notifier.announce(row.tenant_id, self.topic, row.id))
 
 
 def _name(name: Any) -> str:

@@ -7,8 +7,8 @@ from datetime import date
 
 from platform_app.clock import now
 from platform_app.llm import client, pricing
-from platform_app.llm.faults import ModelFailure
-from platform_app.llm.wire import Provider
+from platform_app.llm.provider_errors import ModelFailure
+from platform_app.llm.transport import Provider
 
 KEPT_SECONDS = 60.0
 _NO_CHAT = re.compile(

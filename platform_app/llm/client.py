@@ -6,11 +6,11 @@ from contextlib import aclosing
 from typing import Any
 
 from platform_app.config import settings
-from platform_app.llm.answer import AFTERWARDS, Answer
-from platform_app.llm.faults import ERRORS, Fault, ModelFailure, failure
-from platform_app.llm.request import ModelRequest, Outcome
-from platform_app.llm.thinking import MOST_KEPT
-from platform_app.llm.wire import Provider, client_of
+from platform_app.llm.model_request import ModelRequest, Outcome
+from platform_app.llm.provider_errors import ERRORS, Fault, ModelFailure, failure
+from platform_app.llm.reasoning_tags import MOST_KEPT
+from platform_app.llm.reply_stream import AFTERWARDS, Answer
+from platform_app.llm.transport import Provider, client_of
 
 __all__ = [
     "AFTERWARDS",

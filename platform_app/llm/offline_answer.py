@@ -9,12 +9,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from platform_app.automation.likeness import share_said
-from platform_app.courtesy import LIGHT, asks, subject_words
-from platform_app.llm import language
+from platform_app.automation.similarity import share_said
+from platform_app.llm import language_detection
 from platform_app.llm.prompts import FOR_THIS_MESSAGE, SAY
-from platform_app.rag.query import Query, query_of
-from platform_app.stems import stems
+from platform_app.rag.search_query import Query, query_of
+from platform_app.text.courtesy_phrases import LIGHT, asks, subject_words
+from platform_app.text.stemming import stems
 
 # Of what a question is about, a passage has to hold this share: more of a short question than of a long one.
 LEAST_SHARE, MORE_WHEN_SHORT, MOST_SHARE = 0.25, 0.5, 0.6
@@ -53,7 +53,7 @@ class _Prompt:
         """The one of two languages to reply in."""
         if "- Write in Russian." in self.rules:
             return "ru"
-        return "en" if "- Write in English." in self.rules else language.script_of(self.question)
+        return "en" if "- Write in English." in self.rules else language_detection.script_of(self.question)
 
 
 def reply(messages: list[dict[str, Any]]) -> str:

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from platform_app.courtesy import LIGHT, without_courtesy
-from platform_app.stems import stems
+from platform_app.text.courtesy_phrases import LIGHT, without_courtesy
+from platform_app.text.stemming import stems
 
 _FIELD = re.compile(r"^- ([\w.]+) \((\w+)(?:: ([^)]*))?\): (.*)$", re.MULTILINE)
 _TODAY = re.compile(r"^Today is (\d{4}-\d{2}-\d{2})", re.MULTILINE)

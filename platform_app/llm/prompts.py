@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from platform_app import courtesy
-from platform_app.llm import language
+from platform_app.llm import language_detection
 from platform_app.models.agent import AgentSettings, KnowledgeScope, ReplyLanguage
+from platform_app.text import courtesy_phrases
 
 HISTORY_TOKENS = 6000
 NO_ANSWER = {
@@ -71,7 +71,7 @@ class Facts:
         """Whether something was asked that neither the knowledge nor a script can hold an answer to."""
         is_told = self.guided is not None and bool(self.guided.wanted)  # an answer to us, more often than a question
         is_empty = not self.passages and not self.scripts
-        return self.searched and is_empty and not is_told and courtesy.asks(self.question)
+        return self.searched and is_empty and not is_told and courtesy_phrases.asks(self.question)
 
     @cached_property
     def language(self) -> str:
@@ -79,18 +79,20 @@ class Facts:
         own = self.settings
         if own.reply_language != ReplyLanguage.CUSTOMER:
             return own.reply_language.value
-        if found := language.of_conversation(self.question, self.history):
+        if found := language_detection.of_conversation(self.question, self.history):
             return found
         if re.search(r"[^\W\d_]", self.question):
             return ""
-        return language.detect(own.instructions) or language.detect(own.no_answer_text) or "en"  # a number, a smile
+        return (
+            language_detection.detect(own.instructions) or language_detection.detect(own.no_answer_text) or "en"
+        )  # a number, a smile
 
     @property
     def platform_language(self) -> str:
         """The one of the platform's languages, ru or en, that is nearest to the language of the reply."""
         if self.language in NO_ANSWER:
             return self.language
-        return language.script_of(self.question)
+        return language_detection.script_of(self.question)
 
 
 def tokens(text: str) -> int:
@@ -186,12 +188,12 @@ def _rules_of_knowledge(facts: Facts) -> list[str]:
 
 
 def _language(facts: Facts) -> str:
-    return language.name_of(facts.language) if facts.language else SAME_LANGUAGE
+    return language_detection.name_of(facts.language) if facts.language else SAME_LANGUAGE
 
 
 def _say(facts: Facts) -> str:
     """Return how the no-answer sentence is to be said: as it is, or in the language of the reply."""
-    written = language.detect(facts.settings.no_answer_text) if facts.settings.no_answer_text else ""
+    written = language_detection.detect(facts.settings.no_answer_text) if facts.settings.no_answer_text else ""
     written = written or facts.platform_language
     if facts.language == written or (facts.language in NO_ANSWER and not facts.settings.no_answer_text):
         return SAY

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from enum import Enum
 from typing import Any
 
-from platform_app.llm.faults import Fault, ModelFailure, ProviderError
+from platform_app.llm.provider_errors import Fault, ModelFailure, ProviderError
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _FIELDS = ("data", "event", "id", "retry")

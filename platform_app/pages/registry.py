@@ -4,13 +4,13 @@ import pkgutil
 from importlib import import_module
 
 from platform_app import pages
-from platform_app.components.page import Page
+from platform_app.components.console.page import Page
 
 
 def every_page() -> list[Page]:
-    """Return the pages of all files beside this one."""
+    """Return the pages of all files in the folders beside this one."""
     found: list[Page] = []
-    for module in pkgutil.iter_modules(pages.__path__):
-        if module.name != "registry":
-            found.extend(import_module(f"{pages.__name__}.{module.name}").PAGES)
+    for module in pkgutil.walk_packages(pages.__path__, f"{pages.__name__}."):
+        if not module.ispkg and module.name != __name__:
+            found.extend(import_module(module.name).PAGES)
     return found

@@ -19,7 +19,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 from platform_app import config, migrations
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
-from platform_app.services import demo, members
+from platform_app.services.accounts import members
+from platform_app.services.demo import demo
 from tests.conftest import wait_for
 from tests.e2e.conftest import FLAGS, PASSWORD, platform_environment, sign_in_at_form
 from tests.e2e.test_up import Started, is_ready, start

@@ -20,7 +20,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, session_scope
 from platform_app.models.crm import Address, Contact, Lead
 from platform_app.models.person import Identity, Role, Tenant
-from platform_app.services import contacts, leads, pipelines, searching
+from platform_app.services.crm import contacts, leads, pipelines, search_text
 
 ROUNDS = 40
 FIRST = ["Анна", "Борис", "Вера", "Глеб", "Daria", "Egor", "Fiona", "Юлия", "Igor", "Kate"]
@@ -47,10 +47,10 @@ def _add(session: Transaction, who: Identity, chance: random.Random, *, stage_id
     name = f"{chance.choice(FIRST)} {chance.choice(LAST)} {number}"
     phone, tag = f"+7900{number:07}", chance.choice(["vip", "cold", "новый"])
     contact = Contact(tenant_id=who.tenant_id, name=name, phones=[phone], emails=[f"p{number}@example.com"], tags=[tag])
-    contact.search_text = searching.search_text(name, lines=contact.emails, phones=[phone], tags=[tag])
+    contact.search_text = search_text.search_text(name, lines=contact.emails, phones=[phone], tags=[tag])
     lead = Lead(tenant_id=who.tenant_id, title=f"Bicycle for {name}", contact_id=contact.id, stage_id=stage_id)
     lead.budget, lead.tags = chance.randint(1, 900_000), [tag]  # type: ignore[assignment]
-    lead.search_text = searching.search_text(lead.title, tags=[tag])
+    lead.search_text = search_text.search_text(lead.title, tags=[tag])
     session.add(contact)
     session.flush()
     session.add(Address(tenant_id=who.tenant_id, contact_id=contact.id, value=contact.emails[0]))

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from platform_app.services import agents
+from platform_app.services.agents import agents
 from tests.conftest import make_tenant
 from tests.console_process import HYDRATE, Console, console, own_database
 from tests.headless.harness import sign_in

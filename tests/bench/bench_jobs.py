@@ -22,11 +22,12 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from pydantic import BaseModel
 
-from platform_app import bell, db, servers
+from platform_app import db, notifier
 from platform_app.broker import WakeupBroker
 from platform_app.db import session_scope
 from platform_app.jobs import enqueue
 from platform_app.models.person import Identity
+from platform_app.runtime import embedded_servers
 from tests.conftest import forget_process_state, free_port, make_tenant, wait_for
 from worker.runner import Runner
 from worker.schedule import Ticker
@@ -117,7 +118,7 @@ def ours() -> dict[str, float]:
     """The ledger: a row first, a wake-up after its commit, claimed, done, written."""
     who, begun = make_tenant("bench"), Begun()
     runner = Runner({"nothing": lambda job: begun.note(job.payload["number"])}, 15)
-    broker = WakeupBroker(bell.waiting_connection())
+    broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
     worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=100)
@@ -206,7 +207,9 @@ def main() -> None:
     """Measure all on one Redis."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        process = subprocess.Popen(servers.redis_command(Path(folder), port, "bench"), stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            embedded_servers.redis_command(Path(folder), port, "bench"), stdout=subprocess.DEVNULL
+        )
         address = f"redis://:bench@127.0.0.1:{port}/0"
         wait_for(lambda: _answers(address))
         os.environ |= {"PLATFORM_DATA_DIR": folder, "PLATFORM_REDIS_URL": address}

@@ -15,9 +15,10 @@ import structlog
 import uvloop
 from openai import AsyncOpenAI
 
-from platform_app import db, heap
+from platform_app import db
 from platform_app.models.person import Identity
-from platform_app.services import conversations, replies
+from platform_app.runtime import gc_tuning
+from platform_app.services.chat import conversations, replies
 from tests.conftest import forget_process_state, make_tenant
 from tests.talking import begin, say
 
@@ -78,7 +79,7 @@ def report(words: str, without: list[Times], within: list[Times]) -> None:
 async def measure(who: Identity, address: str) -> None:
     """Print two lines for each number of parallel chats and each way they begin."""
     opened = [await asyncio.to_thread(begin, who, model="m") for _ in range(max(ROUNDS))]
-    heap.settle()  # as the console does when it is up
+    gc_tuning.settle()  # as the console does when it is up
     print(f"{'chats begin':24} {'bare p50':>9} {'p95':>7} {'whole p50':>10} {'p95':>7} {'added p50':>10} {'p95':>7}")
     async with AsyncOpenAI(base_url=address, api_key="none") as client:
         for parallel in ROUNDS:

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import structlog
 
-from platform_app import db, servers
+from platform_app import db
 from platform_app.db import session_scope
 from platform_app.llm import prompts
 from platform_app.llm.offline_answer import best_sentences
 from platform_app.models.agent import AgentSettings
 from platform_app.models.knowledge import Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import lexical, vectors
-from platform_app.rag.chunk import chunk_id, cut, indexed_text
-from platform_app.rag.query import query_of
-from platform_app.rag.retrieve import LIMIT, retrieve
+from platform_app.rag import lexical_index, vector_index
+from platform_app.rag.chunking import chunk_id, cut, indexed_text
+from platform_app.rag.retrieval import LIMIT, retrieve
+from platform_app.rag.search_query import query_of
+from platform_app.runtime import embedded_servers
 from tests import shared
 from tests.conftest import forget_process_state, free_port, make_tenant, server
 
@@ -52,8 +53,8 @@ def fill(who: Identity, articles: list[tuple[str, str]]) -> None:
                     )
                 )
             source.title = ""  # the title is the answer here
-            vectors.put(who.tenant_id, source.id, rows)
-        lexical.bump(session, who.tenant_id)
+            vector_index.put(who.tenant_id, source.id, rows)
+        lexical_index.bump(session, who.tenant_id)
 
 
 def sources_of(who: Identity) -> tuple[dict[str, str], dict[str, str]]:
@@ -70,10 +71,10 @@ def recall(who: Identity, asked: list[tuple[str, str]]) -> str:
     right = {"words": 0, "vectors": 0, "both": 0}
     took = []
     with session_scope(who.tenant_id, reading=True) as session:
-        index = lexical.index_of(session, who.tenant_id)
+        index = lexical_index.index_of(session, who.tenant_id)
     for question, article in asked:
         right["words"] += article in {chunks[i] for i, _ in index.search(question, None, LIMIT)}
-        right["vectors"] += article in {chunks[i] for i, _ in vectors.search(who.tenant_id, question, LIMIT)}
+        right["vectors"] += article in {chunks[i] for i, _ in vector_index.search(who.tenant_id, question, LIMIT)}
         begun = time.perf_counter()
         found = retrieve(who.tenant_id, question, limit=LIMIT)
         took.append((time.perf_counter() - begun) * 1000)
@@ -116,7 +117,7 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        command = servers.chroma_command(Path(folder) / "chroma", port)
+        command = embedded_servers.chroma_command(Path(folder) / "chroma", port)
         os.environ |= {
             "PLATFORM_DATA_DIR": folder,
             "PLATFORM_CHROMA_URL": f"http://127.0.0.1:{port}",

@@ -20,14 +20,14 @@ from typing import Any
 
 from platform_app import config, migrations
 from platform_app.automation.conditions import read
+from platform_app.automation.evaluation import ready, weigh
 from platform_app.automation.facts import Facts, Named, catalogue
-from platform_app.automation.proofs import ready, weigh
 from platform_app.clock import now
 from platform_app.db import session_scope
-from platform_app.engine import backtest, rules
+from platform_app.engine.rules import backtest, rules
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity, Role, Tenant
-from platform_app.services import contacts
+from platform_app.services.crm import contacts
 from tests.talking import call, run_jobs
 
 EVALUATIONS = 20_000  # of a round

@@ -19,7 +19,7 @@ from sqlmodel import SQLModel
 from platform_app import config, db
 from platform_app.clock import now
 from platform_app.db import owned, owned_update, session_scope
-from platform_app.engine import stepping
+from platform_app.engine.sequences import sequence_scheduler
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role, Tenant
 from platform_app.models.sequence import Enrollment, EnrollmentStep, Sequence
@@ -94,12 +94,12 @@ def measure_ticks(who: Identity) -> None:
     for count in WAITING:
         let_in(who, sequence, [f"{number:032}" for number in range(held, count)], now() + FAR)
         held = count
-        ticks = [took(stepping.take_due) for _ in range(ROUNDS)]
+        ticks = [took(sequence_scheduler.take_due) for _ in range(ROUNDS)]
         some = []
         for _first in range(0, 10 * ROUNDS // 3, 10):
             mine, ids = ids[:10], ids[10:]
             let_in(who, sequence, mine, now())
-            some.append(took(stepping.take_due))
+            some.append(took(sequence_scheduler.take_due))
         idle[count], busy[count] = statistics.median(ticks), statistics.median(some)
         print(f"{count:>8,} waiting: tick {idle[count]:.2f} ms, with ten steps due {busy[count]:.1f} ms")
     least, most = WAITING[0], WAITING[-1]
@@ -115,8 +115,8 @@ def show_plans(who: Identity) -> None:
             said.append((statement, parameters))
 
     event.listen(db.engine(), "before_cursor_execute", keep)
-    stepping.take_due()
-    stepping._take_some(who.tenant_id, now())
+    sequence_scheduler.take_due()
+    sequence_scheduler._take_some(who.tenant_id, now())
     event.remove(db.engine(), "before_cursor_execute", keep)
     if db.engine().dialect.name != "sqlite":
         return
@@ -141,10 +141,10 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
     thread.start()
     began = time.perf_counter()
     while done(who, mine) < AT_ONCE:
-        stepping.take_due()
+        sequence_scheduler.take_due()
     seconds = time.perf_counter() - began
     thread.join()
-    stepping.take_due()
+    sequence_scheduler.take_due()
     with session_scope(other.tenant_id, reading=True) as session:
         line = session.exec(owned(EnrollmentStep, other.tenant_id).where(EnrollmentStep.sequence_id == theirs)).one()
     late = (line.taken_at - line.due_at).total_seconds()

@@ -17,11 +17,11 @@ import redis
 from pydantic import BaseModel
 from sqlalchemy import func
 
-from platform_app import servers
 from platform_app.db import owned, session_scope
 from platform_app.jobs import enqueue
 from platform_app.models.job import Job
 from platform_app.models.person import Identity
+from platform_app.runtime import embedded_servers
 from tests.conftest import FULL, forget_process_state, free_port, wait_for
 
 
@@ -113,7 +113,7 @@ class OwnRedis:
             return False
 
     def start(self) -> None:
-        command = servers.redis_command(self.folder, self.port, self.password)
+        command = embedded_servers.redis_command(self.folder, self.port, self.password)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self.answers)
 

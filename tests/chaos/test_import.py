@@ -7,7 +7,7 @@ from platform_app.db import owned, session_scope
 from platform_app.models.crm import Contact, ContactImport, ImportState
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.services import imports
+from platform_app.services.crm import imports
 from tests.chaos.conftest import NewWorker, OwnRedis
 from tests.conftest import wait_for
 from tests.test_imports import parts

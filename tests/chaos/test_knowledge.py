@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from platform_app import servers
-from platform_app.llm import language
+from platform_app.llm import language_detection
 from platform_app.models.conversation import MessageState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
-from platform_app.rag import vectors
-from platform_app.rag.retrieve import Retrieval, retrieve
+from platform_app.rag import vector_index
+from platform_app.rag.retrieval import Retrieval, retrieve
+from platform_app.runtime import embedded_servers
 from tests.chaos.conftest import NewWorker, OwnRedis, size
 from tests.conftest import answers, forget_process_state, free_port, wait_for
 from tests.fake_provider import FakeProvider, says, serving
@@ -39,7 +39,7 @@ class OwnChroma:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = servers.chroma_command(self.folder, self.port)
+        command = embedded_servers.chroma_command(self.folder, self.port)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: answers(f"{self.url}/api/v2/heartbeat"), 30)
 
@@ -55,7 +55,7 @@ def own_chroma(tmp_path: Path, env: pytest.MonkeyPatch) -> Iterator[OwnChroma]:
     made.start()
     env.setenv("PLATFORM_CHROMA_URL", made.url)
     forget_process_state()
-    vectors._silent_until = 0.0
+    vector_index._silent_until = 0.0
     yield made
     if made.process is not None and made.process.poll() is None:
         made.stop()
@@ -76,14 +76,14 @@ def scores(found: Retrieval) -> list[tuple[str, float, float]]:
 
 def asks_again() -> None:
     """Forget that the vector index was slow a moment ago."""
-    vectors._silent_until = 0.0
+    vector_index._silent_until = 0.0
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _loaded() -> None:
     """What a process loads once is no part of the time that a reply waits for the index."""
     importlib.import_module("chromadb")
-    language.detect(QUESTION)
+    language_detection.detect(QUESTION)
 
 
 async def test_r19_chroma_is_away_and_comes_back(

@@ -1,9 +1,10 @@
 """Mail under fire: a worker is killed while a server has a message and says nothing; it is not sent again by itself."""
 
-from platform_app.engine import log
+from platform_app.engine.rules import rule_runs
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services import contacts, mail
+from platform_app.services.crm import contacts
+from platform_app.services.mail import mail_servers
 from tests.chaos.conftest import NewWorker, OwnRedis
 from tests.conftest import wait_for
 from tests.mail_catcher import Catcher
@@ -14,7 +15,7 @@ from tests.test_rules import a_rule, runs
 
 def test_a_message_in_doubt_waits_for_a_person(own_redis: OwnRedis, who: Identity, new_worker: NewWorker) -> None:
     with Catcher(signs_in=True) as catcher:
-        call(who, mail.save, FORM | {"port": str(catcher.port)})
+        call(who, mail_servers.save, FORM | {"port": str(catcher.port)})
         a_rule(who, "contact_created", EMAIL)
         a_rule(who, "contact_created", {"kind": "add_tag", "tag": "other"})
         catcher.faults["DATA"] = "hang"
@@ -26,6 +27,6 @@ def test_a_message_in_doubt_waits_for_a_person(own_redis: OwnRedis, who: Identit
         worker.start()
         wait_for(lambda: [run.state for run in runs(who)] == [RunState.UNCERTAIN, RunState.DONE], 60)
         assert call(who, contacts.get, row.id).tags == ["other"] and catcher.tries == 1
-        call(who, log.retry, runs(who)[0].id)
+        call(who, rule_runs.retry, runs(who)[0].id)
         wait_for(lambda: runs(who)[0].state == RunState.DONE, 30)
         assert catcher.tries == 2 and len(catcher.letters) == 1

@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from sqlalchemy import func
 
 from platform_app.db import owned, session_scope
-from platform_app.engine import rules
+from platform_app.engine.rules import rules
 from platform_app.models.event import Event, EventKind
 from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
-from platform_app.services import contacts
+from platform_app.services.crm import contacts
 from tests.chaos.conftest import NewWorker, OwnRedis, Sink, size
 from tests.conftest import wait_for
 from tests.talking import call

@@ -14,7 +14,7 @@ from platform_app.db import owned, session_scope
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import KnowledgeState
 from platform_app.models.person import Identity
-from platform_app.services import jobs
+from platform_app.services.jobs import job_list
 from tests.chaos.conftest import Call, Die, NewWorker, OwnRedis, Rest, Sink, put, size, states
 from tests.conftest import forget_process_state, wait_for
 
@@ -138,9 +138,9 @@ def test_r9_a_wrong_password_is_said_everywhere_and_mended_without_a_restart(
     }
     assert "platform_redis_up 0.0" in prometheus
 
-    def card() -> jobs.WorkerCard:
+    def card() -> job_list.WorkerCard:
         with session_scope(who.tenant_id, reading=True) as session:
-            return jobs.worker_card(session, who)
+            return job_list.worker_card(session, who)
 
     wait_for(lambda: card().answers, 5)
     assert not card().ok and card().snapshot["redis"]["error"] == said["redis"]["error"]
@@ -233,6 +233,6 @@ def test_a_call_of_unknown_outcome_is_uncertain_and_not_repeated(
             job = session.exec(owned(Job, who.tenant_id)).one()
         assert job.attempts == 1
     with session_scope(who.tenant_id) as session:
-        jobs.resolve_uncertain(session, who, job.id)
+        job_list.resolve_uncertain(session, who, job.id)
     forget_process_state()
     assert states(who) == {JobState.DONE.value: 1}

@@ -7,7 +7,7 @@ import time
 import httpx
 
 from platform_app.jobs import RunningJob
-from platform_app.services.effects import SureFailure, once
+from platform_app.services.jobs.effects import SureFailure, once
 from worker.__main__ import run
 
 SINK = os.environ.get("CHAOS_SINK", "")

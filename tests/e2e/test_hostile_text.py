@@ -17,7 +17,8 @@ from platform_app.models.crm import Contact
 from platform_app.models.event import ActivityKind
 from platform_app.models.knowledge import Category, Chunk, Source, SourceState
 from platform_app.models.person import Identity
-from platform_app.services import activity, members
+from platform_app.services.accounts import members
+from platform_app.services.feed import activity
 from tests import shared
 from tests.conftest import forget_process_state
 from tests.e2e.conftest import NewPerson, platform_environment, sign_in_at_form, started_platform

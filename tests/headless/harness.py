@@ -20,7 +20,7 @@ from platform_app.clock import now
 from platform_app.db import session_scope
 from platform_app.models.person import Identity, Session
 from platform_app.platform_app import app
-from platform_app.services.sessions import LIFETIME
+from platform_app.services.accounts.sessions import LIFETIME
 
 
 def sign_in(who: Identity) -> str:

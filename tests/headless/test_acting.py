@@ -13,13 +13,16 @@ from platform_app.db import session_scope
 from platform_app.errors import Forbidden, NotFound
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Member, Role
-from platform_app.services import accounts, agents, conversations, sessions
-from platform_app.state import acting, browser, streams, undo
-from platform_app.state.acting import Caller
-from platform_app.state.agents import AgentsState
-from platform_app.state.base import Person
-from platform_app.state.frame import FrameState
-from platform_app.state.test_chat import TestChatState
+from platform_app.services.accounts import accounts, sessions
+from platform_app.services.agents import agents
+from platform_app.services.chat import conversations
+from platform_app.state.agents.agents import AgentsState
+from platform_app.state.chat import reply_streams
+from platform_app.state.chat.test_chat import TestChatState
+from platform_app.state.console import background_access, browser, undo
+from platform_app.state.console.background_access import Caller
+from platform_app.state.console.base import Person
+from platform_app.state.console.frame import FrameState
 from tests.conftest import make_tenant
 from tests.headless.harness import Tab, sign_in
 from tests.talking import call
@@ -37,10 +40,10 @@ def owner_of_both(who: Identity) -> tuple[Identity, str]:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> streams.LiveReply:
+def written(monkeypatch: pytest.MonkeyPatch) -> reply_streams.LiveReply:
     """A reply that the test writes."""
-    live = streams.LiveReply()
-    monkeypatch.setattr(streams, "find", lambda reply_id: live if reply_id == "reply" else None)
+    live = reply_streams.LiveReply()
+    monkeypatch.setattr(reply_streams, "find", lambda reply_id: live if reply_id == "reply" else None)
     return live
 
 
@@ -52,7 +55,7 @@ async def put(tab: Tab, state: type[rx.State], **values: Any) -> None:
             setattr(held, name, value)
 
 
-async def following(tab: Tab, written: streams.LiveReply) -> None:
+async def following(tab: Tab, written: reply_streams.LiveReply) -> None:
     """Let a reply be followed in the background, as after a message was sent."""
     await put(tab, TestChatState, live_id="reply")
     await tab.send(browser.chain(TestChatState.follow, "reply"), settle=False)
@@ -61,7 +64,7 @@ async def following(tab: Tab, written: streams.LiveReply) -> None:
 
 
 async def test_a_switch_of_the_tenant_ends_the_work_for_the_first(
-    owner_of_both: tuple[Identity, str], written: streams.LiveReply
+    owner_of_both: tuple[Identity, str], written: reply_streams.LiveReply
 ) -> None:
     async with Tab(owner_of_both[1]) as tab:
         await tab.goto(SETTINGS.format("globex"))
@@ -84,7 +87,7 @@ async def ended(tab: Tab) -> None:
 
 @pytest.mark.parametrize("cookie", ["", "session=made-up", "another"])
 async def test_another_session_at_the_tab_gets_nothing_of_it(
-    who: Identity, written: streams.LiveReply, cookie: str
+    who: Identity, written: reply_streams.LiveReply, cookie: str
 ) -> None:
     async with Tab(sign_in(who)) as tab:
         await tab.goto(SETTINGS.format("acme"))
@@ -98,7 +101,7 @@ async def test_another_session_at_the_tab_gets_nothing_of_it(
         assert "CANARY" not in str(tab.seen) and tab.errors == []
 
 
-async def test_the_same_session_goes_on(who: Identity, written: streams.LiveReply) -> None:
+async def test_the_same_session_goes_on(who: Identity, written: reply_streams.LiveReply) -> None:
     cookie = sign_in(who)
     async with Tab(cookie) as tab:
         await tab.goto(SETTINGS.format("acme"))
@@ -111,7 +114,7 @@ async def test_the_same_session_goes_on(who: Identity, written: streams.LiveRepl
 
 
 async def test_what_comes_late_is_not_done_with_the_rights_of_another_tenant(
-    owner_of_both: tuple[Identity, str], written: streams.LiveReply, monkeypatch: pytest.MonkeyPatch
+    owner_of_both: tuple[Identity, str], written: reply_streams.LiveReply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Viewer of acme first, owner of globex then: what is still running must not act as the owner."""
     asked: list[Identity] = []
@@ -186,4 +189,4 @@ async def test_who_started_it_must_still_be_allowed_to(who: Identity) -> None:
 
 
 async def test_no_one_acts_where_no_event_was_let_in() -> None:
-    assert acting.caller() is None
+    assert background_access.caller() is None

@@ -7,13 +7,13 @@ from pydantic import Field, TypeAdapter
 
 from platform_app.automation import steps
 from platform_app.automation.steps import Decision, Go, Look, Step, StepAsk, asked, asked_of, options_of
-from platform_app.engine import actions, drafts
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.i18n import translate
 from platform_app.models.person import Identity
-from platform_app.state.rule import RuleState
-from platform_app.state.sequence import SequenceState
-from platform_app.state.sequence_words import step_of
+from platform_app.state.rules.rule import RuleState
+from platform_app.state.sequences.sequence import SequenceState
+from platform_app.state.sequences.sequence_words import step_of
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
 from tests.headless.test_sequence_pages import opened
@@ -53,7 +53,7 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
             drawn = {line.name: line for line in tab.get(SequenceState, "asked")}
             kind, _, action = what.partition(":")
             own = [name for name, how in asked_of(kind) if how["ask"] in ("span", "percent", "choice")]
-            assert set(drawn) == {*own, *(name for name, _ in (drafts.asked_of(action) if action else ()))}, what
+            assert set(drawn) == {*own, *(name for name, _ in (action_checks.asked_of(action) if action else ()))}, what
             assert tab.errors == [] and "cannot be taken" not in tab.scripts(), what
             for line in drawn.values():
                 for option in line.options:

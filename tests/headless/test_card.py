@@ -4,9 +4,9 @@ from typing import Any
 
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
-from platform_app.services import contacts
-from platform_app.state.contact import ContactState
-from platform_app.state.contacts import ContactsState
+from platform_app.services.crm import contacts
+from platform_app.state.crm.contact import ContactState
+from platform_app.state.crm.contacts import ContactsState
 from tests.headless.harness import Tab, sign_in
 
 

@@ -4,9 +4,11 @@ import pytest
 
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
-from platform_app.services import agents, contacts, conversations, leads
-from platform_app.state import chat_people
-from platform_app.state.test_chat import TestChatState
+from platform_app.services.agents import agents
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads
+from platform_app.state.chat import chat_people
+from platform_app.state.chat.test_chat import TestChatState
 from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, call
 

@@ -5,9 +5,9 @@ import re
 import pytest
 import reflex as rx
 
-from platform_app.components.page import Page
+from platform_app.components.console.page import Page
 from platform_app.pages.registry import every_page
-from platform_app.state.crm_settings import CrmSettingsState
+from platform_app.state.crm.crm_settings import CrmSettingsState
 
 # A row of rx.foreach is a bare name that ends so; a variable of a state is an attribute of one.
 ROW = re.compile(r"(?<![.\w$])[a-z_]\w*_rx_state_\b(?!\")")

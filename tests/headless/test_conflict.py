@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from platform_app.engine import rules
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.rules import rules
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence
-from platform_app.state import follow
-from platform_app.state.hub import Update
-from platform_app.state.rule import RuleState
-from platform_app.state.sequence import SequenceState
+from platform_app.state.console import live_updates
+from platform_app.state.console.hub import Update
+from platform_app.state.rules.rule import RuleState
+from platform_app.state.sequences.sequence import SequenceState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
@@ -37,7 +37,7 @@ class StillHub:
 @pytest.fixture(autouse=True)
 def hub(monkeypatch: pytest.MonkeyPatch) -> StillHub:
     made = StillHub()
-    monkeypatch.setattr(follow, "hub", made)
+    monkeypatch.setattr(live_updates, "hub", made)
     return made
 
 

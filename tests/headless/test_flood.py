@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from platform_app.services import agents
+from platform_app.services.agents import agents
 from tests.conftest import answers, make_tenant
 from tests.console_process import HYDRATE, Console, console, own_database
 from tests.headless.harness import sign_in

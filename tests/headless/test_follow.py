@@ -9,11 +9,15 @@ import reflex as rx
 from platform_app.clock import now
 from platform_app.db import everywhere_delete, everywhere_update, session_scope
 from platform_app.models.person import Identity, Member, Role, Session
-from platform_app.services import accounts, agents, contacts, conversations, sessions
-from platform_app.state import follow, streams
-from platform_app.state.base import Person
-from platform_app.state.contacts import ContactsState
-from platform_app.state.hub import Update
+from platform_app.services.accounts import accounts, sessions
+from platform_app.services.agents import agents
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts
+from platform_app.state.chat import reply_streams
+from platform_app.state.console import live_updates
+from platform_app.state.console.base import Person
+from platform_app.state.console.hub import Update
+from platform_app.state.crm.contacts import ContactsState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_conflict import StillHub
@@ -44,7 +48,7 @@ class CountingHub(StillHub):
 @pytest.fixture(autouse=True)
 def hub(monkeypatch: pytest.MonkeyPatch) -> CountingHub:
     made = CountingHub()
-    monkeypatch.setattr(follow, "hub", made)
+    monkeypatch.setattr(live_updates, "hub", made)
     return made
 
 
@@ -138,7 +142,7 @@ async def test_what_the_smaller_role_may_not_follow_ends(who: Identity, hub: Cou
 async def test_the_session_is_read_only_for_what_is_shown_and_not_for_each(
     who: Identity, hub: CountingHub, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "AGAIN", 3600.0)
+    monkeypatch.setattr(live_updates, "AGAIN", 3600.0)
     async with Tab(sign_in(who)) as anna:
         await opened(anna, hub)
         hub.tell("lead")
@@ -152,12 +156,12 @@ async def test_the_session_is_read_only_for_what_is_shown_and_not_for_each(
 async def test_a_reply_in_the_making_is_shown_no_further(
     who: Identity, hub: CountingHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "AGAIN", 0.0)
+    monkeypatch.setattr(live_updates, "AGAIN", 0.0)
     agent = call(who, agents.create, {"name": "Vera"})
     talk = call(who, conversations.create, agent.id)
     _, reply = call(who, conversations.receive, talk.id, "Hello")
-    live, cookie = streams.LiveReply(), sign_in(who)
-    monkeypatch.setitem(streams._live, reply.id, live)
+    live, cookie = reply_streams.LiveReply(), sign_in(who)
+    monkeypatch.setitem(reply_streams._live, reply.id, live)
     async with Tab(cookie) as anna:
         await opened(anna, hub, f"test-chat?c={talk.id}")
         live.text = "Good day"

@@ -9,7 +9,7 @@ from platform_app.db import owned, owned_tables, session_scope
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
 from platform_app.pages.registry import every_page
-from platform_app.services import demo
+from platform_app.services.demo import demo
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_gate import GUARDED, argument_names, registered_background, rows
 

@@ -2,8 +2,8 @@
 
 from platform_app.db import session_scope
 from platform_app.models.person import Identity, Member, Role
-from platform_app.state.base import Person
-from platform_app.state.frame import FrameState
+from platform_app.state.console.base import Person
+from platform_app.state.console.frame import FrameState
 from tests.headless.harness import Tab, sign_in
 
 

@@ -14,8 +14,8 @@ from platform_app.db import everywhere, everywhere_delete, session_scope
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Member, Role, Session, User
 from platform_app.platform_app import app
-from platform_app.state.base import ANYONE, ROLE, Person
-from platform_app.state.frame import FrameState
+from platform_app.state.console.base import ANYONE, ROLE, Person
+from platform_app.state.console.frame import FrameState
 from tests import shared
 from tests.conftest import make_member, make_tenant
 from tests.headless.harness import Tab, sign_in

@@ -1,8 +1,8 @@
 """Import of contacts: the columns on the page are those of the table that is open, as they were chosen."""
 
 from platform_app.models.person import Identity
-from platform_app.services import imports
-from platform_app.state.contact_import import ImportContactsState
+from platform_app.services.crm import imports
+from platform_app.state.crm.contact_import import ImportContactsState
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
 from tests.test_imports import parts

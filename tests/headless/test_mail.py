@@ -6,8 +6,8 @@ import pytest
 
 from platform_app.config import settings
 from platform_app.models.person import Identity, Role
-from platform_app.services import mail
-from platform_app.state.mail import MailState
+from platform_app.services.mail import mail_servers
+from platform_app.state.mail.mail import MailState
 from tests.conftest import free_port, make_member
 from tests.headless.harness import Tab, sign_in
 from tests.mail_catcher import PASSWORD, Catcher
@@ -38,14 +38,14 @@ async def test_set_said_at_the_field_and_never_given_back(who: Identity) -> None
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
 async def test_nobody_else_reads_changes_or_tries_it(who: Identity, catcher: Catcher, role: Role) -> None:
-    call(who, mail.save, FORM | {"port": str(catcher.port)})
+    call(who, mail_servers.save, FORM | {"port": str(catcher.port)})
     async with Tab(sign_in(make_member(who, role))) as tab:
         await tab.goto(PAGE)
         for event in (MailState.load(), MailState.save(FORM | {"host": "evil.test"}), MailState.remove()):
             await tab.send(event)
         await tab.send(MailState.try_out())
         assert "localhost" not in str(tab.seen) and tab.errors == []
-    assert call(who, mail.shown).host == "localhost" and catcher.tries == 0
+    assert call(who, mail_servers.shown).host == "localhost" and catcher.tries == 0
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ async def test_a_test_message_says_what_became_of_it(
     who: Identity, catcher: Catcher, change: dict[str, str], well: bool, said: str
 ) -> None:
     port = str(free_port() if "port" in change else catcher.port)
-    call(who, mail.save, FORM | change | {"port": port})
+    call(who, mail_servers.save, FORM | change | {"port": port})
     async with Tab(sign_in(who)) as tab:
         await tab.goto(PAGE)
         await tab.send(MailState.try_out(), settle=False)
@@ -71,7 +71,7 @@ async def test_a_test_message_says_what_became_of_it(
 
 
 async def test_a_key_that_is_gone_is_said_at_the_password(who: Identity, env: pytest.MonkeyPatch) -> None:
-    call(who, mail.save, FORM)
+    call(who, mail_servers.save, FORM)
     env.setenv("PLATFORM_SECRET_KEY", "another-" + "k" * 32)
     settings.cache_clear()
     async with Tab(sign_in(who)) as tab:

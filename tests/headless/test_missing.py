@@ -10,12 +10,13 @@ from platform_app.db import owned, session_scope
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity
 from platform_app.pages.registry import every_page
-from platform_app.services import agents, demo
-from platform_app.state import follow
-from platform_app.state.agent import AgentState
-from platform_app.state.base import Person
-from platform_app.state.hub import Update
-from platform_app.state.lead import LeadState
+from platform_app.services.agents import agents
+from platform_app.services.demo import demo
+from platform_app.state.agents.agent import AgentState
+from platform_app.state.console import live_updates
+from platform_app.state.console.base import Person
+from platform_app.state.console.hub import Update
+from platform_app.state.crm.lead import LeadState
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_conflict import StillHub
 
@@ -82,7 +83,7 @@ async def test_what_is_deleted_while_its_page_is_open_is_not_found(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = StillHub()
-    monkeypatch.setattr(follow, "hub", hub)
+    monkeypatch.setattr(live_updates, "hub", hub)
     with session_scope(who.tenant_id) as session:
         agent = agents.create(session, who, {"name": "Short-lived"})
     async with Tab(sign_in(who)) as tab:

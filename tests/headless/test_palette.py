@@ -4,8 +4,8 @@ import pytest
 
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
-from platform_app.services import contacts, leads, pipelines
-from platform_app.state.palette import PaletteState
+from platform_app.services.crm import contacts, leads, pipelines
+from platform_app.state.console.command_palette import PaletteState
 from tests.headless.harness import Tab, sign_in
 
 

@@ -11,15 +11,15 @@ import pytest
 
 from platform_app.models.person import Identity
 from platform_app.platform_app import app
-from platform_app.services import agents
-from platform_app.state import browser, gate
-from platform_app.state.agents import AgentsState
-from platform_app.state.base import Person
-from platform_app.state.frame import FrameState
-from platform_app.state.incoming import has_tag
-from platform_app.state.palette import PaletteState
-from platform_app.state.sign_in import SignInState
-from platform_app.state.test_chat import TestChatState
+from platform_app.services.agents import agents
+from platform_app.state.accounts.sign_in import SignInState
+from platform_app.state.agents.agents import AgentsState
+from platform_app.state.chat.test_chat import TestChatState
+from platform_app.state.console import browser, gate
+from platform_app.state.console.base import Person
+from platform_app.state.console.command_palette import PaletteState
+from platform_app.state.console.frame import FrameState
+from platform_app.state.console.unsafe_text import has_tag
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_gate import HANDLERS, OURS, argument_names
 from tests.talking import call

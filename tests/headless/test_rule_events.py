@@ -10,20 +10,21 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine import clockwork
+from platform_app.engine.rules import timers
 from platform_app.models.crm import Contact, Lead, Task
 from platform_app.models.event import EventKind
 from platform_app.models.person import Identity
-from platform_app.services import contacts, conversations, leads
-from platform_app.state.contact import ContactState
-from platform_app.state.contacts import ContactsState
-from platform_app.state.dashboard import DashboardState
-from platform_app.state.lead import LeadState
-from platform_app.state.leads import LeadsState
-from platform_app.state.rule import RuleState
-from platform_app.state.rules import RulesState
-from platform_app.state.runs import RunsState
-from platform_app.state.test_chat import TestChatState
+from platform_app.services.chat import conversations
+from platform_app.services.crm import contacts, leads
+from platform_app.state.chat.test_chat import TestChatState
+from platform_app.state.crm.contact import ContactState
+from platform_app.state.crm.contacts import ContactsState
+from platform_app.state.crm.lead import LeadState
+from platform_app.state.crm.leads import LeadsState
+from platform_app.state.feed.dashboard import DashboardState
+from platform_app.state.rules.rule import RuleState
+from platform_app.state.rules.rules import RulesState
+from platform_app.state.rules.runs import RunsState
 from tests.fake_provider import FakeProvider, serving
 from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, add_agent, call, run_jobs
@@ -175,15 +176,15 @@ async def silence(desk: Desk) -> None:
     await hand_off(desk)
     call(desk.who, conversations.receive, desk.seen(TestChatState, "current"), "Is anybody there?")
     with time_machine.travel(now() + timedelta(minutes=31), tick=False):
-        clockwork.find_silences()
-        clockwork.find_silences()
+        timers.find_silences()
+        timers.find_silences()
         run_jobs(desk.who)
 
 
 async def days_pass(desk: Desk) -> None:
     with time_machine.travel(now() + timedelta(days=8), tick=False):
-        clockwork.run_schedules()
-        clockwork.run_schedules()
+        timers.run_schedules()
+        timers.run_schedules()
         run_jobs(desk.who)
 
 

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from platform_app.db import owned, session_scope
-from platform_app.engine import log, rules
+from platform_app.engine.rules import rule_runs, rules
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule, RuleRun, RunState
-from platform_app.services import contacts, leads
-from platform_app.state.event import EventState
-from platform_app.state.events import EventsState
-from platform_app.state.rule import RuleState
-from platform_app.state.rule_trial import RuleTrialState
-from platform_app.state.rules import RulesState
-from platform_app.state.run import RunState as RunPage
-from platform_app.state.runs import RunsState
+from platform_app.services.crm import contacts, leads
+from platform_app.state.feed.event import EventState
+from platform_app.state.feed.events import EventsState
+from platform_app.state.rules.rule import RuleState
+from platform_app.state.rules.rule_trial import RuleTrialState
+from platform_app.state.rules.rules import RulesState
+from platform_app.state.rules.run import RunState as RunPage
+from platform_app.state.rules.runs import RunsState
 from tests.conftest import make_member, make_tenant
 from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, call, run_jobs
@@ -137,7 +137,7 @@ async def test_what_is_forged_is_refused_and_bad_input_said_at_its_field(who: Id
 
 
 async def test_the_log_and_the_events_are_filtered_and_turned(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "PAGE_SIZE", 2)
+    monkeypatch.setattr(rule_runs, "PAGE_SIZE", 2)
     one = a_rule(who, "contact_created", {"kind": "add_tag", "tag": "x"})
     a_rule(who, "tag_added", {"kind": "create_task", "text": "Call", "user_id": "", "days": ""})
     for name in ("Anna", "Boris", "Clara"):

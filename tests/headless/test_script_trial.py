@@ -2,8 +2,10 @@
 
 from platform_app.db import session_scope
 from platform_app.models.person import Identity
-from platform_app.services import agents, contacts, leads, scripts
-from platform_app.state.script import ScriptState
+from platform_app.services.agents import agents
+from platform_app.services.crm import contacts, leads
+from platform_app.services.scripts import scripts
+from platform_app.state.scripts.script import ScriptState
 from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, call
 

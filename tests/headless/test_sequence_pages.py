@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from platform_app.clock import now
-from platform_app.engine import enrollments
-from platform_app.engine.sequences import DEFINITIONS
+from platform_app.engine.sequences import enrollments
+from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.models.person import Identity, Role
-from platform_app.state.enrollment import OneEnrollmentState
-from platform_app.state.enrollments import EnrollmentsState
-from platform_app.state.sequence import SequenceState
-from platform_app.state.sequence_calendar import SequenceCalendarState
-from platform_app.state.sequence_numbers import SequenceNumbersState
-from platform_app.state.sequence_trial import SequenceTrialState
-from platform_app.state.sequences import SequencesState
+from platform_app.state.sequences.enrollment import OneEnrollmentState
+from platform_app.state.sequences.enrollments import EnrollmentsState
+from platform_app.state.sequences.sequence import SequenceState
+from platform_app.state.sequences.sequence_calendar import SequenceCalendarState
+from platform_app.state.sequences.sequence_statistics import SequenceNumbersState
+from platform_app.state.sequences.sequence_trial import SequenceTrialState
+from platform_app.state.sequences.sequences import SequencesState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen

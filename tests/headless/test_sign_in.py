@@ -13,9 +13,9 @@ import pytest
 
 from platform_app.db import everywhere, session_scope
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services import accounts, passwords, sessions, throttle
-from platform_app.state.settings import SettingsState
-from platform_app.state.sign_in import SignInState
+from platform_app.services.accounts import accounts, passwords, sessions, sign_in_throttle
+from platform_app.state.accounts.settings import SettingsState
+from platform_app.state.accounts.sign_in import SignInState
 from tests.headless.harness import Tab, sign_in
 
 FORM = {
@@ -89,7 +89,7 @@ async def test_wrong_passwords_are_slowed_down(database: str) -> None:
 async def test_too_many_registrations_from_an_address_are_slowed_down(database: str) -> None:
     async with Tab() as tab, Tab() as elsewhere:
         for _ in range(9):
-            throttle.take_registration(tab.address)
+            sign_in_throttle.take_registration(tab.address)
         elsewhere.address = "203.0.113.5"
         await fill(tab)
         assert "/auth/claim" in tab.scripts()

@@ -13,10 +13,10 @@ from websockets.exceptions import ConnectionClosed
 
 from platform_app.models.person import Identity
 from platform_app.platform_app import app
-from platform_app.services import agents
-from platform_app.state.frame import FrameState
-from platform_app.state.sign_in import SignInState
-from platform_app.state.tabs import Tabs
+from platform_app.services.agents import agents
+from platform_app.state.accounts.sign_in import SignInState
+from platform_app.state.console.frame import FrameState
+from platform_app.state.console.socket_sessions import Tabs
 from tests.conftest import make_tenant, wait_for
 from tests.console_process import HYDRATE, Console, RawTab, console, name_of, own_database
 from tests.headless.harness import sign_in

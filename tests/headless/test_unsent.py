@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from platform_app.models.person import Identity
-from platform_app.services import conversations
-from platform_app.state.test_chat import TestChatState
+from platform_app.services.chat import conversations
+from platform_app.state.chat.test_chat import TestChatState
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
 from tests.talking import add_agent

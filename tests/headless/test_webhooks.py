@@ -7,10 +7,10 @@ import pytest
 
 from platform_app.models.crm import FieldKind
 from platform_app.models.person import Identity, Role
-from platform_app.services import webhook_fields, webhooks
-from platform_app.state.received import DeliveryState, ReceivedState
-from platform_app.state.webhook import WebhookState
-from platform_app.state.webhooks import WebhooksState
+from platform_app.services.webhooks import incoming_webhooks, webhook_fields
+from platform_app.state.webhooks.deliveries import DeliveryState, ReceivedState
+from platform_app.state.webhooks.webhook import WebhookState
+from platform_app.state.webhooks.webhooks import WebhooksState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
 from tests.hooks import a_webhook, address_of, deliver, log, secret_of
@@ -31,14 +31,14 @@ async def test_a_secret_is_shown_once_and_held_in_no_state(who: Identity) -> Non
         await tab.send(WebhooksState.open_creation(True), settle=False)
         await tab.send(WebhooksState.create({"name": "Shop"}), settle=False)
         await tab.until(lambda: SECRET.search(tab.scripts()))
-        (row,) = call(who, webhooks.of_tenant)
+        (row,) = call(who, incoming_webhooks.of_tenant)
         assert secret_of(row) in tab.scripts() and tab.get(WebhooksState, "made") == row.id
         assert tab.get(WebhooksState, "made_address") == f"http://127.0.0.1:8000/hooks/{address_of(row)}"
         await opened(tab, f"/webhooks/{row.id}", WebhookState, "webhook_key")
         tab.said.clear()
         await tab.send(WebhookState.renew(), settle=False)
         await tab.until(lambda: SECRET.search(tab.scripts()))
-        fresh = secret_of(call(who, webhooks.get, row.id))
+        fresh = secret_of(call(who, incoming_webhooks.get, row.id))
         assert fresh != secret_of(row) and fresh in tab.scripts() and secret_of(row) not in tab.scripts()
         held = str(tab.seen) + repr([vars(state) for state in tab.manager.states.values()])
         assert not SECRET.search(held) and row.address_hash not in held
@@ -49,7 +49,7 @@ async def test_a_name_that_does_not_fit_is_said_in_the_form(who: Identity) -> No
         await opened(tab, "/webhooks", WebhooksState, "loaded")
         await tab.send(WebhooksState.create({"name": " "}), settle=False)
         await tab.until(lambda: tab.get(WebhooksState, "problem") == "Enter a name.")
-    assert call(who, webhooks.of_tenant) == []
+    assert call(who, incoming_webhooks.of_tenant) == []
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
@@ -74,7 +74,7 @@ async def test_without_the_right_there_is_no_address_and_no_managing(who: Identi
         told = str(tab.seen) + tab.scripts()
         assert address_of(webhook) not in told and not SECRET.search(told)
         assert '"total": 5' in tab.get(DeliveryState, "view").body and tab.errors == []
-    (row,) = call(who, webhooks.of_tenant)
+    (row,) = call(who, incoming_webhooks.of_tenant)
     may = role == Role.OPERATOR
     assert (row.secret, row.signed, row.former_secret) == (webhook.secret, False, "")
     assert (row.name, len(call(who, webhook_fields.of, row.id))) == (("Changed", 1) if may else ("Shop", 0))
@@ -97,7 +97,7 @@ async def test_of_another_tenant_nothing_is_shown_or_changed(who: Identity, othe
         await tab.goto(f"/manage/acme/webhooks/received/{log(other)[0].id}", settle=False)
         await opened(tab, f"/webhooks?tab=received&webhook={theirs.id}", ReceivedState, "loaded")
         assert "CANARY" not in str(tab.seen)
-    row = call(other, webhooks.get, theirs.id)
+    row = call(other, incoming_webhooks.get, theirs.id)
     assert (row.name, row.enabled, row.secret) == ("CANARY", True, theirs.secret)
     assert len(call(other, webhook_fields.of, theirs.id)) == 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from platform_app.components import text
+from platform_app.components.console import text
 from platform_app.i18n import lookup
 from platform_app.pages.registry import every_page
 from tests.test_house_rules import russian

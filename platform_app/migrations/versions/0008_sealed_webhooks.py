@@ -9,7 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
-from platform_app import vault
+from platform_app import encryption
 
 
 revision = '0008'
@@ -23,11 +23,11 @@ TABLE = sa.table("incomingwebhook", *(sa.column(name, sa.String()) for name in N
 
 
 def upgrade() -> None:
-    each(vault.seal)
+    each(encryption.seal)
 
 
 def downgrade() -> None:
-    each(vault.unseal)
+    each(encryption.unseal)
 
 
 def each(change: Callable[[str, str, str], str]) -> None:

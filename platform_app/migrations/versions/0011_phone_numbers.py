@@ -9,7 +9,7 @@ from alembic import op
 
 from platform_app.errors import Invalid
 from platform_app.models.person import Tenant
-from platform_app.services import phone_numbers
+from platform_app.services.crm import phone_numbers
 
 revision = "0011"
 down_revision = "0010"

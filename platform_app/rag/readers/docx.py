@@ -18,7 +18,7 @@ from platform_app.rag.readers.docx_package import (
     value,
     within,
 )
-from platform_app.rag.readers.report import Report, say
+from platform_app.rag.readers.reader_report import Report, say
 
 LONGEST_CELL = 1500  # characters; a table with a longer cell only lays the page out
 _INSIDE = {"ins", "moveTo", "smartTag", "customXml", "hyperlink", "fldSimple", "dir", "bdo", "ruby", "rubyBase"}

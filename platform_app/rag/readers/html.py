@@ -12,8 +12,8 @@ from lxml import html as lxml_html
 from platform_app.errors import Invalid
 from platform_app.rag.readers import markdown, text
 from platform_app.rag.readers.html_cells import row_of
-from platform_app.rag.readers.html_look import Look, is_readable, look_of, sheet_styles
-from platform_app.rag.readers.report import Report
+from platform_app.rag.readers.html_visibility import Look, is_readable, look_of, sheet_styles
+from platform_app.rag.readers.reader_report import Report
 
 _GONE = frozenset((
     "script", "style", "template", "noscript", "head", "nav", "svg", "canvas", "iframe", "object", "audio", "video",

@@ -8,7 +8,7 @@ import pypdfium2
 
 from platform_app.errors import Invalid
 from platform_app.rag.readers import pdf_form, pdf_layout, pdf_page, pdf_text
-from platform_app.rag.readers.report import Report, ranges, say
+from platform_app.rag.readers.reader_report import Report, ranges, say
 
 _LEADERS = re.compile(r"[\s.…_·•-]+")
 _MANGLED = re.compile("[À-ÿ]")

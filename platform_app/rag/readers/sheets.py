@@ -18,7 +18,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from platform_app.errors import Invalid
 from platform_app.rag.readers import markdown, text
 from platform_app.rag.readers.docx_package import check_sizes
-from platform_app.rag.readers.report import Report, say
+from platform_app.rag.readers.reader_report import Report, say
 
 ROWS_LIMIT = 100_000  # of a file
 COLUMNS_LIMIT = 200

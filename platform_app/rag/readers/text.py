@@ -8,7 +8,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from platform_app.errors import Invalid
-from platform_app.rag.readers.report import Report, say
+from platform_app.rag.readers.reader_report import Report, say
 
 SAMPLE = 64_000  # bytes that an encoding is told by
 _MARKS = (

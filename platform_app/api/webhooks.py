@@ -1,0 +1,76 @@
+"""Hooks: the route at which other systems deliver. No cookie and no origin counts here: the address and a signature do.
+
+What is accepted stands in the database before it is answered; Redis is not needed for it. Deliveries to one address
+that come while others are written are written together: one transaction for many.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from platform_app.api.group_commit import Together
+from platform_app.api.routes import ANYONE, client_address, problem, route
+from platform_app.clock import now
+from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.services.webhooks import deliveries, incoming_webhooks
+from platform_app.services.webhooks.deliveries import LARGEST, Sent
+
+PACE = parse_many("500/second; 10000/minute")  # of one address
+_limiter = FixedWindowRateLimiter(MemoryStorage())
+
+
+def _find(address: str, asking: Sequence[None]) -> list[IncomingWebhook]:
+    return [deliveries.find(address)] * len(asking)
+
+
+def _take(address: str, sent: Sequence[Sent]) -> list[Outcome | Exception]:
+    webhook = deliveries.find(address)  # as it is now: a body may have been under way for long
+    return deliveries.take_all(webhook, sent)
+
+
+_finding = Together(_find, weight=lambda _: 1, heaviest=1_000)
+_taking = Together(_take, weight=lambda sent: 20_000 + len(sent.body), heaviest=4_000_000)
+
+
+@route("/hooks/{address}", ANYONE, methods=["POST"])
+async def receive(request: Request) -> Response:
+    """Take a delivery: 202 when it is written down, or was before."""
+    address = request.path_params["address"]
+    if limit := _reached(incoming_webhooks.hashed(address)):
+        return _too_often(request, limit, incoming_webhooks.hashed(address))
+    await _finding.do(address, None)  # before a byte of the body is read
+    outcome = await _taking.do(address, await _sent(request))
+    return JSONResponse({"status": outcome.value}, 202)
+
+
+def _reached(key: str) -> RateLimitItem | None:
+    """Count a delivery to an address; return the limit that it goes beyond."""
+    return next((limit for limit in PACE if not _limiter.hit(limit, key)), None)
+
+
+def _too_often(request: Request, limit: RateLimitItem, key: str) -> Response:
+    reset = _limiter.get_window_stats(limit, key).reset_time
+    seconds = max(1, ceil(reset - now().timestamp()))
+    answer = problem(429, "Too many deliveries. Send it again in {seconds} s.", request.state.language, seconds=seconds)
+    answer.headers["Retry-After"] = answer.headers["RateLimit-Reset"] = str(seconds)
+    answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"] = str(limit.amount), "0"
+    return answer
+
+
+async def _sent(request: Request) -> Sent:
+    """Read a delivery, no further than a body may be long."""
+    said, parts, size = request.headers.get("content-length", ""), list[bytes](), 0
+    is_cut = said.isdecimal() and int(said) > LARGEST
+    if not is_cut:
+        async for part in request.stream():
+            size += len(part)
+            if size > LARGEST:
+                is_cut = True
+                break
+            parts.append(part)
+    return Sent(b"".join(parts), request.headers, client_address(request), is_cut)

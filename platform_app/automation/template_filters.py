@@ -1,0 +1,152 @@
+"""Filters: what templates do with values, each call paid for from what one text may cost."""
+
+import html
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import wraps
+from typing import Any
+
+from babel.numbers import format_currency, format_decimal
+from liquid import Environment, RenderContext
+from liquid.exceptions import FilterArgumentError, ResourceLimitError
+from liquid.filter import string_filter, with_context, with_environment
+
+from platform_app.automation.output_encoding import Encoded, Format, as_json
+from platform_app.automation.values import exact_number, number
+
+LANGUAGE = "language of the text"  # no template can name it
+MOST_WORK = 500_000  # characters that the filters of one text take and give, together
+LONGEST_VALUE = 100_000  # characters of what a filter gives
+LARGEST = 10**30  # of a number
+_LONGEST_FORMAT = 60  # characters of a pattern for dates, and of a text that is read as a date
+_SPENT = "work"
+_ALLOWED = (
+    *("append", "prepend", "capitalize", "downcase", "upcase", "strip", "remove", "truncate", "truncatewords"),
+    *("default", "round", "ceil", "floor", "plus", "minus", "times", "divided_by", "size"),
+)
+
+
+def _language(context: RenderContext) -> str:
+    return str(context.globals.get(LANGUAGE, "en"))
+
+
+def _amount(value: object) -> Decimal:
+    """Return a number within bounds; 0 for what is none."""
+    text = str(value)
+    found = (exact_number(text) or number(text)) if len(text) <= _LONGEST_FORMAT else None
+    return found if found is not None and found.is_finite() and abs(found) < LARGEST else Decimal(0)
+
+
+@with_context
+def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> str:
+    """Write a sum of money as the tenant's language does: 12 500 ₽; without idle zeros."""
+    amount, language = _amount(value), _language(context)
+    pattern = None if amount != amount.to_integral_value() else "#,##0 ¤" if language == "ru" else "¤#,##0"
+    code = str(currency).upper()
+    return format_currency(
+        amount,
+        code if code.isalpha() and len(code) == 3 else "RUB",
+        pattern,
+        locale=language,
+        currency_digits=pattern is None,
+    )
+
+
+@with_context
+def _number(value: object, *, context: RenderContext) -> str:
+    """Write a number as the tenant's language does."""
+    return format_decimal(_amount(value), locale=_language(context))
+
+
+@with_context
+def _plural(count: object, one: object, few: object, many: object = None, *, context: RenderContext) -> str:
+    """Write a count with the form of a word that fits it: 1 день, 2 дня, 5 дней; two forms for English."""
+    amount = _amount(count)
+    shown = format_decimal(amount, locale=_language(context))
+    if many is None:
+        return f"{shown} {one if amount == 1 else few}"
+    size = abs(amount)
+    whole = int(size)
+    is_few = size != whole or (2 <= whole % 10 <= 4 and not 12 <= whole % 100 <= 14)
+    is_one = whole % 10 == 1 and whole % 100 != 11 and size == whole
+    return f"{shown} {one if is_one else few if is_few else many}"
+
+
+@string_filter
+def _replace(value: str, sought: object, text: object = "") -> str:
+    """Put a text in place of another; a chain of these could grow without end."""
+    old, new = str(sought), str(text)
+    if len(value) + value.count(old) * (len(new) - len(old)) > LONGEST_VALUE:
+        raise ResourceLimitError("the text grows too long", token=None)
+    return value.replace(old, new)
+
+
+def _json(value: object) -> Encoded:
+    """Write a value as a JSON literal, quotation marks and all."""
+    return Encoded(as_json(value), Format.JSON)
+
+
+@string_filter
+def _escape(value: str) -> Encoded:
+    """Write a text so that HTML and XML show it as it is."""
+    return (
+        value if isinstance(value, Encoded) and value.kind == Format.HTML else Encoded(html.escape(value), Format.HTML)
+    )
+
+
+def _date(given: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the library's filter for dates, kept from long patterns and from texts that are no date."""
+
+    @with_environment
+    @wraps(given)
+    def date(value: object, pattern: object = "%d.%m.%Y", *, environment: Environment) -> object:
+        if not isinstance(value, datetime) and len(str(value)) > _LONGEST_FORMAT:
+            return value
+        if len(str(pattern)) > _LONGEST_FORMAT:
+            raise FilterArgumentError("the pattern is too long", token=None)
+        try:
+            return given(value, str(pattern), environment=environment)
+        except (OverflowError, OSError, ValueError) as error:
+            raise FilterArgumentError("no date", token=None) from error
+
+    return date
+
+
+def _paid(given: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that takes what it costs from what its text may cost, and gives no endless number."""
+    takes_context, takes_environment = (getattr(given, name, False) for name in ("with_context", "with_environment"))
+
+    @with_context
+    @wraps(given)
+    def paid(value: object, *more: object, context: RenderContext, **named: Any) -> object:
+        if takes_context:
+            named["context"] = context
+        if takes_environment:
+            named["environment"] = context.env
+        _spend(context, value, *more)
+        result = given(value, *more, **named)
+        _spend(context, result)
+        return result
+
+    paid.with_environment = False  # type: ignore[attr-defined]
+    return paid
+
+
+def _spend(context: RenderContext, *values: object) -> None:
+    lengths = [len(one) for one in values if isinstance(one, str)]
+    spent = context.tag_namespace.get(_SPENT, 0) + sum(lengths)
+    context.tag_namespace[_SPENT] = spent
+    if (
+        spent > MOST_WORK
+        or max(lengths, default=0) > LONGEST_VALUE
+        or any(isinstance(one, (int, float)) and abs(one) > LARGEST for one in values)
+    ):
+        raise ResourceLimitError("the text grows too long", token=None)
+
+
+def allowed(library: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Return the filters that templates may use: some of the library's, and our own."""
+    kept = {name: library[name] for name in _ALLOWED} | {"date": _date(library["date"])}
+    own = {"money": _money, "number": _number, "plural": _plural, "replace": _replace, "json": _json, "escape": _escape}
+    return {name: _paid(one) for name, one in (kept | own).items()}

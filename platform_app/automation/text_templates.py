@@ -1,0 +1,215 @@
+"""Texts: templates with {{variables}} in Liquid, limited so that none of them can harm or hang."""
+
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from datetime import datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TextIO
+from zoneinfo import ZoneInfo
+
+from liquid import BoundTemplate, Environment, Mode, RenderContext
+from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.case_tag import CaseTag, MultiExpressionBlockNode
+from liquid.exceptions import LiquidError, ResourceLimitError
+from liquid.expression import Expression
+from liquid.stream import TokenStream
+from liquid.stringify import to_liquid_string
+from liquid.token import Token
+
+from platform_app.automation import output_encoding, template_filters, template_lexer
+from platform_app.automation.facts import NAMES, Facts
+from platform_app.automation.output_encoding import MARK, Body
+from platform_app.automation.template_lexer import Problem, Unreadable, refusal
+from platform_app.errors import Invalid
+from platform_app.i18n import translate
+
+LONGEST = 20_000  # characters of a filled text, and of a value
+_TAGS = {"#", "comment", "content", "illegal", "output", "if", "unless", "case"}
+_VALUES = "values"  # in a context: those whose marks stand in the text
+_ENDLESS = "The text grows too long when it is filled."
+
+
+class _OutputNode(OutputNode):
+    """A value of the text; a mark stands for it when it is encoded later."""
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        value = self.expression.evaluate(context)
+        kept = context.tag_namespace.get(_VALUES)
+        if kept is None:
+            return buffer.write(to_liquid_string(value, autoescape=False))
+        kept.append(value)
+        if sum(len(one) for one in kept if isinstance(one, str)) > _Limited.output_stream_limit:
+            raise ResourceLimitError(_ENDLESS, token=self.token)
+        return buffer.write(f"{MARK}{len(kept) - 1}{MARK}")
+
+
+class _Output(Output):
+    node_class = _OutputNode
+
+
+class _AnyOf(Expression):
+    """Tells whether any value of a `when` fits."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Expression) -> None:
+        super().__init__(values.token)
+        self.values = values
+
+    def evaluate(self, context: RenderContext) -> list[bool]:
+        return [any(self.values.evaluate(context))]  # type: ignore[arg-type]
+
+    def children(self) -> list[Expression]:
+        return list(self.values.children())
+
+
+class _Case(CaseTag):
+    """Chooses; the library writes a branch once for each of its values that fits, and branches within each other."""
+
+    def parse(self, stream: TokenStream) -> Any:
+        node: Any = super().parse(stream)
+        for block in node.blocks:
+            if isinstance(block, MultiExpressionBlockNode):
+                block.expression = _AnyOf(block.expression)  # type: ignore[assignment]
+        return node
+
+
+class _Limited(Environment):
+    """Liquid without loops, files and assignments."""
+
+    context_depth_limit = template_lexer.DEEPEST * 3
+    loop_iteration_limit = 1
+    local_namespace_limit = 1_000
+    output_stream_limit = LONGEST * 4  # bytes
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        """Keep what only chooses and formats."""
+        super().setup_tags_and_filters(extra=extra)
+        self.add_tag(_Output)
+        self.add_tag(_Case)
+        self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS}
+        self.filters = template_filters.allowed(self.filters)
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        """Return our own lexer: the library's takes time that grows with the square of a text."""
+        return template_lexer.tokenize
+
+
+_ENVIRONMENT = _Limited(tolerance=Mode.STRICT)
+
+
+@lru_cache(maxsize=200)
+def _parsed(text: str) -> BoundTemplate:
+    """Return a template that was read; raises Unreadable."""
+    try:
+        return _ENVIRONMENT.from_string(text)
+    except Unreadable:
+        raise
+    except (LiquidError, RecursionError, ValueError) as error:
+        raise refusal(
+            "“{what}” cannot be read. Look at its names, quotation marks and signs.", text, _at(error)
+        ) from error
+
+
+def _at(error: BaseException) -> int:
+    """Return where in its template an error is; the beginning when it does not say."""
+    token = error.token if isinstance(error, LiquidError) else None
+    return max(token.start_index, 0) if token else 0
+
+
+def problems(text: str, names: Container[str] = NAMES) -> list[Problem]:
+    """Return what is wrong with a template that may use these variables; nothing when it can be filled."""
+    try:
+        parts = _parsed(text).analyze()
+    except Unreadable as error:
+        return [error.problem]
+    found: dict[str, Problem] = {}
+    for name, spans in parts.filters.items():
+        if name not in _ENVIRONMENT.filters:
+            found[name] = Problem("There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1)
+    for places in parts.globals.values():
+        for place in places:
+            name = str(place)
+            if name not in names:
+                line = text.count("\n", 0, place.span.index) + 1
+                found.setdefault(name, Problem("There is no variable {what}.", name, line))
+    return sorted(found.values(), key=lambda problem: (problem.line, problem.what))
+
+
+def in_words(problem: Problem, language: str) -> str:
+    """Return a problem as a sentence for people, with its line."""
+    sentence = translate(language, problem.sentence, what=problem.what)
+    return translate(language, "Line {line}: {problem}", line=problem.line, problem=sentence)
+
+
+def variables(text: str) -> list[str]:
+    """Return the names of the variables that a template uses, known or not; nothing when it cannot be read."""
+    try:
+        used = _parsed(text).analyze().globals
+    except Unreadable:
+        return []
+    return sorted({str(place) for places in used.values() for place in places})
+
+
+def fill(text: str, facts: Facts) -> str:
+    """Return a template with its variables filled, cut at LONGEST; what is not known is left empty.
+
+    Raises Invalid when it cannot be read or grows beyond the limits.
+    """
+    with _in_words(text):
+        return _rendered(text, facts)[:LONGEST]
+
+
+def fill_body(text: str, facts: Facts) -> Body:
+    """Return a template as a text for another program, each value encoded for where it stands.
+
+    Raises Invalid when it cannot be read, grows beyond the limits, or begins as JSON and is none.
+    """
+    values: list[object] = []
+    with _in_words(text):
+        marked = _rendered(text.replace(MARK, ""), facts, values)
+    return output_encoding.encoded(marked.strip(), values)
+
+
+def _rendered(text: str, facts: Facts, values: list[object] | None = None) -> str:
+    template = _parsed(text)
+    known = {name: shown(value, facts.zone) for name, value in facts.nested().items()}
+    context = template.context_class(
+        template, globals=template.make_globals(known | {template_filters.LANGUAGE: facts.language})
+    )
+    context.tag_namespace[_VALUES] = values
+    buffer = template._get_buffer()
+    template.render_with_context(context, buffer)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _in_words(text: str) -> Iterator[None]:
+    """Say what the library raises as a sentence that names the place."""
+    try:
+        yield
+    except Unreadable as error:
+        raise Invalid(error.problem.sentence, what=error.problem.what) from error
+    except ResourceLimitError as error:
+        raise Invalid(_ENDLESS) from error
+    except (LiquidError, RecursionError, ArithmeticError, ValueError) as error:
+        what = template_lexer.shown(text, _at(error))
+        raise Invalid("“{what}” cannot be filled with these values.", what=what) from error
+
+
+def shown(value: object, zone: str) -> object:
+    """Return a value as people write it: a sum without idle zeros, a moment in the tenant's zone to the minute."""
+    if isinstance(value, dict):
+        return {name: shown(inner, zone) for name, inner in value.items()}
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo(zone)).replace(second=0, microsecond=0)
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
+    if isinstance(value, tuple):
+        return ", ".join(value)[:LONGEST]
+    return "" if value is None else value if isinstance(value, bool) else str(value)[:LONGEST]

@@ -1,0 +1,162 @@
+"""Message: what was said in a conversation, with what one can do about it."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.chat.composer import Composer, Countdown, safe_markdown
+from platform_app.components.console.parts import READ_ONLY, time_ago
+from platform_app.components.console.text import t
+from platform_app.state.chat.chat_panel import ChatPanelState
+from platform_app.state.chat.chat_view import MessageRow, SourceChip
+from platform_app.state.chat.test_chat import TestChatState
+
+
+def message(row: rx.Var[MessageRow]) -> rx.Component:
+    """Show a message that is through."""
+    mine = row.author == "contact"
+    return rx.el.article(
+        rx.el.header(
+            rx.el.strong(row.name),
+            time_ago(row.when, row.exact),
+            rx.cond(row.state_words != "", rx.badge(row.state_words, variant="surface", high_contrast=True)),
+            class_name="message-head",
+        ),
+        rx.cond(
+            TestChatState.editing == row.id,
+            _edit(row),
+            rx.cond(
+                row.state == "to_approve",
+                _approve(row),
+                rx.cond(mine, rx.el.div(row.text, class_name="bubble plain"), _reply_text(row)),
+            ),
+        ),
+        rx.cond(row.error != "", rx.el.p(row.error, class_name="problem-text", role="status")),
+        rx.cond(
+            row.without_vectors,
+            rx.el.p(t("Found without the vector index: it did not answer."), class_name="muted small"),
+        ),
+        rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, _chip), class_name="chips")),
+        _actions(row),
+        class_name=rx.cond(mine, "message mine", "message"),
+        key=row.id,
+    )
+
+
+def live_reply() -> rx.Component:
+    """Show the reply that is being written."""
+    return rx.el.article(
+        rx.el.div(
+            rx.cond(
+                TestChatState.is_plain,
+                rx.el.div(
+                    rx.foreach(TestChatState.done_blocks, lambda block, place: rx.el.div(block + "\n\n", key=place)),
+                    TestChatState.tail,
+                    class_name="plain",
+                ),
+                rx.fragment(
+                    rx.foreach(
+                        TestChatState.done_blocks, lambda block, place: rx.el.div(safe_markdown(block), key=place)
+                    ),
+                    safe_markdown(TestChatState.tail),
+                ),
+            ),
+            rx.el.span(class_name="caret", aria_hidden="true"),
+            class_name="bubble live",
+        ),
+        rx.el.span(t("The agent is writing"), class_name="visually-hidden"),
+        class_name="message",
+        aria_busy="true",
+    )
+
+
+def waiting_reply() -> rx.Component:
+    """Show that a reply waits for the agent's delay to end."""
+    return rx.flex(
+        Countdown.create(
+            seconds=TestChatState.waiting_seconds,
+            pattern=t("Replies in {count} s", count="{count}"),
+            key=TestChatState.waiting_id,
+        ),
+        rx.cond(~READ_ONLY, small(t("Answer now"), TestChatState.answer_now)),
+        spacing="4",
+        align="center",
+        class_name="message",
+    )
+
+
+def small(words: Any, event: Any, **props: Any) -> rx.Component:
+    """Show a small quiet button."""
+    return rx.button(
+        words,
+        on_click=event,
+        size="1",
+        variant="ghost",
+        color_scheme="gray",
+        high_contrast=True,
+        type="button",
+        **props,
+    )
+
+
+def _reply_text(row: rx.Var[MessageRow]) -> rx.Component:
+    plain, marked = (
+        rx.el.div(row.text, class_name="bubble plain"),
+        rx.el.div(safe_markdown(row.text), class_name="bubble"),
+    )
+    return rx.cond(row.text != "", rx.cond(TestChatState.is_plain, plain, marked))
+
+
+def _chip(chip: rx.Var[SourceChip]) -> rx.Component:
+    return rx.el.li(
+        rx.el.button(
+            rx.el.span(chip.number, class_name="chip-number"),
+            chip.title,
+            on_click=ChatPanelState.show_passage(chip.chunk_id),
+            type="button",
+            class_name="chip",
+        )
+    )
+
+
+def _actions(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.flex(
+        rx.cond(row.text != "", small(t("Copy"), [rx.set_clipboard(row.text), rx.toast.success(t("Copied."))])),
+        rx.cond(row.has_trace, small(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
+        rx.cond(row.can_retry & ~READ_ONLY, small(t("Retry"), TestChatState.retry(row.id))),
+        rx.cond(row.can_edit & ~READ_ONLY, small(t("Edit"), TestChatState.begin_edit(row.id))),
+        spacing="4",
+        class_name="message-actions",
+    )
+
+
+def _edit(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.el.form(
+        Composer.create(label=t("Your message"), initial=row.text, auto_focus=True),
+        rx.flex(
+            rx.button(t("Send again"), type="submit", size="1"),
+            small(t("Cancel"), TestChatState.begin_edit("")),
+            spacing="4",
+            align="center",
+        ),
+        on_submit=TestChatState.resend,
+        class_name="edit",
+    )
+
+
+def _approve(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.el.form(
+        rx.el.input(type="hidden", name="reply_id", value=row.id, read_only=True),
+        Composer.create(label=t("Reply before sending"), initial=row.text, disabled=READ_ONLY),
+        rx.cond(
+            ~READ_ONLY,
+            rx.flex(
+                rx.button(t("Approve"), type="submit", size="1"),
+                small(t("Discard"), TestChatState.discard(row.id)),
+                spacing="4",
+                align="center",
+            ),
+        ),
+        on_submit=TestChatState.approve,
+        class_name="edit",
+    )

@@ -1,0 +1,137 @@
+"""Trace panel: why a reply came out as it did, or the passage it is taken from, at the right."""
+
+import reflex as rx
+
+from platform_app.components.console.parts import RETURN_FOCUS
+from platform_app.components.console.text import t
+from platform_app.components.rules.conditions import proof
+from platform_app.state.chat.chat_panel import ChatPanelState, PassageText
+from platform_app.state.chat.trace_view import Bar, Pair, ScriptPoint, TracePassage
+from platform_app.state.console.base import Person
+
+
+def panel() -> rx.Component:
+    """Show the panel while something is open in it."""
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.cond(ChatPanelState.showing == "trace", _trace(), _passage()),
+            rx.dialog.close(
+                rx.button(t("Close"), variant="soft", color_scheme="gray", high_contrast=True, margin_top="20px")
+            ),
+            on_close_auto_focus=RETURN_FOCUS,
+            class_name="side-panel",
+            aria_describedby=None,
+        ),
+        open=ChatPanelState.showing != "",
+        on_open_change=ChatPanelState.keep_open,
+    )
+
+
+def _passage() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title(ChatPanelState.source_title, size="4"),
+        rx.foreach(ChatPanelState.texts, _text),
+        rx.cond(
+            ChatPanelState.source_id != "",
+            rx.link(t("Open the source"), href=f"/manage/{Person.slug}/knowledge/{ChatPanelState.source_id}", size="2"),
+            rx.el.p(t("This source has been deleted."), class_name="muted small"),
+        ),
+    )
+
+
+def _text(piece: rx.Var[PassageText]) -> rx.Component:
+    return rx.el.section(
+        rx.cond(piece.heading != "", rx.el.h2(piece.heading)),
+        rx.el.p(piece.text, class_name="passage-text"),
+        class_name=rx.cond(piece.cited, "passage cited", "passage"),
+    )
+
+
+def _trace() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title(t("Why this reply?"), size="4"),
+        rx.cond(
+            ChatPanelState.degraded,
+            rx.el.p(t("Found without the vector index: it did not answer."), class_name="problem-text"),
+        ),
+        rx.el.dl(rx.foreach(ChatPanelState.pairs, _pair), class_name="figures"),
+        rx.el.h2(t("Time")),
+        rx.el.ul(rx.foreach(ChatPanelState.bars, _bar), class_name="bars"),
+        rx.cond(
+            ChatPanelState.scripts.length() > 0,
+            rx.fragment(
+                rx.el.h2(t("Scripts considered")),
+                rx.el.ol(rx.foreach(ChatPanelState.scripts, _script), class_name="passages"),
+            ),
+        ),
+        rx.el.h2(t("Passages considered")),
+        rx.cond(
+            ChatPanelState.passages.length() > 0,
+            rx.el.ol(rx.foreach(ChatPanelState.passages, _considered), class_name="passages"),
+            rx.el.p(t("None."), class_name="muted"),
+        ),
+        rx.el.h2(t("Prompt")),
+        rx.foreach(ChatPanelState.prompt, _prompt),
+    )
+
+
+def _script(script: rx.Var[ScriptPoint]) -> rx.Component:
+    return rx.el.li(
+        rx.flex(
+            rx.el.strong(script.title), _standing(script.applied, script.used, t("used")), spacing="2", align="center"
+        ),
+        rx.el.div(script.why, class_name="muted small"),
+        proof(script.proof),
+        rx.cond(
+            script.change.length() > 0,
+            rx.fragment(
+                rx.el.p(t("The smallest change that would let it apply:"), class_name="muted small"),
+                rx.el.ul(rx.foreach(script.change, lambda words: rx.el.li(words)), class_name="plain-list small"),
+            ),
+        ),
+    )
+
+
+def _standing(given: rx.Var[bool], used: rx.Var[bool], words: rx.Component) -> rx.Component:
+    """Tell whether something was used in the reply, only given to the model, or not even that."""
+    return rx.cond(
+        used,
+        rx.badge(words, color_scheme="green", variant="surface", high_contrast=True),
+        rx.cond(
+            given,
+            rx.badge(t("given to the model"), color_scheme="blue", variant="surface", high_contrast=True),
+            rx.badge(t("not given to the model"), color_scheme="gray", variant="surface", high_contrast=True),
+        ),
+    )
+
+
+def _prompt(part: rx.Var[Pair]) -> rx.Component:
+    return rx.el.section(
+        rx.el.h3(part.name, class_name="muted small"),
+        rx.el.pre(part.value, class_name="difference", tab_index=0, aria_label=part.name),
+    )
+
+
+def _pair(pair: rx.Var[Pair]) -> rx.Component:
+    return rx.el.div(rx.el.dt(pair.name), rx.el.dd(pair.value))
+
+
+def _bar(bar: rx.Var[Bar]) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(bar.name),
+        rx.el.span(rx.el.span(class_name="bar-fill", style={"width": bar.width}), class_name="bar", aria_hidden="true"),
+        rx.el.span(bar.value, class_name="muted small"),
+    )
+
+
+def _considered(passage: rx.Var[TracePassage]) -> rx.Component:
+    return rx.el.li(
+        rx.flex(
+            rx.el.strong(passage.title),
+            _standing(passage.given, passage.cited, t("cited")),
+            spacing="2",
+            align="center",
+        ),
+        rx.el.div(passage.scores, class_name="muted small"),
+        rx.el.p(passage.text, class_name="passage-text"),
+    )

@@ -1,0 +1,81 @@
+"""Chosen: rows that are ticked, and what is done with all of them."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.text import t
+
+
+def tick(state: Any, row_id: Any, name: Any) -> rx.Component:
+    """Show the box that chooses a row."""
+    return rx.checkbox(
+        checked=state.chosen.contains(row_id),
+        on_change=lambda chosen: state.choose_row(row_id, chosen),
+        aria_label=t("Choose “{title}”", title=name),
+    )
+
+
+def tick_all(state: Any) -> rx.Component:
+    """Show the box that chooses every row of the page."""
+    return rx.checkbox(
+        checked=(state.chosen.length() > 0) & (state.chosen.length() == state.rows.length()),
+        on_change=state.choose_all,
+        aria_label=t("Choose all on this page"),
+    )
+
+
+def tag_form(state: Any) -> rx.Component:
+    """Show where the chosen are given a tag."""
+    return rx.form(
+        rx.flex(
+            rx.input(name="tag", placeholder=t("Tag"), aria_label=t("Tag"), max_length=60, size="1", width="120px"),
+            rx.button(t("Add tag"), size="1", variant="soft", type="submit"),
+            spacing="2",
+        ),
+        on_submit=state.tag_chosen,
+        reset_on_submit=True,
+    )
+
+
+def chosen_bar(state: Any, *actions: rx.Component) -> rx.Component:
+    """Show how many rows are chosen and what can be done with them, while some are."""
+    return rx.cond(
+        state.chosen.length() > 0,
+        rx.flex(
+            rx.el.span(t("Chosen: {count}", count=state.chosen.length()), class_name="small"),
+            *actions,
+            rx.button(t("Delete"), size="1", variant="soft", color_scheme="red", on_click=state.delete_chosen),
+            rx.button(t("Choose none"), size="1", variant="ghost", on_click=state.choose_all(False)),
+            spacing="4",
+            align="center",
+            wrap="wrap",
+            class_name="chosen-bar",
+            role="region",
+            aria_label=t("Chosen rows"),
+        ),
+    )
+
+
+def pick(label: Any, choices: Any, on_pick: Any) -> rx.Component:
+    """Show a list of which one is picked to be done at once."""
+    return rx.el.select(
+        rx.el.option(label, value=""),
+        rx.foreach(choices, lambda choice: rx.el.option(choice.name, value=choice.id)),
+        value="",
+        on_change=on_pick,
+        aria_label=label,
+        class_name="native",
+    )
+
+
+def tags(found: Any) -> rx.Component:
+    """Show the tags of a row."""
+    return rx.cond(
+        found.length() > 0,
+        rx.flex(
+            rx.foreach(found, lambda tag: rx.badge(tag, color_scheme="gray", variant="surface", high_contrast=True)),
+            spacing="1",
+            wrap="wrap",
+        ),
+    )

@@ -1,0 +1,56 @@
+"""Connection: what stands over every page: toasts, and words while the server is not reached or a page has failed."""
+
+from typing import Any
+
+import reflex as rx
+from reflex_components_core.core.banner import has_hydration_payload_error, has_too_many_connection_errors
+
+from platform_app.components.console.text import t
+from platform_app.i18n import lookup
+from platform_app.state.console.base import Person
+
+# Before a page is connected nobody has told it the person's language; the cookie keeps what was chosen.
+_COOKIE = rx.Var("(document.cookie.match(/(?:^|;\\s*)language=(ru|en)/) ?? [])[1] ?? 'en'", _var_type=str)
+
+
+def connection_notice() -> rx.Component:
+    """Say in the person's language that the server is not reached, and that what is typed stays."""
+    return rx.cond(
+        has_too_many_connection_errors | has_hydration_payload_error,
+        rx.el.div(
+            rx.el.span(class_name="dot amber", aria_hidden="true"),
+            rx.cond(
+                has_hydration_payload_error,
+                _words("This tab keeps too much to connect. Clear the data of this site in the browser, then reload."),
+                _words("No connection to the server. Trying again… What you have typed and not sent stays here."),
+            ),
+            class_name="connection-notice",
+            role="status",
+        ),
+    )
+
+
+def failed_page() -> rx.Component:
+    """Say in the person's language that the page could not be drawn, and how to go on."""
+    return rx.el.main(
+        rx.el.div(
+            rx.el.h1(_words("The page could not be shown")),
+            rx.el.p(_words("What was saved is kept. Load the page again; if it stays like this, tell us the address.")),
+            rx.el.a(_words("Load the page again"), href="", class_name="text-link"),
+            class_name="card",
+        ),
+        class_name="auth",
+    )
+
+
+def _words(sentence: str) -> Any:
+    language = rx.cond(rx.State.is_hydrated, Person.language, _COOKIE)
+    return rx.cond(language == "ru", lookup("ru", sentence), sentence)
+
+
+def toaster() -> rx.Component:
+    """Return what shows the toasts, with names for those who hear them in the person's language."""
+    close = t("Close the message")
+    options = rx.Var(f"({{ closeButtonAriaLabel: {close!s} }})", _var_data=close._get_all_var_data())
+    named = {"containerAriaLabel": t("Messages"), "toastOptions": options}
+    return rx.toast.provider(position="bottom-right", custom_attrs=named)

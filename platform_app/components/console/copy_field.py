@@ -1,0 +1,40 @@
+"""Copying: what people carry to another system: an address, or a secret that is shown once."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.parts import icon_tool
+from platform_app.components.console.text import t
+from platform_app.state.console.one_time_secret import BOX, COPY_SCRIPT
+
+
+def copy_tool(text: Any, label: Any) -> rx.Component:
+    """Show a quiet button that copies a text."""
+    return icon_tool("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))], small=True)
+
+
+def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
+    """Show a text to be copied with its label and its button."""
+    box = rx.el.input(value=text, read_only=True, id=name, class_name="native grow code")
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.flex(box, copy_tool(text, t("Copy")), spacing="2", align="center"),
+        class_name="field",
+    )
+
+
+def secret_once() -> rx.Component:
+    """Show the field in which a new secret appears, once; `shown_once.show_once` puts it there."""
+    copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
+    return rx.el.div(
+        rx.el.label(t("Secret"), html_for=BOX),
+        rx.flex(
+            rx.el.input(read_only=True, id=BOX, auto_complete="off", class_name="native grow code"),
+            icon_tool("copy", t("Copy the secret"), copied, small=True),
+            spacing="2",
+            align="center",
+        ),
+        rx.el.span(t("Keep it where the other system needs it. It is not shown again."), class_name="help"),
+        class_name="field",
+    )

@@ -1,0 +1,27 @@
+"""Difference: what a field was and is, line by line where it is long."""
+
+import reflex as rx
+
+from platform_app.state.agents.agent import Change
+
+
+def difference(change: rx.Var[Change]) -> rx.Component:
+    """Show one field that differs."""
+    return rx.el.div(
+        rx.el.div(change.field, class_name="label"),
+        rx.cond(
+            change.lines.length() > 0,
+            rx.el.pre(
+                rx.foreach(
+                    change.lines,
+                    lambda line: rx.el.span(
+                        line,
+                        "\n",
+                        class_name=rx.cond(line.startswith("+"), "added", rx.cond(line.startswith("-"), "gone", "")),
+                    ),
+                ),
+                class_name="difference",
+            ),
+            rx.el.p(rx.el.del_(change.before), " → ", rx.el.ins(change.after)),
+        ),
+    )

@@ -1,0 +1,247 @@
+"""Layout: the frame of every page behind the sign-in."""
+
+from typing import Any
+
+import reflex as rx
+from reflex.style import set_color_mode
+from reflex.vars.function import FunctionStringVar
+
+from platform_app.components.chat.composer import unsent_note
+from platform_app.components.console.command_palette import KeptTheme, palette
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.console.frame import Choice, FrameState
+
+NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
+    (
+        "Work",
+        [
+            ("Dashboard", "layout-dashboard", ""),
+            ("Test chat", "message-circle", "/test-chat"),
+            ("Contacts", "users", "/contacts"),
+            ("Leads", "handshake", "/leads"),
+        ],
+    ),
+    (
+        "Build",
+        [
+            ("Agents", "bot", "/agents"),
+            ("Rules", "workflow", "/rules"),
+            ("Sequences", "route", "/sequences"),
+            ("Knowledge", "book-open", "/knowledge"),
+        ],
+    ),
+    (
+        "Run",
+        [
+            ("Events", "activity", "/events"),
+            ("Jobs", "list-checks", "/jobs"),
+            ("Webhooks", "webhook", "/webhooks"),
+            ("Settings", "settings", "/settings"),
+        ],
+    ),
+]
+
+_ASSIGN = FunctionStringVar.create("((address) => window.location.assign(address))")
+
+
+def frame(content: rx.Component, *, section: str) -> rx.Component:
+    """Put a page's content into the frame; `section` is the name of its place in the navigation."""
+    return rx.match(
+        Person.view,
+        (
+            "ok",
+            rx.el.div(
+                rx.el.a(
+                    t("Skip to content"),
+                    href="#main",
+                    on_click=rx.call_script("document.getElementById('main').focus()"),
+                    class_name="skip",
+                ),
+                rx.el.aside(_sidebar(section), class_name="sidebar", aria_label=t("Navigation")),
+                _topbar(section),
+                rx.el.main(
+                    _moved_clock(),
+                    rx.cond(Person.missing, nothing_here(section), content),
+                    id="main",
+                    class_name="page",
+                    tab_index=-1,
+                ),
+                palette(),
+                unsent_note(Person.email),
+                KeptTheme.create(theme=rx.cond(Person.slug != "", Person.theme, "")),
+                class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
+            ),
+        ),
+        ("not_found", outside()),
+        _waiting(),
+    )
+
+
+def nothing_here(section: str = "") -> rx.Component:
+    """Say inside the frame that there is nothing at the address, and lead back to the page's section."""
+    places = [(t(name), path) for _, links in NAVIGATION for name, _, path in links if name in (section, "Dashboard")]
+    return rx.el.div(
+        rx.icon("search-x", size=28, color=rx.color("gray", 9), aria_hidden="true"),
+        rx.el.h1(t("Not found")),
+        rx.el.p(t("There is nothing at this address: it was deleted, the link is wrong, or it is not yours.")),
+        rx.flex(
+            *(
+                rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always")
+                for name, path in reversed(places)
+            ),
+            spacing="4",
+        ),
+        class_name="empty missing",
+    )
+
+
+def _moved_clock() -> rx.Component:
+    """Say that a developer has moved the clock, while it is so."""
+    words = t("The clock has been moved: {when}", when=FrameState.clock)
+    return rx.cond(FrameState.clock != "", rx.el.p(rx.icon("clock-alert", size=16), words, class_name="moved-clock"))
+
+
+def page_head(title: Any, sentence: Any = None, *actions: rx.Component) -> rx.Component:
+    """Show a page's title, what it is for, and its one primary action at the right."""
+    return rx.el.div(
+        rx.el.div(rx.el.h1(title), rx.el.p(sentence) if sentence is not None else rx.fragment()),
+        rx.flex(*actions, spacing="2", align="center", wrap="wrap"),
+        class_name="page-head",
+    )
+
+
+def _sidebar(section: str) -> rx.Component:
+    groups: list[rx.Component] = []
+    for group, links in NAVIGATION:
+        groups.append(rx.el.div(t(group), class_name="nav-group"))
+        groups.extend(_nav_link(*link, current=link[0] == section) for link in links)
+    return rx.fragment(
+        rx.el.div(
+            rx.el.span("A", class_name="logo", aria_hidden="true"),
+            rx.el.span(Person.tenant_name, class_name="word clip"),
+            class_name="mark",
+        ),
+        rx.el.nav(*groups, aria_label=t("Pages")),
+        rx.el.div(_worker_dot(), _person_menu(), class_name="foot"),
+    )
+
+
+def _nav_link(name: str, icon: str, path: str, *, current: bool) -> rx.Component:
+    return rx.link(
+        rx.icon(icon, aria_hidden="true"),
+        rx.el.span(t(name), class_name="word"),
+        href=f"/manage/{Person.slug}{path}",
+        class_name="nav-link",
+        underline="none",
+        color_scheme="gray",
+        high_contrast=True,
+        custom_attrs={"aria-current": "page", "aria-label": t(name)} if current else {"aria-label": t(name)},
+    )
+
+
+def _worker_dot() -> rx.Component:
+    return rx.link(
+        rx.el.span(class_name=rx.cond(FrameState.worker_ok, "dot green", "dot red")),
+        rx.el.span(
+            rx.cond(FrameState.worker_ok, t("Worker is running"), t("Worker is not ready")), class_name="word clip"
+        ),
+        href=f"/manage/{Person.slug}",
+        class_name="nav-link",
+        underline="none",
+        color_scheme="gray",
+        high_contrast=True,
+    )
+
+
+def _other_tenant(place: rx.Var[Choice]) -> rx.Component:
+    """Lead to another tenant of the person; the page is loaded anew, for a tab belongs to one tenant."""
+    return rx.menu.item(
+        t("Go to {tenant}", tenant=place.name),
+        on_select=rx.run_script(_ASSIGN.call(place.address)),
+    )
+
+
+def _chosen(holds: rx.Var[bool]) -> dict[str, Any]:
+    """Mark the item of a menu that is chosen already."""
+    return {"aria-current": rx.cond(holds, "true", "false")}
+
+
+def _person_menu() -> rx.Component:
+    return rx.menu.root(
+        rx.menu.trigger(
+            rx.el.button(
+                rx.icon("circle-user-round", aria_hidden="true"),
+                rx.el.span(Person.name, class_name="word clip"),
+                class_name="nav-link plain-button",
+                aria_label=t("Your menu"),
+                type="button",
+            )
+        ),
+        rx.menu.content(
+            rx.menu.item(Person.email, disabled=True),
+            rx.foreach(FrameState.tenants, _other_tenant),
+            rx.menu.separator(),
+            *(
+                rx.menu.item(
+                    name,
+                    on_select=FrameState.choose_language(code),
+                    custom_attrs=_chosen(Person.language == code) | {"lang": code},
+                )
+                for code, name in (("ru", "Русский"), ("en", "English"))
+            ),
+            rx.menu.separator(),
+            *(
+                rx.menu.item(
+                    t(label),
+                    on_select=[set_color_mode(mode), FrameState.choose_theme(mode)],
+                    custom_attrs=_chosen(Person.theme == mode),
+                )
+                for label, mode in (("Light", "light"), ("Dark", "dark"), ("As the system", "system"))
+            ),
+            rx.menu.separator(),
+            rx.menu.item(t("Fold the navigation"), on_select=FrameState.fold),
+            rx.menu.item(t("Settings"), on_select=rx.redirect(f"/manage/{Person.slug}/settings")),
+            rx.menu.item(t("Sign out"), on_select=FrameState.sign_out),
+        ),
+    )
+
+
+def _topbar(section: str) -> rx.Component:
+    return rx.el.header(
+        rx.dialog.root(
+            rx.dialog.trigger(
+                rx.icon_button(rx.icon("menu"), variant="ghost", color_scheme="gray", aria_label=t("Navigation"))
+            ),
+            rx.dialog.content(
+                rx.dialog.title(t("Navigation"), class_name="visually-hidden"),
+                rx.dialog.description(t("Pages"), class_name="visually-hidden"),
+                rx.el.div(_sidebar(section), class_name="sidebar"),
+                class_name="drawer",
+            ),
+        ),
+        rx.el.span(t(section) if section else "", style={"font-weight": "600"}),
+        class_name="topbar",
+    )
+
+
+def outside() -> rx.Component:
+    """Say without the frame that there is nothing at the address."""
+    return rx.el.main(
+        rx.el.div(
+            rx.el.h1(t("Not found")),
+            rx.el.p(t("There is nothing at this address, or it is not yours."), class_name="muted"),
+            rx.link(t("To the first page"), href="/"),
+            class_name="card",
+        ),
+        class_name="auth",
+    )
+
+
+def _waiting() -> rx.Component:
+    return rx.el.main(
+        rx.el.span(t("Loading"), class_name="visually-hidden"),
+        rx.el.h1("Agents", class_name="visually-hidden"),
+        class_name="auth",
+        aria_busy="true",
+    )

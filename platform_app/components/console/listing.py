@@ -1,0 +1,155 @@
+"""Listing: what every list page shares: the filter row, the table's frame, nothing yet and nothing matches."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, skeleton_rows, undo_bar
+from platform_app.components.console.text import t
+
+
+def list_page(
+    state: Any,
+    title: Any,
+    lead: Any,
+    *actions: Any,
+    section: str,
+    filters: Any,
+    table: Any,
+    empty: Any,
+    shown: Any = None,
+) -> rx.Component:
+    """Show a list page: its head, filters, the list as it stands, and the offer to undo.
+
+    `state` is Listed and Undo; `shown` is how much the table has to show, where that is not the state's total.
+    """
+    return frame(
+        rx.fragment(
+            page_head(title, lead, *actions),
+            filters,
+            listing(
+                loaded=state.loaded,
+                total=state.total if shown is None else shown,
+                filtered=state.is_filtered,
+                table=table,
+                empty=empty,
+            ),
+            undo_bar(state.undo_sentence, state.undo),
+        ),
+        section=section,
+    )
+
+
+def select_filter(label: Any, value: Any, choices: list[tuple[str, Any]], on_change: Any) -> rx.Component:
+    """Show a filter of few choices; the first stands for "all" and has the value "all"."""
+    return rx.select.root(
+        rx.select.trigger(aria_label=label),
+        rx.select.content(*(rx.select.item(words, value=code) for code, words in choices)),
+        value=value,
+        on_change=on_change,
+    )
+
+
+def search_box(label: Any, value: Any, on_change: Any) -> rx.Component:
+    """Show a search field that searches as one types."""
+    return rx.debounce_input(
+        rx.input(
+            rx.input.slot(rx.icon("search", size=16, aria_hidden="true")),
+            value=value,
+            on_change=on_change,
+            placeholder=label,
+            aria_label=label,
+            max_length=200,
+            width="260px",
+            max_width="100%",
+        ),
+        debounce_timeout=250,
+    )
+
+
+def listing(*, loaded: Any, total: Any, filtered: Any, table: rx.Component, empty: rx.Component) -> rx.Component:
+    """Show skeleton rows, the table, "nothing yet" or "nothing matches", whichever is true."""
+    return rx.cond(
+        loaded,
+        rx.cond(
+            total > 0,
+            table,
+            rx.cond(filtered, empty_state(t("Nothing matches."), icon="search-x"), empty),
+        ),
+        skeleton_rows(),
+    )
+
+
+def columns(*names: Any) -> rx.Component:
+    """Return a table's head; an empty name is read out as "Actions"."""
+    return rx.table.header(
+        rx.table.row(*(rx.table.column_header_cell(name) if name is not None else actions_head() for name in names))
+    )
+
+
+def actions_head() -> rx.Component:
+    """Return the head of the column with a row's buttons: read out, not shown."""
+    return rx.table.column_header_cell(rx.el.span(t("Actions"), class_name="visually-hidden"))
+
+
+def delete_cell(title: Any, on_click: Any) -> rx.Component:
+    """Show the cell with the button that deletes a row, to those who may."""
+    return rx.cond(~READ_ONLY, rx.table.cell(icon_tool("trash-2", t("Delete “{title}”", title=title), on_click)))
+
+
+def framed_table(head: rx.Component, body: rx.Component) -> rx.Component:
+    """Put a table into its frame."""
+    return rx.el.div(
+        rx.table.root(head, body, size="2"), class_name="table-wrap", tab_index=0, role="region", aria_label=t("Table")
+    )
+
+
+def sortable(state: Any, words: Any, column: str, **style: Any) -> rx.Component:
+    """Show the head of a column that a list is sorted by; a second click turns the order round."""
+    chosen = state.sort == column
+    order = rx.cond(chosen, rx.cond(state.descending, "descending", "ascending"), "none")
+    arrow = rx.cond(chosen, rx.cond(state.descending, " ↓", " ↑"), "")
+    return rx.table.column_header_cell(
+        rx.el.button(words, arrow, on_click=state.sort_by(column), class_name="plain-button", type="button"),
+        custom_attrs={"aria-sort": order},
+        **style,
+    )
+
+
+def tag_filter(value: Any, on_change: Any) -> rx.Component:
+    """Show the field that narrows a list to a tag."""
+    return rx.debounce_input(
+        rx.input(
+            value=value,
+            on_change=on_change,
+            placeholder=t("Tag"),
+            aria_label=t("With the tag"),
+            max_length=60,
+            width="140px",
+        ),
+        debounce_timeout=250,
+    )
+
+
+def turn_pages(page: Any, has_more: Any, on_turn: Any) -> rx.Component:
+    """Lead to newer and older rows of a list that is not counted."""
+    return rx.flex(
+        rx.cond(page > 1, _turn("chevron-left", t("Newer"), on_turn(page - 1))),
+        rx.cond(has_more, _turn("chevron-right", t("Older"), on_turn(page + 1))),
+        spacing="3",
+        justify="end",
+        padding_top="12px",
+    )
+
+
+def _turn(icon: str, words: Any, event: Any) -> rx.Component:
+    return rx.button(
+        rx.icon(icon, size=16),
+        words,
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
+        size="1",
+        on_click=event,
+    )

@@ -1,0 +1,194 @@
+"""Parts: the few pieces that every page is built from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+
+READ_ONLY = Person.role == "viewer"
+RETURN_FOCUS = rx.call_script("window.returnFocus()")  # when a dialog without a trigger closes
+
+
+def field(
+    label: Any, control: rx.Component, *, name: str, help_text: Any = None, problem: rx.Var[str] | None = None
+) -> rx.Component:
+    """Show a control with its label above, help under it, and the problem with it, if any, last.
+
+    `control` must carry `id=name`; `problem` is a sentence in the person's language.
+    """
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        control,
+        rx.el.span(help_text, class_name="help", id=f"{name}-help") if help_text is not None else rx.fragment(),
+        rx.cond(
+            problem != "",
+            rx.el.span(
+                rx.icon("circle-alert", size=16, aria_hidden="true"), problem, class_name="problem", role="alert"
+            ),
+        )
+        if problem is not None
+        else rx.fragment(),
+        class_name="field",
+    )
+
+
+def status(colour: Any, word: Any) -> rx.Component:
+    """Show a state as a coloured dot with its word."""
+    return rx.el.span(rx.el.span(class_name=f"dot {colour}", aria_hidden="true"), rx.el.span(word), class_name="status")
+
+
+def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> rx.Component:
+    """Say that there is nothing yet, and what to do next."""
+    return rx.el.div(
+        rx.icon(icon, size=28, color=rx.color("gray", 9), aria_hidden="true"),
+        rx.el.p(sentence),
+        rx.flex(*actions, spacing="2", wrap="wrap", justify="center"),
+        class_name="empty",
+    )
+
+
+def skeleton_rows(count: int = 6) -> rx.Component:
+    """Hold the place of a list while it loads."""
+    return rx.el.div(
+        *[rx.skeleton(height="44px", width="100%", margin_bottom="6px") for _ in range(count)],
+        aria_busy="true",
+        aria_label=t("Loading"),
+        role="status",
+    )
+
+
+def time_ago(relative: Any, exact: Any) -> rx.Component:
+    """Show how long ago, with the exact time on hover."""
+    return rx.el.time(relative, title=exact, class_name="muted small", white_space="nowrap")
+
+
+def undo_bar(sentence: rx.Var[str], on_undo: Any) -> rx.Component:
+    """Offer to take the last deletion back while the sentence is not empty."""
+    return rx.cond(
+        sentence != "",
+        rx.el.div(
+            rx.el.span(sentence),
+            rx.el.button(t("Undo"), on_click=on_undo, type="button"),
+            class_name="undo-bar",
+            role="status",
+        ),
+    )
+
+
+def confirm(trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_confirm: Any) -> rx.Component:
+    """Ask before something that cannot be undone; the focus stands on Cancel."""
+    return rx.alert_dialog.root(
+        rx.alert_dialog.trigger(trigger),
+        rx.alert_dialog.content(
+            rx.alert_dialog.title(title, size="4"),
+            rx.alert_dialog.description(sentence, size="2"),
+            rx.flex(
+                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
+                rx.alert_dialog.action(rx.button(verb, color_scheme="red", on_click=on_confirm)),
+                spacing="3",
+                justify="end",
+                margin_top="16px",
+            ),
+            max_width="440px",
+        ),
+    )
+
+
+def notice(*words: Any, actions: tuple[rx.Component, ...] = ()) -> rx.Component:
+    """Say what a page cannot go on with as it is, and what can be done about it."""
+    return rx.callout.root(
+        rx.callout.icon(rx.icon("circle-alert")),
+        rx.callout.text(*words),
+        rx.flex(*actions, spacing="2") if actions else rx.fragment(),
+        color_scheme="amber",
+        high_contrast=True,
+        role="alert",
+        margin_bottom="16px",
+    )
+
+
+def pager(page: Any, pages: Any, total_words: Any, on_page: Any) -> rx.Component:
+    """Show where in a list one is, and lead to the pages beside it. `on_page` takes the page's number, from 1."""
+    return rx.flex(
+        rx.el.span(total_words, class_name="muted small"),
+        rx.flex(
+            _turn("chevron-left", t("Previous page"), page <= 1, on_page(page - 1)),
+            rx.el.span(f"{page} / {pages}", class_name="small figure-small"),
+            _turn("chevron-right", t("Next page"), page >= pages, on_page(page + 1)),
+            spacing="2",
+            align="center",
+        ),
+        justify="between",
+        align="center",
+        padding_top="12px",
+    )
+
+
+def _turn(icon: str, label: Any, disabled: Any, event: Any) -> rx.Component:
+    return rx.icon_button(
+        rx.icon(icon, size=16),
+        variant="soft",
+        color_scheme="gray",
+        size="2",
+        aria_label=label,
+        disabled=disabled,
+        on_click=event,
+    )
+
+
+def download_link(words: Any, address: Any) -> rx.Component:
+    """Link to a file of our own routes; the browser fetches it, the pages' router does not see it."""
+    return rx.el.a(words, href=address, class_name="text-link", custom_attrs={"reloadDocument": True, "download": True})
+
+
+def icon_tool(
+    icon: str, label: Any, on_click: Any = None, *, small: bool = False, disabled: Any = None
+) -> rx.Component:
+    """Show a quiet button that is only an icon; `label` says what it does.
+
+    Where `disabled` holds nothing happens, but the focus stays: a row may just have been moved to the end with it.
+    """
+    given = {} if on_click is None else {"on_click": on_click}
+    if disabled is not None:
+        given["on_click"] = rx.cond(disabled, rx.noop(), on_click)
+        given["custom_attrs"] = {"aria-disabled": rx.cond(disabled, "true", "false")}
+    return rx.icon_button(
+        rx.icon(icon, size=14 if small else 16),
+        variant="ghost",
+        color_scheme="gray",
+        size="1" if small else "2",
+        margin="2px" if small else "0",
+        aria_label=label,
+        type="button",
+        **given,
+    )
+
+
+def move_tools(
+    labels: tuple[Any, Any], on_move: Callable[[bool], Any], *, first: Any, last: Any, small: bool = False
+) -> rx.Component:
+    """Show the two buttons that move a row up and down; `on_move` takes whether it goes up.
+
+    `labels` say "move up" and "move down" of this row; the first row cannot go up, nor the last one down.
+    """
+    up, down = labels
+    return rx.fragment(
+        icon_tool("arrow-up", up, on_move(True), small=small, disabled=first),
+        icon_tool("arrow-down", down, on_move(False), small=small, disabled=last),
+    )
+
+
+def row_link(words: Any, href: Any, **style: Any) -> rx.Component:
+    """Show the name of a row, which leads to it."""
+    return rx.link(words, href=href, color_scheme="gray", high_contrast=True, underline="hover", **style)
+
+
+def problem_line(words: Any) -> rx.Component:
+    """Show what is wrong, while something is."""
+    return rx.cond(
+        words != "",
+        rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), words, class_name="problem", role="alert"),
+    )

@@ -1,0 +1,64 @@
+"""Picker: a list to choose from that is searched as one types."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.parts import READ_ONLY
+from platform_app.components.console.text import t
+
+
+def _picked(code: rx.Var[str]) -> tuple[rx.Var[str]]:
+    return (code,)
+
+
+class Picker(rx.Component):
+    """A button that opens a searched list; what lies inside with data-option are the options."""
+
+    library = "$/public/picker.jsx"
+    tag = "Picker"
+
+    label: rx.Var[str]
+    shown: rx.Var[str]  # on the button
+    search: rx.Var[str]
+    nothing: rx.Var[str]
+    value: rx.Var[str]
+    disabled: rx.Var[bool]
+
+    on_pick: rx.EventHandler[_picked]
+
+
+def picker(*options: rx.Component, label: Any, shown: Any, value: Any, on_pick: Any) -> rx.Component:
+    """Show the button; `shown` stands on it, `options` are made by `choice` and `group`."""
+    return Picker.create(
+        *options,
+        label=label,
+        shown=shown,
+        search=t("Search"),
+        nothing=t("Nothing matches."),
+        value=value,
+        disabled=READ_ONLY,
+        on_pick=on_pick,
+    )
+
+
+def choice(code: Any, words: Any, *, icon: str = "", note: Any = None) -> rx.Component:
+    """Return an option: its words, with an icon and a line about it where there are such."""
+    return rx.el.div(
+        rx.icon(icon, size=16, aria_hidden="true") if icon else rx.fragment(),
+        rx.el.span(
+            rx.el.span(words),
+            rx.el.span(note, class_name="muted small") if note is not None else rx.fragment(),
+            class_name="picker-words",
+        ),
+        role="option",
+        class_name="picker-option",
+        custom_attrs={"data-option": code},
+    )
+
+
+def group(name: Any, *options: rx.Component) -> rx.Component:
+    """Return options under a name."""
+    return rx.el.div(
+        rx.el.div(name, class_name="picker-group", aria_hidden="true"), *options, role="group", aria_label=name
+    )

@@ -1,0 +1,57 @@
+"""Upload: the place to drop files; they go to the upload route, not over the socket."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.text import t
+
+
+class FileUpload(rx.Component):
+    """Sends chosen or dropped files to an address and shows the progress of each."""
+
+    library = "$/public/upload.jsx"
+    tag = "FileUpload"
+
+    address: rx.Var[str]
+    category: rx.Var[str]
+    accept: rx.Var[str]
+    asks: rx.Var[bool]
+    words: rx.Var[dict[str, str]]
+    on_done: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+def upload_table(address: Any, on_done: Any) -> rx.Component:
+    """Show the drop zone for a table of contacts."""
+    return FileUpload.create(
+        address=address,
+        category="",
+        accept=".csv,.tsv,.txt",
+        asks=False,
+        words={
+            "choose": t("Choose a file"),
+            "hint": t("or drop it here: CSV with a head row, up to 50 MB"),
+            "failed": t("The file did not get through. Try again."),
+        },
+        on_done=on_done,
+    )
+
+
+def upload(address: Any, category: Any, on_done: Any) -> rx.Component:
+    """Show the drop zone for documents."""
+    return FileUpload.create(
+        address=address,
+        category=category,
+        accept=".txt,.md,.pdf,.docx,.xlsx,.csv,.tsv,.html,.htm",
+        asks=True,  # what becomes of a source of the same name
+        words={
+            "choose": t("Choose files"),
+            "hint": t("or drop them here: PDF, DOCX, XLSX, CSV, TXT, MD, HTML, up to 50 MB each"),
+            "failed": t("The file did not get through. Try again."),
+            "taken": t("A source of this name is here already."),
+            "replace": t("Replace it"),
+            "keep": t("Keep both"),
+            "skip": t("Do not upload"),
+        },
+        on_done=on_done,
+    )

@@ -1,0 +1,90 @@
+"""Board: leads in the columns of their stages, moved by drag or by the list on each card."""
+
+import reflex as rx
+
+from platform_app.components.console.bulk_actions import tags
+from platform_app.components.console.drag import DragArea, draggable, droppable
+from platform_app.components.console.parts import READ_ONLY, empty_state
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.crm.leads import Column, LeadRow, LeadsState
+
+
+def board() -> rx.Component:
+    """Show the stages of the chosen pipeline with their leads."""
+    return rx.cond(
+        LeadsState.columns.length() > 0,
+        DragArea.create(
+            rx.foreach(LeadsState.columns, _column),
+            on_move=LeadsState.move,
+            class_name="board",
+        ),
+        empty_state(
+            t("No pipeline yet. Make one with its stages first."),
+            rx.link(t("Pipelines and fields"), href=f"/manage/{Person.slug}/settings/crm"),
+            icon="columns-3",
+        ),
+    )
+
+
+def _column(column: rx.Var[Column]) -> rx.Component:
+    return rx.el.section(
+        rx.el.header(
+            rx.el.span(
+                rx.cond(column.colour != "", rx.el.span(class_name="dot " + column.colour, aria_hidden="true")),
+                rx.el.h2(column.name),
+                class_name="status",
+            ),
+            rx.el.span(column.words, class_name="muted small"),
+        ),
+        rx.el.ul(rx.foreach(column.leads, _card)),
+        rx.cond(
+            column.more != "",
+            rx.link(
+                column.more,
+                href=f"/manage/{Person.slug}/leads?view=list&stage={column.id}",
+                size="1",
+                underline="always",
+            ),
+        ),
+        aria_label=column.name,
+        class_name="column",
+        custom_attrs=droppable(column.id),
+    )
+
+
+def _card(lead: rx.Var[LeadRow]) -> rx.Component:
+    return rx.el.li(
+        rx.link(
+            lead.title,
+            href=f"/manage/{Person.slug}/leads/{lead.id}",
+            color_scheme="gray",
+            high_contrast=True,
+            underline="hover",
+            size="2",
+            custom_attrs={"draggable": "false"},
+        ),
+        rx.cond(lead.contact != "", rx.el.span(lead.contact, class_name="muted small")),
+        rx.cond(lead.budget != "", rx.el.span(lead.budget, class_name="figure-small small lead-budget")),
+        tags(lead.tags),
+        rx.cond(lead.responsible != "", rx.el.span(lead.responsible, class_name="muted small")),
+        rx.el.div(
+            rx.el.time(lead.when, title=lead.exact, class_name="muted small"),
+            rx.cond(~READ_ONLY, _mover(lead)),
+            class_name="lead-foot",
+        ),
+        class_name="lead-card",
+        custom_attrs=draggable(lead.id),
+        key=lead.id,
+    )
+
+
+def _mover(lead: rx.Var[LeadRow]) -> rx.Component:
+    """Show the stage as a list, so that a lead is moved without dragging."""
+    return rx.el.select(
+        rx.foreach(LeadsState.columns, lambda column: rx.el.option(column.name, value=column.id)),
+        value=lead.stage_id,
+        on_change=lambda stage: LeadsState.move(lead.id, stage),
+        aria_label=t("Stage of “{title}”", title=lead.title),
+        class_name="native mover",
+    )

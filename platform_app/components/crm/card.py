@@ -1,0 +1,248 @@
+"""Card: the parts that the cards of contacts and leads share."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.parts import READ_ONLY, field, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.crm.card import FieldLine, NoteLine, TalkLine, TaskLine
+from platform_app.state.crm.history import HistoryLine
+
+
+def text_field(state: Any, name: str, label: Any, *, help_text: Any = None, rows: str = "") -> rx.Component:
+    """Show a field that is saved as one types; `rows` makes it one of several lines."""
+    common: dict[str, Any] = {
+        "id": name,
+        "default_value": state.initial[name],
+        "on_change": later(lambda value: state.save(name, value)),
+        "read_only": READ_ONLY,
+    }
+    control = rx.text_area(**common, rows=rows, resize="vertical") if rows else rx.input(**common)
+    return field(label, control, name=name, help_text=help_text, problem=state.problems.get(name, ""))
+
+
+def own_fields(state: Any) -> rx.Component:
+    """Show the tenant's own fields, each entered in the way that fits its kind."""
+    return rx.foreach(state.own, lambda line: _own_field(state, line))
+
+
+def _own_field(state: Any, line: rx.Var[FieldLine]) -> rx.Component:
+    problem = rx.cond(state.problems.contains(line.name), state.problems[line.name], "")
+    control = rx.match(
+        line.kind,
+        ("date", _entered(state, line, "date")),
+        ("number", _entered(state, line, "text", mode="decimal")),
+        ("money", _entered(state, line, "text", mode="decimal")),
+        ("yes_no", _chosen(state, line, rx.el.option(t("yes"), value="yes"), rx.el.option(t("no"), value="no"))),
+        ("choice", _chosen(state, line, rx.foreach(line.options, lambda option: rx.el.option(option, value=option)))),
+        _entered(state, line, "text"),
+    )
+    return rx.el.div(
+        rx.el.label(line.words, html_for=line.name),
+        control,
+        rx.cond(problem != "", rx.el.span(problem, class_name="problem", role="alert")),
+        class_name="field",
+    )
+
+
+def _entered(state: Any, line: rx.Var[FieldLine], kind: str, *, mode: str = "text") -> rx.Component:
+    return rx.el.input(
+        id=line.name,
+        default_value=line.value,
+        on_change=later(lambda value: state.save(line.name, value)),
+        type=kind,
+        input_mode=mode,
+        read_only=READ_ONLY,
+        max_length=500,
+        class_name="native",
+    )
+
+
+def _chosen(state: Any, line: rx.Var[FieldLine], *options: rx.Component) -> rx.Component:
+    return rx.el.select(
+        rx.el.option(t("Not chosen"), value=""),
+        *options,
+        id=line.name,
+        default_value=line.value,
+        on_change=lambda value: state.save(line.name, value),
+        disabled=READ_ONLY,
+        class_name="native",
+    )
+
+
+def tasks(state: Any) -> rx.Component:
+    """Show the tasks, and where one is added."""
+    return rx.el.section(
+        rx.el.h2(t("Tasks")),
+        rx.el.ul(rx.foreach(state.tasks, lambda task: _task(state, task)), class_name="plain-list"),
+        rx.cond(~READ_ONLY, _new_task(state)),
+        class_name="card section",
+    )
+
+
+def _task(state: Any, task: rx.Var[TaskLine]) -> rx.Component:
+    return rx.el.li(
+        rx.checkbox(
+            checked=task.done,
+            on_change=lambda done: state.mark_task(task.id, done),
+            disabled=READ_ONLY,
+            aria_label=t("Done: {title}", title=task.text),
+        ),
+        rx.el.div(
+            rx.el.span(task.text, class_name=rx.cond(task.done, "done", "")),
+            rx.el.div(
+                rx.cond(task.late, status("red", t("late"))), task.due, " ", task.responsible, class_name="muted small"
+            ),
+            class_name="grow",
+        ),
+        rx.cond(~READ_ONLY, _remove(t("Delete “{title}”", title=task.text), state.delete_task(task.id))),
+        class_name="card-line",
+    )
+
+
+def _remove(label: Any, event: Any) -> rx.Component:
+    return rx.icon_button(
+        rx.icon("x", size=14), variant="ghost", color_scheme="gray", size="1", aria_label=label, on_click=event
+    )
+
+
+def _new_task(state: Any) -> rx.Component:
+    return rx.form(
+        field(
+            t("New task"),
+            rx.input(id="task", name="task", max_length=500),
+            name="task",
+            problem=rx.cond(state.problems.contains("task"), state.problems["task"], ""),
+        ),
+        rx.flex(
+            rx.el.input(type="datetime-local", name="due", aria_label=t("Due"), class_name="native"),
+            rx.el.select(
+                rx.el.option(t("Me"), value=""),
+                rx.foreach(state.members, lambda member: rx.el.option(member.name, value=member.id)),
+                name="responsible",
+                aria_label=t("Responsible"),
+                class_name="native",
+            ),
+            rx.button(t("Add task"), size="1", variant="soft", type="submit"),
+            spacing="2",
+            wrap="wrap",
+            align="center",
+        ),
+        on_submit=state.add_task,
+        reset_on_submit=True,
+        class_name="card-form",
+    )
+
+
+def notes(state: Any) -> rx.Component:
+    """Show the notes, and where one is added."""
+    problem = rx.cond(state.problems.contains("note"), state.problems["note"], "")
+    return rx.el.section(
+        rx.el.h2(t("Notes")),
+        rx.cond(
+            ~READ_ONLY,
+            rx.form(
+                field(
+                    t("New note"),
+                    rx.text_area(id="note", name="note", rows="2", max_length=10000),
+                    name="note",
+                    problem=problem,
+                ),
+                rx.button(t("Add note"), size="1", variant="soft", type="submit"),
+                on_submit=state.add_note,
+                reset_on_submit=True,
+                class_name="card-form",
+            ),
+        ),
+        rx.el.ul(rx.foreach(state.notes, lambda note: _note(state, note)), class_name="plain-list"),
+        class_name="card section",
+    )
+
+
+def _note(state: Any, note: rx.Var[NoteLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(
+            rx.el.p(note.text, class_name="passage-text"),
+            rx.el.div(note.author, " · ", time_ago(note.when, note.exact), class_name="muted small"),
+            class_name="grow",
+        ),
+        rx.cond(~READ_ONLY, _remove(t("Delete the note"), state.delete_note(note.id))),
+        class_name="card-line",
+    )
+
+
+def talks(state: Any) -> rx.Component:
+    """Show the conversations."""
+
+    def one(talk: rx.Var[TalkLine]) -> rx.Component:
+        return rx.el.li(
+            rx.link(talk.title, href=f"/manage/{Person.slug}/test-chat?c={talk.id}", size="2"),
+            " ",
+            time_ago(talk.when, talk.exact),
+        )
+
+    return _listed(t("Conversations"), state.talks, one, t("None yet."))
+
+
+def history(state: Any) -> rx.Component:
+    """Show what happened."""
+
+    def one(line: rx.Var[HistoryLine]) -> rx.Component:
+        return rx.el.li(line.words, " ", time_ago(line.when, line.exact))
+
+    return _listed(t("Activity"), state.history, one, t("Nothing yet."))
+
+
+def _listed(title: Any, lines: Any, one: Any, empty: Any) -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(title),
+        rx.cond(
+            lines.length() > 0,
+            rx.el.ul(rx.foreach(lines, one), class_name="plain-list small"),
+            rx.el.p(empty, class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+def chooser(
+    *,
+    is_open: Any,
+    on_open: Any,
+    title: Any,
+    found: Any,
+    on_search: Any,
+    choice: Any,
+    nothing: rx.Component | None = None,
+) -> rx.Component:
+    """Show a dialog in which one contact is searched and chosen; `choice` draws one that was found."""
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.dialog.title(title, size="4"),
+            rx.debounce_input(
+                rx.input(
+                    placeholder=t("Search by name, phone or e-mail"),
+                    aria_label=t("Search by name, phone or e-mail"),
+                    on_change=on_search,
+                    max_length=200,
+                ),
+                debounce_timeout=250,
+            ),
+            rx.el.ul(rx.foreach(found, choice), class_name="plain-list"),
+            rx.cond(found.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
+            rx.flex(
+                nothing if nothing is not None else rx.fragment(),
+                rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", high_contrast=True)),
+                justify="end",
+                spacing="3",
+                margin_top="12px",
+            ),
+            max_width="480px",
+            aria_describedby=None,
+        ),
+        open=is_open,
+        on_open_change=on_open,
+    )

@@ -1,0 +1,44 @@
+"""Card enrollments: the sequences that a contact or a lead is or was in, on its card."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.parts import READ_ONLY, row_link, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.components.rules.condition_values import native
+from platform_app.state.console.base import Person
+from platform_app.state.sequences.enrollments import EnrollmentRow
+
+
+def enrollments(state: Any) -> rx.Component:
+    """List them, and let the contact or the lead into another."""
+    offered = [
+        rx.el.option(t("Start a sequence…"), value=""),
+        rx.foreach(state.sequences, lambda one: rx.el.option(one.name, value=one.id)),
+    ]
+    return rx.el.section(
+        rx.el.h2(t("Sequences")),
+        rx.cond(
+            state.enrollments.length() > 0,
+            rx.el.ul(rx.foreach(state.enrollments, _one), class_name="plain-list"),
+            rx.el.p(t("Never been in a sequence."), class_name="muted small"),
+        ),
+        rx.cond(
+            (state.sequences.length() > 0) & ~READ_ONLY,
+            native(offered, label=t("Start a sequence…"), value="", on_change=state.enroll),
+        ),
+        class_name="card section",
+    )
+
+
+def _one(row: rx.Var[EnrollmentRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(
+            row_link(row.sequence, f"/manage/{Person.slug}/sequences/enrollments/{row.id}"),
+            rx.cond(row.step != "", rx.el.div(row.step, class_name="muted small")),
+            class_name="grow",
+        ),
+        rx.el.div(status(row.colour, row.words), rx.cond(row.due != "", time_ago(row.due, row.due_exact))),
+        class_name="card-line",
+    )

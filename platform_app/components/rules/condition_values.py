@@ -1,0 +1,133 @@
+"""Condition values: what a condition compares with, entered in the way that fits its fact and operator."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.parts import READ_ONLY
+from platform_app.components.console.text import t
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.rules.condition_tree import UNITS, Line
+
+
+def option(choice: rx.Var[Choice]) -> rx.Component:
+    """Show a choice of a native list."""
+    return rx.el.option(choice.name, value=choice.id)
+
+
+def native(options: list[rx.Component], *, label: Any, value: Any, on_change: Any) -> rx.Component:
+    """Show a native list to choose from: short to reach by keyboard, searched by typing."""
+    return rx.el.select(
+        *options, value=value, on_change=on_change, disabled=READ_ONLY, aria_label=label, class_name="native"
+    )
+
+
+def value(state: Any, line: rx.Var[Line]) -> rx.Component:
+    """Show where the value of a condition is entered."""
+    label = t("Value of condition {number}", number=line.number)
+    chosen = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(line.options, option)],
+        label=label,
+        value=line.value,
+        on_change=lambda value: state.set_value(line.path, value),
+    )
+    fields = rx.match(
+        line.input,
+        ("text", _with_known(state, line, _input(line.value, label, lambda v: state.set_value(line.path, v)))),
+        ("number", _input(line.value, label, lambda value: state.set_value(line.path, value), kind="decimal")),
+        ("date", _input(line.value, label, lambda value: state.set_value(line.path, value), type="datetime-local")),
+        ("time", _input(line.value, label, lambda value: state.set_value(line.path, value), type="time")),
+        ("lines", _with_known(state, line, _lines(state, line, label))),
+        ("choice", chosen),
+        ("choices", _choices(state, line, label)),
+        ("two", _two(state, line)),
+        ("span", _span(state, line, label)),
+        rx.fragment(),
+    )
+    return rx.fragment(fields, key=line.field_key)
+
+
+def _with_known(state: Any, line: rx.Var[Line], field: rx.Component) -> rx.Component:
+    """Show a field with what is known to stand there, such as tags, to be taken from a list."""
+    known = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(line.options, option)],
+        label=t("Known values of condition {number}", number=line.number),
+        value="",
+        on_change=lambda value: state.add_value(line.path, value),
+    )
+    is_offered = (line.options.length() > 0) & ~READ_ONLY
+    return rx.flex(field, rx.cond(is_offered, known), spacing="2", align="start", wrap="wrap")
+
+
+def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str = "text") -> rx.Component:
+    return rx.el.input(
+        default_value=value,
+        on_change=later(lambda typed: event(typed)),
+        type=type,
+        input_mode=kind,
+        max_length=1000,
+        read_only=READ_ONLY,
+        aria_label=label,
+        class_name="native",
+    )
+
+
+def _lines(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
+    return rx.el.textarea(
+        default_value=line.value,
+        on_change=later(lambda typed: state.set_value(line.path, typed)),
+        rows="3",
+        max_length=4000,
+        read_only=READ_ONLY,
+        placeholder=t("One a line"),
+        aria_label=label,
+        class_name="native",
+    )
+
+
+def _choices(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
+    def one(option: rx.Var[Choice]) -> rx.Component:
+        return rx.el.label(
+            rx.el.input(
+                type="checkbox",
+                checked=line.chosen.contains(option.id),
+                on_change=lambda chosen: state.choose_one(line.path, option.id, chosen),
+                disabled=READ_ONLY,
+            ),
+            option.name,
+        )
+
+    return rx.el.div(rx.foreach(line.options, one), role="group", aria_label=label, class_name="choices")
+
+
+def _two(state: Any, line: rx.Var[Line]) -> rx.Component:
+    def part(place: int, value: Any, words: str) -> rx.Component:
+        label = t(words, number=line.number)
+        return rx.match(
+            line.kind,
+            ("date", _input(value, label, lambda v: state.set_part(line.path, place, v), type="datetime-local")),
+            ("time", _input(value, label, lambda v: state.set_part(line.path, place, v), type="time")),
+            _input(value, label, lambda v: state.set_part(line.path, place, v), kind="decimal"),
+        )
+
+    return rx.flex(
+        part(0, line.value, "Least value of condition {number}"),
+        rx.el.span("–", aria_hidden="true"),
+        part(1, line.second, "Greatest value of condition {number}"),
+        spacing="2",
+        align="center",
+    )
+
+
+def _span(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
+    return rx.flex(
+        _input(line.value, label, lambda value: state.set_part(line.path, 0, value), kind="numeric"),
+        native(
+            [rx.el.option(t(unit), value=unit) for unit in UNITS],
+            label=t("Unit of condition {number}", number=line.number),
+            value=line.second,
+            on_change=lambda unit: state.set_part(line.path, 1, unit),
+        ),
+        spacing="2",
+    )

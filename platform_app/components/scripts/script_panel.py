@@ -1,0 +1,138 @@
+"""Script side: what stands beside the fields of a script: as the agent reads it, variables, uses, history."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.difference import difference
+from platform_app.components.console.parts import READ_ONLY, confirm
+from platform_app.components.console.text import t
+from platform_app.components.console.variables import variable_list
+from platform_app.components.rules.conditions import proof
+from platform_app.state.console.base import Person
+from platform_app.state.scripts.script import NOBODY, ScriptState, Step
+
+
+def side() -> rx.Component:
+    """Show the text with a lead, the variables, where the script was used, and its history."""
+    return rx.el.div(_preview(), _variables(), _used(), _steps(), class_name="script-side")
+
+
+def _variables() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Variables")), variable_list("text", ScriptState.variables), class_name="card section"
+    )
+
+
+def _preview() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("As the agent reads it")),
+        rx.select.root(
+            rx.select.trigger(aria_label=t("Lead")),
+            rx.select.content(
+                rx.select.item(t("No lead"), value=NOBODY),
+                rx.foreach(ScriptState.leads, lambda lead: rx.select.item(lead.name, value=lead.id)),
+            ),
+            value=ScriptState.lead,
+            on_change=ScriptState.choose_lead,
+        ),
+        rx.cond(ScriptState.kind == "objection", _trial()),
+        rx.el.p(ScriptState.preview, class_name="passage-text", id="preview", aria_live="polite"),
+        _verdict(),
+        class_name="card section",
+    )
+
+
+def _trial() -> rx.Component:
+    """Let a phrase be tried, as the contact would say it."""
+    return rx.el.input(
+        default_value="",
+        on_change=later(ScriptState.try_said),
+        placeholder=t("Try what a contact could say"),
+        aria_label=t("Try what a contact could say"),
+        max_length=1000,
+        class_name="native wide",
+    )
+
+
+def _verdict() -> rx.Component:
+    """Say whether the script would be used with the chosen lead, why, and what would change that."""
+    return rx.el.div(
+        rx.el.h3(t("Would it be used?")),
+        rx.el.p(rx.el.strong(rx.cond(ScriptState.applies, t("Yes: "), t("No: "))), ScriptState.why),
+        proof(ScriptState.proof),
+        rx.cond(
+            ScriptState.change.length() > 0,
+            rx.fragment(
+                rx.el.p(t("The smallest change that would let it apply:"), class_name="muted small"),
+                rx.el.ul(rx.foreach(ScriptState.change, lambda words: rx.el.li(words)), class_name="plain-list"),
+            ),
+        ),
+        id="verdict",
+        aria_live="polite",
+    )
+
+
+def _used() -> rx.Component:
+    return rx.cond(
+        ScriptState.talks.length() > 0,
+        rx.el.section(
+            rx.el.h2(t("Used in")),
+            rx.el.ul(
+                rx.foreach(
+                    ScriptState.talks,
+                    lambda talk: rx.el.li(
+                        rx.link(talk.name, href=f"/manage/{Person.slug}/test-chat?c={talk.id}", size="2")
+                    ),
+                ),
+                class_name="plain-list",
+            ),
+            class_name="card section",
+        ),
+    )
+
+
+def _steps() -> rx.Component:
+    return rx.cond(
+        ScriptState.steps.length() > 0,
+        rx.el.section(
+            rx.el.h2(t("History")),
+            rx.el.ul(rx.foreach(ScriptState.steps, _step), class_name="plain-list"),
+            class_name="card section",
+        ),
+    )
+
+
+def _step(step: rx.Var[Step]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(step.when, " · ", step.author, class_name="muted small"),
+        rx.el.p(step.text, class_name="passage-text"),
+        rx.flex(
+            _small(t("Compare with now"), on_click=ScriptState.compare(step.id)),
+            rx.cond(
+                ~READ_ONLY,
+                confirm(
+                    _small(t("Restore")),
+                    title=t("Make the script what it was?"),
+                    sentence=t("What it is now is kept in its history."),
+                    verb=t("Restore"),
+                    on_confirm=ScriptState.go_back(step.id),
+                ),
+            ),
+            spacing="2",
+        ),
+        rx.cond(ScriptState.compared == step.id, _changes()),
+    )
+
+
+def _small(words: Any, **more: Any) -> rx.Component:
+    return rx.button(words, size="1", variant="soft", color_scheme="gray", high_contrast=True, **more)
+
+
+def _changes() -> rx.Component:
+    return rx.cond(
+        ScriptState.changes.length() > 0,
+        rx.foreach(ScriptState.changes, difference),
+        rx.el.p(t("Nothing differs."), class_name="muted small"),
+    )

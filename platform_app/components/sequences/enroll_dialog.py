@@ -1,0 +1,67 @@
+"""Enrolling: leads and contacts chosen to be let into a sequence, with what would happen."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.parts import status
+from platform_app.components.console.text import t
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.sequences.enroll_dialog import EntryLine
+
+
+def enrolling(state: Any) -> rx.Component:
+    """Show the choice of whom to let in, of a state that has the Enrolling mixin."""
+    return rx.el.section(
+        rx.el.h2(t("Enroll")),
+        rx.el.div(_search(state), _preview(state), class_name="grid cols-2-1"),
+        class_name="card section",
+        aria_label=t("Enroll"),
+    )
+
+
+def _search(state: Any) -> rx.Component:
+    search = rx.debounce_input(
+        rx.input(
+            value=state.search,
+            on_change=state.type_search,
+            placeholder=t("Search leads and contacts"),
+            aria_label=t("Search leads and contacts"),
+            max_length=200,
+        ),
+        debounce_timeout=250,
+    )
+    found = rx.foreach(state.found, lambda one: _candidate(state, one))
+    return rx.el.div(
+        search,
+        rx.el.div(found, class_name="choices scroll-box", role="group", aria_label=t("Search leads and contacts")),
+        rx.box(rx.button(t("Take all of these"), on_click=state.want_all, size="1", variant="soft")),
+        class_name="stack-small",
+    )
+
+
+def _candidate(state: Any, one: rx.Var[Choice]) -> rx.Component:
+    box = rx.el.input(
+        type="checkbox",
+        checked=state.wanted_ids.contains(one.id),
+        on_change=lambda wanted: state.want(one.id, wanted),
+    )
+    return rx.el.label(box, one.name, class_name="check")
+
+
+def _preview(state: Any) -> rx.Component:
+    return rx.el.div(
+        rx.el.h3(t("What would happen")),
+        rx.cond(
+            state.preview.length() > 0,
+            rx.el.ul(rx.foreach(state.preview, _entry), class_name="plain-list", id="preview"),
+            rx.el.p(t("Choose leads or contacts first."), class_name="muted small"),
+        ),
+        rx.box(rx.button(t("Enroll them"), on_click=state.enroll, disabled=state.wanted_ids.length() == 0)),
+        class_name="stack-small",
+        aria_live="polite",
+    )
+
+
+def _entry(one: rx.Var[EntryLine]) -> rx.Component:
+    return rx.el.li(status(one.colour, one.words), " ", rx.el.strong(one.count))

@@ -1,0 +1,239 @@
+"""Sequence steps: the vertical line of steps, the waiting on the line between them, one step open to be edited."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation.steps import STEPS, StepAsk, asked_of
+from platform_app.automation.steps import words as step_words
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.drag import DragArea, draggable, droppable
+from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools, problem_line
+from platform_app.components.console.picker import choice, group, picker
+from platform_app.components.console.text import t
+from platform_app.components.console.variables import variable_text
+from platform_app.components.rules.condition_values import native, option
+from platform_app.components.sequences.sequence_conditions import conditions
+from platform_app.components.sequences.sequence_timing import timing_fields
+from platform_app.engine.actions.actions import ACTIONS, LONGEST, note
+from platform_app.engine.actions.actions import words as action_words
+from platform_app.state.rules.condition_tree import UNITS
+from platform_app.state.rules.rule_actions import AskLine
+from platform_app.state.sequences.sequence import SequenceState
+from platform_app.state.sequences.sequence_steps import StepLine
+from platform_app.state.sequences.sequence_words import ICONS
+
+STATE = SequenceState
+_CONDITIONS = {  # kinds of steps that weigh one, with what it is called there
+    kind: str(asked["words"]) for kind in STEPS for _, asked in asked_of(kind) if asked["ask"] == StepAsk.CONDITION
+}
+
+
+def steps() -> rx.Component:
+    """Show the steps in their order, with branches set in."""
+    return rx.el.div(
+        DragArea.create(
+            rx.el.ol(rx.foreach(STATE.steps, _line), class_name="sequence-line"),
+            on_move=STATE.drop_step,
+        ),
+        rx.cond(~READ_ONLY, _adder("", t("Add a step…"))),
+        rx.el.span(STATE.said_step, class_name="visually-hidden", role="status"),
+    )
+
+
+def _line(line: rx.Var[StepLine]) -> rx.Component:
+    return rx.el.li(
+        rx.cond(line.is_branch, _branch(line), _step(line)),
+        style={"margin-inline-start": f"calc({line.depth} * 28px)"},
+        class_name=rx.cond(line.is_branch, "sequence-branch", "sequence-step"),
+    )
+
+
+def _branch(line: rx.Var[StepLine]) -> rx.Component:
+    label = t("Add a step to “{branch}” of step {number}", branch=line.title, number=line.number)
+    return rx.flex(
+        rx.badge(line.title, variant="surface", high_contrast=True),
+        rx.cond(~READ_ONLY, _adder(line.id, t("Add a step…"), label)),
+        spacing="2",
+        align="center",
+        wrap="wrap",
+    )
+
+
+def _step(line: rx.Var[StepLine]) -> rx.Component:
+    is_open = STATE.opened == line.id
+    here = rx.cond(line.count != "", rx.badge(t("Waiting here: {count}", count=line.count), variant="soft"))
+    return rx.fragment(
+        rx.el.div(rx.icon("clock", size=14, aria_hidden="true"), line.wait, class_name="sequence-wait muted small"),
+        rx.el.div(
+            rx.flex(
+                rx.el.button(
+                    _icon(line),
+                    rx.el.span(line.number, ". ", line.title, class_name="clip"),
+                    on_click=STATE.open_step(line.id),
+                    aria_expanded=is_open,
+                    class_name="plain-button sequence-title",
+                    type="button",
+                    custom_attrs=draggable(line.id),
+                ),
+                here,
+                rx.cond(~READ_ONLY, _tools(line)),
+                spacing="3",
+                align="center",
+                justify="between",
+            ),
+            problem_line(line.problem),
+            rx.cond(is_open, _open(line)),
+            class_name="step-line",
+            custom_attrs=droppable(line.id),
+        ),
+    )
+
+
+def _icon(line: rx.Var[StepLine]) -> rx.Component:
+    drawn = {icon: rx.icon(icon, size=16, aria_hidden="true") for icon in dict.fromkeys(ICONS.values())}
+    return rx.match(line.icon, *drawn.items(), rx.icon("zap", size=16, aria_hidden="true"))
+
+
+def _tools(line: rx.Var[StepLine]) -> rx.Component:
+    number = line.number
+    return rx.flex(
+        move_tools(
+            (t("Move step {number} up", number=number), t("Move step {number} down", number=number)),
+            lambda up: STATE.move_step(line.id, up),
+            first=line.first,
+            last=line.last,
+            small=True,
+        ),
+        icon_tool("copy", t("Copy step {number}", number=number), STATE.copy_step(line.id), small=True),
+        icon_tool("x", t("Remove step {number}", number=number), STATE.remove_step(line.id), small=True),
+        spacing="2",
+        flex_shrink="0",
+    )
+
+
+def _adder(where: Any, words: Any, label: Any = None) -> rx.Component:
+    acts = [
+        choice(f"do:{kind}", t(action_words(kind)), icon=one.icon, note=t(note(kind)) if note(kind) else None)
+        for kind, one in ACTIONS.items()
+    ]
+    flow = [choice(kind, t(step_words(kind)), icon=ICONS[kind]) for kind in STEPS if kind != "do"]
+    return picker(
+        group(t("Do something"), *acts),
+        group(t("Flow"), *flow),
+        label=words if label is None else label,
+        shown=words,
+        value="",
+        on_pick=lambda what: STATE.add_step(where, what),
+    )
+
+
+def _open(line: rx.Var[StepLine]) -> rx.Component:
+    title = rx.match(STATE.opened_kind, *((kind, t(words)) for kind, words in _CONDITIONS.items()), "")
+    return rx.el.div(
+        rx.cond(
+            title != "",
+            conditions(f"{STATE.opened}.condition", title, STATE.worded["step"], t("No condition yet.")),
+        ),
+        rx.foreach(STATE.asked, lambda asked: _asked(line, asked)),
+        rx.el.h3(t("When it is taken")),
+        timing_fields(STATE, line.number),
+        conditions(
+            f"{STATE.opened}.only_if", t("Only if"), STATE.worded["only_if"], t("Every time, whatever is known.")
+        ),
+        key=f"{STATE.opened}-{STATE.steps_key}",
+        class_name="stack-small sequence-open",
+    )
+
+
+def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
+    label = t("{words} of step {number}", words=asked.words, number=line.number)
+    chosen = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
+        label=label,
+        value=asked.value,
+        on_change=lambda value: STATE.set_asked(asked.name, value),
+    )
+    one_of = native(
+        [rx.foreach(asked.options, option)],
+        label=label,
+        value=asked.value,
+        on_change=lambda value: STATE.set_step(asked.name, value),
+    )
+    text = _text(line, asked, label)
+    plain = _plain(asked, label, STATE.set_asked, max_length=LONGEST, class_name="native wide")
+    percent = _plain(asked, label, STATE.set_step, max_length=3, input_mode="numeric", class_name="native")
+    return rx.el.div(
+        rx.el.span(asked.words, rx.cond(asked.needed, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
+        rx.match(
+            asked.ask,
+            ("text", text),
+            ("line", text),
+            ("to", text),
+            ("tag", _with_known(line, asked, text)),
+            ("value", _with_known(line, asked, text)),
+            ("word", plain),
+            ("days", plain),
+            ("percent", percent),
+            ("span", _span(asked, label)),
+            ("choice", one_of),
+            chosen,
+        ),
+        problem_line(asked.problem),
+        class_name="field",
+    )
+
+
+def _text(line: rx.Var[StepLine], asked: rx.Var[AskLine], label: Any) -> rx.Component:
+    return variable_text(
+        f"step-{line.id}-{asked.name}",
+        initial=asked.value,
+        variables=STATE.variables,
+        on_change=later(lambda value: STATE.set_asked(asked.name, value)),
+        label=label,
+        rows=rx.cond(asked.ask == "line", 1, 3),
+    )
+
+
+def _with_known(line: rx.Var[StepLine], asked: rx.Var[AskLine], text: rx.Component) -> rx.Component:
+    """Show a text with what is known to stand there, to be taken from a list."""
+    known = native(
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
+        label=t("Known values of {words} of step {number}", words=asked.words, number=line.number),
+        value="",
+        on_change=lambda value: STATE.pick_asked(asked.name, value),
+    )
+    is_offered = (asked.options.length() > 0) & ~READ_ONLY
+    return rx.el.div(rx.el.div(text, class_name="grow"), rx.cond(is_offered, known), class_name="with-known")
+
+
+def _plain(asked: rx.Var[AskLine], label: Any, on_change: Any, **more: Any) -> rx.Component:
+    return rx.el.input(
+        default_value=asked.value,
+        on_change=later(lambda value: on_change(asked.name, value)),
+        read_only=READ_ONLY,
+        aria_label=label,
+        **more,
+    )
+
+
+def _span(asked: rx.Var[AskLine], label: Any) -> rx.Component:
+    count, unit = asked.value.split(" ")[0], asked.value.split(" ")[1]
+    return rx.flex(
+        rx.el.input(
+            default_value=count,
+            on_change=later(lambda value: STATE.set_step(asked.name, f"{value} {unit}")),
+            input_mode="numeric",
+            max_length=6,
+            read_only=READ_ONLY,
+            aria_label=label,
+            class_name="native short",
+        ),
+        native(
+            [rx.el.option(t(one), value=one) for one in UNITS],
+            label=t("Unit: {what}", what=label),
+            value=unit,
+            on_change=lambda value: STATE.set_step(asked.name, f"{count} {value}"),
+        ),
+        spacing="2",
+    )

@@ -1,0 +1,143 @@
+"""Sequence trial: a draft tried on somebody at a chosen moment, and on the people of the past."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.parts import problem_line
+from platform_app.components.console.text import t
+from platform_app.components.rules.conditions import proof
+from platform_app.state.console.base import Person
+from platform_app.state.sequences.sequence_trial import DAYS, DayLine, PastLine, SequenceTrialState
+
+STATE = SequenceTrialState
+
+
+def simulate() -> rx.Component:
+    """Let somebody enter at a moment, and show the calendar of what would come."""
+    return rx.el.section(
+        rx.el.h2(t("Simulate")),
+        rx.el.p(t("Nothing is changed and nothing is sent."), class_name="muted small"),
+        rx.el.form(
+            _labelled(
+                t("Enters"),
+                rx.el.input(type="datetime-local", name="at", default_value=STATE.at, class_name="native wide"),
+            ),
+            _labelled(t("Who"), _choice("lead", t("Nobody in particular"), STATE.leads)),
+            _labelled(t("They reply after days"), _days_input("reply_day")),
+            _labelled(t("The stage changes after days"), _days_input("stage_day")),
+            _labelled(t("Into the stage"), _choice("stage", t("Choose…"), STATE.stages)),
+            problem_line(STATE.problem),
+            rx.box(rx.button(t("Simulate"), type="submit", size="2", variant="soft")),
+            on_submit=STATE.simulate,
+            reset_on_submit=False,
+            class_name="stack-small",
+            key=STATE.at,
+        ),
+        rx.el.div(
+            rx.cond(
+                STATE.end != "",
+                rx.fragment(
+                    rx.el.ol(rx.foreach(STATE.calendar, _day), class_name="plain-list calendar-days"),
+                    rx.el.p(rx.icon("flag", size=14, aria_hidden="true"), STATE.end, class_name="status small"),
+                ),
+            ),
+            aria_live="polite",
+            id="simulation",
+        ),
+        class_name="card section",
+        aria_label=t("Simulate"),
+    )
+
+
+def _labelled(words: Any, control: rx.Component) -> rx.Component:
+    return rx.el.label(rx.el.span(words, class_name="label"), control, class_name="field")
+
+
+def _choice(name: str, none: Any, choices: Any) -> rx.Component:
+    return rx.el.select(
+        rx.el.option(none, value=""),
+        rx.foreach(choices, lambda one: rx.el.option(one.name, value=one.id)),
+        name=name,
+        class_name="native wide",
+    )
+
+
+def _days_input(name: str) -> rx.Component:
+    return rx.el.input(name=name, input_mode="numeric", max_length=3, class_name="native wide", placeholder=t("never"))
+
+
+def _day(day: rx.Var[DayLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(
+            rx.el.strong(day.when),
+            rx.cond(day.theirs != "", rx.el.span(" · ", t("theirs: "), day.theirs, class_name="muted small")),
+        ),
+        rx.el.div(day.words),
+        rx.foreach(day.waits, lambda words: rx.el.div(words, class_name="muted small")),
+        rx.cond(day.outcome != "", rx.el.div(day.outcome, class_name="small")),
+        rx.cond(
+            day.told != "",
+            rx.el.div(day.told, class_name=rx.cond(day.colour == "red", "small problem", "muted small")),
+        ),
+        rx.cond(day.proof.length() > 0, proof(day.proof)),
+        class_name="sample",
+    )
+
+
+def backtest() -> rx.Component:
+    """Let the people of the past into the draft."""
+    words = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "A year"}
+    return rx.el.section(
+        rx.el.h2(t("Backtest")),
+        rx.el.p(t("Who would have entered, and what would have become of them."), class_name="muted small"),
+        rx.flex(
+            rx.el.select(
+                *(rx.el.option(t(words[days]), value=days) for days in DAYS),
+                value=STATE.days,
+                on_change=STATE.choose_days,
+                aria_label=t("How far back"),
+                class_name="native",
+            ),
+            rx.button(t("Run the backtest"), on_click=STATE.backtest, loading=STATE.busy, size="2", variant="soft"),
+            spacing="2",
+            wrap="wrap",
+        ),
+        rx.cond(
+            STATE.summary.length() > 0,
+            rx.el.ul(rx.foreach(STATE.summary, lambda line: rx.el.li(line)), class_name="plain-list", id="backtest"),
+        ),
+        rx.cond(
+            STATE.samples.length() > 0,
+            rx.el.ul(rx.foreach(STATE.samples, _sample), class_name="plain-list", aria_label=t("Samples")),
+        ),
+        class_name="card section",
+        aria_label=t("Backtest"),
+        aria_live="polite",
+    )
+
+
+def _sample(past: rx.Var[PastLine]) -> rx.Component:
+    is_open = STATE.opened == past.event_id
+    return rx.el.li(
+        rx.el.button(
+            past.when,
+            " · ",
+            past.subject,
+            on_click=STATE.open_sample(past.event_id),
+            aria_expanded=is_open,
+            class_name="plain-button",
+            type="button",
+        ),
+        rx.el.div(past.end, class_name="muted small"),
+        rx.cond(
+            is_open,
+            rx.fragment(
+                rx.el.ol(rx.foreach(past.steps, _day), class_name="plain-list calendar-days"),
+                rx.link(
+                    t("The event"), href=f"/manage/{Person.slug}/events/{past.event_id}", size="1", underline="always"
+                ),
+            ),
+        ),
+        class_name="sample",
+    )

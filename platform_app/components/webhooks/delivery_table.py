@@ -1,0 +1,81 @@
+"""Webhook log: what came to webhooks, as a table."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
+from platform_app.components.console.parts import empty_state, row_link, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.webhooks.deliveries import OUTCOMES, DeliveryRow, ReceivedState
+
+
+def received_log() -> rx.Component:
+    """Show the log with its filters."""
+    return rx.fragment(
+        _filters(),
+        listing(
+            loaded=ReceivedState.loaded,
+            total=ReceivedState.rows.length(),
+            filtered=ReceivedState.is_filtered,
+            table=rx.fragment(
+                framed_table(
+                    columns(t("Webhook"), t("Outcome"), "webhook-id", t("Size"), t("Event"), t("When")),
+                    rx.table.body(rx.foreach(ReceivedState.rows, _row)),
+                ),
+                turn_pages(ReceivedState.page, ReceivedState.has_more, ReceivedState.turn),
+            ),
+            empty=empty_state(t("Nothing has come in yet."), icon="inbox"),
+        ),
+    )
+
+
+def _filters() -> rx.Component:
+    state = ReceivedState
+    outcomes = [("all", t("Everything")), *((code, t(words)) for code, (words, _) in OUTCOMES.items())]
+    return rx.el.div(
+        rx.select.root(
+            rx.select.trigger(aria_label=t("Webhook")),
+            rx.select.content(
+                rx.select.item(t("All webhooks"), value="all"),
+                rx.foreach(state.webhooks, lambda one: rx.select.item(one.name, value=one.id)),
+            ),
+            value=state.webhook,
+            on_change=state.filter_webhook,
+        ),
+        select_filter(t("Outcome"), state.outcome, outcomes, state.filter_outcome),
+        class_name="filters",
+    )
+
+
+def _row(delivery: rx.Var[DeliveryRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(row_link(delivery.webhook, delivery_address(delivery))),
+        rx.table.cell(outcome(delivery)),
+        rx.table.cell(rx.el.span(delivery.message_id, class_name="small break")),
+        rx.table.cell(delivery.size, class_name="figure-small"),
+        rx.table.cell(event_link(delivery)),
+        rx.table.cell(time_ago(delivery.when, delivery.exact)),
+        align="center",
+        key=delivery.id,
+    )
+
+
+def delivery_address(delivery: Any) -> Any:
+    """Return where a delivery is shown."""
+    return f"/manage/{Person.slug}/webhooks/received/{delivery.id}"
+
+
+def outcome(delivery: Any) -> rx.Component:
+    """Show what became of a delivery, and why it was refused."""
+    return rx.fragment(
+        status(delivery.colour, delivery.words),
+        rx.cond(delivery.why != "", rx.el.div(delivery.why, class_name="muted small")),
+    )
+
+
+def event_link(delivery: Any) -> rx.Component:
+    """Lead to the event that a delivery wrote."""
+    href = f"/manage/{Person.slug}/events/{delivery.event_id}"
+    return rx.cond(delivery.event_id != "", rx.link(t("Event"), href=href, size="2", underline="always"))

@@ -1,0 +1,133 @@
+"""Webhook fields: values of the payload that rules know by name, named by hand or taken from the last delivery."""
+
+import reflex as rx
+
+from platform_app.components.console.copy_field import copy_tool
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.parts import READ_ONLY, icon_tool
+from platform_app.components.console.text import t
+from platform_app.services.webhooks.webhook_fields import KINDS
+from platform_app.state.crm.crm_settings import FIELD_KINDS
+from platform_app.state.webhooks.webhook import FieldLine, OfferLine, WebhookState
+
+
+def fields_card() -> rx.Component:
+    """Show the fields, the form of a new one, and what the last delivery offers."""
+    return rx.el.section(
+        rx.el.h2(t("Fields")),
+        rx.el.p(
+            t("Values of the payload that conditions compare and texts use. They are known from the next delivery on."),
+            class_name="muted small",
+        ),
+        rx.cond(
+            WebhookState.fields.length() > 0,
+            rx.el.ul(rx.foreach(WebhookState.fields, _field), class_name="plain-list", key=WebhookState.fields_key),
+            rx.el.p(t("None yet."), class_name="muted small"),
+        ),
+        rx.cond(~READ_ONLY, _new_field()),
+        rx.cond((WebhookState.offers.length() > 0) & ~READ_ONLY, _offers()),
+        class_name="card section",
+    )
+
+
+def _field(one: rx.Var[FieldLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(
+            rx.flex(
+                rx.el.input(
+                    default_value=one.name,
+                    on_change=later(lambda name: WebhookState.rename_field(one.id, name)),
+                    aria_label=t("Name of the field"),
+                    max_length=80,
+                    read_only=READ_ONLY,
+                    class_name="native grow",
+                ),
+                _badge(one.kind),
+                spacing="2",
+                align="center",
+            ),
+            rx.el.div(rx.el.code(one.path), " → ", rx.el.code(one.variable), class_name="small break muted"),
+            class_name="grow stack-small",
+        ),
+        copy_tool(one.variable, t("Copy the variable of “{title}”", title=one.name)),
+        rx.cond(
+            ~READ_ONLY,
+            icon_tool("x", t("Delete “{title}”", title=one.name), WebhookState.delete_field(one.id), small=True),
+        ),
+        class_name="card-line",
+        key=one.id,
+    )
+
+
+def _badge(words: rx.Var[str]) -> rx.Component:
+    return rx.badge(words, color_scheme="gray", variant="surface", high_contrast=True)
+
+
+def _new_field() -> rx.Component:
+    kinds = (rx.el.option(t(FIELD_KINDS[kind.value]), value=kind.value) for kind in KINDS)
+    return rx.form(
+        rx.flex(
+            rx.el.input(
+                name="path",
+                placeholder="order.total",
+                aria_label=t("Where the value stands"),
+                max_length=200,
+                required=True,
+                class_name="native grow",
+            ),
+            rx.el.input(
+                name="name",
+                placeholder=t("Name"),
+                aria_label=t("Name of the new field"),
+                max_length=80,
+                class_name="native grow",
+            ),
+            rx.el.select(*kinds, name="kind", aria_label=t("What it holds"), class_name="native"),
+            rx.button(t("Add field"), size="1", variant="soft", type="submit"),
+            spacing="2",
+            wrap="wrap",
+            align="center",
+        ),
+        on_submit=WebhookState.name_value,
+        reset_on_submit=True,
+        class_name="card-form",
+    )
+
+
+def _offers() -> rx.Component:
+    return rx.el.div(
+        rx.flex(
+            rx.el.h3(t("In the last delivery")),
+            rx.button(
+                t("Take the fields from the last delivery"),
+                on_click=WebhookState.take_all,
+                size="1",
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+                type="button",
+            ),
+            justify="between",
+            align="center",
+            wrap="wrap",
+            spacing="2",
+        ),
+        rx.el.ul(rx.foreach(WebhookState.offers, _offer), class_name="plain-list"),
+        class_name="offers",
+    )
+
+
+def _offer(one: rx.Var[OfferLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(
+            rx.el.code(one.path, class_name="small break"),
+            rx.el.div(one.text, class_name="muted small clip"),
+            class_name="grow",
+        ),
+        _badge(one.kind_words),
+        icon_tool(
+            "plus", t("Make a field of {path}", path=one.path), WebhookState.take(one.path, one.kind), small=True
+        ),
+        class_name="card-line",
+        key=one.path,
+    )

@@ -1,0 +1,80 @@
+"""Asking: what an action is, and how its fields are entered."""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from platform_app.automation.facts import Named
+from platform_app.automation.values import whole
+from platform_app.db import Transaction
+from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.errors import Invalid
+from platform_app.models.person import Identity
+from platform_app.services.accounts import members
+
+LONGEST = 8_000  # characters of a text
+MOST_DAYS = 3_650  # until something is due
+PLAIN_FIELDS = {  # that a rule may change beside a tenant's own, with their words
+    "contact.name": "Name of the contact",
+    "contact.phones": "Phone of the contact",
+    "contact.emails": "E-mail of the contact",
+    "contact.language": "Language of the contact",
+    "lead.title": "Title of the lead",
+    "lead.budget": "Budget of the lead",
+    "lead.source": "Source of the lead",
+}
+
+
+class Ask(StrEnum):
+    """How a field of an action is entered."""
+
+    TEXT = "text"  # with variables, of several lines
+    LINE = "line"  # with variables, of one line
+    TO = "to"  # an e-mail address, or variables that hold one
+    TAG = "tag"  # a line, or one of those that there are
+    VALUE = "value"  # a line, or one of those that the field can have
+    WORD = "word"  # one line as it is
+    STAGE = "stage"
+    MEMBER = "member"
+    FIELD = "field"  # of a contact or a lead
+    DAYS = "days"  # a number of days
+    SEQUENCE = "sequence"
+
+
+def asked(words: str, ask: Ask, *, needed: bool = True, start: str = "") -> Any:
+    """Return a field of an action: its words for people, how it is entered, and what stands in it at first."""
+    kept: dict[str, Any] = {"words": words, "ask": ask.value, "needed": needed, "start": start}
+    return Field(default="", max_length=LONGEST, json_schema_extra=kept)
+
+
+class Action(BaseModel, ABC, frozen=True):
+    """What a rule can do; `plan` says what it is about to do, and raises PlatformError when that cannot be done."""
+
+    icon: ClassVar[str] = "zap"  # in the builder
+
+    @abstractmethod
+    def plan(self, scene: Scene) -> Plan:
+        """Return what is about to be done on a scene."""
+
+    @classmethod
+    def lacks(cls, session: Transaction, who: Identity) -> str:
+        """Return what the tenant has to set first, as a message id; nothing when all is there."""
+        return ""
+
+
+def member_of(scene: Scene, user_id: str) -> Named:
+    """Return a member of the tenant by the id of the user."""
+    found = {user.id: user.name for user, _ in members.of_tenant(scene.session, scene.who)}
+    if user_id not in found:
+        raise Invalid("There is no such member.", field="user_id")
+    return Named(user_id, found[user_id])
+
+
+def days_of(written: str) -> int:
+    """Return a number of days as it was written."""
+    days = whole(written, MOST_DAYS)
+    if days is None:
+        raise Invalid("Enter a number.", field="days")
+    return days

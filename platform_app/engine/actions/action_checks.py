@@ -1,0 +1,111 @@
+"""Drafts: what is wrong with actions before they are published, each at its field."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app import fact_snapshots
+from platform_app.automation import text_templates
+from platform_app.automation.condition_checks import WANTED
+from platform_app.automation.facts import Catalogue
+from platform_app.automation.values import parsed, whole
+from platform_app.db import Transaction, owned
+from platform_app.engine.actions import actions
+from platform_app.engine.actions.actions import Ask
+from platform_app.engine.sequences import enrollments
+from platform_app.errors import Invalid
+from platform_app.i18n import translate
+from platform_app.integrations import egress, smtp
+from platform_app.models.agent import Agent
+from platform_app.models.person import Identity
+from platform_app.services.accounts import members
+from platform_app.services.crm import pipelines
+
+_WITH_VARIABLES = (Ask.TEXT, Ask.LINE, Ask.TO, Ask.TAG, Ask.VALUE)
+
+
+@dataclass(frozen=True)
+class House:
+    """What there is in the tenant: its facts, and the ids that can be chosen by how they are asked for."""
+
+    known: Catalogue
+    choices: Mapping[str, Collection[str]]
+
+
+def house(session: Transaction, who: Identity) -> House:
+    """Return what there is in a tenant to choose from."""
+    held, own = pipelines.of_tenant(session, who), fact_snapshots.catalogue_of(session, who.tenant_id)
+    return House(
+        own,
+        {
+            Ask.FIELD: {*actions.PLAIN_FIELDS, *own},
+            Ask.STAGE: {stage.id for _, stages in held for stage in stages},
+            "pipeline": {pipeline.id for pipeline, _ in held},
+            "agent": set(session.exec(owned(Agent, who.tenant_id).with_only_columns(Agent.id)).all()),
+            Ask.MEMBER: {user.id for user, _ in members.of_tenant(session, who)},
+            Ask.SEQUENCE: {row.id for row in enrollments.sequences_of(session, who)},
+        },
+    )
+
+
+def problems(listed: list[dict[str, Any]], house: House, language: str) -> dict[str, str]:
+    """Return a sentence for each field that is not right, by action.{place}.{field}; `actions` when there is none."""
+    if not listed:
+        return {"actions": translate(language, "Add an action.")}
+    found: dict[str, str] = {}
+    for place, data in enumerate(listed):
+        kind = actions.ACTIONS.get(str(data.get("kind")))
+        if kind is None:
+            found[f"action.{place}"] = translate(language, "This action is not known any more. Remove it.")
+            continue
+        for name, asked in asked_of(kind.model_fields["kind"].default):
+            sentence = _problem(str(data.get(name) or ""), asked, house, language)
+            if not sentence and asked["ask"] == Ask.VALUE:
+                sentence = _misfit(str(data.get("field")), str(data.get(name) or ""), house.known, language)
+            if sentence:
+                found[f"action.{place}.{name}"] = sentence
+    return found
+
+
+def lacking(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
+    """Return a sentence for each action that needs something the tenant has not set yet, by action.{place}."""
+    found = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
+    lacks = {place: kind.lacks(session, who) for place, kind in found if kind is not None}
+    return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
+
+
+def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the fields of an action with their words, how they are entered, and whether they are needed."""
+    fields = actions.ACTIONS[kind].model_fields.items()
+    return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
+
+
+def _problem(value: str, asked: dict[str, Any], house: House, language: str) -> str:
+    if not value.strip():
+        return translate(language, "Fill this in.") if asked["needed"] else ""
+    if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, house.known)):
+        return text_templates.in_words(wrong[0], language)
+    if asked["ask"] == Ask.DAYS and whole(value, actions.MOST_DAYS) is None:
+        return translate(language, "Enter a number.")
+    try:
+        if asked["ask"] == Ask.WORD:
+            egress.check(value)
+        if asked["ask"] == Ask.TO and not text_templates.variables(value):
+            smtp.checked(value, field="to")
+    except Invalid as error:
+        return translate(language, error.sentence)
+    if value not in house.choices.get(asked["ask"], (value,)):
+        return translate(language, "What was chosen here is gone. Choose another.")
+    return ""
+
+
+def _misfit(field: str, value: str, facts: Catalogue, language: str) -> str:
+    """Return why a value does not fit its field; one with variables is known only when they are filled."""
+    fact = facts.get(field)
+    if fact is None or not value.strip() or "{{" in value or "{%" in value:
+        return ""
+    if parsed(value, fact.type, "UTC") is None:
+        return translate(language, WANTED.get(fact.type, "Enter a value."))
+    if fact.options and value.strip() not in fact.options:
+        return translate(language, "Choose a value.")
+    return ""

@@ -1,0 +1,98 @@
+"""Scene: what an action acts on: the event, what was known then, and the rows that it is about."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_app.automation import text_templates
+from platform_app.automation.facts import Facts
+from platform_app.automation.output_encoding import Body
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict
+from platform_app.models.conversation import Conversation
+from platform_app.models.event import Event
+from platform_app.models.person import Identity
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an action is about to do, in words and as a step: inside, in a transaction; or outside, by a call.
+
+    `sentence` is a message id with places for `values`. `call` takes the idempotency key and returns what is kept of
+    the outcome; it raises effects.SureFailure when the other side did not do it and may later, PlatformError when it
+    never will. `repeatable`: the other side honours the key, so that a call in doubt may be made again.
+    """
+
+    sentence: str
+    values: dict[str, str] = field(default_factory=dict)
+    do: Callable[[Transaction, Identity], object] | None = None
+    call: Callable[[str], dict[str, Any]] | None = None
+    repeatable: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An event, with what was known then. `who` acts: the automation, in the name of its rule."""
+
+    session: Transaction
+    who: Identity
+    event: Event
+    facts: Facts
+
+    def fill(self, text: str) -> str:
+        """Return a text with its variables filled."""
+        return text_templates.fill(text, self.facts).strip()
+
+    def fill_body(self, text: str) -> Body:
+        """Return a text for another program, each value encoded for where it stands; raises Invalid."""
+        return text_templates.fill_body(text, self.facts)
+
+    def lead(self) -> str:
+        """Return the id of the lead; raises Conflict when the event is about none."""
+        if self.event.lead_id:
+            return self.event.lead_id
+        talk = self._talk()
+        if talk is None or not talk.lead_id:
+            raise Conflict("The event is about no lead.")
+        return talk.lead_id
+
+    def contact(self) -> str:
+        """Return the id of the contact; raises Conflict when the event is about none."""
+        if self.event.contact_id:
+            return self.event.contact_id
+        talk = self._talk()
+        if talk is None or not talk.contact_id:
+            raise Conflict("The event is about no contact.")
+        return talk.contact_id
+
+    def conversation(self) -> Conversation:
+        """Return the conversation of the event, else the newest one of its lead or contact.
+
+        Raises Conflict when there is none.
+        """
+        talk = self._talk()
+        if talk is None:
+            raise Conflict("There is no conversation with this lead or contact.")
+        return talk
+
+    def _talk(self) -> Conversation | None:
+        event, tenant_id = self.event, self.who.tenant_id
+        query = owned(Conversation, tenant_id).where(Conversation.deleted_at.is_(None))  # type: ignore[union-attr]
+        if event.conversation_id:
+            query = query.where(Conversation.id == event.conversation_id)
+        elif event.lead_id:
+            query = query.where(Conversation.lead_id == event.lead_id)
+        elif event.contact_id:
+            query = query.where(Conversation.contact_id == event.contact_id)
+        else:
+            return None
+        order = query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc())  # type: ignore[attr-defined]
+        found: Conversation | None = self.session.exec(order.limit(1)).first()
+        return found
+
+    def has(self, subject: str) -> bool:
+        """Tell whether the event is about a lead or a contact."""
+        try:
+            return bool(self.lead() if subject == "lead" else self.contact())
+        except Conflict:
+            return False

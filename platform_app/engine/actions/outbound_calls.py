@@ -1,0 +1,34 @@
+"""Calls: what actions send to the outside, and what is known of whether it arrived."""
+
+from typing import Any
+
+import httpx
+
+from platform_app.automation.output_encoding import Body
+from platform_app.errors import Invalid, Unavailable
+from platform_app.integrations import egress, smtp
+from platform_app.services.jobs.effects import SureFailure
+
+UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
+
+
+def send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, Any]:
+    """Send an e-mail; raises SureFailure when it did not leave and may later."""
+    try:
+        return dict(smtp.send(server, smtp.written(server, **message, key=key)))
+    except Unavailable as error:
+        raise SureFailure(error.sentence, **error.values) from error
+
+
+def post(address: str, body: Body, key: str) -> dict[str, Any]:
+    """Post a body with its key; raises SureFailure when it was not taken and may be later."""
+    headers = {"content-type": body.content_type, "webhook-id": key, "idempotency-key": key}
+    try:
+        answer = egress.post(address, body.text, headers)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise SureFailure("The address does not answer.") from error
+    if answer.status == 429 or answer.status >= 500:
+        raise SureFailure("The address is out of order.")
+    if answer.status >= 300:
+        raise Invalid("The address answered {status}.", field="url", status=answer.status)
+    return {"status": answer.status, "answer": answer.text[:500]}

@@ -1,0 +1,27 @@
+"""Naming: the names of what conditions and actions hold by id."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from platform_app.db import Transaction
+from platform_app.fact_snapshots import names
+
+
+class Names(Mapping[str, str]):
+    """The names of what conditions hold by id, stages, pipelines, agents and members; read when one is asked for."""
+
+    def __init__(self, session: Transaction, tenant_id: str) -> None:
+        self._session, self._tenant_id = session, tenant_id
+
+    @cached_property
+    def _found(self) -> dict[str, str]:
+        return names(self._session, self._tenant_id)
+
+    def __getitem__(self, row_id: str) -> str:
+        return self._found[row_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)

@@ -1,0 +1,40 @@
+"""Purposes: by the kind of a job, what is told when the job ends without what it was for, and when it is revived."""
+
+from platform_app.db import Transaction
+from platform_app.engine.rules import rule_runs
+from platform_app.engine.sequences import step_calls
+from platform_app.job_callbacks import OTHER, PURPOSES, Purpose
+from platform_app.jobs import RebuildIndex
+from platform_app.models.event import ActivityKind
+from platform_app.models.job import JobState
+from platform_app.services.chat import reply_jobs
+from platform_app.services.crm import import_job
+from platform_app.services.feed import activity
+from platform_app.services.knowledge import index_rebuild, source_jobs
+
+
+def declare() -> None:
+    """Make the purposes known to this process: the worker gives jobs up, people cancel and retry them."""
+    PURPOSES["index_source"] = Purpose(
+        source_jobs.indexing_given_up, source_jobs.indexing_revived, source_jobs.indexing_named_by
+    )
+    PURPOSES["remove_source"] = Purpose(
+        source_jobs.removal_given_up, source_jobs.removal_revived, source_jobs.removal_named_by
+    )
+    PURPOSES["rebuild_index"] = Purpose(
+        index_rebuild.given_up, index_rebuild.revived, lambda session, job: RebuildIndex()
+    )
+    PURPOSES["import_contacts"] = Purpose(import_job.given_up, import_job.revived, import_job.named_by)
+    PURPOSES["handle_event"] = Purpose(rule_runs.given_up, rule_runs.revived)
+    PURPOSES["take_step"] = Purpose(step_calls.given_up, step_calls.revived, step_calls.named_by)
+    PURPOSES["reply"] = Purpose(reply_jobs.given_up, reply_jobs.revived, reply_jobs.named_by)
+    PURPOSES[OTHER] = Purpose(_other_given_up, lambda session, tenant_id, payload: None)
+
+
+def _other_given_up(
+    session: Transaction, tenant_id: str, kind: str, *, state: JobState, sentence: str, values: dict[str, str]
+) -> None:
+    """Say that a job has ended of which nothing else is known than its kind."""
+    told, reason = "The background job “{job}” was given up: {reason}", sentence.format_map(values)
+    link = f"/jobs?state={state.value}"
+    activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, job=kind, reason=reason)

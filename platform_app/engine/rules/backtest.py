@@ -1,0 +1,171 @@
+"""Backtest: drafts tried on the events of the past. Nothing is changed and nothing is sent."""
+
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from platform_app import fact_snapshots
+from platform_app.automation.evaluation import Test, facts_of, ready
+from platform_app.automation.facts import Catalogue
+from platform_app.automation.rules import Before, Compiled, Reason, reason
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.engine.actions.concurrency_limit import alone
+from platform_app.engine.rules import rule_evaluation, rules
+from platform_app.errors import Invalid
+from platform_app.events import subject_of
+from platform_app.models.event import Event
+from platform_app.models.person import Identity
+from platform_app.services.feed import event_log
+
+SAMPLES = 12  # of one outcome
+
+_READ: tuple[Any, ...] = (Event.id, Event.kind, Event.at, Event.depth, Event.agent_id, Event.after, Event.facts)
+_READ += (Event.lead_id, Event.contact_id, Event.conversation_id)
+
+
+@dataclass
+class Sample:
+    """An event of the past with what a rule would have made of it."""
+
+    event_id: str
+    at: datetime
+    reason: str
+    live: str  # what the published rule makes of it; empty: there is none
+
+
+@dataclass
+class Backtest:
+    """What a draft would have done with the events of a time."""
+
+    since: datetime
+    reasons: Counter[str] = field(default_factory=Counter)
+    live_reasons: Counter[str] = field(default_factory=Counter)
+    days: Counter[date] = field(default_factory=Counter)  # on which it would have run
+    subjects: set[str] = field(default_factory=set)  # for whom it would have run
+    gained: int = 0  # it would have run, the published one not
+    lost: int = 0
+    kept: dict[tuple[str, str], deque[tuple[str, datetime]]] = field(default_factory=dict)  # the latest of each outcome
+
+    @property
+    def events(self) -> int:
+        """How many events were looked at."""
+        return self.reasons.total()
+
+    @property
+    def samples(self) -> list[Sample]:
+        """Some events of each outcome, the oldest first."""
+        found = (Sample(*one, *outcome) for outcome, some in self.kept.items() for one in some)
+        return sorted(found, key=lambda one: one.at)
+
+    def count(self, past: "_Past", says: str, was: str) -> None:
+        """Take in what the draft and the published rule say to an event."""
+        self.reasons[says] += 1
+        fires, fired = says == Reason.FIRES, was == Reason.FIRES
+        if was:
+            self.live_reasons[was] += 1
+        if fires:
+            self.days[past.day] += 1
+            self.subjects.add(past.subject)
+        self.gained += fires and not fired
+        self.lost += fired and not fires
+        some = self.kept.get((says, was))
+        if some is None:
+            some = self.kept[says, was] = deque(maxlen=SAMPLES)
+        some.append((past.id, past.at))
+
+
+class _Past:
+    """An event of the past with what was known then, and the day it fell on; plain values, read many times."""
+
+    __slots__ = ("after", "agent_id", "at", "day", "depth", "facts", "id", "kind", "subject")
+
+    def __init__(self, event: Event, names: frozenset[str]) -> None:
+        self.id, self.kind, self.at, self.depth = event.id, event.kind, event.at, event.depth
+        self.agent_id, self.after = event.agent_id, event.after
+        self.facts, self.subject = fact_snapshots.of_event(event, only=names), subject_of(event)
+        self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
+
+
+class _Walker:
+    """A rule going through the past with a memory of its own: what it did for whom, and how often a day."""
+
+    def __init__(self, rule: Compiled, own: Catalogue) -> None:
+        self.rule, self.own = rule, own
+        self._tests: dict[str, Test] = {}  # by time zone
+        self._last: dict[str, datetime] = {}
+        self._days: Counter[date] = Counter()
+
+    def reason(self, past: _Past) -> Reason:
+        """Return what the rule would have said then, and remember it."""
+        zone, at = past.facts.zone, past.at
+        test = self._tests.get(zone)
+        if test is None:
+            test = self._tests[zone] = ready(self.rule.tree, self.own, zone)
+        found = reason(
+            self.rule.definition,
+            test(past.facts, at),
+            at,
+            depth=past.depth,
+            before=lambda: Before(self._last.get(past.subject), self._days[past.day]),
+        )
+        if found == Reason.FIRES:
+            self._last[past.subject] = at
+            self._days[past.day] += 1
+        return found
+
+
+@dataclass
+class _Pair:
+    """A draft beside what is published, on their way through the past."""
+
+    rule_id: str
+    agent_id: str | None
+    drafted: dict[str, Any]
+    published: dict[str, Any]
+    draft: _Walker
+    live: _Walker | None
+    found: Backtest
+
+    def look(self, past: _Past) -> None:
+        """Weigh both on an event that may be for them."""
+        mine = rule_evaluation.concerns(self.agent_id, self.rule_id, self.drafted, event=past)
+        theirs = self.live is not None and rule_evaluation.concerns(
+            self.agent_id, self.rule_id, self.published, event=past
+        )
+        if not mine and not theirs:
+            return
+        says = self.draft.reason(past).value if mine else "agent"
+        was = self.live.reason(past).value if self.live is not None and theirs else ""
+        self.found.count(past, says, was)
+
+
+@alone
+def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) -> Backtest:
+    """Run a draft over the events of the last days, each with what was known then, beside the published rule."""
+    return backtest_all(session, who, [rule_id], days=days)[rule_id]
+
+
+def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, days: int) -> dict[str, Backtest]:
+    """Run several drafts over the past in one pass."""
+    if not 1 <= days <= 366:
+        raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
+    own, since = fact_snapshots.catalogue_of(session, who.tenant_id), now() - timedelta(days=days)
+    pairs: dict[str, list[_Pair]] = defaultdict(list)
+    for rule_id in rule_ids:
+        row = rules.DEFINITIONS.get(session, who, rule_id)
+        same = row.published.get("trigger") == row.draft["trigger"]
+        live = _Walker(rule_evaluation.ready_rule(row.id, row.published), own) if same else None
+        draft = _Walker(rule_evaluation.ready_rule(row.id, row.draft), own)
+        pairs[row.draft["trigger"]].append(
+            _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
+        )
+    walkers = [one for some in pairs.values() for pair in some for one in (pair.draft, pair.live) if one is not None]
+    names = frozenset(name for walker in walkers for name in facts_of(walker.rule.tree))
+    for event in event_log.since(session, who, list(pairs), since=since, columns=_READ):
+        past = _Past(event, names)
+        for pair in pairs[past.kind]:
+            pair.look(past)
+    return {pair.rule_id: pair.found for found in pairs.values() for pair in found}

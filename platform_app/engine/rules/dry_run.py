@@ -1,0 +1,102 @@
+"""Dry run: what a rule would do on one event. Nothing is changed and nothing is sent."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from platform_app import fact_snapshots
+from platform_app.automation.rules import judge
+from platform_app.db import Transaction
+from platform_app.engine.actions import actions, reference_names
+from platform_app.engine.actions.action_context import Scene
+from platform_app.engine.rules import rule_evaluation, rule_runs, rules, why_not
+from platform_app.engine.rules.why_not import Note
+from platform_app.errors import Conflict, PlatformError
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity
+from platform_app.models.rule import Rule
+from platform_app.services.crm import leads
+from platform_app.services.feed import event_log
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an action would do, or why it could not: a message id with what fills its places."""
+
+    kind: str
+    sentence: str
+    values: dict[str, str]
+    possible: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What becomes of an event at a rule."""
+
+    reason: str  # a Reason, or why it is not weighed at all: trigger, agent
+    proof: dict[str, Any] = field(default_factory=dict)
+    change: list[dict[str, Any]] = field(default_factory=list)
+    actions: list[Told] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> Trial:
+    """Return what a rule, as it is edited or as it is published, would do on an event, and why."""
+    row, happened = rules.DEFINITIONS.get(session, who, rule_id), event_log.get(session, who, event_id)
+    data = row.draft if draft else row.published
+    if not data:
+        raise Conflict("Publish the rule first.")
+    found = _tried(session, who, row, data, happened=happened)
+    if draft or found.reason in ("trigger", "agent"):
+        return found
+    return replace(found, notes=[*found.notes, *why_not.why_no_run(session, row, happened)])
+
+
+def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, happened: Event) -> Trial:
+    said = partial(why_not.notes, session, row, data, happened=happened)
+    if data["trigger"] != happened.kind:
+        return Trial("trigger", notes=said(reason="trigger"))
+    if not rule_evaluation.concerns(row.agent_id, row.id, data, event=happened):
+        return Trial("agent", notes=said(reason="agent"))
+    own = fact_snapshots.catalogue_of(session, who.tenant_id)
+    facts = fact_snapshots.of_event(happened, reference_names.Names(session, who.tenant_id))
+    verdict = judge(
+        rule_evaluation.ready_rule(row.id, data),
+        facts,
+        own,
+        happened.at,
+        depth=happened.depth,
+        before=lambda: rule_evaluation.before(session, row, happened, zone=facts.zone),
+    )
+    told = _told(session, row, happened, listed=data["actions"]) if verdict.fires else []
+    notes = said(reason=verdict.reason)
+    return Trial(verdict.reason.value, verdict.proof.as_json(), rule_evaluation.changes_of(verdict), told, notes)
+
+
+def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> Trial:
+    """Return what a draft would do if a contact wrote this now, or if its event happened now, for a lead."""
+    row = rules.DEFINITIONS.get(session, who, rule_id)
+    lead = leads.get(session, who, lead_id) if lead_id else None
+    happened = Event(tenant_id=who.tenant_id, kind=EventKind(row.draft["trigger"]), after={"text": text[:2_000]})
+    happened.agent_id = row.agent_id
+    if lead is not None:
+        happened.lead_id, happened.contact_id = lead.id, lead.contact_id
+    happened.after |= {"rule_id": row.id, "minutes": row.draft["minutes"], "tag": text[:60]}
+    happened.after["webhook_id"] = row.draft.get("webhook_id", "")
+    happened.facts = fact_snapshots.snapshot(session, happened)
+    return _tried(session, who, row, row.draft, happened=happened)
+
+
+def _told(session: Transaction, row: Rule, happened: Event, *, listed: list[dict[str, Any]]) -> list[Told]:
+    scene = Scene(session, rule_runs.acting(session, row), happened, fact_snapshots.of_event(happened))
+    found: list[Told] = []
+    for data in listed:
+        kind = str(data.get("kind"))
+        try:
+            plan = actions.action(data).plan(scene)
+            found.append(Told(kind, plan.sentence, plan.values, True))
+        except PlatformError as error:
+            values = {name: str(value) for name, value in error.values.items()}
+            found.append(Told(kind, error.sentence, values, False))
+            break  # those behind it would not be done
+    return found

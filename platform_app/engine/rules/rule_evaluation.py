@@ -1,0 +1,135 @@
+"""Judging: which rules listen to an event, and what each has to say to it, with the proof."""
+
+import json
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func
+
+from platform_app import fact_snapshots
+from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.rules import Before, Compiled, Reason, Verdict, compiled, judge
+from platform_app.db import Transaction, owned
+from platform_app.engine.actions import reference_names
+from platform_app.engine.rules import rule_runs
+from platform_app.errors import Invalid
+from platform_app.events import subject_of
+from platform_app.models.event import Event, EventKind
+from platform_app.models.rule import Rule, RuleRun, RunState
+
+_NAMED = (EventKind.SCHEDULE, EventKind.MANUAL)  # such an event is for the rule that it names alone
+
+
+def weigh(session: Transaction, event: Event) -> list[RuleRun]:
+    """Write what becomes of an event at each rule that listens; return the runs, in order."""
+    rules = listening(session, event)
+    if not rules:
+        return []
+    own = fact_snapshots.catalogue_of(session, event.tenant_id)
+    facts = fact_snapshots.of_event(event, reference_names.Names(session, event.tenant_id))
+    runs: list[RuleRun] = []
+    is_stopped = False
+    for place, rule in enumerate(rules):
+        run = RuleRun(
+            tenant_id=event.tenant_id,
+            rule_id=rule.id,
+            event_id=event.id,
+            version=rule.published_number,
+            place=place,
+            at=event.at,
+            subject_id=subject_of(event),
+            state=RunState.STOPPED,
+        )
+        session.add(run)
+        if not is_stopped:
+            is_stopped = _judge(session, run, rule, event=event, facts=facts, own=own)
+        else:
+            rule_runs.end(session, run, rule, RunState.STOPPED)
+        runs.append(run)
+    return runs
+
+
+def _judge(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, facts: Facts, own: Catalogue) -> bool:
+    """Write what a rule has to say; tell whether no rule may run after it."""
+    try:
+        ready = ready_rule(rule.id, rule.published)
+    except Invalid:
+        rule_runs.end(session, run, rule, RunState.BROKEN)
+        return False
+    verdict = judge(
+        ready, facts, own, event.at, depth=event.depth, before=lambda: before(session, rule, event, zone=facts.zone)
+    )
+    run.proof, run.change = verdict.proof.as_json(), changes_of(verdict)
+    if not verdict.fires:
+        rule_runs.end(session, run, rule, RunState(verdict.reason.value))
+        return False
+    run.fired, run.state = True, RunState.RUNNING
+    run.actions = [{"kind": str(one.get("kind")), "state": "waiting"} for one in ready.definition.actions]
+    return ready.definition.stop_after
+
+
+def changes_of(verdict: Verdict) -> list[dict[str, object]]:
+    """Return the smallest change that would let a condition hold, as it is kept."""
+    if verdict.reason != Reason.CONDITION:
+        return []
+    return [change.proof.as_json() | {"is_to_hold": change.is_to_hold} for change in verdict.change()]
+
+
+def listening(session: Transaction, event: Event) -> list[Rule]:
+    """Return the enabled rules that an event is for, in the order in which they run."""
+    query = owned(Rule, event.tenant_id).where(
+        Rule.trigger == event.kind,
+        Rule.enabled.is_(True),  # type: ignore[attr-defined]
+        Rule.deleted_at.is_(None),  # type: ignore[union-attr]
+    )
+    rows: list[Rule] = session.exec(query.order_by(Rule.position, Rule.id)).all()
+    return [row for row in rows if concerns(row.agent_id, row.id, row.published, event=event)]
+
+
+class Happened(Protocol):
+    """As much of an event as tells whether a rule is for it."""
+
+    kind: EventKind
+    agent_id: str | None
+    after: dict[str, Any]
+
+
+def concerns(agent_id: str | None, rule_id: str, data: dict[str, object], *, event: Happened) -> bool:
+    """Tell whether an event of a rule's kind is for it: its agent, schedule, silence or webhook."""
+    if agent_id and event.agent_id and agent_id != event.agent_id:
+        return False
+    if event.kind in _NAMED:
+        return event.after.get("rule_id") == rule_id
+    if event.kind == EventKind.WEBHOOK_RECEIVED:
+        return data.get("webhook_id") in (None, "", event.after.get("webhook_id"))
+    return event.kind != EventKind.NO_REPLY or event.after.get("minutes") == data.get("minutes")
+
+
+def ready_rule(rule_id: str, data: dict[str, object]) -> Compiled:
+    """Return a definition ready to be weighed, kept for the next event; raises Invalid when it cannot be read."""
+    return _ready(rule_id, json.dumps(data, sort_keys=True))
+
+
+@lru_cache(maxsize=4_096)
+def _ready(rule_id: str, data: str) -> Compiled:
+    return compiled(json.loads(data))
+
+
+def before(session: Transaction, rule: Rule, event: Event, *, zone: str) -> Before:
+    """Return what a rule did before an event; other workers wait meanwhile, those that only write a run do not."""
+    session.exec(owned(Rule, rule.tenant_id).where(Rule.id == rule.id).with_for_update(key_share=True)).one()
+    mine = owned(RuleRun, rule.tenant_id).where(RuleRun.rule_id == rule.id, RuleRun.fired.is_(True))  # type: ignore[attr-defined]
+    same = mine.where(RuleRun.subject_id == subject_of(event), RuleRun.at <= event.at)
+    last = session.exec(same.with_only_columns(func.max(RuleRun.at))).one()
+    start, end = day_of(event.at, zone)
+    today = mine.where(RuleRun.at >= start, RuleRun.at < end).with_only_columns(func.count())
+    return Before(last, session.exec(today).one())
+
+
+def day_of(moment: datetime, zone: str) -> tuple[datetime, datetime]:
+    """Return where the day of a moment begins and ends in a time zone."""
+    day = moment.astimezone(ZoneInfo(zone)).date()
+    start, end = (datetime.combine(one, time(), ZoneInfo(zone)) for one in (day, day + timedelta(days=1)))
+    return start, end

@@ -1,0 +1,190 @@
+"""Log: what became of events at rules: written while they run, read by people, tried again by them."""
+
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine.actions import actions
+from platform_app.errors import Conflict, NotFound
+from platform_app.events import lock_of
+from platform_app.jobs import HandleEvent, enqueue
+from platform_app.models.event import ActivityKind, Event
+from platform_app.models.job import JobState
+from platform_app.models.person import Identity
+from platform_app.models.rule import Rule, RuleRun, RunState
+from platform_app.models.sequence import Sequence
+from platform_app.services.accounts import members
+from platform_app.services.feed import activity
+from platform_app.services.jobs import effects
+
+PAGE_SIZE = 50
+_SENTENCES = {
+    RunState.DONE: (ActivityKind.RULE, "Rule “{name}” ran"),
+    RunState.FAILED: (ActivityKind.FAILURE, "Rule “{name}” failed: {reason}"),
+    RunState.UNCERTAIN: (ActivityKind.FAILURE, "Rule “{name}”: whether it arrived is not known"),
+    RunState.TOO_DEEP: (ActivityKind.FAILURE, "Rule “{name}” was not run: rules led to rules five times"),
+    RunState.BROKEN: (ActivityKind.FAILURE, "Rule “{name}” cannot be read"),
+}
+
+
+def acting(session: Transaction, rule: Rule | Sequence) -> Identity:
+    """Return a rule or a sequence as the one who acts."""
+    return members.automation(session, rule.tenant_id, rule.name)
+
+
+def key_of(event_id: str, run_id: str, place: int) -> str:
+    """Return the idempotency key of an action that goes outside."""
+    return f"{event_id}-{run_id}-{place}"
+
+
+def rules_of(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
+    """Return the rules of runs of one tenant, by id."""
+    if not runs:
+        return {}
+    query = owned(Rule, runs[0].tenant_id).where(col(Rule.id).in_([run.rule_id for run in runs]))
+    return {rule.id: rule for rule in session.exec(query).all()}
+
+
+def line(run: RuleRun, place: int, **values: Any) -> None:
+    """Write down what became of an action."""
+    run.actions = [old | values if at == place else old for at, old in enumerate(run.actions)]
+
+
+def end(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None:
+    """Write down how a run ended, and tell people when it did something or should have."""
+    run.state, run.finished_at = state, now()
+    run.milliseconds = sum(one.get("ms", 0) for one in run.actions)
+    if state in _SENTENCES:
+        kind, sentence = _SENTENCES[state]
+        reason = next((str(one["error"]) for one in run.actions if one.get("error")), "")
+        link, values = f"/rules/runs/{run.id}", {"actor": rule.name, "name": rule.name, "reason": reason}
+        told = activity.record(session, run.tenant_id, kind, sentence, agent_id=rule.agent_id, link=link, **values)
+        told.event_id = run.event_id
+    _announce(session, run)
+
+
+def _announce(session: Transaction, run: RuleRun) -> None:
+    """Tell open pages once for all runs of a transaction."""
+    if not session.info.get("runs announced"):
+        session.info["runs announced"] = True
+        tenant_id, run_id = run.tenant_id, run.id
+        session.after_commit.append(lambda: notifier.announce(tenant_id, "run", run_id))
+
+
+def runs(
+    session: Transaction,
+    who: Identity,
+    *,
+    rule_id: str = "",
+    state: str = "",
+    event_id: str = "",
+    kind: str = "",
+    page: int = 1,
+) -> list[tuple[RuleRun, Event, str]]:
+    """Return a page of runs, newest first, each with its event and the name of its rule; one more than fits."""
+    query = owned(RuleRun, who.tenant_id)
+    for column, value in ((RuleRun.rule_id, rule_id), (RuleRun.event_id, event_id)):
+        query = query.where(column == value) if value else query
+    if state == "fired":
+        query = query.where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
+    elif state:
+        query = query.where(RuleRun.state == state)
+    if kind:
+        query = query.join(Event, Event.id == RuleRun.event_id).where(
+            Event.tenant_id == who.tenant_id, Event.kind == kind
+        )
+    query = query.order_by(RuleRun.at.desc(), RuleRun.place.desc(), RuleRun.id)  # type: ignore[attr-defined]
+    found = session.exec(query.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)).all()
+    events = _by_id(session, who, Event, {run.event_id for run in found})
+    rules = _by_id(session, who, Rule, {run.rule_id for run in found})
+    return [(run, events[run.event_id], rules[run.rule_id].name) for run in found]
+
+
+def _by_id(session: Transaction, who: Identity, model: Any, ids: set[str]) -> dict[str, Any]:
+    return {row.id: row for row in session.exec(owned(model, who.tenant_id).where(model.id.in_(ids))).all()}
+
+
+def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Event, Rule]:
+    """Return a run with its event and its rule, deleted or not."""
+    run: RuleRun | None = session.exec(owned(RuleRun, who.tenant_id).where(RuleRun.id == run_id)).first()
+    if run is None:
+        raise NotFound("There is no such run.")
+    event: Event = session.exec(owned(Event, who.tenant_id).where(Event.id == run.event_id)).one()
+    rule: Rule = session.exec(owned(Rule, who.tenant_id).where(Rule.id == run.rule_id)).one()
+    return run, event, rule
+
+
+def caused(session: Transaction, who: Identity, run_id: str) -> list[Event]:
+    """Return the events that followed from what a run did."""
+    query = owned(Event, who.tenant_id).where(Event.run_id == run_id).order_by(Event.at, Event.id)
+    return list(session.exec(query.limit(100)).all())
+
+
+def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
+    """Try the action that failed or is in doubt again, and then those behind it. The rule has to be switched on."""
+    run, event, rule = get(session, who, run_id)
+    if run.state not in (RunState.FAILED, RunState.UNCERTAIN):
+        raise Conflict("Only a failed run can be tried again.")
+    if not rule.enabled:
+        raise Conflict("Switch the rule on first.")
+    _open(session, run)
+    enqueue(session, who.tenant_id, HandleEvent(event_id=event.id, again=run.id), lock_key=lock_of(event))
+    return run
+
+
+def given_up(
+    session: Transaction,
+    tenant_id: str,
+    payload: HandleEvent,
+    *,
+    state: JobState,
+    sentence: str,
+    values: dict[str, str],
+) -> None:
+    """End the runs that have something left to do when the job of their event has ended without it. When no rule has
+    looked at the event yet, say that."""
+    became = RunState.UNCERTAIN if state == JobState.UNCERTAIN else RunState.FAILED
+    if not session.which(owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id))[0]:
+        unseen = "Rules and sequences did not take up an event: {reason}"
+        link, reason = "/jobs?kind=handle_event", sentence.format_map(values)
+        activity.record(session, tenant_id, ActivityKind.FAILURE, unseen, link=link, reason=reason)
+    for run, rule in _of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):
+        place = next((at for at, one in enumerate(run.actions) if one["state"] != RunState.DONE), None)
+        if place is not None:
+            line(run, place, state=became, error=sentence, error_values=values, of_job=True)
+        end(session, run, rule, became)
+
+
+def revived(session: Transaction, tenant_id: str, payload: HandleEvent) -> None:
+    """Let the runs that ended with the job of their event go on with it."""
+    for run, _ in _of_job(session, tenant_id, payload, (RunState.FAILED, RunState.UNCERTAIN)):
+        if any(one.get("of_job") for one in run.actions):
+            _open(session, run)
+
+
+def _of_job(
+    session: Transaction, tenant_id: str, payload: HandleEvent, states: tuple[RunState, ...]
+) -> list[tuple[RuleRun, Rule]]:
+    query = owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id, col(RuleRun.state).in_(states))
+    query = query.where(RuleRun.id == payload.again) if payload.again else query
+    rows = session.exec(query.order_by(RuleRun.place, RuleRun.id).with_for_update()).all()
+    return [(run, session.exec(owned(Rule, tenant_id).where(Rule.id == run.rule_id)).one()) for run in rows]
+
+
+def _open(session: Transaction, run: RuleRun) -> None:
+    """Let a run go on at the action that did not happen."""
+    for place in range(len(run.actions)):
+        effects.let_again(session, run.tenant_id, key_of(run.event_id, run.id, place))
+    run.state, run.finished_at = RunState.RUNNING, None
+    run.actions = [
+        one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions
+    ]
+    _announce(session, run)
+
+
+def title(kind: str) -> str:
+    """Return what an action is called, as a message id; one that is not known any more by its code."""
+    return actions.words(kind) if kind in actions.ACTIONS else kind

@@ -1,0 +1,135 @@
+"""Rules: written as drafts, published, switched, ordered, copied, deleted and brought back, within their tenant."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+from sqlmodel import col
+
+from platform_app import bounded_count
+from platform_app.automation import condition_checks
+from platform_app.automation.conditions import read
+from platform_app.automation.rules import Definition, definition
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine.actions import action_checks
+from platform_app.engine.definitions import Definitions, Words
+from platform_app.errors import Conflict, Invalid
+from platform_app.events import emit
+from platform_app.i18n import translate
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.person import Identity
+from platform_app.models.rule import Rule, RuleRun, RuleVersion
+from platform_app.services.crm import leads
+from platform_app.services.webhooks import incoming_webhooks
+
+MOST = 1_000  # of a tenant
+
+
+def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
+    """Return what keeps a draft from being published: a sentence in the person's language by field."""
+    draft, house = definition(row.draft), action_checks.house(session, who)
+    found = action_checks.problems(draft.actions, house, who.language) | action_checks.lacking(
+        session, who, draft.actions
+    )
+    if condition_checks.problems(read(draft.condition), house.known, house.choices):
+        found["condition"] = translate(who.language, "Complete the conditions.")
+    if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
+        found["weekdays"] = translate(who.language, "Choose at least one day.")
+    if not incoming_webhooks.is_known(session, who, draft.webhook_id):
+        found["webhook_id"] = translate(who.language, "There is no such webhook any more. Choose another.")
+    return found
+
+
+def next_time(rule: Definition, zone: str, after: datetime) -> datetime:
+    """Return when a schedule is due next, after a moment."""
+    hour, minute = rule.time.split(":")
+    days = ",".join(str(day % 7) for day in rule.weekdays)
+    found: datetime = croniter(f"{minute} {hour} * * {days}", after.astimezone(ZoneInfo(zone))).get_next(datetime)
+    return found.astimezone(UTC)
+
+
+def _checked(changes: dict[str, Any]) -> None:
+    if "condition" in changes:
+        changes["condition"] = read(changes["condition"]).model_dump(mode="json")
+
+
+def _plan_next(session: Transaction, who: Identity, row: Rule) -> None:
+    rule = definition(row.published) if row.published else None
+    is_planned = rule is not None and row.enabled and rule.trigger == EventKind.SCHEDULE
+    row.next_at = next_time(rule, who.time_zone, now()) if rule and is_planned else None
+
+
+def set_zone(session: Transaction, who: Identity, zone: str) -> None:
+    """Plan the schedules of a tenant anew, in its time zone as it is from now on."""
+    planned = owned(Rule, who.tenant_id).where(col(Rule.next_at).is_not(None)).order_by(Rule.position, Rule.id)
+    for row in session.exec(planned.with_for_update(key_share=True)).all():
+        if row.next_at is not None and row.next_at > now():  # what is due by now still rings
+            with suppress(Invalid):
+                row.next_at = next_time(definition(row.published), zone, now())
+
+
+DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
+    model=Rule,
+    version=RuleVersion,
+    parent="rule_id",
+    schema=Definition,
+    kind=ActivityKind.RULE,
+    topic="rule",
+    path="/rules",
+    most=MOST,
+    words=Words(
+        missing="There is no such rule.",
+        no_version="There is no such version.",
+        most="There can be {count} rules at most.",
+        done={
+            "created": "Rule “{name}” created",
+            "published": "Rule “{name}” published",
+            "on": "Rule “{name}” switched on",
+            "off": "Rule “{name}” switched off",
+            "deleted": "Rule “{name}” deleted",
+        },
+        incomplete="Complete the rule first.",
+        unpublished="Publish the rule first.",
+    ),
+    problems=problems,
+    checked=_checked,
+    published=_plan_next,
+    switched=_plan_next,
+)
+
+
+def run_by_hand(session: Transaction, who: Identity, rule_id: str, lead_id: str) -> None:
+    """Let a rule that waits for it run for a lead."""
+    row, lead = DEFINITIONS.get(session, who, rule_id), leads.get(session, who, lead_id)
+    if row.trigger != EventKind.MANUAL or not row.enabled:
+        raise Conflict("Publish the rule with “By hand” and switch it on first.")
+    links: dict[str, Any] = {"lead_id": lead.id, "contact_id": lead.contact_id, "agent_id": row.agent_id}
+    emit(session, who.tenant_id, EventKind.MANUAL, after={"rule_id": row.id, "by": who.name}, **links)
+
+
+def runs_of(
+    session: Transaction, who: Identity, rules: Sequence[Rule] | None = None
+) -> dict[str, tuple[int, datetime]]:
+    """Return for rules, else for each, how often it ran, as far as counted, and when last, also what the log no longer
+    holds."""
+    if rules is None:
+        rules = session.exec(owned(Rule, who.tenant_id)).all()
+    fired = {row.id: _fired(row) for row in rules}
+    counts = bounded_count.at_most(session, [query.with_only_columns(RuleRun.id) for query in fired.values()])
+    found: dict[str, tuple[int, datetime]] = {}
+    for row, count in zip(rules, counts, strict=True):
+        last = row.last_forgotten
+        if count:
+            newest = fired[row.id].order_by(col(RuleRun.at).desc()).limit(1).with_only_columns(RuleRun.at)
+            last = max(filter(None, (last, session.exec(newest).one())))
+        if last is not None:
+            found[row.id] = (count + row.runs_forgotten, last)
+    return found
+
+
+def _fired(row: Rule) -> Any:
+    return owned(RuleRun, row.tenant_id).where(RuleRun.rule_id == row.id, col(RuleRun.fired).is_(True))

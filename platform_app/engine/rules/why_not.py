@@ -1,0 +1,60 @@
+"""Absence: why a rule did not run on an event, beside what its condition says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app.automation.rules import Reason
+from platform_app.db import Transaction, owned
+from platform_app.engine.rules import rule_evaluation
+from platform_app.models.event import Event, EventKind
+from platform_app.models.rule import Rule, RuleRun, RuleVersion
+
+
+@dataclass(frozen=True)
+class Note:
+    """A message id with what fills its places; `kind` is a kind of event, `at` a moment."""
+
+    sentence: str
+    values: dict[str, Any]
+
+
+def notes(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> list[Note]:
+    """Return what else there is to say of an outcome of a rule's definition at an event."""
+    if reason == "trigger":
+        return [Note("It waits for: {kind}.", {"kind": data["trigger"]})]
+    if reason == "agent":
+        return [_meant_for_another(row, data, happened)]
+    if reason in (Reason.COOLDOWN, Reason.CAPPED):
+        return [_limit(session, row, data, happened=happened, reason=reason)]
+    return []
+
+
+def why_no_run(session: Transaction, row: Rule, happened: Event) -> list[Note]:
+    """Return why the log holds no run of a published rule at an event that is for it; nothing when it holds one."""
+    mine = owned(RuleRun, row.tenant_id).where(RuleRun.rule_id == row.id, RuleRun.event_id == happened.id)
+    if session.exec(mine.with_only_columns(RuleRun.id)).first() is not None:
+        return []
+    query = owned(RuleVersion, row.tenant_id).where(RuleVersion.rule_id == row.id).order_by(RuleVersion.number)
+    first: RuleVersion | None = session.exec(query).first()
+    if first is not None and first.published_at > happened.at:
+        return [Note("It did not look at this event: it was first published later, {at}.", {"at": first.published_at})]
+    if not row.enabled:
+        return [Note("It did not look at this event: it is switched off.", {})]
+    return [Note("It did not look at this event: it was switched off then, or waited for something else.", {})]
+
+
+def _meant_for_another(row: Rule, data: dict[str, Any], happened: Event) -> Note:
+    if row.agent_id and happened.agent_id and row.agent_id != happened.agent_id:
+        return Note("The event is another agent's.", {})
+    if happened.kind == EventKind.NO_REPLY:
+        return Note("It waits for {count} minutes of silence.", {"count": data.get("minutes")})
+    return Note("The event was made for another rule.", {})
+
+
+def _limit(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> Note:
+    zone = str(happened.facts.get("zone") or "UTC")
+    before = rule_evaluation.before(session, row, happened, zone=zone)
+    if reason == Reason.COOLDOWN:
+        values = {"at": before.last, "count": data.get("cooldown_minutes")}
+        return Note("It ran for the same one {at}; the pause is {count} minutes.", values)
+    return Note("It had run {count} times that day.", {"count": before.today})

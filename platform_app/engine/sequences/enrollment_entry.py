@@ -1,0 +1,184 @@
+"""Entering: who comes into a sequence by an event or by automation, and whom events let go on or leave."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app import fact_snapshots, sequence_exits
+from platform_app.automation.conditions import read
+from platform_app.automation.evaluation import weigh
+from platform_app.automation.facts import Facts
+from platform_app.automation.rules import DEEPEST
+from platform_app.automation.sequences import Again, Compiled
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine.rules import rule_evaluation
+from platform_app.engine.sequences import enrollment_progress
+from platform_app.engine.sequences.enrollment_progress import Came
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.events import cause_of
+from platform_app.models.event import Event
+from platform_app.models.person import Identity
+from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentState, Leaving, Sequence
+
+
+class Entry(StrEnum):
+    """Whether somebody comes into a sequence, and if not, why."""
+
+    ENTERS = "enters"
+    CONDITION = "condition"
+    LEAVES = "leaves"  # enters, and leaves before the first step: a way out is true already
+    INSIDE = "inside"  # is in it already
+    BEFORE = "before"  # has been in it, and nobody comes twice
+    TOO_DEEP = "too_deep"  # automations led to automations, five times
+    NOBODY = "nobody"  # the event is about no lead, contact or conversation
+
+
+def handle(session: Transaction, event: Event) -> None:
+    """Take an event in: whoever waits for it goes on or leaves, whoever it is for enters."""
+    facts = fact_snapshots.of_event(event, fact_snapshots.names(session, event.tenant_id))
+    for row in _weighing(session, event):
+        _weigh_event(session, row, facts, at=event.at)
+    for sequence in listening(session, event):
+        try:
+            made = enrollment_progress.ready(sequence.id, sequence.published)
+        except Invalid:
+            continue
+        reason, proof = entry(session, sequence, made, event, facts=facts)
+        if reason == Entry.ENTERS:
+            came = Came(event.at, event_id=event.id, origin_id=event.origin_id, depth=event.depth, proof=proof)
+            enrollment_progress.begin(
+                session, sequence, made, subject=enrollment_progress.subject(session, event), came=came
+            )
+
+
+def listening(session: Transaction, event: Event) -> list[Sequence]:
+    """Return the sequences that are switched on and wait for an event."""
+    query = owned(Sequence, event.tenant_id).where(
+        Sequence.trigger == event.kind, col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None)
+    )
+    found = session.exec(query.order_by(Sequence.position, Sequence.id)).all()
+    return [row for row in found if rule_evaluation.concerns(row.agent_id, row.id, row.published, event=event)]
+
+
+def entry(
+    session: Transaction, sequence: Sequence, made: Compiled, event: Event, *, facts: Facts
+) -> tuple[Entry, dict[str, Any]]:
+    """Return whether the subject of an event enters, with the proof of the condition."""
+    proof = weigh(made.entry, facts, fact_snapshots.catalogue_of(session, event.tenant_id), event.at)
+    about = enrollment_progress.subject(session, event)
+    if not proof.holds:
+        return Entry.CONDITION, proof.as_json()
+    if not about.id:
+        return Entry.NOBODY, proof.as_json()
+    if event.depth >= DEEPEST:
+        return Entry.TOO_DEEP, proof.as_json()
+    return may_enter(session, sequence, made, about.id), proof.as_json()
+
+
+def may_enter(session: Transaction, sequence: Sequence, made: Compiled, subject_id: str) -> Entry:
+    """Return whether somebody may come into a sequence who may have been in it."""
+    again = made.definition.again
+    before = owned(Enrollment, sequence.tenant_id).where(
+        Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject_id
+    )
+    states = set(session.exec(before.with_only_columns(Enrollment.state)).all())
+    if again == Again.NEVER and states - set(INSIDE):
+        return Entry.BEFORE
+    return Entry.INSIDE if states & set(INSIDE) and again != Again.ALWAYS else Entry.ENTERS
+
+
+def _weighing(session: Transaction, event: Event) -> list[Enrollment]:
+    same = enrollment_progress.subject(session, event)
+    found: dict[str, Enrollment] = {}
+    for column, value in (
+        (Enrollment.lead_id, same.lead_id),
+        (Enrollment.contact_id, same.contact_id),
+        (Enrollment.conversation_id, same.conversation_id),
+    ):
+        if value:
+            query = owned(Enrollment, event.tenant_id).where(
+                column == value, col(Enrollment.state).in_(INSIDE), col(Enrollment.weighs_events).is_(True)
+            )
+            found |= {row.id: row for row in session.exec(query.with_for_update()).all()}
+    return [row for row in found.values() if row.event_id != event.id and sequence_exits.came_later(row, event)]
+
+
+def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: datetime) -> None:
+    """Let somebody leave, reach the goal, or go on from a step that waits."""
+    try:
+        made = enrollment_progress.version(session, row)
+    except Invalid:
+        return
+    if (
+        enrollment_progress.ended(session, row, made, facts, at=at)
+        or row.state != EnrollmentState.ACTIVE
+        or row.since is None
+    ):
+        return
+    step = made.steps.get(row.step_id)
+    if step is None or not step.waits:
+        return  # its call is being made
+    proof = weigh(read(getattr(step, "condition", {})), facts, fact_snapshots.catalogue_of(session, row.tenant_id), at)
+    if proof.holds:
+        row.is_met, row.due_at = True, at
+
+
+def live(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
+    """Return a sequence that people can come into; raises Conflict for one that is switched off."""
+    row = get(session, who, sequence_id)
+    if not row.enabled:
+        raise Conflict("The sequence “{name}” is switched off.", name=row.name)
+    return row
+
+
+def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
+    """Return a sequence that is not deleted."""
+    row: Sequence | None = session.exec(owned(Sequence, who.tenant_id).where(Sequence.id == sequence_id)).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such sequence.")
+    return row
+
+
+def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -> Enrollment:
+    """Let the subject of an event in, as automation asks; raises Conflict when it may not enter."""
+    row = live(session, who, sequence_id)
+    made, about = enrollment_progress.ready(row.id, row.published), enrollment_progress.subject(session, event)
+    cause = cause_of(session)
+    depth = cause.depth if cause else 0
+    says = may_enter(session, row, made, about.id) if about.id else Entry.NOBODY
+    if depth >= DEEPEST:
+        says = Entry.TOO_DEEP
+    if says != Entry.ENTERS:
+        raise Conflict(_REFUSALS[says], name=row.name)
+    # a rule begins a way once for its event; a step of a sequence is taken once, however often its way does so
+    event_id = cause.event_id or None if cause and cause.run_id else None
+    came = Came(now(), by=who.name, event_id=event_id, depth=depth)
+    found = enrollment_progress.begin(session, row, made, subject=about, came=came)
+    if found is None:
+        raise Conflict(_REFUSALS[Entry.INSIDE], name=row.name)
+    return found
+
+
+_REFUSALS = {
+    Entry.NOBODY: "The event is about no lead and no contact.",
+    Entry.INSIDE: "They are in the sequence “{name}” already.",
+    Entry.BEFORE: "They have been in the sequence “{name}” before.",
+    Entry.TOO_DEEP: "Automations led to automations five times.",
+}
+
+
+def stop(session: Transaction, who: Identity, sequence_id: str, event: Event) -> int:
+    """Take the subject of an event out of a sequence; return how many ways have ended."""
+    about = enrollment_progress.subject(session, event)
+    query = owned(Enrollment, who.tenant_id).where(
+        Enrollment.sequence_id == sequence_id,
+        col(Enrollment.subject_id).in_(about.ids),
+        col(Enrollment.state).in_(INSIDE),
+    )
+    found = session.exec(query.with_for_update()).all()
+    for row in found:
+        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.STOPPED)
+    return len(found)

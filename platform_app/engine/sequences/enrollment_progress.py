@@ -1,0 +1,224 @@
+"""Journey: one way through a sequence: its beginning, coming to a step, its end."""
+
+import json
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from platform_app import fact_snapshots, sequence_exits
+from platform_app.automation.calendar import Calendar
+from platform_app.automation.evaluation import weigh
+from platform_app.automation.facts import Facts
+from platform_app.automation.sequences import Again, Compiled, compiled, is_out
+from platform_app.clock import now
+from platform_app.db import Transaction, everywhere, owned
+from platform_app.engine.sequences import due_enrollments
+from platform_app.engine.sequences.enrollment_subject import Came, Subject, subject, subject_by_id
+from platform_app.errors import Invalid
+from platform_app.events import emit, origin_of
+from platform_app.models.crm import Contact
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Tenant
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    EnrollmentStep,
+    Holiday,
+    Leaving,
+    Sequence,
+    SequenceVersion,
+    StepState,
+)
+
+
+def begin(
+    session: Transaction, sequence: Sequence, made: Compiled, *, subject: Subject, came: Came
+) -> Enrollment | None:
+    """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
+    own = made.definition
+    if not _make_room(session, sequence, own.again, subject=subject, came=came):
+        return None
+    row = Enrollment(
+        tenant_id=sequence.tenant_id,
+        sequence_id=sequence.id,
+        version=sequence.published_number,
+        lead_id=subject.lead_id,
+        contact_id=subject.contact_id,
+        conversation_id=subject.conversation_id,
+        subject_id=subject.id,
+        event_id=came.event_id,
+        origin_id=came.origin_id or origin_of(session),
+        depth=came.depth,
+        proof=came.proof,
+        arrived_at=came.at,
+        entered_at=came.at,
+        entered_by=came.by,
+        leaves_on_reply=own.leave_on_reply,
+        leaves_on_stage=own.leave_on_stage,
+    )
+    try:
+        with session.part():
+            session.add(row)
+    except IntegrityError:  # somebody else has let them in meanwhile
+        return None
+    arrive(session, row, made, step_id=made.first, at=came.at)
+    sequence_exits.began(session)
+    sequence_exits.announce(session, row)
+    return row
+
+
+def _make_room(session: Transaction, sequence: Sequence, again: Again, *, subject: Subject, came: Came) -> bool:
+    """End the way on which somebody is who begins anew; tell whether they may begin."""
+    query = owned(Enrollment, sequence.tenant_id).where(
+        Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
+    )
+    for held in session.exec(query.with_for_update()).all():
+        if came.event_id and held.event_id == came.event_id:
+            return False
+        if again == Again.NEVER or (again == Again.FINISHED and held.state in INSIDE):
+            return False
+        if held.state in INSIDE:
+            sequence_exits.end(session, held, EnrollmentState.LEFT, came.at, leaving=Leaving.AGAIN)
+    session.flush()
+    return True
+
+
+def arrive(session: Transaction, row: Enrollment, made: Compiled, *, step_id: str, at: datetime) -> None:
+    """Let somebody come to a step at a moment, or to the end."""
+    row.step_id, row.arrived_at, row.planned_at, row.since, row.is_met = step_id, at, None, None, False
+    row.weighs_events = bool(made.leave_if.of or made.goal.of)
+    if not step_id:
+        finish(session, row, EnrollmentState.FINISHED, at)
+        return
+    row.due_at = made.due(step_id, at, calendar(session, row.tenant_id, row.contact_id)).at
+    if row.due_at is None:
+        reason = "The window of a step never opens."
+        sequence_exits.end(session, row, EnrollmentState.FAILED, at, reason=reason)
+
+
+def finish(
+    session: Transaction, row: Enrollment, state: EnrollmentState, at: datetime, *, proof: dict[str, Any] | None = None
+) -> None:
+    """Write that somebody has come to the end or to the goal, as an event too."""
+    row.step_id = ""
+    sequence_exits.end(session, row, state, at, proof=proof)
+    sequence = session.get(Sequence, row.sequence_id)
+    assert sequence is not None
+    after = {"sequence_id": sequence.id, "sequence": sequence.name, "outcome": state.value}
+    links: dict[str, Any] = {
+        "lead_id": row.lead_id,
+        "contact_id": row.contact_id,
+        "conversation_id": row.conversation_id,
+    }
+    event = emit(session, row.tenant_id, EventKind.SEQUENCE_FINISHED, after=after, agent_id=sequence.agent_id, **links)
+    event.cause_id, event.depth = row.event_id, row.depth + 1
+
+
+def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *, at: datetime) -> bool:
+    """Let somebody leave, or reach the goal, when the conditions say so."""
+    own = fact_snapshots.catalogue_of(session, row.tenant_id)
+    if made.goal.of and (proof := weigh(made.goal, facts, own, at)).holds:
+        finish(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
+        return True
+    if made.leave_if.of and (proof := weigh(made.leave_if, facts, own, at)).holds:
+        sequence_exits.end(session, row, EnrollmentState.LEFT, at, leaving=Leaving.CONDITION, proof=proof.as_json())
+        return True
+    return False
+
+
+def is_out_already(session: Transaction, sequence: Sequence, made: Compiled, about: Subject) -> bool:
+    """Tell whether somebody who enters now would leave before the first step."""
+    if not made.leave_if.of and not made.goal.of:
+        return False
+    event = Event(tenant_id=sequence.tenant_id, kind=EventKind.MANUAL, at=now(), agent_id=sequence.agent_id)
+    event.lead_id, event.contact_id = about.lead_id, about.contact_id
+    event.conversation_id = about.conversation_id
+    event.facts = fact_snapshots.snapshot(session, event)
+    facts = fact_snapshots.of_event(event, fact_snapshots.names(session, sequence.tenant_id))
+    return is_out(made, facts, fact_snapshots.catalogue_of(session, sequence.tenant_id), now())
+
+
+def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
+    """Return the time zones and holidays that somebody's steps go by."""
+    held: dict[str, Any] = session.info.setdefault("calendars", {})
+    if "tenant" not in held:
+        tenant = session.exec(everywhere(Tenant).where(Tenant.id == tenant_id)).one()
+        days = session.exec(owned(Holiday, tenant_id).with_only_columns(Holiday.day)).all()
+        held["tenant"] = (tenant.time_zone, frozenset(days))
+    zone, holidays = held["tenant"]
+    contact = session.get(Contact, contact_id) if contact_id else None
+    return Calendar(zone, contact.time_zone if contact else "", holidays)
+
+
+def ready(sequence_id: str, data: dict[str, Any]) -> Compiled:
+    """Return a definition ready to be gone through, kept for the next time; raises Invalid when it cannot be read."""
+    return _ready(sequence_id, json.dumps(data, sort_keys=True))
+
+
+@lru_cache(maxsize=2_048)
+def _ready(sequence_id: str, data: str) -> Compiled:
+    return compiled(json.loads(data))
+
+
+def version(session: Transaction, row: Enrollment) -> Compiled:
+    """Return the version that somebody goes through."""
+    return numbered(session, row.tenant_id, row.sequence_id, number=row.version)
+
+
+def numbered(session: Transaction, tenant_id: str, sequence_id: str, *, number: int) -> Compiled:
+    """Return a version of a sequence; raises Invalid when it cannot be read."""
+    held: dict[tuple[str, int], Compiled] = session.info.setdefault("versions of sequences", {})
+    key = (sequence_id, number)
+    if key not in held:
+        query = owned(SequenceVersion, tenant_id).where(
+            SequenceVersion.sequence_id == sequence_id, SequenceVersion.number == number
+        )
+        held[key] = ready(sequence_id, session.exec(query).one().definition)
+    return held[key]
+
+
+def step_row(session: Transaction, row: Enrollment, state: StepState) -> EnrollmentStep:
+    """Return the one row of the step that somebody has come to, in a state."""
+    query = owned(EnrollmentStep, row.tenant_id).where(
+        EnrollmentStep.enrollment_id == row.id, EnrollmentStep.step_id == row.step_id
+    )
+    line: EnrollmentStep | None = None
+    if due_enrollments.may_be_written(session, row):
+        line = session.exec(query).first()
+    if line is None:
+        line = EnrollmentStep(
+            tenant_id=row.tenant_id,
+            enrollment_id=row.id,
+            sequence_id=row.sequence_id,
+            version=row.version,
+            step_id=row.step_id,
+            state=state,
+            due_at=row.planned_at or row.due_at or now(),
+        )
+        session.add(line)
+    line.state, line.taken_at, line.error, line.error_values = state, now(), "", {}
+    line.kind = _kind(session, row)
+    row.last_id = line.id
+    return line
+
+
+def _kind(session: Transaction, row: Enrollment) -> str:
+    try:
+        step = version(session, row).steps.get(row.step_id)
+    except Invalid:
+        return ""
+    action = getattr(step, "action", {})
+    return str(action.get("kind") or getattr(step, "kind", ""))[:40]
+
+
+def pass_on(session: Transaction, row: Enrollment, made: Compiled, *, branch: str = "") -> None:
+    """Let somebody go on to the next step; its delay begins when this one was due."""
+    at = row.due_at or row.since or now()
+    arrive(session, row, made, step_id=made.after(row.step_id, branch), at=at)
+    sequence_exits.announce(session, row)
+
+
+__all__ = ["Came", "Subject", "begin", "subject", "subject_by_id"]

@@ -1,0 +1,246 @@
+"""Enrollments: people let in by hand, paused, taken further or out, and found with their history."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app import bounded_count, sequence_exits
+from platform_app.automation.calendar import opening
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine.sequences import enrollment_entry, enrollment_progress
+from platform_app.engine.sequences.enrollment_entry import Entry
+from platform_app.engine.sequences.enrollment_progress import Came
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.models.person import Identity
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    EnrollmentStep,
+    Leaving,
+    Sequence,
+    StepState,
+    key_of,
+)
+from platform_app.services.jobs import effects
+
+AT_ONCE = 500  # people who are let in by hand in one go, ways that one transaction changes
+PAGE_SIZE = 50
+
+
+def preview(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> dict[str, Entry]:
+    """Return for each lead or contact whether letting it in by hand would do so."""
+    row = enrollment_entry.live(session, who, sequence_id)
+    made = enrollment_progress.ready(row.id, row.published)
+    found: dict[str, Entry] = {}
+    wanted = list(dict.fromkeys(subject_ids))
+    if len(wanted) > AT_ONCE:
+        raise Invalid("At most {count} at once.", count=AT_ONCE)
+    for subject_id in wanted:
+        try:
+            about = enrollment_progress.subject_by_id(session, who, subject_id)
+            found[subject_id] = enrollment_entry.may_enter(session, row, made, about.id)
+            if found[subject_id] == Entry.ENTERS and enrollment_progress.is_out_already(session, row, made, about):
+                found[subject_id] = Entry.LEAVES
+        except NotFound:
+            found[subject_id] = Entry.NOBODY
+    return found
+
+
+def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> list[Enrollment]:
+    """Let leads or contacts in who may enter; return their ways."""
+    row = enrollment_entry.live(session, who, sequence_id)
+    made = enrollment_progress.ready(row.id, row.published)
+    says = preview(session, who, sequence_id, subject_ids)
+    came = Came(now(), by=who.name)
+    found = [
+        enrollment_progress.begin(
+            session, row, made, subject=enrollment_progress.subject_by_id(session, who, one), came=came
+        )
+        for one, entry in says.items()
+        if entry in (Entry.ENTERS, Entry.LEAVES)
+    ]
+    return [one for one in found if one is not None]
+
+
+def get(session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> Enrollment:
+    """Return a way."""
+    query = owned(Enrollment, who.tenant_id).where(Enrollment.id == row_id)
+    row: Enrollment | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotFound("There is no such enrollment.")
+    return row
+
+
+def history(session: Transaction, who: Identity, row_id: str) -> list[EnrollmentStep]:
+    """Return what became of each step, in the order in which they were taken."""
+    query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.enrollment_id == get(session, who, row_id).id)
+    return list(session.exec(query.order_by(EnrollmentStep.id)).all())
+
+
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    sequence_id: str = "",
+    state: str = "",
+    subject_id: str = "",
+    page: int = 1,
+) -> tuple[list[Enrollment], int]:
+    """Return a page of ways, newest first, and how many there are, as far as counted; `state` may also be inside, late
+    or a Leaving."""
+    query = _shown(who, sequence_id, state)
+    if subject_id:
+        query = query.where((col(Enrollment.lead_id) == subject_id) | (col(Enrollment.contact_id) == subject_id))
+    total = bounded_count.one_at_most(session, query.with_only_columns(Enrollment.id))
+    order = query.order_by(col(Enrollment.entered_at).desc(), col(Enrollment.id).desc())
+    shown = order.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE)
+    return list(session.exec(shown).all()), total
+
+
+def ids_after(session: Transaction, who: Identity, last: str, *, sequence_id: str = "", state: str = "") -> list[str]:
+    """Return the ids of the next ways that the filters show, in order of their ids, not those of a page."""
+    query = _shown(who, sequence_id, state).where(Enrollment.id > last).with_only_columns(Enrollment.id)
+    return list(session.exec(query.order_by(Enrollment.id).limit(AT_ONCE)).all())
+
+
+def _shown(who: Identity, sequence_id: str, state: str) -> Any:
+    query = owned(Enrollment, who.tenant_id)
+    return _in_state(query.where(Enrollment.sequence_id == sequence_id) if sequence_id else query, state)
+
+
+def _in_state(query: Any, state: str) -> Any:
+    if state == "inside":
+        return query.where(col(Enrollment.state).in_(INSIDE))
+    if state == "late":
+        return query.where(col(Enrollment.planned_at).is_not(None), col(Enrollment.state).in_(INSIDE))
+    if state in list(Leaving):
+        return query.where(Enrollment.leaving == state)
+    return query.where(Enrollment.state == state) if state else query
+
+
+def coming(
+    session: Transaction, who: Identity, *, since: datetime, until: datetime, limit: int = 500
+) -> list[Enrollment]:
+    """Return the ways with a step that is due within a time, in due order."""
+    query = owned(Enrollment, who.tenant_id).where(
+        Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) >= since, col(Enrollment.due_at) < until
+    )
+    return list(session.exec(query.order_by(Enrollment.due_at, Enrollment.id).limit(limit)).all())
+
+
+def _inside(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    row = get(session, who, row_id, lock=True)
+    if row.state not in INSIDE:
+        raise Conflict("This enrollment has ended already.")
+    return row
+
+
+def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Let somebody stand where they are until they are let go on."""
+    row = _inside(session, who, row_id)
+    if row.state == EnrollmentState.PAUSED:
+        raise Conflict("This enrollment is paused already.")
+    row.state = EnrollmentState.PAUSED
+    sequence_exits.announce(session, row)
+    return row
+
+
+def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Let somebody go on; a step that was due meanwhile is taken as soon as its window is open."""
+    row = _inside(session, who, row_id)
+    if row.state != EnrollmentState.PAUSED:
+        raise Conflict("This enrollment is not paused.")
+    sequence = enrollment_entry.get(session, who, row.sequence_id)
+    row.state = EnrollmentState.ACTIVE if sequence.enabled else EnrollmentState.HELD
+    _due_anew(session, row)
+    sequence_exits.announce(session, row)
+    return row
+
+
+def _due_anew(session: Transaction, row: Enrollment) -> None:
+    """Let a step that is due already wait for its window, from now on; one that waits goes on waiting."""
+    step = enrollment_progress.version(session, row).steps.get(row.step_id)
+    if row.due_at is not None and row.due_at < now() and (row.since is None or hasattr(step, "action")):
+        row.due_at, row.since = _opening(session, row), None
+
+
+def _opening(session: Transaction, row: Enrollment) -> datetime:
+    """Return when the window of the step that comes next is open first; raises Conflict when it never is."""
+    step = enrollment_progress.version(session, row).steps.get(row.step_id)
+    if step is None:
+        raise Conflict("A step cannot be read.")
+    at = opening(step.timing, now(), enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
+    if at is None:
+        raise Conflict("The window of a step never opens.")
+    return at
+
+
+def alone(session: Transaction, row: Enrollment) -> None:
+    """Raise Conflict when somebody whose way stands still has begun another meanwhile."""
+    query = owned(Enrollment, row.tenant_id).where(
+        Enrollment.sequence_id == row.sequence_id,
+        Enrollment.subject_id == row.subject_id,
+        Enrollment.id != row.id,
+        col(Enrollment.state).in_(INSIDE),
+    )
+    if session.exec(query.limit(1)).first() is not None:
+        sequence = session.exec(owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id)).one()
+        raise Conflict("They are in the sequence “{name}” already.", name=sequence.name)
+
+
+def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Let somebody pass the step that comes next; the delay of the one after it begins now."""
+    row = get(session, who, row_id, lock=True)
+    if row.state not in (*INSIDE, EnrollmentState.FAILED):
+        raise Conflict("This enrollment has ended already.")
+    state = EnrollmentState.ACTIVE if row.state == EnrollmentState.FAILED else row.state
+    if row.state == EnrollmentState.FAILED:
+        alone(session, row)
+    elif row.due_at is None and _is_outside(session, row):
+        raise Conflict("The call of this step is being made.")
+    line = enrollment_progress.step_row(session, row, StepState.PASSED)
+    line.values = {"by": who.name}
+    row.state, row.ended_at, row.due_at, row.since = state, None, now(), None
+    enrollment_progress.pass_on(session, row, enrollment_progress.version(session, row))
+    if row.state == EnrollmentState.ACTIVE and not enrollment_entry.get(session, who, row.sequence_id).enabled:
+        row.state = EnrollmentState.HELD
+    return row
+
+
+def _is_outside(session: Transaction, row: Enrollment) -> bool:
+    line = session.get(EnrollmentStep, row.last_id) if row.last_id else None
+    return line is not None and line.step_id == row.step_id and line.state in (StepState.OUTSIDE, StepState.RETRYING)
+
+
+def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Take a step that failed again, as soon as its window is open."""
+    row = get(session, who, row_id, lock=True)
+    if row.state != EnrollmentState.FAILED:
+        raise Conflict("Only a failed step can be tried again.")
+    enrollment_entry.live(session, who, row.sequence_id)
+    alone(session, row)
+    if row.last_id:
+        effects.let_again(session, who.tenant_id, key_of(row.last_id))
+    row.due_at = _opening(session, row)
+    row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
+    sequence_exits.announce(session, row)
+    return row
+
+
+def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+    """Take somebody out."""
+    row = get(session, who, row_id, lock=True)
+    if row.state not in (*INSIDE, EnrollmentState.FAILED):
+        raise Conflict("This enrollment has ended already.")
+    sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REMOVED)
+    return row
+
+
+def sequences_of(session: Transaction, who: Identity) -> list[Sequence]:
+    """Return the sequences that people can be let into."""
+    query = owned(Sequence, who.tenant_id).where(col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None))
+    return list(session.exec(query.order_by(Sequence.name)).all())

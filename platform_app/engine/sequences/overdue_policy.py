@@ -1,0 +1,88 @@
+"""Lateness: what becomes of steps that were due while nothing ran: put off one after another, or left out.
+
+A drain that is slow makes nothing late: what counts is when it began. Steps that only divide people or wait are taken
+whenever that is; what they lead to is late in its turn.
+"""
+
+from datetime import datetime, timedelta
+
+from platform_app.automation.calendar import opening
+from platform_app.automation.sequences import Compiled, Late
+from platform_app.automation.steps import Step
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine.sequences import enrollment_progress
+from platform_app.errors import Invalid
+from platform_app.models.event import ActivityKind
+from platform_app.models.sequence import Enrollment, Sequence, StepState
+from platform_app.services.feed import activity
+
+LATE = timedelta(minutes=15)  # a step that is later than this was kept by a stop
+_GRACE = timedelta(minutes=1)  # a step that comes so much later is taken although its window has closed meanwhile
+
+
+def put_off(
+    session: Transaction, row: Enrollment, made: Compiled, step: Step, *, began: datetime | None = None
+) -> bool:
+    """Put a step off, or leave it out, that was due while nothing ran; tell whether that was so.
+
+    `began` is when the worker began to take what is due, without a pause since.
+    """
+    due, own = row.due_at or now(), made.definition
+    if row.since is not None or not hasattr(step, "action"):
+        return False
+    if row.planned_at is not None or (began or now()) - due <= LATE:
+        return _has_closed(session, row, step, due)
+    query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update(key_share=True)
+    sequence: Sequence = session.exec(query.execution_options(populate_existing=True)).one()
+    _tell_late(session, sequence, own.late)
+    if own.late == Late.SKIP:
+        enrollment_progress.step_row(session, row, StepState.LATE)
+        enrollment_progress.pass_on(session, row, made)
+        return True
+    before = sequence.late.get(row.step_id)
+    free = datetime.fromisoformat(before) + timedelta(seconds=60 / own.pace) if before else now()
+    row.due_at = _opening(session, row, step, max(now(), free))
+    sequence.late = sequence.late | {row.step_id: row.due_at.isoformat()}
+    row.planned_at = due
+    return True
+
+
+def _has_closed(session: Transaction, row: Enrollment, step: Step, due: datetime) -> bool:
+    """Put a step off to the next opening when its window has closed since it was due; tell whether that was so."""
+    if now() - due <= _GRACE or not (step.timing.periods or step.timing.not_on_holidays):
+        return False
+    at = _opening(session, row, step, now())
+    if at <= now():
+        return False
+    row.planned_at, row.due_at = row.planned_at or due, at
+    return True
+
+
+def _opening(session: Transaction, row: Enrollment, step: Step, at: datetime) -> datetime:
+    found = opening(step.timing, at, enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
+    if found is None:
+        raise Invalid("The window of a step never opens.")
+    return found
+
+
+def _tell_late(session: Transaction, sequence: Sequence, late: Late) -> None:
+    if sequence.late_told_at is not None and now() - sequence.late_told_at < timedelta(hours=1):
+        return
+    sequence.late_told_at = now()
+    sentence = (
+        "Steps of “{name}” were due while nothing ran: they are left out"
+        if late == Late.SKIP
+        else "Steps of “{name}” were due while nothing ran: they go out one after another"
+    )
+    link = f"/sequences/{sequence.id}"
+    activity.record(
+        session,
+        sequence.tenant_id,
+        ActivityKind.SEQUENCE,
+        sentence,
+        actor=sequence.name,
+        agent_id=sequence.agent_id,
+        link=link,
+        name=sequence.name,
+    )

@@ -1,0 +1,234 @@
+"""Stepping: takes the steps that are due, each once, in due order, for every tenant in turn."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy import exists
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col
+
+from platform_app import fact_snapshots, sequence_exits
+from platform_app.automation import steps
+from platform_app.automation.sequences import Compiled
+from platform_app.automation.steps import Decision, Go, Look, Step
+from platform_app.clock import now
+from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.engine.actions import actions
+from platform_app.engine.actions.action_context import Scene
+from platform_app.engine.rules import rule_runs
+from platform_app.engine.sequences import due_enrollments, enrollment_progress, overdue_policy
+from platform_app.errors import Invalid, PlatformError
+from platform_app.events import Cause, acts_because
+from platform_app.jobs import TakeStep, enqueue
+from platform_app.models.crm import Contact, Lead
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Tenant
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Leaving, Sequence, StepState
+
+_logger = structlog.get_logger()
+AT_ONCE = 50  # ways that one transaction takes further
+SLICE = 0.2  # seconds that one tenant's transaction may take before another's turn
+PATIENCE = 0.3  # seconds that a step waits for a row; whoever receives a reply meanwhile goes first
+IN_A_ROW = 20  # steps without a pause that one way takes at once
+
+
+def take_due(stopped: Callable[[], bool] = lambda: False) -> int:
+    """Take every step that is due, tenant after tenant, until none is; return how many ways went further."""
+    taken, began = 0, now()
+    while not stopped() and (tenants := _waiting()):
+        before = taken
+        for tenant_id in tenants:
+            taken += _turn(tenant_id, began)
+        if taken == before:
+            break  # another worker has them
+    return taken
+
+
+def _turn(tenant_id: str, began: datetime) -> int:
+    """Take some steps of one tenant; what goes wrong there does not keep the others waiting."""
+    try:
+        return _take_some(tenant_id, began)
+    except Exception:  # the database may be away; the next second tries again
+        _logger.exception("steps of a tenant were not taken", tenant_id=tenant_id)
+        return 0
+
+
+def _waiting() -> list[str]:
+    """Return the tenants with a step that is due."""
+    with session_scope(reason="steps that are due", reading=True) as session:
+        due = exists().where(
+            col(Enrollment.tenant_id) == Tenant.id,
+            col(Enrollment.state) == EnrollmentState.ACTIVE,
+            col(Enrollment.due_at) <= now(),
+        )
+        return list(session.exec(everywhere(Tenant).where(due).with_only_columns(Tenant.id)).all())
+
+
+def _take_some(tenant_id: str, began: datetime) -> int:
+    """Take the steps of one tenant that are due longest; return how many ways went further."""
+    end, taken = time.monotonic() + SLICE, 0
+    with session_scope(tenant_id, patience=PATIENCE) as session:
+        session.hold()
+        for row in due_enrollments.due(session, tenant_id, now(), AT_ONCE):
+            take(session, row, began)
+            taken += 1
+            if time.monotonic() > end:
+                break
+    return taken
+
+
+def take(session: Transaction, row: Enrollment, began: datetime) -> None:
+    """Take the steps of one way that are due, one after another, each with the events that follow from it."""
+    for _ in range(IN_A_ROW):
+        if row.state != EnrollmentState.ACTIVE or row.due_at is None or row.due_at > now():
+            return
+        try:
+            with session.part():
+                _step(session, row, began)
+        except OperationalError:  # the database is busy or away, which is not the step's fault
+            raise
+        except Exception as error:
+            _failed(session, row, error)
+
+
+def _failed(session: Transaction, row: Enrollment, error: Exception) -> None:
+    """Write that a step could not be taken; a person can try it again."""
+    if not isinstance(error, PlatformError):
+        _logger.exception("a step of a sequence failed", enrollment_id=row.id, exc_info=error)
+    sentence = error.sentence if isinstance(error, PlatformError) else "Something went wrong."
+    values = error.values if isinstance(error, PlatformError) else {}
+    line = enrollment_progress.step_row(session, row, StepState.FAILED)
+    line.error, line.error_values = sentence, {name: str(value) for name, value in values.items()}
+    sequence_exits.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+
+
+def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
+    made = enrollment_progress.version(session, row)
+    step = made.steps.get(row.step_id)
+    if step is None:
+        raise Invalid("A step cannot be read.")
+    if _is_off(session, row) or is_out(session, row) or overdue_policy.put_off(session, row, made, step, began=began):
+        return
+    scene = scene_of(session, row)
+    if enrollment_progress.ended(session, row, made, scene.facts, at=now()):
+        return
+    look = Look(
+        facts=scene.facts,
+        known=fact_snapshots.catalogue_of(session, row.tenant_id),
+        moment=now(),
+        key=f"{row.sequence_id}:{row.subject_id}",
+        since=row.since or _due(row),
+        is_met=row.is_met,
+    )
+    decision = steps.decide(step, look)
+    if decision.go == Go.WAIT:
+        row.since, row.due_at, row.weighs_events = look.since, decision.until, True
+    elif decision.go == Go.LEAVE:
+        _write(session, row, step, decision)
+        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.AWAITED)
+    elif decision.go == Go.DO:
+        _act(session, row, made, step, decision=decision, scene=scene)
+    else:
+        _write(session, row, step, decision)
+        enrollment_progress.pass_on(session, row, made, branch=decision.branch)
+
+
+def _is_off(session: Transaction, row: Enrollment) -> bool:
+    """Hold somebody who came in while the sequence was being switched off or deleted; tell whether that was so."""
+    sequence = session.get(Sequence, row.sequence_id)
+    if sequence is not None and sequence.enabled:
+        return False
+    query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update()
+    if not session.exec(query).one().enabled:  # locked: whoever switches it on meanwhile lets this way go on too
+        row.state = EnrollmentState.HELD
+        sequence_exits.announce(session, row)
+    return row.state != EnrollmentState.ACTIVE
+
+
+def _due(row: Enrollment) -> datetime:
+    assert row.due_at is not None
+    return row.due_at
+
+
+def is_out(session: Transaction, row: Enrollment) -> bool:
+    """Let somebody leave who is gone, or who wrote while the way was being written."""
+    lead = session.get(Lead, row.lead_id) if row.lead_id else None
+    contact = session.get(Contact, row.contact_id) if row.contact_id else None
+    if _is_gone(row.lead_id, lead) or _is_gone(row.contact_id, contact):
+        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.DELETED)
+    elif not due_enrollments.may_be_touched(session, row):
+        return False
+    elif row.leaves_on_reply and _happened(session, row, EventKind.MESSAGE_RECEIVED):
+        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REPLIED)
+    elif row.leaves_on_stage and _happened(session, row, EventKind.STAGE_CHANGED):
+        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.STAGE)
+    return row.state != EnrollmentState.ACTIVE
+
+
+def _is_gone(row_id: str | None, held: Lead | Contact | None) -> bool:
+    return bool(row_id) and (held is None or held.deleted_at is not None)
+
+
+def _happened(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
+    """Tell whether something happened to whoever is on the way since it began."""
+    for column, value in (
+        (Event.contact_id, row.contact_id),
+        (Event.lead_id, row.lead_id),
+        (Event.conversation_id, row.conversation_id),
+    ):
+        if value:  # one after another: each goes by an index of its own
+            query = owned(Event, row.tenant_id).where(column == value, Event.kind == kind, Event.at > row.entered_at)
+            found = query.where(Event.id != row.event_id) if row.event_id else query
+            for origin in filter(None, (row.origin_id, row.id)):
+                found = found.where(col(Event.origin_id).is_distinct_from(origin))
+            if session.exec(found.with_only_columns(Event.id).limit(1)).first() is not None:
+                return True
+    return False
+
+
+def scene_of(session: Transaction, row: Enrollment) -> Scene:
+    """Return what a step acts on, with what is known now."""
+    sequence = session.get(Sequence, row.sequence_id)
+    assert sequence is not None
+    event = Event(
+        id=row.event_id or "",
+        tenant_id=row.tenant_id,
+        kind=EventKind.MANUAL,
+        at=now(),
+        lead_id=row.lead_id,
+        contact_id=row.contact_id,
+        conversation_id=row.conversation_id,
+        agent_id=sequence.agent_id,
+        depth=row.depth,
+    )
+    event.facts = fact_snapshots.snapshot(session, event)
+    facts = fact_snapshots.of_event(event, fact_snapshots.names(session, row.tenant_id))
+    return Scene(session, rule_runs.acting(session, sequence), event, facts)
+
+
+def _act(
+    session: Transaction, row: Enrollment, made: Compiled, step: Step, *, decision: Decision, scene: Scene
+) -> None:
+    """Do the action of a step; one that goes outside is left to a job."""
+    plan = actions.action(getattr(step, "action", {})).plan(scene)
+    line = _write(session, row, step, decision)
+    line.sentence, line.values = plan.sentence, plan.values
+    if plan.call is not None:
+        line.state, row.since, row.due_at = StepState.OUTSIDE, row.due_at, None
+        session.flush()
+        enqueue(session, row.tenant_id, TakeStep(step_row_id=line.id), lock_key=f"enrollment:{row.id}")
+        return
+    if plan.do is not None:
+        acts_because(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
+        plan.do(session, scene.who)
+    if row.state == EnrollmentState.ACTIVE:  # it may have taken itself out
+        enrollment_progress.pass_on(session, row, made)
+
+
+def _write(session: Transaction, row: Enrollment, step: Step, decision: Decision) -> EnrollmentStep:
+    line = enrollment_progress.step_row(session, row, StepState.SKIPPED if decision.is_skipped else StepState.DONE)
+    line.branch = decision.branch
+    line.proof = decision.proof.as_json() if decision.proof else {}
+    return line

@@ -1,0 +1,236 @@
+"""Rehearsal: sequences tried without anybody noticing: on somebody at a chosen moment, and on the past."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app import fact_snapshots
+from platform_app.automation.evaluation import Proof, weigh
+from platform_app.automation.facts import Catalogue, Facts, Named
+from platform_app.automation.rules import DEEPEST
+from platform_app.automation.sequences import Again, Compiled, is_out
+from platform_app.automation.simulation import End, Happening, Simulated, World, simulate
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine.actions import actions
+from platform_app.engine.actions.action_context import Scene
+from platform_app.engine.actions.concurrency_limit import alone
+from platform_app.engine.rules import rule_evaluation, rule_runs
+from platform_app.engine.sequences import enrollment_progress
+from platform_app.engine.sequences.sequences import DEFINITIONS
+from platform_app.errors import Conflict, Invalid, PlatformError
+from platform_app.events import subject_of
+from platform_app.models.crm import Stage
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity
+from platform_app.models.sequence import Sequence as SequenceRow
+from platform_app.services.feed import event_log
+
+SAMPLES = 15
+MOST = 5_000  # people of the past who are followed
+_EVENTS = 400  # of one of them
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """Something that is supposed to happen a while after the entry."""
+
+    after: timedelta
+    kind: str  # reply, or stage
+    stage_id: str = ""
+
+
+@dataclass
+class Tried:
+    """A way that was tried, with what each step would do, by step."""
+
+    way: Simulated
+    is_out: bool = False  # a way out or the goal is true already when they enter
+    told: dict[str, tuple[str, dict[str, str], bool]] = field(default_factory=dict)  # sentence, values, possible
+
+
+def try_on(
+    session: Transaction,
+    who: Identity,
+    sequence_id: str,
+    *,
+    at: datetime,
+    subject_id: str = "",
+    what_ifs: Sequence[WhatIf] = (),
+) -> Tried:
+    """Return what a draft would do with a lead or contact, or with nobody known, who enters at a moment."""
+    row = DEFINITIONS.get(session, who, sequence_id)
+    made = enrollment_progress.ready(row.id, row.draft)
+    about = enrollment_progress.subject_by_id(session, who, subject_id) if subject_id else enrollment_progress.Subject()
+    event = Event(tenant_id=who.tenant_id, kind=EventKind.MANUAL, at=at, agent_id=row.agent_id)
+    event.lead_id, event.contact_id = about.lead_id, about.contact_id
+    event.facts = fact_snapshots.snapshot(session, event)
+    names = fact_snapshots.names(session, who.tenant_id)
+    base = fact_snapshots.of_event(event, names)
+    happens = sorted((Happening(at + one.after, one.kind == "reply", one.kind == "stage") for one in what_ifs), key=_at)
+    stages = {at + one.after: _stage(session, who, one.stage_id) for one in what_ifs if one.stage_id}
+    world = World(
+        enrollment_progress.calendar(session, who.tenant_id, about.contact_id),
+        fact_snapshots.catalogue_of(session, who.tenant_id),
+        _changing(base, stages),
+    )
+    world = World(world.calendar, world.known, world.facts, happens)
+    found = Tried(simulate(made, at, f"{row.id}:{about.id or 'nobody'}", world))
+    found.is_out = bool(about.id) and is_out(made, world.facts(at), world.known, at)
+    scene = Scene(session, rule_runs.acting(session, row), event, base)
+    for line in found.way.lines:
+        action = getattr(made.steps[line.step_id], "action", None)
+        if action and not line.decision.is_skipped:
+            found.told[line.step_id] = _told(scene, action)
+    return found
+
+
+def _at(one: Happening) -> datetime:
+    return one.at
+
+
+def _stage(session: Transaction, who: Identity, stage_id: str) -> Named:
+    row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
+    if row is None:
+        raise Invalid("There is no such stage.", field="stage")
+    return Named(row.id, row.name)
+
+
+def _changing(base: Facts, stages: dict[datetime, Named]) -> Callable[[datetime], Facts]:
+    """Return what is known at each moment: what is known now, the clock of then, and the stage that is supposed."""
+
+    def facts(at: datetime) -> Facts:
+        values = dict(base.values) | fact_snapshots.clock(at, base.zone)
+        for since, stage in sorted(stages.items()):
+            if since <= at:
+                values["lead.stage"] = stage
+        return Facts(values, zone=base.zone, language=base.language, names=base.names)
+
+    return facts
+
+
+def _told(scene: Scene, action: dict[str, Any]) -> tuple[str, dict[str, str], bool]:
+    try:
+        plan = actions.action(action).plan(scene)
+    except PlatformError as error:
+        return error.sentence, {name: str(value) for name, value in error.values.items()}, False
+    return plan.sentence, plan.values, True
+
+
+@dataclass(frozen=True)
+class Past:
+    """Somebody of the past: what let them in, and the way they would have gone."""
+
+    event_id: str
+    subject_id: str
+    at: datetime
+    way: Simulated
+
+
+@dataclass
+class Backtest:
+    """What a draft would have done with the events of a time."""
+
+    since: datetime
+    events: int = 0
+    entered: int = 0
+    kept_out: Counter[str] = field(default_factory=Counter)  # by why
+    ends: Counter[str] = field(default_factory=Counter)  # by End; "on the way" for those not at their end by now
+    steps: Counter[str] = field(default_factory=Counter)  # how often each would have been taken by now
+    samples: list[Past] = field(default_factory=list)
+
+
+@alone
+def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int) -> Backtest:
+    """Let people into a draft as of the last days, with what was known and what happened then."""
+    if not 1 <= days <= 366:
+        raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
+    row = DEFINITIONS.get(session, who, sequence_id)
+    if row.draft["trigger"] == EventKind.MANUAL:
+        raise Conflict("Choose an event with which the sequence begins: by hand there is no past to try it on.")
+    made, found = enrollment_progress.ready(row.id, row.draft), Backtest(now() - timedelta(days=days))
+    own, ends = fact_snapshots.catalogue_of(session, who.tenant_id), dict[str, datetime | None]()
+    for event in event_log.since(session, who, [row.draft["trigger"]], since=found.since):
+        if not rule_evaluation.concerns(row.agent_id, row.id, row.draft, event=event):
+            continue
+        found.events += 1
+        why = _kept_out(made, event, weigh(made.entry, fact_snapshots.of_event(event), own, event.at), ends)
+        if why:
+            found.kept_out[why] += 1
+        elif found.entered >= MOST:
+            break
+        else:
+            _follow(session, who, row, made, event=event, own=own, ends=ends, found=found)
+    return found
+
+
+def _kept_out(made: Compiled, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
+    subject_id = subject_of(event)
+    if not proof.holds:
+        return "condition"
+    if not subject_id:
+        return "nobody"
+    if event.depth >= DEEPEST:
+        return "too_deep"
+    if subject_id in ends and made.definition.again != Again.ALWAYS:
+        end = ends[subject_id]
+        if end is None or end > event.at:
+            return "inside"
+        return "before" if made.definition.again == Again.NEVER else ""
+    return ""
+
+
+def _follow(
+    session: Transaction,
+    who: Identity,
+    row: SequenceRow,
+    made: Compiled,
+    *,
+    event: Event,
+    own: Catalogue,
+    ends: dict[str, datetime | None],
+    found: Backtest,
+) -> None:
+    """Let somebody of the past go the way, as what happened to them later would have had it."""
+    about = enrollment_progress.subject(session, event)
+    later = _later(session, who, about, event)
+    moments, snapshots = [one.at for one in later], [fact_snapshots.of_event(one) for one in later]
+
+    def facts(at: datetime) -> Facts:
+        base = snapshots[max(0, bisect_right(moments, at) - 1)]
+        return Facts(dict(base.values) | fact_snapshots.clock(at, base.zone), zone=base.zone, language=base.language)
+
+    happens = [
+        Happening(one.at, one.kind == EventKind.MESSAGE_RECEIVED, one.kind == EventKind.STAGE_CHANGED)
+        for one in later[1:]
+        if one.origin_id is None or one.origin_id != event.origin_id
+    ]
+    world = World(enrollment_progress.calendar(session, who.tenant_id, about.contact_id), own, facts, happens)
+    way = simulate(made, event.at, f"{row.id}:{about.id}", world)
+    ends[about.id] = way.ended_at
+    found.entered += 1
+    is_over = way.ended_at is not None and way.ended_at <= now()
+    found.ends[way.end.value if is_over or way.end == End.NEVER else "on the way"] += 1
+    found.steps.update(line.step_id for line in way.lines if line.at <= now() and not line.decision.is_skipped)
+    found.samples = [*found.samples[-(SAMPLES - 1) :], Past(event.id, about.id, event.at, way)]
+
+
+def _later(session: Transaction, who: Identity, about: enrollment_progress.Subject, event: Event) -> list[Event]:
+    """Return an event and what happened to its subject after it, in order."""
+    column, value = next(
+        (column, value)
+        for column, value in (
+            (Event.contact_id, about.contact_id),
+            (Event.lead_id, about.lead_id),
+            (Event.conversation_id, about.conversation_id),
+        )
+        if value
+    )
+    query = owned(Event, who.tenant_id).where(column == value, Event.at >= event.at, Event.id != event.id)
+    found = session.exec(query.order_by(col(Event.at), col(Event.id)).limit(_EVENTS)).all()
+    return [event, *found]

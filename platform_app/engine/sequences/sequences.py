@@ -1,0 +1,227 @@
+"""Sequences: written as drafts, published, switched; what becomes of those inside; holidays of the tenant."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col
+
+from platform_app.automation import condition_checks
+from platform_app.automation.conditions import read
+from platform_app.automation.sequences import Compiled, Definition, compiled
+from platform_app.automation.steps import StepAsk, asked_of
+from platform_app.automation.values import span
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.engine.actions import action_checks
+from platform_app.engine.actions.action_checks import House
+from platform_app.engine.definitions import Definitions, Words
+from platform_app.engine.sequences import enrollment_progress
+from platform_app.errors import Conflict, Invalid
+from platform_app.i18n import translate
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    Holiday,
+    Sequence,
+    SequenceVersion,
+)
+
+MOST = 300  # of a tenant
+MOST_HOLIDAYS = 200
+AT_ONCE = 300  # ways that one transaction moves to the newest version
+
+
+def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
+    """Return what keeps a draft from being published: a sentence by field; of a step by {id}.{field}."""
+    house, language = action_checks.house(session, who), who.language
+    try:
+        made = compiled(row.draft)
+    except Invalid as error:
+        return {"steps": translate(language, error.sentence, **error.values)}
+    found: dict[str, str] = {}
+    for name in ("condition", "leave_if", "goal"):
+        if not _is_complete(row.draft.get(name), house):
+            found[name] = translate(language, "Complete the conditions.")
+    if not made.steps:
+        found["steps"] = translate(language, "Add a step.")
+    for step in made.steps.values():
+        lacks = action_checks.lacking(session, who, [getattr(step, "action", {})])
+        for field, sentence in {**_of_step(step, house, language), **_as_fields(lacks, "action")}.items():
+            found[f"{step.id}.{field}"] = sentence
+    return found
+
+
+def _is_complete(data: Any, house: House) -> bool:
+    return not condition_checks.problems(read(data), house.known, house.choices)
+
+
+def _as_fields(found: dict[str, str], name: str) -> dict[str, str]:
+    """Return what is wrong with one action by its own fields; what is wrong with all of it by a name."""
+    return {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in found.items()}
+
+
+def _of_step(step: Any, house: House, language: str) -> dict[str, str]:
+    incomplete = translate(language, "Complete the conditions.")
+    found = {} if _is_complete(step.only_if, house) else {"only_if": incomplete}
+    for name, asked in asked_of(step.kind):
+        value = getattr(step, name)
+        if asked["ask"] == StepAsk.ACTION and value:
+            found |= _as_fields(action_checks.problems([value], house, language), name)
+        elif asked["ask"] == StepAsk.ACTION:
+            found[name] = translate(language, "Choose what is done.")
+        elif asked["ask"] == StepAsk.CONDITION and not (value.get("of") and _is_complete(value, house)):
+            found[name] = incomplete
+        elif asked["ask"] == StepAsk.SPAN and span(value) is None:
+            found[name] = translate(language, "Enter a length of time.")
+    return found
+
+
+def _checked(changes: dict[str, Any]) -> None:
+    for name in ("condition", "leave_if", "goal"):
+        if name in changes:
+            changes[name] = read(changes[name]).model_dump(mode="json")
+    if "steps" in changes:
+        compiled({"steps": changes["steps"]})
+
+
+def _switched(session: Transaction, who: Identity, row: Sequence) -> None:
+    """Hold everybody where they are, or let them go on."""
+    old, new = EnrollmentState.ACTIVE, EnrollmentState.HELD
+    if row.enabled:
+        old, new = new, old
+    moved = owned_update(Enrollment, row.tenant_id).where(
+        col(Enrollment.sequence_id) == row.id, col(Enrollment.state) == old
+    )
+    session.execute(moved.values(state=new))
+
+
+DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
+    model=Sequence,
+    version=SequenceVersion,
+    parent="sequence_id",
+    schema=Definition,
+    kind=ActivityKind.SEQUENCE,
+    topic="sequence",
+    path="/sequences",
+    most=MOST,
+    words=Words(
+        missing="There is no such sequence.",
+        no_version="There is no such version.",
+        most="There can be {count} sequences at most.",
+        done={
+            "created": "Sequence “{name}” created",
+            "published": "Sequence “{name}” published",
+            "on": "Sequence “{name}” switched on",
+            "off": "Sequence “{name}” switched off",
+            "deleted": "Sequence “{name}” deleted",
+        },
+        incomplete="Complete the sequence first.",
+        unpublished="Publish the sequence first.",
+    ),
+    problems=problems,
+    checked=_checked,
+    published=lambda session, who, row: None,
+    switched=_switched,
+)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Where those stand who go through older versions, and where each would land in the newest."""
+
+    step_id: str  # where they stand
+    version: int
+    lands: str  # the step of the newest version; empty: the end
+    count: int
+
+
+def landings(session: Transaction, who: Identity, sequence_id: str) -> list[Landing]:
+    """Return who would land where if those inside were moved to the newest version."""
+    row = DEFINITIONS.get(session, who, sequence_id)
+    if not row.published_number:
+        return []
+    made = enrollment_progress.ready(row.id, row.published)
+    columns = (col(Enrollment.step_id), col(Enrollment.version))
+    grouped = _older(row).with_only_columns(*columns, func.count()).group_by(*columns).order_by(*columns)
+    return [
+        Landing(step_id, version, _lands(session, row, (step_id, version), made), count)
+        for step_id, version, count in session.execute(grouped).all()
+    ]
+
+
+def move_inside(session: Transaction, who: Identity, sequence_id: str) -> int:
+    """Move some of those inside to the newest version, each to the step where it stands or the next still there.
+
+    Returns how many; nobody is left when it is none.
+    """
+    row = DEFINITIONS.get(session, who, sequence_id, lock=True)
+    if not row.published_number:
+        return 0
+    made = enrollment_progress.ready(row.id, row.published)
+    ways = session.exec(_older(row).order_by(Enrollment.id).limit(AT_ONCE).with_for_update()).all()
+    for way in ways:
+        _move(session, row, way, made)
+    return len(ways)
+
+
+def _move(session: Transaction, row: Sequence, way: Enrollment, made: Compiled) -> None:
+    lands, state = _lands(session, row, (way.step_id, way.version), made), way.state
+    is_same, way.version = lands == way.step_id, row.published_number
+    way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
+    if is_same and way.since is not None:  # it waits there already
+        way.weighs_events = way.weighs_events or bool(made.leave_if.of or made.goal.of)
+        return
+    enrollment_progress.arrive(session, way, made, step_id=lands, at=way.arrived_at if is_same else now())
+    if way.state == EnrollmentState.ACTIVE:
+        way.state = state
+
+
+def _older(row: Sequence) -> Any:
+    """Return what asks for those inside who go through older versions."""
+    return owned(Enrollment, row.tenant_id).where(
+        Enrollment.sequence_id == row.id,
+        col(Enrollment.state).in_(INSIDE),
+        Enrollment.version < row.published_number,
+    )
+
+
+def _lands(session: Transaction, row: Sequence, stands: tuple[str, int], new: Compiled) -> str:
+    """Return the step itself, or the next one after it in the old version that the new one still has."""
+    step_id, number = stands
+    if step_id in new.steps:
+        return step_id
+    try:
+        old = enrollment_progress.numbered(session, row.tenant_id, row.id, number=number)
+    except Invalid:
+        return ""
+    while step_id and step_id not in new.steps:
+        step_id = old.after(step_id)
+    return step_id
+
+
+def holidays(session: Transaction, who: Identity) -> list[Holiday]:
+    """Return the tenant's holidays, in order."""
+    return list(session.exec(owned(Holiday, who.tenant_id).order_by(Holiday.day)).all())
+
+
+def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Holiday:
+    """Add a day on which sequences may rest."""
+    held = holidays(session, who)
+    if len(held) >= MOST_HOLIDAYS:
+        raise Conflict("There can be {count} holidays at most.", count=MOST_HOLIDAYS)
+    if any(one.day == day for one in held):
+        raise Conflict("This day is in the list already.")
+    row = Holiday(tenant_id=who.tenant_id, day=day, name=" ".join(name.split())[:100])
+    session.add(row)
+    return row
+
+
+def remove_holiday(session: Transaction, who: Identity, holiday_id: str) -> None:
+    """Take a holiday from the list."""
+    for row in session.exec(owned(Holiday, who.tenant_id).where(Holiday.id == holiday_id)).all():
+        session.delete(row)

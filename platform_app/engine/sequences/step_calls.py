@@ -1,0 +1,193 @@
+"""Outside steps: the calls that steps of sequences make to the outside, each once, by the worker."""
+
+import httpx
+import structlog
+
+from platform_app import sequence_exits
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.engine.actions import actions
+from platform_app.engine.actions.action_context import Plan
+from platform_app.engine.sequences import enrollment_progress, enrollments
+from platform_app.engine.sequences.sequence_scheduler import is_out, scene_of
+from platform_app.errors import Invalid, PlatformError, Unavailable
+from platform_app.job_callbacks import id_in
+from platform_app.jobs import LeaseLost, RunningJob, TakeStep
+from platform_app.models.job import Job, JobState
+from platform_app.models.sequence import (
+    INSIDE,
+    Enrollment,
+    EnrollmentState,
+    EnrollmentStep,
+    Sequence,
+    StepState,
+    key_of,
+)
+from platform_app.services.jobs import effects
+from platform_app.services.jobs.effects import SureFailure, Uncertain
+
+_logger = structlog.get_logger()
+TRIES = 5
+IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
+_OPEN = (StepState.OUTSIDE, StepState.RETRYING)
+
+
+def take_step(job: RunningJob) -> None:
+    """Make the call of a step, then let whoever is on the way go on; a call that fails is tried again."""
+    try:
+        _take(job)
+    except (Unavailable, LeaseLost, SureFailure):
+        raise
+    except Exception:  # a fault of ours: the job is tried again, at last the step says so
+        if job.attempt < TRIES:
+            raise
+        _logger.exception("the call of a step failed", step_row_id=job.payload.step_row_id)
+        _end(job, StepState.FAILED, "Something went wrong.")
+
+
+def _take(job: RunningJob) -> None:
+    try:
+        plan = _plan(job)
+    except (Unavailable, LeaseLost):
+        raise
+    except Uncertain:
+        _end(job, StepState.UNCERTAIN, IN_DOUBT)
+        return
+    except PlatformError as error:
+        _end(job, StepState.FAILED, error.sentence, error.values)
+        return
+    if plan is None or plan.call is None:
+        return
+    try:
+        effects.once(job, key_of(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
+    except Uncertain:
+        _end(job, StepState.UNCERTAIN, IN_DOUBT)
+    except (Unavailable, LeaseLost):
+        raise
+    except PlatformError as error:
+        _end(job, StepState.FAILED, error.sentence, error.values)
+    except (SureFailure, OSError, TimeoutError, httpx.HTTPError) as error:
+        sure = error if isinstance(error, SureFailure) else SureFailure("The address does not answer.")
+        if job.attempt >= TRIES:
+            _end(job, StepState.FAILED, sure.sentence, sure.values)
+            return
+        _retry_later(job, sure)
+        raise sure from error
+    else:
+        _done(job)
+
+
+def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[EnrollmentStep | None, Enrollment | None]:
+    """Return the step with its way, while the step is the one whose call is made; else what is left of them."""
+    query = owned(EnrollmentStep, tenant_id).where(EnrollmentStep.id == step_row_id)
+    line: EnrollmentStep | None = session.exec(query).first()
+    if line is None:  # all of it was removed meanwhile
+        return None, None
+    way = owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
+    row: Enrollment = session.exec(way).one()
+    session.refresh(line)  # it may have waited for whoever had the way
+    is_at_it = line.state in _OPEN and row.state in INSIDE and row.step_id == line.step_id
+    return line, row if is_at_it else None
+
+
+def _plan(job: RunningJob) -> Plan | None:
+    """Return what is to be called; nothing when whoever it is for has left or been stopped meanwhile."""
+    with job.step() as session:
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
+        if line is None or line.state not in _OPEN:
+            return None
+        if row is None:
+            line.state = StepState.CANCELLED
+            return None
+        sequence = session.exec(owned(Sequence, job.tenant_id).where(Sequence.id == row.sequence_id)).one()
+        if row.state != EnrollmentState.ACTIVE or not sequence.enabled:
+            row.due_at, row.since = row.since or row.due_at, None  # taken up, with its key, when the way goes on
+            return None
+        if is_out(session, row):
+            line.state = StepState.CANCELLED
+            return None
+        if effects.is_in_doubt(session, job.tenant_id, key_of(line.id)):
+            raise Uncertain(line.id)
+        step = enrollment_progress.version(session, row).steps.get(line.step_id)
+        line.taken_at = now()
+        return actions.action(getattr(step, "action", {})).plan(scene_of(session, row))
+
+
+def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:
+    """Write that a call did not come to a good end; a person decides."""
+    with job.step() as session:
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
+        _fail(session, line, row, state=state, sentence=sentence, values=values)
+
+
+def _fail(
+    session: Transaction,
+    line: EnrollmentStep | None,
+    row: Enrollment | None,
+    *,
+    state: StepState,
+    sentence: str,
+    values: dict[str, object] | None = None,
+) -> None:
+    if line is not None and line.state in _OPEN:
+        line.state, line.error = state, sentence
+        line.error_values = {name: str(value) for name, value in (values or {}).items()}
+    if row is not None:
+        sequence_exits.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+
+
+def given_up(
+    session: Transaction,
+    tenant_id: str,
+    payload: TakeStep,
+    *,
+    state: JobState,
+    sentence: str,
+    values: dict[str, object],
+) -> None:
+    """Write that the job of a call has ended without it; a person decides."""
+    line, row = _rows(session, tenant_id, payload.step_row_id)
+    became = StepState.UNCERTAIN if state == JobState.UNCERTAIN else StepState.FAILED
+    _fail(session, line, row, state=became if row else StepState.CANCELLED, sentence=sentence, values=values)
+
+
+def named_by(session: Transaction, job: Job) -> TakeStep | None:
+    """Return the payload from the lock of a job: the call is that of the step taken last."""
+    row_id = id_in(job.lock_key, "enrollment:")
+    row: Enrollment | None = session.exec(owned(Enrollment, job.tenant_id).where(Enrollment.id == row_id)).first()
+    return TakeStep(step_row_id=row.last_id) if row is not None and row.last_id else None
+
+
+def revived(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
+    """Let whoever stands still at a step whose job is tried again wait for it."""
+    line, _ = _rows(session, tenant_id, payload.step_row_id)
+    if line is None or line.state not in (StepState.FAILED, StepState.UNCERTAIN):
+        return
+    row = session.exec(owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id)).one()
+    if row.state == EnrollmentState.FAILED and row.last_id == line.id and row.step_id == line.step_id:
+        enrollments.alone(session, row)
+        line.state, row.state, row.ended_at = StepState.RETRYING, EnrollmentState.ACTIVE, None
+        sequence_exits.announce(session, row)
+
+
+def _retry_later(job: RunningJob, sure: SureFailure) -> None:
+    with job.step() as session:
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
+        if line is not None and row is not None:
+            line.state, line.error = StepState.RETRYING, sure.sentence
+            line.error_values = {name: str(value) for name, value in sure.values.items()}
+            sequence_exits.announce(session, row)
+
+
+def _done(job: RunningJob) -> None:
+    """Write that a call was made, and let whoever still stands at its step go on."""
+    with job.finish() as session:
+        line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
+        if line is not None:
+            line.state, line.error, line.error_values = StepState.DONE, "", {}
+        if row is None:
+            return
+        try:
+            enrollment_progress.pass_on(session, row, enrollment_progress.version(session, row))
+        except Invalid as error:
+            sequence_exits.end(session, row, EnrollmentState.FAILED, now(), reason=error.sentence)

@@ -1,0 +1,306 @@
+"""Known: what is known of a conversation, its contact and its lead, as facts."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func
+from sqlalchemy.orm import aliased
+
+from platform_app import custom_fields
+from platform_app.automation import fact_json, values
+from platform_app.automation.facts import Catalogue, Facts, Named, Value, catalogue
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.models.agent import Agent
+from platform_app.models.base import Owned
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
+from platform_app.models.crm import UNNAMED, Contact, CustomField, Holder, Lead, Pipeline, Stage
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Member, Tenant, User
+from platform_app.models.sequence import Sequence
+from platform_app.models.webhook import IncomingWebhook
+
+OwnedRow = TypeVar("OwnedRow", bound=Owned)
+
+
+class Said(NamedTuple):
+    """What counts of a message when a reply is written."""
+
+    author: Author
+    text: str
+    created_at: datetime
+    state: MessageState
+
+
+class Talk(NamedTuple):
+    """The newest of what was said in a conversation, and how much of it the contact said in all."""
+
+    newest: list[Said]  # oldest first
+    of_contact: int  # messages
+    last: datetime | None  # when the contact wrote last
+
+
+def said_in(session: Transaction, conversation: Conversation, *, limit: int) -> Talk:
+    """Return the newest of what was said in a conversation, without what was edited or retried away."""
+    newest_first = not_replaced(conversation).order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
+    other: Any = aliased(Message)
+    theirs = owned(other, conversation.tenant_id).where(
+        other.conversation_id == conversation.id, other.replaced.is_(False), other.author == Author.CONTACT
+    )
+    counted = [
+        theirs.with_only_columns(of).scalar_subquery() for of in (func.count(other.id), func.max(other.created_at))
+    ]
+    columns = (Message.author, Message.text, Message.created_at, Message.state, *counted)
+    rows = session.execute(newest_first.limit(limit).with_only_columns(*columns)).all()
+    if not rows:
+        return Talk([], 0, None)
+    return Talk([Said(*row[:4]) for row in reversed(rows)], rows[0][4], rows[0][5])
+
+
+def not_replaced(conversation: Conversation) -> Any:
+    """Return the query of a conversation's messages without those that were edited or retried away."""
+    return owned(Message, conversation.tenant_id).where(
+        Message.conversation_id == conversation.id,
+        Message.replaced.is_(False),  # type: ignore[attr-defined]
+    )
+
+
+def facts_of_talk(
+    session: Transaction,
+    conversation: Conversation,
+    agent_name: str,
+    said: str,
+    *,
+    talk: Talk | None = None,
+) -> tuple[Facts, str | None]:
+    """Return what is known when a reply is written, and the stage that counts: the one played in, else the lead's.
+
+    `talk` is what was said in the conversation, where it is at hand.
+    """
+    tenant = _tenant(session, conversation.tenant_id)
+    lead = _row(session, Lead, conversation.lead_id)
+    contact = _row(session, Contact, conversation.contact_id)
+    stage_id = conversation.stage_id or (lead.stage_id if lead else None)
+    values: dict[str, Value] = {
+        "agent.name": Named(conversation.agent_id, agent_name),
+        "tenant.name": tenant.name,
+        "message.text": said,
+        **clock(now(), tenant.time_zone),
+        **(_counted(conversation, talk.of_contact, talk.last) if talk else _talk(session, conversation)),
+        **_stage(session, stage_id),
+        **_people(session, tenant, contact, lead),
+    }
+    return Facts(values, zone=tenant.time_zone, language=tenant.language), stage_id
+
+
+def facts_of_lead(session: Transaction, tenant_id: str, lead_id: str, agent: Named) -> Facts:
+    """Return what would be known in a conversation with a lead, for looking at a text before it is used."""
+    lead: Lead | None = session.exec(owned(Lead, tenant_id).where(Lead.id == lead_id)).first()
+    talk = Conversation(tenant_id=tenant_id, agent_id=agent.id, lead_id=lead.id if lead else None)
+    talk.contact_id = lead.contact_id if lead else None
+    return facts_of_talk(session, talk, agent.name, "")[0]
+
+
+def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
+    """Return as JSON what is known when an event has just happened, and what its change left behind."""
+    tenant, talk, lead, contact = subjects(session, event)
+    agent = _row(session, Agent, event.agent_id)
+    stage_id = (talk.stage_id if talk else None) or (lead.stage_id if lead else None)
+    found: dict[str, Value] = {
+        "tenant.name": tenant.name,
+        "agent.name": Named(agent.id, agent.name) if agent else None,
+        **(_talk(session, talk) if talk else {}),
+        **_stage(session, stage_id),
+        **_people(session, tenant, contact, lead),
+        **custom_fields.delivered(session, event, tenant.time_zone),
+        **{name: str(event.after.get(key) or "") or None for name, key in _SAID.get(event.kind, ())},
+    }
+    before = fact_json.kept(_before(session, event, tenant.time_zone), with_unknown=True)
+    return {
+        "values": fact_json.kept(found),
+        "before": before,
+        "zone": tenant.time_zone,
+        "language": tenant.language,
+    }
+
+
+def subjects(session: Transaction, event: Event) -> tuple[Tenant, Conversation | None, Lead | None, Contact | None]:
+    """Return the rows that an event is about: the tenant, the conversation, the lead, the contact."""
+    talk = _row(session, Conversation, event.conversation_id)
+    lead = _row(session, Lead, event.lead_id or (talk.lead_id if talk else None))
+    contact = _row(session, Contact, event.contact_id or (talk.contact_id if talk else None))
+    return _tenant(session, event.tenant_id), talk, lead, contact
+
+
+_CLOCK = frozenset(("now", "clock.time", "clock.weekday"))
+_SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
+    EventKind.MESSAGE_RECEIVED: (("message.text", "text"),),
+    EventKind.REPLY_SENT: (("reply.text", "text"),),
+    EventKind.TASK_CREATED: (("task.text", "text"),),
+    EventKind.TASK_COMPLETED: (("task.text", "text"),),
+    EventKind.TAG_ADDED: (("event.tag", "tag"),),
+}
+
+
+def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Collection[str] | None = None) -> Facts:
+    """Return what was known when an event happened, some of it alone where asked.
+
+    `names` are those of what conditions hold by id.
+    """
+    kept = event.facts
+    zone = str(kept.get("zone") or "UTC")
+    held, before = kept.get("values", {}), kept.get("before", {})
+    if only is not None:
+        held, before = ({name: side[name] for name in only if name in side} for side in (held, before))
+    return Facts(
+        fact_json.restored(held) | ({} if only is not None and _CLOCK.isdisjoint(only) else clock(event.at, zone)),
+        fact_json.restored(before),
+        zone=zone,
+        language=str(kept.get("language") or "en"),
+        names=names or {},
+    )
+
+
+def _before(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
+    """Return what an event changed, as it was, by the names of facts."""
+    if event.kind == EventKind.STAGE_CHANGED and event.before:
+        return {"lead.stage": Named(event.before["stage_id"], event.before["stage"])}
+    if event.kind not in (EventKind.CONTACT_UPDATED, EventKind.LEAD_UPDATED):
+        return {}
+    holder = Holder.CONTACT if event.kind == EventKind.CONTACT_UPDATED else Holder.LEAD
+    found = {
+        f"{holder}.{_NAMES.get(name, name)}": _was(session, name, value)
+        for name, value in event.before.items()
+        if name in _NAMED
+    }
+    if "fields" in event.before:
+        held = custom_fields.of_tenant(session, event.tenant_id, holder)
+        old, new = event.before["fields"], event.after["fields"]
+        changed = [row for row in held if old.get(row.key) != new.get(row.key)]
+        found |= custom_fields.typed(changed, old, holder, zone)
+    return found
+
+
+_NAMES = {"emails": "email", "phones": "phone", "responsible_id": "responsible"}
+_NAMED = frozenset(("name", "emails", "phones", "language", "tags", "title", "budget", "responsible_id", "source"))
+
+
+def _was(session: Transaction, name: str, value: Any) -> Value:
+    if name == "tags":
+        return tuple(value)
+    if name in ("emails", "phones"):
+        return value[0] if value else None
+    if name == "budget":
+        return values.exact_number(str(value))
+    if name == "language":
+        return Named(value, value) if value else None
+    return _member(session, value) if name == "responsible_id" else value or None
+
+
+def catalogue_of(session: Transaction, tenant_id: str) -> Catalogue:
+    """Return every fact that a tenant can use, its own fields among them."""
+    return session.keep("catalogue", lambda: _catalogue(session, tenant_id))
+
+
+def _catalogue(session: Transaction, tenant_id: str) -> Catalogue:
+    of_webhooks = custom_fields.facts_of_webhooks(custom_fields.of_webhooks(session, tenant_id))
+    return catalogue([*custom_fields.facts(custom_fields.of_tenant(session, tenant_id)), *of_webhooks])
+
+
+def names(session: Transaction, tenant_id: str) -> dict[str, str]:
+    """Return the names of what conditions hold by id: stages, pipelines, agents, sequences, webhooks, members."""
+    return session.keep("names", lambda: _names(session, tenant_id))
+
+
+def _names(session: Transaction, tenant_id: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for model in (Stage, Pipeline, Agent, Sequence, IncomingWebhook):
+        query = owned(model, tenant_id).with_only_columns(model.id, model.name)
+        found |= {row_id: name for row_id, name in session.execute(query)}  # noqa: C416
+    query = (
+        owned(Member, tenant_id).with_only_columns(User.id, User.name, Member.id).join(User, User.id == Member.user_id)
+    )
+    return found | {user_id: name for user_id, name, _ in session.execute(query)}
+
+
+def clock(at: datetime, zone: str) -> dict[str, Value]:
+    """Return the facts that follow from a moment alone, in a time zone."""
+    there = at.astimezone(ZoneInfo(zone))
+    weekday = str(there.isoweekday())
+    return {"now": at, "clock.time": there.time().replace(microsecond=0), "clock.weekday": Named(weekday, weekday)}
+
+
+def _tenant(session: Transaction, tenant_id: str) -> Tenant:
+    tenant = session.get(Tenant, tenant_id)
+    assert tenant is not None
+    return tenant
+
+
+def _row(session: Transaction, model: type[OwnedRow], row_id: str | None) -> OwnedRow | None:
+    """Return a row of the transaction's tenant; one that the transaction already holds is not read again."""
+    return session.get(model, row_id) if row_id else None
+
+
+def _people(session: Transaction, tenant: Tenant, contact: Contact | None, lead: Lead | None) -> dict[str, Value]:
+    held = custom_fields.of_tenant(session, tenant.id) if contact or lead else []
+    found: dict[str, Value] = {}
+    if contact is not None:
+        found |= _of_contact(contact, held, tenant.time_zone)
+    if lead is not None:
+        found |= _of_lead(session, lead, held, tenant.time_zone)
+    return found
+
+
+def _talk(session: Transaction, conversation: Conversation) -> dict[str, Value]:
+    query = not_replaced(conversation).where(Message.author == Author.CONTACT)
+    count, last = session.execute(query.with_only_columns(func.count(), func.max(Message.created_at))).one()
+    return _counted(conversation, count, last)
+
+
+def _counted(conversation: Conversation, count: int, last: datetime | None) -> dict[str, Value]:
+    return {
+        "conversation.messages": Decimal(count),
+        "conversation.started": conversation.created_at,
+        "conversation.last_message": last,
+    }
+
+
+def _of_contact(row: Contact, held: list[CustomField], zone: str) -> dict[str, Value]:
+    return {
+        "contact.name": None if row.name == UNNAMED else row.name,
+        "contact.phone": row.phone or None,
+        "contact.email": row.email or None,
+        "contact.language": Named(row.language, row.language) if row.language else None,
+        "contact.tags": tuple(row.tags),
+        "contact.created": row.created_at,
+        **custom_fields.typed(held, row.fields, Holder.CONTACT, zone),
+    }
+
+
+def _of_lead(session: Transaction, row: Lead, held: list[CustomField], zone: str) -> dict[str, Value]:
+    return {
+        "lead.title": row.title,
+        "lead.budget": row.budget,
+        "lead.responsible": _member(session, row.responsible_id),
+        "lead.source": row.source or None,
+        "lead.tags": tuple(row.tags),
+        "lead.created": row.created_at,
+        "lead.in_stage_since": row.in_stage_since,
+        **custom_fields.typed(held, row.fields, Holder.LEAD, zone),
+    }
+
+
+def _member(session: Transaction, user_id: str | None) -> Named | None:
+    user = session.get(User, user_id) if user_id else None
+    return Named(user.id, user.name) if user else None
+
+
+def _stage(session: Transaction, stage_id: str | None) -> dict[str, Value]:
+    stage = _row(session, Stage, stage_id)
+    pipeline = _row(session, Pipeline, stage.pipeline_id if stage else None)
+    if stage is None or pipeline is None:
+        return {}
+    return {"lead.stage": Named(stage.id, stage.name), "lead.pipeline": Named(pipeline.id, pipeline.name)}

@@ -1,0 +1,206 @@
+"""Egress: calls to addresses that tenants chose go out here alone, and only to where they may.
+
+A name is resolved once, what it stands for is checked, and only an address that passed is connected to: nothing inner
+is so much as knocked at. Further networks are opened by PLATFORM_EGRESS_ALLOW.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from queue import Empty, SimpleQueue
+from threading import Thread, Timer
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from platform_app.config import listed, settings
+from platform_app.errors import Invalid
+from platform_app.integrations.special_addresses import is_public
+
+SECONDS = 10.0
+MOST_KEPT = 2_000  # characters of an answer
+_PLAIN = {"accept-encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side answered."""
+
+    status: int
+    text: str  # its beginning
+
+
+def check(address: str) -> str:
+    """Return an address that can be called; raises Invalid for one that cannot."""
+    try:
+        parts = urlsplit(address.strip())
+        _ = parts.port
+    except ValueError as error:
+        raise Invalid("This is not an address.", field="url") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise Invalid("Enter an address that begins with https://.", field="url")
+    return address.strip()
+
+
+def post(address: str, body: str, headers: dict[str, str]) -> Answer:
+    """Send a body; redirects are not followed.
+
+    Raises Invalid when the address may not be reached, httpx.HTTPError when nothing was heard from it.
+    """
+    return asyncio.run(_post(check(address), body, headers))
+
+
+async def _post(address: str, body: str, headers: dict[str, str]) -> Answer:
+    client = httpx.AsyncClient(transport=_Transport(), timeout=SECONDS, follow_redirects=False, trust_env=False)
+    async with client, asyncio.timeout(SECONDS * 2):
+        try:
+            async with client.stream("POST", address, content=body.encode(), headers=headers | _PLAIN) as answer:
+                return Answer(answer.status_code, await _beginning(answer))
+        except httpx.InvalidURL as error:
+            raise Invalid("This is not an address.", field="url") from error
+
+
+@lru_cache
+def _trust() -> ssl.SSLContext:
+    """Return whom we trust; reading all of the authorities takes longer than most calls."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """Connects only to where calls may go; TLS and Host keep the name."""
+
+    def __init__(self) -> None:
+        super().__init__(verify=_trust(), trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=_trust(), network_backend=_Checked())
+
+
+class _Checked(httpcore.AnyIOBackend):
+    """Opens connections to addresses that passed the check, and to nothing else."""
+
+    async def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *more: Any, **named: Any
+    ) -> httpcore.AsyncNetworkStream:
+        end = time.monotonic() + (timeout or SECONDS)
+        failure: Exception = httpcore.ConnectTimeout(host)
+        try:
+            found = await asyncio.to_thread(_resolved, host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(host) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        for one, seconds in _turns(_checked(found, "url"), end):
+            try:
+                return await super().connect_tcp(one[4][0], port, seconds, *more, **named)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+async def _beginning(answer: httpx.Response) -> str:
+    """Return how an answer begins, as it came: a packed one was not asked for, and could unpack to any size."""
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        return ""
+    kept = b""
+    async for piece in answer.aiter_raw():
+        kept += piece
+        if len(kept) >= MOST_KEPT * 4:
+            break
+    try:
+        return kept.decode(answer.charset_encoding or "utf-8", "replace")[:MOST_KEPT]
+    except LookupError:
+        return kept.decode("utf-8", "replace")[:MOST_KEPT]
+
+
+@contextmanager
+def connection(host: str, port: int, *, seconds: float) -> Iterator[socket.socket]:
+    """Connect to a server, at the very address that was checked; it is cut off after so many seconds.
+
+    Raises Invalid when the server may not be reached, OSError when it does not answer.
+    """
+    end = time.monotonic() + seconds
+    with _connected(host, port) as opened, opened.dup() as same:  # opened may be wrapped for TLS, and is gone then
+        guard = Timer(max(end - time.monotonic(), 0), _cut, (same,))
+        guard.daemon = True
+        guard.start()
+        try:
+            yield opened
+        finally:
+            guard.cancel()
+            _cut(same)
+
+
+def _cut(opened: socket.socket) -> None:
+    with suppress(OSError):  # the other side was first
+        opened.shutdown(socket.SHUT_RDWR)
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    end, failure = time.monotonic() + SECONDS, OSError("nothing to connect to")
+    for (family, kind, protocol, _, address), seconds in _turns(_checked(_resolved(host, port), "host"), end):
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.settimeout(seconds)
+            opened.connect(address)
+            opened.settimeout(SECONDS)
+            return opened
+        except OSError as error:
+            opened.close()
+            failure = error
+    raise failure
+
+
+def _turns(found: list[Any], end: float) -> Iterator[tuple[Any, float]]:
+    """Yield each address with its share of the seconds that are left, so that one cannot take all, until the end."""
+    for left, one in zip(range(len(found), 0, -1), found, strict=True):
+        if (seconds := end - time.monotonic()) <= 0:
+            return
+        yield one, max(seconds / left, 0.1)
+
+
+def _checked(found: list[Any], field: str) -> list[Any]:
+    """Return what may be reached of what a name stands for; raises Invalid when nothing may."""
+    allowed = [one for one in found if _may_reach(ip_address(one[4][0]))]
+    if not allowed:
+        raise Invalid("This address may not be reached from here.", field=field)
+    return allowed
+
+
+def _resolved(host: str, port: int) -> list[Any]:
+    """Return what a name stands for; asked in a thread, for the system's resolver has no limit of its own."""
+    answers: SimpleQueue[list[Any] | OSError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host.encode("idna"), port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error if isinstance(error, OSError) else socket.gaierror(str(error)))
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        found = answers.get(timeout=SECONDS)
+    except Empty as error:
+        raise TimeoutError(host) from error
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+def _may_reach(address: IPv4Address | IPv6Address) -> bool:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    inner = mapped or address
+    if any(inner in network for network in _allowed(settings().egress_allow)):
+        return True
+    return is_public(inner)
+
+
+@lru_cache
+def _allowed(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(one, strict=False) for one in listed(written))

@@ -1,0 +1,232 @@
+"""SMTP: one e-mail to one address, through a server that a tenant named.
+
+It is the server's only with the dot that ends it: what fails before was not sent, what breaks after is in doubt.
+"""
+
+import base64
+import hashlib
+import re
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from platform_app.clock import now
+from platform_app.errors import Invalid, Unavailable
+from platform_app.integrations import egress
+from platform_app.models.mail import Security
+
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?=.{1,189}$)[\w-]{1,63}(\.[\w-]{1,63})+", re.ASCII)
+TOTAL_SECONDS = 60.0  # for one message
+VERDICT_SECONDS = 40.0  # for what the server says to it: some look long at what they are given
+_MOST_LINES, _LONGEST_LINE, _LONGEST_SHOWN = 100, 2_000, 200  # of what a server says
+
+
+class Doubtful(Exception):
+    """The server had the whole message, and did not say what became of it."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A mail server, how to sign in to it, and who sends."""
+
+    host: str
+    port: int
+    security: Security
+    sender_address: str
+    sender_name: str = ""
+    user_name: str = ""
+    password: str = field(default="", repr=False)
+
+
+def checked(address: str, *, field: str) -> str:
+    """Return an e-mail address as servers know it, its domain in Latin letters; raises Invalid for anything else."""
+    given = address.strip()
+    try:
+        local, _, domain = given.rpartition("@")
+        known = f"{local}@{_latin(domain).lower()}"
+    except UnicodeError as error:
+        raise Invalid("This is not an e-mail address.", field=field) from error
+    if not _ADDRESS.fullmatch(known) or ".." in known or local.startswith(".") or local.endswith("."):
+        raise Invalid("This is not an e-mail address.", field=field)
+    return known
+
+
+def written(server: Server, *, to: str, subject: str, text: str, key: str) -> EmailMessage:
+    """Return a message; its id follows from the key, so that a message that was sent twice is known by it."""
+    sender, name = checked(server.sender_address, field="sender_address"), one_line(server.sender_name)
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address(name, addr_spec=sender)
+    message["To"] = Address(addr_spec=checked(to, field="to"))
+    message["Subject"] = one_line(subject)
+    message["Date"] = format_datetime(now())
+    domain = sender.rpartition("@")[2]
+    message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"  # no machine answers it
+    body = _sound(text)
+    message.set_content(body, cte="quoted-printable" if body.isascii() else "base64")
+    return message
+
+
+def one_line(text: str) -> str:
+    """Return a text that can stand in a header: on one line, without signs that nobody sees."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in _sound(text)).split())
+
+
+def _sound(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # halves of surrogate pairs have no bytes
+
+
+def send(server: Server, message: EmailMessage) -> dict[str, str]:
+    """Send a message and return what the server answered.
+
+    Raises Invalid when it was refused for good, Unavailable when it was not sent and may be later, Doubtful.
+    """
+    answer = ""
+    try:
+        with _session(server) as session:
+            _sign_in(server, session)
+            answer = _hand_over(server, session, message)
+            session.putcmd("quit")
+    except OSError as error:  # smtplib's own are of this kind
+        if not answer:  # nobody waits for a goodbye
+            raise _not_sent(server, error) from error
+    return {"answer": answer}
+
+
+def _not_sent(server: Server, error: OSError) -> Unavailable:
+    if isinstance(error, smtplib.SMTPException):
+        return Unavailable("{host} broke off before it had the message.", host=server.host)
+    if isinstance(error, socket.gaierror):
+        return Unavailable("There is no server {host}.", host=server.host)
+    return Unavailable("{host} does not answer on port {port}.", host=server.host, port=server.port)
+
+
+class _Session(smtplib.SMTP):
+    """A session over a connection that stands already. Whatever the server says has an end."""
+
+    def __init__(self, server: Server, opened: socket.socket) -> None:
+        self._opened = opened
+        super().__init__(local_hostname=checked(server.sender_address, field="sender_address").rpartition("@")[2])
+        self._host = _latin(server.host)  # the name that the certificate has to be for
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self._opened
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return code and text of the next answer."""
+        if self.file is None:
+            assert self.sock is not None
+            self.file = self.sock.makefile("rb")
+        said: list[bytes] = []
+        for _ in range(_MOST_LINES):
+            line = self.file.readline(_LONGEST_LINE)
+            said.append(line[4:].strip())
+            if not line.endswith(b"\n") or not line[:3].isdigit():
+                break
+            if line[3:4] != b"-":
+                return int(line[:3]), b"\n".join(said)
+        self.close()
+        raise smtplib.SMTPServerDisconnected("no answer that can be read")
+
+
+def _latin(host: str) -> str:
+    return host.encode("idna").decode()
+
+
+@contextmanager
+def _session(server: Server) -> Iterator[_Session]:
+    """Connect, greet, and take to TLS where it is asked for."""
+    context = ssl.create_default_context()
+    with egress.connection(server.host, server.port, seconds=TOTAL_SECONDS) as opened:
+        if server.security == Security.TLS:
+            with _in_words(server):
+                opened = context.wrap_socket(opened, server_hostname=_latin(server.host))
+        with closing(_Session(server, opened)) as session:
+            greeting = session.connect(_latin(server.host), server.port)
+            _accepted(server, greeting, "{host} lets nobody in: {answer}")
+            _accepted(server, session.ehlo(), "{host} lets nobody in: {answer}")
+            if server.security == Security.STARTTLS:
+                with _in_words(server):
+                    session.starttls(context=context)
+                if not isinstance(session.sock, ssl.SSLSocket):
+                    raise Invalid("{host} offers no STARTTLS on port {port}.", host=server.host, port=server.port)
+                _accepted(server, session.ehlo(), "{host} lets nobody in: {answer}")
+            yield session
+
+
+@contextmanager
+def _in_words(server: Server) -> Iterator[None]:
+    """Say why there is no TLS."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise Invalid("The certificate of {host} is for another name, or not trusted.", host=server.host) from error
+    except ssl.SSLError as error:
+        raise Invalid("{host} does not speak TLS on port {port}.", host=server.host, port=server.port) from error
+    except (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException) as error:
+        raise Invalid("{host} offers no STARTTLS on port {port}.", host=server.host, port=server.port) from error
+
+
+def _sign_in(server: Server, session: _Session) -> None:
+    if not server.user_name:
+        return
+    try:
+        session.login(server.user_name, server.password)
+    except smtplib.SMTPResponseException as error:
+        said = error.smtp_error.encode() if isinstance(error.smtp_error, str) else error.smtp_error
+        _accepted(server, (error.smtp_code, said), "{host} refused the user name or the password: {answer}")
+    except smtplib.SMTPServerDisconnected:
+        raise
+    except smtplib.SMTPException as error:
+        raise Invalid("{host} takes no user name on port {port}.", host=server.host, port=server.port) from error
+
+
+def _hand_over(server: Server, session: _Session, message: EmailMessage) -> str:
+    sender, to = (str(message[name].addresses[0].addr_spec) for name in ("From", "To"))
+    _accepted(server, session.mail(sender), "{host} refused the sender: {answer}")
+    _accepted(server, session.rcpt(to), "{host} refused {to}: {answer}", to=to)
+    _accepted(server, session.docmd("DATA"), "{host} refused the message: {answer}", wanted=3)
+    session.send(re.sub(rb"(?m)^\.", b"..", message.as_bytes()))
+    assert session.sock is not None
+    session.sock.settimeout(VERDICT_SECONDS)
+    try:
+        session.send(b".\r\n")
+        answer = session.getreply()
+    except OSError as error:
+        raise Doubtful(server.host) from error
+    if answer[0] // 100 not in (2, 4, 5):
+        raise Doubtful(server.host)
+    _accepted(server, answer, "{host} refused the message: {answer}")
+    return _shown(server, *answer)
+
+
+def _accepted(server: Server, answer: tuple[int, bytes], refused: str, *, wanted: int = 2, **values: str) -> None:
+    """Raise Unavailable for an answer that may be another one later, Invalid with a sentence for a refusal."""
+    kind, shown = answer[0] // 100, _shown(server, *answer)
+    if kind == 5:
+        raise Invalid(refused, host=server.host, answer=shown, **values)
+    if kind != wanted:
+        raise Unavailable("{host} asks to come again later: {answer}", host=server.host, answer=shown)
+
+
+def _shown(server: Server, code: int, text: bytes) -> str:
+    """Return what a server said, as people may see it: a server may say back what it was told."""
+    said = one_line(text.decode("utf-8", "replace"))
+    for told in _told(server):
+        said = said.replace(told, "***")
+    return f"{code} {said[:_LONGEST_SHOWN]}".strip()
+
+
+def _told(server: Server) -> list[str]:
+    if not server.password:
+        return []
+    plain = server.password.encode()
+    both = f"\0{server.user_name}\0{server.password}".encode()
+    return [*(base64.b64encode(one).decode().rstrip("=") for one in (both, plain)), server.password]

@@ -1,0 +1,224 @@
+"""Settings: my profile, my sessions, the tenant."""
+
+from typing import Any
+
+import reflex as rx
+from babel import Locale
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import field, skeleton_rows, time_ago
+from platform_app.components.console.text import t
+from platform_app.services.accounts.accounts import RUN_DAYS
+from platform_app.services.crm import phone_numbers
+from platform_app.state.accounts.settings import SessionRow, SettingsState
+from platform_app.state.console.base import Person
+
+
+def show() -> rx.Component:
+    """Show the settings."""
+    return frame(
+        rx.fragment(
+            page_head(t("Settings")),
+            rx.cond(
+                rx.State.is_hydrated & SettingsState.loaded,
+                rx.el.div(
+                    _profile(),
+                    _password(),
+                    _sessions(),
+                    _tenant(),
+                    _more(),
+                    _clock(),
+                    class_name="form",
+                    key=SettingsState.form_key,
+                ),
+                skeleton_rows(),
+            ),
+        ),
+        section="Settings",
+    )
+
+
+def _input(name: str, label: Any, help_text: Any = None, **props: Any) -> rx.Component:
+    return field(
+        label,
+        rx.input(id=name, name=name, required=True, **props),
+        name=name,
+        help_text=help_text,
+        problem=rx.cond(SettingsState.problem_field == name, SettingsState.problem, ""),
+    )
+
+
+def _card(title: Any, *content: rx.Component) -> rx.Component:
+    return rx.el.section(rx.el.h2(title), *content, class_name="card section")
+
+
+def _profile() -> rx.Component:
+    return _card(
+        t("My profile"),
+        rx.el.form(
+            _input("name", t("Your name"), Person.email, default_value=SettingsState.name, auto_complete="name"),
+            rx.box(rx.button(t("Save"), type="submit")),
+            on_submit=SettingsState.save_name,
+            class_name="form",
+        ),
+    )
+
+
+def _password() -> rx.Component:
+    return _card(
+        t("Password"),
+        rx.el.form(
+            _input("current", t("Current password"), type="password", auto_complete="current-password"),
+            _input(
+                "password",
+                t("New password"),
+                t("At least 8 characters."),
+                type="password",
+                auto_complete="new-password",
+            ),
+            rx.box(rx.button(t("Change password"), type="submit")),
+            on_submit=SettingsState.change_password,
+            class_name="form",
+        ),
+    )
+
+
+def _sessions() -> rx.Component:
+    return _card(
+        t("Sessions"),
+        rx.el.ul(rx.foreach(SettingsState.sessions, _session), class_name="updates"),
+        rx.cond(
+            SettingsState.sessions.length() > 1,
+            rx.button(
+                t("End all other sessions"),
+                on_click=SettingsState.end_others,
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+            ),
+        ),
+    )
+
+
+def _session(row: rx.Var[SessionRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(row.browser, class_name="update-words"),
+        rx.cond(row.is_this, rx.badge(t("this one"), variant="surface", high_contrast=True)),
+        time_ago(row.when, row.exact),
+    )
+
+
+def _tenant() -> rx.Component:
+    may_change = (Person.role == "owner") | (Person.role == "admin")
+    zone = rx.select.root(
+        rx.select.trigger(id="time_zone"),
+        rx.select.content(rx.foreach(SettingsState.zones, lambda name: rx.select.item(name, value=name))),
+        value=SettingsState.time_zone,
+        on_change=SettingsState.choose_zone,
+    )
+    return rx.cond(
+        may_change,
+        _card(
+            t("Tenant"),
+            rx.el.form(
+                _input("tenant", t("Name of your company"), default_value=SettingsState.tenant_name),
+                field(
+                    t("Time zone"),
+                    zone,
+                    name="time_zone",
+                    help_text=t("Days, dates and times of day follow it."),
+                ),
+                field(
+                    t("Country of phone numbers"),
+                    _country(),
+                    name="country",
+                    help_text=t("Numbers without a country code are read as numbers of this country."),
+                ),
+                field(
+                    t("Log of runs"),
+                    _run_days(),
+                    name="run_days",
+                    help_text=t("Older runs leave the log; how often a rule ran is counted on."),
+                ),
+                rx.box(rx.button(t("Save"), type="submit")),
+                on_submit=SettingsState.save_tenant,
+                class_name="form",
+            ),
+        ),
+    )
+
+
+def _clock() -> rx.Component:
+    """Let a developer move the clock, where the environment allows it."""
+    may_change = (Person.role == "owner") | (Person.role == "admin")
+    steps = {"1": "An hour on", "24": "A day on", "168": "A week on", "0": "Back to the real time"}
+    button = {"variant": "soft", "color_scheme": "gray", "high_contrast": True, "size": "2"}
+    return rx.cond(
+        may_change & SettingsState.has_clock,
+        _card(
+            t("The clock of this installation"),
+            rx.el.p(t("For trying sequences: what is due then happens at once, for every tenant."), class_name="muted"),
+            rx.el.p(SettingsState.clock, id="clock"),
+            rx.flex(
+                *(
+                    rx.button(t(words), on_click=SettingsState.move_clock(int(hours)), **button)
+                    for hours, words in steps.items()
+                ),
+                spacing="2",
+                wrap="wrap",
+            ),
+        ),
+    )
+
+
+def _more() -> rx.Component:
+    places = [
+        (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),
+        (t("E-mail"), t("The server through which e-mail leaves."), "/settings/mail"),
+    ]
+    return _card(
+        t("More settings"),
+        rx.el.ul(
+            *(
+                rx.el.li(
+                    rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always"),
+                    rx.el.span(sentence, class_name="muted small"),
+                )
+                for name, sentence, path in places
+            ),
+            class_name="updates",
+        ),
+    )
+
+
+def _country() -> rx.Component:
+    names = {"en": Locale("en").territories, "ru": Locale("ru").territories}
+    known = sorted(code for code in phone_numbers.COUNTRIES if code in names["en"])
+
+    def options(language: str) -> rx.Component:
+        ordered = sorted(known, key=lambda code: names[language][code])
+        return rx.fragment(*(rx.el.option(names[language][code], value=code) for code in ordered))
+
+    return rx.el.select(
+        rx.el.option(t("As the time zone says"), value=""),
+        rx.cond(Person.language == "ru", options("ru"), options("en")),
+        id="country",
+        name="country",
+        default_value=SettingsState.country,
+        class_name="native",
+    )
+
+
+def _run_days() -> rx.Component:
+    words = {30: "30 days", 90: "90 days", 180: "180 days", 365: "A year", 0: "For ever"}
+    return rx.el.select(
+        *(rx.el.option(t(words[days]), value=str(days)) for days in RUN_DAYS),
+        id="run_days",
+        name="run_days",
+        default_value=SettingsState.run_days,
+        class_name="native",
+    )
+
+
+PAGES = [inside("/settings", "Settings", show, SettingsState.load)]

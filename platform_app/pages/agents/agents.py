@@ -1,0 +1,126 @@
+"""Agents: the list."""
+
+import reflex as rx
+
+from platform_app.components.console.listing import (
+    actions_head,
+    framed_table,
+    list_page,
+    search_box,
+    select_filter,
+    sortable,
+)
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.state.agents.agents import STATUSES, AgentsState, Row
+from platform_app.state.console.base import Person
+from platform_app.state.console.list_page import SIZES
+from platform_app.state.feed.dashboard import DashboardState
+
+
+def show() -> rx.Component:
+    """Show the list of agents."""
+    create = rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create)
+    return list_page(
+        AgentsState,
+        t("Agents"),
+        t("Assistants that talk to your customers."),
+        rx.cond(~READ_ONLY, create),
+        section="Agents",
+        filters=_filters(),
+        table=_table(),
+        empty=empty_state(
+            t("No agents yet. Make the first one, or insert an example with knowledge and conversations."),
+            rx.button(t("Create agent"), on_click=AgentsState.create),
+            rx.button(t("Load the demo"), variant="soft", on_click=[DashboardState.load_demo, AgentsState.load]),
+            icon="bot",
+        ),
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.el.div(
+        search_box(t("Search agents"), AgentsState.search, AgentsState.type_search),
+        select_filter(
+            t("Status"),
+            AgentsState.status,
+            [("all", t("All statuses")), *((code, t(words)) for code, (words, _) in STATUSES.items())],
+            AgentsState.filter_status,
+        ),
+        select_filter(t("Rows per page"), AgentsState.size, [(size, size) for size in SIZES], AgentsState.choose_size),
+        class_name="filters",
+    )
+
+
+def _table() -> rx.Component:
+    head = rx.table.header(
+        rx.table.row(
+            sortable(AgentsState, t("Name"), "name"),
+            sortable(AgentsState, t("Status"), "status"),
+            rx.table.column_header_cell(t("Published")),
+            sortable(AgentsState, t("Conversations"), "conversations"),
+            sortable(AgentsState, t("Changed"), "updated"),
+            actions_head(),
+        )
+    )
+    return rx.fragment(
+        framed_table(head, rx.table.body(rx.foreach(AgentsState.rows, _row))),
+        pager(AgentsState.page, AgentsState.pages, AgentsState.total_words, AgentsState.turn),
+    )
+
+
+def _row(agent: rx.Var[Row]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            row_link(agent.name, f"/manage/{Person.slug}/agents/{agent.id}", class_name="row-cover")
+        ),
+        rx.table.cell(_switch(agent)),
+        rx.table.cell(agent.version),
+        rx.table.cell(agent.conversations),
+        rx.table.cell(time_ago(agent.when, agent.exact)),
+        rx.table.cell(rx.cond(~READ_ONLY, _menu(agent))),
+        align="center",
+        class_name="row-link",
+    )
+
+
+def _switch(agent: rx.Var[Row]) -> rx.Component:
+    return rx.flex(
+        rx.switch(
+            checked=agent.active,
+            on_change=AgentsState.switch(agent.id),
+            disabled=READ_ONLY | ~agent.can_switch,
+            aria_label=t("Switch “{title}”", title=agent.name),
+            title=rx.cond(agent.can_switch, "", t("Open the agent and publish it first.")),
+            class_name="above",
+        ),
+        status(agent.colour, agent.status),
+        spacing="3",
+        align="center",
+    )
+
+
+def _menu(agent: rx.Var[Row]) -> rx.Component:
+    return rx.menu.root(
+        rx.menu.trigger(
+            rx.icon_button(
+                rx.icon("ellipsis", size=16),
+                variant="ghost",
+                color_scheme="gray",
+                aria_label=t("Actions for “{title}”", title=agent.name),
+                class_name="above",
+            )
+        ),
+        rx.menu.content(
+            rx.menu.item(
+                t("Try in the test chat"), on_select=rx.redirect(f"/manage/{Person.slug}/test-chat?agent={agent.id}")
+            ),
+            rx.menu.item(t("Duplicate"), on_select=AgentsState.duplicate(agent.id)),
+            rx.menu.separator(),
+            rx.menu.item(t("Delete"), color="red", on_select=AgentsState.delete(agent.id)),
+        ),
+    )
+
+
+PAGES = [inside("/agents", "Agents", show, AgentsState.load, AgentsState.watch)]

@@ -1,0 +1,229 @@
+"""Test chat: conversations at the left, the talk in the middle, the reasons at the right."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.chat.chat_examples import example_questions
+from platform_app.components.chat.composer import Composer, StickToEnd
+from platform_app.components.chat.conversation_list import conversation_list
+from platform_app.components.chat.message import live_reply, message, small, waiting_reply
+from platform_app.components.chat.trace_panel import panel
+from platform_app.components.console.layout import frame
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, icon_tool, skeleton_rows, undo_bar
+from platform_app.components.console.text import t
+from platform_app.state.chat.chat_panel import ChatPanelState
+from platform_app.state.chat.chat_people import NEW, NOBODY
+from platform_app.state.chat.conversation_list import ConversationListState
+from platform_app.state.chat.test_chat import TestChatState
+from platform_app.state.console.base import Person
+
+
+def show() -> rx.Component:
+    """Show the test chat."""
+    return frame(
+        rx.cond(TestChatState.loaded, _chat(), skeleton_rows(8)),
+        section="Test chat",
+    )
+
+
+def _chat() -> rx.Component:
+    return rx.fragment(
+        rx.el.h1(t("Test chat"), class_name="visually-hidden"),
+        rx.cond(
+            TestChatState.agents.length() > 0,
+            rx.el.div(
+                conversation_list(),
+                _talk(),
+                class_name=rx.cond(TestChatState.current != "", "chat open", "chat"),
+            ),
+            empty_state(
+                t("No agents yet. Make one to talk to it."),
+                rx.link(rx.button(t("Create agent"), tab_index=-1), href=f"/manage/{Person.slug}/agents"),
+                icon="bot",
+            ),
+        ),
+        panel(),
+        undo_bar(ConversationListState.undo_sentence, ConversationListState.undo),
+    )
+
+
+def _talk() -> rx.Component:
+    is_empty = TestChatState.messages.length() == 0
+    idle = (TestChatState.live_id == "") & (TestChatState.waiting_id == "")
+    length = TestChatState.done_blocks.length().to_string() + " " + TestChatState.tail.length().to_string()
+    return rx.el.section(
+        _bar(),
+        rx.cond(
+            TestChatState.guided.length() > 0,
+            rx.el.ul(
+                rx.foreach(TestChatState.guided, lambda line: rx.el.li(line)),
+                class_name="plain-list guided-line",
+                aria_label=t("Guided scripts"),
+            ),
+        ),
+        rx.el.div(
+            rx.cond(is_empty & idle, example_questions()),
+            rx.cond(
+                TestChatState.has_earlier,
+                small(t("Show earlier messages"), TestChatState.show_earlier, align_self="center"),
+            ),
+            rx.foreach(TestChatState.messages, message),
+            rx.cond(TestChatState.live_id != "", live_reply()),
+            rx.cond(TestChatState.waiting_id != "", waiting_reply()),
+            StickToEnd.create(
+                mark=f"{TestChatState.messages.length()} {length}",
+                force=f"{TestChatState.said_count} {TestChatState.current}",
+            ),
+            class_name="talk",
+            role="log",
+            aria_label=t("Messages"),
+            tab_index=0,
+        ),
+        rx.cond(TestChatState.state != "open", _silent()),
+        rx.cond(READ_ONLY, rx.el.p(t("Your role may read, not write."), class_name="muted chat-foot"), _composer()),
+        class_name="chat-talk",
+        aria_label=t("Conversation"),
+    )
+
+
+def _silent() -> rx.Component:
+    """Say that the agent does not answer here, and let it answer again."""
+    return rx.flex(
+        rx.cond(
+            TestChatState.state == "closed",
+            t("This conversation is closed."),
+            t("A person writes here; the agent is silent."),
+        ),
+        rx.cond(~READ_ONLY, small(t("Give back to the agent"), TestChatState.give_back)),
+        spacing="3",
+        align="center",
+        class_name="silent",
+        role="status",
+    )
+
+
+def _states() -> rx.Component:
+    """Let the conversation be handed to a person, or closed."""
+    return rx.menu.root(
+        rx.menu.trigger(icon_tool("ellipsis", t("Actions for the conversation"), small=True)),
+        rx.menu.content(
+            rx.menu.item(t("Hand to a person"), on_select=TestChatState.hand_off),
+            rx.menu.item(t("Close the conversation"), on_select=TestChatState.close),
+        ),
+    )
+
+
+def _choice(
+    label: Any, value: Any, choices: Any, on_change: Any, *, nobody: Any = None, new: Any = None
+) -> rx.Component:
+    first = [] if nobody is None else [rx.select.item(nobody, value=NOBODY)]
+    return rx.select.root(
+        rx.select.trigger(aria_label=label, class_name="chat-choice"),
+        rx.select.content(
+            *first,
+            *([] if new is None else [rx.select.item(new, value=NEW)]),
+            rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id)),
+        ),
+        value=value,
+        on_change=on_change,
+        disabled=READ_ONLY,
+    )
+
+
+def _bar() -> rx.Component:
+    state = TestChatState
+    return rx.flex(
+        rx.icon_button(
+            rx.icon("arrow-left", size=16),
+            on_click=state.begin_new,
+            variant="ghost",
+            color_scheme="gray",
+            aria_label=t("All conversations"),
+            class_name="only-narrow",
+        ),
+        _choice(t("Agent"), state.agent, state.agents, state.choose_agent),
+        _draft_switch(),
+        rx.cond(
+            state.stages.length() > 0,
+            _choice(
+                t("Lead"), state.lead, state.leads, state.choose_lead, nobody=t("No lead"), new=t("Make a test lead")
+            ),
+        ),
+        _choice(
+            t("Contact"),
+            state.contact,
+            state.contacts,
+            state.choose_contact,
+            nobody=t("No contact"),
+            new=t("Make a test contact"),
+        ),
+        rx.cond(
+            state.stages.length() > 0,
+            _choice(t("Stage"), state.stage, state.stages, state.choose_stage, nobody=t("The lead's own stage")),
+        ),
+        rx.spacer(),
+        rx.cond((state.messages.length() > 0) & ~READ_ONLY, rx.fragment(_clear(), _states())),
+        spacing="3",
+        align="center",
+        wrap="wrap",
+        class_name="chat-bar",
+    )
+
+
+def _clear() -> rx.Component:
+    return confirm(
+        rx.button(t("Clear"), variant="ghost", color_scheme="gray", high_contrast=True, size="1"),
+        title=t("Clear the conversation?"),
+        sentence=t("Its messages cannot be brought back."),
+        verb=t("Clear"),
+        on_confirm=TestChatState.clear,
+    )
+
+
+def _draft_switch() -> rx.Component:
+    return rx.el.label(
+        rx.switch(checked=TestChatState.use_draft, on_change=TestChatState.choose_draft, size="1", disabled=READ_ONLY),
+        t("Draft"),
+        class_name="status small",
+    )
+
+
+def _composer() -> rx.Component:
+    busy = (TestChatState.live_id != "") | (TestChatState.waiting_id != "")
+    return rx.el.form(
+        Composer.create(
+            label=t("Message"),
+            hint=t("Message. Enter sends, Shift+Enter breaks the line"),
+            auto_focus=True,
+            draft_key=f"{Person.slug}/{TestChatState.current}",
+            sent_count=TestChatState.said_count,
+            failed_count=TestChatState.failed_count,
+            last_said=TestChatState.last_said,
+        ),
+        rx.cond(
+            busy,
+            rx.button(
+                rx.icon("square", size=14), t("Stop"), on_click=TestChatState.stop, type="button", color_scheme="gray"
+            ),
+            rx.button(rx.icon("arrow-up", size=16), t("Send"), type="submit"),
+        ),
+        on_submit=TestChatState.send,
+        reset_on_submit=False,  # the text stays until the server has it
+        class_name="compose",
+    )
+
+
+PAGES = [
+    inside(
+        "/test-chat",
+        "Test chat",
+        show,
+        TestChatState.load,
+        ConversationListState.load,
+        ChatPanelState.load,
+        TestChatState.watch,
+        ConversationListState.watch,
+    )
+]

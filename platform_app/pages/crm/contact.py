@@ -1,0 +1,182 @@
+"""Contact: the card of one."""
+
+from zoneinfo import available_timezones
+
+import reflex as rx
+
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.layout import frame
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, field, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.components.crm import card
+from platform_app.components.crm.card_enrollments import enrollments
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import Person
+from platform_app.state.crm.contact import ContactState
+from platform_app.state.crm.leads import LeadRow
+
+ZONES = sorted(
+    zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix", "right"))
+)
+
+
+def show() -> rx.Component:
+    """Show the card."""
+    return frame(
+        rx.cond(rx.State.is_hydrated & (ContactState.card_key != ""), _card(), skeleton_rows(8)), section="Contacts"
+    )
+
+
+def _card() -> rx.Component:
+    beside = (card.tasks, card.notes, card.talks, enrollments, card.history)
+    return rx.fragment(
+        _head(),
+        card.chooser(
+            is_open=ContactState.merging,
+            on_open=ContactState.keep_merging,
+            title=t("Which contact is the same person?"),
+            found=ContactState.others,
+            on_search=ContactState.find_other,
+            choice=_other,
+        ),
+        _outcome(),
+        rx.el.div(
+            rx.el.div(_fields(), class_name="form"),
+            rx.el.div(_leads(), *(part(ContactState) for part in beside), class_name="script-side"),
+            class_name="grid cols-2-1",
+            key=ContactState.card_key,
+        ),
+    )
+
+
+def _head() -> rx.Component:
+    merge = rx.button(
+        t("Merge…"),
+        variant="soft",
+        color_scheme="gray",
+        high_contrast=True,
+        on_click=ContactState.keep_merging(True),
+    )
+    return rx.el.div(
+        rx.el.div(rx.el.h1(ContactState.name), rx.el.p(t("Contact"), class_name="muted small")),
+        rx.flex(
+            rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
+            rx.cond(~READ_ONLY, merge),
+            spacing="4",
+            align="center",
+        ),
+        class_name="page-head",
+    )
+
+
+def _other(other: rx.Var[Choice]) -> rx.Component:
+    return rx.el.li(
+        rx.button(
+            other.name,
+            variant="ghost",
+            color_scheme="gray",
+            high_contrast=True,
+            on_click=ContactState.choose_other(other.id),
+        )
+    )
+
+
+def _outcome() -> rx.Component:
+    """Show what merging would do before it is done."""
+    lines = rx.foreach(ContactState.outcome, lambda line: rx.fragment(rx.el.dt(line.label), rx.el.dd(line.value)))
+    return rx.alert_dialog.root(
+        rx.alert_dialog.content(
+            rx.alert_dialog.title(t("Merge the two contacts?"), size="4"),
+            rx.alert_dialog.description(
+                t(
+                    "“{other}” goes into “{title}” with all leads, tasks, notes and conversations. "
+                    "This cannot be undone.",
+                    other=ContactState.other_name,
+                    title=ContactState.name,
+                ),
+                size="2",
+            ),
+            rx.cond(ContactState.outcome.length() > 0, rx.el.h3(t("Afterwards"), class_name="outcome-head")),
+            rx.el.dl(lines, class_name="facts", id="outcome"),
+            rx.flex(
+                rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
+                rx.alert_dialog.action(rx.button(t("Merge"), color_scheme="red", on_click=ContactState.merge)),
+                spacing="3",
+                justify="end",
+                margin_top="16px",
+            ),
+            max_width="480px",
+        ),
+        open=ContactState.other != "",
+        on_open_change=ContactState.keep_outcome,
+    )
+
+
+def _fields() -> rx.Component:
+    return rx.fragment(
+        card.text_field(ContactState, "name", t("Full name")),
+        card.text_field(ContactState, "phones", t("Phones"), help_text=t("One a line"), rows="2"),
+        card.text_field(ContactState, "emails", t("E-mails"), help_text=t("One a line"), rows="2"),
+        _language(),
+        _zone(),
+        card.text_field(ContactState, "tags", t("Tags"), help_text=t("With commas between them")),
+        card.own_fields(ContactState),
+    )
+
+
+def _language() -> rx.Component:
+    control = rx.select.root(
+        rx.select.trigger(id="language", max_width="420px"),
+        rx.select.content(
+            rx.select.item(t("Not known"), value="none"),
+            rx.select.item("Русский", value="ru"),
+            rx.select.item("English", value="en"),
+        ),
+        value=ContactState.language,
+        on_change=lambda value: ContactState.save("language", rx.cond(value == "none", "", value)),
+        disabled=READ_ONLY,
+    )
+    return field(t("Language"), control, name="language")
+
+
+def _zone() -> rx.Component:
+    control = rx.el.input(
+        id="time_zone",
+        default_value=ContactState.initial["time_zone"],
+        on_change=later(lambda value: ContactState.save("time_zone", value)),
+        read_only=READ_ONLY,
+        list="zones",
+        class_name="native",
+    )
+    return rx.fragment(
+        field(
+            t("Time zone"),
+            control,
+            name="time_zone",
+            help_text=t("Of your company, when it is empty."),
+            problem=ContactState.problems.get("time_zone", ""),
+        ),
+        rx.el.datalist(*(rx.el.option(value=zone) for zone in ZONES), id="zones"),
+    )
+
+
+def _leads() -> rx.Component:
+    def one(lead: rx.Var[LeadRow]) -> rx.Component:
+        return rx.el.li(
+            rx.link(lead.title, href=f"/manage/{Person.slug}/leads/{lead.id}", size="2"),
+            rx.el.span(" ", lead.stage, rx.cond(lead.budget != "", " · " + lead.budget, ""), class_name="muted small"),
+        )
+
+    return rx.el.section(
+        rx.el.h2(t("Leads")),
+        rx.cond(
+            ContactState.leads.length() > 0,
+            rx.el.ul(rx.foreach(ContactState.leads, one), class_name="plain-list"),
+            rx.el.p(t("None yet."), class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+PAGES = [inside("/contacts/[contact_id]", "Contact", show, ContactState.load, ContactState.watch)]

@@ -1,0 +1,206 @@
+"""Contact import: from a table to contacts in three steps."""
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, download_link, field, notice, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.components.console.upload import upload_table
+from platform_app.services.crm.person_matching import MatchBy
+from platform_app.state.console.base import Person
+from platform_app.state.crm.contact_import import ColumnLine, ImportContactsState, PastImport, RefusedLine
+
+
+def show() -> rx.Component:
+    """Show where the import stands."""
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Import contacts"),
+                t("A person who is there already is filled in, not created twice."),
+                rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
+            ),
+            rx.cond(
+                READ_ONLY,
+                rx.el.p(t("Your role does not allow this."), class_name="muted"),
+                rx.cond(ImportContactsState.loaded, _step(), skeleton_rows(4)),
+            ),
+        ),
+        section="Contacts",
+    )
+
+
+def _step() -> rx.Component:
+    return rx.fragment(
+        rx.match(
+            ImportContactsState.state,
+            ("ready", _matching()),
+            ("running", _progress()),
+            ("done", "failed", rx.fragment(_progress(), _refused())),
+            upload_table(f"/api/imports/{Person.slug}", ImportContactsState.uploaded),
+        ),
+        rx.cond(
+            ImportContactsState.past.length() > 0,
+            rx.el.section(
+                rx.el.h2(t("Imports so far")),
+                rx.el.ul(rx.foreach(ImportContactsState.past, _past), class_name="plain-list small"),
+                class_name="card section",
+                style={"margin-top": "24px"},
+            ),
+        ),
+    )
+
+
+def _matching() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(ImportContactsState.file_name),
+        rx.el.p(t("Say where each column goes. What stands in the others is left out."), class_name="muted small"),
+        rx.el.div(rx.foreach(ImportContactsState.columns, _column), class_name="mapping"),
+        _match_by(),
+        rx.flex(
+            rx.button(t("Import {count} rows", count=ImportContactsState.total), on_click=ImportContactsState.begin),
+            rx.button(
+                t("Choose another file"),
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+                on_click=ImportContactsState.again,
+            ),
+            spacing="3",
+            margin_top="16px",
+        ),
+        class_name="card section",
+    )
+
+
+def _match_by() -> rx.Component:
+    choices = {
+        MatchBy.NAME: t("It has the same phone or e-mail and a similar name"),
+        MatchBy.ADDRESS: t("It has the same phone or e-mail, whatever the name"),
+        MatchBy.NOTHING: t("Never: every row becomes a new contact"),
+    }
+    chosen = field(
+        t("When a row belongs to a contact that is there already"),
+        rx.el.select(
+            *(rx.el.option(words, value=value.value) for value, words in choices.items()),
+            id="match_by",
+            value=ImportContactsState.match_by,
+            on_change=ImportContactsState.choose_match,
+            class_name="native",
+        ),
+        name="match_by",
+        help_text=t(
+            "Colleagues share a switchboard’s number or a mailbox: their names keep them apart. "
+            "A contact is never renamed by a row."
+        ),
+    )
+    return rx.box(chosen, margin_top="20px")
+
+
+def _column(line: rx.Var[ColumnLine]) -> rx.Component:
+    return rx.fragment(
+        rx.el.strong(line.head),
+        rx.el.select(
+            rx.el.option(t("Left out"), value=""),
+            rx.foreach(ImportContactsState.targets, lambda target: rx.el.option(target.name, value=target.id)),
+            value=line.target,
+            on_change=lambda target: ImportContactsState.match(line.place, target),
+            aria_label=t("Where the column “{title}” goes", title=line.head),
+            class_name="native",
+        ),
+        rx.el.span(line.sample, class_name="clip"),
+    )
+
+
+def _progress() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(ImportContactsState.file_name),
+        rx.progress(value=ImportContactsState.percent, size="2", aria_label=t("Progress")),
+        rx.el.p(
+            t("{done} of {total} rows", done=ImportContactsState.done, total=ImportContactsState.total),
+            " · ",
+            ImportContactsState.words,
+            role="status",
+            margin_block="8px 12px",
+        ),
+        rx.cond(
+            ImportContactsState.state == "failed",
+            notice(
+                t("The import stands still. The rows taken in are kept."),
+                " ",
+                ImportContactsState.why,
+                actions=(rx.button(t("Go on"), size="1", on_click=ImportContactsState.go_on),),
+            ),
+        ),
+        rx.cond(
+            ImportContactsState.state == "running",
+            rx.el.p(t("You can close this page: it goes on."), class_name="muted small"),
+            rx.button(t("Import another file"), variant="soft", on_click=ImportContactsState.again),
+        ),
+        class_name="card section",
+        font_size="14px",
+    )
+
+
+def _refused() -> rx.Component:
+    return rx.cond(
+        ImportContactsState.refused_total + ImportContactsState.incomplete_total > 0,
+        rx.el.section(
+            rx.flex(
+                rx.el.h2(t("Rows to look at")),
+                download_link(
+                    t("Download them with the reasons"),
+                    f"/api/imports/{Person.slug}/{ImportContactsState.current}/refused.csv",
+                ),
+                justify="between",
+                wrap="wrap",
+            ),
+            framed_table(
+                columns(t("Line"), t("Result"), t("Reason"), t("Row")),
+                rx.table.body(rx.foreach(ImportContactsState.refused, _refused_row)),
+            ),
+            class_name="card section",
+            style={"margin-top": "16px"},
+        ),
+    )
+
+
+def _refused_row(line: rx.Var[RefusedLine]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(line.number),
+        rx.table.cell(
+            rx.cond(
+                line.contact_id != "",
+                rx.link(
+                    t("Imported without this value"),
+                    href=f"/manage/{Person.slug}/contacts/{line.contact_id}",
+                    size="2",
+                    underline="always",
+                ),
+                t("Refused"),
+            )
+        ),
+        rx.table.cell(line.why),
+        rx.table.cell(line.cells),
+        key=line.number,
+    )
+
+
+def _past(one: rx.Var[PastImport]) -> rx.Component:
+    return rx.el.li(
+        rx.link(one.name, href=f"/manage/{Person.slug}/contacts/import?i={one.id}", size="2"),
+        rx.el.span(" ", one.when, " · ", one.words, class_name="muted"),
+    )
+
+
+PAGES = [
+    inside(
+        "/contacts/import",
+        "Import contacts",
+        show,
+        ImportContactsState.load,
+        ImportContactsState.watch,
+    )
+]

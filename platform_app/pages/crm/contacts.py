@@ -1,0 +1,89 @@
+"""Contacts: the list."""
+
+import reflex as rx
+
+from platform_app.components.console.bulk_actions import chosen_bar, tag_form, tags, tick, tick_all
+from platform_app.components.console.listing import (
+    actions_head,
+    delete_cell,
+    framed_table,
+    list_page,
+    search_box,
+    select_filter,
+    sortable,
+    tag_filter,
+)
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.console.list_page import SIZES
+from platform_app.state.crm.contacts import ContactRow, ContactsState
+
+
+def show() -> rx.Component:
+    """Show the contacts of the tenant."""
+    create = rx.button(rx.icon("plus", size=16), t("Create contact"), on_click=ContactsState.create)
+    bring = rx.link(
+        rx.button(rx.icon("upload", size=16), t("Import"), variant="soft", color_scheme="gray", high_contrast=True),
+        href=f"/manage/{Person.slug}/contacts/import",
+    )
+    return list_page(
+        ContactsState,
+        t("Contacts"),
+        t("People your agents talk to."),
+        rx.cond(~READ_ONLY, rx.fragment(bring, create)),
+        section="Contacts",
+        filters=_filters(),
+        table=_table(),
+        empty=empty_state(
+            t("No contacts yet. Create one, import a table, or let an integration bring them."), icon="users"
+        ),
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.el.div(
+        search_box(t("Search by name, phone or e-mail"), ContactsState.search, ContactsState.type_search),
+        tag_filter(ContactsState.tag, ContactsState.filter_tag),
+        select_filter(
+            t("Rows per page"), ContactsState.size, [(size, size) for size in SIZES], ContactsState.choose_size
+        ),
+        class_name="filters",
+    )
+
+
+def _table() -> rx.Component:
+    head = rx.table.header(
+        rx.table.row(
+            rx.cond(~READ_ONLY, rx.table.column_header_cell(tick_all(ContactsState))),
+            sortable(ContactsState, t("Full name"), "name"),
+            rx.table.column_header_cell(t("Phone")),
+            rx.table.column_header_cell(t("E-mail")),
+            rx.table.column_header_cell(t("Tags")),
+            sortable(ContactsState, t("Changed"), "updated"),
+            rx.cond(~READ_ONLY, actions_head()),
+        )
+    )
+    return rx.fragment(
+        chosen_bar(ContactsState, tag_form(ContactsState)),
+        framed_table(head, rx.table.body(rx.foreach(ContactsState.rows, _row))),
+        pager(ContactsState.page, ContactsState.pages, ContactsState.total_words, ContactsState.turn),
+    )
+
+
+def _row(contact: rx.Var[ContactRow]) -> rx.Component:
+    return rx.table.row(
+        rx.cond(~READ_ONLY, rx.table.cell(tick(ContactsState, contact.id, contact.name))),
+        rx.table.row_header_cell(row_link(contact.name, f"/manage/{Person.slug}/contacts/{contact.id}")),
+        rx.table.cell(contact.phone, class_name="whole"),
+        rx.table.cell(contact.email),
+        rx.table.cell(tags(contact.tags)),
+        rx.table.cell(time_ago(contact.when, contact.exact)),
+        delete_cell(contact.name, ContactsState.delete(contact.id)),
+        align="center",
+        key=contact.id,
+    )
+
+
+PAGES = [inside("/contacts", "Contacts", show, ContactsState.load, ContactsState.watch)]

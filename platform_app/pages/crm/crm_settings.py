@@ -1,0 +1,132 @@
+"""CRM settings: pipelines with their stages, and the tenant's own fields."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import icon_tool, move_tools, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.components.crm.custom_field_list import MAY, delete_button, field_list, named_input
+from platform_app.state.console.base import Person
+from platform_app.state.crm.crm_settings import CrmSettingsState, PipelineLine, StageLine
+from platform_app.state.crm.leads import KINDS
+
+
+def show() -> rx.Component:
+    """Show pipelines and fields."""
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Pipelines and fields"),
+                t("The stages leads go through, and what else you want to know of contacts and leads."),
+                rx.link(t("All leads"), href=f"/manage/{Person.slug}/leads", size="2", underline="always"),
+            ),
+            rx.cond(
+                rx.State.is_hydrated & CrmSettingsState.loaded,
+                rx.el.div(_pipelines(), field_list(), class_name="grid cols-2 from-top", key=CrmSettingsState.drawn),
+                skeleton_rows(6),
+            ),
+        ),
+        section="Settings",
+    )
+
+
+def _pipelines() -> rx.Component:
+    return rx.el.div(
+        rx.foreach(CrmSettingsState.pipelines, _pipeline),
+        rx.cond(
+            MAY,
+            rx.form(
+                _named(t("New pipeline"), t("Add pipeline")),
+                on_submit=CrmSettingsState.add_pipeline,
+                reset_on_submit=True,
+            ),
+        ),
+        class_name="script-side",
+    )
+
+
+def _named(label: Any, verb: Any) -> rx.Component:
+    return rx.flex(
+        rx.input(name="name", placeholder=label, aria_label=label, max_length=120, required=True),
+        rx.button(verb, variant="soft", type="submit"),
+        spacing="2",
+    )
+
+
+def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
+    return rx.el.section(
+        rx.flex(
+            named_input(
+                pipeline.name,
+                t("Name of the pipeline"),
+                lambda name: CrmSettingsState.rename_pipeline(pipeline.id, name),
+            ),
+            rx.cond(
+                MAY,
+                delete_button(
+                    t("Delete “{title}”", title=pipeline.name),
+                    t("Delete the pipeline?"),
+                    t("It goes with its stages. This cannot be undone."),
+                    CrmSettingsState.delete_pipeline(pipeline.id),
+                ),
+            ),
+            spacing="2",
+            align="center",
+        ),
+        rx.el.ol(
+            rx.foreach(pipeline.stages, lambda stage, at: _stage(stage, at, pipeline.stages.length())),
+            class_name="plain-list",
+        ),
+        rx.cond(
+            MAY,
+            rx.form(
+                rx.el.input(type="hidden", name="pipeline", value=pipeline.id),
+                _named(t("New stage"), t("Add stage")),
+                on_submit=CrmSettingsState.add_stage,  # the row is a value of the form: a hook cannot see it
+                reset_on_submit=True,
+            ),
+        ),
+        class_name="card section script-side",
+        key=pipeline.id,
+    )
+
+
+def _stage(stage: rx.Var[StageLine], at: rx.Var[int], count: rx.Var[int]) -> rx.Component:
+    return rx.el.li(
+        named_input(
+            stage.name,
+            t("Name of the stage"),
+            lambda name: CrmSettingsState.change_stage(stage.id, name, stage.kind),
+        ),
+        rx.el.select(
+            *(rx.el.option(t(words), value=code) for code, (words, _) in KINDS.items()),
+            value=stage.kind,
+            on_change=lambda kind: CrmSettingsState.change_stage(stage.id, stage.name, kind),
+            aria_label=t("What “{title}” means", title=stage.name),
+            disabled=~MAY,
+            class_name="native",
+        ),
+        rx.cond(
+            MAY,
+            rx.fragment(
+                move_tools(
+                    (t("Move “{name}” up", name=stage.name), t("Move “{name}” down", name=stage.name)),
+                    lambda up: CrmSettingsState.move_stage(stage.id, up),
+                    first=at == 0,
+                    last=at == count - 1,
+                    small=True,
+                ),
+                icon_tool(
+                    "x", t("Delete “{title}”", title=stage.name), CrmSettingsState.delete_stage(stage.id), small=True
+                ),
+            ),
+        ),
+        class_name="card-line",
+        key=stage.id,
+    )
+
+
+PAGES = [inside("/settings/crm", "Pipelines and fields", show, CrmSettingsState.load)]

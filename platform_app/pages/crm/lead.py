@@ -1,0 +1,124 @@
+"""Lead: the card of one."""
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, field, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.components.crm import card
+from platform_app.components.crm.card_enrollments import enrollments
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import Person
+from platform_app.state.crm.lead import NOBODY, LeadState
+
+
+def show() -> rx.Component:
+    """Show the card."""
+    return frame(rx.cond(rx.State.is_hydrated & (LeadState.card_key != ""), _card(), skeleton_rows(8)), section="Leads")
+
+
+def _card() -> rx.Component:
+    return rx.fragment(
+        rx.el.div(
+            rx.el.div(rx.el.h1(LeadState.title), rx.el.p(t("Lead"), class_name="muted small")),
+            rx.link(t("All leads"), href=f"/manage/{Person.slug}/leads", size="2", underline="always"),
+            class_name="page-head",
+        ),
+        card.chooser(
+            is_open=LeadState.choosing,
+            on_open=LeadState.keep_choosing,
+            title=t("Whose lead is it?"),
+            found=LeadState.found,
+            on_search=LeadState.find_contact,
+            choice=_found,
+            nothing=rx.button(t("Nobody"), variant="ghost", on_click=LeadState.choose_contact("")),
+        ),
+        rx.el.div(
+            rx.el.div(_fields(), class_name="form"),
+            rx.el.div(
+                card.tasks(LeadState),
+                card.notes(LeadState),
+                card.talks(LeadState),
+                enrollments(LeadState),
+                card.history(LeadState),
+                class_name="script-side",
+            ),
+            class_name="grid cols-2-1",
+            key=LeadState.card_key,
+        ),
+    )
+
+
+def _found(found: rx.Var[Choice]) -> rx.Component:
+    return rx.el.li(
+        rx.button(
+            found.name,
+            variant="ghost",
+            color_scheme="gray",
+            high_contrast=True,
+            on_click=LeadState.choose_contact(found.id),
+        )
+    )
+
+
+def _fields() -> rx.Component:
+    return rx.fragment(
+        card.text_field(LeadState, "title", t("Title")),
+        _choice("stage", t("Stage"), LeadState.stages, value=LeadState.stage, on_change=LeadState.move),
+        card.text_field(LeadState, "budget", t("Budget")),
+        _contact(),
+        _choice(
+            "responsible",
+            t("Responsible"),
+            LeadState.members,
+            value=LeadState.responsible,
+            on_change=LeadState.assign,
+            first=[rx.select.item(t("Nobody"), value=NOBODY)],
+        ),
+        card.text_field(LeadState, "source", t("Source")),
+        card.text_field(LeadState, "tags", t("Tags"), help_text=t("With commas between them")),
+        card.own_fields(LeadState),
+    )
+
+
+def _contact() -> rx.Component:
+    choose = rx.button(
+        t("Choose a contact…"),
+        id="contact",
+        size="1",
+        variant="soft",
+        type="button",
+        on_click=LeadState.keep_choosing(True),
+    )
+    held = rx.cond(
+        LeadState.contact != "",
+        rx.link(LeadState.contact_name, href=f"/manage/{Person.slug}/contacts/{LeadState.contact}", size="2"),
+        rx.el.span(t("Nobody yet"), class_name="muted"),
+    )
+    control = rx.flex(held, rx.cond(~READ_ONLY, choose), spacing="3", align="center")
+    return field(t("Contact"), control, name="contact")
+
+
+def _choice(
+    name: str,
+    label: object,
+    choices: object,
+    *,
+    value: object,
+    on_change: object,
+    first: list[rx.Component] | None = None,
+) -> rx.Component:
+    control = rx.select.root(
+        rx.select.trigger(id=name, max_width="420px"),
+        rx.select.content(
+            *(first or []), rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id))
+        ),
+        value=value,
+        on_change=on_change,
+        disabled=READ_ONLY,
+    )
+    return field(label, control, name=name)
+
+
+PAGES = [inside("/leads/[lead_id]", "Lead", show, LeadState.load, LeadState.watch)]

@@ -1,0 +1,120 @@
+"""Leads: the board by stage, and the list."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.bulk_actions import chosen_bar, pick, tag_form, tags, tick, tick_all
+from platform_app.components.console.listing import (
+    actions_head,
+    delete_cell,
+    framed_table,
+    list_page,
+    search_box,
+    sortable,
+    tag_filter,
+)
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
+from platform_app.components.console.text import t
+from platform_app.components.crm.board import board
+from platform_app.state.console.base import Person
+from platform_app.state.crm.leads import LeadRow, LeadsState
+
+
+def show() -> rx.Component:
+    """Show the leads of the tenant."""
+    create = rx.button(rx.icon("plus", size=16), t("Create lead"), on_click=LeadsState.create)
+    return list_page(
+        LeadsState,
+        t("Leads"),
+        t("Deals on their way through the stages."),
+        _views(),
+        rx.cond(~READ_ONLY, create),
+        section="Leads",
+        filters=rx.fragment(_filters(), rx.el.p(LeadsState.said, class_name="visually-hidden", role="status")),
+        table=rx.cond(LeadsState.view == "board", board(), _table()),
+        shown=LeadsState.total + LeadsState.columns.length(),  # an empty board shows its stages
+        empty=empty_state(t("No leads yet."), icon="handshake"),
+    )
+
+
+def _views() -> rx.Component:
+    return rx.segmented_control.root(
+        rx.segmented_control.item(t("Board"), value="board"),
+        rx.segmented_control.item(t("List"), value="list"),
+        value=LeadsState.view,
+        on_change=LeadsState.show,
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.el.div(
+        search_box(t("Search leads"), LeadsState.search, LeadsState.type_search),
+        rx.cond(
+            LeadsState.view == "board",
+            _filter("pipeline", t("Pipeline"), LeadsState.pipelines, LeadsState.pipeline),
+            _filter("stage", t("Stage"), LeadsState.stages, LeadsState.stage, everything=t("All stages")),
+        ),
+        _filter(
+            "responsible", t("Responsible"), LeadsState.members, LeadsState.responsible, everything=t("All members")
+        ),
+        tag_filter(LeadsState.tag, lambda tag: LeadsState.filter_by("tag", tag)),
+        rx.link(t("Pipelines and fields"), href=f"/manage/{Person.slug}/settings/crm", size="2", underline="always"),
+        class_name="filters",
+    )
+
+
+def _filter(name: str, label: Any, choices: Any, value: Any, *, everything: Any = None) -> rx.Component:
+    first = [] if everything is None else [rx.select.item(everything, value="all")]
+    return rx.select.root(
+        rx.select.trigger(aria_label=label),
+        rx.select.content(*first, rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id))),
+        value=value,
+        on_change=lambda chosen: LeadsState.filter_by(name, chosen),
+    )
+
+
+def _table() -> rx.Component:
+    head = rx.table.header(
+        rx.table.row(
+            rx.cond(~READ_ONLY, rx.table.column_header_cell(tick_all(LeadsState))),
+            sortable(LeadsState, t("Title"), "title"),
+            rx.table.column_header_cell(t("Contact")),
+            rx.table.column_header_cell(t("Stage")),
+            sortable(LeadsState, t("Budget"), "budget", class_name="number"),
+            rx.table.column_header_cell(t("Responsible")),
+            rx.table.column_header_cell(t("Tags")),
+            sortable(LeadsState, t("Changed"), "updated"),
+            rx.cond(~READ_ONLY, actions_head()),
+        )
+    )
+    return rx.fragment(
+        chosen_bar(
+            LeadsState,
+            pick(t("Move to the stage…"), LeadsState.stages, LeadsState.move_chosen),
+            pick(t("Make responsible…"), LeadsState.members, LeadsState.assign_chosen),
+            tag_form(LeadsState),
+        ),
+        framed_table(head, rx.table.body(rx.foreach(LeadsState.rows, _row))),
+        pager(LeadsState.page, LeadsState.pages, LeadsState.total_words, LeadsState.turn),
+    )
+
+
+def _row(lead: rx.Var[LeadRow]) -> rx.Component:
+    return rx.table.row(
+        rx.cond(~READ_ONLY, rx.table.cell(tick(LeadsState, lead.id, lead.title))),
+        rx.table.row_header_cell(row_link(lead.title, f"/manage/{Person.slug}/leads/{lead.id}")),
+        rx.table.cell(lead.contact),
+        rx.table.cell(lead.stage),
+        rx.table.cell(lead.budget, class_name="figure-small number"),
+        rx.table.cell(lead.responsible),
+        rx.table.cell(tags(lead.tags)),
+        rx.table.cell(time_ago(lead.when, lead.exact)),
+        delete_cell(lead.title, LeadsState.delete(lead.id)),
+        align="center",
+        key=lead.id,
+    )
+
+
+PAGES = [inside("/leads", "Leads", show, LeadsState.load, LeadsState.watch)]

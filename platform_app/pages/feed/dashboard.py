@@ -1,0 +1,190 @@
+"""Dashboard: the first page of a tenant."""
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import select_filter
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import confirm, empty_state, skeleton_rows, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.feed.dashboard import MARKS, Card, DashboardState, Option, UpdateRow
+
+
+def show() -> rx.Component:
+    """Show the dashboard."""
+    return frame(
+        rx.fragment(
+            page_head(t("Dashboard"), None, _demo_button()),
+            rx.cond(DashboardState.loaded, _content(), skeleton_rows(8)),
+        ),
+        section="Dashboard",
+    )
+
+
+def _demo_button() -> rx.Component:
+    return rx.cond(
+        DashboardState.has_demo & ((Person.role == "owner") | (Person.role == "admin")),
+        confirm(
+            rx.button(t("Remove the demo"), variant="soft", color_scheme="gray", high_contrast=True),
+            title=t("Remove the demo"),
+            sentence=t("Its agent, knowledge, contacts, leads and conversations will be gone."),
+            verb=t("Remove"),
+            on_confirm=DashboardState.remove_demo,
+        ),
+    )
+
+
+def _content() -> rx.Component:
+    return rx.fragment(
+        rx.cond(
+            DashboardState.is_empty,
+            rx.box(
+                empty_state(
+                    t("Make your first agent, or look around with a demo: a shop with an agent that answers."),
+                    rx.link(rx.button(t("Create agent")), href=f"/manage/{Person.slug}/agents"),
+                    rx.button(t("Load the demo"), variant="soft", on_click=DashboardState.load_demo),
+                    icon="sparkles",
+                ),
+                margin_bottom="16px",
+            ),
+        ),
+        rx.el.div(rx.foreach(DashboardState.cards, _card), class_name="grid cols-5"),
+        rx.el.div(
+            _chart(t("Replies, 14 days"), DashboardState.days, DashboardState.days_words),
+            _worker(),
+            class_name="grid cols-2-1",
+            margin_top="16px",
+        ),
+        rx.el.div(
+            _chart(t("Replies, 6 months"), DashboardState.months, DashboardState.months_words),
+            _stages(),
+            class_name="grid cols-2-1",
+            margin_top="16px",
+        ),
+        _updates(),
+    )
+
+
+def _card(card: rx.Var[Card]) -> rx.Component:
+    return rx.el.div(
+        rx.el.div(card.label, class_name="muted small"),
+        rx.el.div(card.value, class_name="figure"),
+        rx.el.div(card.note, class_name="muted small"),
+        class_name="card",
+    )
+
+
+def _chart(title: rx.Var[str], data: rx.Var[list[dict[str, str]]], words: rx.Var[str]) -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(title),
+        rx.el.div(
+            rx.recharts.area_chart(
+                rx.recharts.area(
+                    data_key="replies",
+                    stroke=rx.color("accent", 9),
+                    fill=rx.color("accent", 5),
+                    type_="monotone",
+                    is_animation_active=False,
+                ),
+                rx.recharts.x_axis(data_key="name", tick_line=False, axis_line=False, font_size=12),
+                rx.recharts.y_axis(allow_decimals=False, tick_line=False, axis_line=False, width=32, font_size=12),
+                rx.recharts.graphing_tooltip(),
+                data=data,
+                height=180,
+                width="100%",
+                custom_attrs={"accessibilityLayer": False},  # the sentence below says the same
+            ),
+            aria_hidden="true",
+        ),
+        rx.el.p(words, class_name="muted small", margin="8px 0 0"),
+        class_name="card",
+    )
+
+
+def _worker() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Worker")),
+        status(rx.cond(DashboardState.worker_ok, "green", "red"), DashboardState.worker_words),
+        rx.cond(DashboardState.worker_reason != "", rx.el.p(DashboardState.worker_reason, class_name="muted small")),
+        rx.el.dl(rx.foreach(DashboardState.worker_rows, _figure), class_name="figures"),
+        class_name="card",
+    )
+
+
+def _figure(row: rx.Var[Option]) -> rx.Component:
+    return rx.el.div(rx.el.dt(row.words), rx.el.dd(row.value))
+
+
+def _stages() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Leads by stage")),
+        rx.cond(
+            DashboardState.stages.length() > 0,
+            rx.el.dl(
+                rx.foreach(
+                    DashboardState.stages,
+                    lambda stage: rx.el.div(rx.el.dt(stage["name"].to(str)), rx.el.dd(stage["leads"].to(str))),
+                ),
+                class_name="figures",
+            ),
+            rx.el.p(t("No pipelines yet."), class_name="muted"),
+        ),
+        class_name="card",
+    )
+
+
+def _updates() -> rx.Component:
+    return rx.el.section(
+        rx.flex(
+            rx.el.h2(t("Recent updates"), margin="0"),
+            rx.flex(
+                select_filter(
+                    t("Kind"),
+                    DashboardState.kind,
+                    [("all", t("All kinds")), *((code, t(words)) for code, (_, words) in MARKS.items())],
+                    DashboardState.filter_kind,
+                ),
+                rx.select.root(
+                    rx.select.trigger(aria_label=t("Agent")),
+                    rx.select.content(
+                        rx.select.item(t("All agents"), value="all"),
+                        rx.foreach(DashboardState.agents, lambda o: rx.select.item(o.words, value=o.value)),
+                    ),
+                    value=DashboardState.agent,
+                    on_change=DashboardState.filter_agent,
+                ),
+                spacing="2",
+                wrap="wrap",
+            ),
+            justify="between",
+            align="center",
+            wrap="wrap",
+            spacing="3",
+        ),
+        rx.cond(
+            DashboardState.updates.length() > 0,
+            rx.el.ul(rx.foreach(DashboardState.updates, _update), class_name="updates"),
+            rx.el.p(t("Nothing has happened yet."), class_name="muted"),
+        ),
+        class_name="card section",
+        margin_top="16px",
+    )
+
+
+def _update(row: rx.Var[UpdateRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(class_name=f"dot {row.colour}", role="img", aria_label=row.kind),
+        rx.el.span(
+            rx.cond(row.link != "", rx.link(row.sentence, href=row.link, underline="hover"), rx.el.span(row.sentence)),
+            rx.cond(row.count != "", rx.el.span(" · ", row.count, class_name="muted")),
+            rx.cond(row.actor != "", rx.el.span(" · ", row.actor, class_name="muted")),
+            class_name="update-words",
+        ),
+        rx.cond(row.event != "", rx.link(t("Event"), href=row.event, size="1", class_name="muted")),
+        time_ago(row.when, row.exact),
+        key=row.id,
+    )
+
+
+PAGES = [inside("", "Dashboard", show, DashboardState.load, DashboardState.watch)]

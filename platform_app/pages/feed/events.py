@@ -1,0 +1,177 @@
+"""Events: what has happened, and one event."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import empty_state, row_link, skeleton_rows, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.components.rules.rule_trial import trial_view
+from platform_app.state.console.base import Person
+from platform_app.state.feed.event import EventState, LookedLine
+from platform_app.state.feed.events import EventRow, EventsState
+from platform_app.state.rules.rule_words import TRIGGERS
+
+
+def show() -> rx.Component:
+    """Show the events."""
+    return frame(
+        rx.fragment(
+            page_head(t("Events"), t("What has happened: the only thing that starts rules.")),
+            _filters(),
+            listing(
+                loaded=EventsState.loaded,
+                total=EventsState.rows.length(),
+                filtered=EventsState.is_filtered,
+                table=rx.fragment(
+                    framed_table(
+                        columns(t("What"), t("About"), t("Kind"), t("Led by rules"), t("When")),
+                        rx.table.body(rx.foreach(EventsState.rows, _row)),
+                    ),
+                    turn_pages(EventsState.page, EventsState.has_more, EventsState.turn),
+                ),
+                empty=empty_state(t("Nothing has happened yet."), icon="activity"),
+            ),
+        ),
+        section="Events",
+    )
+
+
+def _filters() -> rx.Component:
+    state = EventsState
+    kinds = [("all", t("Everything")), *((kind, t(words)) for kind, words in TRIGGERS.items())]
+    led = [("all", t("Whatever led to it")), ("people", t("Not led by rules")), ("rules", t("Led by rules"))]
+    agents = rx.select.root(
+        rx.select.trigger(aria_label=t("Agent")),
+        rx.select.content(
+            rx.select.item(t("All agents"), value="all"),
+            rx.foreach(state.agents, lambda one: rx.select.item(one.name, value=one.id)),
+        ),
+        value=state.agent,
+        on_change=state.filter_agent,
+    )
+    return rx.el.div(
+        select_filter(t("Kind"), state.kind, kinds, state.filter_kind),
+        agents,
+        select_filter(t("Led by"), state.led, led, state.filter_led),
+        class_name="filters",
+    )
+
+
+def _row(event: rx.Var[EventRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(row_link(event.words, f"/manage/{Person.slug}/events/{event.id}")),
+        rx.table.cell(event.subject),
+        rx.table.cell(event.kind),
+        rx.table.cell(event.depth, class_name="figure-small"),
+        rx.table.cell(time_ago(event.when, event.exact)),
+        align="center",
+        key=event.id,
+    )
+
+
+def show_one() -> rx.Component:
+    """Show one event."""
+    return frame(rx.cond(EventState.head.id != "", _event(), skeleton_rows(6)), section="Events")
+
+
+def _event() -> rx.Component:
+    head, view = EventState.head, EventState.view
+    return rx.fragment(
+        page_head(
+            head.words,
+            rx.fragment(head.kind, " · ", time_ago(head.when, head.exact)),
+            rx.link(t("Events"), href=f"/manage/{Person.slug}/events", size="2", underline="always"),
+        ),
+        rx.el.div(
+            rx.el.div(
+                _section(t("Rules that looked at it"), _looked()),
+                _section(t("Why did it run, or not?"), _why()),
+                class_name="stack",
+            ),
+            rx.el.div(
+                _section(t("About"), _links()),
+                _section(t("What changed"), rx.el.pre(view.payload, class_name="payload", tab_index=0)),
+                _section(
+                    t("What was known then"),
+                    rx.el.dl(
+                        rx.foreach(view.facts, lambda one: rx.fragment(rx.el.dt(one.words), rx.el.dd(one.value))),
+                        class_name="facts",
+                    ),
+                ),
+                class_name="stack",
+            ),
+            class_name="grid cols-2",
+        ),
+    )
+
+
+def _looked() -> rx.Component:
+    return rx.cond(
+        EventState.view.looked.length() > 0,
+        rx.el.ul(rx.foreach(EventState.view.looked, _line), class_name="plain-list"),
+        rx.el.p(t("No rule was listening."), class_name="muted small"),
+    )
+
+
+def _line(line: rx.Var[LookedLine]) -> rx.Component:
+    return rx.el.li(
+        row_link(line.rule, f"/manage/{Person.slug}/rules/runs/{line.run_id}"),
+        status(line.colour, line.words),
+        class_name="card-line",
+    )
+
+
+def _why() -> rx.Component:
+    return rx.fragment(
+        rx.flex(
+            rx.el.select(
+                rx.el.option(t("Choose a rule…"), value=""),
+                rx.foreach(EventState.rules, lambda one: rx.el.option(one.name, value=one.id)),
+                value=EventState.rule,
+                on_change=EventState.ask,
+                aria_label=t("Rule to ask"),
+                class_name="native",
+            ),
+            rx.el.label(
+                rx.switch(checked=EventState.draft, on_change=EventState.choose_draft, size="1"),
+                t("Draft"),
+                class_name="status small",
+            ),
+            spacing="3",
+            align="center",
+            wrap="wrap",
+        ),
+        rx.cond(EventState.shown.words != "", trial_view(EventState.shown)),
+    )
+
+
+def _links() -> rx.Component:
+    view, base = EventState.view, f"/manage/{Person.slug}"
+
+    def one(there: Any, words: Any, href: Any) -> rx.Component:
+        return rx.cond(there != "", rx.el.li(rx.link(words, href=href, underline="always")))
+
+    return rx.fragment(
+        rx.el.p(EventState.head.subject),
+        rx.el.ul(
+            one(view.lead_id, t("Lead"), f"{base}/leads/{view.lead_id}"),
+            one(view.contact_id, t("Contact"), f"{base}/contacts/{view.contact_id}"),
+            one(view.conversation_id, t("Conversation"), f"{base}/test-chat?c={view.conversation_id}"),
+            one(view.cause_id, t("The event that led to it"), f"{base}/events/{view.cause_id}"),
+            class_name="plain-list",
+        ),
+    )
+
+
+def _section(title: Any, *parts: rx.Component) -> rx.Component:
+    return rx.el.section(rx.el.h2(title), *parts, class_name="card section")
+
+
+PAGES = [
+    inside("/events", "Events", show, EventsState.load, EventsState.watch),
+    inside("/events/[event_id]", "Event", show_one, EventState.load),
+]

@@ -1,0 +1,204 @@
+"""Knowledge: upload, sources with their progress, and the retrieval test."""
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table, listing, search_box, select_filter
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, empty_state, pager, status, time_ago, undo_bar
+from platform_app.components.console.text import t
+from platform_app.components.console.upload import upload
+from platform_app.components.knowledge.categories import category_panel, category_select
+from platform_app.state.console.base import Person
+from platform_app.state.knowledge.categories import CategoryState
+from platform_app.state.knowledge.knowledge import KnowledgeState, PassageRow
+from platform_app.state.knowledge.source_view import STATES, SourceRow
+
+
+def show() -> rx.Component:
+    """Show the sources of the tenant."""
+    return frame(
+        rx.fragment(
+            page_head(t("Knowledge"), t("Documents that your agents may read and cite.")),
+            rx.cond(
+                Person.role != "viewer",
+                upload(f"/api/uploads/{Person.slug}", KnowledgeState.upload_category, KnowledgeState.refresh),
+            ),
+            rx.el.div(
+                search_box(t("Search sources"), KnowledgeState.search, KnowledgeState.type_search),
+                select_filter(
+                    t("State"),
+                    KnowledgeState.state,
+                    [("all", t("All states")), *((code, t(words)) for code, (words, _) in STATES.items())],
+                    KnowledgeState.filter_state,
+                ),
+                category_select(
+                    t("Category"),
+                    KnowledgeState.category,
+                    KnowledgeState.filter_category,
+                    first=[("all", t("All categories")), ("none", t("Without a category"))],
+                ),
+                rx.cond(~READ_ONLY, category_panel(KnowledgeState.refresh)),
+                class_name="filters",
+            ),
+            listing(
+                loaded=KnowledgeState.loaded,
+                total=KnowledgeState.total,
+                filtered=KnowledgeState.is_filtered,
+                table=_table(),
+                empty=empty_state(
+                    t("No sources yet. Upload a document, and your agents answer from it."), icon="book-open"
+                ),
+            ),
+            _retrieval_test(),
+            undo_bar(KnowledgeState.undo_sentence, KnowledgeState.undo),
+        ),
+        section="Knowledge",
+    )
+
+
+def _table() -> rx.Component:
+    return rx.fragment(
+        framed_table(
+            columns(t("Source"), t("Category"), t("State"), t("Chunks"), t("Size"), t("Uploaded"), None),
+            rx.table.body(rx.foreach(KnowledgeState.rows, _row)),
+        ),
+        pager(KnowledgeState.page, KnowledgeState.pages, KnowledgeState.total_words, KnowledgeState.turn),
+    )
+
+
+def _row(source: rx.Var[SourceRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.link(
+                source.title,
+                href=f"/manage/{Person.slug}/knowledge/{source.id}",
+                color_scheme="gray",
+                high_contrast=True,
+                underline="hover",
+            )
+        ),
+        rx.table.cell(
+            category_select(
+                t("Category of “{title}”", title=source.title),
+                source.category,
+                lambda chosen: KnowledgeState.put(source.id, chosen),
+                first=[("none", t("None"))],
+                variant="ghost",
+                color_scheme="gray",
+                max_width="160px",
+                disabled=READ_ONLY,
+            )
+        ),
+        rx.table.cell(source_state(source)),
+        rx.table.cell(source.chunks),
+        rx.table.cell(source.size),
+        rx.table.cell(time_ago(source.when, source.exact)),
+        rx.table.cell(rx.cond(Person.role != "viewer", _actions(source))),
+        align="center",
+    )
+
+
+def _actions(source: rx.Var[SourceRow]) -> rx.Component:
+    return rx.flex(
+        rx.cond(
+            source.state_code == "failed",
+            rx.button(
+                t("Retry"),
+                on_click=KnowledgeState.retry(source.id),
+                size="1",
+                variant="soft",
+                color_scheme="gray",
+                high_contrast=True,
+            ),
+        ),
+        rx.icon_button(
+            rx.icon("trash-2", size=16),
+            on_click=KnowledgeState.delete(source.id),
+            variant="ghost",
+            color_scheme="gray",
+            size="2",
+            aria_label=t("Delete “{title}”", title=source.title),
+        ),
+        spacing="3",
+        justify="end",
+        align="center",
+    )
+
+
+def source_state(source: rx.Var[SourceRow]) -> rx.Component:
+    """Show where a source stands, with its progress, what went wrong, and what was left out of it."""
+    return rx.fragment(
+        status(source.colour, source.state),
+        rx.cond(
+            (source.state_code == "reading") | (source.state_code == "indexing"),
+            rx.progress(value=source.progress, size="1", max_width="160px", aria_label=source.state),
+        ),
+        rx.cond(source.error != "", rx.el.div(source.error, class_name="muted small", max_width="380px")),
+        rx.foreach(
+            source.remarks,
+            lambda remark: rx.el.div(remark, class_name="muted small source-remark", max_width="380px"),
+        ),
+    )
+
+
+def _retrieval_test() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(t("Retrieval test")),
+        rx.el.p(t("Ask a question and see the passages that an agent would be given."), class_name="muted small"),
+        rx.el.form(
+            rx.flex(
+                rx.input(
+                    name="question",
+                    id="question",
+                    placeholder=t("Question"),
+                    aria_label=t("Question"),
+                    max_length=2000,
+                    flex="1",
+                    min_width="200px",
+                ),
+                rx.button(t("Find"), type="submit", variant="soft"),
+                spacing="2",
+                wrap="wrap",
+            ),
+            on_submit=KnowledgeState.ask,
+        ),
+        rx.cond(
+            KnowledgeState.without_vectors,
+            rx.callout(
+                t("The vector index does not answer: this was found without it."), icon="circle-alert", size="1"
+            ),
+        ),
+        rx.cond(
+            KnowledgeState.asked & (KnowledgeState.passages.length() == 0),
+            rx.el.p(t("No passage is close enough to this question."), class_name="muted"),
+        ),
+        rx.el.ol(rx.foreach(KnowledgeState.passages, _passage), class_name="passages"),
+        class_name="section card",
+        margin_top="24px",
+    )
+
+
+def _passage(passage: rx.Var[PassageRow]) -> rx.Component:
+    return rx.el.li(
+        rx.flex(
+            rx.el.strong(passage.title),
+            rx.el.span(
+                t(
+                    "score {score} · words {words} · vector {vector}",
+                    score=passage.score,
+                    words=passage.lexical,
+                    vector=passage.vector,
+                ),
+                class_name="muted small",
+            ),
+            justify="between",
+            spacing="3",
+            wrap="wrap",
+        ),
+        rx.cond(passage.heading != "", rx.el.div(passage.heading, class_name="muted small")),
+        rx.el.p(passage.text, class_name="passage-text"),
+    )
+
+
+PAGES = [inside("/knowledge", "Knowledge", show, CategoryState.load, KnowledgeState.load, KnowledgeState.watch)]

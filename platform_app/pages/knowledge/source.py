@@ -1,0 +1,44 @@
+"""Source: one document with its chunks as stored."""
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import download_link, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.pages.knowledge.knowledge import source_state
+from platform_app.state.console.base import Person
+from platform_app.state.knowledge.source import ChunkRow, OneSourceState
+from platform_app.state.knowledge.source_view import SourceRow
+
+
+def show() -> rx.Component:
+    """Show the source that the address names."""
+    return frame(
+        rx.cond(OneSourceState.loaded, rx.foreach(OneSourceState.rows, _source), skeleton_rows()),
+        section="Knowledge",
+    )
+
+
+def _source(source: rx.Var[SourceRow]) -> rx.Component:
+    return rx.fragment(
+        page_head(
+            source.title,
+            None,
+            rx.link(t("All sources"), href=f"/manage/{Person.slug}/knowledge", size="2", underline="always"),
+            download_link(t("Download the file"), f"/api/sources/{Person.slug}/{source.id}/file"),
+        ),
+        rx.flex(source_state(source), rx.el.span(source.chunks, class_name="muted"), spacing="4", margin_bottom="16px"),
+        rx.el.ol(rx.foreach(OneSourceState.chunks, _chunk), class_name="passages"),
+    )
+
+
+def _chunk(chunk: rx.Var[ChunkRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(f"{chunk.number}. ", chunk.heading, class_name="muted small"),
+        rx.el.p(chunk.text, class_name="passage-text"),
+        class_name="card",
+    )
+
+
+PAGES = [inside("/knowledge/[source_id]", "Source", show, OneSourceState.load, OneSourceState.watch)]

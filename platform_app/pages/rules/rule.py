@@ -1,0 +1,189 @@
+"""Rule: the builder."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.layout import frame
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, field, problem_line, skeleton_rows, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.components.rules.conditions import builder
+from platform_app.components.rules.definition_editor import conflict, definition_head, head_link, history
+from platform_app.components.rules.rule_actions import rule_actions
+from platform_app.components.rules.rule_trial import backtest, dry_run
+from platform_app.state.console.base import Person
+from platform_app.state.rules.proof_view import WEEKDAYS
+from platform_app.state.rules.rule import ALL, RuleState, RunLine
+from platform_app.state.rules.rule_trial import RuleTrialState
+from platform_app.state.rules.rule_words import OFFERED, TRIGGERS
+
+
+def show() -> rx.Component:
+    """Show the builder."""
+    return frame(rx.cond(rx.State.is_hydrated & (RuleState.drawn != ""), _editor(), skeleton_rows(8)), section="Rules")
+
+
+def _editor() -> rx.Component:
+    return rx.fragment(
+        definition_head(RuleState, head_link(t("All rules"), f"/manage/{Person.slug}/rules")),
+        conflict(RuleState, t("Somebody else changed this rule meanwhile.")),
+        rx.el.p(RuleState.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
+        rx.el.div(
+            _fields(),
+            rx.el.div(dry_run(), backtest(), _runs(), history(RuleState), class_name="script-side"),
+            class_name="grid cols-2-1",
+            key=RuleState.drawn,
+        ),
+    )
+
+
+def _fields() -> rx.Component:
+    agents = [
+        rx.select.item(t("All agents"), value=ALL),
+        rx.foreach(RuleState.agents, lambda one: rx.select.item(one.name, value=one.id)),
+    ]
+    triggers = [rx.select.item(t(TRIGGERS[kind]), value=kind) for kind in OFFERED]
+    return rx.el.div(
+        _input("name", t("Name"), max_length=200),
+        _select("agent_id", t("Agents"), agents, RuleState.agent),
+        _select("trigger", t("When"), triggers, RuleState.trigger),
+        rx.match(
+            RuleState.trigger,
+            ("no_reply", _input("minutes", t("Minutes of silence"), input_mode="numeric")),
+            ("schedule", rx.fragment(_input("time", t("Time of day"), type="time"), _days())),
+            ("webhook_received", _webhook()),
+            ("manual", _by_hand()),
+            rx.fragment(),
+        ),
+        rx.el.div(
+            rx.el.h2(t("If")),
+            builder(RuleState, empty=t("Every time. Add a condition to narrow it."), of_events=True),
+            problem_line(RuleState.problems.get("condition", "")),
+            class_name="field",
+        ),
+        rx.el.div(
+            rx.el.h2(t("Then")),
+            rule_actions(RuleState),
+            problem_line(RuleState.problems.get("actions", "")),
+            class_name="field",
+        ),
+        _limits(),
+        class_name="form",
+    )
+
+
+def _limits() -> rx.Component:
+    pause = t("Pause for one lead or contact, in minutes")
+    return rx.el.div(
+        rx.el.h2(t("Limits")),
+        _input("cooldown_minutes", pause, help_text=t("0: no pause."), input_mode="numeric"),
+        _input("daily_cap", t("At most a day"), help_text=t("0: as often as it happens."), input_mode="numeric"),
+        rx.el.label(
+            rx.switch(checked=RuleState.stop_after, on_change=RuleState.set_stop, disabled=READ_ONLY),
+            t("No rule after it runs"),
+            class_name="status",
+        ),
+        class_name="form",
+    )
+
+
+def _input(name: str, label: Any, *, help_text: Any = None, **more: Any) -> rx.Component:
+    control = rx.input(
+        id=name,
+        default_value=RuleState.initial[name],
+        on_change=later(lambda value: RuleState.save(name, value)),
+        read_only=READ_ONLY,
+        max_width="420px",
+        **more,
+    )
+    return field(label, control, name=name, help_text=help_text, problem=RuleState.problems.get(name, ""))
+
+
+def _select(name: str, label: Any, items: list[rx.Component], value: Any) -> rx.Component:
+    control = rx.select.root(
+        rx.select.trigger(id=name, max_width="420px"),
+        rx.select.content(*items),
+        value=value,
+        on_change=lambda chosen: RuleState.save(name, chosen),
+        disabled=READ_ONLY,
+    )
+    return field(label, control, name=name)
+
+
+def _days() -> rx.Component:
+    days = (_day(int(code), words) for code, words in WEEKDAYS.items())
+    return rx.el.div(
+        rx.el.div(*days, role="group", aria_label=t("Days"), class_name="choices"),
+        problem_line(RuleState.problems.get("weekdays", "")),
+        class_name="field",
+    )
+
+
+def _webhook() -> rx.Component:
+    items = [
+        rx.select.item(t("Any webhook"), value=ALL),
+        rx.foreach(RuleState.webhooks, lambda one: rx.select.item(one.name, value=one.id)),
+    ]
+    return rx.el.div(
+        _select("webhook_id", t("Webhook"), items, RuleState.webhook),
+        problem_line(RuleState.problems.get("webhook_id", "")),
+    )
+
+
+def _day(day: int, words: str) -> rx.Component:
+    return rx.el.label(
+        rx.el.input(
+            type="checkbox",
+            checked=RuleState.weekdays.contains(day),
+            on_change=lambda chosen: RuleState.choose_day(day, chosen),
+            disabled=READ_ONLY,
+        ),
+        t(words),
+    )
+
+
+def _by_hand() -> rx.Component:
+    leads = rx.el.select(
+        rx.el.option(t("Run now for a lead…"), value=""),
+        rx.foreach(RuleState.leads, lambda lead: rx.el.option(lead.name, value=lead.id)),
+        value="",
+        on_change=RuleState.run_by_hand,
+        aria_label=t("Run now for a lead…"),
+        class_name="native",
+    )
+    return rx.cond(
+        RuleState.enabled & ~READ_ONLY,
+        rx.el.div(leads, class_name="field"),
+        rx.el.p(t("Publish it and switch it on to run it for a lead."), class_name="muted small"),
+    )
+
+
+def _runs() -> rx.Component:
+    """List the latest events that reached the rule."""
+    return rx.el.section(
+        rx.el.h2(t("Runs")),
+        rx.cond(
+            RuleState.runs.length() > 0,
+            rx.el.ul(rx.foreach(RuleState.runs, _run), class_name="plain-list"),
+            rx.el.p(t("No event has reached it yet."), class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+def _run(run: rx.Var[RunLine]) -> rx.Component:
+    return rx.el.li(
+        rx.link(
+            status(run.colour, run.words),
+            href=f"/manage/{Person.slug}/rules/runs/{run.id}",
+            color_scheme="gray",
+            high_contrast=True,
+        ),
+        time_ago(run.when, run.exact),
+        class_name="card-line",
+    )
+
+
+PAGES = [inside("/rules/[rule_id]", "Rule", show, RuleState.load, RuleTrialState.load)]

@@ -1,0 +1,157 @@
+"""Runs: the log of the tenant's rules, and one run."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, empty_state, row_link, skeleton_rows, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.components.rules.conditions import proof
+from platform_app.components.rules.rule_trial import smallest_change
+from platform_app.state.console.base import Person
+from platform_app.state.rules.rule_words import STATES, TRIGGERS
+from platform_app.state.rules.run import DoneLine, RunState
+from platform_app.state.rules.runs import SHOWN, RunRow, RunsState
+
+
+def show() -> rx.Component:
+    """Show the log."""
+    rules = rx.link(t("All rules"), href=f"/manage/{Person.slug}/rules", size="2", underline="always")
+    return frame(
+        rx.fragment(
+            page_head(t("Runs"), t("What became of each event at each rule, and why."), rules),
+            _filters(),
+            listing(
+                loaded=RunsState.loaded,
+                total=RunsState.rows.length(),
+                filtered=RunsState.is_filtered,
+                table=_table(),
+                empty=empty_state(t("No event has reached a rule yet."), icon="workflow"),
+            ),
+        ),
+        section="Rules",
+    )
+
+
+def _filters() -> rx.Component:
+    state = RunsState
+    kinds = [("all", t("Everything")), ("fired", t("Those that ran"))]
+    return rx.el.div(
+        rx.select.root(
+            rx.select.trigger(aria_label=t("Rule")),
+            rx.select.content(
+                rx.select.item(t("All rules"), value="all"),
+                rx.foreach(state.rules, lambda one: rx.select.item(one.name, value=one.id)),
+            ),
+            value=state.rule,
+            on_change=state.filter_rule,
+        ),
+        select_filter(
+            t("Outcome"), state.state, [*kinds, *((code, t(STATES[code][0])) for code in SHOWN)], state.filter_state
+        ),
+        select_filter(
+            t("Event"),
+            state.kind,
+            [("all", t("All events")), *((kind, t(words)) for kind, words in TRIGGERS.items())],
+            state.filter_kind,
+        ),
+        class_name="filters",
+    )
+
+
+def _table() -> rx.Component:
+    return rx.fragment(
+        framed_table(
+            columns(t("Rule"), t("Event"), t("About"), t("Outcome"), t("Took"), t("When")),
+            rx.table.body(rx.foreach(RunsState.rows, _row)),
+        ),
+        turn_pages(RunsState.page, RunsState.has_more, RunsState.turn),
+    )
+
+
+def _row(run: rx.Var[RunRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(row_link(run.rule, f"/manage/{Person.slug}/rules/runs/{run.id}")),
+        rx.table.cell(row_link(run.trigger, f"/manage/{Person.slug}/events/{run.event_id}")),
+        rx.table.cell(run.subject),
+        rx.table.cell(status(run.colour, run.words)),
+        rx.table.cell(run.took, class_name="figure-small"),
+        rx.table.cell(time_ago(run.when, run.exact)),
+        align="center",
+        key=run.id,
+    )
+
+
+def show_one() -> rx.Component:
+    """Show one run."""
+    return frame(rx.cond(RunState.head.id != "", _run(), skeleton_rows(6)), section="Rules")
+
+
+def _run() -> rx.Component:
+    head, view = RunState.head, RunState.view
+    retry = rx.button(rx.icon("rotate-ccw", size=16), t("Try again"), on_click=RunState.retry)
+    actions = rx.el.ol(rx.foreach(view.actions, _action), class_name="plain-list")
+    nothing = rx.el.p(t("Nothing was done."), class_name="muted small")
+    followed = rx.foreach(
+        view.caused, lambda one: rx.el.li(row_link(one.words, f"/manage/{Person.slug}/events/{one.id}"))
+    )
+    return rx.fragment(
+        page_head(
+            head.rule,
+            rx.fragment(status(head.colour, head.words), " · ", time_ago(head.when, head.exact), " · ", view.version),
+            rx.link(t("Runs"), href=f"/manage/{Person.slug}/rules/runs", size="2", underline="always"),
+            rx.link(t("Rule"), href=f"/manage/{Person.slug}/rules/{head.rule_id}", size="2", underline="always"),
+            rx.cond(view.can_retry & ~READ_ONLY, retry),
+        ),
+        rx.el.div(
+            _why(),
+            _section(t("Actions"), rx.cond(view.actions.length() > 0, actions, nothing)),
+            rx.cond(
+                view.caused.length() > 0, _section(t("What followed"), rx.el.ul(followed, class_name="plain-list"))
+            ),
+            class_name="stack",
+        ),
+    )
+
+
+def _why() -> rx.Component:
+    head, view = RunState.head, RunState.view
+    return _section(
+        t("Why"),
+        rx.el.p(row_link(head.trigger, f"/manage/{Person.slug}/events/{head.event_id}"), " · ", head.subject),
+        rx.cond(
+            view.proof.length() > 0,
+            proof(view.proof),
+            rx.el.p(t("It has no condition."), class_name="muted small"),
+        ),
+        smallest_change(view.change),
+    )
+
+
+def _section(title: Any, *parts: rx.Component) -> rx.Component:
+    return rx.el.section(rx.el.h2(title), *parts, class_name="card section")
+
+
+def _action(line: rx.Var[DoneLine]) -> rx.Component:
+    return rx.el.li(
+        rx.flex(
+            rx.el.strong(line.number, ". ", line.title),
+            status(line.colour, line.state),
+            rx.el.span(line.took, class_name="muted small"),
+            spacing="3",
+            align="center",
+            wrap="wrap",
+        ),
+        rx.cond(line.words != "", rx.el.p(line.words)),
+        rx.cond(line.error != "", rx.el.p(line.error, class_name="problem")),
+        class_name="step-line",
+    )
+
+
+PAGES = [
+    inside("/rules/runs", "Runs", show, RunsState.load, RunsState.watch),
+    inside("/rules/runs/[run_id]", "Run", show_one, RunState.load, RunState.watch),
+]

@@ -1,0 +1,153 @@
+"""Enrollments: who is or was on the way through sequences."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table, listing
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, pager, row_link, status, time_ago
+from platform_app.components.console.text import t
+from platform_app.components.rules.condition_values import native
+from platform_app.components.sequences.enroll_dialog import enrolling
+from platform_app.state.console.base import Person
+from platform_app.state.sequences.enrollments import EnrollmentRow, EnrollmentsState
+from platform_app.state.sequences.sequence_words import LEAVING, STATES
+
+STATE = EnrollmentsState
+
+
+def show() -> rx.Component:
+    """Show the ways."""
+    base = f"/manage/{Person.slug}/sequences"
+    back = rx.cond(
+        STATE.sequence_name != "",
+        rx.link(STATE.sequence_name, href=f"{base}/{STATE.sequence}", size="2", underline="always"),
+        rx.link(t("All sequences"), href=base, size="2", underline="always"),
+    )
+    enroll = rx.cond(
+        STATE.can_enroll & ~READ_ONLY,
+        rx.button(rx.icon("user-plus", size=16), t("Enroll"), on_click=STATE.open_enrolling(~STATE.is_open)),
+    )
+    return frame(
+        rx.fragment(
+            page_head(t("Enrollments"), t("Who is on the way, where they stand, and what comes next."), back, enroll),
+            rx.cond(STATE.is_open, enrolling(STATE)),
+            _filters(),
+            rx.cond((STATE.total > 0) & ~READ_ONLY, _together()),
+            listing(
+                loaded=STATE.loaded,
+                total=STATE.total,
+                filtered=(STATE.state != "all") | (STATE.sequence != "all"),
+                table=_table(),
+                empty=empty_state(t("Nobody has entered a sequence yet."), icon="route"),
+            ),
+        ),
+        section="Sequences",
+    )
+
+
+def _filters() -> rx.Component:
+    states = [
+        rx.el.option(t("Everybody"), value="all"),
+        rx.el.option(t("Inside"), value="inside"),
+        rx.el.option(t("Put off by a stop"), value="late"),
+        rx.el.optgroup(*(rx.el.option(t(words), value=code) for code, (words, _) in STATES.items()), label=t("State")),
+        rx.el.optgroup(*(rx.el.option(t(words), value=code) for code, words in LEAVING.items()), label=t("Left")),
+    ]
+    sequences = [
+        rx.el.option(t("All sequences"), value="all"),
+        rx.foreach(STATE.sequences, lambda one: rx.el.option(one.name, value=one.id)),
+    ]
+    return rx.el.div(
+        native(
+            sequences,
+            label=t("Sequence"),
+            value=STATE.sequence,
+            on_change=lambda value: STATE.filter_by("sequence", value),
+        ),
+        native(states, label=t("State"), value=STATE.state, on_change=lambda value: STATE.filter_by("state", value)),
+        class_name="filters",
+    )
+
+
+def _together() -> rx.Component:
+    """Offer what can be done with several ways."""
+    chosen = STATE.chosen.length() > 0
+    count = rx.cond(
+        chosen,
+        t("{count} chosen", count=STATE.chosen.length()),
+        t("All that are shown by the filters: {count}", count=STATE.total),
+    )
+    return rx.flex(
+        rx.el.span(count, class_name="small"),
+        _button(t("Pause"), on_click=STATE.act("pause", ~chosen)),
+        _button(t("Let go on"), on_click=STATE.act("resume", ~chosen)),
+        confirm(
+            _button(t("Skip the next step")),
+            title=t("Skip the next step of these enrollments?"),
+            sentence=count,
+            verb=t("Skip the next step"),
+            on_confirm=STATE.act("skip", ~chosen),
+        ),
+        confirm(
+            _button(t("Take out"), color_scheme="red"),
+            title=t("Take them out of the sequence?"),
+            sentence=rx.fragment(count, ". ", t("No further step is taken. What was done stays done.")),
+            verb=t("Take out"),
+            on_confirm=STATE.act("remove", ~chosen),
+        ),
+        spacing="2",
+        align="center",
+        wrap="wrap",
+        class_name="chosen-bar",
+    )
+
+
+def _button(words: Any, **more: Any) -> rx.Component:
+    return rx.button(words, **({"size": "1", "variant": "soft", "color_scheme": "gray", "high_contrast": True} | more))
+
+
+def _table() -> rx.Component:
+    everything = rx.el.input(
+        type="checkbox",
+        checked=(STATE.chosen.length() > 0) & (STATE.chosen.length() == STATE.rows.length()),
+        on_change=STATE.choose_all,
+        aria_label=t("Choose all"),
+        disabled=READ_ONLY,
+    )
+    heads = (everything, t("Who"), t("Sequence"), t("State"), t("Next step"), t("Due"), t("Entered"))
+    return rx.fragment(
+        framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
+        pager(STATE.page, STATE.pages, STATE.total_words, STATE.turn),
+    )
+
+
+def _row(row: rx.Var[EnrollmentRow]) -> rx.Component:
+    base = f"/manage/{Person.slug}"
+    return rx.table.row(
+        rx.table.cell(
+            rx.el.input(
+                type="checkbox",
+                checked=STATE.chosen.contains(row.id),
+                on_change=lambda chosen: STATE.choose_row(row.id, chosen),
+                aria_label=t("Choose “{name}”", name=row.subject),
+                disabled=READ_ONLY,
+            )
+        ),
+        rx.table.row_header_cell(row_link(row.subject, f"{base}/sequences/enrollments/{row.id}")),
+        rx.table.cell(row_link(row.sequence, f"{base}/sequences/{row.sequence_id}")),
+        rx.table.cell(status(row.colour, row.words)),
+        rx.table.cell(row.step),
+        rx.table.cell(
+            rx.cond(row.due != "", time_ago(row.due, row.due_exact)),
+            rx.cond(row.is_late, rx.el.div(t("put off"), class_name="muted small")),
+        ),
+        rx.table.cell(time_ago(row.entered, row.entered_exact)),
+        align="center",
+        key=row.id,
+    )
+
+
+PAGES = [inside("/sequences/enrollments", "Enrollments", show, STATE.load, STATE.watch)]

@@ -1,0 +1,141 @@
+"""Sequence: the builder."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.layout import frame
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, confirm, field, problem_line, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.components.rules.condition_values import native
+from platform_app.components.rules.definition_editor import conflict, definition_head, head_link, history, small_button
+from platform_app.components.sequences.sequence_conditions import conditions
+from platform_app.components.sequences.sequence_steps import steps
+from platform_app.components.sequences.sequence_trial import backtest, simulate
+from platform_app.state.console.base import Person
+from platform_app.state.rules.rule_words import TRIGGERS
+from platform_app.state.sequences.sequence import ALL, SequenceState
+from platform_app.state.sequences.sequence_trial import SequenceTrialState
+from platform_app.state.sequences.sequence_view import LandingLine
+from platform_app.state.sequences.sequence_words import AGAIN, LATE, OFFERED
+
+STATE = SequenceState
+
+
+def show() -> rx.Component:
+    """Show the builder."""
+    return frame(rx.cond(rx.State.is_hydrated & (STATE.drawn != ""), _editor(), skeleton_rows(8)), section="Sequences")
+
+
+def _editor() -> rx.Component:
+    return rx.fragment(
+        _head(),
+        conflict(STATE, t("Somebody else changed this sequence meanwhile.")),
+        rx.el.p(STATE.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
+        rx.el.div(
+            _fields(),
+            rx.el.div(simulate(), backtest(), _inside(), history(STATE), class_name="script-side"),
+            class_name="grid cols-2-1",
+            key=STATE.drawn,
+        ),
+    )
+
+
+def _head() -> rx.Component:
+    listed, sequence_id = f"/manage/{Person.slug}/sequences", STATE.drawn.split("-")[0]
+    return definition_head(
+        STATE,
+        head_link(t("All sequences"), listed),
+        head_link(t("Enrollments"), f"{listed}/enrollments?sequence={sequence_id}"),
+        head_link(t("Numbers"), f"{listed}/{sequence_id}/numbers"),
+    )
+
+
+def _fields() -> rx.Component:
+    agents = [
+        rx.el.option(t("All agents"), value=ALL),
+        rx.foreach(STATE.agents, lambda one: rx.el.option(one.name, value=one.id)),
+    ]
+    triggers = [rx.el.option(t(TRIGGERS[kind]), value=kind) for kind in OFFERED]
+    return rx.el.div(
+        _input("name", t("Name"), max_length=200),
+        _select("agent_id", t("Agents"), agents, STATE.agent),
+        rx.el.h2(t("Who enters")),
+        _select("trigger", t("Begins"), triggers, STATE.trigger),
+        conditions("condition", t("If"), STATE.worded["condition"], t("Everybody."), of_events=True),
+        problem_line(STATE.problems.get("condition", "")),
+        _select("again", t("Entering again"), _options(AGAIN), STATE.again),
+        rx.el.h2(t("Steps")),
+        steps(),
+        problem_line(STATE.problems.get("steps", "")),
+        rx.el.h2(t("Who leaves before the end")),
+        _switch("leave_on_reply", t("Whoever replies"), STATE.leave_on_reply),
+        _switch("leave_on_stage", t("Whoever comes into another stage"), STATE.leave_on_stage),
+        conditions("leave_if", t("Leave when"), STATE.worded["leave_if"], t("No condition.")),
+        problem_line(STATE.problems.get("leave_if", "")),
+        conditions("goal", t("Goal"), STATE.worded["goal"], t("No goal: it ends with the last step.")),
+        problem_line(STATE.problems.get("goal", "")),
+        rx.el.h2(t("After a stop")),
+        _select("late", t("Steps that are more than 15 minutes late"), _options(LATE), STATE.late),
+        rx.cond(STATE.late == "spread", _input("pace", t("Late steps a minute"), input_mode="numeric")),
+        class_name="form",
+    )
+
+
+def _options(words: dict[str, str]) -> list[rx.Component]:
+    return [rx.el.option(t(said), value=code) for code, said in words.items()]
+
+
+def _input(name: str, label: Any, **more: Any) -> rx.Component:
+    control = rx.input(
+        id=name,
+        default_value=STATE.initial[name],
+        on_change=later(lambda value: STATE.save(name, value)),
+        read_only=READ_ONLY,
+        max_width="420px",
+        **more,
+    )
+    return field(label, control, name=name, problem=STATE.problems.get(name, ""))
+
+
+def _select(name: str, label: Any, options: list[rx.Component], value: Any) -> rx.Component:
+    control = native(options, label=label, value=value, on_change=lambda chosen: STATE.save(name, chosen))
+    return rx.el.div(rx.el.span(label, class_name="label"), control, class_name="field")
+
+
+def _switch(name: str, words: Any, on: Any) -> rx.Component:
+    return rx.el.label(
+        rx.switch(checked=on, on_change=lambda chosen: STATE.switch_way_out(name, chosen), disabled=READ_ONLY),
+        words,
+        class_name="status",
+    )
+
+
+def _inside() -> rx.Component:
+    """Show who goes through older versions, and offer to move them."""
+    move = confirm(
+        small_button(t("Move them to the newest version")),
+        title=t("Move those inside to the newest version?"),
+        sentence=t("Each goes on from the step named here; what was done stays done."),
+        verb=t("Move"),
+        on_confirm=STATE.move_inside,
+    )
+    return rx.cond(
+        STATE.landings.length() > 0,
+        rx.el.section(
+            rx.el.h2(t("Inside older versions")),
+            rx.el.p(t("They finish the version they began. If you move them, they would:"), class_name="muted small"),
+            rx.el.ul(rx.foreach(STATE.landings, _landing), class_name="plain-list"),
+            rx.cond(~READ_ONLY, move),
+            class_name="card section",
+        ),
+    )
+
+
+def _landing(line: rx.Var[LandingLine]) -> rx.Component:
+    return rx.el.li(rx.el.strong(line.count), " ", line.words, class_name="small")
+
+
+PAGES = [inside("/sequences/[sequence_id]", "Sequence", show, STATE.load, SequenceTrialState.load, STATE.watch)]

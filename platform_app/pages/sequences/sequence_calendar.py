@@ -1,0 +1,102 @@
+"""Sequence calendar: what is due in the days to come."""
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, icon_tool, problem_line, row_link, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.sequences.sequence_calendar import DayOfSteps, DueLine, HolidayLine, SequenceCalendarState
+
+STATE = SequenceCalendarState
+
+
+def show() -> rx.Component:
+    """Show the calendar."""
+    back = rx.link(t("All sequences"), href=f"/manage/{Person.slug}/sequences", size="2", underline="always")
+    return frame(
+        rx.fragment(
+            page_head(t("Calendar"), t("The steps of the next two weeks, by your clock."), back),
+            rx.cond(STATE.loaded, _calendar(), skeleton_rows(6)),
+        ),
+        section="Sequences",
+    )
+
+
+def _calendar() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            rx.foreach(STATE.days, _day),
+            rx.cond(STATE.is_full, rx.el.p(t("Only the first 500 steps are shown."), class_name="muted small")),
+            class_name="stack",
+        ),
+        rx.el.div(_holidays(), class_name="script-side"),
+        class_name="grid cols-2-1",
+    )
+
+
+def _day(day: rx.Var[DayOfSteps]) -> rx.Component:
+    return rx.el.section(
+        rx.flex(
+            rx.el.h2(day.words),
+            rx.cond(day.holiday != "", rx.badge(day.holiday, color_scheme="amber", variant="soft", high_contrast=True)),
+            rx.cond(day.count != "", rx.badge(day.count, variant="soft")),
+            spacing="3",
+            align="center",
+        ),
+        rx.cond(
+            day.steps.length() > 0,
+            rx.el.ul(rx.foreach(day.steps, _step), class_name="plain-list"),
+            rx.el.p(t("Nothing is due."), class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+def _step(step: rx.Var[DueLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.strong(step.clock),
+        row_link(step.subject, f"/manage/{Person.slug}/sequences/enrollments/{step.id}"),
+        rx.el.span(step.sequence, " · ", step.step, class_name="muted small grow"),
+        class_name="card-line",
+    )
+
+
+def _holidays() -> rx.Component:
+    form = rx.el.form(
+        rx.el.input(type="date", name="day", required=True, aria_label=t("Day"), class_name="native wide"),
+        rx.el.input(
+            name="name",
+            max_length=100,
+            placeholder=t("Name"),
+            aria_label=t("Name of the holiday"),
+            class_name="native wide",
+        ),
+        problem_line(STATE.problem),
+        rx.box(rx.button(t("Add holiday"), type="submit", size="2", variant="soft")),
+        on_submit=STATE.add_holiday,
+        class_name="stack-small",
+        key=STATE.form_key.to_string(),
+    )
+    return rx.el.section(
+        rx.el.h2(t("Holidays")),
+        rx.el.p(t("Steps that say so are not taken on these days."), class_name="muted small"),
+        rx.el.ul(rx.foreach(STATE.holidays, _holiday), class_name="plain-list"),
+        rx.cond(~READ_ONLY, form),
+        class_name="card section",
+    )
+
+
+def _holiday(one: rx.Var[HolidayLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(one.words, rx.cond(one.name != "", rx.fragment(" · ", one.name)), class_name="grow"),
+        rx.cond(
+            ~READ_ONLY,
+            icon_tool("x", t("Remove “{name}”", name=one.words), STATE.remove_holiday(one.id), small=True),
+        ),
+        class_name="card-line",
+    )
+
+
+PAGES = [inside("/sequences/calendar", "Calendar", show, STATE.load, STATE.watch)]

@@ -1,0 +1,100 @@
+"""Sequence numbers: what became of the people of a sequence."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import empty_state, skeleton_rows
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.sequences.sequence_statistics import Count, SequenceNumbersState, StepCount
+
+STATE = SequenceNumbersState
+
+
+def show() -> rx.Component:
+    """Show the numbers."""
+    back = rx.link(STATE.name, href=f"/manage/{Person.slug}/sequences/{STATE.address}", size="2", underline="always")
+    return frame(
+        rx.fragment(
+            page_head(t("Numbers"), t("Counted from every enrollment."), back),
+            rx.cond(STATE.loaded, _numbers(), skeleton_rows(6)),
+        ),
+        section="Sequences",
+    )
+
+
+def _numbers() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(rx.foreach(STATE.cards, _card), class_name="grid cols-4"),
+        rx.cond(
+            STATE.steps.length() > 0,
+            framed_table(
+                columns(
+                    t("Step"),
+                    t("Version"),
+                    t("Branch"),
+                    t("Taken"),
+                    t("Replies after it"),
+                    t("Changes of stage after it"),
+                    t("Failed"),
+                ),
+                rx.table.body(rx.foreach(STATE.steps, _step)),
+            ),
+            empty_state(t("No step has been taken yet."), icon="route"),
+        ),
+        rx.el.div(
+            _list(t("Why people left"), STATE.reasons, t("Nobody has left before the end.")),
+            _list(t("By version"), STATE.versions, t("Nobody has entered yet.")),
+            class_name="grid cols-2",
+        ),
+        class_name="stack",
+    )
+
+
+def _card(one: rx.Var[Count]) -> rx.Component:
+    return rx.el.div(
+        rx.el.div(one.words, class_name="muted small"),
+        rx.el.div(one.count, class_name="figure"),
+        rx.el.div(one.share, class_name="muted small"),
+        class_name="card",
+    )
+
+
+def _step(one: rx.Var[StepCount]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(one.words),
+        rx.table.cell(one.version),
+        rx.table.cell(one.branch),
+        rx.table.cell(one.taken),
+        rx.table.cell(one.replies),
+        rx.table.cell(one.stages),
+        rx.table.cell(one.failed),
+    )
+
+
+def _list(title: Any, counts: Any, empty: Any) -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(title),
+        rx.cond(
+            counts.length() > 0,
+            rx.el.ul(rx.foreach(counts, _count), class_name="plain-list"),
+            rx.el.p(empty, class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+def _count(one: rx.Var[Count]) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(one.words, class_name="grow"),
+        rx.el.strong(one.count),
+        rx.el.span(one.share, class_name="muted small"),
+        class_name="card-line",
+    )
+
+
+PAGES = [inside("/sequences/[sequence_id]/numbers", "Numbers", show, STATE.load, STATE.watch)]

@@ -1,0 +1,117 @@
+"""Sequences: the list of those of the tenant, and of those that concern an agent."""
+
+import reflex as rx
+
+from platform_app.automation.sequence_templates import TEMPLATES
+from platform_app.components.console.listing import columns, framed_table, list_page, search_box
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, pager, row_link, status
+from platform_app.components.console.text import t
+from platform_app.state.console.base import Person
+from platform_app.state.rules.definition_list import NO_AGENT
+from platform_app.state.sequences.sequences import SequenceRow, SequencesState
+
+STATE = SequencesState
+
+
+def show() -> rx.Component:
+    """Show the sequences."""
+    base = f"/manage/{Person.slug}/sequences"
+    people = rx.link(t("Enrollments"), href=f"{base}/enrollments", size="2", underline="always")
+    due = rx.link(t("Calendar"), href=f"{base}/calendar", size="2", underline="always")
+    agent = rx.link(STATE.agent_name, href=f"/manage/{Person.slug}/agents/{STATE.agent}", underline="always")
+    return list_page(
+        STATE,
+        t("Sequences"),
+        rx.fragment(t("Follow-ups that keep their appointments."), " ", rx.cond(STATE.agent != "", agent)),
+        people,
+        due,
+        rx.cond(~READ_ONLY, _create()),
+        section="Sequences",
+        filters=rx.el.div(search_box(t("Search sequences"), STATE.search, STATE.type_search), class_name="filters"),
+        table=_table(),
+        empty=empty_state(
+            t("No sequences yet. A sequence follows somebody up, step by step, until they answer."), icon="route"
+        ),
+    )
+
+
+def _create() -> rx.Component:
+    templates = (rx.menu.item(t(template.name), on_select=STATE.create(code)) for code, template in TEMPLATES.items())
+    return rx.menu.root(
+        rx.menu.trigger(rx.button(rx.icon("plus", size=16), t("Create sequence"))),
+        rx.menu.content(
+            rx.menu.item(t("From nothing"), on_select=STATE.create("")),
+            rx.menu.separator(),
+            *templates,
+        ),
+    )
+
+
+def _table() -> rx.Component:
+    heads = (t("Sequence"), t("Begins"), t("If"), t("Steps"), t("Inside"), t("Entered"), t("To the end"), t("On"), None)
+    return rx.fragment(
+        rx.cond(
+            STATE.rows.length() > 0,
+            framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
+            empty_state(t("Nothing matches."), icon="search-x"),
+        ),
+        pager(STATE.page, STATE.pages, STATE.total_words, STATE.turn),
+    )
+
+
+def _row(row: rx.Var[SequenceRow]) -> rx.Component:
+    base = f"/manage/{Person.slug}/sequences"
+    marks = rx.match(
+        row.state,
+        ("draft", status("amber", t("Draft"))),
+        ("differs", status("amber", t("The draft differs"))),
+        rx.fragment(),
+    )
+    return rx.table.row(
+        rx.table.row_header_cell(
+            row_link(row.name, f"{base}/{row.id}"), rx.el.div(row.agent, class_name="muted small"), marks
+        ),
+        rx.table.cell(row.trigger),
+        rx.table.cell(row.condition),
+        rx.table.cell(row.steps),
+        rx.table.cell(row_link(row.inside, f"{base}/enrollments?sequence={row.id}")),
+        rx.table.cell(row.entered),
+        rx.table.cell(row.ended),
+        rx.table.cell(
+            rx.switch(
+                checked=row.enabled,
+                on_change=lambda enabled: STATE.switch(row.id, enabled),
+                disabled=READ_ONLY | (row.state == "draft"),
+                aria_label=t("Switch “{title}”", title=row.name),
+            )
+        ),
+        rx.table.cell(rx.cond(~READ_ONLY, _actions(row))),
+        align="center",
+        key=row.id,
+    )
+
+
+def _actions(row: rx.Var[SequenceRow]) -> rx.Component:
+    copies = rx.menu.sub(
+        rx.menu.sub_trigger(t("Copy for an agent")),
+        rx.menu.sub_content(
+            rx.menu.item(t("All agents"), on_select=STATE.copy_to(row.id, NO_AGENT)),
+            rx.foreach(STATE.agents, lambda agent: rx.menu.item(agent.name, on_select=STATE.copy_to(row.id, agent.id))),
+        ),
+    )
+    return rx.menu.root(
+        rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=row.name))),
+        rx.menu.content(
+            rx.menu.item(t("Duplicate"), on_select=STATE.duplicate(row.id)),
+            copies,
+            rx.menu.separator(),
+            rx.menu.item(t("Delete"), color="red", on_select=STATE.delete(row.id)),
+        ),
+    )
+
+
+PAGES = [
+    inside("/sequences", "Sequences", show, STATE.load, STATE.watch),
+    inside("/agents/[agent_id]/sequences", "Sequences", show, STATE.load, STATE.watch),
+]

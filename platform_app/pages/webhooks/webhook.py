@@ -1,0 +1,216 @@
+"""Webhook: one address at which another system delivers, with its settings, fields and latest deliveries."""
+
+from typing import Any
+
+import reflex as rx
+
+from platform_app.components.console.copy_field import copied_line, secret_once
+from platform_app.components.console.debounced_input import later
+from platform_app.components.console.layout import frame
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import (
+    READ_ONLY,
+    RETURN_FOCUS,
+    confirm,
+    field,
+    row_link,
+    skeleton_rows,
+    time_ago,
+)
+from platform_app.components.console.text import t
+from platform_app.components.webhooks.delivery_table import delivery_address, outcome
+from platform_app.components.webhooks.webhook_fields import fields_card
+from platform_app.state.console.base import Person
+from platform_app.state.webhooks.deliveries import DeliveryRow
+from platform_app.state.webhooks.webhook import NOBODY, WebhookState
+
+MAY = (Person.role == "admin") | (Person.role == "owner")
+
+
+def show() -> rx.Component:
+    """Show the webhook."""
+    return frame(
+        rx.cond(rx.State.is_hydrated & (WebhookState.webhook_key != ""), _webhook(), skeleton_rows(8)),
+        section="Webhooks",
+    )
+
+
+def _webhook() -> rx.Component:
+    return rx.fragment(
+        _head(),
+        rx.el.div(
+            rx.el.div(_delivery_card(), _settings_card(), _subject_card(), class_name="stack"),
+            rx.el.div(fields_card(), _latest(), class_name="stack"),
+            class_name="grid cols-2",
+            key=WebhookState.webhook_key,
+        ),
+        _renewed(),
+    )
+
+
+def _head() -> rx.Component:
+    return rx.el.div(
+        rx.el.h1(WebhookState.name),
+        rx.flex(
+            rx.link(t("All webhooks"), href=f"/manage/{Person.slug}/webhooks", size="2", underline="always"),
+            rx.el.label(
+                rx.switch(checked=WebhookState.enabled, on_change=WebhookState.switch, disabled=READ_ONLY),
+                t("On"),
+                class_name="status",
+            ),
+            spacing="4",
+            align="center",
+            wrap="wrap",
+        ),
+        class_name="page-head",
+    )
+
+
+def _card(title: Any, *parts: rx.Component) -> rx.Component:
+    return rx.el.section(rx.el.h2(title), rx.el.div(*parts, class_name="form"), class_name="card section")
+
+
+def _delivery_card() -> rx.Component:
+    hidden = rx.el.p(t("Administrators see the address and the secret."), class_name="muted small")
+    explained = rx.cond(
+        WebhookState.signed,
+        t("The other system signs with a secret, in the form of Standard Webhooks."),
+        t("For systems that cannot sign. Whoever knows the address can send: keep it to yourself."),
+    )
+    return _card(
+        t("How it is delivered"),
+        rx.cond(MAY, copied_line(WebhookState.address, t("Address"), name="address"), hidden),
+        rx.el.div(
+            rx.el.label(
+                rx.switch(checked=WebhookState.signed, on_change=WebhookState.require_signature, disabled=~MAY),
+                t("Take signed deliveries alone"),
+                class_name="status",
+            ),
+            rx.el.span(explained, class_name="help"),
+            class_name="field",
+        ),
+        rx.cond(MAY & WebhookState.signed, _renewal()),
+        rx.el.p(
+            t("POST with JSON or a form, up to 1 MB. The same webhook-id is taken once."), class_name="muted small"
+        ),
+    )
+
+
+def _renewal() -> rx.Component:
+    button = rx.button(
+        rx.icon("rotate-ccw", size=14), t("Renew the secret"), size="1", variant="soft", color_scheme="gray"
+    )
+    asked = confirm(
+        button,
+        title=t("Renew the secret?"),
+        sentence=t("The secret of now stays valid for 24 hours, so that the other system can be changed over."),
+        verb=t("Renew the secret"),
+        on_confirm=WebhookState.renew,
+    )
+    return rx.el.div(
+        rx.box(asked),
+        rx.cond(WebhookState.former != "", rx.el.span(WebhookState.former, class_name="help")),
+        class_name="field",
+    )
+
+
+def _renewed() -> rx.Component:
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.dialog.title(t("The new secret"), size="4"),
+            rx.el.div(
+                rx.dialog.description(WebhookState.former, size="2"),
+                secret_once(),
+                rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
+                class_name="form",
+            ),
+            max_width="560px",
+            on_close_auto_focus=RETURN_FOCUS,
+        ),
+        open=WebhookState.renewed,
+        on_open_change=WebhookState.close_renewed,
+    )
+
+
+def _settings_card() -> rx.Component:
+    agents = [
+        rx.select.item(t("No agent"), value=NOBODY),
+        rx.foreach(WebhookState.agents, lambda one: rx.select.item(one.name, value=one.id)),
+    ]
+    agent = rx.select.root(
+        rx.select.trigger(id="agent_id"),
+        rx.select.content(*agents),
+        value=WebhookState.agent,
+        on_change=lambda chosen: WebhookState.save("agent_id", chosen),
+        disabled=READ_ONLY,
+    )
+    return _card(
+        t("Settings"),
+        _input("name", t("Name"), max_length=120),
+        field(t("Agent"), agent, name="agent_id", help_text=t("Rules of this agent hear it, and those of all agents.")),
+    )
+
+
+def _subject_card() -> rx.Component:
+    return _card(
+        t("Whom it is about"),
+        rx.el.p(
+            t("Paths within the payload, such as order.customer.email. Rules then act on the lead or contact found."),
+            class_name="muted small",
+        ),
+        _input("email_path", t("Path of the e-mail address"), placeholder="customer.email"),
+        _input("phone_path", t("Path of the phone number"), placeholder="customer.phone"),
+        _input("name_path", t("Path of the name"), placeholder="customer.name"),
+        _input("lead_path", t("Path of a lead's id"), placeholder="lead_id"),
+        rx.el.div(
+            rx.el.label(
+                rx.switch(
+                    checked=WebhookState.creates_contact,
+                    on_change=WebhookState.choose_creation,
+                    disabled=READ_ONLY,
+                ),
+                t("Create a contact when nobody is found"),
+                class_name="status",
+            ),
+            class_name="field",
+        ),
+    )
+
+
+def _input(name: str, label: Any, **more: Any) -> rx.Component:
+    control = rx.input(
+        id=name,
+        default_value=WebhookState.initial[name],
+        on_change=later(lambda value: WebhookState.save(name, value)),
+        read_only=READ_ONLY,
+        **{"max_length": 200} | more,
+    )
+    return field(label, control, name=name, problem=WebhookState.problems.get(name, ""))
+
+
+def _latest() -> rx.Component:
+    everything = f"/manage/{Person.slug}/webhooks?tab=received&webhook={WebhookState.webhook_key.split('-')[0]}"
+    return rx.el.section(
+        rx.el.h2(t("Latest deliveries")),
+        rx.cond(
+            WebhookState.deliveries.length() > 0,
+            rx.fragment(
+                rx.el.ul(rx.foreach(WebhookState.deliveries, _delivery), class_name="plain-list"),
+                rx.link(t("Show all"), href=everything, size="2", underline="always"),
+            ),
+            rx.el.p(t("Nothing has come in yet."), class_name="muted small"),
+        ),
+        class_name="card section",
+    )
+
+
+def _delivery(delivery: rx.Var[DeliveryRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.div(row_link(outcome(delivery), delivery_address(delivery)), class_name="grow"),
+        time_ago(delivery.when, delivery.exact),
+        class_name="card-line",
+        key=delivery.id,
+    )
+
+
+PAGES = [inside("/webhooks/[webhook_id]", "Webhook", show, WebhookState.load, WebhookState.watch)]

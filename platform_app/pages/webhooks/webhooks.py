@@ -1,0 +1,208 @@
+"""Webhooks: the addresses at which other systems deliver, and the log of what came."""
+
+import reflex as rx
+
+from platform_app.components.console.copy_field import copied_line, secret_once
+from platform_app.components.console.layout import frame, page_head
+from platform_app.components.console.listing import columns, framed_table, listing
+from platform_app.components.console.page import inside
+from platform_app.components.console.parts import (
+    READ_ONLY,
+    RETURN_FOCUS,
+    empty_state,
+    field,
+    icon_tool,
+    row_link,
+    status,
+    time_ago,
+    undo_bar,
+)
+from platform_app.components.console.text import t
+from platform_app.components.webhooks.delivery_table import received_log
+from platform_app.state.console.base import Person
+from platform_app.state.webhooks.deliveries import ReceivedState
+from platform_app.state.webhooks.webhooks import WebhookRow, WebhooksState
+
+MAY = (Person.role == "admin") | (Person.role == "owner")
+
+
+def show() -> rx.Component:
+    """Show the webhooks and the log."""
+    return frame(
+        rx.fragment(
+            page_head(
+                t("Webhooks"),
+                t("Other systems tell here what happened there; rules act on it."),
+                rx.cond(MAY, _create_button()),
+            ),
+            rx.tabs.root(
+                rx.tabs.list(
+                    rx.tabs.trigger(t("Incoming"), value="incoming"),
+                    rx.tabs.trigger(t("Received"), value="received"),
+                ),
+                rx.tabs.content(_incoming(), value="incoming", padding_top="20px"),
+                rx.tabs.content(received_log(), value="received", padding_top="20px"),
+                value=WebhooksState.tab,
+                on_change=WebhooksState.show_tab,
+            ),
+            _creation(),
+            undo_bar(WebhooksState.undo_sentence, WebhooksState.undo),
+        ),
+        section="Webhooks",
+    )
+
+
+def _create_button() -> rx.Component:
+    return rx.button(rx.icon("plus", size=16), t("Create webhook"), on_click=WebhooksState.open_creation(True))
+
+
+def _incoming() -> rx.Component:
+    return listing(
+        loaded=WebhooksState.loaded,
+        total=WebhooksState.rows.length(),
+        filtered=False,
+        table=rx.fragment(
+            framed_table(
+                columns(t("Webhook"), t("Signature"), t("Last delivery"), t("On"), None),
+                rx.table.body(rx.foreach(WebhooksState.rows, _row)),
+            ),
+            rx.el.p(WebhooksState.total_words, class_name="muted small"),
+        ),
+        empty=empty_state(
+            t("No webhooks yet. A webhook is an address to which a shop, a form or a till sends what happened."),
+            rx.cond(MAY, _create_button()),
+            icon="webhook",
+        ),
+    )
+
+
+def _row(webhook: rx.Var[WebhookRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            row_link(webhook.name, f"/manage/{Person.slug}/webhooks/{webhook.id}"),
+            rx.cond(webhook.agent != "", rx.el.div(webhook.agent, class_name="muted small")),
+        ),
+        rx.table.cell(
+            rx.cond(webhook.signed, status("green", t("Required")), status("amber", t("Not required"))),
+        ),
+        rx.table.cell(
+            rx.cond(
+                webhook.when != "",
+                time_ago(webhook.when, webhook.exact),
+                rx.el.span(t("Nothing yet"), class_name="muted small"),
+            )
+        ),
+        rx.table.cell(
+            rx.switch(
+                checked=webhook.enabled,
+                on_change=lambda enabled: WebhooksState.switch(webhook.id, enabled),
+                disabled=READ_ONLY,
+                aria_label=t("Switch “{title}”", title=webhook.name),
+            )
+        ),
+        rx.table.cell(rx.cond(MAY, _menu(webhook))),
+        align="center",
+        key=webhook.id,
+    )
+
+
+def _menu(webhook: rx.Var[WebhookRow]) -> rx.Component:
+    copied = [rx.set_clipboard(webhook.address), rx.toast.success(t("Copied."))]
+    log = f"/manage/{Person.slug}/webhooks?tab=received&webhook={webhook.id}"
+    return rx.flex(
+        rx.menu.root(
+            rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=webhook.name))),
+            rx.menu.content(
+                rx.menu.item(t("Copy the address"), on_select=copied),
+                rx.menu.item(t("Show what was received"), on_select=rx.redirect(log)),
+                rx.menu.separator(),
+                rx.menu.item(t("Delete"), color="red", on_select=WebhooksState.delete(webhook.id)),
+            ),
+        ),
+        justify="end",
+    )
+
+
+def _creation() -> rx.Component:
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.dialog.title(
+                rx.cond(WebhooksState.made == "", t("Create webhook"), t("The webhook is ready")), size="4"
+            ),
+            rx.cond(WebhooksState.made == "", _form(), _made()),
+            max_width="560px",
+            on_close_auto_focus=RETURN_FOCUS,
+        ),
+        open=WebhooksState.creating,
+        on_open_change=WebhooksState.open_creation,
+    )
+
+
+def _form() -> rx.Component:
+    name = rx.input(id="webhook-name", name="name", max_length=120, required=True, auto_focus=True)
+    return rx.fragment(
+        rx.dialog.description(t("It gets an address that nobody can guess."), size="2", margin_bottom="16px"),
+        rx.form(
+            field(
+                t("Name"),
+                name,
+                name="webhook-name",
+                help_text=t("What sends to it: “Online shop”, “Booking form”."),
+                problem=WebhooksState.problem,
+            ),
+            rx.el.div(
+                rx.el.label(
+                    rx.switch(checked=WebhooksState.made_signed, on_change=WebhooksState.choose_signed),
+                    t("Take signed deliveries alone"),
+                    class_name="status",
+                ),
+                rx.el.span(
+                    rx.cond(
+                        WebhooksState.made_signed,
+                        t("The other system signs with a secret, in the form of Standard Webhooks."),
+                        t("For systems that cannot sign. Whoever knows the address can send: keep it to yourself."),
+                    ),
+                    class_name="help",
+                ),
+                class_name="field",
+            ),
+            rx.flex(
+                rx.dialog.close(rx.button(t("Cancel"), variant="soft", color_scheme="gray", type="button")),
+                rx.button(t("Create webhook"), type="submit"),
+                spacing="3",
+                justify="end",
+            ),
+            on_submit=WebhooksState.create,
+            class_name="form",
+        ),
+    )
+
+
+def _made() -> rx.Component:
+    page = f"/manage/{Person.slug}/webhooks/{WebhooksState.made}"
+    leave = [WebhooksState.open_creation(False), rx.redirect(page)]
+    return rx.el.div(
+        rx.dialog.description(t("Enter these in the system that is to send."), size="2"),
+        copied_line(WebhooksState.made_address, t("Address"), name="made-address"),
+        rx.cond(WebhooksState.made_signed, secret_once()),
+        rx.flex(
+            rx.dialog.close(rx.button(t("Close"), variant="soft", color_scheme="gray")),
+            rx.button(t("Open the webhook"), on_click=leave),
+            spacing="3",
+            justify="end",
+        ),
+        class_name="form",
+    )
+
+
+PAGES = [
+    inside(
+        "/webhooks",
+        "Webhooks",
+        show,
+        WebhooksState.load,
+        ReceivedState.load,
+        WebhooksState.watch,
+        ReceivedState.watch,
+    )
+]

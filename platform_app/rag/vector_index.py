@@ -1,0 +1,266 @@
+"""Vectors: hashed lexical vectors of chunks in a Chroma server, one collection for a tenant and embedder."""
+
+import hashlib
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooSlow
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import numpy as np
+import structlog
+
+from platform_app.config import settings
+from platform_app.errors import Unavailable
+from platform_app.rag.search_terms import grams, words
+
+log = structlog.get_logger()
+T = TypeVar("T")
+DIMS = 2048
+EMBEDDER = "lexhash1"
+BATCH = 250  # most vectors in one call
+FIRST_BATCH = 50
+BATCH_SECONDS = 1.0  # what one call is to take; its size follows
+APART = 0.01  # length of what is added to each vector, so that no two are equal
+QUERY_SECONDS = 2.0
+WRITE_SECONDS = 30.0
+_pool = ThreadPoolExecutor(8, thread_name_prefix="chroma")
+_writers = ThreadPoolExecutor(4, thread_name_prefix="chroma-writes")  # slow writes keep no question waiting
+_silent_until = 0.0
+
+# With the defaults a quarter of 400 texts that differ in a word or two could not be reached from their own vectors.
+_GRAPH: Any = {"space": "cosine", "max_neighbors": 64, "ef_construction": 200, "ef_search": 200}
+
+
+@lru_cache(maxsize=200_000)
+def _place(gram: str) -> tuple[int, float]:
+    digest = int.from_bytes(hashlib.blake2b(gram.encode(), digest_size=8).digest(), "big")
+    return digest % DIMS, 1.0 if digest >> 63 else -1.0
+
+
+def _weigh(text: str, weight: Callable[[int], float]) -> list[float]:
+    vector = [0.0] * DIMS
+    for gram, count in Counter(gram for word in words(text) for gram in grams(word)).items():
+        place, sign = _place(gram)
+        vector[place] += sign * weight(count)
+    length = math.sqrt(sum(value * value for value in vector)) or 1.0
+    return [value / length for value in vector]
+
+
+def embed_passage(text: str) -> list[float]:
+    """Return the vector of a passage: grams damped as BM25 damps repeated words."""
+    return _weigh(text, lambda count: count * 2.2 / (count + 1.2))
+
+
+def apart(vector: list[float], chunk_id: str) -> list[float]:
+    """Return a vector moved by a hair in a direction of its chunk's own.
+
+    Equal vectors make the graph degenerate: 400 of them took 30 s for a batch of 50 and hid each other; moved
+    apart they take 0.1 s, and each is found. A cosine changes by 0.00005.
+    """
+    seed = int.from_bytes(hashlib.blake2b(chunk_id.encode(), digest_size=8).digest(), "big")
+    moved = np.asarray(vector) + np.random.default_rng(seed).normal(0, APART / math.sqrt(DIMS), DIMS)
+    return list((moved / np.linalg.norm(moved)).tolist())
+
+
+def embed_question(text: str, before: Sequence[tuple[str, float]] = ()) -> list[float]:
+    """Return the vector of a question: each gram once; `before` are texts that it follows, with their weights."""
+    vector = _weigh(text, lambda count: 1.0)
+    for earlier, weight in before:
+        vector = [own + weight * other for own, other in zip(vector, _weigh(earlier, lambda _: 1.0), strict=True)]
+    length = math.sqrt(sum(value * value for value in vector)) or 1.0
+    return [value / length for value in vector] if before else vector
+
+
+def _opened() -> Any:
+    """Return the client of the server that the settings name."""
+    own = settings()
+    return _client(own.chroma_url or "http://127.0.0.1:8001", own.chroma_token.get_secret_value())
+
+
+@lru_cache
+def _client(address: str, token: str = "") -> Any:
+    """Return a client; with a token its collections are in a space whose name follows from it.
+
+    Chroma has no sign-in of its own since 1.0, but spaces ("tenants"), of which a server tells nobody the names: who
+    does not know the token finds, reads and changes nothing. A proxy in front that asks for a token gets it too.
+    """
+    import chromadb
+    from chromadb.config import DEFAULT_TENANT
+    from chromadb.config import Settings as ChromaSettings
+
+    parts = urlsplit(address)
+    place: dict[str, Any] = {
+        "host": parts.hostname or "127.0.0.1",
+        "port": parts.port or 8000,
+        "ssl": parts.scheme == "https",
+        "headers": {"Authorization": f"Bearer {token}"} if token else None,
+    }
+    space = f"platform-{hashlib.sha256(token.encode()).hexdigest()}" if token else DEFAULT_TENANT
+    if token:
+        _make_space(space, place)
+    return chromadb.HttpClient(**place, tenant=space, settings=ChromaSettings(anonymized_telemetry=False))
+
+
+def _make_space(space: str, place: dict[str, Any]) -> None:
+    """Make a space where it is missing, and take away what was kept for all to read before there was a token."""
+    import chromadb
+    from chromadb.config import DEFAULT_DATABASE
+    from chromadb.config import Settings as ChromaSettings
+    from chromadb.errors import ChromaError, NotFoundError
+
+    open_to_all = chromadb.HttpClient(**place, settings=ChromaSettings(anonymized_telemetry=False))
+    admin: Any = chromadb.AdminClient(open_to_all.get_settings())
+    try:
+        admin.get_tenant(space)
+        admin.get_database(DEFAULT_DATABASE, space)
+        return
+    except NotFoundError:
+        pass
+    for make in (partial(admin.create_tenant, space), partial(admin.create_database, DEFAULT_DATABASE, space)):
+        with suppress(ChromaError):  # another process was first
+            make()
+    for row in open_to_all.list_collections():
+        if row.name.endswith(f"-{EMBEDDER}"):
+            open_to_all.delete_collection(row.name)
+
+
+class IndexLost(Unavailable):
+    """The tenant's collection is gone, or its vectors are of another size: it has to be built anew."""
+
+    def __init__(self) -> None:
+        super().__init__("The vector index is being built anew.")
+
+
+def _bounded(work: Callable[[], T], seconds: float, *, writes: bool = True) -> T:
+    """Run a call of Chroma's client, which has no deadline of its own, within one."""
+    global _silent_until
+    try:
+        return (_writers if writes else _pool).submit(work).result(seconds)
+    except IndexLost:
+        raise
+    except Exception as error:  # the client raises ValueError, httpx and its own errors for an absent server
+        if isinstance(error, TooSlow) and not writes:
+            _silent_until = time.monotonic() + 5
+        log.warning("vector index does not answer", error=type(error).__name__)
+        raise Unavailable("The vector index does not answer. It is tried again.") from error
+
+
+@contextmanager
+def _collection(tenant_id: str, *, make: bool = False) -> Iterator[Any]:
+    """Open the tenant's collection; whatever shows that it is not the one we filled is IndexLost."""
+    from chromadb.errors import InvalidArgumentError, NotFoundError
+
+    client, name = _opened(), _name(tenant_id)
+    try:
+        if make:
+            yield client.get_or_create_collection(name, embedding_function=None, configuration={"hnsw": _GRAPH})
+        else:
+            yield client.get_collection(name, embedding_function=None)
+    except NotFoundError as error:
+        if make:  # not even the space is there: the server has lost its folder
+            _client.cache_clear()
+        raise IndexLost from error
+    except InvalidArgumentError as error:
+        if "dimension" not in str(error):
+            raise
+        raise IndexLost from error
+
+
+def _name(tenant_id: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9]", "", f"t{tenant_id}") + f"-{EMBEDDER}"
+
+
+def clear(tenant_id: str) -> None:
+    """Take a tenant's collection away, whatever it holds."""
+    from chromadb.errors import NotFoundError
+
+    def remove() -> None:
+        with suppress(NotFoundError):
+            _opened().delete_collection(_name(tenant_id))
+
+    _bounded(remove, WRITE_SECONDS)
+
+
+def put(
+    tenant_id: str, source_id: str, rows: list[tuple[str, str]], *, make: bool = True, skip_known: bool = False
+) -> None:
+    """Write the vectors of chunks, given as id and text. Writing them again changes nothing.
+
+    `skip_known` leaves those out that are there. Raises IndexLost when the collection does not exist and is not to
+    be made.
+    """
+    if skip_known and (known := _known(tenant_id, [chunk_id for chunk_id, _ in rows])):
+        rows = [row for row in rows if row[0] not in known]
+    size, start = FIRST_BATCH, 0
+    while start < len(rows):
+        part = rows[start : start + size]
+        vectors = [apart(embed_passage(text), chunk_id) for chunk_id, text in part]
+        ids = [chunk_id for chunk_id, _ in part]
+
+        def write(ids: list[str] = ids, vectors: list[list[float]] = vectors) -> None:
+            with _collection(tenant_id, make=make) as collection:
+                collection.upsert(ids=ids, embeddings=vectors, metadatas=[{"source": source_id} for _ in ids])
+
+        began = time.monotonic()
+        _bounded(write, WRITE_SECONDS)
+        took = max(0.01, time.monotonic() - began)
+        start, size = start + len(part), max(5, min(BATCH, round(len(part) * min(2.0, BATCH_SECONDS / took))))
+
+
+def _known(tenant_id: str, chunk_ids: list[str]) -> set[str]:
+    """Return which chunks have their vectors."""
+
+    def ask() -> set[str]:
+        with _collection(tenant_id) as collection:
+            return set(collection.get(ids=chunk_ids, include=[])["ids"])
+
+    try:
+        return _bounded(ask, WRITE_SECONDS) if chunk_ids else set()
+    except IndexLost:
+        return set()
+
+
+def drop(tenant_id: str, chunk_ids: list[str]) -> None:
+    """Take the vectors of chunks away."""
+    for start in range(0, len(chunk_ids), BATCH):
+        part = chunk_ids[start : start + BATCH]
+
+        def remove(part: list[str] = part) -> None:
+            with _collection(tenant_id) as collection:
+                collection.delete(ids=part)
+
+        with suppress(IndexLost):
+            _bounded(remove, WRITE_SECONDS)
+
+
+def search(
+    tenant_id: str, question: str, limit: int, *, before: Sequence[tuple[str, float]] = ()
+) -> list[tuple[str, float]]:
+    """Return chunk ids with their cosine similarity, best first; `before` are texts that the question follows.
+
+    Raises Unavailable within two seconds, IndexLost when there is no collection that fits.
+    """
+    if time.monotonic() < _silent_until:
+        raise Unavailable("The vector index does not answer. It is tried again.")
+    vector = embed_question(question, before)
+
+    def ask() -> list[tuple[str, float]]:
+        with _collection(tenant_id) as collection:
+            found = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
+        return [(i, 1 - float(d)) for i, d in zip(found["ids"][0], found["distances"][0], strict=True)]
+
+    try:
+        return _bounded(ask, QUERY_SECONDS, writes=False)
+    except IndexLost:
+        raise
+    except Unavailable:
+        if time.monotonic() < _silent_until:
+            raise
+        return _bounded(ask, QUERY_SECONDS / 2, writes=False)  # a collection's very first write can fail one query

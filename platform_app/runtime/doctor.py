@@ -1,0 +1,184 @@
+"""Doctor: asks everything the platform depends on, and says what to do where it does not answer."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from platform_app import encryption, logs, migrations
+from platform_app.config import Settings, listed
+from platform_app.errors import PlatformError
+from platform_app.runtime import database_roles, frontend_build
+from platform_app.runtime.embedded_servers import redis_binary
+from platform_app.runtime.launcher import answers, is_free
+from platform_app.services.accounts import tenant_secrets as kept
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look showed: `advice` is empty when all is well."""
+
+    name: str
+    detail: str
+    advice: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nothing has to be done."""
+        return not self.advice
+
+
+def python(own: Settings) -> Finding:
+    """Look at the interpreter."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    advice = "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer."
+    return Finding("python", version, advice)
+
+
+def data_folder(own: Settings) -> Finding:
+    """Look whether the data folder can be written."""
+    folder = own.data_dir.resolve()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    advice = "" if os.access(nearest, os.W_OK) else "Make it writable, or set PLATFORM_DATA_DIR."
+    return Finding("data folder", str(folder), advice)
+
+
+def _is_new(own: Settings) -> bool:
+    return not own.database_url.get_secret_value() and not (own.data_dir / "platform.db").exists()
+
+
+def database(own: Settings) -> Finding:
+    """Look whether the database answers and has the tables of this version."""
+    if _is_new(own):
+        return Finding("database", "none yet; up makes it")
+    try:
+        at = migrations.current(own.database)
+    except SQLAlchemyError as error:
+        reason = logs.redact(str(getattr(error, "orig", None) or error)).strip()
+        return Finding("database", reason, "Start the database, or correct PLATFORM_DATABASE_URL.")
+    advice = "" if at == migrations.head() else "Run gpt-agents migrate."
+    return Finding("database", f"revision {at or 'none'} of {migrations.head()}", advice)
+
+
+def row_security(own: Settings) -> Finding:
+    """Look whether the database itself keeps tenants apart from the role that the application has."""
+    if own.database.startswith("sqlite"):
+        return Finding("row security", "SQLite has none; the application keeps tenants apart")
+    try:
+        weakness = database_roles.weakness(own.database)
+    except SQLAlchemyError:  # what is wrong with the database is a finding of its own
+        return Finding("row security", "not known: the database does not answer")
+    return Finding("row security", weakness or "holds", database_roles.ADVICE if weakness else "")
+
+
+def secrets(own: Settings) -> Finding:
+    """Look whether what tenants entrusted to the platform can be read with the present keys."""
+    given = len(listed(own.secret_key.get_secret_value()))
+    keys = f"{given} keys given" if given else "key in the data folder"
+    if not given and not encryption.key_file().exists():
+        keys = "no key yet; made in the data folder when one is needed"
+    try:
+        count, lost = (0, 0) if _is_new(own) else kept.state()
+    except SQLAlchemyError:  # what is wrong with the database is a finding of its own
+        count = lost = 0
+    advice = "Add the key they were kept under to PLATFORM_SECRET_KEY, behind the newest." if lost else ""
+    return Finding("secrets", f"{keys}; {count} kept, {lost} of them cannot be read" if count else keys, advice)
+
+
+def redis_server(own: Settings) -> Finding:
+    """Look whether Redis lets us in, or a private one could be started."""
+    url = own.redis_url.get_secret_value()
+    if not url:
+        return Finding("redis", f"private, {redis_binary()}")
+    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        client.ping()
+    except redis.AuthenticationError as error:
+        return Finding("redis", logs.redact(str(error)), "Correct the password in PLATFORM_REDIS_URL.")
+    except redis.RedisError as error:
+        return Finding("redis", logs.redact(str(error)), "Start Redis, or correct PLATFORM_REDIS_URL.")
+    finally:
+        client.close()
+    return Finding("redis", "answers")
+
+
+def chroma(own: Settings) -> Finding:
+    """Look whether the Chroma server answers."""
+    if not own.chroma_url:
+        return Finding("chroma", "private")
+    if answers(f"{own.chroma_url.rstrip('/')}/api/v2/heartbeat"):
+        return Finding("chroma", "answers")
+    return Finding("chroma", "does not answer", "Start the Chroma server, or correct PLATFORM_CHROMA_URL.")
+
+
+def provider(own: Settings) -> Finding:
+    """Ask the model provider for its models."""
+    key, base = own.openai_api_key.get_secret_value(), own.openai_base_url
+    if not key and not base:
+        return Finding("model", "offline model; set OPENAI_API_KEY to use a provider")
+    address = (base or "https://api.openai.com/v1").rstrip("/") + "/models"
+    try:
+        given = httpx.get(address, headers={"authorization": f"Bearer {key}"}, timeout=10)
+    except httpx.HTTPError as error:
+        return Finding("model", type(error).__name__, "Check the network, or correct OPENAI_BASE_URL.")
+    if given.status_code in (401, 403):
+        return Finding("model", f"refuses the key ({given.status_code})", "Correct OPENAI_API_KEY.")
+    if given.status_code != 200:
+        return Finding("model", f"answers {given.status_code}", "Correct OPENAI_BASE_URL, or try again later.")
+    return Finding("model", f"{base or 'OpenAI'} answers")
+
+
+def console(own: Settings) -> Finding:
+    """Look whether the console is built, or can be."""
+    if frontend_build.is_built():
+        return Finding("console", "built")
+    return Finding("console", "has to be built", "" if frontend_build.bun() else "Run make up, which fetches bun.")
+
+
+def ports(own: Settings) -> Finding:
+    """Look whether the ports are free, or the platform itself listens there."""
+    for host, port, name, path in (
+        (own.host, own.port, "PLATFORM_PORT", "healthz"),
+        (own.worker_host, own.worker_port, "PLATFORM_WORKER_PORT", "healthz"),
+    ):
+        if not is_free(host, port) and not answers(f"http://127.0.0.1:{port}/{path}"):
+            return Finding("ports", f"{port} is taken", f"Stop what listens there, or set {name}.")
+    return Finding("ports", f"{own.port}, {own.worker_port}")
+
+
+def disk(own: Settings) -> Finding:
+    """Look at the room on the disk."""
+    nearest = next(path for path in (own.data_dir.resolve(), *own.data_dir.resolve().parents) if path.exists())
+    free = shutil.disk_usage(nearest).free / 1e9
+    return Finding("disk", f"{free:.1f} GB free", "" if free > 1 else "Free at least 1 GB.")
+
+
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    python,
+    data_folder,
+    disk,
+    database,
+    row_security,
+    secrets,
+    redis_server,
+    chroma,
+    provider,
+    console,
+    ports,
+)
+
+
+def examine(own: Settings) -> list[Finding]:
+    """Make every look; one that breaks is a finding too."""
+    found = []
+    for check in CHECKS:
+        try:
+            found.append(check(own))
+        except (PlatformError, OSError, ValueError) as error:
+            found.append(Finding(check.__name__, type(error).__name__, logs.redact(str(error))))
+    return found

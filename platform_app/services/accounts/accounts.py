@@ -1,0 +1,217 @@
+"""Accounts: registration, sign-in, people and their preferences."""
+
+import re
+import unicodedata
+from zoneinfo import available_timezones
+
+from sqlalchemy.exc import IntegrityError
+
+from platform_app.clock import new_id, now
+from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
+from platform_app.i18n import LANGUAGES
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity, Member, Role, Tenant, User
+from platform_app.services.accounts import passwords, sessions, sign_in_throttle
+from platform_app.services.crm import phone_numbers, pipelines
+from platform_app.services.feed import activity
+
+RUN_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
+_LETTERS = str.maketrans(
+    dict(zip("абвгдеёзийклмнопрстуфыэіїєґ", "abvgdeeziyklmnoprstufyeiieg", strict=True))
+    | {"ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
+)
+_EMAIL = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s.]{2,63}")
+
+
+def check_email(email: str) -> str:
+    """Return an e-mail address as it is kept."""
+    email = _normal_email(email)
+    if not _could_be_email(email):
+        raise Invalid("This is not an e-mail address.", field="email")
+    return email
+
+
+def _normal_email(email: str) -> str:
+    return unicodedata.normalize("NFC", email.strip().lower())
+
+
+def _could_be_email(email: str) -> bool:
+    return len(email) <= 254 and email.isprintable() and _EMAIL.fullmatch(email) is not None
+
+
+def _name(text: str, *, empty: str, field: str) -> str:
+    """Return a name on one line without signs that nobody sees; `empty` is what to say when nothing is left."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    if not shown.strip():
+        raise Invalid(empty, field=field)
+    return " ".join(shown.split())[:200]
+
+
+def register(
+    session: Transaction,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    tenant_name: str,
+    language: str,
+    time_zone: str,
+    address: str = "",
+) -> tuple[User, Tenant]:
+    """Create a tenant with its owner and its first pipeline.
+
+    `address` is where the person comes from: too many accounts are slowed down.
+    """
+    email = check_email(email)
+    name = _name(name, empty="Enter your name.", field="name")
+    tenant_name = _name(tenant_name, empty="Enter the name of your company.", field="tenant")
+    password = passwords.check_rules(password, email, name, tenant_name)
+    if address:
+        sign_in_throttle.take_registration(address)
+    hashed = passwords.hash_password(password)  # before the first statement: nobody waits for this transaction
+    if session.exec(everywhere(User).where(User.email == email)).first():
+        raise Conflict("There is an account with this e-mail already. Sign in.", field="email")
+    language = language if language in LANGUAGES else "en"
+    zone = time_zone if time_zone in available_timezones() else "Europe/Moscow"
+    tenant = Tenant(slug=_free_slug(session, tenant_name), name=tenant_name, language=language, time_zone=zone)
+    user = User(email=email, name=name, password_hash=hashed, language=language)
+    session.add(tenant)
+    session.add(user)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("Somebody else changed this meanwhile. Try again.", field="email") from error
+    session.add(Member(tenant_id=tenant.id, user_id=user.id, role=Role.OWNER))
+    pipelines.create_default(session, tenant.id, language)
+    return user, tenant
+
+
+def _free_slug(session: Transaction, name: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower().translate(_LETTERS))[:48].strip("-") or "tenant"
+    if session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first():
+        slug = f"{slug}-{new_id()[-6:]}"
+    return slug
+
+
+def check_password(email: str, password: str, address: str) -> User:
+    """Return the user whose password this is. Unknown and disabled people get the same answer in the same time."""
+    email = _normal_email(email)
+    sign_in_throttle.take(email, address)
+    user = _by_email(email) if _could_be_email(email) else None
+    fits = passwords.matches(password, user.password_hash if user else "")
+    if not fits or user is None or user.disabled_at is not None:
+        raise Forbidden("E-mail or password is wrong.", field="password")
+    sign_in_throttle.succeeded(email, address)
+    return user
+
+
+def _by_email(email: str) -> User | None:
+    with session_scope(reason="sign-in", reading=True) as session:
+        user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+        return user
+
+
+def _user(session: Transaction, user_id: str) -> User:
+    user: User | None = session.exec(everywhere(User).where(User.id == user_id)).first()
+    if user is None:
+        raise NotFound("There is no such person.")
+    return user
+
+
+def change_password(who: Identity, current: str, new: str) -> None:
+    """Set a new password; every other session of the person ends at once."""
+    with session_scope(reason="change of password", reading=True) as session:
+        user = _user(session, who.user_id)
+    place = f"session of {user.id}"  # counted for this person alone, never for everybody who changes theirs
+    sign_in_throttle.take(user.email, place)
+    if not passwords.matches(current, user.password_hash):
+        raise Forbidden("The current password is wrong.", field="current")
+    sign_in_throttle.succeeded(user.email, place)
+    hashed = passwords.hash_password(passwords.check_rules(new, user.email, user.name, who.tenant_name))
+    with session_scope(reason="change of password") as session:
+        _user(session, who.user_id).password_hash = hashed
+        sessions.end_all(session, who.user_id, but=who.session_id)
+
+
+def set_disabled(session: Transaction, user_id: str, *, disabled: bool) -> None:
+    """Let a person in no more, or again; disabling ends every session at once."""
+    _user(session, user_id).disabled_at = now() if disabled else None
+    if disabled:
+        sessions.end_all(session, user_id)
+
+
+def set_language(session: Transaction, user_id: str, language: str) -> None:
+    """Keep a person's language."""
+    if language not in LANGUAGES:
+        raise Invalid("This value cannot be taken.", field="language")
+    _user(session, user_id).language = language
+
+
+def set_theme(session: Transaction, user_id: str, theme: str) -> None:
+    """Keep a person's theme: light, dark or system."""
+    if theme not in ("light", "dark", "system"):
+        raise Invalid("This value cannot be taken.", field="theme")
+    _user(session, user_id).theme = theme
+
+
+def set_name(session: Transaction, user_id: str, name: str) -> None:
+    """Keep a person's name."""
+    _user(session, user_id).name = _name(name, empty="Enter your name.", field="name")
+
+
+def set_tenant(
+    session: Transaction,
+    who: Identity,
+    *,
+    name: str,
+    time_zone: str,
+    run_days: int | None = None,
+    country: str | None = None,
+) -> None:
+    """Keep the tenant's name, time zone, for how long runs are kept, and the country of its phone numbers.
+
+    For owners and admins. None leaves a value as it is; "" is the country of the time zone.
+    """
+    if not who.role.includes(Role.ADMIN):
+        raise Forbidden("Only an owner or an admin may change this.")
+    name = _name(name, empty="Enter the name of your company.", field="tenant")
+    if time_zone not in available_timezones():
+        raise Invalid("There is no such time zone.", field="time_zone")
+    if run_days is not None and run_days not in RUN_DAYS:
+        raise Invalid("This value cannot be taken.", field="run_days")
+    if country and country not in phone_numbers.COUNTRIES:
+        raise Invalid("This value cannot be taken.", field="country")
+    tenant = session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one()
+    tenant.name, tenant.time_zone = name, time_zone
+    tenant.country = tenant.country if country is None else country
+    if session.is_modified(tenant):
+        activity.by(session, who, ActivityKind.PERSON, "Settings of the company changed", link="/settings")
+    tenant.run_days = tenant.run_days if run_days is None else run_days
+
+
+def run_days(session: Transaction, who: Identity) -> int:
+    """Return for how many days the tenant keeps the log of runs; 0: for ever."""
+    return int(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().run_days)
+
+
+def country(session: Transaction, who: Identity) -> str:
+    """Return the country that the tenant chose for phone numbers without a country code; "": that of its time zone."""
+    return str(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().country)
+
+
+def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:
+    """Change a member's role; nobody raises themselves, and one owner stays."""
+    members = list(session.exec(owned(Member, who.tenant_id).with_for_update()).all())
+    member = next((m for m in members if m.user_id == user_id), None)
+    if member is None:
+        raise NotFound("There is no such person.")
+    if not who.role.includes(Role.ADMIN) or not who.role.includes(role) or not who.role.includes(member.role):
+        raise Forbidden("Your role does not allow this.")
+    owners = [m for m in members if m.role == Role.OWNER]
+    if member.role == Role.OWNER and role != Role.OWNER and len(owners) == 1:
+        raise Conflict("A tenant needs an owner.")
+    if member.role != role:
+        member.role = role
+        name = _user(session, user_id).name
+        activity.by(session, who, ActivityKind.PERSON, "Role of {name} changed", link="/settings", name=name)

@@ -1,0 +1,103 @@
+"""Members: people who are put into a tenant by whoever runs the platform."""
+
+from platform_app.db import Transaction, everywhere, owned
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity, Member, Role, Tenant, User
+from platform_app.services.accounts import accounts, passwords
+from platform_app.services.feed import activity
+
+
+def tenant_by_slug(session: Transaction, slug: str) -> Tenant:
+    """Return the tenant of this slug."""
+    tenant: Tenant | None = session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first()
+    if tenant is None:
+        raise NotFound("There is no tenant {slug}.", slug=slug)
+    return tenant
+
+
+def add(session: Transaction, slug: str, *, email: str, name: str, password: str, role: Role) -> Member:
+    """Put a person into a tenant. Who has an account already keeps their name and password."""
+    tenant = tenant_by_slug(session, slug)
+    email = accounts.check_email(email)
+    user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+    if user is None:
+        if not name.strip():
+            raise Invalid("Enter your name.", field="name")
+        hashed = passwords.hash_password(passwords.check_rules(password, email, name, tenant.name))
+        user = User(email=email, name=name.strip()[:200], password_hash=hashed, language=tenant.language)
+        session.add(user)
+        session.flush()
+    if session.exec(owned(Member, tenant.id).where(Member.user_id == user.id)).first():
+        raise Conflict("{email} is a member already.", email=email)
+    member = Member(tenant_id=tenant.id, user_id=user.id, role=role)
+    session.add(member)
+    return member
+
+
+def owner(session: Transaction, slug: str) -> Identity:
+    """Return the first owner of a tenant, in whose name the command line acts."""
+    tenant = tenant_by_slug(session, slug)
+    rows = owned(Member, tenant.id).where(Member.role == Role.OWNER).order_by(Member.created_at)
+    member: Member = session.exec(rows).first()
+    user: User = session.exec(everywhere(User).where(User.id == member.user_id)).one()
+    return Identity(
+        user_id=user.id,
+        tenant_id=tenant.id,
+        role=member.role,
+        name=user.name,
+        email=user.email,
+        slug=tenant.slug,
+        tenant_name=tenant.name,
+        language=user.language,
+        time_zone=tenant.time_zone,
+    )
+
+
+def automation(session: Transaction, tenant_id: str, name: str) -> Identity:
+    """Return an automation of a tenant as the one who acts: no person, with the role of an operator."""
+    tenant = session.get(Tenant, tenant_id)
+    assert tenant is not None
+    return Identity(
+        user_id="",
+        tenant_id=tenant.id,
+        role=Role.OPERATOR,
+        name=name,
+        email="",
+        slug=tenant.slug,
+        tenant_name=tenant.name,
+        language=tenant.language,
+        time_zone=tenant.time_zone,
+    )
+
+
+def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None:
+    """Put a line for a member into the recent updates."""
+    names = {user.id: user.name for user, _ in of_tenant(session, who)}
+    if user_id not in names:
+        raise NotFound("There is no such member.")
+    values = {"actor": who.name, "user_id": user_id, "name": names[user_id], "text": text[:400]}
+    activity.record(session, who.tenant_id, ActivityKind.RULE, "For {name}: {text}", **values)
+
+
+def of_tenant(session: Transaction, who: Identity) -> list[tuple[User, Role]]:
+    """Return the people of a tenant with their roles, in the order they came."""
+    query = (
+        owned(Member, who.tenant_id)
+        .with_only_columns(User, Member.role)
+        .join(User, User.id == Member.user_id)
+        .order_by(Member.created_at)
+    )
+    return [(user, role) for user, role in session.execute(query)]
+
+
+def tenants_of(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]]:
+    """Return the tenants of a person with the role in each, in the order they joined; needs a reason, not a tenant."""
+    query = (
+        everywhere(Member)
+        .with_only_columns(Tenant, Member.role)
+        .join(Tenant, Tenant.id == Member.tenant_id)
+        .where(Member.user_id == user_id)
+        .order_by(Member.created_at)
+    )
+    return [(tenant, role) for tenant, role in session.execute(query)]

@@ -1,0 +1,124 @@
+"""Secrets: what tenants entrust to the platform: kept encrypted, used, forgotten, sealed anew with another key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col
+
+from platform_app import encryption
+from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
+from platform_app.errors import Conflict
+from platform_app.models.secret import Secret
+from platform_app.models.webhook import IncomingWebhook
+from platform_app.services.webhooks import webhook_secrets
+
+_AT_ONCE = 100  # rows of one transaction while all are sealed anew
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A column that holds what is sealed, or nothing."""
+
+    model: type[Secret | IncomingWebhook]
+    column: str
+    purpose: Callable[[Any], str]
+
+    def all(self) -> Any:
+        return everywhere(self.model).where(col(getattr(self.model, self.column)) != "")
+
+    def unseal(self, row: Any) -> str:
+        return encryption.unseal(getattr(row, self.column), row.tenant_id, self.purpose(row))
+
+
+_PLACES = (
+    _Place(Secret, "sealed", attrgetter("purpose")),
+    *(_Place(IncomingWebhook, name, partial(webhook_secrets.purpose, column=name)) for name in webhook_secrets.COLUMNS),
+)
+
+
+def keep(session: Transaction, tenant_id: str, purpose: str, secret: str) -> None:
+    """Keep a tenant's secret for a purpose, in place of the one before."""
+    row = _row(session, tenant_id, purpose, lock=True) or Secret(tenant_id=tenant_id, purpose=purpose, sealed="")
+    row.sealed = encryption.seal(secret, tenant_id, purpose)
+    session.add(row)
+
+
+def use(session: Transaction, tenant_id: str, purpose: str) -> str | None:
+    """Return a tenant's secret, None when there is none; raises Conflict when it cannot be read."""
+    row = _row(session, tenant_id, purpose)
+    return encryption.unseal(row.sealed, tenant_id, purpose) if row else None
+
+
+def has(session: Transaction, tenant_id: str, purpose: str) -> bool:
+    """Tell whether a tenant's secret is kept, readable or not."""
+    return _row(session, tenant_id, purpose) is not None
+
+
+def forget(session: Transaction, tenant_id: str, purpose: str) -> None:
+    """Take a tenant's secret away."""
+    session.execute(owned_delete(Secret, tenant_id).where(col(Secret.purpose) == purpose))
+
+
+def rotate() -> int:
+    """Seal every secret with the newest key and return how many were; what was done stays done when it is stopped.
+
+    Raises Conflict when some cannot be read, after all others are sealed.
+    """
+    found = [_rotate(place) for place in _PLACES]
+    if lost := sum(lost for _, lost in found):
+        raise Conflict("{count} secrets cannot be read with the present keys.", count=lost)
+    return sum(done for done, _ in found)
+
+
+def _rotate(place: _Place) -> tuple[int, int]:
+    """Seal what stands in one place with the newest key; return how many were sealed, and how many cannot be read."""
+    done, lost, after = 0, 0, ""
+    while True:
+        with session_scope(reason="secrets are sealed anew") as session:
+            rows = _old(session, place, after)
+            for row in rows:
+                try:
+                    secret = place.unseal(row)
+                except Conflict:
+                    lost += 1
+                    continue
+                setattr(row, place.column, encryption.seal(secret, row.tenant_id, place.purpose(row)))
+                done += 1
+        if not rows:
+            return done, lost
+        after = rows[-1].id
+
+
+def _old(session: Transaction, place: _Place, after: str) -> list[Any]:
+    column = col(getattr(place.model, place.column))
+    query = place.all().where(~column.startswith(encryption.newest()), col(place.model.id) > after)
+    return list(session.exec(query.order_by(place.model.id).limit(_AT_ONCE).with_for_update()).all())
+
+
+def state() -> tuple[int, int]:
+    """Return how many secrets there are, and how many of them cannot be read with the present keys."""
+    count = lost = 0
+    with session_scope(reason="a look at the secrets", reading=True) as session:
+        for place in _PLACES:
+            count += int(session.exec(place.all().with_only_columns(func.count())).one())
+            rows = session.exec(place.all().execution_options(yield_per=_AT_ONCE))
+            lost += sum(not _is_readable(place, row) for row in rows)
+    return count, lost
+
+
+def _is_readable(place: _Place, row: Any) -> bool:
+    try:
+        place.unseal(row)
+    except Conflict:
+        return False
+    return True
+
+
+def _row(session: Transaction, tenant_id: str, purpose: str, *, lock: bool = False) -> Secret | None:
+    query = owned(Secret, tenant_id).where(Secret.purpose == purpose)
+    found: Secret | None = session.exec(query.with_for_update() if lock else query).first()
+    return found

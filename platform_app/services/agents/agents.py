@@ -1,0 +1,241 @@
+"""Agents: drafts, publishing, history."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.i18n import translate
+from platform_app.models.agent import Agent, AgentSettings, AgentVersion
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.services.agents.agent_changes import Change, difference
+from platform_app.services.agents.agent_list import SORTS, AgentRow, list_agents, status_of
+from platform_app.services.feed import activity
+
+__all__ = ["SORTS", "AgentRow", "Change", "difference", "list_agents", "status_of"]
+_LIMITS = {
+    "name": "The name needs 1 to 120 characters.",
+    "temperature": "The temperature is a number from 0 to 2.",
+    "max_tokens": "The number of tokens is from 128 to 8000.",
+    "reply_delay_seconds": "The delay is from 0 to 86400 seconds.",
+    "max_reply_chars": "The longest reply is from 100 to 10000 characters.",
+    "instructions": "The instructions may have at most 40000 characters.",
+    "no_answer_text": "This text may have at most 2000 characters.",
+}
+
+
+def validated(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values that fit, and the problems of the rest by field. Unknown fields are left out."""
+    good: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field, value in changes.items():
+        if field not in AgentSettings.model_fields:
+            continue
+        try:
+            whole = AgentSettings.model_validate({"name": "x", field: value})
+        except ValidationError:
+            problems[field] = _LIMITS.get(field, "This value cannot be taken.")
+            continue
+        kept = whole.model_dump(mode="json")[field]
+        if isinstance(kept, str) and "\x00" in kept:  # PostgreSQL keeps no text with it
+            problems[field] = "This value cannot be taken."
+        else:
+            good[field] = kept
+    return good, problems
+
+
+def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Agent:
+    """Write a new agent as a draft, inactive."""
+    good, problems = validated(settings)
+    if problems or not good.get("name"):
+        field = next(iter(problems), "name")
+        raise Invalid(problems.get(field, _LIMITS["name"]), field=field)
+    full = AgentSettings.model_validate(good)
+    draft = full.model_dump(mode="json")
+    agent = Agent(tenant_id=who.tenant_id, name=full.name, draft=draft, draft_saved_by=who.name)
+    session.add(agent)
+    session.flush()
+    _record(session, who, agent, "Agent “{name}” created")
+    return agent
+
+
+def _record(session: Transaction, who: Identity, agent: Agent, sentence: str) -> None:
+    activity.by(
+        session,
+        who,
+        ActivityKind.AGENT,
+        sentence,
+        agent_id=agent.id,
+        link=f"/agents/{agent.id}",
+        name=agent.name,
+    )
+    _announce(session, agent)
+
+
+def _announce(session: Transaction, agent: Agent) -> None:
+    tenant_id, agent_id = agent.tenant_id, agent.id
+    session.after_commit.append(lambda: notifier.announce(tenant_id, "agent", agent_id))
+
+
+def get(session: Transaction, who: Identity, agent_id: str, *, lock: bool = False) -> Agent:
+    """Return an agent that is not deleted."""
+    query = owned(Agent, who.tenant_id).where(Agent.id == agent_id)
+    agent: Agent | None = session.exec(query.with_for_update() if lock else query).first()
+    if agent is None or agent.deleted_at is not None:
+        raise NotFound("There is no such agent.")
+    return agent
+
+
+def save_draft(
+    session: Transaction, who: Identity, agent_id: str, changes: dict[str, Any], *, revision: int
+) -> tuple[int, dict[str, str]]:
+    """Save the fields that fit; return the new revision and the problems of the others by field.
+
+    Raises Conflict when the draft was changed since `revision`.
+    """
+    agent = get(session, who, agent_id, lock=True)
+    _check_revision(agent, who, revision)
+    good, problems = validated(changes)
+    if agent.draft | good != agent.draft:
+        _write_draft(session, who, agent, agent.draft | good)
+    return agent.revision, problems
+
+
+def _check_revision(agent: Agent, who: Identity, revision: int) -> None:
+    if agent.revision == revision:
+        return
+    if agent.draft_saved_by == who.name:
+        raise Conflict("You changed this in another window meanwhile.")
+    raise Conflict("{name} changed this meanwhile.", name=agent.draft_saved_by)
+
+
+def _write_draft(session: Transaction, who: Identity, agent: Agent, draft: dict[str, Any]) -> None:
+    agent.draft, agent.name = draft, draft["name"]
+    agent.draft_saved_at, agent.draft_saved_by = now(), who.name
+    agent.revision += 1
+    agent.changed_since_publish = draft != _published(session, agent)
+    _announce(session, agent)
+
+
+def _published(session: Transaction, agent: Agent) -> dict[str, Any] | None:
+    query = owned(AgentVersion, agent.tenant_id).where(AgentVersion.id == agent.published_id)
+    version: AgentVersion | None = session.exec(query).first()
+    return AgentSettings.model_validate(version.settings).model_dump(mode="json") if version else None
+
+
+def publish(
+    session: Transaction, who: Identity, agent_id: str, *, revision: int | None = None, switch_on: bool = False
+) -> AgentVersion:
+    """Make the draft the version that talks to contacts; with `switch_on` it also begins to talk.
+
+    With `revision`, raises Conflict when the draft was changed since: nobody publishes what they have not seen.
+    """
+    agent = get(session, who, agent_id, lock=True)
+    if revision is not None:
+        _check_revision(agent, who, revision)
+    if agent.published_id is not None and not agent.changed_since_publish:
+        raise Conflict("Nothing has changed since it was published.")
+    _, problems = validated(agent.draft)
+    if problems:
+        field = next(iter(problems))
+        raise Invalid(problems[field], field=field)
+    version = AgentVersion(
+        tenant_id=who.tenant_id,
+        agent_id=agent.id,
+        number=agent.published_number + 1,
+        settings=AgentSettings.model_validate(agent.draft).model_dump(mode="json"),
+        author_name=who.name,
+    )
+    session.add(version)
+    session.flush()
+    agent.published_id, agent.published_number = version.id, version.number
+    agent.changed_since_publish = False
+    is_switched_on = switch_on and not agent.active
+    agent.active = agent.active or switch_on
+    sentence = "Agent “{name}” published and switched on" if is_switched_on else "Agent “{name}” published"
+    _record(session, who, agent, sentence)
+    return version
+
+
+def versions(session: Transaction, who: Identity, agent_id: str) -> list[AgentVersion]:
+    """Return the published versions of an agent, newest first."""
+    agent = get(session, who, agent_id)
+    query = owned(AgentVersion, who.tenant_id).where(AgentVersion.agent_id == agent.id)
+    query = query.order_by(AgentVersion.number.desc())  # type: ignore[attr-defined]
+    return list(session.exec(query).all())
+
+
+def _version(session: Transaction, agent: Agent, version_id: str) -> AgentVersion:
+    query = owned(AgentVersion, agent.tenant_id).where(AgentVersion.id == version_id, AgentVersion.agent_id == agent.id)
+    version: AgentVersion | None = session.exec(query).first()
+    if version is None:
+        raise NotFound("There is no such version.")
+    return version
+
+
+def compare(session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = "") -> list[Change]:
+    """Return what differs between two versions, given by id; an empty id is the draft."""
+    agent = get(session, who, agent_id)
+    old, new = (_version(session, agent, side).settings if side else agent.draft for side in (before, after))
+    return difference(old, new)
+
+
+def restore_version(session: Transaction, who: Identity, agent_id: str, version_id: str) -> Agent:
+    """Put an older version into the draft; nothing is published by it."""
+    agent = get(session, who, agent_id, lock=True)
+    settings = AgentSettings.model_validate(_version(session, agent, version_id).settings)
+    _write_draft(session, who, agent, settings.model_dump(mode="json"))
+    return agent
+
+
+def set_active(session: Transaction, who: Identity, agent_id: str, *, active: bool) -> Agent:
+    """Switch an agent on or off; it has to be published first."""
+    agent = get(session, who, agent_id, lock=True)
+    if active and agent.published_id is None:
+        raise Conflict("Publish the agent first.")
+    if agent.active == active:
+        return agent
+    agent.active = active
+    _record(session, who, agent, "Agent “{name}” switched on" if active else "Agent “{name}” switched off")
+    return agent
+
+
+def duplicate(session: Transaction, who: Identity, agent_id: str) -> Agent:
+    """Write a copy as a new draft."""
+    agent = get(session, who, agent_id)
+    room = 120 - len(translate(who.language, "{name} (copy)", name=""))
+    name = translate(who.language, "{name} (copy)", name=agent.name[:room].strip())
+    return create(session, who, agent.draft | {"name": name})
+
+
+def delete(session: Transaction, who: Identity, agent_id: str) -> Agent:
+    """Take an agent away; it can be brought back."""
+    agent = get(session, who, agent_id, lock=True)
+    agent.deleted_at = now()
+    _record(session, who, agent, "Agent “{name}” deleted")
+    return agent
+
+
+def restore(session: Transaction, who: Identity, agent_id: str) -> Agent:
+    """Bring a deleted agent back with all it had."""
+    agent: Agent | None = session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first()
+    if agent is None or agent.deleted_at is None:
+        raise NotFound("There is no such agent.")
+    agent.deleted_at = None
+    _record(session, who, agent, "Agent “{name}” brought back")
+    return agent
+
+
+def effective(session: Transaction, tenant_id: str, agent_id: str, *, draft: bool) -> tuple[AgentSettings, int]:
+    """Return the settings that a reply obeys and their version's number; 0 is the draft."""
+    agent: Agent | None = session.exec(owned(Agent, tenant_id).where(Agent.id == agent_id)).first()
+    if agent is None or agent.deleted_at is not None:
+        raise NotFound("There is no such agent.")
+    if draft or agent.published_id is None:
+        return AgentSettings.model_validate(agent.draft), 0
+    version = session.exec(owned(AgentVersion, tenant_id).where(AgentVersion.id == agent.published_id)).one()
+    return AgentSettings.model_validate(version.settings), version.number

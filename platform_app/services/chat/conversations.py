@@ -1,0 +1,375 @@
+"""Conversations: what is said to an agent, and what people do with it."""
+
+from datetime import timedelta
+from typing import Any
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.errors import Conflict, Invalid, NotFound, PlatformError
+from platform_app.events import emit
+from platform_app.fact_snapshots import not_replaced
+from platform_app.jobs import Reply, enqueue
+from platform_app.llm.reply_text import mended
+from platform_app.models.agent import AgentSettings, Channel
+from platform_app.models.conversation import (
+    Author,
+    Conversation,
+    ConversationState,
+    Message,
+    MessageState,
+    Trace,
+)
+from platform_app.models.crm import Contact, Lead, Stage
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.person import Identity
+from platform_app.services.agents import agents
+from platform_app.services.chat.reply_context import check_channel
+from platform_app.services.feed import activity
+
+LONGEST = 20_000
+SEARCHED = 1_000  # conversations of the test chat, the newest, in which a search looks
+PENDING = (MessageState.STREAMING, MessageState.DELAYED)
+
+
+def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: bool = True) -> Conversation:
+    """Begin a conversation in the test chat."""
+    agents.effective(session, who.tenant_id, agent_id, draft=use_draft)
+    row = Conversation(tenant_id=who.tenant_id, agent_id=agent_id, use_draft=use_draft, created_by=who.user_id)
+    session.add(row)
+    session.flush()
+    announce(session, row)
+    return row
+
+
+def announce(session: Transaction, conversation: Conversation) -> None:
+    """Tell open pages, after the commit, that a conversation changed."""
+    tenant_id, conversation_id = conversation.tenant_id, conversation.id
+    session.after_commit.append(lambda: notifier.announce(tenant_id, "conversation", conversation_id))
+
+
+def list_tests(session: Transaction, who: Identity, *, search: str = "", limit: int = 100) -> list[Conversation]:
+    """Return the conversations of the test chat, newest first."""
+    query = owned(Conversation, who.tenant_id).where(
+        Conversation.channel == Channel.TEST,
+        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+    )
+    query = query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc())  # type: ignore[attr-defined]
+    wanted = search.strip().casefold()
+    if not wanted:
+        return list(session.exec(query.limit(limit)).all())
+    columns = query.with_only_columns(Conversation.id, Conversation.title, Conversation.last_line)
+    lines = session.execute(columns.limit(SEARCHED)).all()
+    found = [row_id for row_id, title, last in lines if wanted in f"{title}\n{last}".casefold()]
+    return some(session, who, found[:limit])
+
+
+def first_line(text: str) -> str:
+    """Return the line of a text that stands for it in a list."""
+    return next(iter(text.strip().splitlines()), "")[:160]
+
+
+def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool = False) -> Conversation:
+    """Return a conversation that is not deleted."""
+    query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
+    row: Conversation | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such conversation.")
+    return row
+
+
+def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> list[Conversation]:
+    """Return these conversations in this order, without those that are deleted."""
+    query = owned(Conversation, who.tenant_id).where(
+        Conversation.id.in_(conversation_ids),  # type: ignore[attr-defined]
+        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+    )
+    found = {row.id: row for row in session.exec(query).all()}
+    return [found[row_id] for row_id in conversation_ids if row_id in found]
+
+
+def is_plain(session: Transaction, who: Identity, conversation_id: str) -> bool:
+    """Tell whether the agent of a conversation writes without Markdown."""
+    row = get(session, who, conversation_id)
+    try:
+        settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    except PlatformError:  # the agent is gone, or was never published
+        return False
+    return not settings.markdown
+
+
+def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
+    """Return what was said, oldest first, without what was edited or retried away."""
+    query = not_replaced(get(session, who, conversation_id))
+    return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
+
+
+def newest(session: Transaction, who: Identity, conversation_id: str, *, limit: int) -> tuple[list[Message], bool]:
+    """Return what was said last, oldest first, and whether something was said before that."""
+    query = not_replaced(get(session, who, conversation_id))
+    order = query.order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
+    found = list(session.exec(order.limit(limit + 1)).all())
+    return found[:limit][::-1], len(found) > limit
+
+
+def message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
+    """Return a message."""
+    query = owned(Message, who.tenant_id).where(Message.id == message_id)
+    row: Message | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotFound("There is no such message.")
+    return row
+
+
+def trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
+    """Return why a reply came out as it did; nothing while it is being written."""
+    row: Trace | None = session.exec(owned(Trace, who.tenant_id).where(Trace.message_id == message_id)).first()
+    return row
+
+
+def receive(session: Transaction, who: Identity, conversation_id: str, text: str) -> tuple[Message, Message | None]:
+    """Take what a contact or tester says; return it and the row of the reply to come, none while a person writes.
+
+    The reply is to be streamed when its state is STREAMING; when it is DELAYED a job is due. Replies that were
+    still on their way are replaced: a burst is answered once.
+    """
+    text = mended(text).strip()
+    if not text:
+        raise Invalid("Write something first.", field="text")
+    if len(text) > LONGEST:
+        raise Invalid("A message may have at most 20000 characters.", field="text")
+    session.hold()  # what is known is written from the same rows
+    row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
+    if row.state == ConversationState.CLOSED:
+        raise Conflict("This conversation is closed.")
+    settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    if row.state == ConversationState.OPEN:
+        check_channel(session, row, settings)
+    is_first = not row.last_line and not _has_messages(session, row)
+    said = Message(
+        tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=who.name, text=text
+    )
+    session.add(said)
+    row.title = row.title or first_line(text)[:80]
+    if is_first:
+        _started(session, who, row, settings)
+    emit(
+        session,
+        who.tenant_id,
+        EventKind.MESSAGE_RECEIVED,
+        after={"text": text[:2000]},
+        message_id=said.id,
+        **links(row),
+    )
+    if row.state == ConversationState.HANDED_OFF:
+        said_last(session, row, said)
+        return said, None
+    return said, begin_reply(session, who, row, said=said, settings=settings)
+
+
+def _has_messages(session: Transaction, row: Conversation) -> bool:
+    (found,) = session.which(owned(Message, row.tenant_id).where(Message.conversation_id == row.id))
+    return found
+
+
+def links(row: Conversation) -> dict[str, Any]:
+    """Return what an event of a conversation is linked with."""
+    return {
+        "agent_id": row.agent_id,
+        "conversation_id": row.id,
+        "contact_id": row.contact_id,
+        "lead_id": row.lead_id,
+    }
+
+
+def _started(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
+    event = emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **links(row))
+    told = activity.by(
+        session,
+        who,
+        ActivityKind.CONVERSATION,
+        "Conversation with “{agent}” started",
+        agent_id=row.agent_id,
+        link=f"/test-chat?c={row.id}",
+        agent=settings.name,
+    )
+    told.event_id = event.id
+
+
+def begin_reply(
+    session: Transaction, who: Identity, row: Conversation, *, said: Message, settings: AgentSettings
+) -> Message:
+    """Write the row of a reply that is on its way, replacing any that was."""
+    with session.no_autoflush:  # what is new is written at once, in the end
+        pending = withdraw(session, row)
+    for other in pending:
+        other.replaced = True
+    delay = settings.reply_delay_seconds
+    reply = Message(
+        tenant_id=row.tenant_id,
+        conversation_id=row.id,
+        author=Author.AGENT,
+        author_name=settings.name,
+        state=MessageState.DELAYED if delay else MessageState.STREAMING,
+        answers_id=said.id,
+        created_at=max(now(), said.created_at + timedelta(microseconds=1)),
+        beat_at=now(),
+    )
+    session.add(reply)
+    if delay:
+        reply.due_at = now() + timedelta(seconds=delay)
+        payload = Reply(conversation_id=row.id, message_id=reply.id)
+        enqueue(session, row.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
+    said_last(session, row, said)
+    return reply
+
+
+def said_last(session: Transaction, row: Conversation, said: Message) -> None:
+    """Let lists show what was said last."""
+    row.last_message_at, row.last_line = now(), first_line(said.text)
+    announce(session, row)
+
+
+def withdraw(session: Transaction, row: Conversation) -> list[Message]:
+    """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
+    query = owned(Message, row.tenant_id).where(
+        Message.conversation_id == row.id,
+        Message.state.in_(PENDING),  # type: ignore[attr-defined]
+    )
+    found = list(session.exec(query.with_for_update()).all())
+    for pending in found:
+        pending.state, pending.finished_at, pending.due_at = MessageState.STOPPED, now(), None
+    return found
+
+
+def answer_now(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Do not wait for the delay: the reply is to be streamed now."""
+    reply = message(session, who, reply_id, lock=True)
+    if reply.state != MessageState.DELAYED:
+        raise Conflict("This reply is not waiting.")
+    reply.state, reply.due_at, reply.beat_at = MessageState.STREAMING, None, now()
+    announce(session, get(session, who, reply.conversation_id))
+    return reply
+
+
+def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Ask for another reply to the same message; the old one is kept, and shown no more."""
+    old = message(session, who, reply_id, lock=True)
+    if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING or old.replaced:
+        raise Conflict("This message cannot be retried now.")
+    row = get(session, who, old.conversation_id, lock=True)
+    settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    check_channel(session, row, settings)
+    _replace_from(session, row, old)
+    said = message(session, who, old.answers_id)
+    return begin_reply(session, who, row, said=said, settings=settings)
+
+
+def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message | None]:
+    """Say something else instead of an earlier message; what followed it is kept, and shown no more."""
+    old = message(session, who, message_id, lock=True)
+    if old.author != Author.CONTACT or old.replaced:
+        raise Conflict("Only your own message can be edited.")
+    _replace_from(session, get(session, who, old.conversation_id, lock=True), old)
+    return receive(session, who, old.conversation_id, text)
+
+
+def _replace_from(session: Transaction, row: Conversation, first: Message | None = None) -> None:
+    """Show no more what was said from a message on, or all of it."""
+    withdraw(session, row)
+    session.flush()
+    query = owned_update(Message, row.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
+    if first is not None:
+        query = query.where(Message.created_at >= first.created_at)  # type: ignore[arg-type]
+    session.execute(query.values(replaced=True))
+
+
+def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Stop a reply; what has arrived stays."""
+    reply = message(session, who, reply_id, lock=True)
+    if reply.state in PENDING:
+        reply.state, reply.finished_at, reply.due_at = MessageState.STOPPED, now(), None
+        announce(session, get(session, who, reply.conversation_id))
+    return reply
+
+
+def discard(session: Transaction, who: Identity, reply_id: str) -> Message:
+    """Do not let a written reply go out."""
+    reply = message(session, who, reply_id, lock=True)
+    if reply.state != MessageState.TO_APPROVE:
+        raise Conflict("This reply does not wait for approval.")
+    reply.state = MessageState.DISCARDED
+    announce(session, get(session, who, reply.conversation_id))
+    return reply
+
+
+def rename(session: Transaction, who: Identity, conversation_id: str, title: str) -> Conversation:
+    """Give a conversation another title."""
+    row = get(session, who, conversation_id)
+    if not mended(title).strip():
+        raise Invalid("Enter a title.", field="title")
+    row.title = mended(title).strip()[:200]
+    announce(session, row)
+    return row
+
+
+def play_with(
+    session: Transaction,
+    who: Identity,
+    conversation_id: str,
+    *,
+    lead_id: str | None,
+    contact_id: str | None,
+    stage_id: str | None = None,
+) -> Conversation:
+    """Set the lead, the contact and the stage that a test conversation is played with; no stage: the lead's own."""
+    row = get(session, who, conversation_id)
+    if lead_id and session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first() is None:
+        raise NotFound("There is no such lead.")
+    if contact_id and session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first() is None:
+        raise NotFound("There is no such contact.")
+    if stage_id and session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first() is None:
+        raise NotFound("There is no such stage.")
+    row.lead_id, row.contact_id, row.stage_id = lead_id, contact_id, stage_id
+    announce(session, row)
+    return row
+
+
+def choose_agent(
+    session: Transaction, who: Identity, conversation_id: str, agent_id: str, *, use_draft: bool
+) -> Conversation:
+    """Let another agent, or another state of it, answer from now on."""
+    row = get(session, who, conversation_id)
+    agents.effective(session, who.tenant_id, agent_id, draft=use_draft)
+    row.agent_id, row.use_draft = agent_id, use_draft
+    announce(session, row)
+    return row
+
+
+def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Begin a conversation anew: what was said is kept, and shown no more."""
+    row = get(session, who, conversation_id, lock=True)
+    _replace_from(session, row)
+    row.last_line = ""
+    announce(session, row)
+    return row
+
+
+def delete(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Take a conversation away; it can be brought back."""
+    row = get(session, who, conversation_id, lock=True)
+    withdraw(session, row)
+    row.deleted_at = now()
+    announce(session, row)
+    return row
+
+
+def restore(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Bring a deleted conversation back."""
+    query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
+    row: Conversation | None = session.exec(query).first()
+    if row is None or row.deleted_at is None:
+        raise NotFound("There is no such conversation.")
+    row.deleted_at = None
+    announce(session, row)
+    return row

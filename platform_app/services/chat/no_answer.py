@@ -1,0 +1,47 @@
+"""No answer: a reply that says that there is none, and the task that it leaves for a person."""
+
+from platform_app.db import Transaction
+from platform_app.events import emit
+from platform_app.llm import prompts
+from platform_app.models.crm import Task
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.services.chat.reply_context import Work
+from platform_app.services.feed import activity
+
+
+def is_said(work: Work) -> bool:
+    """Tell whether the reply says that there is no answer, or is one to a question that nothing could answer."""
+    facts = work.facts
+    return facts.is_without_answer or (
+        facts.searched and (work.marks.no_answer or prompts.no_answer(facts) in work.text)
+    )
+
+
+def leave_task(session: Transaction, work: Work) -> None:
+    """Leave a task for a person: the agent had no answer."""
+    question = work.facts.question[:400]
+    task = Task(tenant_id=work.tenant_id, text=question, conversation_id=work.conversation.id)
+    task.contact_id, task.lead_id = work.conversation.contact_id, work.conversation.lead_id
+    session.add(task)
+    session.flush()
+    event = emit(
+        session,
+        work.tenant_id,
+        EventKind.TASK_CREATED,
+        after={"task_id": task.id, "text": question},
+        agent_id=work.conversation.agent_id,
+        conversation_id=work.conversation.id,
+        contact_id=work.conversation.contact_id,
+        lead_id=work.conversation.lead_id,
+    )
+    told = activity.record(
+        session,
+        work.tenant_id,
+        ActivityKind.AGENT,
+        "Task: answer “{question}”",
+        actor=work.settings.name,
+        agent_id=work.conversation.agent_id,
+        link=f"/test-chat?c={work.conversation.id}",
+        question=question[:80],
+    )
+    told.event_id = event.id

@@ -1,0 +1,179 @@
+"""Reply work: a reply in the making, and all that it stands on."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from platform_app import fact_snapshots
+from platform_app.automation import text_templates
+from platform_app.automation.facts import NAMES, Facts
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import Forbidden
+from platform_app.fact_snapshots import Said, Talk, facts_of_talk, said_in
+from platform_app.llm import client, prompts
+from platform_app.llm.client import Outcome, Provider
+from platform_app.llm.reply_markers import Marks
+from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
+from platform_app.rag.retrieval import Retrieval
+from platform_app.rag.search_query import Query
+from platform_app.services.agents import agents
+from platform_app.services.scripts import guided_scripts, script_selection
+from platform_app.services.scripts.guided_scripts import Guidance
+from platform_app.services.scripts.script_selection import Considered
+
+NEWEST = 100  # messages that are read at first
+_SAID = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
+
+
+@dataclass
+class Work:
+    """A reply in the making: what it stands on and how far it has come."""
+
+    tenant_id: str
+    reply_id: str
+    conversation: Conversation
+    settings: AgentSettings
+    version: int  # 0: the draft
+    facts: prompts.Facts
+    trigger: str = "message"
+    scripts: list[Considered] = field(default_factory=list)
+    guidance: Guidance | None = None
+    retrieval: Retrieval = field(default_factory=Retrieval)
+    provider: Provider = field(default_factory=client.provider)
+    query: Query = field(default_factory=lambda: Query(""))
+    messages: list[dict[str, str]] = field(default_factory=list)
+    marks: Marks = field(default_factory=Marks)
+    model: str = ""
+    outcome: Outcome = field(default_factory=Outcome)
+    text: str = ""
+    shown: str = ""  # what of it people may see already
+    final: str = ""  # what of it is stored at the end
+    stored: str = ""  # what is shown and in the row
+    is_shortened: bool = False  # the prompt was too long for the model
+    news: asyncio.Event = field(default_factory=asyncio.Event)  # more text, or the end
+    preparation_ms: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+
+def load(tenant_id: str, reply_id: str) -> Work | None:
+    """Read all that a reply stands on; nothing when it is not to be written any more."""
+    with session_scope(tenant_id, reading=True) as session:
+        reply = session.exec(owned(Message, tenant_id).where(Message.id == reply_id)).first()
+        if reply is None or reply.replaced or reply.state != MessageState.STREAMING:
+            return None
+        conversation = session.exec(
+            owned(Conversation, tenant_id).where(Conversation.id == reply.conversation_id)
+        ).one()
+        settings, version = agents.effective(session, tenant_id, conversation.agent_id, draft=conversation.use_draft)
+        check_channel(session, conversation, settings)
+        talk, question, history = _talk_of(session, conversation, reply)
+        facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
+        values, stage_id = facts_of_talk(session, conversation, settings.name, question, talk=talk)
+        _check_stage(settings, stage_id)
+        facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
+        seen = _seen(settings, values)
+        facts.known = _known(session, tenant_id, seen)
+        work = Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+        work.scripts = script_selection.choose(session, tenant_id, values, seen)
+        facts.scripts = script_selection.offer(work.scripts)
+        work.guidance = _guidance(session, work, values)
+        return work
+
+
+def _guidance(session: Transaction, work: Work, values: Facts) -> Guidance | None:
+    """Return the first guided script that applies and has not come to its end."""
+    for one in work.scripts:
+        found = guided_scripts.of_script(session, work.conversation, one.script_id, values) if one.applied else None
+        if found is not None and found.listens:
+            step = found.for_prompt(work.facts.platform_language)
+            script_selection.offer_guided(one, step, len(work.facts.scripts))
+            work.facts.guided = step
+            return found
+    return None
+
+
+def check_channel(session: Transaction, conversation: Conversation, settings: AgentSettings) -> None:
+    """Refuse on a channel that the agent does not work on; the test chat may play with any agent."""
+    if conversation.channel == Channel.TEST:
+        return
+    query = owned(Agent, conversation.tenant_id).where(Agent.id == conversation.agent_id)
+    if not session.exec(query).one().active:
+        raise Forbidden("This agent is switched off.")
+    if conversation.channel not in settings.channels:
+        raise Forbidden("This agent does not work on this channel.")
+
+
+def _talk_of(
+    session: Transaction, conversation: Conversation, reply: Message
+) -> tuple[Talk, str, list[tuple[str, str]]]:
+    """Return what was said, what is to be answered, and of what was said before at least as much as the prompt takes.
+
+    A long conversation is read from its end, further only where the newest messages are so short that more fit.
+    """
+    limit = NEWEST
+    while True:
+        talk = said_in(session, conversation, limit=limit)
+        question, history = _question_and_history(_said_before(talk.newest, reply), reply.task)
+        if len(talk.newest) < limit or len(prompts.fitting(history)) < len(history):
+            return talk, question, history
+        limit *= 4
+
+
+def _said_before(messages: list[Said], reply: Message) -> list[Said]:
+    return [one for one in messages if one.created_at < reply.created_at and one.state in _SAID]
+
+
+def _question_and_history(said: list[Said], task: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return what is to be answered, a burst as one, or the task; and what was said before it."""
+    burst: list[str] = [task] if task else []
+    while not task and said and said[-1].author == Author.CONTACT:
+        burst.insert(0, said.pop().text)
+    history = [("user" if m.author == Author.CONTACT else "assistant", m.text) for m in said if m.text]
+    return "\n".join(burst), history
+
+
+def _check_stage(settings: AgentSettings, stage_id: str | None) -> None:
+    """Refuse in a stage that the agent does not work in; without a lead there is none."""
+    if settings.works_in == Scope.CHOSEN and stage_id and stage_id not in settings.stages:
+        raise Forbidden("This agent does not work in the stage of this lead.")
+
+
+def _seen(settings: AgentSettings, values: Facts) -> Facts:
+    """Return the facts without those fields of contact and lead that the agent may not see."""
+    if settings.sees == Scope.ALL:
+        return values
+    kept = {
+        name: value
+        for name, value in values.values.items()
+        if name in settings.seen_fields or name.split(".")[0] not in ("contact", "lead")
+    }
+    return replace(values, values=kept)
+
+
+_SHORT = {
+    "contact.name": "contact",
+    "contact.phone": "phone",
+    "contact.email": "e-mail",
+    "lead.title": "lead",
+    "lead.stage": "stage",
+    "lead.budget": "budget",
+}
+
+
+def _known(session: Transaction, tenant_id: str, facts: Facts) -> list[tuple[str, str]]:
+    """Return what the model is told of contact and lead, as name and value."""
+    there = [
+        name
+        for name, value in facts.values.items()
+        if name.startswith(("contact.", "lead.")) and value and not (isinstance(value, datetime) and name in NAMES)
+    ]
+    words = fact_snapshots.catalogue_of(session, tenant_id) if there else {}
+    ordered = [*(name for name in _SHORT if name in there), *(name for name in there if name not in _SHORT)]
+    shown = {name: text_templates.shown(facts.values[name], facts.zone) for name in ordered}
+    return [
+        (_SHORT.get(name) or (words[name].words if name in words else name), str(value))
+        for name, value in shown.items()
+        if value not in ("", None)
+    ]

@@ -1,0 +1,84 @@
+"""Reply trace: why a reply came out as it did, as it is kept."""
+
+import time
+from typing import Any
+
+from platform_app.db import Transaction, owned
+from platform_app.llm import pricing, prompts
+from platform_app.models.conversation import Trace
+from platform_app.models.script import ScriptUse
+from platform_app.services.chat.reply_context import Work
+
+MOST_THOUGHTS = 4_000  # characters
+MOST_TOKENS = 10**9  # what a provider counts is not believed beyond this
+
+
+def add_trace(session: Transaction, work: Work) -> None:
+    """Write the trace of a reply that has ended, once."""
+    if session.exec(owned(Trace, work.tenant_id).where(Trace.message_id == work.reply_id)).first() is not None:
+        return
+    out = work.outcome
+    prompt = "\n".join(message["content"] for message in out.messages or work.messages)
+    asked = _count(out.prompt_tokens, prompt)
+    given = _count(out.completion_tokens, work.text)
+    model = out.model or work.model
+    session.add(
+        Trace(
+            tenant_id=work.tenant_id,
+            message_id=work.reply_id,
+            agent_id=work.conversation.agent_id,
+            model=model[:200],
+            prompt_tokens=asked,
+            completion_tokens=given,
+            cost=pricing.cost(model, asked, given, is_offline=work.provider.is_offline),
+            total_ms=round((time.monotonic() - work.started) * 1000),
+            first_token_ms=work.preparation_ms + out.first_token_ms if out.first_token_ms else 0,
+            data=_data(work),
+        )
+    )
+    session.add_all(
+        ScriptUse(
+            tenant_id=work.tenant_id,
+            script_id=one.script_id,
+            message_id=work.reply_id,
+            conversation_id=work.conversation.id,
+        )
+        for one in work.scripts
+        if one.used
+    )
+
+
+def _count(counted: int | None, text: str) -> int:
+    """Return the provider's count of tokens, or an estimate of our own."""
+    estimate = prompts.tokens(text) if text else 0
+    return estimate if counted is None else min(max(counted, 0), MOST_TOKENS)
+
+
+def _data(work: Work) -> dict[str, Any]:
+    own = {"temperature", "max_tokens", "reply_language", "markdown", "max_reply_chars", "knowledge", "categories"}
+    return {
+        "version": work.version,
+        "settings": work.settings.model_dump(mode="json", include=own) | {"model": work.model},
+        "provider": work.provider.name,
+        "scripts": [one.as_json() for one in work.scripts],
+        "guided": work.guidance.as_json() if work.guidance else {},
+        "passages": [passage.as_json() for passage in work.retrieval.considered],
+        "degraded": work.retrieval.degraded,
+        "search": work.query.shown,
+        "history": len(prompts.fitting(work.facts.history)),
+        "known": [list(pair) for pair in work.facts.known],
+        "prompt": work.outcome.messages or work.messages,
+        "adapted": [list(one) for one in work.outcome.adapted],
+        "shortened": work.is_shortened,
+        "thoughts": work.outcome.thoughts[:MOST_THOUGHTS],
+        "finish_reason": work.outcome.finish_reason,
+        "tries": work.outcome.tries,
+        "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,
+        "trigger": work.trigger,
+        "milliseconds": {
+            "retrieval": work.retrieval.milliseconds,
+            "preparation": work.preparation_ms,
+            "first_token": work.outcome.first_token_ms,
+            "model": work.outcome.total_ms,
+        },
+    }

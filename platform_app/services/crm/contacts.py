@@ -1,0 +1,240 @@
+"""Contacts: written, found, changed, merged, deleted and brought back, each change with its event."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+
+from platform_app import custom_fields, notifier
+from platform_app.automation.values import folded
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Invalid, NotFound
+from platform_app.events import emit
+from platform_app.models.crm import Address, Contact, Holder
+from platform_app.models.event import ActivityKind, Event, EventKind
+from platform_app.models.person import Identity
+from platform_app.services.crm import crm_values, phone_numbers, search_text, tags
+from platform_app.services.crm.person_matching import similar_names
+from platform_app.services.feed import activity
+
+FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
+SORTS = ("updated", "name")
+
+
+def create(
+    session: Transaction,
+    who: Identity,
+    *,
+    name: str,
+    at: datetime | None = None,
+    is_demo: bool = False,
+    in_feed: bool = True,
+    **values: Any,
+) -> Contact:
+    """Write a contact; `values` are those of FIELDS or field.{key}; `at` is when it came into being, else now.
+
+    `in_feed` says whether the recent updates tell of it: one of thousands of an import is not told of.
+    """
+    row = Contact(tenant_id=who.tenant_id, name="", created_at=at or now(), is_demo=is_demo)
+    for field, value in ({"name": name} | values).items():
+        _set(session, row, field, value)
+    _touch(session, row, at)
+    session.add(row)
+    session.flush()
+    session.add_all(
+        Address(tenant_id=row.tenant_id, contact_id=row.id, value=value)
+        for value in dict.fromkeys(looked_up(row.emails, row.phones))
+    )
+    event = _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_filled(row))
+    if in_feed and not is_demo:
+        activity.of_crm(session, who, event, "Contact “{name}” created", name=row.name)
+    _emit_tags(session, row, row.tags)
+    return row
+
+
+def save(session: Transaction, who: Identity, contact_id: str, values: dict[str, Any]) -> Contact:
+    """Change some values; nothing is written when nothing differs."""
+    return change(session, who, get(session, who, contact_id, lock=True), values)
+
+
+def change(session: Transaction, who: Identity, row: Contact, values: dict[str, Any]) -> Contact:
+    """Change some values of a contact that is locked."""
+    before = data_of(row)
+    for field, value in values.items():
+        _set(session, row, field, value)
+    after = data_of(row)
+    changed = [field for field in FIELDS if before[field] != after[field]]
+    if changed:
+        _touch(session, row)
+        if {"emails", "phones"}.intersection(changed):
+            _keep_addresses(session, row)
+        old, new = ({field: data[field] for field in changed} for data in (before, after))
+        _emit(session, row, EventKind.CONTACT_UPDATED, before=old, after=new)
+        _emit_tags(session, row, tags.added(before["tags"], row.tags))
+    return row
+
+
+def data_of(row: Contact) -> dict[str, Any]:
+    """Return the values of a contact by field."""
+    return {field: getattr(row, field) for field in FIELDS}
+
+
+def _set(session: Transaction, row: Contact, field: str, value: Any) -> None:
+    if field.startswith("field."):
+        held = custom_fields.of_tenant(session, row.tenant_id, Holder.CONTACT)
+        row.fields = crm_values.own_field(held, row.fields, field, value)
+        return
+    setattr(row, field, checked(session, row.tenant_id, field, value))
+
+
+def checked(session: Transaction, tenant_id: str, field: str, value: Any) -> Any:
+    """Return the value that one of FIELDS, but for "fields", keeps of what was written. Raises Invalid at the field."""
+    if field == "language" and value not in ("", "ru", "en"):
+        raise Invalid("This value cannot be taken.", field=field)
+    checks: dict[str, Callable[[], Any]] = {
+        "name": lambda: crm_values.one_line(value, field, required=True),
+        "emails": lambda: crm_values.emails(value),
+        "phones": lambda: crm_values.phones(value, phone_numbers.region(session, tenant_id)),
+        "language": lambda: value,
+        "time_zone": lambda: crm_values.time_zone(value),
+        "tags": lambda: crm_values.tags(value),
+    }
+    if field not in checks:
+        raise Invalid("This value cannot be taken.", field=field)
+    return checks[field]()
+
+
+def _touch(session: Transaction, row: Contact, at: datetime | None = None) -> None:
+    row.updated_at = at or now()
+    own = [str(value) for value in row.fields.values()]
+    row.search_text = search_text.search_text(row.name, lines=[*row.emails, *own], phones=row.phones, tags=row.tags)
+    _announce(session, row)
+
+
+def _announce(session: Transaction, row: Contact) -> None:
+    """Tell open pages once for all contacts of a transaction."""
+    if not session.info.get("contacts announced"):
+        session.info["contacts announced"] = True
+        session.after_commit.append(lambda: notifier.announce(row.tenant_id, "contact", row.id))
+
+
+def _filled(row: Contact) -> dict[str, Any]:
+    return {field: value for field, value in data_of(row).items() if value}
+
+
+def _emit(
+    session: Transaction, row: Contact, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]
+) -> Event:
+    event = emit(session, row.tenant_id, kind, before=before, after=after, contact_id=row.id)
+    event.at = row.updated_at
+    return event
+
+
+def _emit_tags(session: Transaction, row: Contact, added: Iterable[str]) -> None:
+    for tag in added:
+        _emit(session, row, EventKind.TAG_ADDED, before={}, after={"tag": tag})
+
+
+def get(session: Transaction, who: Identity, contact_id: str, *, lock: bool = False) -> Contact:
+    """Return a contact that is not deleted; of one that was merged, the contact it went into."""
+    query = owned(Contact, who.tenant_id).where(Contact.id == contact_id)
+    row: Contact | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
+    if row is not None and row.merged_into:
+        return get(session, who, row.merged_into, lock=lock)
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such contact.")
+    return row
+
+
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    search: str = "",
+    tag: str = "",
+    sort: str = "name",
+    descending: bool = False,
+    page: int = 1,
+    page_size: int = 25,
+) -> tuple[list[Contact], int]:
+    """Return one page of contacts and how many fit. `sort` is one of SORTS."""
+    query = _fitting(who, search, tag)
+    total = session.exec(query.with_only_columns(func.count())).one()
+    key: Any = Contact.search_text if sort == "name" else Contact.updated_at
+    order = (key.desc(), Contact.id.desc()) if descending else (key, Contact.id)  # type: ignore[attr-defined]
+    shown = query.order_by(*order).offset(max(page - 1, 0) * page_size).limit(page_size)
+    return list(session.exec(shown).all()), int(total)
+
+
+def _fitting(who: Identity, search: str, tag: str) -> Any:
+    query = owned(Contact, who.tenant_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
+    return search_text.fitting(query, Contact.search_text, search, tag)
+
+
+def names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]) -> dict[str, str]:
+    """Return the names of contacts by id; of those that are deleted none."""
+    wanted = {one for one in contact_ids if one}
+    if not wanted:
+        return {}
+    query = owned(Contact, who.tenant_id).where(Contact.id.in_(wanted), Contact.deleted_at.is_(None))  # type: ignore[attr-defined, union-attr]
+    found = session.execute(query.with_only_columns(Contact.id, Contact.name))
+    return {contact_id: name for contact_id, name in found}  # noqa: C416
+
+
+def same_address(
+    session: Transaction, who: Identity, *, emails: list[str], phones: list[str], name: str = ""
+) -> Contact | None:
+    """Return the contact that has one of these addresses or numbers: one of a similar name, else the oldest."""
+    held = [row for rows in holders(session, who, looked_up(emails, phones)).values() for row in rows]
+    if not held:
+        return None
+    oldest = min(held, key=lambda row: (row.created_at, row.id))
+    return next((row for row in held if name and similar_names(name, row.name)), oldest)
+
+
+def holders(session: Transaction, who: Identity, addresses: list[str]) -> dict[str, list[Contact]]:
+    """Return the contacts that have one of these looked-up addresses, by address, the oldest first."""
+    if not addresses:
+        return {}
+    query = owned(Address, who.tenant_id).where(Address.value.in_(addresses))  # type: ignore[attr-defined]
+    query = query.join(Contact, Contact.id == Address.contact_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
+    ordered = query.with_only_columns(Address.value, Contact).order_by(Contact.created_at, Contact.id)
+    found: dict[str, list[Contact]] = {}
+    for value, row in session.execute(ordered):
+        found.setdefault(value, []).append(row)
+    return found
+
+
+def looked_up(emails: list[str], phones: list[str]) -> list[str]:
+    """Return e-mail addresses and phone numbers in their normal form as they are looked up."""
+    return [*map(folded, emails), *map(phone_numbers.key, phones)]
+
+
+def _keep_addresses(session: Transaction, row: Contact) -> None:
+    query = owned(Address, row.tenant_id).where(Address.contact_id == row.id)
+    held = {address.value: address for address in session.exec(query).all()}
+    wanted = dict.fromkeys(looked_up(row.emails, row.phones))
+    for value in wanted.keys() - held.keys():
+        session.add(Address(tenant_id=row.tenant_id, contact_id=row.id, value=value))
+    for value in held.keys() - wanted.keys():
+        session.delete(held[value])
+
+
+def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
+    """Take a contact away; it can be brought back. Its leads and conversations stay."""
+    row = get(session, who, contact_id)
+    row.deleted_at = now()
+    activity.by(session, who, ActivityKind.PERSON, "Contact “{name}” deleted", link="/contacts", name=row.name)
+    _announce(session, row)
+    return row
+
+
+def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
+    """Bring back a contact that was deleted."""
+    row: Contact | None = session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first()
+    if row is None or row.deleted_at is None or row.merged_into:
+        raise NotFound("There is no such contact.")
+    row.deleted_at = None
+    return row

@@ -1,0 +1,151 @@
+"""Fields: those that a tenant adds to its contacts and leads, and what may stand in them."""
+
+import re
+from collections.abc import Container
+from datetime import date
+from itertools import count
+from typing import Any
+
+from platform_app.automation.values import folded, number
+from platform_app.custom_fields import of_tenant
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.models.crm import CustomField, FieldKind, Holder
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.services.feed import activity
+
+MOST = 50  # of contacts, and of leads
+LONGEST = 500  # characters of a value
+_LATIN = dict(zip("абвгдезийклмнопрстуфхцыэ", "abvgdezijklmnoprstufhcye", strict=True)) | {
+    "ж": "zh",
+    "ч": "ch",
+    "ш": "sh",
+    "щ": "sch",
+    "ю": "yu",
+    "я": "ya",
+    "ь": "",
+    "ъ": "",
+}
+
+
+def create(
+    session: Transaction,
+    who: Identity,
+    holder: Holder,
+    *,
+    name: str,
+    kind: FieldKind,
+    options: str = "",
+    is_demo: bool = False,
+) -> CustomField:
+    """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes."""
+    held = of_tenant(session, who.tenant_id, holder)
+    if len(held) >= MOST:
+        raise LimitReached("There can be {count} fields at most.", count=MOST)
+    row = CustomField(tenant_id=who.tenant_id, holder=holder, key="", name="", kind=kind, position=len(held))
+    row.is_demo = is_demo
+    _set(row, held, name=name, options=options)
+    row.key = key_of(row.name, {other.key for other in held})
+    session.add(row)
+    session.flush()
+    if not is_demo:
+        _tell(session, who, row, "Field “{name}” added")
+    return row
+
+
+def change(session: Transaction, who: Identity, field_id: str, *, name: str, options: str = "") -> CustomField:
+    """Rename a field, or change what a choice is chosen from; values that are there stay."""
+    row = _get(session, who, field_id)
+    _set(row, [one for one in of_tenant(session, who.tenant_id, row.holder) if one.id != row.id], name, options)
+    if session.is_modified(row):
+        _tell(session, who, row, "Field “{name}” changed")
+    return row
+
+
+def delete(session: Transaction, who: Identity, field_id: str) -> CustomField:
+    """Take a field away; what stood in it is no longer shown or used."""
+    row = _get(session, who, field_id)
+    session.delete(row)
+    _tell(session, who, row, "Field “{name}” deleted")
+    return row
+
+
+def _tell(session: Transaction, who: Identity, row: CustomField, sentence: str) -> None:
+    activity.by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
+
+
+def _get(session: Transaction, who: Identity, field_id: str) -> CustomField:
+    row: CustomField | None = session.exec(owned(CustomField, who.tenant_id).where(CustomField.id == field_id)).first()
+    if row is None:
+        raise NotFound("There is no such field.")
+    return row
+
+
+def _set(row: CustomField, others: list[CustomField], name: str, options: str) -> None:
+    name = " ".join(name.split())
+    if not name or len(name) > 80 or "\x00" in name:
+        raise Invalid("Enter a name.", field="name")
+    if folded(name) in {folded(other.name) for other in others}:
+        raise Conflict("There is a field of this name already.", field="name")
+    found = list(dict.fromkeys(line.strip()[:80] for line in options.replace("\x00", "").splitlines() if line.strip()))
+    if row.kind == FieldKind.CHOICE and not 1 <= len(found) <= 100:
+        raise Invalid("Enter what can be chosen, one a line.", field="options")
+    row.name, row.options = name, found if row.kind == FieldKind.CHOICE else []
+
+
+def key_of(name: str, taken: Container[str]) -> str:
+    """Return the name of a field in texts: Latin letters, digits and _, that no other field has."""
+    base = re.sub(r"[^a-z0-9]+", "_", latin(name)).strip("_")[:30] or "field"
+    base = base if base[0].isalpha() else f"f_{base}"
+    return next(key for place in count(1) if (key := base if place == 1 else f"{base}_{place}") not in taken)
+
+
+def latin(text: str) -> str:
+    """Return a text in lower case with its Russian letters in the Latin alphabet."""
+    return "".join(_LATIN.get(letter, letter) for letter in folded(text))
+
+
+def checked(field: CustomField, value: Any) -> str:
+    """Return what a field keeps of what was written, or nothing for an empty value. Raises Invalid at the field."""
+    place = f"field.{field.key}"
+    if not isinstance(value, str) or len(value) > LONGEST or "\x00" in value:
+        raise Invalid("This value cannot be taken.", field=place)
+    text = value.strip()
+    if not text or field.kind == FieldKind.TEXT:
+        return text
+    if field.kind in (FieldKind.NUMBER, FieldKind.MONEY):
+        found = number(text)
+        if found is None or abs(found) >= 10**15:
+            raise Invalid("Enter a number.", field=place)
+        if field.kind == FieldKind.MONEY:
+            return f"{found:.2f}"
+        kept = f"{found.normalize():f}"
+        return kept if number(kept) == found else f"{kept}0"  # 1.125 could be read as a thousand; 1.1250 cannot
+    if field.kind == FieldKind.DATE:
+        return _date(text, place)
+    options = ["yes", "no"] if field.kind == FieldKind.YES_NO else field.options
+    chosen = next((option for option in options if folded(option) == folded(_YES_NO.get(folded(text), text))), None)
+    if chosen is None:
+        raise Invalid("Choose one of: {options}", field=place, options=", ".join(options))
+    return chosen
+
+
+_YES_NO = {"да": "yes", "нет": "no", "true": "yes", "false": "no", "1": "yes", "0": "no"}
+
+
+_DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?:[T ,]+\d{1,2}:\d{2}.*)?")
+
+
+def _date(text: str, place: str) -> str:
+    """Return a date in ISO 8601, from that or from day.month.year; a time of day behind it is left out."""
+    found = _DAY_FIRST.fullmatch(text)
+    try:
+        if not found:
+            return date.fromisoformat(re.split(r"[T ]", text, maxsplit=1)[0]).isoformat()
+        day, month, year = int(found[1]), int(found[3]), int(found[4])
+        if found[2] == "/" and month > 12:
+            day, month = month, day
+        return date(year if year > 99 else 2000 + year, month, day).isoformat()
+    except ValueError as error:
+        raise Invalid("Choose a date.", field=place) from error

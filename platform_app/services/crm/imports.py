@@ -1,0 +1,151 @@
+"""Imports: contacts from a CSV file: read, its columns matched, taken in by the worker row by row."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from platform_app import custom_fields, notifier
+from platform_app.automation.values import folded, whole
+from platform_app.config import settings
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.i18n import translate
+from platform_app.jobs import ImportContacts, enqueue
+from platform_app.models.crm import ContactImport, Holder, ImportState, RefusedRow
+from platform_app.models.person import Identity
+from platform_app.services.crm import csv_files, import_headings
+from platform_app.services.crm.person_matching import MatchBy
+from platform_app.services.knowledge import unused_uploads, uploads
+
+SAMPLE = 5  # rows that are shown before the import begins
+TARGETS = {
+    "name": "Full name",
+    "emails": "E-mail",
+    "phones": "Phone",
+    "language": "Language",
+    "time_zone": "Time zone",
+    "tags": "Tags",
+}
+_REMEMBERED = 20  # imports whose columns are looked at for where those of a new table go
+
+
+async def store(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> str:
+    """Keep an uploaded table and look at its columns; return the import's id. It begins when `begin` says so."""
+    name = uploads.plain_name(file_name)
+    if not name.lower().endswith((".csv", ".txt", ".tsv")):
+        raise Invalid("Only CSV files can be read here.")
+    async with uploads.kept(body) as file:
+
+        def note() -> str:
+            row = _looked_at(who, name, file.stored_as)
+            with session_scope(who.tenant_id) as session:
+                return _prepare(session, who, row).id
+
+        return await asyncio.to_thread(note)
+
+
+def _looked_at(who: Identity, name: str, stored_as: str) -> ContactImport:
+    """Return the import of a table that was read through: its head, its first rows, and how many there are."""
+    with (settings().uploads / stored_as).open("rb") as file:
+        rows = csv_files.read(file)
+        head, sample = next(rows, []), list(islice(rows, SAMPLE))
+        count = len(sample) + sum(1 for _ in rows)
+    if not count:
+        raise Invalid("The file has no rows below its head.")
+    row = ContactImport(tenant_id=who.tenant_id, file_name=name, stored_as=stored_as, author_name=who.name)
+    row.columns = [cell[:120] for cell in head]
+    row.sample = [[cell[:200] for cell in cells] for cells in sample]
+    row.rows_total = count
+    return row
+
+
+def _prepare(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
+    unused_uploads.keep_few(session, who.tenant_id)
+    own = {field.name: field.key for field in _own(session, who)}
+    before = [one for one in recent(session, who, limit=_REMEMBERED) if one.state != ImportState.READY]
+    row.mapping = import_headings.guess(row.columns, own, _remembered(before, {*TARGETS, *_targets(own.values())}))
+    same = next((one for one in before if one.columns == row.columns), None)
+    row.match_by = same.match_by if same else MatchBy.NAME
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _own(session: Transaction, who: Identity) -> list[Any]:
+    return custom_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+
+
+def _targets(keys: Iterable[str]) -> Iterator[str]:
+    return (f"field.{key}" for key in keys)
+
+
+def _remembered(before: list[ContactImport], known: set[str]) -> dict[str, str]:
+    """Return where columns went in imports of before, newest first: the field by folded heading, "" for left out."""
+    found: dict[str, str] = {}
+    for row in before:
+        for place, head in enumerate(row.columns):
+            target = row.mapping.get(str(place), "")
+            if target in known or not target:
+                found.setdefault(folded(head), target)
+    return found
+
+
+def begin(
+    session: Transaction, who: Identity, import_id: str, mapping: dict[str, str], *, match_by: str = MatchBy.NAME
+) -> ContactImport:
+    """Let the worker take the rows in; `mapping` says for a column's place, from 0, which field it goes into, and
+    `match_by`, one of MatchBy, when a row belongs to a contact that is there already."""
+    row = get(session, who, import_id)
+    if row.state != ImportState.READY:
+        raise Conflict("This import has begun already.")
+    known = {*TARGETS, *_targets(field.key for field in _own(session, who))}
+    if match_by not in list(MatchBy):
+        raise Invalid("This value cannot be taken.", field="match_by")
+    kept = {place: target for place, target in mapping.items() if target}
+    if any(whole(place, len(row.columns) - 1) is None for place in kept) or not known.issuperset(kept.values()):
+        raise Invalid("This value cannot be taken.", field="mapping")
+    if not {"name", "emails", "phones"} & set(kept.values()):
+        raise Invalid("Choose a column for the name, the phone or the e-mail.", field="mapping")
+    row.mapping, row.match_by, row.state = kept, match_by, ImportState.RUNNING
+    enqueue(session, who.tenant_id, ImportContacts(import_id=row.id), dedupe_key=f"import:{row.id}")
+    announce(session, row)
+    return row
+
+
+def get(session: Transaction, who: Identity, import_id: str) -> ContactImport:
+    """Return an import."""
+    query = owned(ContactImport, who.tenant_id).where(ContactImport.id == import_id)
+    row: ContactImport | None = session.exec(query).first()
+    if row is None:
+        raise NotFound("There is no such import.")
+    return row
+
+
+def recent(session: Transaction, who: Identity, *, limit: int = 10) -> list[ContactImport]:
+    """Return the latest imports, newest first."""
+    query = owned(ContactImport, who.tenant_id).order_by(ContactImport.created_at.desc(), ContactImport.id.desc())  # type: ignore[attr-defined]
+    return list(session.exec(query.limit(limit)).all())
+
+
+def refused(session: Transaction, who: Identity, import_id: str, *, limit: int | None = None) -> list[RefusedRow]:
+    """Return the rows that could not be taken, or came in without some of their values, in the order of the file."""
+    query = owned(RefusedRow, who.tenant_id).where(RefusedRow.import_id == get(session, who, import_id).id)
+    ordered = query.order_by(RefusedRow.number)
+    return list(session.exec(ordered.limit(limit) if limit else ordered).all())
+
+
+def reasons(row: RefusedRow, language: str) -> str:
+    """Return in words why a row was refused, or which of its values were left out and why."""
+    if row.why:
+        return translate(language, row.why, **row.values)
+    found = []
+    for one in row.left_out:
+        title = one["title"] or translate(language, TARGETS.get(one["field"], one["field"]))
+        found.append(f"{title}: {translate(language, one['why'], **one['values'])}")
+    return " · ".join(found)
+
+
+def announce(session: Transaction, row: ContactImport) -> None:
+    """Tell open pages after the commit how far an import has come."""
+    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "import", row.id))

@@ -1,0 +1,205 @@
+"""Leads: written, found, moved through their stages, changed, deleted and brought back, each change with its event."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func
+
+from platform_app import custom_fields, notifier
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Invalid, NotFound
+from platform_app.events import emit
+from platform_app.models.crm import Holder, Lead, Stage
+from platform_app.models.event import ActivityKind, Event, EventKind
+from platform_app.models.person import Identity, Member
+from platform_app.services.crm import contacts, crm_values, pipelines, search_text, tags
+from platform_app.services.feed import activity
+
+FIELDS = ("title", "budget", "contact_id", "responsible_id", "source", "tags", "fields")
+SORTS = ("updated", "title", "budget")
+
+
+def create(
+    session: Transaction,
+    who: Identity,
+    *,
+    title: str,
+    stage_id: str,
+    at: datetime | None = None,
+    is_demo: bool = False,
+    **values: Any,
+) -> Lead:
+    """Write a lead into a stage; `values` are those of FIELDS or field.{key}; `at` is when it came, else now."""
+    stage = pipelines.stage(session, who, stage_id)
+    row = Lead(tenant_id=who.tenant_id, title="", stage_id=stage.id, created_at=at or now(), is_demo=is_demo)
+    row.in_stage_since = row.created_at
+    for field, value in ({"title": title} | values).items():
+        _set(session, who, row, name=field, value=value)
+    _touch(session, row, at)
+    session.add(row)
+    session.flush()
+    event = _emit(session, row, EventKind.LEAD_CREATED, before={}, after=_filled(row) | _words(stage))
+    if not is_demo:
+        activity.of_crm(session, who, event, "Lead “{title}” created", title=row.title)
+    _emit_tags(session, row, row.tags)
+    return row
+
+
+def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, Any]) -> Lead:
+    """Change some values; nothing is written when nothing differs. The stage is changed by `move`."""
+    return change(session, who, get(session, who, lead_id, lock=True), values)
+
+
+def change(session: Transaction, who: Identity, row: Lead, values: dict[str, Any]) -> Lead:
+    """Change some values of a lead that is locked."""
+    before = data_of(row)
+    for field, value in values.items():
+        _set(session, who, row, name=field, value=value)
+    after = data_of(row)
+    changed = [field for field in FIELDS if before[field] != after[field]]
+    if changed:
+        _touch(session, row)
+        old, new = ({field: data[field] for field in changed} for data in (before, after))
+        _emit(session, row, EventKind.LEAD_UPDATED, before=old, after=new)
+        _emit_tags(session, row, tags.added(before["tags"], row.tags))
+    return row
+
+
+def move(session: Transaction, who: Identity, lead_id: str, stage_id: str, *, at: datetime | None = None) -> Lead:
+    """Put a lead into another stage; nothing happens when it stands there already."""
+    row, new = get(session, who, lead_id, lock=True), pipelines.stage(session, who, stage_id)
+    if row.stage_id == new.id:
+        return row
+    old = pipelines.stage(session, who, row.stage_id)
+    row.stage_id, row.in_stage_since = new.id, at or now()
+    _touch(session, row, at)
+    event = _emit(session, row, EventKind.STAGE_CHANGED, before=_words(old), after=_words(new))
+    if at is None:
+        activity.of_crm(session, who, event, "Lead “{title}” moved to “{stage}”", title=row.title, stage=new.name)
+    return row
+
+
+def data_of(row: Lead) -> dict[str, Any]:
+    """Return the values of a lead by field, as events keep them."""
+    return {field: getattr(row, field) for field in FIELDS} | {"budget": str(row.budget)}
+
+
+def _words(stage: Stage) -> dict[str, str]:
+    return {"stage_id": stage.id, "stage": stage.name}
+
+
+def _filled(row: Lead) -> dict[str, Any]:
+    return {field: value for field, value in data_of(row).items() if value}
+
+
+def _set(session: Transaction, who: Identity, row: Lead, *, name: str, value: Any) -> None:
+    if name.startswith("field."):
+        held = custom_fields.of_tenant(session, row.tenant_id, Holder.LEAD)
+        row.fields = crm_values.own_field(held, row.fields, name, value)
+        return
+    checks: dict[str, Callable[[], Any]] = {
+        "title": lambda: crm_values.one_line(value, name, required=True),
+        "budget": lambda: crm_values.budget(value),
+        "contact_id": lambda: contacts.get(session, who, value).id if value else None,
+        "responsible_id": lambda: _member(session, who, value) if value else None,
+        "source": lambda: crm_values.one_line(value, name, longest=120),
+        "tags": lambda: crm_values.tags(value),
+    }
+    if name not in checks:
+        raise Invalid("This value cannot be taken.", field=name)
+    setattr(row, name, checks[name]())
+
+
+def _member(session: Transaction, who: Identity, user_id: str) -> str:
+    if session.exec(owned(Member, who.tenant_id).where(Member.user_id == user_id)).first() is None:
+        raise NotFound("There is no such member.")
+    return user_id
+
+
+def _touch(session: Transaction, row: Lead, at: datetime | None = None) -> None:
+    row.updated_at = at or now()
+    own = [str(value) for value in row.fields.values()]
+    row.search_text = search_text.search_text(row.title, lines=[row.source, *own], tags=row.tags)
+    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "lead", row.id))
+
+
+def _emit(session: Transaction, row: Lead, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]) -> Event:
+    event = emit(session, row.tenant_id, kind, before=before, after=after, lead_id=row.id, contact_id=row.contact_id)
+    event.at = row.updated_at
+    return event
+
+
+def _emit_tags(session: Transaction, row: Lead, added: list[str]) -> None:
+    for tag in added:
+        _emit(session, row, EventKind.TAG_ADDED, before={}, after={"tag": tag})
+
+
+def get(session: Transaction, who: Identity, lead_id: str, *, lock: bool = False) -> Lead:
+    """Return a lead that is not deleted."""
+    query = owned(Lead, who.tenant_id).where(Lead.id == lead_id)
+    row: Lead | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such lead.")
+    return row
+
+
+def find(
+    session: Transaction,
+    who: Identity,
+    *,
+    sort: str = "updated",
+    descending: bool = True,
+    page: int = 1,
+    page_size: int = 25,
+    **filters: str,
+) -> tuple[list[Lead], int]:
+    """Return one page of leads and how many fit. `filters`: search, tag, stage_id, responsible_id, contact_id."""
+    query = _fitting(who, **filters)
+    total = session.exec(query.with_only_columns(func.count())).one()
+    keys: dict[str, Any] = {"title": Lead.search_text, "budget": Lead.budget}
+    key = keys.get(sort, Lead.updated_at)
+    order = (key.desc(), Lead.id.desc()) if descending else (key, Lead.id)  # type: ignore[attr-defined]
+    shown = query.order_by(*order).offset(max(page - 1, 0) * page_size).limit(page_size)
+    return list(session.exec(shown).all()), int(total)
+
+
+def _fitting(who: Identity, *, search: str = "", tag: str = "", **same: str) -> Any:
+    query = owned(Lead, who.tenant_id).where(Lead.deleted_at.is_(None))  # type: ignore[union-attr]
+    for name, value in same.items():
+        if value:
+            query = query.where(getattr(Lead, name) == value)
+    return search_text.fitting(query, Lead.search_text, search, tag)
+
+
+def totals(session: Transaction, who: Identity, **filters: str) -> dict[str, tuple[int, Decimal]]:
+    """Return for each stage how many leads stand in it and their budgets together."""
+    columns = (Lead.stage_id, func.count(), func.coalesce(func.sum(Lead.budget), 0))
+    query = _fitting(who, **filters).with_only_columns(*columns).group_by(Lead.stage_id)
+    return {stage_id: (count, Decimal(budget)) for stage_id, count, budget in session.execute(query).all()}
+
+
+def newest(session: Transaction, who: Identity, stage_id: str, *, limit: int = 30, **filters: str) -> list[Lead]:
+    """Return the leads of a stage that changed last."""
+    query = _fitting(who, stage_id=stage_id, **filters).order_by(Lead.updated_at.desc(), Lead.id.desc())  # type: ignore[attr-defined]
+    return list(session.exec(query.limit(limit)).all())
+
+
+def delete(session: Transaction, who: Identity, lead_id: str) -> Lead:
+    """Take a lead away; it can be brought back."""
+    row = get(session, who, lead_id)
+    row.deleted_at = now()
+    activity.by(session, who, ActivityKind.PERSON, "Lead “{title}” deleted", link="/leads", title=row.title)
+    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "lead", row.id))
+    return row
+
+
+def restore(session: Transaction, who: Identity, lead_id: str) -> Lead:
+    """Bring back a lead that was deleted."""
+    row: Lead | None = session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first()
+    if row is None or row.deleted_at is None:
+        raise NotFound("There is no such lead.")
+    row.deleted_at = None
+    return row

@@ -1,0 +1,104 @@
+"""Merging: two contacts that are one person become one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col
+
+from platform_app import custom_fields, notifier, sequence_exits
+from platform_app.automation.values import folded
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.errors import Invalid
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import Address, Contact, Holder, Lead, Note, Task
+from platform_app.models.event import ActivityKind, Event
+from platform_app.models.person import Identity
+from platform_app.services.crm import contacts, crm_values
+from platform_app.services.feed import activity
+
+_LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address)
+
+
+@dataclass
+class Outcome:
+    """What merging would make of a contact."""
+
+    other: str  # name of the contact that goes
+    values: dict[str, Any]  # that differ from now, by field; own fields by field.{key}
+    left: dict[str, str]  # of the other, that are not taken over since the contact has its own
+    moved: dict[str, int]  # how many leads, tasks, notes and conversations come along
+
+
+def outcome(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Outcome:
+    """Return what merging would do, without doing it."""
+    kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
+    after = _joined(kept, other) | _lacking(session, who, kept, other)
+    values = {name: value for name, value in after.items() if value != getattr(kept, name, None)}
+    named = ("name", "language", "time_zone")
+    left = {name: getattr(other, name) for name in named if getattr(other, name) not in ("", getattr(kept, name))}
+    left = {name: value for name, value in left.items() if name not in values}
+    moved = {}
+    for model, name in ((Lead, "leads"), (Task, "tasks"), (Note, "notes"), (Conversation, "conversations")):
+        query = owned(model, who.tenant_id).where(model.contact_id == other.id)
+        moved[name] = int(session.exec(query.with_only_columns(func.count())).one())
+    return Outcome(other.name, values, left, moved)
+
+
+def _lacking(session: Transaction, who: Identity, kept: Contact, other: Contact) -> dict[str, Any]:
+    """Return own fields that a contact lacks and the other has."""
+    known = {row.key for row in custom_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)}
+    return {f"field.{key}": value for key, value in other.fields.items() if key in known and not kept.fields.get(key)}
+
+
+def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Contact:
+    """Let a contact take over all of another: what it lacks, and what belongs to it. Its own values win."""
+    both = owned(Contact, who.tenant_id).where(col(Contact.id).in_((kept_id, other_id))).order_by(Contact.id)
+    session.exec(both.with_for_update()).all()  # waits also for whoever writes something that belongs to one of them
+    kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
+    if kept.id == other.id:
+        raise Invalid("A contact cannot be merged with itself.", field="other")
+    contacts.save(session, who, kept.id, _joined(kept, other))
+    contacts.save(session, who, kept.id, _lacking(session, who, kept, other))
+    for model in _LINKED:
+        session.execute(
+            owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
+        )
+    sequence_exits.merge(session, who.tenant_id, kept.id, other.id)
+    other.deleted_at, other.merged_into = now(), kept.id
+    activity.by(
+        session,
+        who,
+        ActivityKind.PERSON,
+        "Contact “{other}” merged into “{title}”",
+        link=f"/contacts/{kept.id}",
+        title=kept.name,
+        other=other.name,
+    )
+    session.after_commit.append(lambda: notifier.announce(who.tenant_id, "contact", kept.id))
+    return kept
+
+
+def _joined(kept: Contact, other: Contact) -> dict[str, Any]:
+    """Return what the contact that stays has afterwards."""
+    joined: dict[str, Any] = {
+        "emails": _both(kept.emails, other.emails)[: crm_values.MOST_ADDRESSES],
+        "phones": _both(kept.phones, other.phones)[: crm_values.MOST_ADDRESSES],
+        "tags": _both(kept.tags, other.tags)[: crm_values.MOST_TAGS],
+    }
+    for name in ("language", "time_zone"):
+        joined[name] = getattr(kept, name) or getattr(other, name)
+    return joined
+
+
+def _both(mine: list[str], theirs: list[str]) -> list[str]:
+    held = {folded(one) for one in mine}
+    return [*mine, *(one for one in theirs if folded(one) not in held)]
+
+
+def alike(session: Transaction, who: Identity, contact_id: str, search: str) -> list[Contact]:
+    """Return contacts that one could be merged with: those that a search finds, else those with the same name."""
+    row = contacts.get(session, who, contact_id)
+    found, _ = contacts.find(session, who, search=search.strip() or row.name, page_size=9)
+    return [one for one in found if one.id != row.id][:8]

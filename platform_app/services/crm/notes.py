@@ -1,0 +1,36 @@
+"""Notes: what people write down about a contact or a lead."""
+
+from platform_app import notifier
+from platform_app.db import Transaction, owned
+from platform_app.errors import Invalid, NotFound
+from platform_app.models.crm import Note
+from platform_app.models.person import Identity
+from platform_app.services.crm import contacts, leads
+
+LONGEST = 10_000  # characters
+
+
+def create(
+    session: Transaction, who: Identity, *, text: str, contact_id: str | None = None, lead_id: str | None = None
+) -> Note:
+    """Write a note about a lead or a contact."""
+    if not text.strip() or "\x00" in text or len(text) > LONGEST:
+        raise Invalid("Enter a note of at most {count} characters.", field="note", count=LONGEST)
+    row = Note(tenant_id=who.tenant_id, text=text.strip(), author_name=who.name)
+    if lead_id:
+        row.lead_id = leads.get(session, who, lead_id).id
+    else:
+        row.contact_id = contacts.get(session, who, contact_id or "").id
+    session.add(row)
+    session.flush()
+    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "note", row.id))
+    return row
+
+
+def delete(session: Transaction, who: Identity, note_id: str) -> Note:
+    """Take a note away."""
+    row: Note | None = session.exec(owned(Note, who.tenant_id).where(Note.id == note_id)).first()
+    if row is None:
+        raise NotFound("There is no such note.")
+    session.delete(row)
+    return row

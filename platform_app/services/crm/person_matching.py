@@ -1,0 +1,87 @@
+"""Person matching: whether a row of a table and a contact are the same person. Pure functions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+from platform_app.automation.values import folded
+from platform_app.models.crm import UNNAMED
+from platform_app.services.crm import phone_numbers
+from platform_app.services.crm.custom_field_definitions import latin
+
+_SIMILAR = 0.8  # how alike two words of a name are at least, of 1
+
+
+class MatchBy(StrEnum):
+    """When a row of a table belongs to a contact that is already there."""
+
+    NAME = "name"  # the same number or address, and a similar name
+    ADDRESS = "address"  # the same number or address, whatever the name
+    NOTHING = "nothing"  # never: every row is a contact of its own
+
+
+@dataclass
+class Known:
+    """What is known of a person: a contact, or a row of a table. Addresses and numbers in their normal form."""
+
+    name: str = ""
+    emails: list[str] = field(default_factory=list)
+    phones: list[str] = field(default_factory=list)
+
+
+def same_person(row: Known, contact: Known, by: MatchBy = MatchBy.NAME) -> bool:
+    """Tell whether a row and a contact that share an address or a number are one person.
+
+    A number or a mailbox may be shared by colleagues or a family. So the names have to be alike; where they are not,
+    the two are one person only when the number is personal, one of the names is a single word (a nickname, a given
+    name), and no e-mail tells them apart.
+    """
+    if by != MatchBy.NAME:
+        return by == MatchBy.ADDRESS
+    if similar_names(row.name, contact.name):
+        return True
+    if min(len(_words(row.name)), len(_words(contact.name))) > 1:
+        return False
+    shared = {phone_numbers.key(phone) for phone in contact.phones if phone_numbers.is_personal(phone)}
+    if not shared.intersection(map(phone_numbers.key, filter(phone_numbers.is_personal, row.phones))):
+        return False
+    return not (row.emails and contact.emails) or bool(_folded(row.emails) & _folded(contact.emails))
+
+
+def similar_names(one: str, other: str) -> bool:
+    """Tell whether two names may be one person's: every word of the shorter one is, as such, as an initial, in another
+    alphabet or with a slip, a word of the longer one. An empty name is like any."""
+    shorter, longer = sorted((_words(one), _words(other)), key=len)
+    left = list(longer)
+    for word in shorter:
+        found = next((candidate for candidate in left if _similar(word, candidate)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _similar(one: str, other: str) -> bool:
+    if one == other or (min(len(one), len(other)) == 1 and one[0] == other[0]):
+        return True
+    return min(len(one), len(other)) >= 4 and SequenceMatcher(None, one, other).ratio() >= _SIMILAR
+
+
+def _words(name: str) -> list[str]:
+    if name == UNNAMED or "@" in name or not any(map(str.isalpha, name)):
+        return []  # none, or an address that stands in for it
+    return [word for word in latin(name.replace(".", " ").replace("-", " ")).split() if word.isalnum()]
+
+
+def _folded(emails: Iterable[str]) -> set[str]:
+    return {folded(email) for email in emails}
+
+
+def best(row: Known, candidates: Iterable[tuple[str, Known]], by: MatchBy) -> str | None:
+    """Return the id of the contact that a row belongs to, of those that share an address with it, oldest first."""
+    fitting = [(contact_id, known) for contact_id, known in candidates if same_person(row, known, by)]
+    if not fitting:
+        return None
+    alike = [contact_id for contact_id, known in fitting if similar_names(row.name, known.name)]
+    return next(iter(alike), fitting[0][0])

@@ -1,0 +1,192 @@
+"""Pipelines: the sales funnels of a tenant with their stages in order."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func
+
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, LimitReached, NotFound
+from platform_app.i18n import translate
+from platform_app.models.crm import Lead, Pipeline, Stage, StageKind
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.services.crm import crm_values
+from platform_app.services.feed import activity
+
+MOST = 20  # pipelines of a tenant
+MOST_STAGES = 40  # of a pipeline
+DEFAULT_NAME = "Sales"
+DEFAULT_STAGES = (
+    ("New leads", StageKind.OPEN),
+    ("Negotiation", StageKind.OPEN),
+    ("Offer sent", StageKind.OPEN),
+    ("Deal won", StageKind.WON),
+    ("Deal lost", StageKind.LOST),
+)
+
+
+@dataclass
+class StageCount:
+    """How many leads stand in a stage."""
+
+    pipeline: str
+    stage: str
+    kind: StageKind
+    leads: int
+
+
+def of_tenant(session: Transaction, who: Identity) -> list[tuple[Pipeline, list[Stage]]]:
+    """Return the tenant's pipelines with their stages, in order."""
+    found = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
+    stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
+    return [(row, [stage for stage in stages if stage.pipeline_id == row.id]) for row in found]
+
+
+def leads_by_stage(session: Transaction, who: Identity) -> list[StageCount]:
+    """Return every stage with its number of leads, in the order of pipelines and stages."""
+    query = owned(Lead, who.tenant_id).where(Lead.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = query.with_only_columns(Lead.stage_id, func.count()).group_by(Lead.stage_id)
+    counts: dict[str, int] = {stage_id: count for stage_id, count in session.execute(query).all()}  # noqa: C416
+    return [
+        StageCount(pipeline.name, stage.name, stage.kind, counts.get(stage.id, 0))
+        for pipeline, stages in of_tenant(session, who)
+        for stage in stages
+    ]
+
+
+def stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
+    """Return a stage of the tenant."""
+    row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
+    if row is None:
+        raise NotFound("There is no such stage.")
+    return row
+
+
+def pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
+    """Return a pipeline of the tenant."""
+    row: Pipeline | None = session.exec(owned(Pipeline, who.tenant_id).where(Pipeline.id == pipeline_id)).first()
+    if row is None:
+        raise NotFound("There is no such pipeline.")
+    return row
+
+
+def create_default(session: Transaction, tenant_id: str, language: str) -> Pipeline:
+    """Give a new tenant the pipeline that its first leads stand in, named in a language ("ru" or "en")."""
+    row = Pipeline(tenant_id=tenant_id, name=translate(language, DEFAULT_NAME))
+    session.add(row)
+    session.flush()
+    for position, (name, kind) in enumerate(default_stages(language)):
+        session.add(Stage(tenant_id=tenant_id, pipeline_id=row.id, name=name, kind=kind, position=position))
+    session.flush()
+    return row
+
+
+def default_stages(language: str) -> list[tuple[str, StageKind]]:
+    """Return the stages that a new pipeline begins with, named in a language."""
+    return [(translate(language, name), kind) for name, kind in DEFAULT_STAGES]
+
+
+def create(session: Transaction, who: Identity, name: str, stages: list[tuple[str, StageKind]]) -> Pipeline:
+    """Add a pipeline at the end, with its first stages."""
+    held = of_tenant(session, who)
+    if len(held) >= MOST:
+        raise LimitReached("There can be {count} pipelines at most.", count=MOST)
+    name = crm_values.one_line(name, "name", longest=120, required=True)
+    row = Pipeline(tenant_id=who.tenant_id, name=name, position=len(held))
+    session.add(row)
+    session.flush()
+    for stage_name, kind in stages:
+        _add_stage(session, who, row, stage_name, kind=kind)
+    _tell(session, who, row, "Pipeline “{name}” created")
+    return row
+
+
+def rename(session: Transaction, who: Identity, pipeline_id: str, name: str) -> Pipeline:
+    """Give a pipeline another name."""
+    row = pipeline(session, who, pipeline_id)
+    row.name = crm_values.one_line(name, "name", longest=120, required=True)
+    if session.is_modified(row):
+        _tell(session, who, row, "Pipeline “{name}” renamed")
+    return row
+
+
+def delete(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
+    """Take a pipeline away; refused while leads stand in it."""
+    row = pipeline(session, who, pipeline_id)
+    for one in _stages(session, who, row.id):
+        _delete_stage(session, who, one)
+    session.delete(row)
+    _tell(session, who, row, "Pipeline “{name}” deleted")
+    return row
+
+
+def _tell(session: Transaction, who: Identity, row: Pipeline, sentence: str) -> None:
+    activity.by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
+
+
+def _stages_changed(session: Transaction, who: Identity, pipeline_id: str) -> None:
+    _tell(session, who, pipeline(session, who, pipeline_id), "Stages of “{name}” changed")
+
+
+def _stages(session: Transaction, who: Identity, pipeline_id: str) -> list[Stage]:
+    query = owned(Stage, who.tenant_id).where(Stage.pipeline_id == pipeline_id)
+    return list(session.exec(query.order_by(Stage.position, Stage.id)).all())
+
+
+def add_stage(
+    session: Transaction, who: Identity, pipeline_id: str, name: str, *, kind: StageKind = StageKind.OPEN
+) -> Stage:
+    """Add a stage at the end of a pipeline."""
+    row = _add_stage(session, who, pipeline(session, who, pipeline_id), name, kind=kind)
+    _stages_changed(session, who, pipeline_id)
+    return row
+
+
+def _add_stage(session: Transaction, who: Identity, into: Pipeline, name: str, *, kind: StageKind) -> Stage:
+    held = _stages(session, who, into.id)
+    if len(held) >= MOST_STAGES:
+        raise LimitReached("There can be {count} stages at most.", count=MOST_STAGES)
+    name = crm_values.one_line(name, "name", longest=120, required=True)
+    position = max((other.position for other in held), default=-1) + 1
+    row = Stage(tenant_id=who.tenant_id, pipeline_id=into.id, name=name, kind=kind, position=position)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def change_stage(session: Transaction, who: Identity, stage_id: str, *, name: str, kind: StageKind) -> Stage:
+    """Give a stage another name and meaning."""
+    row = stage(session, who, stage_id)
+    row.name, row.kind = crm_values.one_line(name, "name", longest=120, required=True), kind
+    if session.is_modified(row):
+        _stages_changed(session, who, row.pipeline_id)
+    return row
+
+
+def move_stage(session: Transaction, who: Identity, stage_id: str, *, up: bool) -> None:
+    """Let a stage change places with the one before or after it."""
+    row = stage(session, who, stage_id)
+    order = _stages(session, who, row.pipeline_id)
+    place = [one.id for one in order].index(row.id)
+    other = place - 1 if up else place + 1
+    if 0 <= other < len(order):
+        order[place], order[other] = order[other], order[place]
+    for position, one in enumerate(order):
+        one.position = position
+    _stages_changed(session, who, row.pipeline_id)
+
+
+def delete_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
+    """Take a stage away; refused while leads stand in it."""
+    row = stage(session, who, stage_id)
+    _delete_stage(session, who, row)
+    _stages_changed(session, who, row.pipeline_id)
+    return row
+
+
+def _delete_stage(session: Transaction, who: Identity, row: Stage) -> None:
+    standing: Lead | None = session.exec(owned(Lead, who.tenant_id).where(Lead.stage_id == row.id).limit(1)).first()
+    if standing is not None:
+        raise Conflict("Leads stand in the stage “{name}”. Move them first.", name=row.name)
+    session.delete(row)
+    session.flush()

@@ -1,0 +1,138 @@
+"""Demo: a shop with an agent, its knowledge, its people and two weeks of talk; comes and goes with one click."""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+from platform_app import notifier
+from platform_app.config import settings
+from platform_app.db import Transaction, everywhere, owned, owned_update, session_scope
+from platform_app.demo import Shop, articles, shop
+from platform_app.errors import Conflict
+from platform_app.models.agent import Agent, AgentSettings
+from platform_app.models.event import Activity
+from platform_app.models.knowledge import Source
+from platform_app.models.person import Identity, Member, Role, Tenant, User
+from platform_app.rag.chunking import Piece, cut
+from platform_app.rag.parsing import clean
+from platform_app.services.accounts import passwords, sessions
+from platform_app.services.agents import agents
+from platform_app.services.demo import demo_crm, demo_rules, demo_scripts, demo_sequences
+from platform_app.services.demo.demo_conversations import Stand, converse
+from platform_app.services.demo.demo_crm import moment
+from platform_app.services.demo.demo_removal import remove
+from platform_app.services.knowledge import sources
+
+__all__ = ["EMAIL", "SLUG", "ensure_demo", "is_loaded", "load", "remove"]
+EMAIL = "demo@demo.example"
+SLUG = "demo"
+_BEGAN, _PUBLISHED, _IMPROVED = (14, "10:00"), (14, "15:30"), (9, "09:30")  # days ago and time of day
+
+
+def ensure_demo(password: str, language: str) -> str:
+    """Make sure that the demo tenant with its sign-in exists; return the e-mail address.
+
+    The password given now is the one that works. A demo that somebody emptied stays empty.
+    """
+    with session_scope(reason="the demo tenant", reading=True) as session:
+        user: User | None = session.exec(everywhere(User).where(User.email == EMAIL)).first()
+    if user is not None and passwords.matches(password, user.password_hash):
+        return EMAIL
+    hashed = passwords.hash_password(password)
+    with session_scope(reason="the demo tenant") as session:
+        user = session.exec(everywhere(User).where(User.email == EMAIL)).first()
+        if user is None:
+            load(session, _found(session, hashed, language))
+        else:
+            user.password_hash = hashed
+            sessions.end_all(session, user.id)
+    return EMAIL
+
+
+def _found(session: Transaction, password_hash: str, language: str) -> Identity:
+    """Write the demo tenant with its owner."""
+    told = shop(language)
+    tenant = Tenant(slug=SLUG, name=told.tenant, language=language, is_demo=True)
+    user = User(email=EMAIL, name=told.owner, password_hash=password_hash, language=language)
+    session.add_all([tenant, user])
+    session.flush()
+    session.add(Member(tenant_id=tenant.id, user_id=user.id, role=Role.OWNER))
+    return Identity(
+        user_id=user.id,
+        tenant_id=tenant.id,
+        role=Role.OWNER,
+        name=user.name,
+        email=user.email,
+        slug=tenant.slug,
+        tenant_name=tenant.name,
+        language=user.language,
+        time_zone=tenant.time_zone,
+    )
+
+
+def is_loaded(session: Transaction, who: Identity) -> bool:
+    """Tell whether the demo stands in this tenant."""
+    return session.exec(owned(Agent, who.tenant_id).where(Agent.is_demo.is_(True))).first() is not None  # type: ignore[attr-defined]
+
+
+def load(session: Transaction, who: Identity) -> None:
+    """Put the demo into a tenant, in the person's language. The worker indexes its documents."""
+    if is_loaded(session, who):
+        raise Conflict("The demo is here already.")
+    told = shop(who.language)
+    agent, versions = _agent(session, who, told)
+    crm = demo_crm.write(session, who, told)
+    made = demo_scripts.write(session, who, told, crm, agent_id=agent.id, began=versions[0][0], improved=versions[1][0])
+    for row in made.rows:
+        _date(session, who, f"/agents/{agent.id}/scripts/{row.id}", row.created_at)
+    written: list[Path] = []
+    try:
+        written_sources = [_source(session, who, path, written) for path in articles(who.language)]
+        pieces = {source.title: (source, found) for source, found in written_sources}
+        converse(session, who, Stand(agent, versions, pieces, crm, made), told.conversations)
+        session.flush()
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    tenant_id, agent_id, improved = who.tenant_id, agent.id, moment(who, *_IMPROVED)
+    session.before_commit.append(lambda: demo_rules.write(session, who, agent_id, improved))  # heard from now on
+    session.before_commit.append(lambda: demo_sequences.write(session, who, agent_id, improved))
+    session.after_commit.append(lambda: notifier.announce(tenant_id, "agent", agent_id))
+
+
+def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list[tuple[datetime, AgentSettings]]]:
+    """Write the agent as it was made, published, improved, published again and switched on."""
+    chosen = {"name": told.agent.name, "no_answer_text": told.agent.no_answer_text, "no_answer_task": True}
+    agent = agents.create(session, who, chosen | {"instructions": told.agent.first_instructions.strip()})
+    agent.is_demo, agent.created_at = True, moment(who, *_BEGAN)
+    _date(session, who, f"/agents/{agent.id}", agent.created_at)
+    versions = []
+    for when, instructions in ((_PUBLISHED, told.agent.first_instructions), (_IMPROVED, told.agent.instructions)):
+        changes = {"instructions": instructions.strip()}
+        agents.save_draft(session, who, agent.id, changes, revision=agent.revision)
+        version = agents.publish(session, who, agent.id)
+        agents.set_active(session, who, agent.id, active=True)
+        version.created_at = agent.draft_saved_at = moment(who, *when)
+        _date(session, who, f"/agents/{agent.id}", version.created_at)
+        versions.append((version.created_at, AgentSettings.model_validate(version.settings)))
+    return agent, versions
+
+
+def _date(session: Transaction, who: Identity, link: str, at: datetime) -> None:
+    """Move the updates about a thing that were written just now to when they belong."""
+    session.flush()
+    query = owned_update(Activity, who.tenant_id).where(Activity.link == link, Activity.is_demo.is_(False))  # type: ignore[arg-type, attr-defined]
+    session.execute(query.values(at=at, created_at=at, is_demo=True))
+
+
+def _source(session: Transaction, who: Identity, path: Path, written: list[Path]) -> tuple[Source, list[Piece]]:
+    """Upload an article as a person would; return its source, and the pieces that the worker will cut."""
+    settings().uploads.mkdir(parents=True, exist_ok=True)
+    data, kept = path.read_bytes(), settings().uploads / secrets.token_hex(16)
+    written.append(kept)
+    kept.write_bytes(data)
+    source = sources.add_source(session, who, path.name, kept.name, size=len(data))
+    source.is_demo = True
+    _date(session, who, f"/knowledge/{source.id}", moment(who, *_BEGAN))
+    return source, cut(clean(data.decode()))

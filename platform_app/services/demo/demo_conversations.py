@@ -1,0 +1,208 @@
+"""Demo talk: the conversations of the demo, with everything that real ones leave behind: traces, events, updates."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.demo import ShopConversation
+from platform_app.events import emit
+from platform_app.llm import prompts
+from platform_app.llm.reply_markers import Marks
+from platform_app.models.agent import Agent, AgentSettings
+from platform_app.models.base import Owned
+from platform_app.models.conversation import Author, Conversation, ConversationState, Message
+from platform_app.models.crm import Contact, Lead, Task
+from platform_app.models.event import Activity, ActivityKind, EventKind
+from platform_app.models.knowledge import Source
+from platform_app.models.person import Identity
+from platform_app.rag.chunking import Piece
+from platform_app.services.demo import demo_scripts
+from platform_app.services.demo.demo_crm import DemoCrm, moment
+from platform_app.services.demo.demo_scripts import DemoScripts
+from platform_app.services.demo.demo_traces import found_in, trace_of
+from platform_app.services.scripts import script_usage
+from platform_app.services.scripts.guided_scripts import Guidance
+
+THINKING = timedelta(seconds=2)
+BETWEEN_TURNS = timedelta(seconds=95)
+
+
+@dataclass
+class Stand:
+    """What the conversations of the demo stand on."""
+
+    agent: Agent
+    versions: list[tuple[datetime, AgentSettings]]  # since when each was published, oldest first
+    articles: dict[str, tuple[Source, list[Piece]]]  # by title
+    crm: DemoCrm
+    scripts: DemoScripts
+
+
+@dataclass
+class _Talk:
+    """A conversation while it is being written; rows go to the database parents first."""
+
+    who: Identity
+    stand: Stand
+    row: Conversation
+    contact: Contact
+    lead: Lead | None
+    settings: AgentSettings
+    version: int
+    at: datetime
+    guided: list[Guidance] = field(default_factory=list)  # how the guided script stood at each reply
+    history: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    rest: list[Owned] = field(default_factory=list)
+
+
+def converse(session: Transaction, who: Identity, stand: Stand, told: list[ShopConversation]) -> None:
+    """Write every conversation with its messages, traces, events, tasks and updates."""
+    talks = [_talk(who, stand, conversation) for conversation in told]
+    session.add_all(talk.row for talk in talks)
+    session.flush()
+    for talk, conversation in zip(talks, told, strict=True):
+        _tell(session, talk, EventKind.CONVERSATION_STARTED)
+        _note(talk, ActivityKind.CONVERSATION, "Conversation with “{agent}” started", agent=talk.settings.name)
+        if conversation.guided:
+            progress, talk.guided = demo_scripts.guide(stand.scripts, conversation, stand.crm)
+            progress.conversation_id = talk.row.id
+            talk.rest.append(progress)
+        for place, turn in enumerate(conversation.turns):
+            _turn(session, talk, turn, talk.guided[place] if talk.guided else None)
+        if conversation.closed:
+            _tell(session, talk, EventKind.CONVERSATION_CLOSED)
+    session.add_all(message for talk in talks for message in talk.messages)
+    session.flush()
+    session.add_all(row for talk in talks for row in talk.rest)
+
+
+def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
+    ago = timedelta(minutes=told.ago or 0)
+    at = moment(who, told.day, told.time) if told.day is not None else now() - ago
+    versions = [settings for since, settings in stand.versions if since <= at]
+    contact, lead = stand.crm.contacts[told.contact], None if told.lead is None else stand.crm.leads[told.lead]
+    row = Conversation(
+        tenant_id=who.tenant_id,
+        agent_id=stand.agent.id,
+        use_draft=False,
+        contact_id=contact.id,
+        lead_id=lead.id if lead else None,
+        title=told.turns[0][0][:80],
+        state=ConversationState.CLOSED if told.closed else ConversationState.OPEN,
+        created_by=who.user_id,
+        created_at=at,
+        is_demo=True,
+    )
+    return _Talk(who, stand, row, contact, lead, versions[-1], len(versions), at)
+
+
+def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str], guidance: Guidance | None) -> None:
+    """Write what is said and what is replied, and move the talk's clock on."""
+    words, written, article = turn
+    marks = Marks(
+        len(talk.stand.scripts.rows)
+    )  # the demo's replies mark the scripts that they stand on, as real ones do
+    answer = marks.feed(written) + marks.rest()
+    said = _message(talk, Author.CONTACT, talk.contact.name, words)
+    _tell(session, talk, EventKind.MESSAGE_RECEIVED, said)
+    talk.at += THINKING
+    reply = _message(talk, Author.AGENT, talk.settings.name, answer)
+    reply.answers_id = said.id
+    passages = [found_in(*talk.stand.articles[article], question=words, reply=answer)] if article else []
+    reply.sources = [passage.as_json() for passage in passages]
+    took = timedelta(milliseconds=900 + 25 * len(answer))
+    talk.at += took
+    reply.finished_at = talk.at
+    facts = prompts.Facts(settings=talk.settings, history=list(talk.history), question=words, known=_known(talk))
+    weighed = demo_scripts.considered(
+        session, talk.stand.scripts, _as_it_was(talk), agent=talk.settings.name, said=words
+    )
+    demo_scripts.fill(facts, weighed, guidance)
+    script_usage.settle(weighed, marks.used, answer, words)
+    trace = trace_of(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took)
+    trace.data |= {"scripts": [one.as_json() for one in weighed], "guided": guidance.as_json() if guidance else {}}
+    talk.rest += [trace, *demo_scripts.use(weighed, talk.row, reply.id, talk.at)]
+    talk.history += [("user", words), ("assistant", answer)]
+    _tell(session, talk, EventKind.REPLY_SENT, reply)
+    name, title = talk.settings.name, talk.row.title
+    _note(talk, ActivityKind.REPLY, "“{agent}” replied in “{title}”", agent=name, title=title)
+    if not article:
+        _task(session, talk, words)
+    talk.row.last_message_at, talk.row.last_line = talk.at, answer[:160]
+    talk.at += BETWEEN_TURNS
+
+
+def _as_it_was(talk: _Talk) -> Conversation:
+    """Return the conversation as one that plays in the stage in which its lead stood then."""
+    was = Conversation(**talk.row.model_dump())
+    if talk.lead is not None and talk.at < talk.lead.in_stage_since:
+        was.stage_id = next(iter(talk.stand.crm.stages))
+    return was
+
+
+def _message(talk: _Talk, author: Author, name: str, text: str) -> Message:
+    message = Message(
+        tenant_id=talk.who.tenant_id,
+        conversation_id=talk.row.id,
+        author=author,
+        author_name=name,
+        text=text,
+        created_at=talk.at,
+        finished_at=talk.at,
+    )
+    talk.messages.append(message)
+    return message
+
+
+def _tell(
+    session: Transaction, talk: _Talk, kind: EventKind, message: Message | None = None, *, text: str = ""
+) -> None:
+    row, said = talk.row, message.text if message else text
+    event = emit(
+        session,
+        talk.who.tenant_id,
+        kind,
+        after={"text": said} if said else {},
+        agent_id=row.agent_id,
+        conversation_id=row.id,
+        message_id=message.id if message else None,
+        contact_id=row.contact_id,
+        lead_id=row.lead_id,
+    )
+    event.at = event.created_at = talk.at
+
+
+def _note(talk: _Talk, kind: ActivityKind, sentence: str, **values: str) -> None:
+    """Write an update into the past; unlike activity.record it tells no open page."""
+    talk.rest.append(
+        Activity(
+            tenant_id=talk.who.tenant_id,
+            at=talk.at,
+            created_at=talk.at,
+            kind=kind,
+            sentence=sentence,
+            values=values,
+            actor=talk.contact.name if kind == ActivityKind.CONVERSATION else talk.settings.name,
+            agent_id=talk.row.agent_id,
+            link=f"/test-chat?c={talk.row.id}",
+            is_demo=True,
+        )
+    )
+
+
+def _task(session: Transaction, talk: _Talk, question: str) -> None:
+    """Leave the task that an agent without an answer leaves."""
+    task = Task(tenant_id=talk.who.tenant_id, text=question, conversation_id=talk.row.id, created_at=talk.at)
+    talk.rest.append(task)
+    _tell(session, talk, EventKind.TASK_CREATED, text=question)
+    _note(talk, ActivityKind.AGENT, "Task: answer “{question}”", question=question[:80])
+
+
+def _known(talk: _Talk) -> list[tuple[str, str]]:
+    known = [("contact", talk.contact.name), ("phone", talk.contact.phone), ("e-mail", talk.contact.email)]
+    if talk.lead is not None:
+        stage = talk.stand.crm.stages[talk.lead.stage_id]
+        known += [("lead", talk.lead.title), ("stage", stage), ("budget", str(talk.lead.budget))]
+    return known

@@ -1,0 +1,135 @@
+"""Demo CRM: the people of the demo and their deals, with own fields, tasks and notes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from platform_app import custom_fields
+from platform_app.automation.values import folded
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.demo import Shop, ShopContact, ShopField, ShopLead, ShopTask
+from platform_app.events import emit
+from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pipeline, Stage, Task
+from platform_app.models.event import EventKind
+from platform_app.models.person import Identity
+from platform_app.services.crm import contacts, custom_field_definitions, leads, pipelines
+
+
+@dataclass
+class DemoCrm:
+    """What the conversations and scripts of the demo stand on."""
+
+    stages: dict[str, str]  # names by id, in order
+    fields: dict[tuple[Holder, str], CustomField] = field(default_factory=dict)  # by holder and name in the file
+    contacts: list[Contact] = field(default_factory=list)
+    leads: list[Lead] = field(default_factory=list)
+
+
+def moment(who: Identity, day: int, clock: str) -> datetime:
+    """Return a time of day in the tenant's zone, some days ago."""
+    zone = ZoneInfo(who.time_zone)
+    date = now().astimezone(zone).date() - timedelta(days=day)
+    return datetime.combine(date, time.fromisoformat(clock), zone)
+
+
+def write(session: Transaction, who: Identity, told: Shop) -> DemoCrm:
+    """Write the pipeline, the own fields, the contacts, and the leads on their way through the stages."""
+    made = DemoCrm(_stages(session, who, told))
+    made.fields = {(one.holder, one.name): _field(session, who, one, told.tenant) for one in told.fields}
+    for person in told.contacts:
+        made.contacts.append(_contact(session, who, made, person))
+    for deal in told.leads:
+        made.leads.append(_lead(session, who, made, deal))
+    return made
+
+
+def _stages(session: Transaction, who: Identity, told: Shop) -> dict[str, str]:
+    first = min((row.position for row, _ in pipelines.of_tenant(session, who)), default=1)
+    position = first - 1  # before the tenant's own: the board opens on the leads of the demo
+    pipeline = Pipeline(tenant_id=who.tenant_id, name=told.pipeline.name, position=position, is_demo=True)
+    session.add(pipeline)
+    session.flush()
+    stages = [
+        Stage(tenant_id=who.tenant_id, pipeline_id=pipeline.id, name=name, position=position, kind=kind)
+        for position, (name, kind) in enumerate(told.pipeline.stages)
+    ]
+    session.add_all(stages)
+    session.flush()
+    return {stage.id: stage.name for stage in stages}
+
+
+def _field(session: Transaction, who: Identity, told: ShopField, shop: str) -> CustomField:
+    """Add a field; one of the tenant's own that is the same is used, and a name that is taken is told apart."""
+    held = {folded(row.name): row for row in custom_fields.of_tenant(session, who.tenant_id, told.holder)}
+    mine = held.get(folded(told.name))
+    if mine is not None and (mine.kind, mine.options) == (told.kind, told.options):
+        return mine
+    name = f"{told.name} ({shop})" if mine else told.name
+    options = "\n".join(told.options)
+    return custom_field_definitions.create(
+        session, who, told.holder, name=name, kind=told.kind, options=options, is_demo=True
+    )
+
+
+def _contact(session: Transaction, who: Identity, made: DemoCrm, told: ShopContact) -> Contact:
+    known: dict[str, Any] = {"emails": told.email, "phones": told.phone, "language": who.language, "tags": told.tags}
+    known |= _own(who, made, Holder.CONTACT, told.own)
+    at = moment(who, told.day, "09:00")
+    row = contacts.create(session, who, name=told.name, at=at, is_demo=True, **known)
+    _beside(session, who, told, contact_id=row.id)
+    return row
+
+
+def _lead(session: Transaction, who: Identity, made: DemoCrm, told: ShopLead) -> Lead:
+    stages, contact = list(made.stages), made.contacts[told.contact]
+    known: dict[str, Any] = {"contact_id": contact.id, "budget": told.budget, "source": told.source, "tags": told.tags}
+    known |= _own(who, made, Holder.LEAD, told.own) | ({"responsible_id": who.user_id} if told.mine else {})
+    at = moment(who, told.day, "09:05")
+    row = leads.create(session, who, title=told.title, stage_id=stages[0], at=at, is_demo=True, **known)
+    if told.moved is not None:
+        leads.move(session, who, row.id, stages[told.stage], at=moment(who, told.moved, "18:30"))
+    _beside(session, who, told, contact_id=contact.id, lead_id=row.id)
+    return row
+
+
+def _own(who: Identity, made: DemoCrm, holder: Holder, told: dict[str, str | int]) -> dict[str, str]:
+    """Return values of own fields as services take them; a number is a date so many days from today."""
+    return {
+        f"field.{made.fields[holder, name].key}": value if isinstance(value, str) else _day(who, value)
+        for name, value in told.items()
+    }
+
+
+def _day(who: Identity, days: int) -> str:
+    return moment(who, -days, "12:00").date().isoformat()
+
+
+def _beside(session: Transaction, who: Identity, told: ShopContact | ShopLead, **links: str) -> None:
+    """Write the note and the task that stand beside a contact or a lead; a note belongs to one of them alone."""
+    at = moment(who, told.day, "09:20")
+    if told.note:
+        only = {"lead_id": links["lead_id"]} if "lead_id" in links else links
+        session.add(Note(tenant_id=who.tenant_id, text=told.note, author_name=who.name, created_at=at, **only))
+    if told.task:
+        _task(session, who, told.task, moment(who, told.day, "09:25"), **links)
+
+
+def _task(session: Transaction, who: Identity, told: ShopTask, at: datetime, **links: Any) -> None:
+    row = Task(tenant_id=who.tenant_id, text=told.text, created_at=at, responsible_id=who.user_id, **links)
+    row.due_at = moment(who, -told.due, "17:00")
+    session.add(row)
+    session.flush()
+    kinds = [(EventKind.TASK_CREATED, at)]
+    if told.done:
+        row.done_at = row.due_at - timedelta(hours=2)
+        kinds.append((EventKind.TASK_COMPLETED, row.done_at))
+    for kind, when in kinds:
+        emit(session, who.tenant_id, kind, after={"text": row.text, "task_id": row.id}, **links).at = when
+
+
+def resolved(made: DemoCrm, fact: str) -> str:
+    """Return the name of a fact whose own field is named as in the file."""
+    holder, _, name = fact.partition(".field.")
+    return f"{holder}.field.{made.fields[Holder(holder), name].key}" if name else fact

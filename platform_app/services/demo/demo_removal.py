@@ -1,0 +1,174 @@
+"""Demo removal: takes away all that the demo brought and all that grew on it; what the tenant made itself stays."""
+
+from sqlalchemy import Text, and_, cast, or_
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.db import OwnedModel, Transaction, owned, owned_delete, owned_update
+from platform_app.jobs import RemoveSource, enqueue
+from platform_app.models.agent import Agent
+from platform_app.models.conversation import Conversation, Message
+from platform_app.models.crm import Contact, CustomField, Holder, Lead, Note, Pipeline, Stage, Task
+from platform_app.models.event import Activity, Event
+from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Source
+from platform_app.models.person import Identity
+from platform_app.models.rule import Rule
+from platform_app.models.script import Script
+from platform_app.models.sequence import Enrollment, Sequence
+from platform_app.rag import lexical_index
+
+
+def remove(session: Transaction, who: Identity) -> None:
+    """Take the demo out of a tenant.
+
+    Its documents answer no more at once; their files, chunks and vectors go with a job. What a person made on the
+    ground of the demo goes with it where it cannot stand alone: conversations with its agent, its leads' history.
+    """
+    tenant = who.tenant_id
+    agents = _demo_ids(session, tenant, Agent)
+    query = owned(Conversation, tenant).where(
+        or_(Conversation.is_demo.is_(True), Conversation.agent_id.in_(agents))  # type: ignore[attr-defined]
+    )
+    talks = list(session.exec(query.with_only_columns(Conversation.id)).all())
+    contacts, leads = _demo_ids(session, tenant, Contact), _demo_ids(session, tenant, Lead)
+    sources = _demo_ids(session, tenant, Source)
+    _forget_what_happened(session, tenant, agents=agents, talks=talks, contacts=contacts, leads=leads, sources=sources)
+    _remove_talks(session, tenant, talks)
+    session.execute(owned_delete(Script, tenant).where(Script.agent_id.in_(agents)))  # type: ignore[union-attr]
+    session.execute(owned_delete(Rule, tenant).where(Rule.agent_id.in_(agents)))  # type: ignore[union-attr]
+    _remove_sequences(session, tenant, agents, subjects=[*contacts, *leads, *talks])
+    _remove_crm(session, tenant, contacts, leads)
+    session.execute(owned_delete(Agent, tenant).where(Agent.id.in_(agents)))  # type: ignore[attr-defined]
+    _remove_sources(session, tenant, sources)
+    for topic in ("agent", "activity", "conversation", "source"):
+        session.after_commit.append(lambda topic=topic: notifier.announce(tenant, topic, ""))  # type: ignore[misc]
+
+
+def _demo_ids(session: Transaction, tenant: str, model: type[OwnedModel]) -> list[str]:
+    query = owned(model, tenant).where(model.is_demo.is_(True))  # type: ignore[attr-defined]
+    return list(session.exec(query.with_only_columns(model.id)).all())
+
+
+def _forget_what_happened(
+    session: Transaction,
+    tenant: str,
+    *,
+    agents: list[str],
+    talks: list[str],
+    contacts: list[str],
+    leads: list[str],
+    sources: list[str],
+) -> None:
+    """Remove the events of what goes, and the updates that would lead nowhere."""
+    links = (
+        [f"/agents/{i}" for i in agents] + [f"/test-chat?c={i}" for i in talks] + [f"/knowledge/{i}" for i in sources]
+    )
+    links += [f"/contacts/{i}" for i in contacts] + [f"/leads/{i}" for i in leads]
+    of_lead = and_(Event.conversation_id.is_(None), Event.lead_id.in_(leads))  # type: ignore[union-attr]
+    of_contact = and_(
+        Event.conversation_id.is_(None),  # type: ignore[union-attr]
+        Event.lead_id.is_(None),  # type: ignore[union-attr]
+        Event.contact_id.in_(contacts),  # type: ignore[union-attr]
+    )
+    of_agent = or_(Event.agent_id.in_(agents), Event.conversation_id.in_(talks))  # type: ignore[union-attr]
+    session.execute(owned_delete(Event, tenant).where(or_(of_agent, of_lead, of_contact)))
+    locks = [f"event:{i}" for i in (*leads, *contacts, *talks)]
+    session.execute(owned_delete(Job, tenant).where(Job.lock_key.in_(locks), Job.state != JobState.RUNNING))  # type: ignore[union-attr, arg-type]
+    session.execute(
+        owned_delete(Activity, tenant).where(
+            or_(
+                Activity.is_demo.is_(True),  # type: ignore[attr-defined]
+                Activity.agent_id.in_(agents),  # type: ignore[union-attr]
+                Activity.link.in_(links),  # type: ignore[attr-defined]
+            )
+        )
+    )
+
+
+def _remove_talks(session: Transaction, tenant: str, talks: list[str]) -> None:
+    """Remove conversations with their messages and traces, their tasks, and replies that were to come."""
+    of_talks = owned(Message, tenant).where(Message.conversation_id.in_(talks))  # type: ignore[attr-defined]
+    keys = [f"reply:{i}" for i in session.exec(of_talks.with_only_columns(Message.id)).all()]
+    session.execute(owned_delete(Job, tenant).where(Job.dedupe_key.in_(keys)))  # type: ignore[union-attr]
+    session.execute(owned_delete(Task, tenant).where(Task.conversation_id.in_(talks)))  # type: ignore[union-attr]
+    session.execute(owned_delete(Conversation, tenant).where(Conversation.id.in_(talks)))  # type: ignore[attr-defined]
+
+
+def _remove_sequences(session: Transaction, tenant: str, agents: list[str], *, subjects: list[str]) -> None:
+    """Remove the demo's sequences, those of its agents, and every way that somebody of the demo goes."""
+    ways = owned_delete(Enrollment, tenant).where(
+        or_(
+            Enrollment.subject_id.in_(subjects),  # type: ignore[attr-defined]
+            Enrollment.lead_id.in_(subjects),  # type: ignore[union-attr]
+            Enrollment.contact_id.in_(subjects),  # type: ignore[union-attr]
+        )
+    )
+    session.execute(ways)
+    gone = or_(Sequence.is_demo.is_(True), Sequence.agent_id.in_(agents))  # type: ignore[attr-defined, union-attr]
+    session.execute(owned_delete(Sequence, tenant).where(gone))
+
+
+def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: list[str]) -> None:
+    """Remove contacts, leads and pipelines, and untie what stays from them.
+
+    A pipeline in which an own lead stands, or that an own script names, is the tenant's from now on.
+    """
+    for model, column, gone in (
+        (Event, "contact_id", contacts),
+        (Event, "lead_id", leads),
+        (Conversation, "contact_id", contacts),
+        (Conversation, "lead_id", leads),
+        (Lead, "contact_id", contacts),
+    ):
+        still = owned_update(model, tenant).where(getattr(model, column).in_(gone))
+        session.execute(still.values({column: None}))
+    for beside in (Note, Task):
+        of_people = or_(beside.contact_id.in_(contacts), beside.lead_id.in_(leads))  # type: ignore[union-attr]
+        session.execute(owned_delete(beside, tenant).where(of_people))
+    session.execute(owned_delete(Lead, tenant).where(Lead.id.in_(leads)))  # type: ignore[attr-defined]
+    session.execute(owned_delete(Contact, tenant).where(Contact.id.in_(contacts)))  # type: ignore[attr-defined]
+    _remove_fields(session, tenant)
+    taken = set(session.exec(owned(Lead, tenant).with_only_columns(Lead.stage_id)).all())
+    taken |= set(session.exec(owned(Script, tenant).with_only_columns(Script.stage_id)).all())
+    stages: list[Stage] = list(session.exec(owned(Stage, tenant)).all())
+    used = {stage.pipeline_id for stage in stages if stage.id in taken}
+    query = owned(Pipeline, tenant).where(Pipeline.is_demo.is_(True))  # type: ignore[attr-defined]
+    for pipeline in session.exec(query).all():
+        if pipeline.id in used:
+            pipeline.is_demo = False
+        else:
+            session.delete(pipeline)
+    session.flush()
+
+
+def _remove_fields(session: Transaction, tenant: str) -> None:
+    """Remove own fields; one that an own contact, lead or script uses is the tenant's from now on."""
+    query = owned(CustomField, tenant).where(CustomField.is_demo.is_(True))  # type: ignore[attr-defined]
+    for row in session.exec(query).all():
+        if _is_used(session, tenant, row):
+            row.is_demo = False
+        else:
+            session.delete(row)
+
+
+def _is_used(session: Transaction, tenant: str, row: CustomField) -> bool:
+    held = Contact if row.holder == Holder.CONTACT else Lead
+    kept = cast(held.fields, Text).contains(f'"{row.key}"', autoescape=True)
+    name = f"{row.holder}.field.{row.key}"
+    where = [Script.text, cast(Script.condition, Text), cast(Script.steps, Text)]
+    named = or_(*(column.contains(name, autoescape=True) for column in where))  # type: ignore[attr-defined]
+    found = (session.exec(owned(model, tenant).where(part)).first() for model, part in ((held, kept), (Script, named)))
+    return any(one is not None for one in found)
+
+
+def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> None:
+    """Hide the documents at once and let the worker take them apart; jobs that only wait to index them go."""
+    locks = [f"source:{i}" for i in sources]
+    waiting = owned_delete(Job, tenant).where(Job.lock_key.in_(locks), Job.state != JobState.RUNNING)  # type: ignore[union-attr, arg-type]
+    session.execute(waiting)
+    query = owned(Source, tenant).where(Source.id.in_(sources))  # type: ignore[attr-defined]
+    for source in session.exec(query).all():
+        source.deleted_at = now()
+        enqueue(session, tenant, RemoveSource(source_id=source.id), lock_key=f"source:{source.id}")
+    lexical_index.bump(session, tenant)

@@ -1,0 +1,26 @@
+"""Demo rules: what happens by itself in the demo, from the templates."""
+
+from datetime import datetime
+
+from platform_app.automation import rule_templates
+from platform_app.automation.rules import definition
+from platform_app.db import Transaction
+from platform_app.i18n import translate
+from platform_app.models.person import Identity
+from platform_app.models.rule import Rule, RuleVersion
+from platform_app.services.demo.demo_definitions import published
+
+_CHOSEN = ("person", "large", "complaint")
+
+
+def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> None:
+    """Write rules of an agent as if they had been published then, and switch them on."""
+    for place, name in enumerate(_CHOSEN):
+        drawn = definition(rule_templates.draft(name, who.language)).model_dump(mode="json")
+        row = Rule(
+            tenant_id=who.tenant_id,
+            agent_id=agent_id,
+            name=translate(who.language, rule_templates.TEMPLATES[name].name),
+        )
+        version = RuleVersion(tenant_id=who.tenant_id, rule_id=row.id, number=1)
+        published(session, who, row, version, drawn=drawn, place=place, at=at)

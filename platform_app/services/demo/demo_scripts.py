@@ -1,0 +1,121 @@
+"""Demo scripts: those of the demo's agent, which of them its replies had, and how far the guided one has come."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from platform_app import fact_snapshots
+from platform_app.automation import guided_steps
+from platform_app.automation.facts import Catalogue
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.demo import Shop, ShopConversation, ShopScript
+from platform_app.llm import prompts
+from platform_app.models.conversation import Conversation
+from platform_app.models.person import Identity
+from platform_app.models.script import Script, ScriptProgress, ScriptUse
+from platform_app.services.demo.demo_crm import DemoCrm, resolved
+from platform_app.services.scripts import guided_scripts, script_selection, scripts
+from platform_app.services.scripts.script_selection import Considered
+
+
+@dataclass
+class DemoScripts:
+    """The scripts, and what it takes to weigh them."""
+
+    rows: list[Script]
+    own: Catalogue
+    names: dict[str, str]
+
+    def guided(self, title: str) -> Script:
+        """Return the guided script of this title."""
+        return next(row for row in self.rows if row.title == title)
+
+
+def write(
+    session: Transaction,
+    who: Identity,
+    told: Shop,
+    made: DemoCrm,
+    *,
+    agent_id: str,
+    began: datetime,
+    improved: datetime,
+) -> DemoScripts:
+    """Write the agent's scripts: as they were at first, and as they were improved."""
+    rows = [_script(session, who, one, made, agent_id=agent_id) for one in told.scripts]
+    for row, one in zip(rows, told.scripts, strict=True):
+        row.created_at, row.updated_at = began, improved if one.first_text else began
+    session.flush()
+    for row in rows:
+        for version in scripts.versions(session, who, row.id):
+            version.created_at = improved
+    return DemoScripts(
+        rows, fact_snapshots.catalogue_of(session, who.tenant_id), fact_snapshots.names(session, who.tenant_id)
+    )
+
+
+def _script(session: Transaction, who: Identity, told: ShopScript, made: DemoCrm, *, agent_id: str) -> Script:
+    stage_id = None if told.stage is None else list(made.stages)[told.stage]
+    fields: dict[str, Any] = {"kind": told.kind, "text": told.first_text or told.text, "examples": told.examples}
+    fields |= {"condition": told.condition, "steps": _steps(told, made), "stage_id": stage_id}
+    row = scripts.create(session, who, title=told.title, agent_id=agent_id, **fields)
+    if told.first_text:
+        scripts.save(session, who, row.id, {"text": told.text}, revision=row.revision)
+    return row
+
+
+def _steps(told: ShopScript, made: DemoCrm) -> list[dict[str, Any]]:
+    return [
+        step | {"fields": [one | {"fact": resolved(made, one["fact"])} for one in step["fields"]]}
+        for step in told.steps
+    ]
+
+
+def considered(
+    session: Transaction, held: DemoScripts, talk: Conversation, *, agent: str, said: str
+) -> list[Considered]:
+    """Return what becomes of each script when this is said, as the reply's trace keeps it."""
+    facts, _ = fact_snapshots.facts_of_talk(session, talk, agent, said)
+    facts = replace(facts, names=held.names)
+    return [script_selection.consider(row, facts, held.own, now()) for row in held.rows]
+
+
+def use(found: list[Considered], talk: Conversation, message_id: str, at: datetime) -> list[ScriptUse]:
+    """Return the rows that say which scripts a reply stands on."""
+    return [
+        ScriptUse(
+            tenant_id=talk.tenant_id,
+            script_id=one.script_id,
+            message_id=message_id,
+            conversation_id=talk.id,
+            created_at=at,
+        )
+        for one in found
+        if one.used
+    ]
+
+
+def guide(
+    held: DemoScripts, told: ShopConversation, made: DemoCrm
+) -> tuple[ScriptProgress, list[guided_scripts.Guidance]]:
+    """Return how far the guided script came in a conversation, and how it stood at each of the replies."""
+    row = held.guided(told.guided)
+    steps, words = guided_steps.read(row.steps), {name: fact.words for name, fact in held.own.items()}
+    given: dict[str, str] = {}
+    stood = []
+    for turn in told.told:
+        given = given | {resolved(made, name): value for name, value in turn.items()}
+        stood.append(guided_scripts.Guidance(row.id, row.title, steps, given=given, words=words))
+    progress = ScriptProgress(tenant_id=row.tenant_id, script_id=row.id, conversation_id="", values=given)
+    progress.asked = [one.fact for one in stood[-1].position.wanted]
+    return progress, stood
+
+
+def fill(facts: prompts.Facts, found: list[Considered], guidance: guided_scripts.Guidance | None) -> None:
+    """Put what applied into what the prompt is made from."""
+    facts.scripts = script_selection.offer(found)
+    if guidance is not None:
+        facts.guided = guidance.for_prompt(facts.platform_language)
+        one = next(one for one in found if one.script_id == guidance.script_id)
+        script_selection.offer_guided(one, facts.guided, len(facts.scripts))

@@ -1,0 +1,84 @@
+"""Demo sequences: follow-ups of the demo, from the templates, with people on the way through one of them."""
+
+from datetime import datetime
+
+from sqlmodel import col
+
+from platform_app import sequence_exits
+from platform_app.automation import sequence_templates
+from platform_app.automation.calendar import Calendar
+from platform_app.automation.sequences import compiled, definition
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.i18n import translate
+from platform_app.models.crm import Lead
+from platform_app.models.person import Identity
+from platform_app.models.sequence import (
+    Enrollment,
+    EnrollmentState,
+    EnrollmentStep,
+    Sequence,
+    SequenceVersion,
+    StepState,
+)
+from platform_app.services.demo.demo_definitions import published
+
+_CHOSEN = ("new_lead", "come_back")
+_ON_THE_WAY = 4  # leads that go through the first of them
+
+
+def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> None:
+    """Write sequences of an agent as if they had been published then, and let the newest leads in."""
+    made = [_sequence(session, who, name, agent_id=agent_id, place=place, at=at) for place, name in enumerate(_CHOSEN)]
+    leads = owned(Lead, who.tenant_id).where(col(Lead.is_demo).is_(True)).order_by(col(Lead.created_at).desc())
+    for lead in session.exec(leads.limit(_ON_THE_WAY)).all():
+        _enroll(session, who, made[0], lead, at=max(at, lead.created_at))
+    sequence_exits.began(session)
+
+
+def _sequence(session: Transaction, who: Identity, name: str, *, agent_id: str, place: int, at: datetime) -> Sequence:
+    drawn = definition(sequence_templates.draft(name, who.language)).model_dump(mode="json")
+    title = translate(who.language, sequence_templates.TEMPLATES[name].name)
+    row = Sequence(tenant_id=who.tenant_id, agent_id=agent_id, name=title)
+    version = SequenceVersion(tenant_id=who.tenant_id, sequence_id=row.id, number=1)
+    return published(session, who, row, version, drawn=drawn, place=place, at=at)
+
+
+def _enroll(session: Transaction, who: Identity, row: Sequence, lead: Lead, *, at: datetime) -> None:
+    """Let a lead in as if it had been then: what was due meanwhile is passed by, what comes next waits."""
+    made, calendar = compiled(row.published), Calendar(who.time_zone)
+    way = Enrollment(
+        tenant_id=who.tenant_id,
+        sequence_id=row.id,
+        version=1,
+        lead_id=lead.id,
+        contact_id=lead.contact_id,
+        subject_id=lead.id,
+        entered_at=at,
+        entered_by=who.name,
+        leaves_on_stage=made.definition.leave_on_stage,
+        is_demo=True,
+    )
+    session.add(way)
+    step_id, arrived = made.first, at
+    while step_id and (due := made.due(step_id, arrived, calendar).at) is not None and due <= now():
+        session.flush()
+        line = EnrollmentStep(
+            tenant_id=who.tenant_id,
+            enrollment_id=way.id,
+            sequence_id=row.id,
+            version=1,
+            step_id=step_id,
+            kind=str(getattr(made.steps[step_id], "action", {}).get("kind", "")),
+            state=StepState.PASSED,
+            due_at=due,
+            taken_at=due,
+        )
+        session.add(line)
+        way.last_id = line.id
+        step_id, arrived = made.after(step_id), due
+    way.step_id, way.arrived_at = step_id, arrived
+    if step_id:
+        way.due_at = made.due(step_id, arrived, calendar).at
+    else:
+        way.state, way.ended_at = EnrollmentState.FINISHED, arrived

@@ -1,0 +1,157 @@
+"""Activity: what people and the platform did, newest first."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app import notifier
+from platform_app.db import Transaction, everywhere, owned
+from platform_app.events import cause_of
+from platform_app.models.agent import Agent
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import Contact, Lead
+from platform_app.models.event import Activity, ActivityKind, Event
+from platform_app.models.knowledge import Source
+from platform_app.models.person import Identity, User
+from platform_app.models.rule import Rule
+from platform_app.models.script import Script
+from platform_app.models.sequence import Sequence
+from platform_app.models.webhook import IncomingWebhook
+
+
+def record(
+    session: Transaction,
+    tenant_id: str,
+    kind: ActivityKind,
+    sentence: str,
+    *,
+    actor: str = "",
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    link: str = "",
+    **values: Any,
+) -> Activity:
+    """Write an activity in this transaction; open dashboards hear of it after the commit.
+
+    `sentence` is a message id with {places} for `values`; `link` is a path below /manage/{tenant}. Of what is an event
+    the caller sets `event_id`.
+    """
+    row = Activity(
+        tenant_id=tenant_id,
+        kind=kind,
+        sentence=sentence,
+        values=values,
+        actor=actor,
+        user_id=user_id,
+        agent_id=agent_id,
+        link=link,
+    )
+    session.add(row)
+    session.after_commit.append(lambda: notifier.announce(tenant_id, "activity", row.id))
+    return row
+
+
+def by(session: Transaction, who: Identity, kind: ActivityKind, sentence: str, **values: Any) -> Activity:
+    """Write what this person did, as `record` does."""
+    return record(session, who.tenant_id, kind, sentence, actor=who.name, user_id=who.user_id or None, **values)
+
+
+def of_crm(session: Transaction, who: Identity, event: Event, sentence: str, **values: Any) -> Activity:
+    """Write what happened to a contact, a lead or a task: done by a person, by a rule, or by what sends deliveries."""
+    kind = ActivityKind.PERSON if who.user_id else ActivityKind.RULE if cause_of(session) else ActivityKind.INTEGRATION
+    subject = f"/leads/{event.lead_id}" if event.lead_id else f"/contacts/{event.contact_id}"
+    row = by(session, who, kind, sentence, link=subject, **values)
+    row.event_id = event.id
+    return row
+
+
+@dataclass
+class FeedRow:
+    """Activities of one kind about one thing, shown as one row: the newest, how many, and values with present names."""
+
+    newest: Activity
+    count: int
+    values: dict[str, Any]
+    actor: str
+
+
+def feed(
+    session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
+) -> list[FeedRow]:
+    """Return the newest activities, the repeated ones of one thing as one row, with the names that things have now."""
+    options = {"kind": kind, "agent_id": agent_id, "user_id": user_id}
+    grouped: dict[Any, FeedRow] = {}
+    for row in recent(session, tenant_id, **options, limit=limit * _READ_FOR_ONE):
+        key = (row.kind, row.sentence, row.link, row.actor) if row.link else row.id
+        if key in grouped:
+            grouped[key].count += 1
+        elif len(grouped) < limit:
+            grouped[key] = FeedRow(row, 1, dict(row.values), row.actor)
+    _use_present_names(session, tenant_id, list(grouped.values()))
+    return list(grouped.values())
+
+
+_READ_FOR_ONE = 5  # activities that are read for each row
+# What a link names: the column with its present name, and the value of a sentence that holds it.
+_SUBJECTS: dict[str, tuple[Any, str]] = {
+    "agents": (Agent.name, "name"),
+    "contacts": (Contact.name, "name"),
+    "leads": (Lead.title, "title"),
+    "knowledge": (Source.title, "title"),
+    "rules": (Rule.name, "name"),
+    "sequences": (Sequence.name, "name"),
+    "webhooks": (IncomingWebhook.name, "name"),
+    "scripts": (Script.title, "title"),
+    "test-chat": (Conversation.title, "title"),
+}
+_LINK = re.compile(r"/(?:agents/[0-9a-f]{32}/)?(\w[\w-]*)(?:/|\?c=)([0-9a-f]{32})$")
+
+
+def _use_present_names(session: Transaction, tenant_id: str, rows: list[FeedRow]) -> None:
+    """Replace the names of then by those of now; what was deleted since keeps its last name."""
+    wanted: dict[str, set[str]] = {"agents": {row.newest.agent_id for row in rows if row.newest.agent_id}}
+    subjects: dict[int, tuple[str, str]] = {}
+    for place, row in enumerate(rows):
+        found = _LINK.fullmatch(row.newest.link)
+        if found and found[1] in _SUBJECTS:
+            subjects[place] = (found[1], found[2])
+            wanted.setdefault(found[1], set()).add(found[2])
+    names = {noun: _names(session, tenant_id, _SUBJECTS[noun][0], ids) for noun, ids in wanted.items() if ids}
+    people = _people(session, {row.newest.user_id for row in rows if row.newest.user_id})
+    for place, row in enumerate(rows):
+        noun, subject_id = subjects.get(place, ("", ""))
+        if name := names.get(noun, {}).get(subject_id):
+            value = next((one for one in (_SUBJECTS[noun][1], "title", "name") if one in row.values), "")
+            row.values |= {value: name[:80]} if value else {}
+        agent = names.get("agents", {}).get(row.newest.agent_id or "")
+        if agent and "agent" in row.values:
+            row.actor = agent if row.actor == row.values["agent"] else row.actor
+            row.values["agent"] = agent
+        row.actor = people.get(row.newest.user_id or "", row.actor)
+
+
+def _names(session: Transaction, tenant_id: str, column: Any, ids: set[str]) -> dict[str, str]:
+    model = column.class_
+    query = owned(model, tenant_id).where(model.id.in_(ids)).with_only_columns(model.id, column)
+    return dict(iter(session.execute(query)))
+
+
+def _people(session: Transaction, ids: set[str]) -> dict[str, str]:
+    if not ids:
+        return {}
+    query = everywhere(User).where(User.id.in_(ids)).with_only_columns(User.id, User.name)  # type: ignore[attr-defined]
+    return dict(iter(session.execute(query)))
+
+
+def recent(
+    session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
+) -> list[Activity]:
+    """Return the newest activities, filtered by kind, agent and person where given."""
+    query = owned(Activity, tenant_id).order_by(Activity.at.desc(), Activity.id.desc()).limit(limit)  # type: ignore[attr-defined]
+    if kind:
+        query = query.where(Activity.kind == kind)
+    if agent_id:
+        query = query.where(Activity.agent_id == agent_id)
+    if user_id:
+        query = query.where(Activity.user_id == user_id)
+    return list(session.exec(query).all())

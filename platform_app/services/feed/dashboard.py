@@ -1,0 +1,119 @@
+"""Dashboard: numbers that are counted from rows, in the tenant's own days."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, case, func
+
+from platform_app.db import Transaction, owned
+from platform_app.models.agent import Agent
+from platform_app.models.conversation import Conversation, ConversationState
+from platform_app.models.event import Event, EventKind
+from platform_app.models.person import Identity
+from platform_app.services.crm import pipelines
+
+DAYS, MONTHS = 14, 6
+Range = tuple[datetime, datetime]  # in UTC; the end does not belong to it
+
+
+@dataclass
+class Count:
+    """How many in a period, and in the same length of time of the period before."""
+
+    now: int
+    before: int
+
+
+@dataclass
+class Summary:
+    """What the dashboard shows of a tenant."""
+
+    today: Count
+    week: Count  # the last 7 days, of which today is one
+    month: Count
+    active_agents: int
+    all_agents: int
+    open_conversations: int
+    stages: list[tuple[str, int]] = field(default_factory=list)  # name and leads, in the order of the pipelines
+    days: list[tuple[date, int]] = field(default_factory=list)  # the last 14, oldest first
+    months: list[tuple[date, int]] = field(default_factory=list)  # first days of the last 6, oldest first
+
+
+def summary(session: Transaction, who: Identity, now: datetime) -> Summary:
+    """Count everything; days begin at midnight of the tenant's zone."""
+    zone = ZoneInfo(who.time_zone)
+    today = now.astimezone(zone).date()
+    month = today.replace(day=1)
+    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    months = [_months_before(month, back) for back in range(MONTHS - 1, -1, -1)]
+    compared = [
+        *_compared(today, today - timedelta(days=1), now, zone),
+        *_compared(today - timedelta(days=6), today - timedelta(days=13), now, zone),
+        *_compared(month, _months_before(month, 1), now, zone),
+    ]
+    counts = _replies(session, who, [*compared, *_between(days, now, zone), *_between(months, now, zone)])
+    first, rest = counts[: len(compared)], counts[len(compared) :]
+    return Summary(
+        today=Count(*first[0:2]),
+        week=Count(*first[2:4]),
+        month=Count(*first[4:6]),
+        active_agents=_agents(session, who, active=True),
+        all_agents=_agents(session, who, active=False),
+        open_conversations=_open_conversations(session, who),
+        stages=[(found.stage, found.leads) for found in pipelines.leads_by_stage(session, who)],
+        days=list(zip(days, rest[:DAYS], strict=True)),
+        months=list(zip(months, rest[DAYS:], strict=True)),
+    )
+
+
+def _months_before(first: date, count: int) -> date:
+    """Return the first day of the month that lies some months before another first day."""
+    years, month = divmod(first.year * 12 + first.month - 1 - count, 12)
+    return date(years, month + 1, 1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a day begins, in UTC: lengths of time are then true over a change of the clock."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _compared(start: date, start_before: date, now: datetime, zone: ZoneInfo) -> list[Range]:
+    """Return a period up to now, and as much of the one before as has passed of this one."""
+    begin, begin_before = _midnight(start, zone), _midnight(start_before, zone)
+    return [(begin, now), (begin_before, min(begin_before + (now - begin), begin))]
+
+
+def _between(starts: list[date], now: datetime, zone: ZoneInfo) -> list[Range]:
+    """Return the periods that begin on these days and follow one another; the last one lasts until now."""
+    begins = [_midnight(start, zone) for start in starts]
+    return list(zip(begins, [*begins[1:], now], strict=True))
+
+
+def _replies(session: Transaction, who: Identity, ranges: list[Range]) -> list[int]:
+    """Count the replies in each period, in one reading of the events."""
+    columns = [
+        func.coalesce(func.sum(case((and_(Event.at >= start, Event.at < end), 1), else_=0)), 0)  # type: ignore[arg-type]
+        for start, end in ranges
+    ]
+    query = owned(Event, who.tenant_id).where(
+        Event.kind == EventKind.REPLY_SENT,
+        Event.at >= min(start for start, _ in ranges),
+        Event.at < max(end for _, end in ranges),
+    )
+    return [int(count) for count in session.execute(query.with_only_columns(*columns)).one()]
+
+
+def _agents(session: Transaction, who: Identity, *, active: bool) -> int:
+    query = owned(Agent, who.tenant_id).where(Agent.deleted_at.is_(None))  # type: ignore[union-attr]
+    if active:
+        query = query.where(Agent.active.is_(True))  # type: ignore[attr-defined]
+    return int(session.exec(query.with_only_columns(func.count())).one())
+
+
+def _open_conversations(session: Transaction, who: Identity) -> int:
+    query = owned(Conversation, who.tenant_id).where(
+        Conversation.state == ConversationState.OPEN,
+        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+    )
+    return int(session.exec(query.with_only_columns(func.count())).one())

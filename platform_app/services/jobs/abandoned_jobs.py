@@ -1,0 +1,81 @@
+"""Abandoned jobs: what becomes of jobs whose worker gave no sign of life.
+
+A lease that ran out does not say that the job is to blame. Its worker may live and be starved, it may have been
+stopped from outside, or have died of another job that it did at the same time. So:
+
+- A worker that gives signs of life after its last renewal of the lease lives: nothing is counted.
+- A job that made a call since it was taken has come on: what was counted before is forgotten.
+- A worker that died while it did nothing but this job counts as a crash of the job. Three are the end of it.
+- A worker that died while it did several counts as a shared crash of each. From the first one on, the job is a
+  suspect: workers do it alone (see worker.alone), so that the next death tells. Where they cannot, `SHARED_CRASHES` are
+  the end of it.
+
+An attempt that is not counted as a crash does not count as an attempt either.
+"""
+
+from datetime import timedelta
+
+from sqlmodel import col
+
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import Transaction, everywhere, session_scope
+from platform_app.job_callbacks import give_up
+from platform_app.jobs import TELL_DOUBT
+from platform_app.models.job import Effect, Job, JobState, WorkerBeat
+
+CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
+SHARED_CRASHES = 12  # the same of workers that did other jobs too
+AT_ONCE = 200  # jobs that one transaction takes back
+
+
+def sweep() -> None:
+    """Take jobs from workers that gave no sign of life: back to the queue, uncertain, or dead."""
+    with session_scope(reason="leases that ran out") as session:
+        late = everywhere(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
+        for job in session.exec(late.limit(AT_ONCE).with_for_update(skip_locked=True)).all():
+            _take_back(session, job)
+            give_up(session, job, job.state)
+
+
+def _take_back(session: Transaction, job: Job) -> None:
+    effects = everywhere(Effect).where(Effect.job_id == job.id)
+    doubtful = effects.where(col(Effect.closed_at).is_(None), col(Effect.repeatable).is_(False))
+    in_doubt = session.exec(doubtful.limit(1)).first() is not None
+    is_alive = _is_alive(session, job)
+    job.lease_token = job.dispatched_at = None
+    if in_doubt and job.kind in TELL_DOUBT and job.attempts < 2 * CRASHES:
+        job.state = JobState.QUEUED
+    elif in_doubt:
+        job.state, job.finished_at = JobState.UNCERTAIN, now()
+        job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
+    else:
+        came_on = session.exec(effects.where(col(Effect.closed_at) >= job.started_at).limit(1)).first() is not None
+        _count(job, is_alive=is_alive, came_on=came_on)
+
+
+def _is_alive(session: Transaction, job: Job) -> bool:
+    """Tell whether the worker of a job gave a sign of life well after it renewed the lease last."""
+    beat = session.get(WorkerBeat, job.worker_id) if job.worker_id else None
+    half = timedelta(seconds=settings().lease_seconds / 2)
+    return beat is not None and job.lease_until is not None and beat.beat_at > job.lease_until - half
+
+
+def _count(job: Job, *, is_alive: bool, came_on: bool) -> None:
+    """Count what is known of the end of an attempt, and queue the job again or end it."""
+    if came_on:
+        job.crashes = job.shared_crashes = 0
+    elif job.is_alone and not is_alive:
+        job.crashes += 1
+    elif not is_alive:
+        job.shared_crashes += 1
+    if came_on or is_alive or not job.is_alone:
+        job.attempts = max(0, job.attempts - 1)
+    job.state, job.is_alone = JobState.QUEUED, False
+    if job.crashes >= CRASHES or job.shared_crashes >= SHARED_CRASHES:
+        job.state, job.finished_at = JobState.DEAD, now()
+        job.error = "The worker stopped in the middle of it, three times."
+        if job.crashes < CRASHES:
+            job.error = "The workers that took it stopped again and again, while they did other jobs too."
+    elif job.run_at < now():
+        job.run_at = now()  # behind those that wait: the first in line would meet each fault of the machine

@@ -1,0 +1,225 @@
+"""Ledger: how workers take jobs, keep them, end them, and what becomes of those a dead worker held."""
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, or_, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
+from platform_app.job_callbacks import give_up
+from platform_app.jobs import RunningJob, Unreadable, read_payload, tally
+from platform_app.models.job import Job, JobState
+from platform_app.services.jobs.abandoned_jobs import CRASHES, sweep
+from platform_app.services.jobs.due_jobs import PER_TENANT, due
+from platform_app.services.jobs.job_counts import counts, counts_by_kind, oldest_age
+
+UNKNOWN_KIND = "This release does not know this kind of job."
+
+
+def claim(job_id: str) -> RunningJob | None:
+    """Take a job that is due, counting the attempt before the work; nothing if another has it or it has to wait.
+
+    Whoever takes one job by itself does nothing beside it: if it dies, it dies of that job.
+    """
+    try:
+        with session_scope(reason="a worker claims") as session:
+            return next(iter(claim_each(session, [job_id], is_alone=True)), None)
+    except IntegrityError:  # another worker runs a job with this lock
+        return None
+
+
+def claim_each(
+    session: Transaction, job_ids: list[str], worker_id: str | None = None, *, is_alone: bool = False
+) -> list[RunningJob]:
+    """Take those of some jobs that are due, as `claim` does; IntegrityError when a lock was taken meanwhile."""
+    by = {"worker_id": worker_id, "is_alone": is_alone}
+    taken = _take(session, job_ids, by, col(Job.lock_key).is_(None))
+    others = set(job_ids) - {job.id for job in taken}
+    if not others:
+        return taken
+    locked = everywhere(Job).where(
+        col(Job.id).in_(others), Job.state == JobState.QUEUED, Job.run_at <= now(), col(Job.lock_key).is_not(None)
+    )
+    rows = session.execute(locked.with_only_columns(Job.id, Job.tenant_id, Job.lock_key)).all()
+    blocked = {row.id for row in rows if _is_blocked(session, row)}
+    if blocked:  # the next tick rings again
+        session.execute(everywhere_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
+    return taken + _take(session, [row.id for row in rows if row.id not in blocked], by)
+
+
+def _take(session: Transaction, job_ids: list[str], by: dict[str, Any], *conditions: Any) -> list[RunningJob]:
+    if not job_ids:
+        return []
+    started, token = now(), secrets.token_hex(16)
+    taking = (
+        everywhere_update(Job)
+        .where(col(Job.id).in_(job_ids), Job.state == JobState.QUEUED, Job.run_at <= started, *conditions)  # type: ignore[arg-type]
+        .values(
+            state=JobState.RUNNING,
+            attempts=Job.attempts + 1,
+            lease_token=token,
+            lease_until=started + timedelta(seconds=settings().lease_seconds),
+            started_at=started,
+            **by,
+        )
+        .returning(*_TAKEN)  # type: ignore[call-overload]
+    )
+    rows = session.execute(taking.execution_options(synchronize_session=False)).all()
+    return [job for row in rows if (job := _running(session, row, token)) is not None]
+
+
+_TAKEN = (Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts, Job.lock_key, Job.crashes, Job.shared_crashes)
+
+
+def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
+    """Return a job that was taken; one whose payload cannot be read ends, and frees its lock."""
+    try:
+        payload = read_payload(row.kind, row.payload)
+    except Unreadable as error:
+        _end_unreadable(session, row.id, error)
+        return None
+    return RunningJob(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        kind=row.kind,
+        payload=payload,
+        attempt=row.attempts,
+        lease_token=token,
+        lock_key=row.lock_key,
+        is_suspect=row.crashes + row.shared_crashes > 0,
+    )
+
+
+def _end_unreadable(session: Transaction, job_id: str, error: Unreadable) -> None:
+    job: Job = session.exec(everywhere(Job).where(Job.id == job_id)).one()
+    job.state, job.finished_at = JobState.DEAD, now()
+    job.lease_token = job.lease_until = job.dispatched_at = None
+    job.error, job.error_values = error.sentence, error.values
+    session.flush()
+    give_up(session, job, job.state, error.sentence, values=error.values)
+    ring_next(session, [job])
+
+
+def _is_blocked(session: Transaction, job: Any) -> bool:
+    """Tell whether a job with the same lock runs or is older."""
+    other = aliased(Job)
+    waits_before = (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id)
+    query = everywhere(other).where(
+        other.tenant_id == job.tenant_id,
+        other.lock_key == job.lock_key,
+        or_(col(other.state) == JobState.RUNNING, waits_before),
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
+    """Write that jobs are done; return the ids of those that were still this worker's."""
+    ids = [job.id for job in jobs]
+    held = tuple_(col(Job.id), col(Job.lease_token)).in_([(job.id, job.lease_token) for job in jobs])
+    done = (
+        everywhere_update(Job)
+        .where(Job.id.in_(ids), held, Job.state == JobState.RUNNING)  # type: ignore[attr-defined, arg-type]
+        .values(state=JobState.DONE, finished_at=now(), lease_token=None, error="")
+        .returning(col(Job.id))
+    )
+    ended = set(session.execute(done.execution_options(synchronize_session=False)).scalars())
+    for (tenant_id, kind), count in Counter((job.tenant_id, job.kind) for job in jobs if job.id in ended).items():
+        tally(session, tenant_id, kind, count)
+    return ended
+
+
+def ring_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
+    """Ring after the commit for the jobs that waited for the locks of those that have ended."""
+    locks = {(job.tenant_id, job.lock_key) for job in ended if job.lock_key}
+    if not locks:
+        return
+    behind = everywhere(Job).where(
+        tuple_(col(Job.tenant_id), col(Job.lock_key)).in_(locks), Job.state == JobState.QUEUED
+    )
+    heads = behind.with_only_columns(func.min(Job.id)).group_by(Job.tenant_id, Job.lock_key)
+    found = session.exec(everywhere(Job).where(col(Job.id).in_(heads), Job.run_at <= now())).all()
+    if waiting := [(job.kind, job.id) for job in found]:
+        session.after_commit.append(lambda: notifier.ring(waiting))
+
+
+def ring_behind(job: RunningJob) -> None:
+    """Ring for the job that waited for the lock of one that has ended."""
+    with session_scope(reason="a worker frees a lock", reading=True) as session:
+        ring_next(session, [job])
+
+
+def renew(held: list[RunningJob]) -> None:
+    """Push the leases of running jobs forward."""
+    until = now() + timedelta(seconds=settings().lease_seconds)
+    with session_scope(reason="a worker renews its leases") as session:
+        tokens = [job.lease_token for job in held]
+        session.execute(everywhere_update(Job).where(Job.lease_token.in_(tokens)).values(lease_until=until))  # type: ignore[union-attr]
+
+
+def end(
+    job: RunningJob,
+    state: JobState,
+    error: str,
+    *,
+    run_at: datetime | None = None,
+    values: Mapping[str, object] | None = None,
+) -> None:
+    """Write how an attempt ended, unless the lease is lost. `error` is a message id, `values` fill its places."""
+    told = {name: str(value)[:200] for name, value in (values or {}).items()}
+    changes: dict[str, object] = {
+        "state": state,
+        "error": error[:2000],
+        "error_values": told,
+        "lease_token": None,
+        "lease_until": None,
+        "dispatched_at": None,
+    }
+    changes |= {"run_at": run_at} if run_at else {"finished_at": now()}
+    with session_scope(reason="a worker ends an attempt") as session:
+        query = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        if session.execute(query.values(**changes)).rowcount and run_at is None:  # type: ignore[attr-defined]
+            if state == JobState.DONE:
+                tally(session, job.tenant_id, job.kind)
+            is_said = state == JobState.FAILED or error == UNKNOWN_KIND
+            give_up(session, job, state, error if is_said else "", values=told if is_said else {})
+            ring_next(session, [job])
+
+
+def try_again(
+    job: RunningJob, error: str, *, max_attempts: int, after: float = 0, values: Mapping[str, object] | None = None
+) -> None:
+    """Queue a failed attempt again with a growing pause, or give the job up."""
+    if job.attempt >= max_attempts:
+        end(job, JobState.DEAD, error, values=values)
+        return
+    pause = after or min(settings().backoff_seconds * 2 ** (job.attempt - 1), 300)
+    end(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=pause), values=values)
+
+
+def give_back(held: list[RunningJob]) -> None:
+    """Put unfinished jobs of a stopping worker back into the queue at once; the attempt does not count."""
+    with session_scope(reason="a worker stops") as session:
+        tokens = [job.lease_token for job in held]
+        query = everywhere_update(Job).where(Job.lease_token.in_(tokens), Job.state == JobState.RUNNING)  # type: ignore[union-attr,arg-type]
+        session.execute(
+            query.values(state=JobState.QUEUED, lease_token=None, dispatched_at=None, attempts=Job.attempts - 1)
+        )
+
+
+def note_alone(job: RunningJob, *, is_alone: bool) -> None:
+    """Note whether the worker does nothing beside a job from now on."""
+    with session_scope(reason="a worker does a job alone") as session:
+        mine = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        session.execute(mine.values(is_alone=is_alone))
+
+
+__all__ = ["CRASHES", "PER_TENANT", "counts", "counts_by_kind", "due", "oldest_age", "sweep"]

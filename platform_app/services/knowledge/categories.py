@@ -1,0 +1,120 @@
+"""Categories: the shelves of a tenant's knowledge: nested, ordered, chosen by agents."""
+
+from collections.abc import Iterable, Sequence
+
+from platform_app.db import Transaction, owned, owned_update
+from platform_app.errors import Invalid, LimitReached, NotFound
+from platform_app.models.knowledge import Category, Source
+from platform_app.models.person import Identity
+from platform_app.rag import lexical_index
+
+MOST = 200  # of a tenant
+DEEPEST = 5
+LONGEST = 120  # characters of a name
+
+
+def every(session: Transaction, who: Identity) -> list[tuple[Category, int]]:
+    """Return the tenant's categories with their depth from 0, each followed by those in it."""
+    return _tree(_all(session, who.tenant_id))
+
+
+def _all(session: Transaction, tenant_id: str) -> Sequence[Category]:
+    found: Sequence[Category] = session.exec(
+        owned(Category, tenant_id).order_by(Category.position, Category.created_at, Category.id)
+    ).all()
+    return found
+
+
+def _tree(rows: Sequence[Category], parent: str | None = None, depth: int = 0) -> list[tuple[Category, int]]:
+    found: list[tuple[Category, int]] = []
+    for row in rows:
+        if row.parent_id == parent:
+            found += [(row, depth), *_tree(rows, row.id, depth + 1)]
+    return found
+
+
+def get(session: Transaction, who: Identity, category_id: str) -> Category:
+    """Return a category of the tenant."""
+    found: Category | None = session.exec(owned(Category, who.tenant_id).where(Category.id == category_id)).first()
+    if found is None:
+        raise NotFound("There is no such category.")
+    return found
+
+
+def with_nested(session: Transaction, tenant_id: str, ids: Iterable[str]) -> list[str]:
+    """Return these categories and all that lie in them."""
+    wanted, found = set(ids), list[str]()
+    for row, _ in _tree(_all(session, tenant_id)):
+        if row.id in wanted or row.parent_id in found:
+            found.append(row.id)
+    return found
+
+
+def add(session: Transaction, who: Identity, name: str, *, parent_id: str | None = None) -> Category:
+    """Add a category at the end of its siblings."""
+    depths = {row.id: depth for row, depth in every(session, who)}
+    if len(depths) >= MOST:
+        raise LimitReached("There can be {count} categories at most.", count=MOST)
+    if parent_id and depths[get(session, who, parent_id).id] + 1 >= DEEPEST:
+        raise LimitReached("Categories nest {count} deep at most.", count=DEEPEST)
+    siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == parent_id]
+    made = Category(
+        tenant_id=who.tenant_id,
+        name=_free_name(siblings, name),
+        parent_id=parent_id,
+        position=max((row.position for row in siblings), default=0) + 1,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def rename(session: Transaction, who: Identity, category_id: str, name: str) -> Category:
+    """Give a category another name."""
+    category = get(session, who, category_id)
+    siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == category.parent_id]
+    category.name = _free_name([row for row in siblings if row.id != category.id], name)
+    return category
+
+
+def _free_name(siblings: Iterable[Category], name: str) -> str:
+    name = " ".join(name.split())
+    if not name or not name.isprintable():
+        raise Invalid("Give the category a name.", field="name")
+    if len(name) > LONGEST:
+        raise Invalid("The name is longer than {count} characters.", field="name", count=LONGEST)
+    if name.casefold() in {row.name.casefold() for row in siblings}:
+        raise Invalid("There is a category of this name.", field="name")
+    return name
+
+
+def move(session: Transaction, who: Identity, category_id: str, *, up: bool) -> None:
+    """Let a category change places with the sibling before or after it."""
+    category = get(session, who, category_id)
+    siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == category.parent_id]
+    place = siblings.index(category)
+    other = place - 1 if up else place + 1
+    if 0 <= other < len(siblings):
+        siblings[place], siblings[other] = siblings[other], siblings[place]
+    for number, row in enumerate(siblings, 1):
+        row.position = number
+
+
+def delete(session: Transaction, who: Identity, category_id: str) -> None:
+    """Take a category away; what lies in it moves to the one around it."""
+    category = get(session, who, category_id)
+    inside = owned_update(Category, who.tenant_id).where(Category.parent_id == category.id)  # type: ignore[arg-type]
+    session.execute(inside.values(parent_id=category.parent_id))
+    sources = owned_update(Source, who.tenant_id).where(Source.category_id == category.id)  # type: ignore[arg-type]
+    session.execute(sources.values(category_id=category.parent_id))
+    session.delete(category)
+    lexical_index.bump(session, who.tenant_id)
+
+
+def put(session: Transaction, who: Identity, source_id: str, category_id: str | None) -> None:
+    """Put a source into a category, or into none; the next reply obeys it."""
+    source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
+    if source is None or source.deleted_at is not None:
+        raise NotFound("There is no such source.")
+    source.category_id = get(session, who, category_id).id if category_id else None
+    lexical_index.bump(session, who.tenant_id)

@@ -1,0 +1,74 @@
+"""Rebuilding: the vector index made anew from the chunks in the database, when it is lost or does not fit."""
+
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.jobs import RebuildIndex, RunningJob, enqueue
+from platform_app.models.event import ActivityKind
+from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Source, SourceState
+from platform_app.models.person import Tenant
+from platform_app.rag import lexical_index, vector_index
+from platform_app.services.feed import activity
+from platform_app.services.knowledge import chunk_rows
+
+_KIND = RebuildIndex().kind
+
+
+def request(tenant_id: str) -> None:
+    """Queue the rebuilding, unless it is queued or under way."""
+    with session_scope(tenant_id) as session:
+        open_states = (JobState.QUEUED, JobState.RUNNING)
+        waiting = owned(Job, tenant_id).where(Job.kind == _KIND, col(Job.state).in_(open_states))
+        if session.exec(waiting.limit(1)).first() is None:
+            enqueue(session, tenant_id, RebuildIndex(), lock_key=_KIND)
+
+
+def request_all() -> int:
+    """Queue the rebuilding for every tenant; return how many there are."""
+    with session_scope(reason="rebuilding every index", reading=True) as session:
+        ids = list(session.exec(everywhere(Tenant).with_only_columns(Tenant.id)).all())
+    for tenant_id in ids:
+        request(tenant_id)
+    return len(ids)
+
+
+def rebuild_index(job: RunningJob) -> None:
+    """Write the vectors of all chunks that answer, in a new collection; again if meanwhile others do.
+
+    The lexical index answers alone in the meantime. Another attempt leaves what is written already.
+    """
+    if job.attempt == 1:
+        vector_index.clear(job.tenant_id)
+    seen = -1
+    while seen != (seen := _revision(job.tenant_id)):
+        for source in _ready(job.tenant_id):
+            for rows in chunk_rows.distinct(source, source.generation):
+                vector_index.put(job.tenant_id, source.id, rows, skip_known=job.attempt > 1)
+
+
+def _revision(tenant_id: str) -> int:
+    with session_scope(tenant_id, reading=True) as session:
+        return lexical_index.revision(session, tenant_id)
+
+
+def _ready(tenant_id: str) -> list[Source]:
+    """Return the sources that answer, and those deleted a moment ago that may still be brought back."""
+    with session_scope(tenant_id, reading=True) as session:
+        query = owned(Source, tenant_id).where(Source.state == SourceState.READY)
+        return list(session.exec(query.order_by(Source.id)).all())
+
+
+def given_up(
+    session: Transaction, tenant_id: str, payload: RebuildIndex, *, state: JobState, sentence: str, values: Any
+) -> None:
+    """Say that the index was not built anew; its job can be tried again, and the next search that misses it asks."""
+    link, reason = f"/jobs?kind={_KIND}", sentence.format_map(values)
+    told = "The vector index was not built anew: {reason} Until then the words alone find passages."
+    activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, reason=reason)
+
+
+def revived(session: Transaction, tenant_id: str, payload: RebuildIndex) -> None:
+    """Let the job of an index go on: whatever is there is built anew."""

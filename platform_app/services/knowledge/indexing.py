@@ -1,0 +1,183 @@
+"""Indexing: what the worker does with a source: read, cut, index; or take it away."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import owned, owned_delete, session_scope
+from platform_app.errors import Invalid
+from platform_app.jobs import RunningJob
+from platform_app.models.event import ActivityKind
+from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.rag import lexical_index, vector_index
+from platform_app.rag.chunking import Piece, chunk_id
+from platform_app.rag.parsing import reading
+from platform_app.services.feed import activity
+from platform_app.services.knowledge import chunk_rows, index_rebuild, source_replacement
+from platform_app.services.knowledge.source_replacement import UNDO_SECONDS
+
+
+def _source(job: RunningJob) -> Source | None:
+    with session_scope(job.tenant_id, reading=True) as session:
+        found: Source | None = session.exec(
+            owned(Source, job.tenant_id).where(Source.id == job.payload.source_id)
+        ).first()
+        return found
+
+
+def _note(job: RunningJob, state: SourceState, progress: int) -> None:
+    with job.step() as session:
+        source = session.exec(owned(Source, job.tenant_id).where(Source.id == job.payload.source_id)).one()
+        if progress > source.progress:
+            job.moved_on(session)
+        source.state, source.progress = state, progress
+        session.after_commit.append(lambda: notifier.announce(job.tenant_id, "source", source.id))
+
+
+def index_source(job: RunningJob) -> None:
+    """Read an uploaded source, cut it and index it in both legs; after a crash it goes on where it stopped.
+
+    Raises Unavailable while the vector index is away: the ledger tries again.
+    """
+    source = _source(job)
+    if source is None or source.deleted_at is not None:
+        return
+    generation, count = source.generation + 1, source.next_chunks
+    is_resumed = count > 0
+    if not is_resumed:
+        _note(job, SourceState.READING, 5)
+        try:
+            with reading(settings().uploads / source.stored_as, source.file_name) as found:
+                count = _write_chunks(job, source, found.pieces, generation)
+                _keep(job, source, count, found.remarks)
+        except Invalid as error:
+            _fail(job, source, error.sentence)
+            return
+    _note(job, SourceState.INDEXING, 30)
+    is_first, done = not _has_chunks(job.tenant_id), 0
+    for rows in chunk_rows.distinct(source, generation):
+        try:
+            vector_index.put(job.tenant_id, source.id, rows, make=is_first, skip_known=is_resumed)
+        except vector_index.IndexLost:
+            index_rebuild.request(job.tenant_id)
+            raise
+        done += chunk_rows.STEP
+        _note(job, SourceState.INDEXING, 40 + round(55 * min(done, count) / count))
+    _switch(job, source, generation, count)
+
+
+def _has_chunks(tenant_id: str) -> bool:
+    """Tell whether a source answers already: then there has to be a collection."""
+    with session_scope(tenant_id, reading=True) as session:
+        ready = owned(Source, tenant_id).where(Source.chunk_count > 0, Source.generation > 0)
+        return session.exec(ready.limit(1)).first() is not None
+
+
+def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], generation: int) -> int:
+    """Write the chunks of a generation that nobody finds yet, a few at a time; return how many there are."""
+    with job.step() as session:
+        session.execute(
+            owned_delete(Chunk, job.tenant_id).where(
+                Chunk.source_id == source.id,  # type: ignore[arg-type]
+                Chunk.generation == generation,  # type: ignore[arg-type]
+            )
+        )
+    number = 0
+    while part := list(islice(pieces, chunk_rows.STEP)):
+        with job.step() as session:
+            session.add_all(
+                Chunk(
+                    id=chunk_id(source.id, generation, number + place),
+                    tenant_id=job.tenant_id,
+                    source_id=source.id,
+                    generation=generation,
+                    number=number + place,
+                    heading=piece.heading,
+                    text=piece.text,
+                )
+                for place, piece in enumerate(part)
+            )
+        number += len(part)
+    if number == 0:
+        raise Invalid("There is no text in the file.")
+    return number
+
+
+def _keep(job: RunningJob, source: Source, count: int, remarks: list[dict[str, Any]]) -> None:
+    """Note that all chunks are written: another attempt goes on from here."""
+    with job.step() as session:
+        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
+        row.next_chunks, row.remarks = count, remarks
+
+
+def _switch(job: RunningJob, source: Source, generation: int, count: int) -> None:
+    """Let the new generation answer, together with the job's end."""
+    with job.finish() as session:
+        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
+        stale = (Chunk.source_id == source.id, Chunk.generation != generation)
+        query = owned(Chunk, job.tenant_id).where(*stale).with_only_columns(Chunk.id)
+        old_ids = list(session.exec(query).all())
+        session.execute(owned_delete(Chunk, job.tenant_id).where(*stale))  # type: ignore[arg-type]
+        row.state, row.progress, row.error = SourceState.READY, 100, ""
+        row.generation, row.chunk_count, row.next_chunks = generation, count, 0
+        if row.replaces and row.deleted_at is None:
+            source_replacement.retire(session, job.tenant_id, row.replaces)
+            row.replaces = None
+        lexical_index.bump(session, job.tenant_id)
+        activity.record(
+            session,
+            job.tenant_id,
+            ActivityKind.KNOWLEDGE,
+            "Source “{title}” indexed",
+            link=f"/knowledge/{source.id}",
+            title=source.title,
+        )
+        session.after_commit.append(lambda: notifier.announce(job.tenant_id, "source", source.id))
+    if old_ids:
+        vector_index.drop(job.tenant_id, old_ids)
+
+
+def _fail(job: RunningJob, source: Source, sentence: str) -> None:
+    with job.finish() as session:
+        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
+        row.state, row.error, row.progress, row.remarks = SourceState.FAILED, sentence, 0, []
+        activity.record(
+            session,
+            job.tenant_id,
+            ActivityKind.FAILURE,
+            "Source “{title}” could not be read",
+            link=f"/knowledge/{source.id}",
+            title=source.title,
+        )
+        session.after_commit.append(lambda: notifier.announce(job.tenant_id, "source", source.id))
+
+
+def _undo(source: Source) -> timedelta:
+    """Return for how long a deleted source can be brought back; what the demo brought goes at once."""
+    return timedelta(seconds=0 if source.is_demo else UNDO_SECONDS)
+
+
+def remove_source(job: RunningJob) -> None:
+    """Take a deleted source's vectors, chunks and file away; a source brought back meanwhile stays."""
+    source = _source(job)
+    if source is None or source.deleted_at is None or source.deleted_at > now() - _undo(source):
+        return  # brought back, or deleted again: that has a job of its own
+    with session_scope(job.tenant_id, reading=True) as session:
+        ids = list(
+            session.exec(
+                owned(Chunk, job.tenant_id).where(Chunk.source_id == source.id).with_only_columns(Chunk.id)
+            ).all()
+        )
+    if ids:
+        vector_index.drop(job.tenant_id, ids)
+    with job.finish() as session:
+        row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
+        if row.deleted_at is not None:
+            session.execute(owned_delete(Chunk, job.tenant_id).where(Chunk.source_id == source.id))  # type: ignore[arg-type]
+            session.delete(row)
+            path = settings().uploads / source.stored_as
+            session.after_commit.append(lambda: path.unlink(missing_ok=True))

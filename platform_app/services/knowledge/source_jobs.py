@@ -1,0 +1,85 @@
+"""Source jobs: what a source says when the job that reads it or takes it away ends without that, or is tried again."""
+
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app import notifier
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict
+from platform_app.job_callbacks import id_in
+from platform_app.jobs import IndexSource, RemoveSource
+from platform_app.models.event import ActivityKind
+from platform_app.models.job import Job, JobState
+from platform_app.models.knowledge import Source, SourceState
+from platform_app.services.feed import activity
+
+_ON_ITS_WAY = (SourceState.QUEUED, SourceState.READING, SourceState.INDEXING)
+
+
+def _source(session: Transaction, tenant_id: str, source_id: str, *, deleted: bool) -> Source | None:
+    query = owned(Source, tenant_id).where(Source.id == source_id)
+    gone = col(Source.deleted_at)
+    found: Source | None = session.exec(
+        query.where(gone.is_not(None) if deleted else gone.is_(None)).with_for_update()
+    ).first()
+    return found
+
+
+def indexing_given_up(
+    session: Transaction, tenant_id: str, payload: IndexSource, *, state: JobState, sentence: str, values: Any
+) -> None:
+    """Write that a source was not read; it can be read again from its row, or with its job."""
+    source = _source(session, tenant_id, payload.source_id, deleted=False)
+    if source is None or source.state not in _ON_ITS_WAY:
+        return
+    source.state, source.error, source.progress = SourceState.FAILED, sentence.format_map(values)[:500], 0
+    link = f"/knowledge/{source.id}"
+    failed = "Source “{title}” could not be read"
+    activity.record(session, tenant_id, ActivityKind.FAILURE, failed, link=link, title=source.title)
+    _announce(session, source)
+
+
+def indexing_revived(session: Transaction, tenant_id: str, payload: IndexSource) -> None:
+    """Let a source that was not read wait for its job again; raises Conflict when it is deleted."""
+    source = _source(session, tenant_id, payload.source_id, deleted=False)
+    if source is None:
+        raise Conflict("This source is deleted.")
+    if source.state == SourceState.FAILED:
+        source.state, source.error, source.progress = SourceState.QUEUED, "", 0
+        _announce(session, source)
+
+
+def removal_given_up(
+    session: Transaction, tenant_id: str, payload: RemoveSource, *, state: JobState, sentence: str, values: Any
+) -> None:
+    """Say that file and chunks of a deleted source are still there; its job can be tried again."""
+    source = _source(session, tenant_id, payload.source_id, deleted=True)
+    if source is None:
+        return
+    link, reason = "/jobs?kind=remove_source", sentence.format_map(values)
+    kept = "File and text of the deleted source “{title}” are still kept: {reason}"
+    activity.record(session, tenant_id, ActivityKind.FAILURE, kept, link=link, title=source.title, reason=reason)
+
+
+def removal_revived(session: Transaction, tenant_id: str, payload: RemoveSource) -> None:
+    """Let a source be taken away after all; raises Conflict when it was brought back or is gone."""
+    if _source(session, tenant_id, payload.source_id, deleted=True) is None:
+        raise Conflict("This source was brought back, or is removed already.")
+
+
+def indexing_named_by(session: Transaction, job: Job) -> IndexSource | None:
+    """Return the payload from the lock of a job."""
+    source_id = id_in(job.lock_key, "source:")
+    return IndexSource(source_id=source_id) if source_id else None
+
+
+def removal_named_by(session: Transaction, job: Job) -> RemoveSource | None:
+    """Return the payload from the lock of a job."""
+    source_id = id_in(job.lock_key, "source:")
+    return RemoveSource(source_id=source_id) if source_id else None
+
+
+def _announce(session: Transaction, source: Source) -> None:
+    tenant_id, source_id = source.tenant_id, source.id
+    session.after_commit.append(lambda: notifier.announce(tenant_id, "source", source_id))

@@ -1,0 +1,56 @@
+"""Replacing: a second file of the same name: which source it is the new version of, and how the old one goes."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.jobs import RemoveSource, enqueue
+from platform_app.models.knowledge import Source
+from platform_app.rag import lexical_index
+
+UNDO_SECONDS = 60  # for so long a deleted source can be brought back
+SameName = Literal["replace", "keep"]
+
+
+def namesake(session: Transaction, tenant_id: str, file_name: str, category_id: str | None) -> Source | None:
+    """Return the source that a file of this name would be the new version of.
+
+    It is the newest of this name; within the category, when the file goes to one.
+    """
+    query = owned(Source, tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    if category_id:
+        query = query.where(Source.category_id == category_id)
+    rows = session.execute(query.with_only_columns(Source.id, Source.file_name).order_by(Source.created_at.desc()))  # type: ignore[attr-defined]
+    wanted = file_name.casefold()
+    found = next((key for key, name in rows.all() if name.casefold() == wanted), None)
+    return session.exec(owned(Source, tenant_id).where(Source.id == found)).one() if found else None
+
+
+def another_name(session: Transaction, tenant_id: str, file_name: str) -> str:
+    """Return a name that no other source has: `Prices (2).md`."""
+    query = owned(Source, tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    taken = {name.casefold() for name in session.exec(query.with_only_columns(Source.file_name)).all()}
+    path, count = Path(file_name), 2
+    while (name := f"{path.stem[:180]} ({count}){path.suffix}").casefold() in taken:
+        count += 1
+    return name
+
+
+def retire(session: Transaction, tenant_id: str, source_id: str) -> None:
+    """Take a source out of all answers in this transaction; its file and chunks go a minute later."""
+    old: Source | None = session.exec(owned(Source, tenant_id).where(Source.id == source_id)).first()
+    if old is None or old.deleted_at is not None:
+        return
+    old.deleted_at = now()
+    lexical_index.bump(session, tenant_id)
+    enqueue(
+        session,
+        tenant_id,
+        RemoveSource(source_id=old.id),
+        run_at=now() + timedelta(seconds=UNDO_SECONDS),
+        lock_key=f"source:{old.id}",
+    )
+    session.after_commit.append(lambda: notifier.announce(tenant_id, "source", source_id))

@@ -1,0 +1,196 @@
+"""Knowledge: sources from upload to answer and out again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlalchemy import func
+
+from platform_app import notifier
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import Conflict, LimitReached, NotFound
+from platform_app.jobs import IndexSource, enqueue
+from platform_app.models.event import ActivityKind
+from platform_app.models.knowledge import Chunk, Source, SourceState
+from platform_app.models.person import Identity
+from platform_app.rag import lexical_index
+from platform_app.rag.parsing import check_name
+from platform_app.services.feed import activity
+from platform_app.services.knowledge import categories, source_replacement, uploads
+from platform_app.services.knowledge.indexing import index_source, remove_source
+from platform_app.services.knowledge.source_replacement import SameName
+
+QUOTA = 2_000_000_000  # bytes that a tenant's files may take
+
+__all__ = ["index_source", "remove_source"]
+
+
+async def store_upload(
+    who: Identity,
+    file_name: str,
+    body: AsyncIterator[bytes],
+    *,
+    category_id: str | None = None,
+    same_name: SameName = "replace",
+) -> str:
+    """Keep an uploaded file under a random name and queue it for indexing; return the source's id.
+
+    A source of the same name goes when the new one is ready, or both are kept and the new one is named `… (2)`.
+    Nothing stays of a file that is too large, of a kind that cannot be read, or that did not arrive whole.
+    """
+    name = uploads.plain_name(file_name)
+    check_name(name)
+    async with uploads.kept(body) as file:
+
+        def note() -> str:
+            with session_scope(who.tenant_id) as session:
+                if category_id:
+                    categories.get(session, who, category_id)
+                old = source_replacement.namesake(session, who.tenant_id, name, category_id)
+                keeps = old is not None and same_name == "keep"
+                named = source_replacement.another_name(session, who.tenant_id, name) if keeps else name
+                source = add_source(session, who, named, file.stored_as, size=file.size, category_id=category_id)
+                if old is not None and not keeps:
+                    source.replaces, source.category_id = old.id, category_id or old.category_id
+                return source.id
+
+        return await asyncio.to_thread(note)
+
+
+def has_namesake(session: Transaction, who: Identity, file_name: str, category_id: str | None) -> bool:
+    """Tell whether a file of this name would replace a source."""
+    return source_replacement.namesake(session, who.tenant_id, uploads.plain_name(file_name), category_id) is not None
+
+
+def add_source(
+    session: Transaction, who: Identity, file_name: str, stored_as: str, *, size: int, category_id: str | None = None
+) -> Source:
+    """Write a source whose file is in place, and the job that indexes it."""
+    query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
+    if taken + size > QUOTA:
+        raise LimitReached("Your files take all the room there is. Delete some first.")
+    source = Source(
+        tenant_id=who.tenant_id,
+        title=Path(file_name).stem[:300] or file_name,
+        category_id=category_id,
+        file_name=file_name,
+        stored_as=stored_as,
+        size=size,
+        created_by=who.name,
+    )
+    session.add(source)
+    session.flush()
+    enqueue(session, who.tenant_id, IndexSource(source_id=source.id), lock_key=f"source:{source.id}")
+    activity.by(
+        session,
+        who,
+        ActivityKind.KNOWLEDGE,
+        "Source “{title}” uploaded",
+        link=f"/knowledge/{source.id}",
+        title=source.title,
+    )
+    _announce(session, source)
+    return source
+
+
+def _announce(session: Transaction, source: Source) -> None:
+    tenant_id, source_id = source.tenant_id, source.id
+    session.after_commit.append(lambda: notifier.announce(tenant_id, "source", source_id))
+
+
+def list_sources(
+    session: Transaction,
+    who: Identity,
+    *,
+    search: str = "",
+    state: str = "",
+    category: str = "",
+    page: int = 1,
+    page_size: int = 25,
+) -> tuple[list[Source], int]:
+    """Return one page of the tenant's sources, newest first, and how many there are.
+
+    `category`: its id, with those nested in it; "none" for sources outside of all.
+    """
+    query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    if search.strip():
+        wanted = search.strip().casefold()
+        rows = session.execute(query.with_only_columns(Source.id, Source.title)).all()
+        query = query.where(Source.id.in_([i for i, title in rows if wanted in title.casefold()]))  # type: ignore[attr-defined]
+    if category == "none":
+        query = query.where(Source.category_id.is_(None))  # type: ignore[union-attr]
+    elif category:
+        inside = categories.with_nested(session, who.tenant_id, [category])
+        query = query.where(Source.category_id.in_(inside))  # type: ignore[union-attr]
+    if state:
+        query = query.where(Source.state == state)
+    total = session.exec(query.with_only_columns(func.count())).one()
+    shown = query.order_by(Source.created_at.desc(), Source.id.desc()).offset((page - 1) * page_size).limit(page_size)  # type: ignore[attr-defined]
+    return list(session.exec(shown).all()), int(total)
+
+
+def get(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Return a source that is not deleted."""
+    source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
+    if source is None or source.deleted_at is not None:
+        raise NotFound("There is no such source.")
+    return source
+
+
+def chunks(session: Transaction, who: Identity, source_id: str) -> list[Chunk]:
+    """Return the chunks of a source as they are found today, in order."""
+    source = get(session, who, source_id)
+    query = owned(Chunk, who.tenant_id).where(Chunk.source_id == source.id, Chunk.generation == source.generation)
+    return list(session.exec(query.order_by(Chunk.number)).all())
+
+
+def passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Source, list[Chunk]]:
+    """Return a chunk with its neighbours, and the source it is from; also of a source deleted since."""
+    chunk: Chunk | None = session.exec(owned(Chunk, who.tenant_id).where(Chunk.id == chunk_id)).first()
+    if chunk is None:
+        raise NotFound("This passage is no longer in the knowledge base.")
+    source = session.exec(owned(Source, who.tenant_id).where(Source.id == chunk.source_id)).one()
+    near = owned(Chunk, who.tenant_id).where(
+        Chunk.source_id == chunk.source_id,
+        Chunk.generation == chunk.generation,
+        Chunk.number >= chunk.number - 1,
+        Chunk.number <= chunk.number + 1,
+    )
+    return source, list(session.exec(near.order_by(Chunk.number)).all())
+
+
+def retry(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Read and index a failed source again."""
+    source = get(session, who, source_id)
+    if source.state != SourceState.FAILED:
+        raise Conflict("Only a failed source can be read again.")
+    source.state, source.error, source.progress = SourceState.QUEUED, "", 0
+    enqueue(session, who.tenant_id, IndexSource(source_id=source.id), lock_key=f"source:{source.id}")
+    _announce(session, source)
+    return source
+
+
+def delete(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Take a source out of all answers at once; its file and chunks go a minute later."""
+    source = get(session, who, source_id)
+    source_replacement.retire(session, who.tenant_id, source.id)
+    activity.by(
+        session,
+        who,
+        ActivityKind.KNOWLEDGE,
+        "Source “{title}” deleted",
+        title=source.title,
+    )
+    return source
+
+
+def restore(session: Transaction, who: Identity, source_id: str) -> Source:
+    """Bring a source back that was deleted a moment ago."""
+    source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
+    if source is None or source.deleted_at is None or source.stored_as == "":
+        raise NotFound("There is no such source.")
+    source.deleted_at = None
+    lexical_index.bump(session, who.tenant_id)
+    _announce(session, source)
+    return source

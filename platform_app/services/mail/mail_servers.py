@@ -1,0 +1,175 @@
+"""Mail: the server through which a tenant's e-mail leaves: set, tried, taken away, used."""
+
+import re
+from ipaddress import ip_address
+
+from sqlalchemy.exc import IntegrityError
+
+from platform_app import encryption
+from platform_app.clock import new_id, now
+from platform_app.db import Transaction, owned, owned_delete, session_scope
+from platform_app.errors import Conflict, Forbidden, Invalid
+from platform_app.i18n import translate
+from platform_app.integrations import smtp
+from platform_app.models.event import ActivityKind
+from platform_app.models.mail import MailServer, Security
+from platform_app.models.person import Identity, Role
+from platform_app.services.accounts import sign_in_throttle, tenant_secrets
+from platform_app.services.crm.crm_values import one_line
+from platform_app.services.feed import activity
+
+PASSWORD = "smtp password"  # noqa: S105  # what the secret is for
+NO_SERVER = "There is no mail server yet. An admin sets it under Settings, E-mail."
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*", re.ASCII)
+_LONGEST_PASSWORD = 500
+
+
+def has_server(session: Transaction, tenant_id: str) -> bool:
+    """Tell whether a tenant can send e-mail."""
+    return _row(session, tenant_id) is not None
+
+
+def server(session: Transaction, tenant_id: str) -> smtp.Server:
+    """Return the tenant's mail server, ready to be used; raises Conflict when there is none."""
+    row = _row(session, tenant_id)
+    if row is None:
+        raise Conflict(NO_SERVER)
+    return smtp.Server(
+        host=row.host,
+        port=row.port,
+        security=row.security,
+        sender_address=row.sender_address,
+        sender_name=row.sender_name,
+        user_name=row.user_name,
+        password=(tenant_secrets.use(session, tenant_id, PASSWORD) or "") if row.user_name else "",
+    )
+
+
+def shown(session: Transaction, who: Identity) -> MailServer | None:
+    """Return what is set, None when nothing is; for owners and admins."""
+    _may(who)
+    return _row(session, who.tenant_id)
+
+
+def kept(session: Transaction, who: Identity) -> str | None:
+    """Return the end of the kept password, empty when it is short; None when there is none.
+
+    Raises Conflict when it cannot be read any more.
+    """
+    _may(who)
+    password = tenant_secrets.use(session, who.tenant_id, PASSWORD)
+    return None if password is None else encryption.ending(password)
+
+
+def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServer:
+    """Keep the server. An empty password leaves the kept one, which does not go to another server or into the clear."""
+    _may(who)
+    row = _row(session, who.tenant_id, lock=True) or MailServer(
+        tenant_id=who.tenant_id, host="", port=0, security=Security.TLS, sender_address=""
+    )
+    before = (row.host, row.security == Security.NONE)
+    row.host, row.port = _host(form.get("host", "")), _port(form.get("port", ""))
+    row.security = _security(form.get("security", ""))
+    row.user_name = _latin(form.get("user_name", ""), field="user_name", longest=254)
+    row.sender_address = _line(form, "sender_address", longest=254)
+    smtp.checked(row.sender_address, field="sender_address")  # kept as it is typed, also with a domain of other letters
+    row.sender_name = smtp.one_line(_line(form, "sender_name", longest=100))
+    is_moved = before != (row.host, row.security == Security.NONE)
+    _keep_password(session, row, form.get("password", ""), is_moved=is_moved)
+    row.updated_at = now()
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("Somebody else changed this meanwhile. Try again.") from error
+    activity.by(session, who, ActivityKind.PERSON, "Mail server {host} set", link="/settings/mail", host=row.host)
+    return row
+
+
+def _keep_password(session: Transaction, row: MailServer, given: str, *, is_moved: bool) -> None:
+    password = _latin(given, field="password", longest=_LONGEST_PASSWORD)
+    if not row.user_name:
+        if password:
+            raise Invalid("Enter the user name that the password is for.", field="user_name")
+        tenant_secrets.forget(session, row.tenant_id, PASSWORD)
+    elif password:
+        tenant_secrets.keep(session, row.tenant_id, PASSWORD, password)
+    elif is_moved or not tenant_secrets.has(session, row.tenant_id, PASSWORD):
+        raise Invalid("Enter the password for this server.", field="password")
+
+
+def remove(session: Transaction, who: Identity) -> None:
+    """Take the server and its password away: no e-mail leaves any more."""
+    _may(who)
+    session.execute(owned_delete(MailServer, who.tenant_id))
+    tenant_secrets.forget(session, who.tenant_id, PASSWORD)
+    activity.by(session, who, ActivityKind.PERSON, "Mail server taken away", link="/settings/mail")
+
+
+def send_test(who: Identity) -> None:
+    """Send a message to the person's own address, through the server as it is set; raises as smtp.send does."""
+    _may(who)
+    sign_in_throttle.take_test_message(who.tenant_id)
+    with session_scope(who.tenant_id, reading=True) as session:
+        found = server(session, who.tenant_id)
+    subject = translate(who.language, "Test message of {tenant}", tenant=who.tenant_name)
+    text = translate(who.language, "E-mail of {tenant} leaves through {host}.", tenant=who.tenant_name, host=found.host)
+    smtp.send(found, smtp.written(found, to=who.email, subject=subject, text=text, key=f"test {new_id()}"))
+
+
+def _may(who: Identity) -> None:
+    if not who.role.includes(Role.ADMIN):
+        raise Forbidden("Only an owner or an admin may change this.")
+
+
+def _row(session: Transaction, tenant_id: str, *, lock: bool = False) -> MailServer | None:
+    query = owned(MailServer, tenant_id)
+    found: MailServer | None = session.exec(query.with_for_update() if lock else query).first()
+    return found
+
+
+def _line(form: dict[str, str], field: str, *, longest: int) -> str:
+    return one_line(form.get(field, ""), field, longest=longest)
+
+
+def _latin(text: str, *, field: str, longest: int) -> str:
+    """Return what is told to the server as it is: its protocol knows no other letters."""
+    if not isinstance(text, str) or len(text) > longest:
+        raise Invalid("This is longer than {count} characters.", field=field, count=longest)
+    if not (text.isascii() and text.isprintable()):
+        raise Invalid("Only Latin letters, digits and signs can be used here.", field=field)
+    return text
+
+
+def _host(given: str) -> str:
+    host = one_line(given, "host", longest=253).rstrip(".")
+    try:
+        known = host.encode("idna").decode()
+    except UnicodeError:
+        known = ""
+    if not known.isprintable() or not (_HOST.fullmatch(known) or _is_address(known)):
+        raise Invalid("Enter the name of the server, such as smtp.example.com.", field="host")
+    return host.lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _port(given: str) -> int:
+    if not (isinstance(given, str) and given.strip().isdecimal() and len(given.strip()) < 6):
+        raise Invalid("Enter a number from 1 to 65535.", field="port")
+    port = int(given)
+    if not 1 <= port <= 65_535:
+        raise Invalid("Enter a number from 1 to 65535.", field="port")
+    return port
+
+
+def _security(given: str) -> Security:
+    if given not in list(Security):
+        raise Invalid("This value cannot be taken.", field="security")
+    return Security(given)

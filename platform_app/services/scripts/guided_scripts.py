@@ -1,0 +1,195 @@
+"""Guiding: a guided script in a conversation: what was told is taken in, and what is asked for next is decided."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_app import fact_snapshots
+from platform_app.automation import guided_steps, text_templates
+from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.guided_steps import Position, Step
+from platform_app.db import Transaction, owned, session_scope
+from platform_app.errors import PlatformError
+from platform_app.i18n import translate
+from platform_app.llm import prompts
+from platform_app.llm.extraction import Told, Wanted
+from platform_app.models.conversation import Conversation
+from platform_app.models.crm import UNNAMED, Contact, Lead
+from platform_app.models.person import Identity, Role
+from platform_app.models.script import Script, ScriptProgress
+from platform_app.services.crm import contacts, leads
+
+LISTENS_ON = 2  # messages after all is given, for corrections
+_ASKED = {
+    "contact.name": "your name",
+    "contact.phone": "your phone number",
+    "contact.email": "your e-mail address",
+    "lead.title": "what you are interested in",
+    "lead.budget": "your budget",
+}
+_FIELDS = {"contact.phone": "phones", "contact.email": "emails"}
+
+
+@dataclass
+class Guidance:
+    """A guided script that is under way in a conversation."""
+
+    script_id: str
+    title: str
+    steps: list[Step]
+    given: dict[str, str] = field(default_factory=dict)  # by fact, as people read it
+    refused: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    after: int = 0  # messages since all was given
+    words: dict[str, str] = field(default_factory=dict)  # of each fact
+    kinds: dict[str, Wanted] = field(default_factory=dict)
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return guided_steps.position(self.steps, self.given, self.refused)
+
+    @property
+    def listens(self) -> bool:
+        """Whether what the contact says is looked through: while something is wanted, and a little longer."""
+        return self.position.step is not None or self.after < LISTENS_ON
+
+    @property
+    def wanted(self) -> list[Wanted]:
+        """Everything the script collects, as a model is asked for it."""
+        names = dict.fromkeys(one.fact for step in self.steps for one in step.fields)
+        return [self.kinds[name] for name in names if name in self.kinds]
+
+    def for_prompt(self, language: str) -> prompts.Guided:
+        """Return what the model is told of it; built-in fields are named in a language, ru or en, as one asks."""
+        at = self.position
+        given = [(self._asked(name, language), value) for name, value in self.given.items()]
+        goal = self.steps[at.step].goal if at.step is not None else ""
+        wanted = [(self._asked(one.fact, language), one.hint) for one in at.wanted]
+        return prompts.Guided(self.title, goal, given, wanted)
+
+    def _asked(self, fact: str, language: str) -> str:
+        """Return the words in which the contact is asked for a fact; a tenant's own field keeps its name."""
+        return translate(language, _ASKED[fact]) if fact in _ASKED else self.words.get(fact, fact)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a trace keeps it."""
+        at = self.position
+        return {
+            "title": self.title,
+            "step": at.step,
+            "steps": len(self.steps),
+            "given": [[self.words.get(name, name), value] for name, value in self.given.items()],
+            "wanted": [self.words.get(one.fact, one.fact) for one in at.wanted],
+        }
+
+
+def of_script(session: Transaction, conversation: Conversation, script_id: str, facts: Facts) -> Guidance | None:
+    """Return how far a script has come in a conversation; nothing when it has no steps."""
+    tenant_id = conversation.tenant_id
+    row: Script | None = session.exec(owned(Script, tenant_id).where(Script.id == script_id)).first()
+    if row is None or not row.steps:
+        return None
+    own = fact_snapshots.catalogue_of(session, tenant_id)
+    steps, progress = guided_steps.read(row.steps), _progress(session, tenant_id, conversation.id, row.id)
+    found = Guidance(row.id, row.title, steps, kinds=_kinds(own))
+    if progress is not None:
+        found.refused, found.asked, found.after = progress.refused, progress.asked, progress.after
+    for name in dict.fromkeys(one.fact for step in steps for one in step.fields):
+        found.words[name] = own[name].words if name in own else name
+        value = facts.values.get(name)
+        kept = str(text_templates.shown(value, facts.zone)) if value not in (None, "", 0) else ""
+        kept = kept or str((progress.values if progress else {}).get(name, ""))
+        if kept:
+            found.given[name] = kept
+    return found
+
+
+def _kinds(own: Catalogue) -> dict[str, Wanted]:
+    return {
+        name: Wanted(name, own[name].words, kind, own[name].options)
+        for name, kind in guided_steps.collectable(own).items()
+    }
+
+
+def _progress(session: Transaction, tenant_id: str, conversation_id: str, script_id: str) -> ScriptProgress | None:
+    query = owned(ScriptProgress, tenant_id).where(
+        ScriptProgress.conversation_id == conversation_id, ScriptProgress.script_id == script_id
+    )
+    found: ScriptProgress | None = session.exec(query.with_for_update()).first()
+    return found
+
+
+def take(tenant_id: str, conversation_id: str, guidance: Guidance, told: Told) -> None:
+    """Write what was told to the contact and the lead, and what is asked for next.
+
+    A value that its field does not take is left out: it is asked for again.
+    """
+    with session_scope(tenant_id) as session:
+        talk = session.exec(owned(Conversation, tenant_id).where(Conversation.id == conversation_id)).one()
+        row = _progress(session, tenant_id, conversation_id, guidance.script_id)
+        row = row or ScriptProgress(tenant_id=tenant_id, conversation_id=conversation_id, script_id=guidance.script_id)
+        session.add(row)
+        values, refused = dict(row.values), list(row.refused)
+        for name, value in told.values.items():
+            if _write(session, talk, name, value):
+                values[name] = value
+                refused = [one for one in refused if one != name]
+        row.refused = [*refused, *(one for one in told.refused if one not in values and one not in refused)]
+        row.values = values
+        given = guidance.given | values
+        at = guided_steps.position(guidance.steps, given, row.refused)
+        row.asked = [one.fact for one in at.wanted]
+        row.after = 0 if at.step is not None else row.after + 1
+
+
+def _write(session: Transaction, talk: Conversation, name: str, value: str) -> bool:
+    """Write a value to the contact or the lead of a conversation; tell whether it could be taken."""
+    holder, _, field_name = name.partition(".")
+    who = _agent_of(talk)
+    try:
+        with session.part():
+            if holder == "contact":
+                contact = _contact(session, who, talk, value if name == "contact.name" else UNNAMED)
+                mine = _FIELDS.get(name, field_name)
+                contacts.save(session, who, contact.id, {mine: _first(contact, mine, value)})
+            elif talk.lead_id:
+                lead: Lead = leads.get(session, who, talk.lead_id)
+                leads.save(session, who, lead.id, {field_name: value})
+            return True
+    except PlatformError:
+        return False
+
+
+def _first(contact: Contact, name: str, value: str) -> Any:
+    """Return a new value; of addresses and numbers the new one comes first, and the others stay."""
+    return [value, *getattr(contact, name)] if name in ("phones", "emails") else value
+
+
+def _contact(session: Transaction, who: Identity, talk: Conversation, name: str) -> Contact:
+    """Return the contact of a conversation; one is made when there is none yet."""
+    if talk.contact_id:
+        return contacts.get(session, who, talk.contact_id)
+    made = contacts.create(session, who, name=name)
+    talk.contact_id = made.id
+    return made
+
+
+def _agent_of(talk: Conversation) -> Identity:
+    known_of = {"name": "", "email": "", "slug": "", "tenant_name": "", "language": "en", "time_zone": "UTC"}
+    return Identity(user_id="", tenant_id=talk.tenant_id, role=Role.OPERATOR, **known_of)
+
+
+def current(session: Transaction, who: Identity, conversation_id: str) -> list[tuple[str, int | None, int, list[str]]]:
+    """Return the guided scripts of a conversation: title, step from 0 (none: over), steps, and what is still wanted."""
+    query = owned(ScriptProgress, who.tenant_id).where(ScriptProgress.conversation_id == conversation_id)
+    found = []
+    own = fact_snapshots.catalogue_of(session, who.tenant_id)
+    for row in session.exec(query.order_by(ScriptProgress.created_at)).all():
+        script: Script | None = session.exec(owned(Script, who.tenant_id).where(Script.id == row.script_id)).first()
+        if script is None or script.deleted_at is not None:
+            continue
+        steps = guided_steps.read(script.steps)
+        at = guided_steps.position(steps, row.values, row.refused)
+        names = [one for one in row.asked if at.step is not None]
+        found.append((script.title, at.step, len(steps), [own[name].words if name in own else name for name in names]))
+    return found

@@ -1,0 +1,164 @@
+"""Script choice: which scripts a reply is given, and of each why or why not."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from platform_app import fact_snapshots
+from platform_app.automation import similarity, text_templates
+from platform_app.automation.conditions import Condition, Group, read
+from platform_app.automation.evaluation import Change, Proof, smallest_change, weigh
+from platform_app.automation.facts import Catalogue, Facts
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Invalid
+from platform_app.llm.prompts import Guided, PromptScript, tokens
+from platform_app.models.script import Script, ScriptKind
+
+BUDGET = 1_500  # tokens of all scripts in one prompt
+AGENT, STAGE, SAID = "agent.name", "lead.stage", "message.text"
+
+
+@dataclass
+class Considered:
+    """A script with what became of it. `why` is a message id, `expected` and `actual` fill its places.
+
+    A script that applies is offered to the model; it is used when the reply stands on it.
+    """
+
+    script_id: str
+    title: str
+    kind: str
+    applied: bool
+    why: str
+    expected: str = ""
+    actual: str = ""
+    text: str = ""  # as the model reads it
+    by_message: bool = False  # it applies because of what the last message says
+    number: int = 0  # by which the model marks what it says by it; 0 when not offered
+    asks: str = ""  # of a guided script: what it asks for next
+    used: bool = False
+    proof: dict[str, Any] = field(default_factory=dict)
+    change: list[dict[str, Any]] = field(default_factory=list)  # the smallest that would let it apply
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+def choose(session: Transaction, tenant_id: str, facts: Facts, seen: Facts | None = None) -> list[Considered]:
+    """Return every enabled script of the tenant in order, applied or not, with the first reason that decided.
+
+    `seen` are the facts that the agent may see: texts are filled with them, conditions know all.
+    """
+    query = owned(Script, tenant_id).where(Script.deleted_at.is_(None), Script.enabled.is_(True))  # type: ignore[union-attr, attr-defined]
+    rows: list[Script] = list(session.exec(query.order_by(Script.position, Script.id)).all())
+    if not rows:
+        return []
+    facts = Facts(
+        facts.values, facts.before, facts.zone, facts.language, names=fact_snapshots.names(session, tenant_id)
+    )
+    own, moment = fact_snapshots.catalogue_of(session, tenant_id), now()
+    found, room = [], BUDGET
+    for row in rows:
+        one = consider(row, facts, own, moment, seen=seen)
+        if one.applied and tokens(one.text) > room:
+            one.applied, one.why, one.text = False, "There was no room for it in the prompt.", ""
+        room -= tokens(one.text) if one.applied else 0
+        found.append(one)
+    return found
+
+
+def offer(considered: list[Considered]) -> list[PromptScript]:
+    """Number the scripts that apply, and return those that have a text as a prompt holds them."""
+    found = [one for one in considered if one.applied and one.text]
+    for number, one in enumerate(found, 1):
+        one.number = number
+    return [PromptScript(one.kind, one.title, one.text, one.by_message) for one in found]
+
+
+def offer_guided(one: Considered, step: Guided, offered: int) -> None:
+    """Number a guided script that is under way, after those that are offered by their text alone."""
+    one.number = step.number = one.number or offered + 1
+    one.asks = ", ".join(words for words, _ in step.wanted)
+
+
+def tree(row: Script) -> Group:
+    """Return all that has to hold for a script: its agent, its stage, what is said, and its own condition."""
+    parts: list[Condition | Group] = []
+    if row.agent_id:
+        parts.append(Condition(fact=AGENT, operator="equals", value=row.agent_id))
+    if row.stage_id:
+        parts.append(Condition(fact=STAGE, operator="equals", value=row.stage_id))
+    examples = [line.strip() for line in row.examples.splitlines() if line.strip()]
+    if row.kind == ScriptKind.OBJECTION and examples:
+        parts.append(Condition(fact=SAID, operator="like", value=examples))
+    own = read(row.condition)
+    return Group(of=[*parts, own] if own.of else parts)
+
+
+def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen: Facts | None = None) -> Considered:
+    """Return what becomes of a script when these facts are known."""
+    found = Considered(row.id, row.title, row.kind, False, "")
+    try:
+        proof = weigh(tree(row), facts, own, moment)
+    except Invalid as error:
+        found.why = error.sentence
+        return found
+    found.proof = proof.as_json()
+    if not proof.holds:
+        failed = next(part for part in proof.of if not part.holds)
+        found.why, found.expected, found.actual = _refused(failed, str(facts.values.get(SAID) or ""))
+        found.change = [_change(one) for one in smallest_change(proof) or []]
+        return found
+    for problem in text_templates.problems(row.text, own)[:1]:  # kept as typed, used when it is right
+        found.why, found.expected = "Its text has a mistake: {expected}", problem.what
+        return found
+    try:
+        found.text = text_templates.fill(row.text, seen or facts).strip()
+    except Invalid:
+        found.why = "Its text cannot be filled."
+        return found
+    found.applied = bool(found.text or row.steps)
+    found.why = _applies(row) if found.applied else "Its text is empty."
+    found.by_message = found.applied and (_is_objection(row) or _weighs_message(read(row.condition)))
+    found.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
+    return found
+
+
+def _refused(failed: Proof, said: str) -> tuple[str, str, str]:
+    """Return why a script does not apply: a sentence, and what fills its places."""
+    condition, actual = failed.condition, str(failed.actual or "")
+    if condition is None:
+        return "Its condition does not hold.", "", ""
+    if condition.fact == AGENT:
+        return "It is for another agent.", "", ""
+    if condition.fact == SAID:
+        best = similarity.closest(said, condition.value)[0]
+        return "The contact said nothing like its examples; the closest is “{expected}”.", best, ""
+    return (_OTHER_STAGE if actual else _NO_STAGE), str(failed.expected), actual
+
+
+_OTHER_STAGE = "It is for the stage {expected}; the lead stands in {actual}."
+_NO_STAGE = "It is for the stage {expected}; no lead is chosen."
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return change.proof.as_json() | {"is_to_hold": change.is_to_hold}
+
+
+def _is_objection(row: Script) -> bool:
+    """Tell whether a script applies only to messages like its examples."""
+    return row.kind == ScriptKind.OBJECTION and bool(row.examples.strip())
+
+
+def _weighs_message(condition: Group) -> bool:
+    return any(one.fact == SAID if isinstance(one, Condition) else _weighs_message(one) for one in condition.of)
+
+
+def _applies(row: Script) -> str:
+    if read(row.condition).of:
+        return "Its condition holds."
+    if _is_objection(row):
+        return "The contact said something like its examples."
+    return "The lead stands in the stage {expected}." if row.stage_id else "It is for every stage."

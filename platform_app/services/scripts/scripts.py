@@ -1,0 +1,231 @@
+"""Scripts: written, ordered, switched, deleted and brought back, within their tenant."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func
+
+from platform_app.automation import guided_steps
+from platform_app.automation.conditions import read
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.models.agent import Agent
+from platform_app.models.crm import Stage
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.models.script import Script, ScriptKind, ScriptUse, ScriptVersion
+from platform_app.services.agents.agent_changes import Change, differing
+from platform_app.services.crm import row_order
+from platform_app.services.feed import activity
+
+MOST = 500  # of a tenant
+MOST_EXAMPLES = 200  # lines
+LONGEST = 8_000  # characters of a text
+FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition", "steps")
+ONE_VERSION = timedelta(minutes=10)  # changes of one person within this time are one step back
+
+
+@dataclass
+class Used:
+    """How many replies stand on a script, and when the last one was written."""
+
+    count: int = 0
+    last: datetime | None = None
+
+
+def list_scripts(
+    session: Transaction, who: Identity, agent_id: str, *, search: str = "", kind: str = "", stage_id: str = ""
+) -> list[Script]:
+    """Return the scripts that concern an agent, its own and those for all, in order. `stage_id` "none": any stage."""
+    wanted = search.strip().casefold()
+    return [
+        row
+        for row in _all(session, who)
+        if row.agent_id in (None, agent_id)
+        and kind in ("", row.kind)
+        and stage_id in ("", row.stage_id or "none")
+        and wanted in f"{row.title}\n{row.text}".casefold()
+    ]
+
+
+def _all(session: Transaction, who: Identity) -> list[Script]:
+    query = owned(Script, who.tenant_id).where(Script.deleted_at.is_(None))  # type: ignore[union-attr]
+    return list(session.exec(query.order_by(Script.position, Script.id)).all())
+
+
+def used(session: Transaction, who: Identity) -> dict[str, Used]:
+    """Return for each script how many replies stand on it; that it was given to the model alone does not count."""
+    columns = (ScriptUse.script_id, func.count(), func.max(ScriptUse.created_at))
+    query = owned(ScriptUse, who.tenant_id).with_only_columns(*columns).group_by(ScriptUse.script_id)
+    return {script_id: Used(count, last) for script_id, count, last in session.execute(query).all()}
+
+
+def used_in(session: Transaction, who: Identity, script_id: str, *, limit: int = 20) -> list[str]:
+    """Return the conversations in which a reply stands on a script, the latest first."""
+    query = owned(ScriptUse, who.tenant_id).where(ScriptUse.script_id == script_id)
+    newest = query.order_by(ScriptUse.created_at.desc()).limit(500)  # type: ignore[attr-defined]
+    found = dict.fromkeys(use.conversation_id for use in session.exec(newest).all())
+    return list(found)[:limit]
+
+
+def get(session: Transaction, who: Identity, script_id: str, *, lock: bool = False) -> Script:
+    """Return a script that is not deleted."""
+    query = owned(Script, who.tenant_id).where(Script.id == script_id)
+    row: Script | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such script.")
+    return row
+
+
+def create(session: Transaction, who: Identity, *, title: str, agent_id: str | None = None, **fields: Any) -> Script:
+    """Add a script at the end."""
+    rows = _all(session, who)
+    if len(rows) >= MOST:
+        raise LimitReached("There can be {count} scripts at most.", count=MOST)
+    row = Script(tenant_id=who.tenant_id, title="-", updated_by=who.name)
+    row.position = max((other.position for other in rows), default=0) + 1
+    _set(session, who, row, {"title": title, "agent_id": agent_id} | fields)
+    session.add(row)
+    session.flush()
+    _record(session, who, row, "Script “{title}” created")
+    return row
+
+
+def save(session: Transaction, who: Identity, script_id: str, fields: dict[str, Any], *, revision: int) -> Script:
+    """Change some fields; what was before becomes a version. Conflict when it was changed since `revision`."""
+    row = get(session, who, script_id, lock=True)
+    if row.revision != revision:
+        raise Conflict("{name} changed this meanwhile.", name=row.updated_by)
+    before = data_of(row)
+    _set(session, who, row, fields)
+    if data_of(row) != before:
+        _keep_version(session, who, row, before)
+        row.revision, row.updated_at, row.updated_by = row.revision + 1, now(), who.name
+    return row
+
+
+def data_of(row: Script) -> dict[str, Any]:
+    """Return what a version keeps of a script."""
+    return {name: getattr(row, name) for name in FIELDS}
+
+
+def _set(session: Transaction, who: Identity, row: Script, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        if name not in FIELDS:
+            raise Invalid("This value cannot be taken.", field=name)
+        setattr(row, name, _checked(session, who, name, value))
+
+
+def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
+    if name == "condition":
+        return read(value).model_dump(mode="json")
+    if name == "steps":
+        return [step.model_dump(mode="json") for step in guided_steps.read(value)]
+    if name == "kind":
+        if value not in list(ScriptKind):
+            raise Invalid("This value cannot be taken.", field=name)
+        return ScriptKind(value)
+    if name in ("agent_id", "stage_id"):
+        model: Any = Agent if name == "agent_id" else Stage
+        if value and session.exec(owned(model, who.tenant_id).where(model.id == value)).first() is None:
+            raise NotFound("There is no such agent." if name == "agent_id" else "There is no such stage.")
+        return value or None
+    if not isinstance(value, str) or "\x00" in value or len(value) > (200 if name == "title" else LONGEST):
+        raise Invalid("This value cannot be taken.", field=name)
+    if name == "examples" and len(value.splitlines()) > MOST_EXAMPLES:
+        raise Invalid("There can be {count} examples at most.", field=name, count=MOST_EXAMPLES)
+    if name == "title" and not value.strip():
+        raise Invalid("Enter a name.", field=name)
+    return value.strip() if name == "title" else value
+
+
+def _keep_version(session: Transaction, who: Identity, row: Script, before: dict[str, Any]) -> None:
+    last = next(iter(versions(session, who, row.id)), None)
+    if last is not None and last.author_name == who.name and now() - last.created_at < ONE_VERSION:
+        return
+    number = last.number + 1 if last else 1
+    session.add(
+        ScriptVersion(tenant_id=who.tenant_id, script_id=row.id, number=number, data=dict(before), author_name=who.name)
+    )
+
+
+def versions(session: Transaction, who: Identity, script_id: str) -> list[ScriptVersion]:
+    """Return what a script was before its changes, the latest first."""
+    query = owned(ScriptVersion, who.tenant_id).where(ScriptVersion.script_id == script_id)
+    return list(session.exec(query.order_by(ScriptVersion.number.desc())).all())  # type: ignore[attr-defined]
+
+
+def go_back(session: Transaction, who: Identity, script_id: str, version_id: str) -> Script:
+    """Make a script what it was; what it is now becomes a version too."""
+    row = get(session, who, script_id, lock=True)
+    found = [version for version in versions(session, who, row.id) if version.id == version_id]
+    if not found:
+        raise NotFound("There is no such version.")
+    return save(session, who, row.id, found[0].data, revision=row.revision)
+
+
+def difference(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[Change]:
+    """Return what a script has now that it had otherwise in a version."""
+    row = get(session, who, script_id)
+    found = [version for version in versions(session, who, row.id) if version.id == version_id]
+    if not found:
+        raise NotFound("There is no such version.")
+    return differing(found[0].data, data_of(row), FIELDS)
+
+
+def switch(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:
+    """Switch a script on or off: the next reply obeys it."""
+    row = get(session, who, script_id)
+    row.enabled = enabled
+    return row
+
+
+def duplicate(session: Transaction, who: Identity, script_id: str) -> Script:
+    """Make a copy at the end, switched off."""
+    row = get(session, who, script_id)
+    fields = {name: value for name, value in data_of(row).items() if name != "title"}
+    copied = create(session, who, title=f"{row.title[:190]} (2)", **fields)
+    copied.enabled = False
+    return copied
+
+
+def move(session: Transaction, who: Identity, script_id: str, *, up: bool, among: list[str]) -> None:
+    """Let a script change places with the one before or after it; `among` are the ids that are shown, in order."""
+    row_order.move(_all(session, who), get(session, who, script_id).id, up=up, among=among)
+
+
+def place(session: Transaction, who: Identity, script_id: str, before_id: str) -> None:
+    """Put a script where another stands; that one and those behind it follow."""
+    moved, other = get(session, who, script_id), get(session, who, before_id)
+    row_order.put(_all(session, who), moved.id, other.id)
+
+
+def delete(session: Transaction, who: Identity, script_id: str) -> Script:
+    """Take a script away; it can be brought back."""
+    row = get(session, who, script_id)
+    row.deleted_at = now()
+    _record(session, who, row, "Script “{title}” deleted")
+    return row
+
+
+def restore(session: Transaction, who: Identity, script_id: str) -> Script:
+    """Bring back a script that was deleted."""
+    row: Script | None = session.exec(owned(Script, who.tenant_id).where(Script.id == script_id)).first()
+    if row is None or row.deleted_at is None:
+        raise NotFound("There is no such script.")
+    row.deleted_at = None
+    return row
+
+
+def _record(session: Transaction, who: Identity, row: Script, sentence: str) -> None:
+    activity.by(
+        session,
+        who,
+        ActivityKind.AGENT,
+        sentence,
+        agent_id=row.agent_id,
+        link=f"/agents/{row.agent_id}/scripts/{row.id}" if row.agent_id and row.deleted_at is None else "",
+        title=row.title,
+    )

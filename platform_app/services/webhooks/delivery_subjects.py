@@ -1,0 +1,57 @@
+"""Addressees: whom a delivery of a webhook is about."""
+
+from collections.abc import Callable
+from typing import Any
+
+from platform_app.automation import webhook_payloads
+from platform_app.db import Transaction
+from platform_app.errors import Invalid, NotFound
+from platform_app.models.crm import Contact
+from platform_app.models.person import Identity
+from platform_app.models.webhook import IncomingWebhook
+from platform_app.services.crm import contacts, crm_values, leads, phone_numbers
+
+
+def links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
+    """Return the lead whose id a payload names, else the contact that has its address or number, as links of an event.
+
+    Where the webhook says so, a contact that nobody has is created. Addresses that are none are let be.
+    """
+    with session.no_autoflush:  # of what deliveries of this transaction wrote, contacts alone are looked for here
+        return _links(session, who, webhook, payload)
+
+
+def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
+    if lead_id := _said(payload, webhook.lead_path):
+        try:
+            lead = leads.get(session, who, lead_id)
+            return {"lead_id": lead.id, "contact_id": lead.contact_id}
+        except NotFound:
+            pass  # of another tenant, deleted, or never there: perhaps the contact is known
+    emails = _fitting(crm_values.emails, _said(payload, webhook.email_path))
+    region = phone_numbers.region(session, who.tenant_id)
+    phones = _fitting(lambda written: crm_values.phones(written, region), _said(payload, webhook.phone_path))
+    name = " ".join(_said(payload, webhook.name_path).split())[:200]
+
+    def contact() -> Contact | None:
+        found = contacts.same_address(session, who, emails=emails, phones=phones, name=name)
+        if found is None and webhook.creates_contact and (emails or phones):
+            shown = name or (emails + phones)[0]
+            found = contacts.create(session, who, name=shown[:200], emails=emails, phones=phones)
+            session.flush()
+        return found
+
+    found = session.keep(("contact of", *emails, *phones, name), contact)
+    return {"contact_id": found.id} if found else {}
+
+
+def _said(payload: Any, path: str) -> str:
+    value = webhook_payloads.value_at(payload, path) if path else None
+    return str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def _fitting(check: Callable[[str], list[str]], written: str) -> list[str]:
+    try:
+        return check(written)
+    except Invalid:
+        return []

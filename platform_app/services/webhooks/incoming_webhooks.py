@@ -1,0 +1,165 @@
+"""Webhooks: addresses at which other systems deliver: made, changed, their secrets renewed, deleted, brought back.
+
+Where deliveries are signed the address is known to many and the secret protects; where they are not, the address is
+the secret. An address is found by its SHA-256; itself it is sealed, like the secrets: see webhook_secrets.
+"""
+
+import hashlib
+import secrets
+from base64 import b64encode
+from datetime import timedelta
+from typing import Any
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import Invalid, LimitReached, NotFound
+from platform_app.models.agent import Agent
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity
+from platform_app.models.webhook import IncomingWebhook
+from platform_app.services.crm import crm_values
+from platform_app.services.feed import activity
+from platform_app.services.webhooks import webhook_secrets
+
+MOST = 100  # of a tenant
+FORMER_GOOD_FOR = timedelta(hours=24)
+PATHS = ("email_path", "phone_path", "name_path", "lead_path")
+
+
+def hashed(address: str) -> str:
+    """Return what the last part of an address is found by."""
+    return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()
+
+
+def of_tenant(session: Transaction, who: Identity) -> list[IncomingWebhook]:
+    """Return the webhooks by their names."""
+    query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.deleted_at.is_(None))  # type: ignore[union-attr]
+    return sorted(session.exec(query).all(), key=lambda row: (row.name.casefold(), row.id))
+
+
+def get(session: Transaction, who: Identity, webhook_id: str, *, lock: bool = False) -> IncomingWebhook:
+    """Return a webhook that is not deleted."""
+    query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
+    row: IncomingWebhook | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such webhook.")
+    return row
+
+
+def is_known(session: Transaction, who: Identity, webhook_id: str) -> bool:
+    """Tell whether a webhook is there; no id stands for any."""
+    return not webhook_id or webhook_id in {row.id for row in of_tenant(session, who)}
+
+
+def create(session: Transaction, who: Identity, *, name: str, signed: bool = True) -> IncomingWebhook:
+    """Make a webhook with an address and a secret that nobody can guess; its secret is shown now and never again."""
+    if len(of_tenant(session, who)) >= MOST:
+        raise LimitReached("There can be {count} webhooks at most.", count=MOST)
+    address = secrets.token_urlsafe(24)
+    row = IncomingWebhook(
+        tenant_id=who.tenant_id,
+        name=crm_values.one_line(name, "name", longest=120, required=True),
+        address_hash=hashed(address),
+        address_secret="",
+        secret="",
+        signed=signed,
+    )
+    webhook_secrets.put(row, "address_secret", address)
+    webhook_secrets.put(row, "secret", _new_secret())
+    session.add(row)
+    session.flush()
+    _record(session, who, row, "Webhook “{name}” created")
+    return row
+
+
+def _new_secret() -> str:
+    return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+
+
+def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str, Any]) -> IncomingWebhook:
+    """Change the name, the agent, the paths, or whether a contact is created."""
+    row = get(session, who, webhook_id, lock=True)
+    for field, value in changes.items():
+        if field == "name":
+            row.name = crm_values.one_line(value, field, longest=120, required=True)
+        elif field in PATHS:
+            setattr(row, field, path_of(value, field))
+        elif field == "agent_id":
+            row.agent_id = _agent(session, who, value)
+        elif field == "creates_contact" and isinstance(value, bool):
+            row.creates_contact = value
+        else:
+            raise Invalid("This value cannot be taken.", field=field)
+    _announce(session, row)
+    return row
+
+
+def path_of(value: Any, field: str) -> str:
+    """Return a path within a payload, as it is kept."""
+    return crm_values.one_line(value, field).strip(".").removeprefix("$.")
+
+
+def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
+    if not agent_id:
+        return None
+    if session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first() is None:
+        raise NotFound("There is no such agent.")
+    return str(agent_id)
+
+
+def switch(session: Transaction, who: Identity, webhook_id: str, *, enabled: bool) -> IncomingWebhook:
+    """Take deliveries, or answer them as if there were no such address."""
+    row = get(session, who, webhook_id, lock=True)
+    if row.enabled != enabled:
+        row.enabled = enabled
+        _record(session, who, row, "Webhook “{name}” switched on" if enabled else "Webhook “{name}” switched off")
+    return row
+
+
+def require_signature(session: Transaction, who: Identity, webhook_id: str, *, signed: bool) -> IncomingWebhook:
+    """Take signed deliveries alone, or all that come to the address."""
+    row = get(session, who, webhook_id, lock=True)
+    if row.signed != signed:
+        row.signed = signed
+        required, free = "Webhook “{name}” requires a signature", "Webhook “{name}” requires no signature any more"
+        _record(session, who, row, required if signed else free)
+    return row
+
+
+def renew(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
+    """Give a webhook a new secret; the one until now stays good for a day."""
+    row = get(session, who, webhook_id, lock=True)
+    row.former_secret, row.former_until = row.secret, now() + FORMER_GOOD_FOR
+    webhook_secrets.put(row, "secret", _new_secret())
+    _record(session, who, row, "Secret of the webhook “{name}” renewed")
+    return row
+
+
+def delete(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
+    """Take a webhook away: nothing is at its address any more. It can be brought back."""
+    row = get(session, who, webhook_id, lock=True)
+    row.deleted_at = now()
+    _record(session, who, row, "Webhook “{name}” deleted")
+    return row
+
+
+def restore(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
+    """Bring back a webhook that was deleted."""
+    query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
+    row: IncomingWebhook | None = session.exec(query).first()
+    if row is None or row.deleted_at is None:
+        raise NotFound("There is no such webhook.")
+    row.deleted_at = None
+    _announce(session, row)
+    return row
+
+
+def _record(session: Transaction, who: Identity, row: IncomingWebhook, sentence: str) -> None:
+    link = f"/webhooks/{row.id}" if row.deleted_at is None else ""
+    activity.by(session, who, ActivityKind.INTEGRATION, sentence, agent_id=row.agent_id, link=link, name=row.name)
+    _announce(session, row)
+
+
+def _announce(session: Transaction, row: IncomingWebhook) -> None:
+    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "webhook", row.id))

@@ -1,0 +1,132 @@
+"""Webhook fields: values of a webhook's payload that rules and texts know by name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app.automation import webhook_payloads
+from platform_app.automation.values import folded
+from platform_app.automation.webhook_payloads import Leaf, Unreadable
+from platform_app.custom_fields import TYPES
+from platform_app.db import Transaction, owned
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.models.crm import FieldKind
+from platform_app.models.person import Identity
+from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery, WebhookField
+from platform_app.services.crm import crm_values, custom_field_definitions
+from platform_app.services.webhooks import delivery_bodies, incoming_webhooks
+
+MOST = 50  # of a webhook
+KINDS = (FieldKind.TEXT, FieldKind.NUMBER, FieldKind.DATE, FieldKind.YES_NO)
+
+
+def of(session: Transaction, who: Identity, webhook_id: str) -> list[WebhookField]:
+    """Return the fields of a webhook in their order."""
+    query = owned(WebhookField, who.tenant_id).where(WebhookField.webhook_id == webhook_id)
+    return list(session.exec(query.order_by(WebhookField.position, WebhookField.id)).all())
+
+
+def add(
+    session: Transaction, who: Identity, webhook_id: str, *, path: str, name: str = "", kind: FieldKind
+) -> WebhookField:
+    """Name a value of the payload; without a name it is called as the last part of its path."""
+    webhook, path = incoming_webhooks.get(session, who, webhook_id, lock=True), incoming_webhooks.path_of(path, "path")
+    held = of(session, who, webhook.id)
+    if not path:
+        raise Invalid("Enter where the value stands, such as order.total.", field="path")
+    if kind not in KINDS:
+        raise Invalid("This value cannot be taken.", field="kind")
+    if len(held) >= MOST:
+        raise LimitReached("There can be {count} fields at most.", count=MOST)
+    row = WebhookField(tenant_id=who.tenant_id, webhook_id=webhook.id, key="", name="", path=path, kind=kind)
+    row.name = crm_values.one_line(name, "name", longest=80) or _called(path, held)
+    if folded(row.name) in {folded(other.name) for other in held}:
+        raise Conflict("There is a field of this name already.", field="name")
+    keys = set(session.exec(owned(WebhookField, who.tenant_id).with_only_columns(WebhookField.key)).all())
+    row.key, row.position = (
+        custom_field_definitions.key_of(row.name, keys),
+        max((other.position for other in held), default=0) + 1,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _called(path: str, held: list[WebhookField]) -> str:
+    """Return a name for a path: its last part in words, or the whole of it where that is taken."""
+    last = " ".join(path.rsplit(".", 1)[-1].replace("_", " ").split())[:80]
+    name = last[:1].upper() + last[1:]
+    return path[:80] if not name or folded(name) in {folded(other.name) for other in held} else name
+
+
+def change(session: Transaction, who: Identity, field_id: str, *, name: str) -> WebhookField:
+    """Call a field otherwise; what it is in texts and conditions stays."""
+    row = _get(session, who, field_id)
+    name = crm_values.one_line(name, "name", longest=80, required=True)
+    others = (other for other in of(session, who, row.webhook_id) if other.id != row.id)
+    if folded(name) in {folded(other.name) for other in others}:
+        raise Conflict("There is a field of this name already.", field="name")
+    row.name = name
+    return row
+
+
+def delete(session: Transaction, who: Identity, field_id: str) -> WebhookField:
+    """Take a field away; rules that use it say so."""
+    row = _get(session, who, field_id)
+    session.delete(row)
+    return row
+
+
+def _get(session: Transaction, who: Identity, field_id: str) -> WebhookField:
+    row: WebhookField | None = session.exec(
+        owned(WebhookField, who.tenant_id).where(WebhookField.id == field_id)
+    ).first()
+    if row is None:
+        raise NotFound("There is no such field.")
+    return row
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A value of the last delivery that could be a field."""
+
+    leaf: Leaf
+    kind: FieldKind
+
+
+def offered(session: Transaction, who: Identity, webhook_id: str) -> list[Offer]:
+    """Return the values of the last accepted delivery that are no fields yet."""
+    webhook = incoming_webhooks.get(session, who, webhook_id)
+    held = {row.path for row in of(session, who, webhook.id)}
+    kinds = {TYPES[kind]: kind for kind in KINDS}
+    found = webhook_payloads.leaves(_last_payload(session, webhook))
+    return [Offer(leaf, kinds[leaf.kind]) for leaf in found if leaf.path not in held]
+
+
+def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
+    query = owned(ReceivedDelivery, webhook.tenant_id).where(
+        ReceivedDelivery.webhook_id == webhook.id, ReceivedDelivery.outcome == Outcome.ACCEPTED
+    )
+    last: ReceivedDelivery | None = session.exec(query.order_by(ReceivedDelivery.at.desc()).limit(1)).first()  # type: ignore[attr-defined]
+    try:
+        return delivery_bodies.payload_of_kept(last.body, last.headers.get("content-type", "")) if last else None
+    except Unreadable:
+        return None
+
+
+def take_all(session: Transaction, who: Identity, webhook_id: str) -> int:
+    """Make fields of all values of the last delivery, as many as may be; return how many."""
+    room = MOST - len(of(session, who, webhook_id))
+    found = offered(session, who, webhook_id)[: max(room, 0)]
+    for one in found:
+        add(session, who, webhook_id, path=one.leaf.path, kind=one.kind)
+    return len(found)
+
+
+def values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -> dict[str, str]:
+    """Return what a payload brings by field; what is missing or of another type is left out."""
+    rows = session.keep(("fields of a webhook", webhook_id), lambda: of(session, who, webhook_id))
+    found = {
+        row.key: webhook_payloads.kept(webhook_payloads.value_at(payload, row.path), TYPES[row.kind], who.time_zone)
+        for row in rows
+    }
+    return {key: text for key, text in found.items() if text}

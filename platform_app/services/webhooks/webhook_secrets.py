@@ -1,0 +1,41 @@
+"""Webhook secrets: the last part of an address and what deliveries are signed with, each sealed for its webhook."""
+
+from platform_app import encryption
+from platform_app.clock import now
+from platform_app.models.webhook import IncomingWebhook
+
+COLUMNS = ("address_secret", "secret", "former_secret")
+
+
+def purpose(row: IncomingWebhook, column: str) -> str:
+    """Return what a column is sealed for; a secret that becomes the former one stays as it was sealed."""
+    return f"webhook {row.id} {'address' if column == 'address_secret' else 'signature'}"
+
+
+def put(row: IncomingWebhook, column: str, clear: str) -> None:
+    """Seal a text into a column of a webhook."""
+    setattr(row, column, encryption.seal(clear, row.tenant_id, purpose(row, column)))
+
+
+def address(row: IncomingWebhook) -> str:
+    """Return the last part of a webhook's address; raises Conflict when it cannot be read."""
+    return _clear(row, "address_secret")
+
+
+def secret(row: IncomingWebhook) -> str:
+    """Return what deliveries are signed with; raises Conflict when it cannot be read."""
+    return _clear(row, "secret")
+
+
+def former_counts(row: IncomingWebhook) -> bool:
+    """Tell whether the secret before the last renewal is still good."""
+    return row.former_until is not None and now() < row.former_until
+
+
+def good(row: IncomingWebhook) -> list[str]:
+    """Return the secrets that a delivery may be signed with now; raises Conflict when one cannot be read."""
+    return [secret(row), *([_clear(row, "former_secret")] if former_counts(row) else [])]
+
+
+def _clear(row: IncomingWebhook, column: str) -> str:
+    return encryption.unseal(getattr(row, column), row.tenant_id, purpose(row, column))

@@ -1,0 +1,299 @@
+"""Agent: the editor: draft saved as typed, publishing, history."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import reflex as rx
+from babel.dates import format_date
+
+from platform_app.errors import Conflict
+from platform_app.i18n import exact_time, translate
+from platform_app.models.agent import Agent, AgentSettings, AgentVersion
+from platform_app.models.person import Identity, Role
+from platform_app.services.agents import agents
+from platform_app.services.chat import replies
+from platform_app.state.agents.agent_stages import SeenField, StageLine, names_of, pipeline_lines, worded
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, say, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.page_address import keep_in_address
+
+TABS = ("basics", "instructions", "pipelines", "history")
+NUMBERS = ("temperature", "max_tokens", "reply_delay_seconds", "max_reply_chars")
+FIELD_WORDS = {
+    "name": "Name",
+    "model": "Model",
+    "temperature": "Temperature",
+    "max_tokens": "Tokens of a reply at most",
+    "reply_delay_seconds": "Delay before replying, seconds",
+    "check_before_sending": "Check before sending",
+    "reply_language": "Language of replies",
+    "max_reply_chars": "Longest reply, characters",
+    "markdown": "Markdown in replies",
+    "channels": "Channels",
+    "instructions": "Instructions",
+    "knowledge": "Knowledge it may read",
+    "categories": "Categories",
+    "no_answer_text": "What to say when there is no answer",
+    "no_answer_task": "Leave a task when there is no answer",
+    "works_in": "Where it works",
+    "stages": "Stages it works in",
+    "stage_instructions": "Instructions for stages",
+    "sees": "Fields it may see",
+    "seen_fields": "Chosen fields",
+}
+
+
+@dataclass
+class VersionRow:
+    """A published version."""
+
+    id: str
+    title: str
+    when: str
+    author: str
+
+
+@dataclass
+class Change:
+    """What differs between two states of the settings."""
+
+    field: str
+    before: str
+    after: str
+    lines: list[str]
+
+
+class AgentState(rx.State):
+    """The agent that the address names."""
+
+    agent_key: str = ""  # grows with every load: fields are drawn anew then, and only then
+    tab: str = TABS[0]
+    name: str = ""
+    status: str = ""
+    active: bool = False
+    is_published: bool = False
+    has_changes: bool = False
+    saved: str = ""
+    initial: dict[str, str] = {}
+    flags: dict[str, bool] = {}
+    language: str = "customer"
+    knowledge: str = "all"
+    categories: list[str] = []  # ids of those chosen
+    works_in: str = "all"
+    sees: str = "all"
+    stages: list[StageLine] = []
+    seen: list[SeenField] = []
+    model: str = ""
+    models: list[str] = []
+    problems: dict[str, str] = {}
+    conflict: bool = False
+    letters: int = 0
+    versions: list[VersionRow] = []
+    changes: list[Change] = []
+    compared: str = ""
+    _revision: int = 0
+    _loads: int = 0
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the agent and draw its fields."""
+        asked = self.router.url.query_parameters.get("tab")
+        self.tab = asked if asked in TABS else TABS[0]
+        self.agent_key, self.changes, self.compared, self.conflict = "", [], "", False
+        self.models = await replies.available_models()
+        await self._draw()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Say at once when somebody else changes this agent."""
+        async with self:
+            identity = await who(self)
+            agent_id = self._id()
+        async for update in follow(self, "agent"):
+            if update.subject_id in ("", agent_id):
+                async with self:
+                    agent = await look(self, agents.get, agent_id)
+                    self.conflict = agent.revision > self._revision
+                    self._head(agent, identity, (await person(self)).language)
+
+    @handler(Role.VIEWER)
+    async def show_tab(self, tab: str) -> Any:
+        """Change the tab; the address keeps it."""
+        if tab not in TABS:
+            return None
+        self.tab = tab
+        return keep_in_address(tab=tab)
+
+    @handler(Role.OPERATOR)
+    async def save(self, field: str, value: Any) -> None:
+        """Save one field of the draft; a value that does not fit is said at the field."""
+        if field == "instructions" and isinstance(value, str):
+            self.letters = len(value)
+        try:
+            revision, problems = await call(
+                self, agents.save_draft, self._id(), {field: _parsed(field, value)}, revision=self._revision
+            )
+        except Conflict:
+            self.conflict = True
+            return
+        language = (await person(self)).language
+        said = {name: translate(language, words) for name, words in problems.items()}
+        self.problems = {name: words for name, words in self.problems.items() if name != field} | said
+        if field == "model" and not problems:
+            self.problems |= await _model_problem(str(value), language)
+        self._revision = revision
+        if field in self.flags:
+            self.flags = self.flags | {field: bool(value)}
+        if field in ("reply_language", "knowledge", "model", "works_in", "sees") and not problems:
+            setattr(self, {"reply_language": "language"}.get(field, field), str(value))
+        await self._refresh_head()
+
+    @handler(Role.OPERATOR)
+    async def choose_category(self, category_id: str, chosen: bool) -> Any:
+        """Let the agent read a category, or no longer."""
+        wanted = [one for one in self.categories if one != category_id] + [category_id] * chosen
+        self.categories = wanted
+        return browser.chain(AgentState.save, "categories", list(wanted))
+
+    @handler(Role.OPERATOR)
+    async def choose_stage(self, stage_id: str, chosen: bool) -> Any:
+        """Let the agent work in a stage, or no longer."""
+        self.stages = [replace(line, chosen=chosen) if line.id == stage_id else line for line in self.stages]
+        return browser.chain(AgentState.save, "stages", [line.id for line in self.stages if line.chosen])
+
+    @handler(Role.OPERATOR)
+    async def instruct(self, stage_id: str, text: str) -> Any:
+        """Take the extra instructions for a stage."""
+        self.stages = [replace(line, text=text) if line.id == stage_id else line for line in self.stages]
+        told = {line.id: line.text for line in self.stages if line.text.strip()}
+        return browser.chain(AgentState.save, "stage_instructions", told)
+
+    @handler(Role.OPERATOR)
+    async def choose_seen(self, name: str, chosen: bool) -> Any:
+        """Let the agent see a field of contacts or leads, or no longer."""
+        self.seen = [replace(line, chosen=chosen) if line.name == name else line for line in self.seen]
+        return browser.chain(AgentState.save, "seen_fields", [line.name for line in self.seen if line.chosen])
+
+    @handler(Role.VIEWER)
+    async def take_theirs(self) -> None:
+        """Show the agent as somebody else left it."""
+        self.conflict = False
+        await self._draw()
+
+    @handler(Role.OPERATOR)
+    async def keep_mine(self) -> None:
+        """Go on from here: what is typed next replaces what the other wrote in that field."""
+        agent = await look(self, agents.get, self._id())
+        self._revision, self.conflict = agent.revision, False
+
+    @handler(Role.OPERATOR)
+    async def publish(self) -> Any:
+        """Make the draft the version that talks to contacts; the first time the agent is switched on with it."""
+        version = await call(self, agents.publish, self._id(), switch_on=not self.is_published)
+        agent = await look(self, agents.get, self._id())
+        self._revision = agent.revision
+        await self._refresh_head()
+        await self._history()
+        return await say(self, "Version {number} is published.", number=version.number)
+
+    @handler(Role.OPERATOR)
+    async def switch(self, active: bool) -> None:
+        """Switch the agent on or off."""
+        await call(self, agents.set_active, self._id(), active=active)
+        await self._refresh_head()
+
+    @handler(Role.VIEWER)
+    async def compare(self, version_id: str) -> None:
+        """Show what the draft changed against a version."""
+        agent, language = await look(self, agents.get, self._id()), (await person(self)).language
+        found = [v for v in await look(self, agents.versions, agent.id) if v.id == version_id]
+        if found:
+            names = await look(self, names_of)
+            self.changes = [
+                Change(
+                    translate(language, FIELD_WORDS[change.field]),
+                    worded(change.before, names)[:400],
+                    worded(change.after, names)[:400],
+                    change.lines[:400],
+                )
+                for change in agents.difference(found[0].settings, agent.draft)
+            ]
+            self.compared = translate(language, "From version {number} to the draft", number=found[0].number)
+
+    @handler(Role.OPERATOR)
+    async def restore(self, version_id: str) -> Any:
+        """Put a version into the draft."""
+        await call(self, agents.restore_version, self._id(), version_id)
+        await self._draw()
+        return await say(self, "The draft is as that version was.")
+
+    def _id(self) -> str:
+        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
+    async def _draw(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        agent = await look(self, agents.get, self._id())
+        own = AgentSettings.model_validate(agent.draft)
+        self.initial = {
+            name: _shown(getattr(own, name)) for name in (*NUMBERS, "name", "instructions", "no_answer_text")
+        }
+        self.flags = {name: getattr(own, name) for name in ("check_before_sending", "markdown", "no_answer_task")}
+        self.language, self.knowledge, self.model = own.reply_language.value, own.knowledge.value, own.model
+        self.categories = own.categories
+        self.works_in, self.sees = own.works_in.value, own.sees.value
+        self.stages, self.seen = await look(self, pipeline_lines, own, language)
+        self.letters, self.problems = len(own.instructions), await _model_problem(own.model, language)
+        self._revision = agent.revision
+        self._loads += 1
+        self.agent_key = f"{agent.id}-{self._loads}"
+        self._head(agent, identity, language)
+        await self._history()
+
+    async def _refresh_head(self) -> None:
+        agent = await look(self, agents.get, self._id())
+        self._head(agent, await who(self), (await person(self)).language)
+
+    def _head(self, agent: Agent, identity: Identity, language: str) -> None:
+        self.name, self.active = agent.name, agent.active
+        self.status = agents.status_of(agent)
+        self.is_published = agent.published_id is not None
+        self.has_changes = agent.changed_since_publish
+        clock = exact_time(language, agent.draft_saved_at, identity.time_zone)
+        self.saved = translate(language, "Saved {when}", when=clock)
+
+    async def _history(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        found = await look(self, agents.versions, self._id())
+        self.versions = [_version(version, identity, language) for version in found]
+
+
+def _version(version: AgentVersion, identity: Identity, language: str) -> VersionRow:
+    return VersionRow(
+        id=version.id,
+        title=translate(language, "Version {number}", number=version.number),
+        when=exact_time(language, version.created_at, identity.time_zone),
+        author=version.author_name,
+    )
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+async def _model_problem(wished: str, language: str) -> dict[str, str]:
+    """Return what is wrong with the chosen model, as a problem of its field."""
+    sentence, ends = await replies.model_problem(wished)
+    at = format_date(ends, format="long", locale=language) if ends else ""
+    return {"model": translate(language, sentence, date=at)} if sentence else {}
+
+
+def _parsed(field: str, value: Any) -> Any:
+    """Return what was typed as a number where the field is one; what is none is refused by the settings."""
+    if field in NUMBERS and isinstance(value, str):
+        text = value.strip().replace(",", ".").replace(" ", "")
+        try:
+            return float(text) if field == "temperature" else int(text)
+        except ValueError:
+            return text or None
+    return value

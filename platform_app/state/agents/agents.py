@@ -1,0 +1,138 @@
+"""Agents: the list with search, filter, sort, switch, duplicate and delete with undo."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.errors import PlatformError
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.person import Identity, Role
+from platform_app.services.agents import agents
+from platform_app.services.agents.agents import AgentRow
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, say_error, who
+from platform_app.state.console.list_page import Listed
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.undo import Deleting, Undo
+
+STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
+ORDER = "-updated"
+
+
+@dataclass
+class Row:
+    """An agent as the table shows it."""
+
+    id: str
+    name: str
+    active: bool
+    status: str
+    colour: str
+    version: str
+    conversations: int
+    when: str
+    exact: str
+    can_switch: bool
+
+
+class AgentsState(Listed, Undo, rx.State):
+    """The list of agents."""
+
+    rows: list[Row] = []
+    status: str = "all"
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read search, filter, sort and page from the address, and fetch."""
+        asked = self._read_address(agents.SORTS, ORDER)
+        self.status = asked.get("status", "all") if asked.get("status") in STATUSES else "all"
+        self.undo_sentence = ""
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what others change while the page is open."""
+        async for _ in follow(self, "agent"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def filter_status(self, status: str) -> Any:
+        """Show agents of one status."""
+        self.status, self.page = (status if status in STATUSES else "all"), 1
+        return await self._changed()
+
+    @handler(Role.OPERATOR)
+    async def create(self) -> Any:
+        """Make a draft and open it."""
+        language = (await person(self)).language
+        agent = await call(self, agents.create, {"name": translate(language, "New agent")})
+        return browser.redirect(f"/manage/{(await who(self)).slug}/agents/{agent.id}")
+
+    @handler(Role.OPERATOR)
+    async def switch(self, agent_id: str, active: bool) -> Any:
+        """Switch an agent on or off; what cannot be done is said and shown as it was."""
+        try:
+            await call(self, agents.set_active, agent_id, active=active)
+        except PlatformError as error:
+            await self._fetch()
+            return await say_error(self, error)
+        await self._fetch()
+        return None
+
+    @handler(Role.OPERATOR)
+    async def duplicate(self, agent_id: str) -> None:
+        """Make a copy as a new draft."""
+        await call(self, agents.duplicate, agent_id)
+        await self._fetch()
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some agents."""
+        return bool(self.search or self.status != "all")
+
+    def _deleting(self) -> Deleting:
+        return agents
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        return keep_in_address(status=self.status, **self._in_address(ORDER))
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        found, total = await look(
+            self,
+            agents.list_agents,
+            search=self.search,
+            status="" if self.status == "all" else self.status,
+            sort=self.sort if self.sort in agents.SORTS else "updated",
+            descending=self.descending,
+            page=self.page,
+            page_size=int(self.size),
+        )
+        self._count_pages(total)
+        self.rows = [_row(row, identity, language) for row in found]
+        self.total_words = plural(language, "{count} agent", "{count} agents", self.total)
+        self.loaded = True
+
+
+def _row(row: AgentRow, identity: Identity, language: str) -> Row:
+    words, colour = STATUSES[row.status]
+    version = translate(language, "version {number}", number=row.published_number) if row.published_number else ""
+    if row.changed and row.published_number:
+        version += translate(language, ", unpublished changes")
+    return Row(
+        id=row.id,
+        name=row.name,
+        active=row.active,
+        status=translate(language, words),
+        colour=colour,
+        version=version,
+        conversations=row.conversations,
+        when=relative_time(language, row.updated_at, now()),
+        exact=exact_time(language, row.updated_at, identity.time_zone),
+        can_switch=row.status != "draft",
+    )

@@ -1,0 +1,175 @@
+"""Trace view: why a reply came out as it did, as the panel shows it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from babel.numbers import format_decimal
+
+from platform_app.i18n import translate
+from platform_app.models.conversation import Trace
+from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of
+
+MOST_PROMPT = 60_000  # characters of one message of a prompt that are shown
+
+
+@dataclass
+class TracePassage:
+    """A passage that was considered."""
+
+    title: str
+    text: str
+    scores: str
+    given: bool  # to the model
+    cited: bool
+
+
+@dataclass
+class Pair:
+    """A name with its value."""
+
+    name: str
+    value: str
+
+
+@dataclass
+class Bar:
+    """A length of time."""
+
+    name: str
+    value: str
+    width: str
+
+
+def passages_of(trace: Trace, language: str) -> list[TracePassage]:
+    """Return the passages that were considered, best first."""
+    return [_passage(found, language) for found in trace.data.get("passages", [])]
+
+
+def _passage(found: dict[str, Any], language: str) -> TracePassage:
+    scores = {
+        name: format_decimal(round(float(found.get(key) or 0), 2), locale=language)
+        for name, key in (("score", "score"), ("words", "lexical_score"), ("vector", "vector_score"))
+    }
+    heading = found.get("heading", "")
+    return TracePassage(
+        title=f"{found['source_title']} › {heading}" if heading else found["source_title"],
+        text=found["text"],
+        scores=translate(language, "score {score} · words {words} · vector {vector}", **scores),
+        given=bool(found["used"]),
+        cited=bool(found.get("cited")),
+    )
+
+
+def pairs_of(trace: Trace, language: str) -> list[Pair]:
+    """Return the facts of a trace as names and values."""
+    data = trace.data
+    own = data.get("settings", {})
+    named = [
+        ("Version", str(data["version"]) if data.get("version") else translate(language, "Draft")),
+        ("Provider", str(data.get("provider", ""))),
+        ("Model", trace.model),
+        ("Temperature", format_decimal(own.get("temperature", 0), locale=language)),
+        ("Max tokens", _count(own.get("max_tokens"), language)),
+        ("Longest reply, characters", _count(own.get("max_reply_chars"), language)),
+        ("Tokens asked", _count(trace.prompt_tokens, language)),
+        ("Tokens written", _count(trace.completion_tokens, language)),
+        ("Cost", _cost(trace.cost, language)),
+        ("Ended because", _ending(data.get("finish_reason"), language)),
+        ("Searched for", str(data.get("search") or "")),
+        ("Earlier messages used", _count(data.get("history"), language)),
+        ("Left out or changed for this model", _adapted(data, language)),
+        ("Tries", _count(data.get("tries"), language)),
+        ("Began because of", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
+    ]
+    known = [
+        Pair(translate(language, _KNOWN.get(name, str(name))), str(value)) for name, value in data.get("known", [])
+    ]
+    if guided := data.get("guided"):
+        known += [Pair(f"{guided['title']}: {translate(language, words)}", value) for words, value in guided["given"]]
+    return [Pair(translate(language, name), value) for name, value in named if value] + known
+
+
+_TRIGGERS = {"message": "a message", "delay": "the end of the delay"}
+_ENDINGS = {"stop": "it was complete", "length": "the limit of tokens was reached"}
+_KNOWN = {
+    "contact": "Contact",
+    "phone": "Phone",
+    "e-mail": "E-mail",
+    "lead": "Lead",
+    "stage": "Stage",
+    "budget": "Budget",
+}
+
+
+def _adapted(data: dict[str, Any], language: str) -> str:
+    told = [translate(language, sentence, value=value) for sentence, value in data.get("adapted", [])]
+    if data.get("shortened"):
+        told.append(translate(language, "a shorter prompt: the whole one was too long"))
+    return "; ".join(told)
+
+
+def _ending(reason: str | None, language: str) -> str:
+    return translate(language, _ENDINGS[reason]) if reason in _ENDINGS else str(reason or "—")
+
+
+def _count(value: Any, language: str) -> str:
+    return "" if value is None else format_decimal(value, locale=language)
+
+
+def _cost(cost: float | None, language: str) -> str:
+    if cost is None:
+        return translate(language, "not known")
+    return f"${format_decimal(cost, '0.####', locale=language)}"
+
+
+def prompt_of(trace: Trace, language: str) -> list[Pair]:
+    """Return the messages that the model was given."""
+    words = {"system": "For the model", "user": "Contact", "assistant": "Agent"}
+    return [
+        Pair(translate(language, words.get(m["role"], "For the model")), str(m["content"])[:MOST_PROMPT])
+        for m in trace.data.get("prompt", [])
+    ]
+
+
+@dataclass
+class ScriptPoint:
+    """A script that was considered for a reply."""
+
+    title: str
+    applied: bool  # it was given to the model
+    used: bool  # the reply stands on it
+    why: str
+    proof: list[ProofLine] = field(default_factory=list)
+    change: list[str] = field(default_factory=list)
+
+
+def scripts_of(trace: Trace, reader: Reader) -> list[ScriptPoint]:
+    """Return the scripts considered, each with the reason that decided, its proof, and what would change it."""
+    return [
+        ScriptPoint(
+            one["title"],
+            one["applied"],
+            bool(one.get("used")),
+            translate(reader.language, one["why"], expected=one["expected"], actual=one["actual"]),
+            lines_of(one.get("proof", {}), reader),
+            [change_of(change, reader) for change in one.get("change", [])],
+        )
+        for one in trace.data.get("scripts", [])
+    ]
+
+
+def bars_of(trace: Trace, language: str) -> list[Bar]:
+    """Return the parts of the time as bars."""
+    spent: dict[str, Any] = trace.data.get("milliseconds", {})
+    longest = max(1, trace.total_ms, *(int(value) for value in spent.values()))
+    named = [
+        (translate(language, "Retrieval"), spent.get("retrieval", 0)),
+        (translate(language, "Preparation"), spent.get("preparation", 0)),
+        (translate(language, "First word"), spent.get("first_token", 0)),
+        (translate(language, "Model"), spent.get("model", 0)),
+        (translate(language, "Altogether"), trace.total_ms),
+    ]
+    return [
+        Bar(name, translate(language, "{count} ms", count=_count(value, language)), f"{round(100 * value / longest)}%")
+        for name, value in named
+    ]

@@ -1,0 +1,114 @@
+"""Contacts: the list, found, sorted, chosen and tagged together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.crm import Contact
+from platform_app.models.person import Identity, Role
+from platform_app.services.crm import contacts, tags
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, who
+from platform_app.state.console.list_page import Listed
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.undo import Deleting, Undo
+
+ORDER = "-updated"
+
+
+@dataclass
+class ContactRow:
+    """A contact as the table shows it."""
+
+    id: str
+    name: str
+    phone: str
+    email: str
+    tags: list[str]
+    when: str
+    exact: str
+
+
+class ContactsState(Listed, Undo, rx.State):
+    """The contacts of a tenant."""
+
+    rows: list[ContactRow] = []
+    tag: str = ""
+    adding: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read what is asked from the address, and fetch."""
+        asked = self._read_address(contacts.SORTS, ORDER)
+        self.tag, self.undo_sentence, self.adding = asked.get("tag", "")[:60], "", False
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what others change while the page is open."""
+        async for _ in follow(self, "contact", "import"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def filter_tag(self, tag: str) -> Any:
+        """Show those with a tag; an empty one shows all."""
+        self.tag, self.page, self.chosen = tag[:60], 1, []
+        return await self._changed()
+
+    @handler(Role.OPERATOR)
+    async def create(self) -> Any:
+        """Write a contact and open its card."""
+        name = translate((await person(self)).language, "New contact")
+        made = await call(self, contacts.create, name=name)
+        return browser.redirect(f"/manage/{(await who(self)).slug}/contacts/{made.id}")
+
+    @handler(Role.OPERATOR)
+    async def tag_chosen(self, form: dict[str, Any]) -> Any:
+        """Give the chosen contacts a tag."""
+        count = await call(self, tags.add, self.chosen, str(form.get("tag", "")), of=contacts)
+        return await self._after_all("{count} contact tagged", "{count} contacts tagged", count)
+
+    @handler(Role.OPERATOR)
+    async def delete_chosen(self) -> Any:
+        """Take the chosen contacts away."""
+        chosen, self.chosen = self.chosen, []
+        return await self._delete_all(chosen, "{count} contact deleted", "{count} contacts deleted")
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some contacts."""
+        return bool(self.search or self.tag)
+
+    def _deleting(self) -> Deleting:
+        return contacts
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        return keep_in_address(tag=self.tag, **self._in_address(ORDER))
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        sort = self.sort if self.sort in contacts.SORTS else "updated"
+        asked = {"search": self.search, "tag": self.tag, "sort": sort, "descending": self.descending}
+        found, total = await look(self, contacts.find, page=self.page, page_size=int(self.size), **asked)
+        self._count_pages(total)
+        self.rows = [_row(row, identity, language) for row in found]
+        self.total_words = plural(language, "{count} contact", "{count} contacts", total)
+        self.loaded = True
+
+
+def _row(row: Contact, identity: Identity, language: str) -> ContactRow:
+    return ContactRow(
+        id=row.id,
+        name=row.name,
+        phone=row.phone,
+        email=row.email,
+        tags=row.tags,
+        when=relative_time(language, row.updated_at, now()),
+        exact=exact_time(language, row.updated_at, identity.time_zone),
+    )

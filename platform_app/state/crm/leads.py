@@ -1,0 +1,269 @@
+"""Leads: the list and the board by stage."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import reflex as rx
+from babel.numbers import format_decimal
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.errors import Invalid
+from platform_app.fact_snapshots import names
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.crm import Lead
+from platform_app.models.person import Identity, Role
+from platform_app.services.accounts import members
+from platform_app.services.crm import contacts, leads, pipelines, tags
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, who
+from platform_app.state.console.list_page import Listed
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.undo import Deleting, Undo
+
+ORDER = "-updated"
+KINDS = {"open": ("Open", ""), "won": ("Won", "green"), "lost": ("Lost", "red")}
+
+
+@dataclass
+class LeadRow:
+    """A lead as lists and the board show it."""
+
+    id: str
+    title: str
+    contact: str
+    stage_id: str
+    stage: str
+    budget: str
+    responsible: str
+    tags: list[str]
+    when: str
+    exact: str
+
+
+@dataclass
+class Column:
+    """A stage on the board."""
+
+    id: str
+    name: str
+    colour: str
+    words: str  # how many leads, and their budgets together
+    more: str  # how many are not shown
+    leads: list[LeadRow] = field(default_factory=list)
+
+
+@dataclass
+class _Frame:
+    """What lists are drawn with: the tenant's pipelines, stages and members."""
+
+    pipelines: list[Choice]
+    stages: list[Choice]
+    members: list[Choice]
+    of_pipeline: dict[str, list[tuple[str, str, str]]]  # stages: id, name, kind
+    names: dict[str, str]
+
+
+class LeadsState(Listed, Undo, rx.State):
+    """The leads of a tenant."""
+
+    view: str = "board"
+    rows: list[LeadRow] = []
+    columns: list[Column] = []
+    pipelines: list[Choice] = []
+    pipeline: str = ""
+    stages: list[Choice] = []
+    stage: str = "all"
+    members: list[Choice] = []
+    responsible: str = "all"
+    tag: str = ""
+    said: str = ""  # of what a move did, for those who do not see it
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read what is asked from the address, and fetch."""
+        asked = self._read_address(leads.SORTS, ORDER)
+        self.view = "list" if asked.get("view") == "list" else "board"
+        self.pipeline, self.stage = asked.get("pipeline", "")[:32], asked.get("stage", "all")[:32]
+        self.responsible, self.tag = asked.get("responsible", "all")[:32], asked.get("tag", "")[:60]
+        self.undo_sentence = self.said = ""
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what others change while the page is open."""
+        async for _ in follow(self, "lead"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def show(self, view: str | list[str]) -> Any:
+        """Show the board or the list."""
+        self.view = "list" if view == "list" else "board"
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def filter_by(self, name: str, value: str) -> Any:
+        """Show the leads of a pipeline, a stage, a member or a tag."""
+        if name not in ("pipeline", "stage", "responsible", "tag"):
+            raise Invalid("This value cannot be taken.")
+        setattr(self, name, value[:60])
+        self.page, self.chosen = 1, []
+        return await self._changed()
+
+    @handler(Role.OPERATOR)
+    async def create(self) -> Any:
+        """Write a lead into the first stage and open its card."""
+        title = translate((await person(self)).language, "New lead")
+        made = await call(self, first_stage_lead, title, self.pipeline)
+        return browser.redirect(f"/manage/{(await who(self)).slug}/leads/{made.id}")
+
+    @handler(Role.OPERATOR)
+    async def move(self, lead_id: str, stage_id: str) -> None:
+        """Put a lead into another stage."""
+        row = await call(self, leads.move, lead_id, stage_id)
+        await self._fetch()
+        stage = next((column.name for column in self.columns if column.id == stage_id), "")
+        self.said = translate((await person(self)).language, "“{title}” is in {stage}.", title=row.title, stage=stage)
+
+    @handler(Role.OPERATOR)
+    async def tag_chosen(self, form: dict[str, Any]) -> Any:
+        """Give the chosen leads a tag."""
+        count = await call(self, tags.add, self.chosen, str(form.get("tag", "")), of=leads)
+        return await self._after_all("{count} lead tagged", "{count} leads tagged", count)
+
+    @handler(Role.OPERATOR)
+    async def move_chosen(self, stage_id: str) -> Any:
+        """Put the chosen leads into a stage."""
+        count = await call(self, _move_all, self.chosen, stage_id)
+        return await self._after_all("{count} lead moved", "{count} leads moved", count)
+
+    @handler(Role.OPERATOR)
+    async def assign_chosen(self, user_id: str) -> Any:
+        """Make a member responsible for the chosen leads."""
+        count = await call(self, _assign_all, self.chosen, user_id)
+        return await self._after_all("{count} lead assigned", "{count} leads assigned", count)
+
+    @handler(Role.OPERATOR)
+    async def delete_chosen(self) -> Any:
+        """Take the chosen leads away."""
+        chosen, self.chosen = self.chosen, []
+        return await self._delete_all(chosen, "{count} lead deleted", "{count} leads deleted")
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some leads."""
+        return bool(self.search or self.tag or self.stage != "all" or self.responsible != "all")
+
+    def _deleting(self) -> Deleting:
+        return leads
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        kept = {"stage": self.stage, "responsible": self.responsible, "tag": self.tag, "pipeline": self.pipeline}
+        if self.pipelines and self.pipeline == self.pipelines[0].id:
+            kept["pipeline"] = ""
+        return keep_in_address(view="" if self.view == "board" else "list", **kept, **self._in_address(ORDER))
+
+    async def _fetch(self) -> None:
+        language = (await person(self)).language
+        frame = await look(self, _frame)
+        self.pipelines, self.stages, self.members = frame.pipelines, frame.stages, frame.members
+        if self.pipeline not in frame.of_pipeline:
+            self.pipeline = frame.pipelines[0].id if frame.pipelines else ""
+        asked = {"search": self.search, "tag": self.tag}
+        asked["responsible_id"] = "" if self.responsible == "all" else self.responsible
+        if self.view == "board":
+            await self._fetch_board(frame, asked)
+        else:
+            await self._fetch_list(frame, asked)
+        self.total_words = plural(language, "{count} lead", "{count} leads", self.total)
+        self.loaded = True
+
+    async def _fetch_list(self, frame: _Frame, asked: dict[str, str]) -> None:
+        identity, language = await who(self), (await person(self)).language
+        asked["stage_id"] = "" if self.stage == "all" else self.stage
+        sort = self.sort if self.sort in leads.SORTS else "updated"
+        order = {"sort": sort, "descending": self.descending, "page": self.page, "page_size": int(self.size)}
+        found, total = await look(self, leads.find, **order, **asked)
+        self._count_pages(total)
+        known = frame.names | await look(self, contacts.names, [row.contact_id for row in found])
+        self.rows, self.columns = [row_of(row, known, identity, language) for row in found], []
+
+    async def _fetch_board(self, frame: _Frame, asked: dict[str, str]) -> None:
+        identity, language = await who(self), (await person(self)).language
+        stages = frame.of_pipeline.get(self.pipeline, [])
+        totals, shown, people = await look(self, _board, [stage_id for stage_id, _, _ in stages], **asked)
+        self.total = sum(totals.get(stage_id, (0, 0))[0] for stage_id, _, _ in stages)
+        self.rows, self.columns = [], []
+        for stage_id, name, kind in stages:
+            count, budget = totals.get(stage_id, (0, Decimal(0)))
+            rows = [row_of(row, frame.names | people, identity, language) for row in shown[stage_id]]
+            words = f"{count} · {money(budget, language)}" if budget else str(count)
+            more = translate(language, "and {count} more", count=count - len(rows)) if count > len(rows) else ""
+            self.columns.append(Column(stage_id, name, KINDS[kind][1], words, more, rows))
+
+
+def money(amount: Decimal, language: str) -> str:
+    """Return a sum as people write it, without idle zeros."""
+    whole = amount == amount.to_integral_value()
+    return str(format_decimal(amount, "#,##0" if whole else "#,##0.00", locale=language))
+
+
+def row_of(row: Lead, known: dict[str, str], identity: Identity, language: str) -> LeadRow:
+    """Return a lead as lists show it; `known` are names by id."""
+    return LeadRow(
+        id=row.id,
+        title=row.title,
+        contact=known.get(row.contact_id or "", ""),
+        stage_id=row.stage_id,
+        stage=known.get(row.stage_id, ""),
+        budget=money(row.budget, language) if row.budget else "",
+        responsible=known.get(row.responsible_id or "", ""),
+        tags=row.tags,
+        when=relative_time(language, row.updated_at, now()),
+        exact=exact_time(language, row.updated_at, identity.time_zone),
+    )
+
+
+def _frame(session: Transaction, who: Identity) -> _Frame:
+    found = pipelines.of_tenant(session, who)
+    return _Frame(
+        pipelines=[Choice(pipeline.id, pipeline.name) for pipeline, _ in found],
+        stages=[Choice(stage.id, f"{p.name} · {stage.name}") for p, stages in found for stage in stages],
+        members=[Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
+        of_pipeline={p.id: [(stage.id, stage.name, stage.kind.value) for stage in stages] for p, stages in found},
+        names=names(session, who.tenant_id),
+    )
+
+
+def _board(
+    session: Transaction, who: Identity, stage_ids: list[str], **asked: str
+) -> tuple[dict[str, tuple[int, Decimal]], dict[str, list[Lead]], dict[str, str]]:
+    shown = {stage_id: leads.newest(session, who, stage_id, **asked) for stage_id in stage_ids}
+    people = contacts.names(session, who, (row.contact_id for rows in shown.values() for row in rows))
+    return leads.totals(session, who, **asked), shown, people
+
+
+def first_stage_lead(
+    session: Transaction, who: Identity, title: str, pipeline_id: str = "", *, contact_id: str | None = None
+) -> Lead:
+    """Write a lead of the person into the first stage of a pipeline, or of the first one."""
+    found = pipelines.of_tenant(session, who)
+    stages = [stage for pipeline, stages in found for stage in stages if pipeline_id in ("", pipeline.id)]
+    if not stages:
+        raise Invalid("Make a pipeline with stages first.")
+    return leads.create(
+        session, who, title=title, stage_id=stages[0].id, responsible_id=who.user_id, contact_id=contact_id
+    )
+
+
+def _move_all(session: Transaction, who: Identity, lead_ids: list[str], stage_id: str) -> int:
+    return len([leads.move(session, who, lead_id, stage_id) for lead_id in lead_ids])
+
+
+def _assign_all(session: Transaction, who: Identity, lead_ids: list[str], user_id: str) -> int:
+    return len([leads.save(session, who, lead_id, {"responsible_id": user_id}) for lead_id in lead_ids])

@@ -1,0 +1,236 @@
+"""Dashboard: counted numbers, live recent updates, and the worker's own word."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+from babel.dates import format_date
+
+from platform_app.clock import now
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.event import ActivityKind
+from platform_app.models.person import Identity, Role
+from platform_app.services.agents import agents
+from platform_app.services.demo import demo
+from platform_app.services.feed import activity, dashboard
+from platform_app.services.feed.activity import FeedRow
+from platform_app.services.feed.dashboard import Count, Summary
+from platform_app.services.jobs import job_list
+from platform_app.services.jobs.job_list import WorkerCard
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, say, who
+from platform_app.state.console.live_updates import follow
+
+MARKS = {
+    "agent": ("green", "Agents"),
+    "knowledge": ("green", "Knowledge"),
+    "conversation": ("blue", "Conversations"),
+    "reply": ("blue", "Replies"),
+    "rule": ("purple", "Rules"),
+    "sequence": ("purple", "Sequences"),
+    "integration": ("green", "Integrations"),
+    "person": ("", "People"),
+    "failure": ("amber", "Failures"),
+}
+
+
+@dataclass
+class Card:
+    """A number with what it is and how it compares."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass
+class UpdateRow:
+    """An activity in words."""
+
+    id: str
+    colour: str
+    kind: str
+    sentence: str
+    count: str  # how often, when several are shown as one
+    actor: str
+    link: str
+    event: str  # address of what happened, with its facts and what it started
+    when: str
+    exact: str
+
+
+@dataclass
+class Option:
+    """A choice of a filter."""
+
+    value: str
+    words: str
+
+
+class DashboardState(rx.State):
+    """The first page."""
+
+    loaded: bool = False
+    cards: list[Card] = []
+    stages: list[dict[str, Any]] = []
+    days: list[dict[str, Any]] = []
+    months: list[dict[str, Any]] = []
+    days_words: str = ""
+    months_words: str = ""
+    updates: list[UpdateRow] = []
+    kind: str = "all"
+    agent: str = "all"
+    agents: list[Option] = []
+    worker_ok: bool = False
+    worker_words: str = ""
+    worker_reason: str = ""
+    worker_rows: list[Option] = []
+    has_demo: bool = False
+    is_empty: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Count everything and fetch the newest updates."""
+        asked = self.router.url.query_parameters
+        self.kind = asked.get("kind", "all") if asked.get("kind") in MARKS else "all"
+        self.agent = asked.get("agent", "all")[:32]
+        await self._numbers()
+        await self._updates()
+        self.loaded = True
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Show what happens as it happens."""
+        async for update in follow(self, "activity", "agent", every=2):
+            async with self:
+                if update.topic in ("activity", "*"):
+                    await self._updates()
+                if update.topic in ("activity", "agent"):
+                    await self._numbers()
+                await self._worker()
+
+    @handler(Role.VIEWER)
+    async def filter_kind(self, kind: str) -> Any:
+        """Show updates of one kind."""
+        return self._go(kind, self.agent)
+
+    @handler(Role.VIEWER)
+    async def filter_agent(self, agent: str) -> Any:
+        """Show updates of one agent."""
+        return self._go(self.kind, agent)
+
+    @handler(Role.ADMIN)
+    async def load_demo(self) -> Any:
+        """Put the demo into this tenant."""
+        await call(self, demo.load)
+        await self._numbers()
+        await self._updates()
+        return await say(self, "The demo is here. Its documents are being indexed.")
+
+    @handler(Role.ADMIN)
+    async def remove_demo(self) -> Any:
+        """Take everything of the demo away."""
+        await call(self, demo.remove)
+        await self._numbers()
+        await self._updates()
+        return await say(self, "The demo is gone.")
+
+    def _go(self, kind: str, agent: str) -> Any:
+        kept = [f"kind={kind}" if kind in MARKS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
+        query = "&".join(part for part in kept if part)
+        return browser.redirect(f"{self.router.url.path}{'?' + query if query else ''}")
+
+    async def _numbers(self) -> None:
+        language = (await person(self)).language
+        found = await look(self, dashboard.summary, now())
+        self.cards = _cards(found, language)
+        self.stages = [{"name": name, "leads": count} for name, count in found.stages]
+        self.days = [{"name": format_date(day, "d MMM", language), "replies": n} for day, n in found.days]
+        self.months = [{"name": format_date(day, "LLL", language), "replies": n} for day, n in found.months]
+        total = sum(n for _, n in found.days)
+        self.days_words = plural(language, "{count} reply in 14 days", "{count} replies in 14 days", total)
+        whole = sum(n for _, n in found.months)
+        self.months_words = plural(language, "{count} reply in 6 months", "{count} replies in 6 months", whole)
+        rows, count = await look(self, agents.list_agents, page_size=100)
+        self.agents = [Option(row.id, row.name) for row in rows]
+        self.is_empty = count == 0
+        self.has_demo = await look(self, demo.is_loaded)
+        await self._worker()
+
+    async def _updates(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        kind, agent = "" if self.kind == "all" else self.kind, "" if self.agent == "all" else self.agent
+
+        def fetch(session: Any, asking: Identity) -> list[FeedRow]:
+            return activity.feed(session, asking.tenant_id, kind=kind, agent_id=agent)
+
+        self.updates = [_update(row, identity, language) for row in await look(self, fetch)]
+
+    async def _worker(self) -> None:
+        language = (await person(self)).language
+        card = await look(self, job_list.worker_card)
+        self.worker_ok = card.ok
+        self.worker_words, self.worker_reason = _worker_words(card, language)
+        self.worker_rows = _worker_rows(card, language)
+
+
+def _cards(found: Summary, language: str) -> list[Card]:
+    def card(label: str, count: Count) -> Card:
+        note = translate(language, "before: {count}", count=count.before)
+        return Card(translate(language, label), str(count.now), note)
+
+    active = translate(language, "of {count}", count=found.all_agents)
+    return [
+        card("Replies today", found.today),
+        card("Last 7 days", found.week),
+        card("This month", found.month),
+        Card(translate(language, "Active agents"), str(found.active_agents), active),
+        Card(translate(language, "Open conversations"), str(found.open_conversations), ""),
+    ]
+
+
+def _update(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
+    row, kind, below = found.newest, ActivityKind(found.newest.kind).value, f"/manage/{identity.slug}"
+    return UpdateRow(
+        id=row.id,
+        colour=MARKS[kind][0],
+        kind=translate(language, MARKS[kind][1]),
+        sentence=translate(language, row.sentence, **_values(found.values, language)),
+        count=plural(language, "{count} time", "{count} times", found.count) if found.count > 1 else "",
+        actor=found.actor,
+        link=f"{below}{row.link}" if row.link else "",
+        event=f"{below}/events/{row.event_id}" if row.event_id else "",
+        when=relative_time(language, row.at, now()),
+        exact=exact_time(language, row.at, identity.time_zone),
+    )
+
+
+def _values(values: dict[str, object], language: str) -> dict[str, object]:
+    """Return what fills the places of a sentence; a reason is a sentence itself."""
+    reason = values.get("reason")
+    return values | ({"reason": translate(language, reason)} if isinstance(reason, str) else {})
+
+
+def _worker_words(card: WorkerCard, language: str) -> tuple[str, str]:
+    if not card.answers:
+        return translate(language, "No worker answers"), translate(language, "Jobs wait until a worker starts.")
+    if card.ok:
+        return translate(language, "Connected"), ""
+    redis, database = card.snapshot["redis"], card.snapshot["database"]
+    if not redis["connected"]:
+        return translate(language, "Not connected to Redis"), redis["error"] or ""
+    if not database["connected"]:
+        return translate(language, "The database does not answer."), database["error"] or ""
+    return translate(language, "A part of the worker does not come on"), card.snapshot["worker"].get("stuck") or ""
+
+
+def _worker_rows(card: WorkerCard, language: str) -> list[Option]:
+    shot, counted = card.snapshot, card.mine
+    rows = [
+        ("Queue depth", str(counted.get("queued", 0))),
+        ("Oldest job", translate(language, "{count} s", count=round(shot.get("oldestJobAge", 0)))),
+        ("In progress", str(counted.get("running", 0))),
+        ("Failed", str(counted.get("failed", 0))),
+        ("Dead letters", str(counted.get("dead", 0))),
+    ]
+    return [Option(value, translate(language, words)) for words, value in rows]

@@ -1,0 +1,142 @@
+"""Event: one event with its payload, with what was known then, and with what rules made of it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation.values import as_json
+from platform_app.db import Transaction
+from platform_app.engine.rules import dry_run, rule_runs, rules
+from platform_app.fact_snapshots import of_event
+from platform_app.i18n import translate
+from platform_app.models.event import Event
+from platform_app.models.person import Identity, Role
+from platform_app.models.rule import RuleRun
+from platform_app.services.feed import event_log
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import handler, look, person, who
+from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.feed.events import EventRow, event_row
+from platform_app.state.rules.proof_view import Reader, actual_of, fact_words, reader_of
+from platform_app.state.rules.rule_trial import TrialView, trial_view
+from platform_app.state.rules.rule_words import STATES
+
+
+@dataclass
+class LookedLine:
+    """A rule that looked at the event."""
+
+    run_id: str
+    rule: str
+    words: str
+    colour: str
+
+
+@dataclass
+class FactLine:
+    """Something that was known when an event happened."""
+
+    words: str
+    value: str
+
+
+@dataclass
+class EventView:
+    """An event with all that is kept of it."""
+
+    payload: str = ""
+    facts: list[FactLine] = field(default_factory=list)
+    cause_id: str = ""
+    lead_id: str = ""
+    contact_id: str = ""
+    conversation_id: str = ""
+    looked: list[LookedLine] = field(default_factory=list)
+
+
+class EventState(rx.State):
+    """The event that the address names."""
+
+    head: EventRow = EventRow()
+    view: EventView = EventView()
+    rules: list[Choice] = []
+    rule: str = ""
+    draft: bool = False
+    shown: TrialView = TrialView()
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the event, and what the rule that the address names makes of it."""
+        self.head, self.shown = EventRow(), TrialView()
+        identity, language = await who(self), (await person(self)).language
+        event, subject, runs, listed = await look(self, _read_one, self._id())
+        self.rules = listed
+        self.view = _view(event, runs, await reader_of(self))
+        self.head = event_row(event, subject, identity, language=language)
+        asked = self.router.url.query_parameters
+        self.rule, self.draft = asked.get("rule", "")[:32], asked.get("draft") == "1"
+        await self._ask()
+
+    @handler(Role.VIEWER)
+    async def ask(self, rule_id: str) -> Any:
+        """Show why a rule fired on the event, or why not."""
+        self.rule = rule_id[:32]
+        await self._ask()
+        return keep_in_address(rule=self.rule, draft="1" if self.draft else "")
+
+    @handler(Role.VIEWER)
+    async def choose_draft(self, draft: bool) -> Any:
+        """Ask the draft of the rule, or what is published."""
+        self.draft = draft
+        await self._ask()
+        return keep_in_address(rule=self.rule, draft="1" if self.draft else "")
+
+    def _id(self) -> str:
+        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
+    async def _ask(self) -> None:
+        if self.rule not in {one.id for one in self.rules}:
+            self.shown = TrialView()
+            return
+        found = await look(self, dry_run.dry_run, self.rule, self._id(), draft=self.draft)
+        self.shown = trial_view(found, await reader_of(self))
+
+
+def _read_one(
+    session: Transaction, who: Identity, event_id: str
+) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Choice]]:
+    event = event_log.get(session, who, event_id)
+    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
+    runs = sorted(rule_runs.runs(session, who, event_id=event.id), key=lambda found: found[0].place)
+    return event, event_log.subjects(session, who, [event])[event.id], runs, listed
+
+
+def _view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) -> EventView:
+    looked = [
+        LookedLine(run.id, name, translate(reader.language, STATES[run.state.value][0]), STATES[run.state.value][1])
+        for run, _, name in runs
+    ]
+    payload = {"before": event.before, "after": event.after}
+    return EventView(
+        payload=json.dumps(payload, ensure_ascii=False, indent=2),
+        facts=_facts(event, reader),
+        cause_id=event.cause_id or "",
+        lead_id=event.lead_id or "",
+        contact_id=event.contact_id or "",
+        conversation_id=event.conversation_id or "",
+        looked=looked,
+    )
+
+
+def _facts(event: Event, reader: Reader) -> list[FactLine]:
+    """Return what was known then, in words; a fact that is not in the catalogue any more by its name."""
+    known = of_event(event).values
+    return [
+        FactLine(
+            fact_words(reader.known.get(name), name, reader.language),
+            actual_of({"fact": name, "actual": as_json(value)}, reader),
+        )
+        for name, value in known.items()
+        if value not in (None, ())
+    ]

@@ -1,0 +1,106 @@
+"""Events: what has happened in the tenant."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.i18n import exact_time, relative_time, translate
+from platform_app.models.event import Event
+from platform_app.models.person import Identity, Role
+from platform_app.services.feed import event_log
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import handler, look, person, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.log_list import LogList
+from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.crm.history import words_of
+from platform_app.state.rules.rule_words import TRIGGERS
+
+LED = ("rules", "people")
+
+
+@dataclass
+class EventRow:
+    """An event as the list shows it."""
+
+    id: str = ""
+    kind: str = ""
+    words: str = ""
+    subject: str = ""
+    depth: str = ""
+    when: str = ""
+    exact: str = ""
+
+
+class EventsState(LogList, rx.State):
+    """The events of the tenant."""
+
+    rows: list[EventRow] = []
+    agents: list[Choice] = []
+    kind: str = "all"
+    agent: str = "all"
+    led: str = "all"
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what happens while the first page is open."""
+        async for _ in follow(self, "activity", "run", "contact", "lead", "task", "conversation"):
+            async with self:
+                if self.page == 1:
+                    await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def filter_kind(self, kind: str) -> Any:
+        """Show events of one kind."""
+        return await self._narrow("kind", kind)
+
+    @handler(Role.VIEWER)
+    async def filter_agent(self, agent: str) -> Any:
+        """Show events of one agent."""
+        return await self._narrow("agent", agent)
+
+    @handler(Role.VIEWER)
+    async def filter_led(self, led: str) -> Any:
+        """Show events that rules led to, or the others."""
+        return await self._narrow("led", led)
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some events."""
+        return self.kind != "all" or self.agent != "all" or self.led != "all"
+
+    def _filters(self) -> dict[str, Container[str] | None]:
+        return {"kind": TRIGGERS, "agent": None, "led": LED}
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        asked = self._asked(kind="kind", agent_id="agent", led="led")
+        found, subjects, self.agents = await look(self, _read, asked, self.page)
+        self.has_more = len(found) > event_log.PAGE_SIZE
+        shown = found[: event_log.PAGE_SIZE]
+        self.rows = [event_row(one, subjects[one.id], identity, language=language) for one in shown]
+        self.loaded = True
+
+
+def _read(
+    session: Transaction, who: Identity, asked: dict[str, str], page: int
+) -> tuple[list[Event], dict[str, str], list[Choice]]:
+    found = event_log.find(session, who, page=page, **asked)
+    return found, event_log.subjects(session, who, found), agent_choices(session, who)
+
+
+def event_row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:
+    """Return an event as lists show it."""
+    return EventRow(
+        id=event.id,
+        kind=translate(language, TRIGGERS[event.kind.value]),
+        words=words_of(event, language)[:200],
+        subject=subject,
+        depth=str(event.depth) if event.depth else "",
+        when=relative_time(language, event.at, now()),
+        exact=exact_time(language, event.at, identity.time_zone),
+    )

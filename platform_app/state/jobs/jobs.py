@@ -1,0 +1,160 @@
+"""Jobs: what the worker has done, does and will do, and what a person can do about it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation.values import whole
+from platform_app.clock import now
+from platform_app.engine import callback_registry
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.job import Job, JobState
+from platform_app.models.person import Identity, Role
+from platform_app.services.jobs import job_list
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, say, who
+from platform_app.state.console.live_updates import follow
+
+KIND_WORDS = {
+    "index_source": "Index a source",
+    "remove_source": "Remove a source",
+    "rebuild_index": "Build the vector index anew",
+    "import_contacts": "Import contacts",
+    "handle_event": "Handle an event",
+    "take_step": "Take a step of a sequence",
+    "reply": "Reply",
+}
+STATE_WORDS = {
+    "queued": "Queued",
+    "running": "Running",
+    "done": "Done",
+    "failed": "Failed",
+    "dead": "Gave up",
+    "uncertain": "Uncertain",
+    "cancelled": "Cancelled",
+}
+COLOURS = {"queued": "", "running": "blue", "done": "green", "failed": "red", "dead": "red", "uncertain": "amber"}
+PAGE_SIZE = 25
+callback_registry.declare()
+
+
+@dataclass
+class JobRow:
+    """A job as the table shows it."""
+
+    id: str
+    kind: str
+    state: str
+    colour: str
+    error: str
+    attempts: str
+    when: str
+    exact: str
+    can_retry: bool
+    can_cancel: bool
+    is_uncertain: bool
+
+
+class JobsState(rx.State):
+    """The list of jobs with its filters."""
+
+    rows: list[JobRow] = []
+    total: int = 0
+    total_words: str = ""
+    page: int = 1
+    pages: int = 1
+    state: str = "all"
+    kind: str = "all"
+    loaded: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read the filters from the address and fetch the page."""
+        asked = self.router.url.query_parameters
+        self.state = asked.get("state", "all") if asked.get("state") in STATE_WORDS else "all"
+        self.kind = asked.get("kind", "all") if asked.get("kind") in KIND_WORDS else "all"
+        self.page = whole(asked.get("page", "1"), 99_999) or 1
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow the ledger while the page is open."""
+        async for _ in follow(self, every=3):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def filter_state(self, state: str) -> Any:
+        """Show one state."""
+        return self._go(state=state, page=1)
+
+    @handler(Role.VIEWER)
+    async def filter_kind(self, kind: str) -> Any:
+        """Show one kind."""
+        return self._go(kind=kind, page=1)
+
+    @handler(Role.VIEWER)
+    async def turn(self, page: int) -> Any:
+        """Turn to a page."""
+        return self._go(page=page)
+
+    @handler(Role.OPERATOR)
+    async def retry(self, job_id: str) -> Any:
+        """Put a job that failed back into the queue."""
+        await call(self, job_list.retry, job_id)
+        await self._fetch()
+        return await say(self, "The job is in the queue again.")
+
+    @handler(Role.OPERATOR)
+    async def cancel(self, job_id: str) -> Any:
+        """Take a waiting job out of the queue."""
+        await call(self, job_list.cancel, job_id)
+        await self._fetch()
+        return await say(self, "The job is cancelled.")
+
+    @handler(Role.OPERATOR)
+    async def settle(self, job_id: str) -> Any:
+        """Note that an uncertain call did arrive."""
+        await call(self, job_list.resolve_uncertain, job_id)
+        await self._fetch()
+        return await say(self, "The job is marked as done.")
+
+    def _go(self, **changed: object) -> Any:
+        asked = {"state": self.state, "kind": self.kind, "page": self.page} | changed
+        kept = "&".join(
+            f"{k}={v}" for k, v in asked.items() if v not in ("all", 1) and str(v).replace("_", "").isalnum()
+        )
+        return browser.redirect(f"{self.router.url.path}{'?' + kept if kept else ''}")
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        found, self.total = await look(
+            self,
+            job_list.list_jobs,
+            state="" if self.state == "all" else self.state,
+            kind="" if self.kind == "all" else self.kind,
+            page=self.page,
+            page_size=PAGE_SIZE,
+        )
+        self.rows = [_row(job, identity, language) for job in found]
+        self.pages = max(1, -(-self.total // PAGE_SIZE))
+        self.total_words = plural(language, "{count} job", "{count} jobs", self.total)
+        self.loaded = True
+
+
+def _row(job: Job, identity: Identity, language: str) -> JobRow:
+    at = job.finished_at or job.started_at or job.run_at
+    return JobRow(
+        id=job.id,
+        kind=translate(language, KIND_WORDS.get(job.kind, job.kind)),
+        state=translate(language, STATE_WORDS[job.state.value]),
+        colour=COLOURS.get(job.state.value, ""),
+        error=translate(language, job.error, **job.error_values) if job.error else "",
+        attempts=f"{job.attempts}/{job.max_attempts}",
+        when=relative_time(language, at, now()),
+        exact=exact_time(language, at, identity.time_zone),
+        can_retry=job.state in (JobState.FAILED, JobState.DEAD, JobState.UNCERTAIN, JobState.CANCELLED),
+        can_cancel=job.state == JobState.QUEUED,
+        is_uncertain=job.state == JobState.UNCERTAIN,
+    )

@@ -1,0 +1,95 @@
+"""Categories: the shelves of the knowledge base, as its page and the agent editor show them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.errors import PlatformError
+from platform_app.i18n import translate
+from platform_app.models.person import Role
+from platform_app.services.knowledge import categories
+from platform_app.state.console.base import call, handler, look, person
+
+NO_PARENT = "none"
+
+
+@dataclass
+class CategoryRow:
+    """A category; `label` is indented by its depth."""
+
+    id: str
+    name: str
+    label: str
+    indent: str  # CSS length
+    first: bool = False  # among those of its parent
+    last: bool = False
+
+
+class CategoryState(rx.State):
+    """The categories of the tenant."""
+
+    rows: list[CategoryRow] = []
+    is_open: bool = False
+    problem: str = ""
+    form_key: int = 0  # grows when a category was added: the form is empty again
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the categories."""
+        self.is_open, self.problem = False, ""
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def show(self, is_open: bool) -> None:
+        """Open or close the panel in which categories are changed."""
+        self.is_open, self.problem = is_open, ""
+
+    @handler(Role.OPERATOR)
+    async def add(self, form: dict[str, Any]) -> None:
+        """Add a category, inside another one or not."""
+        parent = str(form.get("parent") or NO_PARENT)
+        await self._change(categories.add, str(form.get("name", "")), parent_id=None if parent == NO_PARENT else parent)
+        self.form_key += not self.problem
+
+    @handler(Role.OPERATOR)
+    async def rename(self, category_id: str, name: str) -> None:
+        """Give a category another name, when one leaves its field."""
+        if any(row.id == category_id and row.name == name for row in self.rows):
+            return
+        await self._change(categories.rename, category_id, name)
+
+    @handler(Role.OPERATOR)
+    async def move(self, category_id: str, up: bool) -> None:
+        """Move a category before or behind its neighbour."""
+        await self._change(categories.move, category_id, up=up)
+
+    @handler(Role.OPERATOR)
+    async def delete(self, category_id: str) -> None:
+        """Take a category away; what lies in it moves one up."""
+        await self._change(categories.delete, category_id)
+
+    async def _change(self, service: Any, *given: Any, **named: Any) -> None:
+        try:
+            await call(self, service, *given, **named)
+            self.problem = ""
+        except PlatformError as error:
+            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+        await self._fetch()
+
+    async def _fetch(self) -> None:
+        found = await look(self, categories.every)
+        beside: dict[str | None, list[str]] = {}
+        for row, _ in found:
+            beside.setdefault(row.parent_id, []).append(row.id)
+        self.rows = [
+            CategoryRow(
+                id=row.id,
+                name=row.name,
+                label=f"{'— ' * depth}{row.name}",
+                indent=f"{depth * 20}px",
+                first=beside[row.parent_id][0] == row.id,
+                last=beside[row.parent_id][-1] == row.id,
+            )
+            for row, depth in found
+        ]

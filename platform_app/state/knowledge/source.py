@@ -1,0 +1,50 @@
+"""Source: one document, its chunks as stored."""
+
+from dataclasses import dataclass
+
+import reflex as rx
+
+from platform_app.models.person import Role
+from platform_app.services.knowledge import sources
+from platform_app.state.console.base import handler, look, person, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.knowledge.source_view import SourceRow, source_row
+
+
+@dataclass
+class ChunkRow:
+    """A stored piece of a source."""
+
+    number: int
+    heading: str
+    text: str
+
+
+class OneSourceState(rx.State):
+    """The source that the address names."""
+
+    rows: list[SourceRow] = []
+    chunks: list[ChunkRow] = []
+    loaded: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the source and its chunks."""
+        self.rows, self.chunks, self.loaded = [], [], False
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow the indexing while the page is open."""
+        async for _ in follow(self, "source"):
+            async with self:
+                await self._fetch()
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        source_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+        source = await look(self, sources.get, source_id)
+        self.rows = [source_row(source, identity, language)]
+        stored = await look(self, sources.chunks, source_id)
+        self.chunks = [ChunkRow(number=c.number + 1, heading=c.heading, text=c.text) for c in stored[:500]]
+        self.loaded = True

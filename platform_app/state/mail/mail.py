@@ -1,0 +1,117 @@
+"""Mail: the server through which the tenant's e-mail leaves, and trying it."""
+
+import asyncio
+from typing import Any
+
+import reflex as rx
+
+from platform_app.db import Transaction
+from platform_app.errors import Conflict, PlatformError
+from platform_app.i18n import exact_time, translate
+from platform_app.integrations import smtp
+from platform_app.models.mail import MailServer
+from platform_app.models.person import Identity, Role
+from platform_app.services.mail import mail_servers
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, say, who
+
+FIELDS = ("host", "port", "security", "user_name", "password", "sender_address", "sender_name")
+IN_DOUBT = "The connection broke before the server said whether it took the message. Look into your inbox."
+
+
+class MailState(rx.State):
+    """The page of the mail server. The password is never part of it."""
+
+    loaded: bool = False
+    is_set: bool = False
+    initial: dict[str, str] = {}
+    kept: str = ""  # a sentence about the password that is kept
+    saved: str = ""
+    problem: str = ""
+    problem_field: str = ""
+    form_key: int = 0  # grows when the form is to show what is kept
+    is_trying: bool = False
+    tried: str = ""  # what became of the test message
+    tried_well: bool = False
+
+    @handler(Role.ADMIN)
+    async def load(self) -> None:
+        """Fetch what is set."""
+        self.tried, self.is_trying = "", False
+        await self._fetch()
+        self.loaded = True
+
+    @handler(Role.ADMIN)
+    async def save(self, form: dict[str, Any]) -> Any:
+        """Keep the server; what does not fit is said at its field."""
+        self.problem = self.problem_field = self.tried = ""
+        given = {name: str(form.get(name, ""))[:1_000] for name in FIELDS}
+        try:
+            await call(self, mail_servers.save, given)
+        except PlatformError as error:
+            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+            self.problem_field = error.field or "host"
+            return browser.focus(self.problem_field)
+        await self._fetch()
+        return await say(self, "The mail server is saved.")
+
+    @handler(Role.ADMIN)
+    async def remove(self) -> Any:
+        """Take the server and its password away."""
+        await call(self, mail_servers.remove)
+        self.tried = ""
+        await self._fetch()
+        return await say(self, "The mail server is taken away.")
+
+    @handler(Role.ADMIN, background=True)
+    async def try_out(self) -> None:
+        """Send a test message to my own address and say what became of it."""
+        async with self:
+            identity, language = await who(self), (await person(self)).language
+            if self.is_trying:
+                return
+            self.is_trying, self.tried = True, ""
+        well, sentence, values = await asyncio.to_thread(_try_out, identity)
+        async with self:
+            self.is_trying, self.tried_well = False, well
+            self.tried = translate(language, sentence, **values)
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        row, sentence, values = await look(self, _read)
+        self.is_set = row is not None
+        names = [name for name in FIELDS if name != "password"]
+        self.initial = {name: str(getattr(row, name)) for name in names} if row else _usual(identity)
+        self.kept = translate(language, sentence, **values) if sentence else ""
+        when = exact_time(language, row.updated_at, identity.time_zone) if row else ""
+        self.saved = translate(language, "Saved {when}", when=when) if row else ""
+        self.problem = self.problem_field = ""
+        self.form_key += 1
+
+
+def _usual(identity: Identity) -> dict[str, str]:
+    rest = {"host": "", "user_name": "", "sender_address": ""}
+    return {"port": "465", "security": "tls", "sender_name": identity.tenant_name[:100]} | rest
+
+
+def _read(session: Transaction, who: Identity) -> tuple[MailServer | None, str, dict[str, object]]:
+    row = mail_servers.shown(session, who)
+    try:
+        ending = mail_servers.kept(session, who)
+    except Conflict as error:
+        return row, error.sentence, error.values
+    if ending is None:
+        return row, "", {}
+    if not ending:
+        return row, "A password is kept. Leave this empty to keep it.", {}
+    return row, "A password is kept that ends in {ending}. Leave this empty to keep it.", {"ending": ending}
+
+
+def _try_out(identity: Identity) -> tuple[bool, str, dict[str, object]]:
+    try:
+        mail_servers.send_test(identity)
+    except PlatformError as error:
+        return False, error.sentence, error.values
+    except smtp.Doubtful:
+        return False, IN_DOUBT, {}
+    return True, "The server took the message to {email}. Look into that inbox.", {"email": identity.email}

@@ -1,0 +1,205 @@
+"""Condition tree: changes to nested groups, each addressed by its path, and the tree as lines to be drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_app.automation.condition_checks import problems
+from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Operator, Takes, read
+from platform_app.automation.facts import Catalogue, Fact, FactType
+from platform_app.automation.values import whole
+from platform_app.errors import Invalid
+from platform_app.i18n import translate
+from platform_app.state.chat.chat_view import Choice
+
+Tree = dict[str, Any]  # a group as JSON values
+UNITS = ("minutes", "hours", "days", "weeks")
+
+
+@dataclass
+class Line:
+    """A group or a condition as the builder draws it. `path` are places from the root, with dots between."""
+
+    path: str
+    depth: int
+    is_group: bool
+    number: str = ""  # 1.2, for those who cannot see where it stands
+    match: str = ""
+    fact: str = ""
+    operator: str = ""
+    operators: list[Choice] = field(default_factory=list)
+    input: str = "none"  # none, text, lines, number, date, time, choice, choices, two, span
+    about: str = ""  # what the fact is called
+    kind: str = "text"  # of the input's parts: text, number, date, time
+    value: str = ""
+    second: str = ""
+    chosen: list[str] = field(default_factory=list)
+    options: list[Choice] = field(default_factory=list)
+    field_key: str = ""  # another: what is entered is drawn anew; the same: what is being typed stays
+    problem: str = ""
+    first: bool = False  # of the whole tree: it cannot go up
+    last: bool = False
+
+
+def at(tree: Tree, path: str) -> Tree:
+    """Return the node at a path. Raises Invalid when there is none."""
+    node = tree
+    for place in path.split(".") if path else []:
+        parts = node.get("of", [])
+        found = whole(place, len(parts) - 1) if parts else None
+        if found is None:
+            raise Invalid("This value cannot be taken.")
+        node = parts[found]
+    return node
+
+
+def parent(tree: Tree, path: str) -> tuple[list[Tree], int]:
+    """Return the parts among which a node stands, and its place there."""
+    above, _, place = path.rpartition(".")
+    if not path:
+        raise Invalid("This value cannot be taken.")
+    at(tree, path)
+    return at(tree, above)["of"], int(place)
+
+
+def add(tree: Tree, path: str, *, group: bool) -> None:
+    """Put a new condition, or a group with one, at the end of a group."""
+    within = at(tree, path)
+    if within.get("kind") != "group":
+        raise Invalid("This value cannot be taken.")
+    new: Tree = {"kind": "condition", "fact": "lead.stage", "operator": "equals", "value": ""}
+    within["of"].append({"kind": "group", "match": Match.ANY.value, "of": [new]} if group else new)
+
+
+def remove(tree: Tree, path: str) -> None:
+    """Take a node away."""
+    parts, place = parent(tree, path)
+    parts.pop(place)
+
+
+def move(tree: Tree, path: str, *, up: bool) -> None:
+    """Move a node one line up or down: past its neighbour, into a neighbouring group, or out of its own."""
+    parts, place = parent(tree, path)
+    node, other = parts.pop(place), place - 1 if up else place
+    if 0 <= other < len(parts):
+        neighbour = parts[other]
+        if neighbour["kind"] == "group" and node["kind"] == "condition":
+            neighbour["of"].insert(len(neighbour["of"]) if up else 0, node)
+        else:
+            parts.insert(other if up else other + 1, node)
+        return
+    above = path.rpartition(".")[0]
+    if not above:
+        parts.insert(place, node)
+        return
+    outer, group_place = parent(tree, above)
+    outer.insert(group_place if up else group_place + 1, node)
+
+
+def put(tree: Tree, path: str, onto: str) -> None:
+    """Put a node where another stands; onto a group it goes in as its first. A group does not go into itself."""
+    if onto == path or onto.startswith(f"{path}."):
+        raise Invalid("A group cannot be put into itself.")
+    (parts, place), target = parent(tree, path), at(tree, onto)
+    node, gap = parts[place], Tree(kind="gap")
+    parts[place] = gap
+    if target["kind"] == "group":
+        target["of"].insert(0, node)
+    else:
+        others, other = parent(tree, onto)
+        others.insert(other + (_places(onto) > _places(path)), node)
+    parts.pop(next(found for found, one in enumerate(parts) if one is gap))
+
+
+def _places(path: str) -> list[int]:
+    return [int(place) for place in path.split(".")]
+
+
+def set_fact(tree: Tree, path: str, fact: Fact) -> None:
+    """Let a condition be about another fact; an operator that does not fit it is changed to the first that does."""
+    node = at(tree, path)
+    kept = OPERATORS.get(node.get("operator", ""))
+    fitting = [op for op in OPERATORS.values() if fact.type in op.types]
+    node |= {"fact": fact.name, "value": ""}
+    if kept not in fitting:
+        node["operator"] = fitting[0].code
+
+
+def set_operator(tree: Tree, path: str, operator: Operator) -> None:
+    """Compare otherwise; what was entered is kept where it can be."""
+    node = at(tree, path)
+    several, value = operator.takes in (Takes.MANY, Takes.TWO), node["value"]
+    if several != isinstance(value, list):
+        node["value"] = ([value] if value else []) if several else (value[0] if value else "")
+    node["operator"] = operator.code
+
+
+def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Choice]], language: str) -> list[Line]:
+    """Return a tree as lines from top to bottom, each with what is wrong with it."""
+    group = read(tree)
+    wrong = {
+        ".".join(map(str, one.path)): translate(language, one.sentence, **one.values)
+        for one in problems(group, known, {among: {one.id for one in held} for among, held in choices.items()})
+    }
+    found: list[Line] = []
+    _walk(group, (), found)
+    for line in found:
+        line.problem = wrong.get(line.path, "")
+        line.first, line.last = line.path == "0", line.path == str(len(group.of) - 1)
+        if not line.is_group:
+            _dress(line, known.get(line.fact), choices, language)
+            line.field_key = f"{line.fact} {line.input}"
+    return found
+
+
+def _walk(node: Condition | Group, path: tuple[int, ...], found: list[Line]) -> None:
+    place = ".".join(map(str, path))
+    number = ".".join(str(part + 1) for part in path)
+    if isinstance(node, Condition):
+        line = Line(place, len(path), False, number, fact=node.fact, operator=node.operator)
+        line.chosen = node.value if isinstance(node.value, list) else []
+        line.value = node.value if isinstance(node.value, str) else "\n".join(node.value)
+        found.append(line)
+        return
+    found.append(Line(place, len(path), True, number, match=node.match.value))
+    for part_place, part in enumerate(node.of):
+        _walk(part, (*path, part_place), found)
+
+
+_INPUTS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.TIME: "time"}
+_SINGLE = {Takes.TEXT: "text", Takes.PATTERN: "text", Takes.SPAN: "span", Takes.NOTHING: "none"}
+
+
+def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], language: str) -> None:
+    """Say what can be entered in a line."""
+    if fact is None:
+        line.about = line.fact
+        return
+    line.about = fact.words if fact.own else translate(language, fact.words)
+    line.operators = [
+        Choice(op.code, translate(language, op.words)) for op in OPERATORS.values() if fact.type in op.types
+    ]
+    op = OPERATORS.get(line.operator)
+    takes = op.takes if op else Takes.NOTHING
+    line.kind = _INPUTS.get(fact.type, "text")
+    line.options = _options(fact, choices, language)
+    line.input = _SINGLE.get(takes, "")
+    is_closed = bool(line.options) and fact.among != "tag" and fact.type != FactType.LIST
+    if takes == Takes.ONE:
+        line.input = "choice" if is_closed else line.kind
+    elif takes == Takes.TWO:
+        line.input = "two"
+        line.value, line.second = (*line.chosen, "", "")[:2]
+    elif takes == Takes.MANY:
+        line.input = "choices" if is_closed else "lines"
+    elif takes == Takes.SPAN:
+        line.value, _, line.second = line.value.partition(" ")
+        line.second = line.second or "days"
+
+
+def _options(fact: Fact, choices: Mapping[str, list[Choice]], language: str) -> list[Choice]:
+    if fact.type == FactType.FLAG:
+        return [Choice("yes", translate(language, "yes")), Choice("no", translate(language, "no"))]
+    if fact.type == FactType.LIST:
+        return list(choices.get("tag", []))
+    return [Choice(option, option) for option in fact.options] or list(choices.get(fact.among, []))

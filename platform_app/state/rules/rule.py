@@ -1,0 +1,184 @@
+"""Rule: the builder: trigger, conditions, actions and limits, saved as a draft while one edits, then published."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation.rules import definition
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.engine.definitions import Definitions
+from platform_app.engine.rules import rule_runs, rules
+from platform_app.errors import Invalid
+from platform_app.i18n import exact_time, relative_time, translate
+from platform_app.models.event import Event
+from platform_app.models.person import Identity, Role
+from platform_app.models.rule import Rule, RuleRun, RuleVersion
+from platform_app.services.crm import leads
+from platform_app.services.webhooks import incoming_webhooks
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import call, handler, look, say, who
+from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.rules.condition_tree import Tree
+from platform_app.state.rules.conditions import Conditions
+from platform_app.state.rules.definition_editor import ALL, Defined
+from platform_app.state.rules.proof_view import Reader, reader_of
+from platform_app.state.rules.rule_actions import RuleActions
+from platform_app.state.rules.rule_words import (
+    OFFERED,
+    STATES,
+    TRIGGERS,
+    action_of,
+    condition_of,
+    names_of,
+    sentence_of,
+)
+
+FIELD_WORDS = {
+    "trigger": "When",
+    "minutes": "Minutes of silence",
+    "time": "Time of day",
+    "weekdays": "Days",
+    "webhook_id": "Webhook",
+    "condition": "Condition",
+    "actions": "Actions",
+    "stop_after": "No rule after it runs",
+    "cooldown_minutes": "Pause for one lead or contact, in minutes",
+    "daily_cap": "At most a day",
+}
+NUMBERS = ("minutes", "cooldown_minutes", "daily_cap")
+
+
+@dataclass
+class RunLine:
+    """A run of the rule."""
+
+    id: str
+    event_id: str
+    words: str
+    colour: str
+    when: str
+    exact: str
+
+
+@dataclass
+class _Found:
+    rule: Rule
+    problems: dict[str, str]
+    versions: list[RuleVersion]
+    runs: list[tuple[RuleRun, Event, str]]
+    agents: list[Choice]
+    leads: list[Choice]
+    webhooks: list[Choice]
+    names: dict[str, str]
+
+
+class RuleState(Defined, Conditions, RuleActions, rx.State):
+    """The rule that the address names."""
+
+    leads: list[Choice] = []
+    weekdays: list[int] = []
+    webhook: str = ALL
+    webhooks: list[Choice] = []
+    stop_after: bool = False
+    runs: list[RunLine] = []
+    _of_events: bool = True
+
+    @handler(Role.OPERATOR)
+    async def save(self, field: str, value: str) -> None:
+        """Save one field as it is typed; what does not fit is said at the field."""
+        if field in NUMBERS:
+            if not (value.strip().isdecimal() and len(value) < 9):
+                await self._wrong_at(field, "Enter a number.")
+                return
+            await self._save({field: int(value)})
+        elif field in ("name", "trigger", "time", "agent_id", "webhook_id"):
+            await self._save({field: "" if value == ALL else value})
+        else:
+            raise Invalid("This value cannot be taken.")
+
+    @handler(Role.OPERATOR)
+    async def choose_day(self, day: int, chosen: bool) -> None:
+        """Let a schedule run on a day of the week, or not."""
+        days = {*self.weekdays, day} if chosen else {*self.weekdays} - {day}
+        await self._save({"weekdays": sorted(one for one in days if 1 <= one <= 7)})
+
+    @handler(Role.OPERATOR)
+    async def set_stop(self, stop: bool) -> None:
+        """Let no rule run after this one, or let them."""
+        await self._save({"stop_after": stop})
+
+    @handler(Role.OPERATOR)
+    async def run_by_hand(self, lead_id: str) -> Any:
+        """Run the published rule for a lead now; it waits for being run by hand."""
+        await call(self, rules.run_by_hand, self._id(), lead_id)
+        return await say(self, "The rule is on its way. See its runs.")
+
+    def _definitions(self) -> Definitions[Any, Any]:
+        return rules.DEFINITIONS
+
+    def _field_words(self) -> dict[str, str]:
+        return FIELD_WORDS
+
+    def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
+        if field == "condition":
+            return condition_of(value or {}, reader, named)
+        if field == "actions":
+            return "; ".join(action_of(one, reader.language, named) for one in value or [])
+        return value
+
+    async def _draw_fields(self, row: Rule) -> None:
+        rule = definition(row.draft)
+        self.initial = {name: str(getattr(rule, name)) for name in (*NUMBERS, "time")} | {"name": row.name}
+        await self._take_tree(rule.condition)
+        await self._take_actions(rule.actions)
+
+    async def _refresh(self) -> None:
+        identity, reader = await who(self), await reader_of(self)
+        found = await look(self, _read, self._id())
+        rule = definition(found.rule.draft)
+        await self._stand(found.rule, found.versions)
+        self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
+        self.webhook, self.webhooks = rule.webhook_id or ALL, found.webhooks
+        self.sentence = sentence_of(rule, reader, found.names)
+        self.agents, self.leads, self.problems = found.agents, found.leads, found.problems
+        self.runs = [run_line(run, identity, reader.language) for run, _, _ in found.runs[:10]]
+        await self._draw_actions(found.problems)
+
+    async def _keep_tree(self, tree: Tree) -> None:
+        await self._save({"condition": tree})
+
+    async def _keep_actions(self, listed: list[dict[str, Any]]) -> None:
+        await self._save({"actions": listed})
+
+
+def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
+    """Return a run as lists show it."""
+    words, colour = STATES[run.state.value]
+    return RunLine(
+        run.id,
+        run.event_id,
+        translate(language, words),
+        colour,
+        relative_time(language, run.at, now()),
+        exact_time(language, run.at, identity.time_zone),
+    )
+
+
+def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
+    row = rules.DEFINITIONS.get(session, who, rule_id)
+    found, _ = leads.find(session, who, page_size=50)
+    return _Found(
+        row,
+        rules.problems(session, who, row),
+        rules.DEFINITIONS.versions(session, who, rule_id),
+        rule_runs.runs(session, who, rule_id=rule_id),
+        agent_choices(session, who),
+        [Choice(one.id, one.title) for one in found],
+        [Choice(one.id, one.name) for one in incoming_webhooks.of_tenant(session, who)],
+        names_of(session, who),
+    )
+
+
+__all__ = ["OFFERED", "TRIGGERS", "RuleState", "run_line"]

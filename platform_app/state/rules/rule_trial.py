@@ -1,0 +1,220 @@
+"""Rule trial: a draft tried on an event that happened, and on all of them since a day."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import reflex as rx
+from babel.dates import format_date
+
+from platform_app.automation.rules import Reason
+from platform_app.db import Transaction
+from platform_app.engine.rules import backtest, dry_run, rule_runs, rules
+from platform_app.engine.rules.backtest import Backtest, Sample
+from platform_app.engine.rules.dry_run import Trial
+from platform_app.engine.rules.why_not import Note
+from platform_app.errors import PlatformError
+from platform_app.i18n import exact_time, plural, translate
+from platform_app.models.event import Event
+from platform_app.models.person import Identity, Role
+from platform_app.services.feed import event_log
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import call_reading, handler, look, person, say_error, who
+from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
+from platform_app.state.rules.rule_words import STATES, TRIGGERS, told
+
+DAYS = ("7", "30", "90", "365")
+
+
+@dataclass
+class TrialView:
+    """What becomes of an event at a rule, in words."""
+
+    words: str = ""
+    colour: str = ""
+    proof: list[ProofLine] = field(default_factory=list)
+    change: list[str] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class SampleLine:
+    """An event of the past and what the draft makes of it."""
+
+    event_id: str
+    when: str
+    subject: str
+    words: str
+    colour: str
+    live: str
+
+
+class RuleTrialState(rx.State):
+    """The rule that the address names, tried on the past."""
+
+    rule: str = ""
+    events: list[Choice] = []
+    event: str = ""
+    shown: TrialView = TrialView()
+    days: str = "30"
+    busy: bool = False
+    summary: list[str] = []
+    by_day: list[dict[str, str | int]] = []
+    samples: list[SampleLine] = []
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Offer the latest events that the draft waits for."""
+        self.rule = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+        self.event, self.shown, self.summary, self.samples, self.by_day = "", TrialView(), [], [], []
+        self.busy = False
+        await self._offer()
+
+    @handler(Role.VIEWER)
+    async def offer(self) -> None:
+        """Offer the latest events anew: the draft may wait for another kind."""
+        await self._offer()
+
+    @handler(Role.VIEWER)
+    async def try_event(self, event_id: str) -> None:
+        """Show what the draft would do on an event; nothing is changed and nothing is sent."""
+        self.event = event_id[:32]
+        if not event_id:
+            self.shown = TrialView()
+            return
+        found = await look(self, dry_run.dry_run, self.rule, self.event, draft=True)
+        self.shown = trial_view(found, await reader_of(self))
+
+    @handler(Role.VIEWER)
+    async def try_typed(self, form: dict[str, Any]) -> None:
+        """Show what the draft would do if this were written or happened now, for a lead where one is chosen."""
+        text, lead = str(form.get("text", "")), str(form.get("lead", ""))[:32]
+        self.event = ""
+        found = await look(self, dry_run.dry_run_typed, self.rule, text, lead_id=lead)
+        self.shown = trial_view(found, await reader_of(self))
+
+    @handler(Role.VIEWER)
+    async def choose_days(self, days: str) -> None:
+        """Say how far back the backtest goes."""
+        self.days = days if days in DAYS else "30"
+
+    @handler(Role.VIEWER, background=True)
+    async def backtest(self) -> Any:
+        """Run the draft over the events of the last days."""
+        async with self:
+            if self.busy:
+                return
+            self.busy, self.summary, self.samples = True, [], []
+            identity, rule, days = await who(self), self.rule, int(self.days)
+        try:
+            found, names = await call_reading(identity, _backtest, rule, days)
+        except PlatformError as error:
+            async with self:
+                self.busy = False
+                yield await say_error(self, error)
+            return
+        async with self:
+            language = (await person(self)).language
+            self.busy = False
+            self.summary = summary_of(found, language)
+            self.by_day = [
+                {"day": format_date(day, "d MMM", locale=language), "count": count}
+                for day, count in sorted(found.days.items())
+            ]
+            self.samples = [_sample(one, names, identity, language=language) for one in reversed(found.samples)]
+
+    async def _offer(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        found, subjects = await look(self, _recent, self.rule)
+        self.events = [
+            Choice(
+                one.id,
+                " · ".join(
+                    part for part in (exact_time(language, one.at, identity.time_zone), subjects[one.id]) if part
+                ),
+            )
+            for one in found
+        ]
+
+
+def _recent(session: Transaction, who: Identity, rule_id: str) -> tuple[list[Event], dict[str, str]]:
+    row = rules.DEFINITIONS.get(session, who, rule_id)
+    found = event_log.find(session, who, kind=row.draft["trigger"], size=40)
+    return found, event_log.subjects(session, who, found)
+
+
+def _backtest(session: Transaction, who: Identity, rule_id: str, days: int) -> tuple[Backtest, dict[str, str]]:
+    found = backtest.backtest(session, who, rule_id, days=days)
+    events = [event_log.get(session, who, one.event_id) for one in found.samples]
+    return found, event_log.subjects(session, who, events)
+
+
+def trial_view(found: Trial, reader: Reader) -> TrialView:
+    """Return a trial in words."""
+    words, colour = STATES[found.reason]
+    language = reader.language
+    actions = [
+        told(one.sentence, one.values, language)
+        if one.possible
+        else translate(
+            language,
+            "{action}: not possible. {reason}",
+            action=translate(language, rule_runs.title(one.kind)),
+            reason=translate(language, one.sentence, **one.values),
+        )
+        for one in found.actions
+    ]
+    return TrialView(
+        translate(language, words),
+        colour,
+        lines_of(found.proof, reader),
+        [change_of(one, reader) for one in found.change],
+        actions,
+        [_noted(note, reader) for note in found.notes],
+    )
+
+
+def _noted(note: Note, reader: Reader) -> str:
+    values = dict(note.values)
+    if "kind" in values:
+        values["kind"] = translate(reader.language, TRIGGERS[str(values["kind"])])
+    if "at" in values:
+        values["at"] = exact_time(reader.language, values["at"], reader.zone)
+    return translate(reader.language, note.sentence, **values)
+
+
+def summary_of(found: Backtest, language: str) -> list[str]:
+    """Return what a backtest found, a sentence each."""
+    fired = found.reasons[Reason.FIRES]
+    lines = [
+        plural(language, "{count} event looked at", "{count} events looked at", found.events),
+        plural(language, "It would have run {count} time", "It would have run {count} times", fired),
+        plural(language, "for {count} lead or contact", "for {count} leads or contacts", len(found.subjects - {""})),
+    ]
+    for reason in (Reason.CONDITION, Reason.COOLDOWN, Reason.CAPPED, Reason.TOO_DEEP):
+        if found.reasons[reason]:
+            words = translate(language, STATES[reason.value][0])
+            lines.append(f"{words}: {found.reasons[reason]}")
+    if found.live_reasons:
+        lines.append(
+            translate(
+                language,
+                "Against the published version: {gained} more, {lost} fewer",
+                gained=found.gained,
+                lost=found.lost,
+            )
+        )
+    return lines
+
+
+def _sample(one: Sample, names: dict[str, str], identity: Identity, *, language: str) -> SampleLine:
+    words, colour = STATES[one.reason]
+    live = translate(language, STATES[one.live][0]) if one.live and one.live != one.reason else ""
+    return SampleLine(
+        one.event_id,
+        exact_time(language, one.at, identity.time_zone),
+        names.get(one.event_id, ""),
+        translate(language, words),
+        colour,
+        live,
+    )

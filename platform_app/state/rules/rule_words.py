@@ -1,0 +1,152 @@
+"""Rule words: what rules are made of, in words for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from platform_app import custom_fields
+from platform_app.automation.conditions import Condition, Group, read
+from platform_app.automation.rules import Definition
+from platform_app.automation.values import whole
+from platform_app.db import Transaction
+from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.actions.actions import Ask
+from platform_app.errors import Invalid
+from platform_app.fact_snapshots import names
+from platform_app.i18n import plural, translate
+from platform_app.models.person import Identity
+from platform_app.state.rules.proof_view import WEEKDAYS, Reader, words_of
+
+TRIGGERS = {
+    "message_received": "A contact writes",
+    "reply_sent": "The agent has replied",
+    "conversation_started": "A conversation begins",
+    "conversation_closed": "A conversation is closed",
+    "handed_off": "A conversation is handed to a person",
+    "no_reply": "Nobody has answered for a while",
+    "lead_created": "A lead is created",
+    "lead_updated": "A lead is changed",
+    "stage_changed": "A lead comes into another stage",
+    "contact_created": "A contact is created",
+    "contact_updated": "A contact is changed",
+    "tag_added": "A tag is given",
+    "task_created": "A task is created",
+    "task_completed": "A task is done",
+    "schedule": "At a time of day",
+    "manual": "By hand",
+    "sequence_finished": "A sequence ends",
+    "webhook_received": "A webhook comes in",
+}
+OFFERED = list(TRIGGERS)
+STATES = {
+    "running": ("Runs", "blue"),
+    "done": ("Ran", "green"),
+    "failed": ("Failed", "red"),
+    "retrying": ("Will be tried again", "amber"),
+    "uncertain": ("Not known whether it arrived", "amber"),
+    "cancelled": ("Switched off meanwhile", ""),
+    "condition": ("The condition did not hold", ""),
+    "cooldown": ("Ran for the same one a short while ago", ""),
+    "capped": ("Ran as often as it may that day", ""),
+    "stopped": ("A rule before it lets none run after it", ""),
+    "too_deep": ("Rules led to rules five times", "amber"),
+    "broken": ("The rule cannot be read", "red"),
+    "fires": ("Would run", "green"),
+    "trigger": ("The rule waits for something else", ""),
+    "agent": ("The rule is for something else", ""),
+}
+_MATCHES = {"all": " and ", "any": " or "}
+
+
+def names_of(session: Transaction, who: Identity) -> dict[str, str]:
+    """Return the names of stages, agents and members by id, and of the tenant's own fields."""
+    own = custom_fields.facts(custom_fields.of_tenant(session, who.tenant_id))
+    return names(session, who.tenant_id) | {fact.name: fact.words for fact in own}
+
+
+def trigger_of(rule: Definition, language: str, named: Mapping[str, str]) -> str:
+    """Return what a rule waits for."""
+    words = translate(language, TRIGGERS[rule.trigger])
+    if rule.trigger == "no_reply":
+        return translate(language, "Nobody has answered for {count} minutes", count=rule.minutes)
+    if rule.trigger == "webhook_received" and rule.webhook_id:
+        name = named.get(rule.webhook_id, "")
+        return translate(language, "The webhook “{name}” comes in", name=name)
+    if rule.trigger == "schedule":
+        days = ", ".join(translate(language, WEEKDAYS[str(day)]) for day in sorted(rule.weekdays))
+        return translate(language, "At {time}: {days}", time=rule.time, days=days)
+    return words
+
+
+def condition_of(data: dict[str, Any], reader: Reader, named: Mapping[str, str]) -> str:
+    """Return a condition as part of a sentence; nothing when there is none."""
+    try:
+        return _words(read(data), reader, named, outer=True)
+    except Invalid as error:
+        return translate(reader.language, error.sentence, **error.values)
+
+
+def _words(node: Condition | Group, reader: Reader, named: Mapping[str, str], *, outer: bool = False) -> str:
+    if isinstance(node, Condition):
+        many = node.value if isinstance(node.value, list) else [node.value]
+        shown = [named.get(one, one) for one in many]
+        leaf = {"fact": node.fact, "operator": node.operator, "expected": shown if len(shown) > 1 else "".join(shown)}
+        return words_of(leaf, reader)
+    if not node.of:
+        return ""
+    parts = [_words(part, reader, named) for part in node.of]
+    if node.match == "none":
+        return translate(reader.language, "none of ({parts})", parts="; ".join(parts))
+    joined = translate(reader.language, _MATCHES[node.match]).join(parts)
+    return joined if outer or len(parts) == 1 else f"({joined})"
+
+
+def action_of(data: dict[str, Any], language: str, named: Mapping[str, str]) -> str:
+    """Return an action in a few words."""
+    kind = str(data.get("kind"))
+    if kind not in actions.ACTIONS:
+        return kind
+    asked = [(str(data.get(name) or ""), one) for name, one in action_checks.asked_of(kind)]
+    told = [(value, one["ask"]) for value, one in asked if value != one["start"]]
+    shown = [found for value, ask in told if (found := _value(value, ask, named, language=language))]
+    words = translate(language, actions.words(kind))
+    return f"{words}: {', '.join(shown)}" if shown else words
+
+
+def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> str:
+    if ask in (Ask.STAGE, Ask.MEMBER, Ask.SEQUENCE):
+        return named.get(value, "")
+    if ask == Ask.FIELD:
+        return named.get(value) or translate(language, actions.PLAIN_FIELDS.get(value, value))
+    if ask == Ask.DAYS:
+        days = whole(value, actions.MOST_DAYS)
+        if not days:
+            return "" if days is None else translate(language, "due the same day")
+        return plural(language, "due in {count} day", "due in {count} days", days)
+    return translate(language, "“{text}”", text=" ".join(value.split())[:80].rstrip(".")) if value else ""
+
+
+def told(sentence: str, values: Mapping[str, object], language: str) -> str:
+    """Return what an action did or would do, in words; a field by its name."""
+    shown = dict(values)
+    if "field" in shown:
+        shown["field"] = translate(language, actions.PLAIN_FIELDS.get(str(shown["field"]), str(shown["field"])))
+    return translate(language, sentence, **shown)
+
+
+def sentence_of(rule: Definition, reader: Reader, named: Mapping[str, str]) -> str:
+    """Return a whole rule as a sentence."""
+    language = reader.language
+    condition = condition_of(rule.condition, reader, named)
+    done = "; ".join(action_of(one, language, named) for one in rule.actions) or translate(language, "nothing yet")
+    parts = [translate(language, "When: {trigger}.", trigger=trigger_of(rule, language, named))]
+    if condition:
+        parts.append(translate(language, "If: {condition}.", condition=condition))
+    parts.append(translate(language, "Then: {actions}.", actions=done))
+    if rule.cooldown_minutes:
+        text = "At most once in {count} minutes for one lead or contact."
+        parts.append(translate(language, text, count=rule.cooldown_minutes))
+    if rule.daily_cap:
+        parts.append(translate(language, "At most {count} times a day.", count=rule.daily_cap))
+    if rule.stop_after:
+        parts.append(translate(language, "No rule after it runs."))
+    return " ".join(parts)

@@ -1,0 +1,122 @@
+"""Run: one run of a rule with its proof, its actions, and what followed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import reflex as rx
+
+from platform_app.db import Transaction
+from platform_app.engine.rules import rule_runs
+from platform_app.i18n import translate
+from platform_app.models.person import Identity, Role
+from platform_app.services.feed import event_log
+from platform_app.state.console.base import call, handler, look, say, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.rules.proof_view import ProofLine, change_of, lines_of, reader_of
+from platform_app.state.rules.rule_words import TRIGGERS, told
+from platform_app.state.rules.runs import RunRow, run_row, took
+
+MARKS = {"done": "green", "failed": "red", "retrying": "amber", "uncertain": "amber", "waiting": "", "cancelled": ""}
+ACTION_STATES = {
+    "done": "Done",
+    "failed": "Failed",
+    "retrying": "Will be tried again",
+    "uncertain": "Not known whether it arrived",
+    "waiting": "Not done",
+    "cancelled": "Not done",
+}
+
+
+@dataclass
+class DoneLine:
+    """An action of a run."""
+
+    number: str
+    title: str
+    words: str
+    state: str
+    colour: str
+    error: str
+    took: str
+
+
+@dataclass
+class CausedLine:
+    """An event that followed from a run."""
+
+    id: str
+    words: str
+
+
+@dataclass
+class RunView:
+    """A run with its reasons."""
+
+    proof: list[ProofLine] = field(default_factory=list)
+    change: list[str] = field(default_factory=list)
+    actions: list[DoneLine] = field(default_factory=list)
+    caused: list[CausedLine] = field(default_factory=list)
+    version: str = ""
+    can_retry: bool = False
+
+
+class RunState(rx.State):
+    """The run that the address names."""
+
+    head: RunRow = RunRow("", "", "", "", "", "", "", "", "", "", "")
+    view: RunView = RunView()
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the run."""
+        self.head = RunRow("", "", "", "", "", "", "", "", "", "", "")
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow the run while the page is open."""
+        async for _ in follow(self, "run"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def retry(self) -> Any:
+        """Try the action that failed again."""
+        await call(self, rule_runs.retry, self.head.id)
+        await self._fetch()
+        return await say(self, "It is tried again.")
+
+    async def _fetch(self) -> None:
+        identity, reader = await who(self), await reader_of(self)
+        run_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+        (run, event, rule), subject, caused = await look(self, _read_one, run_id)
+        self.head = run_row(run, event, rule.name, subject=subject, identity=identity, language=reader.language)
+        self.view = RunView(
+            proof=lines_of(run.proof, reader),
+            change=[change_of(one, reader) for one in run.change],
+            actions=[_done(place, one, reader.language) for place, one in enumerate(run.actions)],
+            caused=[CausedLine(one.id, translate(reader.language, TRIGGERS[one.kind.value])) for one in caused],
+            version=translate(reader.language, "version {number}", number=run.version),
+            can_retry=run.state.value in ("failed", "uncertain"),
+        )
+
+
+def _read_one(session: Transaction, who: Identity, run_id: str) -> Any:
+    found = rule_runs.get(session, who, run_id)
+    event = found[1]
+    return found, event_log.subjects(session, who, [event])[event.id], rule_runs.caused(session, who, run_id)
+
+
+def _done(place: int, one: dict[str, Any], language: str) -> DoneLine:
+    state = str(one["state"])
+    sentence = told(str(one["sentence"]), one.get("values", {}), language) if one.get("sentence") else ""
+    error = translate(language, str(one["error"]), **one.get("error_values", {})) if one.get("error") else ""
+    return DoneLine(
+        number=str(place + 1),
+        title=translate(language, rule_runs.title(str(one["kind"]))),
+        words=sentence,
+        state=translate(language, ACTION_STATES.get(state, state)),
+        colour=MARKS.get(state, ""),
+        error=error if state != "done" else "",
+        took=took(int(one["ms"]), language) if "ms" in one else "",
+    )

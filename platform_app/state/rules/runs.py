@@ -1,0 +1,123 @@
+"""Runs: the log of what became of events at rules."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.engine.rules import rule_runs, rules
+from platform_app.i18n import exact_time, relative_time, translate
+from platform_app.models.event import Event
+from platform_app.models.person import Identity, Role
+from platform_app.models.rule import RuleRun
+from platform_app.services.feed import event_log
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import handler, look, person, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.log_list import LogList
+from platform_app.state.rules.rule_words import STATES, TRIGGERS
+
+SHOWN = ("done", "running", "failed", "retrying", "uncertain", "condition", "cooldown", "capped", "stopped")
+SHOWN += ("too_deep", "cancelled", "broken")
+
+
+@dataclass
+class RunRow:
+    """A run as the log shows it."""
+
+    id: str
+    rule: str
+    rule_id: str
+    trigger: str
+    event_id: str
+    subject: str
+    words: str
+    colour: str
+    took: str
+    when: str
+    exact: str
+
+
+class RunsState(LogList, rx.State):
+    """The log of the tenant's rules."""
+
+    rows: list[RunRow] = []
+    rules: list[Choice] = []
+    rule: str = "all"
+    state: str = "all"
+    kind: str = "all"
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow the runs while the page is open."""
+        async for _ in follow(self, "run"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def filter_rule(self, rule: str) -> Any:
+        """Show the runs of one rule."""
+        return await self._narrow("rule", rule)
+
+    @handler(Role.VIEWER)
+    async def filter_state(self, state: str) -> Any:
+        """Show the runs that ended in one way."""
+        return await self._narrow("state", state)
+
+    @handler(Role.VIEWER)
+    async def filter_kind(self, kind: str) -> Any:
+        """Show the runs on events of one kind."""
+        return await self._narrow("kind", kind)
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some runs."""
+        return self.rule != "all" or self.state != "all" or self.kind != "all"
+
+    def _filters(self) -> dict[str, Container[str] | None]:
+        return {"rule": None, "state": (*SHOWN, "fired"), "kind": TRIGGERS}
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        asked = self._asked(rule_id="rule", state="state", kind="kind")
+        found, subjects, listed = await look(self, _read, asked, self.page)
+        self.rules, self.has_more = listed, len(found) > rule_runs.PAGE_SIZE
+        self.rows = [
+            run_row(run, event, name, subject=subjects[event.id], identity=identity, language=language)
+            for run, event, name in found[: rule_runs.PAGE_SIZE]
+        ]
+        self.loaded = True
+
+
+def _read(
+    session: Transaction, who: Identity, asked: dict[str, str], page: int
+) -> tuple[list[tuple[RuleRun, Event, str]], dict[str, str], list[Choice]]:
+    found = rule_runs.runs(session, who, page=page, **asked)
+    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
+    return found, event_log.subjects(session, who, [event for _, event, _ in found]), listed
+
+
+def run_row(run: RuleRun, event: Event, name: str, *, subject: str, identity: Identity, language: str) -> RunRow:
+    """Return a run as lists show it."""
+    words, colour = STATES[run.state.value]
+    return RunRow(
+        id=run.id,
+        rule=name,
+        rule_id=run.rule_id,
+        trigger=translate(language, TRIGGERS[event.kind.value]),
+        event_id=event.id,
+        subject=subject,
+        words=translate(language, words),
+        colour=colour,
+        took=took(run.milliseconds, language) if run.fired else "",
+        when=relative_time(language, run.at, now()),
+        exact=exact_time(language, run.at, identity.time_zone),
+    )
+
+
+def took(milliseconds: int, language: str) -> str:
+    """Return how long something took."""
+    return translate(language, "{count} ms", count=milliseconds)

@@ -1,0 +1,186 @@
+"""Scripts: the list of those that concern an agent: found, ordered, switched, copied, deleted and brought back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.agent import Agent
+from platform_app.models.person import Identity, Role
+from platform_app.models.script import Script
+from platform_app.services.agents import agents
+from platform_app.services.scripts import scripts
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, who
+from platform_app.state.console.option_lists import stage_choices
+from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.undo import Deleting, Undo
+
+KINDS = {
+    "greeting": "Greeting",
+    "qualification": "Qualification",
+    "presentation": "Presentation",
+    "objection": "Objection handling",
+    "closing": "Closing",
+}
+
+
+@dataclass
+class ScriptRow:
+    """A script as the table shows it."""
+
+    id: str
+    title: str
+    kind: str
+    stage: str
+    agents: str
+    enabled: bool
+    used: str
+    when: str
+    exact: str
+
+
+@dataclass
+class _Found:
+    """What the list is drawn from."""
+
+    agent: Agent
+    scripts: list[Script]
+    total: int
+    used: dict[str, scripts.Used]
+    stages: list[Choice]
+
+
+class ScriptsState(Undo, rx.State):
+    """The scripts of the agent that the address names."""
+
+    agent: str = ""
+    agent_name: str = ""
+    rows: list[ScriptRow] = []
+    total: int = 0
+    total_words: str = ""
+    stages: list[Choice] = []
+    search: str = ""
+    kind: str = "all"
+    stage: str = "all"
+    loaded: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read the filters from the address, and fetch."""
+        asked = self.router.url.query_parameters
+        self.agent = agent_of(self.router.url.path)
+        self.search = asked.get("q", "")[:200]
+        self.kind = asked.get("kind", "all") if asked.get("kind") in KINDS else "all"
+        self.stage = asked.get("stage", "all")[:32]
+        self.undo_sentence = ""
+        await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def type_search(self, search: str) -> Any:
+        """Search as one types."""
+        self.search = search[:200]
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def filter_kind(self, kind: str) -> Any:
+        """Show scripts of one kind."""
+        self.kind = kind if kind in KINDS else "all"
+        return await self._changed()
+
+    @handler(Role.VIEWER)
+    async def filter_stage(self, stage: str) -> Any:
+        """Show scripts of one stage."""
+        self.stage = stage[:32]
+        return await self._changed()
+
+    @handler(Role.OPERATOR)
+    async def create(self) -> Any:
+        """Make a script for this agent and open it."""
+        title = translate((await person(self)).language, "New script")
+        made = await call(self, scripts.create, title=title, agent_id=self.agent)
+        return browser.redirect(f"/manage/{(await who(self)).slug}/agents/{self.agent}/scripts/{made.id}")
+
+    @handler(Role.OPERATOR)
+    async def switch(self, script_id: str, enabled: bool) -> None:
+        """Switch a script on or off."""
+        await call(self, scripts.switch, script_id, enabled=enabled)
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def move(self, script_id: str, up: bool) -> None:
+        """Move a script before or behind its neighbour."""
+        await call(self, scripts.move, script_id, up=up, among=[row.id for row in self.rows])
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def drop(self, script_id: str, before_id: str) -> None:
+        """Put a script where another stands."""
+        if script_id != before_id:
+            await call(self, scripts.place, script_id, before_id)
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def duplicate(self, script_id: str) -> None:
+        """Make a copy, switched off."""
+        await call(self, scripts.duplicate, script_id)
+        await self._fetch()
+
+    @rx.var
+    def is_filtered(self) -> bool:
+        """Whether a filter hides some scripts."""
+        return bool(self.search) or self.kind != "all" or self.stage != "all"
+
+    def _deleting(self) -> Deleting:
+        return scripts
+
+    async def _changed(self) -> Any:
+        await self._fetch()
+        return keep_in_address(q=self.search, kind=self.kind, stage=self.stage)
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        filters = {"kind": self.kind, "stage_id": self.stage}
+        found = await look(
+            self,
+            _read,
+            self.agent,
+            search=self.search,
+            **{name: "" if value == "all" else value for name, value in filters.items()},
+        )
+        self.agent_name, self.stages, self.total = found.agent.name, found.stages, found.total
+        self.rows = [_row(row, found, identity, language) for row in found.scripts]
+        self.total_words = plural(language, "{count} script", "{count} scripts", self.total)
+        self.loaded = True
+
+
+def agent_of(path: str) -> str:
+    """Return the id of the agent that an address names, or nothing."""
+    return path.partition("/agents/")[2].split("/")[0]
+
+
+def _read(session: Transaction, who: Identity, agent_id: str, **filters: str) -> _Found:
+    agent = agents.get(session, who, agent_id)
+    shown = scripts.list_scripts(session, who, agent_id, **filters)
+    total = len(scripts.list_scripts(session, who, agent_id))
+    return _Found(agent, shown, total, scripts.used(session, who), stage_choices(session, who))
+
+
+def _row(row: Script, found: _Found, identity: Identity, language: str) -> ScriptRow:
+    stages = {stage.id: stage.name for stage in found.stages}
+    used = found.used.get(row.id, scripts.Used())
+    return ScriptRow(
+        id=row.id,
+        title=row.title,
+        kind=translate(language, KINDS[row.kind]),
+        stage=stages.get(row.stage_id or "", "") or translate(language, "Every stage"),
+        agents=translate(language, "This agent") if row.agent_id else translate(language, "All agents"),
+        enabled=row.enabled,
+        used=plural(language, "{count} reply", "{count} replies", used.count) if used.count else "",
+        when=relative_time(language, used.last, now()) if used.last else "",
+        exact=exact_time(language, used.last, identity.time_zone) if used.last else "",
+    )

@@ -1,0 +1,153 @@
+"""Enrollment: one way through a sequence: where it stands, when the next step is due, and its history with proofs."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import reflex as rx
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.engine.sequences import enrollments
+from platform_app.errors import PlatformError
+from platform_app.i18n import exact_time, relative_time, translate
+from platform_app.models.crm import Contact
+from platform_app.models.person import Identity, Role
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
+from platform_app.state.console.base import call, handler, look, say, say_error, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
+from platform_app.state.sequences.enrollments import DOING, EnrollmentRow, Names, names_for, row_of
+from platform_app.state.sequences.sequence_words import BRANCHES, STEP_STATES
+
+_DONE = {
+    "pause": "Paused.",
+    "resume": "On the way again.",
+    "skip": "The step is passed by.",
+    "remove": "Taken out.",
+    "retry": "The step is tried again.",
+}
+
+
+@dataclass
+class StepTaken:
+    """What became of a step."""
+
+    id: str
+    words: str
+    state: str
+    colour: str
+    when: str
+    exact: str
+    due: str
+    told: str
+    error: str
+    branch: str
+    followed: str
+    proof: list[ProofLine] = field(default_factory=list)
+
+
+@dataclass
+class _Found:
+    row: Enrollment
+    history: list[EnrollmentStep]
+    names: Names
+    zone: str
+
+
+class OneEnrollmentState(rx.State):
+    """The way that the address names."""
+
+    loaded: bool = False
+    row: EnrollmentRow | None = None
+    version: str = ""
+    entered_by: str = ""
+    event_id: str = ""
+    due_theirs: str = ""
+    planned: str = ""
+    waits: bool = False
+    proof: list[ProofLine] = []
+    history: list[StepTaken] = []
+    may_pause: bool = False
+    may_resume: bool = False
+    may_skip: bool = False
+    may_remove: bool = False
+    may_retry: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the way."""
+        self.loaded = False
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow it while the page is open."""
+        async for _ in follow(self, "enrollment", "sequence"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def act(self, what: str) -> Any:
+        """Pause, let go on, skip the next step, take out, or try again."""
+        if what not in DOING:
+            return None
+        try:
+            await call(self, DOING[what], self._id())
+        except PlatformError as error:
+            await self._fetch()
+            return await say_error(self, error)
+        await self._fetch()
+        return await say(self, _DONE[what])
+
+    def _id(self) -> str:
+        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
+    async def _fetch(self) -> None:
+        identity, reader = await who(self), await reader_of(self)
+        found = await look(self, _read, self._id())
+        row, language = found.row, reader.language
+        self.row = row_of(row, found.names, identity, reader=reader)
+        self.version = translate(language, "version {number}", number=row.version)
+        self.entered_by, self.event_id = row.entered_by, row.event_id or ""
+        is_elsewhere = bool(found.zone) and found.zone != identity.time_zone
+        self.due_theirs = exact_time(language, row.due_at, found.zone) if row.due_at and is_elsewhere else ""
+        self.planned = exact_time(language, row.planned_at, identity.time_zone) if row.planned_at else ""
+        self.waits, self.proof = row.since is not None, lines_of(row.proof, reader)
+        self.history = [_taken(line, row, found.names, reader=reader, identity=identity) for line in found.history]
+        state, inside = row.state, row.ended_at is None
+        self.may_pause = inside and state != EnrollmentState.PAUSED
+        self.may_resume = state == EnrollmentState.PAUSED
+        self.may_retry = state == EnrollmentState.FAILED
+        self.may_skip = self.may_remove = inside or self.may_retry
+        self.loaded = True
+
+
+def _read(session: Transaction, who: Identity, row_id: str) -> _Found:
+    row = enrollments.get(session, who, row_id)
+    contact = session.get(Contact, row.contact_id) if row.contact_id else None
+    zone = contact.time_zone if contact else ""
+    return _Found(row, enrollments.history(session, who, row_id), names_for(session, who, [row]), zone)
+
+
+def _taken(line: EnrollmentStep, row: Enrollment, names: Names, *, reader: Reader, identity: Identity) -> StepTaken:
+    language = reader.language
+    words, colour = STEP_STATES[line.state.value]
+    followed = [
+        translate(language, said, when=exact_time(language, at, identity.time_zone))
+        for said, at in (("replied {when}", line.replied_at), ("stage changed {when}", line.stage_at))
+        if at
+    ]
+    return StepTaken(
+        id=line.id,
+        words=names.steps.get(f"{line.version}:{line.step_id}", "") or line.kind,
+        state=translate(language, words),
+        colour=colour,
+        when=relative_time(language, line.taken_at, now()),
+        exact=exact_time(language, line.taken_at, identity.time_zone),
+        due=exact_time(language, line.due_at, identity.time_zone),
+        told=translate(language, line.sentence, **line.values) if line.sentence else "",
+        error=translate(language, line.error, **line.error_values) if line.error else "",
+        branch=translate(language, BRANCHES[line.branch]) if line.branch in BRANCHES else "",
+        followed=", ".join(followed),
+        proof=lines_of(line.proof, reader),
+    )

@@ -1,0 +1,233 @@
+"""Enrollments: who is or was on the way through sequences: found, let in by hand, and acted on together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app import bounded_count
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.engine.sequences import enrollments
+from platform_app.engine.sequences.sequences import DEFINITIONS
+from platform_app.errors import Invalid, PlatformError
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.crm import Contact, Lead
+from platform_app.models.person import Identity, Role
+from platform_app.models.sequence import Enrollment
+from platform_app.services.feed import event_log
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console import browser
+from platform_app.state.console.base import call, handler, look, person, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.rules.proof_view import Reader, reader_of
+from platform_app.state.rules.rule_words import names_of
+from platform_app.state.sequences.enroll_dialog import Enrolling
+from platform_app.state.sequences.sequence_view import step_names
+from platform_app.state.sequences.sequence_words import LEAVING, STATES, state_of
+
+FILTERS = ("all", "inside", *STATES, *LEAVING, "late")
+DOING = {
+    "pause": enrollments.pause,
+    "resume": enrollments.resume,
+    "skip": enrollments.skip,
+    "remove": enrollments.remove,
+    "retry": enrollments.retry,
+}
+
+
+@dataclass
+class EnrollmentRow:
+    """Somebody on the way, as the table shows it."""
+
+    id: str
+    subject: str
+    subject_path: str
+    sequence: str
+    sequence_id: str
+    words: str
+    colour: str
+    step: str
+    due: str
+    due_exact: str
+    entered: str
+    entered_exact: str
+    is_late: bool
+
+
+class EnrollmentsState(Enrolling, rx.State):
+    """The ways through one sequence, or through all."""
+
+    sequence: str = "all"
+    sequence_name: str = ""
+    sequences: list[Choice] = []
+    state: str = "inside"
+    rows: list[EnrollmentRow] = []
+    total: int = 0
+    total_words: str = ""
+    page: int = 1
+    pages: int = 1
+    chosen: list[str] = []
+    loaded: bool = False
+    can_enroll: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read the filters from the address, and fetch."""
+        asked = self.router.url.query_parameters
+        self.sequence = asked.get("sequence", "all")[:32]
+        self.state = asked.get("state", "inside") if asked.get("state") in FILTERS else "inside"
+        self.page, self.chosen, self.is_open = 1, [], False
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow who comes and goes while the page is open."""
+        async for _ in follow(self, "enrollment", "sequence"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def filter_by(self, name: str, value: str) -> Any:
+        """Show the ways of a sequence, or in a state."""
+        if name not in ("sequence", "state") or (name == "state" and value not in FILTERS):
+            raise Invalid("This value cannot be taken.")
+        setattr(self, name, value[:32])
+        self.page, self.chosen = 1, []
+        await self._fetch()
+        shown = {"sequence": "" if self.sequence == "all" else self.sequence}
+        return keep_in_address(**shown, state="" if self.state == "inside" else self.state)
+
+    @handler(Role.VIEWER)
+    async def turn(self, page: int) -> None:
+        """Turn to a page."""
+        self.page = max(1, min(page, self.pages))
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def choose_row(self, row_id: str, chosen: bool) -> None:
+        """Choose a way for what is done with several, or not."""
+        others = [one for one in self.chosen if one != row_id]
+        self.chosen = [*others, row_id[:32]][-enrollments.AT_ONCE :] if chosen else others
+
+    @handler(Role.OPERATOR)
+    async def choose_all(self, chosen: bool) -> None:
+        """Choose every way of this page, or none."""
+        self.chosen = [row.id for row in self.rows] if chosen else []
+
+    @handler(Role.OPERATOR)
+    async def act(self, what: str, every: bool) -> Any:
+        """Do something with the chosen ways, or with all that the filters show."""
+        if what not in DOING:
+            raise Invalid("This value cannot be taken.")
+        asked = {"sequence_id": "" if self.sequence == "all" else self.sequence, "state": _state(self.state)}
+        done, refused, ids = 0, 0, await self._next("", **asked) if every else self.chosen
+        while ids:
+            changed, left = await call(self, _act_on, what, ids)
+            done, refused = done + changed, refused + left
+            ids = await self._next(ids[-1], **asked) if every else []
+        self.chosen = []
+        await self._fetch()
+        language = (await person(self)).language
+        words = plural(language, "{count} enrollment changed", "{count} enrollments changed", done)
+        rest = plural(language, "{count} left as it was", "{count} left as they were", refused) if refused else ""
+        return browser.success(f"{words}. {rest}".strip())
+
+    async def _next(self, last: str, **asked: str) -> list[str]:
+        return await look(self, enrollments.ids_after, last, **asked)
+
+    async def _fetch(self) -> None:
+        identity, reader = await who(self), await reader_of(self)
+        sequence_id = "" if self.sequence == "all" else self.sequence
+        found = await look(self, _read, sequence_id, state=_state(self.state), page=self.page)
+        self.sequences = found.sequences
+        self.sequence_name = next((one.name for one in found.sequences if one.id == sequence_id), "")
+        self.can_enroll = sequence_id in found.live
+        self.total, self.pages = found.total, max(1, -(-min(found.total, bounded_count.MOST) // enrollments.PAGE_SIZE))
+        self.rows = [row_of(row, found.names, identity, reader=reader) for row in found.rows]
+        self.total_words = bounded_count.words(
+            reader.language, "{count} enrollment", "{count} enrollments", found.total
+        )
+        self.loaded = True
+
+
+def _state(state: str) -> str:
+    return "" if state == "all" else state
+
+
+@dataclass
+class Names:
+    """What ways are shown with: names of sequences, subjects and steps, by id."""
+
+    sequences: dict[str, str]
+    subjects: dict[str, str]
+    steps: dict[str, str]
+
+
+@dataclass
+class _Found:
+    rows: list[Enrollment]
+    total: int
+    names: Names
+    sequences: list[Choice]
+    live: set[str]
+
+
+def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, page: int) -> _Found:
+    rows, total = enrollments.find(session, who, sequence_id=sequence_id, state=state, page=page)
+    every = DEFINITIONS.named(session, who)
+    return _Found(
+        rows,
+        total,
+        names_for(session, who, rows),
+        [Choice(row.id, row.name) for row in every],
+        {row.id for row in every if row.enabled},
+    )
+
+
+def names_for(session: Transaction, who: Identity, rows: list[Enrollment]) -> Names:
+    """Return the names that some ways are shown with."""
+    leads = event_log.names(session, who, Lead, {row.lead_id for row in rows})
+    contacts = event_log.names(session, who, Contact, {row.contact_id for row in rows})
+    subjects = {row.id: leads.get(row.lead_id or "") or contacts.get(row.contact_id or "", "") for row in rows}
+    known = names_of(session, who)
+    reader = Reader(who.language, who.time_zone, {})
+    steps: dict[str, str] = {}
+    for key in {(row.sequence_id, row.version) for row in rows}:
+        steps |= step_names(session, who, *key, reader=reader, named=known)
+    return Names(known, subjects, steps)
+
+
+def row_of(row: Enrollment, names: Names, identity: Identity, *, reader: Reader) -> EnrollmentRow:
+    """Return a way as tables show it."""
+    language = reader.language
+    words, colour = state_of(row, language)
+    return EnrollmentRow(
+        id=row.id,
+        subject=names.subjects.get(row.id, "") or translate(language, "Nobody"),
+        subject_path=f"leads/{row.lead_id}" if row.lead_id else f"contacts/{row.contact_id}",
+        sequence=names.sequences.get(row.sequence_id, ""),
+        sequence_id=row.sequence_id,
+        words=words,
+        colour=colour,
+        step=names.steps.get(f"{row.version}:{row.step_id}", ""),
+        due=relative_time(language, row.due_at, now()) if row.due_at else "",
+        due_exact=exact_time(language, row.due_at, identity.time_zone) if row.due_at else "",
+        entered=relative_time(language, row.entered_at, now()),
+        entered_exact=exact_time(language, row.entered_at, identity.time_zone),
+        is_late=row.planned_at is not None,
+    )
+
+
+def _act_on(session: Transaction, who: Identity, what: str, ids: list[str]) -> tuple[int, int]:
+    """Do something with each of some ways; return how many have changed, and how many would not."""
+    done = refused = 0
+    for row_id in ids:
+        try:
+            with session.part():
+                DOING[what](session, who, row_id)
+            done += 1
+        except PlatformError:
+            refused += 1
+    return done, refused

@@ -1,0 +1,195 @@
+"""Sequence: the builder: how people come in, the steps, how they leave, saved as a draft while one edits."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation.conditions import read
+from platform_app.automation.sequences import Again, Late, definition, follows
+from platform_app.automation.values import whole
+from platform_app.db import Transaction
+from platform_app.engine.definitions import Definitions
+from platform_app.engine.sequences import sequence_statistics, sequences
+from platform_app.engine.sequences.sequences import DEFINITIONS, Landing
+from platform_app.errors import Invalid
+from platform_app.i18n import translate
+from platform_app.models.person import Identity, Role
+from platform_app.models.sequence import Sequence, SequenceVersion
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import call, handler, look, say
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.rules.condition_tree import Tree
+from platform_app.state.rules.conditions import Conditions
+from platform_app.state.rules.definition_editor import ALL, Defined
+from platform_app.state.rules.proof_view import Reader, reader_of
+from platform_app.state.rules.rule_words import condition_of, names_of
+from platform_app.state.sequences import sequence_tree as tree
+from platform_app.state.sequences.sequence_steps import SequenceSteps
+from platform_app.state.sequences.sequence_tree import Data
+from platform_app.state.sequences.sequence_view import (
+    FIELD_WORDS,
+    TREES,
+    LandingLine,
+    landing_lines,
+    side_words,
+    whole_sentence,
+)
+from platform_app.state.sequences.sequence_words import OFFERED
+
+SWITCHES = ("leave_on_reply", "leave_on_stage")
+TRUE_AT_ENTRY = "True already for whoever comes in: they leave before the first step."
+
+
+@dataclass
+class _Found:
+    row: Sequence
+    problems: dict[str, str]
+    versions: list[SequenceVersion]
+    landings: list[Landing]
+    standing: dict[str, int]
+    agents: list[Choice]
+    names: dict[str, str]
+
+
+class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
+    """The sequence that the address names. When it is published anew, those inside finish the one they began."""
+
+    again: str = ""
+    late: str = ""
+    leave_on_reply: bool = True
+    leave_on_stage: bool = False
+    worded: dict[str, str] = {}  # conditions in words, by field
+    edited: str = ""  # the conditions that are open: a field, or step.field of the open step
+    landings: list[LandingLine] = []
+    _conditions: dict[str, Tree] = {}
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow who comes and goes while the page is open."""
+        async for _ in follow(self, "enrollment"):
+            async with self:
+                if self.drawn:
+                    await self._refresh()
+
+    @handler(Role.OPERATOR)
+    async def save(self, field: str, value: str) -> None:
+        """Save one field as it is typed; what does not fit is said at the field."""
+        if field == "pace":
+            pace = whole(value.strip(), 600)
+            if not pace:
+                await self._wrong_at(field, "Enter a number.")
+                return
+            await self._save({field: pace})
+        elif field in ("name", "trigger", "agent_id"):
+            await self._save({field: "" if value == ALL else value})
+        elif (field == "again" and value in list(Again)) or (field == "late" and value in list(Late)):
+            await self._save({field: value})
+        else:
+            raise Invalid("This value cannot be taken.")
+
+    @handler(Role.OPERATOR)
+    async def switch_way_out(self, field: str, on: bool) -> None:
+        """Let people leave by themselves on a reply or a change of stage, or not."""
+        if field not in SWITCHES:
+            raise Invalid("This value cannot be taken.")
+        await self._save({field: on})
+
+    @handler(Role.VIEWER)
+    async def edit_conditions(self, name: str) -> None:
+        """Open the conditions of the sequence or of the open step, or close them."""
+        self.edited = "" if name == self.edited else name
+        if self.edited:
+            await self._take_tree(self._tree_of(name))
+
+    def _tree_of(self, name: str) -> Tree:
+        step_id, _, field = name.rpartition(".")
+        if not step_id and field in TREES:
+            held: Tree = dict(self._conditions).get(field) or {}
+            return held
+        if step_id and field in ("condition", "only_if"):
+            found: Tree = tree.find(self._steps, step_id).get(field) or {}
+            return found
+        raise Invalid("This value cannot be taken.")
+
+    @handler(Role.OPERATOR)
+    async def move_inside(self) -> Any:
+        """Move those who go through older versions to the newest."""
+        count = 0
+        while moved := await call(self, sequences.move_inside, self._id()):
+            count += moved
+        await self._refresh()
+        return await say(self, "Moved: {count}.", count=count)
+
+    def _definitions(self) -> Definitions[Any, Any]:
+        return DEFINITIONS
+
+    def _field_words(self) -> dict[str, str]:
+        return FIELD_WORDS
+
+    def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
+        return side_words(field, value, reader, named)
+
+    async def _draw_fields(self, row: Sequence) -> None:
+        own = definition(row.draft)
+        self.initial = {"name": row.name, "pace": str(own.pace)}
+        self.edited = ""
+        await self._take_tree({})
+        await self._take_steps(own.steps)
+
+    async def _refresh(self) -> None:
+        reader = await reader_of(self)
+        found = await look(self, _read, self._id())
+        own = definition(found.row.draft)
+        await self._stand(found.row, found.versions)
+        self.again, self.late = own.again.value, own.late.value
+        self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
+        self._conditions = {name: getattr(own, name) for name in TREES}
+        self.worded = {name: condition_of(held, reader, found.names) for name, held in self._conditions.items()}
+        entry = read(own.condition)
+        for name in ("leave_if", "goal"):
+            if follows(read(self._conditions[name]), entry):
+                self.worded[name] += f" · {translate(reader.language, TRUE_AT_ENTRY)}"
+        self.sentence = whole_sentence(found.row, reader, found.names)
+        self.agents, self.problems = found.agents, found.problems
+        self.landings = landing_lines(found.landings, found.versions, reader, named=found.names)
+        await self._draw_steps(found.problems, found.standing)
+        if self.opened:
+            self.worded = self.worded | self._step_words(reader, found.names)
+
+    def _step_words(self, reader: Reader, named: dict[str, str]) -> dict[str, str]:
+        step = tree.find(self._steps, self.opened)
+        return {
+            name: condition_of(step.get(field) or {}, reader, named)
+            for name, field in (("step", "condition"), ("only_if", "only_if"))
+        }
+
+    async def _keep_tree(self, tree_: Tree) -> None:
+        step_id, _, field = self.edited.rpartition(".")
+        if not step_id:
+            await self._save({field: tree_})
+            return
+        steps = copy.deepcopy(self._steps)
+        tree.find(steps, step_id)[field] = tree_
+        await self._keep(steps)
+
+    async def _keep_steps(self, steps: list[Data]) -> None:
+        await self._save({"steps": steps})
+
+
+def _read(session: Transaction, who: Identity, sequence_id: str) -> _Found:
+    row = DEFINITIONS.get(session, who, sequence_id)
+    return _Found(
+        row,
+        DEFINITIONS.problems(session, who, row),
+        DEFINITIONS.versions(session, who, sequence_id),
+        sequences.landings(session, who, sequence_id),
+        sequence_statistics.waiting(session, who, sequence_id),
+        agent_choices(session, who),
+        names_of(session, who),
+    )
+
+
+__all__ = ["OFFERED", "SequenceState"]

@@ -1,0 +1,140 @@
+"""Sequence numbers: what became of the people of a sequence, and what followed each step."""
+
+from dataclasses import dataclass
+
+import reflex as rx
+
+from platform_app.db import Transaction
+from platform_app.engine.sequences import sequence_statistics
+from platform_app.engine.sequences.sequence_statistics import StepNumbers
+from platform_app.engine.sequences.sequences import DEFINITIONS
+from platform_app.i18n import translate
+from platform_app.models.person import Identity, Role
+from platform_app.state.console.base import handler, look
+from platform_app.state.console.live_updates import follow
+from platform_app.state.rules.proof_view import Reader, reader_of
+from platform_app.state.rules.rule_words import names_of
+from platform_app.state.sequences.sequence_view import step_names
+from platform_app.state.sequences.sequence_words import BRANCHES, LEAVING, STATES
+
+
+@dataclass
+class Count:
+    """How many, of what."""
+
+    words: str
+    count: str
+    share: str = ""
+
+
+@dataclass
+class StepCount:
+    """A step in one version and branch, with what followed it."""
+
+    words: str
+    version: str
+    branch: str
+    taken: str
+    replies: str
+    stages: str
+    failed: str
+
+
+@dataclass
+class _Found:
+    name: str
+    counts: dict[str, int]
+    reasons: dict[str, int]
+    versions: dict[int, int]
+    steps: list[StepNumbers]
+    words: dict[str, str]
+
+
+class SequenceNumbersState(rx.State):
+    """The numbers of the sequence that the address names."""
+
+    name: str = ""
+    address: str = ""
+    cards: list[Count] = []
+    reasons: list[Count] = []
+    versions: list[Count] = []
+    steps: list[StepCount] = []
+    loaded: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the numbers."""
+        self.loaded = False
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow who comes and goes while the page is open."""
+        async for _ in follow(self, "enrollment"):
+            async with self:
+                await self._fetch()
+
+    def _id(self) -> str:
+        return self.router.url.path.rstrip("/").split("/")[-2]
+
+    async def _fetch(self) -> None:
+        reader = await reader_of(self)
+        found, language = await look(self, _read, self._id(), reader), reader.language
+        total = sum(found.counts.values())
+        self.name, self.address = found.name, self._id()
+        self.cards = [Count(translate(language, "Entered"), str(total))]
+        self.cards += [
+            Count(
+                translate(language, words), str(found.counts.get(state, 0)), _share(found.counts.get(state, 0), total)
+            )
+            for state, (words, _) in STATES.items()
+            if found.counts.get(state) or state in ("active", "finished", "left")
+        ]
+        self.reasons = [
+            Count(translate(language, LEAVING[reason]), str(count), _share(count, total))
+            for reason, count in sorted(found.reasons.items(), key=lambda one: -one[1])
+        ]
+        self.versions = [
+            Count(translate(language, "version {number}", number=number), str(count))
+            for number, count in sorted(found.versions.items())
+        ]
+        self.steps = [
+            StepCount(
+                found.words.get(f"{one.version}:{one.step_id}", one.step_id),
+                str(one.version),
+                translate(language, BRANCHES[one.branch]) if one.branch in BRANCHES else "",
+                str(one.taken),
+                _with_share(one.replies, one.taken),
+                _with_share(one.stages, one.taken),
+                str(one.failed) if one.failed else "",
+            )
+            for one in found.steps
+        ]
+        self.loaded = True
+
+
+def _untaken(key: str) -> StepNumbers:
+    version, _, step_id = key.partition(":")
+    return StepNumbers(step_id, int(version), "", 0, 0, 0, 0)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else ""
+
+
+def _with_share(part: int, whole: int) -> str:
+    return f"{part} ({_share(part, whole)})" if part else "0"
+
+
+def _read(session: Transaction, who: Identity, sequence_id: str, reader: Reader) -> _Found:
+    row, named = DEFINITIONS.get(session, who, sequence_id), names_of(session, who)
+    words: dict[str, str] = {}
+    versions = sequence_statistics.versions(session, who, row.id)
+    for number in sorted({*versions, row.published_number} - {0}):
+        words |= step_names(session, who, row.id, number, reader=reader, named=named)
+    counted: dict[str, list[StepNumbers]] = {key: [] for key in words}
+    for one in sequence_statistics.of_steps(session, who, row.id):
+        counted.setdefault(f"{one.version}:{one.step_id}", []).append(one)
+    steps = [one for key, found in counted.items() for one in found or [_untaken(key)]]
+    counts = sequence_statistics.counts(session, who, row.id).get(row.id, {})
+    return _Found(row.name, counts, sequence_statistics.reasons(session, who, row.id), versions, steps, words)

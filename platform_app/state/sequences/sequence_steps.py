@@ -1,0 +1,237 @@
+"""Sequence steps: the steps of a sequence in the builder, one of them open to be edited."""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from platform_app.automation import steps as kinds
+from platform_app.automation.calendar import Timing
+from platform_app.automation.steps import StepAsk, asked_of, options_of
+from platform_app.automation.values import whole
+from platform_app.engine.actions import action_checks, actions
+from platform_app.errors import Invalid, LimitReached
+from platform_app.i18n import translate
+from platform_app.models.person import Role
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import handler, look, person
+from platform_app.state.rules.proof_view import Reader, reader_of
+from platform_app.state.rules.rule_actions import AskLine, asked_lines, offered
+from platform_app.state.rules.rule_words import names_of
+from platform_app.state.sequences import sequence_tree as tree
+from platform_app.state.sequences.sequence_timing import StepTiming, offered_zones, timing_view
+from platform_app.state.sequences.sequence_tree import Data
+from platform_app.state.sequences.sequence_words import BRANCHES, ICONS, step_of, timing_of
+
+MOST_PERIODS = 14
+_SWITCHES = ("may_be_today", "not_on_holidays")
+
+
+@dataclass
+class StepLine:
+    """A step on the line, or the heading of a branch."""
+
+    id: str  # of a branch: step.branch
+    is_branch: bool
+    depth: int
+    number: str
+    title: str
+    icon: str = ""
+    wait: str = ""
+    count: str = ""  # how many stand before it
+    problem: str = ""
+    first: bool = False  # in its branch: it cannot go up
+    last: bool = False
+
+
+class SequenceSteps(StepTiming, mixin=True):
+    """A page with the steps of a sequence. `_keep_steps` is called with every change."""
+
+    steps: list[StepLine] = []
+    opened_kind: str = ""
+    asked: list[AskLine] = []
+    has_only_if: bool = False
+    said_step: str = ""  # of what a move did, for those who do not see it
+    _offers: dict[str, list[Choice]] = {}
+    _step_problems: dict[str, str] = {}
+    _standing: dict[str, int] = {}
+
+    @abstractmethod
+    async def _keep_steps(self, steps: list[Data]) -> None:
+        """Keep the steps as they stand after a change."""
+
+    async def _take_steps(self, steps: list[Data]) -> None:
+        """Show these steps; the open one is closed."""
+        self._offers = await look(self, offered, (await person(self)).language)
+        self._steps, self.opened = copy.deepcopy(steps), ""
+        self.zones = offered_zones()
+        self.steps_key += 1
+
+    @handler(Role.OPERATOR)
+    async def add_step(self, where: str, what: str) -> None:
+        """Put a step at the end of a branch and open it; `what` is a kind of step, or do: and a kind of action."""
+        kind, _, action = what.partition(":")
+        if kind not in kinds.STEPS or (action and action not in actions.ACTIONS):
+            raise Invalid("This value cannot be taken.")
+        if len(list(tree.walk(self._steps))) >= kinds.MOST:
+            raise LimitReached("There can be {count} steps at most.", count=kinds.MOST)
+        data: Data = {"kind": kind}
+        if action:
+            data["action"] = {"kind": action} | {name: "" for name, _ in action_checks.asked_of(action)}
+        steps = copy.deepcopy(self._steps)
+        made = tree.add(steps, where, data)
+        await self._keep(steps)
+        await self._open(made)
+
+    @handler(Role.OPERATOR)
+    async def remove_step(self, step_id: str) -> None:
+        """Take a step away, with its branches."""
+        await self._change(lambda steps: tree.remove(steps, step_id))
+
+    @handler(Role.OPERATOR)
+    async def copy_step(self, step_id: str) -> None:
+        """Put a copy of a step behind it."""
+
+        def change(steps: list[Data]) -> None:
+            found, place = tree.home(steps, step_id)
+            found.insert(place + 1, tree.copied(found[place]))
+
+        await self._change(change)
+
+    @handler(Role.OPERATOR)
+    async def move_step(self, step_id: str, up: bool) -> None:
+        """Let a step change places with its neighbour."""
+        await self._change(lambda steps: tree.move(steps, step_id, up=up))
+        number = next((line.number for line in self.steps if line.id == step_id), "")
+        self.said_step = translate((await person(self)).language, "Now step {number}", number=number)
+
+    @handler(Role.OPERATOR)
+    async def drop_step(self, step_id: str, other_id: str) -> None:
+        """Put a step where another stands."""
+        await self._change(lambda steps: tree.put(steps, step_id, other_id))
+
+    @handler(Role.VIEWER)
+    async def open_step(self, step_id: str) -> None:
+        """Open a step to be read or edited, or close it."""
+        await self._open("" if step_id == self.opened else step_id)
+
+    @handler(Role.OPERATOR)
+    async def set_asked(self, name: str, value: str) -> None:
+        """Take what was entered in a field of the open step's action."""
+        if len(value) > actions.LONGEST or "\x00" in value:
+            raise Invalid("This value cannot be taken.")
+
+        def change(step: Data) -> None:
+            if name not in dict(action_checks.asked_of(step["action"]["kind"])):
+                raise KeyError(name)
+            step["action"][name] = value
+
+        await self._change_open(change)
+
+    @handler(Role.OPERATOR)
+    async def pick_asked(self, name: str, value: str) -> None:
+        """Put one of what is offered into a field of the open step's action."""
+        await self.set_asked(name, value)
+        self.steps_key += 1  # the field shows what it was drawn with
+
+    @handler(Role.OPERATOR)
+    async def set_step(self, name: str, value: str) -> None:
+        """Take what was entered in a field of the open step itself."""
+
+        def change(step: Data) -> None:
+            asked = dict(asked_of(step["kind"]))[name]
+            if asked["ask"] == StepAsk.PERCENT:
+                percent = whole(value.strip(), 100)
+                if percent is None:
+                    raise Invalid("Enter a number from 0 to 100.")
+                step[name] = percent
+            elif asked["ask"] == StepAsk.SPAN or (asked["ask"] == StepAsk.CHOICE and value in options_of(asked)):
+                step[name] = value[:40]
+            else:
+                raise KeyError(name)
+
+        await self._change_open(change)
+
+    async def _change(self, change: Callable[[list[Data]], Any]) -> None:
+        steps = copy.deepcopy(self._steps)
+        change(steps)
+        await self._keep(steps)
+
+    async def _change_open(self, change: Callable[[Data], Any]) -> None:
+        steps = copy.deepcopy(self._steps)
+        try:
+            change(tree.find(steps, self.opened))
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise Invalid("This value cannot be taken.") from error
+        await self._keep(steps)
+        await self._draw_open()
+
+    async def _keep(self, steps: list[Data]) -> None:
+        self._steps = steps
+        if self.opened and not any(step["id"] == self.opened for step in tree.walk(steps)):
+            self.opened = ""  # it went, or the branch in which it stood
+        await self._keep_steps(steps)
+
+    async def _open(self, step_id: str) -> None:
+        self.opened = step_id
+        self.steps_key += 1
+        await self._draw_open()
+
+    async def _draw_open(self) -> None:
+        """Draw the fields of the open step."""
+        if not self.opened:
+            return
+        step, language = tree.find(self._steps, self.opened), (await person(self)).language
+        self.opened_kind = str(step["kind"])
+        self.timing = timing_view(Timing.model_validate(step.get("timing") or {}))
+        self.has_only_if = bool((step.get("only_if") or {}).get("of"))
+        own, found = step.get("action") or {}, [_ask_line(step, name, asked, language) for name, asked in _own(step)]
+        prefix = f"{self.opened}."
+        self.asked = found + asked_lines(own, self._offers, language, problems=self._step_problems, prefix=prefix)
+
+    async def _draw_steps(self, problems: dict[str, str], standing: dict[str, int]) -> None:
+        """Draw the line of steps with what is wrong with them and how many stand before each."""
+        reader, named = await reader_of(self), await look(self, names_of)
+        self._step_problems, self._standing = problems, standing
+        self.steps = [
+            _line(place, reader=reader, named=named, problems=problems, standing=standing)
+            for place in tree.layout(self._steps)
+        ]
+        await self._draw_open()
+
+
+def _own(step: Data) -> list[tuple[str, dict[str, Any]]]:
+    if step.get("kind") not in kinds.STEPS:
+        return []
+    typed = (StepAsk.SPAN, StepAsk.PERCENT, StepAsk.CHOICE)
+    return [(name, asked) for name, asked in asked_of(step["kind"]) if asked["ask"] in typed]
+
+
+def _ask_line(step: Data, name: str, asked: dict[str, Any], language: str) -> AskLine:
+    held = step.get(name)
+    if held is None:
+        held = kinds.STEPS[step["kind"]].model_fields[name].get_default(call_default_factory=True, validated_data={})
+    choices = [Choice(value, translate(language, words)) for value, words in options_of(asked).items()]
+    return AskLine(name, translate(language, asked["words"]), asked["ask"], str(held), True, "", choices)
+
+
+def _line(
+    place: tree.Place, *, reader: Reader, named: Mapping[str, str], problems: dict[str, str], standing: dict[str, int]
+) -> StepLine:
+    language, step = reader.language, place.step
+    if place.branch:
+        words = translate(language, BRANCHES[place.branch])
+        return StepLine(f"{step['id']}.{place.branch}", True, place.depth, place.number, words)
+    wrong = next((said for name, said in problems.items() if name.startswith(f"{step['id']}.")), "")
+    try:
+        (read,) = kinds.steps([step])
+        title, wait = step_of(read, reader, named), timing_of(read.timing, language)
+    except Invalid:
+        title, wait = str(step.get("kind")), ""
+        wrong = translate(language, "This step is not known any more. Remove it.")
+    count, icon = standing.get(step["id"], 0), ICONS.get(str(step["kind"]), "zap")
+    shown = str(count) if count else ""
+    line = StepLine(step["id"], False, place.depth, place.number, title, icon, wait, shown, wrong)
+    line.first, line.last = place.first, place.last
+    return line

@@ -1,0 +1,178 @@
+"""Sequence timing: when the open step of a sequence is taken: its delay, its window, whose clock counts."""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import reflex as rx
+from pydantic import ValidationError
+
+from platform_app.automation.calendar import EVERY_DAY, Period, Timing, zones
+from platform_app.automation.values import whole
+from platform_app.errors import Invalid, LimitReached
+from platform_app.i18n import translate
+from platform_app.models.person import Role
+from platform_app.state.console.base import handler, person
+from platform_app.state.sequences import sequence_tree as tree
+from platform_app.state.sequences.sequence_tree import Data
+
+MOST_PERIODS = 14
+_SWITCHES = ("may_be_today", "not_on_holidays")
+
+
+@dataclass
+class PeriodLine:
+    """Hours on days of the week, as they are entered."""
+
+    place: int
+    number: str
+    start: str
+    end: str
+    days: list[int] = field(default_factory=list)
+
+
+@dataclass
+class TimingView:
+    """When the open step is taken, as it is entered."""
+
+    delay: str = "none"
+    count: str = "1"
+    unit: str = "days"
+    time: str = "10:00"
+    days: list[int] = field(default_factory=list)
+    may_be_today: bool = False
+    zone: str = "tenant"
+    fixed_zone: str = "UTC"
+    not_on_holidays: bool = False
+    periods: list[PeriodLine] = field(default_factory=list)
+    problem: str = ""
+
+
+class StepTiming(rx.State, mixin=True):
+    """The part of the builder that says when the open step is taken."""
+
+    timing: TimingView = TimingView()
+    zones: list[str] = []
+    opened: str = ""
+    steps_key: int = 0  # grows when the fields of the open step are to be drawn anew
+    _steps: list[Data] = []
+
+    @abstractmethod
+    async def _keep(self, steps: list[Data]) -> None:
+        """Keep the steps as they stand after a change."""
+
+    @abstractmethod
+    async def _draw_open(self) -> None:
+        """Draw the fields of the open step."""
+
+    @handler(Role.OPERATOR)
+    async def set_timing(self, name: str, value: str) -> None:
+        """Take a part of when the open step is taken."""
+        if name in ("kind", "unit", "time"):
+            await self._change_timing(lambda timing: timing["delay"].update({name: value}))
+        elif name == "count":
+            count = whole(value.strip(), 999_999)
+            await self._change_timing(lambda timing: timing["delay"].update(count=count))
+        elif name in ("zone", "fixed_zone"):
+            await self._change_timing(lambda timing: timing.update({name: value[:60]}))
+        else:
+            raise Invalid("This value cannot be taken.")
+
+    @handler(Role.OPERATOR)
+    async def switch_timing(self, name: str, on: bool) -> None:
+        """Say yes or no to a part of when the open step is taken."""
+        if name not in _SWITCHES:
+            raise Invalid("This value cannot be taken.")
+        await self._change_timing(
+            lambda timing: (timing["delay"] if name == "may_be_today" else timing).update({name: on})
+        )
+
+    @handler(Role.OPERATOR)
+    async def choose_day(self, place: int, day: int, chosen: bool) -> None:
+        """Take a day of the week for a period, or of the delay where the place is -1, or leave it out."""
+
+        def change(timing: Data) -> None:
+            own = timing["delay"] if place < 0 else timing["periods"][place]
+            others = set(own["days"]) - {day}
+            own["days"] = sorted(others | {day} if chosen and day in EVERY_DAY else others)
+
+        await self._change_timing(change)
+
+    @handler(Role.OPERATOR)
+    async def add_period(self) -> None:
+        """Add hours to the window of the open step."""
+        if len(self.timing.periods) >= MOST_PERIODS:
+            raise LimitReached("There can be {count} periods at most.", count=MOST_PERIODS)
+        await self._change_timing(lambda timing: timing["periods"].append(Period().model_dump(mode="json")))
+        self.steps_key += 1
+
+    @handler(Role.OPERATOR)
+    async def remove_period(self, place: int) -> None:
+        """Take hours from the window."""
+        await self._change_timing(lambda timing: timing["periods"].pop(place))
+        self.steps_key += 1
+
+    @handler(Role.OPERATOR)
+    async def set_period(self, place: int, name: str, value: str) -> None:
+        """Take when hours of the window begin or end."""
+        if name not in ("start", "end"):
+            raise Invalid("This value cannot be taken.")
+        shown = "24:00" if name == "end" and value == "00:00" else value
+        await self._change_timing(lambda timing: timing["periods"][place].update({name: shown}))
+
+    async def _change_timing(self, change: Callable[[Data], Any]) -> None:
+        """Change when the open step is taken; what does not fit is said and not kept, and stays as it was typed."""
+        steps = copy.deepcopy(self._steps)
+        step = tree.find(steps, self.opened)
+        timing = Timing.model_validate(step.get("timing") or {}).model_dump(mode="json")
+        try:
+            change(timing)
+            step["timing"] = Timing.model_validate(timing).model_dump(mode="json")
+        except ValidationError as error:
+            language = (await person(self)).language
+            self.timing.problem = translate(language, _timing_problem(error))
+            return
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise Invalid("This value cannot be taken.") from error
+        await self._keep(steps)
+        await self._draw_open()
+
+
+def offered_zones() -> list[str]:
+    """Return the names of the time zones that can be chosen."""
+    return sorted(zone for zone in zones() if "/" in zone and not zone.startswith("Etc/"))
+
+
+def timing_view(own: Timing) -> TimingView:
+    """Return a timing as it is entered."""
+    periods = [
+        PeriodLine(place, str(place + 1), one.start, "00:00" if one.end == "24:00" else one.end, list(one.days))
+        for place, one in enumerate(own.periods)
+    ]
+    delay = own.delay
+    return TimingView(
+        delay.kind.value,
+        str(delay.count),
+        delay.unit.value,
+        delay.time,
+        list(delay.days),
+        delay.may_be_today,
+        own.zone.value,
+        own.fixed_zone,
+        own.not_on_holidays,
+        periods,
+    )
+
+
+def _timing_problem(error: ValidationError) -> str:
+    """Return what is wrong with a timing, as a message id."""
+    text = " ".join(one["msg"] for one in error.errors())
+    if "ends later" in text:
+        return "The end has to be later than the beginning."
+    if "at most" in text:
+        return "At most two years."
+    if any(one["loc"][-1] == "days" for one in error.errors()):
+        return "Choose at least one day."
+    return "Enter a number." if any(one["loc"][-1] == "count" for one in error.errors()) else "Enter a time of day."

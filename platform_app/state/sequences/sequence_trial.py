@@ -1,0 +1,261 @@
+"""Sequence trial: a draft tried on somebody at a chosen moment, with what-ifs, and on the past."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import reflex as rx
+
+from platform_app.automation.simulation import End, Line, Simulated
+from platform_app.automation.values import whole
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.engine.sequences import enrollment_progress, sequence_trial
+from platform_app.engine.sequences.sequence_trial import Backtest, Tried, WhatIf
+from platform_app.engine.sequences.sequences import DEFINITIONS
+from platform_app.errors import Invalid, PlatformError
+from platform_app.i18n import exact_time, plural, translate
+from platform_app.models.crm import Contact
+from platform_app.models.event import Event
+from platform_app.models.person import Identity, Role
+from platform_app.services.crm import leads
+from platform_app.services.feed import event_log
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import call_reading, handler, look, say_error, who
+from platform_app.state.console.option_lists import stage_choices
+from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
+from platform_app.state.rules.rule_words import names_of
+from platform_app.state.sequences.sequence_words import (
+    BRANCHES,
+    ENDS,
+    ENTRIES,
+    OUT_ALREADY,
+    STEP_STATES,
+    clock_of,
+    step_of,
+    wait_words,
+)
+
+DAYS = ("7", "30", "90", "365")
+MOST_DAYS = 730
+
+
+@dataclass
+class DayLine:
+    """A step in the calendar of a way: when, in both zones, what, and why then."""
+
+    when: str
+    theirs: str  # by the contact's clock, where that differs
+    words: str
+    told: str
+    waits: list[str] = field(default_factory=list)
+    colour: str = ""
+    outcome: str = ""
+    proof: list[ProofLine] = field(default_factory=list)
+
+
+@dataclass
+class PastLine:
+    """Somebody of the past and the way they would have gone."""
+
+    event_id: str
+    when: str
+    subject: str
+    end: str
+    steps: list[DayLine] = field(default_factory=list)
+
+
+class SequenceTrialState(rx.State):
+    """The sequence that the address names, tried without anybody noticing."""
+
+    leads: list[Choice] = []
+    stages: list[Choice] = []
+    lead: str = ""
+    at: str = ""
+    reply_day: str = ""
+    stage_day: str = ""
+    stage: str = ""
+    calendar: list[DayLine] = []
+    end: str = ""
+    problem: str = ""
+    days: str = "30"
+    busy: bool = False
+    summary: list[str] = []
+    samples: list[PastLine] = []
+    opened: str = ""
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Offer leads and stages; forget what was tried before."""
+        identity = await who(self)
+        self.calendar, self.summary, self.samples, self.busy = [], [], [], False
+        self.end = self.problem = self.opened = self.lead = self.reply_day = self.stage_day = self.stage = ""
+        self.at = now().astimezone(ZoneInfo(identity.time_zone)).strftime("%Y-%m-%dT%H:%M")
+        self.leads, self.stages = await look(self, _offered)
+
+    @handler(Role.VIEWER)
+    async def simulate(self, form: dict[str, Any]) -> None:
+        """Show the calendar of somebody who enters at the chosen moment."""
+        identity, reader = await who(self), await reader_of(self)
+        given = {name: str(form.get(name) or "")[:60] for name in ("at", "lead", "reply_day", "stage_day", "stage")}
+        self.problem = ""
+        try:
+            at = _moment(given["at"], identity.time_zone)
+            what_ifs = _what_ifs(given)
+            tried = await look(
+                self, sequence_trial.try_on, self._id(), at=at, subject_id=given["lead"], what_ifs=what_ifs
+            )
+        except PlatformError as error:
+            self.problem = translate(reader.language, error.sentence, **error.values)
+            self.calendar, self.end = [], ""
+            return
+        drawn = await look(self, _drawn, self._id(), given["lead"])
+        somebody = tried if given["lead"] else None  # of nobody in particular it cannot be said what a step would do
+        self.calendar = _days(tried.way, somebody, drawn, reader=reader, identity=identity)
+        self.end = _end(tried.way, reader, identity)
+        if tried.is_out:
+            self.end = f"{self.end} · {translate(reader.language, OUT_ALREADY)}"
+
+    @handler(Role.VIEWER)
+    async def choose_days(self, days: str) -> None:
+        """Set how far back the past is gone through."""
+        self.days = days if days in DAYS else "30"
+
+    @handler(Role.VIEWER)
+    async def open_sample(self, event_id: str) -> None:
+        """Show the way of somebody of the past, or fold it."""
+        self.opened = "" if self.opened == event_id else event_id[:32]
+
+    @handler(Role.VIEWER, background=True)
+    async def backtest(self) -> Any:
+        """Let people of the past into the draft."""
+        async with self:
+            if self.busy:
+                return None
+            identity, reader, days = await who(self), await reader_of(self), int(self.days)
+            sequence_id, self.busy = self._id(), True
+        try:
+            found, subjects, drawn = await call_reading(identity, _backtest, sequence_id, days)
+        except PlatformError as error:
+            async with self:
+                self.busy = False
+                return await say_error(self, error)
+        async with self:
+            self.busy = False
+            self.summary = _summary(found, reader.language, drawn)
+            self.samples = [
+                PastLine(
+                    past.event_id,
+                    exact_time(reader.language, past.at, identity.time_zone),
+                    subjects.get(past.event_id, ""),
+                    _end(past.way, reader, identity),
+                    _days(past.way, None, drawn, reader=reader, identity=identity),
+                )
+                for past in found.samples[::-1]
+            ]
+        return None
+
+    def _id(self) -> str:
+        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What steps are drawn with: what each does, by id, and the contact's time zone."""
+
+    steps: dict[str, Any]
+    names: dict[str, str]
+    zone: str = ""
+
+
+def _offered(session: Transaction, who: Identity) -> tuple[list[Choice], list[Choice]]:
+    found, _ = leads.find(session, who, page_size=100)
+    return [Choice(one.id, one.title) for one in found], stage_choices(session, who)
+
+
+def _drawn(session: Transaction, who: Identity, sequence_id: str, subject_id: str = "") -> _Drawn:
+    row = DEFINITIONS.get(session, who, sequence_id)
+    zone = ""
+    if subject_id:
+        contact_id = enrollment_progress.subject_by_id(session, who, subject_id).contact_id
+        contact = session.get(Contact, contact_id) if contact_id else None
+        zone = contact.time_zone if contact else ""
+    return _Drawn(enrollment_progress.ready(row.id, row.draft).steps, names_of(session, who), zone)
+
+
+def _backtest(
+    session: Transaction, who: Identity, sequence_id: str, days: int
+) -> tuple[Backtest, dict[str, str], _Drawn]:
+    found = sequence_trial.backtest(session, who, sequence_id, days=days)
+    events: list[Event] = [event_log.get(session, who, past.event_id) for past in found.samples]
+    return found, event_log.subjects(session, who, events), _drawn(session, who, sequence_id)
+
+
+def _moment(text: str, zone: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except ValueError as error:
+        raise Invalid("Enter a date and a time of day.", field="at") from error
+
+
+def _what_ifs(given: dict[str, str]) -> list[WhatIf]:
+    found = []
+    for field_, kind in (("reply_day", "reply"), ("stage_day", "stage")):
+        if not given[field_]:
+            continue
+        days = whole(given[field_].strip(), MOST_DAYS)
+        if days is None:
+            raise Invalid("Enter a number of days.", field=field_)
+        if kind == "stage" and not given["stage"]:
+            raise Invalid("Choose a stage.", field="stage")
+        found.append(WhatIf(timedelta(days=days), kind, given["stage"] if kind == "stage" else ""))
+    return found
+
+
+def _days(way: Simulated, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> list[DayLine]:
+    return [_day(line, tried, drawn, reader=reader, identity=identity) for line in way.lines]
+
+
+def _day(line: Line, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> DayLine:
+    language, step = reader.language, drawn.steps[line.step_id]
+    told, possible = "", True
+    if tried is not None and line.step_id in tried.told:
+        sentence, values, possible = tried.told[line.step_id]
+        told = translate(language, sentence, **values)
+    outcome, colour = "", "" if possible else "red"
+    if line.decision.is_skipped:
+        outcome = translate(language, STEP_STATES["skipped"][0])
+    elif line.decision.branch:
+        outcome = translate(language, BRANCHES[line.decision.branch])
+    return DayLine(
+        when=clock_of(line.at, language, identity.time_zone),
+        theirs=clock_of(line.at, language, drawn.zone) if drawn.zone and drawn.zone != identity.time_zone else "",
+        words=step_of(step, reader, drawn.names),
+        told=told,
+        waits=[wait_words(wait, clock_of(at, language, identity.time_zone), language) for wait, at in line.waits],
+        colour=colour,
+        outcome=outcome,
+        proof=lines_of(line.decision.proof.as_json(), reader) if line.decision.proof else [],
+    )
+
+
+def _end(way: Simulated, reader: Reader, identity: Identity) -> str:
+    words = translate(reader.language, ENDS[way.end.value])
+    if way.ended_at is None or way.end == End.NEVER:
+        return words
+    return f"{words} · {clock_of(way.ended_at, reader.language, identity.time_zone)}"
+
+
+def _summary(found: Backtest, language: str, drawn: _Drawn) -> list[str]:
+    lines = [
+        plural(language, "{count} event looked at", "{count} events looked at", found.events),
+        plural(language, "{count} person would have entered", "{count} people would have entered", found.entered),
+    ]
+    lines += [f"{translate(language, ENTRIES[why][0])}: {count}" for why, count in found.kept_out.most_common()]
+    lines += [f"{translate(language, ENDS[end])}: {count}" for end, count in found.ends.most_common()]
+    reader = Reader(language, "UTC", {})
+    for step_id, count in found.steps.items():
+        words = step_of(drawn.steps[step_id], reader, drawn.names)
+        lines.append(translate(language, "“{step}” would have been taken {count} times", step=words, count=count))
+    return lines

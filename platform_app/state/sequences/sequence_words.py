@@ -1,0 +1,203 @@
+"""Sequence words: what sequences are made of, and what becomes of people in them, in words for people."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+
+from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, Wait, Zone
+from platform_app.automation.sequences import Definition
+from platform_app.automation.steps import STEPS, Step, StepAsk, asked_of, options_of
+from platform_app.i18n import plural, translate
+from platform_app.models.sequence import Enrollment, EnrollmentState
+from platform_app.state.rules.proof_view import Reader
+from platform_app.state.rules.rule_words import TRIGGERS, action_of, condition_of
+
+OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply")]
+SHORT_DAYS = {1: "Mon", 2: "Tue", 3: "Wed", 4: "Thu", 5: "Fri", 6: "Sat", 7: "Sun"}
+AGAIN = {
+    "never": "Never a second time",
+    "finished": "Again, once it has ended",
+    "always": "At any time: whoever is inside begins anew",
+}
+LATE = {"spread": "They go out one after another", "skip": "They are left out"}
+ZONES = {
+    "tenant": "Your time zone",
+    "contact": "The contact's time zone",
+    "fixed": "A time zone of your choice",
+}
+UNITS = {"minutes": "minutes", "hours": "hours", "days": "days", "weeks": "weeks"}
+DELAYS = {"none": "At once", "span": "After a while", "until": "At a time of day"}
+STATES = {
+    "active": ("On the way", "blue"),
+    "paused": ("Paused", "amber"),
+    "held": ("The sequence is switched off", ""),
+    "finished": ("Came to the end", "green"),
+    "goal": ("Reached the goal", "green"),
+    "left": ("Left", ""),
+    "failed": ("A step failed", "red"),
+}
+LEAVING = {
+    "replied": "Replied",
+    "stage": "The stage changed",
+    "condition": "A condition took them out",
+    "awaited": "What a step waited for did not come",
+    "again": "Began anew",
+    "removed": "Taken out by a person",
+    "stopped": "Taken out by automation",
+    "deleted": "Deleted",
+}
+STEP_STATES = {
+    "done": ("Done", "green"),
+    "skipped": ("Passed by: its condition did not hold", ""),
+    "late": ("Left out: it was due while nothing ran", "amber"),
+    "passed": ("Passed by a person", ""),
+    "outside": ("Its call is being made", "blue"),
+    "retrying": ("Will be tried again", "amber"),
+    "failed": ("Failed", "red"),
+    "uncertain": ("Not known whether it arrived", "amber"),
+    "cancelled": ("Not done: they had left before", ""),
+}
+ENTRIES = {
+    "enters": ("Would enter", "green"),
+    "condition": ("The condition did not hold", ""),
+    "leaves": ("Would enter and leave at once: a way out or the goal is true already", "amber"),
+    "inside": ("Is in it already", ""),
+    "before": ("Has been in it before", ""),
+    "too_deep": ("Automations led to automations five times", "amber"),
+    "nobody": ("Is no lead and no contact", ""),
+}
+OUT_ALREADY = "A way out or the goal is true already when they enter: they leave before the first step."
+ENDS = {
+    "finished": "Came to the end",
+    "goal": "Reached the goal",
+    "replied": "Replied",
+    "stage": "The stage changed",
+    "condition": "A condition took them out",
+    "awaited": "What a step waited for did not come",
+    "never": "The window of a step never opens",
+    "on the way": "On the way",
+}
+BRANCHES = {name: words for one in STEPS.values() for name, words in one.ways.items()}
+ICONS = {kind: one.icon for kind, one in STEPS.items()}
+_WAITS = {
+    Wait.DELAY: "waits until {when}",
+    Wait.UNTIL: "waits until {when}",
+    Wait.WINDOW: "waits for its window: {when}",
+    Wait.HOLIDAY: "a holiday: waits until {when}",
+}
+
+
+def state_of(row: Enrollment, language: str) -> tuple[str, str]:
+    """Return how far somebody has come, in words and as a colour."""
+    words, colour = STATES[row.state.value]
+    if row.state == EnrollmentState.LEFT and row.leaving is not None:
+        words = LEAVING[row.leaving.value]
+    return translate(language, words), colour
+
+
+def clock_of(at: datetime, language: str, zone: str) -> str:
+    """Return a moment as day and time of day in a zone."""
+    pattern = "EEE, d MMM, HH:mm" if language == "ru" else "EEE, MMM d, HH:mm"
+    return str(format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language))
+
+
+def wait_words(wait: Wait, when: str, language: str) -> str:
+    """Return what was waited for."""
+    return translate(language, _WAITS[wait], when=when)
+
+
+def delay_of(delay: Delay, language: str) -> str:
+    """Return a delay in words; nothing when there is none."""
+    if delay.kind == DelayKind.NONE:
+        return ""
+    if delay.kind == DelayKind.UNTIL:
+        return translate(language, "{days} at {time}", days=days_of(delay.days, language), time=delay.time)
+    count = delay.count
+    return {
+        "minutes": lambda: plural(language, "after {count} minute", "after {count} minutes", count),
+        "hours": lambda: plural(language, "after {count} hour", "after {count} hours", count),
+        "days": lambda: plural(language, "after {count} day", "after {count} days", count),
+        "weeks": lambda: plural(language, "after {count} week", "after {count} weeks", count),
+    }[delay.unit.value]()
+
+
+def days_of(days: list[int], language: str) -> str:
+    """Return days of the week, runs of them joined."""
+    if len(days) == len(SHORT_DAYS):
+        return translate(language, "every day")
+    parts: list[list[int]] = []
+    for day in sorted(days):
+        if parts and parts[-1][-1] == day - 1:
+            parts[-1].append(day)
+        else:
+            parts.append([day])
+    named = {day: translate(language, words) for day, words in SHORT_DAYS.items()}
+    return ", ".join(
+        f"{named[part[0]]}–{named[part[-1]]}" if len(part) > 2 else ", ".join(named[one] for one in part)
+        for part in parts
+    )
+
+
+def period_of(period: Period, language: str) -> str:
+    """Return hours on days of the week."""
+    return f"{days_of(period.days, language)} {period.start}–{period.end}"
+
+
+def timing_of(timing: Timing, language: str) -> str:
+    """Return when a step is taken, in words."""
+    parts = [delay_of(timing.delay, language)]
+    if timing.periods:
+        shown = "; ".join(period_of(one, language) for one in timing.periods)
+        parts.append(translate(language, "within {periods}", periods=shown))
+    if timing.not_on_holidays:
+        parts.append(translate(language, "not on holidays"))
+    if timing.zone == Zone.CONTACT:
+        parts.append(translate(language, "by the contact's clock"))
+    elif timing.zone == Zone.FIXED:
+        parts.append(timing.fixed_zone)
+    return ", ".join(part for part in parts if part) or translate(language, "at once")
+
+
+def step_of(step: Any, reader: Reader, named: Mapping[str, str]) -> str:
+    """Return what a step does, in a few words."""
+    language = reader.language
+    if step.kind == "do":
+        return action_of(step.action, language, named) if step.action else translate(language, "Do something")
+    shown = {name: _shown(getattr(step, name), asked, reader, named=named) for name, asked in asked_of(step.kind)}
+    return translate(language, step.sentence, **shown)
+
+
+def _shown(value: Any, asked: Mapping[str, Any], reader: Reader, *, named: Mapping[str, str]) -> str:
+    if asked["ask"] == StepAsk.CONDITION:
+        return condition_of(value, reader, named) or "…"
+    return translate(reader.language, options_of(asked).get(str(value), str(value)))
+
+
+def trigger_of(own: Definition, language: str) -> str:
+    """Return what a sequence begins with."""
+    return translate(language, TRIGGERS[own.trigger])
+
+
+def sentence_of(own: Definition, steps: list[Step], reader: Reader, named: Mapping[str, str]) -> str:
+    """Return a whole sequence as a sentence."""
+    language = reader.language
+    parts = [translate(language, "Begins: {trigger}.", trigger=trigger_of(own, language))]
+    if condition := condition_of(own.condition, reader, named):
+        parts.append(translate(language, "If: {condition}.", condition=condition))
+    told = "; ".join(f"{timing_of(one.timing, language)} — {step_of(one, reader, named)}" for one in steps)
+    parts.append(translate(language, "Then: {actions}.", actions=told or translate(language, "nothing yet")))
+    out = [
+        translate(language, words)
+        for words, holds in (("they reply", own.leave_on_reply), ("the stage changes", own.leave_on_stage))
+        if holds
+    ]
+    if leave := condition_of(own.leave_if, reader, named):
+        out.append(leave)
+    if out:
+        parts.append(translate(language, "Ends when {reasons}.", reasons=translate(language, " or ").join(out)))
+    if goal := condition_of(own.goal, reader, named):
+        parts.append(translate(language, "The goal: {condition}.", condition=goal))
+    return " ".join(parts)

@@ -1,0 +1,113 @@
+"""Sequences: the list of those of a tenant or of an agent: found, ordered, switched, copied, deleted, brought back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.automation import sequence_templates as templates
+from platform_app.automation.sequences import definition
+from platform_app.automation.steps import steps as steps_of
+from platform_app.automation.steps import walk
+from platform_app.db import Transaction
+from platform_app.engine.definitions import Definitions, Listed
+from platform_app.engine.sequences import sequence_statistics
+from platform_app.engine.sequences.sequences import DEFINITIONS
+from platform_app.errors import Invalid
+from platform_app.i18n import plural, translate
+from platform_app.models.person import Identity
+from platform_app.models.sequence import Sequence
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import look
+from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.rules.definition_list import DefinitionList, stand_of
+from platform_app.state.rules.proof_view import Reader, reader_of
+from platform_app.state.rules.rule_words import condition_of, names_of
+from platform_app.state.sequences.sequence_words import trigger_of
+
+
+@dataclass
+class SequenceRow:
+    """A sequence as the table shows it."""
+
+    id: str
+    name: str
+    trigger: str
+    condition: str
+    steps: str
+    agent: str
+    state: str  # draft, differs, published
+    enabled: bool
+    inside: str
+    entered: str
+    ended: str
+
+
+@dataclass
+class _Found:
+    """What the list is drawn from."""
+
+    listed: Listed[Sequence]
+    counts: dict[str, dict[str, int]]
+    agents: list[Choice]
+    names: dict[str, str]
+
+
+class SequencesState(DefinitionList, rx.State):
+    """The sequences of the tenant, or of the agent that the address names."""
+
+    rows: list[SequenceRow] = []
+
+    def _definitions(self) -> Definitions[Any, Any]:
+        return DEFINITIONS
+
+    def _topics(self) -> tuple[str, ...]:
+        return ("sequence", "enrollment")
+
+    def _templates(self) -> dict[str, Any]:
+        return templates.TEMPLATES
+
+    def _new(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
+        if not template:
+            return translate(language, "New sequence"), None
+        return translate(language, templates.TEMPLATES[template].name), templates.draft(template, language)
+
+    async def _fetch(self) -> None:
+        reader = await reader_of(self)
+        found = await look(self, _read, self.agent, self.search, page=self.page)
+        self.rows = [_row(row, found, reader) for row in found.listed.rows]
+        words = plural(reader.language, "{count} sequence", "{count} sequences", found.listed.total)
+        self._listed(found.agents, found.listed, words)
+
+
+def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _Found:
+    return _Found(
+        DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page),
+        sequence_statistics.counts(session, who),
+        agent_choices(session, who),
+        names_of(session, who),
+    )
+
+
+def _row(row: Sequence, found: _Found, reader: Reader) -> SequenceRow:
+    language, own = reader.language, definition(row.draft)
+    counts = found.counts.get(row.id, {})
+    inside = sum(counts.get(state, 0) for state in ("active", "paused", "held"))
+    try:
+        steps = len(list(walk(list(steps_of(own.steps)))))
+    except Invalid:
+        steps = 0
+    ended = counts.get("finished", 0) + counts.get("goal", 0)
+    return SequenceRow(
+        id=row.id,
+        name=row.name,
+        trigger=trigger_of(own, language),
+        condition=condition_of(own.condition, reader, found.names)[:300],
+        steps=plural(language, "{count} step", "{count} steps", steps),
+        agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),
+        state=stand_of(row),
+        enabled=row.enabled,
+        inside=str(inside),
+        entered=str(sum(counts.values())),
+        ended=str(ended),
+    )

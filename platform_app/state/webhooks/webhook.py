@@ -1,0 +1,221 @@
+"""Webhook: one address at which another system delivers: its settings, secret and fields, and what came last."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from platform_app.db import Transaction
+from platform_app.errors import Invalid, PlatformError
+from platform_app.i18n import exact_time, translate
+from platform_app.models.crm import FieldKind
+from platform_app.models.person import Identity, Role
+from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery, WebhookField
+from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields, webhook_secrets
+from platform_app.services.webhooks.webhook_fields import Offer
+from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.base import call, handler, look, person, say_error, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.one_time_secret import show_once
+from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.crm.crm_settings import FIELD_KINDS
+from platform_app.state.webhooks.deliveries import DeliveryRow, row_of
+from platform_app.state.webhooks.webhooks import address_of
+
+NOBODY = "none"
+TEXTS = ("name", *incoming_webhooks.PATHS)
+LAST = 10  # deliveries beside the settings
+
+
+@dataclass
+class FieldLine:
+    """A field of the webhook."""
+
+    id: str
+    name: str
+    path: str
+    kind: str
+    variable: str
+
+
+@dataclass
+class OfferLine:
+    """A value of the last delivery that could be a field."""
+
+    path: str
+    kind: str
+    kind_words: str
+    text: str
+
+
+@dataclass
+class _Found:
+    webhook: IncomingWebhook
+    fields: list[WebhookField]
+    offers: list[Offer]
+    deliveries: list[ReceivedDelivery]
+    agents: list[Choice]
+
+
+class WebhookState(rx.State):
+    """The webhook that the address names."""
+
+    webhook_key: str = ""  # grows with every load: fields are drawn anew then, and only then
+    name: str = ""
+    initial: dict[str, str] = {}
+    address: str = ""
+    agent: str = NOBODY
+    agents: list[Choice] = []
+    signed: bool = True
+    enabled: bool = True
+    creates_contact: bool = False
+    former: str = ""
+    renewed: bool = False
+    problems: dict[str, str] = {}
+    fields: list[FieldLine] = []
+    fields_key: int = 0
+    offers: list[OfferLine] = []
+    deliveries: list[DeliveryRow] = []
+    _loads: int = 0
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Fetch the webhook and draw its fields."""
+        self.webhook_key, self.renewed, self.problems = "", False, {}
+        row = await look(self, incoming_webhooks.get, self._id())
+        self.initial = {name: str(getattr(row, name)) for name in TEXTS}
+        await self._fetch()
+        self._loads += 1
+        self.webhook_key = f"{row.id}-{self._loads}"
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Show what comes in while the page is open."""
+        async for _ in follow(self, "webhook"):
+            async with self:
+                if self.webhook_key:
+                    await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def save(self, field: str, value: str) -> None:
+        """Save one setting as it is typed; what does not fit is said at the field."""
+        if field not in (*TEXTS, "agent_id"):
+            raise Invalid("This value cannot be taken.")
+        try:
+            await call(self, incoming_webhooks.save, self._id(), {field: "" if value == NOBODY else value})
+        except Invalid as error:
+            words = translate((await person(self)).language, error.sentence, **error.values)
+            self.problems = self.problems | {field: words}
+            return
+        self.problems = {name: words for name, words in self.problems.items() if name != field}
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def choose_creation(self, creates: bool) -> None:
+        """Create a contact when nobody has the address, or not."""
+        await call(self, incoming_webhooks.save, self._id(), {"creates_contact": creates})
+        await self._fetch()
+
+    @handler(Role.OPERATOR)
+    async def switch(self, enabled: bool) -> None:
+        """Take deliveries, or answer them as if there were no such address."""
+        await call(self, incoming_webhooks.switch, self._id(), enabled=enabled)
+        await self._fetch()
+
+    @handler(Role.ADMIN)
+    async def require_signature(self, signed: bool) -> None:
+        """Take signed deliveries alone, or all that come to the address."""
+        await call(self, incoming_webhooks.require_signature, self._id(), signed=signed)
+        await self._fetch()
+
+    @handler(Role.ADMIN)
+    async def renew(self) -> Any:
+        """Make a new secret and show it, this once."""
+        row = await call(self, incoming_webhooks.renew, self._id())
+        self.renewed = True
+        await self._fetch()
+        return show_once(webhook_secrets.secret(row))
+
+    @handler(Role.ADMIN)
+    async def close_renewed(self, is_open: bool) -> None:
+        """Take the new secret from the screen."""
+        self.renewed = is_open
+
+    @handler(Role.OPERATOR)
+    async def name_value(self, form: dict[str, Any]) -> Any:
+        """Name a value of the payload."""
+        kind = str(form.get("kind", ""))
+        if kind not in FIELD_KINDS:
+            raise Invalid("This value cannot be taken.")
+        asked = {"path": str(form.get("path", "")), "name": str(form.get("name", "")), "kind": FieldKind(kind)}
+        return await self._change(webhook_fields.add, self._id(), **asked)
+
+    @handler(Role.OPERATOR)
+    async def take(self, path: str, kind: FieldKind) -> Any:
+        """Make a field of a value of the last delivery."""
+        return await self._change(webhook_fields.add, self._id(), path=path, kind=kind)
+
+    @handler(Role.OPERATOR)
+    async def take_all(self) -> Any:
+        """Make fields of all values of the last delivery."""
+        return await self._change(webhook_fields.take_all, self._id())
+
+    @handler(Role.OPERATOR)
+    async def rename_field(self, field_id: str, name: str) -> Any:
+        """Call a field otherwise."""
+        return await self._change(webhook_fields.change, field_id, name=name, redraw=False)
+
+    @handler(Role.OPERATOR)
+    async def delete_field(self, field_id: str) -> Any:
+        """Take a field away."""
+        return await self._change(webhook_fields.delete, field_id)
+
+    async def _change(self, service: Any, *given: Any, redraw: bool = True, **named: Any) -> Any:
+        """Change the fields; return a toast that says why not."""
+        try:
+            await call(self, service, *given, **named)
+        except PlatformError as error:
+            return await say_error(self, error)
+        self.fields_key += redraw
+        await self._fetch()
+        return None
+
+    def _id(self) -> str:
+        return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
+
+    async def _fetch(self) -> None:
+        """Show how the webhook stands; fields stay as they are typed."""
+        identity, language = await who(self), (await person(self)).language
+        found = await look(self, _read, self._id())
+        row = found.webhook
+        self.name, self.agent, self.agents = row.name, row.agent_id or NOBODY, found.agents
+        self.signed, self.enabled, self.creates_contact = row.signed, row.enabled, row.creates_contact
+        self.address = address_of(row, identity, self.router.headers.origin)
+        last = row.former_until if webhook_secrets.former_counts(row) else None
+        until = exact_time(language, last, identity.time_zone) if last else ""
+        self.former = translate(language, "The secret before is valid until {when}.", when=until) if until else ""
+        self.fields = [_line(one, language) for one in found.fields]
+        self.offers = [_offer(one, language) for one in found.offers]
+        names = {row.id: row.name}
+        self.deliveries = [row_of(one, names, identity, language=language) for one in found.deliveries[:LAST]]
+
+
+def _read(session: Transaction, who: Identity, webhook_id: str) -> _Found:
+    row = incoming_webhooks.get(session, who, webhook_id)
+    return _Found(
+        row,
+        webhook_fields.of(session, who, row.id),
+        webhook_fields.offered(session, who, row.id),
+        delivery_log.find(session, who, webhook_id=row.id, size=LAST),
+        agent_choices(session, who),
+    )
+
+
+def _line(row: WebhookField, language: str) -> FieldLine:
+    words = translate(language, FIELD_KINDS[row.kind.value])
+    return FieldLine(row.id, row.name, row.path, words, f"{{{{ webhook.field.{row.key} }}}}")
+
+
+def _offer(one: Offer, language: str) -> OfferLine:
+    words = translate(language, FIELD_KINDS[one.kind.value])
+    return OfferLine(one.leaf.path, one.kind.value, words, one.leaf.text[:120])

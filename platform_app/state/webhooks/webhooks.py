@@ -1,0 +1,160 @@
+"""Webhooks: the list of addresses at which other systems deliver, and the making of one."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import reflex as rx
+
+from platform_app import fact_snapshots
+from platform_app.clock import now
+from platform_app.config import settings
+from platform_app.db import Transaction
+from platform_app.errors import Conflict, Invalid
+from platform_app.i18n import exact_time, plural, relative_time, translate
+from platform_app.models.person import Identity, Role
+from platform_app.models.webhook import IncomingWebhook
+from platform_app.services.webhooks import incoming_webhooks, webhook_secrets
+from platform_app.state.console.base import call, handler, look, person, say, who
+from platform_app.state.console.live_updates import follow
+from platform_app.state.console.one_time_secret import show_once
+from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.undo import Deleting, Undo
+
+TABS = ("incoming", "received")
+
+
+@dataclass
+class WebhookRow:
+    """A webhook as the table shows it."""
+
+    id: str
+    name: str
+    agent: str
+    address: str  # for those who manage webhooks: it may be all that protects one
+    signed: bool
+    enabled: bool
+    when: str
+    exact: str
+
+
+def address_of(row: IncomingWebhook, identity: Identity, origin: str) -> str:
+    """Return the whole address of a webhook to those who manage webhooks, or why it cannot be read."""
+    if not identity.role.includes(Role.ADMIN):
+        return ""
+    parts = urlsplit(settings().public_url or origin)
+    try:
+        return f"{parts.scheme}://{parts.netloc}/hooks/{webhook_secrets.address(row)}"
+    except Conflict as error:
+        return translate(identity.language, error.sentence)
+
+
+class WebhooksState(Undo, rx.State):
+    """The webhooks of the tenant."""
+
+    tab: str = TABS[0]
+    rows: list[WebhookRow] = []
+    total_words: str = ""
+    creating: bool = False
+    problem: str = ""
+    made: str = ""  # the webhook that was made in the dialog
+    made_address: str = ""
+    made_signed: bool = True
+    loaded: bool = False
+
+    @handler(Role.VIEWER)
+    async def load(self) -> None:
+        """Read the tab from the address, and fetch."""
+        asked = self.router.url.query_parameters.get("tab")
+        self.tab = asked if asked in TABS else TABS[0]
+        self.undo_sentence, self.creating = "", False
+        await self._fetch()
+
+    @handler(Role.VIEWER, background=True)
+    async def watch(self) -> None:
+        """Follow what changes while the page is open."""
+        async for _ in follow(self, "webhook"):
+            async with self:
+                await self._fetch()
+
+    @handler(Role.VIEWER)
+    async def show_tab(self, tab: str) -> Any:
+        """Change the tab; the address keeps it."""
+        if tab not in TABS:
+            raise Invalid("This value cannot be taken.")
+        self.tab = tab
+        return keep_in_address(tab="" if tab == TABS[0] else tab)
+
+    @handler(Role.ADMIN)
+    async def open_creation(self, is_open: bool) -> None:
+        """Show the form of a new webhook, or close it."""
+        self.creating = is_open
+        self.made, self.made_address, self.made_signed, self.problem = "", "", True, ""
+
+    @handler(Role.ADMIN)
+    async def choose_signed(self, signed: bool) -> None:
+        """Say whether the new webhook is to take signed deliveries alone."""
+        self.made_signed = signed
+
+    @handler(Role.ADMIN)
+    async def create(self, form: dict[str, Any]) -> Any:
+        """Make a webhook, and show its address and, this once, its secret."""
+        try:
+            row = await call(self, incoming_webhooks.create, name=str(form.get("name", "")), signed=self.made_signed)
+        except Invalid as error:
+            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+            return None
+        self.made, self.made_address = row.id, address_of(row, await who(self), self.router.headers.origin)
+        self.problem = ""
+        await self._fetch()
+        return show_once(webhook_secrets.secret(row)) if row.signed else None
+
+    @handler(Role.OPERATOR)
+    async def switch(self, webhook_id: str, enabled: bool) -> None:
+        """Take deliveries, or answer them as if there were no such address."""
+        await call(self, incoming_webhooks.switch, webhook_id, enabled=enabled)
+        await self._fetch()
+
+    @handler(Role.ADMIN)
+    async def delete(self, row_id: str) -> Any:
+        """Take a webhook away; return the event that ends the offer to bring it back."""
+        row = await call(self, incoming_webhooks.delete, row_id)
+        await self._fetch()
+        return await self._offer_undo(row_id, row.name)
+
+    @handler(Role.ADMIN)
+    async def undo(self) -> Any:
+        """Bring back the webhook that was deleted last."""
+        self.undo_sentence = ""
+        await call(self, incoming_webhooks.restore, self._undo_id)
+        await self._fetch()
+        return await say(self, "It is back.")
+
+    def _deleting(self) -> Deleting:
+        return incoming_webhooks
+
+    async def _fetch(self) -> None:
+        identity, language = await who(self), (await person(self)).language
+        found, names = await look(self, _read)
+        origin = self.router.headers.origin
+        self.rows = [_row(row, names, identity, language=language, origin=origin) for row in found]
+        self.total_words = plural(language, "{count} webhook", "{count} webhooks", len(found))
+        self.loaded = True
+
+
+def _read(session: Transaction, who: Identity) -> tuple[list[IncomingWebhook], dict[str, str]]:
+    return incoming_webhooks.of_tenant(session, who), fact_snapshots.names(session, who.tenant_id)
+
+
+def _row(row: IncomingWebhook, names: dict[str, str], identity: Identity, *, language: str, origin: str) -> WebhookRow:
+    at = row.received_at
+    return WebhookRow(
+        id=row.id,
+        name=row.name,
+        agent=names.get(row.agent_id or "", ""),
+        address=address_of(row, identity, origin),
+        signed=row.signed,
+        enabled=row.enabled,
+        when=relative_time(language, at, now()) if at else "",
+        exact=exact_time(language, at, identity.time_zone) if at else "",
+    )
