@@ -9,7 +9,7 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, owned_update, session_scope
-from platform_app.engine.actions import actions
+from platform_app.engine.actions import conversation_actions, outbound_actions
 from platform_app.engine.rules import rule_worker
 from platform_app.jobs import LeaseLost, RunningJob, payload_adapter
 from platform_app.models.crm import Task
@@ -36,7 +36,7 @@ class Points:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.deadly = -1
         self.passed: list[str] = []
-        step, post = RunningJob.step, actions.post
+        step, post = RunningJob.step, outbound_actions.post
 
         @contextmanager
         def watched(job: RunningJob, **named: Any) -> Iterator[Any]:
@@ -53,7 +53,7 @@ class Points:
             return answer
 
         monkeypatch.setattr(RunningJob, "step", watched)
-        monkeypatch.setattr(actions, "post", called)
+        monkeypatch.setattr(outbound_actions, "post", called)
 
     def come(self, name: str) -> None:
         """Come to a point."""
@@ -138,7 +138,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     """It was frozen during its call, another one did the work."""
     write_rules(who, receiver.address)
     call(who, contacts.create, name="Anna")
-    post, frozen = actions.post, []
+    post, frozen = outbound_actions.post, []
 
     def freeze(*given: Any) -> Any:
         answer = post(*given)
@@ -148,7 +148,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
             run_jobs(who)
         return answer
 
-    monkeypatch.setattr(actions, "post", freeze)
+    monkeypatch.setattr(outbound_actions, "post", freeze)
     _handle(who, lambda job: pytest.raises(LeaseLost, rule_worker.handle_event, job))
     assert [run.state for run in runs(who)] == [RunState.DONE, RunState.DONE]
     assert count(who, Task) == 3 and len({key for key, *_ in receiver.got}) == 2
@@ -178,7 +178,7 @@ def test_a_worker_that_dies_again_and_again_gives_up_only_where_it_does_not_come
             raise Killed
         return {}
 
-    monkeypatch.setattr(actions, "post", die)
+    monkeypatch.setattr(outbound_actions, "post", die)
     for _ in range(2):
         _crash(who)
     assert _job(who).crashes == 2 and _job(who).state == JobState.QUEUED and count(who, Task) == 1
@@ -219,7 +219,7 @@ def test_a_fault_of_ours_leaves_the_other_rules_alone(who: Identity, monkeypatch
     def broken(self: Any, scene: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(actions.CloseConversation, "plan", broken)
+    monkeypatch.setattr(conversation_actions.CloseConversation, "plan", broken)
     row = call(who, contacts.create, name="Anna")
     _handle(who, lambda job: pytest.raises(rule_worker.SureFailure, rule_worker.handle_event, job))
     assert [run.state.value for run in runs(who)] == ["done", "retrying", "done"]

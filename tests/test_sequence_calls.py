@@ -8,7 +8,7 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, owned_delete, session_scope
-from platform_app.engine.actions import actions
+from platform_app.engine.actions import outbound_calls
 from platform_app.engine.sequences import enrollment_entry, enrollments, sequence_scheduler, sequences, step_calls
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict
@@ -157,14 +157,14 @@ def test_a_worker_that_dies_after_the_call_leads_to_no_second_effect(
 def test_a_worker_that_dies_within_the_call_repeats_it_with_the_same_key(
     waiting: Identity, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post = actions.egress.post
+    post = outbound_calls.egress.post
 
     def dying(*given: Any) -> Any:
         post(*given)
         raise SystemExit
 
     with monkeypatch.context() as broken:
-        broken.setattr(actions.egress, "post", dying)
+        broken.setattr(outbound_calls.egress, "post", dying)
         with pytest.raises(SystemExit):
             step_calls.take_step(a_job(waiting, 1))
     with at(now() + timedelta(minutes=10)):
@@ -312,14 +312,14 @@ def test_is_not_made_for_whoever_has_left(
 
 def during_the_call(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
     """Let something happen between a call and what is written about it."""
-    post = actions.egress.post
+    post = outbound_calls.egress.post
 
     def posting(*given: Any) -> Any:
         answer = post(*given)
         do()
         return answer
 
-    monkeypatch.setattr(actions.egress, "post", posting)
+    monkeypatch.setattr(outbound_calls.egress, "post", posting)
 
 
 @pytest.mark.parametrize("status", [204, 404, 503])

@@ -11,7 +11,8 @@ from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
 from platform_app.components.rules.condition_values import native, option
-from platform_app.engine.actions.actions import ACTIONS, LONGEST, note, words
+from platform_app.engine.actions.action_base import LONGEST
+from platform_app.engine.actions.actions import ACTIONS, note, words
 from platform_app.state.rules.rule_actions import ActionLine, AskLine
 
 

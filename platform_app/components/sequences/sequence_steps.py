@@ -15,7 +15,8 @@ from platform_app.components.console.variables import variable_text
 from platform_app.components.rules.condition_values import native, option
 from platform_app.components.sequences.sequence_conditions import conditions
 from platform_app.components.sequences.sequence_timing import timing_fields
-from platform_app.engine.actions.actions import ACTIONS, LONGEST, note
+from platform_app.engine.actions.action_base import LONGEST
+from platform_app.engine.actions.actions import ACTIONS, note
 from platform_app.engine.actions.actions import words as action_words
 from platform_app.state.rules.condition_tree import UNITS
 from platform_app.state.rules.rule_actions import AskLine

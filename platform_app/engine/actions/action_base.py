@@ -53,6 +53,7 @@ class Action(BaseModel, ABC, frozen=True):
     """What a rule can do; `plan` says what it is about to do, and raises PlatformError when that cannot be done."""
 
     icon: ClassVar[str] = "zap"  # in the builder
+    menu_order: ClassVar[int] = 1_000  # in the builder; actions with the same number are sorted by kind
 
     @abstractmethod
     def plan(self, scene: Scene) -> Plan:

@@ -11,7 +11,7 @@ from platform_app.automation.facts import Catalogue
 from platform_app.automation.values import parsed, whole
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.actions import Ask
+from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
 from platform_app.engine.sequences import enrollments
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
@@ -38,7 +38,7 @@ def house(session: Transaction, who: Identity) -> House:
     return House(
         own,
         {
-            Ask.FIELD: {*actions.PLAIN_FIELDS, *own},
+            Ask.FIELD: {*PLAIN_FIELDS, *own},
             Ask.STAGE: {stage.id for _, stages in held for stage in stages},
             "pipeline": {pipeline.id for pipeline, _ in held},
             "agent": set(session.exec(owned(Agent, who.tenant_id).with_only_columns(Agent.id)).all()),
@@ -85,7 +85,7 @@ def _problem(value: str, asked: dict[str, Any], house: House, language: str) -> 
         return translate(language, "Fill this in.") if asked["needed"] else ""
     if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, house.known)):
         return text_templates.in_words(wrong[0], language)
-    if asked["ask"] == Ask.DAYS and whole(value, actions.MOST_DAYS) is None:
+    if asked["ask"] == Ask.DAYS and whole(value, MOST_DAYS) is None:
         return translate(language, "Enter a number.")
     try:
         if asked["ask"] == Ask.WORD:

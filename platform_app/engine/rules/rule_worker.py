@@ -12,6 +12,7 @@ from platform_app.automation.rules import Definition, definition
 from platform_app.db import Transaction, gave_way, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.actions.outbound_calls import UNHEARD
 from platform_app.engine.rules import rule_evaluation, rule_runs
 from platform_app.engine.sequences import enrollment_entry
 from platform_app.errors import PlatformError, Unavailable
@@ -198,7 +199,7 @@ class _Hand:
         elif not call.repeatable:
             self._stop(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
         else:
-            is_silent = isinstance(error, (OSError, TimeoutError, *actions.UNHEARD))
+            is_silent = isinstance(error, (OSError, TimeoutError, *UNHEARD))
             if not is_silent:
                 _logger.error("a call of a rule failed", run_id=run.id, exc_info=error)
             self._try_later(session, run, began, sentence="The address does not answer." if is_silent else _BUG)

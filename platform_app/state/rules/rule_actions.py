@@ -11,7 +11,7 @@ from platform_app.automation.rules import MOST_ACTIONS
 from platform_app.custom_fields import of_tenant
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
-from platform_app.engine.actions.actions import Ask
+from platform_app.engine.actions.action_base import LONGEST, PLAIN_FIELDS, Ask
 from platform_app.engine.sequences import enrollments
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
@@ -100,7 +100,7 @@ class RuleActions(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def set_asked(self, place: int, name: str, value: str) -> None:
         """Take what was entered in a field of an action."""
-        if len(value) > actions.LONGEST or "\x00" in value:
+        if len(value) > LONGEST or "\x00" in value:
             raise Invalid("This value cannot be taken.")
 
         def change(listed: list[dict[str, Any]]) -> None:
@@ -177,7 +177,7 @@ def _options(choices: dict[str, list[Choice]], ask: str, data: dict[str, Any]) -
 def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Choice]]:
     """Return what can be chosen in the fields of actions, by how they are entered."""
     own = [row for holder in Holder for row in of_tenant(session, who.tenant_id, holder)]
-    plain = [Choice(name, translate(language, words)) for name, words in actions.PLAIN_FIELDS.items()]
+    plain = [Choice(name, translate(language, words)) for name, words in PLAIN_FIELDS.items()]
     found = {
         Ask.STAGE.value: stage_choices(session, who),
         Ask.MEMBER.value: [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],

@@ -9,7 +9,7 @@ from platform_app.automation.rules import Definition
 from platform_app.automation.values import whole
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
-from platform_app.engine.actions.actions import Ask
+from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
 from platform_app.errors import Invalid
 from platform_app.fact_snapshots import names
 from platform_app.i18n import plural, translate
@@ -116,9 +116,9 @@ def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> 
     if ask in (Ask.STAGE, Ask.MEMBER, Ask.SEQUENCE):
         return named.get(value, "")
     if ask == Ask.FIELD:
-        return named.get(value) or translate(language, actions.PLAIN_FIELDS.get(value, value))
+        return named.get(value) or translate(language, PLAIN_FIELDS.get(value, value))
     if ask == Ask.DAYS:
-        days = whole(value, actions.MOST_DAYS)
+        days = whole(value, MOST_DAYS)
         if not days:
             return "" if days is None else translate(language, "due the same day")
         return plural(language, "due in {count} day", "due in {count} days", days)
@@ -129,7 +129,7 @@ def told(sentence: str, values: Mapping[str, object], language: str) -> str:
     """Return what an action did or would do, in words; a field by its name."""
     shown = dict(values)
     if "field" in shown:
-        shown["field"] = translate(language, actions.PLAIN_FIELDS.get(str(shown["field"]), str(shown["field"])))
+        shown["field"] = translate(language, PLAIN_FIELDS.get(str(shown["field"]), str(shown["field"])))
     return translate(language, sentence, **shown)
 
 

@@ -1,0 +1,79 @@
+"""Conversation actions: what rules and steps do in a conversation."""
+
+from typing import ClassVar, Literal
+
+from platform_app.engine.actions.action_base import Action, Ask, asked
+from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.services.chat import agent_messages, hand_off
+
+
+class SendMessage(Action):
+    """Send a message
+
+    At once, in the agent's name, in the conversation of the event.
+    """
+
+    icon: ClassVar[str] = "message-square"
+    menu_order: ClassVar[int] = 10
+    kind: Literal["send_message"] = "send_message"
+    text: str = asked("Text", Ask.TEXT)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Say it in the conversation, in the agent's name."""
+        talk, text = scene.conversation(), scene.fill(self.text)
+        return Plan(
+            "Send “{text}”", {"text": text}, do=lambda session, who: agent_messages.say(session, who, talk.id, text)
+        )
+
+
+class AskAgent(Action):
+    """Let the agent write and send
+
+    With its own settings, scripts and knowledge, as you tell it to.
+    """
+
+    icon: ClassVar[str] = "sparkles"
+    menu_order: ClassVar[int] = 20
+    kind: Literal["ask_agent"] = "ask_agent"
+    prompt: str = asked("What it is to write", Ask.TEXT)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Let the agent of the conversation write a message; the worker sends it."""
+        talk, prompt = scene.conversation(), scene.fill(self.prompt)
+        return Plan(
+            "Let the agent write: “{text}”",
+            {"text": prompt},
+            do=lambda session, who: agent_messages.ask(session, who, talk.id, prompt),
+        )
+
+
+class HandOff(Action):
+    """Hand the conversation to a person
+
+    The agent is silent until the conversation is given back.
+    """
+
+    icon: ClassVar[str] = "hand"
+    menu_order: ClassVar[int] = 120
+    kind: Literal["hand_off"] = "hand_off"
+
+    def plan(self, scene: Scene) -> Plan:
+        """Let the agent be silent until a person gives the conversation back."""
+        talk = scene.conversation()
+        return Plan("Hand the conversation to a person", do=lambda s, who: hand_off.hand_off(s, who, talk.id))
+
+
+class CloseConversation(Action):
+    """Close the conversation
+
+    Nothing more is written in it.
+    """
+
+    icon: ClassVar[str] = "circle-check"
+    menu_order: ClassVar[int] = 130
+    kind: Literal["close_conversation"] = "close_conversation"
+
+    def plan(self, scene: Scene) -> Plan:
+        """End the conversation."""
+        talk = scene.conversation()
+        return Plan("Close the conversation", do=lambda session, who: hand_off.close(session, who, talk.id))

@@ -1,0 +1,47 @@
+"""Sequence actions: how rules and steps start and stop sequences."""
+
+from typing import ClassVar, Literal
+
+from platform_app.engine.actions.action_base import Action, Ask, asked
+from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.sequences import enrollment_entry
+
+
+class StartSequence(Action):
+    """Start a sequence
+
+    For the lead or the contact, when they may enter it.
+    """
+
+    menu_order: ClassVar[int] = 150
+    kind: Literal["start_sequence"] = "start_sequence"
+    sequence_id: str = asked("Sequence", Ask.SEQUENCE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Let the lead or the contact into a sequence that is switched on."""
+        row = enrollment_entry.live(scene.session, scene.who, self.sequence_id)
+        return Plan(
+            "Start the sequence “{name}”",
+            {"name": row.name},
+            do=lambda session, who: enrollment_entry.start(session, who, row.id, scene.event),
+        )
+
+
+class StopSequence(Action):
+    """Stop a sequence
+
+    The lead or the contact leaves it at once.
+    """
+
+    menu_order: ClassVar[int] = 160
+    kind: Literal["stop_sequence"] = "stop_sequence"
+    sequence_id: str = asked("Sequence", Ask.SEQUENCE)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Take the lead or the contact out of a sequence; nothing happens when they are not in it."""
+        row = enrollment_entry.get(scene.session, scene.who, self.sequence_id)
+        return Plan(
+            "Stop the sequence “{name}”",
+            {"name": row.name},
+            do=lambda session, who: enrollment_entry.stop(session, who, row.id, scene.event),
+        )
