@@ -8,7 +8,7 @@ import pytest
 from platform_app.automation.conditions import OPERATORS, read
 from platform_app.automation.facts import Fact, FactType, catalogue
 from platform_app.errors import Invalid
-from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules import condition_tree
 
 KNOWN = catalogue([Fact("lead.field.size", "Size", FactType.TEXT, options=("S", "M"), own=True)])

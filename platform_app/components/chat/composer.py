@@ -1,10 +1,8 @@
-"""Talk: the field that sends, the end that stays in sight, seconds counted down, and Markdown that cannot do harm."""
+"""Composer: the message field, a list that keeps its end in sight, a countdown, and Markdown that is safe to show."""
 
 from typing import Any
 
 import reflex as rx
-
-from platform_app.components.console.text import t
 
 
 class Composer(rx.Component):
@@ -22,32 +20,6 @@ class Composer(rx.Component):
     sent_count: rx.Var[int]  # grows when the server has taken what was sent: the field is emptied then
     failed_count: rx.Var[int]  # grows when it has not
     last_said: rx.Var[str]  # the beginning of the last message that the server has
-
-
-class UnsentNote(rx.Component):
-    """Keeps what a person types and does not send in the browser, and says when it was put back into its field."""
-
-    library = "$/public/unsent.jsx"
-    tag = "UnsentNote"
-
-    person: rx.Var[str]  # whose texts they are
-    words: rx.Var[str]
-    dismiss: rx.Var[str]
-
-
-def unsent_note(person: Any) -> rx.Component:
-    """Keep the texts of a person, known by their e-mail address."""
-    words = t("What you had typed and not sent is back in its field.")
-    return UnsentNote.create(person=person, words=words, dismiss=t("Close"))
-
-
-class UnsentKept(rx.Component):
-    """Says on the sign-in page that unsent text is kept, when a lost session led there and there is some."""
-
-    library = "$/public/unsent.jsx"
-    tag = "UnsentKept"
-
-    words: rx.Var[str]
 
 
 class StickToEnd(rx.Component):

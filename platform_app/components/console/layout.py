@@ -6,9 +6,9 @@ import reflex as rx
 from reflex.style import set_color_mode
 from reflex.vars.function import FunctionStringVar
 
-from platform_app.components.chat.composer import unsent_note
 from platform_app.components.console.command_palette import KeptTheme, palette
 from platform_app.components.console.text import t
+from platform_app.components.console.unsent_text import unsent_note
 from platform_app.state.console.base import Person
 from platform_app.state.console.frame import Choice, FrameState
 

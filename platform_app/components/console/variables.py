@@ -7,7 +7,7 @@ from reflex.vars.function import FunctionStringVar
 
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
-from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.option_lists import Choice
 
 _INSERT = FunctionStringVar.create("""((area, what) => {
   const box = document.getElementById(area), at = box.selectionStart ?? box.value.length;

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
-from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules.condition_tree import UNITS, Line
 
 

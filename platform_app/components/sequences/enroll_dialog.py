@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.parts import status
 from platform_app.components.console.text import t
-from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.sequences.enroll_dialog import EntryLine
 
 

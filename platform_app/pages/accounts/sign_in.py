@@ -4,10 +4,10 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.chat.composer import UnsentKept
 from platform_app.components.console.page import Page
 from platform_app.components.console.parts import field
 from platform_app.components.console.text import t
+from platform_app.components.console.unsent_text import UnsentKept
 from platform_app.state.accounts.sign_in import HomeState, SignInState
 from platform_app.state.console.base import Person
 from platform_app.state.console.frame import FrameState

@@ -8,8 +8,8 @@ from platform_app.components.console.parts import READ_ONLY, field, skeleton_row
 from platform_app.components.console.text import t
 from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import Person
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.crm.lead import NOBODY, LeadState
 
 

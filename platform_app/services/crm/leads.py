@@ -48,6 +48,20 @@ def create(
     return row
 
 
+def create_in_first_stage(
+    session: Transaction, who: Identity, title: str, pipeline_id: str = "", *, contact_id: str | None = None
+) -> Lead:
+    """Create a lead in the first stage of a pipeline (without an id: of the first pipeline); the caller is responsible.
+
+    Raises Invalid when there is no such pipeline, or it has no stages.
+    """
+    found = pipelines.of_tenant(session, who)
+    stages = [stage for pipeline, stages in found for stage in stages if pipeline_id in ("", pipeline.id)]
+    if not stages:
+        raise Invalid("Make a pipeline with stages first.")
+    return create(session, who, title=title, stage_id=stages[0].id, responsible_id=who.user_id, contact_id=contact_id)
+
+
 def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, Any]) -> Lead:
     """Change some values; nothing is written when nothing differs. The stage is changed by `move`."""
     return change(session, who, get(session, who, lead_id, lock=True), values)

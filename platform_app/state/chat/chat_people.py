@@ -7,7 +7,7 @@ from platform_app.errors import NotFound
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
 from platform_app.services.crm import contacts, leads, pipelines
-from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.option_lists import Choice
 
 NOBODY = "none"  # a choice needs a value
 NEW = "new"

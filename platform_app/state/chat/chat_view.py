@@ -21,14 +21,6 @@ _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
 
 
 @dataclass
-class Choice:
-    """One of several to choose from."""
-
-    id: str
-    name: str
-
-
-@dataclass
 class ConversationRow:
     """A conversation in the list."""
 

@@ -13,13 +13,12 @@ from platform_app.models.conversation import Author, Conversation, Message, Mess
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agent_list
 from platform_app.services.chat import conversations, hand_off, reply_store
-from platform_app.services.crm import contacts
+from platform_app.services.crm import contacts, leads
 from platform_app.services.scripts import guided_scripts
 from platform_app.state.chat import reply_streams
 from platform_app.state.chat.chat_people import NEW, NOBODY, people, played
 from platform_app.state.chat.chat_view import (
     UNDER_WAY,
-    Choice,
     MessageRow,
     blocks,
     guided_lines,
@@ -32,8 +31,7 @@ from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, say_error, who
 from platform_app.state.console.error_messages import report
 from platform_app.state.console.live_updates import follow, presence
-from platform_app.state.console.option_lists import stage_choices
-from platform_app.state.crm.leads import first_stage_lead
+from platform_app.state.console.option_lists import Choice, stage_choices
 
 TICK = 0.06  # seconds between two looks at a reply in the making
 COMPARED = 500  # characters by which an unsent text is known to have been taken
@@ -221,7 +219,7 @@ class TestChatState(rx.State):
         if lead_id == NEW:
             title = translate((await person(self)).language, "Test lead")
             with_contact = None if self.contact == NOBODY else self.contact
-            lead_id = (await call(self, first_stage_lead, title, contact_id=with_contact)).id
+            lead_id = (await call(self, leads.create_in_first_stage, title, contact_id=with_contact)).id
         await self._play(lead_id[:32], self._contact_of.get(lead_id, self.contact), NOBODY)
 
     @handler(Role.OPERATOR)

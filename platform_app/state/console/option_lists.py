@@ -1,20 +1,29 @@
-"""Choices: what a tenant has, to be chosen from in lists."""
+"""Option lists: the options of select fields, with the lists that several pages offer."""
+
+from dataclasses import dataclass
 
 from platform_app.db import Transaction
 from platform_app.models.person import Identity
 from platform_app.services.agents import agent_list
 from platform_app.services.crm import pipelines
-from platform_app.state.chat.chat_view import Choice
+
+
+@dataclass
+class Choice:
+    """One option of a select field: the value that is stored and the name that is shown."""
+
+    id: str
+    name: str
 
 
 def agent_choices(session: Transaction, who: Identity) -> list[Choice]:
-    """Return the tenant's agents by name."""
+    """Return at most 500 agents of the tenant, ordered by name."""
     rows, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
     return [Choice(row.id, row.name) for row in rows]
 
 
 def stage_choices(session: Transaction, who: Identity) -> list[Choice]:
-    """Return the tenant's stages, each with its pipeline."""
+    """Return all stages of the tenant in the order of their pipelines, named "pipeline · stage"."""
     return [
         Choice(stage.id, f"{pipeline.name} · {stage.name}")
         for pipeline, stages in pipelines.of_tenant(session, who)

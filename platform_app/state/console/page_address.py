@@ -1,4 +1,4 @@
-"""Address: what a page was asked to show, kept where a reload and a link find it."""
+"""Page address: the agent that a path names, and filters kept in the query string."""
 
 from typing import Any
 
@@ -18,3 +18,8 @@ def keep_in_address(*, q: str = "", **asked: str) -> Any:
     """
     kept = {"q": q} | {name: "" if value == "all" else value for name, value in asked.items()}
     return browser.call(_KEEP, kept)
+
+
+def agent_of(path: str) -> str:
+    """Return the agent id in a path such as `/manage/acme/agents/ID/rules`, or "" if the path names no agent."""
+    return path.partition("/agents/")[2].split("/")[0]

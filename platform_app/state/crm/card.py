@@ -20,9 +20,9 @@ from platform_app.models.sequence import Enrollment, Sequence
 from platform_app.services.accounts import members
 from platform_app.services.crm import cards, notes, tasks
 from platform_app.services.crm.cards import Card
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look, person, say, say_error, who
 from platform_app.state.console.live_updates import follow
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.crm.history import HistoryLine, history_of
 from platform_app.state.rules.proof_view import reader_of
 from platform_app.state.sequences.enrollments import EnrollmentRow, Names, names_for, row_of

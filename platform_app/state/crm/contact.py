@@ -12,9 +12,9 @@ from platform_app.models.crm import Contact, CustomField, FieldKind, Holder
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, merge_contacts
 from platform_app.services.crm.cards import Card
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, say, who
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.crm.card import CardView
 from platform_app.state.crm.leads import LeadRow, row_of
 

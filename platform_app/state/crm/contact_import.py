@@ -12,9 +12,9 @@ from platform_app.i18n import exact_time, plural, translate
 from platform_app.models.crm import ContactImport, CustomField, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import import_job, imports
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look, person, say_error, who
 from platform_app.state.console.live_updates import follow
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.console.page_address import keep_in_address
 
 SHOWN = 50  # refused rows on the page; all of them are in the file

@@ -9,9 +9,8 @@ from platform_app.errors import NotFound
 from platform_app.models.crm import Contact, Holder, Lead
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, leads
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look
-from platform_app.state.console.option_lists import stage_choices
+from platform_app.state.console.option_lists import Choice, stage_choices
 from platform_app.state.crm.card import CardView
 
 NOBODY = "none"

@@ -16,11 +16,11 @@ from platform_app.models.crm import Lead
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.crm import contacts, leads, pipelines, tags
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, who
 from platform_app.state.console.list_page import Listed
 from platform_app.state.console.live_updates import follow
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.console.page_address import keep_in_address
 from platform_app.state.console.undo import Deleting, Undo
 
@@ -118,7 +118,7 @@ class LeadsState(Listed, Undo, rx.State):
     async def create(self) -> Any:
         """Write a lead into the first stage and open its card."""
         title = translate((await person(self)).language, "New lead")
-        made = await call(self, first_stage_lead, title, self.pipeline)
+        made = await call(self, leads.create_in_first_stage, title, self.pipeline)
         return browser.redirect(f"/manage/{(await who(self)).slug}/leads/{made.id}")
 
     @handler(Role.OPERATOR)
@@ -246,19 +246,6 @@ def _board(
     shown = {stage_id: leads.newest(session, who, stage_id, **asked) for stage_id in stage_ids}
     people = contacts.names(session, who, (row.contact_id for rows in shown.values() for row in rows))
     return leads.totals(session, who, **asked), shown, people
-
-
-def first_stage_lead(
-    session: Transaction, who: Identity, title: str, pipeline_id: str = "", *, contact_id: str | None = None
-) -> Lead:
-    """Write a lead of the person into the first stage of a pipeline, or of the first one."""
-    found = pipelines.of_tenant(session, who)
-    stages = [stage for pipeline, stages in found for stage in stages if pipeline_id in ("", pipeline.id)]
-    if not stages:
-        raise Invalid("Make a pipeline with stages first.")
-    return leads.create(
-        session, who, title=title, stage_id=stages[0].id, responsible_id=who.user_id, contact_id=contact_id
-    )
 
 
 def _move_all(session: Transaction, who: Identity, lead_ids: list[str], stage_id: str) -> int:

@@ -15,8 +15,8 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun
 from platform_app.services.feed import event_log
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import handler, look, person, who
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.console.page_address import keep_in_address
 from platform_app.state.feed.events import EventRow, event_row
 from platform_app.state.rules.proof_view import Reader, actual_of, fact_words, reader_of

@@ -10,7 +10,7 @@ from platform_app.automation.facts import Catalogue, Fact, FactType
 from platform_app.automation.values import whole
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
-from platform_app.state.chat.chat_view import Choice
+from platform_app.state.console.option_lists import Choice
 
 Tree = dict[str, Any]  # a group as JSON values
 UNITS = ("minutes", "hours", "days", "weeks")

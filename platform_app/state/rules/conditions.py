@@ -15,9 +15,8 @@ from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.crm import pipelines, tags
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import handler, look, person
-from platform_app.state.console.option_lists import agent_choices, stage_choices
+from platform_app.state.console.option_lists import Choice, agent_choices, stage_choices
 from platform_app.state.rules import condition_tree
 from platform_app.state.rules.condition_tree import UNITS, Line, Tree
 from platform_app.state.rules.proof_view import LANGUAGES, WEEKDAYS

@@ -13,8 +13,8 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Role
 from platform_app.state.agents.agent import Change
 from platform_app.state.agents.agent_stages import worded
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look, person, say, say_error, who
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import names_of
 

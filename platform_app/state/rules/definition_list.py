@@ -10,13 +10,12 @@ from platform_app.engine.definitions import Definitions, Listed
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
 from platform_app.services.agents import agents as of_agents
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, say_error, who
 from platform_app.state.console.live_updates import follow
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.page_address import agent_of, keep_in_address
 from platform_app.state.console.undo import Deleting, Undo
-from platform_app.state.scripts.scripts import agent_of
 
 NO_AGENT = "none"
 

@@ -17,9 +17,8 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
 from platform_app.services.crm import leads
 from platform_app.services.webhooks import incoming_webhooks
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look, say, who
-from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.console.option_lists import Choice, agent_choices
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import Conditions
 from platform_app.state.rules.definition_editor import ALL, Defined

@@ -19,9 +19,8 @@ from platform_app.models.crm import CustomField, FieldKind, Holder
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.crm import tags
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import handler, look, person
-from platform_app.state.console.option_lists import stage_choices
+from platform_app.state.console.option_lists import Choice, stage_choices
 from platform_app.state.rules.proof_view import LANGUAGES
 
 

@@ -17,8 +17,8 @@ from platform_app.i18n import exact_time, plural, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call_reading, handler, look, person, say_error, who
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
 from platform_app.state.rules.rule_words import STATES, TRIGGERS, told
 

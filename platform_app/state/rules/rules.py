@@ -16,9 +16,8 @@ from platform_app.engine.rules import rules
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look, who
-from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.console.option_lists import Choice, agent_choices
 from platform_app.state.rules.definition_list import DefinitionList, stand_of
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import action_of, condition_of, names_of, trigger_of

@@ -14,10 +14,10 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun
 from platform_app.services.feed import event_log
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import handler, look, person, who
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.log_list import LogList
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules.rule_words import STATES, TRIGGERS
 
 SHOWN = ("done", "running", "failed", "retrying", "uncertain", "condition", "cooldown", "capped", "stopped")

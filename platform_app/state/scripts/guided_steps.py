@@ -12,8 +12,8 @@ from platform_app.automation.facts import Catalogue
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import handler, person
+from platform_app.state.console.option_lists import Choice
 
 
 @dataclass

@@ -21,15 +21,14 @@ from platform_app.services.crm import leads
 from platform_app.services.scripts import script_selection, scripts
 from platform_app.state.agents.agent import Change
 from platform_app.state.agents.agent_stages import names_of, worded
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, say, say_error, who
-from platform_app.state.console.option_lists import stage_choices
+from platform_app.state.console.option_lists import Choice, stage_choices
+from platform_app.state.console.page_address import agent_of
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import Conditions
 from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of
 from platform_app.state.scripts.guided_steps import GuidedSteps
-from platform_app.state.scripts.scripts import agent_of
 
 FIELD_WORDS = {
     "title": "Title",

@@ -13,11 +13,10 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
 from platform_app.services.agents import agents
 from platform_app.services.scripts import scripts
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, who
-from platform_app.state.console.option_lists import stage_choices
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.option_lists import Choice, stage_choices
+from platform_app.state.console.page_address import agent_of, keep_in_address
 from platform_app.state.console.undo import Deleting, Undo
 
 KINDS = {
@@ -156,11 +155,6 @@ class ScriptsState(Undo, rx.State):
         self.rows = [_row(row, found, identity, language) for row in found.scripts]
         self.total_words = plural(language, "{count} script", "{count} scripts", self.total)
         self.loaded = True
-
-
-def agent_of(path: str) -> str:
-    """Return the id of the agent that an address names, or nothing."""
-    return path.partition("/agents/")[2].split("/")[0]
 
 
 def _read(session: Transaction, who: Identity, agent_id: str, **filters: str) -> _Found:

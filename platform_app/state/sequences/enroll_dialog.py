@@ -13,9 +13,9 @@ from platform_app.errors import PlatformError
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, leads
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.sequences.sequence_words import ENTRIES
 
 

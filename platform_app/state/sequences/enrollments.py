@@ -16,10 +16,10 @@ from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment
 from platform_app.services.feed import event_log
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, who
 from platform_app.state.console.live_updates import follow
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.console.page_address import keep_in_address
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import names_of

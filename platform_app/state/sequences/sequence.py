@@ -17,10 +17,9 @@ from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence, SequenceVersion
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look, say
 from platform_app.state.console.live_updates import follow
-from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.console.option_lists import Choice, agent_choices
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import Conditions
 from platform_app.state.rules.definition_editor import ALL, Defined

@@ -15,8 +15,8 @@ from platform_app.engine.actions.action_base import LONGEST
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import handler, look, person
+from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_actions import AskLine, asked_lines, offered
 from platform_app.state.rules.rule_words import names_of

@@ -21,9 +21,8 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import leads
 from platform_app.services.feed import event_log
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call_reading, handler, look, say_error, who
-from platform_app.state.console.option_lists import stage_choices
+from platform_app.state.console.option_lists import Choice, stage_choices
 from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
 from platform_app.state.rules.rule_words import names_of
 from platform_app.state.sequences.sequence_words import (

@@ -17,9 +17,8 @@ from platform_app.errors import Invalid
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import look
-from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.console.option_lists import Choice, agent_choices
 from platform_app.state.rules.definition_list import DefinitionList, stand_of
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import condition_of, names_of

@@ -16,10 +16,10 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import Outcome, ReceivedDelivery
 from platform_app.services.webhooks import delivery_log
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import handler, look, person, who
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.log_list import LogList
+from platform_app.state.console.option_lists import Choice
 
 OUTCOMES = {"accepted": ("Accepted", "green"), "duplicate": ("Came before", ""), "refused": ("Refused", "red")}
 HEADER_WORDS = {

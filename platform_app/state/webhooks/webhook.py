@@ -13,11 +13,10 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery, WebhookField
 from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields, webhook_secrets
 from platform_app.services.webhooks.webhook_fields import Offer
-from platform_app.state.chat.chat_view import Choice
 from platform_app.state.console.base import call, handler, look, person, say_error, who
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.one_time_secret import show_once
-from platform_app.state.console.option_lists import agent_choices
+from platform_app.state.console.option_lists import Choice, agent_choices
 from platform_app.state.crm.crm_settings import FIELD_KINDS
 from platform_app.state.webhooks.deliveries import DeliveryRow, row_of
 from platform_app.state.webhooks.webhooks import address_of
