@@ -26,6 +26,7 @@ SORTS = ("updated", "name")
 def create(
     session: Transaction,
     who: Identity,
+    /,
     *,
     name: str,
     at: datetime | None = None,

@@ -163,6 +163,7 @@ def get(session: Transaction, who: Identity, lead_id: str, *, lock: bool = False
 def find(
     session: Transaction,
     who: Identity,
+    /,
     *,
     sort: str = "updated",
     descending: bool = True,

@@ -79,7 +79,7 @@ def get(session: Transaction, who: Identity, script_id: str, *, lock: bool = Fal
     return row
 
 
-def create(session: Transaction, who: Identity, *, title: str, agent_id: str | None = None, **fields: Any) -> Script:
+def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str | None = None, **fields: Any) -> Script:
     """Add a script at the end."""
     rows = _all(session, who)
     if len(rows) >= MOST:

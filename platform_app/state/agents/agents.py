@@ -16,7 +16,7 @@ from platform_app.state.console.base import call, handler, look, person, say_err
 from platform_app.state.console.list_page import Listed
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.page_address import keep_in_address
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 
 STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
 ORDER = "-updated"
@@ -94,8 +94,8 @@ class AgentsState(Listed, Undo, rx.State):
         """Whether a filter hides some agents."""
         return bool(self.search or self.status != "all")
 
-    def _deleting(self) -> Deleting:
-        return agents
+    def _soft_delete(self) -> SoftDelete:
+        return SoftDelete(agents.delete, agents.restore)
 
     async def _changed(self) -> Any:
         await self._fetch()

@@ -11,7 +11,7 @@ from platform_app.state.chat.chat_view import ConversationRow, conversation_row
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, who
 from platform_app.state.console.live_updates import follow
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 
 
 class ConversationListState(Undo, rx.State):
@@ -71,8 +71,8 @@ class ConversationListState(Undo, rx.State):
         await self._fetch()
         return browser.redirect(f"{self.router.url.path}?c={self._undo_id}") if self._undo_opens else None
 
-    def _deleting(self) -> Deleting:
-        return conversations
+    def _soft_delete(self) -> SoftDelete:
+        return SoftDelete(conversations.delete, conversations.restore)
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language

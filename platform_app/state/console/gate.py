@@ -7,7 +7,7 @@ from collections import OrderedDict
 from urllib.parse import urlencode
 
 import reflex as rx
-from reflex.state import StateUpdate
+from reflex.state import BaseState, StateUpdate
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
 
@@ -44,7 +44,7 @@ class Gate(rx.Middleware):
     def __init__(self) -> None:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    async def preprocess(self, app: rx.App, state: rx.State, event: Event) -> StateUpdate | None:
+    async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> StateUpdate | None:
         """Return nothing to let the event pass, else what the browser does instead."""
         registered = RegistrationContext.get().event_handlers.get(event.name)
         if registered is None or event.name.endswith(_NEVER) or not self._has_room(state):
@@ -55,7 +55,7 @@ class Gate(rx.Middleware):
             return StateUpdate()
         token = session_token(state.router.headers.cookie)
         slug = tenant_slug(state.router.url.path)
-        identity = await asyncio.to_thread(sessions.identity, token, slug or None) if token else None
+        identity = await _identity(token, slug)
         person = await state.get_state(Person)
         if refused := self._bind(person, state, event, identity):
             return refused
@@ -74,7 +74,7 @@ class Gate(rx.Middleware):
             return StateUpdate()
         return None if identity is not None else await self._signed_out(state, token)
 
-    def _bind(self, person: Person, state: rx.State, event: Event, identity: Identity | None) -> StateUpdate | None:
+    def _bind(self, person: Person, state: BaseState, event: Event, identity: Identity | None) -> StateUpdate | None:
         """Hold the tab's state to one session in one tenant: whoever comes with another gets an empty state."""
         key = f"{identity.session_id}:{identity.tenant_id}" if identity else ""
         if person._bound == key:
@@ -83,20 +83,20 @@ class Gate(rx.Middleware):
             person._take(None, "loading")
             return StateUpdate(events=[browser.reload()])
         if person._bound is not None:
-            state._get_root_state().reset()
+            state._get_root_state().reset()  # type: ignore[no-untyped-call]  # Reflex's method has no annotations
         if identity is None:
             person.language = _preferred_language(state)
         person._bound = key
         return None
 
-    async def _signed_out(self, state: rx.State, token: str) -> StateUpdate:
+    async def _signed_out(self, state: BaseState, token: str) -> StateUpdate:
         """Send a person without a session to the sign-in page; a foreign tenant is simply not found."""
-        if token and await asyncio.to_thread(sessions.identity, token, None):
+        if await _identity(token, ""):
             return StateUpdate()
         target = state.router.url.path
         return StateUpdate(events=[browser.go(f"/sign-in?{urlencode({'next': target})}")])
 
-    def _has_room(self, state: rx.State) -> bool:
+    def _has_room(self, state: BaseState) -> bool:
         """Count the tab's events against its allowance."""
         tab = state.router.session.client_token
         now = time.monotonic()
@@ -106,6 +106,11 @@ class Gate(rx.Middleware):
         while len(self._buckets) > 10_000:
             self._buckets.popitem(last=False)
         return room >= 1
+
+
+async def _identity(token: str, slug: str) -> Identity | None:
+    """Return who holds a session token in the tenant of a slug, or in none; None without a session."""
+    return await asyncio.to_thread(sessions.identity, token, slug or None) if token else None
 
 
 def _said_reserved(identity: Identity | None) -> StateUpdate:
@@ -120,7 +125,7 @@ def _said_reserved(identity: Identity | None) -> StateUpdate:
     return StateUpdate(events=[browser.failure(sentence)])
 
 
-def _preferred_language(state: rx.State) -> str:
+def _preferred_language(state: BaseState) -> str:
     cookie = re.search(r"(?:^|;\s*)language=(ru|en)\b", state.router.headers.cookie)
     if cookie:
         return cookie[1]

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 import structlog
@@ -39,7 +40,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self.is_connected: Callable[[str], bool] = lambda tab: True  # the app says which tabs are there
 
-    async def updates(self, tenant_id: str, tab: str, every: float = 15.0) -> AsyncIterator[Update]:
+    async def updates(self, tenant_id: str, tab: str, every: float = 15.0) -> AsyncGenerator[Update, None]:
         """Yield a tenant's updates as they happen, and "*" at least every `every` seconds.
 
         Nothing is yielded while the tab, a client token, has no connection; a minute later the watching ends.
@@ -89,7 +90,7 @@ class Hub:
                 newest = await client.xrevrange(name, count=1)
                 last[name] = newest[0][0] if newest else "0-0"
                 self._tell(tenant_id, Update("*", ""))  # what came between the page's look and now
-        streams = {notifier.stream_name(t): last[notifier.stream_name(t)] for t in self._pages}
+        streams: dict[Any, Any] = {notifier.stream_name(t): last[notifier.stream_name(t)] for t in self._pages}
         if not streams:
             return
         for name, entries in await client.xread(streams, count=200, block=500) or []:

@@ -1,6 +1,7 @@
 """Listed: what every long list shares: search, sort and pages in the address, and rows chosen together."""
 
 from abc import abstractmethod
+from collections.abc import Container, Mapping
 from typing import Any
 
 import reflex as rx
@@ -38,7 +39,7 @@ class Listed(rx.State, mixin=True):
     async def _fetch(self) -> None:
         """Draw the list anew."""
 
-    def _read_address(self, sorts: tuple[str, ...], default: str) -> dict[str, str]:
+    def _read_address(self, sorts: Container[str], default: str) -> Mapping[str, str]:
         """Take search, sort, page and size from the address; return the whole query."""
         asked = self.router.url.query_parameters
         self.search = asked.get("q", "")[:200]

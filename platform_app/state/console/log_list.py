@@ -55,7 +55,7 @@ class LogList(rx.State, mixin=True):
         allowed = self._filters()[name]
         setattr(self, name, value[:32] if allowed is None or value in allowed else ALL)
 
-    def _asked(self, **columns: str) -> dict[str, str]:
+    def _asked(self, **columns: str) -> dict[str, Any]:
         """Return what is asked for, by the name it has where it is read; "" where all is."""
         values = {column: getattr(self, name) for column, name in columns.items()}
         return {column: "" if value == ALL else value for column, value in values.items()}

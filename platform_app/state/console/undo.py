@@ -2,7 +2,9 @@
 
 import asyncio
 from abc import abstractmethod
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import reflex as rx
 
@@ -15,14 +17,15 @@ from platform_app.state.console.base import call, handler, person, say
 SECONDS = 10
 
 
-class Deleting(Protocol):
-    """The service whose rows a list deletes and brings back."""
+RowFunction = Callable[[Transaction, Identity, str], Any]
 
-    def delete(self, session: Transaction, who: Identity, row_id: str, /) -> Any:
-        """Take a row away; return it."""
 
-    def restore(self, session: Transaction, who: Identity, row_id: str, /) -> Any:
-        """Bring a row back."""
+@dataclass(frozen=True)
+class SoftDelete:
+    """The service functions that delete a row and restore it; each takes the row's id and returns the row."""
+
+    delete: RowFunction
+    restore: RowFunction
 
 
 class Undo(rx.State, mixin=True):
@@ -33,8 +36,8 @@ class Undo(rx.State, mixin=True):
     _undo_more: list[str] = []  # deleted together with it
 
     @abstractmethod
-    def _deleting(self) -> Deleting:
-        """Return the service that deletes the rows of this list."""
+    def _soft_delete(self) -> SoftDelete:
+        """Return how the rows of this list are deleted and restored."""
 
     @abstractmethod
     async def _fetch(self) -> None:
@@ -46,7 +49,7 @@ class Undo(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def delete(self, row_id: str) -> Any:
         """Take a row away; return the event that ends the offer to bring it back."""
-        row = await call(self, self._deleting().delete, row_id)
+        row = await call(self, self._soft_delete().delete, row_id)
         self._forget(row_id)
         await self._fetch()
         return await self._offer_undo(row_id, getattr(row, "title", "") or getattr(row, "name", ""))
@@ -55,7 +58,7 @@ class Undo(rx.State, mixin=True):
     async def undo(self) -> Any:
         """Bring back what was deleted last."""
         self.undo_sentence = ""
-        await call(self, _each, self._deleting().restore, [self._undo_id, *self._undo_more])
+        await call(self, _each, self._soft_delete().restore, [self._undo_id, *self._undo_more])
         await self._fetch()
         return await say(self, "It is back.")
 
@@ -69,7 +72,7 @@ class Undo(rx.State, mixin=True):
         """Take rows away together; return the event that ends the offer to bring them back."""
         if not row_ids:
             return None
-        await call(self, _each, self._deleting().delete, row_ids)
+        await call(self, _each, self._soft_delete().delete, row_ids)
         await self._fetch()
         self._undo_id, self._undo_more = row_ids[0], row_ids[1:]
         self.undo_sentence = plural((await person(self)).language, one, many, len(row_ids))

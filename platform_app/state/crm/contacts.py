@@ -15,7 +15,7 @@ from platform_app.state.console.base import call, handler, look, person, who
 from platform_app.state.console.list_page import Listed
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.page_address import keep_in_address
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 
 ORDER = "-updated"
 
@@ -84,8 +84,8 @@ class ContactsState(Listed, Undo, rx.State):
         """Whether a filter hides some contacts."""
         return bool(self.search or self.tag)
 
-    def _deleting(self) -> Deleting:
-        return contacts
+    def _soft_delete(self) -> SoftDelete:
+        return SoftDelete(contacts.delete, contacts.restore)
 
     async def _changed(self) -> Any:
         await self._fetch()
@@ -94,8 +94,16 @@ class ContactsState(Listed, Undo, rx.State):
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
         sort = self.sort if self.sort in contacts.SORTS else "updated"
-        asked = {"search": self.search, "tag": self.tag, "sort": sort, "descending": self.descending}
-        found, total = await look(self, contacts.find, page=self.page, page_size=int(self.size), **asked)
+        found, total = await look(
+            self,
+            contacts.find,
+            search=self.search,
+            tag=self.tag,
+            sort=sort,
+            descending=self.descending,
+            page=self.page,
+            page_size=int(self.size),
+        )
         self._count_pages(total)
         self.rows = [_row(row, identity, language) for row in found]
         self.total_words = plural(language, "{count} contact", "{count} contacts", total)

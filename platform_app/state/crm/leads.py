@@ -22,7 +22,7 @@ from platform_app.state.console.list_page import Listed
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.option_lists import Choice
 from platform_app.state.console.page_address import keep_in_address
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 
 ORDER = "-updated"
 KINDS = {"open": ("Open", ""), "won": ("Won", "green"), "lost": ("Lost", "red")}
@@ -158,8 +158,8 @@ class LeadsState(Listed, Undo, rx.State):
         """Whether a filter hides some leads."""
         return bool(self.search or self.tag or self.stage != "all" or self.responsible != "all")
 
-    def _deleting(self) -> Deleting:
-        return leads
+    def _soft_delete(self) -> SoftDelete:
+        return SoftDelete(leads.delete, leads.restore)
 
     async def _changed(self) -> Any:
         await self._fetch()
@@ -174,7 +174,7 @@ class LeadsState(Listed, Undo, rx.State):
         self.pipelines, self.stages, self.members = frame.pipelines, frame.stages, frame.members
         if self.pipeline not in frame.of_pipeline:
             self.pipeline = frame.pipelines[0].id if frame.pipelines else ""
-        asked = {"search": self.search, "tag": self.tag}
+        asked: dict[str, Any] = {"search": self.search, "tag": self.tag}
         asked["responsible_id"] = "" if self.responsible == "all" else self.responsible
         if self.view == "board":
             await self._fetch_board(frame, asked)
@@ -183,17 +183,22 @@ class LeadsState(Listed, Undo, rx.State):
         self.total_words = plural(language, "{count} lead", "{count} leads", self.total)
         self.loaded = True
 
-    async def _fetch_list(self, frame: _Frame, asked: dict[str, str]) -> None:
+    async def _fetch_list(self, frame: _Frame, asked: dict[str, Any]) -> None:
         identity, language = await who(self), (await person(self)).language
         asked["stage_id"] = "" if self.stage == "all" else self.stage
         sort = self.sort if self.sort in leads.SORTS else "updated"
-        order = {"sort": sort, "descending": self.descending, "page": self.page, "page_size": int(self.size)}
+        order: dict[str, Any] = {
+            "sort": sort,
+            "descending": self.descending,
+            "page": self.page,
+            "page_size": int(self.size),
+        }
         found, total = await look(self, leads.find, **order, **asked)
         self._count_pages(total)
         known = frame.names | await look(self, contacts.names, [row.contact_id for row in found])
         self.rows, self.columns = [row_of(row, known, identity, language) for row in found], []
 
-    async def _fetch_board(self, frame: _Frame, asked: dict[str, str]) -> None:
+    async def _fetch_board(self, frame: _Frame, asked: dict[str, Any]) -> None:
         identity, language = await who(self), (await person(self)).language
         stages = frame.of_pipeline.get(self.pipeline, [])
         totals, shown, people = await look(self, _board, [stage_id for stage_id, _, _ in stages], **asked)
@@ -241,7 +246,7 @@ def _frame(session: Transaction, who: Identity) -> _Frame:
 
 
 def _board(
-    session: Transaction, who: Identity, stage_ids: list[str], **asked: str
+    session: Transaction, who: Identity, /, stage_ids: list[str], **asked: Any
 ) -> tuple[dict[str, tuple[int, Decimal]], dict[str, list[Lead]], dict[str, str]]:
     shown = {stage_id: leads.newest(session, who, stage_id, **asked) for stage_id in stage_ids}
     people = contacts.names(session, who, (row.contact_id for rows in shown.values() for row in rows))

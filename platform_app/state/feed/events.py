@@ -86,7 +86,7 @@ class EventsState(LogList, rx.State):
 
 
 def _read(
-    session: Transaction, who: Identity, asked: dict[str, str], page: int
+    session: Transaction, who: Identity, asked: dict[str, Any], page: int
 ) -> tuple[list[Event], dict[str, str], list[Choice]]:
     found = event_log.find(session, who, page=page, **asked)
     return found, event_log.subjects(session, who, found), agent_choices(session, who)

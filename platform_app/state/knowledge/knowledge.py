@@ -13,7 +13,7 @@ from platform_app.services.knowledge import categories, sources
 from platform_app.state.console.base import call, handler, look, person, who
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.page_address import keep_in_address
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 from platform_app.state.knowledge.source_view import STATES, SourceRow, source_row
 
 PAGE_SIZE = 25
@@ -143,8 +143,8 @@ class KnowledgeState(Undo, rx.State):
             for p in found.passages
         ]
 
-    def _deleting(self) -> Deleting:
-        return sources
+    def _soft_delete(self) -> SoftDelete:
+        return SoftDelete(sources.delete, sources.restore)
 
     def _keep_address(self) -> Any:
         return keep_in_address(q=self.search, state=self.state, category=self.category)

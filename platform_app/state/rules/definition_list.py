@@ -15,7 +15,7 @@ from platform_app.state.console.base import call, handler, look, person, say_err
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.option_lists import Choice
 from platform_app.state.console.page_address import agent_of, keep_in_address
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 
 NO_AGENT = "none"
 
@@ -119,8 +119,9 @@ class DefinitionList(Undo, rx.State, mixin=True):
         """Whether the search hides some."""
         return bool(self.search)
 
-    def _deleting(self) -> Deleting:
-        return self._definitions()
+    def _soft_delete(self) -> SoftDelete:
+        definitions = self._definitions()
+        return SoftDelete(definitions.delete, definitions.restore)
 
     def _listed(self, agents: list[Choice], listed: Listed[Any], words: str) -> None:
         """Show what is said of the whole list."""

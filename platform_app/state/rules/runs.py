@@ -20,8 +20,18 @@ from platform_app.state.console.log_list import LogList
 from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules.rule_words import STATES, TRIGGERS
 
-SHOWN = ("done", "running", "failed", "retrying", "uncertain", "condition", "cooldown", "capped", "stopped")
-SHOWN += ("too_deep", "cancelled", "broken")
+SHOWN: tuple[str, ...] = (
+    "done",
+    "running",
+    "failed",
+    "retrying",
+    "uncertain",
+    "condition",
+    "cooldown",
+    "capped",
+    "stopped",
+)
+SHOWN = (*SHOWN, "too_deep", "cancelled", "broken")
 
 
 @dataclass

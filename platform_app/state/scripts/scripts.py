@@ -13,11 +13,12 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
 from platform_app.services.agents import agents
 from platform_app.services.scripts import scripts
+from platform_app.services.scripts.scripts import Used
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, handler, look, person, who
 from platform_app.state.console.option_lists import Choice, stage_choices
 from platform_app.state.console.page_address import agent_of, keep_in_address
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 
 KINDS = {
     "greeting": "Greeting",
@@ -50,7 +51,7 @@ class _Found:
     agent: Agent
     scripts: list[Script]
     total: int
-    used: dict[str, scripts.Used]
+    used: dict[str, Used]
     stages: list[Choice]
 
 
@@ -134,8 +135,8 @@ class ScriptsState(Undo, rx.State):
         """Whether a filter hides some scripts."""
         return bool(self.search) or self.kind != "all" or self.stage != "all"
 
-    def _deleting(self) -> Deleting:
-        return scripts
+    def _soft_delete(self) -> SoftDelete:
+        return SoftDelete(scripts.delete, scripts.restore)
 
     async def _changed(self) -> Any:
         await self._fetch()
@@ -157,7 +158,7 @@ class ScriptsState(Undo, rx.State):
         self.loaded = True
 
 
-def _read(session: Transaction, who: Identity, agent_id: str, **filters: str) -> _Found:
+def _read(session: Transaction, who: Identity, /, agent_id: str, **filters: str) -> _Found:
     agent = agents.get(session, who, agent_id)
     shown = scripts.list_scripts(session, who, agent_id, **filters)
     total = len(scripts.list_scripts(session, who, agent_id))
@@ -166,7 +167,7 @@ def _read(session: Transaction, who: Identity, agent_id: str, **filters: str) ->
 
 def _row(row: Script, found: _Found, identity: Identity, language: str) -> ScriptRow:
     stages = {stage.id: stage.name for stage in found.stages}
-    used = found.used.get(row.id, scripts.Used())
+    used = found.used.get(row.id, Used())
     return ScriptRow(
         id=row.id,
         title=row.title,

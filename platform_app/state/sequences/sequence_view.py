@@ -87,8 +87,8 @@ def landing_lines(
 ) -> list[LandingLine]:
     """Return in words where those inside older versions would land."""
     names: dict[str, str] = {}
-    for version in versions[::-1]:
-        for place in tree.layout(version.definition.get("steps") or []):
+    for row in versions[::-1]:
+        for place in tree.layout(row.definition.get("steps") or []):
             if not place.branch:
                 names[place.step["id"]] = steps_words([place.step], reader, named).partition(" — ")[2]
     language = reader.language

@@ -120,7 +120,7 @@ class ReceivedState(LogList, rx.State):
 
 
 def _read(
-    session: Transaction, who: Identity, asked: dict[str, str], page: int
+    session: Transaction, who: Identity, asked: dict[str, Any], page: int
 ) -> tuple[list[ReceivedDelivery], dict[str, str]]:
     return delivery_log.find(session, who, page=page, **asked), delivery_log.names(session, who)
 

@@ -146,8 +146,8 @@ class WebhookState(rx.State):
         kind = str(form.get("kind", ""))
         if kind not in FIELD_KINDS:
             raise Invalid("This value cannot be taken.")
-        asked = {"path": str(form.get("path", "")), "name": str(form.get("name", "")), "kind": FieldKind(kind)}
-        return await self._change(webhook_fields.add, self._id(), **asked)
+        path, name = str(form.get("path", "")), str(form.get("name", ""))
+        return await self._change(webhook_fields.add, self._id(), path=path, name=name, kind=FieldKind(kind))
 
     @handler(Role.OPERATOR)
     async def take(self, path: str, kind: FieldKind) -> Any:

@@ -19,7 +19,7 @@ from platform_app.state.console.base import call, handler, look, person, say, wh
 from platform_app.state.console.live_updates import follow
 from platform_app.state.console.one_time_secret import show_once
 from platform_app.state.console.page_address import keep_in_address
-from platform_app.state.console.undo import Deleting, Undo
+from platform_app.state.console.undo import SoftDelete, Undo
 
 TABS = ("incoming", "received")
 
@@ -130,8 +130,8 @@ class WebhooksState(Undo, rx.State):
         await self._fetch()
         return await say(self, "It is back.")
 
-    def _deleting(self) -> Deleting:
-        return incoming_webhooks
+    def _soft_delete(self) -> SoftDelete:
+        return SoftDelete(incoming_webhooks.delete, incoming_webhooks.restore)
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
