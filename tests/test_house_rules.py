@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 from pydantic import BaseModel
 
 from platform_app import jobs
+from tests import home_made_names
 
 ROOT = Path(__file__).parents[1]
 FILE_LINES, FUNCTION_LINES, POSITIONAL = 400, 40, 4
@@ -179,6 +180,20 @@ def empty_words(source: Source) -> Iterator[str]:
     yield from (f"no banners: {line}" for line in re.findall(r"^\s*#\s*[-=#*]{4,}", source.text, re.MULTILINE))
 
 
+def snake_case(name: str) -> str:
+    """Return a name in lower case with underscores between its words: `_OneName` is `one_name`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip("_")).lower()
+
+
+def home_made(source: Source) -> Iterator[str]:
+    module = Path(source.name).stem
+    if module in home_made_names.NAMES | home_made_names.MODULES:
+        yield f"no module is called {module}: {(home_made_names.NAMES | home_made_names.MODULES)[module]}"
+    for node in source.nodes:
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and snake_case(node.name) in home_made_names.NAMES:
+            yield f"{node.name} in line {node.lineno}: {home_made_names.NAMES[snake_case(node.name)]}"
+
+
 def test_sizes() -> None:
     assert broken(sizes, OWN) == []
 
@@ -209,6 +224,20 @@ def test_text_reaches_the_browser_as_data() -> None:
 
 def test_names_are_nouns_that_say_something() -> None:
     assert broken(empty_words, PRODUCT) == []
+
+
+def test_names_are_those_of_the_field() -> None:
+    assert broken(home_made, PRODUCT) == []
+
+
+def test_each_home_made_name_is_found() -> None:
+    names = home_made_names.NAMES | home_made_names.MODULES
+    assert len(names) >= 50
+    for name in names:
+        assert list(home_made(Source(f"platform_app/{name}.py", ""))), name
+    for name in home_made_names.NAMES:
+        assert list(home_made(Source("platform_app/a.py", f"class _{name.title().replace('_', '')}: ..."))), name
+        assert list(home_made(Source("platform_app/a.py", f"class A:\n    async def _{name}(self): ..."))), name
 
 
 def test_every_payload_is_in_the_union_and_has_its_actor() -> None:

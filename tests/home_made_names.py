@@ -1,0 +1,62 @@
+"""Home-made names: what no module, class or function may be called, each with the name that the field uses for it.
+
+A name is compared without case and leading underscores: `hand` stands for the class `_Hand` too.
+"""
+
+NAMES = {
+    "absence": "why_not",
+    "addressees": "delivery_subjects",
+    "asking": "action_base",
+    "be_heard": "has_listeners",
+    "bell": "notifier",
+    "bodies": "delivery_bodies",
+    "clockwork": "timers",
+    "courtesy": "courtesy_phrases",
+    "datafolder": "data_dir, DataDir",
+    "gathering": "due_enrollments",
+    "guiding": "guided_scripts",
+    "heap": "gc_tuning",
+    "journey": "enrollment_progress",
+    "judging": "rule_evaluation",
+    "keeping": "retention",
+    "lateness": "overdue_policy",
+    "merging": "merge_contacts",
+    "outgoing": "agent_messages",
+    "outside_steps": "step_calls",
+    "receiving": "deliveries",
+    "rehearsal": "sequence_trial",
+    "reply_work": "reply_context",
+    "shown_once": "one_time_secret",
+    "stepping": "sequence_scheduler",
+    "vault": "encryption",
+}
+
+# Words that are common names of functions and say nothing as the name of a module.
+MODULES = {
+    "calls": "outbound_calls",
+    "checks": "condition_checks",
+    "counting": "bounded_count",
+    "each": "its plural",
+    "encoding": "output_encoding",
+    "example": "env_example",
+    "faults": "provider_errors",
+    "filters": "template_filters",
+    "fitting": "prompt_trimming",
+    "follow": "live_updates",
+    "handling": "rule_worker",
+    "learned": "model_limitations",
+    "log": "rule_runs, delivery_log",
+    "marks": "reply_markers",
+    "own_fields": "custom_fields",
+    "packed": "decompression",
+    "processes": "supervisor",
+    "purposes": "job_callbacks",
+    "received": "delivery_log",
+    "refusals": "refusal_log",
+    "servers": "embedded_servers",
+    "snapshots": "fact_json",
+    "stems": "stemming",
+    "tables": "csv_files",
+    "thinking": "reasoning_tags",
+    "wire": "transport",
+}
