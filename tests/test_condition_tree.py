@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation.conditions import OPERATORS, read
+from platform_app.automation.conditions import read
 from platform_app.automation.facts import Fact, FactType, catalogue
+from platform_app.automation.operators import OPERATORS
 from platform_app.errors import Invalid
 from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules import condition_tree

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platform_app.automation.condition_checks import problems
-from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Takes, read
+from platform_app.automation.conditions import Condition, Group, Match, read
 from platform_app.automation.evaluation import Proof, ready, smallest_change, weigh
 from platform_app.automation.facts import Fact, Facts, FactType, Named, Value, catalogue
+from platform_app.automation.operators import OPERATORS, Takes
 from platform_app.errors import Invalid
 from tests import shared
 
@@ -163,6 +164,21 @@ def test_a_tree_is_weighed_as_the_reference_does(tree: Condition | Group, known:
     changes = smallest_change(proof)
     if changes is not None:
         assert from_leaves(proof, known, {one.proof.path: one.is_to_hold for one in changes})
+
+
+@pytest.mark.parametrize(
+    ("fact", "operator", "actual", "value", "expected"),
+    [
+        ("contact.name", "ends", "Велосипед ЁЛКА ", "елка", True),
+        ("contact.name", "ends", "Елка зелёная", "елка", False),
+        ("contact.created", "longer_ago", NOW - timedelta(days=3, seconds=1), "3 days", True),
+        ("contact.created", "longer_ago", NOW - timedelta(days=3), "3 days", False),
+        ("contact.created", "longer_ago", None, "3 days", False),
+    ],
+)
+def test_an_operator_at_its_bounds(fact: str, operator: str, actual: Value, value: str, expected: bool) -> None:
+    condition = Condition(fact=fact, operator=operator, value=value)
+    assert weigh(condition, Facts({fact: actual}), KNOWN, NOW).holds is expected
 
 
 def test_no_operator_raises_on_any_value() -> None:

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from platform_app.automation import patterns
-from platform_app.automation.conditions import OPERATORS, Condition, Group, Takes
+from platform_app.automation.conditions import Condition, Group
 from platform_app.automation.evaluation import expected
 from platform_app.automation.facts import Catalogue, FactType
+from platform_app.automation.operators import OPERATORS, Takes
 from platform_app.errors import Invalid
 
 MOST = 100  # conditions of one tree

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from platform_app.automation import values
-from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Operator, Seen, Takes
+from platform_app.automation.conditions import Condition, Group, Match
 from platform_app.automation.facts import Catalogue, Fact, Facts, FactType, Value
+from platform_app.automation.operators import OPERATORS, Operator, Seen, Takes
 
 
 @dataclass(slots=True)

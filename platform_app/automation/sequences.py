@@ -12,7 +12,8 @@ from platform_app.automation.calendar import Calendar, Due, due
 from platform_app.automation.conditions import Condition, Group, Match, read
 from platform_app.automation.evaluation import weigh
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.steps import Step, steps
+from platform_app.automation.step_base import Step
+from platform_app.automation.steps import steps
 from platform_app.errors import Invalid
 
 

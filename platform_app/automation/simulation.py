@@ -10,7 +10,8 @@ from platform_app.automation.conditions import Group
 from platform_app.automation.evaluation import Proof, weigh
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.sequences import Compiled
-from platform_app.automation.steps import Decision, Go, Look, decide
+from platform_app.automation.step_base import Decision, Go, Look
+from platform_app.automation.steps import decide
 
 
 @dataclass(frozen=True)

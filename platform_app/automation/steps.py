@@ -1,22 +1,19 @@
-"""Steps: what a sequence is made of. A step is one class: its words, what it takes, and what is decided at it.
+"""Steps: every kind of step of a sequence, and how a list of steps is read.
 
-The first line of the docstring is what it is called in the builder; each field says how it is entered.
+A step is one class: its label, what it takes, and what is decided at it. The first line of the docstring is its name in
+the builder; each field says how it is entered.
 """
 
 import hashlib
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, SerializeAsAny, TypeAdapter, ValidationError
 
-from platform_app.automation.calendar import Timing
 from platform_app.automation.conditions import read
-from platform_app.automation.evaluation import Proof, weigh
-from platform_app.automation.facts import Catalogue, Facts
+from platform_app.automation.evaluation import weigh
+from platform_app.automation.step_base import Decision, Go, Look, Step, StepAsk, asked
 from platform_app.automation.values import span
 from platform_app.errors import Invalid
 
@@ -25,77 +22,17 @@ DEEPEST = 4  # branches within branches
 FAINT = "3 days"
 
 
-class StepAsk(StrEnum):
-    """How a field of a step is entered."""
-
-    CONDITION = "condition"
-    ACTION = "action"
-    SPAN = "span"
-    PERCENT = "percent"
-    CHOICE = "choice"
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a step is decided on."""
-
-    facts: Facts
-    known: Catalogue
-    moment: datetime
-    key: str  # of whoever goes through the sequence: the same at every step
-    since: datetime  # when it was due first
-    is_met: bool = False  # an event has met what a step waits for
+def _of_kind(data: Any) -> Any:
+    """Return a step from JSON values, of the class that its kind names. Raises ValueError if the kind is unknown."""
+    if isinstance(data, Step):
+        return data
+    kind = STEPS.get(str(data.get("kind"))) if isinstance(data, dict) else None
+    if kind is None:
+        raise ValueError("unknown kind of step")
+    return kind.model_validate(data)
 
 
-class Go(StrEnum):
-    """What is done at a step."""
-
-    ON = "on"  # to the next step, or into a branch
-    DO = "do"  # the step's action, then on
-    WAIT = "wait"  # until an event meets the step's condition, at most until a moment
-    LEAVE = "leave"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is decided at a step, with the proof where a condition was weighed."""
-
-    go: Go
-    branch: str = ""
-    proof: Proof | None = None
-    until: datetime | None = None
-    is_skipped: bool = False
-
-
-def asked(words: str, ask: StepAsk, default: Any = "", **more: Any) -> Any:
-    """Return a field of a step: its words for people and how it is entered.
-
-    Of a CHOICE, `options` are the words of each value that can be chosen.
-    """
-    return Field(default_factory=lambda: default, json_schema_extra={"words": words, "ask": ask.value} | more)
-
-
-class Step(BaseModel, ABC, frozen=True):
-    """A place in a sequence. `only_if` is a condition without which it is passed by.
-
-    `sentence` is a message id with places for its fields; `ways` are the names of its branches in words.
-    """
-
-    icon: ClassVar[str] = "zap"  # in the builder
-    sentence: ClassVar[str] = ""
-    ways: ClassVar[Mapping[str, str]] = {}
-    waits: ClassVar[bool] = False  # for an event that meets its `condition`
-    id: str = Field(pattern=r"^[0-9a-z]{1,32}$")
-    timing: Timing = Timing()
-    only_if: dict[str, Any] = Field(default_factory=dict)
-
-    def branches(self) -> Mapping[str, list[Any]]:
-        """Return the steps of each branch by its name."""
-        return {}
-
-    @abstractmethod
-    def decide(self, look: Look) -> Decision:
-        """Return what is done here, when its condition holds."""
+AnyStep = Annotated[SerializeAsAny[Step], BeforeValidator(_of_kind)]
 
 
 class Do(Step):
@@ -117,8 +54,8 @@ class Fork(Step):
     ways: ClassVar[Mapping[str, str]] = {"yes": "If so", "no": "If not"}
     kind: Literal["fork"] = "fork"
     condition: dict[str, Any] = asked("If", StepAsk.CONDITION, {})
-    yes: list["EachStep"] = Field(default_factory=list)
-    no: list["EachStep"] = Field(default_factory=list)
+    yes: list[AnyStep] = Field(default_factory=list)
+    no: list[AnyStep] = Field(default_factory=list)
 
     def branches(self) -> Mapping[str, list[Any]]:
         """Return both ways."""
@@ -165,8 +102,8 @@ class Split(Step):
     ways: ClassVar[Mapping[str, str]] = {"a": "Part A", "b": "Part B"}
     kind: Literal["split"] = "split"
     percent: int = asked("Part A, per cent", StepAsk.PERCENT, 50)
-    a: list["EachStep"] = Field(default_factory=list)
-    b: list["EachStep"] = Field(default_factory=list)
+    a: list[AnyStep] = Field(default_factory=list)
+    b: list[AnyStep] = Field(default_factory=list)
 
     def branches(self) -> Mapping[str, list[Any]]:
         """Return both parts."""
@@ -178,15 +115,15 @@ class Split(Step):
         return Decision(Go.ON, "a" if int.from_bytes(digest[:8], "big") % 100 < self.percent else "b")
 
 
-Each = Do | Fork | Await | Split
-EachStep = Annotated[Each, Field(discriminator="kind")]
-for _one in get_args(Each):
-    _one.model_rebuild()
-STEPS: dict[str, type[Step]] = {one.model_fields["kind"].default: one for one in get_args(Each)}
-_adapter: TypeAdapter[list[EachStep]] = TypeAdapter(list[EachStep])
+STEPS: dict[str, type[Step]] = {
+    one.model_fields["kind"].default: one
+    for one in list(vars().values())
+    if isinstance(one, type) and issubclass(one, Step) and one is not Step
+}
+_adapter: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep])
 
 
-def steps(data: list[dict[str, Any]]) -> list[Each]:
+def steps(data: list[dict[str, Any]]) -> list[Step]:
     """Return steps from JSON values; raises Invalid for what is not known any more, too much or too deep."""
     try:
         found = _adapter.validate_python(data)

@@ -1,12 +1,12 @@
 """Builders: every kind of step and of action is added, opened and set to each of its choices without an error."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
-from pydantic import Field, TypeAdapter
 
 from platform_app.automation import steps
-from platform_app.automation.steps import Decision, Go, Look, Step, StepAsk, asked, asked_of, options_of
+from platform_app.automation.step_base import Decision, Go, Look, Step, StepAsk, asked
+from platform_app.automation.steps import asked_of, options_of
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.i18n import translate
@@ -41,8 +41,6 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(steps.STEPS, "remind", Remind)
-    every = Annotated[steps.Each | Remind, Field(discriminator="kind")]
-    monkeypatch.setattr(steps, "_adapter", TypeAdapter(list[every]))  # type: ignore[valid-type]
     a_lead(who, tags=["warm"])
     sequence = a_sequence(who, do("a"))
     async with Tab(sign_in(who)) as tab:

@@ -4,7 +4,8 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.steps import STEPS, StepAsk, asked_of
+from platform_app.automation.step_base import StepAsk
+from platform_app.automation.steps import STEPS, asked_of
 from platform_app.automation.steps import words as step_words
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.drag import DragArea, draggable, droppable

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from platform_app.automation.calendar import opening
 from platform_app.automation.sequences import Compiled, Late
-from platform_app.automation.steps import Step
+from platform_app.automation.step_base import Step
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.sequences import enrollment_progress

@@ -12,7 +12,7 @@ from sqlmodel import col
 from platform_app import fact_snapshots, sequence_exits
 from platform_app.automation import steps
 from platform_app.automation.sequences import Compiled
-from platform_app.automation.steps import Decision, Go, Look, Step
+from platform_app.automation.step_base import Decision, Go, Look, Step
 from platform_app.clock import now
 from platform_app.db import Transaction, everywhere, owned, session_scope
 from platform_app.engine.actions import actions

@@ -10,7 +10,8 @@ from sqlmodel import col
 from platform_app.automation import condition_checks
 from platform_app.automation.conditions import read
 from platform_app.automation.sequences import Compiled, Definition, compiled
-from platform_app.automation.steps import StepAsk, asked_of
+from platform_app.automation.step_base import StepAsk
+from platform_app.automation.steps import asked_of
 from platform_app.automation.values import span
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update

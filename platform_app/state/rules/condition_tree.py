@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from platform_app.automation.condition_checks import problems
-from platform_app.automation.conditions import OPERATORS, Condition, Group, Match, Operator, Takes, read
+from platform_app.automation.conditions import Condition, Group, Match, read
 from platform_app.automation.facts import Catalogue, Fact, FactType
+from platform_app.automation.operators import OPERATORS, Operator, Takes
 from platform_app.automation.values import whole
 from platform_app.errors import Invalid
 from platform_app.i18n import translate

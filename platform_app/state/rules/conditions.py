@@ -7,8 +7,9 @@ from typing import Any
 import reflex as rx
 
 from platform_app import fact_snapshots
-from platform_app.automation.conditions import OPERATORS, Match, read
+from platform_app.automation.conditions import Match, read
 from platform_app.automation.facts import Catalogue
+from platform_app.automation.operators import OPERATORS
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.i18n import translate

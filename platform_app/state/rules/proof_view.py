@@ -9,8 +9,8 @@ import reflex as rx
 from babel.numbers import format_decimal
 
 from platform_app import fact_snapshots
-from platform_app.automation.conditions import OPERATORS, Takes
 from platform_app.automation.facts import Catalogue, Fact, FactType
+from platform_app.automation.operators import OPERATORS, Takes
 from platform_app.automation.values import exact_number, number
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, translate

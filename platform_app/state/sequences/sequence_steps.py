@@ -8,7 +8,8 @@ from typing import Any
 
 from platform_app.automation import steps as kinds
 from platform_app.automation.calendar import Timing
-from platform_app.automation.steps import StepAsk, asked_of, options_of
+from platform_app.automation.step_base import StepAsk
+from platform_app.automation.steps import asked_of, options_of
 from platform_app.automation.values import whole
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.actions.action_base import LONGEST

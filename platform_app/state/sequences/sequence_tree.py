@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any
 
 from platform_app.automation.steps import STEPS
@@ -30,7 +31,7 @@ def layout(steps: list[Data], depth: int = 0, number: str = "") -> Iterator[Plac
     for place, step in enumerate(steps, 1):
         own = f"{number}{place}"
         yield Place(step, depth, own, first=place == 1, last=place == len(steps))
-        for letter, name in zip("AB", BRANCHES.get(str(step.get("kind")), ()), strict=False):
+        for letter, name in zip(ascii_uppercase, BRANCHES.get(str(step.get("kind")), ()), strict=False):
             yield Place(step, depth + 1, f"{own}{letter}", name)
             yield from layout(step.get(name) or [], depth + 1, f"{own}{letter}.")
 

@@ -9,7 +9,8 @@ from babel.dates import format_datetime
 
 from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, Wait, Zone
 from platform_app.automation.sequences import Definition
-from platform_app.automation.steps import STEPS, Step, StepAsk, asked_of, options_of
+from platform_app.automation.step_base import Step, StepAsk
+from platform_app.automation.steps import STEPS, asked_of, options_of
 from platform_app.i18n import plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
 from platform_app.state.rules.proof_view import Reader
