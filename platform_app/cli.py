@@ -198,7 +198,7 @@ def demo_remove(slug: Annotated[str, typer.Option(help="The tenant to take it ou
 
     try:
         with session_scope(reason="command line", reading=True) as session:
-            who = members.owner(session, slug)
+            who = members.get_owner(session, slug)
         with session_scope(who.tenant_id) as session:
             service.remove(session, who)
     except PlatformError as error:
@@ -215,7 +215,7 @@ def demo_reset(slug: Annotated[str, typer.Option(help="The tenant to put it into
 
     try:
         with session_scope(reason="command line", reading=True) as session:
-            who = members.owner(session, slug)
+            who = members.get_owner(session, slug)
         with session_scope(who.tenant_id) as session:
             service.remove(session, who)
         with session_scope(who.tenant_id) as session:

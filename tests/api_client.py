@@ -34,7 +34,7 @@ def sign_in(who: Identity) -> str:
     """Return the token of a new session."""
     ticket = ticket_for(who)
     with session_scope(reason="tests") as session:
-        return sessions.claim(session, ticket, "tests")
+        return sessions.redeem_ticket(session, ticket, "tests")
 
 
 class Wire:

@@ -119,7 +119,7 @@ def trace(who: Identity, message: Message) -> Trace:
 def shown(who: Identity, conversation_id: str) -> list[str]:
     """Return the texts that a page shows."""
     with session_scope(who.tenant_id, reading=True) as session:
-        return [message.text for message in conversations.messages(session, who, conversation_id)]
+        return [message.text for message in conversations.list_messages(session, who, conversation_id)]
 
 
 def conversation(who: Identity, conversation_id: str) -> Conversation:

@@ -38,9 +38,9 @@ class QuickHasher:
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickHasher]:
     hasher = QuickHasher()
     monkeypatch.setattr(passwords, "_hasher", hasher)
-    passwords._nobody.cache_clear()
+    passwords._dummy_hash.cache_clear()
     yield hasher
-    passwords._nobody.cache_clear()
+    passwords._dummy_hash.cache_clear()
 
 
 def stages_of(tenant: Tenant) -> list[str]:
@@ -87,7 +87,7 @@ def test_registration_makes_a_tenant_with_its_owner(database: str) -> None:
         "Asia/Omsk",
     )
     assert user.password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
-    assert accounts.check_password("ANN@acme.test", PASSWORD, HOME).id == user.id
+    assert accounts.authenticate("ANN@acme.test", PASSWORD, HOME).id == user.id
     with session_scope(tenant.id, reading=True) as session:
         member = session.exec(owned(Member, tenant.id)).one()
     assert (member.user_id, member.role) == (user.id, Role.OWNER)
@@ -177,7 +177,7 @@ def test_a_stranger_learns_nothing(quick: QuickHasher, database: str) -> None:
     answers = []
     for email, password in tries:
         quick.verified.clear()
-        answers.append(refusal(lambda e=email, p=password: accounts.check_password(e, p, HOME)))  # type: ignore[misc]
+        answers.append(refusal(lambda e=email, p=password: accounts.authenticate(e, p, HOME)))  # type: ignore[misc]
         assert len(quick.verified) == 1
     assert set(answers) == {(Forbidden, "E-mail or password is wrong.", 403)}
 
@@ -186,25 +186,25 @@ def test_guessing_is_slowed_down_alike_for_all(quick: QuickHasher, database: str
     register()
     for email in ("ann@acme.test", "nobody@acme.test"):
         with time_machine.travel(now(), tick=False):
-            outcomes = [refusal(lambda e=email: accounts.check_password(e, "wrong", HOME))[0] for _ in range(100)]  # type: ignore[misc]
+            outcomes = [refusal(lambda e=email: accounts.authenticate(e, "wrong", HOME))[0] for _ in range(100)]  # type: ignore[misc]
         assert outcomes == [Forbidden] * 5 + [LimitReached] * 95
-    assert accounts.check_password("ann@acme.test", PASSWORD, "203.0.113.5").email == "ann@acme.test"
+    assert accounts.authenticate("ann@acme.test", PASSWORD, "203.0.113.5").email == "ann@acme.test"
     assert len(quick.verified) == 11
 
 
 def test_a_change_of_password_ends_the_other_sessions(quick: QuickHasher, who: Identity) -> None:
     set_password(who, PASSWORD)
     here, elsewhere, ticket = sign_in(who), sign_in(who), ticket_for(who)
-    mine = sessions.identity(here, "acme")
+    mine = sessions.get_identity(here, "acme")
     assert mine is not None
     accounts.change_password(mine, PASSWORD, "kolik plotů 9?")
-    assert sessions.identity(here, "acme") is not None
-    assert sessions.identity(elsewhere, "acme") is None
+    assert sessions.get_identity(here, "acme") is not None
+    assert sessions.get_identity(elsewhere, "acme") is None
     with pytest.raises(Forbidden), session_scope(reason="tests") as session:
-        sessions.claim(session, ticket, "")
-    assert accounts.check_password(who.email, "kolik plotů 9?", HOME).id == who.user_id
+        sessions.redeem_ticket(session, ticket, "")
+    assert accounts.authenticate(who.email, "kolik plotů 9?", HOME).id == who.user_id
     with pytest.raises(Forbidden):
-        accounts.check_password(who.email, PASSWORD, HOME)
+        accounts.authenticate(who.email, PASSWORD, HOME)
 
 
 def set_password(who: Identity, password: str) -> None:
@@ -228,13 +228,13 @@ def test_a_disabled_person_is_out_at_once_and_comes_back(quick: QuickHasher, who
     token, ticket = sign_in(who), ticket_for(who)
     with session_scope(reason="tests") as session:
         accounts.set_disabled(session, who.user_id, disabled=True)
-    assert sessions.identity(token, "acme") is None
+    assert sessions.get_identity(token, "acme") is None
     with pytest.raises(Forbidden), session_scope(reason="tests") as session:
-        sessions.claim(session, ticket, "")
+        sessions.redeem_ticket(session, ticket, "")
     with session_scope(reason="tests") as session:
         accounts.set_disabled(session, who.user_id, disabled=False)
-    assert sessions.identity(token, "acme") is None
-    assert accounts.check_password(who.email, PASSWORD, HOME).id == who.user_id
+    assert sessions.get_identity(token, "acme") is None
+    assert accounts.authenticate(who.email, PASSWORD, HOME).id == who.user_id
 
 
 def test_preferences_are_kept_and_checked(who: Identity) -> None:
@@ -252,20 +252,20 @@ def test_preferences_are_kept_and_checked(who: Identity) -> None:
                 refused()
         with pytest.raises(NotFound):
             accounts.set_language(session, new_id(), "ru")
-    found = sessions.identity(token, "acme")
+    found = sessions.get_identity(token, "acme")
     assert found is not None
     assert (found.language, found.theme, found.name) == ("ru", "dark", "Анна Петрова")
 
 
 def test_a_tenant_is_changed_by_owners_and_admins(who: Identity) -> None:
     with session_scope(reason="tests") as session:
-        accounts.set_tenant(session, who, name=" Acme  Two ", time_zone="Asia/Omsk")
+        accounts.update_tenant(session, who, name=" Acme  Two ", time_zone="Asia/Omsk")
         operator = add_member(session, who, Role.OPERATOR)
         with pytest.raises(Forbidden):
-            accounts.set_tenant(session, operator, name="Mine", time_zone="UTC")
+            accounts.update_tenant(session, operator, name="Mine", time_zone="UTC")
         with pytest.raises(Invalid):
-            accounts.set_tenant(session, who, name="Acme", time_zone="Moon/Crater")
-    found = sessions.identity(sign_in(who), "acme")
+            accounts.update_tenant(session, who, name="Acme", time_zone="Moon/Crater")
+    found = sessions.get_identity(sign_in(who), "acme")
     assert found is not None
     assert (found.tenant_name, found.time_zone) == ("Acme Two", "Asia/Omsk")
 
@@ -302,7 +302,7 @@ def test_who_may_give_which_role(
         else:
             accounts.set_role(session, acting, changed.user_id, wanted)
     token = sign_in(changed)
-    found = sessions.identity(token, "acme")
+    found = sessions.get_identity(token, "acme")
     assert found is not None
     assert found.role == (subject if error else wanted)
 
@@ -323,8 +323,8 @@ def test_members_and_tenants_are_listed(who: Identity, other: Identity) -> None:
     with session_scope(reason="tests") as session:
         session.add(Member(tenant_id=other.tenant_id, user_id=who.user_id, role=Role.VIEWER))
         session.flush()
-        found = [(tenant.slug, role) for tenant, role in members.tenants_of(session, who.user_id)]
+        found = [(tenant.slug, role) for tenant, role in members.list_tenants(session, who.user_id)]
     assert found == [("acme", Role.OWNER), ("globex", Role.VIEWER)]
     with session_scope(other.tenant_id, reading=True) as session:
-        people = [(user.email, role) for user, role in members.of_tenant(session, other)]
+        people = [(user.email, role) for user, role in members.list_members(session, other)]
     assert people == [(other.email, Role.OWNER), (who.email, Role.VIEWER)]

@@ -37,7 +37,7 @@ def playing(who: Identity, **settings: Any) -> tuple[str, dict[str, str]]:
         key = custom_field_definitions.create(session, who, Holder.CONTACT, name="City", kind=FieldKind.TEXT).key
         contact = contacts.create(session, who, name="Anna", phones="+79001112233", **{f"field.{key}": "Perm"})
         lead = leads.create(session, who, title="Bike", stage_id=ids["New"], contact_id=contact.id, budget=4711)
-        conversations.play_with(session, who, opened, lead_id=lead.id, contact_id=contact.id)
+        conversations.set_test_context(session, who, opened, lead_id=lead.id, contact_id=contact.id)
     return opened, ids
 
 
@@ -58,7 +58,7 @@ async def test_it_works_where_it_is_told_to(provider: FakeProvider, who: Identit
     assert (reply.state, provider.asked) == (MessageState.FAILED, [])
     assert reply.error == "This agent does not work in the stage of this lead."
     with session_scope(who.tenant_id) as session:
-        conversations.play_with(session, who, opened, lead_id=None, contact_id=None)
+        conversations.set_test_context(session, who, opened, lead_id=None, contact_id=None)
     assert (await answered(who, opened)).state == MessageState.COMPLETE
 
 

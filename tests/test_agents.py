@@ -39,7 +39,7 @@ def fresh(who: Identity, agent: Agent) -> Agent:
 
 def effective(who: Identity, agent: Agent, *, draft: bool) -> tuple[AgentSettings, int]:
     with session_scope(who.tenant_id, reading=True) as session:
-        return agents.effective(session, who.tenant_id, agent.id, draft=draft)
+        return agents.effective_settings(session, who.tenant_id, agent.id, draft=draft)
 
 
 def sentences(who: Identity) -> list[str]:
@@ -298,7 +298,7 @@ def test_another_tenant_finds_nothing(who: Identity, other: Identity) -> None:
         lambda session: agents.duplicate(session, other, agent.id),
         lambda session: agents.delete(session, other, agent.id),
         lambda session: agents.restore(session, other, agent.id),
-        lambda session: agents.effective(session, other.tenant_id, agent.id, draft=True),
+        lambda session: agents.effective_settings(session, other.tenant_id, agent.id, draft=True),
     ]
     for attempt in attempts:
         with pytest.raises(NotFound), session_scope(other.tenant_id) as session:

@@ -60,7 +60,7 @@ def disabled_owner(acme: Identity) -> str:
 
 def signed_out(acme: Identity) -> str:
     token = sign_in(acme)
-    sessions.end(token)
+    sessions.end_session(token)
     return token
 
 

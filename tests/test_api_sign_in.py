@@ -19,7 +19,7 @@ async def test_a_ticket_becomes_a_cookie(who: Identity) -> None:
         name, _, rest = answer.headers["set-cookie"].partition("=")
         assert name == "session"
         assert set(rest.split("; ")[1:]) == {"HttpOnly", "Max-Age=7776000", "Path=/", "SameSite=lax"}
-        found = sessions.identity(browser.cookies["session"], "acme")
+        found = sessions.get_identity(browser.cookies["session"], "acme")
         assert found is not None
         assert found.user_id == who.user_id
         browser.cookies.clear()
@@ -54,7 +54,7 @@ async def test_a_preset_cookie_is_not_taken_over(who: Identity, other: Identity)
         answer = await browser.get("/auth/claim", params={"ticket": ticket_for(who)})
     given = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
     assert given != planted
-    assert sessions.identity(planted, None) is None
+    assert sessions.get_identity(planted, None) is None
 
 
 async def test_signing_in_again_ends_the_old_session(who: Identity) -> None:
@@ -62,10 +62,10 @@ async def test_signing_in_again_ends_the_old_session(who: Identity) -> None:
     async with client(old) as browser:
         answer = await browser.get("/auth/claim", params={"ticket": ticket_for(who)})
     assert answer.status_code == 303
-    assert sessions.identity(old, "acme") is None
+    assert sessions.get_identity(old, "acme") is None
     async with client(sign_in(who)) as browser:
         await browser.get("/auth/claim", params={"ticket": "made-up"})
-        assert sessions.identity(browser.cookies["session"], "acme") is not None
+        assert sessions.get_identity(browser.cookies["session"], "acme") is not None
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ async def test_sign_out_ends_the_session_and_takes_the_cookie(who: Identity) -> 
     cleared = answer.headers.get_list("set-cookie")
     assert {cookie.partition("=")[0] for cookie in cleared} == {"session", "__Host-session"}
     assert all("Max-Age=0" in cookie for cookie in cleared)
-    assert sessions.identity(token, "acme") is None
-    assert sessions.identity(elsewhere, "acme") is not None
+    assert sessions.get_identity(token, "acme") is None
+    assert sessions.get_identity(elsewhere, "acme") is not None
     async with client(token) as browser:
         assert (await browser.get("/api/sources/acme/x/file")).status_code == 401
 
@@ -170,7 +170,7 @@ async def test_nobody_else_signs_a_person_out(who: Identity, headers: dict[str, 
         assert (await browser.post("/auth/sign-out")).status_code == 403
     async with client(token) as browser:
         assert (await browser.get("/auth/sign-out")).status_code == 405
-    assert sessions.identity(token, "acme") is not None
+    assert sessions.get_identity(token, "acme") is not None
 
 
 async def test_anybody_may_sign_out(database: str) -> None:

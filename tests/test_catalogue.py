@@ -51,8 +51,8 @@ async def test_the_usual_model_is_chosen_by_rule(provider: FakeProvider) -> None
     ]  # fmt: skip
     where = client.provider()
     assert await catalogue.model_for(where, "") == "gpt-6-luna"
-    assert await replies.model_problem("gpt-4.1-nano") == (replies.MODEL_ENDS, now().date() + timedelta(days=20))
-    assert await replies.model_problem("gpt-3") == (replies.MODEL_ABSENT, None)
+    assert await replies.model_problem("gpt-4.1-nano") == (replies.MODEL_RETIRES, now().date() + timedelta(days=20))
+    assert await replies.model_problem("gpt-3") == (replies.MODEL_NOT_LISTED, None)
     assert await replies.model_problem("gpt-6-sol") == ("", None)
     assert catalogue.usual(["text-embedding-3-small", "whisper-1"]) == ""
     assert catalogue.usual(["llama-3.1-8b-instruct", "a-preview"]) == "llama-3.1-8b-instruct"

@@ -60,20 +60,20 @@ def test_a_tenant_and_a_person_are_added(env: pytest.MonkeyPatch) -> None:
     assert made.stdout.startswith("Tenant acme-bikes is there"), made.stderr
     password = made.stdout.rsplit(" ", 1)[1].strip()
     forget_process_state()
-    assert accounts.check_password("ann@acme.test", password, "test").language == "ru"
+    assert accounts.authenticate("ann@acme.test", password, "test").language == "ru"
 
     given = {"PLATFORM_NEW_PASSWORD": "correct horse staple"}
     words = ("user", "add", "--tenant", "acme-bikes", "--email", "bob@acme.test", "--role", "viewer")
     added = cli(*words, **given)
     assert added.stdout.strip() == "bob@acme.test is viewer of acme-bikes."
-    assert accounts.check_password("bob@acme.test", given["PLATFORM_NEW_PASSWORD"], "test").name == "bob@acme.test"
+    assert accounts.authenticate("bob@acme.test", given["PLATFORM_NEW_PASSWORD"], "test").name == "bob@acme.test"
     again = cli(*words, **given)
     assert (again.returncode, again.stderr.strip()) == (1, "bob@acme.test is a member already.")
     assert cli("user", "add", "--tenant", "none", "--email", "x@y.test").stderr.strip() == "There is no tenant none."
     assert cli(*words[:-1], "king").returncode == 2
 
     with session_scope(reason="tests", reading=True) as session:
-        who = members.owner(session, "acme-bikes")
+        who = members.get_owner(session, "acme-bikes")
         assert (who.email, who.role, who.tenant_name) == ("ann@acme.test", Role.OWNER, "Acme Bikes")
 
 
@@ -92,9 +92,9 @@ def test_an_existing_person_keeps_their_password(who: object) -> None:
         )
     with session_scope(reason="tests") as session:
         members.add(session, "second", email="Eve@x.test", name="", password="ignored entirely", role=Role.VIEWER)
-    assert accounts.check_password("eve@x.test", password, "test").name == "Eve"
+    assert accounts.authenticate("eve@x.test", password, "test").name == "Eve"
     with pytest.raises(Forbidden):
-        accounts.check_password("eve@x.test", "ignored entirely", "test")
+        accounts.authenticate("eve@x.test", "ignored entirely", "test")
 
 
 def findings(**environment: str) -> tuple[int, dict[str, dict[str, object]]]:

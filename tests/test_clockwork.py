@@ -108,7 +108,7 @@ def test_schedules_follow_the_time_zone(who: Identity) -> None:
         rule = a_rule(who, "schedule", TAG, time="09:00", weekdays=[1, 2, 3, 4, 5, 6, 7])
         broken = a_rule(who, "schedule", TAG)
         break_rule(who, broken)
-        call(who, accounts.set_tenant, name="Acme", time_zone="Asia/Tokyo")
+        call(who, accounts.update_tenant, name="Acme", time_zone="Asia/Tokyo")
         call(who, rules.set_zone, "Asia/Tokyo")
     planned = call(who, rules.DEFINITIONS.get, rule).next_at
     assert planned == datetime.fromisoformat("2026-11-24T09:00:00+09:00")

@@ -93,10 +93,10 @@ def test_a_delay_is_a_row_with_its_job(who: Identity) -> None:
     due = jobs[reply.id].run_at
     assert due == reply.due_at
     assert timedelta(seconds=85) < due - now() <= timedelta(seconds=90)
-    call(who, conversations.answer_now, reply.id)
+    call(who, conversations.skip_delay, reply.id)
     assert (row(who, reply).state, row(who, reply).due_at) == (MessageState.STREAMING, None)
     with pytest.raises(Conflict):
-        call(who, conversations.answer_now, reply.id)
+        call(who, conversations.skip_delay, reply.id)
 
 
 def test_retry_replaces_the_reply(who: Identity) -> None:
@@ -164,10 +164,10 @@ def test_the_list(who: Identity) -> None:
     for conversation_id, text in zip(opened, ("Alpha", "Бета", "Gamma"), strict=True):
         say(who, conversation_id, text)
     say(who, opened[0], "Newest line")
-    assert [c.id for c in call(who, conversations.list_tests)] == [opened[0], opened[2], opened[1]]
-    assert [c.id for c in call(who, conversations.list_tests, search="бЕТ")] == [opened[1]]
-    assert [c.id for c in call(who, conversations.list_tests, search="newest")] == [opened[0]]
-    assert len(call(who, conversations.list_tests, limit=2)) == 2
+    assert [c.id for c in call(who, conversations.list_test_conversations)] == [opened[0], opened[2], opened[1]]
+    assert [c.id for c in call(who, conversations.list_test_conversations, search="бЕТ")] == [opened[1]]
+    assert [c.id for c in call(who, conversations.list_test_conversations, search="newest")] == [opened[0]]
+    assert len(call(who, conversations.list_test_conversations, limit=2)) == 2
 
 
 def test_rename_clear_delete_and_undo(who: Identity) -> None:
@@ -183,8 +183,8 @@ def test_rename_clear_delete_and_undo(who: Identity) -> None:
     running = say(who, opened, "Anew")
     call(who, conversations.delete, opened)
     assert row(who, running).state == MessageState.STOPPED
-    assert call(who, conversations.list_tests) == []
-    for refused in (conversations.get, conversations.messages, conversations.clear, conversations.delete):
+    assert call(who, conversations.list_test_conversations) == []
+    for refused in (conversations.get, conversations.list_messages, conversations.clear, conversations.delete):
         with pytest.raises(NotFound):
             call(who, refused, opened)
     with pytest.raises(NotFound):
@@ -197,7 +197,7 @@ def test_rename_clear_delete_and_undo(who: Identity) -> None:
 
 def test_another_agent_or_its_published_state(who: Identity) -> None:
     opened, second = begin(who), add_agent(who, name="Anton")
-    call(who, conversations.choose_agent, opened, second, use_draft=False)
+    call(who, conversations.set_agent, opened, second, use_draft=False)
     assert (conversation(who, opened).agent_id, conversation(who, opened).use_draft) == (second, False)
     assert say(who, opened).author_name == "Anton"
 
@@ -208,9 +208,9 @@ def test_whom_it_is_played_with(who: Identity, other: Identity) -> None:
         theirs = Contact(tenant_id=other.tenant_id, name="Theirs")
         session.add(theirs)
     with pytest.raises(NotFound):
-        call(who, conversations.play_with, opened, lead_id=None, contact_id=theirs.id)
+        call(who, conversations.set_test_context, opened, lead_id=None, contact_id=theirs.id)
     with pytest.raises(NotFound):
-        call(who, conversations.play_with, opened, lead_id="nope", contact_id=None)
+        call(who, conversations.set_test_context, opened, lead_id="nope", contact_id=None)
     assert conversation(who, opened).contact_id is None
 
 
@@ -220,11 +220,11 @@ def test_another_tenant_finds_nothing(who: Identity, other: Identity) -> None:
     end(who, reply, "Forty.", MessageState.TO_APPROVE)
     attempts: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
         (conversations.get, (opened,), {}),
-        (conversations.messages, (opened,), {}),
-        (conversations.message, (reply.id,), {}),
+        (conversations.list_messages, (opened,), {}),
+        (conversations.get_message, (reply.id,), {}),
         (conversations.receive, (opened, "Hi"), {}),
         (conversations.retry, (reply.id,), {}),
-        (conversations.answer_now, (reply.id,), {}),
+        (conversations.skip_delay, (reply.id,), {}),
         (conversations.edit_and_resend, (reply.answers_id, "Hi"), {}),
         (conversations.stop, (reply.id,), {}),
         (conversations.discard, (reply.id,), {}),
@@ -233,13 +233,13 @@ def test_another_tenant_finds_nothing(who: Identity, other: Identity) -> None:
         (conversations.clear, (opened,), {}),
         (conversations.delete, (opened,), {}),
         (conversations.restore, (opened,), {}),
-        (conversations.play_with, (opened,), {"lead_id": None, "contact_id": None}),
-        (conversations.choose_agent, (opened, "x"), {"use_draft": True}),
+        (conversations.set_test_context, (opened,), {"lead_id": None, "contact_id": None}),
+        (conversations.set_agent, (opened, "x"), {"use_draft": True}),
         (conversations.create, (conversation(who, opened).agent_id,), {}),
     ]
     for service, given, named in attempts:
         with pytest.raises(NotFound):
             call(other, service, *given, **named)
-    assert call(other, conversations.list_tests) == []
-    assert call(other, conversations.trace, reply.id) is None
+    assert call(other, conversations.list_test_conversations) == []
+    assert call(other, conversations.get_trace, reply.id) is None
     assert shown(who, opened) == ["How much is a tune-up?", "Forty."]

@@ -66,7 +66,7 @@ def remove(who: Identity) -> None:
 
 def demo_owner() -> Identity:
     with session_scope(reason="tests", reading=True) as session:
-        return members.owner(session, demo.SLUG)
+        return members.get_owner(session, demo.SLUG)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -280,7 +280,7 @@ def own_things(session: Transaction, who: Identity) -> None:
         session.exec(owned(Contact, who.tenant_id)).first(),
     )
     talk = conversations.create(session, who, mine.id)
-    conversations.play_with(session, who, talk.id, lead_id=lead.id, contact_id=contact.id)
+    conversations.set_test_context(session, who, talk.id, lead_id=lead.id, contact_id=contact.id)
     conversations.receive(session, who, talk.id, "Hello")
     leads.create(session, who, title="My lead", stage_id=lead.stage_id, contact_id=contact.id)
     sources.add_source(session, who, "mine.md", "f" * 32, size=1)
@@ -340,13 +340,13 @@ def test_the_password_given_last_signs_in(database: str) -> None:
 
     demo.ensure_demo(PASSWORD, "en")
     with session_scope(reason="tests") as session:
-        user = accounts.check_password(demo.EMAIL, PASSWORD, "127.0.0.1")
-        token = sessions.claim(session, sessions.issue_ticket(session, user.id), "")
+        user = accounts.authenticate(demo.EMAIL, PASSWORD, "127.0.0.1")
+        token = sessions.redeem_ticket(session, sessions.issue_ticket(session, user.id), "")
     demo.ensure_demo(PASSWORD, "en")
-    assert sessions.identity(token, demo.SLUG) is not None
+    assert sessions.get_identity(token, demo.SLUG) is not None
     demo.ensure_demo("another-long-password", "en")
-    assert sessions.identity(token, demo.SLUG) is None
-    assert accounts.check_password(demo.EMAIL, "another-long-password", "127.0.0.1").id == user.id
+    assert sessions.get_identity(token, demo.SLUG) is None
+    assert accounts.authenticate(demo.EMAIL, "another-long-password", "127.0.0.1").id == user.id
 
 
 def test_an_emptied_demo_stays_empty(database: str) -> None:

@@ -193,7 +193,7 @@ def test_what_was_tried_again_otherwise_is_not_tried_twice(who: Identity) -> Non
 
 def test_a_reply_that_somebody_writes_goes_on_when_its_job_is_cancelled(who: Identity) -> None:
     reply_id = a_reply(who)
-    call(who, conversations.answer_now, reply_id)
+    call(who, conversations.skip_delay, reply_id)
     cancelled(who)
     with session_scope(who.tenant_id, reading=True) as session:
         row = session.exec(owned(Message, who.tenant_id).where(Message.id == reply_id)).one()

@@ -45,7 +45,7 @@ def test_what_happens_in_the_crm_is_told_with_its_event(who: Identity) -> None:
 def test_settings_are_told(who: Identity) -> None:
     with session_scope(reason="tests") as session:
         for _ in range(2):  # the second time nothing changes
-            accounts.set_tenant(session, who, name="Acme Ltd", time_zone="Europe/Moscow")
+            accounts.update_tenant(session, who, name="Acme Ltd", time_zone="Europe/Moscow")
     field = call(who, custom_field_definitions.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
     call(who, custom_field_definitions.change, field.id, name="City")
     funnel = call(who, pipelines.create, "Sales", [("New", StageKind.OPEN)])
@@ -67,7 +67,7 @@ def test_repeats_in_one_conversation_are_one_row(who: Identity) -> None:
     talks = [begin(who), begin(who)]
     for _ in range(3):
         call(who, hand_off.hand_off, talks[0])
-        call(who, hand_off.give_back, talks[0])
+        call(who, hand_off.hand_back, talks[0])
     call(who, hand_off.hand_off, talks[1])
     rows = [row for row in feed(who) if "handed to a person" in row.newest.sentence]
     assert [(row.newest.link[-32:], row.count) for row in rows] == [(talks[1], 1), (talks[0], 3)]

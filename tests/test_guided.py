@@ -67,7 +67,7 @@ def prepared(who: Identity, *, with_lead: bool = True, steps: list[dict[str, Any
             pipelines.create(session, who, "Sales", [("New", "open")])  # type: ignore[list-item]
             stage = pipelines.of_tenant(session, who)[0][1][0].id
             lead = leads.create(session, who, title="Bike", stage_id=stage)
-            conversations.play_with(session, who, opened, lead_id=lead.id, contact_id=None)
+            conversations.set_test_context(session, who, opened, lead_id=lead.id, contact_id=None)
     return opened
 
 

@@ -21,7 +21,7 @@ from tests.test_rules import a_rule, runs
 
 def kept_password(who: Identity) -> str | None:
     with session_scope(who.tenant_id, reading=True) as session:
-        return tenant_secrets.use(session, who.tenant_id, mail_servers.PASSWORD)
+        return tenant_secrets.read(session, who.tenant_id, mail_servers.PASSWORD)
 
 
 def test_what_does_not_fit_is_said_at_its_field(who: Identity) -> None:

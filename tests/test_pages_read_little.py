@@ -125,7 +125,7 @@ def a_reply(who: Identity) -> None:
         row = session.exec(query.order_by(Message.created_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
         row.state = MessageState.STREAMING
         reply_id = row.id
-    work = reply_context.load(who.tenant_id, reply_id)
+    work = reply_context.load_context(who.tenant_id, reply_id)
     assert work is not None and len(work.facts.history) >= 20
 
 
@@ -134,7 +134,7 @@ READERS: dict[str, tuple[Fill, Callable[[Identity], object]]] = {
     "jobs": (some_jobs, lambda who: call(who, job_list.list_jobs)),
     "chat": (some_messages, lambda who: call(who, test_chat._read, one_talk(who), test_chat.AT_ONCE)),
     "reply": (some_messages, a_reply),
-    "talks": (some_talks, lambda who: call(who, conversations.list_tests)),
+    "talks": (some_talks, lambda who: call(who, conversations.list_test_conversations)),
     "rules": (some_rules, lambda who: call(who, rule_list._read, "", "", page=1)),
     "runs": (some_runs, lambda who: call(who, runs._read, {}, 1)),
     "runs of rules": (some_runs, lambda who: call(who, rule_list._read, "", "", page=1)),
@@ -159,11 +159,11 @@ def test_a_long_conversation_is_read_page_by_page(who: Identity) -> None:
     some_messages(who, 150)
     talk, seen = one_talk(who), list[str]()
     for shown in (60, 120, 180):
-        found, has_more = call(who, conversations.newest, talk, limit=shown)
+        found, has_more = call(who, conversations.newest_messages, talk, limit=shown)
         assert len(found) == min(shown, 152) and has_more == (shown < 152)
         seen = [row.id for row in found]
         assert [row.created_at for row in found] == sorted(row.created_at for row in found)
-    assert seen == [row.id for row in call(who, conversations.messages, talk)]
+    assert seen == [row.id for row in call(who, conversations.list_messages, talk)]
 
 
 def test_what_is_known_counts_all_messages_though_few_are_read(who: Identity) -> None:

@@ -108,7 +108,7 @@ def test_the_country_of_a_tenant(country: str, zone: str, language: str, region:
 @contextmanager
 def at_home(who: Identity, country: str) -> Iterator[None]:
     with session_scope(reason="tests") as session:
-        accounts.set_tenant(session, who, name="Acme", time_zone="Europe/Moscow", country=country)
+        accounts.update_tenant(session, who, name="Acme", time_zone="Europe/Moscow", country=country)
     yield
 
 

@@ -109,7 +109,7 @@ async def test_what_is_known_of_lead_and_contact(provider: FakeProvider, who: Id
         lead = Lead(tenant_id=who.tenant_id, title="Two bicycles", contact_id=contact.id, stage_id=stage.id)
         session.add(lead)
         session.flush()
-        conversations.play_with(session, who, opened, lead_id=lead.id, contact_id=contact.id)
+        conversations.set_test_context(session, who, opened, lead_id=lead.id, contact_id=contact.id)
     await answered(who, opened)
     known = provider.last.prompt.split("<known>")[1].split("</known>")[0]
     assert known.strip().splitlines() == [

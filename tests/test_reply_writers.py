@@ -13,7 +13,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.person import Identity
 from platform_app.services.chat import replies, reply_store
-from platform_app.services.chat.reply_context import Work
+from platform_app.services.chat.reply_context import ReplyContext
 from tests.conftest import forget_process_state
 from tests.fake_provider import FakeProvider, chunk, plays, says, serving
 from tests.talking import (
@@ -104,7 +104,7 @@ async def test_a_busy_database_does_not_end_a_reply(
     monkeypatch.setattr(replies, "FLUSH_SECONDS", 0.1)
     flush, times = reply_store.flush, []
 
-    def busy(work: Work) -> bool:
+    def busy(work: ReplyContext) -> bool:
         times.append(1)
         if len(times) < 5:
             raise Unavailable("The database is busy. Try again.")

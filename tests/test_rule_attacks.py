@@ -32,7 +32,7 @@ def a_talk(who: Identity, name: str = "Anna") -> tuple[str, str]:
     contact = call(who, contacts.create, name=name)
     lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
     talk = call(who, conversations.create, add_agent(who))
-    call(who, conversations.play_with, talk.id, lead_id=lead.id, contact_id=contact.id)
+    call(who, conversations.set_test_context, talk.id, lead_id=lead.id, contact_id=contact.id)
     return str(talk.id), str(lead.id)
 
 
@@ -76,7 +76,7 @@ HOSTILE = (
 def test_what_a_contact_is_called_is_no_template(who: Identity, name: str) -> None:
     talk, _ = a_talk(who, name)
     a_rule(who, "reply_sent", {"kind": "create_task", "text": "Call {{ contact.name }}", "user_id": "", "days": ""})
-    call(who, agent_messages.say, talk, "Hello")
+    call(who, agent_messages.send_message, talk, "Hello")
     run_jobs(who)
     with session_scope(who.tenant_id, reading=True) as session:
         made = session.exec(owned(Event, who.tenant_id).where(Event.kind == EventKind.TASK_CREATED)).one()

@@ -43,7 +43,7 @@ def a_talk(who: Identity) -> str:
     contact = call(who, contacts.create, name="Anna")
     lead = call(who, leads.create, title="Bike", stage_id=a_stage(who), contact_id=contact.id)
     talk = call(who, conversations.create, add_agent(who))
-    call(who, conversations.play_with, talk.id, lead_id=lead.id, contact_id=contact.id)
+    call(who, conversations.set_test_context, talk.id, lead_id=lead.id, contact_id=contact.id)
     return str(talk.id)
 
 
@@ -59,7 +59,7 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         EventKind.CONTACT_UPDATED: (contacts.save, row.contact_id, {"name": "Boris"}),
         EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
         EventKind.MANUAL: (rules.run_by_hand, rule_id, row.lead_id),
-        EventKind.REPLY_SENT: (agent_messages.say, talk, "Hello"),
+        EventKind.REPLY_SENT: (agent_messages.send_message, talk, "Hello"),
         EventKind.STAGE_CHANGED: (leads.move, row.lead_id, a_stage(who)),
     }
     if kind in simple:
@@ -185,7 +185,7 @@ async def test_handed_to_a_person_the_agent_is_silent_until_it_is_given_back(who
     call(who, hand_off.hand_off, talk)
     said, reply = call(who, conversations.receive, talk, "Hello?")
     assert reply is None and said.text == "Hello?"
-    call(who, hand_off.give_back, talk)
+    call(who, hand_off.hand_back, talk)
     assert call(who, conversations.receive, talk, "Hello again")[1] is not None
 
 

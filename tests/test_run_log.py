@@ -24,7 +24,7 @@ from worker.schedule import Seldom
 
 def keep(who: Identity, days: int) -> None:
     """Say for how long runs are kept."""
-    call(who, accounts.set_tenant, name="Acme", time_zone="UTC", run_days=days)
+    call(who, accounts.update_tenant, name="Acme", time_zone="UTC", run_days=days)
 
 
 def test_runs_leave_the_log_when_their_time_is_over_and_are_counted_on(who: Identity, other: Identity) -> None:
@@ -99,7 +99,7 @@ def test_only_an_admin_says_for_how_long(who: Identity) -> None:
     with pytest.raises(Forbidden):
         keep(make_tenant("globex", role=Role.OPERATOR), 30)
     keep(who, 90)
-    assert call(who, accounts.run_days) == 90
+    assert call(who, accounts.run_retention_days) == 90
 
 
 def test_seldom_goes_on_at_once_while_more_is_left() -> None:

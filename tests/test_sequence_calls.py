@@ -279,7 +279,7 @@ def test_an_event_during_the_call_changes_nothing(who: Identity, receiver: Recei
 def reply(who: Identity) -> None:
     """Let whoever is on the way write something."""
     row, talk = way(who), begin(who)
-    call(who, conversations.play_with, talk, lead_id=row.lead_id, contact_id=row.contact_id)
+    call(who, conversations.set_test_context, talk, lead_id=row.lead_id, contact_id=row.contact_id)
     say(who, talk)
 
 

@@ -44,7 +44,7 @@ class Desk:
     def new_talk(self) -> str:
         """Open a conversation in which nothing was said."""
         talk = begin(self.who)
-        call(self.who, conversations.play_with, talk, lead_id=self.lead, contact_id=self.contact)
+        call(self.who, conversations.set_test_context, talk, lead_id=self.lead, contact_id=self.contact)
         return talk
 
     def move(self, place: int) -> None:
@@ -54,7 +54,7 @@ class Desk:
         """Make another lead, which everything later is about."""
         made = call(self.who, leads.create, title="Bike", stage_id=self.stages[0], contact_id=self.contact, **more)
         self.lead = made.id
-        call(self.who, conversations.play_with, self.talk, lead_id=self.lead, contact_id=self.contact)
+        call(self.who, conversations.set_test_context, self.talk, lead_id=self.lead, contact_id=self.contact)
 
     def new_person(self) -> None:
         """A message of somebody unknown: contact, lead, move, tag, conversation and message in one transaction."""
@@ -67,7 +67,7 @@ class Desk:
             session.flush()
             leads.move(session, self.who, self.lead, self.stages[1])
             self.talk = conversations.create(session, self.who, self.agent).id
-            conversations.play_with(session, self.who, self.talk, lead_id=self.lead, contact_id=self.contact)
+            conversations.set_test_context(session, self.who, self.talk, lead_id=self.lead, contact_id=self.contact)
             conversations.receive(session, self.who, self.talk, "How much is it?")
 
     def webhook(self) -> None:
@@ -80,7 +80,7 @@ class Desk:
 
 STARTS: dict[EventKind, Callable[[Desk], object]] = {
     EventKind.MESSAGE_RECEIVED: lambda desk: say(desk.who, desk.talk),
-    EventKind.REPLY_SENT: lambda desk: call(desk.who, agent_messages.say, desk.talk, "Hello"),
+    EventKind.REPLY_SENT: lambda desk: call(desk.who, agent_messages.send_message, desk.talk, "Hello"),
     EventKind.CONVERSATION_STARTED: lambda desk: say(desk.who, desk.new_talk()),
     EventKind.CONVERSATION_CLOSED: lambda desk: call(desk.who, hand_off.close, desk.talk),
     EventKind.HANDED_OFF: lambda desk: call(desk.who, hand_off.hand_off, desk.talk),

@@ -71,7 +71,7 @@ def test_nothing_reads_all_that_a_tenant_has(who: Identity, said: list[tuple[str
     sequence = a_sequence(who, do("one"), do("two", timing=after(1)), leave_on_stage=True)
     people = [call(who, contacts.create, name=f"P{number}").id for number in range(sequence_scheduler.AT_ONCE + 5)]
     lead, talk = a_lead(who), begin(who)
-    call(who, conversations.play_with, talk, lead_id=lead, contact_id=call(who, leads.get, lead).contact_id)
+    call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=call(who, leads.get, lead).contact_id)
     said.clear()
     enrolled(who, sequence, lead, *people)
     sequence_scheduler.take_due()

@@ -217,7 +217,7 @@ def test_merged_contacts_go_on_as_one(who: Identity) -> None:
     assert (way(who, moved).contact_id, way(who, moved).subject_id) == (kept, kept)
     assert (way(who, of_lead).contact_id, way(who, of_lead).subject_id) == (kept, lead)
     talk = begin(who)
-    call(who, conversations.play_with, talk, lead_id=None, contact_id=kept)
+    call(who, conversations.set_test_context, talk, lead_id=None, contact_id=kept)
     call(who, conversations.receive, talk, "Hello")
     assert {row.state for row in ways(who)} == {EnrollmentState.LEFT}
 
@@ -232,7 +232,7 @@ def test_a_reply_in_a_talk_about_the_lead_takes_its_contact_out(who: Identity) -
     lead = a_lead(who)
     enrolled(who, sequence, call(who, leads.get, lead).contact_id)
     talk = begin(who)
-    call(who, conversations.play_with, talk, lead_id=lead, contact_id=None)
+    call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=None)
     call(who, conversations.receive, talk, "Hello")
     assert way(who).state == EnrollmentState.LEFT
 
@@ -320,7 +320,7 @@ def test_an_agent_that_is_deleted_lets_its_steps_fail_in_words(who: Identity) ->
     sequence = a_sequence(who, say)
     talk = call(who, conversations.create, agent).id
     lead = a_lead(who)
-    call(who, conversations.play_with, talk, lead_id=lead, contact_id=None)
+    call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=None)
     with at(MONDAY):
         enrolled(who, sequence, lead)
         call(who, agents.delete, agent)

@@ -74,7 +74,7 @@ def test_whoever_replies_leaves_at_once(who: Identity) -> None:
     lead = a_lead(who)
     enrolled(who, sequence, lead)
     talk = begin(who)
-    call(who, conversations.play_with, talk, lead_id=lead, contact_id=call(who, leads.get, lead).contact_id)
+    call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=call(who, leads.get, lead).contact_id)
     say(who, talk)
     assert (way(who).state, way(who).leaving) == (EnrollmentState.LEFT, Leaving.REPLIED)
     with at(way(who).entered_at + timedelta(days=2)):
@@ -237,7 +237,7 @@ def test_a_step_that_fails_is_shown_and_can_be_tried_again(who: Identity) -> Non
     assert way(who).state == EnrollmentState.FAILED and taken(who) == [("say", "failed")]
     assert lines(who)[0].error == "There is no conversation with this lead or contact."
     talk = begin(who)
-    call(who, conversations.play_with, talk, lead_id=lead, contact_id=None)
+    call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=None)
     call(who, enrollments.retry, row)
     work(who)
     assert way(who).state == EnrollmentState.FINISHED and taken(who) == [("say", "done"), ("end", "done")]

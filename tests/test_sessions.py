@@ -26,7 +26,7 @@ def at() -> Iterator[time_machine.Traveller]:
 
 def claim(ticket: str, agent: str = "") -> str:
     with session_scope(reason="tests") as session:
-        return sessions.claim(session, ticket, agent)
+        return sessions.redeem_ticket(session, ticket, agent)
 
 
 def test_a_ticket_works_once(who: Identity) -> None:
@@ -35,7 +35,7 @@ def test_a_ticket_works_once(who: Identity) -> None:
     for wrong in (ticket, "made-up", "", "half \ud83d"):
         with pytest.raises(Forbidden):
             claim(wrong)
-    found = sessions.identity(token, "acme")
+    found = sessions.get_identity(token, "acme")
     assert found is not None
     assert (found.user_id, found.role, found.slug) == (who.user_id, Role.OWNER, "acme")
 
@@ -57,7 +57,7 @@ def test_of_many_who_come_at_once_one_gets_in(who: Identity) -> None:
 def test_a_ticket_lasts_a_minute(at: time_machine.Traveller, who: Identity) -> None:
     good, late = ticket_for(who), ticket_for(who)
     at.shift(timedelta(seconds=59))
-    assert sessions.identity(claim(good), "acme") is not None
+    assert sessions.get_identity(claim(good), "acme") is not None
     at.shift(timedelta(seconds=2))
     with pytest.raises(Forbidden):
         claim(late)
@@ -77,15 +77,15 @@ def test_a_session_ends_two_weeks_after_the_last_visit(at: time_machine.Travelle
     token = sign_in(who)
     for _ in range(6):
         at.shift(timedelta(days=13, hours=23))
-        assert sessions.identity(token, "acme") is not None
+        assert sessions.get_identity(token, "acme") is not None
     at.shift(timedelta(days=14, seconds=1))
-    assert sessions.identity(token, "acme") is None
+    assert sessions.get_identity(token, "acme") is None
 
 
 def test_a_session_ends_after_three_months(at: time_machine.Traveller, who: Identity) -> None:
     token = sign_in(who)
     lived = 0
-    while sessions.identity(token, "acme") is not None:
+    while sessions.get_identity(token, "acme") is not None:
         lived += 1
         at.shift(timedelta(days=1))
     assert lived == 90
@@ -96,7 +96,7 @@ def test_a_look_writes_once_a_day_at_most(at: time_machine.Traveller, who: Ident
     until = []
     for hours in (1, 22, 2, 1, 20):
         at.shift(timedelta(hours=hours))
-        assert sessions.identity(token, "acme") is not None
+        assert sessions.get_identity(token, "acme") is not None
         with session_scope(reason="tests", reading=True) as session:
             until.append(session.exec(everywhere(Session)).one().expires_at - START)
     day, life = timedelta(days=1), timedelta(days=14)
@@ -105,36 +105,36 @@ def test_a_look_writes_once_a_day_at_most(at: time_machine.Traveller, who: Ident
 
 def test_ended_ones_are_dead(who: Identity) -> None:
     first, second, third = sign_in(who), sign_in(who), sign_in(who)
-    sessions.end(first)
-    sessions.end("made-up")
-    assert [sessions.identity(token, "acme") is not None for token in (first, second, third)] == [False, True, True]
-    mine = sessions.identity(second, "acme")
+    sessions.end_session(first)
+    sessions.end_session("made-up")
+    assert [sessions.get_identity(token, "acme") is not None for token in (first, second, third)] == [False, True, True]
+    mine = sessions.get_identity(second, "acme")
     assert mine is not None
     with session_scope(reason="tests") as session:
-        sessions.end_all(session, who.user_id, but=mine.session_id)
-    assert [sessions.identity(token, "acme") is not None for token in (second, third)] == [True, False]
+        sessions.end_all_sessions(session, who.user_id, except_id=mine.session_id)
+    assert [sessions.get_identity(token, "acme") is not None for token in (second, third)] == [True, False]
     with session_scope(reason="tests") as session:
-        assert [row.id for row in sessions.of_user(session, mine)] == [mine.session_id]
-        sessions.end_all(session, who.user_id)
-    assert sessions.identity(second, "acme") is None
+        assert [row.id for row in sessions.list_sessions(session, mine)] == [mine.session_id]
+        sessions.end_all_sessions(session, who.user_id)
+    assert sessions.get_identity(second, "acme") is None
 
 
 def test_others_keep_theirs(who: Identity, other: Identity) -> None:
     theirs = sign_in(other)
     with session_scope(reason="tests") as session:
-        sessions.end_all(session, who.user_id)
-        assert sessions.of_user(session, who) == []
-    assert sessions.identity(theirs, "globex") is not None
+        sessions.end_all_sessions(session, who.user_id)
+        assert sessions.list_sessions(session, who) == []
+    assert sessions.get_identity(theirs, "globex") is not None
 
 
 def test_a_token_opens_the_persons_tenants_only(who: Identity, other: Identity) -> None:
     token = sign_in(who)
-    assert sessions.identity(token, "globex") is None
-    assert sessions.identity(token, "none") is None
-    assert sessions.identity("", "acme") is None
+    assert sessions.get_identity(token, "globex") is None
+    assert sessions.get_identity(token, "none") is None
+    assert sessions.get_identity("", "acme") is None
     with session_scope(reason="tests") as session:
         session.add(Member(tenant_id=other.tenant_id, user_id=who.user_id, role=Role.VIEWER))
-    first, guest = sessions.identity(token, None), sessions.identity(token, "globex")
+    first, guest = sessions.get_identity(token, None), sessions.get_identity(token, "globex")
     assert first is not None
     assert guest is not None
     assert (first.slug, guest.tenant_id, guest.role) == ("acme", other.tenant_id, Role.VIEWER)
@@ -145,22 +145,22 @@ def test_a_role_or_a_person_changed_is_seen_at_the_next_look(who: Identity) -> N
     with session_scope(reason="tests") as session:
         member = session.exec(everywhere(Member).where(Member.user_id == who.user_id)).one()
         member.role = Role.VIEWER
-    found = sessions.identity(token, "acme")
+    found = sessions.get_identity(token, "acme")
     assert found is not None
     assert found.role == Role.VIEWER
     with session_scope(reason="tests") as session:
         session.exec(everywhere(User).where(User.id == who.user_id)).one().disabled_at = START
-    assert sessions.identity(token, "acme") is None
+    assert sessions.get_identity(token, "acme") is None
     with session_scope(reason="tests") as session:
         session.exec(everywhere(User).where(User.id == who.user_id)).one().disabled_at = None
         session.delete(session.exec(everywhere(Member).where(Member.user_id == who.user_id)).one())
-    assert sessions.identity(token, "acme") is None
-    assert sessions.identity(token, None) is None
+    assert sessions.get_identity(token, "acme") is None
+    assert sessions.get_identity(token, None) is None
 
 
 def test_a_look_that_is_no_visit_does_not_let_it_live_on(at: time_machine.Traveller, who: Identity) -> None:
     token = sign_in(who)
     at.shift(timedelta(days=13))
-    assert sessions.identity(token, "acme", visit=False) is not None
+    assert sessions.get_identity(token, "acme", extend=False) is not None
     at.shift(timedelta(days=2))
-    assert sessions.identity(token, "acme") is None
+    assert sessions.get_identity(token, "acme") is None

@@ -28,9 +28,9 @@ def at_most(number: int) -> Iterator[None]:
     assert 0 < len(sent) <= number, "\n".join(sent)
 
 
-def loaded(who: Identity, reply_id: str) -> reply_context.Work:
+def loaded(who: Identity, reply_id: str) -> reply_context.ReplyContext:
     """Return what a reply stands on."""
-    work = reply_context.load(who.tenant_id, reply_id)
+    work = reply_context.load_context(who.tenant_id, reply_id)
     assert work is not None
     return work
 
@@ -38,12 +38,12 @@ def loaded(who: Identity, reply_id: str) -> reply_context.Work:
 def test_what_a_message_and_its_reply_ask_of_the_database(who: Identity) -> None:
     talk = begin(who)
     first = loaded(who, say(who, talk).id)
-    first.text = "It costs 40 euros."
+    first.raw_text = "It costs 40 euros."
     reply_store.complete(first)
     with at_most(9):
         reply = say(who, talk)
     with at_most(6):
         work = loaded(who, reply.id)
-    work.text = "It costs 40 euros."
+    work.raw_text = "It costs 40 euros."
     with at_most(12):
         reply_store.complete(work)

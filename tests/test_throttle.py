@@ -26,7 +26,7 @@ def at(database: str) -> Iterator[time_machine.Traveller]:
 def pause(email: str = EMAIL, address: str = HOME) -> int:
     """Try, and return how many seconds the next try has to wait."""
     try:
-        sign_in_throttle.take(email, address)
+        sign_in_throttle.count_attempt(email, address)
     except LimitReached as refused:
         return int(str(refused.values["seconds"]))
     return 0
@@ -46,17 +46,17 @@ def test_five_are_free_then_pauses_grow(at: time_machine.Traveller) -> None:
 
 def test_it_is_forgotten(at: time_machine.Traveller) -> None:
     for _ in range(5):
-        sign_in_throttle.take(EMAIL, HOME)
+        sign_in_throttle.count_attempt(EMAIL, HOME)
     assert pause() == 2
-    at.shift(sign_in_throttle.FORGOTTEN_AFTER + timedelta(seconds=1))
+    at.shift(sign_in_throttle.FAILURES_KEPT + timedelta(seconds=1))
     assert [pause() for _ in range(6)] == [0, 0, 0, 0, 0, 2]
 
 
 def test_success_wipes_the_slate(at: time_machine.Traveller) -> None:
     for _ in range(4):
-        sign_in_throttle.take(EMAIL, HOME)
-    sign_in_throttle.take(EMAIL, HOME)
-    sign_in_throttle.succeeded(EMAIL, HOME)
+        sign_in_throttle.count_attempt(EMAIL, HOME)
+    sign_in_throttle.count_attempt(EMAIL, HOME)
+    sign_in_throttle.record_success(EMAIL, HOME)
     assert [pause() for _ in range(6)] == [0, 0, 0, 0, 0, 2]
 
 
@@ -79,8 +79,8 @@ def test_an_ipv6_customer_is_one_address(at: time_machine.Traveller) -> None:
 
 
 def test_many_addresses_cannot_try_one_account(at: time_machine.Traveller) -> None:
-    sign_in_throttle.take(EMAIL, HOME)
-    sign_in_throttle.succeeded(EMAIL, HOME)
+    sign_in_throttle.count_attempt(EMAIL, HOME)
+    sign_in_throttle.record_success(EMAIL, HOME)
     tries = [pause(address=f"203.0.113.{n}") for n in range(100)]
     assert tries == [0] * 30 + [2] * 70
     for n in range(100, 120):  # the pause of an account stays short: whoever is new gets a try within a minute
@@ -91,8 +91,8 @@ def test_many_addresses_cannot_try_one_account(at: time_machine.Traveller) -> No
 
 
 def test_a_known_address_is_not_held_up_by_its_neighbours(at: time_machine.Traveller) -> None:
-    sign_in_throttle.take(EMAIL, HOME)
-    sign_in_throttle.succeeded(EMAIL, HOME)
+    sign_in_throttle.count_attempt(EMAIL, HOME)
+    sign_in_throttle.record_success(EMAIL, HOME)
     for n in range(60):
         pause(f"{n}@acme.test")
     assert pause("new@acme.test") > 0
@@ -101,25 +101,25 @@ def test_a_known_address_is_not_held_up_by_its_neighbours(at: time_machine.Trave
 
 def test_an_office_signs_in_every_morning(at: time_machine.Traveller) -> None:
     for n in range(200):
-        sign_in_throttle.take(f"{n}@acme.test", HOME)
-        sign_in_throttle.succeeded(f"{n}@acme.test", HOME)
+        sign_in_throttle.count_attempt(f"{n}@acme.test", HOME)
+        sign_in_throttle.record_success(f"{n}@acme.test", HOME)
     assert pause("new@acme.test") == 0
 
 
 def test_registrations_are_slowed_down(at: time_machine.Traveller) -> None:
     for _ in range(10):
-        sign_in_throttle.take_registration(HOME)
+        sign_in_throttle.count_registration(HOME)
     with pytest.raises(LimitReached):
-        sign_in_throttle.take_registration(HOME)
-    sign_in_throttle.take_registration("203.0.113.1")
+        sign_in_throttle.count_registration(HOME)
+    sign_in_throttle.count_registration("203.0.113.1")
     assert pause() == 0
 
 
 def test_old_rows_go_and_nobody_is_named(at: time_machine.Traveller) -> None:
-    sign_in_throttle.take(EMAIL, HOME)
+    sign_in_throttle.count_attempt(EMAIL, HOME)
     at.shift(timedelta(days=1))
-    sign_in_throttle.take("bob@acme.test", HOME)
-    sign_in_throttle.succeeded("bob@acme.test", HOME)
+    sign_in_throttle.count_attempt("bob@acme.test", HOME)
+    sign_in_throttle.record_success("bob@acme.test", HOME)
     with session_scope(reason="tests", reading=True) as session:
         rows = session.exec(everywhere(SignInFailure)).all()
     assert len(rows) == 3  # bob's account, the address, and that bob is known there

@@ -32,12 +32,12 @@ def use_keys(env: pytest.MonkeyPatch, *keys: str) -> None:
 
 def keep(who: Identity, purpose: str = "test", secret: str = CANARY) -> None:
     with session_scope(who.tenant_id) as session:
-        tenant_secrets.keep(session, who.tenant_id, purpose, secret)
+        tenant_secrets.store(session, who.tenant_id, purpose, secret)
 
 
 def use(who: Identity, purpose: str = "test") -> str | None:
     with session_scope(who.tenant_id, reading=True) as session:
-        return tenant_secrets.use(session, who.tenant_id, purpose)
+        return tenant_secrets.read(session, who.tenant_id, purpose)
 
 
 def rows() -> list[Secret]:
@@ -82,9 +82,9 @@ def test_a_wrong_or_missing_key_is_said(who: Identity, env: pytest.MonkeyPatch) 
     use_keys(env)  # the one of the data folder
     with pytest.raises(Conflict, match="key that this was kept under is missing"):
         use(who)
-    assert tenant_secrets.state() == (1, 1)
+    assert tenant_secrets.count_secrets() == (1, 1)
     use_keys(env, NEW, OLD)
-    assert use(who) == CANARY and tenant_secrets.state() == (1, 0)
+    assert use(who) == CANARY and tenant_secrets.count_secrets() == (1, 0)
 
 
 def test_keys_are_changed_while_all_stays_readable(who: Identity, other: Identity, env: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_nothing_is_kept_in_the_clear(who: Identity, tmp_path: Path) -> None:
 
 
 def test_the_folders_key_is_made_once_by_many_at_once(env: pytest.MonkeyPatch) -> None:
-    code = "from platform_app import vault; print(vault.newest())"
+    code = "from platform_app import encryption; print(encryption.newest())"
     running = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(6)
     ]

@@ -67,7 +67,7 @@ def test_they_are_sealed_anew_with_the_keys(who: Identity, database: str, env: p
     a_webhook(who)
     after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
     use_keys(env, NEW)
-    assert tenant_secrets.state() == (5, 5)
+    assert tenant_secrets.count_secrets() == (5, 5)
     with pytest.raises(Unavailable):
         delivered(address, before, "lost")
     with pytest.raises(Conflict, match="5 secrets"):
@@ -77,7 +77,7 @@ def test_they_are_sealed_anew_with_the_keys(who: Identity, database: str, env: p
     assert tenant_secrets.rotate() == 5 and tenant_secrets.rotate() == 0
     assert not {one for row in old for one in row if one} & {one for row in raw(database) for one in row}
     use_keys(env, NEW)
-    assert tenant_secrets.state() == (5, 0)
+    assert tenant_secrets.count_secrets() == (5, 0)
     assert [delivered(address, secret, secret[-9:]) for secret in (before, after)] == [Outcome.ACCEPTED] * 2
 
 

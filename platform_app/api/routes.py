@@ -86,9 +86,9 @@ async def _admit(request: Request, endpoint: Endpoint, role: Role | str) -> Resp
     if role == ANYONE:
         return await endpoint(request)
     token, slug = cookie_token(request), request.path_params["tenant"]
-    who: Identity | None = await asyncio.to_thread(sessions.identity, token, slug) if token else None
+    who: Identity | None = await asyncio.to_thread(sessions.get_identity, token, slug) if token else None
     if who is None:
-        somebody = await asyncio.to_thread(sessions.identity, token, None) if token else None
+        somebody = await asyncio.to_thread(sessions.get_identity, token, None) if token else None
         if somebody is None:
             return problem(401, "Sign in to go on.", request.state.language)
         return problem(404, "There is nothing here.", somebody.language)

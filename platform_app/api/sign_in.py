@@ -35,7 +35,7 @@ async def claim(request: Request) -> Response:
 
     def take() -> str:
         with session_scope(reason="sign-in") as session:
-            return sessions.claim(session, ticket, agent)
+            return sessions.redeem_ticket(session, ticket, agent)
 
     if not from_own_page(request.scope):
         return RedirectResponse("/sign-in", 303)
@@ -44,12 +44,12 @@ async def claim(request: Request) -> Response:
     except Forbidden:
         return RedirectResponse("/sign-in", 303)
     if old:
-        await asyncio.to_thread(sessions.end, old)
+        await asyncio.to_thread(sessions.end_session, old)
     answer = RedirectResponse(safe_target(request.query_params.get("next", "/")), 303)
     answer.set_cookie(
         cookie_name(request),
         token,
-        max_age=int(sessions.LONGEST.total_seconds()),  # how long it lives unused, the database knows
+        max_age=int(sessions.MAX_LIFETIME.total_seconds()),  # how long it lives unused, the database knows
         httponly=True,
         samesite="lax",
         secure=is_https(request.scope),
@@ -62,7 +62,7 @@ async def claim(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """End the session; it is dead at once in every tab."""
     if token := cookie_token(request):
-        await asyncio.to_thread(sessions.end, token)
+        await asyncio.to_thread(sessions.end_session, token)
     answer = RedirectResponse("/sign-in", 303)
     for name in ("__Host-session", "session"):
         answer.delete_cookie(name, path="/", httponly=True, secure=name.startswith("__"), samesite="lax")

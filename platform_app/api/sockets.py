@@ -177,7 +177,7 @@ async def _person(token: str) -> str:
     if not token:
         return ""
     try:
-        found = await asyncio.to_thread(sessions.identity, token, None, visit=False)
+        found = await asyncio.to_thread(sessions.get_identity, token, None, extend=False)
     except Exception:  # the database does not answer: whoever it is, they can do little now
         return ""
     limits.remember(token, is_good=found is not None)

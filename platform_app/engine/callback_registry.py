@@ -27,7 +27,7 @@ def declare() -> None:
     PURPOSES["import_contacts"] = Purpose(import_job.given_up, import_job.revived, import_job.named_by)
     PURPOSES["handle_event"] = Purpose(rule_runs.given_up, rule_runs.revived)
     PURPOSES["take_step"] = Purpose(step_calls.given_up, step_calls.revived, step_calls.named_by)
-    PURPOSES["reply"] = Purpose(reply_jobs.given_up, reply_jobs.revived, reply_jobs.named_by)
+    PURPOSES["reply"] = Purpose(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
     PURPOSES[OTHER] = Purpose(_other_given_up, lambda session, tenant_id, payload: None)
 
 

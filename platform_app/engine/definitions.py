@@ -15,7 +15,7 @@ from platform_app.i18n import translate
 from platform_app.models.agent import Agent
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.services.agents.agent_changes import Change, differing
+from platform_app.services.agents.agent_changes import FieldChange, diff_fields
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
 
@@ -203,11 +203,11 @@ class Definitions(Generic[RowT, VersionT]):
             raise NotFound(self.words.no_version)
         return found[0]
 
-    def difference(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> list[Change]:
+    def difference(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> list[FieldChange]:
         """Return what the draft has otherwise than a version."""
         row = self.get(session, who, row_id)
         held = self._version(session, who, row_id, version_id).definition
-        return differing(held, row.draft, tuple(self.schema.model_fields))
+        return diff_fields(held, row.draft, tuple(self.schema.model_fields))
 
     def restore_version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> RowT:
         """Put an older version into the draft; nothing is published by it."""

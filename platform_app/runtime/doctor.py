@@ -83,7 +83,7 @@ def secrets(own: Settings) -> Finding:
     if not given and not encryption.key_file().exists():
         keys = "no key yet; made in the data folder when one is needed"
     try:
-        count, lost = (0, 0) if _is_new(own) else kept.state()
+        count, lost = (0, 0) if _is_new(own) else kept.count_secrets()
     except SQLAlchemyError:  # what is wrong with the database is a finding of its own
         count = lost = 0
     advice = "Add the key they were kept under to PLATFORM_SECRET_KEY, behind the newest." if lost else ""

@@ -57,7 +57,7 @@ def demo_owner(environment: dict[str, str]) -> Identity:
     migrations.upgrade(config.settings().database)
     demo.ensure_demo(PASSWORD, "en")
     with session_scope(reason="bench", reading=True) as session:
-        return members.owner(session, demo.SLUG)
+        return members.get_owner(session, demo.SLUG)
 
 
 @contextmanager

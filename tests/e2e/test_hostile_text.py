@@ -116,7 +116,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Ide
         for address in started_platform(environment, folder):
             forget_process_state()
             with session_scope(reason="tests", reading=True) as session:
-                who = members.owner(session, "demo")
+                who = members.get_owner(session, "demo")
             plant(who, payloads())
             yield address, who
     forget_process_state()

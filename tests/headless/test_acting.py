@@ -162,7 +162,7 @@ async def test_events_for_the_browser_do_not_reach_another_session(
 
 def caller(who: Identity, least: Role) -> Caller:
     token = sign_in(who).split("=", 1)[1]
-    found = sessions.identity(token, who.slug)
+    found = sessions.get_identity(token, who.slug)
     assert found is not None
     return Caller(found, token, "", least, checked=-1e9)
 

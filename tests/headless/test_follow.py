@@ -56,14 +56,14 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> CountingHub:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tenants for which sessions were read anew while pages were open."""
     found: list[str] = []
-    real = sessions.identity
+    real = sessions.get_identity
 
     def read(token: str, slug: str | None, *, visit: bool = True) -> Identity | None:
         if not visit:
             found.append(str(slug))
-        return real(token, slug, visit=visit)
+        return real(token, slug, extend=visit)
 
-    monkeypatch.setattr(sessions, "identity", read)
+    monkeypatch.setattr(sessions, "get_identity", read)
     return found
 
 
@@ -78,7 +78,7 @@ def removed(who: Identity, token: str) -> None:
 
 
 def signed_out(who: Identity, token: str) -> None:
-    sessions.end(token)
+    sessions.end_session(token)
 
 
 def run_out(who: Identity, token: str) -> None:

@@ -38,8 +38,8 @@ async def test_registration_ends_at_the_claim_route(database: str) -> None:
         said = re.search(r"/auth/claim\?ticket=.*?\(\\*\"([\w-]{43})", tab.scripts())
     assert said, tab.scripts()
     with session_scope(reason="tests") as session:
-        token = sessions.claim(session, said[1], "")
-    found = sessions.identity(token, "acme-bikes")
+        token = sessions.redeem_ticket(session, said[1], "")
+    found = sessions.get_identity(token, "acme-bikes")
     assert found is not None
     assert (found.email, found.role, found.time_zone) == ("ann@acme.test", Role.OWNER, "Asia/Omsk")
 
@@ -89,7 +89,7 @@ async def test_wrong_passwords_are_slowed_down(database: str) -> None:
 async def test_too_many_registrations_from_an_address_are_slowed_down(database: str) -> None:
     async with Tab() as tab, Tab() as elsewhere:
         for _ in range(9):
-            sign_in_throttle.take_registration(tab.address)
+            sign_in_throttle.count_registration(tab.address)
         elsewhere.address = "203.0.113.5"
         await fill(tab)
         assert "/auth/claim" in tab.scripts()
@@ -118,9 +118,9 @@ class NoRoom:
 
 @pytest.fixture
 def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[NoRoom]:
-    passwords._nobody()
+    passwords._dummy_hash()
     made = NoRoom()
-    monkeypatch.setattr(passwords, "_room", made)
+    monkeypatch.setattr(passwords, "_slots", made)
     yield made
     made.open.set()
 

@@ -67,7 +67,7 @@ class Action(BaseModel, ABC, frozen=True):
 
 def member_of(scene: Scene, user_id: str) -> Named:
     """Return a member of the tenant by the id of the user."""
-    found = {user.id: user.name for user, _ in members.of_tenant(scene.session, scene.who)}
+    found = {user.id: user.name for user, _ in members.list_members(scene.session, scene.who)}
     if user_id not in found:
         raise Invalid("There is no such member.", field="user_id")
     return Named(user_id, found[user_id])

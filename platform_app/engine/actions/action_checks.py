@@ -42,7 +42,7 @@ def house(session: Transaction, who: Identity) -> House:
             Ask.STAGE: {stage.id for _, stages in held for stage in stages},
             "pipeline": {pipeline.id for pipeline, _ in held},
             "agent": set(session.exec(owned(Agent, who.tenant_id).with_only_columns(Agent.id)).all()),
-            Ask.MEMBER: {user.id for user, _ in members.of_tenant(session, who)},
+            Ask.MEMBER: {user.id for user, _ in members.list_members(session, who)},
             Ask.SEQUENCE: {row.id for row in enrollments.sequences_of(session, who)},
         },
     )

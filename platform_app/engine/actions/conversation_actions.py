@@ -22,7 +22,9 @@ class SendMessage(Action):
         """Say it in the conversation, in the agent's name."""
         talk, text = scene.conversation(), scene.fill(self.text)
         return Plan(
-            "Send “{text}”", {"text": text}, do=lambda session, who: agent_messages.say(session, who, talk.id, text)
+            "Send “{text}”",
+            {"text": text},
+            do=lambda session, who: agent_messages.send_message(session, who, talk.id, text),
         )
 
 
@@ -43,7 +45,7 @@ class AskAgent(Action):
         return Plan(
             "Let the agent write: “{text}”",
             {"text": prompt},
-            do=lambda session, who: agent_messages.ask(session, who, talk.id, prompt),
+            do=lambda session, who: agent_messages.request_message(session, who, talk.id, prompt),
         )
 
 

@@ -32,7 +32,7 @@ _SENTENCES = {
 
 def acting(session: Transaction, rule: Rule | Sequence) -> Identity:
     """Return a rule or a sequence as the one who acts."""
-    return members.automation(session, rule.tenant_id, rule.name)
+    return members.automation_identity(session, rule.tenant_id, rule.name)
 
 
 def key_of(event_id: str, run_id: str, place: int) -> str:

@@ -119,7 +119,14 @@ def _tell_some(tenant_id: str, minutes: int) -> int:
         for talk, last in found:
             begin_act(session)
             after = {"minutes": minutes, "text": last.text[:2000]}
-            emit(session, tenant_id, EventKind.NO_REPLY, after=after, message_id=last.id, **conversations.links(talk))
+            emit(
+                session,
+                tenant_id,
+                EventKind.NO_REPLY,
+                after=after,
+                message_id=last.id,
+                **conversations.event_links(talk),
+            )
     return len(ids)
 
 

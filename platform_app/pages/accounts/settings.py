@@ -9,7 +9,7 @@ from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import field, skeleton_rows, time_ago
 from platform_app.components.console.text import t
-from platform_app.services.accounts.accounts import RUN_DAYS
+from platform_app.services.accounts.accounts import RUN_RETENTION_DAYS
 from platform_app.services.crm import phone_numbers
 from platform_app.state.accounts.settings import SessionRow, SettingsState
 from platform_app.state.console.base import Person
@@ -213,7 +213,7 @@ def _country() -> rx.Component:
 def _run_days() -> rx.Component:
     words = {30: "30 days", 90: "90 days", 180: "180 days", 365: "A year", 0: "For ever"}
     return rx.el.select(
-        *(rx.el.option(t(words[days]), value=str(days)) for days in RUN_DAYS),
+        *(rx.el.option(t(words[days]), value=str(days)) for days in RUN_RETENTION_DAYS),
         id="run_days",
         name="run_days",
         default_value=SettingsState.run_days,

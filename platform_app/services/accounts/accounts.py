@@ -16,31 +16,31 @@ from platform_app.services.accounts import passwords, sessions, sign_in_throttle
 from platform_app.services.crm import phone_numbers, pipelines
 from platform_app.services.feed import activity
 
-RUN_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
-_LETTERS = str.maketrans(
+RUN_RETENTION_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
+_TRANSLITERATION = str.maketrans(
     dict(zip("абвгдеёзийклмнопрстуфыэіїєґ", "abvgdeeziyklmnoprstufyeiieg", strict=True))
     | {"ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
 )
 _EMAIL = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s.]{2,63}")
 
 
-def check_email(email: str) -> str:
+def validate_email(email: str) -> str:
     """Return an e-mail address as it is kept."""
-    email = _normal_email(email)
-    if not _could_be_email(email):
+    email = _normalize_email(email)
+    if not _is_email(email):
         raise Invalid("This is not an e-mail address.", field="email")
     return email
 
 
-def _normal_email(email: str) -> str:
+def _normalize_email(email: str) -> str:
     return unicodedata.normalize("NFC", email.strip().lower())
 
 
-def _could_be_email(email: str) -> bool:
+def _is_email(email: str) -> bool:
     return len(email) <= 254 and email.isprintable() and _EMAIL.fullmatch(email) is not None
 
 
-def _name(text: str, *, empty: str, field: str) -> str:
+def _clean_name(text: str, *, empty: str, field: str) -> str:
     """Return a name on one line without signs that nobody sees; `empty` is what to say when nothing is left."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     if not shown.strip():
@@ -63,12 +63,12 @@ def register(
 
     `address` is where the person comes from: too many accounts are slowed down.
     """
-    email = check_email(email)
-    name = _name(name, empty="Enter your name.", field="name")
-    tenant_name = _name(tenant_name, empty="Enter the name of your company.", field="tenant")
-    password = passwords.check_rules(password, email, name, tenant_name)
+    email = validate_email(email)
+    name = _clean_name(name, empty="Enter your name.", field="name")
+    tenant_name = _clean_name(tenant_name, empty="Enter the name of your company.", field="tenant")
+    password = passwords.validate_password(password, email, name, tenant_name)
     if address:
-        sign_in_throttle.take_registration(address)
+        sign_in_throttle.count_registration(address)
     hashed = passwords.hash_password(password)  # before the first statement: nobody waits for this transaction
     if session.exec(everywhere(User).where(User.email == email)).first():
         raise Conflict("There is an account with this e-mail already. Sign in.", field="email")
@@ -88,31 +88,31 @@ def register(
 
 
 def _free_slug(session: Transaction, name: str) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower().translate(_LETTERS))[:48].strip("-") or "tenant"
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower().translate(_TRANSLITERATION))[:48].strip("-") or "tenant"
     if session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first():
         slug = f"{slug}-{new_id()[-6:]}"
     return slug
 
 
-def check_password(email: str, password: str, address: str) -> User:
+def authenticate(email: str, password: str, address: str) -> User:
     """Return the user whose password this is. Unknown and disabled people get the same answer in the same time."""
-    email = _normal_email(email)
-    sign_in_throttle.take(email, address)
-    user = _by_email(email) if _could_be_email(email) else None
-    fits = passwords.matches(password, user.password_hash if user else "")
+    email = _normalize_email(email)
+    sign_in_throttle.count_attempt(email, address)
+    user = _find_by_email(email) if _is_email(email) else None
+    fits = passwords.verify_password(password, user.password_hash if user else "")
     if not fits or user is None or user.disabled_at is not None:
         raise Forbidden("E-mail or password is wrong.", field="password")
-    sign_in_throttle.succeeded(email, address)
+    sign_in_throttle.record_success(email, address)
     return user
 
 
-def _by_email(email: str) -> User | None:
+def _find_by_email(email: str) -> User | None:
     with session_scope(reason="sign-in", reading=True) as session:
         user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
         return user
 
 
-def _user(session: Transaction, user_id: str) -> User:
+def _get_user(session: Transaction, user_id: str) -> User:
     user: User | None = session.exec(everywhere(User).where(User.id == user_id)).first()
     if user is None:
         raise NotFound("There is no such person.")
@@ -122,45 +122,45 @@ def _user(session: Transaction, user_id: str) -> User:
 def change_password(who: Identity, current: str, new: str) -> None:
     """Set a new password; every other session of the person ends at once."""
     with session_scope(reason="change of password", reading=True) as session:
-        user = _user(session, who.user_id)
+        user = _get_user(session, who.user_id)
     place = f"session of {user.id}"  # counted for this person alone, never for everybody who changes theirs
-    sign_in_throttle.take(user.email, place)
-    if not passwords.matches(current, user.password_hash):
+    sign_in_throttle.count_attempt(user.email, place)
+    if not passwords.verify_password(current, user.password_hash):
         raise Forbidden("The current password is wrong.", field="current")
-    sign_in_throttle.succeeded(user.email, place)
-    hashed = passwords.hash_password(passwords.check_rules(new, user.email, user.name, who.tenant_name))
+    sign_in_throttle.record_success(user.email, place)
+    hashed = passwords.hash_password(passwords.validate_password(new, user.email, user.name, who.tenant_name))
     with session_scope(reason="change of password") as session:
-        _user(session, who.user_id).password_hash = hashed
-        sessions.end_all(session, who.user_id, but=who.session_id)
+        _get_user(session, who.user_id).password_hash = hashed
+        sessions.end_all_sessions(session, who.user_id, except_id=who.session_id)
 
 
 def set_disabled(session: Transaction, user_id: str, *, disabled: bool) -> None:
     """Let a person in no more, or again; disabling ends every session at once."""
-    _user(session, user_id).disabled_at = now() if disabled else None
+    _get_user(session, user_id).disabled_at = now() if disabled else None
     if disabled:
-        sessions.end_all(session, user_id)
+        sessions.end_all_sessions(session, user_id)
 
 
 def set_language(session: Transaction, user_id: str, language: str) -> None:
     """Keep a person's language."""
     if language not in LANGUAGES:
         raise Invalid("This value cannot be taken.", field="language")
-    _user(session, user_id).language = language
+    _get_user(session, user_id).language = language
 
 
 def set_theme(session: Transaction, user_id: str, theme: str) -> None:
     """Keep a person's theme: light, dark or system."""
     if theme not in ("light", "dark", "system"):
         raise Invalid("This value cannot be taken.", field="theme")
-    _user(session, user_id).theme = theme
+    _get_user(session, user_id).theme = theme
 
 
 def set_name(session: Transaction, user_id: str, name: str) -> None:
     """Keep a person's name."""
-    _user(session, user_id).name = _name(name, empty="Enter your name.", field="name")
+    _get_user(session, user_id).name = _clean_name(name, empty="Enter your name.", field="name")
 
 
-def set_tenant(
+def update_tenant(
     session: Transaction,
     who: Identity,
     *,
@@ -175,10 +175,10 @@ def set_tenant(
     """
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
-    name = _name(name, empty="Enter the name of your company.", field="tenant")
+    name = _clean_name(name, empty="Enter the name of your company.", field="tenant")
     if time_zone not in available_timezones():
         raise Invalid("There is no such time zone.", field="time_zone")
-    if run_days is not None and run_days not in RUN_DAYS:
+    if run_days is not None and run_days not in RUN_RETENTION_DAYS:
         raise Invalid("This value cannot be taken.", field="run_days")
     if country and country not in phone_numbers.COUNTRIES:
         raise Invalid("This value cannot be taken.", field="country")
@@ -190,12 +190,12 @@ def set_tenant(
     tenant.run_days = tenant.run_days if run_days is None else run_days
 
 
-def run_days(session: Transaction, who: Identity) -> int:
+def run_retention_days(session: Transaction, who: Identity) -> int:
     """Return for how many days the tenant keeps the log of runs; 0: for ever."""
     return int(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().run_days)
 
 
-def country(session: Transaction, who: Identity) -> str:
+def phone_country(session: Transaction, who: Identity) -> str:
     """Return the country that the tenant chose for phone numbers without a country code; "": that of its time zone."""
     return str(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().country)
 
@@ -213,5 +213,5 @@ def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> N
         raise Conflict("A tenant needs an owner.")
     if member.role != role:
         member.role = role
-        name = _user(session, user_id).name
+        name = _get_user(session, user_id).name
         activity.by(session, who, ActivityKind.PERSON, "Role of {name} changed", link="/settings", name=name)

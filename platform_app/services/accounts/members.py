@@ -8,7 +8,7 @@ from platform_app.services.accounts import accounts, passwords
 from platform_app.services.feed import activity
 
 
-def tenant_by_slug(session: Transaction, slug: str) -> Tenant:
+def get_tenant(session: Transaction, slug: str) -> Tenant:
     """Return the tenant of this slug."""
     tenant: Tenant | None = session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first()
     if tenant is None:
@@ -18,13 +18,13 @@ def tenant_by_slug(session: Transaction, slug: str) -> Tenant:
 
 def add(session: Transaction, slug: str, *, email: str, name: str, password: str, role: Role) -> Member:
     """Put a person into a tenant. Who has an account already keeps their name and password."""
-    tenant = tenant_by_slug(session, slug)
-    email = accounts.check_email(email)
+    tenant = get_tenant(session, slug)
+    email = accounts.validate_email(email)
     user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
     if user is None:
         if not name.strip():
             raise Invalid("Enter your name.", field="name")
-        hashed = passwords.hash_password(passwords.check_rules(password, email, name, tenant.name))
+        hashed = passwords.hash_password(passwords.validate_password(password, email, name, tenant.name))
         user = User(email=email, name=name.strip()[:200], password_hash=hashed, language=tenant.language)
         session.add(user)
         session.flush()
@@ -35,9 +35,9 @@ def add(session: Transaction, slug: str, *, email: str, name: str, password: str
     return member
 
 
-def owner(session: Transaction, slug: str) -> Identity:
+def get_owner(session: Transaction, slug: str) -> Identity:
     """Return the first owner of a tenant, in whose name the command line acts."""
-    tenant = tenant_by_slug(session, slug)
+    tenant = get_tenant(session, slug)
     rows = owned(Member, tenant.id).where(Member.role == Role.OWNER).order_by(Member.created_at)
     member: Member = session.exec(rows).first()
     user: User = session.exec(everywhere(User).where(User.id == member.user_id)).one()
@@ -54,7 +54,7 @@ def owner(session: Transaction, slug: str) -> Identity:
     )
 
 
-def automation(session: Transaction, tenant_id: str, name: str) -> Identity:
+def automation_identity(session: Transaction, tenant_id: str, name: str) -> Identity:
     """Return an automation of a tenant as the one who acts: no person, with the role of an operator."""
     tenant = session.get(Tenant, tenant_id)
     assert tenant is not None
@@ -73,14 +73,14 @@ def automation(session: Transaction, tenant_id: str, name: str) -> Identity:
 
 def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None:
     """Put a line for a member into the recent updates."""
-    names = {user.id: user.name for user, _ in of_tenant(session, who)}
+    names = {user.id: user.name for user, _ in list_members(session, who)}
     if user_id not in names:
         raise NotFound("There is no such member.")
     values = {"actor": who.name, "user_id": user_id, "name": names[user_id], "text": text[:400]}
     activity.record(session, who.tenant_id, ActivityKind.RULE, "For {name}: {text}", **values)
 
 
-def of_tenant(session: Transaction, who: Identity) -> list[tuple[User, Role]]:
+def list_members(session: Transaction, who: Identity) -> list[tuple[User, Role]]:
     """Return the people of a tenant with their roles, in the order they came."""
     query = (
         owned(Member, who.tenant_id)
@@ -91,7 +91,7 @@ def of_tenant(session: Transaction, who: Identity) -> list[tuple[User, Role]]:
     return [(user, role) for user, role in session.execute(query)]
 
 
-def tenants_of(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]]:
+def list_tenants(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]]:
     """Return the tenants of a person with the role in each, in the order they joined; needs a reason, not a tenant."""
     query = (
         everywhere(Member)

@@ -11,7 +11,7 @@ from platform_app.errors import Forbidden, Unavailable
 from platform_app.models.person import Identity, Member, Session, SignInTicket, Tenant, User
 
 LIFETIME = timedelta(days=14)  # without a visit
-LONGEST = timedelta(days=90)  # with however many
+MAX_LIFETIME = timedelta(days=90)  # with however many
 TICKET_LIFETIME = timedelta(seconds=60)
 
 
@@ -26,11 +26,11 @@ def issue_ticket(session: Transaction, user_id: str) -> str:
     return ticket
 
 
-def claim(session: Transaction, ticket: str, user_agent: str) -> str:
+def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
     """Turn a ticket into a new session and return its token. A ticket works once."""
     query = everywhere(SignInTicket).join(User, User.id == SignInTicket.user_id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
     held = session.exec(query.where(SignInTicket.ticket_hash == _hash(ticket))).first()
-    if held is None or held.expires_at < now() or not _tear(session, held):
+    if held is None or held.expires_at < now() or not _consume_ticket(session, held):
         raise Forbidden("This sign-in has expired. Sign in again.")
     session.execute(everywhere_delete(SignInTicket).where(SignInTicket.expires_at < now()))  # type: ignore[arg-type]
     session.execute(everywhere_delete(Session).where(Session.expires_at < now()))  # type: ignore[arg-type]
@@ -46,13 +46,13 @@ def claim(session: Transaction, ticket: str, user_agent: str) -> str:
     return token
 
 
-def _tear(session: Transaction, ticket: SignInTicket) -> bool:
+def _consume_ticket(session: Transaction, ticket: SignInTicket) -> bool:
     """Use a ticket up; of two who come with it at once, one is told that it was still good."""
     mine = everywhere_delete(SignInTicket).where(SignInTicket.id == ticket.id)  # type: ignore[arg-type]
     return session.execute(mine.returning(SignInTicket.id)).first() is not None  # type: ignore[call-overload]
 
 
-def identity(token: str, slug: str | None, *, visit: bool = True) -> Identity | None:
+def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identity | None:
     """Return who holds a token in a tenant, or nothing: ended, disabled, or not a member.
 
     Without a slug the person's first tenant is taken. Nothing is cached: every call reads the rows.
@@ -74,7 +74,7 @@ def identity(token: str, slug: str | None, *, visit: bool = True) -> Identity | 
     if found is None:
         return None
     held, user, member, tenant = found
-    if visit:
+    if extend:
         _extend(held)
     return Identity(
         user_id=user.id,
@@ -93,27 +93,27 @@ def identity(token: str, slug: str | None, *, visit: bool = True) -> Identity | 
 
 def _extend(held: Session) -> None:
     """Let a session that is used live on; written once a day at most."""
-    wanted = min(now() + LIFETIME, held.created_at + LONGEST)
+    wanted = min(now() + LIFETIME, held.created_at + MAX_LIFETIME)
     if wanted - held.expires_at < timedelta(days=1):
         return
     with suppress(Unavailable), session_scope(reason="session in use") as session:
         session.execute(everywhere_update(Session).where(Session.id == held.id).values(expires_at=wanted))  # type: ignore[arg-type]
 
 
-def of_user(session: Transaction, who: Identity) -> list[Session]:
+def list_sessions(session: Transaction, who: Identity) -> list[Session]:
     """Return a person's own sessions, newest first."""
     query = everywhere(Session).where(Session.user_id == who.user_id, Session.expires_at > now())
     return list(session.exec(query.order_by(Session.created_at.desc())).all())  # type: ignore[attr-defined]
 
 
-def end(token: str) -> None:
+def end_session(token: str) -> None:
     """End the session of a token; it is dead at once."""
     with session_scope(reason="sign-out") as session:
         session.execute(everywhere_delete(Session).where(Session.token_hash == _hash(token)))  # type: ignore[arg-type]
 
 
-def end_all(session: Transaction, user_id: str, *, but: str = "") -> None:
+def end_all_sessions(session: Transaction, user_id: str, *, except_id: str = "") -> None:
     """End every session of a person, except one, and the tickets for more."""
     session.execute(everywhere_delete(SignInTicket).where(SignInTicket.user_id == user_id))  # type: ignore[arg-type]
-    query = everywhere_delete(Session).where(Session.user_id == user_id, Session.id != but)  # type: ignore[arg-type]
+    query = everywhere_delete(Session).where(Session.user_id == user_id, Session.id != except_id)  # type: ignore[arg-type]
     session.execute(query)

@@ -16,11 +16,11 @@ from platform_app.models.secret import Secret
 from platform_app.models.webhook import IncomingWebhook
 from platform_app.services.webhooks import webhook_secrets
 
-_AT_ONCE = 100  # rows of one transaction while all are sealed anew
+_BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
 
 
 @dataclass(frozen=True)
-class _Place:
+class _SecretColumn:
     """A column that holds what is sealed, or nothing."""
 
     model: type[Secret | IncomingWebhook]
@@ -34,31 +34,34 @@ class _Place:
         return encryption.unseal(getattr(row, self.column), row.tenant_id, self.purpose(row))
 
 
-_PLACES = (
-    _Place(Secret, "sealed", attrgetter("purpose")),
-    *(_Place(IncomingWebhook, name, partial(webhook_secrets.purpose, column=name)) for name in webhook_secrets.COLUMNS),
+_SECRET_COLUMNS = (
+    _SecretColumn(Secret, "sealed", attrgetter("purpose")),
+    *(
+        _SecretColumn(IncomingWebhook, name, partial(webhook_secrets.purpose, column=name))
+        for name in webhook_secrets.COLUMNS
+    ),
 )
 
 
-def keep(session: Transaction, tenant_id: str, purpose: str, secret: str) -> None:
+def store(session: Transaction, tenant_id: str, purpose: str, secret: str) -> None:
     """Keep a tenant's secret for a purpose, in place of the one before."""
     row = _row(session, tenant_id, purpose, lock=True) or Secret(tenant_id=tenant_id, purpose=purpose, sealed="")
     row.sealed = encryption.seal(secret, tenant_id, purpose)
     session.add(row)
 
 
-def use(session: Transaction, tenant_id: str, purpose: str) -> str | None:
+def read(session: Transaction, tenant_id: str, purpose: str) -> str | None:
     """Return a tenant's secret, None when there is none; raises Conflict when it cannot be read."""
     row = _row(session, tenant_id, purpose)
     return encryption.unseal(row.sealed, tenant_id, purpose) if row else None
 
 
-def has(session: Transaction, tenant_id: str, purpose: str) -> bool:
+def exists(session: Transaction, tenant_id: str, purpose: str) -> bool:
     """Tell whether a tenant's secret is kept, readable or not."""
     return _row(session, tenant_id, purpose) is not None
 
 
-def forget(session: Transaction, tenant_id: str, purpose: str) -> None:
+def delete(session: Transaction, tenant_id: str, purpose: str) -> None:
     """Take a tenant's secret away."""
     session.execute(owned_delete(Secret, tenant_id).where(col(Secret.purpose) == purpose))
 
@@ -68,18 +71,18 @@ def rotate() -> int:
 
     Raises Conflict when some cannot be read, after all others are sealed.
     """
-    found = [_rotate(place) for place in _PLACES]
+    found = [_rotate_column(place) for place in _SECRET_COLUMNS]
     if lost := sum(lost for _, lost in found):
         raise Conflict("{count} secrets cannot be read with the present keys.", count=lost)
     return sum(done for done, _ in found)
 
 
-def _rotate(place: _Place) -> tuple[int, int]:
+def _rotate_column(place: _SecretColumn) -> tuple[int, int]:
     """Seal what stands in one place with the newest key; return how many were sealed, and how many cannot be read."""
     done, lost, after = 0, 0, ""
     while True:
         with session_scope(reason="secrets are sealed anew") as session:
-            rows = _old(session, place, after)
+            rows = _rows_to_rotate(session, place, after)
             for row in rows:
                 try:
                     secret = place.unseal(row)
@@ -93,24 +96,24 @@ def _rotate(place: _Place) -> tuple[int, int]:
         after = rows[-1].id
 
 
-def _old(session: Transaction, place: _Place, after: str) -> list[Any]:
+def _rows_to_rotate(session: Transaction, place: _SecretColumn, after: str) -> list[Any]:
     column = col(getattr(place.model, place.column))
     query = place.all().where(~column.startswith(encryption.newest()), col(place.model.id) > after)
-    return list(session.exec(query.order_by(place.model.id).limit(_AT_ONCE).with_for_update()).all())
+    return list(session.exec(query.order_by(place.model.id).limit(_BATCH_SIZE).with_for_update()).all())
 
 
-def state() -> tuple[int, int]:
+def count_secrets() -> tuple[int, int]:
     """Return how many secrets there are, and how many of them cannot be read with the present keys."""
     count = lost = 0
     with session_scope(reason="a look at the secrets", reading=True) as session:
-        for place in _PLACES:
+        for place in _SECRET_COLUMNS:
             count += int(session.exec(place.all().with_only_columns(func.count())).one())
-            rows = session.exec(place.all().execution_options(yield_per=_AT_ONCE))
+            rows = session.exec(place.all().execution_options(yield_per=_BATCH_SIZE))
             lost += sum(not _is_readable(place, row) for row in rows)
     return count, lost
 
 
-def _is_readable(place: _Place, row: Any) -> bool:
+def _is_readable(place: _SecretColumn, row: Any) -> bool:
     try:
         place.unseal(row)
     except Conflict:

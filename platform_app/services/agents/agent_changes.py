@@ -7,11 +7,11 @@ from typing import Any
 
 from platform_app.models.agent import AgentSettings
 
-_LONGEST_DIFF = 2000  # lines: beyond it a comparison line by line takes seconds
+_MAX_DIFF_LINES = 2000  # lines: beyond it a comparison line by line takes seconds
 
 
 @dataclass
-class Change:
+class FieldChange:
     """What differs in one field between two states of an agent; lines of texts begin with +, - or a space."""
 
     field: str
@@ -20,16 +20,16 @@ class Change:
     lines: list[str]
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+def diff_settings(before: dict[str, Any], after: dict[str, Any]) -> list[FieldChange]:
     """Return the fields that differ between two states of settings, in the order of AgentSettings."""
     old, new = (AgentSettings.model_validate(side).model_dump(mode="json") for side in (before, after))
-    return differing(old, new, AgentSettings.model_fields)
+    return diff_fields(old, new, AgentSettings.model_fields)
 
 
-def differing(old: dict[str, Any], new: dict[str, Any], fields: Iterable[str]) -> list[Change]:
+def diff_fields(old: dict[str, Any], new: dict[str, Any], fields: Iterable[str]) -> list[FieldChange]:
     """Return which of the fields differ between two states, in their order."""
     return [
-        Change(field, old.get(field), new.get(field), _changed_lines(old.get(field), new.get(field)))
+        FieldChange(field, old.get(field), new.get(field), _changed_lines(old.get(field), new.get(field)))
         for field in fields
         if old.get(field) != new.get(field)
     ]
@@ -40,7 +40,7 @@ def _changed_lines(before: Any, after: Any) -> list[str]:
     if not isinstance(before, str) or "\n" not in f"{before}{after}":
         return []
     old, new = before.splitlines(), after.splitlines()
-    if max(len(old), len(new)) > _LONGEST_DIFF:
+    if max(len(old), len(new)) > _MAX_DIFF_LINES:
         return []
     marked = list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]  # without the two names of files
     return [line for line in marked if not line.startswith("@@")]

@@ -12,7 +12,7 @@ from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation
 from platform_app.models.person import Identity
 
-SORTS = {"name", "status", "updated", "conversations"}
+SORT_KEYS = {"name", "status", "updated", "conversations"}
 
 
 @dataclass
@@ -61,7 +61,7 @@ def list_agents(
         "conversations": lambda row: row.conversations,
     }
     rows.sort(key=lambda row: (row.name.casefold(), row.id))
-    rows.sort(key=keys[sort if sort in SORTS else "updated"], reverse=descending)
+    rows.sort(key=keys[sort if sort in SORT_KEYS else "updated"], reverse=descending)
     start = max(page - 1, 0) * page_size
     shown = rows[start : start + page_size]
     drafts = owned(Agent, who.tenant_id).where(Agent.id.in_([row.id for row in shown]))  # type: ignore[attr-defined]

@@ -12,11 +12,11 @@ from platform_app.i18n import translate
 from platform_app.models.agent import Agent, AgentSettings, AgentVersion
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
-from platform_app.services.agents.agent_changes import Change, difference
-from platform_app.services.agents.agent_list import SORTS, AgentRow, list_agents, status_of
+from platform_app.services.agents.agent_changes import FieldChange, diff_settings
+from platform_app.services.agents.agent_list import SORT_KEYS, AgentRow, list_agents, status_of
 from platform_app.services.feed import activity
 
-__all__ = ["SORTS", "AgentRow", "Change", "difference", "list_agents", "status_of"]
+__all__ = ["SORT_KEYS", "AgentRow", "FieldChange", "diff_settings", "list_agents", "status_of"]
 _LIMITS = {
     "name": "The name needs 1 to 120 characters.",
     "temperature": "The temperature is a number from 0 to 2.",
@@ -28,7 +28,7 @@ _LIMITS = {
 }
 
 
-def validated(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def validate_settings(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values that fit, and the problems of the rest by field. Unknown fields are left out."""
     good: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -50,7 +50,7 @@ def validated(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Agent:
     """Write a new agent as a draft, inactive."""
-    good, problems = validated(settings)
+    good, problems = validate_settings(settings)
     if problems or not good.get("name"):
         field = next(iter(problems), "name")
         raise Invalid(problems.get(field, _LIMITS["name"]), field=field)
@@ -73,10 +73,10 @@ def _record(session: Transaction, who: Identity, agent: Agent, sentence: str) ->
         link=f"/agents/{agent.id}",
         name=agent.name,
     )
-    _announce(session, agent)
+    _publish_change(session, agent)
 
 
-def _announce(session: Transaction, agent: Agent) -> None:
+def _publish_change(session: Transaction, agent: Agent) -> None:
     tenant_id, agent_id = agent.tenant_id, agent.id
     session.after_commit.append(lambda: notifier.announce(tenant_id, "agent", agent_id))
 
@@ -99,7 +99,7 @@ def save_draft(
     """
     agent = get(session, who, agent_id, lock=True)
     _check_revision(agent, who, revision)
-    good, problems = validated(changes)
+    good, problems = validate_settings(changes)
     if agent.draft | good != agent.draft:
         _write_draft(session, who, agent, agent.draft | good)
     return agent.revision, problems
@@ -118,7 +118,7 @@ def _write_draft(session: Transaction, who: Identity, agent: Agent, draft: dict[
     agent.draft_saved_at, agent.draft_saved_by = now(), who.name
     agent.revision += 1
     agent.changed_since_publish = draft != _published(session, agent)
-    _announce(session, agent)
+    _publish_change(session, agent)
 
 
 def _published(session: Transaction, agent: Agent) -> dict[str, Any] | None:
@@ -139,7 +139,7 @@ def publish(
         _check_revision(agent, who, revision)
     if agent.published_id is not None and not agent.changed_since_publish:
         raise Conflict("Nothing has changed since it was published.")
-    _, problems = validated(agent.draft)
+    _, problems = validate_settings(agent.draft)
     if problems:
         field = next(iter(problems))
         raise Invalid(problems[field], field=field)
@@ -177,11 +177,11 @@ def _version(session: Transaction, agent: Agent, version_id: str) -> AgentVersio
     return version
 
 
-def compare(session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = "") -> list[Change]:
+def compare(session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = "") -> list[FieldChange]:
     """Return what differs between two versions, given by id; an empty id is the draft."""
     agent = get(session, who, agent_id)
     old, new = (_version(session, agent, side).settings if side else agent.draft for side in (before, after))
-    return difference(old, new)
+    return diff_settings(old, new)
 
 
 def restore_version(session: Transaction, who: Identity, agent_id: str, version_id: str) -> Agent:
@@ -230,7 +230,9 @@ def restore(session: Transaction, who: Identity, agent_id: str) -> Agent:
     return agent
 
 
-def effective(session: Transaction, tenant_id: str, agent_id: str, *, draft: bool) -> tuple[AgentSettings, int]:
+def effective_settings(
+    session: Transaction, tenant_id: str, agent_id: str, *, draft: bool
+) -> tuple[AgentSettings, int]:
     """Return the settings that a reply obeys and their version's number; 0 is the draft."""
     agent: Agent | None = session.exec(owned(Agent, tenant_id).where(Agent.id == agent_id)).first()
     if agent is None or agent.deleted_at is not None:

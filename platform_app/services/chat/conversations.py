@@ -27,28 +27,30 @@ from platform_app.services.agents import agents
 from platform_app.services.chat.reply_context import check_channel
 from platform_app.services.feed import activity
 
-LONGEST = 20_000
-SEARCHED = 1_000  # conversations of the test chat, the newest, in which a search looks
+MAX_MESSAGE_CHARS = 20_000
+SEARCH_LIMIT = 1_000  # conversations of the test chat, the newest, in which a search looks
 PENDING = (MessageState.STREAMING, MessageState.DELAYED)
 
 
 def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: bool = True) -> Conversation:
     """Begin a conversation in the test chat."""
-    agents.effective(session, who.tenant_id, agent_id, draft=use_draft)
+    agents.effective_settings(session, who.tenant_id, agent_id, draft=use_draft)
     row = Conversation(tenant_id=who.tenant_id, agent_id=agent_id, use_draft=use_draft, created_by=who.user_id)
     session.add(row)
     session.flush()
-    announce(session, row)
+    publish_change(session, row)
     return row
 
 
-def announce(session: Transaction, conversation: Conversation) -> None:
+def publish_change(session: Transaction, conversation: Conversation) -> None:
     """Tell open pages, after the commit, that a conversation changed."""
     tenant_id, conversation_id = conversation.tenant_id, conversation.id
     session.after_commit.append(lambda: notifier.announce(tenant_id, "conversation", conversation_id))
 
 
-def list_tests(session: Transaction, who: Identity, *, search: str = "", limit: int = 100) -> list[Conversation]:
+def list_test_conversations(
+    session: Transaction, who: Identity, *, search: str = "", limit: int = 100
+) -> list[Conversation]:
     """Return the conversations of the test chat, newest first."""
     query = owned(Conversation, who.tenant_id).where(
         Conversation.channel == Channel.TEST,
@@ -59,7 +61,7 @@ def list_tests(session: Transaction, who: Identity, *, search: str = "", limit: 
     if not wanted:
         return list(session.exec(query.limit(limit)).all())
     columns = query.with_only_columns(Conversation.id, Conversation.title, Conversation.last_line)
-    lines = session.execute(columns.limit(SEARCHED)).all()
+    lines = session.execute(columns.limit(SEARCH_LIMIT)).all()
     found = [row_id for row_id, title, last in lines if wanted in f"{title}\n{last}".casefold()]
     return some(session, who, found[:limit])
 
@@ -92,19 +94,21 @@ def is_plain(session: Transaction, who: Identity, conversation_id: str) -> bool:
     """Tell whether the agent of a conversation writes without Markdown."""
     row = get(session, who, conversation_id)
     try:
-        settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+        settings, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
     except PlatformError:  # the agent is gone, or was never published
         return False
     return not settings.markdown
 
 
-def messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
+def list_messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
     """Return what was said, oldest first, without what was edited or retried away."""
     query = not_replaced(get(session, who, conversation_id))
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
 
 
-def newest(session: Transaction, who: Identity, conversation_id: str, *, limit: int) -> tuple[list[Message], bool]:
+def newest_messages(
+    session: Transaction, who: Identity, conversation_id: str, *, limit: int
+) -> tuple[list[Message], bool]:
     """Return what was said last, oldest first, and whether something was said before that."""
     query = not_replaced(get(session, who, conversation_id))
     order = query.order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
@@ -112,7 +116,7 @@ def newest(session: Transaction, who: Identity, conversation_id: str, *, limit: 
     return found[:limit][::-1], len(found) > limit
 
 
-def message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
+def get_message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
     """Return a message."""
     query = owned(Message, who.tenant_id).where(Message.id == message_id)
     row: Message | None = session.exec(query.with_for_update() if lock else query).first()
@@ -121,7 +125,7 @@ def message(session: Transaction, who: Identity, message_id: str, *, lock: bool 
     return row
 
 
-def trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
+def get_trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
     """Return why a reply came out as it did; nothing while it is being written."""
     row: Trace | None = session.exec(owned(Trace, who.tenant_id).where(Trace.message_id == message_id)).first()
     return row
@@ -136,13 +140,13 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     text = mended(text).strip()
     if not text:
         raise Invalid("Write something first.", field="text")
-    if len(text) > LONGEST:
+    if len(text) > MAX_MESSAGE_CHARS:
         raise Invalid("A message may have at most 20000 characters.", field="text")
     session.hold()  # what is known is written from the same rows
     row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
     if row.state == ConversationState.CLOSED:
         raise Conflict("This conversation is closed.")
-    settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    settings, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
     if row.state == ConversationState.OPEN:
         check_channel(session, row, settings)
     is_first = not row.last_line and not _has_messages(session, row)
@@ -152,19 +156,19 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     session.add(said)
     row.title = row.title or first_line(text)[:80]
     if is_first:
-        _started(session, who, row, settings)
+        _record_start(session, who, row, settings)
     emit(
         session,
         who.tenant_id,
         EventKind.MESSAGE_RECEIVED,
         after={"text": text[:2000]},
         message_id=said.id,
-        **links(row),
+        **event_links(row),
     )
     if row.state == ConversationState.HANDED_OFF:
-        said_last(session, row, said)
+        update_last_message(session, row, said)
         return said, None
-    return said, begin_reply(session, who, row, said=said, settings=settings)
+    return said, start_reply(session, who, row, said=said, settings=settings)
 
 
 def _has_messages(session: Transaction, row: Conversation) -> bool:
@@ -172,7 +176,7 @@ def _has_messages(session: Transaction, row: Conversation) -> bool:
     return found
 
 
-def links(row: Conversation) -> dict[str, Any]:
+def event_links(row: Conversation) -> dict[str, Any]:
     """Return what an event of a conversation is linked with."""
     return {
         "agent_id": row.agent_id,
@@ -182,8 +186,8 @@ def links(row: Conversation) -> dict[str, Any]:
     }
 
 
-def _started(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
-    event = emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **links(row))
+def _record_start(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
+    event = emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **event_links(row))
     told = activity.by(
         session,
         who,
@@ -196,12 +200,12 @@ def _started(session: Transaction, who: Identity, row: Conversation, settings: A
     told.event_id = event.id
 
 
-def begin_reply(
+def start_reply(
     session: Transaction, who: Identity, row: Conversation, *, said: Message, settings: AgentSettings
 ) -> Message:
     """Write the row of a reply that is on its way, replacing any that was."""
     with session.no_autoflush:  # what is new is written at once, in the end
-        pending = withdraw(session, row)
+        pending = cancel_pending_replies(session, row)
     for other in pending:
         other.replaced = True
     delay = settings.reply_delay_seconds
@@ -220,17 +224,17 @@ def begin_reply(
         reply.due_at = now() + timedelta(seconds=delay)
         payload = Reply(conversation_id=row.id, message_id=reply.id)
         enqueue(session, row.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
-    said_last(session, row, said)
+    update_last_message(session, row, said)
     return reply
 
 
-def said_last(session: Transaction, row: Conversation, said: Message) -> None:
+def update_last_message(session: Transaction, row: Conversation, said: Message) -> None:
     """Let lists show what was said last."""
     row.last_message_at, row.last_line = now(), first_line(said.text)
-    announce(session, row)
+    publish_change(session, row)
 
 
-def withdraw(session: Transaction, row: Conversation) -> list[Message]:
+def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Message]:
     """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
     query = owned(Message, row.tenant_id).where(
         Message.conversation_id == row.id,
@@ -242,32 +246,32 @@ def withdraw(session: Transaction, row: Conversation) -> list[Message]:
     return found
 
 
-def answer_now(session: Transaction, who: Identity, reply_id: str) -> Message:
+def skip_delay(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Do not wait for the delay: the reply is to be streamed now."""
-    reply = message(session, who, reply_id, lock=True)
+    reply = get_message(session, who, reply_id, lock=True)
     if reply.state != MessageState.DELAYED:
         raise Conflict("This reply is not waiting.")
     reply.state, reply.due_at, reply.beat_at = MessageState.STREAMING, None, now()
-    announce(session, get(session, who, reply.conversation_id))
+    publish_change(session, get(session, who, reply.conversation_id))
     return reply
 
 
 def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Ask for another reply to the same message; the old one is kept, and shown no more."""
-    old = message(session, who, reply_id, lock=True)
+    old = get_message(session, who, reply_id, lock=True)
     if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING or old.replaced:
         raise Conflict("This message cannot be retried now.")
     row = get(session, who, old.conversation_id, lock=True)
-    settings, _ = agents.effective(session, who.tenant_id, row.agent_id, draft=row.use_draft)
+    settings, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
     check_channel(session, row, settings)
     _replace_from(session, row, old)
-    said = message(session, who, old.answers_id)
-    return begin_reply(session, who, row, said=said, settings=settings)
+    said = get_message(session, who, old.answers_id)
+    return start_reply(session, who, row, said=said, settings=settings)
 
 
 def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message | None]:
     """Say something else instead of an earlier message; what followed it is kept, and shown no more."""
-    old = message(session, who, message_id, lock=True)
+    old = get_message(session, who, message_id, lock=True)
     if old.author != Author.CONTACT or old.replaced:
         raise Conflict("Only your own message can be edited.")
     _replace_from(session, get(session, who, old.conversation_id, lock=True), old)
@@ -276,7 +280,7 @@ def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: 
 
 def _replace_from(session: Transaction, row: Conversation, first: Message | None = None) -> None:
     """Show no more what was said from a message on, or all of it."""
-    withdraw(session, row)
+    cancel_pending_replies(session, row)
     session.flush()
     query = owned_update(Message, row.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
     if first is not None:
@@ -286,20 +290,20 @@ def _replace_from(session: Transaction, row: Conversation, first: Message | None
 
 def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Stop a reply; what has arrived stays."""
-    reply = message(session, who, reply_id, lock=True)
+    reply = get_message(session, who, reply_id, lock=True)
     if reply.state in PENDING:
         reply.state, reply.finished_at, reply.due_at = MessageState.STOPPED, now(), None
-        announce(session, get(session, who, reply.conversation_id))
+        publish_change(session, get(session, who, reply.conversation_id))
     return reply
 
 
 def discard(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Do not let a written reply go out."""
-    reply = message(session, who, reply_id, lock=True)
+    reply = get_message(session, who, reply_id, lock=True)
     if reply.state != MessageState.TO_APPROVE:
         raise Conflict("This reply does not wait for approval.")
     reply.state = MessageState.DISCARDED
-    announce(session, get(session, who, reply.conversation_id))
+    publish_change(session, get(session, who, reply.conversation_id))
     return reply
 
 
@@ -309,11 +313,11 @@ def rename(session: Transaction, who: Identity, conversation_id: str, title: str
     if not mended(title).strip():
         raise Invalid("Enter a title.", field="title")
     row.title = mended(title).strip()[:200]
-    announce(session, row)
+    publish_change(session, row)
     return row
 
 
-def play_with(
+def set_test_context(
     session: Transaction,
     who: Identity,
     conversation_id: str,
@@ -331,18 +335,18 @@ def play_with(
     if stage_id and session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first() is None:
         raise NotFound("There is no such stage.")
     row.lead_id, row.contact_id, row.stage_id = lead_id, contact_id, stage_id
-    announce(session, row)
+    publish_change(session, row)
     return row
 
 
-def choose_agent(
+def set_agent(
     session: Transaction, who: Identity, conversation_id: str, agent_id: str, *, use_draft: bool
 ) -> Conversation:
     """Let another agent, or another state of it, answer from now on."""
     row = get(session, who, conversation_id)
-    agents.effective(session, who.tenant_id, agent_id, draft=use_draft)
+    agents.effective_settings(session, who.tenant_id, agent_id, draft=use_draft)
     row.agent_id, row.use_draft = agent_id, use_draft
-    announce(session, row)
+    publish_change(session, row)
     return row
 
 
@@ -351,16 +355,16 @@ def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversa
     row = get(session, who, conversation_id, lock=True)
     _replace_from(session, row)
     row.last_line = ""
-    announce(session, row)
+    publish_change(session, row)
     return row
 
 
 def delete(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Take a conversation away; it can be brought back."""
     row = get(session, who, conversation_id, lock=True)
-    withdraw(session, row)
+    cancel_pending_replies(session, row)
     row.deleted_at = now()
-    announce(session, row)
+    publish_change(session, row)
     return row
 
 
@@ -371,5 +375,5 @@ def restore(session: Transaction, who: Identity, conversation_id: str) -> Conver
     if row is None or row.deleted_at is None:
         raise NotFound("There is no such conversation.")
     row.deleted_at = None
-    announce(session, row)
+    publish_change(session, row)
     return row

@@ -13,19 +13,19 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
     """Let a person write from now on: the agent is silent until the conversation is given back."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.HANDED_OFF:
-        _end_replies(session, row)
-        event = emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.links(row))
+        _cancel_replies(session, row)
+        event = emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
         row.state = ConversationState.HANDED_OFF
-        _tell(session, who, row, "“{title}” handed to a person", event_id=event.id)
+        _record_change(session, who, row, "“{title}” handed to a person", event_id=event.id)
     return row
 
 
-def give_back(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+def hand_back(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Let the agent write again, also after the conversation was closed."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.OPEN:
         row.state = ConversationState.OPEN
-        _tell(session, who, row, "“{title}” given back to the agent")
+        _record_change(session, who, row, "“{title}” given back to the agent")
     return row
 
 
@@ -33,23 +33,23 @@ def close(session: Transaction, who: Identity, conversation_id: str) -> Conversa
     """End a conversation: nobody is answered in it any more."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.CLOSED:
-        _end_replies(session, row)
-        event = emit(session, who.tenant_id, EventKind.CONVERSATION_CLOSED, **conversations.links(row))
+        _cancel_replies(session, row)
+        event = emit(session, who.tenant_id, EventKind.CONVERSATION_CLOSED, **conversations.event_links(row))
         row.state = ConversationState.CLOSED
-        _tell(session, who, row, "“{title}” closed", event_id=event.id)
+        _record_change(session, who, row, "“{title}” closed", event_id=event.id)
     return row
 
 
-def _end_replies(session: Transaction, row: Conversation) -> None:
-    for pending in conversations.withdraw(session, row):
+def _cancel_replies(session: Transaction, row: Conversation) -> None:
+    for pending in conversations.cancel_pending_replies(session, row):
         pending.replaced = not pending.text
 
 
-def _tell(
+def _record_change(
     session: Transaction, who: Identity, row: Conversation, sentence: str, *, event_id: str | None = None
 ) -> None:
     """Tell open pages and the recent updates of a change of state."""
-    conversations.announce(session, row)
+    conversations.publish_change(session, row)
     told = activity.by(
         session,
         who,

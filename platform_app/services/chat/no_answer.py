@@ -5,19 +5,19 @@ from platform_app.events import emit
 from platform_app.llm import prompts
 from platform_app.models.crm import Task
 from platform_app.models.event import ActivityKind, EventKind
-from platform_app.services.chat.reply_context import Work
+from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.feed import activity
 
 
-def is_said(work: Work) -> bool:
+def is_no_answer(work: ReplyContext) -> bool:
     """Tell whether the reply says that there is no answer, or is one to a question that nothing could answer."""
     facts = work.facts
     return facts.is_without_answer or (
-        facts.searched and (work.marks.no_answer or prompts.no_answer(facts) in work.text)
+        facts.searched and (work.marks.no_answer or prompts.no_answer(facts) in work.raw_text)
     )
 
 
-def leave_task(session: Transaction, work: Work) -> None:
+def create_task(session: Transaction, work: ReplyContext) -> None:
     """Leave a task for a person: the agent had no answer."""
     question = work.facts.question[:400]
     task = Task(tenant_id=work.tenant_id, text=question, conversation_id=work.conversation.id)

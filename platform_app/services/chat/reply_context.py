@@ -23,12 +23,12 @@ from platform_app.services.scripts import guided_scripts, script_selection
 from platform_app.services.scripts.guided_scripts import Guidance
 from platform_app.services.scripts.script_selection import Considered
 
-NEWEST = 100  # messages that are read at first
-_SAID = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
+HISTORY_PAGE = 100  # messages that are read at first
+_HISTORY_STATES = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
 
 
 @dataclass
-class Work:
+class ReplyContext:
     """A reply in the making: what it stands on and how far it has come."""
 
     tenant_id: str
@@ -47,17 +47,17 @@ class Work:
     marks: Marks = field(default_factory=Marks)
     model: str = ""
     outcome: Outcome = field(default_factory=Outcome)
-    text: str = ""
-    shown: str = ""  # what of it people may see already
-    final: str = ""  # what of it is stored at the end
-    stored: str = ""  # what is shown and in the row
+    raw_text: str = ""
+    visible_text: str = ""  # what of it people may see already
+    final_text: str = ""  # what of it is stored at the end
+    stored_text: str = ""  # what is shown and in the row
     is_shortened: bool = False  # the prompt was too long for the model
-    news: asyncio.Event = field(default_factory=asyncio.Event)  # more text, or the end
+    progress: asyncio.Event = field(default_factory=asyncio.Event)  # more text, or the end
     preparation_ms: int = 0
     started: float = field(default_factory=time.monotonic)
 
 
-def load(tenant_id: str, reply_id: str) -> Work | None:
+def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
     """Read all that a reply stands on; nothing when it is not to be written any more."""
     with session_scope(tenant_id, reading=True) as session:
         reply = session.exec(owned(Message, tenant_id).where(Message.id == reply_id)).first()
@@ -66,23 +66,25 @@ def load(tenant_id: str, reply_id: str) -> Work | None:
         conversation = session.exec(
             owned(Conversation, tenant_id).where(Conversation.id == reply.conversation_id)
         ).one()
-        settings, version = agents.effective(session, tenant_id, conversation.agent_id, draft=conversation.use_draft)
+        settings, version = agents.effective_settings(
+            session, tenant_id, conversation.agent_id, draft=conversation.use_draft
+        )
         check_channel(session, conversation, settings)
-        talk, question, history = _talk_of(session, conversation, reply)
+        talk, question, history = _read_history(session, conversation, reply)
         facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
         values, stage_id = facts_of_talk(session, conversation, settings.name, question, talk=talk)
         _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
-        seen = _seen(settings, values)
-        facts.known = _known(session, tenant_id, seen)
-        work = Work(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
+        seen = _visible_facts(settings, values)
+        facts.known = _contact_facts(session, tenant_id, seen)
+        work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
         work.scripts = script_selection.choose(session, tenant_id, values, seen)
         facts.scripts = script_selection.offer(work.scripts)
         work.guidance = _guidance(session, work, values)
         return work
 
 
-def _guidance(session: Transaction, work: Work, values: Facts) -> Guidance | None:
+def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> Guidance | None:
     """Return the first guided script that applies and has not come to its end."""
     for one in work.scripts:
         found = guided_scripts.of_script(session, work.conversation, one.script_id, values) if one.applied else None
@@ -105,24 +107,24 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
         raise Forbidden("This agent does not work on this channel.")
 
 
-def _talk_of(
+def _read_history(
     session: Transaction, conversation: Conversation, reply: Message
 ) -> tuple[Talk, str, list[tuple[str, str]]]:
     """Return what was said, what is to be answered, and of what was said before at least as much as the prompt takes.
 
     A long conversation is read from its end, further only where the newest messages are so short that more fit.
     """
-    limit = NEWEST
+    limit = HISTORY_PAGE
     while True:
         talk = said_in(session, conversation, limit=limit)
-        question, history = _question_and_history(_said_before(talk.newest, reply), reply.task)
+        question, history = _question_and_history(_messages_before(talk.newest, reply), reply.task)
         if len(talk.newest) < limit or len(prompts.fitting(history)) < len(history):
             return talk, question, history
         limit *= 4
 
 
-def _said_before(messages: list[Said], reply: Message) -> list[Said]:
-    return [one for one in messages if one.created_at < reply.created_at and one.state in _SAID]
+def _messages_before(messages: list[Said], reply: Message) -> list[Said]:
+    return [one for one in messages if one.created_at < reply.created_at and one.state in _HISTORY_STATES]
 
 
 def _question_and_history(said: list[Said], task: str) -> tuple[str, list[tuple[str, str]]]:
@@ -140,7 +142,7 @@ def _check_stage(settings: AgentSettings, stage_id: str | None) -> None:
         raise Forbidden("This agent does not work in the stage of this lead.")
 
 
-def _seen(settings: AgentSettings, values: Facts) -> Facts:
+def _visible_facts(settings: AgentSettings, values: Facts) -> Facts:
     """Return the facts without those fields of contact and lead that the agent may not see."""
     if settings.sees == Scope.ALL:
         return values
@@ -152,7 +154,7 @@ def _seen(settings: AgentSettings, values: Facts) -> Facts:
     return replace(values, values=kept)
 
 
-_SHORT = {
+_LABELS = {
     "contact.name": "contact",
     "contact.phone": "phone",
     "contact.email": "e-mail",
@@ -162,7 +164,7 @@ _SHORT = {
 }
 
 
-def _known(session: Transaction, tenant_id: str, facts: Facts) -> list[tuple[str, str]]:
+def _contact_facts(session: Transaction, tenant_id: str, facts: Facts) -> list[tuple[str, str]]:
     """Return what the model is told of contact and lead, as name and value."""
     there = [
         name
@@ -170,10 +172,10 @@ def _known(session: Transaction, tenant_id: str, facts: Facts) -> list[tuple[str
         if name.startswith(("contact.", "lead.")) and value and not (isinstance(value, datetime) and name in NAMES)
     ]
     words = fact_snapshots.catalogue_of(session, tenant_id) if there else {}
-    ordered = [*(name for name in _SHORT if name in there), *(name for name in there if name not in _SHORT)]
+    ordered = [*(name for name in _LABELS if name in there), *(name for name in there if name not in _LABELS)]
     shown = {name: text_templates.shown(facts.values[name], facts.zone) for name in ordered}
     return [
-        (_SHORT.get(name) or (words[name].words if name in words else name), str(value))
+        (_LABELS.get(name) or (words[name].words if name in words else name), str(value))
         for name, value in shown.items()
         if value not in ("", None)
     ]

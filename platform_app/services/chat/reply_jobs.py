@@ -10,26 +10,26 @@ from platform_app.jobs import Reply
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.job import Job, JobState
 from platform_app.services.chat import conversations, reply_store
-from platform_app.services.chat.replies import QUIET
+from platform_app.services.chat.replies import HEARTBEAT_TIMEOUT
 
 
-def given_up(
+def on_failure(
     session: Transaction, tenant_id: str, payload: Reply, *, state: JobState, sentence: str, values: Any
 ) -> None:
     """Write that a reply was not written; what had arrived is kept. One that somebody is writing is left alone."""
     row = _row(session, tenant_id, payload)
     if row is None or row.replaced or row.state not in conversations.PENDING:
         return
-    if row.state == MessageState.STREAMING and row.beat_at and row.beat_at > now() - QUIET:
+    if row.state == MessageState.STREAMING and row.beat_at and row.beat_at > now() - HEARTBEAT_TIMEOUT:
         return
     row.state = MessageState.PARTIAL if row.text.strip() else MessageState.FAILED
     row.error, row.finished_at, row.due_at = sentence.format_map(values)[:500], now(), None
     conversation = _conversation(session, row)
-    reply_store.failure(session, row, conversation)
-    conversations.announce(session, conversation)
+    reply_store.record_failure(session, row, conversation)
+    conversations.publish_change(session, conversation)
 
 
-def revived(session: Transaction, tenant_id: str, payload: Reply) -> None:
+def on_retry(session: Transaction, tenant_id: str, payload: Reply) -> None:
     """Let a reply wait for its job again; raises Conflict when it is written, retried otherwise or not wanted."""
     row = _row(session, tenant_id, payload)
     if row is None or row.replaced:
@@ -39,10 +39,10 @@ def revived(session: Transaction, tenant_id: str, payload: Reply) -> None:
     if row.state not in (MessageState.FAILED, MessageState.PARTIAL):
         raise Conflict("This reply is written already, or was stopped.")
     row.state, row.text, row.error, row.finished_at, row.due_at = MessageState.DELAYED, "", "", None, now()
-    conversations.announce(session, _conversation(session, row))
+    conversations.publish_change(session, _conversation(session, row))
 
 
-def named_by(session: Transaction, job: Job) -> Reply | None:
+def payload_from_keys(session: Transaction, job: Job) -> Reply | None:
     """Return the payload from the key by which a reply has one job."""
     message_id = id_in(job.dedupe_key, "reply:")
     return Reply(conversation_id="", message_id=message_id) if message_id else None

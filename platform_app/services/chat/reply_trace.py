@@ -7,20 +7,20 @@ from platform_app.db import Transaction, owned
 from platform_app.llm import pricing, prompts
 from platform_app.models.conversation import Trace
 from platform_app.models.script import ScriptUse
-from platform_app.services.chat.reply_context import Work
+from platform_app.services.chat.reply_context import ReplyContext
 
-MOST_THOUGHTS = 4_000  # characters
-MOST_TOKENS = 10**9  # what a provider counts is not believed beyond this
+MAX_REASONING_CHARS = 4_000  # characters
+MAX_TOKEN_COUNT = 10**9  # what a provider counts is not believed beyond this
 
 
-def add_trace(session: Transaction, work: Work) -> None:
+def add_trace(session: Transaction, work: ReplyContext) -> None:
     """Write the trace of a reply that has ended, once."""
     if session.exec(owned(Trace, work.tenant_id).where(Trace.message_id == work.reply_id)).first() is not None:
         return
     out = work.outcome
     prompt = "\n".join(message["content"] for message in out.messages or work.messages)
     asked = _count(out.prompt_tokens, prompt)
-    given = _count(out.completion_tokens, work.text)
+    given = _count(out.completion_tokens, work.raw_text)
     model = out.model or work.model
     session.add(
         Trace(
@@ -51,10 +51,10 @@ def add_trace(session: Transaction, work: Work) -> None:
 def _count(counted: int | None, text: str) -> int:
     """Return the provider's count of tokens, or an estimate of our own."""
     estimate = prompts.tokens(text) if text else 0
-    return estimate if counted is None else min(max(counted, 0), MOST_TOKENS)
+    return estimate if counted is None else min(max(counted, 0), MAX_TOKEN_COUNT)
 
 
-def _data(work: Work) -> dict[str, Any]:
+def _data(work: ReplyContext) -> dict[str, Any]:
     own = {"temperature", "max_tokens", "reply_language", "markdown", "max_reply_chars", "knowledge", "categories"}
     return {
         "version": work.version,
@@ -70,7 +70,7 @@ def _data(work: Work) -> dict[str, Any]:
         "prompt": work.outcome.messages or work.messages,
         "adapted": [list(one) for one in work.outcome.adapted],
         "shortened": work.is_shortened,
-        "thoughts": work.outcome.thoughts[:MOST_THOUGHTS],
+        "thoughts": work.outcome.thoughts[:MAX_REASONING_CHARS],
         "finish_reason": work.outcome.finish_reason,
         "tries": work.outcome.tries,
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,

@@ -41,7 +41,7 @@ def emails(value: Any) -> list[str]:
     """Return e-mail addresses."""
     found = many(value, "emails", most=MOST_ADDRESSES, longest=254)
     try:
-        return [accounts.check_email(email) for email in found]
+        return [accounts.validate_email(email) for email in found]
     except Invalid as error:
         raise Invalid(error.sentence, field="emails", **error.values) from error
 

@@ -122,7 +122,7 @@ class _Reader:
 
 
 def _emails(part: str) -> list[str]:
-    return [accounts.check_email(parseaddr(part)[1] if "<" in part else part.removeprefix("mailto:"))]
+    return [accounts.validate_email(parseaddr(part)[1] if "<" in part else part.removeprefix("mailto:"))]
 
 
 def _tags(part: str) -> list[str]:

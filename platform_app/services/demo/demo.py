@@ -36,7 +36,7 @@ def ensure_demo(password: str, language: str) -> str:
     """
     with session_scope(reason="the demo tenant", reading=True) as session:
         user: User | None = session.exec(everywhere(User).where(User.email == EMAIL)).first()
-    if user is not None and passwords.matches(password, user.password_hash):
+    if user is not None and passwords.verify_password(password, user.password_hash):
         return EMAIL
     hashed = passwords.hash_password(password)
     with session_scope(reason="the demo tenant") as session:
@@ -45,7 +45,7 @@ def ensure_demo(password: str, language: str) -> str:
             load(session, _found(session, hashed, language))
         else:
             user.password_hash = hashed
-            sessions.end_all(session, user.id)
+            sessions.end_all_sessions(session, user.id)
     return EMAIL
 
 

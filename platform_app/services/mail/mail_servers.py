@@ -41,7 +41,7 @@ def server(session: Transaction, tenant_id: str) -> smtp.Server:
         sender_address=row.sender_address,
         sender_name=row.sender_name,
         user_name=row.user_name,
-        password=(tenant_secrets.use(session, tenant_id, PASSWORD) or "") if row.user_name else "",
+        password=(tenant_secrets.read(session, tenant_id, PASSWORD) or "") if row.user_name else "",
     )
 
 
@@ -57,7 +57,7 @@ def kept(session: Transaction, who: Identity) -> str | None:
     Raises Conflict when it cannot be read any more.
     """
     _may(who)
-    password = tenant_secrets.use(session, who.tenant_id, PASSWORD)
+    password = tenant_secrets.read(session, who.tenant_id, PASSWORD)
     return None if password is None else encryption.ending(password)
 
 
@@ -91,10 +91,10 @@ def _keep_password(session: Transaction, row: MailServer, given: str, *, is_move
     if not row.user_name:
         if password:
             raise Invalid("Enter the user name that the password is for.", field="user_name")
-        tenant_secrets.forget(session, row.tenant_id, PASSWORD)
+        tenant_secrets.delete(session, row.tenant_id, PASSWORD)
     elif password:
-        tenant_secrets.keep(session, row.tenant_id, PASSWORD, password)
-    elif is_moved or not tenant_secrets.has(session, row.tenant_id, PASSWORD):
+        tenant_secrets.store(session, row.tenant_id, PASSWORD, password)
+    elif is_moved or not tenant_secrets.exists(session, row.tenant_id, PASSWORD):
         raise Invalid("Enter the password for this server.", field="password")
 
 
@@ -102,14 +102,14 @@ def remove(session: Transaction, who: Identity) -> None:
     """Take the server and its password away: no e-mail leaves any more."""
     _may(who)
     session.execute(owned_delete(MailServer, who.tenant_id))
-    tenant_secrets.forget(session, who.tenant_id, PASSWORD)
+    tenant_secrets.delete(session, who.tenant_id, PASSWORD)
     activity.by(session, who, ActivityKind.PERSON, "Mail server taken away", link="/settings/mail")
 
 
 def send_test(who: Identity) -> None:
     """Send a message to the person's own address, through the server as it is set; raises as smtp.send does."""
     _may(who)
-    sign_in_throttle.take_test_message(who.tenant_id)
+    sign_in_throttle.count_test_message(who.tenant_id)
     with session_scope(who.tenant_id, reading=True) as session:
         found = server(session, who.tenant_id)
     subject = translate(who.language, "Test message of {tenant}", tenant=who.tenant_name)

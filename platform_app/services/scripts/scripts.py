@@ -16,7 +16,7 @@ from platform_app.models.crm import Stage
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.models.script import Script, ScriptKind, ScriptUse, ScriptVersion
-from platform_app.services.agents.agent_changes import Change, differing
+from platform_app.services.agents.agent_changes import FieldChange, diff_fields
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
 
@@ -166,13 +166,13 @@ def go_back(session: Transaction, who: Identity, script_id: str, version_id: str
     return save(session, who, row.id, found[0].data, revision=row.revision)
 
 
-def difference(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[Change]:
+def difference(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[FieldChange]:
     """Return what a script has now that it had otherwise in a version."""
     row = get(session, who, script_id)
     found = [version for version in versions(session, who, row.id) if version.id == version_id]
     if not found:
         raise NotFound("There is no such version.")
-    return differing(found[0].data, data_of(row), FIELDS)
+    return diff_fields(found[0].data, data_of(row), FIELDS)
 
 
 def switch(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:

@@ -202,7 +202,7 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
     """Write down a delivery that did not come before, with its event."""
     sent, payload = read
     begin_act(session)
-    who = members.automation(session, webhook.tenant_id, webhook.name)
+    who = members.automation_identity(session, webhook.tenant_id, webhook.name)
     row.taken_id = row.message_id or None
     after: dict[str, Any] = {"webhook_id": webhook.id, "name": webhook.name, "delivery_id": row.id}
     after["fields"] = webhook_fields.values(session, who, webhook.id, payload)

@@ -55,8 +55,8 @@ class SettingsState(rx.State):
         """Fetch what is set."""
         identity = await who(self)
         self.name, self.tenant_name, self.time_zone = identity.name, identity.tenant_name, identity.time_zone
-        self.run_days = str(await look(self, accounts.run_days))
-        self.country = await look(self, accounts.country)
+        self.run_days = str(await look(self, accounts.run_retention_days))
+        self.country = await look(self, accounts.phone_country)
         self.zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         self.problem = self.problem_field = ""
         self.form_key += 1
@@ -84,7 +84,7 @@ class SettingsState(rx.State):
         def change() -> None:
             accounts.change_password(identity, current, new)
 
-        done = await self._try(change, "The password is changed.", run=passwords.apart)
+        done = await self._try(change, "The password is changed.", run=passwords.run_in_hash_threads)
         if not self.problem:
             self.form_key += 1
             await self._sessions()
@@ -99,7 +99,7 @@ class SettingsState(rx.State):
 
         def keep() -> None:
             with session_scope(reason="settings of a tenant") as session:
-                accounts.set_tenant(
+                accounts.update_tenant(
                     session, identity, name=wished, time_zone=self.time_zone, run_days=days, country=country
                 )
                 rules.set_zone(session, identity, self.time_zone)
@@ -117,7 +117,7 @@ class SettingsState(rx.State):
         """End all my sessions but this one."""
 
         def end(session: Transaction, identity: Identity) -> None:
-            sessions.end_all(session, identity.user_id, but=identity.session_id)
+            sessions.end_all_sessions(session, identity.user_id, except_id=identity.session_id)
 
         await call(self, end)
         await self._sessions()
@@ -149,7 +149,7 @@ class SettingsState(rx.State):
 
     async def _sessions(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        found = await look(self, sessions.of_user)
+        found = await look(self, sessions.list_sessions)
         self.sessions = [
             SessionRow(
                 id=row.id,

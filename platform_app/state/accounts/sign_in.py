@@ -38,7 +38,7 @@ class SignInState(rx.State):
         email, password = str(form.get("email", ""))[:300], str(form.get("password", ""))[:1000]
 
         def check() -> str:
-            user = accounts.check_password(email, password, address)
+            user = accounts.authenticate(email, password, address)
             with session_scope(reason="sign-in") as session:
                 return sessions.issue_ticket(session, user.id)
 
@@ -72,7 +72,7 @@ class SignInState(rx.State):
         self.busy, self.problem, self.problem_field = True, "", ""
         yield
         try:
-            ticket = await passwords.apart(work)
+            ticket = await passwords.run_in_hash_threads(work)
         except PlatformError as error:
             self.problem = translate((await person(self)).language, error.sentence, **error.values)
             self.problem_field = error.field
@@ -90,7 +90,7 @@ class HomeState(rx.State):
     async def load(self) -> Any:
         """Go where the person belongs."""
         token = session_token(self.router.headers.cookie)
-        identity = await asyncio.to_thread(sessions.identity, token, None) if token else None
+        identity = await asyncio.to_thread(sessions.get_identity, token, None) if token else None
         return browser.redirect(f"/manage/{identity.slug}" if identity else "/sign-in", replace=True)
 
 

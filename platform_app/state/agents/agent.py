@@ -217,7 +217,7 @@ class AgentState(rx.State):
                     worded(change.after, names)[:400],
                     change.lines[:400],
                 )
-                for change in agents.difference(found[0].settings, agent.draft)
+                for change in agents.diff_settings(found[0].settings, agent.draft)
             ]
             self.compared = translate(language, "From version {number} to the draft", number=found[0].number)
 

@@ -47,7 +47,7 @@ class AgentsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read search, filter, sort and page from the address, and fetch."""
-        asked = self._read_address(agents.SORTS, ORDER)
+        asked = self._read_address(agents.SORT_KEYS, ORDER)
         self.status = asked.get("status", "all") if asked.get("status") in STATUSES else "all"
         self.undo_sentence = ""
         await self._fetch()
@@ -108,7 +108,7 @@ class AgentsState(Listed, Undo, rx.State):
             agents.list_agents,
             search=self.search,
             status="" if self.status == "all" else self.status,
-            sort=self.sort if self.sort in agents.SORTS else "updated",
+            sort=self.sort if self.sort in agents.SORT_KEYS else "updated",
             descending=self.descending,
             page=self.page,
             page_size=int(self.size),

@@ -55,7 +55,7 @@ class ChatPanelState(rx.State):
     async def show_trace(self, reply_id: str) -> Any:
         """Show why a reply came out as it did."""
         language = (await person(self)).language
-        trace = await look(self, conversations.trace, reply_id)
+        trace = await look(self, conversations.get_trace, reply_id)
         if trace is None:
             return await say(self, "The reply was interrupted before its trace was stored.")
         self.passages, self.pairs = passages_of(trace, language), pairs_of(trace, language)

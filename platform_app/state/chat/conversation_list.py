@@ -76,7 +76,7 @@ class ConversationListState(Undo, rx.State):
 
     async def _fetch(self) -> None:
         identity, language = await who(self), (await person(self)).language
-        found = await look(self, conversations.list_tests, search=self.search)
+        found = await look(self, conversations.list_test_conversations, search=self.search)
         rows = [conversation_row(row, identity, language) for row in found]
         if self.rows != rows:
             self.rows = rows

@@ -156,7 +156,7 @@ class TestChatState(rx.State):
     @handler(Role.OPERATOR)
     async def answer_now(self) -> Any:
         """Do not wait for the agent's delay."""
-        return await self._began(await call(self, conversations.answer_now, self.waiting_id))
+        return await self._began(await call(self, conversations.skip_delay, self.waiting_id))
 
     @handler(Role.OPERATOR)
     async def begin_edit(self, message_id: str) -> None:
@@ -244,7 +244,7 @@ class TestChatState(rx.State):
     @handler(Role.OPERATOR)
     async def give_back(self) -> None:
         """Let the agent answer again."""
-        await call(self, hand_off.give_back, self.current)
+        await call(self, hand_off.hand_back, self.current)
         await self._open()
 
     @handler(Role.OPERATOR)
@@ -277,12 +277,12 @@ class TestChatState(rx.State):
 
     async def _use(self, agent_id: str, use_draft: bool) -> None:
         if self.current:
-            await call(self, conversations.choose_agent, self.current, agent_id, use_draft=use_draft)
+            await call(self, conversations.set_agent, self.current, agent_id, use_draft=use_draft)
         self.agent, self.use_draft = agent_id, use_draft
 
     async def _play(self, lead: str, contact: str, stage: str) -> None:
         if self.current:
-            await call(self, conversations.play_with, self.current, **played(lead, contact, stage))
+            await call(self, conversations.set_test_context, self.current, **played(lead, contact, stage))
         self.lead, self.contact, self.stage = lead, contact, stage
         await self._meet()
 
@@ -356,7 +356,7 @@ def _read(
     session: Transaction, who: Identity, conversation_id: str, shown: int
 ) -> tuple[Conversation, list[Message], bool]:
     row = conversations.get(session, who, conversation_id)
-    return row, *conversations.newest(session, who, conversation_id, limit=shown)
+    return row, *conversations.newest_messages(session, who, conversation_id, limit=shown)
 
 
 def _said(session: Transaction, who: Identity, state: TestChatState, text: str) -> Message | None:
@@ -365,7 +365,7 @@ def _said(session: Transaction, who: Identity, state: TestChatState, text: str) 
     if not conversation_id:
         conversation_id = conversations.create(session, who, state.agent, use_draft=state.use_draft).id
         chosen = played(state.lead, state.contact, state.stage)
-        conversations.play_with(session, who, conversation_id, **chosen)
+        conversations.set_test_context(session, who, conversation_id, **chosen)
     return conversations.receive(session, who, conversation_id, text)[1]
 
 

@@ -40,7 +40,7 @@ class Caller:
     async def now(self) -> Identity:
         """Return who they are now, read anew after a second; raise when they may no longer do this."""
         if time.monotonic() - self.checked >= AGAIN:
-            found = await asyncio.to_thread(sessions.identity, self.token, self.identity.slug, visit=False)
+            found = await asyncio.to_thread(sessions.get_identity, self.token, self.identity.slug, extend=False)
             if found is None:
                 raise NotFound("Sign in to go on.")
             self.identity, self.checked = found, time.monotonic()

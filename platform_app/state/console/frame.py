@@ -116,7 +116,7 @@ class FrameState(rx.State):
             with session_scope(identity.tenant_id, reading=True) as session:
                 is_ok = bool(job_list.worker_card(session, identity).ok)
             with session_scope(reason="tenants of a person", reading=True) as session:
-                found = members.tenants_of(session, identity.user_id)
+                found = members.list_tenants(session, identity.user_id)
             return is_ok, [Choice(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]
 
         self.worker_ok, self.tenants = await asyncio.to_thread(read)

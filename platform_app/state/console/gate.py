@@ -110,7 +110,7 @@ class Gate(rx.Middleware):
 
 async def _identity(token: str, slug: str) -> Identity | None:
     """Return who holds a session token in the tenant of a slug, or in none; None without a session."""
-    return await asyncio.to_thread(sessions.identity, token, slug or None) if token else None
+    return await asyncio.to_thread(sessions.get_identity, token, slug or None) if token else None
 
 
 def _said_reserved(identity: Identity | None) -> StateUpdate:

@@ -31,7 +31,7 @@ class Presence:
             return True
         self._next = time.monotonic() + AGAIN
         old = self.identity
-        found = await asyncio.to_thread(sessions.identity, self._token, old.slug, visit=False)
+        found = await asyncio.to_thread(sessions.get_identity, self._token, old.slug, extend=False)
         if found is None or found.role != old.role:
             await self._tell(found)
             self.identity = found or old

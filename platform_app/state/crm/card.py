@@ -218,7 +218,7 @@ class CardView(rx.State, mixin=True):
 
 
 def _around(session: Transaction, who: Identity, holder: Holder) -> tuple[list[CustomField], list[tuple[str, str]]]:
-    people = [(user.id, user.name) for user, _ in members.of_tenant(session, who)]
+    people = [(user.id, user.name) for user, _ in members.list_members(session, who)]
     return custom_fields.of_tenant(session, who.tenant_id, holder), people
 
 

@@ -239,7 +239,7 @@ def _frame(session: Transaction, who: Identity) -> _Frame:
     return _Frame(
         pipelines=[Choice(pipeline.id, pipeline.name) for pipeline, _ in found],
         stages=[Choice(stage.id, f"{p.name} · {stage.name}") for p, stages in found for stage in stages],
-        members=[Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
+        members=[Choice(user.id, user.name) for user, _ in members.list_members(session, who)],
         of_pipeline={p.id: [(stage.id, stage.name, stage.kind.value) for stage in stages] for p, stages in found},
         names=names(session, who.tenant_id),
     )

@@ -162,7 +162,7 @@ def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[s
         "stage": stage_choices(session, who),
         "pipeline": [Choice(p.id, p.name) for p, _ in pipelines.of_tenant(session, who)],
         "agent": agent_choices(session, who),
-        "member": [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
+        "member": [Choice(user.id, user.name) for user, _ in members.list_members(session, who)],
         "weekday": [Choice(code, translate(language, words)) for code, words in WEEKDAYS.items()],
         "tag": [Choice(tag, tag) for tag in tags.known(session, who)],
         "language": [Choice(code, translate(language, words)) for code, words in LANGUAGES.items()],

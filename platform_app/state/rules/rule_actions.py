@@ -179,7 +179,7 @@ def offered(session: Transaction, who: Identity, language: str) -> dict[str, lis
     plain = [Choice(name, translate(language, words)) for name, words in PLAIN_FIELDS.items()]
     found = {
         Ask.STAGE.value: stage_choices(session, who),
-        Ask.MEMBER.value: [Choice(user.id, user.name) for user, _ in members.of_tenant(session, who)],
+        Ask.MEMBER.value: [Choice(user.id, user.name) for user, _ in members.list_members(session, who)],
         Ask.SEQUENCE.value: [Choice(row.id, row.name) for row in enrollments.sequences_of(session, who)],
         Ask.FIELD.value: [*plain, *(Choice(_fact(row), row.name) for row in own)],
         Ask.TAG.value: [Choice(tag, tag) for tag in tags.known(session, who)],
