@@ -12,6 +12,7 @@ from platform_app.models import (
     rule,
     script,
     secret,
+    sending,
     sequence,
     webhook,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "rule",
     "script",
     "secret",
+    "sending",
     "sequence",
     "webhook",
 ]

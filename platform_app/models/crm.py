@@ -10,6 +10,7 @@ from sqlmodel import Field
 
 from platform_app.clock import now
 from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.sending import OptOutCause
 
 UNNAMED = "—"  # the name of a contact that has told none yet
 
@@ -71,6 +72,9 @@ class Contact(Owned, table=True):
     updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     merged_into: str | None = Field(default=None, max_length=32)
+    opted_out_at: datetime | None = Field(default=None, sa_type=Instant)  # since when they do not want messages
+    opt_out_cause: OptOutCause | None = Field(default=None, sa_type=word(OptOutCause))
+    opt_out_by: str = Field(default="", max_length=200)  # name of the member or the rule, or the word
     is_demo: bool = False
 
     @property

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field
 
-from platform_app.models.base import Instant, Owned, Row, word
+from platform_app.models.base import Instant, Owned, Row, fresh, word
 
 
 class Role(StrEnum):
@@ -35,6 +36,7 @@ class Tenant(Row, table=True):
     is_demo: bool = False
     stop_on_member_reply: bool = True
     run_days: int = 180  # for which the log of runs is kept; 0: for ever
+    sending: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # see models.sending.SendingPolicy
 
 
 class User(Row, table=True):
@@ -54,6 +56,7 @@ class Member(Owned, table=True):
     __table_args__ = (UniqueConstraint("tenant_id", "user_id"),)
     user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
     role: Role = Field(default=Role.VIEWER, sa_type=word(Role))
+    assigned_at: datetime | None = Field(default=None, sa_type=Instant)  # when a conversation was, in turn
 
 
 class Session(Row, table=True):

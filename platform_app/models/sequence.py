@@ -66,6 +66,7 @@ class Leaving(StrEnum):
     AGAIN = "again"  # began anew
     REMOVED = "removed"  # by a person
     STOPPED = "stopped"  # by automation
+    MEMBER = "member"  # a member wrote, where the tenant wants it so
     DELETED = "deleted"  # the sequence, the lead or the contact is gone
 
 
@@ -127,6 +128,7 @@ class StepState(StrEnum):
 
     DONE = "done"
     SKIPPED = "skipped"  # its condition did not hold
+    HELD = "held"  # the send gate did not let its message through: `gate` says why
     LATE = "late"  # it was due while nothing ran, and is left out then
     PASSED = "passed"  # a person let it be passed by
     OUTSIDE = "outside"  # its call is being made
@@ -157,6 +159,7 @@ class EnrollmentStep(Owned, table=True):
     values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
     error: str = Field(default="", max_length=500)  # a message id
     error_values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    gate: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # of its message: see RuleRun.actions
     replied_at: datetime | None = Field(default=None, sa_type=Instant)  # the first reply before the next step
     stage_at: datetime | None = Field(default=None, sa_type=Instant)
 

@@ -1,0 +1,141 @@
+"""Send gate: whether a message may go to a contact, as a pure function. Nothing here reads clock or database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from platform_app.models.sending import GateReason, SendingPolicy
+
+DAY, WEEK = timedelta(hours=24), timedelta(days=7)
+
+
+class Sender(StrEnum):
+    """On whose behalf a message is sent."""
+
+    REPLY = "reply"  # the agent answers the contact
+    AUTOMATION = "automation"  # a rule or a sequence
+    MEMBER = "member"  # a member: their own message, or one of the agent that they release
+
+
+class Verdict(StrEnum):
+    """What becomes of a message."""
+
+    SEND = "send"
+    HOLD = "hold"  # kept; sent later by a person, or by the clock
+    DROP = "drop"
+
+
+@dataclass(frozen=True)
+class OutboundMessage:
+    """What matters of a message that is to be sent."""
+
+    sender: Sender
+    is_exempt: bool = False  # transactional: free of caps and quiet hours
+    despite_opt_out: bool = False  # a member has confirmed that it goes to a contact who does not want messages
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether caps and quiet hours hold for it, so that the caps count it."""
+        return self.sender == Sender.AUTOMATION and not self.is_exempt
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict with its reason. `until` is when a held message is tried again; None: a person decides."""
+
+    verdict: Verdict = Verdict.SEND
+    reason: GateReason | None = None
+    values: dict[str, Any] = field(default_factory=dict)  # JSON: by, since, until, limit
+    until: datetime | None = None
+
+    @property
+    def sends(self) -> bool:
+        """Whether the message may be sent now."""
+        return self.verdict == Verdict.SEND
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the decision as it is stored with a message."""
+        if self.reason is None:
+            return {}
+        until = {"until": self.until.isoformat()} if self.until else {}
+        return {"verdict": self.verdict.value, "reason": self.reason.value} | self.values | until
+
+
+@dataclass(frozen=True)
+class SendContext:
+    """The circumstances of a message: its conversation, agent, contact and the tenant's policy."""
+
+    policy: SendingPolicy = SendingPolicy()
+    zone: str = "UTC"  # the contact's time zone, else the tenant's
+    is_closed: bool = False
+    is_agent_on: bool = True
+    is_on_channel: bool = True
+    opted_out_at: datetime | None = None
+    in_charge_since: datetime | None = None  # a person; None: the agent
+    in_charge: str = ""  # name of the member; empty: handed to whoever is free
+    window: Decision | None = None  # the channel's own limit, where it has one
+    sent: Sequence[datetime] = ()  # counted automatic messages of the last 7 days, oldest first
+
+
+def decide(context: SendContext, message: OutboundMessage, moment: datetime) -> Decision:
+    """Return what becomes of a message at a moment."""
+    if dropped := _dropped(context, message):
+        return dropped
+    if message.sender != Sender.MEMBER and context.in_charge_since is not None:
+        values = {"by": context.in_charge, "since": context.in_charge_since.isoformat()}
+        return Decision(Verdict.HOLD, GateReason.PERSON, values)
+    if context.window is not None and not context.window.sends:
+        return context.window
+    if not message.is_counted:
+        return Decision()
+    return limited(context.policy, context.zone, context.sent, moment)
+
+
+def _dropped(context: SendContext, message: OutboundMessage) -> Decision | None:
+    """Return the decision to drop a message, or None."""
+    if context.is_closed:
+        return Decision(Verdict.DROP, GateReason.CLOSED)
+    if context.opted_out_at is not None and not message.despite_opt_out:
+        return Decision(Verdict.DROP, GateReason.OPTED_OUT, {"since": context.opted_out_at.isoformat()})
+    if message.sender == Sender.MEMBER:
+        return None
+    if not context.is_agent_on:
+        return Decision(Verdict.DROP, GateReason.AGENT_OFF)
+    if not context.is_on_channel:
+        return Decision(Verdict.DROP, GateReason.CHANNEL)
+    return None
+
+
+def limited(policy: SendingPolicy, zone: str, sent: Sequence[datetime], moment: datetime) -> Decision:
+    """Return what quiet hours and caps make of an automatic message; `sent` is ordered, oldest first."""
+    if quiet := quiet_until(policy, zone, moment):
+        return Decision(Verdict.HOLD, GateReason.QUIET_HOURS, {"end": policy.quiet_to}, quiet)
+    caps = (
+        (GateReason.WEEKLY_CAP, policy.weekly_cap, WEEK),
+        (GateReason.DAILY_CAP, policy.daily_cap, DAY),
+    )
+    for reason, cap, span in caps:
+        counted = [at for at in sent if at > moment - span]
+        if cap and len(counted) >= cap:
+            return Decision(Verdict.HOLD, reason, {"limit": cap}, counted[-cap] + span)
+    return Decision()
+
+
+def quiet_until(policy: SendingPolicy, zone: str, moment: datetime) -> datetime | None:
+    """Return when the quiet hours end that a moment lies in, or None outside of them."""
+    if not policy.quiet_from or not policy.quiet_to or policy.quiet_from == policy.quiet_to:
+        return None
+    there = moment.astimezone(ZoneInfo(zone))
+    start, end = time.fromisoformat(policy.quiet_from), time.fromisoformat(policy.quiet_to)
+    clock = there.time()
+    is_quiet = start <= clock < end if start < end else clock >= start or clock < end
+    if not is_quiet:
+        return None
+    day = there.date() if clock < end else there.date() + timedelta(days=1)
+    found = datetime.combine(day, end, ZoneInfo(zone)).astimezone(UTC)
+    while found <= moment or quiet_until(policy, zone, found):  # the clock was changed in between
+        found += timedelta(minutes=15)
+    return found

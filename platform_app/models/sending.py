@@ -1,0 +1,79 @@
+"""Sending: a tenant's limits on what its contacts are sent, the reasons of the send gate, what the caps count."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import Field as Setting
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field
+
+from platform_app.clock import now
+from platform_app.models.base import Instant, Owned, fresh
+
+MAX_CAP = 1_000  # automatic messages
+MAX_HAND_BACK_HOURS = 24 * 90
+MAX_APPROVAL_MINUTES = 60 * 24 * 7
+MAX_OPT_OUT_WORDS = 50  # of a language
+
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
+OptOutWord = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
+
+
+class GateReason(StrEnum):
+    """Why the send gate does not let a message through."""
+
+    CLOSED = "closed"  # the conversation is closed
+    OPTED_OUT = "opted_out"  # the contact does not want messages
+    AGENT_OFF = "agent_off"  # the agent is switched off or deleted
+    CHANNEL = "channel"  # the agent does not work on the channel
+    PERSON = "person"  # a person is in charge of the conversation
+    WINDOW = "window"  # the channel allows no messages now
+    QUIET_HOURS = "quiet_hours"
+    DAILY_CAP = "daily_cap"
+    WEEKLY_CAP = "weekly_cap"
+
+
+class OverdueApproval(StrEnum):
+    """What happens to a reply that nobody has decided on in time."""
+
+    WAIT = "wait"
+    NOTIFY = "notify"
+    HAND_OFF = "hand_off"  # the conversation is handed to a person
+
+
+class SendingPolicy(BaseModel):
+    """A tenant's limits on what its contacts are sent, and how its people share conversations with the agents."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    quiet_from: TimeOfDay = ""  # in the contact's time zone; empty, or the same as quiet_to: no quiet hours
+    quiet_to: TimeOfDay = ""
+    daily_cap: int = Setting(0, ge=0, le=MAX_CAP)  # automatic messages to a contact in 24 hours; 0: no cap
+    weekly_cap: int = Setting(0, ge=0, le=MAX_CAP)  # in 7 days
+    hand_back_hours: int = Setting(0, ge=0, le=MAX_HAND_BACK_HOURS)  # after the last word of a member; 0: never
+    approval_minutes: int = Setting(0, ge=0, le=MAX_APPROVAL_MINUTES)  # 0: replies wait for ever
+    approval_overdue: OverdueApproval = OverdueApproval.WAIT
+    opt_out_words: dict[str, list[OptOutWord]] = Setting(default_factory=dict)  # by language; one without: the defaults
+
+
+class OptOutCause(StrEnum):
+    """How a contact came to be opted out."""
+
+    MEMBER = "member"  # a member set it
+    AUTOMATION = "automation"  # a rule or a sequence set it
+    WORD = "word"  # the contact wrote one of the tenant's words
+
+
+class Dispatch(Owned, table=True):
+    """One automatic message to a contact, as the caps count it."""
+
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "key"),
+        Index("ix_dispatch_contact", "tenant_id", "contact_id", "at"),
+        Index("ix_dispatch_at", "tenant_id", "at"),
+    )
+    contact_id: str = Field(foreign_key="contact.id", max_length=32, ondelete="CASCADE")
+    key: str = Field(max_length=200)  # id of the message, or the idempotency key of the e-mail
+    at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
