@@ -8,7 +8,7 @@ export ANONYMIZED_TELEMETRY := False
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-full check dev bench e2e pictures lock migration run-tools test-tools
+.PHONY: help up test test-full check dev bench e2e pictures diagrams lock migration run-tools test-tools
 
 help: ## List the commands
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ pictures: test-tools ## Take the pictures in docs anew
 	@folder=$$(mktemp -d) && PLATFORM_TEST_FULL=1 PLATFORM_PICTURES=$$folder $(PYTHON) -m pytest -q tests/e2e/test_pages.py -k no_page_has && \
 	for name in dashboard contacts contact leads lead agents agent knowledge talk trace jobs scripts script guided rules rule rules-runs run events event sequences sequence enrollments; do cp $$folder/$$name-light-en-1440.png docs/pictures/$$name.png; done && \
 	cp $$folder/dashboard-dark-ru-1440.png docs/pictures/dashboard-dark-ru.png; rm -rf $$folder
+
+diagrams: test-tools ## Draw the flows of docs/architecture.md anew
+	@$(PYTHON) scripts/diagrams.py
 
 check: test-tools ## Lint, types, import contracts
 	@$(PYTHON) -m ruff check .
