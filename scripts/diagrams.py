@@ -60,7 +60,9 @@ def flows(text: str) -> dict[str, list[Step]]:
             if match is None or match[1] not in LANES:
                 raise ValueError(f"not a step of a flow: {line}")
             plain = re.sub(r"`|\*\*|\[([^\]]+)\]\([^)]+\)", lambda m: m[1] or "", match[5])
-            steps.append(Step(match[1], bool(match[2]), match[3], match[4], textwrap.wrap(plain[0].upper() + plain[1:], 42)))
+            steps.append(
+                Step(match[1], bool(match[2]), match[3], match[4], textwrap.wrap(plain[0].upper() + plain[1:], 42))
+            )
     return found
 
 
@@ -69,11 +71,16 @@ def text_at(x: float, y: float, text: str, *, style: str = "") -> str:
     return f'<text x="{x:g}" y="{y:g}"{style and " " + style}>{escape(text)}</text>'
 
 
+def rectangle(left: int, top: int, width: int, height: int, *, style: str) -> str:
+    """Return an SVG rectangle, in pixels; `style` holds its other attributes."""
+    return f'<rect x="{left}" y="{top}" width="{width}" height="{height}" {style}/>'
+
+
 def box_of(step: Step, number: int, left: int, top: int) -> str:
     """Return the box of a step: number, symbol, file and description; a thick edge if the step commits."""
     edge = 'stroke="#1a7f37" stroke-width="2.5"' if step.commits else 'stroke="#8c959f"'
     parts = [
-        f'<rect x="{left}" y="{top}" width="{WIDTH}" height="{step.height}" rx="6" fill="{COLOURS[step.lane]}" {edge}/>',
+        rectangle(left, top, WIDTH, step.height, style=f'rx="6" fill="{COLOURS[step.lane]}" {edge}'),
         text_at(left + 10, top + 19, f"{number}  {step.symbol}", style='font-weight="600"'),
         text_at(left + 10, top + 35, step.path, style='font-size="10" fill="#57606a"'),
     ]
@@ -118,7 +125,9 @@ def flow_picture(name: str, steps: list[Step]) -> str:
     content = []
     for lane in lanes:
         left = lefts[lane]
-        content.append(f'<rect x="{left - 8}" y="{MARGIN}" width="{WIDTH + 16}" height="{height - 60}" fill="#f6f8fa"/>')
+        content.append(
+            f'<rect x="{left - 8}" y="{MARGIN}" width="{WIDTH + 16}" height="{height - 60}" fill="#f6f8fa"/>'
+        )
         head = 'font-size="14" font-weight="600" text-anchor="middle"'
         content.append(text_at(left + WIDTH / 2, MARGIN + 26, titles.get(lane, lane), style=head))
     content += [arrow(steps[i], *places[i], places[i + 1]) for i in range(len(steps) - 1)]
@@ -135,13 +144,14 @@ def layers_picture(layers: list[str]) -> str:
     for i, layer in enumerate(layers):
         names = " · ".join(re.split(r"\s*[|:]\s*", layer.replace("platform_app.", "")))
         top = MARGIN + i * step
-        content.append(f'<rect x="{MARGIN}" y="{top}" width="{width - 2 * MARGIN}" height="30" rx="6" fill="#e6f4ea" '
-                       'stroke="#8c959f"/>')  # fmt: skip
+        edge = 'rx="6" fill="#e6f4ea" stroke="#8c959f"'
+        content.append(rectangle(MARGIN, top, width - 2 * MARGIN, 30, style=edge))
         content.append(text_at(width / 2, top + 20, names, style='text-anchor="middle" font-weight="600"'))
         if i + 1 < len(layers):
             x = width / 2
             content.append(f'<path d="M{x:g} {top + 30}v8" stroke="#57606a" marker-end="url(#tip)"/>')
-    return frame(width, 2 * MARGIN + len(layers) * step - 14, "Layers: each package imports only those below it", content)
+    height = 2 * MARGIN + len(layers) * step - 10
+    return frame(width, height, "Layers: each package imports only those below it", content)
 
 
 def pictures() -> dict[str, str]:
