@@ -8,10 +8,10 @@ from sqlalchemy import Select, func, true
 from platform_app.db import Transaction
 from platform_app.i18n import plural
 
-MOST = 10_000
+LIMIT = 10_000
 
 
-def at_most(session: Transaction, queries: Sequence[Any], most: int = MOST) -> list[int]:
+def count_each(session: Transaction, queries: Sequence[Any], most: int = LIMIT) -> list[int]:
     """Return for each query of rows how many it finds, and `most` + 1 where it finds more; asks once for all."""
     if not queries:
         return []
@@ -20,13 +20,13 @@ def at_most(session: Transaction, queries: Sequence[Any], most: int = MOST) -> l
     return [int(count) for count in row]
 
 
-def one_at_most(session: Transaction, query: Any, most: int = MOST) -> int:
+def count_rows(session: Transaction, query: Any, most: int = LIMIT) -> int:
     """Return how many rows a query finds, and `most` + 1 where it finds more."""
-    return at_most(session, [query], most)[0]
+    return count_each(session, [query], most)[0]
 
 
-def words(language: str, one: str, many: str, count: int) -> str:
+def count_words(language: str, one: str, many: str, count: int) -> str:
     """Return a count in words, with a plus sign where there are more than were counted."""
-    if count <= MOST:
+    if count <= LIMIT:
         return plural(language, one, many, count)
-    return plural(language, one, many, MOST).replace(str(MOST), f"{MOST}+", 1)
+    return plural(language, one, many, LIMIT).replace(str(LIMIT), f"{LIMIT}+", 1)

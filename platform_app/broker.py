@@ -16,8 +16,8 @@ from dramatiq.middleware import Middleware
 
 log = structlog.get_logger()
 QUEUE = "agent-jobs"
-OTHER_KINDS = "other-kinds"  # the actor of kinds that no other actor has
-_BLOCK = 1  # seconds that an idle consumer waits in Redis before it looks whether it is to stop
+FALLBACK_ACTOR = "other-kinds"  # the actor of kinds that no other actor has
+_BLOCK_SECONDS = 1  # seconds that an idle consumer waits in Redis before it looks whether it is to stop
 
 
 def list_name(queue: str) -> str:
@@ -58,7 +58,7 @@ class WakeupBroker(Broker):
 
     def get_actor(self, actor_name: str) -> Actor[Any, Any]:
         """Return the actor of a kind of job; of a kind that this release does not know, the one that ends its job."""
-        return super().get_actor(actor_name if actor_name in self.actors else OTHER_KINDS)
+        return super().get_actor(actor_name if actor_name in self.actors else FALLBACK_ACTOR)
 
     def get_declared_queues(self) -> set[str]:
         """Return the names of the queues."""
@@ -81,32 +81,34 @@ class WakeupConsumer(Consumer):
         self.client = broker.client
         self.name = list_name(queue_name)
         self.prefetch = prefetch
-        self.held: list[bytes | str] = []
-        self.out = 0
+        self.fetched: list[bytes | str] = []
+        self.in_progress = 0
         self.change = Condition()
 
     def __next__(self) -> MessageProxy | None:
         with self.change:
-            if self.out >= self.prefetch and not self.change.wait_for(lambda: self.out < self.prefetch, _BLOCK):
+            if self.in_progress >= self.prefetch and not self.change.wait_for(
+                lambda: self.in_progress < self.prefetch, _BLOCK_SECONDS
+            ):
                 return None
-            room = self.prefetch - self.out
-        if not self.held:
-            self.held = self._fetch(room)
-        if not self.held:
+            room = self.prefetch - self.in_progress
+        if not self.fetched:
+            self.fetched = self._fetch(room)
+        if not self.fetched:
             return None
-        data = self.held.pop(0)
+        data = self.fetched.pop(0)
         try:
             message = Message.decode(data.encode() if isinstance(data, str) else data)
         except Exception as error:  # the ledger rings again for whatever it was
             log.warning("a wake-up cannot be read", error=type(error).__name__)
             return None
         with self.change:
-            self.out += 1
+            self.in_progress += 1
         return MessageProxy(message)
 
     def _fetch(self, room: int) -> list[bytes | str]:
         try:
-            first: Any = self.client.blpop([self.name], timeout=_BLOCK)
+            first: Any = self.client.blpop([self.name], timeout=_BLOCK_SECONDS)
             if first is None:
                 return []
             more: Any = self.client.lpop(self.name, room - 1) if room > 1 else None
@@ -116,7 +118,7 @@ class WakeupConsumer(Consumer):
 
     def _done(self) -> None:
         with self.change:
-            self.out -= 1
+            self.in_progress -= 1
             self.change.notify_all()
 
     def ack(self, message: MessageProxy) -> None:
@@ -139,8 +141,8 @@ class WakeupConsumer(Consumer):
     def close(self) -> None:
         """Give back what was fetched and not begun; lost is nothing, the ledger rings again."""
         try:
-            if self.held:
-                self.client.lpush(self.name, *self.held)
+            if self.fetched:
+                self.client.lpush(self.name, *self.fetched)
         except redis.RedisError:
             pass
-        self.held = []
+        self.fetched = []

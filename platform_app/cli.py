@@ -197,7 +197,7 @@ def demo_remove(slug: Annotated[str, typer.Option(help="The tenant to take it ou
     from platform_app.services.demo import demo as service
 
     try:
-        with session_scope(reason="command line", reading=True) as session:
+        with session_scope(reason="command line", read_only=True) as session:
             who = members.get_owner(session, slug)
         with session_scope(who.tenant_id) as session:
             service.remove(session, who)
@@ -214,7 +214,7 @@ def demo_reset(slug: Annotated[str, typer.Option(help="The tenant to put it into
     from platform_app.services.demo import demo as service
 
     try:
-        with session_scope(reason="command line", reading=True) as session:
+        with session_scope(reason="command line", read_only=True) as session:
             who = members.get_owner(session, slug)
         with session_scope(who.tenant_id) as session:
             service.remove(session, who)

@@ -11,37 +11,37 @@ from threading import Lock
 
 from platform_app.config import settings
 
-_REREAD = 0.2  # seconds for which a move may be unknown to another process
+_REREAD_SECONDS = 0.2  # seconds for which a move may be unknown to another process
 _lock = Lock()
-_moved: tuple[float, timedelta] = (-1.0, timedelta(0))  # when it was read, by a clock that is never moved
+_cached_offset: tuple[float, timedelta] = (-1.0, timedelta(0))  # when it was read, by a clock that is never moved
 
 
 def now() -> datetime:
     """Return this instant in UTC, moved where a developer has moved the clock."""
     real = datetime.now(UTC)
-    return real + moved() if settings().test_clock else real
+    return real + offset() if settings().test_clock else real
 
 
-def moved() -> timedelta:
+def offset() -> timedelta:
     """Return by how much the clock is moved."""
-    global _moved
+    global _cached_offset
     if not settings().test_clock:
         return timedelta(0)
-    read_at, by = _moved
-    if not 0 <= time.monotonic() - read_at < _REREAD:
+    read_at, by = _cached_offset
+    if not 0 <= time.monotonic() - read_at < _REREAD_SECONDS:
         by = _read()
-        _moved = (time.monotonic(), by)
+        _cached_offset = (time.monotonic(), by)
     return by
 
 
-def move(by: timedelta) -> timedelta:
+def shift(by: timedelta) -> timedelta:
     """Move the clock on, or back to the real time with nothing; return by how much it is moved now."""
-    global _moved
-    there = moved() + by if by else timedelta(0)
+    global _cached_offset
+    there = offset() + by if by else timedelta(0)
     part = _file().with_suffix(".part")
     part.write_text(str(there.total_seconds()))
     part.replace(_file())
-    _moved = (time.monotonic(), there)
+    _cached_offset = (time.monotonic(), there)
     return there
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SHORTEST_KEY = 32  # characters
+MIN_KEY_CHARS = 32  # characters
 
 
-def listed(written: str) -> list[str]:
+def split_list(written: str) -> list[str]:
     """Return what was written with commas."""
     return [one.strip() for one in written.split(",") if one.strip()]
 
@@ -106,8 +106,8 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, given: SecretStr) -> SecretStr:
-        if any(len(key) < SHORTEST_KEY for key in listed(given.get_secret_value())):
-            raise ValueError(f"a key has at least {SHORTEST_KEY} characters; keys are separated by commas")
+        if any(len(key) < MIN_KEY_CHARS for key in split_list(given.get_secret_value())):
+            raise ValueError(f"a key has at least {MIN_KEY_CHARS} characters; keys are separated by commas")
         return given
 
     @property

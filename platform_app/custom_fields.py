@@ -21,7 +21,7 @@ TYPES = {
 
 def of_tenant(session: Transaction, tenant_id: str, holder: Holder | None = None) -> list[CustomField]:
     """Return the fields in their order, of contacts or leads alone where asked."""
-    return session.keep(("own fields", holder), lambda: _of_tenant(session, tenant_id, holder))
+    return session.cached(("own fields", holder), lambda: _of_tenant(session, tenant_id, holder))
 
 
 def _of_tenant(session: Transaction, tenant_id: str, holder: Holder | None) -> list[CustomField]:

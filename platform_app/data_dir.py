@@ -13,14 +13,14 @@ from platform_app.errors import Conflict, Unavailable
 _WAIT_SECONDS = 8.0  # for the warden of a platform that was killed
 
 
-class DataFolder:
+class DataDir:
     """A data folder held by this process; a second platform on it is refused."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.lock = -1  # file descriptor
 
-    def __enter__(self) -> "DataFolder":
+    def __enter__(self) -> "DataDir":
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
@@ -28,9 +28,9 @@ class DataFolder:
         except OSError as error:
             raise Unavailable(f"The data folder {self.path} cannot be written: {error.strerror}.") from error
         end = time.monotonic() + _WAIT_SECONDS
-        while not self._take():
+        while not self._try_lock():
             holder = os.pread(self.lock, 20, 0).decode().strip()
-            if _lives(holder) or time.monotonic() > end:
+            if _is_alive(holder) or time.monotonic() > end:
                 os.close(self.lock)
                 raise Conflict(f"The platform runs already on {self.path} (process {holder}). Stop it first.")
             time.sleep(0.1)
@@ -43,7 +43,7 @@ class DataFolder:
     ) -> None:
         os.close(self.lock)
 
-    def _take(self) -> bool:
+    def _try_lock(self) -> bool:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,10 +52,10 @@ class DataFolder:
 
     def secret(self, name: str) -> str:
         """Return a secret of this folder, made once, readable only by its owner."""
-        return made_once(self.path / "secrets" / name, 12)
+        return read_or_create_secret(self.path / "secrets" / name, 12)
 
 
-def made_once(path: Path, size: int) -> str:
+def read_or_create_secret(path: Path, size: int) -> str:
     """Return a secret from its file; the first who asks makes it of so many random bytes, whole or not at all."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def made_once(path: Path, size: int) -> str:
     return path.read_text().strip()
 
 
-def _lives(pid: str) -> bool:
+def _is_alive(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):

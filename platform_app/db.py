@@ -33,12 +33,12 @@ from platform_app.models.base import Owned
 _ = models  # every table must be known before the guard lists them
 log = structlog.get_logger()
 Model = TypeVar("Model", bound=SQLModel)
-Kept = TypeVar("Kept")
-_GAVE_WAY = ("55P03", "40P01")  # PostgreSQL: the lock was not had in time; there was a deadlock
+CachedT = TypeVar("CachedT")
+_LOCK_CONFLICT_STATES = ("55P03", "40P01")  # PostgreSQL: the lock was not had in time; there was a deadlock
 OwnedModel = TypeVar("OwnedModel", bound=Owned)
 
 
-class TenantBreach(RuntimeError):
+class TenantIsolationError(RuntimeError):
     """A statement would have crossed the border between tenants: always a bug."""
 
 
@@ -58,10 +58,10 @@ def engine() -> Engine:
 def make_engine(address: str) -> Engine:
     """Build an engine with the recipe for its dialect and the tenant guard."""
     if address.startswith("sqlite"):
-        made = create_engine(address, pool_size=20, max_overflow=20, connect_args={"timeout": _PATIENCE})
+        made = create_engine(address, pool_size=20, max_overflow=20, connect_args={"timeout": _LOCK_TIMEOUT})
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
-        event.listen(made, "checkin", _end_turn)
+        event.listen(made, "checkin", _release_write_lock)
     else:
         made = create_engine(address, pool_size=10, max_overflow=20, pool_pre_ping=True)
     event.listen(made, "before_cursor_execute", _guard)
@@ -72,25 +72,25 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
-    _wait_for_others(connection, _PATIENCE * 1000)
+    _set_busy_timeout(connection, _LOCK_TIMEOUT * 1000)
 
 
-_turn = Lock()  # writers of this process wait for each other here
-_PATIENCE = 30  # seconds that a writer waits for the others
+_write_lock = Lock()  # writers of this process wait for each other here
+_LOCK_TIMEOUT = 30  # seconds that a writer waits for the others
 
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: read, change, write then never overwrites another's change."""
-    if connection.get_execution_options().get("reading", False):
+    if connection.get_execution_options().get("read_only", False):
         connection.exec_driver_sql("BEGIN")
         return
-    if not _turn.acquire(timeout=_PATIENCE):
+    if not _write_lock.acquire(timeout=_LOCK_TIMEOUT):
         raise Unavailable("The database is busy. Try again.")
     connection.info["turn"] = True
     try:
         _lock_sqlite(connection)
     except BaseException:
-        _end_turn(None, connection)
+        _release_write_lock(None, connection)
         raise
 
 
@@ -98,8 +98,8 @@ def _lock_sqlite(connection: Connection) -> None:
     """Take the write lock as soon as another process lets go of it: SQLite's own pauses grow to a tenth of a second,
     in which a busy worker takes it many times."""
     own: Any = connection.connection.driver_connection
-    end = monotonic() + _PATIENCE
-    _wait_for_others(own, 5)
+    end = monotonic() + _LOCK_TIMEOUT
+    _set_busy_timeout(own, 5)
     try:
         while monotonic() < end:
             try:
@@ -110,47 +110,47 @@ def _lock_sqlite(connection: Connection) -> None:
                     break
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # says in the library's way what is wrong
     finally:
-        _wait_for_others(own, _PATIENCE * 1000)
+        _set_busy_timeout(own, _LOCK_TIMEOUT * 1000)
 
 
-def _wait_for_others(connection: Any, milliseconds: int) -> None:
+def _set_busy_timeout(connection: Any, milliseconds: int) -> None:
     connection.execute(f"PRAGMA busy_timeout={milliseconds}")
 
 
-def _end_turn(_: object, held: Connection | ConnectionPoolEntry) -> None:
+def _release_write_lock(_: object, held: Connection | ConnectionPoolEntry) -> None:
     if held.info.pop("turn", False):
-        _turn.release()
+        _write_lock.release()
 
 
 class Transaction(Session):
     """A session of one tenant, or of the platform itself for an audited reason."""
 
-    def __init__(self, tenant_id: str | None, reason: str, reading: bool, bind: Engine) -> None:
+    def __init__(self, tenant_id: str | None, reason: str, read_only: bool, bind: Engine) -> None:
         if not tenant_id and not reason:
-            raise TenantBreach("a session needs a tenant or a reason")
-        super().__init__(bind.execution_options(reading=True) if reading else bind, expire_on_commit=False)
+            raise TenantIsolationError("a session needs a tenant or a reason")
+        super().__init__(bind.execution_options(read_only=True) if read_only else bind, expire_on_commit=False)
         self.tenant_id = tenant_id
         self.info["flushing"] = False
         self.before_commit: list[Callable[[], object]] = []
         self.after_commit: list[Callable[[], object]] = []
-        self.began_at = now()
-        self.kept: dict[Any, Any] | None = None
-        self.patience = 0.0  # seconds that it waits for a row which another has; 0: as long as it takes
+        self.started_at = now()
+        self.cache: dict[Any, Any] | None = None
+        self.lock_timeout = 0.0  # seconds that it waits for a row which another has; 0: as long as it takes
 
-    def hold(self) -> None:
-        """Keep every row that is read, and what `keep` reads, until the end: for work on many rows of one kind."""
-        self.kept = {}
+    def enable_cache(self) -> None:
+        """Keep every row that is read, and what `cached` reads, until the end: for work on many rows of one kind."""
+        self.cache = {}
 
-    def keep(self, name: Any, read: Callable[[], Kept]) -> Kept:
+    def cached(self, key: Any, read: Callable[[], CachedT]) -> CachedT:
         """Return what is read; the second time without reading in a transaction that holds what it reads."""
-        if self.kept is None:
+        if self.cache is None:
             return read()
-        if name not in self.kept:
-            self.kept[name] = read()
-        held: Kept = self.kept[name]
+        if key not in self.cache:
+            self.cache[key] = read()
+        held: CachedT = self.cache[key]
         return held
 
-    def complete(self) -> None:
+    def run_before_commit(self) -> None:
         """Do what belongs to the changes made so far."""
         while self.before_commit:
             self.before_commit.pop(0)()
@@ -159,22 +159,22 @@ class Transaction(Session):
         """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
         return super().exec(statement, **options)
 
-    def which(self, *queries: Any) -> list[bool]:
+    def exists_each(self, *queries: Any) -> list[bool]:
         """Tell of each query of a model whether it finds a row; asks once for all of them."""
         if any(query.column_descriptions[0].get("entity") is None for query in queries):
-            raise TenantBreach("rows are looked for by their models")
+            raise TenantIsolationError("rows are looked for by their models")
         found = self.execute(Select(*(query.exists() for query in queries))).one()
         return [bool(one) for one in found]
 
     @contextmanager
-    def part(self) -> Iterator[None]:
+    def savepoint(self) -> Iterator[None]:
         """Open a part of the transaction that may fail by itself: what it wrote and would have sent goes with it."""
         before, self.before_commit = self.before_commit, []
         sends, info = len(self.after_commit), dict(self.info)
         try:
             with self.begin_nested():
                 yield
-                self.complete()
+                self.run_before_commit()
         except BaseException:
             del self.after_commit[sends:]
             self.info.clear()
@@ -191,12 +191,12 @@ def _mark_connection(session: OrmSession, transaction: Any, connection: Connecti
     if connection.dialect.name == "postgresql":
         scope = session.tenant_id or "*"
         connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (scope,))
-        if session.patience:
-            connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (f"{session.patience}s",))
+        if session.lock_timeout:
+            connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (f"{session.lock_timeout}s",))
 
 
 @event.listens_for(Transaction, "do_orm_execute")
-def _read_what_is_locked(state: ORMExecuteState) -> None:
+def _refresh_locked_rows(state: ORMExecuteState) -> None:
     """Take a row that is locked as it is now: the transaction may hold it as it was before another changed it."""
     if getattr(state.statement, "_for_update_arg", None) is not None and state.session.autoflush:
         state.update_execution_options(populate_existing=True)
@@ -210,10 +210,10 @@ def _add_tenant(state: ORMExecuteState) -> None:
     if state.is_column_load:  # more columns of a row this transaction already holds
         state.update_execution_options(held_row=True)
         return
-    state.statement = state.statement.options(_criterion(tenant))
+    state.statement = state.statement.options(_tenant_option(tenant))
 
 
-class _Held(LoaderCriteriaOption):
+class _TenantCriteria(LoaderCriteriaOption):
     """Holds a table to a tenant under whatever name; by itself the library forgets the alias that is joined."""
 
     def _resolve_where_criteria(self, ext_info: Any) -> Any:
@@ -221,7 +221,7 @@ class _Held(LoaderCriteriaOption):
         return ext_info._adapter.traverse(criterion) if ext_info.is_aliased_class else criterion
 
 
-class _OfTenant(CriteriaOption):
+class _TenantOption(CriteriaOption):
     """Holds every owned table to a tenant. One option for all of them: their number costs nothing at a statement."""
 
     _cache_key_traversal = [("tenant", InternalTraversal.dp_clauseelement)]
@@ -229,13 +229,13 @@ class _OfTenant(CriteriaOption):
 
     def __init__(self, tenant: str) -> None:
         self.tenant: Any = bindparam(None, tenant, unique=True)
-        self.each = [
-            _Held(table, table.tenant_id == self.tenant, include_aliases=True)  # type: ignore[arg-type]
+        self.criteria = [
+            _TenantCriteria(table, table.tenant_id == self.tenant, include_aliases=True)  # type: ignore[arg-type]
             for table in owned_tables().values()
         ]
 
     def process_compile_state(self, compile_state: Any) -> None:
-        for one in self.each:
+        for one in self.criteria:
             one.process_compile_state(compile_state)
 
     def process_compile_state_replaced_entities(self, compile_state: Any, mapper_entities: Any) -> None:
@@ -243,9 +243,9 @@ class _OfTenant(CriteriaOption):
 
 
 @lru_cache(maxsize=1024)
-def _criterion(tenant: str) -> _OfTenant:
+def _tenant_option(tenant: str) -> _TenantOption:
     """Return what holds every owned table to a tenant. Kept: building it costs more than most statements."""
-    return _OfTenant(tenant)
+    return _TenantOption(tenant)
 
 
 @event.listens_for(Transaction, "before_flush")
@@ -255,7 +255,7 @@ def _check_rows(session: OrmSession, context: UOWTransaction, instances: Any) ->
         return
     for row in [*session.new, *session.dirty, *session.deleted]:
         if isinstance(row, Owned) and row.tenant_id != session.tenant_id:
-            raise TenantBreach(f"a {type(row).__name__} of another tenant in this transaction")
+            raise TenantIsolationError(f"a {type(row).__name__} of another tenant in this transaction")
     session.info["flushing"] = True
 
 
@@ -263,7 +263,7 @@ def _check_rows(session: OrmSession, context: UOWTransaction, instances: Any) ->
 def _check_attached(session: OrmSession, row: Any) -> None:
     assert isinstance(session, Transaction)
     if session.tenant_id is not None and isinstance(row, Owned) and row.tenant_id != session.tenant_id:
-        raise TenantBreach(f"a {type(row).__name__} of another tenant is brought into this transaction")
+        raise TenantIsolationError(f"a {type(row).__name__} of another tenant is brought into this transaction")
 
 
 @event.listens_for(Transaction, "after_flush_postexec")
@@ -272,14 +272,14 @@ def _flushed(session: OrmSession, context: UOWTransaction) -> None:
 
 
 @event.listens_for(Transaction, "loaded_as_persistent")
-def _hold_row(session: OrmSession, row: Any) -> None:
+def _cache_row(session: OrmSession, row: Any) -> None:
     assert isinstance(session, Transaction)
-    if session.kept is not None:
-        session.kept[id(row)] = row  # a session forgets rows that nobody refers to
+    if session.cache is not None:
+        session.cache[id(row)] = row  # a session forgets rows that nobody refers to
 
 
 @event.listens_for(Transaction, "after_soft_rollback")
-def _taken_back(session: OrmSession, previous: Any) -> None:
+def _rolled_back(session: OrmSession, previous: Any) -> None:
     session.info["flushing"] = False  # a flush that failed within a savepoint
 
 
@@ -291,7 +291,7 @@ _TABLE = re.compile(
 
 
 @lru_cache(maxsize=4096)
-def _unguarded(statement: str) -> str:
+def _table_without_tenant(statement: str) -> str:
     """Return the first tenant table in a statement that is not held to its tenant, or nothing."""
     for name, alias in _TABLE.findall(statement):
         if name in owned_tables() and f"{alias or name}.tenant_id = " not in statement:
@@ -300,7 +300,7 @@ def _unguarded(statement: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _names_owned(statement: str) -> str:
+def _owned_table_in(statement: str) -> str:
     words = set(re.findall(r"\w+", statement))
     return next((name for name in owned_tables() if name in words), "")
 
@@ -310,36 +310,36 @@ def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, conte
         return
     session = conn.info.get("session")
     if not isinstance(session, Transaction) or not session.is_active:
-        if _names_owned(statement):
-            raise TenantBreach(f"table {_names_owned(statement)} outside a transaction of a tenant")
+        if _owned_table_in(statement):
+            raise TenantIsolationError(f"table {_owned_table_in(statement)} outside a transaction of a tenant")
     elif session.tenant_id is not None and not session.info["flushing"]:
-        if statement.lstrip()[:6].upper() == "INSERT" and _names_owned(statement):
-            raise TenantBreach("rows of a tenant are inserted as objects")
+        if statement.lstrip()[:6].upper() == "INSERT" and _owned_table_in(statement):
+            raise TenantIsolationError("rows of a tenant are inserted as objects")
         held = context is not None and context.execution_options.get("held_row", False)
-        if not held and _unguarded(statement):
-            raise TenantBreach(f"table {_unguarded(statement)} without its tenant")
+        if not held and _table_without_tenant(statement):
+            raise TenantIsolationError(f"table {_table_without_tenant(statement)} without its tenant")
 
 
 @contextmanager
 def session_scope(
-    tenant_id: str | None = None, *, reason: str = "", reading: bool = False, patience: float = 0
+    tenant_id: str | None = None, *, reason: str = "", read_only: bool = False, lock_timeout: float = 0
 ) -> Iterator[Transaction]:
     """Open one transaction; commit at its end, roll back on any error, then send what waits for the commit.
 
-    `tenant_id` or `reason` is required. `reading` takes no write lock and never commits. `patience` is how many
+    `tenant_id` or `reason` is required. `read_only` takes no write lock and never commits. `lock_timeout` is how many
     seconds it waits for a row which another transaction has.
     """
-    with Transaction(tenant_id, reason, reading, engine()) as session:
-        session.patience = patience
+    with Transaction(tenant_id, reason, read_only, engine()) as session:
+        session.lock_timeout = lock_timeout
         try:
             yield session
-            if reading:
+            if read_only:
                 session.flush()
                 session.expunge_all()
                 session.rollback()
             else:
                 session.flush()
-                session.complete()
+                session.run_before_commit()
                 session.commit()
         except Exception as error:
             session.rollback()
@@ -361,9 +361,9 @@ def _run_after_commit(hooks: list[Callable[[], object]]) -> None:
             log.exception("a hook after the commit failed", hook=getattr(hook, "__qualname__", repr(hook)))
 
 
-def gave_way(error: OperationalError) -> bool:
+def is_lock_conflict(error: OperationalError) -> bool:
     """Tell whether a transaction ended since it waited too long for another's row: it may be begun anew at once."""
-    return getattr(error.orig, "sqlstate", "") in _GAVE_WAY
+    return getattr(error.orig, "sqlstate", "") in _LOCK_CONFLICT_STATES
 
 
 def owned(model: type[OwnedModel], tenant_id: str) -> Any:
@@ -381,19 +381,19 @@ def owned_delete(model: type[OwnedModel], tenant_id: str) -> Delete:
     return delete(model).where(model.tenant_id == tenant_id)  # type: ignore[arg-type]
 
 
-def everywhere(model: type[Model]) -> Any:
+def unscoped(model: type[Model]) -> Any:
     """Return a select over all rows: tables without a tenant, or a transaction with a reason."""
     return select(model)
 
 
-def everywhere_update(model: type[Model]) -> Update:
+def unscoped_update(model: type[Model]) -> Update:
     """Return an update over all rows: tables without a tenant, or a transaction with a reason."""
     return update(model)
 
 
-def everywhere_delete(model: type[Model]) -> Delete:
+def unscoped_delete(model: type[Model]) -> Delete:
     """Return a delete over all rows: tables without a tenant, or a transaction with a reason."""
     return delete(model)
 
 
-__all__ = ["Select", "Transaction", "TenantBreach", "engine", "owned", "session_scope"]
+__all__ = ["Select", "Transaction", "TenantIsolationError", "engine", "owned", "session_scope"]

@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from platform_app.config import listed, settings
-from platform_app.data_dir import made_once
+from platform_app.config import settings, split_list
+from platform_app.data_dir import read_or_create_secret
 from platform_app.errors import Conflict
 
-_FORM = "v1"
-_NONCE = 12  # bytes
-_SHOWN = 4  # characters at the end of a secret that people may see, once it has three times as many
+_FORMAT = "v1"
+_NONCE_BYTES = 12  # bytes
+_VISIBLE_CHARS = 4  # characters at the end of a secret that people may see, once it has three times as many
 
 
 @dataclass(frozen=True)
@@ -30,36 +30,38 @@ class _Key:
     cipher: AESGCM
 
 
-def seal(secret: str, tenant_id: str, purpose: str) -> str:
+def encrypt(secret: str, tenant_id: str, purpose: str) -> str:
     """Return a secret encrypted with the newest key, bound to a tenant and to what it is for."""
-    key, nonce = _keys()[0], os.urandom(_NONCE)
-    closed = key.cipher.encrypt(nonce, secret.encode(), _bound(tenant_id, purpose))
-    return f"{_FORM}.{key.name}.{urlsafe_b64encode(nonce + closed).decode()}"
+    key, nonce = _keys()[0], os.urandom(_NONCE_BYTES)
+    closed = key.cipher.encrypt(nonce, secret.encode(), _associated_data(tenant_id, purpose))
+    return f"{_FORMAT}.{key.name}.{urlsafe_b64encode(nonce + closed).decode()}"
 
 
-def unseal(sealed: str, tenant_id: str, purpose: str) -> str:
+def decrypt(sealed: str, tenant_id: str, purpose: str) -> str:
     """Return a secret; raises Conflict when its key is not there, or it was sealed for something else."""
     form, name, written = [*sealed.split(".", 2), "", ""][:3]
     key = next((key for key in _keys() if key.name == name), None)
-    if form == _FORM and key is None:
+    if form == _FORMAT and key is None:
         raise Conflict("The key that this was kept under is missing. Put it back, or enter it again.")
     try:
         closed = urlsafe_b64decode(written)
-        if key is None or form != _FORM or urlsafe_b64encode(closed).decode() != written:
+        if key is None or form != _FORMAT or urlsafe_b64encode(closed).decode() != written:
             raise ValueError("not written by us")
-        return key.cipher.decrypt(closed[:_NONCE], closed[_NONCE:], _bound(tenant_id, purpose)).decode()
+        return key.cipher.decrypt(
+            closed[:_NONCE_BYTES], closed[_NONCE_BYTES:], _associated_data(tenant_id, purpose)
+        ).decode()
     except (ValueError, InvalidTag) as error:
         raise Conflict("What is kept here cannot be read. Enter it again.") from error
 
 
-def newest() -> str:
+def newest_key_prefix() -> str:
     """Return how everything begins that is sealed with the newest key."""
-    return f"{_FORM}.{_keys()[0].name}."
+    return f"{_FORMAT}.{_keys()[0].name}."
 
 
-def ending(secret: str) -> str:
+def visible_suffix(secret: str) -> str:
     """Return by which end people know a secret again; nothing of a short one."""
-    return secret[-_SHOWN:] if len(secret) >= 3 * _SHOWN else ""
+    return secret[-_VISIBLE_CHARS:] if len(secret) >= 3 * _VISIBLE_CHARS else ""
 
 
 def key_file() -> Path:
@@ -68,18 +70,18 @@ def key_file() -> Path:
 
 
 def _keys() -> tuple[_Key, ...]:
-    given = listed(settings().secret_key.get_secret_value())
-    return _derived(tuple(given or [made_once(key_file(), 32)]))
+    given = split_list(settings().secret_key.get_secret_value())
+    return _derive_keys(tuple(given or [read_or_create_secret(key_file(), 32)]))
 
 
 @lru_cache
-def _derived(given: tuple[str, ...]) -> tuple[_Key, ...]:
-    return tuple(_Key(_expanded(one, "name")[:4].hex(), AESGCM(_expanded(one, "cipher"))) for one in given)
+def _derive_keys(given: tuple[str, ...]) -> tuple[_Key, ...]:
+    return tuple(_Key(_derive(one, "name")[:4].hex(), AESGCM(_derive(one, "cipher"))) for one in given)
 
 
-def _expanded(key: str, use: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=f"platform {_FORM} {use}".encode()).derive(key.encode())
+def _derive(key: str, use: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=f"platform {_FORMAT} {use}".encode()).derive(key.encode())
 
 
-def _bound(tenant_id: str, purpose: str) -> bytes:
-    return "\n".join((_FORM, tenant_id, purpose)).encode()
+def _associated_data(tenant_id: str, purpose: str) -> bytes:
+    return "\n".join((_FORMAT, tenant_id, purpose)).encode()

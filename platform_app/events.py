@@ -25,7 +25,7 @@ class Cause:
     origin_id: str | None = None  # of the events that follow: that of the event, or the way whose step acts
 
 
-def acts_because(session: Transaction, cause: Cause) -> None:
+def set_cause(session: Transaction, cause: Cause) -> None:
     """Let every event that is written in this transaction name its cause."""
     session.info[_CAUSE] = cause
 
@@ -46,11 +46,11 @@ def origin_of(session: Transaction) -> str:
     if cause is not None and (cause.origin_id or cause.run_id):
         return str(cause.origin_id or cause.run_id)
     if _ORIGIN not in session.info:
-        begin_act(session)
+        start_action(session)
     return str(session.info[_ORIGIN])
 
 
-def begin_act(session: Transaction) -> None:
+def start_action(session: Transaction) -> None:
     """Let the events from here on be those of another act: for a transaction that takes in several."""
     session.info[_ORIGIN] = new_id()
 
@@ -80,14 +80,14 @@ def emit(
 
 def _complete(session: Transaction, event: Event) -> None:
     event.facts = fact_snapshots.snapshot(session, event)
-    is_heard = _is_heard(session, event)
+    is_heard = _has_listeners(session, event)
     is_heard = sequence_exits.take_out(session, event) or is_heard
     session.add(event)
     if is_heard:
         enqueue(session, event.tenant_id, HandleEvent(event_id=event.id), lock_key=lock_of(event))
 
 
-def _is_heard(session: Transaction, event: Event) -> bool:
+def _has_listeners(session: Transaction, event: Event) -> bool:
     """Tell whether a rule or a sequence listens to events of this kind; asked once for a kind in a transaction."""
     heard: dict[EventKind, bool] = session.info.setdefault("kinds that are heard", {})
     if event.kind not in heard:
@@ -95,7 +95,7 @@ def _is_heard(session: Transaction, event: Event) -> bool:
             owned(model, event.tenant_id).where(model.trigger == event.kind, model.enabled.is_(True))  # type: ignore[attr-defined]
             for model in (Rule, Sequence)
         ]
-        has_ways, *found = session.which(sequence_exits.any_way(event.tenant_id), *listeners)
+        has_ways, *found = session.exists_each(sequence_exits.any_way(event.tenant_id), *listeners)
         sequence_exits.learn(session, has_any=has_ways)
         heard[event.kind] = any(found)
     return heard[event.kind]

@@ -202,7 +202,7 @@ def _was(session: Transaction, name: str, value: Any) -> Value:
 
 def catalogue_of(session: Transaction, tenant_id: str) -> Catalogue:
     """Return every fact that a tenant can use, its own fields among them."""
-    return session.keep("catalogue", lambda: _catalogue(session, tenant_id))
+    return session.cached("catalogue", lambda: _catalogue(session, tenant_id))
 
 
 def _catalogue(session: Transaction, tenant_id: str) -> Catalogue:
@@ -212,7 +212,7 @@ def _catalogue(session: Transaction, tenant_id: str) -> Catalogue:
 
 def names(session: Transaction, tenant_id: str) -> dict[str, str]:
     """Return the names of what conditions hold by id: stages, pipelines, agents, sequences, webhooks, members."""
-    return session.keep("names", lambda: _names(session, tenant_id))
+    return session.cached("names", lambda: _names(session, tenant_id))
 
 
 def _names(session: Transaction, tenant_id: str) -> dict[str, str]:

@@ -10,14 +10,14 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 LANGUAGES = ("en", "ru")
-_FOLDER = Path(__file__).parent / "locales"
+_LOCALES = Path(__file__).parent / "locales"
 
 
 @lru_cache
 def _catalogs(language: str) -> tuple[Catalog, ...]:
     """Read every catalog of a language; English is the source and has only plurals of its own."""
     found = []
-    for path in sorted((_FOLDER / language).glob("*.po")):
+    for path in sorted((_LOCALES / language).glob("*.po")):
         with path.open("rb") as file:
             found.append(read_po(file, locale=language))
     return tuple(found)
@@ -44,11 +44,11 @@ def plural(language: str, one: str, many: str, count: int, **values: object) -> 
     for catalog in _catalogs(language):
         message = catalog.get(one)
         if message is not None and isinstance(message.string, tuple):
-            return message.string[_form(language, count)].format(count=count, **values)
+            return message.string[_plural_form(language, count)].format(count=count, **values)
     return (one if count == 1 else many).format(count=count, **values)
 
 
-def _form(language: str, count: int) -> int:
+def _plural_form(language: str, count: int) -> int:
     if language != "ru":
         return 0 if count == 1 else 1
     if count % 10 == 1 and count % 100 != 11:

@@ -64,18 +64,18 @@ class Reply(BaseModel):
     message_id: str  # the reply's own row, in state delayed
 
 
-Each = IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply
-Payload = Annotated[Each, Field(discriminator="kind")]
-payload_adapter: TypeAdapter[Each] = TypeAdapter(Payload)
-TELL_DOUBT = (
+AnyPayload = IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply
+Payload = Annotated[AnyPayload, Field(discriminator="kind")]
+payload_adapter: TypeAdapter[AnyPayload] = TypeAdapter(Payload)
+REPORT_UNCERTAIN = (
     "handle_event",
     "take_step",
 )  # find a call in doubt when they are taken up, and say so where people look for it
-CLASSES: dict[str, type[BaseModel]] = {one.model_fields["kind"].default: one for one in get_args(Each)}
-KINDS: tuple[str, ...] = tuple(CLASSES)
+PAYLOAD_CLASSES: dict[str, type[BaseModel]] = {one.model_fields["kind"].default: one for one in get_args(AnyPayload)}
+KINDS: tuple[str, ...] = tuple(PAYLOAD_CLASSES)
 
 
-class Unreadable(ValueError):
+class UnreadablePayload(ValueError):
     """A payload that cannot be read. `sentence` is a message id, `values` fill its places."""
 
     def __init__(self, sentence: str, **values: str) -> None:
@@ -89,17 +89,17 @@ def read_payload(kind: str, data: Any) -> Any:
     Raises Unreadable for what is no JSON object, for a missing field and for one of another type.
     """
     if not isinstance(data, dict):
-        raise Unreadable("The data of this job is not a JSON object.")
-    if kind not in CLASSES:
+        raise UnreadablePayload("The data of this job is not a JSON object.")
+    if kind not in PAYLOAD_CLASSES:
         return data
     try:
-        return CLASSES[kind].model_validate({"kind": kind} | data, strict=True)
+        return PAYLOAD_CLASSES[kind].model_validate({"kind": kind} | data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])[:100]
         if first["type"] == "missing":
-            raise Unreadable("The data of this job lacks the field “{field}”.", field=name) from None
-        raise Unreadable("The field “{field}” in the data of this job has a wrong value.", field=name) from None
+            raise UnreadablePayload("The data of this job lacks the field “{field}”.", field=name) from None
+        raise UnreadablePayload("The field “{field}” in the data of this job has a wrong value.", field=name) from None
 
 
 def enqueue(
@@ -126,11 +126,11 @@ def enqueue(
     session.add(job)
     if job.run_at <= now():
         job.dispatched_at = now()
-        session.after_commit.append(lambda: notifier.ring([(job.kind, job.id)]))
+        session.after_commit.append(lambda: notifier.wake_workers([(job.kind, job.id)]))
     return job
 
 
-def tally(session: Transaction, tenant_id: str, kind: str, count: int = 1) -> None:
+def add_to_tally(session: Transaction, tenant_id: str, kind: str, count: int = 1) -> None:
     """Count jobs that are done in the transaction in which they end, or that leave the ledger, below 0."""
     session.add(JobTally(tenant_id=tenant_id, kind=kind, done=count))
 
@@ -154,24 +154,24 @@ class RunningJob:
     is_suspect: bool = False  # a worker died while it ran, and perhaps of it
 
     @contextmanager
-    def step(self, *, patience: float = 0) -> Iterator[Transaction]:
+    def transaction(self, *, lock_timeout: float = 0) -> Iterator[Transaction]:
         """Open a transaction for a part of the job that commits only while this worker has it."""
-        with session_scope(self.tenant_id, patience=patience) as session:
+        with session_scope(self.tenant_id, lock_timeout=lock_timeout) as session:
             held = owned(Job, self.tenant_id).where(Job.id == self.id, Job.lease_token == self.lease_token)
             if session.exec(held.with_for_update()).first() is None:
                 raise LeaseLost(self.id)
             yield session
 
-    def moved_on(self, session: Transaction) -> None:
+    def record_progress(self, session: Transaction) -> None:
         """Note that a part of the job is done: what went wrong before is held against it no more, nor who died."""
         if self.attempt > 1 or self.is_suspect:
             mine = owned_update(Job, self.tenant_id).where(Job.id == self.id)  # type: ignore[arg-type]
             session.execute(
                 mine.values(crashes=0, shared_crashes=0, attempts=1).execution_options(synchronize_session=False)
             )
-            session.after_commit.append(self._count_anew)
+            session.after_commit.append(self._reset_attempt)
 
-    def _count_anew(self) -> None:
+    def _reset_attempt(self) -> None:
         self.attempt = 1
 
     @contextmanager
@@ -187,6 +187,6 @@ class RunningJob:
             values = {"state": JobState.DONE, "finished_at": now(), "lease_token": None, "error": ""}
             if session.execute(done.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
                 raise LeaseLost(self.id)
-            tally(session, self.tenant_id, self.kind)
-            session.after_commit.append(lambda: notifier.announce(self.tenant_id, "job", self.id))
+            add_to_tally(session, self.tenant_id, self.kind)
+            session.after_commit.append(lambda: notifier.publish(self.tenant_id, "job", self.id))
         self.is_finished = True

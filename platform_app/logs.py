@@ -10,13 +10,13 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 
-from platform_app.config import Settings, listed, settings
+from platform_app.config import Settings, settings, split_list
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
-_QUIET = ("httpx", "httpx2", "httpcore", "chromadb", "dramatiq", "granian.access", "alembic")
-_LONGEST = 8000  # characters of one value; hostile input must not fill the log or keep the process busy
-_SAME_LINES, _SAME_SECONDS = 20, 60.0  # lines of one place in a library, and in how many seconds
-_SHORTEST = 6  # a shorter secret would blot out ordinary words
+_NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "chromadb", "dramatiq", "granian.access", "alembic")
+_MAX_VALUE_CHARS = 8000  # characters of one value; hostile input must not fill the log or keep the process busy
+_MAX_REPEATS, _REPEAT_SECONDS = 20, 60.0  # lines of one place in a library, and in how many seconds
+_MIN_SECRET_CHARS = 6  # a shorter secret would blot out ordinary words
 
 
 def _secrets(own: Settings) -> Iterator[str]:
@@ -24,32 +24,32 @@ def _secrets(own: Settings) -> Iterator[str]:
         value = getattr(own, name)
         if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
             in_address = _URL_PASSWORD.search(secret)
-            yield from [in_address[2]] if in_address else listed(secret)
+            yield from [in_address[2]] if in_address else split_list(secret)
 
 
 def redact(text: str) -> str:
     """Return a text without passwords in addresses and without the platform's own secrets, cut where it is long."""
-    text = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    text = text if len(text) <= _MAX_VALUE_CHARS else text[:_MAX_VALUE_CHARS] + "…"
     text = _URL_PASSWORD.sub(r"\1:***@", text)
     for secret in _secrets(settings()):
-        if len(secret) >= _SHORTEST and secret in text:
+        if len(secret) >= _MIN_SECRET_CHARS and secret in text:
             text = text.replace(secret, "***")
     return text
 
 
-def _clean(value: Any) -> Any:
+def _redact_value(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {key: _clean(inner) for key, inner in value.items()}
+        return {key: _redact_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(inner) for inner in value]
+        return [_redact_value(inner) for inner in value]
     return value if isinstance(value, int | float | bool | None) else redact(str(value))
 
 
-def _without_secrets(logger: Any, method: str, entry: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def _redact_entry(logger: Any, method: str, entry: MutableMapping[str, Any]) -> Mapping[str, Any]:
     internal = {key: value for key, value in entry.items() if key.startswith("_")}
-    return {key: _clean(value) for key, value in entry.items() if key not in internal} | internal
+    return {key: _redact_value(value) for key, value in entry.items() if key not in internal} | internal
 
 
 class RepeatFilter(logging.Filter):
@@ -58,7 +58,7 @@ class RepeatFilter(logging.Filter):
     What a stranger sends may make a library write a line for each frame, with a trace.
     """
 
-    def __init__(self, most: int = _SAME_LINES, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: int = _MAX_REPEATS, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._most, self._clock = most, clock
         self._counts: dict[tuple[str, int], tuple[float, int]] = {}  # since when, and how many
@@ -67,7 +67,7 @@ class RepeatFilter(logging.Filter):
         """Tell whether a line is written."""
         at, key = self._clock(), (record.name, record.lineno)
         since, count = self._counts.get(key, (at, 0))
-        if at - since >= _SAME_SECONDS:
+        if at - since >= _REPEAT_SECONDS:
             if count > self._most:
                 record.msg, record.args = f"{record.getMessage()} ({count - self._most} like this were left out)", ()
             since, count = at, 0
@@ -84,7 +84,7 @@ def configure() -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        _without_secrets,
+        _redact_entry,
     ]
     colours = sys.stderr.isatty()
     last: Any = structlog.dev.ConsoleRenderer(colors=colours)
@@ -104,5 +104,5 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in _QUIET:
+    for noisy in _NOISY_LOGGERS:
         logging.getLogger(noisy).setLevel(logging.WARNING)

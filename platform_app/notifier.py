@@ -15,9 +15,9 @@ from platform_app.broker import send_wakeups
 from platform_app.config import settings
 
 log = structlog.get_logger()
-_PAUSE = 5.0  # seconds without a try after a failure
+_RETRY_AFTER = 5.0  # seconds without a try after a failure
 _lock = Lock()
-_silent_until = 0.0
+_paused_until = 0.0
 
 
 def _address() -> str:
@@ -41,7 +41,7 @@ def waiting_connection() -> "redis.Redis":
     return redis.Redis.from_url(_address(), socket_timeout=5, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
-def listener() -> "redis.asyncio.Redis":
+def subscriber_connection() -> "redis.asyncio.Redis":
     """Return a client for one event loop that waits for announcements."""
     return redis.asyncio.Redis.from_url(
         _address(),
@@ -56,29 +56,29 @@ def stream_name(tenant_id: str) -> str:
     return f"platform:updates:{tenant_id}"
 
 
-def announce(tenant_id: str, topic: str, subject_id: str) -> None:
+def publish(tenant_id: str, topic: str, subject_id: str) -> None:
     """Tell the tenant's open pages that something changed: topic is activity, conversation, source, agent or job."""
 
     def send() -> None:
         connection().xadd(stream_name(tenant_id), {"topic": topic, "id": subject_id}, maxlen=1000, approximate=True)
 
-    _attempt(send)
+    _try_send(send)
 
 
-def ring(jobs: list[tuple[str, str]]) -> bool:
+def wake_workers(jobs: list[tuple[str, str]]) -> bool:
     """Wake workers for jobs that wait, each given as kind and id; return whether Redis took the call."""
-    return _attempt(lambda: send_wakeups(connection(), jobs))
+    return _try_send(lambda: send_wakeups(connection(), jobs))
 
 
-def _attempt(send: Callable[[], object]) -> bool:
-    global _silent_until
-    if time.monotonic() < _silent_until:
+def _try_send(send: Callable[[], object]) -> bool:
+    global _paused_until
+    if time.monotonic() < _paused_until:
         return False
     try:
         send()
     except (redis.RedisError, OSError) as error:
         with _lock:
-            _silent_until = time.monotonic() + _PAUSE
+            _paused_until = time.monotonic() + _RETRY_AFTER
         log.warning("bell is silent", error=type(error).__name__)
         return False
     return True

@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 
 log = structlog.get_logger()
-EVERY = 60.0  # seconds between two lines about the same source
-MOST_SOURCES = 1_000  # that are told apart; all others share one line
+INTERVAL_SECONDS = 60.0  # seconds between two lines about the same source
+MAX_SOURCES = 1_000  # that are told apart; all others share one line
 
 
 @dataclass
-class _Noted:
+class _Count:
     since: float
     more: int = 0
 
@@ -25,30 +25,30 @@ class RefusalLog:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._noted: OrderedDict[tuple[str, str], _Noted] = OrderedDict()
+        self._counts: OrderedDict[tuple[str, str], _Count] = OrderedDict()
         self._lock = Lock()
 
-    def note(self, what: str, source: str, **fields: Any) -> None:
+    def record(self, what: str, source: str, **fields: Any) -> None:
         """Take a refusal; `what` is the log line, `source` whom it is counted for: an address, or a person's id."""
         with self._lock:
-            self._tell_counts()
+            self._write_counts()
             key = (what, source)
-            if key not in self._noted and len(self._noted) >= MOST_SOURCES:
+            if key not in self._counts and len(self._counts) >= MAX_SOURCES:
                 key = (what, "others")
-            noted = self._noted.get(key)
+            noted = self._counts.get(key)
             if noted is None:
-                self._noted[key] = _Noted(self._clock())
+                self._counts[key] = _Count(self._clock())
                 log.warning(what, source=key[1], **fields)
             else:
                 noted.more += 1
 
-    def _tell_counts(self) -> None:
+    def _write_counts(self) -> None:
         """Write how many there were from each source whose pause is over, the oldest first."""
-        while self._noted:
-            (what, source), noted = next(iter(self._noted.items()))
-            if self._clock() - noted.since < EVERY:
+        while self._counts:
+            (what, source), noted = next(iter(self._counts.items()))
+            if self._clock() - noted.since < INTERVAL_SECONDS:
                 return
-            self._noted.popitem(last=False)
+            self._counts.popitem(last=False)
             if noted.more:
                 log.warning(what, source=source, repeated=noted.more)
 

@@ -54,7 +54,7 @@ def came_later(row: Enrollment, event: Event) -> bool:
 
 def _has_any(session: Transaction, tenant_id: str) -> bool:
     if _KNOWN not in session.info:
-        (session.info[_KNOWN],) = session.which(any_way(tenant_id))
+        (session.info[_KNOWN],) = session.exists_each(any_way(tenant_id))
     return bool(session.info[_KNOWN])
 
 
@@ -70,7 +70,7 @@ def learn(session: Transaction, *, has_any: bool) -> None:
 
 def _come_after(session: Transaction, event: Event, rows: list[Enrollment]) -> None:
     """Let an event be later than the steps for which its transaction had to wait: what it takes out is over by then."""
-    if event.kind not in _COUNTED or event.at < session.began_at:
+    if event.kind not in _COUNTED or event.at < session.started_at:
         return  # what is written down later keeps its time
     lines = [session.get(EnrollmentStep, row.last_id) for row in rows if row.last_id]
     if any(line is not None and line.taken_at >= event.at for line in lines):
@@ -81,7 +81,7 @@ def _of_event(session: Transaction, event: Event) -> list[Enrollment]:
     """Return the ways of whoever an event is about: those that go on, and those that ended of late."""
     key = ("ways", event.lead_id, event.contact_id, event.conversation_id)
     with session.no_autoflush:  # ways that are new are written at once: see journey.begin
-        return session.keep(key, lambda: _ways(session, event))
+        return session.cached(key, lambda: _ways(session, event))
 
 
 def _ways(session: Transaction, event: Event) -> list[Enrollment]:
@@ -112,7 +112,7 @@ def lock(session: Transaction, tenant_id: str, events: Collection[Event]) -> Non
         return
     contacts, leads = {event.contact_id for event in events}, {event.lead_id for event in events}
     about = or_(col(Enrollment.contact_id).in_(contacts - {None}), col(Enrollment.lead_id).in_(leads - {None}))
-    counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > session.began_at - AFTER)
+    counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > session.started_at - AFTER)
     query = owned(Enrollment, tenant_id).where(about, counts).order_by(Enrollment.id)
     session.exec(query.with_only_columns(Enrollment.id).with_for_update()).all()
 
@@ -151,7 +151,7 @@ def end(
     told.agent_id, told.link = sequence.agent_id, f"/sequences/enrollments/{row.id}"
     session.add(told)
     tenant_id, told_id = row.tenant_id, told.id
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "activity", told_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "activity", told_id))
     announce(session, row)
 
 
@@ -177,11 +177,11 @@ def announce(session: Transaction, row: Enrollment) -> None:
     if row_id in told:
         return
     session.info[_TOLD] = told | {row_id}  # a new one: a part that is taken back takes it back too
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "enrollment", row_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "enrollment", row_id))
 
 
 def began(session: Transaction) -> None:
     """Note in a transaction that the tenant has somebody on the way."""
     session.info[_KNOWN] = True
-    for key in [one for one in session.kept or () if isinstance(one, tuple) and one[0] == "ways"]:
-        del (session.kept or {})[key]
+    for key in [one for one in session.cache or () if isinstance(one, tuple) and one[0] == "ways"]:
+        del (session.cache or {})[key]

@@ -9,26 +9,26 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from platform_app.errors import Unavailable
 
 _FULL = ("53100", "53200")  # PostgreSQL: the disk is full, memory is
-_AWAY = ("08", "53", "57", "58")  # PostgreSQL's classes: connection, resources, operator's doing, system
+_UNAVAILABLE = ("08", "53", "57", "58")  # PostgreSQL's classes: connection, resources, operator's doing, system
 
 
 def as_unavailable(error: BaseException) -> Unavailable | None:
     """Return what people are told when storage refused, or None when the error is another's."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full()
+        return _disk_full()
     if isinstance(error, PoolTimeout):
         return Unavailable("The database is busy. Try again.")
     if not isinstance(error, DBAPIError):
         return None
     code = str(getattr(error.orig, "sqlstate", "") or "")
     if code in _FULL or _sqlite_code(error) == sqlite3.SQLITE_FULL:
-        return _full()
-    if isinstance(error, (OperationalError, InterfaceError)) and (not code or code.startswith(_AWAY)):
+        return _disk_full()
+    if isinstance(error, (OperationalError, InterfaceError)) and (not code or code.startswith(_UNAVAILABLE)):
         return Unavailable("The database does not take anything in now, so nothing was saved. Try again in a moment.")
     return None
 
 
-def _full() -> Unavailable:
+def _disk_full() -> Unavailable:
     return Unavailable("The disk is full, so nothing was saved. Make room on the server, then try again.")
 
 

@@ -69,7 +69,7 @@ def forget_process_state() -> None:
         db.engine().dispose()
     for cached in (config.settings, db.engine, notifier.connection):
         cached.cache_clear()
-    notifier._silent_until = 0.0
+    notifier._paused_until = 0.0
 
 
 @pytest.fixture

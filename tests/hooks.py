@@ -63,14 +63,14 @@ def deliver(webhook: IncomingWebhook, payload: Any, *, message_id: str = "") -> 
 
 def events(who: Identity) -> list[Event]:
     """Return the events of deliveries, oldest first."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Event, who.tenant_id).where(Event.kind == EventKind.WEBHOOK_RECEIVED)
         return list(session.exec(query.order_by(Event.at, Event.id)).all())
 
 
 def log(who: Identity) -> list[ReceivedDelivery]:
     """Return what was received, oldest first."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(ReceivedDelivery, who.tenant_id)
         return list(session.exec(query.order_by(ReceivedDelivery.at, ReceivedDelivery.id)).all())
 

@@ -68,7 +68,7 @@ def enrolled(who: Identity, sequence_id: str, *subject_ids: str) -> list[str]:
 
 def way(who: Identity, row_id: str = "") -> Enrollment:
     """Return a way, the only one where none is named."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Enrollment, who.tenant_id)
         found: Enrollment = session.exec(query.where(Enrollment.id == row_id) if row_id else query).one()
         return found
@@ -76,13 +76,13 @@ def way(who: Identity, row_id: str = "") -> Enrollment:
 
 def ways(who: Identity) -> list[Enrollment]:
     """Return all ways, oldest first."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(Enrollment, who.tenant_id).order_by(Enrollment.id)).all())
 
 
 def lines(who: Identity, row_id: str = "") -> list[EnrollmentStep]:
     """Return what became of each step of a way, in order."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(EnrollmentStep, who.tenant_id).order_by(EnrollmentStep.id)
         return list(session.exec(query.where(EnrollmentStep.enrollment_id == row_id) if row_id else query).all())
 

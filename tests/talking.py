@@ -104,39 +104,39 @@ async def answered(who: Identity, conversation_id: str, text: str = "How much is
 
 def row(who: Identity, message: Message) -> Message:
     """Return a message as it stands now."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Message = session.exec(owned(Message, who.tenant_id).where(Message.id == message.id)).one()
         return found
 
 
 def trace(who: Identity, message: Message) -> Trace:
     """Return the trace of a reply."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Trace = session.exec(owned(Trace, who.tenant_id).where(Trace.message_id == message.id)).one()
         return found
 
 
 def shown(who: Identity, conversation_id: str) -> list[str]:
     """Return the texts that a page shows."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [message.text for message in conversations.list_messages(session, who, conversation_id)]
 
 
 def conversation(who: Identity, conversation_id: str) -> Conversation:
     """Return a conversation as it stands now."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return conversations.get(session, who, conversation_id)
 
 
 def events(who: Identity) -> list[str]:
     """Return the kinds of what has happened, in order."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [event.kind.value for event in session.exec(owned(Event, who.tenant_id).order_by(Event.at))]
 
 
 def activities(who: Identity) -> list[str]:
     """Return the sentences of the activities, in order."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [found.sentence for found in session.exec(owned(Activity, who.tenant_id).order_by(Activity.at))]
 
 
@@ -152,6 +152,6 @@ def run_jobs(who: Identity) -> None:
 
 
 def _due(who: Identity) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Job, who.tenant_id).where(Job.state == JobState.QUEUED, Job.run_at <= now())
         return [job.id for job in session.exec(query.order_by(Job.id)).all()]

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from platform_app.clock import new_id, now
-from platform_app.db import everywhere, owned, session_scope
+from platform_app.db import owned, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound, PlatformError
 from platform_app.models.crm import Pipeline, Stage
 from platform_app.models.person import Identity, Member, Role, Tenant, User
@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickHasher]:
 
 
 def stages_of(tenant: Tenant) -> list[str]:
-    with session_scope(tenant.id, reading=True) as session:
+    with session_scope(tenant.id, read_only=True) as session:
         (pipeline,) = session.exec(owned(Pipeline, tenant.id)).all()
         query = owned(Stage, tenant.id).where(Stage.pipeline_id == pipeline.id).order_by(Stage.position)
         return [stage.name for stage in session.exec(query).all()]
@@ -74,8 +74,8 @@ def test_a_registration_that_fails_leaves_no_pipeline(
     monkeypatch.setattr(pipelines, "create_default", refuse)
     with pytest.raises(Invalid):
         register()
-    with session_scope(reason="tests", reading=True) as session:
-        assert session.exec(everywhere(Tenant)).all() == []
+    with session_scope(reason="tests", read_only=True) as session:
+        assert session.exec(unscoped(Tenant)).all() == []
 
 
 def test_registration_makes_a_tenant_with_its_owner(database: str) -> None:
@@ -88,7 +88,7 @@ def test_registration_makes_a_tenant_with_its_owner(database: str) -> None:
     )
     assert user.password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert accounts.authenticate("ANN@acme.test", PASSWORD, HOME).id == user.id
-    with session_scope(tenant.id, reading=True) as session:
+    with session_scope(tenant.id, read_only=True) as session:
         member = session.exec(owned(Member, tenant.id)).one()
     assert (member.user_id, member.role) == (user.id, Role.OWNER)
 
@@ -145,8 +145,8 @@ def test_an_address_is_registered_once(quick: QuickHasher, database: str) -> Non
     register()
     with pytest.raises(Conflict):
         register("ANN@acme.test", tenant_name="Another")
-    with session_scope(reason="tests", reading=True) as session:
-        assert len(session.exec(everywhere(Tenant)).all()) == 1
+    with session_scope(reason="tests", read_only=True) as session:
+        assert len(session.exec(unscoped(Tenant)).all()) == 1
 
 
 def test_registrations_are_counted_by_address(quick: QuickHasher, database: str) -> None:
@@ -209,7 +209,7 @@ def test_a_change_of_password_ends_the_other_sessions(quick: QuickHasher, who: I
 
 def set_password(who: Identity, password: str) -> None:
     with session_scope(reason="tests") as session:
-        user = session.exec(everywhere(User).where(User.id == who.user_id)).one()
+        user = session.exec(unscoped(User).where(User.id == who.user_id)).one()
         user.password_hash = passwords.hash_password(password)
 
 
@@ -325,6 +325,6 @@ def test_members_and_tenants_are_listed(who: Identity, other: Identity) -> None:
         session.flush()
         found = [(tenant.slug, role) for tenant, role in members.list_tenants(session, who.user_id)]
     assert found == [("acme", Role.OWNER), ("globex", Role.VIEWER)]
-    with session_scope(other.tenant_id, reading=True) as session:
+    with session_scope(other.tenant_id, read_only=True) as session:
         people = [(user.email, role) for user, role in members.list_members(session, other)]
     assert people == [(other.email, Role.OWNER), (who.email, Role.VIEWER)]

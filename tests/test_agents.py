@@ -33,23 +33,23 @@ def publish(who: Identity, agent: Agent) -> str:
 
 
 def fresh(who: Identity, agent: Agent) -> Agent:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return agents.get(session, who, agent.id)
 
 
 def effective(who: Identity, agent: Agent, *, draft: bool) -> tuple[AgentSettings, int]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return agents.effective_settings(session, who.tenant_id, agent.id, draft=draft)
 
 
 def sentences(who: Identity) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         rows = session.exec(owned(Activity, who.tenant_id).order_by(Activity.at, Activity.id)).all()
         return [row.sentence.format(**row.values) for row in rows]
 
 
 def names(who: Identity, **asked: Any) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [row.name for row in agents.list_agents(session, who, **asked)[0]]
 
 
@@ -158,7 +158,7 @@ def test_publishing_makes_a_version_that_later_drafts_leave_alone(who: Identity)
     assert effective(who, agent, draft=True)[0].instructions == "second"
     publish(who, agent)
     assert effective(who, agent, draft=False)[1] == 2
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = agents.versions(session, who, agent.id)
     assert [(v.number, v.settings["instructions"], v.author_name) for v in found] == [
         (2, "second", who.name),
@@ -192,7 +192,7 @@ def test_differences_name_fields_and_lines(who: Identity) -> None:
     save(who, agent, {"instructions": "++ greet\nhelp\nend", "temperature": 1.0})
     second = publish(who, agent)
     save(who, agent, {"name": "Olga"})
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         changed = agents.compare(session, who, agent.id, before=first, after=second)
         to_draft = agents.compare(session, who, agent.id, before=second)
         assert agents.compare(session, who, agent.id, before=first, after=first) == []
@@ -278,7 +278,7 @@ def test_the_list_is_searched_filtered_sorted_and_paged(who: Identity) -> None:
     assert names(who, sort="draft; DROP TABLE agent") == names(who, sort="updated")
     assert names(who, sort="name", descending=False, page=2, page_size=3) == ["Ёлка"]
     assert names(who, page=-5, page_size=2) == names(who, page=1, page_size=2)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         rows, total = agents.list_agents(session, who, search="zoe", page_size=1)
     assert (total, rows[0].model, rows[0].conversations, rows[0].status) == (1, "m-Zoe", 3, "draft")
 

@@ -25,7 +25,7 @@ def test_one_of_a_tenant_at_a_time(who: Identity, other: Identity) -> None:
         for trial in (backtest.backtest, sequence_trial.backtest):
             with pytest.raises(LimitReached):
                 trial(session, mine, "none", days=7)
-        with session_scope(theirs.tenant_id, reading=True) as their_session:
+        with session_scope(theirs.tenant_id, read_only=True) as their_session:
             inner(their_session, theirs)
         return days
 

@@ -33,7 +33,7 @@ def small(env: pytest.MonkeyPatch, database: str) -> None:
 
 
 def kept(who: Identity) -> list[Source]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(Source, who.tenant_id)).all())
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from platform_app.api.app import api
 from platform_app.api.routes import ANYONE, route
 from platform_app.clock import now
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.errors import Conflict
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity, Member, Role, User
@@ -54,7 +54,7 @@ def disabled_owner(acme: Identity) -> str:
     token = sign_in(person)
     with session_scope(reason="tests") as session:
         session.add(Member(tenant_id=acme.tenant_id, user_id=person.user_id, role=Role.OWNER))
-        session.exec(everywhere(User).where(User.id == person.user_id)).one().disabled_at = now()
+        session.exec(unscoped(User).where(User.id == person.user_id)).one().disabled_at = now()
     return token
 
 
@@ -66,7 +66,7 @@ def signed_out(acme: Identity) -> str:
 
 def rows() -> dict[str, list[str]]:
     """Return everything in the database, by table."""
-    with session_scope(reason="tests", reading=True) as session:
+    with session_scope(reason="tests", read_only=True) as session:
         tables = SQLModel.metadata.sorted_tables
         return {table.name: sorted(map(str, session.execute(table.select()).all())) for table in tables}
 

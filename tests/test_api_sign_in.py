@@ -4,7 +4,7 @@ import pytest
 
 from platform_app.api.sign_in import safe_target
 from platform_app.config import settings
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.models.person import Identity, Session, SignInTicket
 from platform_app.services.accounts import sessions
 from tests.api_client import HOST, client, sign_in, ticket_for
@@ -87,9 +87,9 @@ async def test_a_page_elsewhere_signs_nobody_in(
     async with client(**headers) as browser:
         answer = await browser.get("/auth/claim", params={"ticket": ticket_for(who)})
     assert ("set-cookie" in answer.headers) == taken
-    with session_scope(reason="tests", reading=True) as session:
-        assert len(session.exec(everywhere(Session)).all()) == int(taken)
-        assert len(session.exec(everywhere(SignInTicket)).all()) == int(not taken)
+    with session_scope(reason="tests", read_only=True) as session:
+        assert len(session.exec(unscoped(Session)).all()) == int(taken)
+        assert len(session.exec(unscoped(SignInTicket)).all()) == int(not taken)
 
 
 @pytest.mark.parametrize(

@@ -76,5 +76,5 @@ async def test_the_page_shows_text_as_text_where_the_agent_writes_no_markdown(
 ) -> None:
     for markdown in (True, False):
         opened = begin(who, markdown=markdown)
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             assert conversations.is_plain(session, who, opened) is not markdown

@@ -72,7 +72,7 @@ def test_a_tenant_and_a_person_are_added(env: pytest.MonkeyPatch) -> None:
     assert cli("user", "add", "--tenant", "none", "--email", "x@y.test").stderr.strip() == "There is no tenant none."
     assert cli(*words[:-1], "king").returncode == 2
 
-    with session_scope(reason="tests", reading=True) as session:
+    with session_scope(reason="tests", read_only=True) as session:
         who = members.get_owner(session, "acme-bikes")
         assert (who.email, who.role, who.tenant_name) == ("ann@acme.test", Role.OWNER, "Acme Bikes")
 

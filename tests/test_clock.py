@@ -34,14 +34,14 @@ def test_a_clock_that_goes_back_does_not_turn_the_order(monkeypatch: pytest.Monk
 
 def test_a_moved_clock_is_known_to_every_process(env: pytest.MonkeyPatch) -> None:
     real = clock.now()
-    assert abs(clock.now() - real) < timedelta(seconds=5) and clock.moved() == timedelta(0)
+    assert abs(clock.now() - real) < timedelta(seconds=5) and clock.offset() == timedelta(0)
     env.setenv("PLATFORM_TEST_CLOCK", "true")
     forget_process_state()
-    clock.move(timedelta(days=2))
+    clock.shift(timedelta(days=2))
     assert timedelta(days=2) <= clock.now() - real < timedelta(days=2, seconds=30)
-    env.setattr(clock, "_moved", (-1.0, timedelta(0)))  # as another process would begin
-    assert clock.move(timedelta(hours=1)) == timedelta(days=2, hours=1)
-    assert clock.move(timedelta(0)) == timedelta(0)
+    env.setattr(clock, "_cached_offset", (-1.0, timedelta(0)))  # as another process would begin
+    assert clock.shift(timedelta(hours=1)) == timedelta(days=2, hours=1)
+    assert clock.shift(timedelta(0)) == timedelta(0)
     env.setenv("PLATFORM_TEST_CLOCK", "false")
     forget_process_state()
-    assert clock.moved() == timedelta(0)
+    assert clock.offset() == timedelta(0)

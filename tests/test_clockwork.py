@@ -75,7 +75,7 @@ def test_a_rule_that_cannot_be_read_stops_nobody_else(who: Identity, other: Iden
     for identity in (who, other):
         silent(identity, 1)
         a_rule(identity, "no_reply", TAG, minutes=30)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         broken = [row.id for row in session.exec(owned(Rule, who.tenant_id)).all()]
     for rule_id in broken:
         break_rule(who, rule_id)

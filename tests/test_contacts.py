@@ -27,7 +27,7 @@ from tests.talking import a_stage, call
 
 
 def kinds(who: Identity) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [event.kind.value for event in session.exec(owned(Event, who.tenant_id).order_by(Event.id)).all()]
 
 
@@ -42,7 +42,7 @@ def test_a_change_leaves_an_event_with_before_and_after(who: Identity) -> None:
     assert (made.name, made.emails, made.email, made.tags) == ("Анна Ли", ["a@x.io", "b@x.io"], "a@x.io", ["VIP"])
     call(who, contacts.save, made.id, {"name": "Анна Ли"})
     call(who, contacts.save, made.id, {"name": "Анна", "tags": "vip, новый"})
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = session.exec(owned(Event, who.tenant_id).order_by(Event.id)).all()
     assert [event.kind for event in found] == [
         EventKind.CONTACT_CREATED,
@@ -127,7 +127,7 @@ def test_fields_are_named_once_and_renamed(who: Identity) -> None:
             call(who, custom_field_definitions.change, second.id, name=name, options=options)
     assert call(who, custom_field_definitions.change, second.id, name="Town", options="x").options == ["x"]
     call(who, custom_field_definitions.delete, first.id)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert [row.name for row in custom_fields.of_tenant(session, who.tenant_id)] == ["Town"]
 
 
@@ -300,7 +300,7 @@ def test_what_belongs_to_another_tenant_is_not_linked(who: Identity, other: Iden
             call(other, act, *given, **named)
     empty = call(other, cards.of, Holder.LEAD, lead.id)
     assert empty.tasks == empty.notes == empty.events == []
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Contact, who.tenant_id)).one().name == "Anna"
         assert {len(session.exec(owned(model, who.tenant_id)).all()) for model in (Pipeline, Stage)} == {1}
 

@@ -87,7 +87,7 @@ def test_a_delay_is_a_row_with_its_job(who: Identity) -> None:
     say(who, opened, "One")
     reply = say(who, opened, "Two")
     assert reply.state == MessageState.DELAYED
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         jobs = {job.payload["message_id"]: job for job in session.exec(owned(Job, who.tenant_id))}
     assert len(jobs) == 2
     due = jobs[reply.id].run_at

@@ -28,7 +28,7 @@ def make_pipeline(who: Identity, name: str, *stages: str, position: int = 0) -> 
 
 
 def events(who: Identity) -> list[Event]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(Event, who.tenant_id).order_by(Event.at, Event.id)).all())
 
 
@@ -55,7 +55,7 @@ def test_a_contact_and_its_lead_leave_events(who: Identity) -> None:
 def test_pipelines_keep_their_order(who: Identity) -> None:
     make_pipeline(who, "Second", "a", "b", position=1)
     make_pipeline(who, "First", "c", "d", "e", position=0)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = pipelines.of_tenant(session, who)
     assert [(p.name, [s.name for s in stages]) for p, stages in found] == [
         ("First", ["c", "d", "e"]),
@@ -88,7 +88,7 @@ def test_search_in_any_letter_case(who: Identity) -> None:
         for name in ("Юлия", "анна", "Boris"):
             contact = contacts.create(session, who, name=name, phones="+7 900 111-22-33")
             leads.create(session, who, title=f"Велосипед {name}", stage_id=stage, contact_id=contact.id)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert [c.name for c in contacts.find(session, who, search="ЮЛ")[0]] == ["Юлия"]
         assert [c.name for c in contacts.find(session, who, search="900")[0]] == ["Boris", "анна", "Юлия"]
         assert [c.name for c in contacts.find(session, who, search="(900) 11")[0]] == ["Boris", "анна", "Юлия"]

@@ -24,7 +24,7 @@ def replied(who: Identity, *moments: datetime) -> None:
 
 
 def count(who: Identity, now: datetime) -> Summary:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return dashboard.summary(session, who, now)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased, load_only
 from sqlmodel import select
 
 from platform_app import db
-from platform_app.db import TenantBreach, owned, owned_update, session_scope
+from platform_app.db import TenantIsolationError, owned, owned_update, session_scope
 from platform_app.models.agent import Agent
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
@@ -35,7 +35,7 @@ def test_reads_and_updates_stay_in_the_tenant(who: Identity, other: Identity) ->
         assert session.exec(select(func.count()).select_from(Agent)).one() == 1
         assert session.get(Agent, theirs) is None
         session.execute(owned_update(Agent, other.tenant_id).values(name="stolen"))
-    with session_scope(other.tenant_id, reading=True) as session:
+    with session_scope(other.tenant_id, read_only=True) as session:
         assert session.exec(owned(Agent, other.tenant_id)).one().name == "theirs"
 
 
@@ -43,7 +43,7 @@ def test_the_filter_is_added_to_aliases_joins_and_subqueries_of_every_tenant(who
     for identity in (who, other):
         add_agent(identity, identity.slug)
     for identity in (who, other, who):
-        with session_scope(identity.tenant_id, reading=True) as session:
+        with session_scope(identity.tenant_id, read_only=True) as session:
             one = aliased(Agent)
             joined = select(one.name, Agent.name).join(Agent, Agent.id == one.id)
             within = select(Agent.name).where(Agent.id.in_(select(one.id)))  # type: ignore[attr-defined]
@@ -64,7 +64,7 @@ def test_a_hook_that_fails_after_the_commit_loses_no_other(who: Identity) -> Non
         session.after_commit.extend(hooks)
         session.after_commit.append(lambda: session.after_commit.append(lambda: sent.append("of a hook")))
     assert sent == ["one", "two", "of a hook"]
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Agent, who.tenant_id)).one().name == "kept"
 
 
@@ -78,17 +78,17 @@ def test_a_part_that_fails_leaves_the_rest(who: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         session.add(Agent(tenant_id=who.tenant_id, name="before"))
         note("before")
-        with pytest.raises(ZeroDivisionError), session.part():
+        with pytest.raises(ZeroDivisionError), session.savepoint():
             session.add(Agent(tenant_id=who.tenant_id, name="failed"))
             note("failed")
             session.before_commit.append(lambda: 1 / 0)
         assert session.info["word"] == "before" and session.before_commit == []
-        with pytest.raises(IntegrityError), session.part():
+        with pytest.raises(IntegrityError), session.savepoint():
             session.add(Agent(tenant_id=who.tenant_id, name=None))
-        with session.part():
+        with session.savepoint():
             session.add(Agent(tenant_id=who.tenant_id, name="after"))
             session.before_commit.append(lambda: note("after"))
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert sorted(row.name for row in session.exec(owned(Agent, who.tenant_id))) == ["after", "before"]
     assert sent == ["before", "after"]
 
@@ -116,19 +116,19 @@ RAW = [
 
 @pytest.mark.parametrize("statement", RAW)
 def test_raw_statements_without_tenant_are_refused(who: Identity, statement: str) -> None:
-    with pytest.raises(TenantBreach), session_scope(who.tenant_id) as session:
+    with pytest.raises(TenantIsolationError), session_scope(who.tenant_id) as session:
         session.execute(text(statement))
-    with pytest.raises(TenantBreach), db.engine().connect() as connection:
+    with pytest.raises(TenantIsolationError), db.engine().connect() as connection:
         connection.exec_driver_sql(statement)
 
 
 def test_a_row_of_another_tenant_is_not_written(who: Identity, other: Identity) -> None:
-    with pytest.raises(TenantBreach), session_scope(who.tenant_id) as session:
+    with pytest.raises(TenantIsolationError), session_scope(who.tenant_id) as session:
         session.add(Agent(tenant_id=other.tenant_id, name="evil"))
 
 
 def test_a_session_needs_a_tenant_or_a_reason(database: str) -> None:
-    with pytest.raises(TenantBreach), session_scope():
+    with pytest.raises(TenantIsolationError), session_scope():
         pass
 
 
@@ -220,7 +220,7 @@ def test_no_shape_of_a_statement_returns_what_is_another_tenants(who: Identity, 
     hits: list[CacheStats] = []
     count, build = SHAPES[shape]
     for mine, theirs in ((who, other), (other, who), (who, other)):
-        with session_scope(mine.tenant_id, reading=True) as session:
+        with session_scope(mine.tenant_id, read_only=True) as session:
             session.connection()
             event.listen(db.engine(), "before_cursor_execute", note := note_hits(hits))
             found = session.execute(build(mine.tenant_id, theirs.tenant_id)).all()
@@ -250,7 +250,7 @@ def test_what_another_tenant_has_does_not_exist(who: Identity, other: Identity, 
         add_agent(one, one.slug)
         call(one, contacts.create, name=one.slug)
     for mine, theirs in ((who, other), (other, who)):
-        with session_scope(mine.tenant_id, reading=True) as session:
+        with session_scope(mine.tenant_id, read_only=True) as session:
             assert session.execute(select(EXISTS[shape](mine.slug))).scalar() is True
             assert session.execute(select(EXISTS[shape](theirs.slug))).scalar() is False
 
@@ -259,13 +259,13 @@ def test_several_questions_are_asked_at_once(who: Identity, other: Identity) -> 
     add_agent(who, "mine")
     call(other, contacts.create, name="theirs")
     asked: list[CacheStats] = []
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         session.connection()
         event.listen(db.engine(), "before_cursor_execute", note := note_hits(asked))
-        found = session.which(owned(Agent, who.tenant_id), owned(Contact, who.tenant_id), select(Contact))
+        found = session.exists_each(owned(Agent, who.tenant_id), owned(Contact, who.tenant_id), select(Contact))
         event.remove(db.engine(), "before_cursor_execute", note)
-        with pytest.raises(TenantBreach):
-            session.which(owned(Agent, who.tenant_id), Agent.__table__.select())
+        with pytest.raises(TenantIsolationError):
+            session.exists_each(owned(Agent, who.tenant_id), Agent.__table__.select())
     assert (found, len(asked)) == ([True, False, False], 1)
 
 
@@ -274,20 +274,20 @@ def test_what_is_written_everywhere_stays_in_the_tenant(who: Identity, other: Id
         add_agent(one, one.slug)
     for one in (who, other, who):
         with session_scope(one.tenant_id) as session:
-            changed = session.execute(db.everywhere_update(Agent).values(revision=7).returning(Agent.name))  # type: ignore[call-overload]
+            changed = session.execute(db.unscoped_update(Agent).values(revision=7).returning(Agent.name))  # type: ignore[call-overload]
             assert changed.scalars().all() == [one.slug]
     with session_scope(who.tenant_id) as session:
-        assert session.execute(db.everywhere_delete(Agent)).rowcount == 1
-    with session_scope(other.tenant_id, reading=True) as session:
+        assert session.execute(db.unscoped_delete(Agent)).rowcount == 1
+    with session_scope(other.tenant_id, read_only=True) as session:
         assert session.exec(select(Agent.name)).all() == [other.slug]
 
 
 def test_more_of_a_row_is_loaded_for_its_tenant_alone(who: Identity, other: Identity) -> None:
     add_agent(who, who.slug)
     theirs = add_agent(other, other.slug)
-    with session_scope(other.tenant_id, reading=True) as session:
+    with session_scope(other.tenant_id, read_only=True) as session:
         foreign = session.get(Agent, theirs)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         mine = session.exec(select(Agent).options(load_only(Agent.id))).one()  # type: ignore[arg-type]
         assert mine.name == who.slug  # the rest of it is loaded late
         session.expire(mine)
@@ -295,9 +295,9 @@ def test_more_of_a_row_is_loaded_for_its_tenant_alone(who: Identity, other: Iden
         session.refresh(mine, ["name"])
         assert session.get(Agent, mine.id, populate_existing=True) is mine
         assert session.get(Agent, theirs, populate_existing=True) is None
-        with pytest.raises(TenantBreach):
+        with pytest.raises(TenantIsolationError):
             session.add(foreign)
-    with pytest.raises(TenantBreach), session_scope(who.tenant_id) as session:
+    with pytest.raises(TenantIsolationError), session_scope(who.tenant_id) as session:
         session.merge(foreign)
 
 
@@ -305,5 +305,5 @@ def test_tables_without_their_class_are_refused(who: Identity) -> None:
     names = Agent.__table__.c.name  # type: ignore[attr-defined]
     inner = select(aliased(Agent, select(Agent.__table__).subquery()).name)  # type: ignore[attr-defined]
     for statement in (select(names), inner, select(Contact.id).where(Contact.name.in_(select(names)))):  # type: ignore[attr-defined]
-        with pytest.raises(TenantBreach), session_scope(who.tenant_id, reading=True) as session:
+        with pytest.raises(TenantIsolationError), session_scope(who.tenant_id, read_only=True) as session:
             session.execute(statement)

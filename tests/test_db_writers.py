@@ -33,7 +33,7 @@ def write(engine: Engine, number: int) -> int:
 
 
 def numbers(engine: Engine) -> list[int]:
-    with engine.connect().execution_options(reading=True) as connection:
+    with engine.connect().execution_options(read_only=True) as connection:
         return list(connection.exec_driver_sql("SELECT number FROM some ORDER BY number").scalars())
 
 
@@ -70,7 +70,7 @@ def test_who_takes_the_lock_again_and_again_does_not_keep_it(file: Path, engine:
 def test_patience_ends_with_the_lock_free_for_the_next(
     file: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "_PATIENCE", 0.05)
+    monkeypatch.setattr(db, "_LOCK_TIMEOUT", 0.05)
     held = another(file)
     with pytest.raises(OperationalError, match="database is locked"):
         write(engine, 1)
@@ -84,4 +84,4 @@ def test_what_is_no_waiting_is_said_at_once(file: Path, engine: Engine) -> None:
     file.write_bytes(b"no database" * 100)
     with pytest.raises(Exception, match="not a database"):
         write(engine, 1)
-    assert not db._turn.locked()
+    assert not db._write_lock.locked()

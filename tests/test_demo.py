@@ -10,7 +10,7 @@ from sqlalchemy import func
 
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import Transaction, everywhere, owned, owned_tables, session_scope
+from platform_app.db import Transaction, owned, owned_tables, session_scope, unscoped
 from platform_app.demo import articles, shop
 from platform_app.errors import Conflict
 from platform_app.i18n import LANGUAGES, lookup
@@ -37,13 +37,13 @@ PASSWORD = "a-long-demo-password"
 
 
 def rows(who: Identity, model: Any) -> list[Any]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(model, who.tenant_id)).all())
 
 
 def counts(who: Identity) -> dict[str, int]:
     """Return how many rows a tenant has in each table."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return {
             name: session.exec(owned(model, who.tenant_id).with_only_columns(func.count())).one()
             for name, model in owned_tables().items()
@@ -65,7 +65,7 @@ def remove(who: Identity) -> None:
 
 
 def demo_owner() -> Identity:
-    with session_scope(reason="tests", reading=True) as session:
+    with session_scope(reason="tests", read_only=True) as session:
         return members.get_owner(session, demo.SLUG)
 
 
@@ -160,7 +160,7 @@ def test_every_reply_has_its_event_trace_and_source(who: Identity) -> None:
 
 def test_the_dashboard_counts_it(who: Identity) -> None:
     load(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = dashboard.summary(session, who, now())
     told = shop("en")
     replies = sum(len(talk.turns) for talk in told.conversations)
@@ -183,7 +183,7 @@ def test_every_kind_of_field_is_there_with_values(who: Identity) -> None:
 
 def test_scripts_were_used_and_one_guides_a_conversation(who: Identity) -> None:
     load(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = {row.title: row for row in scripts.list_scripts(session, who, rows(who, Agent)[0].id)}
         used = scripts.used(session, who)
         assert scripts.versions(session, who, found["First words to a newcomer"].id)
@@ -247,7 +247,7 @@ def test_removed_before_it_was_indexed(who: Identity, other: Identity, live_chro
     load(who)
     remove(who)
     remove(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert not demo.is_loaded(session, who)
     run_jobs(who)
     assert filled(counts(who)) == {"member", "knowledgestate", "job", "jobtally"}
@@ -330,8 +330,8 @@ def test_the_demo_tenant_is_made_once(database: str, language: str) -> None:
     before = counts(who)
     assert demo.ensure_demo(PASSWORD, {"ru": "en", "en": "ru"}[language]) == demo.EMAIL
     assert counts(demo_owner()) == before
-    with session_scope(reason="tests", reading=True) as session:
-        (tenant,) = session.exec(everywhere(Tenant)).all()
+    with session_scope(reason="tests", read_only=True) as session:
+        (tenant,) = session.exec(unscoped(Tenant)).all()
     assert (tenant.slug, tenant.is_demo, tenant.language) == (demo.SLUG, True, language)
 
 

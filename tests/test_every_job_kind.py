@@ -9,7 +9,7 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.engine.sequences import enrollments, sequence_scheduler
 from platform_app.errors import Conflict
-from platform_app.job_callbacks import OTHER, PURPOSES
+from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS
 from platform_app.jobs import KINDS
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.crm import ImportState
@@ -47,7 +47,7 @@ def told(sentence: str) -> Callable[[Identity, str], str]:
     """Return what reads the reason from the newest activity with a sentence."""
 
     def read(who: Identity, subject_id: str) -> str:
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             query = owned(Activity, who.tenant_id).where(Activity.sentence == sentence)
             rows = session.exec(query.order_by(Activity.at.desc(), Activity.id.desc())).all()  # type: ignore[attr-defined]
         assert all(one.link.startswith("/jobs?") for one in rows)
@@ -110,7 +110,7 @@ def a_reply(who: Identity) -> str:
 
 
 def reply_says(who: Identity, reply_id: str) -> str:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Message, who.tenant_id).where(Message.replaced.is_(False), Message.author == "agent")  # type: ignore[attr-defined]
         row = session.exec(query).one()
     assert row.state in (MessageState.FAILED, MessageState.DELAYED)
@@ -136,7 +136,7 @@ every_kind = pytest.mark.parametrize("kind", sorted(CASES))
 
 
 def test_no_kind_is_without_purpose_words_handler_and_case() -> None:
-    assert set(CASES) == set(KINDS) == set(HANDLERS) == set(PURPOSES) - {OTHER} == set(KIND_WORDS)
+    assert set(CASES) == set(KINDS) == set(HANDLERS) == set(CALLBACKS) - {OTHER_KINDS} == set(KIND_WORDS)
 
 
 @every_kind
@@ -195,7 +195,7 @@ def test_a_reply_that_somebody_writes_goes_on_when_its_job_is_cancelled(who: Ide
     reply_id = a_reply(who)
     call(who, conversations.skip_delay, reply_id)
     cancelled(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         row = session.exec(owned(Message, who.tenant_id).where(Message.id == reply_id)).one()
     assert (row.state, row.error) == (MessageState.STREAMING, "")
 

@@ -33,7 +33,7 @@ def test_what_happens_in_the_crm_is_told_with_its_event(who: Identity) -> None:
     task = call(who, tasks.create, text="Call back", lead_id=lead.id)
     call(who, tasks.mark, task.id, done=True)
     rows = [row for row in feed(who) if row.newest.event_id]
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         kinds = {event.id: event.kind.value for event in session.exec(owned(Event, who.tenant_id)).all()}
     assert [kinds[row.newest.event_id or ""] for row in reversed(rows)] == [
         *("contact_created", "lead_created", "stage_changed", "task_created", "task_completed")

@@ -79,7 +79,7 @@ def wanted_in(prompt: str) -> list[str]:
 
 def given(who: Identity) -> dict[str, str]:
     """Return what contact and lead hold by now."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         contact: Contact | None = session.exec(owned(Contact, who.tenant_id)).first()
         lead: Lead | None = session.exec(owned(Lead, who.tenant_id)).first()
     held = {NAME: contact.name, PHONE: contact.phone, CITY: contact.fields.get("city", "")} if contact else {}
@@ -151,7 +151,7 @@ async def test_the_model_is_told_what_is_next_and_the_trace_keeps_it(provider: F
     assert "answer what is asked aside, then come back" in prompt
     kept = trace(who, reply).data["guided"]
     assert (kept["step"], kept["steps"], kept["wanted"]) == (0, 2, ["Phone of the contact"])
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert guided_scripts.current(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
     extraction_prompt = provider.asked[-2].prompt
     assert extraction_prompt.startswith(MARK) and f"- {PHONE} (phone): " in extraction_prompt
@@ -179,7 +179,7 @@ async def test_a_value_that_is_refused_leaves_nothing_behind(provider: FakeProvi
     for value, contacts_made in (("no number", 0), ("+7 900 111-22-33", 1)):
         hears(provider, told(phone=value))
         await answered(who, opened)
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             assert len(session.exec(owned(Contact, who.tenant_id)).all()) == contacts_made
         assert events(who).count("contact_created") == contacts_made
 

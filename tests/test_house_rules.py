@@ -98,7 +98,7 @@ def transactions(source: Source) -> Iterator[str]:
     if source.name == "platform_app/db.py":
         return
     for node in source.nodes:
-        # a savepoint is opened by `part`, which takes back what else was to follow
+        # a savepoint is opened by `savepoint`, which takes back what else was to follow
         if isinstance(node, ast.Call) and called(node) in ("commit", "begin_nested"):
             yield f"{called(node)} in line {node.lineno} is the database's alone"
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("sqlmodel", "sqlalchemy"):

@@ -48,7 +48,7 @@ def upload(who: Identity, data: bytes, name: str = "people.csv") -> str:
 
 def run(who: Identity, import_id: str) -> ContactImport:
     """Do the import's job as the worker does."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         job = session.exec(owned(Job, who.tenant_id).where(Job.kind == "import_contacts")).one()
     running = ledger.claim(job.id)
     assert running is not None
@@ -181,7 +181,7 @@ def breaking_at(taken: Any, count: int, fault: type[BaseException] = RuntimeErro
 
 
 def job_of(who: Identity) -> Job:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Job = session.exec(owned(Job, who.tenant_id).where(Job.kind == "import_contacts")).one()
         return found
 
@@ -290,7 +290,7 @@ def test_begun_once_with_columns_that_exist(who: Identity) -> None:
     call(who, imports.begin, import_id, {"0": "name"})
     with pytest.raises(Conflict):
         call(who, imports.begin, import_id, {"0": "name"})
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Contact, who.tenant_id)).all() == []
 
 

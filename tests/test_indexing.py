@@ -65,7 +65,7 @@ def index(database: str, monkeypatch: pytest.MonkeyPatch) -> Index:
 
 
 def counted(who: Identity) -> int:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return len(session.exec(owned(Chunk, who.tenant_id)).all())
 
 
@@ -83,7 +83,7 @@ async def test_equal_texts_have_one_vector_and_keep_their_places(who: Identity, 
     run_jobs(who)
     row = source(who, made)
     assert row.state == SourceState.READY and row.chunk_count > 100 and counted(who) == row.chunk_count
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         chunks = sources.chunks(session, who, made)
         searched = lexical_index.index_of(session, who.tenant_id)
     assert len(chunks) == row.chunk_count

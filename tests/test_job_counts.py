@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from platform_app.clock import now
-from platform_app.db import engine, everywhere, owned, session_scope
+from platform_app.db import engine, owned, session_scope, unscoped
 from platform_app.engine.rules import retention
 from platform_app.errors import Conflict
 from platform_app.models.job import Job, JobState, JobTally
@@ -38,15 +38,15 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
 
 def plan(statement: str, parameters: Any) -> list[str]:
     """Return how SQLite goes about a statement."""
-    with session_scope(reason="tests", reading=True) as session:
+    with session_scope(reason="tests", read_only=True) as session:
         found = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         return [row[3] for row in found]
 
 
 def counted() -> tuple[dict[str, int], dict[str, int]]:
     """Return the counts by state and by kind as the rows have it."""
-    with session_scope(reason="tests", reading=True) as session:
-        rows = session.execute(everywhere(Job).with_only_columns(Job.state, Job.kind)).all()
+    with session_scope(reason="tests", read_only=True) as session:
+        rows = session.execute(unscoped(Job).with_only_columns(Job.state, Job.kind)).all()
     return dict(Counter(state.value for state, _ in rows)), dict(Counter(kind for _, kind in rows))
 
 
@@ -85,7 +85,7 @@ def test_what_is_told_is_what_the_rows_say_whatever_happens(who: Identity, other
     put(other, 2)
     ended_somehow(who, 40)
     assert is_true() and set(job_counts.counts()) >= {"done", "failed", "queued", "running", "cancelled", "dead"}
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         mine = job_counts.counts_of(session, who.tenant_id)
         for state in ("", *JobState):
             for kind in ("", "errand", "reply"):
@@ -103,7 +103,7 @@ def test_jobs_that_leave_the_ledger_leave_the_counts_and_tallies_are_put_togethe
     assert len(_ids(who, JobState.DONE)) == len(done) - 3 and is_true()
     job_counts.merge_tallies()
     assert is_true()
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(JobTally, who.tenant_id)).all()) == 1
 
 
@@ -115,7 +115,7 @@ def test_an_end_that_is_taken_back_is_not_counted(who: Identity) -> None:
 
 
 def _ids(who: Identity, state: JobState) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [row.id for row in session.exec(owned(Job, who.tenant_id).where(Job.state == state)).all()]
 
 

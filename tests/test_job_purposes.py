@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("open_loopback")
 
 def job_of(who: Identity) -> Job:
     """Return the newest job."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Job = session.exec(owned(Job, who.tenant_id).order_by(Job.id.desc())).first()  # type: ignore[attr-defined]
         return found
 

@@ -32,7 +32,7 @@ async def upload(who: Identity, name: str = "Parking.md", data: bytes = TEXT) ->
 
 
 def source(who: Identity, source_id: str) -> Source:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Source = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).one()
         return found
 
@@ -180,7 +180,7 @@ async def test_a_minute_later_nothing_is_left_of_it(who: Identity, env: pytest.M
         sources.delete(session, who, made)
     env.setattr("platform_app.services.knowledge.indexing.UNDO_SECONDS", 0)
     run_late_jobs(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Source, who.tenant_id)).all() == []
         assert session.exec(owned(Chunk, who.tenant_id)).all() == []
     assert kept_files() == [] and vector_index.search(who.tenant_id, QUESTION, 5) == []
@@ -216,7 +216,7 @@ async def test_indexed_again_nothing_is_doubled(who: Identity) -> None:
 
 
 def chunks_of(who: Identity, source_id: str) -> list[Chunk]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return sources.chunks(session, who, source_id)
 
 
@@ -241,7 +241,7 @@ async def test_the_list_is_searched_filtered_and_cut_into_pages(who: Identity) -
     for name in ("Парковка.md", "Price.txt", "broken.pdf"):
         await upload(who, name, b"%PDF-1 x" if name.endswith("pdf") else TEXT)
     run_jobs(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
 
         def titles(**wanted: object) -> tuple[list[str], int]:
             rows, total = sources.list_sources(session, who, **wanted)  # type: ignore[arg-type]
@@ -290,7 +290,7 @@ async def test_a_lost_index_is_built_anew(who: Identity) -> None:
     after = retrieve(who.tenant_id, QUESTION)
     assert not after.degraded
     assert [p.chunk_id for p in after.passages] == [p.chunk_id for p in before.passages]
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         rebuilt = session.exec(owned(Job, who.tenant_id).where(Job.kind == "rebuild_index")).all()
     assert len(rebuilt) == 1
 

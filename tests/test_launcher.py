@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from platform_app import config
-from platform_app.data_dir import DataFolder
+from platform_app.data_dir import DataDir
 from platform_app.errors import Conflict, PlatformError, Unavailable
 from platform_app.runtime import launcher
 from platform_app.runtime.supervisor import Child, Warden
@@ -20,10 +20,10 @@ from tests.conftest import forget_process_state, free_port
 
 
 def test_a_second_platform_on_the_folder_is_refused(tmp_path: Path) -> None:
-    with DataFolder(tmp_path / "data"), pytest.raises(Conflict) as refused, DataFolder(tmp_path / "data"):
+    with DataDir(tmp_path / "data"), pytest.raises(Conflict) as refused, DataDir(tmp_path / "data"):
         pass
     assert str(os.getpid()) in str(refused.value) and str(tmp_path) in str(refused.value)
-    with DataFolder(tmp_path / "data"):
+    with DataDir(tmp_path / "data"):
         pass  # the first one is over
 
 
@@ -35,12 +35,12 @@ DataFolder(pathlib.Path({str(tmp_path)!r})).__enter__()
 os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[1])
-    with DataFolder(tmp_path):
+    with DataDir(tmp_path):
         assert (tmp_path / "lock").read_text().strip() == str(os.getpid())
 
 
 def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
-    with DataFolder(tmp_path / "data") as folder:
+    with DataDir(tmp_path / "data") as folder:
         made = folder.secret("redis-password")
         assert len(made) >= 16
         assert folder.secret("redis-password") == made != folder.secret("demo-password")
@@ -51,7 +51,7 @@ def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Unavailable, match="cannot be written"), DataFolder(tmp_path / "file" / "data"):
+    with pytest.raises(Unavailable, match="cannot be written"), DataDir(tmp_path / "file" / "data"):
         pass
 
 
@@ -67,13 +67,13 @@ def test_a_taken_port_is_named(env: pytest.MonkeyPatch, name: str) -> None:
             launcher.check_ports(config.settings())
 
 
-def platform(folder: DataFolder) -> tuple[launcher.Platform, StringIO]:
+def platform(folder: DataDir) -> tuple[launcher.Platform, StringIO]:
     screen = StringIO()
     return launcher.Platform(config.settings(), folder, Warden(folder.lock), Console(file=screen, width=200)), screen
 
 
 def test_a_child_that_does_not_start_says_why(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with DataFolder(tmp_path / "data") as folder:
+    with DataDir(tmp_path / "data") as folder:
         up, _ = platform(folder)
         command = [sys.executable, "-c", "print('the reason'); raise SystemExit(1)"]
         with pytest.raises(Unavailable, match=r"broken did not start(.|\n)*the reason"):
@@ -84,7 +84,7 @@ def test_a_child_that_does_not_start_says_why(env: pytest.MonkeyPatch, tmp_path:
 def test_private_servers_are_ready_and_given_ones_are_not_started(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env.delenv("PLATFORM_REDIS_URL")
     forget_process_state()
-    with DataFolder(tmp_path / "data") as folder:
+    with DataDir(tmp_path / "data") as folder:
         up, screen = platform(folder)
         env.setenv("PLATFORM_REDIS_URL", "")  # what the launcher hands on is taken back after this test
         launcher.start_redis(up)
@@ -107,7 +107,7 @@ def test_private_servers_are_ready_and_given_ones_are_not_started(env: pytest.Mo
 def test_a_database_that_does_not_answer_is_said_in_words(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env.setenv("PLATFORM_DATABASE_URL", f"postgresql://me:canary-pass@127.0.0.1:{free_port()}/none")
     forget_process_state()
-    with DataFolder(tmp_path / "data") as folder:
+    with DataDir(tmp_path / "data") as folder:
         up, _ = platform(folder)
         with pytest.raises(PlatformError, match="The database does not answer") as failed:
             launcher.prepare_database(up)
@@ -119,7 +119,7 @@ def test_servers_see_no_secrets_of_ours(env: pytest.MonkeyPatch, tmp_path: Path)
     for name in ("OPENAI_API_KEY", "PLATFORM_SECRET_KEY", "PLATFORM_DATABASE_URL", "AWS_SECRET_ACCESS_KEY"):
         env.setenv(name, "sqlite:///canary.db" if name.endswith("URL") else "canary" * 8)
     command = [sys.executable, "-c", "import os; print(dict(os.environ))"]
-    with DataFolder(tmp_path / "data") as folder:
+    with DataDir(tmp_path / "data") as folder:
         up, _ = platform(folder)
         up.environment["PLATFORM_REDIS_URL"] = "redis://:canary@127.0.0.1:1/0"
         seen = {}
@@ -144,7 +144,7 @@ def test_what_is_brought_along_runs_alone(
     for name in ("PLATFORM_REDIS_URL", "PLATFORM_CHROMA_URL", "PLATFORM_OFFLINE_URL"):
         env.setenv(name, "")  # the launcher writes into the environment: this takes it back in the end
     forget_process_state()
-    with DataFolder(tmp_path / "data") as folder:
+    with DataDir(tmp_path / "data") as folder:
         up, _ = platform(folder)
         getattr(launcher, start)(up)
         up.warden.close()

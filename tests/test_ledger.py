@@ -34,7 +34,7 @@ def put(who: Identity, count: int = 1, **named: Any) -> list[str]:
 
 
 def row(who: Identity, job_id: str) -> Job:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Job = session.exec(owned(Job, who.tenant_id).where(Job.id == job_id)).one()
         return found
 
@@ -106,7 +106,7 @@ def test_whose_lease_is_lost_writes_nothing(who: Identity) -> None:
         enqueue(session, who.tenant_id, Errand())
     ledger.end(late, JobState.FAILED, "late")
     assert row(who, job_id).state == JobState.RUNNING
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(Job, who.tenant_id)).all()) == 1
 
 
@@ -206,7 +206,7 @@ def test_the_next_in_line_is_rung_when_the_lock_is_free(
 ) -> None:
     first, second, _ = put(who, 3, lock_key="door")
     rung: list[list[tuple[str, str]]] = []
-    monkeypatch.setattr(notifier, "ring", rung.append)
+    monkeypatch.setattr(notifier, "wake_workers", rung.append)
 
     def handle(job: RunningJob) -> None:
         if end == "fail":
@@ -223,7 +223,7 @@ def test_the_next_in_line_is_rung_when_the_lock_is_free(
 
 
 def all_of(who: Identity) -> list[Job]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(Job, who.tenant_id)).all())
 
 

@@ -20,7 +20,7 @@ from tests.test_rules import a_rule, runs
 
 
 def kept_password(who: Identity) -> str | None:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return tenant_secrets.read(session, who.tenant_id, mail_servers.PASSWORD)
 
 

@@ -72,7 +72,7 @@ def some_messages(who: Identity, count: int) -> None:
 
 
 def one_talk(who: Identity) -> str:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = session.exec(owned(Conversation, who.tenant_id)).first()
     if found is None:
         talk = begin(who)
@@ -87,7 +87,7 @@ def some_talks(who: Identity, count: int) -> None:
 
 
 def some_rules(who: Identity, count: int) -> None:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         first = session.exec(owned(Rule, who.tenant_id)).first()
     if first is None:
         a_rule(who, "contact_created", {"kind": "add_tag", "tag": "new"})
@@ -99,7 +99,7 @@ def some_rules(who: Identity, count: int) -> None:
 
 def some_runs(who: Identity, count: int) -> None:
     some_rules(who, 1)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         rule = session.exec(owned(Rule, who.tenant_id)).first()
     events = [Event(tenant_id=who.tenant_id, kind=EventKind.CONTACT_CREATED) for _ in range(count)]
     add(who, events)
@@ -169,7 +169,7 @@ def test_a_long_conversation_is_read_page_by_page(who: Identity) -> None:
 def test_what_is_known_counts_all_messages_though_few_are_read(who: Identity) -> None:
     some_messages(who, 500)
     a_reply(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         from platform_app import fact_snapshots
 
         talk = fact_snapshots.said_in(session, call(who, conversations.get, one_talk(who)), limit=10)
@@ -180,12 +180,12 @@ def test_more_than_the_limit_is_counted_no_further(who: Identity, monkeypatch: p
     from platform_app import bounded_count
 
     some_ways(who, 30)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Enrollment, who.tenant_id).with_only_columns(Enrollment.id)
-        assert bounded_count.at_most(session, [query, query], 10) == [11, 11]
-        assert bounded_count.one_at_most(session, query, 30) == 30 and bounded_count.at_most(session, []) == []
-    assert bounded_count.words("en", "{count} run", "{count} runs", 10_001) == "10000+ runs"
-    assert bounded_count.words("ru", "{count} run", "{count} runs", 3).startswith("3 ")
+        assert bounded_count.count_each(session, [query, query], 10) == [11, 11]
+        assert bounded_count.count_rows(session, query, 30) == 30 and bounded_count.count_each(session, []) == []
+    assert bounded_count.count_words("en", "{count} run", "{count} runs", 10_001) == "10000+ runs"
+    assert bounded_count.count_words("ru", "{count} run", "{count} runs", 3).startswith("3 ")
 
 
 def test_pages_of_rules_and_sequences_are_turned(who: Identity) -> None:

@@ -40,7 +40,7 @@ async def test_the_right_article_is_among_the_sources(
     env.setenv("PLATFORM_OFFLINE_URL", offline_url)
     forget_process_state()
     await upload_all(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         agent_id = conversations.get(session, who, begin(who, knowledge="all")).agent_id
     gate, found = asyncio.Semaphore(AT_ONCE), {}
     for language in ("en", "es", "ru"):

@@ -116,7 +116,7 @@ def test_what_is_written_down_is_not_written_again_when_nobody_can_be_told(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhook = a_webhook(who)
-    monkeypatch.setattr(notifier, "announce", lambda *given: 1 // 0)
+    monkeypatch.setattr(notifier, "publish", lambda *given: 1 // 0)
     assert deliveries.take_all(webhook, [Sent(BODY, {})] * 3) == [Outcome.ACCEPTED] * 3
     assert len(events(who)) == 3
 

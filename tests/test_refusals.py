@@ -7,7 +7,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from platform_app.logs import RepeatFilter
-from platform_app.refusal_log import MOST_SOURCES, RefusalLog
+from platform_app.refusal_log import MAX_SOURCES, RefusalLog
 
 
 class Clock:
@@ -33,16 +33,16 @@ def test_a_source_has_one_line_a_minute_with_a_count(clock: Clock) -> None:
     refusals = RefusalLog(clock)
     with capture_logs() as lines:
         for _ in range(1_000):
-            refusals.note("event refused", "203.0.113.9", handler="x")
-        refusals.note("event refused", "198.51.100.1")
-        refusals.note("websocket refused", "203.0.113.9")
+            refusals.record("event refused", "203.0.113.9", handler="x")
+        refusals.record("event refused", "198.51.100.1")
+        refusals.record("websocket refused", "203.0.113.9")
         assert [(line["event"], line["source"]) for line in lines] == [
             ("event refused", "203.0.113.9"),
             ("event refused", "198.51.100.1"),
             ("websocket refused", "203.0.113.9"),
         ]
         clock.at = 61
-        refusals.note("other", "x")  # whoever comes next brings the counts out
+        refusals.record("other", "x")  # whoever comes next brings the counts out
         assert [line.get("repeated") for line in lines[3:]] == [999, None]
 
 
@@ -50,12 +50,12 @@ def test_a_thousand_addresses_share_what_is_left(clock: Clock) -> None:
     refusals = RefusalLog(clock)
     with capture_logs() as lines:
         for number in range(5_000):
-            refusals.note("event refused", f"address {number}")
-        assert len(lines) == MOST_SOURCES + 1 and lines[-1]["source"] == "others"
+            refusals.record("event refused", f"address {number}")
+        assert len(lines) == MAX_SOURCES + 1 and lines[-1]["source"] == "others"
         clock.at = 61
-        refusals.note("event refused", "later")
-        assert lines[-1]["source"] == "later" and len(refusals._noted) == 1
-        assert sum(line.get("repeated", 0) for line in lines) == 5_000 - MOST_SOURCES - 1
+        refusals.record("event refused", "later")
+        assert lines[-1]["source"] == "later" and len(refusals._counts) == 1
+        assert sum(line.get("repeated", 0) for line in lines) == 5_000 - MAX_SOURCES - 1
 
 
 def record(line: int, text: str = "async handler error: %s") -> logging.LogRecord:

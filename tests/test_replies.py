@@ -191,7 +191,7 @@ async def test_setting_no_answer(provider: FakeProvider, who: Identity) -> None:
 
 
 def tasks(who: Identity) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [task.text for task in session.exec(owned(Task, who.tenant_id))]
 
 

@@ -57,7 +57,7 @@ def test_what_a_model_writes_is_said_and_never_done(who: Identity, provider: Fak
     assert [run.state for run in runs(who)] == [RunState.DONE]
     assert shown(who, talk)[-1].strip() != "" and conversation(who, talk).state == ConversationState.OPEN
     assert call(who, leads.get, lead).model_dump() == before
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         kinds = {event.kind for event in session.exec(owned(Event, who.tenant_id).where(Event.depth > 0)).all()}
     assert kinds == {EventKind.REPLY_SENT}
 
@@ -78,7 +78,7 @@ def test_what_a_contact_is_called_is_no_template(who: Identity, name: str) -> No
     a_rule(who, "reply_sent", {"kind": "create_task", "text": "Call {{ contact.name }}", "user_id": "", "days": ""})
     call(who, agent_messages.send_message, talk, "Hello")
     run_jobs(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         made = session.exec(owned(Event, who.tenant_id).where(Event.kind == EventKind.TASK_CREATED)).one()
     assert made.after["text"] == f"Call {' '.join(name.split())}"
 

@@ -36,7 +36,7 @@ class Points:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.deadly = -1
         self.passed: list[str] = []
-        step, post = RunningJob.step, outbound_actions.post
+        step, post = RunningJob.transaction, outbound_actions.post
 
         @contextmanager
         def watched(job: RunningJob, **named: Any) -> Iterator[Any]:
@@ -52,7 +52,7 @@ class Points:
             self.come("after the call")
             return answer
 
-        monkeypatch.setattr(RunningJob, "step", watched)
+        monkeypatch.setattr(RunningJob, "transaction", watched)
         monkeypatch.setattr(outbound_actions, "post", called)
 
     def come(self, name: str) -> None:
@@ -71,7 +71,7 @@ def take_over(who: Identity) -> None:
 
 def count(who: Identity, model: Any) -> int:
     """Return how many rows there are."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return len(session.exec(owned(model, who.tenant_id)).all())
 
 
@@ -127,7 +127,7 @@ def test_whatever_the_point_each_action_happens_once(
 
 
 def _activities(who: Identity) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [row.sentence for row in session.exec(owned(Activity, who.tenant_id)).all()]
 
 
@@ -155,7 +155,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
 
 
 def _handle(who: Identity, do: Callable[[RunningJob], object]) -> None:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         waiting = session.exec(owned(Job, who.tenant_id).where(Job.state == JobState.QUEUED)).all()
     for row in waiting:
         job = ledger.claim(row.id)
@@ -194,7 +194,7 @@ def test_a_worker_that_dies_again_and_again_gives_up_only_where_it_does_not_come
 
 def _job(who: Identity) -> Job:
     """Return the newest job."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Job = session.exec(owned(Job, who.tenant_id).order_by(Job.id.desc())).first()  # type: ignore[attr-defined]
         return found
 
@@ -224,7 +224,7 @@ def test_a_fault_of_ours_leaves_the_other_rules_alone(who: Identity, monkeypatch
     _handle(who, lambda job: pytest.raises(rule_worker.SureFailure, rule_worker.handle_event, job))
     assert [run.state.value for run in runs(who)] == ["done", "retrying", "done"]
     assert call(who, contacts.get, row.id).tags == ["one", "three"]
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         job = session.exec(owned(Job, who.tenant_id)).one()
     payload = payload_adapter.validate_python(job.payload)
     rule_worker.handle_event(

@@ -34,7 +34,7 @@ def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
 
 def events(who: Identity, kind: EventKind) -> list[Event]:
     """Return the events of a kind, oldest first."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(Event, who.tenant_id).where(Event.kind == kind).order_by(Event.at)).all())
 
 
@@ -169,7 +169,7 @@ def test_a_dry_run_changes_nothing_whatever_the_action(who: Identity) -> None:
     call(who, leads.save, row.lead_id, {"budget": "5"})
     (event,) = events(who, EventKind.LEAD_UPDATED)
     before = len(events(who, EventKind.TAG_ADDED)), call(who, leads.get, row.lead_id).updated_at, shown(who, talk)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         tried = dry_run.dry_run(session, who, made.id, event.id, draft=True)
     assert [one.kind for one in tried.actions] == [one["kind"] for one in listed]
     assert all(one.possible for one in tried.actions)
@@ -229,7 +229,7 @@ def test_a_draft_is_tried_on_what_is_typed(who: Identity) -> None:
         ("What is the price?", "", "condition"),
         ("Hello", lead.id, "condition"),
     ):
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             tried = dry_run.dry_run_typed(session, who, rule.id, text, lead_id=lead_id)
         assert tried.reason == expected
     assert events(who, EventKind.MESSAGE_RECEIVED) == [] and call(who, leads.get, lead.id).tags == []

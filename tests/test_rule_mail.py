@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import everywhere, owned, session_scope
+from platform_app.db import owned, session_scope, unscoped
 from platform_app.engine.actions import action_checks
 from platform_app.engine.rules import dry_run, rule_runs, rule_worker, rules
 from platform_app.errors import Conflict, Invalid
@@ -125,7 +125,7 @@ def test_a_dry_run_tells_and_sends_nothing(who: Identity, catcher: Catcher) -> N
     rule_id = a_rule(who, "contact_created", EMAIL)
     call(who, rules.DEFINITIONS.switch, rule_id, enabled=False)
     anna(who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         event = session.exec(owned(Event, who.tenant_id).where(Event.kind == "contact_created")).one()
     (told,) = call(who, dry_run.dry_run, rule_id, event.id, draft=False).actions
     assert told.possible and told.values == {"to": "anna@people.test", "text": "Заказ для Анна"}
@@ -209,7 +209,7 @@ def test_in_doubt_is_shown_and_sent_again_only_by_hand(
 
 def claimed(who: Identity) -> RunningJob:
     """Take the event's job in hand, as a worker does."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         job = session.exec(owned(Job, who.tenant_id).where(Job.kind == "handle_event")).first()
     taken = ledger.claim(job.id)
     assert taken is not None
@@ -246,8 +246,8 @@ def test_a_worker_that_dies_in_the_middle_leaves_a_doubt(who: Identity, catcher:
     first, second = runs(who)
     assert (first.state, second.state) == (RunState.UNCERTAIN, RunState.DONE)
     assert call(who, contacts.get, row.id).tags == ["other"] and catcher.tries == 0
-    with session_scope(reason="tests", reading=True) as session:
-        states = session.exec(everywhere(Job).where(col(Job.id) == job.id)).one().state
+    with session_scope(reason="tests", read_only=True) as session:
+        states = session.exec(unscoped(Job).where(col(Job.id) == job.id)).one().state
     assert states == JobState.DONE
 
 
@@ -266,7 +266,7 @@ def test_a_worker_that_dies_again_and_again_is_not_waited_for(who: Identity, cat
         with session_scope(who.tenant_id) as session:
             session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one().lease_until = now() - timedelta(1)
         ledger.sweep()
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one()
     assert (found.state, found.attempts) == (JobState.UNCERTAIN, ledger.CRASHES * 2)
 

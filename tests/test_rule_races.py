@@ -25,7 +25,7 @@ TAG = {"kind": "add_tag", "tag": "x"}
 
 def events(who: Identity, kind: EventKind) -> list[Event]:
     """Return the events of a kind, oldest first."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(Event, who.tenant_id).where(Event.kind == kind).order_by(Event.id)).all())
 
 
@@ -72,7 +72,7 @@ def test_whoever_changes_a_contact_does_not_wait_for_what_is_written_for_it(who:
 def is_waited_for(who: Identity) -> bool:
     """Tell whether a transaction waits for a row which another has."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return bool(session.connection().exec_driver_sql(query).scalar())
 
 

@@ -73,12 +73,12 @@ def open_loopback(env: pytest.MonkeyPatch) -> Iterator[None]:
 
 def a_job(who: Identity, attempt: int) -> RunningJob:
     """Take the newest job in hand, as a worker does at its n-th attempt."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         job = session.exec(owned(Job, who.tenant_id).order_by(Job.created_at.desc())).first()  # type: ignore[attr-defined]
     taken = ledger.claim(job.id)
     if taken is None:  # it is in our hands from before
         taken = RunningJob(job.id, who.tenant_id, job.kind, payload_adapter.validate_python(job.payload), 1, "")
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             taken.lease_token = session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one().lease_token or ""
     taken.attempt = attempt
     return taken

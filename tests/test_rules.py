@@ -40,7 +40,7 @@ def a_rule(who: Identity, trigger: str, *actions: dict[str, Any], **more: Any) -
 
 def runs(who: Identity) -> list[RuleRun]:
     """Return every run, oldest first."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return list(session.exec(owned(RuleRun, who.tenant_id).order_by(RuleRun.at, RuleRun.place)).all())
 
 
@@ -67,7 +67,7 @@ def test_fires_and_says_why_it_did_or_did_not(who: Identity) -> None:
 
 def sentences(who: Identity) -> list[str]:
     """Return the recent updates, oldest first."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [row.sentence for row in session.exec(owned(Activity, who.tenant_id).order_by(Activity.id)).all()]
 
 
@@ -128,7 +128,7 @@ def test_rules_that_feed_each_other_stop_at_depth_five_and_say_so(who: Identity)
     call(who, contacts.create, name="Anna", tags="ping")
     run_jobs(who)
     assert [run.state.value for run in runs(who)] == ["done"] * 5 + ["too_deep"]
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         depths = session.exec(owned(Event, who.tenant_id).where(Event.kind == EventKind.TAG_ADDED)).all()
     assert sorted(event.depth for event in depths) == [0, 1, 2, 3, 4, 5]
     assert "Rule “{name}” was not run: rules led to rules five times" in sentences(who)

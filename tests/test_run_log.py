@@ -45,7 +45,7 @@ def test_runs_leave_the_log_when_their_time_is_over_and_are_counted_on(who: Iden
     assert call(who, rules.runs_of)[rule] == (2, last) and call(other, rules.runs_of)[theirs][0] == 1
     with pytest.raises(NotFound):
         call(who, rule_runs.get, old.id)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(Event, who.tenant_id)).all()) == 6  # events are kept for ever
     with time_machine.travel(now() + timedelta(days=31)):
         retention.forget_runs()
@@ -86,7 +86,7 @@ def test_jobs_that_are_done_go_after_a_month_and_their_effects_with_them(
         session.add(Job(tenant_id=who.tenant_id, kind="test", state=JobState.DONE, finished_at=now()))
     assert retention.forget_jobs() is True and retention.forget_jobs() is False
     for identity, more in ((who, 2), (other, 1)):
-        with session_scope(identity.tenant_id, reading=True) as session:
+        with session_scope(identity.tenant_id, read_only=True) as session:
             left = [job.state for job in session.exec(owned(Job, identity.tenant_id)).all()]
             effects = session.exec(owned(Effect, identity.tenant_id)).all()
         assert sorted(left) == sorted([*set(JobState) - {JobState.DONE}, *[JobState.DONE] * (more + 1)])

@@ -29,7 +29,7 @@ def add(who: Identity, title: str = "Hello", **fields: Any) -> str:
 
 
 def row(who: Identity, script_id: str) -> Script:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Script = session.exec(owned(Script, who.tenant_id).where(Script.id == script_id)).one()
         return found
 

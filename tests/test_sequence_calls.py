@@ -368,7 +368,7 @@ def test_a_way_that_is_removed_with_its_rows_lets_the_job_end(waiting: Identity,
     with session_scope(waiting.tenant_id) as session:
         session.execute(owned_delete(Enrollment, waiting.tenant_id))
     run_jobs(waiting)
-    with session_scope(waiting.tenant_id, reading=True) as session:
+    with session_scope(waiting.tenant_id, read_only=True) as session:
         assert [job.state for job in session.exec(owned(Job, waiting.tenant_id)).all()] == [JobState.DONE]
         assert session.exec(owned(Effect, waiting.tenant_id)).all() == []
     assert receiver.got == []

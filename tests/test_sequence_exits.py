@@ -232,7 +232,7 @@ def test_deliveries_that_are_taken_together_are_acts_of_their_own(who: Identity)
     hook = a_webhook(who, email_path="email", creates_contact=True)
     sent = [Sent(body_of({"email": f"{name}@x.io"}), {"content-type": "application/json"}) for name in ("b", "c")]
     deliveries.take_all(hook, sent)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = session.exec(owned(Event, who.tenant_id).order_by(Event.id)).all()
     acts = [event.origin_id for event in found[-4:]]
     assert acts[0] == acts[1] != acts[2] == acts[3] and None not in acts

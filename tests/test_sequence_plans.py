@@ -34,7 +34,7 @@ GROWS = (
 def plans(said: list[tuple[str, Any]]) -> list[str]:
     """Return the lines of the plans of statements, each as SQLite would do it."""
     asked, found = list(said), []
-    with session_scope(reason="tests", reading=True) as session:
+    with session_scope(reason="tests", read_only=True) as session:
         for statement, parameters in asked:
             lines = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
             found += [f"{line[-1]} | {statement}" for line in lines]

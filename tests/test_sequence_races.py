@@ -43,7 +43,7 @@ def rush(*acts: Callable[[], object], head_start: float = 0) -> None:
 
 def after_it(who: Identity, kind: event.EventKind) -> tuple[int, int, list[str]]:
     """Return how many steps were taken and how many not, and those that were taken after what happened."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         happened = session.exec(owned(event.Event, who.tenant_id).where(event.Event.kind == kind)).all()
         came = {one.lead_id: one for one in happened}
         rows = {row.id: row for row in session.exec(owned(Enrollment, who.tenant_id)).all()}
@@ -139,7 +139,7 @@ def test_a_reply_that_is_written_while_the_step_is_taken_comes_after_it(who: Ide
 
 
 def is_postgres(who: Identity) -> bool:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return session.connection().dialect.name == "postgresql"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.event import listen
 
-from platform_app.db import everywhere_update, owned, owned_update, session_scope
+from platform_app.db import owned, owned_update, session_scope, unscoped_update
 from platform_app.engine.sequences import enrollments, sequence_scheduler, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS, Landing
 from platform_app.errors import Conflict, Invalid, NotFound
@@ -192,7 +192,7 @@ def test_another_zone_of_the_tenant_counts_from_the_next_step_on(who: Identity) 
         enrolled(who, sequence, a_lead(who))
     planned = way(who).due_at
     with session_scope(reason="tests") as session:
-        session.execute(everywhere_update(Tenant).values(time_zone="Asia/Vladivostok"))
+        session.execute(unscoped_update(Tenant).values(time_zone="Asia/Vladivostok"))
     with at(MONDAY + timedelta(hours=1)):
         work(who)
     assert way(who).due_at == planned == MONDAY.replace(hour=6) + timedelta(days=1)
@@ -344,5 +344,5 @@ def test_the_demo_goes_with_its_sequences_and_ways(who: Identity) -> None:
     call(who, demo_removal.remove)
     assert [one.id for one in ways(who)] == [stays]
     assert [one.name for one in call(who, DEFINITIONS.of_tenant)] == ["Own"]
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(EnrollmentStep, who.tenant_id)).all() == []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.errors import Forbidden
 from platform_app.models.person import Identity, Member, Role, Session, SignInTicket, User
 from platform_app.services.accounts import sessions
@@ -65,8 +65,8 @@ def test_a_ticket_lasts_a_minute(at: time_machine.Traveller, who: Identity) -> N
 
 def test_the_database_holds_hashes_only(who: Identity) -> None:
     ticket, token = ticket_for(who), sign_in(who)
-    with session_scope(reason="tests", reading=True) as session:
-        tickets, kept = session.exec(everywhere(SignInTicket)).all(), session.exec(everywhere(Session)).all()
+    with session_scope(reason="tests", read_only=True) as session:
+        tickets, kept = session.exec(unscoped(SignInTicket)).all(), session.exec(unscoped(Session)).all()
     assert [row.ticket_hash for row in tickets] == [hashlib.sha256(ticket.encode()).hexdigest()]
     assert [row.token_hash for row in kept] == [hashlib.sha256(token.encode()).hexdigest()]
     assert not any(secret in str(row) for row in [*tickets, *kept] for secret in (ticket, token))
@@ -97,8 +97,8 @@ def test_a_look_writes_once_a_day_at_most(at: time_machine.Traveller, who: Ident
     for hours in (1, 22, 2, 1, 20):
         at.shift(timedelta(hours=hours))
         assert sessions.get_identity(token, "acme") is not None
-        with session_scope(reason="tests", reading=True) as session:
-            until.append(session.exec(everywhere(Session)).one().expires_at - START)
+        with session_scope(reason="tests", read_only=True) as session:
+            until.append(session.exec(unscoped(Session)).one().expires_at - START)
     day, life = timedelta(days=1), timedelta(days=14)
     assert until == [life, life, life + day + timedelta(hours=1)] + [life + day + timedelta(hours=1)] * 2
 
@@ -143,17 +143,17 @@ def test_a_token_opens_the_persons_tenants_only(who: Identity, other: Identity) 
 def test_a_role_or_a_person_changed_is_seen_at_the_next_look(who: Identity) -> None:
     token = sign_in(who)
     with session_scope(reason="tests") as session:
-        member = session.exec(everywhere(Member).where(Member.user_id == who.user_id)).one()
+        member = session.exec(unscoped(Member).where(Member.user_id == who.user_id)).one()
         member.role = Role.VIEWER
     found = sessions.get_identity(token, "acme")
     assert found is not None
     assert found.role == Role.VIEWER
     with session_scope(reason="tests") as session:
-        session.exec(everywhere(User).where(User.id == who.user_id)).one().disabled_at = START
+        session.exec(unscoped(User).where(User.id == who.user_id)).one().disabled_at = START
     assert sessions.get_identity(token, "acme") is None
     with session_scope(reason="tests") as session:
-        session.exec(everywhere(User).where(User.id == who.user_id)).one().disabled_at = None
-        session.delete(session.exec(everywhere(Member).where(Member.user_id == who.user_id)).one())
+        session.exec(unscoped(User).where(User.id == who.user_id)).one().disabled_at = None
+        session.delete(session.exec(unscoped(Member).where(Member.user_id == who.user_id)).one())
     assert sessions.get_identity(token, "acme") is None
     assert sessions.get_identity(token, None) is None
 

@@ -64,13 +64,13 @@ def a_source(who: Identity) -> tuple[str, str]:
 
 
 def job_of(who: Identity) -> Job:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: Job = session.exec(owned(Job, who.tenant_id).order_by(Job.id.desc())).first()  # type: ignore[attr-defined]
         return found
 
 
 def source_of(who: Identity, source_id: str) -> Source:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return sources.get(session, who, source_id)
 
 

@@ -30,7 +30,7 @@ def upload(who: Identity) -> str:
 
 def rows(who: Identity) -> dict[str, str]:
     """Return the imports of a tenant, and the file of each."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return {row.id: row.stored_as for row in session.exec(owned(ContactImport, who.tenant_id)).all()}
 
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from platform_app import config, db, encryption, logs
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.errors import Conflict
 from platform_app.models.person import Identity
 from platform_app.models.secret import Secret
@@ -36,41 +36,41 @@ def keep(who: Identity, purpose: str = "test", secret: str = CANARY) -> None:
 
 
 def use(who: Identity, purpose: str = "test") -> str | None:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return tenant_secrets.read(session, who.tenant_id, purpose)
 
 
 def rows() -> list[Secret]:
-    with session_scope(reason="tests", reading=True) as session:
-        return list(session.exec(everywhere(Secret).order_by(Secret.id)).all())
+    with session_scope(reason="tests", read_only=True) as session:
+        return list(session.exec(unscoped(Secret).order_by(Secret.id)).all())
 
 
 def test_opens_for_its_tenant_and_purpose_alone(env: pytest.MonkeyPatch) -> None:
-    sealed = encryption.seal("пароль", "a", "mail")
-    assert encryption.unseal(sealed, "a", "mail") == "пароль" and encryption.seal("пароль", "a", "mail") != sealed
+    sealed = encryption.encrypt("пароль", "a", "mail")
+    assert encryption.decrypt(sealed, "a", "mail") == "пароль" and encryption.encrypt("пароль", "a", "mail") != sealed
     for tenant, purpose in (("b", "mail"), ("a", "other"), ("a\nmail", ""), ("", "a\nmail")):
         with pytest.raises(Conflict, match="cannot be read"):
-            encryption.unseal(sealed, tenant, purpose)
+            encryption.decrypt(sealed, tenant, purpose)
 
 
 def test_what_was_altered_is_not_read(env: pytest.MonkeyPatch) -> None:
-    sealed = encryption.seal(CANARY, "a", "mail")
+    sealed = encryption.encrypt(CANARY, "a", "mail")
     for place in range(len(sealed)):
         other = "A" if sealed[place] != "A" else "B"
         changed = sealed[:place] + other + sealed[place + 1 :]
         with pytest.raises(Conflict):
-            assert encryption.unseal(changed, "a", "mail") == ""
+            assert encryption.decrypt(changed, "a", "mail") == ""
     for nonsense in (
         "",
         "v1",
         "v1..",
-        f"{encryption.newest()}",
-        f"{encryption.newest()}AAAA",
+        f"{encryption.newest_key_prefix()}",
+        f"{encryption.newest_key_prefix()}AAAA",
         sealed[:-8],
         "x" * 5_000,
     ):
         with pytest.raises(Conflict):
-            encryption.unseal(nonsense, "a", "mail")
+            encryption.decrypt(nonsense, "a", "mail")
 
 
 def test_a_wrong_or_missing_key_is_said(who: Identity, env: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_what_is_moved_to_another_row_or_tenant_fails(who: Identity, other: Iden
     keep(who, "second", "something else")
     keep(other, "test", "something of theirs")
     with session_scope(reason="tests") as session:
-        first, second, theirs = session.exec(everywhere(Secret).order_by(Secret.id)).all()
+        first, second, theirs = session.exec(unscoped(Secret).order_by(Secret.id)).all()
         first.sealed, second.sealed, theirs.sealed = second.sealed, theirs.sealed, first.sealed
     for reader, purpose in ((who, "test"), (who, "second"), (other, "test")):
         with pytest.raises(Conflict):
@@ -139,15 +139,15 @@ def test_nothing_is_kept_in_the_clear(who: Identity, tmp_path: Path) -> None:
 
 
 def test_the_folders_key_is_made_once_by_many_at_once(env: pytest.MonkeyPatch) -> None:
-    code = "from platform_app import encryption; print(encryption.newest())"
+    code = "from platform_app import encryption; print(encryption.newest_key_prefix())"
     running = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(6)
     ]
     said = {process.communicate(timeout=60)[0] for process in running}
-    assert said == {f"{encryption.newest()}\n"}
+    assert said == {f"{encryption.newest_key_prefix()}\n"}
     path = encryption.key_file()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert len(path.read_text()) >= config.SHORTEST_KEY and list(path.parent.iterdir()) == [path]
+    assert len(path.read_text()) >= config.MIN_KEY_CHARS and list(path.parent.iterdir()) == [path]
 
 
 def test_a_short_key_is_refused_at_the_start(env: pytest.MonkeyPatch) -> None:
@@ -187,9 +187,9 @@ def test_doctor_makes_no_key(env: pytest.MonkeyPatch) -> None:
     ("secret", "shown"), [("", ""), ("hunter2", ""), ("elevenchars", ""), ("abcdefghijkl", "ijkl")]
 )
 def test_only_the_end_of_a_long_one_is_shown(secret: str, shown: str) -> None:
-    assert encryption.ending(secret) == shown
+    assert encryption.visible_suffix(secret) == shown
 
 
 def test_any_text_comes_back(env: pytest.MonkeyPatch) -> None:
     for text in ("", "\x00", "ключ 🔑", chance.token_urlsafe(20_000)):
-        assert encryption.unseal(encryption.seal(text, "a", "b"), "a", "b") == text
+        assert encryption.decrypt(encryption.encrypt(text, "a", "b"), "a", "b") == text

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from platform_app import db, migrations
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.errors import Conflict, Unavailable
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook, Outcome
@@ -93,8 +93,8 @@ def test_a_database_with_clear_values_is_sealed_and_opened_again(empty: str) -> 
     assert raw(empty) == clear
     migrations.upgrade(empty)
     assert not {one for row in clear for one in row if one} & {one for row in raw(empty) for one in row}
-    with session_scope(reason="tests", reading=True) as session:
-        rows = session.exec(everywhere(IncomingWebhook).order_by(IncomingWebhook.id)).all()
+    with session_scope(reason="tests", read_only=True) as session:
+        rows = session.exec(unscoped(IncomingWebhook).order_by(IncomingWebhook.id)).all()
     assert [(address_of(row), secret_of(row)) for row in rows] == [(address, secret) for address, secret, _ in clear]
     assert [row.kept_bytes for row in rows] == [2, 0]
     assert [row.former_secret == "" for row in rows] == [True, False]

@@ -27,7 +27,7 @@ ORDER = {"order": {"total": 12.5, "paid": True, "at": "2026-05-01T10:00:00Z", "n
 
 
 def stored(who: Identity, webhook_id: str) -> IncomingWebhook:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         row: IncomingWebhook = session.exec(
             owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
         ).one()

@@ -112,7 +112,7 @@ def test_a_worker_holds_no_more_wakeups_than_it_has_threads(live_redis: str) -> 
     send_wakeups(client, [("errand", str(number)) for number in range(7)])
     assert next(consumer) is None, "what cannot be read is passed by"
     got = [next(consumer) for _ in range(3)]
-    assert all(got) and client.llen(list_name(QUEUE)) + len(consumer.held) == 4
+    assert all(got) and client.llen(list_name(QUEUE)) + len(consumer.fetched) == 4
     consumer.close()
     assert client.llen(list_name(QUEUE)) == 4
     client.close()
@@ -123,7 +123,7 @@ def test_a_kind_without_an_actor_has_one_that_ends_it(who: Identity) -> None:
 
     made = WakeupBroker(redis.Redis())
     declare(made, Runner({"errand": lambda job: None}, 30))
-    assert made.get_actor("of the next release").actor_name == brokers.OTHER_KINDS
+    assert made.get_actor("of the next release").actor_name == brokers.FALLBACK_ACTOR
     assert made.get_actor("errand").actor_name == "errand"
 
 

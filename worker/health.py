@@ -20,7 +20,7 @@ from platform_app import __version__, disk_space
 from platform_app.broker import QUEUE, list_name
 from platform_app.clock import now
 from platform_app.config import Settings
-from platform_app.db import everywhere, everywhere_delete, session_scope
+from platform_app.db import session_scope, unscoped, unscoped_delete
 from platform_app.logs import redact
 from platform_app.models.job import WorkerBeat
 from platform_app.services.jobs import ledger
@@ -67,7 +67,7 @@ class Probe:
         """Write the snapshot as this worker's sign of life."""
         snapshot = self.snapshot()
         with session_scope(reason="a worker's sign of life") as session:
-            held = session.exec(everywhere(WorkerBeat).where(WorkerBeat.id == self.worker_id)).first()
+            held = session.exec(unscoped(WorkerBeat).where(WorkerBeat.id == self.worker_id)).first()
             row = held or WorkerBeat(id=self.worker_id, beat_at=now())
             row.beat_at, row.snapshot = now(), snapshot
             session.add(row)
@@ -75,7 +75,7 @@ class Probe:
     def gone(self) -> None:
         """Take the sign of life away when the worker stops."""
         with session_scope(reason="a worker stops") as session:
-            session.execute(everywhere_delete(WorkerBeat).where(WorkerBeat.id == self.worker_id))  # type: ignore[arg-type]
+            session.execute(unscoped_delete(WorkerBeat).where(WorkerBeat.id == self.worker_id))  # type: ignore[arg-type]
 
     def _take(self) -> dict[str, Any]:
         connected, error, depth = self._ask_redis()
@@ -132,7 +132,7 @@ class Probe:
 
     def _ask(self, answer: dict[str, Any]) -> None:
         try:
-            with session_scope(reason="the worker's probe", reading=True) as session:
+            with session_scope(reason="the worker's probe", read_only=True) as session:
                 session.execute(text("SELECT 1"))
             answer.update(connected=True, error=None)
             oldest = round(ledger.oldest_age(), 1)

@@ -172,4 +172,4 @@ class Batch:
             if end.job.id not in ended:
                 log.warning("lease lost, nothing written", job_id=end.job.id)
         for tenant_id, job_id in {end.job.tenant_id: end.job.id for end in ends if end.job.id in ended}.items():
-            notifier.announce(tenant_id, "job", job_id)
+            notifier.publish(tenant_id, "job", job_id)

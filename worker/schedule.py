@@ -134,7 +134,7 @@ class Ticker:
 
     def _ring(self) -> None:
         waiting = ledger.due()
-        if waiting and not notifier.ring(waiting):
+        if waiting and not notifier.wake_workers(waiting):
             for _, job_id in waiting:
                 if job_id not in self._direct and not self._stop.is_set():
                     self._direct.add(job_id)

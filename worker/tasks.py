@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import dramatiq
 
-from platform_app.broker import OTHER_KINDS, QUEUE
+from platform_app.broker import FALLBACK_ACTOR, QUEUE
 from platform_app.engine import callback_registry
 from platform_app.engine.rules import rule_worker
 from platform_app.engine.sequences import step_calls
@@ -32,5 +32,5 @@ def declare(broker: dramatiq.Broker, runner: Runner) -> None:
     def wake(job_id: str) -> None:
         runner.run(job_id)
 
-    for kind in (*runner.handlers, OTHER_KINDS):
+    for kind in (*runner.handlers, FALLBACK_ACTOR):
         dramatiq.actor(actor_name=kind, queue_name=QUEUE, broker=broker)(wake)

@@ -59,7 +59,7 @@ async def name_taken(request: Request, who: Identity) -> Response:
     """Tell whether a file of the `name` asked for, going to a `category`, would replace a source."""
 
     def find() -> bool:
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             asked = request.query_params
             return sources.has_namesake(session, who, asked.get("name", ""), asked.get("category") or None)
 
@@ -71,7 +71,7 @@ async def source_file(request: Request, who: Identity) -> Response:
     """Hand out an uploaded file as an attachment, never to be shown in place."""
 
     def find() -> tuple[str, str]:
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             source = sources.get(session, who, request.path_params["source_id"])
             return source.stored_as, source.file_name
 
@@ -100,7 +100,7 @@ async def refused_rows(request: Request, who: Identity) -> Response:
     """Hand out the rows of an import that were refused or came in without some values, each with why, as a table."""
 
     def read() -> tuple[list[str], list[RefusedRow]]:
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             import_id = request.path_params["import_id"]
             return imports.get(session, who, import_id).columns, imports.refused(session, who, import_id)
 

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from platform_app import disk_space, notifier
 from platform_app.api.routes import ANYONE, route
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.models.person import Tenant
 
 
@@ -31,8 +31,8 @@ async def readyz(request: Request) -> Response:
 
 def _database_answers() -> bool:
     try:
-        with session_scope(reason="readiness", reading=True) as session:
-            session.exec(everywhere(Tenant).limit(1)).first()
+        with session_scope(reason="readiness", read_only=True) as session:
+            session.exec(unscoped(Tenant).limit(1)).first()
     except Exception:  # whatever the reason, it is not ready
         return False
     return True

@@ -189,7 +189,7 @@ def _hash(token: str) -> str:
 
 
 async def _refuse(receive: Receive, send: Send, source: str) -> None:
-    refusals.note("websocket refused: too many", source)
+    refusals.record("websocket refused: too many", source)
     await receive()
     await send({"type": "websocket.close", "code": 4429})
 
@@ -204,7 +204,7 @@ def _slowed(receive: Receive, source: Source) -> Receive:
             return message
         size = len(message.get("text") or message.get("bytes") or b"")
         if size > longest or not await source.admit(1 + size // _FRAME):
-            refusals.note("websocket closed: too much was sent", source.person or source.address)
+            refusals.record("websocket closed: too much was sent", source.person or source.address)
             return {"type": "websocket.disconnect", "code": 4429}
         return message
 

@@ -3,7 +3,7 @@
 from platform_app.db import Transaction
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences import step_calls
-from platform_app.job_callbacks import OTHER, PURPOSES, Purpose
+from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS, JobCallbacks
 from platform_app.jobs import RebuildIndex
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import JobState
@@ -15,20 +15,20 @@ from platform_app.services.knowledge import index_rebuild, source_jobs
 
 def declare() -> None:
     """Make the purposes known to this process: the worker gives jobs up, people cancel and retry them."""
-    PURPOSES["index_source"] = Purpose(
+    CALLBACKS["index_source"] = JobCallbacks(
         source_jobs.indexing_given_up, source_jobs.indexing_revived, source_jobs.indexing_named_by
     )
-    PURPOSES["remove_source"] = Purpose(
+    CALLBACKS["remove_source"] = JobCallbacks(
         source_jobs.removal_given_up, source_jobs.removal_revived, source_jobs.removal_named_by
     )
-    PURPOSES["rebuild_index"] = Purpose(
+    CALLBACKS["rebuild_index"] = JobCallbacks(
         index_rebuild.given_up, index_rebuild.revived, lambda session, job: RebuildIndex()
     )
-    PURPOSES["import_contacts"] = Purpose(import_job.given_up, import_job.revived, import_job.named_by)
-    PURPOSES["handle_event"] = Purpose(rule_runs.given_up, rule_runs.revived)
-    PURPOSES["take_step"] = Purpose(step_calls.given_up, step_calls.revived, step_calls.named_by)
-    PURPOSES["reply"] = Purpose(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
-    PURPOSES[OTHER] = Purpose(_other_given_up, lambda session, tenant_id, payload: None)
+    CALLBACKS["import_contacts"] = JobCallbacks(import_job.given_up, import_job.revived, import_job.named_by)
+    CALLBACKS["handle_event"] = JobCallbacks(rule_runs.given_up, rule_runs.revived)
+    CALLBACKS["take_step"] = JobCallbacks(step_calls.given_up, step_calls.revived, step_calls.named_by)
+    CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
+    CALLBACKS[OTHER_KINDS] = JobCallbacks(_other_given_up, lambda session, tenant_id, payload: None)
 
 
 def _other_given_up(

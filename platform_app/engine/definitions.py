@@ -252,7 +252,7 @@ class Definitions(Generic[RowT, VersionT]):
         link = f"{self.path}/{row.id}" if row.deleted_at is None else ""
         sentence = self.words.done[what]
         activity.by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)
-        session.after_commit.append(lambda: notifier.announce(row.tenant_id, self.topic, row.id))
+        session.after_commit.append(lambda: notifier.publish(row.tenant_id, self.topic, row.id))
 
 
 def _name(name: Any) -> str:

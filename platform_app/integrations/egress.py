@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from platform_app.config import listed, settings
+from platform_app.config import settings, split_list
 from platform_app.errors import Invalid
 from platform_app.integrations.special_addresses import is_public
 
@@ -203,4 +203,4 @@ def _may_reach(address: IPv4Address | IPv6Address) -> bool:
 
 @lru_cache
 def _allowed(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(one, strict=False) for one in listed(written))
+    return tuple(ip_network(one, strict=False) for one in split_list(written))

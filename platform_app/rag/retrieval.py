@@ -65,7 +65,7 @@ def retrieve(
     started = time.monotonic()
     result = Retrieval()
     by_vector = _by_vector(tenant_id, question, before, result)
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         index = lexical_index.index_of(session, tenant_id)
         result.lost &= bool(index.chunk_ids)  # a tenant without knowledge has no collection yet
         result.degraded |= result.lost

@@ -11,7 +11,7 @@ import redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from platform_app import encryption, logs, migrations
-from platform_app.config import Settings, listed
+from platform_app.config import Settings, split_list
 from platform_app.errors import PlatformError
 from platform_app.runtime import database_roles, frontend_build
 from platform_app.runtime.embedded_servers import redis_binary
@@ -78,7 +78,7 @@ def row_security(own: Settings) -> Finding:
 
 def secrets(own: Settings) -> Finding:
     """Look whether what tenants entrusted to the platform can be read with the present keys."""
-    given = len(listed(own.secret_key.get_secret_value()))
+    given = len(split_list(own.secret_key.get_secret_value()))
     keys = f"{given} keys given" if given else "key in the data folder"
     if not given and not encryption.key_file().exists():
         keys = "no key yet; made in the data folder when one is needed"

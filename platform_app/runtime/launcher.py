@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from platform_app import logs
 from platform_app.config import Settings, settings
-from platform_app.data_dir import DataFolder
+from platform_app.data_dir import DataDir
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.runtime import embedded_servers, frontend_build
 from platform_app.runtime.supervisor import Child, Pulse, Warden, stop
@@ -93,7 +93,7 @@ class Platform:
     """Everything that one `up` starts, and the way to its end."""
 
     own: Settings
-    folder: DataFolder
+    folder: DataDir
     warden: Warden
     console: Console
     dev: bool = False
@@ -290,7 +290,7 @@ Hear = Callable[[int, Callable[[int, FrameType | None], None]], object]  # signa
 def run(console: Console, hear: Hear, *, dev: bool = False) -> int:
     """Start the platform, watch it until a signal comes, stop it. Returns the exit code."""
     own = settings()
-    with DataFolder(own.data_dir) as folder:
+    with DataDir(own.data_dir) as folder:
         check_ports(own)  # after the lock: a killed platform has let go of its ports by then
         os.environ["PLATFORM_DATA_DIR"] = str(folder.path)
         warden = Warden(folder.lock)

@@ -56,7 +56,7 @@ def demo_owner(environment: dict[str, str]) -> Identity:
     Path(environment["PLATFORM_DATA_DIR"]).mkdir(parents=True)
     migrations.upgrade(config.settings().database)
     demo.ensure_demo(PASSWORD, "en")
-    with session_scope(reason="bench", reading=True) as session:
+    with session_scope(reason="bench", read_only=True) as session:
         return members.get_owner(session, demo.SLUG)
 
 

@@ -97,7 +97,7 @@ def statements(found: list[tuple[str, Any]]) -> Any:
 def plan(who: Identity, statement: str, parameters: Any) -> str:
     """Return the plan of a statement on one line."""
     is_sqlite = db.engine().dialect.name == "sqlite"
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         lines = session.connection().exec_driver_sql(
             f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{statement}", parameters
         )
@@ -118,11 +118,11 @@ def main() -> None:
     for name, ask in cases(count, stages).items():
         times, found = [], []
         for _ in range(ROUNDS):
-            with session_scope(who.tenant_id, reading=True) as session:
+            with session_scope(who.tenant_id, read_only=True) as session:
                 begun = time.perf_counter()
                 ask(session, who)
                 times.append(1_000 * (time.perf_counter() - begun))
-        with statements(found), session_scope(who.tenant_id, reading=True) as session:
+        with statements(found), session_scope(who.tenant_id, read_only=True) as session:
             ask(session, who)
         p95 = statistics.quantiles(times, n=20)[-1]
         print(f"| {name} | {statistics.median(times):.1f} | {p95:.1f} |")

@@ -89,7 +89,7 @@ async def measure(who: Identity, address: str) -> None:
                 without = await rounds(parallel, spread, lambda _: bare(client))
                 within = await rounds(parallel, spread, lambda place: whole(who, opened[place]))
                 report(f"{parallel} {words}", without, within)
-    with db.session_scope(who.tenant_id, reading=True) as session:
+    with db.session_scope(who.tenant_id, read_only=True) as session:
         unfinished = [m for c in opened for m in conversations.list_messages(session, who, c) if m.state != "complete"]
     print(f"replies that did not end complete: {len(unfinished)}")
 

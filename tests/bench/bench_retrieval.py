@@ -59,7 +59,7 @@ def fill(who: Identity, articles: list[tuple[str, str]]) -> None:
 
 def sources_of(who: Identity) -> tuple[dict[str, str], dict[str, str]]:
     """Return the article of each source and of each chunk."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         named = {row.id: row.file_name for row in session.exec(db.owned(Source, who.tenant_id)).all()}
         chunks = {row.id: named[row.source_id] for row in session.exec(db.owned(Chunk, who.tenant_id)).all()}
     return named, chunks
@@ -70,7 +70,7 @@ def recall(who: Identity, asked: list[tuple[str, str]]) -> str:
     named, chunks = sources_of(who)
     right = {"words": 0, "vectors": 0, "both": 0}
     took = []
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         index = lexical_index.index_of(session, who.tenant_id)
     for question, article in asked:
         right["words"] += article in {chunks[i] for i, _ in index.search(question, None, LIMIT)}

@@ -58,7 +58,7 @@ def people(who: Identity, count: int) -> list[str]:
 
 def let_in(who: Identity, sequence_id: str, ids: list[str], due: datetime, *, step_id: str = "one") -> None:
     """Write ways whose step is due at a moment, as though they had begun an hour before."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         version = session.exec(owned(Sequence, who.tenant_id).where(Sequence.id == sequence_id)).one().published_number
     for first in range(0, len(ids), 1_000):
         with session_scope(who.tenant_id) as session:
@@ -120,7 +120,7 @@ def show_plans(who: Identity) -> None:
     event.remove(db.engine(), "before_cursor_execute", keep)
     if db.engine().dialect.name != "sqlite":
         return
-    with session_scope(reason="bench", reading=True) as session:
+    with session_scope(reason="bench", read_only=True) as session:
         for statement, parameters in said:
             for line in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
                 print("   ", line[-1])
@@ -145,7 +145,7 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
     seconds = time.perf_counter() - began
     thread.join()
     sequence_scheduler.take_due()
-    with session_scope(other.tenant_id, reading=True) as session:
+    with session_scope(other.tenant_id, read_only=True) as session:
         line = session.exec(owned(EnrollmentStep, other.tenant_id).where(EnrollmentStep.sequence_id == theirs)).one()
     late = (line.taken_at - line.due_at).total_seconds()
     speed = f"{AT_ONCE / seconds:,.0f} a second"
@@ -154,7 +154,7 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
 
 def done(who: Identity, sequence_id: str) -> int:
     """Return how many steps of a sequence are taken."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.sequence_id == sequence_id)
         return int(session.exec(query.with_only_columns(func.count())).one())
 

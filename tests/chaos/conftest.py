@@ -199,6 +199,6 @@ def put(who: Identity, *payloads: BaseModel, lock_key: str | None = None) -> Non
 
 def states(who: Identity) -> dict[str, int]:
     """Return how many of the tenant's jobs stand in each state."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Job, who.tenant_id).with_only_columns(Job.state, func.count()).group_by(Job.state)
         return {state.value: count for state, count in session.execute(query).all()}

@@ -16,7 +16,7 @@ ROWS = 10_000
 
 
 def now_there(who: Identity, import_id: str) -> ContactImport:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found: ContactImport = imports.get(session, who, import_id)
         return found
 
@@ -37,7 +37,7 @@ def test_ten_thousand_rows_with_a_worker_that_dies(own_redis: OwnRedis, who: Ide
     wait_for(lambda: now_there(who, import_id).state == ImportState.DONE, 120)
     row = now_there(who, import_id)
     assert (row.created, row.changed, row.refused, row.rows_done) == (ROWS - 1, 0, 1, ROWS)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         names = Counter(session.exec(owned(Contact, who.tenant_id).with_only_columns(Contact.name)).all())
         events = owned(Event, who.tenant_id).where(Event.kind == EventKind.CONTACT_CREATED)
         told = Counter(session.exec(events.with_only_columns(Event.contact_id)).all())

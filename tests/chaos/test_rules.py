@@ -38,7 +38,7 @@ def write_rules(who: Identity, address: str) -> None:
 
 def handled(who: Identity) -> int:
     """Return how many events have been handled to their end, without reading the runs."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Job, who.tenant_id).where(Job.state == JobState.DONE)
         return int(session.exec(query.with_only_columns(func.count())).one())
 
@@ -59,7 +59,7 @@ def test_each_event_and_rule_once(own_redis: OwnRedis, who: Identity, new_worker
             worker.kill()
             kills += 1
             worker.start()
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         what = (
             RuleRun.state,
             RuleRun.event_id,

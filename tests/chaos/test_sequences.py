@@ -62,7 +62,7 @@ def _let_in(who: Identity, sequence_id: str, rows: list[Contact]) -> list[str]:
 
 def finished(who: Identity) -> int:
     """Return how many ways have come to their end."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Enrollment, who.tenant_id).where(Enrollment.state == EnrollmentState.FINISHED)
         return int(session.exec(query.with_only_columns(func.count())).one())
 
@@ -80,7 +80,7 @@ def tell_lateness(steps: list[EnrollmentStep], down: list[tuple[datetime, dateti
 
 def check(who: Identity, sink: Sink, due: dict[str, datetime]) -> list[EnrollmentStep]:
     """Check that each step was taken once, in order, never early; return them."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         ways = session.exec(owned(Enrollment, who.tenant_id)).all()
         lines = session.exec(owned(EnrollmentStep, who.tenant_id).order_by(EnrollmentStep.id)).all()
         notes = Counter((note.contact_id, note.text) for note in session.exec(owned(Note, who.tenant_id)).all())

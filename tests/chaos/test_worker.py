@@ -73,7 +73,7 @@ def test_r5_a_job_that_kills_its_worker_is_given_up(
         return states(who) == {"dead": 1}
 
     wait_for(given_up, 60)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Job, who.tenant_id)).one().attempts == 3
 
 
@@ -89,7 +89,7 @@ def test_r5_a_job_that_kills_its_worker_is_found_among_others(
         return states(who) == {"dead": 1, "done": 14}
 
     wait_for(all_others_done, 90)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         (dead,) = session.exec(owned(Job, who.tenant_id).where(Job.state == JobState.DEAD)).all()
     assert (dead.kind, dead.attempts) == ("die", 3)
 
@@ -139,7 +139,7 @@ def test_r9_a_wrong_password_is_said_everywhere_and_mended_without_a_restart(
     assert "platform_redis_up 0.0" in prometheus
 
     def card() -> job_list.WorkerCard:
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             return job_list.worker_card(session, who)
 
     wait_for(lambda: card().answers, 5)
@@ -206,7 +206,7 @@ def test_r14_eight_writers_lose_no_change(database: str, who: Identity) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count, range(8)))
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(KnowledgeState, who.tenant_id)).one().revision == 800
 
 
@@ -229,7 +229,7 @@ def test_a_call_of_unknown_outcome_is_uncertain_and_not_repeated(
         new_worker(CHAOS_SINK=f"http://127.0.0.1:{silent.getsockname()[1]}/")
         put(who, Call(name="once", repeatable=False))
         wait_for(lambda: states(who) == {"uncertain": 1}, 20)
-        with session_scope(who.tenant_id, reading=True) as session:
+        with session_scope(who.tenant_id, read_only=True) as session:
             job = session.exec(owned(Job, who.tenant_id)).one()
         assert job.attempts == 1
     with session_scope(who.tenant_id) as session:

@@ -115,7 +115,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Ide
         env.setenv("PLATFORM_REDIS_URL", "redis://127.0.0.1:1/0")
         for address in started_platform(environment, folder):
             forget_process_state()
-            with session_scope(reason="tests", reading=True) as session:
+            with session_scope(reason="tests", read_only=True) as session:
                 who = members.get_owner(session, "demo")
             plant(who, payloads())
             yield address, who
@@ -146,7 +146,7 @@ class Guard:
 
 
 def rows_of(who: Identity, model: type[Conversation] | type[Source] | type[Agent]) -> list[str]:
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         return [row.id for row in session.exec(owned(model, who.tenant_id).order_by(model.created_at.desc())).all()]
 
 

@@ -7,7 +7,7 @@ import pytest
 import reflex as rx
 
 from platform_app.clock import now
-from platform_app.db import everywhere_delete, everywhere_update, session_scope
+from platform_app.db import session_scope, unscoped_delete, unscoped_update
 from platform_app.models.person import Identity, Member, Role, Session
 from platform_app.services.accounts import accounts, sessions
 from platform_app.services.agents import agents
@@ -74,7 +74,7 @@ def disabled(who: Identity, token: str) -> None:
 
 def removed(who: Identity, token: str) -> None:
     with session_scope(reason="tests") as session:
-        session.execute(everywhere_delete(Member).where(Member.user_id == who.user_id))
+        session.execute(unscoped_delete(Member).where(Member.user_id == who.user_id))
 
 
 def signed_out(who: Identity, token: str) -> None:
@@ -82,7 +82,7 @@ def signed_out(who: Identity, token: str) -> None:
 
 
 def run_out(who: Identity, token: str) -> None:
-    past = everywhere_update(Session).where(Session.user_id == who.user_id)
+    past = unscoped_update(Session).where(Session.user_id == who.user_id)
     with session_scope(reason="tests") as session:
         session.execute(past.values(expires_at=now() - timedelta(seconds=1)))
 

@@ -27,7 +27,7 @@ def acme(who: Identity) -> Identity:
 def one_of_each(who: Identity) -> dict[str, str]:
     """Return the id of one row of each table of a tenant."""
     found: dict[str, str] = {}
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         for name, model in owned_tables().items():
             row: Any = session.exec(owned(model, who.tenant_id)).first()
             if row is not None:
@@ -42,7 +42,7 @@ def theirs(who: Identity) -> dict[str, list[str]]:
 
 def words(who: Identity) -> set[str]:
     """Return what only this tenant has: names, addresses and titles."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         people = session.exec(owned(Contact, who.tenant_id)).all()
         deals = session.exec(owned(Lead, who.tenant_id)).all()
         return {one.name for one in people} | {one.email for one in people if one.email} | {one.title for one in deals}

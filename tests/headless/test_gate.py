@@ -10,7 +10,7 @@ from sqlmodel import SQLModel
 
 from platform_app import db
 from platform_app.clock import now
-from platform_app.db import everywhere, everywhere_delete, session_scope
+from platform_app.db import session_scope, unscoped, unscoped_delete
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Member, Role, Session, User
 from platform_app.platform_app import app
@@ -27,7 +27,7 @@ GUARDED = sorted(name for name, fn in OURS.items() if getattr(fn, ROLE, None) !=
 
 def rows() -> dict[str, list[Any]]:
     """Return everything in the database, by table."""
-    with db.engine().connect() as connection, session_scope(reason="tests", reading=True) as session:
+    with db.engine().connect() as connection, session_scope(reason="tests", read_only=True) as session:
         del connection
         return {
             table.name: sorted(map(str, session.execute(table.select()).all()))
@@ -72,12 +72,12 @@ def callers(acme: Identity) -> Iterator[tuple[str, str]]:
     yield "other tenant's owner", sign_in(make_tenant("globex"))
     signed_out = sign_in(acme)
     with session_scope(reason="tests") as session:
-        session.execute(everywhere_delete(Session))
+        session.execute(unscoped_delete(Session))
     yield "signed out", signed_out
     disabled = make_tenant("initech")
     cookie = sign_in(disabled)
     with session_scope(reason="tests") as session:
-        user = session.exec(everywhere(User).where(User.id == disabled.user_id)).one()
+        user = session.exec(unscoped(User).where(User.id == disabled.user_id)).one()
         user.disabled_at = now()
         session.add(Member(tenant_id=acme.tenant_id, user_id=user.id, role=Role.OWNER))
     yield "disabled", cookie
@@ -121,7 +121,7 @@ async def test_a_role_change_counts_at_the_next_event(acme: Identity) -> None:
         await tab.send(FrameState.fold())
         assert tab.get(Person, "role") == "viewer"
         with session_scope(reason="tests") as session:
-            session.execute(everywhere_delete(Session))
+            session.execute(unscoped_delete(Session))
         tab.seen.clear()
         await tab.send(FrameState.fold())
         assert "folded" not in str(tab.seen)

@@ -69,7 +69,7 @@ async def test_odd_letters_in_an_address_are_not_found(odd: str, who: Identity) 
 async def test_a_row_of_another_tenant_is_not_found(who: Identity, other: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         demo.load(session, who)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         lead = session.exec(owned(Lead, who.tenant_id)).first().id
     async with Tab(sign_in(who)) as tab:
         await tab.goto(f"/manage/acme/leads/{lead}", settle=False)

@@ -69,7 +69,7 @@ class Desk:
 
     def newest(self, model: Any) -> Any:
         """Return the row that was written last."""
-        with session_scope(self.who.tenant_id, reading=True) as session:
+        with session_scope(self.who.tenant_id, read_only=True) as session:
             return session.exec(owned(model, self.who.tenant_id).order_by(model.id.desc())).first()
 
     async def write_rule(self, kind: EventKind) -> None:

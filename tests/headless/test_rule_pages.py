@@ -32,7 +32,7 @@ def seen(tab: Tab, state: Any, name: str) -> Any:
 
 def stored(who: Identity) -> list[dict[str, Any]]:
     """Return the rules as they are kept."""
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         query = owned(Rule, who.tenant_id).order_by(Rule.id)
         return [row.model_dump() for row in session.exec(query).all()]
 
@@ -156,5 +156,5 @@ async def test_the_log_and_the_events_are_filtered_and_turned(who: Identity, mon
         await tab.until(lambda: len(seen(tab, EventsState, "rows") or []) == 3)
         await tab.send(EventsState.filter_led("people"), settle=False)
         await tab.until(lambda: seen(tab, EventsState, "rows") == [])
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(RuleRun, who.tenant_id)).all()) == 6

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.services.accounts import accounts, passwords, sessions, sign_in_throttle
 from platform_app.state.accounts.settings import SettingsState
@@ -46,15 +46,15 @@ async def test_registration_ends_at_the_claim_route(database: str) -> None:
 
 async def test_what_else_a_form_holds_changes_nothing(who: object, database: str) -> None:
     """Mass assignment: no field of a form becomes a column that it does not name."""
-    with session_scope(reason="tests", reading=True) as session:
-        acme = session.exec(everywhere(Tenant)).one()
+    with session_scope(reason="tests", read_only=True) as session:
+        acme = session.exec(unscoped(Tenant)).one()
     async with Tab() as tab:
         await fill(tab, id="f" * 32, tenant_id=acme.id, role="admin", slug="acme", is_admin=True, is_demo=True)
         assert tab.errors == []
-    with session_scope(reason="tests", reading=True) as session:
-        user = session.exec(everywhere(User).where(User.email == FORM["email"])).one()
-        members = session.exec(everywhere(Member).where(Member.user_id == user.id)).all()
-        made = session.exec(everywhere(Tenant).where(Tenant.id == members[0].tenant_id)).one()
+    with session_scope(reason="tests", read_only=True) as session:
+        user = session.exec(unscoped(User).where(User.email == FORM["email"])).one()
+        members = session.exec(unscoped(Member).where(Member.user_id == user.id)).all()
+        made = session.exec(unscoped(Tenant).where(Tenant.id == members[0].tenant_id)).one()
     assert len(members) == 1
     assert (members[0].role, made.slug, made.is_demo) == (Role.OWNER, "acme-bikes", False)
     assert acme.id not in (made.id, members[0].tenant_id)
@@ -68,8 +68,8 @@ async def test_a_wrong_field_is_named_in_words(database: str, field: str) -> Non
         assert tab.get(SignInState, "problem_field") == field
         assert re.search("[а-я]", tab.get(SignInState, "problem"))
         assert tab.errors == []
-    with session_scope(reason="tests", reading=True) as session:
-        assert session.exec(everywhere(User)).all() == []
+    with session_scope(reason="tests", read_only=True) as session:
+        assert session.exec(unscoped(User)).all() == []
 
 
 async def test_wrong_passwords_are_slowed_down(database: str) -> None:

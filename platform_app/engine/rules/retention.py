@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
-from platform_app.jobs import tally
+from platform_app.db import Transaction, owned, owned_delete, session_scope, unscoped
+from platform_app.jobs import add_to_tally
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
@@ -20,12 +20,12 @@ _UNDER_WAY = (RunState.RUNNING, RunState.RETRYING)
 
 def forget_runs() -> bool:
     """Take runs that are older than their tenant wants out of the log, some of each; tell whether more are left."""
-    with session_scope(reason="how long runs are kept", reading=True) as session:
-        wishes = everywhere(Tenant).where(Tenant.run_days > 0).with_only_columns(Tenant.id, Tenant.run_days)
+    with session_scope(reason="how long runs are kept", read_only=True) as session:
+        wishes = unscoped(Tenant).where(Tenant.run_days > 0).with_only_columns(Tenant.id, Tenant.run_days)
         kept = [(tenant_id, now() - timedelta(days=days)) for tenant_id, days in session.execute(wishes)]
     is_more = False
     for tenant_id, since in kept:
-        with session_scope(tenant_id, reading=True) as session:
+        with session_scope(tenant_id, read_only=True) as session:
             found = session.exec(_old(tenant_id, since).limit(1)).first()
         if found:
             with session_scope(tenant_id) as session:
@@ -60,8 +60,8 @@ def forget_jobs() -> bool:
     """Take jobs that were done long ago out of the ledger with their effects, some of each tenant; tell whether more
     are left. One with a call in doubt stays: the mark keeps the call from being made again."""
     since = now() - JOBS_KEPT
-    with session_scope(reason="tenants with jobs", reading=True) as session:
-        tenants = session.exec(everywhere(Tenant).with_only_columns(Tenant.id)).all()
+    with session_scope(reason="tenants with jobs", read_only=True) as session:
+        tenants = session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all()
     left = [_forget_jobs(tenant_id, since) for tenant_id in tenants]
     return any(left)
 
@@ -71,7 +71,7 @@ def _forget_jobs(tenant_id: str, since: datetime) -> bool:
     in_doubt = owned(Effect, tenant_id).where(Effect.job_id == Job.id, col(Effect.closed_at).is_(None))
     over = done.where(~in_doubt.exists())
     some = over.with_only_columns(Job.id).order_by(Job.created_at).limit(AT_ONCE)
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         if session.exec(some.limit(1)).first() is None:
             return False
     with session_scope(tenant_id) as session:
@@ -79,5 +79,5 @@ def _forget_jobs(tenant_id: str, since: datetime) -> bool:
         gone = owned_delete(Job, tenant_id).where(Job.id.in_(ids)).returning(Job.kind)  # type: ignore[attr-defined,call-overload]
         kinds = session.execute(gone.execution_options(synchronize_session=False)).scalars().all()
         for kind, count in Counter(kinds).items():
-            tally(session, tenant_id, kind, -count)
+            add_to_tally(session, tenant_id, kind, -count)
     return len(ids) == AT_ONCE

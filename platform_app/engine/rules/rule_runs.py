@@ -71,7 +71,7 @@ def _announce(session: Transaction, run: RuleRun) -> None:
     if not session.info.get("runs announced"):
         session.info["runs announced"] = True
         tenant_id, run_id = run.tenant_id, run.id
-        session.after_commit.append(lambda: notifier.announce(tenant_id, "run", run_id))
+        session.after_commit.append(lambda: notifier.publish(tenant_id, "run", run_id))
 
 
 def runs(
@@ -147,7 +147,7 @@ def given_up(
     """End the runs that have something left to do when the job of their event has ended without it. When no rule has
     looked at the event yet, say that."""
     became = RunState.UNCERTAIN if state == JobState.UNCERTAIN else RunState.FAILED
-    if not session.which(owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id))[0]:
+    if not session.exists_each(owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id))[0]:
         unseen = "Rules and sequences did not take up an event: {reason}"
         link, reason = "/jobs?kind=handle_event", sentence.format_map(values)
         activity.record(session, tenant_id, ActivityKind.FAILURE, unseen, link=link, reason=reason)

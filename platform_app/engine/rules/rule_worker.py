@@ -9,14 +9,14 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from platform_app.automation.rules import Definition, definition
-from platform_app.db import Transaction, gave_way, owned
+from platform_app.db import Transaction, is_lock_conflict, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Plan, Scene
 from platform_app.engine.actions.outbound_calls import UNHEARD
 from platform_app.engine.rules import rule_evaluation, rule_runs
 from platform_app.engine.sequences import enrollment_entry
 from platform_app.errors import PlatformError, Unavailable
-from platform_app.events import Cause, acts_because
+from platform_app.events import Cause, set_cause
 from platform_app.fact_snapshots import of_event, subjects
 from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.event import Event, EventKind
@@ -97,13 +97,13 @@ class _Hand:
             try:
                 return self._piece()
             except OperationalError as error:
-                if not gave_way(error):
+                if not is_lock_conflict(error):
                     raise
                 self.call, self.later, self._is_weighed = before
         raise SureFailure("Others changed the same contacts and leads all the while. Try again later.")
 
     def _piece(self) -> bool:
-        with self.job.step(patience=PATIENCE) as session:
+        with self.job.transaction(lock_timeout=PATIENCE) as session:
             self._until, self._has_moved = None, False
             found = session.exec(owned(Event, self.job.tenant_id).where(Event.id == self.job.payload.event_id)).first()
             if found is None:
@@ -116,7 +116,7 @@ class _Hand:
                 self._settle(session, next(run for run in runs if run.id == made.run_id), made)
             is_more = any(self._through(session, run) for run in runs)
             if self._has_moved:
-                self.job.moved_on(session)
+                self.job.record_progress(session)
             return is_more
 
     def _runs(self, session: Transaction) -> list[RuleRun]:
@@ -157,9 +157,9 @@ class _Hand:
         try:
             plan = _plan(session, run, rule, event=self._event, place=place)
             if plan.do is not None:
-                with session.part():
+                with session.savepoint():
                     cause = Cause(self._event.id, self._event.depth + 1, run.id, self._event.origin_id)
-                    acts_because(session, cause)
+                    set_cause(session, cause)
                     plan.do(session, rule_runs.acting(session, rule))
             rule_runs.line(run, place, sentence=plan.sentence, values=plan.values)
             if plan.call is None or self._was_made(session, plan, run, place=place, began=began):

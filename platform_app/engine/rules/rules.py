@@ -119,7 +119,7 @@ def runs_of(
     if rules is None:
         rules = session.exec(owned(Rule, who.tenant_id)).all()
     fired = {row.id: _fired(row) for row in rules}
-    counts = bounded_count.at_most(session, [query.with_only_columns(RuleRun.id) for query in fired.values()])
+    counts = bounded_count.count_each(session, [query.with_only_columns(RuleRun.id) for query in fired.values()])
     found: dict[str, tuple[int, datetime]] = {}
     for row, count in zip(rules, counts, strict=True):
         last = row.last_forgotten

@@ -13,10 +13,10 @@ from sqlmodel import col
 
 from platform_app.automation.rules import Definition, definition
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.rules.rules import next_time
 from platform_app.errors import Invalid
-from platform_app.events import begin_act, emit
+from platform_app.events import emit, start_action
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Tenant
@@ -33,8 +33,8 @@ PATIENCE = 0.3  # seconds that it waits for a row; whoever writes meanwhile goes
 
 def run_schedules() -> None:
     """Write the events of the rules whose time has come."""
-    with session_scope(reason="schedules that are due", reading=True) as session:
-        due = everywhere(Rule).where(col(Rule.next_at).is_not(None), col(Rule.next_at) <= now()).order_by(Rule.next_at)
+    with session_scope(reason="schedules that are due", read_only=True) as session:
+        due = unscoped(Rule).where(col(Rule.next_at).is_not(None), col(Rule.next_at) <= now()).order_by(Rule.next_at)
         found = [(row.tenant_id, row.id) for row in session.exec(due.limit(100)).all()]
     for tenant_id, rule_id in found:
         try:
@@ -53,7 +53,7 @@ def _ring(session: Transaction, tenant_id: str, rule_id: str) -> None:
     if made is None:
         row.next_at = None  # until it is published anew
         return
-    zone = session.exec(everywhere(Tenant).where(Tenant.id == tenant_id)).one().time_zone
+    zone = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one().time_zone
     row.next_at = next_time(made, zone, now())
     emit(session, tenant_id, EventKind.SCHEDULE, after={"rule_id": row.id}, agent_id=row.agent_id)
 
@@ -78,8 +78,8 @@ def find_silences() -> None:
     Some of each tenant in turn, for `SPAN` at most; the next call goes on where this one stopped.
     """
     global _resume_at
-    with session_scope(reason="rules on silence", reading=True) as session:
-        heard = everywhere(Rule).where(Rule.trigger == EventKind.NO_REPLY, col(Rule.enabled).is_(True))
+    with session_scope(reason="rules on silence", read_only=True) as session:
+        heard = unscoped(Rule).where(Rule.trigger == EventKind.NO_REPLY, col(Rule.enabled).is_(True))
         read = [(row.tenant_id, _read(row)) for row in session.exec(heard).all()]
     wanted = sorted({(tenant_id, made.minutes) for tenant_id, made in read if made})
     start, end = bisect_left(wanted, _resume_at), time.monotonic() + SPAN
@@ -107,17 +107,17 @@ def _has_more(tenant_id: str, minutes: int) -> bool:
 def _tell_some(tenant_id: str, minutes: int) -> int:
     """Tell of the silences that last longest; return of how many. Those that somebody has in hand are let be."""
     latest = now() - timedelta(minutes=minutes)
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         if not session.execute(_silent(tenant_id, minutes, latest).limit(1)).all():
             return 0
-    with session_scope(tenant_id, patience=PATIENCE) as session:
+    with session_scope(tenant_id, lock_timeout=PATIENCE) as session:
         query = _silent(tenant_id, minutes, latest).limit(AT_ONCE)
         locked = query.with_for_update(key_share=True, skip_locked=True, of=Conversation)
         ids = [talk.id for talk, _ in session.execute(locked).all()]
         again = _silent(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # nobody adds to them now
         found = session.execute(again.execution_options(populate_existing=True)).all()
         for talk, last in found:
-            begin_act(session)
+            start_action(session)
             after = {"minutes": minutes, "text": last.text[:2000]}
             emit(
                 session,

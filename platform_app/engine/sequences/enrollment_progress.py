@@ -13,7 +13,7 @@ from platform_app.automation.evaluation import weigh
 from platform_app.automation.facts import Facts
 from platform_app.automation.sequences import Again, Compiled, compiled, is_out
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned
+from platform_app.db import Transaction, owned, unscoped
 from platform_app.engine.sequences import due_enrollments
 from platform_app.engine.sequences.enrollment_subject import Came, Subject, subject, subject_by_id
 from platform_app.errors import Invalid
@@ -60,7 +60,7 @@ def begin(
         leaves_on_stage=own.leave_on_stage,
     )
     try:
-        with session.part():
+        with session.savepoint():
             session.add(row)
     except IntegrityError:  # somebody else has let them in meanwhile
         return None
@@ -145,7 +145,7 @@ def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Ca
     """Return the time zones and holidays that somebody's steps go by."""
     held: dict[str, Any] = session.info.setdefault("calendars", {})
     if "tenant" not in held:
-        tenant = session.exec(everywhere(Tenant).where(Tenant.id == tenant_id)).one()
+        tenant = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one()
         days = session.exec(owned(Holiday, tenant_id).with_only_columns(Holiday.day)).all()
         held["tenant"] = (tenant.time_zone, frozenset(days))
     zone, holidays = held["tenant"]

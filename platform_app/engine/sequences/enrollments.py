@@ -95,7 +95,7 @@ def find(
     query = _shown(who, sequence_id, state)
     if subject_id:
         query = query.where((col(Enrollment.lead_id) == subject_id) | (col(Enrollment.contact_id) == subject_id))
-    total = bounded_count.one_at_most(session, query.with_only_columns(Enrollment.id))
+    total = bounded_count.count_rows(session, query.with_only_columns(Enrollment.id))
     order = query.order_by(col(Enrollment.entered_at).desc(), col(Enrollment.id).desc())
     shown = order.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE)
     return list(session.exec(shown).all()), total

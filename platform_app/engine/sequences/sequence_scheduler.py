@@ -14,13 +14,13 @@ from platform_app.automation import steps
 from platform_app.automation.sequences import Compiled
 from platform_app.automation.step_base import Decision, Go, Look, Step
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Scene
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences import due_enrollments, enrollment_progress, overdue_policy
 from platform_app.errors import Invalid, PlatformError
-from platform_app.events import Cause, acts_because
+from platform_app.events import Cause, set_cause
 from platform_app.jobs import TakeStep, enqueue
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.event import Event, EventKind
@@ -57,20 +57,20 @@ def _turn(tenant_id: str, began: datetime) -> int:
 
 def _waiting() -> list[str]:
     """Return the tenants with a step that is due."""
-    with session_scope(reason="steps that are due", reading=True) as session:
+    with session_scope(reason="steps that are due", read_only=True) as session:
         due = exists().where(
             col(Enrollment.tenant_id) == Tenant.id,
             col(Enrollment.state) == EnrollmentState.ACTIVE,
             col(Enrollment.due_at) <= now(),
         )
-        return list(session.exec(everywhere(Tenant).where(due).with_only_columns(Tenant.id)).all())
+        return list(session.exec(unscoped(Tenant).where(due).with_only_columns(Tenant.id)).all())
 
 
 def _take_some(tenant_id: str, began: datetime) -> int:
     """Take the steps of one tenant that are due longest; return how many ways went further."""
     end, taken = time.monotonic() + SLICE, 0
-    with session_scope(tenant_id, patience=PATIENCE) as session:
-        session.hold()
+    with session_scope(tenant_id, lock_timeout=PATIENCE) as session:
+        session.enable_cache()
         for row in due_enrollments.due(session, tenant_id, now(), AT_ONCE):
             take(session, row, began)
             taken += 1
@@ -85,7 +85,7 @@ def take(session: Transaction, row: Enrollment, began: datetime) -> None:
         if row.state != EnrollmentState.ACTIVE or row.due_at is None or row.due_at > now():
             return
         try:
-            with session.part():
+            with session.savepoint():
                 _step(session, row, began)
         except OperationalError:  # the database is busy or away, which is not the step's fault
             raise
@@ -221,7 +221,7 @@ def _act(
         enqueue(session, row.tenant_id, TakeStep(step_row_id=line.id), lock_key=f"enrollment:{row.id}")
         return
     if plan.do is not None:
-        acts_because(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
+        set_cause(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
         plan.do(session, scene.who)
     if row.state == EnrollmentState.ACTIVE:  # it may have taken itself out
         enrollment_progress.pass_on(session, row, made)

@@ -11,7 +11,7 @@ from platform_app.engine.actions.action_context import Plan
 from platform_app.engine.sequences import enrollment_progress, enrollments
 from platform_app.engine.sequences.sequence_scheduler import is_out, scene_of
 from platform_app.errors import Invalid, PlatformError, Unavailable
-from platform_app.job_callbacks import id_in
+from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import LeaseLost, RunningJob, TakeStep
 from platform_app.models.job import Job, JobState
 from platform_app.models.sequence import (
@@ -92,7 +92,7 @@ def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[Enrol
 
 def _plan(job: RunningJob) -> Plan | None:
     """Return what is to be called; nothing when whoever it is for has left or been stopped meanwhile."""
-    with job.step() as session:
+    with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is None or line.state not in _OPEN:
             return None
@@ -115,7 +115,7 @@ def _plan(job: RunningJob) -> Plan | None:
 
 def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:
     """Write that a call did not come to a good end; a person decides."""
-    with job.step() as session:
+    with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         _fail(session, line, row, state=state, sentence=sentence, values=values)
 
@@ -153,7 +153,7 @@ def given_up(
 
 def named_by(session: Transaction, job: Job) -> TakeStep | None:
     """Return the payload from the lock of a job: the call is that of the step taken last."""
-    row_id = id_in(job.lock_key, "enrollment:")
+    row_id = id_from_key(job.lock_key, "enrollment:")
     row: Enrollment | None = session.exec(owned(Enrollment, job.tenant_id).where(Enrollment.id == row_id)).first()
     return TakeStep(step_row_id=row.last_id) if row is not None and row.last_id else None
 
@@ -171,7 +171,7 @@ def revived(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
 
 
 def _retry_later(job: RunningJob, sure: SureFailure) -> None:
-    with job.step() as session:
+    with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is not None and row is not None:
             line.state, line.error = StepState.RETRYING, sure.sentence

@@ -23,11 +23,11 @@ TABLE = sa.table("incomingwebhook", *(sa.column(name, sa.String()) for name in N
 
 
 def upgrade() -> None:
-    each(encryption.seal)
+    each(encryption.encrypt)
 
 
 def downgrade() -> None:
-    each(encryption.unseal)
+    each(encryption.decrypt)
 
 
 def each(change: Callable[[str, str, str], str]) -> None:

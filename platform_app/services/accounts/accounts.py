@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from sqlalchemy.exc import IntegrityError
 
 from platform_app.clock import new_id, now
-from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_app.i18n import LANGUAGES
 from platform_app.models.event import ActivityKind
@@ -70,7 +70,7 @@ def register(
     if address:
         sign_in_throttle.count_registration(address)
     hashed = passwords.hash_password(password)  # before the first statement: nobody waits for this transaction
-    if session.exec(everywhere(User).where(User.email == email)).first():
+    if session.exec(unscoped(User).where(User.email == email)).first():
         raise Conflict("There is an account with this e-mail already. Sign in.", field="email")
     language = language if language in LANGUAGES else "en"
     zone = time_zone if time_zone in available_timezones() else "Europe/Moscow"
@@ -89,7 +89,7 @@ def register(
 
 def _free_slug(session: Transaction, name: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower().translate(_TRANSLITERATION))[:48].strip("-") or "tenant"
-    if session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first():
+    if session.exec(unscoped(Tenant).where(Tenant.slug == slug)).first():
         slug = f"{slug}-{new_id()[-6:]}"
     return slug
 
@@ -107,13 +107,13 @@ def authenticate(email: str, password: str, address: str) -> User:
 
 
 def _find_by_email(email: str) -> User | None:
-    with session_scope(reason="sign-in", reading=True) as session:
-        user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+    with session_scope(reason="sign-in", read_only=True) as session:
+        user: User | None = session.exec(unscoped(User).where(User.email == email)).first()
         return user
 
 
 def _get_user(session: Transaction, user_id: str) -> User:
-    user: User | None = session.exec(everywhere(User).where(User.id == user_id)).first()
+    user: User | None = session.exec(unscoped(User).where(User.id == user_id)).first()
     if user is None:
         raise NotFound("There is no such person.")
     return user
@@ -121,7 +121,7 @@ def _get_user(session: Transaction, user_id: str) -> User:
 
 def change_password(who: Identity, current: str, new: str) -> None:
     """Set a new password; every other session of the person ends at once."""
-    with session_scope(reason="change of password", reading=True) as session:
+    with session_scope(reason="change of password", read_only=True) as session:
         user = _get_user(session, who.user_id)
     place = f"session of {user.id}"  # counted for this person alone, never for everybody who changes theirs
     sign_in_throttle.count_attempt(user.email, place)
@@ -182,7 +182,7 @@ def update_tenant(
         raise Invalid("This value cannot be taken.", field="run_days")
     if country and country not in phone_numbers.COUNTRIES:
         raise Invalid("This value cannot be taken.", field="country")
-    tenant = session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one()
+    tenant = session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one()
     tenant.name, tenant.time_zone = name, time_zone
     tenant.country = tenant.country if country is None else country
     if session.is_modified(tenant):
@@ -192,12 +192,12 @@ def update_tenant(
 
 def run_retention_days(session: Transaction, who: Identity) -> int:
     """Return for how many days the tenant keeps the log of runs; 0: for ever."""
-    return int(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().run_days)
+    return int(session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one().run_days)
 
 
 def phone_country(session: Transaction, who: Identity) -> str:
     """Return the country that the tenant chose for phone numbers without a country code; "": that of its time zone."""
-    return str(session.exec(everywhere(Tenant).where(Tenant.id == who.tenant_id)).one().country)
+    return str(session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one().country)
 
 
 def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:

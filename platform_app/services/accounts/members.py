@@ -1,6 +1,6 @@
 """Members: people who are put into a tenant by whoever runs the platform."""
 
-from platform_app.db import Transaction, everywhere, owned
+from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity, Member, Role, Tenant, User
@@ -10,7 +10,7 @@ from platform_app.services.feed import activity
 
 def get_tenant(session: Transaction, slug: str) -> Tenant:
     """Return the tenant of this slug."""
-    tenant: Tenant | None = session.exec(everywhere(Tenant).where(Tenant.slug == slug)).first()
+    tenant: Tenant | None = session.exec(unscoped(Tenant).where(Tenant.slug == slug)).first()
     if tenant is None:
         raise NotFound("There is no tenant {slug}.", slug=slug)
     return tenant
@@ -20,7 +20,7 @@ def add(session: Transaction, slug: str, *, email: str, name: str, password: str
     """Put a person into a tenant. Who has an account already keeps their name and password."""
     tenant = get_tenant(session, slug)
     email = accounts.validate_email(email)
-    user: User | None = session.exec(everywhere(User).where(User.email == email)).first()
+    user: User | None = session.exec(unscoped(User).where(User.email == email)).first()
     if user is None:
         if not name.strip():
             raise Invalid("Enter your name.", field="name")
@@ -40,7 +40,7 @@ def get_owner(session: Transaction, slug: str) -> Identity:
     tenant = get_tenant(session, slug)
     rows = owned(Member, tenant.id).where(Member.role == Role.OWNER).order_by(Member.created_at)
     member: Member = session.exec(rows).first()
-    user: User = session.exec(everywhere(User).where(User.id == member.user_id)).one()
+    user: User = session.exec(unscoped(User).where(User.id == member.user_id)).one()
     return Identity(
         user_id=user.id,
         tenant_id=tenant.id,
@@ -94,7 +94,7 @@ def list_members(session: Transaction, who: Identity) -> list[tuple[User, Role]]
 def list_tenants(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]]:
     """Return the tenants of a person with the role in each, in the order they joined; needs a reason, not a tenant."""
     query = (
-        everywhere(Member)
+        unscoped(Member)
         .with_only_columns(Tenant, Member.role)
         .join(Tenant, Tenant.id == Member.tenant_id)
         .where(Member.user_id == user_id)

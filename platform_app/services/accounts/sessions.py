@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, everywhere_delete, everywhere_update, session_scope
+from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete, unscoped_update
 from platform_app.errors import Forbidden, Unavailable
 from platform_app.models.person import Identity, Member, Session, SignInTicket, Tenant, User
 
@@ -28,12 +28,12 @@ def issue_ticket(session: Transaction, user_id: str) -> str:
 
 def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
     """Turn a ticket into a new session and return its token. A ticket works once."""
-    query = everywhere(SignInTicket).join(User, User.id == SignInTicket.user_id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
+    query = unscoped(SignInTicket).join(User, User.id == SignInTicket.user_id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
     held = session.exec(query.where(SignInTicket.ticket_hash == _hash(ticket))).first()
     if held is None or held.expires_at < now() or not _consume_ticket(session, held):
         raise Forbidden("This sign-in has expired. Sign in again.")
-    session.execute(everywhere_delete(SignInTicket).where(SignInTicket.expires_at < now()))  # type: ignore[arg-type]
-    session.execute(everywhere_delete(Session).where(Session.expires_at < now()))  # type: ignore[arg-type]
+    session.execute(unscoped_delete(SignInTicket).where(SignInTicket.expires_at < now()))  # type: ignore[arg-type]
+    session.execute(unscoped_delete(Session).where(Session.expires_at < now()))  # type: ignore[arg-type]
     token = secrets.token_urlsafe(32)
     session.add(
         Session(
@@ -48,7 +48,7 @@ def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
 
 def _consume_ticket(session: Transaction, ticket: SignInTicket) -> bool:
     """Use a ticket up; of two who come with it at once, one is told that it was still good."""
-    mine = everywhere_delete(SignInTicket).where(SignInTicket.id == ticket.id)  # type: ignore[arg-type]
+    mine = unscoped_delete(SignInTicket).where(SignInTicket.id == ticket.id)  # type: ignore[arg-type]
     return session.execute(mine.returning(SignInTicket.id)).first() is not None  # type: ignore[call-overload]
 
 
@@ -58,9 +58,9 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identi
     Without a slug the person's first tenant is taken. Nothing is cached: every call reads the rows.
     A visit lets the session live on.
     """
-    with session_scope(reason="who holds this token", reading=True) as session:
+    with session_scope(reason="who holds this token", read_only=True) as session:
         query = (
-            everywhere(Session)
+            unscoped(Session)
             .with_only_columns(Session, User, Member, Tenant)
             .join(User, User.id == Session.user_id)
             .join(Member, Member.user_id == User.id)
@@ -97,23 +97,23 @@ def _extend(held: Session) -> None:
     if wanted - held.expires_at < timedelta(days=1):
         return
     with suppress(Unavailable), session_scope(reason="session in use") as session:
-        session.execute(everywhere_update(Session).where(Session.id == held.id).values(expires_at=wanted))  # type: ignore[arg-type]
+        session.execute(unscoped_update(Session).where(Session.id == held.id).values(expires_at=wanted))  # type: ignore[arg-type]
 
 
 def list_sessions(session: Transaction, who: Identity) -> list[Session]:
     """Return a person's own sessions, newest first."""
-    query = everywhere(Session).where(Session.user_id == who.user_id, Session.expires_at > now())
+    query = unscoped(Session).where(Session.user_id == who.user_id, Session.expires_at > now())
     return list(session.exec(query.order_by(Session.created_at.desc())).all())  # type: ignore[attr-defined]
 
 
 def end_session(token: str) -> None:
     """End the session of a token; it is dead at once."""
     with session_scope(reason="sign-out") as session:
-        session.execute(everywhere_delete(Session).where(Session.token_hash == _hash(token)))  # type: ignore[arg-type]
+        session.execute(unscoped_delete(Session).where(Session.token_hash == _hash(token)))  # type: ignore[arg-type]
 
 
 def end_all_sessions(session: Transaction, user_id: str, *, except_id: str = "") -> None:
     """End every session of a person, except one, and the tickets for more."""
-    session.execute(everywhere_delete(SignInTicket).where(SignInTicket.user_id == user_id))  # type: ignore[arg-type]
-    query = everywhere_delete(Session).where(Session.user_id == user_id, Session.id != except_id)  # type: ignore[arg-type]
+    session.execute(unscoped_delete(SignInTicket).where(SignInTicket.user_id == user_id))  # type: ignore[arg-type]
+    query = unscoped_delete(Session).where(Session.user_id == user_id, Session.id != except_id)  # type: ignore[arg-type]
     session.execute(query)

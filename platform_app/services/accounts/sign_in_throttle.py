@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError
 
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, everywhere_delete, session_scope
+from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete
 from platform_app.errors import LimitReached, Unavailable
 from platform_app.models.person import SignInFailure
 
@@ -61,7 +61,7 @@ def count_attempt(email: str, address: str) -> None:
     counts = _limits(email, address)
 
     def work(session: Transaction) -> None:
-        known = everywhere(SignInFailure).where(SignInFailure.key == _key("known", email, address))
+        known = unscoped(SignInFailure).where(SignInFailure.key == _key("known", email, address))
         _count_attempts(session, counts, watched=counts[:1] if session.exec(known).first() else counts)
 
     _run_transaction(work)
@@ -85,7 +85,7 @@ def record_success(email: str, address: str) -> None:
     pair, *others = _limits(email, address)
 
     def work(session: Transaction) -> None:
-        session.execute(everywhere_delete(SignInFailure).where(SignInFailure.key == pair.key))  # type: ignore[arg-type]
+        session.execute(unscoped_delete(SignInFailure).where(SignInFailure.key == pair.key))  # type: ignore[arg-type]
         for count in others:
             row = _row(session, count.key)
             if row is not None:
@@ -98,7 +98,7 @@ def record_success(email: str, address: str) -> None:
     _run_transaction(work)
     with session_scope(reason="sign-in throttle") as session:
         old = now() - FAILURES_KEPT
-        session.execute(everywhere_delete(SignInFailure).where(SignInFailure.last_at < old))  # type: ignore[arg-type]
+        session.execute(unscoped_delete(SignInFailure).where(SignInFailure.last_at < old))  # type: ignore[arg-type]
 
 
 def _run_transaction(work: Callable[[Transaction], None]) -> None:
@@ -114,7 +114,7 @@ def _run_transaction(work: Callable[[Transaction], None]) -> None:
 
 
 def _row(session: Transaction, key: str) -> SignInFailure | None:
-    query = everywhere(SignInFailure).where(SignInFailure.key == key).with_for_update()
+    query = unscoped(SignInFailure).where(SignInFailure.key == key).with_for_update()
     found: SignInFailure | None = session.exec(query).first()
     return found
 

@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlmodel import col
 
 from platform_app import encryption
-from platform_app.db import Transaction, everywhere, owned, owned_delete, session_scope
+from platform_app.db import Transaction, owned, owned_delete, session_scope, unscoped
 from platform_app.errors import Conflict
 from platform_app.models.secret import Secret
 from platform_app.models.webhook import IncomingWebhook
@@ -28,10 +28,10 @@ class _SecretColumn:
     purpose: Callable[[Any], str]
 
     def all(self) -> Any:
-        return everywhere(self.model).where(col(getattr(self.model, self.column)) != "")
+        return unscoped(self.model).where(col(getattr(self.model, self.column)) != "")
 
     def unseal(self, row: Any) -> str:
-        return encryption.unseal(getattr(row, self.column), row.tenant_id, self.purpose(row))
+        return encryption.decrypt(getattr(row, self.column), row.tenant_id, self.purpose(row))
 
 
 _SECRET_COLUMNS = (
@@ -46,14 +46,14 @@ _SECRET_COLUMNS = (
 def store(session: Transaction, tenant_id: str, purpose: str, secret: str) -> None:
     """Keep a tenant's secret for a purpose, in place of the one before."""
     row = _row(session, tenant_id, purpose, lock=True) or Secret(tenant_id=tenant_id, purpose=purpose, sealed="")
-    row.sealed = encryption.seal(secret, tenant_id, purpose)
+    row.sealed = encryption.encrypt(secret, tenant_id, purpose)
     session.add(row)
 
 
 def read(session: Transaction, tenant_id: str, purpose: str) -> str | None:
     """Return a tenant's secret, None when there is none; raises Conflict when it cannot be read."""
     row = _row(session, tenant_id, purpose)
-    return encryption.unseal(row.sealed, tenant_id, purpose) if row else None
+    return encryption.decrypt(row.sealed, tenant_id, purpose) if row else None
 
 
 def exists(session: Transaction, tenant_id: str, purpose: str) -> bool:
@@ -89,7 +89,7 @@ def _rotate_column(place: _SecretColumn) -> tuple[int, int]:
                 except Conflict:
                     lost += 1
                     continue
-                setattr(row, place.column, encryption.seal(secret, row.tenant_id, place.purpose(row)))
+                setattr(row, place.column, encryption.encrypt(secret, row.tenant_id, place.purpose(row)))
                 done += 1
         if not rows:
             return done, lost
@@ -98,14 +98,14 @@ def _rotate_column(place: _SecretColumn) -> tuple[int, int]:
 
 def _rows_to_rotate(session: Transaction, place: _SecretColumn, after: str) -> list[Any]:
     column = col(getattr(place.model, place.column))
-    query = place.all().where(~column.startswith(encryption.newest()), col(place.model.id) > after)
+    query = place.all().where(~column.startswith(encryption.newest_key_prefix()), col(place.model.id) > after)
     return list(session.exec(query.order_by(place.model.id).limit(_BATCH_SIZE).with_for_update()).all())
 
 
 def count_secrets() -> tuple[int, int]:
     """Return how many secrets there are, and how many of them cannot be read with the present keys."""
     count = lost = 0
-    with session_scope(reason="a look at the secrets", reading=True) as session:
+    with session_scope(reason="a look at the secrets", read_only=True) as session:
         for place in _SECRET_COLUMNS:
             count += int(session.exec(place.all().with_only_columns(func.count())).one())
             rows = session.exec(place.all().execution_options(yield_per=_BATCH_SIZE))

@@ -78,7 +78,7 @@ def _record(session: Transaction, who: Identity, agent: Agent, sentence: str) ->
 
 def _publish_change(session: Transaction, agent: Agent) -> None:
     tenant_id, agent_id = agent.tenant_id, agent.id
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "agent", agent_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "agent", agent_id))
 
 
 def get(session: Transaction, who: Identity, agent_id: str, *, lock: bool = False) -> Agent:

@@ -45,7 +45,7 @@ def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: boo
 def publish_change(session: Transaction, conversation: Conversation) -> None:
     """Tell open pages, after the commit, that a conversation changed."""
     tenant_id, conversation_id = conversation.tenant_id, conversation.id
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "conversation", conversation_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "conversation", conversation_id))
 
 
 def list_test_conversations(
@@ -142,7 +142,7 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         raise Invalid("Write something first.", field="text")
     if len(text) > MAX_MESSAGE_CHARS:
         raise Invalid("A message may have at most 20000 characters.", field="text")
-    session.hold()  # what is known is written from the same rows
+    session.enable_cache()  # what is known is written from the same rows
     row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
     if row.state == ConversationState.CLOSED:
         raise Conflict("This conversation is closed.")
@@ -172,7 +172,7 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
 
 
 def _has_messages(session: Transaction, row: Conversation) -> bool:
-    (found,) = session.which(owned(Message, row.tenant_id).where(Message.conversation_id == row.id))
+    (found,) = session.exists_each(owned(Message, row.tenant_id).where(Message.conversation_id == row.id))
     return found
 
 

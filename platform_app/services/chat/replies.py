@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import structlog
 
 from platform_app.clock import now
-from platform_app.db import everywhere, owned, session_scope
+from platform_app.db import owned, session_scope, unscoped
 from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
 from platform_app.llm import catalogue, client, extraction, model_limitations, prompt_trimming, prompts
@@ -197,7 +197,7 @@ def _search(work: ReplyContext) -> None:
 
 
 def _selected_categories(tenant_id: str, ids: list[str]) -> list[str]:
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         return categories.with_nested(session, tenant_id, ids)
 
 
@@ -260,8 +260,8 @@ def _claim_reply(job: RunningJob) -> str:
 
 def mark_interrupted() -> None:
     """End replies whose writer gave no sign of life: what had arrived is kept and marked."""
-    with session_scope(reason="replies that nobody writes", reading=True) as session:
-        late = everywhere(Message).where(
+    with session_scope(reason="replies that nobody writes", read_only=True) as session:
+        late = unscoped(Message).where(
             Message.state == MessageState.STREAMING,
             Message.beat_at < now() - INTERRUPTED_AFTER,  # type: ignore[operator]
         )

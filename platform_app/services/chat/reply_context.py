@@ -59,7 +59,7 @@ class ReplyContext:
 
 def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
     """Read all that a reply stands on; nothing when it is not to be written any more."""
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         reply = session.exec(owned(Message, tenant_id).where(Message.id == reply_id)).first()
         if reply is None or reply.replaced or reply.state != MessageState.STREAMING:
             return None

@@ -5,7 +5,7 @@ from typing import Any
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
-from platform_app.job_callbacks import id_in
+from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import Reply
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.job import Job, JobState
@@ -44,7 +44,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: Reply) -> None:
 
 def payload_from_keys(session: Transaction, job: Job) -> Reply | None:
     """Return the payload from the key by which a reply has one job."""
-    message_id = id_in(job.dedupe_key, "reply:")
+    message_id = id_from_key(job.dedupe_key, "reply:")
     return Reply(conversation_id="", message_id=message_id) if message_id else None
 
 

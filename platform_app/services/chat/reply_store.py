@@ -5,7 +5,7 @@ from datetime import timedelta
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict
-from platform_app.events import Cause, acts_because, emit
+from platform_app.events import Cause, emit, set_cause
 from platform_app.llm import reply_text
 from platform_app.llm.reply_text import cited, finished, mended
 from platform_app.models.conversation import Conversation, Message, MessageState
@@ -74,7 +74,7 @@ def complete(work: ReplyContext) -> None:
     """Store a whole reply: text as the agent may send it, sources, trace, event, activity."""
     own = work.settings
     with session_scope(work.tenant_id) as session:
-        session.hold()  # what is known is written from the same rows
+        session.enable_cache()  # what is known is written from the same rows
         row = _row_to_end(session, work)
         if row is None:
             return
@@ -95,7 +95,7 @@ def record_sent(session: Transaction, row: Message, conversation: Conversation) 
     """Write that a reply reached the contact."""
     if row.cause_id:
         cause = session.get(Event, row.cause_id)
-        acts_because(session, Cause(row.cause_id, row.depth, row.run_id, cause.origin_id if cause else None))
+        set_cause(session, Cause(row.cause_id, row.depth, row.run_id, cause.origin_id if cause else None))
     event = emit(
         session,
         row.tenant_id,

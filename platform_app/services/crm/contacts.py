@@ -118,7 +118,7 @@ def _announce(session: Transaction, row: Contact) -> None:
     """Tell open pages once for all contacts of a transaction."""
     if not session.info.get("contacts announced"):
         session.info["contacts announced"] = True
-        session.after_commit.append(lambda: notifier.announce(row.tenant_id, "contact", row.id))
+        session.after_commit.append(lambda: notifier.publish(row.tenant_id, "contact", row.id))
 
 
 def _filled(row: Contact) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from platform_app.config import settings
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, PlatformError
-from platform_app.job_callbacks import id_in
+from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import ImportContacts, RunningJob, enqueue
 from platform_app.models.crm import UNNAMED, Contact, ContactImport, ImportState, RefusedRow
 from platform_app.models.event import ActivityKind
@@ -27,7 +27,7 @@ def import_contacts(job: RunningJob) -> None:
     with ExitStack() as open_files:
         rows: Iterator[list[str]] | None = None
         while True:
-            with job.step() as session:
+            with job.transaction() as session:
                 row = _row(session, job.tenant_id, job.payload.import_id)
                 if row.state != ImportState.RUNNING:
                     return
@@ -37,7 +37,7 @@ def import_contacts(job: RunningJob) -> None:
                 if lines := list(islice(rows, STEP)):
                     _take_all(session, row, lines)
                     row.rows_done += len(lines)
-                    job.moved_on(session)
+                    job.record_progress(session)
                 imports.announce(session, row)
                 if lines and row.rows_done < row.rows_total:
                     continue
@@ -59,7 +59,7 @@ def _author(row: ContactImport) -> Identity:
 
 def _take_all(session: Transaction, row: ContactImport, lines: list[list[str]]) -> None:
     """Take rows in, each by itself; the contacts that have their addresses are looked up for all of them at once."""
-    session.hold()  # the tenant's fields and country are read once for all rows
+    session.enable_cache()  # the tenant's fields and country are read once for all rows
     who = _author(row)
     read = [import_rows.read(session, row.tenant_id, row.mapping, cells) for cells in lines]
     people = _People(MatchBy(row.match_by))
@@ -119,7 +119,7 @@ def _write(session: Transaction, who: Identity, one: RowValues, people: _People)
         made = contacts.create(session, who, in_feed=False, **(values | {"name": name}))
         people.add(made, one.addresses)
         return made.id, True
-    with session.part():  # a row that is refused leaves the contact as it was
+    with session.savepoint():  # a row that is refused leaves the contact as it was
         row = contacts.get(session, who, same)
         joined = {key: crm_values.joined(key, getattr(row, key), values.get(key, [])) for key in crm_values.MOST}
         kept = values if row.name in (UNNAMED, *row.emails, *row.phones) else values | {"name": row.name}
@@ -199,7 +199,7 @@ def revived(session: Transaction, tenant_id: str, payload: ImportContacts) -> No
 
 def named_by(session: Transaction, job: Job) -> ImportContacts | None:
     """Return the payload from the key by which an import has one job."""
-    import_id = id_in(job.dedupe_key, "import:")
+    import_id = id_from_key(job.dedupe_key, "import:")
     return ImportContacts(import_id=import_id) if import_id else None
 
 

@@ -148,4 +148,4 @@ def reasons(row: RefusedRow, language: str) -> str:
 
 def announce(session: Transaction, row: ContactImport) -> None:
     """Tell open pages after the commit how far an import has come."""
-    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "import", row.id))
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "import", row.id))

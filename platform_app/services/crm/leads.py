@@ -137,7 +137,7 @@ def _touch(session: Transaction, row: Lead, at: datetime | None = None) -> None:
     row.updated_at = at or now()
     own = [str(value) for value in row.fields.values()]
     row.search_text = search_text.search_text(row.title, lines=[row.source, *own], tags=row.tags)
-    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "lead", row.id))
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
 
 
 def _emit(session: Transaction, row: Lead, kind: EventKind, *, before: dict[str, Any], after: dict[str, Any]) -> Event:
@@ -207,7 +207,7 @@ def delete(session: Transaction, who: Identity, lead_id: str) -> Lead:
     row = get(session, who, lead_id)
     row.deleted_at = now()
     activity.by(session, who, ActivityKind.PERSON, "Lead “{title}” deleted", link="/leads", title=row.title)
-    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "lead", row.id))
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
     return row
 
 

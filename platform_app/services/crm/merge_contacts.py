@@ -76,7 +76,7 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
         title=kept.name,
         other=other.name,
     )
-    session.after_commit.append(lambda: notifier.announce(who.tenant_id, "contact", kept.id))
+    session.after_commit.append(lambda: notifier.publish(who.tenant_id, "contact", kept.id))
     return kept
 
 

@@ -23,7 +23,7 @@ def create(
         row.contact_id = contacts.get(session, who, contact_id or "").id
     session.add(row)
     session.flush()
-    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "note", row.id))
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "note", row.id))
     return row
 
 

@@ -29,7 +29,7 @@ _SEPARATORS = re.compile(r"[\n\r\t;,|]+| ::: |\s(?=\+)")
 
 def region(session: Transaction, tenant_id: str) -> str:
     """Return the country (ISO 3166, two letters) whose numbers a tenant writes without a country code."""
-    return session.keep("phone region", lambda: region_of(session.get(Tenant, tenant_id)))
+    return session.cached("phone region", lambda: region_of(session.get(Tenant, tenant_id)))
 
 
 def region_of(tenant: Tenant | None) -> str:

@@ -51,7 +51,7 @@ def _is_member(session: Transaction, who: Identity, user_id: str) -> bool:
 def _emit(session: Transaction, row: Task, kind: EventKind, after: dict[str, Any]) -> Event:
     after = after | {"task_id": row.id}
     event = emit(session, row.tenant_id, kind, after=after, contact_id=row.contact_id, lead_id=row.lead_id)
-    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "task", row.id))
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "task", row.id))
     return event
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platform_app import notifier
 from platform_app.config import settings
-from platform_app.db import Transaction, everywhere, owned, owned_update, session_scope
+from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
 from platform_app.demo import Shop, articles, shop
 from platform_app.errors import Conflict
 from platform_app.models.agent import Agent, AgentSettings
@@ -34,13 +34,13 @@ def ensure_demo(password: str, language: str) -> str:
 
     The password given now is the one that works. A demo that somebody emptied stays empty.
     """
-    with session_scope(reason="the demo tenant", reading=True) as session:
-        user: User | None = session.exec(everywhere(User).where(User.email == EMAIL)).first()
+    with session_scope(reason="the demo tenant", read_only=True) as session:
+        user: User | None = session.exec(unscoped(User).where(User.email == EMAIL)).first()
     if user is not None and passwords.verify_password(password, user.password_hash):
         return EMAIL
     hashed = passwords.hash_password(password)
     with session_scope(reason="the demo tenant") as session:
-        user = session.exec(everywhere(User).where(User.email == EMAIL)).first()
+        user = session.exec(unscoped(User).where(User.email == EMAIL)).first()
         if user is None:
             load(session, _found(session, hashed, language))
         else:
@@ -98,7 +98,7 @@ def load(session: Transaction, who: Identity) -> None:
     tenant_id, agent_id, improved = who.tenant_id, agent.id, moment(who, *_IMPROVED)
     session.before_commit.append(lambda: demo_rules.write(session, who, agent_id, improved))  # heard from now on
     session.before_commit.append(lambda: demo_sequences.write(session, who, agent_id, improved))
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "agent", agent_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "agent", agent_id))
 
 
 def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list[tuple[datetime, AgentSettings]]]:

@@ -42,7 +42,7 @@ def remove(session: Transaction, who: Identity) -> None:
     session.execute(owned_delete(Agent, tenant).where(Agent.id.in_(agents)))  # type: ignore[attr-defined]
     _remove_sources(session, tenant, sources)
     for topic in ("agent", "activity", "conversation", "source"):
-        session.after_commit.append(lambda topic=topic: notifier.announce(tenant, topic, ""))  # type: ignore[misc]
+        session.after_commit.append(lambda topic=topic: notifier.publish(tenant, topic, ""))  # type: ignore[misc]
 
 
 def _demo_ids(session: Transaction, tenant: str, model: type[OwnedModel]) -> list[str]:

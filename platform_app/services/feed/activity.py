@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from platform_app import notifier
-from platform_app.db import Transaction, everywhere, owned
+from platform_app.db import Transaction, owned, unscoped
 from platform_app.events import cause_of
 from platform_app.models.agent import Agent
 from platform_app.models.conversation import Conversation
@@ -47,7 +47,7 @@ def record(
         link=link,
     )
     session.add(row)
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "activity", row.id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "activity", row.id))
     return row
 
 
@@ -139,7 +139,7 @@ def _names(session: Transaction, tenant_id: str, column: Any, ids: set[str]) -> 
 def _people(session: Transaction, ids: set[str]) -> dict[str, str]:
     if not ids:
         return {}
-    query = everywhere(User).where(User.id.in_(ids)).with_only_columns(User.id, User.name)  # type: ignore[attr-defined]
+    query = unscoped(User).where(User.id.in_(ids)).with_only_columns(User.id, User.name)  # type: ignore[attr-defined]
     return dict(iter(session.execute(query)))
 
 

@@ -19,9 +19,9 @@ from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import Transaction, everywhere, session_scope
-from platform_app.job_callbacks import give_up
-from platform_app.jobs import TELL_DOUBT
+from platform_app.db import Transaction, session_scope, unscoped
+from platform_app.job_callbacks import call_on_failure
+from platform_app.jobs import REPORT_UNCERTAIN
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 
 CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
@@ -32,19 +32,19 @@ AT_ONCE = 200  # jobs that one transaction takes back
 def sweep() -> None:
     """Take jobs from workers that gave no sign of life: back to the queue, uncertain, or dead."""
     with session_scope(reason="leases that ran out") as session:
-        late = everywhere(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
+        late = unscoped(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
         for job in session.exec(late.limit(AT_ONCE).with_for_update(skip_locked=True)).all():
             _take_back(session, job)
-            give_up(session, job, job.state)
+            call_on_failure(session, job, job.state)
 
 
 def _take_back(session: Transaction, job: Job) -> None:
-    effects = everywhere(Effect).where(Effect.job_id == job.id)
+    effects = unscoped(Effect).where(Effect.job_id == job.id)
     doubtful = effects.where(col(Effect.closed_at).is_(None), col(Effect.repeatable).is_(False))
     in_doubt = session.exec(doubtful.limit(1)).first() is not None
     is_alive = _is_alive(session, job)
     job.lease_token = job.dispatched_at = None
-    if in_doubt and job.kind in TELL_DOUBT and job.attempts < 2 * CRASHES:
+    if in_doubt and job.kind in REPORT_UNCERTAIN and job.attempts < 2 * CRASHES:
         job.state = JobState.QUEUED
     elif in_doubt:
         job.state, job.finished_at = JobState.UNCERTAIN, now()

@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import everywhere, session_scope
+from platform_app.db import session_scope, unscoped
 from platform_app.models.job import Job, JobState
 
 PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
@@ -22,7 +22,7 @@ def due() -> list[tuple[str, str]]:
             col(Job.dispatched_at).is_(None),
             col(Job.dispatched_at) < at - timedelta(seconds=settings().redispatch_seconds),
         )
-        waits = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= at, silent)
+        waits = unscoped(Job).where(Job.state == JobState.QUEUED, Job.run_at <= at, silent)
         tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
         found: list[Job] = []
         for tenant in tenants:
@@ -39,7 +39,7 @@ def _is_first(tenant_id: str) -> Any:
 
     The heads of the lines are read once for all jobs: to look before each would take a line's length squared.
     """
-    locked = everywhere(Job).where(Job.tenant_id == tenant_id, col(Job.lock_key).is_not(None))
+    locked = unscoped(Job).where(Job.tenant_id == tenant_id, col(Job.lock_key).is_not(None))
     heads = locked.where(Job.state == JobState.QUEUED).with_only_columns(func.min(Job.id)).group_by(Job.lock_key)
     held = locked.where(Job.state == JobState.RUNNING).with_only_columns(Job.lock_key)
     return or_(col(Job.lock_key).is_(None), col(Job.id).in_(heads) & col(Job.lock_key).not_in(held))

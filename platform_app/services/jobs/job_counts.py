@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, func
 from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, everywhere_delete, owned, session_scope
-from platform_app.jobs import tally
+from platform_app.db import Transaction, owned, session_scope, unscoped, unscoped_delete
+from platform_app.jobs import add_to_tally
 from platform_app.models.job import Job, JobState, JobTally
 
 GROUPS = 200  # of tallies that one transaction puts together
@@ -22,8 +22,8 @@ def _not_done() -> Any:
 
 def counts() -> dict[str, int]:
     """Return how many jobs stand in each state, over all tenants."""
-    with session_scope(reason=_REASON, reading=True) as session:
-        return _by_state(session, everywhere(Job), everywhere(JobTally))
+    with session_scope(reason=_REASON, read_only=True) as session:
+        return _by_state(session, unscoped(Job), unscoped(JobTally))
 
 
 def counts_of(session: Transaction, tenant_id: str) -> dict[str, int]:
@@ -40,10 +40,10 @@ def _by_state(session: Transaction, jobs: Any, tallies: Any) -> dict[str, int]:
 
 def counts_by_kind() -> dict[str, int]:
     """Return how many jobs there are of each kind, over all tenants."""
-    with session_scope(reason=_REASON, reading=True) as session:
-        query = everywhere(Job).where(_not_done()).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
+    with session_scope(reason=_REASON, read_only=True) as session:
+        query = unscoped(Job).where(_not_done()).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
         found = Counter({str(kind): int(count) for kind, count in session.execute(query).all()})
-        done = everywhere(JobTally).with_only_columns(JobTally.kind, func.sum(JobTally.done)).group_by(JobTally.kind)
+        done = unscoped(JobTally).with_only_columns(JobTally.kind, func.sum(JobTally.done)).group_by(JobTally.kind)
         found.update({str(kind): int(count) for kind, count in session.execute(done).all()})
         return {kind: count for kind, count in found.items() if count}
 
@@ -65,23 +65,23 @@ def total(session: Transaction, tenant_id: str, *, state: str = "", kind: str = 
 
 def oldest_age() -> float:
     """Return for how many seconds the oldest due job has waited; 0 when none waits."""
-    with session_scope(reason=_REASON, reading=True) as session:
-        query = everywhere(Job).where(Job.state == JobState.QUEUED, Job.run_at <= now())
+    with session_scope(reason=_REASON, read_only=True) as session:
+        query = unscoped(Job).where(Job.state == JobState.QUEUED, Job.run_at <= now())
         oldest = session.exec(query.with_only_columns(func.min(Job.run_at))).first()
         return max(0.0, (now() - oldest).total_seconds()) if oldest else 0.0
 
 
 def merge_tallies() -> bool:
     """Put the tallies of each kind and tenant together in one row; tell whether more are left."""
-    with session_scope(reason="tallies of jobs", reading=True) as session:
-        groups = everywhere(JobTally).with_only_columns(JobTally.tenant_id, JobTally.kind)
+    with session_scope(reason="tallies of jobs", read_only=True) as session:
+        groups = unscoped(JobTally).with_only_columns(JobTally.tenant_id, JobTally.kind)
         several = groups.group_by(JobTally.tenant_id, JobTally.kind).having(func.count() > 1)
         found = session.execute(several.limit(GROUPS)).all()
     for tenant_id, kind in found:
         with session_scope(reason="tallies of jobs") as session:
-            same = everywhere(JobTally).where(JobTally.tenant_id == tenant_id, JobTally.kind == kind)
+            same = unscoped(JobTally).where(JobTally.tenant_id == tenant_id, JobTally.kind == kind)
             rows = session.exec(same.limit(1_000).with_for_update(skip_locked=True)).all()
             count = sum(row.done for row in rows)
-            session.execute(everywhere_delete(JobTally).where(col(JobTally.id).in_([row.id for row in rows])))
-            tally(session, tenant_id, kind, count)
+            session.execute(unscoped_delete(JobTally).where(col(JobTally.id).in_([row.id for row in rows])))
+            add_to_tally(session, tenant_id, kind, count)
     return len(found) == GROUPS

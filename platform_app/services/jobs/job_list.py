@@ -5,10 +5,10 @@ from typing import Any
 
 from platform_app import notifier
 from platform_app.clock import now
-from platform_app.db import Transaction, everywhere, owned
+from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, NotFound
-from platform_app.job_callbacks import give_up, revive
-from platform_app.jobs import tally
+from platform_app.job_callbacks import call_on_failure, call_on_retry
+from platform_app.jobs import add_to_tally
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 from platform_app.models.person import Identity
 from platform_app.services.jobs import job_counts
@@ -50,9 +50,9 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
     job.error, job.error_values = "", {}
     job.run_at = job.dispatched_at = now()
     job.finished_at = None
-    revive(session, job)
+    call_on_retry(session, job)
     kind = job.kind
-    session.after_commit.append(lambda: notifier.ring([(kind, job_id)]))
+    session.after_commit.append(lambda: notifier.wake_workers([(kind, job_id)]))
     return job
 
 
@@ -62,7 +62,7 @@ def cancel(session: Transaction, who: Identity, job_id: str) -> Job:
     if job.state != JobState.QUEUED:
         raise Conflict("Only a job that waits can be cancelled.")
     job.state, job.finished_at = JobState.CANCELLED, now()
-    give_up(session, job, job.state)
+    call_on_failure(session, job, job.state)
     return job
 
 
@@ -71,9 +71,9 @@ def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
     job = _get(session, who, job_id)
     if job.state != JobState.UNCERTAIN:
         raise Conflict("This job is not uncertain.")
-    give_up(session, job, job.state)  # where people look for it, they decide
+    call_on_failure(session, job, job.state)  # where people look for it, they decide
     job.state, job.finished_at = JobState.DONE, now()
-    tally(session, who.tenant_id, job.kind)
+    add_to_tally(session, who.tenant_id, job.kind)
     return job
 
 
@@ -89,7 +89,7 @@ class WorkerCard:
 
 def worker_card(session: Transaction, who: Identity) -> WorkerCard:
     """Return what the dashboard shows of the worker: the very snapshot that /health and /metrics render."""
-    beat: WorkerBeat | None = session.exec(everywhere(WorkerBeat).order_by(WorkerBeat.beat_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
+    beat: WorkerBeat | None = session.exec(unscoped(WorkerBeat).order_by(WorkerBeat.beat_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
     mine = job_counts.counts_of(session, who.tenant_id)
     if beat is None or (now() - beat.beat_at).total_seconds() > SILENT_AFTER:
         return WorkerCard(ok=False, answers=False, snapshot=beat.snapshot if beat else {}, mine=mine)

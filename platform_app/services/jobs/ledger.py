@@ -14,9 +14,9 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import Transaction, everywhere, everywhere_update, session_scope
-from platform_app.job_callbacks import give_up
-from platform_app.jobs import RunningJob, Unreadable, read_payload, tally
+from platform_app.db import Transaction, session_scope, unscoped, unscoped_update
+from platform_app.job_callbacks import call_on_failure
+from platform_app.jobs import RunningJob, UnreadablePayload, add_to_tally, read_payload
 from platform_app.models.job import Job, JobState
 from platform_app.services.jobs.abandoned_jobs import CRASHES, sweep
 from platform_app.services.jobs.due_jobs import PER_TENANT, due
@@ -46,13 +46,13 @@ def claim_each(
     others = set(job_ids) - {job.id for job in taken}
     if not others:
         return taken
-    locked = everywhere(Job).where(
+    locked = unscoped(Job).where(
         col(Job.id).in_(others), Job.state == JobState.QUEUED, Job.run_at <= now(), col(Job.lock_key).is_not(None)
     )
     rows = session.execute(locked.with_only_columns(Job.id, Job.tenant_id, Job.lock_key)).all()
     blocked = {row.id for row in rows if _is_blocked(session, row)}
     if blocked:  # the next tick rings again
-        session.execute(everywhere_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
+        session.execute(unscoped_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
     return taken + _take(session, [row.id for row in rows if row.id not in blocked], by)
 
 
@@ -61,7 +61,7 @@ def _take(session: Transaction, job_ids: list[str], by: dict[str, Any], *conditi
         return []
     started, token = now(), secrets.token_hex(16)
     taking = (
-        everywhere_update(Job)
+        unscoped_update(Job)
         .where(col(Job.id).in_(job_ids), Job.state == JobState.QUEUED, Job.run_at <= started, *conditions)  # type: ignore[arg-type]
         .values(
             state=JobState.RUNNING,
@@ -84,7 +84,7 @@ def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
     """Return a job that was taken; one whose payload cannot be read ends, and frees its lock."""
     try:
         payload = read_payload(row.kind, row.payload)
-    except Unreadable as error:
+    except UnreadablePayload as error:
         _end_unreadable(session, row.id, error)
         return None
     return RunningJob(
@@ -99,13 +99,13 @@ def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
     )
 
 
-def _end_unreadable(session: Transaction, job_id: str, error: Unreadable) -> None:
-    job: Job = session.exec(everywhere(Job).where(Job.id == job_id)).one()
+def _end_unreadable(session: Transaction, job_id: str, error: UnreadablePayload) -> None:
+    job: Job = session.exec(unscoped(Job).where(Job.id == job_id)).one()
     job.state, job.finished_at = JobState.DEAD, now()
     job.lease_token = job.lease_until = job.dispatched_at = None
     job.error, job.error_values = error.sentence, error.values
     session.flush()
-    give_up(session, job, job.state, error.sentence, values=error.values)
+    call_on_failure(session, job, job.state, error.sentence, values=error.values)
     ring_next(session, [job])
 
 
@@ -113,7 +113,7 @@ def _is_blocked(session: Transaction, job: Any) -> bool:
     """Tell whether a job with the same lock runs or is older."""
     other = aliased(Job)
     waits_before = (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id)
-    query = everywhere(other).where(
+    query = unscoped(other).where(
         other.tenant_id == job.tenant_id,
         other.lock_key == job.lock_key,
         or_(col(other.state) == JobState.RUNNING, waits_before),
@@ -126,14 +126,14 @@ def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     ids = [job.id for job in jobs]
     held = tuple_(col(Job.id), col(Job.lease_token)).in_([(job.id, job.lease_token) for job in jobs])
     done = (
-        everywhere_update(Job)
+        unscoped_update(Job)
         .where(Job.id.in_(ids), held, Job.state == JobState.RUNNING)  # type: ignore[attr-defined, arg-type]
         .values(state=JobState.DONE, finished_at=now(), lease_token=None, error="")
         .returning(col(Job.id))
     )
     ended = set(session.execute(done.execution_options(synchronize_session=False)).scalars())
     for (tenant_id, kind), count in Counter((job.tenant_id, job.kind) for job in jobs if job.id in ended).items():
-        tally(session, tenant_id, kind, count)
+        add_to_tally(session, tenant_id, kind, count)
     return ended
 
 
@@ -142,18 +142,16 @@ def ring_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
     locks = {(job.tenant_id, job.lock_key) for job in ended if job.lock_key}
     if not locks:
         return
-    behind = everywhere(Job).where(
-        tuple_(col(Job.tenant_id), col(Job.lock_key)).in_(locks), Job.state == JobState.QUEUED
-    )
+    behind = unscoped(Job).where(tuple_(col(Job.tenant_id), col(Job.lock_key)).in_(locks), Job.state == JobState.QUEUED)
     heads = behind.with_only_columns(func.min(Job.id)).group_by(Job.tenant_id, Job.lock_key)
-    found = session.exec(everywhere(Job).where(col(Job.id).in_(heads), Job.run_at <= now())).all()
+    found = session.exec(unscoped(Job).where(col(Job.id).in_(heads), Job.run_at <= now())).all()
     if waiting := [(job.kind, job.id) for job in found]:
-        session.after_commit.append(lambda: notifier.ring(waiting))
+        session.after_commit.append(lambda: notifier.wake_workers(waiting))
 
 
 def ring_behind(job: RunningJob) -> None:
     """Ring for the job that waited for the lock of one that has ended."""
-    with session_scope(reason="a worker frees a lock", reading=True) as session:
+    with session_scope(reason="a worker frees a lock", read_only=True) as session:
         ring_next(session, [job])
 
 
@@ -162,7 +160,7 @@ def renew(held: list[RunningJob]) -> None:
     until = now() + timedelta(seconds=settings().lease_seconds)
     with session_scope(reason="a worker renews its leases") as session:
         tokens = [job.lease_token for job in held]
-        session.execute(everywhere_update(Job).where(Job.lease_token.in_(tokens)).values(lease_until=until))  # type: ignore[union-attr]
+        session.execute(unscoped_update(Job).where(Job.lease_token.in_(tokens)).values(lease_until=until))  # type: ignore[union-attr]
 
 
 def end(
@@ -185,12 +183,12 @@ def end(
     }
     changes |= {"run_at": run_at} if run_at else {"finished_at": now()}
     with session_scope(reason="a worker ends an attempt") as session:
-        query = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        query = unscoped_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
         if session.execute(query.values(**changes)).rowcount and run_at is None:  # type: ignore[attr-defined]
             if state == JobState.DONE:
-                tally(session, job.tenant_id, job.kind)
+                add_to_tally(session, job.tenant_id, job.kind)
             is_said = state == JobState.FAILED or error == UNKNOWN_KIND
-            give_up(session, job, state, error if is_said else "", values=told if is_said else {})
+            call_on_failure(session, job, state, error if is_said else "", values=told if is_said else {})
             ring_next(session, [job])
 
 
@@ -209,7 +207,7 @@ def give_back(held: list[RunningJob]) -> None:
     """Put unfinished jobs of a stopping worker back into the queue at once; the attempt does not count."""
     with session_scope(reason="a worker stops") as session:
         tokens = [job.lease_token for job in held]
-        query = everywhere_update(Job).where(Job.lease_token.in_(tokens), Job.state == JobState.RUNNING)  # type: ignore[union-attr,arg-type]
+        query = unscoped_update(Job).where(Job.lease_token.in_(tokens), Job.state == JobState.RUNNING)  # type: ignore[union-attr,arg-type]
         session.execute(
             query.values(state=JobState.QUEUED, lease_token=None, dispatched_at=None, attempts=Job.attempts - 1)
         )
@@ -218,7 +216,7 @@ def give_back(held: list[RunningJob]) -> None:
 def note_alone(job: RunningJob, *, is_alone: bool) -> None:
     """Note whether the worker does nothing beside a job from now on."""
     with session_scope(reason="a worker does a job alone") as session:
-        mine = everywhere_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        mine = unscoped_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
         session.execute(mine.values(is_alone=is_alone))
 
 

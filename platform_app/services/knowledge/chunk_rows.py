@@ -18,7 +18,7 @@ def distinct(source: Source, generation: int) -> Iterator[list[tuple[str, str]]]
     seen: set[bytes] = set()
     after = -1
     while True:
-        with session_scope(source.tenant_id, reading=True) as session:
+        with session_scope(source.tenant_id, read_only=True) as session:
             query = owned(Chunk, source.tenant_id).where(
                 Chunk.source_id == source.id, Chunk.generation == generation, Chunk.number > after
             )

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlmodel import col
 
-from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.jobs import RebuildIndex, RunningJob, enqueue
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
@@ -28,8 +28,8 @@ def request(tenant_id: str) -> None:
 
 def request_all() -> int:
     """Queue the rebuilding for every tenant; return how many there are."""
-    with session_scope(reason="rebuilding every index", reading=True) as session:
-        ids = list(session.exec(everywhere(Tenant).with_only_columns(Tenant.id)).all())
+    with session_scope(reason="rebuilding every index", read_only=True) as session:
+        ids = list(session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all())
     for tenant_id in ids:
         request(tenant_id)
     return len(ids)
@@ -50,13 +50,13 @@ def rebuild_index(job: RunningJob) -> None:
 
 
 def _revision(tenant_id: str) -> int:
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         return lexical_index.revision(session, tenant_id)
 
 
 def _ready(tenant_id: str) -> list[Source]:
     """Return the sources that answer, and those deleted a moment ago that may still be brought back."""
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         query = owned(Source, tenant_id).where(Source.state == SourceState.READY)
         return list(session.exec(query.order_by(Source.id)).all())
 

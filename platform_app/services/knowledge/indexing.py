@@ -22,7 +22,7 @@ from platform_app.services.knowledge.source_replacement import UNDO_SECONDS
 
 
 def _source(job: RunningJob) -> Source | None:
-    with session_scope(job.tenant_id, reading=True) as session:
+    with session_scope(job.tenant_id, read_only=True) as session:
         found: Source | None = session.exec(
             owned(Source, job.tenant_id).where(Source.id == job.payload.source_id)
         ).first()
@@ -30,12 +30,12 @@ def _source(job: RunningJob) -> Source | None:
 
 
 def _note(job: RunningJob, state: SourceState, progress: int) -> None:
-    with job.step() as session:
+    with job.transaction() as session:
         source = session.exec(owned(Source, job.tenant_id).where(Source.id == job.payload.source_id)).one()
         if progress > source.progress:
-            job.moved_on(session)
+            job.record_progress(session)
         source.state, source.progress = state, progress
-        session.after_commit.append(lambda: notifier.announce(job.tenant_id, "source", source.id))
+        session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
 
 
 def index_source(job: RunningJob) -> None:
@@ -72,14 +72,14 @@ def index_source(job: RunningJob) -> None:
 
 def _has_chunks(tenant_id: str) -> bool:
     """Tell whether a source answers already: then there has to be a collection."""
-    with session_scope(tenant_id, reading=True) as session:
+    with session_scope(tenant_id, read_only=True) as session:
         ready = owned(Source, tenant_id).where(Source.chunk_count > 0, Source.generation > 0)
         return session.exec(ready.limit(1)).first() is not None
 
 
 def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], generation: int) -> int:
     """Write the chunks of a generation that nobody finds yet, a few at a time; return how many there are."""
-    with job.step() as session:
+    with job.transaction() as session:
         session.execute(
             owned_delete(Chunk, job.tenant_id).where(
                 Chunk.source_id == source.id,  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], gene
         )
     number = 0
     while part := list(islice(pieces, chunk_rows.STEP)):
-        with job.step() as session:
+        with job.transaction() as session:
             session.add_all(
                 Chunk(
                     id=chunk_id(source.id, generation, number + place),
@@ -109,7 +109,7 @@ def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], gene
 
 def _keep(job: RunningJob, source: Source, count: int, remarks: list[dict[str, Any]]) -> None:
     """Note that all chunks are written: another attempt goes on from here."""
-    with job.step() as session:
+    with job.transaction() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
         row.next_chunks, row.remarks = count, remarks
 
@@ -136,7 +136,7 @@ def _switch(job: RunningJob, source: Source, generation: int, count: int) -> Non
             link=f"/knowledge/{source.id}",
             title=source.title,
         )
-        session.after_commit.append(lambda: notifier.announce(job.tenant_id, "source", source.id))
+        session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
     if old_ids:
         vector_index.drop(job.tenant_id, old_ids)
 
@@ -153,7 +153,7 @@ def _fail(job: RunningJob, source: Source, sentence: str) -> None:
             link=f"/knowledge/{source.id}",
             title=source.title,
         )
-        session.after_commit.append(lambda: notifier.announce(job.tenant_id, "source", source.id))
+        session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
 
 
 def _undo(source: Source) -> timedelta:
@@ -166,7 +166,7 @@ def remove_source(job: RunningJob) -> None:
     source = _source(job)
     if source is None or source.deleted_at is None or source.deleted_at > now() - _undo(source):
         return  # brought back, or deleted again: that has a job of its own
-    with session_scope(job.tenant_id, reading=True) as session:
+    with session_scope(job.tenant_id, read_only=True) as session:
         ids = list(
             session.exec(
                 owned(Chunk, job.tenant_id).where(Chunk.source_id == source.id).with_only_columns(Chunk.id)

@@ -7,7 +7,7 @@ from sqlmodel import col
 from platform_app import notifier
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
-from platform_app.job_callbacks import id_in
+from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import IndexSource, RemoveSource
 from platform_app.models.event import ActivityKind
 from platform_app.models.job import Job, JobState
@@ -70,16 +70,16 @@ def removal_revived(session: Transaction, tenant_id: str, payload: RemoveSource)
 
 def indexing_named_by(session: Transaction, job: Job) -> IndexSource | None:
     """Return the payload from the lock of a job."""
-    source_id = id_in(job.lock_key, "source:")
+    source_id = id_from_key(job.lock_key, "source:")
     return IndexSource(source_id=source_id) if source_id else None
 
 
 def removal_named_by(session: Transaction, job: Job) -> RemoveSource | None:
     """Return the payload from the lock of a job."""
-    source_id = id_in(job.lock_key, "source:")
+    source_id = id_from_key(job.lock_key, "source:")
     return RemoveSource(source_id=source_id) if source_id else None
 
 
 def _announce(session: Transaction, source: Source) -> None:
     tenant_id, source_id = source.tenant_id, source.id
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "source", source_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))

@@ -53,4 +53,4 @@ def retire(session: Transaction, tenant_id: str, source_id: str) -> None:
         run_at=now() + timedelta(seconds=UNDO_SECONDS),
         lock_key=f"source:{old.id}",
     )
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "source", source_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))

@@ -96,7 +96,7 @@ def add_source(
 
 def _announce(session: Transaction, source: Source) -> None:
     tenant_id, source_id = source.tenant_id, source.id
-    session.after_commit.append(lambda: notifier.announce(tenant_id, "source", source_id))
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))
 
 
 def list_sources(

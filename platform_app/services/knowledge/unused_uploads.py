@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.config import settings
-from platform_app.db import Transaction, everywhere, owned, session_scope
+from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.models.crm import ContactImport, ImportState
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Tenant
@@ -26,13 +26,13 @@ def keep_few(session: Transaction, tenant_id: str) -> None:
 
 def forget() -> bool:
     """Remove the tables that were not begun for a day, and the files that no row knows; nothing is left for later."""
-    with session_scope(reason="tenants with uploads", reading=True) as session:
-        tenants = session.exec(everywhere(Tenant).with_only_columns(Tenant.id)).all()
+    with session_scope(reason="tenants with uploads", read_only=True) as session:
+        tenants = session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all()
     for tenant_id in tenants:
         old = owned(ContactImport, tenant_id).where(
             ContactImport.state == ImportState.READY, ContactImport.created_at < now() - KEPT
         )
-        with session_scope(tenant_id, reading=True) as session:
+        with session_scope(tenant_id, read_only=True) as session:
             if session.exec(old.limit(1)).first() is None:
                 continue
         with session_scope(tenant_id) as session:
@@ -64,9 +64,9 @@ def _remove_unknown_files() -> None:
 
 def _known(names: list[str]) -> set[str]:
     """Return those of these file names that a row knows."""
-    with session_scope(reason="files of rows", reading=True) as session:
+    with session_scope(reason="files of rows", read_only=True) as session:
         found: set[str] = set()
         for model in (Source, ContactImport):
             column = col(model.stored_as)
-            found |= set(session.exec(everywhere(model).where(column.in_(names)).with_only_columns(column)).all())
+            found |= set(session.exec(unscoped(model).where(column.in_(names)).with_only_columns(column)).all())
     return found

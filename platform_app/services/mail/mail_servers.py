@@ -58,7 +58,7 @@ def kept(session: Transaction, who: Identity) -> str | None:
     """
     _may(who)
     password = tenant_secrets.read(session, who.tenant_id, PASSWORD)
-    return None if password is None else encryption.ending(password)
+    return None if password is None else encryption.visible_suffix(password)
 
 
 def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServer:
@@ -110,7 +110,7 @@ def send_test(who: Identity) -> None:
     """Send a message to the person's own address, through the server as it is set; raises as smtp.send does."""
     _may(who)
     sign_in_throttle.count_test_message(who.tenant_id)
-    with session_scope(who.tenant_id, reading=True) as session:
+    with session_scope(who.tenant_id, read_only=True) as session:
         found = server(session, who.tenant_id)
     subject = translate(who.language, "Test message of {tenant}", tenant=who.tenant_name)
     text = translate(who.language, "E-mail of {tenant} leaves through {host}.", tenant=who.tenant_name, host=found.host)

@@ -147,7 +147,7 @@ def _write(session: Transaction, talk: Conversation, name: str, value: str) -> b
     holder, _, field_name = name.partition(".")
     who = _agent_of(talk)
     try:
-        with session.part():
+        with session.savepoint():
             if holder == "contact":
                 contact = _contact(session, who, talk, value if name == "contact.name" else UNNAMED)
                 mine = _FIELDS.get(name, field_name)

@@ -11,9 +11,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from platform_app import notifier, sequence_exits
 from platform_app.automation.webhook_payloads import Unreadable
-from platform_app.db import Transaction, everywhere, gave_way, owned, session_scope
+from platform_app.db import Transaction, is_lock_conflict, owned, session_scope, unscoped
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
-from platform_app.events import begin_act, emit
+from platform_app.events import emit, start_action
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
 from platform_app.services.accounts import members
@@ -62,8 +62,8 @@ class Sent:
 
 def find(address: str) -> IncomingWebhook:
     """Return the webhook of an address; one that is switched off or deleted is not found, like one that never was."""
-    query = everywhere(IncomingWebhook).where(IncomingWebhook.address_hash == incoming_webhooks.hashed(address))
-    with session_scope(reason="address of a webhook", reading=True) as session:
+    query = unscoped(IncomingWebhook).where(IncomingWebhook.address_hash == incoming_webhooks.hashed(address))
+    with session_scope(reason="address of a webhook", read_only=True) as session:
         return _open(session.exec(query).first())
 
 
@@ -119,7 +119,7 @@ def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[Outcome | Exce
     kept: list[Outcome | Exception] = []
     try:
         with session_scope(webhook.tenant_id) as session:
-            session.hold()
+            session.enable_cache()
             outcomes = list(_write(session, webhook, read))
             session.after_commit.insert(0, lambda: kept.extend(outcomes))
         return kept
@@ -136,7 +136,7 @@ def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[Outcome | Exce
 def _is_of_all(error: Exception) -> bool:
     """Tell whether the others would fare no better: the webhook is gone, or the database away."""
     if isinstance(error, OperationalError):
-        return not gave_way(error)
+        return not is_lock_conflict(error)
     return isinstance(error, (Unavailable, NotFound, TimeoutError))
 
 
@@ -201,7 +201,7 @@ def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> It
 def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: Read) -> Event:
     """Write down a delivery that did not come before, with its event."""
     sent, payload = read
-    begin_act(session)
+    start_action(session)
     who = members.automation_identity(session, webhook.tenant_id, webhook.name)
     row.taken_id = row.message_id or None
     after: dict[str, Any] = {"webhook_id": webhook.id, "name": webhook.name, "delivery_id": row.id}
@@ -271,4 +271,4 @@ def _taken(session: Transaction, webhook: IncomingWebhook, ids: list[str]) -> di
 def _keep(session: Transaction, row: ReceivedDelivery) -> None:
     """Put a delivery into the log."""
     session.add(row)
-    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "webhook", row.id))
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "webhook", row.id))

@@ -55,7 +55,7 @@ def keep_body(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliv
         query = owned(IncomingWebhook, webhook.tenant_id).where(IncomingWebhook.id != webhook.id)
         return int(session.execute(query.with_only_columns(func.sum(IncomingWebhook.kept_bytes))).scalar() or 0)
 
-    if session.keep("bytes of other webhooks", others) + webhook.kept_bytes + row.size <= KEPT_OF_TENANT:
+    if session.cached("bytes of other webhooks", others) + webhook.kept_bytes + row.size <= KEPT_OF_TENANT:
         row.body = body
         webhook.kept_bytes += row.size
 

@@ -41,7 +41,7 @@ def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payloa
             session.flush()
         return found
 
-    found = session.keep(("contact of", *emails, *phones, name), contact)
+    found = session.cached(("contact of", *emails, *phones, name), contact)
     return {"contact_id": found.id} if found else {}
 
 

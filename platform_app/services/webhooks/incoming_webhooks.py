@@ -162,4 +162,4 @@ def _record(session: Transaction, who: Identity, row: IncomingWebhook, sentence:
 
 
 def _announce(session: Transaction, row: IncomingWebhook) -> None:
-    session.after_commit.append(lambda: notifier.announce(row.tenant_id, "webhook", row.id))
+    session.after_commit.append(lambda: notifier.publish(row.tenant_id, "webhook", row.id))

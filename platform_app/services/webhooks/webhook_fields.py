@@ -124,7 +124,7 @@ def take_all(session: Transaction, who: Identity, webhook_id: str) -> int:
 
 def values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -> dict[str, str]:
     """Return what a payload brings by field; what is missing or of another type is left out."""
-    rows = session.keep(("fields of a webhook", webhook_id), lambda: of(session, who, webhook_id))
+    rows = session.cached(("fields of a webhook", webhook_id), lambda: of(session, who, webhook_id))
     found = {
         row.key: webhook_payloads.kept(webhook_payloads.value_at(payload, row.path), TYPES[row.kind], who.time_zone)
         for row in rows

@@ -14,7 +14,7 @@ def purpose(row: IncomingWebhook, column: str) -> str:
 
 def put(row: IncomingWebhook, column: str, clear: str) -> None:
     """Seal a text into a column of a webhook."""
-    setattr(row, column, encryption.seal(clear, row.tenant_id, purpose(row, column)))
+    setattr(row, column, encryption.encrypt(clear, row.tenant_id, purpose(row, column)))
 
 
 def address(row: IncomingWebhook) -> str:
@@ -38,4 +38,4 @@ def good(row: IncomingWebhook) -> list[str]:
 
 
 def _clear(row: IncomingWebhook, column: str) -> str:
-    return encryption.unseal(getattr(row, column), row.tenant_id, purpose(row, column))
+    return encryption.decrypt(getattr(row, column), row.tenant_id, purpose(row, column))

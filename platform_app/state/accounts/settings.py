@@ -128,7 +128,7 @@ class SettingsState(rx.State):
         """Move the clock of the whole installation on, or back to the real time; only where the environment says so."""
         if not config.settings().test_clock or not 0 <= hours <= 24 * 366:
             raise Invalid("This value cannot be taken.")
-        await asyncio.to_thread(clock.move, timedelta(hours=hours))
+        await asyncio.to_thread(clock.shift, timedelta(hours=hours))
         await self._read_clock()
         return FrameState.load
 

@@ -195,7 +195,7 @@ async def call_reading(
     """Run a service function that only reads, for a person who was found before."""
 
     def run() -> R:
-        with session_scope(identity.tenant_id, reading=True) as session:
+        with session_scope(identity.tenant_id, read_only=True) as session:
             return service(session, identity, *args, **kwargs)
 
     return await _in_words(run)

@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.clock import moved, now
+from platform_app.clock import now, offset
 from platform_app.db import session_scope
 from platform_app.errors import Invalid
 from platform_app.i18n import LANGUAGES, exact_time
@@ -113,12 +113,12 @@ class FrameState(rx.State):
             return None
 
         def read() -> tuple[bool, list[Choice]]:
-            with session_scope(identity.tenant_id, reading=True) as session:
+            with session_scope(identity.tenant_id, read_only=True) as session:
                 is_ok = bool(job_list.worker_card(session, identity).ok)
-            with session_scope(reason="tenants of a person", reading=True) as session:
+            with session_scope(reason="tenants of a person", read_only=True) as session:
                 found = members.list_tenants(session, identity.user_id)
             return is_ok, [Choice(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]
 
         self.worker_ok, self.tenants = await asyncio.to_thread(read)
-        self.clock = exact_time(shown.language, now(), identity.time_zone) if moved() else ""
+        self.clock = exact_time(shown.language, now(), identity.time_zone) if offset() else ""
         return browser.set_language(shown.language)

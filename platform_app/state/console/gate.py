@@ -51,7 +51,7 @@ class Gate(rx.Middleware):
             return StateUpdate()
         source = state.router.session.client_ip
         if has_tag(event.router_data, is_address=True):
-            refusals.note("event refused: its address holds a reserved text", source)
+            refusals.record("event refused: its address holds a reserved text", source)
             return StateUpdate()
         token = session_token(state.router.headers.cookie)
         slug = tenant_slug(state.router.url.path)
@@ -60,7 +60,7 @@ class Gate(rx.Middleware):
         if refused := self._bind(person, state, event, identity):
             return refused
         if has_tag(event.payload):
-            refusals.note("event refused: it holds a reserved text", source, handler=event.name)
+            refusals.record("event refused: it holds a reserved text", source, handler=event.name)
             return _said_reserved(identity)
         person._take(identity, "ok" if identity or not slug else "not_found" if token else "loading")
         fn = registered.handler.fn
@@ -70,7 +70,7 @@ class Gate(rx.Middleware):
         if role == ANYONE or (is_own and event.name.endswith(_OF_REFLEX)):
             return None
         if role is None or (identity is not None and not identity.role.includes(Role(role))):
-            refusals.note("event refused", source, handler=event.name, known=identity is not None)
+            refusals.record("event refused", source, handler=event.name, known=identity is not None)
             return StateUpdate()
         return None if identity is not None else await self._signed_out(state, token)
 

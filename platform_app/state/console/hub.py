@@ -72,7 +72,7 @@ class Hub:
         """Read while anybody watches; while Redis is silent, tell everybody to look for themselves."""
         last: dict[str, str] = {}
         while self._pages:
-            client = notifier.listener()
+            client = notifier.subscriber_connection()
             try:
                 while self._pages:
                     await self._read(client, last)

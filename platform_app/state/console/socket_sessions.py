@@ -46,7 +46,7 @@ class Tabs(EventNamespace):
         data = self._build_static_router_data(sid, environ)
         source = environ.get("asgi.scope", {}).get(SOURCE) or Source("", "")
         if source.tab or not _TOKEN.fullmatch(token) or has_tag(data):
-            refusals.note("tab refused", str(data.get("ip", "")))
+            refusals.record("tab refused", str(data.get("ip", "")))
             raise ConnectionRefusedError("refused")
         source.tab = sid
         self._static_router_data[sid], self._sources[sid] = data, source
@@ -88,7 +88,7 @@ class Tabs(EventNamespace):
             return
         made_for = _session_of_event()
         if made_for is not None and made_for != self._session(record.sid):
-            refusals.note("update withheld: the tab has another session", self._address(record.sid))
+            refusals.record("update withheld: the tab has another session", self._address(record.sid))
             return
         await super().emit_update(update, token)
 
@@ -98,14 +98,14 @@ class Tabs(EventNamespace):
         if source is None:
             return
         if why := _refused(data, is_stranger=not source.person):
-            refusals.note(f"event refused: {why}", self._address(sid))
+            refusals.record(f"event refused: {why}", self._address(sid))
             return
         if data["name"].endswith(_HYDRATE) and not await source.admit(HYDRATE_COST):
             return
         try:
             await super().on_event(sid, data)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            refusals.note("event refused: odd", self._address(sid), error=type(error).__name__)
+            refusals.record("event refused: odd", self._address(sid), error=type(error).__name__)
 
     def _session(self, sid: str) -> str:
         return session_token(self._static_router_data.get(sid, {}).get("headers", {}).get("cookie", ""))

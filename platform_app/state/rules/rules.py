@@ -116,7 +116,7 @@ def _row(row: Rule, found: _Found, identity: Identity, *, reader: Reader) -> Rul
         agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),
         state=stand_of(row),
         enabled=row.enabled,
-        runs=bounded_count.words(language, "{count} run", "{count} runs", count) if count else "",
+        runs=bounded_count.count_words(language, "{count} run", "{count} runs", count) if count else "",
         when=relative_time(language, last, now()) if last else "",
         exact=exact_time(language, last, identity.time_zone) if last else "",
     )

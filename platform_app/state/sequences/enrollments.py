@@ -144,9 +144,9 @@ class EnrollmentsState(Enrolling, rx.State):
         self.sequences = found.sequences
         self.sequence_name = next((one.name for one in found.sequences if one.id == sequence_id), "")
         self.can_enroll = sequence_id in found.live
-        self.total, self.pages = found.total, max(1, -(-min(found.total, bounded_count.MOST) // enrollments.PAGE_SIZE))
+        self.total, self.pages = found.total, max(1, -(-min(found.total, bounded_count.LIMIT) // enrollments.PAGE_SIZE))
         self.rows = [row_of(row, found.names, identity, reader=reader) for row in found.rows]
-        self.total_words = bounded_count.words(
+        self.total_words = bounded_count.count_words(
             reader.language, "{count} enrollment", "{count} enrollments", found.total
         )
         self.loaded = True
@@ -225,7 +225,7 @@ def _act_on(session: Transaction, who: Identity, what: str, ids: list[str]) -> t
     done = refused = 0
     for row_id in ids:
         try:
-            with session.part():
+            with session.savepoint():
                 DOING[what](session, who, row_id)
             done += 1
         except PlatformError:
