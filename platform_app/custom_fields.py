@@ -3,7 +3,7 @@
 from typing import Any
 
 from platform_app.automation.facts import Fact, FactType, Value
-from platform_app.automation.values import exact_number, moment
+from platform_app.automation.values import parse_datetime, parse_exact_number
 from platform_app.db import Transaction, owned
 from platform_app.models.crm import CustomField, FieldKind, Holder
 from platform_app.models.event import Event, EventKind
@@ -34,7 +34,7 @@ def _of_tenant(session: Transaction, tenant_id: str, holder: Holder | None) -> l
 def facts(held: list[CustomField]) -> list[Fact]:
     """Return the fields as facts."""
     return [
-        Fact(f"{row.holder}.field.{row.key}", row.name, TYPES[row.kind], options=tuple(row.options), own=True)
+        Fact(f"{row.holder}.field.{row.key}", row.name, TYPES[row.kind], options=tuple(row.options), is_custom=True)
         for row in held
     ]
 
@@ -59,7 +59,7 @@ def of_webhooks(session: Transaction, tenant_id: str) -> list[tuple[WebhookField
 def facts_of_webhooks(held: list[tuple[WebhookField, str]]) -> list[Fact]:
     """Return the fields of webhooks as facts."""
     return [
-        Fact(f"webhook.field.{row.key}", f"{row.name} · {name}", TYPES[row.kind], own=True, of_events=True)
+        Fact(f"webhook.field.{row.key}", f"{row.name} · {name}", TYPES[row.kind], is_custom=True, event_only=True)
         for row, name in held
     ]
 
@@ -83,7 +83,7 @@ def _typed(kind: FieldKind, text: str, zone: str) -> Value:
     if not text:
         return None
     if kind in (FieldKind.NUMBER, FieldKind.MONEY):
-        return exact_number(text)
+        return parse_exact_number(text)
     if kind == FieldKind.DATE:
-        return moment(text, zone)
+        return parse_datetime(text, zone)
     return text == "yes" if kind == FieldKind.YES_NO else text

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from platform_app import custom_fields
 from platform_app.automation import fact_json, values
-from platform_app.automation.facts import Catalogue, Facts, Named, Value, catalogue
+from platform_app.automation.facts import Catalogue, Facts, NamedValue, Value, catalogue
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.models.agent import Agent
@@ -85,7 +85,7 @@ def facts_of_talk(
     contact = _row(session, Contact, conversation.contact_id)
     stage_id = conversation.stage_id or (lead.stage_id if lead else None)
     values: dict[str, Value] = {
-        "agent.name": Named(conversation.agent_id, agent_name),
+        "agent.name": NamedValue(conversation.agent_id, agent_name),
         "tenant.name": tenant.name,
         "message.text": said,
         **clock(now(), tenant.time_zone),
@@ -96,7 +96,7 @@ def facts_of_talk(
     return Facts(values, zone=tenant.time_zone, language=tenant.language), stage_id
 
 
-def facts_of_lead(session: Transaction, tenant_id: str, lead_id: str, agent: Named) -> Facts:
+def facts_of_lead(session: Transaction, tenant_id: str, lead_id: str, agent: NamedValue) -> Facts:
     """Return what would be known in a conversation with a lead, for looking at a text before it is used."""
     lead: Lead | None = session.exec(owned(Lead, tenant_id).where(Lead.id == lead_id)).first()
     talk = Conversation(tenant_id=tenant_id, agent_id=agent.id, lead_id=lead.id if lead else None)
@@ -111,16 +111,16 @@ def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
     stage_id = (talk.stage_id if talk else None) or (lead.stage_id if lead else None)
     found: dict[str, Value] = {
         "tenant.name": tenant.name,
-        "agent.name": Named(agent.id, agent.name) if agent else None,
+        "agent.name": NamedValue(agent.id, agent.name) if agent else None,
         **(_talk(session, talk) if talk else {}),
         **_stage(session, stage_id),
         **_people(session, tenant, contact, lead),
         **custom_fields.delivered(session, event, tenant.time_zone),
         **{name: str(event.after.get(key) or "") or None for name, key in _SAID.get(event.kind, ())},
     }
-    before = fact_json.kept(_before(session, event, tenant.time_zone), with_unknown=True)
+    before = fact_json.to_json(_before(session, event, tenant.time_zone), with_unknown=True)
     return {
-        "values": fact_json.kept(found),
+        "values": fact_json.to_json(found),
         "before": before,
         "zone": tenant.time_zone,
         "language": tenant.language,
@@ -156,8 +156,8 @@ def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Coll
     if only is not None:
         held, before = ({name: side[name] for name in only if name in side} for side in (held, before))
     return Facts(
-        fact_json.restored(held) | ({} if only is not None and _CLOCK.isdisjoint(only) else clock(event.at, zone)),
-        fact_json.restored(before),
+        fact_json.from_json(held) | ({} if only is not None and _CLOCK.isdisjoint(only) else clock(event.at, zone)),
+        fact_json.from_json(before),
         zone=zone,
         language=str(kept.get("language") or "en"),
         names=names or {},
@@ -167,7 +167,7 @@ def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Coll
 def _before(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
     """Return what an event changed, as it was, by the names of facts."""
     if event.kind == EventKind.STAGE_CHANGED and event.before:
-        return {"lead.stage": Named(event.before["stage_id"], event.before["stage"])}
+        return {"lead.stage": NamedValue(event.before["stage_id"], event.before["stage"])}
     if event.kind not in (EventKind.CONTACT_UPDATED, EventKind.LEAD_UPDATED):
         return {}
     holder = Holder.CONTACT if event.kind == EventKind.CONTACT_UPDATED else Holder.LEAD
@@ -194,9 +194,9 @@ def _was(session: Transaction, name: str, value: Any) -> Value:
     if name in ("emails", "phones"):
         return value[0] if value else None
     if name == "budget":
-        return values.exact_number(str(value))
+        return values.parse_exact_number(str(value))
     if name == "language":
-        return Named(value, value) if value else None
+        return NamedValue(value, value) if value else None
     return _member(session, value) if name == "responsible_id" else value or None
 
 
@@ -230,7 +230,7 @@ def clock(at: datetime, zone: str) -> dict[str, Value]:
     """Return the facts that follow from a moment alone, in a time zone."""
     there = at.astimezone(ZoneInfo(zone))
     weekday = str(there.isoweekday())
-    return {"now": at, "clock.time": there.time().replace(microsecond=0), "clock.weekday": Named(weekday, weekday)}
+    return {"now": at, "clock.time": there.time().replace(microsecond=0), "clock.weekday": NamedValue(weekday, weekday)}
 
 
 def _tenant(session: Transaction, tenant_id: str) -> Tenant:
@@ -273,7 +273,7 @@ def _of_contact(row: Contact, held: list[CustomField], zone: str) -> dict[str, V
         "contact.name": None if row.name == UNNAMED else row.name,
         "contact.phone": row.phone or None,
         "contact.email": row.email or None,
-        "contact.language": Named(row.language, row.language) if row.language else None,
+        "contact.language": NamedValue(row.language, row.language) if row.language else None,
         "contact.tags": tuple(row.tags),
         "contact.created": row.created_at,
         **custom_fields.typed(held, row.fields, Holder.CONTACT, zone),
@@ -293,9 +293,9 @@ def _of_lead(session: Transaction, row: Lead, held: list[CustomField], zone: str
     }
 
 
-def _member(session: Transaction, user_id: str | None) -> Named | None:
+def _member(session: Transaction, user_id: str | None) -> NamedValue | None:
     user = session.get(User, user_id) if user_id else None
-    return Named(user.id, user.name) if user else None
+    return NamedValue(user.id, user.name) if user else None
 
 
 def _stage(session: Transaction, stage_id: str | None) -> dict[str, Value]:
@@ -303,4 +303,4 @@ def _stage(session: Transaction, stage_id: str | None) -> dict[str, Value]:
     pipeline = _row(session, Pipeline, stage.pipeline_id if stage else None)
     if stage is None or pipeline is None:
         return {}
-    return {"lead.stage": Named(stage.id, stage.name), "lead.pipeline": Named(pipeline.id, pipeline.name)}
+    return {"lead.stage": NamedValue(stage.id, stage.name), "lead.pipeline": NamedValue(pipeline.id, pipeline.name)}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from platform_app.automation.calendar import Calendar, Delay, Period, Timing, Wait, due, opening
+from platform_app.automation.calendar import Calendar, Delay, Period, Timing, WaitReason, due_time, next_opening
 
 ZONES = ["Europe/Moscow", "Asia/Vladivostok", "America/New_York", "Europe/Kyiv", "Australia/Lord_Howe", "UTC"]
 OFFICE = [{"days": [1, 2, 3, 4, 5], "start": "09:00", "end": "17:00"}]
@@ -81,7 +81,7 @@ def calendar(zone: str) -> Calendar:
 @pytest.mark.parametrize(("zone", "arrived", "given", "wanted"), TABLE)
 def test_due(zone: str, arrived: str, given: dict[str, Any], wanted: str) -> None:
     there = datetime.fromisoformat(arrived).replace(tzinfo=ZoneInfo(zone))
-    found = due(timing(given), there.astimezone(UTC), calendar(zone)).at
+    found = due_time(timing(given), there.astimezone(UTC), calendar(zone)).at
     assert found is not None and found.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") == wanted
 
 
@@ -133,7 +133,7 @@ def test_a_window_opens_when_a_search_minute_by_minute_says_so() -> None:
         at = chance.choice(changes) + timedelta(seconds=chance.randrange(-2 * 86_400, 2 * 86_400))
         days = frozenset(at.date() + timedelta(days=chance.randrange(-1, 4)) for _ in range(2))
         wanted = searched(own, at, zone, days)
-        found = opening(own, at, Calendar(zone.key, "", days))
+        found = next_opening(own, at, Calendar(zone.key, "", days))
         assert found == wanted or wanted is None, (zone, own, at)
 
 
@@ -142,12 +142,12 @@ def test_whose_time_of_day_counts() -> None:
     ten = {"delay": {"kind": "until", "time": "10:00"}}
     both = Calendar("Europe/Moscow", "Asia/Vladivostok")
     found = [
-        due(Timing.model_validate(ten | {"zone": zone, "fixed_zone": "UTC"}), at, both).at
+        due_time(Timing.model_validate(ten | {"zone": zone, "fixed_zone": "UTC"}), at, both).at
         for zone in ("tenant", "contact", "fixed")
     ]
     assert [one.hour for one in found if one] == [7, 0, 10]
     unknown = Calendar("Europe/Moscow", "")
-    assert due(Timing.model_validate(ten | {"zone": "contact"}), at, unknown).at == found[0]
+    assert due_time(Timing.model_validate(ten | {"zone": "contact"}), at, unknown).at == found[0]
 
 
 def test_says_what_was_waited_for() -> None:
@@ -155,15 +155,18 @@ def test_says_what_was_waited_for() -> None:
         timing({"delay": (1, "days"), "periods": OFFICE, "not_on_holidays": True}),
         datetime(2026, 12, 30, 20, tzinfo=UTC),
     )
-    assert [wait for wait, _ in due(own, at, calendar("UTC")).waits] == [Wait.DELAY, Wait.HOLIDAY]
-    assert [wait for wait, _ in due(own, at - timedelta(days=2), calendar("UTC")).waits] == [Wait.DELAY, Wait.WINDOW]
-    assert due(timing({"until": ("10:00", False)}), at, calendar("UTC")).waits[0][0] == Wait.UNTIL
+    assert [wait for wait, _ in due_time(own, at, calendar("UTC")).waits] == [WaitReason.DELAY, WaitReason.HOLIDAY]
+    assert [wait for wait, _ in due_time(own, at - timedelta(days=2), calendar("UTC")).waits] == [
+        WaitReason.DELAY,
+        WaitReason.WINDOW,
+    ]
+    assert due_time(timing({"until": ("10:00", False)}), at, calendar("UTC")).waits[0][0] == WaitReason.UNTIL
 
 
 def test_a_window_that_never_opens_is_said() -> None:
     never = Calendar("UTC", "", frozenset(date(2026, 11, 23) + timedelta(days=day) for day in range(900)))
     own = timing({"periods": OFFICE, "not_on_holidays": True})
-    assert due(own, datetime(2026, 11, 23, tzinfo=UTC), never).at is None
+    assert due_time(own, datetime(2026, 11, 23, tzinfo=UTC), never).at is None
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation.conditions import read
+from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.facts import Fact, FactType, catalogue
 from platform_app.automation.operators import OPERATORS
 from platform_app.errors import Invalid
 from platform_app.state.console.option_lists import Choice
 from platform_app.state.rules import condition_tree
 
-KNOWN = catalogue([Fact("lead.field.size", "Size", FactType.TEXT, options=("S", "M"), own=True)])
+KNOWN = catalogue([Fact("lead.field.size", "Size", FactType.TEXT, options=("S", "M"), is_custom=True)])
 CHOICES = {"stage": [Choice("a", "Sales · New")]}
 
 
@@ -51,7 +51,7 @@ def test_moved_one_line_past_into_and_out_of_groups(path: str, up: bool, after: 
     held = tree()
     condition_tree.move(held, path, up=up)
     assert values(held) == after
-    read(held)
+    parse_conditions(held)
 
 
 @pytest.mark.parametrize("path", ["9", "1.7", "0.0", "x", "-1", "", "1." + "0." * 50 + "0"])

@@ -10,22 +10,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platform_app.automation.condition_checks import problems
-from platform_app.automation.conditions import Condition, Group, Match, read
-from platform_app.automation.evaluation import Proof, ready, smallest_change, weigh
-from platform_app.automation.facts import Fact, Facts, FactType, Named, Value, catalogue
-from platform_app.automation.operators import OPERATORS, Takes
+from platform_app.automation.conditions import Condition, Group, Match, parse_conditions
+from platform_app.automation.evaluation import Proof, compile_condition, evaluate, smallest_change
+from platform_app.automation.facts import Fact, Facts, FactType, NamedValue, Value, catalogue
+from platform_app.automation.operators import OPERATORS, Operand
 from platform_app.errors import Invalid
 from tests import shared
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-KNOWN = catalogue([Fact("contact.field.vip", "VIP", FactType.FLAG, own=True)])
+KNOWN = catalogue([Fact("contact.field.vip", "VIP", FactType.FLAG, is_custom=True)])
 TEXTS = ["", "Цена", "цена велосипеда", "Ёлка", "price", "PRICE list", "да"]
 TAGS = ["vip", "Новый", "cold"]
 POOL: dict[str, list[Value]] = {
     "contact.name": [None, *TEXTS],
     "lead.budget": [None, Decimal(0), Decimal("10.5"), Decimal(1000), Decimal(-1)],
     "contact.tags": [None, (), ("vip",), ("vip", "новый")],
-    "lead.stage": [None, Named("a", "New"), Named("b", "Won")],
+    "lead.stage": [None, NamedValue("a", "New"), NamedValue("b", "Won")],
     "contact.created": [None, NOW, NOW - timedelta(days=2), NOW + timedelta(hours=1)],
     "clock.time": [None, time(9), time(17, 30), time(23)],
     "contact.field.vip": [None, True, False],
@@ -91,18 +91,18 @@ def reference(condition: Condition, known: Facts) -> bool | None:
     actual, kind = known.values.get(fact.name), fact.type
     is_empty = actual is None or actual == "" or actual == ()
     changed = fact.name in known.before
-    if op.takes == Takes.NOTHING:
+    if op.operand == Operand.NOTHING:
         return {"empty": is_empty, "not_empty": not is_empty, "changed": changed}[op.code]
     many = [condition.value] if isinstance(condition.value, str) else condition.value
     one = condition.value if isinstance(condition.value, str) else ""
-    if op.takes in (Takes.PATTERN, Takes.SPAN) or op.code == "like":
+    if op.operand in (Operand.PATTERN, Operand.SPAN) or op.code == "like":
         return None
-    if op.takes == Takes.TEXT:
+    if op.operand == Operand.TEXT:
         return bool(one) and plain_text(op.code, actual, one)
     wanted = [typed(part, FactType.TEXT if kind == FactType.LIST else kind) for part in many]
-    if op.takes == Takes.ONE:
+    if op.operand == Operand.ONE:
         wanted = [typed(one, kind)]
-    if not wanted or None in wanted or (op.takes == Takes.TWO and len(wanted) != 2):
+    if not wanted or None in wanted or (op.operand == Operand.TWO and len(wanted) != 2):
         return False
     if op.code in ("contains_any", "contains_all"):
         return (any if op.code == "contains_any" else all)(is_in(actual, part) for part in wanted)
@@ -134,7 +134,7 @@ def holds(node: Condition | Group, known: Facts) -> bool | None:
     """Weigh a tree with the reference, and each leaf it does not speak of by itself."""
     if isinstance(node, Condition):
         spoken = reference(node, known)
-        return weigh(node, known, KNOWN, NOW).holds if spoken is None else spoken
+        return evaluate(node, known, KNOWN, NOW).holds if spoken is None else spoken
     parts = [holds(part, known) for part in node.of]
     if not parts:
         return True
@@ -148,7 +148,7 @@ def leaves(proof: Proof) -> list[Proof]:
 def from_leaves(proof: Proof, known: Facts, flipped: dict[tuple[int, ...], bool]) -> bool:
     """Weigh each leaf of a proof again and return what the root is by them."""
     if proof.condition:
-        return flipped.get(proof.path, weigh(proof.condition, known, KNOWN, NOW).holds)
+        return flipped.get(proof.path, evaluate(proof.condition, known, KNOWN, NOW).holds)
     parts = [from_leaves(part, known, flipped) for part in proof.of]
     return not parts or {"all": all(parts), "any": any(parts), "none": not any(parts)}[str(proof.match)]
 
@@ -156,9 +156,9 @@ def from_leaves(proof: Proof, known: Facts, flipped: dict[tuple[int, ...], bool]
 @given(tree=trees, known=facts)
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_tree_is_weighed_as_the_reference_does(tree: Condition | Group, known: Facts) -> None:
-    proof = weigh(tree, known, KNOWN, NOW)
+    proof = evaluate(tree, known, KNOWN, NOW)
     assert proof.holds == holds(tree, known)
-    assert ready(tree, KNOWN, known.zone)(known, NOW) is proof.holds
+    assert compile_condition(tree, KNOWN, known.zone)(known, NOW) is proof.holds
     assert from_leaves(proof, known, {}) == proof.holds
     json.dumps(proof.as_json())
     changes = smallest_change(proof)
@@ -178,7 +178,7 @@ def test_a_tree_is_weighed_as_the_reference_does(tree: Condition | Group, known:
 )
 def test_an_operator_at_its_bounds(fact: str, operator: str, actual: Value, value: str, expected: bool) -> None:
     condition = Condition(fact=fact, operator=operator, value=value)
-    assert weigh(condition, Facts({fact: actual}), KNOWN, NOW).holds is expected
+    assert evaluate(condition, Facts({fact: actual}), KNOWN, NOW).holds is expected
 
 
 def test_no_operator_raises_on_any_value() -> None:
@@ -187,13 +187,13 @@ def test_no_operator_raises_on_any_value() -> None:
     by_type: dict[FactType, str] = {fact.type: fact.name for fact in KNOWN.values()}
     for text in hostile:
         for kind, name in by_type.items():
-            odd: list[Value] = [text, (text,), Named(text, text), Decimal("sNaN"), Decimal("Infinity"), None]
+            odd: list[Value] = [text, (text,), NamedValue(text, text), Decimal("sNaN"), Decimal("Infinity"), None]
             odd += [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), time.max, True]
             for op in OPERATORS.values():
                 for actual in odd:
                     seen = Facts({name: actual}, before={name: actual})
                     for value in (text, [text], [text, text]):
-                        proof = weigh(Condition(fact=name, operator=op.code, value=value), seen, KNOWN, NOW)
+                        proof = evaluate(Condition(fact=name, operator=op.code, value=value), seen, KNOWN, NOW)
                         assert proof.holds in (True, False), kind
 
 
@@ -222,7 +222,7 @@ def test_no_operator_raises_on_any_value() -> None:
 )
 def test_patterns_know_words_of_every_alphabet(text: str, pattern: str, fits: bool) -> None:
     condition = Condition(fact="message.text", operator="matches", value=pattern)
-    assert weigh(condition, Facts({"message.text": text}), KNOWN, NOW).holds is fits
+    assert evaluate(condition, Facts({"message.text": text}), KNOWN, NOW).holds is fits
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_patterns_know_words_of_every_alphabet(text: str, pattern: str, fits: bo
 def test_patterns_that_hang_others_end(pattern: str, text: str) -> None:
     """S26: with an engine that backtracks each of these pairs would go on for longer than anybody waits."""
     condition = Condition(fact="message.text", operator="matches", value=pattern)
-    assert weigh(condition, Facts({"message.text": text}), KNOWN, NOW).holds in (True, False)
+    assert evaluate(condition, Facts({"message.text": text}), KNOWN, NOW).holds in (True, False)
 
 
 @pytest.mark.parametrize(
@@ -296,10 +296,10 @@ def test_empty_groups_and_too_many_conditions_are_refused() -> None:
 )
 def test_what_is_no_tree_is_refused(data: Any) -> None:
     if not data:
-        assert read(data) == Group()
+        assert parse_conditions(data) == Group()
         return
     with pytest.raises(Invalid):
-        read(data)
+        parse_conditions(data)
 
 
 def test_too_deep_is_refused() -> None:
@@ -307,7 +307,7 @@ def test_too_deep_is_refused() -> None:
     for _ in range(10_000):
         tree = {"kind": "group", "of": [tree]}
     with pytest.raises(Invalid):
-        read(tree)
+        parse_conditions(tree)
 
 
 def test_the_smallest_change_is_named() -> None:
@@ -315,25 +315,25 @@ def test_the_smallest_change_is_named() -> None:
     won = Condition(fact="lead.stage", operator="equals", value="b")
     vip = Condition(fact="contact.tags", operator="contains", value="vip")
     tree = Group(of=[won, Group(match=Match.ANY, of=[cheap, Group(of=[vip, won])])])
-    known = Facts({"lead.budget": Decimal(500), "lead.stage": Named("a", "New")}, names={"b": "Won"})
-    proof = weigh(tree, known, KNOWN, NOW)
+    known = Facts({"lead.budget": Decimal(500), "lead.stage": NamedValue("a", "New")}, names={"b": "Won"})
+    proof = evaluate(tree, known, KNOWN, NOW)
     changes = smallest_change(proof)
     assert changes is not None
     assert [(one.proof.condition, one.is_to_hold) for one in changes] == [(won, True), (cheap, True)]
-    assert (proof.of[0].actual, proof.of[0].expected) == (Named("a", "New"), "Won")
-    assert smallest_change(weigh(Group(), known, KNOWN, NOW), False) is None
+    assert (proof.of[0].actual, proof.of[0].expected) == (NamedValue("a", "New"), "Won")
+    assert smallest_change(evaluate(Group(), known, KNOWN, NOW), False) is None
 
 
 def test_moments_without_a_zone_are_in_the_tenants() -> None:
     at = Condition(fact="contact.created", operator="after", value="2026-03-02T15:00")
     known = {"contact.created": NOW}
-    assert not weigh(at, Facts(known), KNOWN, NOW).holds
-    assert weigh(at, Facts(known, zone="Asia/Vladivostok"), KNOWN, NOW).holds
+    assert not evaluate(at, Facts(known), KNOWN, NOW).holds
+    assert evaluate(at, Facts(known, zone="Asia/Vladivostok"), KNOWN, NOW).holds
 
 
 def test_a_tree_holds_no_more_than_it_may() -> None:
     many = {"kind": "condition", "fact": "message.text", "operator": "like", "value": ["word"] * 990}
-    assert read({"kind": "group", "of": [many]}).of
+    assert parse_conditions({"kind": "group", "of": [many]}).of
     for tree in ({"kind": "group", "of": [many] * 2}, {"kind": "group", "of": [many | {"value": ["x"] * 200_000}]}):
         with pytest.raises(Invalid, match="There can be"):
-            read(tree)
+            parse_conditions(tree)

@@ -54,7 +54,7 @@ def test_every_kind_has_a_test(noun: str) -> None:
 def message_ids(noun: str, kind: str) -> list[str]:
     """Return everything that the console shows of a kind."""
     if noun == "operator":
-        return [OPERATORS[kind].words]
+        return [OPERATORS[kind].label]
     if noun == "action":
         fields = [str(asked["words"]) for _, asked in action_checks.asked_of(kind)]
         return [actions.words(kind), *filter(None, [actions.note(kind)]), *fields]

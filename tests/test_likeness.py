@@ -56,7 +56,10 @@ def by_beginnings(said: str, examples: Iterable[object]) -> tuple[str, float]:
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_objections_are_told_from_each_other_and_from_other_talk(language: str) -> None:
-    before, after = measured(language, by_beginnings, 0.6), measured(language, similarity.closest, similarity.LIKE)
+    before, after = (
+        measured(language, by_beginnings, 0.6),
+        measured(language, similarity.most_similar, similarity.THRESHOLD),
+    )
     assert len(told(language)["kinds"]) >= 12
     assert after.known >= 0.6 and after.known >= before.known + 0.2, (before, after)
     assert after.astray <= 12 and after.false <= 1, after
@@ -73,10 +76,10 @@ def test_objections_are_told_from_each_other_and_from_other_talk(language: str) 
     ],
 )
 def test_form_length_and_slips_do_not_hide_it(said: str, example: str) -> None:
-    assert similarity.closest(said, [example]) == (example, pytest.approx(1, abs=1 - similarity.LIKE))
+    assert similarity.most_similar(said, [example]) == (example, pytest.approx(1, abs=1 - similarity.THRESHOLD))
 
 
 @pytest.mark.parametrize("said", ["", "   ", "!!!", "да", "мне это", "\x00", "Здравствуйте, какой у вас адрес?"])
 def test_what_says_nothing_is_like_nothing(said: str) -> None:
-    assert similarity.closest(said, ["Это слишком дорого", "", "У конкурентов дешевле"])[1] < similarity.LIKE
-    assert similarity.closest(said, []) == ("", 0.0)
+    assert similarity.most_similar(said, ["Это слишком дорого", "", "У конкурентов дешевле"])[1] < similarity.THRESHOLD
+    assert similarity.most_similar(said, []) == ("", 0.0)

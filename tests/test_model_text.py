@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_app.automation.facts import FactType
-from platform_app.automation.values import exact_number, number
+from platform_app.automation.values import parse_exact_number, parse_number
 from platform_app.automation.webhook_payloads import kept
 from platform_app.llm import reply_text
 from platform_app.llm.reasoning_tags import ThinkingFilter, template_may_open
@@ -210,10 +210,14 @@ def test_text_is_shown_while_it_grows() -> None:
     ],
 )  # fmt: skip
 def test_numbers_as_people_write_them(written: str, value: str | None) -> None:
-    assert number(written) == (None if value is None else Decimal(value))
+    assert parse_number(written) == (None if value is None else Decimal(value))
 
 
 def test_numbers_of_machines_are_exact() -> None:
-    assert (exact_number("12.500"), exact_number("2e3"), exact_number("12,5")) == (Decimal("12.5"), Decimal(2000), None)
+    assert (parse_exact_number("12.500"), parse_exact_number("2e3"), parse_exact_number("12,5")) == (
+        Decimal("12.5"),
+        Decimal(2000),
+        None,
+    )
     assert kept(1.125, FactType.NUMBER, "UTC") == "1.125"
     assert kept("12,500", FactType.NUMBER, "UTC") == "12500"

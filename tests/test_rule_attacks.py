@@ -107,7 +107,7 @@ def test_an_evil_pattern_is_weighed_like_any_other(who: Identity, pattern: str) 
     assert runs(who)[0].state in (RunState.CONDITION, RunState.DONE)
 
 
-@pytest.mark.parametrize("pattern", ["(", "a{1001}", "(?=x)", r"(a)\1", "x" * (patterns.LONGEST + 1)])
+@pytest.mark.parametrize("pattern", ["(", "a{1001}", "(?=x)", r"(a)\1", "x" * (patterns.MAX_PATTERN_LENGTH + 1)])
 def test_a_pattern_that_cannot_be_used_is_not_published(who: Identity, pattern: str) -> None:
     draft = {"trigger": "contact_created", "actions": [{"kind": "hand_off"}]}
     with pytest.raises(Invalid):

@@ -222,8 +222,8 @@ async def test_the_stage_played_in_counts(provider: FakeProvider, who: Identity)
     ],
 )
 def test_an_objection_is_known_by_what_is_said(said: str, fits: bool) -> None:
-    best, share = similarity.closest(said, ["Это слишком дорого", "У конкурентов дешевле", ""])
-    assert (share >= similarity.LIKE) is fits
+    best, share = similarity.most_similar(said, ["Это слишком дорого", "У конкурентов дешевле", ""])
+    assert (share >= similarity.THRESHOLD) is fits
     assert best in ("Это слишком дорого", "У конкурентов дешевле")
 
 

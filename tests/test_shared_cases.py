@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation.values import number
+from platform_app.automation.values import parse_number
 from platform_app.errors import Invalid
 from platform_app.llm.language_detection import of_conversation
 from platform_app.llm.reply_text import cited, plain
@@ -64,7 +64,7 @@ def test_tables_of_people(case: dict[str, Any], who: Identity) -> None:
 def test_texts_of_models_and_numbers(case: dict[str, Any]) -> None:
     for written, right in case["pairs"]:
         if case["check"] == "number":
-            assert str(number(written)) in map(str, right)
+            assert str(parse_number(written)) in map(str, right)
         elif case["check"] == "plain":
             assert plain(written) == right
         else:

@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-FAR = 750  # days after which nothing is looked for any more
-LONGEST_WEEKS = 104
+MAX_DAYS_AHEAD = 750  # days after which nothing is looked for any more
+MAX_DELAY_WEEKS = 104
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)  # 1 is Monday
 _CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
 _END = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 
 @lru_cache
-def zones() -> frozenset[str]:
+def time_zone_names() -> frozenset[str]:
     """Return the names of all time zones; read from the disk once."""
     return frozenset(available_timezones())
 
@@ -46,7 +46,7 @@ class DelayKind(StrEnum):
     UNTIL = "until"  # a time of day, on the next of some days of the week
 
 
-class Zone(StrEnum):
+class ZoneSource(StrEnum):
     """Whose time of day counts."""
 
     TENANT = "tenant"
@@ -64,7 +64,7 @@ class Delay(BaseModel, frozen=True):
     """How long is waited before a window is looked at."""
 
     kind: DelayKind = DelayKind.NONE
-    count: int = Field(default=1, ge=1, le=LONGEST_WEEKS * 7 * 24 * 60)
+    count: int = Field(default=1, ge=1, le=MAX_DELAY_WEEKS * 7 * 24 * 60)
     unit: Unit = Unit.DAYS
     time: str = Field(default="10:00", pattern=_CLOCK)
     days: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
@@ -74,8 +74,8 @@ class Delay(BaseModel, frozen=True):
 
     @model_validator(mode="after")
     def _is_not_too_long(self) -> "Delay":
-        if self.count * _MINUTES[self.unit] > LONGEST_WEEKS * _MINUTES[Unit.WEEKS]:
-            raise ValueError(f"at most {LONGEST_WEEKS} weeks")
+        if self.count * _MINUTES[self.unit] > MAX_DELAY_WEEKS * _MINUTES[Unit.WEEKS]:
+            raise ValueError(f"at most {MAX_DELAY_WEEKS} weeks")
         return self
 
 
@@ -100,14 +100,14 @@ class Timing(BaseModel, frozen=True):
 
     delay: Delay = Delay()
     periods: list[Period] = Field(default_factory=list, max_length=14)
-    zone: Zone = Zone.TENANT
+    zone: ZoneSource = ZoneSource.TENANT
     fixed_zone: str = Field(default="UTC", max_length=60)
     not_on_holidays: bool = False  # the tenant's
 
     @field_validator("fixed_zone")
     @classmethod
     def _is_known(cls, zone: str) -> str:
-        if zone not in zones():
+        if zone not in time_zone_names():
             raise ValueError("no such time zone")
         return zone
 
@@ -122,12 +122,12 @@ class Calendar:
 
     def zone(self, timing: Timing) -> ZoneInfo:
         """Return the time zone that a timing goes by."""
-        if timing.zone == Zone.FIXED:
+        if timing.zone == ZoneSource.FIXED:
             return ZoneInfo(timing.fixed_zone)
-        return ZoneInfo((timing.zone == Zone.CONTACT and self.contact_zone) or self.tenant_zone)
+        return ZoneInfo((timing.zone == ZoneSource.CONTACT and self.contact_zone) or self.tenant_zone)
 
 
-class Wait(StrEnum):
+class WaitReason(StrEnum):
     """Why a step is not taken at once."""
 
     DELAY = "delay"
@@ -137,67 +137,67 @@ class Wait(StrEnum):
 
 
 @dataclass(frozen=True)
-class Due:
+class DueTime:
     """When a step is due, and what was waited for, each with the moment at which that was over."""
 
     at: datetime | None  # None: its window never opens
-    waits: list[tuple[Wait, datetime]] = field(default_factory=list)
+    waits: list[tuple[WaitReason, datetime]] = field(default_factory=list)
 
 
-def due(timing: Timing, arrived: datetime, calendar: Calendar) -> Due:
+def due_time(timing: Timing, arrived: datetime, calendar: Calendar) -> DueTime:
     """Return when a step is due whose waiting begins at a moment."""
-    at = _delayed(timing, arrived, calendar)
+    at = _after_delay(timing, arrived, calendar)
     if at is None:
-        return Due(None)
-    waits: list[tuple[Wait, datetime]] = []
+        return DueTime(None)
+    waits: list[tuple[WaitReason, datetime]] = []
     if at > arrived:
-        waits.append((Wait.UNTIL if timing.delay.kind == DelayKind.UNTIL else Wait.DELAY, at))
-    opened = _opened(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
+        waits.append((WaitReason.UNTIL if timing.delay.kind == DelayKind.UNTIL else WaitReason.DELAY, at))
+    opened = _first_opening(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
     if opened is None:
-        return Due(None, waits)
+        return DueTime(None, waits)
     if opened > at:
-        without = _opened(timing, at, calendar, holidays=frozenset())
-        waits.append((Wait.WINDOW if without == opened else Wait.HOLIDAY, opened))
-    return Due(opened.astimezone(UTC), [(wait, moment.astimezone(UTC)) for wait, moment in waits])
+        without = _first_opening(timing, at, calendar, holidays=frozenset())
+        waits.append((WaitReason.WINDOW if without == opened else WaitReason.HOLIDAY, opened))
+    return DueTime(opened.astimezone(UTC), [(wait, moment.astimezone(UTC)) for wait, moment in waits])
 
 
-def opening(timing: Timing, at: datetime, calendar: Calendar) -> datetime | None:
+def next_opening(timing: Timing, at: datetime, calendar: Calendar) -> datetime | None:
     """Return the first moment from `at` on at which a step's window is open, its delay left aside."""
-    found = _opened(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
+    found = _first_opening(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
     return found.astimezone(UTC) if found else None
 
 
-def _delayed(timing: Timing, arrived: datetime, calendar: Calendar) -> datetime | None:
+def _after_delay(timing: Timing, arrived: datetime, calendar: Calendar) -> datetime | None:
     delay, zone = timing.delay, calendar.zone(timing)
     if delay.kind == DelayKind.NONE:
         return arrived
     if delay.kind == DelayKind.UNTIL:
-        return _until(timing, arrived, calendar)
+        return _at_time_of_day(timing, arrived, calendar)
     if delay.unit in (Unit.MINUTES, Unit.HOURS):
         return arrived + timedelta(minutes=delay.count * _MINUTES[delay.unit])
     there = arrived.astimezone(zone).replace(tzinfo=None, fold=0)
     days = delay.count * (7 if delay.unit == Unit.WEEKS else 1)
-    return _instant(there + timedelta(days=days), zone)
+    return _to_utc(there + timedelta(days=days), zone)
 
 
-def _until(timing: Timing, arrived: datetime, calendar: Calendar) -> datetime | None:
+def _at_time_of_day(timing: Timing, arrived: datetime, calendar: Calendar) -> datetime | None:
     delay, zone = timing.delay, calendar.zone(timing)
     clock = time.fromisoformat(delay.time)
     today = arrived.astimezone(zone).date()
-    for day in (today + timedelta(days=ahead) for ahead in range(0 if delay.may_be_today else 1, FAR)):
+    for day in (today + timedelta(days=ahead) for ahead in range(0 if delay.may_be_today else 1, MAX_DAYS_AHEAD)):
         is_free = timing.not_on_holidays and day in calendar.holidays
-        found = _instant(datetime.combine(day, clock), zone)
+        found = _to_utc(datetime.combine(day, clock), zone)
         if day.isoweekday() in delay.days and not is_free and found >= arrived:
             return found
     return None
 
 
-def _instant(there: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
+def _to_utc(there: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
     """Return the instant of a time of day; one that is left out is as much later, one that comes twice the first."""
     return there.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
-def _opened(timing: Timing, at: datetime, calendar: Calendar, *, holidays: frozenset[date]) -> datetime | None:
+def _first_opening(timing: Timing, at: datetime, calendar: Calendar, *, holidays: frozenset[date]) -> datetime | None:
     periods = timing.periods
     if not periods:
         if not holidays:
@@ -205,30 +205,30 @@ def _opened(timing: Timing, at: datetime, calendar: Calendar, *, holidays: froze
         periods = [Period(days=list(EVERY_DAY), start="00:00", end="24:00")]
     zone = calendar.zone(timing)
     first = at.astimezone(zone).date()
-    for day in (first + timedelta(days=ahead) for ahead in range(FAR)):
+    for day in (first + timedelta(days=ahead) for ahead in range(MAX_DAYS_AHEAD)):
         if day in holidays:
             continue
-        found = [moment for period in periods for moment in _openings(period, day, at, zone)]
+        found = [moment for period in periods for moment in _openings_of_day(period, day, at, zone)]
         if found:
             return min(found)
     return None
 
 
-def _openings(period: Period, day: date, at: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+def _openings_of_day(period: Period, day: date, at: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """Yield the moments of a day at which a period may be found open first, from `at` on."""
     if day.isoweekday() not in period.days:
         return
     start = datetime.combine(day, time.fromisoformat(period.start))
-    for moment in (at, _instant(start, zone), _instant(start, zone, fold=1), *_changes(day, zone)):
+    for moment in (at, _to_utc(start, zone), _to_utc(start, zone, fold=1), *_clock_changes(day, zone)):
         there = moment.astimezone(zone)
         if moment >= at and there.date() == day and period.start <= there.strftime("%H:%M") < period.end:
             yield moment
 
 
-def _changes(day: date, zone: ZoneInfo) -> Iterator[datetime]:
+def _clock_changes(day: date, zone: ZoneInfo) -> Iterator[datetime]:
     """Yield the instant at which the clock is changed on a day, if it is."""
-    low = int(_instant(datetime.combine(day, time()), zone).timestamp()) - 1
-    high = int(_instant(datetime.combine(day + timedelta(days=1), time()), zone, fold=1).timestamp())
+    low = int(_to_utc(datetime.combine(day, time()), zone).timestamp()) - 1
+    high = int(_to_utc(datetime.combine(day + timedelta(days=1), time()), zone, fold=1).timestamp())
     before = _offset(low, zone)
     if before == _offset(high, zone):
         return

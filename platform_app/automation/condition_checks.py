@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 from platform_app.automation import patterns
 from platform_app.automation.conditions import Condition, Group
-from platform_app.automation.evaluation import expected
+from platform_app.automation.evaluation import expected_value
 from platform_app.automation.facts import Catalogue, FactType
-from platform_app.automation.operators import OPERATORS, Takes
+from platform_app.automation.operators import OPERATORS, Operand
 from platform_app.errors import Invalid
 
-MOST = 100  # conditions of one tree
+MAX_CONDITIONS = 100  # conditions of one tree
 
 
 @dataclass(frozen=True)
-class Problem:
+class ConditionProblem:
     """What is wrong with a node: where it stands, and a message id with what fills its places."""
 
     path: tuple[int, ...]
@@ -25,11 +25,13 @@ class Problem:
 Choices = Mapping[str, Collection[str]]  # the ids that there are, by what a choice is chosen from
 
 
-def problems(group: Group, known: Catalogue, choices: Choices | None = None) -> list[Problem]:
+def problems(group: Group, known: Catalogue, choices: Choices | None = None) -> list[ConditionProblem]:
     """Return what is wrong with a tree; nothing when it can be weighed. `choices` are looked at where given."""
     found = list(_problems(group, known, (), choices or {}))
     return (
-        found if _count(group) <= MOST else [Problem((), "There can be {count} conditions at most.", {"count": MOST})]
+        found
+        if _count(group) <= MAX_CONDITIONS
+        else [ConditionProblem((), "There can be {count} conditions at most.", {"count": MAX_CONDITIONS})]
     )
 
 
@@ -37,36 +39,41 @@ def _count(node: Condition | Group) -> int:
     return 1 if isinstance(node, Condition) else sum(_count(part) for part in node.of)
 
 
-def _problems(node: Condition | Group, known: Catalogue, path: tuple[int, ...], choices: Choices) -> Iterable[Problem]:
+def _problems(
+    node: Condition | Group, known: Catalogue, path: tuple[int, ...], choices: Choices
+) -> Iterable[ConditionProblem]:
     if isinstance(node, Group):
         if path and not node.of:
-            yield Problem(path, "Add a condition to the group, or remove it.")
+            yield ConditionProblem(path, "Add a condition to the group, or remove it.")
         for place, part in enumerate(node.of):
             yield from _problems(part, known, (*path, place), choices)
         return
     fact, op = known.get(node.fact), OPERATORS.get(node.operator)
     if fact is None:
-        yield Problem(path, "There is no {what} any more. Choose another.", {"what": node.fact})
+        yield ConditionProblem(path, "There is no {what} any more. Choose another.", {"what": node.fact})
     elif op is None or fact.type not in op.types:
-        yield Problem(path, "Choose how it is compared.")
-    elif op.takes == Takes.PATTERN and node.value:
+        yield ConditionProblem(path, "Choose how it is compared.")
+    elif op.operand == Operand.PATTERN and node.value:
         try:
             patterns.check(str(node.value))
         except Invalid as error:
-            yield Problem(path, error.sentence, error.values)
-    elif expected(fact, op, node.value, "UTC") is None:
-        yield Problem(path, WANTED.get(fact.type if op.takes in (Takes.ONE, Takes.TWO) else op.takes, "Enter a value."))
-    elif fact.type == FactType.CHOICE and fact.among in choices and op.takes in (Takes.ONE, Takes.MANY):
+            yield ConditionProblem(path, error.sentence, error.values)
+    elif expected_value(fact, op, node.value, "UTC") is None:
+        yield ConditionProblem(
+            path,
+            INPUT_HINTS.get(fact.type if op.operand in (Operand.ONE, Operand.TWO) else op.operand, "Enter a value."),
+        )
+    elif fact.type == FactType.CHOICE and fact.choices_from in choices and op.operand in (Operand.ONE, Operand.MANY):
         chosen = [node.value] if isinstance(node.value, str) else node.value
-        if any(one not in choices[fact.among] for one in chosen):
-            yield Problem(path, "What was chosen here is gone. Choose another.")
+        if any(one not in choices[fact.choices_from] for one in chosen):
+            yield ConditionProblem(path, "What was chosen here is gone. Choose another.")
 
 
-WANTED: dict[str, str] = {  # what to say where a value does not fit
+INPUT_HINTS: dict[str, str] = {  # what to say where a value does not fit
     FactType.NUMBER: "Enter a number.",
     FactType.MOMENT: "Choose a date.",
     FactType.TIME: "Enter a time of day, such as 09:30.",
     FactType.CHOICE: "Choose a value.",
-    Takes.SPAN: "Enter how long.",
-    Takes.MANY: "Enter at least one value.",
+    Operand.SPAN: "Enter how long.",
+    Operand.MANY: "Enter at least one value.",
 }

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from platform_app.errors import Invalid
 
-DEEPEST = 5  # groups within groups
-LONGEST = 1_000  # characters of a value
-MOST_VALUES = 1_000  # of a tree: conditions, and what several of them compare with
+MAX_DEPTH = 5  # groups within groups
+MAX_VALUE_LENGTH = 1_000  # characters of a value
+MAX_VALUES = 1_000  # of a tree: conditions, and what several of them compare with
 
 
 class Match(StrEnum):
@@ -41,24 +41,24 @@ Node = Annotated[Condition | Group, Field(discriminator="kind")]
 _group: TypeAdapter[Group] = TypeAdapter(Group)
 
 
-def read(data: Any) -> Group:
+def parse_conditions(data: Any) -> Group:
     """Return a tree from JSON values. Raises Invalid when it is no tree, too deep, or too large."""
     if not data:
         return Group()
-    if _measure(data, 0) > MOST_VALUES:
-        raise Invalid("There can be {count} values at most.", count=MOST_VALUES)
+    if _count_values(data, 0) > MAX_VALUES:
+        raise Invalid("There can be {count} values at most.", count=MAX_VALUES)
     try:
         return _group.validate_python(data)
     except (ValidationError, RecursionError) as error:
         raise Invalid("The conditions cannot be read.") from error
 
 
-def _measure(data: Any, depth: int) -> int:
+def _count_values(data: Any, depth: int) -> int:
     """Return how many parts lists of it have together."""
-    if depth > DEEPEST * 2 + 2:
-        raise Invalid("Groups can stand within groups {count} deep at most.", count=DEEPEST)
-    if isinstance(data, str) and len(data) > LONGEST:
-        raise Invalid("A value is longer than {count} characters.", count=LONGEST)
+    if depth > MAX_DEPTH * 2 + 2:
+        raise Invalid("Groups can stand within groups {count} deep at most.", count=MAX_DEPTH)
+    if isinstance(data, str) and len(data) > MAX_VALUE_LENGTH:
+        raise Invalid("A value is longer than {count} characters.", count=MAX_VALUE_LENGTH)
     if isinstance(data, list):
-        return len(data) + (sum(_measure(part, depth + 1) for part in data) if len(data) <= MOST_VALUES else 0)
-    return sum(_measure(part, depth + 1) for part in data.values()) if isinstance(data, dict) else 0
+        return len(data) + (sum(_count_values(part, depth + 1) for part in data) if len(data) <= MAX_VALUES else 0)
+    return sum(_count_values(part, depth + 1) for part in data.values()) if isinstance(data, dict) else 0

@@ -8,7 +8,7 @@ from typing import Any
 from platform_app.automation import values
 from platform_app.automation.conditions import Condition, Group, Match
 from platform_app.automation.facts import Catalogue, Fact, Facts, FactType, Value
-from platform_app.automation.operators import OPERATORS, Operator, Seen, Takes
+from platform_app.automation.operators import OPERATORS, Comparison, Operand, Operator
 
 
 @dataclass(slots=True)
@@ -31,36 +31,36 @@ class Proof:
         return {"holds": self.holds, **named, "actual": values.as_json(self.actual)}
 
 
-def weigh(node: Condition | Group, facts: Facts, known: Catalogue, moment: datetime) -> Proof:
+def evaluate(node: Condition | Group, facts: Facts, known: Catalogue, moment: datetime) -> Proof:
     """Return the proof of a node; every part is looked at, and nothing raises. `moment` has a zone."""
-    return _weigh(node, facts, known, moment=moment, path=())
+    return _evaluate(node, facts, known, moment=moment, path=())
 
 
-def _weigh(
+def _evaluate(
     node: Condition | Group, facts: Facts, known: Catalogue, *, moment: datetime, path: tuple[int, ...]
 ) -> Proof:
     if isinstance(node, Condition):
         return _compare(node, facts, known, moment=moment, path=path)
-    of = tuple(_weigh(part, facts, known, moment=moment, path=(*path, at)) for at, part in enumerate(node.of))
+    of = tuple(_evaluate(part, facts, known, moment=moment, path=(*path, at)) for at, part in enumerate(node.of))
     return Proof(group_holds(node.match, [part.holds for part in of]), node.match, of, path=path)
 
 
-def facts_of(node: Condition | Group) -> set[str]:
+def fact_names(node: Condition | Group) -> set[str]:
     """Return the names of the facts that a node is about."""
-    return {node.fact} if isinstance(node, Condition) else set().union(*map(facts_of, node.of))
+    return {node.fact} if isinstance(node, Condition) else set().union(*map(fact_names, node.of))
 
 
-Test = Callable[[Facts, datetime], bool]
+Predicate = Callable[[Facts, datetime], bool]
 
 
-def ready(node: Condition | Group, known: Catalogue, zone: str) -> Test:
+def compile_condition(node: Condition | Group, known: Catalogue, zone: str) -> Predicate:
     """Return a test that tells whether a node holds, as its proof would, without the proof and as soon as it is sure.
 
     What conditions compare with is read once; `zone` is the time zone of all facts that will be tested.
     """
     if isinstance(node, Condition):
-        return _ready_condition(node, known, zone)
-    tests = tuple(ready(part, known, zone) for part in node.of)
+        return _compile_leaf(node, known, zone)
+    tests = tuple(compile_condition(part, known, zone) for part in node.of)
     if not tests:
         return lambda facts, moment: True
     decides = node.match != Match.ALL  # what a part has to be for the group to be sure
@@ -75,19 +75,19 @@ def ready(node: Condition | Group, known: Catalogue, zone: str) -> Test:
     return holds
 
 
-def _ready_condition(condition: Condition, known: Catalogue, zone: str) -> Test:
+def _compile_leaf(condition: Condition, known: Catalogue, zone: str) -> Predicate:
     name, fact, op = condition.fact, known.get(condition.fact), OPERATORS.get(condition.operator)
-    wanted = expected(fact, op, condition.value, zone) if fact and op and fact.type in op.types else None
+    wanted = expected_value(fact, op, condition.value, zone) if fact and op and fact.type in op.types else None
     if fact is None or op is None or wanted is None:
         return lambda facts, moment: False
-    kind, test, fits, of_kind = fact.type, op.test, values.fits, values.CLASSES[fact.type]
+    kind, test, fits, of_kind = fact.type, op.test, values.is_of_type, values.PYTHON_TYPES[fact.type]
     is_plain = fact.type != FactType.NUMBER  # there are numbers that are none
 
     def holds(facts: Facts, moment: datetime) -> bool:
         actual, before = facts.values.get(name), facts.before
         if not (is_plain and isinstance(actual, of_kind)) and not fits(actual, kind):
             return False
-        return test(Seen(kind, actual, wanted, before.get(name), name in before, moment))
+        return test(Comparison(kind, actual, wanted, before.get(name), name in before, moment))
 
     return holds
 
@@ -101,54 +101,54 @@ def _compare(condition: Condition, facts: Facts, known: Catalogue, *, moment: da
     fact, op = known.get(condition.fact), OPERATORS.get(condition.operator)
     actual = facts.values.get(condition.fact)
     is_choice = fact is None or fact.type == FactType.CHOICE
-    shown = _named(condition.value, facts.names) if is_choice else condition.value
+    shown = _with_names(condition.value, facts.names) if is_choice else condition.value
     if fact is None or op is None or fact.type not in op.types:
         return Proof(False, condition=condition, actual=actual, expected=shown, path=path)
-    wanted = expected(fact, op, condition.value, facts.zone)
+    wanted = expected_value(fact, op, condition.value, facts.zone)
     holds = False
-    if wanted is not None and values.fits(actual, fact.type):
+    if wanted is not None and values.is_of_type(actual, fact.type):
         before = facts.before.get(condition.fact)
-        seen = Seen(fact.type, actual, wanted, before, condition.fact in facts.before, moment)
+        seen = Comparison(fact.type, actual, wanted, before, condition.fact in facts.before, moment)
         holds = op.test(seen)
     return Proof(holds, condition=condition, actual=actual, expected=shown, path=path)
 
 
-def _named(value: str | list[str], names: Mapping[str, str]) -> str | list[str]:
+def _with_names(value: str | list[str], names: Mapping[str, str]) -> str | list[str]:
     return names.get(value, value) if isinstance(value, str) else [names.get(one, one) for one in value]
 
 
-def expected(fact: Fact, op: Operator, value: str | list[str], zone: str) -> Any:
+def expected_value(fact: Fact, op: Operator, value: str | list[str], zone: str) -> Any:
     """Return what an operator compares with, or None when the value does not fit."""
     one = value if isinstance(value, str) else ""
-    if op.takes == Takes.NOTHING:
+    if op.operand == Operand.NOTHING:
         return ""
-    if op.takes in (Takes.TEXT, Takes.PATTERN):
-        return one if values.folded(one) else None
-    if op.takes == Takes.SPAN:
-        return values.span(one)
-    if op.takes == Takes.ONE:
-        return values.parsed(one, fact.type, zone)
+    if op.operand in (Operand.TEXT, Operand.PATTERN):
+        return one if values.fold(one) else None
+    if op.operand == Operand.SPAN:
+        return values.parse_duration(one)
+    if op.operand == Operand.ONE:
+        return values.parse(one, fact.type, zone)
     kind = FactType.TEXT if fact.type == FactType.LIST else fact.type
-    found = [values.parsed(part, kind, zone) for part in ([value] if isinstance(value, str) else value)]
-    if not found or None in found or (op.takes == Takes.TWO and len(found) != 2):
+    found = [values.parse(part, kind, zone) for part in ([value] if isinstance(value, str) else value)]
+    if not found or None in found or (op.operand == Operand.TWO and len(found) != 2):
         return None
     return found
 
 
 @dataclass(frozen=True)
-class Change:
+class ConditionChange:
     """A condition that would have to hold, or not to hold, for the whole to be otherwise."""
 
     proof: Proof
     is_to_hold: bool
 
 
-def smallest_change(proof: Proof, is_to_hold: bool = True) -> list[Change] | None:
+def smallest_change(proof: Proof, is_to_hold: bool = True) -> list[ConditionChange] | None:
     """Return the fewest conditions that would have to be otherwise; nothing when it is so, None when none can."""
     if proof.holds == is_to_hold:
         return []
     if proof.match is None:
-        return [Change(proof, is_to_hold)]
+        return [ConditionChange(proof, is_to_hold)]
     parts_hold = is_to_hold if proof.match != Match.NONE else not is_to_hold
     ways = [smallest_change(part, parts_hold) for part in proof.of if part.holds != parts_hold]
     needs_all = (proof.match == Match.ALL) == is_to_hold if proof.match != Match.NONE else is_to_hold

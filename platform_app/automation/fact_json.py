@@ -5,21 +5,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from platform_app.automation.facts import Named, Value
+from platform_app.automation.facts import NamedValue, Value
 
 
-def kept(values: Mapping[str, Value], *, with_unknown: bool = False) -> dict[str, Any]:
+def to_json(values: Mapping[str, Value], *, with_unknown: bool = False) -> dict[str, Any]:
     """Return values as JSON; those not known are left out unless asked for."""
-    return {name: _kept(value) for name, value in values.items() if value is not None or with_unknown}
+    return {name: _value_to_json(value) for name, value in values.items() if value is not None or with_unknown}
 
 
-def restored(data: Mapping[str, Any]) -> dict[str, Value]:
+def from_json(data: Mapping[str, Any]) -> dict[str, Value]:
     """Return values from what `kept` gave."""
-    return {name: _restored(value) for name, value in data.items()}
+    return {name: _value_from_json(value) for name, value in data.items()}
 
 
-def _kept(value: Value) -> Any:
-    if isinstance(value, Named):
+def _value_to_json(value: Value) -> Any:
+    if isinstance(value, NamedValue):
         return {"id": value.id, "name": value.name}
     if isinstance(value, Decimal):
         return {"number": str(value)}
@@ -28,9 +28,9 @@ def _kept(value: Value) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _restored(value: Any) -> Value:
+def _value_from_json(value: Any) -> Value:
     if isinstance(value, dict):
         if "id" in value:
-            return Named(value["id"], value["name"])
+            return NamedValue(value["id"], value["name"])
         return Decimal(value["number"]) if "number" in value else datetime.fromisoformat(value["at"])
     return tuple(value) if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedValue:
     """Something with an id that people know by its name: a stage, an agent, a member."""
 
     id: str
@@ -18,7 +18,7 @@ class Named:
         return self.name
 
 
-Value = str | bool | Decimal | datetime | time | Named | tuple[str, ...] | None
+Value = str | bool | Decimal | datetime | time | NamedValue | tuple[str, ...] | None
 
 
 class FactType(StrEnum):
@@ -38,12 +38,14 @@ class Fact:
     """A thing that may be known, with its words for people."""
 
     name: str  # group.field, as written between {{ and }}
-    words: str
+    label: str
     type: FactType = FactType.TEXT
-    among: str = ""  # what is offered: stage, pipeline, agent, member, weekday, language; tag: beside what is typed
+    choices_from: str = (
+        ""  # what is offered: stage, pipeline, agent, member, weekday, language; tag: beside what is typed
+    )
     options: tuple[str, ...] = ()  # of a tenant's own field
-    own: bool = False  # a tenant's own field: its words are not in the catalogs
-    of_events: bool = False  # known only of the event that a rule is weighed for
+    is_custom: bool = False  # a tenant's own field: its words are not in the catalogs
+    event_only: bool = False  # known only of the event that a rule is weighed for
 
 
 CATALOGUE: tuple[Fact, ...] = (
@@ -68,10 +70,10 @@ CATALOGUE: tuple[Fact, ...] = (
     Fact("agent.name", "Name of the agent", FactType.CHOICE, "agent"),
     Fact("tenant.name", "Name of your company"),
     Fact("message.text", "What the contact has just said"),
-    Fact("reply.text", "What the agent has replied", of_events=True),
-    Fact("task.text", "Text of the task", of_events=True),
-    Fact("event.tag", "Tag that was given", among="tag", of_events=True),
-    Fact("webhook.name", "Name of the webhook", of_events=True),
+    Fact("reply.text", "What the agent has replied", event_only=True),
+    Fact("task.text", "Text of the task", event_only=True),
+    Fact("event.tag", "Tag that was given", choices_from="tag", event_only=True),
+    Fact("webhook.name", "Name of the webhook", event_only=True),
     Fact("now", "This moment", FactType.MOMENT),
     Fact("clock.time", "Time of day", FactType.TIME),
     Fact("clock.weekday", "Day of the week", FactType.CHOICE, "weekday"),
@@ -80,9 +82,9 @@ NAMES = frozenset(fact.name for fact in CATALOGUE)
 Catalogue = Mapping[str, Fact]
 
 
-def catalogue(own: Iterable[Fact] = ()) -> Catalogue:
+def catalogue(custom: Iterable[Fact] = ()) -> Catalogue:
     """Return every fact by its name: the platform's, then a tenant's own fields."""
-    return {fact.name: fact for fact in (*CATALOGUE, *own)}
+    return {fact.name: fact for fact in (*CATALOGUE, *custom)}
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import re2
 
 from platform_app.errors import Invalid
 
-LONGEST = 1_000  # characters of a pattern
-_TEXT = 20_000  # characters of a text that are looked at
+MAX_PATTERN_LENGTH = 1_000  # characters of a pattern
+_MAX_TEXT_LENGTH = 20_000  # characters of a text that are looked at
 _MARK = "\ue000"
-_STEP = f"{_MARK}*"
+_SKIP_MARKS = f"{_MARK}*"
 _IN_CLASS = {"w": r"\pL\pM\pN_", "s": r"\s\pZ", "d": r"\d", "D": r"\D"}
-_ALONE = {
+_OUTSIDE_CLASS = {
     "w": rf"[{_IN_CLASS['w']}]",
     "W": rf"[^{_IN_CLASS['w']}{_MARK}]",
     "s": rf"[{_IN_CLASS['s']}]",
@@ -38,73 +38,75 @@ _PIECE = re.compile(
 )
 
 
-def found(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern is found in a text, whatever the case of letters. False when it cannot be read."""
     try:
-        compiled, marked = _compiled(pattern)
+        compiled, marked = _compile(pattern)
     except Invalid:
         return False
-    text = text[:_TEXT].replace(_MARK, "").encode("utf-8", "replace").decode()  # RE2 takes no lone surrogates
+    text = (
+        text[:_MAX_TEXT_LENGTH].replace(_MARK, "").encode("utf-8", "replace").decode()
+    )  # RE2 takes no lone surrogates
     return compiled.search(re.sub(r"\b", _MARK * 3, text) if marked else text) is not None
 
 
 def check(pattern: str) -> None:
     """Raise Invalid when a pattern cannot be read, is too long or too big."""
-    _compiled(pattern)
+    _compile(pattern)
 
 
 @lru_cache(maxsize=1_000)
-def _compiled(pattern: str) -> tuple[Any, bool]:
+def _compile(pattern: str) -> tuple[Any, bool]:
     """Return a compiled pattern, and whether it wants the borders of words marked."""
-    if len(pattern) > LONGEST:
-        raise Invalid("The pattern is longer than {count} characters.", count=LONGEST)
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise Invalid("The pattern is longer than {count} characters.", count=MAX_PATTERN_LENGTH)
     if _MARK in pattern or "\x00" in pattern or any(0xD800 <= ord(letter) <= 0xDFFF for letter in pattern):
         raise Invalid("The pattern has a character that cannot be taken.")
     marked = any(piece[0] in (r"\b", r"\B") for piece in _PIECE.finditer(pattern) if piece["border"])
     options = re2.Options()
     options.case_sensitive, options.log_errors = False, False
     try:
-        return re2.compile(_rewritten(pattern, marked), options=options), marked
+        return re2.compile(_rewrite(pattern, marked), options=options), marked
     except re2.error as error:
         said = error.args[0] if error.args else ""
         words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         raise Invalid("The pattern cannot be read: {what}", what=words.replace(_MARK, "")[:200]) from error
 
 
-def _rewritten(pattern: str, marked: bool) -> str:
-    return "".join(_piece(piece, _STEP if marked else "") for piece in _PIECE.finditer(pattern))
+def _rewrite(pattern: str, marked: bool) -> str:
+    return "".join(_rewrite_piece(piece, _SKIP_MARKS if marked else "") for piece in _PIECE.finditer(pattern))
 
 
-def _piece(piece: re.Match[str], step: str) -> str:
+def _rewrite_piece(piece: re.Match[str], step: str) -> str:
     kind, text = str(piece.lastgroup), piece[0]
     if kind == "border":
-        return _border(text, step)
+        return _rewrite_boundary(text, step)
     if kind in ("group", "sign"):
         return text
     if kind == "end":
         return f"{step}$"
     if kind == "literal":
-        return "".join(_step(re2.escape(letter), step) for letter in text[2:].removesuffix(r"\E"))
+        return "".join(_with_skip(re2.escape(letter), step) for letter in text[2:].removesuffix(r"\E"))
     if kind == "any":
         text = f"[^\n{_MARK}]" if step else "."
     elif kind == "escape":
-        text = _ALONE.get(text[1:], text)
+        text = _OUTSIDE_CLASS.get(text[1:], text)
     elif kind == "class":
-        text = _class(text, step)
-    return _step(text, step)
+        text = _rewrite_class(text, step)
+    return _with_skip(text, step)
 
 
-def _step(text: str, step: str) -> str:
+def _with_skip(text: str, step: str) -> str:
     return f"(?:{step}{text})" if step else text
 
 
-def _border(text: str, step: str) -> str:
+def _rewrite_boundary(text: str, step: str) -> str:
     if text == r"\B":
         raise Invalid(r"The pattern cannot be read: {what}", what=r"\B")
     return {r"\b": _MARK, r"\z": rf"{step}\z"}.get(text, text)
 
 
-def _class(text: str, step: str) -> str:
+def _rewrite_class(text: str, step: str) -> str:
     """Widen the escapes within [ ] to every alphabet, and keep marks out of what is not to match."""
     for escape in (r"\W", r"\S"):
         if escape in text.replace("\\\\", ""):

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from platform_app.automation.conditions import Group, read
-from platform_app.automation.evaluation import Change, Proof, smallest_change, weigh
+from platform_app.automation.conditions import Group, parse_conditions
+from platform_app.automation.evaluation import ConditionChange, Proof, evaluate, smallest_change
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.errors import Invalid
 
@@ -43,7 +43,7 @@ class Compiled:
 def compiled(data: dict[str, Any]) -> Compiled:
     """Return a rule ready to be weighed; raises Invalid when it cannot be read."""
     found = definition(data)
-    return Compiled(found, read(found.condition))
+    return Compiled(found, parse_conditions(found.condition))
 
 
 def definition(data: dict[str, Any]) -> Definition:
@@ -84,7 +84,7 @@ class Verdict:
         """Whether the rule runs."""
         return self.reason == Reason.FIRES
 
-    def change(self) -> list[Change]:
+    def change(self) -> list[ConditionChange]:
         """Return the smallest change of what is known that would let the condition hold."""
         return smallest_change(self.proof) or []
 
@@ -93,7 +93,7 @@ def judge(
     rule: Compiled, facts: Facts, known: Catalogue, moment: datetime, *, depth: int, before: Callable[[], Before]
 ) -> Verdict:
     """Return whether a rule runs on an event of its kind. `before` is asked only when the condition holds."""
-    proof = weigh(rule.tree, facts, known, moment)
+    proof = evaluate(rule.tree, facts, known, moment)
     return Verdict(reason(rule.definition, proof.holds, moment, depth=depth, before=before), proof)
 
 

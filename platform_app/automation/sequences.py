@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from platform_app.automation.calendar import Calendar, Due, due
-from platform_app.automation.conditions import Condition, Group, Match, read
-from platform_app.automation.evaluation import weigh
+from platform_app.automation.calendar import Calendar, DueTime, due_time
+from platform_app.automation.conditions import Condition, Group, Match, parse_conditions
+from platform_app.automation.evaluation import evaluate
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.step_base import Step
 from platform_app.automation.steps import steps
@@ -65,9 +65,9 @@ class Compiled:
         """Return the step that follows one, or the first of its branch; nothing at the end."""
         return self.inside.get((step_id, branch)) or self.following.get(step_id, "")
 
-    def due(self, step_id: str, arrived: datetime, calendar: Calendar) -> Due:
+    def due(self, step_id: str, arrived: datetime, calendar: Calendar) -> DueTime:
         """Return when a step is due for somebody who has come to it at a moment."""
-        return due(self.steps[step_id].timing, arrived, calendar)
+        return due_time(self.steps[step_id].timing, arrived, calendar)
 
 
 def is_out(made: Compiled, facts: Facts, known: Catalogue, moment: datetime) -> bool:
@@ -75,7 +75,7 @@ def is_out(made: Compiled, facts: Facts, known: Catalogue, moment: datetime) -> 
 
     A condition says how something is, not what happens, so it counts from the beginning.
     """
-    return any(tree.of and weigh(tree, facts, known, moment).holds for tree in (made.goal, made.leave_if))
+    return any(tree.of and evaluate(tree, facts, known, moment).holds for tree in (made.goal, made.leave_if))
 
 
 def follows(out: Group, entry: Group) -> bool:
@@ -119,7 +119,11 @@ def compiled(data: dict[str, Any]) -> Compiled:
     own = definition(data)
     found = steps(own.steps)
     made = Compiled(
-        own, read(own.condition), read(own.leave_if), read(own.goal), first=str(found[0].id) if found else ""
+        own,
+        parse_conditions(own.condition),
+        parse_conditions(own.leave_if),
+        parse_conditions(own.goal),
+        first=str(found[0].id) if found else "",
     )
     for step_id, step, then in _links(found, ""):
         made.steps[step_id], made.following[step_id] = step, then

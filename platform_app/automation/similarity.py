@@ -5,15 +5,15 @@ from functools import lru_cache
 
 from platform_app.text.stemming import STOP, grams, stems, words
 
-LIKE = 0.45  # measured on tests/objections: above it, what is no objection is hardly ever taken for one
-FAINT = frozenset(
+THRESHOLD = 0.45  # measured on tests/objections: above it, what is no objection is hardly ever taken for one
+WEAK_WORDS = frozenset(
     stems(
         "not no never cannot too very quite really now just still yet need want have has had much more first going "
         "would could should "
         "не нет слишком очень сейчас пока совсем уже просто мой надо нужно быть всё такой"
     )
 )  # they tell objections apart only beside a word that says more
-QUIET = (STOP - FAINT) | frozenset(
+FILLER_WORDS = (STOP - WEAK_WORDS) | frozenset(
     stems(
         "am me so us our them their him his her she been being get got something also only s m d ll re ve t "
         "тут там вот ещё бы тоже то их его её нас нам вам меня себя тебе так как какой сам"
@@ -25,23 +25,26 @@ _CLOSER, _OTHER = 2 / 3, 1 / 3  # a short example in a long message, or a short 
 _Word = tuple[str, str]  # as it is written, and its stem
 
 
-def closest(said: str, examples: Iterable[object]) -> tuple[str, float]:
+def most_similar(said: str, examples: Iterable[object]) -> tuple[str, float]:
     """Return the example that is most like what was said, and how much, 0 to 1."""
     heard = _words(said[:2_000])
     best, most = "", 0.0
     for example in (str(one).strip() for one in examples):
-        found = _likeness(heard, _words(example))
+        found = _similarity(heard, _words(example))
         if not best or found > most:
             best, most = example, found
     return best, most
 
 
-def share_said(wanted: Mapping[str, float], text: str) -> float:
+def word_coverage(wanted: Mapping[str, float], text: str) -> float:
     """Return how much of some words, given with their weights, a text says too, whatever the grammar; 0 to 1."""
     heard = _words(text)
     if not heard or not wanted:
         return 0.0
-    found = ((weight, max(_alike((word, stems(word)[0]), other) for other in heard)) for word, weight in wanted.items())
+    found = (
+        (weight, max(_word_similarity((word, stems(word)[0]), other) for other in heard))
+        for word, weight in wanted.items()
+    )
     return sum(weight * share for weight, share in found) / sum(wanted.values())
 
 
@@ -50,26 +53,29 @@ def _words(text: str) -> tuple[_Word, ...]:
     return tuple(dict.fromkeys(zip(words(text), stems(text), strict=True)))
 
 
-def _likeness(heard: tuple[_Word, ...], wanted: tuple[_Word, ...]) -> float:
+def _similarity(heard: tuple[_Word, ...], wanted: tuple[_Word, ...]) -> float:
     if not heard or not wanted:
         return 0.0
-    shares = sorted((_covered(wanted, heard), _covered(heard, wanted)))
+    shares = sorted((_coverage(wanted, heard), _coverage(heard, wanted)))
     return _OTHER * shares[0] + _CLOSER * shares[1]
 
 
-def _covered(some: tuple[_Word, ...], others: tuple[_Word, ...]) -> float:
+def _coverage(some: tuple[_Word, ...], others: tuple[_Word, ...]) -> float:
     """Return how much of some words the others say too."""
     weights = [_weight(stem) for _, stem in some]
-    found = (weight * max(_alike(word, other) for other in others) for word, weight in zip(some, weights, strict=True))
+    found = (
+        weight * max(_word_similarity(word, other) for other in others)
+        for word, weight in zip(some, weights, strict=True)
+    )
     return sum(found) / sum(weights)
 
 
 def _weight(stem: str) -> float:
-    return 0.1 if stem in QUIET else 0.25 if stem in FAINT else 1.0
+    return 0.1 if stem in FILLER_WORDS else 0.25 if stem in WEAK_WORDS else 1.0
 
 
 @lru_cache(maxsize=100_000)
-def _alike(word: _Word, other: _Word) -> float:
+def _word_similarity(word: _Word, other: _Word) -> float:
     """Return 1 for two forms of a word, less for words that share a part or are mistyped, else 0."""
     if word[1] == other[1]:
         return 1.0

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from platform_app.automation.calendar import Calendar, Wait
+from platform_app.automation.calendar import Calendar, WaitReason
 from platform_app.automation.conditions import Group
-from platform_app.automation.evaluation import Proof, weigh
+from platform_app.automation.evaluation import Proof, evaluate
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.sequences import Compiled
 from platform_app.automation.step_base import Decision, Go, Look
@@ -41,7 +41,7 @@ class Line:
 
     step_id: str
     at: datetime
-    waits: list[tuple[Wait, datetime]]
+    waits: list[tuple[WaitReason, datetime]]
     decision: Decision
 
 
@@ -118,7 +118,7 @@ def _weighed(made: Compiled, world: World, at: datetime) -> _Ending | None:
 
 
 def _proof(tree: Group, world: World, at: datetime) -> Proof:
-    return weigh(tree, world.facts(at), world.known, at)
+    return evaluate(tree, world.facts(at), world.known, at)
 
 
 def _decide(

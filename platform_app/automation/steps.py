@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, TypeAdapter, ValidationError
 
-from platform_app.automation.conditions import read
-from platform_app.automation.evaluation import weigh
+from platform_app.automation.conditions import parse_conditions
+from platform_app.automation.evaluation import evaluate
 from platform_app.automation.step_base import Decision, Go, Look, Step, StepAsk, asked
-from platform_app.automation.values import span
+from platform_app.automation.values import parse_duration
 from platform_app.errors import Invalid
 
 MOST = 60  # steps of a sequence
@@ -63,7 +63,7 @@ class Fork(Step):
 
     def decide(self, look: Look) -> Decision:
         """Choose the way by the condition."""
-        proof = weigh(read(self.condition), look.facts, look.known, look.moment)
+        proof = evaluate(parse_conditions(self.condition), look.facts, look.known, look.moment)
         return Decision(Go.ON, "yes" if proof.holds else "no", proof)
 
 
@@ -85,10 +85,10 @@ class Await(Step):
 
     def decide(self, look: Look) -> Decision:
         """Go on when it is so, wait while there is time."""
-        proof = weigh(read(self.condition), look.facts, look.known, look.moment)
+        proof = evaluate(parse_conditions(self.condition), look.facts, look.known, look.moment)
         if proof.holds or look.is_met:
             return Decision(Go.ON, proof=proof)
-        end = look.since + (span(self.at_most) or timedelta(0))
+        end = look.since + (parse_duration(self.at_most) or timedelta(0))
         if look.moment < end:
             return Decision(Go.WAIT, proof=proof, until=end)
         return Decision(Go.ON if self.then == "on" else Go.LEAVE, proof=proof)
@@ -167,7 +167,7 @@ def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any
 def decide(step: Step, look: Look) -> Decision:
     """Return what is done at a step; one whose condition does not hold is passed by."""
     if step.only_if:
-        proof = weigh(read(step.only_if), look.facts, look.known, look.moment)
+        proof = evaluate(parse_conditions(step.only_if), look.facts, look.known, look.moment)
         if not proof.holds:
             return Decision(Go.ON, "", proof, is_skipped=True)
         decision = step.decide(look)

@@ -13,7 +13,7 @@ from liquid.exceptions import FilterArgumentError, ResourceLimitError
 from liquid.filter import string_filter, with_context, with_environment
 
 from platform_app.automation.output_encoding import Encoded, Format, as_json
-from platform_app.automation.values import exact_number, number
+from platform_app.automation.values import parse_exact_number, parse_number
 
 LANGUAGE = "language of the text"  # no template can name it
 MOST_WORK = 500_000  # characters that the filters of one text take and give, together
@@ -34,7 +34,7 @@ def _language(context: RenderContext) -> str:
 def _amount(value: object) -> Decimal:
     """Return a number within bounds; 0 for what is none."""
     text = str(value)
-    found = (exact_number(text) or number(text)) if len(text) <= _LONGEST_FORMAT else None
+    found = (parse_exact_number(text) or parse_number(text)) if len(text) <= _LONGEST_FORMAT else None
     return found if found is not None and found.is_finite() and abs(found) < LARGEST else Decimal(0)
 
 

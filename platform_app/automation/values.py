@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from platform_app.automation.facts import FactType, Named, Value
+from platform_app.automation.facts import FactType, NamedValue, Value
 
 _UNITS = {"minutes": 1, "hours": 60, "days": 1_440, "weeks": 10_080}
-_LONGEST = 10 * 366 * 1_440  # minutes of a span: ten years
+_MAX_MINUTES = 10 * 366 * 1_440  # minutes of a span: ten years
 _APOSTROPHES = re.compile("[’ʼ`´]")
-_MACHINE = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
-_WRITTEN = [  # how numbers are written, what parts their thousands, and what stands before their decimals
+_EXACT_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
+_NUMBER_FORMATS = [  # how numbers are written, what parts their thousands, and what stands before their decimals
     (re.compile(rf"[+-]? ?{form}"), thousands, decimals)
     for form, thousands, decimals in (
         (r"\d{1,3}(?: \d{3})+(?:[.,]\d*)?", " ", ","),
@@ -26,96 +26,96 @@ _WRITTEN = [  # how numbers are written, what parts their thousands, and what st
         (r"(?![1-9]\d{0,2}\.\d{3}$)(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d{1,3})?", " ", ","),
     )
 ]
-CLASSES: dict[FactType, type] = {
+PYTHON_TYPES: dict[FactType, type] = {
     FactType.TEXT: str,
     FactType.NUMBER: Decimal,
     FactType.MOMENT: datetime,
     FactType.TIME: time,
     FactType.FLAG: bool,
     FactType.LIST: tuple,
-    FactType.CHOICE: Named,
+    FactType.CHOICE: NamedValue,
 }
 
 
-def fits(value: Value, kind: FactType) -> bool:
+def is_of_type(value: Value, kind: FactType) -> bool:
     """Tell whether a value is of a type, or not known."""
     if value is None:
         return True
-    if not isinstance(value, CLASSES[kind]):
+    if not isinstance(value, PYTHON_TYPES[kind]):
         return False
     return value.is_finite() if isinstance(value, Decimal) else True
 
 
-def folded(value: object) -> str:
+def fold(value: object) -> str:
     """Return a text as it is compared: whatever its case and way of writing, ё as е."""
-    return _folded(str(value or ""))
+    return _fold(str(value or ""))
 
 
 @lru_cache(maxsize=4_096)  # one message is compared with many conditions
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е").strip()
 
 
-def same(actual: Value, expected: Any) -> bool:
+def is_equal(actual: Value, expected: Any) -> bool:
     """Tell whether two values are the same; a choice is known by its id or its name."""
-    if isinstance(actual, Named):
-        return str(expected) == actual.id or folded(expected) == folded(actual.name)
+    if isinstance(actual, NamedValue):
+        return str(expected) == actual.id or fold(expected) == fold(actual.name)
     if isinstance(actual, str):
-        return folded(actual) == folded(expected)
+        return fold(actual) == fold(expected)
     return type(actual) is type(expected) and bool(actual == expected)
 
 
-def holds(actual: Value, wanted: object) -> bool:
+def contains(actual: Value, wanted: object) -> bool:
     """Tell whether a text has a text in it, or a list has it as one of its own."""
     if isinstance(actual, tuple):
-        return any(folded(one) == folded(wanted) for one in actual)
-    return folded(wanted) in folded(actual)
+        return any(fold(one) == fold(wanted) for one in actual)
+    return fold(wanted) in fold(actual)
 
 
-def order(left: Any, right: Any) -> int:
+def compare(left: Any, right: Any) -> int:
     """Return -1, 0 or 1 as left is less than, the same as or greater than right."""
     return int(left > right) - int(left < right)
 
 
-def parsed(text: str, kind: FactType, zone: str) -> Value:
+def parse(text: str, kind: FactType, zone: str) -> Value:
     """Return a typed value from what was written, or None when it is none of its kind."""
     text = text.strip()
     if not text or "\x00" in text:
         return None
     if kind == FactType.NUMBER:
-        return number(text)
+        return parse_number(text)
     if kind == FactType.MOMENT:
-        return moment(text, zone)
+        return parse_datetime(text, zone)
     if kind == FactType.TIME:
-        return _time(text)
+        return _parse_time(text)
     if kind == FactType.FLAG:
         return {"yes": True, "no": False}.get(text)
     return text
 
 
-def number(text: str) -> Decimal | None:
+def parse_number(text: str) -> Decimal | None:
     """Return a number as people write it: decimals after a point or a comma, groups of three digits or none.
 
     Thousands are parted by spaces, apostrophes, points or commas: 12 500, 12'500, 1.234.567, 1,234.56. "12,500" is
     12500; "12.500" may be that or twelve and a half, and is not taken. None is returned for what is no number.
     """
     written = _APOSTROPHES.sub("'", " ".join(text.split()).replace("−", "-"))
-    for form, thousands, decimals in _WRITTEN:
+    for form, thousands, decimals in _NUMBER_FORMATS:
         if form.fullmatch(written):
             bare = "".join(written.replace(thousands, "").split()).replace(decimals, ".")
-            return exact_number(bare)
+            return parse_exact_number(bare)
     return None
 
 
-def exact_number(text: str) -> Decimal | None:
+def parse_exact_number(text: str) -> Decimal | None:
     """Return a number as machines write it: digits with a point before the decimals, 1.125 or 2e3."""
-    if not _MACHINE.fullmatch(text):
+    if not _EXACT_NUMBER.fullmatch(text):
         return None
     found = Decimal(text)
     return found if abs(found.adjusted()) < 40 else None
 
 
-def moment(text: str, zone: str) -> datetime | None:
+def parse_datetime(text: str, zone: str) -> datetime | None:
     """Return a moment from ISO 8601; one without a zone is meant in `zone`."""
     try:
         found = datetime.fromisoformat(text)
@@ -124,27 +124,27 @@ def moment(text: str, zone: str) -> datetime | None:
         return None
 
 
-def _time(text: str) -> time | None:
+def _parse_time(text: str) -> time | None:
     try:
         return datetime.strptime(text, "%H:%M").time()
     except ValueError:
         return None
 
 
-def whole(text: str, most: int) -> int | None:
+def parse_whole(text: str, most: int) -> int | None:
     """Return a whole number from 0 to `most` from its digits alone; nothing from anything else."""
     if not text.isascii() or not text.isdigit() or len(text) > len(str(most)):
         return None
     return int(text) if int(text) <= most else None
 
 
-def span(text: str) -> timedelta | None:
+def parse_duration(text: str) -> timedelta | None:
     """Return a length of time from "3 days"."""
     count, _, unit = text.strip().partition(" ")
     if not count.isascii() or not count.isdigit() or len(count) > 7 or unit not in _UNITS:
         return None
     minutes = int(count) * _UNITS[unit]
-    return timedelta(minutes=minutes) if 0 < minutes <= _LONGEST else None
+    return timedelta(minutes=minutes) if 0 < minutes <= _MAX_MINUTES else None
 
 
 def as_json(value: Value) -> str | bool | list[str] | None:

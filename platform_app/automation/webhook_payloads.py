@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from platform_app.automation.facts import FactType
-from platform_app.automation.values import exact_number, folded, moment, number
+from platform_app.automation.values import fold, parse_datetime, parse_exact_number, parse_number
 from platform_app.errors import PlatformError
 
 DEEPEST = 64  # lists and objects within each other
@@ -91,14 +91,14 @@ def value_at(payload: Any, path: str) -> Any:
 def kept(value: Any, kind: FactType, zone: str) -> str:
     """Return a value as text from which the fact of a type is read; empty when it is not of the type."""
     if kind == FactType.NUMBER:
-        read = exact_number if isinstance(value, (int, float)) else number
+        read = parse_exact_number if isinstance(value, (int, float)) else parse_number
         found = None if isinstance(value, bool) else read(_text(value))
         return "" if found is None else str(found)
     if kind == FactType.MOMENT:
         at = _moment(value, zone)
         return at.isoformat() if at else ""
     if kind == FactType.FLAG:
-        return _YES_NO.get(folded(_text(value)), "")
+        return _YES_NO.get(fold(_text(value)), "")
     return _text(value)
 
 
@@ -111,7 +111,7 @@ def _text(value: Any) -> str:
 
 def _moment(value: Any, zone: str) -> datetime | None:
     if isinstance(value, str):
-        return moment(value.strip(), zone)
+        return parse_datetime(value.strip(), zone)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:  # seconds since 1970, or milliseconds
@@ -154,5 +154,7 @@ def _type_of(value: Any) -> FactType:
         return FactType.FLAG
     if isinstance(value, (int, float)):
         return FactType.NUMBER
-    is_date = isinstance(value, str) and len(value) >= 10 and value[4:5] == "-" and moment(value, "UTC") is not None
+    is_date = (
+        isinstance(value, str) and len(value) >= 10 and value[4:5] == "-" and parse_datetime(value, "UTC") is not None
+    )
     return FactType.MOMENT if is_date else FactType.TEXT

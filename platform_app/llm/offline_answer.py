@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from platform_app.automation.similarity import share_said
+from platform_app.automation.similarity import word_coverage
 from platform_app.llm import language_detection
 from platform_app.llm.prompts import FOR_THIS_MESSAGE, SAY
 from platform_app.rag.search_query import Query, query_of
@@ -115,7 +115,7 @@ def _said_by_script(prompt: _Prompt, *, for_message: bool) -> str:
         fitting = [one for one in fitting if is_courtesy or one[1] != "greeting" or prompt.is_first]
         fitting = [one for one in fitting if not is_courtesy or one[1] == "greeting"]
         about = dict.fromkeys(subject_words(prompt.question), 1.0)
-        fitting.sort(key=lambda one: (-share_said(about, f"{one[2]}\n{one[3]}"), one[1] == "greeting"))
+        fitting.sort(key=lambda one: (-word_coverage(about, f"{one[2]}\n{one[3]}"), one[1] == "greeting"))
     return f"{fitting[0][3]} [{fitting[0][0]}]" if fitting else ""
 
 
@@ -127,7 +127,7 @@ def best_sentences(query: Query, passages: str, most: int = 3) -> list[tuple[int
     about = dict.fromkeys(subject_words(query.text), 1.0)
     for text, weight in query.before:
         about |= {word: weight for word in subject_words(text) if word not in about}
-    held = {int(m[1]): (m[2], m[3], share_said(about, f"{m[2]}\n{m[3]}")) for m in _PASSAGE.finditer(passages)}
+    held = {int(m[1]): (m[2], m[3], word_coverage(about, f"{m[2]}\n{m[3]}")) for m in _PASSAGE.finditer(passages)}
     best = max((share for _, _, share in held.values()), default=0.0)
     if not about or not _is_held(about, query, best, passages):
         return []
@@ -140,7 +140,7 @@ def _is_held(about: dict[str, float], query: Query, best: float, passages: str) 
     count = max(1, len(subject_words(query.text)))
     if best < min(MOST_SHARE, LEAST_SHARE + MORE_WHEN_SHORT / count):
         return False
-    return count > SHORT or share_said(about, passages) >= SHORT_SHARE
+    return count > SHORT or word_coverage(about, passages) >= SHORT_SHARE
 
 
 @dataclass
@@ -164,7 +164,7 @@ def _sentences(about: dict[str, float], held: dict[int, tuple[str, str, float]],
     spread = Counter(stem for one in found for stem in one.stems & wanted.keys())
     for one in found:
         exact = sum(wanted[stem] / spread[stem] ** 0.5 for stem in one.stems & wanted.keys())
-        one.score = exact + 0.5 * share_said(about, one.text) - 0.05 * (one.number - 1)
+        one.score = exact + 0.5 * word_coverage(about, one.text) - 0.05 * (one.number - 1)
     top = sorted(found, key=lambda one: -one.score)[:most]
     strong = [one for one in top if one.score >= top[0].score * 0.55] or top[:1]
     return [(one.number, one.text[:600]) for one in sorted(strong, key=lambda one: one.place)]

@@ -19,9 +19,9 @@ from importlib import import_module
 from typing import Any
 
 from platform_app import config, migrations
-from platform_app.automation.conditions import read
-from platform_app.automation.evaluation import ready, weigh
-from platform_app.automation.facts import Facts, Named, catalogue
+from platform_app.automation.conditions import parse_conditions
+from platform_app.automation.evaluation import compile_condition, evaluate
+from platform_app.automation.facts import Facts, NamedValue, catalogue
 from platform_app.clock import now
 from platform_app.db import session_scope
 from platform_app.engine.rules import backtest, rules
@@ -86,12 +86,12 @@ LOGIC = {
 
 def evaluators() -> dict[str, Callable[[int], Any]]:
     """Return what evaluates the same condition, by name; each takes whether the budget is large enough."""
-    tree, known, moment = read(TREE), catalogue(), now()
+    tree, known, moment = parse_conditions(TREE), catalogue(), now()
     seen = [
         Facts(
             {
                 "lead.budget": Decimal(budget),
-                "lead.stage": Named("s1", "New"),
+                "lead.stage": NamedValue("s1", "New"),
                 "message.text": "What is the price of it?",
                 "lead.source": "site",
                 "lead.title": "A bicycle",
@@ -105,10 +105,10 @@ def evaluators() -> dict[str, Callable[[int], Any]]:
         | {"text": "What is the price of it?"}
         for budget in (500, 5_000)
     ]
-    test = ready(tree, known, "UTC")
+    test = compile_condition(tree, known, "UTC")
     return {
         "ours": lambda which: test(seen[which], moment),
-        "ours, with the whole proof": lambda which: weigh(tree, seen[which], known, moment).holds,
+        "ours, with the whole proof": lambda which: evaluate(tree, seen[which], known, moment).holds,
         **peers(plain),
     }
 
@@ -138,13 +138,13 @@ def measure_evaluations() -> None:
     """Print evaluations a second, and the ratio to ours: the best of rounds in which all take turns."""
     speeds: dict[str, float] = defaultdict(float)
     found = evaluators()
-    for name, evaluate in found.items():
-        assert not evaluate(0) and evaluate(1), name
+    for name, run in found.items():
+        assert not run(0) and run(1), name
     for _ in range(ROUNDS):
-        for name, evaluate in found.items():
+        for name, run in found.items():
             began = time.perf_counter()
             for number in range(EVALUATIONS):
-                evaluate(number % 2)
+                run(number % 2)
             speeds[name] = max(speeds[name], EVALUATIONS / (time.perf_counter() - began))
     for name, speed in speeds.items():
         print(f"{name:32} {speed:>10,.0f} a second   ours is {speeds['ours'] / speed:.2f} times as fast")

@@ -149,14 +149,14 @@ def _grip(line: rx.Var[Line]) -> rx.Component:
 def _facts(of_events: bool) -> list[rx.Component]:
     groups: dict[str, list[Fact]] = {}
     for fact in CATALOGUE:
-        if fact.of_events and not of_events:
+        if fact.event_only and not of_events:
             continue
         groups.setdefault(_GROUPS.get(fact.name.split(".")[0], "Other"), []).append(fact)
     return [group(t(name), *(_fact(fact) for fact in found)) for name, found in groups.items()]
 
 
 def _fact(fact: Fact) -> rx.Component:
-    return choice(fact.name, t(fact.words), icon=_ICONS[fact.type])
+    return choice(fact.name, t(fact.label), icon=_ICONS[fact.type])
 
 
 def _tools(state: Any, line: rx.Var[Line]) -> rx.Component:

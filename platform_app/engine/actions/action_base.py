@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from platform_app.automation.facts import Named
-from platform_app.automation.values import whole
+from platform_app.automation.facts import NamedValue
+from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.actions.action_context import Plan, Scene
 from platform_app.errors import Invalid
@@ -65,17 +65,17 @@ class Action(BaseModel, ABC, frozen=True):
         return ""
 
 
-def member_of(scene: Scene, user_id: str) -> Named:
+def member_of(scene: Scene, user_id: str) -> NamedValue:
     """Return a member of the tenant by the id of the user."""
     found = {user.id: user.name for user, _ in members.list_members(scene.session, scene.who)}
     if user_id not in found:
         raise Invalid("There is no such member.", field="user_id")
-    return Named(user_id, found[user_id])
+    return NamedValue(user_id, found[user_id])
 
 
 def days_of(written: str) -> int:
     """Return a number of days as it was written."""
-    days = whole(written, MOST_DAYS)
+    days = parse_whole(written, MOST_DAYS)
     if days is None:
         raise Invalid("Enter a number.", field="days")
     return days

@@ -6,9 +6,9 @@ from typing import Any
 
 from platform_app import fact_snapshots
 from platform_app.automation import text_templates
-from platform_app.automation.condition_checks import WANTED
+from platform_app.automation.condition_checks import INPUT_HINTS
 from platform_app.automation.facts import Catalogue
-from platform_app.automation.values import parsed, whole
+from platform_app.automation.values import parse, parse_whole
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
@@ -85,7 +85,7 @@ def _problem(value: str, asked: dict[str, Any], house: House, language: str) -> 
         return translate(language, "Fill this in.") if asked["needed"] else ""
     if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, house.known)):
         return text_templates.in_words(wrong[0], language)
-    if asked["ask"] == Ask.DAYS and whole(value, MOST_DAYS) is None:
+    if asked["ask"] == Ask.DAYS and parse_whole(value, MOST_DAYS) is None:
         return translate(language, "Enter a number.")
     try:
         if asked["ask"] == Ask.WORD:
@@ -104,8 +104,8 @@ def _misfit(field: str, value: str, facts: Catalogue, language: str) -> str:
     fact = facts.get(field)
     if fact is None or not value.strip() or "{{" in value or "{%" in value:
         return ""
-    if parsed(value, fact.type, "UTC") is None:
-        return translate(language, WANTED.get(fact.type, "Enter a value."))
+    if parse(value, fact.type, "UTC") is None:
+        return translate(language, INPUT_HINTS.get(fact.type, "Enter a value."))
     if fact.options and value.strip() not in fact.options:
         return translate(language, "Choose a value.")
     return ""

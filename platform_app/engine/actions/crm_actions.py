@@ -102,7 +102,7 @@ class UpdateField(Action):
         own = fact_snapshots.catalogue_of(scene.session, scene.who.tenant_id).get(self.field)
         return Plan(
             "Set {field} to “{text}”",
-            {"field": own.words if own and own.own else self.field, "text": scene.fill(self.value)},
+            {"field": own.label if own and own.is_custom else self.field, "text": scene.fill(self.value)},
             do=lambda session, who: store.save(session, who, row_id, {name: value}),
         )
 

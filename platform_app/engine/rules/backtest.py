@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from platform_app import fact_snapshots
-from platform_app.automation.evaluation import Test, facts_of, ready
+from platform_app.automation.evaluation import Predicate, compile_condition, fact_names
 from platform_app.automation.facts import Catalogue
 from platform_app.automation.rules import Before, Compiled, Reason, reason
 from platform_app.clock import now
@@ -94,7 +94,7 @@ class _Walker:
 
     def __init__(self, rule: Compiled, own: Catalogue) -> None:
         self.rule, self.own = rule, own
-        self._tests: dict[str, Test] = {}  # by time zone
+        self._tests: dict[str, Predicate] = {}  # by time zone
         self._last: dict[str, datetime] = {}
         self._days: Counter[date] = Counter()
 
@@ -103,7 +103,7 @@ class _Walker:
         zone, at = past.facts.zone, past.at
         test = self._tests.get(zone)
         if test is None:
-            test = self._tests[zone] = ready(self.rule.tree, self.own, zone)
+            test = self._tests[zone] = compile_condition(self.rule.tree, self.own, zone)
         found = reason(
             self.rule.definition,
             test(past.facts, at),
@@ -163,7 +163,7 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
             _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
         )
     walkers = [one for some in pairs.values() for pair in some for one in (pair.draft, pair.live) if one is not None]
-    names = frozenset(name for walker in walkers for name in facts_of(walker.rule.tree))
+    names = frozenset(name for walker in walkers for name in fact_names(walker.rule.tree))
     for event in event_log.since(session, who, list(pairs), since=since, columns=_READ):
         past = _Past(event, names)
         for pair in pairs[past.kind]:

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from platform_app import bounded_count
 from platform_app.automation import condition_checks
-from platform_app.automation.conditions import read
+from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.rules import Definition, definition
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -35,7 +35,7 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     found = action_checks.problems(draft.actions, house, who.language) | action_checks.lacking(
         session, who, draft.actions
     )
-    if condition_checks.problems(read(draft.condition), house.known, house.choices):
+    if condition_checks.problems(parse_conditions(draft.condition), house.known, house.choices):
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         found["weekdays"] = translate(who.language, "Choose at least one day.")
@@ -54,7 +54,7 @@ def next_time(rule: Definition, zone: str, after: datetime) -> datetime:
 
 def _checked(changes: dict[str, Any]) -> None:
     if "condition" in changes:
-        changes["condition"] = read(changes["condition"]).model_dump(mode="json")
+        changes["condition"] = parse_conditions(changes["condition"]).model_dump(mode="json")
 
 
 def _plan_next(session: Transaction, who: Identity, row: Rule) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import col
 
 from platform_app import fact_snapshots, sequence_exits
-from platform_app.automation.conditions import read
-from platform_app.automation.evaluation import weigh
+from platform_app.automation.conditions import parse_conditions
+from platform_app.automation.evaluation import evaluate
 from platform_app.automation.facts import Facts
 from platform_app.automation.rules import DEEPEST
 from platform_app.automation.sequences import Again, Compiled
@@ -67,7 +67,7 @@ def entry(
     session: Transaction, sequence: Sequence, made: Compiled, event: Event, *, facts: Facts
 ) -> tuple[Entry, dict[str, Any]]:
     """Return whether the subject of an event enters, with the proof of the condition."""
-    proof = weigh(made.entry, facts, fact_snapshots.catalogue_of(session, event.tenant_id), event.at)
+    proof = evaluate(made.entry, facts, fact_snapshots.catalogue_of(session, event.tenant_id), event.at)
     about = enrollment_progress.subject(session, event)
     if not proof.holds:
         return Entry.CONDITION, proof.as_json()
@@ -121,7 +121,9 @@ def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
     step = made.steps.get(row.step_id)
     if step is None or not step.waits:
         return  # its call is being made
-    proof = weigh(read(getattr(step, "condition", {})), facts, fact_snapshots.catalogue_of(session, row.tenant_id), at)
+    proof = evaluate(
+        parse_conditions(getattr(step, "condition", {})), facts, fact_snapshots.catalogue_of(session, row.tenant_id), at
+    )
     if proof.holds:
         row.is_met, row.due_at = True, at
 

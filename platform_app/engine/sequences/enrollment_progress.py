@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from platform_app import fact_snapshots, sequence_exits
 from platform_app.automation.calendar import Calendar
-from platform_app.automation.evaluation import weigh
+from platform_app.automation.evaluation import evaluate
 from platform_app.automation.facts import Facts
 from platform_app.automation.sequences import Again, Compiled, compiled, is_out
 from platform_app.clock import now
@@ -120,10 +120,10 @@ def finish(
 def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *, at: datetime) -> bool:
     """Let somebody leave, or reach the goal, when the conditions say so."""
     own = fact_snapshots.catalogue_of(session, row.tenant_id)
-    if made.goal.of and (proof := weigh(made.goal, facts, own, at)).holds:
+    if made.goal.of and (proof := evaluate(made.goal, facts, own, at)).holds:
         finish(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
         return True
-    if made.leave_if.of and (proof := weigh(made.leave_if, facts, own, at)).holds:
+    if made.leave_if.of and (proof := evaluate(made.leave_if, facts, own, at)).holds:
         sequence_exits.end(session, row, EnrollmentState.LEFT, at, leaving=Leaving.CONDITION, proof=proof.as_json())
         return True
     return False

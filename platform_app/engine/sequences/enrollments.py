@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import col
 
 from platform_app import bounded_count, sequence_exits
-from platform_app.automation.calendar import opening
+from platform_app.automation.calendar import next_opening
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.sequences import enrollment_entry, enrollment_progress
@@ -173,7 +173,7 @@ def _opening(session: Transaction, row: Enrollment) -> datetime:
     step = enrollment_progress.version(session, row).steps.get(row.step_id)
     if step is None:
         raise Conflict("A step cannot be read.")
-    at = opening(step.timing, now(), enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
+    at = next_opening(step.timing, now(), enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
     if at is None:
         raise Conflict("The window of a step never opens.")
     return at

@@ -6,7 +6,7 @@ whenever that is; what they lead to is late in its turn.
 
 from datetime import datetime, timedelta
 
-from platform_app.automation.calendar import opening
+from platform_app.automation.calendar import next_opening
 from platform_app.automation.sequences import Compiled, Late
 from platform_app.automation.step_base import Step
 from platform_app.clock import now
@@ -60,7 +60,7 @@ def _has_closed(session: Transaction, row: Enrollment, step: Step, due: datetime
 
 
 def _opening(session: Transaction, row: Enrollment, step: Step, at: datetime) -> datetime:
-    found = opening(step.timing, at, enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
+    found = next_opening(step.timing, at, enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
     if found is None:
         raise Invalid("The window of a step never opens.")
     return found

@@ -10,8 +10,8 @@ from typing import Any
 from sqlmodel import col
 
 from platform_app import fact_snapshots
-from platform_app.automation.evaluation import Proof, weigh
-from platform_app.automation.facts import Catalogue, Facts, Named
+from platform_app.automation.evaluation import Proof, evaluate
+from platform_app.automation.facts import Catalogue, Facts, NamedValue
 from platform_app.automation.rules import DEEPEST
 from platform_app.automation.sequences import Again, Compiled, is_out
 from platform_app.automation.simulation import End, Happening, Simulated, World, simulate
@@ -94,14 +94,14 @@ def _at(one: Happening) -> datetime:
     return one.at
 
 
-def _stage(session: Transaction, who: Identity, stage_id: str) -> Named:
+def _stage(session: Transaction, who: Identity, stage_id: str) -> NamedValue:
     row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
     if row is None:
         raise Invalid("There is no such stage.", field="stage")
-    return Named(row.id, row.name)
+    return NamedValue(row.id, row.name)
 
 
-def _changing(base: Facts, stages: dict[datetime, Named]) -> Callable[[datetime], Facts]:
+def _changing(base: Facts, stages: dict[datetime, NamedValue]) -> Callable[[datetime], Facts]:
     """Return what is known at each moment: what is known now, the clock of then, and the stage that is supposed."""
 
     def facts(at: datetime) -> Facts:
@@ -159,7 +159,7 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
         if not rule_evaluation.concerns(row.agent_id, row.id, row.draft, event=event):
             continue
         found.events += 1
-        why = _kept_out(made, event, weigh(made.entry, fact_snapshots.of_event(event), own, event.at), ends)
+        why = _kept_out(made, event, evaluate(made.entry, fact_snapshots.of_event(event), own, event.at), ends)
         if why:
             found.kept_out[why] += 1
         elif found.entered >= MOST:

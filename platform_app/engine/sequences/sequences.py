@@ -8,11 +8,11 @@ from sqlalchemy import func
 from sqlmodel import col
 
 from platform_app.automation import condition_checks
-from platform_app.automation.conditions import read
+from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.sequences import Compiled, Definition, compiled
 from platform_app.automation.step_base import StepAsk
 from platform_app.automation.steps import asked_of
-from platform_app.automation.values import span
+from platform_app.automation.values import parse_duration
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.engine.actions import action_checks
@@ -58,7 +58,7 @@ def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, st
 
 
 def _is_complete(data: Any, house: House) -> bool:
-    return not condition_checks.problems(read(data), house.known, house.choices)
+    return not condition_checks.problems(parse_conditions(data), house.known, house.choices)
 
 
 def _as_fields(found: dict[str, str], name: str) -> dict[str, str]:
@@ -77,7 +77,7 @@ def _of_step(step: Any, house: House, language: str) -> dict[str, str]:
             found[name] = translate(language, "Choose what is done.")
         elif asked["ask"] == StepAsk.CONDITION and not (value.get("of") and _is_complete(value, house)):
             found[name] = incomplete
-        elif asked["ask"] == StepAsk.SPAN and span(value) is None:
+        elif asked["ask"] == StepAsk.SPAN and parse_duration(value) is None:
             found[name] = translate(language, "Enter a length of time.")
     return found
 
@@ -85,7 +85,7 @@ def _of_step(step: Any, house: House, language: str) -> dict[str, str]:
 def _checked(changes: dict[str, Any]) -> None:
     for name in ("condition", "leave_if", "goal"):
         if name in changes:
-            changes[name] = read(changes[name]).model_dump(mode="json")
+            changes[name] = parse_conditions(changes[name]).model_dump(mode="json")
     if "steps" in changes:
         compiled({"steps": changes["steps"]})
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func
 
 from platform_app import custom_fields, notifier
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
@@ -210,7 +210,7 @@ def holders(session: Transaction, who: Identity, addresses: list[str]) -> dict[s
 
 def looked_up(emails: list[str], phones: list[str]) -> list[str]:
     """Return e-mail addresses and phone numbers in their normal form as they are looked up."""
-    return [*map(folded, emails), *map(phone_numbers.key, phones)]
+    return [*map(fold, emails), *map(phone_numbers.key, phones)]
 
 
 def _keep_addresses(session: Transaction, row: Contact) -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
-from platform_app.automation.values import folded, number
+from platform_app.automation.values import fold, parse_number
 from platform_app.errors import Invalid
 from platform_app.models.crm import CustomField
 from platform_app.services.accounts import accounts
@@ -31,7 +31,7 @@ def one_line(value: Any, field: str, *, longest: int = 200, required: bool = Fal
 def many(value: Any, field: str, *, most: int, longest: int) -> list[str]:
     """Return texts that were written one a line or with commas, each once."""
     parts = value if isinstance(value, list) else str(value).replace("\n", ",").replace(";", ",").split(",")
-    found = {folded(text): text for part in parts if (text := one_line(part, field, longest=longest))}
+    found = {fold(text): text for part in parts if (text := one_line(part, field, longest=longest))}
     if len(found) > most:
         raise Invalid("There can be {count} at most.", field=field, count=most)
     return list(found.values())
@@ -70,7 +70,7 @@ def tags(value: Any) -> list[str]:
 def joined(field: str, mine: list[str], theirs: list[str]) -> list[str]:
     """Return the addresses, numbers or tags of two lists, each once, the first list's before the others, up to the
     most that the field takes."""
-    key = phone_numbers.key if field == "phones" else folded
+    key = phone_numbers.key if field == "phones" else fold
     found = {key(value): value for value in reversed([*mine, *theirs])}
     return list(reversed(found.values()))[: MOST[field]]
 
@@ -85,7 +85,7 @@ def time_zone(value: Any) -> str:
 def budget(value: Decimal | int | str) -> Decimal:
     """Return a sum of money."""
     text = str(value or "").strip()
-    found = Decimal(0) if not text else number(text) if isinstance(value, str) else Decimal(text)
+    found = Decimal(0) if not text else parse_number(text) if isinstance(value, str) else Decimal(text)
     if found is None:
         raise Invalid("The budget is a number.", field="budget")
     if not 0 <= found < LARGEST_BUDGET:

@@ -6,7 +6,7 @@ from datetime import date
 from itertools import count
 from typing import Any
 
-from platform_app.automation.values import folded, number
+from platform_app.automation.values import fold, parse_number
 from platform_app.custom_fields import of_tenant
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
@@ -86,7 +86,7 @@ def _set(row: CustomField, others: list[CustomField], name: str, options: str) -
     name = " ".join(name.split())
     if not name or len(name) > 80 or "\x00" in name:
         raise Invalid("Enter a name.", field="name")
-    if folded(name) in {folded(other.name) for other in others}:
+    if fold(name) in {fold(other.name) for other in others}:
         raise Conflict("There is a field of this name already.", field="name")
     found = list(dict.fromkeys(line.strip()[:80] for line in options.replace("\x00", "").splitlines() if line.strip()))
     if row.kind == FieldKind.CHOICE and not 1 <= len(found) <= 100:
@@ -103,7 +103,7 @@ def key_of(name: str, taken: Container[str]) -> str:
 
 def latin(text: str) -> str:
     """Return a text in lower case with its Russian letters in the Latin alphabet."""
-    return "".join(_LATIN.get(letter, letter) for letter in folded(text))
+    return "".join(_LATIN.get(letter, letter) for letter in fold(text))
 
 
 def checked(field: CustomField, value: Any) -> str:
@@ -115,17 +115,17 @@ def checked(field: CustomField, value: Any) -> str:
     if not text or field.kind == FieldKind.TEXT:
         return text
     if field.kind in (FieldKind.NUMBER, FieldKind.MONEY):
-        found = number(text)
+        found = parse_number(text)
         if found is None or abs(found) >= 10**15:
             raise Invalid("Enter a number.", field=place)
         if field.kind == FieldKind.MONEY:
             return f"{found:.2f}"
         kept = f"{found.normalize():f}"
-        return kept if number(kept) == found else f"{kept}0"  # 1.125 could be read as a thousand; 1.1250 cannot
+        return kept if parse_number(kept) == found else f"{kept}0"  # 1.125 could be read as a thousand; 1.1250 cannot
     if field.kind == FieldKind.DATE:
         return _date(text, place)
     options = ["yes", "no"] if field.kind == FieldKind.YES_NO else field.options
-    chosen = next((option for option in options if folded(option) == folded(_YES_NO.get(folded(text), text))), None)
+    chosen = next((option for option in options if fold(option) == fold(_YES_NO.get(fold(text), text))), None)
     if chosen is None:
         raise Invalid("Choose one of: {options}", field=place, options=", ".join(options))
     return chosen

@@ -5,7 +5,7 @@ Known are the headings of exports from amoCRM, Bitrix24, HubSpot, Google Contact
 
 import re
 
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 
 _SUFFIX = re.compile(r"\s*\((?:контакта?|contact)\)$")  # amoCRM says of what a column is
 _OTHERS = re.compile(  # columns of a company or a lead, and columns about a number or an address that hold none
@@ -54,14 +54,14 @@ def guess(columns: list[str], own: dict[str, str], remembered: dict[str, str]) -
     `own` are the tenant's own fields: name to key. `remembered` says where columns went before, by folded heading;
     an empty field is a column that was left out.
     """
-    heads = [_SUFFIX.sub("", folded(head)) for head in columns]
+    heads = [_SUFFIX.sub("", fold(head)) for head in columns]
     names = _name_columns(heads)
-    fields = {folded(name): f"field.{key}" for name, key in own.items()}
+    fields = {fold(name): f"field.{key}" for name, key in own.items()}
     found: dict[str, str] = {}
     for place, (column, head) in enumerate(zip(columns, heads, strict=True)):
-        target = remembered.get(folded(column))
+        target = remembered.get(fold(column))
         if target is None:
-            target = fields.get(folded(column)) or ("name" if place in names else _target(head))
+            target = fields.get(fold(column)) or ("name" if place in names else _target(head))
         if target:
             found[str(place)] = target
     return found

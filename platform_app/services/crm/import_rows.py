@@ -7,7 +7,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from platform_app import custom_fields
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.models.crm import Holder
@@ -70,9 +70,9 @@ class _Reader:
         if target == "phones":
             self._each(target, phone_numbers.split(text), self._phones, key=phone_numbers.key)
         elif target == "emails":
-            self._each(target, map(str.strip, _LIST.split(text)), _emails, key=folded)
+            self._each(target, map(str.strip, _LIST.split(text)), _emails, key=fold)
         elif target == "tags":
-            self._each(target, (tag.strip().removeprefix("* ") for tag in _LIST.split(text)), _tags, key=folded)
+            self._each(target, (tag.strip().removeprefix("* ") for tag in _LIST.split(text)), _tags, key=fold)
         elif target.startswith("field."):
             self._own(target, text)
         else:
@@ -80,7 +80,7 @@ class _Reader:
 
     def _one(self, target: str, text: str) -> None:
         if target == "language":
-            text = _LANGUAGES.get(folded(text), re.sub(r"[-_]\w+$", "", folded(text)))
+            text = _LANGUAGES.get(fold(text), re.sub(r"[-_]\w+$", "", fold(text)))
         try:
             self.found.values[target] = contacts.checked(self._session, self._tenant_id, target, text)
         except Invalid as error:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from platform_app import custom_fields, notifier
-from platform_app.automation.values import folded, whole
+from platform_app.automation.values import fold, parse_whole
 from platform_app.config import settings
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Conflict, Invalid, NotFound
@@ -87,7 +87,7 @@ def _remembered(before: list[ContactImport], known: set[str]) -> dict[str, str]:
         for place, head in enumerate(row.columns):
             target = row.mapping.get(str(place), "")
             if target in known or not target:
-                found.setdefault(folded(head), target)
+                found.setdefault(fold(head), target)
     return found
 
 
@@ -103,7 +103,7 @@ def begin(
     if match_by not in list(MatchBy):
         raise Invalid("This value cannot be taken.", field="match_by")
     kept = {place: target for place, target in mapping.items() if target}
-    if any(whole(place, len(row.columns) - 1) is None for place in kept) or not known.issuperset(kept.values()):
+    if any(parse_whole(place, len(row.columns) - 1) is None for place in kept) or not known.issuperset(kept.values()):
         raise Invalid("This value cannot be taken.", field="mapping")
     if not {"name", "emails", "phones"} & set(kept.values()):
         raise Invalid("Choose a column for the name, the phone or the e-mail.", field="mapping")

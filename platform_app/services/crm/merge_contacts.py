@@ -7,7 +7,7 @@ from sqlalchemy import func
 from sqlmodel import col
 
 from platform_app import custom_fields, notifier, sequence_exits
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Invalid
@@ -93,8 +93,8 @@ def _joined(kept: Contact, other: Contact) -> dict[str, Any]:
 
 
 def _both(mine: list[str], theirs: list[str]) -> list[str]:
-    held = {folded(one) for one in mine}
-    return [*mine, *(one for one in theirs if folded(one) not in held)]
+    held = {fold(one) for one in mine}
+    return [*mine, *(one for one in theirs if fold(one) not in held)]
 
 
 def alike(session: Transaction, who: Identity, contact_id: str, search: str) -> list[Contact]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 from platform_app.models.crm import UNNAMED
 from platform_app.services.crm import phone_numbers
 from platform_app.services.crm.custom_field_definitions import latin
@@ -75,7 +75,7 @@ def _words(name: str) -> list[str]:
 
 
 def _folded(emails: Iterable[str]) -> set[str]:
-    return {folded(email) for email in emails}
+    return {fold(email) for email in emails}
 
 
 def best(row: Known, candidates: Iterable[tuple[str, Known]], by: MatchBy) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import or_
 
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 
 _LONGEST = 1_500
 _PHONE = re.compile(r"[+(\d][\d\s().\-]{2,}")
@@ -18,7 +18,7 @@ _PHONE = re.compile(r"[+(\d][\d\s().\-]{2,}")
 
 def search_text(name: str, *, lines: Iterable[str] = (), phones: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
     """Return what a row is found by."""
-    found = [folded(name), *(folded(line) for line in lines if line)]
+    found = [fold(name), *(fold(line) for line in lines if line)]
     found += [phone + "\n" + _digits(phone) for phone in phones]
     found += [_tag(tag) for tag in tags]
     return "\n".join(found)[: _LONGEST - 1] + "\n"
@@ -35,16 +35,16 @@ def _ways_to_write(digits: str) -> list[str]:
 
 
 def _tag(tag: str) -> str:
-    return f"#{folded(tag)}"
+    return f"#{fold(tag)}"
 
 
 def fitting(query: Any, column: Any, search: str, tag: str = "") -> Any:
     """Narrow a query to rows that hold every word of a search, or its digits when it may be a phone number."""
     wanted = " ".join(search.split())[:200]
     if _PHONE.fullmatch(number := wanted.strip("'`’")):
-        ways = dict.fromkeys((folded(wanted), *_ways_to_write(_digits(number))))
+        ways = dict.fromkeys((fold(wanted), *_ways_to_write(_digits(number))))
         query = query.where(or_(*(column.contains(way, autoescape=True) for way in ways)))
     else:
         for word in wanted.split()[:8]:
-            query = query.where(column.contains(folded(word), autoescape=True))
+            query = query.where(column.contains(fold(word), autoescape=True))
     return query.where(column.contains(f"\n{_tag(tag)}\n", autoescape=True)) if tag.strip() else query

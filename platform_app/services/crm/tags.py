@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, Protocol
 
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
 from platform_app.models.crm import Contact, Lead
@@ -39,7 +39,7 @@ def add(session: Transaction, who: Identity, row_ids: list[str], tag: str, *, of
 def remove(session: Transaction, who: Identity, row_id: str, tag: str, *, of: Tagged) -> Any:
     """Take a tag from a row; nothing happens when it has it not."""
     row = of.get(session, who, row_id, lock=True)
-    return of.change(session, who, row, {"tags": [one for one in row.tags if folded(one) != folded(tag)]})
+    return of.change(session, who, row, {"tags": [one for one in row.tags if fold(one) != fold(tag)]})
 
 
 def known(session: Transaction, who: Identity) -> list[str]:
@@ -55,5 +55,5 @@ def known(session: Transaction, who: Identity) -> list[str]:
 
 def added(before: list[str], after: list[str]) -> list[str]:
     """Return the tags of `after` that `before` has not, however they are written."""
-    had = set(map(folded, before))
-    return [tag for tag in after if folded(tag) not in had]
+    had = set(map(fold, before))
+    return [tag for tag in after if fold(tag) not in had]

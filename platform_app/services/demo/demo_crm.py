@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from platform_app import custom_fields
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.demo import Shop, ShopContact, ShopField, ShopLead, ShopTask
@@ -62,8 +62,8 @@ def _stages(session: Transaction, who: Identity, told: Shop) -> dict[str, str]:
 
 def _field(session: Transaction, who: Identity, told: ShopField, shop: str) -> CustomField:
     """Add a field; one of the tenant's own that is the same is used, and a name that is taken is told apart."""
-    held = {folded(row.name): row for row in custom_fields.of_tenant(session, who.tenant_id, told.holder)}
-    mine = held.get(folded(told.name))
+    held = {fold(row.name): row for row in custom_fields.of_tenant(session, who.tenant_id, told.holder)}
+    mine = held.get(fold(told.name))
     if mine is not None and (mine.kind, mine.options) == (told.kind, told.options):
         return mine
     name = f"{told.name} ({shop})" if mine else told.name

@@ -101,7 +101,7 @@ def guide(
 ) -> tuple[ScriptProgress, list[guided_scripts.Guidance]]:
     """Return how far the guided script came in a conversation, and how it stood at each of the replies."""
     row = held.guided(told.guided)
-    steps, words = guided_steps.read(row.steps), {name: fact.words for name, fact in held.own.items()}
+    steps, words = guided_steps.read(row.steps), {name: fact.label for name, fact in held.own.items()}
     given: dict[str, str] = {}
     stood = []
     for turn in told.told:

@@ -95,7 +95,7 @@ def of_script(session: Transaction, conversation: Conversation, script_id: str, 
     if progress is not None:
         found.refused, found.asked, found.after = progress.refused, progress.asked, progress.after
     for name in dict.fromkeys(one.fact for step in steps for one in step.fields):
-        found.words[name] = own[name].words if name in own else name
+        found.words[name] = own[name].label if name in own else name
         value = facts.values.get(name)
         kept = str(text_templates.shown(value, facts.zone)) if value not in (None, "", 0) else ""
         kept = kept or str((progress.values if progress else {}).get(name, ""))
@@ -106,7 +106,7 @@ def of_script(session: Transaction, conversation: Conversation, script_id: str, 
 
 def _kinds(own: Catalogue) -> dict[str, Wanted]:
     return {
-        name: Wanted(name, own[name].words, kind, own[name].options)
+        name: Wanted(name, own[name].label, kind, own[name].options)
         for name, kind in guided_steps.collectable(own).items()
     }
 
@@ -191,5 +191,5 @@ def current(session: Transaction, who: Identity, conversation_id: str) -> list[t
         steps = guided_steps.read(script.steps)
         at = guided_steps.position(steps, row.values, row.refused)
         names = [one for one in row.asked if at.step is not None]
-        found.append((script.title, at.step, len(steps), [own[name].words if name in own else name for name in names]))
+        found.append((script.title, at.step, len(steps), [own[name].label if name in own else name for name in names]))
     return found

@@ -6,8 +6,8 @@ from typing import Any
 
 from platform_app import fact_snapshots
 from platform_app.automation import similarity, text_templates
-from platform_app.automation.conditions import Condition, Group, read
-from platform_app.automation.evaluation import Change, Proof, smallest_change, weigh
+from platform_app.automation.conditions import Condition, Group, parse_conditions
+from platform_app.automation.evaluation import ConditionChange, Proof, evaluate, smallest_change
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -93,7 +93,7 @@ def tree(row: Script) -> Group:
     examples = [line.strip() for line in row.examples.splitlines() if line.strip()]
     if row.kind == ScriptKind.OBJECTION and examples:
         parts.append(Condition(fact=SAID, operator="like", value=examples))
-    own = read(row.condition)
+    own = parse_conditions(row.condition)
     return Group(of=[*parts, own] if own.of else parts)
 
 
@@ -101,7 +101,7 @@ def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, see
     """Return what becomes of a script when these facts are known."""
     found = Considered(row.id, row.title, row.kind, False, "")
     try:
-        proof = weigh(tree(row), facts, own, moment)
+        proof = evaluate(tree(row), facts, own, moment)
     except Invalid as error:
         found.why = error.sentence
         return found
@@ -121,7 +121,7 @@ def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, see
         return found
     found.applied = bool(found.text or row.steps)
     found.why = _applies(row) if found.applied else "Its text is empty."
-    found.by_message = found.applied and (_is_objection(row) or _weighs_message(read(row.condition)))
+    found.by_message = found.applied and (_is_objection(row) or _weighs_message(parse_conditions(row.condition)))
     found.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
     return found
 
@@ -134,7 +134,7 @@ def _refused(failed: Proof, said: str) -> tuple[str, str, str]:
     if condition.fact == AGENT:
         return "It is for another agent.", "", ""
     if condition.fact == SAID:
-        best = similarity.closest(said, condition.value)[0]
+        best = similarity.most_similar(said, condition.value)[0]
         return "The contact said nothing like its examples; the closest is “{expected}”.", best, ""
     return (_OTHER_STAGE if actual else _NO_STAGE), str(failed.expected), actual
 
@@ -143,7 +143,7 @@ _OTHER_STAGE = "It is for the stage {expected}; the lead stands in {actual}."
 _NO_STAGE = "It is for the stage {expected}; no lead is chosen."
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: ConditionChange) -> dict[str, Any]:
     return change.proof.as_json() | {"is_to_hold": change.is_to_hold}
 
 
@@ -157,7 +157,7 @@ def _weighs_message(condition: Group) -> bool:
 
 
 def _applies(row: Script) -> str:
-    if read(row.condition).of:
+    if parse_conditions(row.condition).of:
         return "Its condition holds."
     if _is_objection(row):
         return "The contact said something like its examples."

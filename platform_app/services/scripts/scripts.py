@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func
 
 from platform_app.automation import guided_steps
-from platform_app.automation.conditions import read
+from platform_app.automation.conditions import parse_conditions
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
@@ -120,7 +120,7 @@ def _set(session: Transaction, who: Identity, row: Script, fields: dict[str, Any
 
 def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
     if name == "condition":
-        return read(value).model_dump(mode="json")
+        return parse_conditions(value).model_dump(mode="json")
     if name == "steps":
         return [step.model_dump(mode="json") for step in guided_steps.read(value)]
     if name == "kind":

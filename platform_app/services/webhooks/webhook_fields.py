@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from platform_app.automation import webhook_payloads
-from platform_app.automation.values import folded
+from platform_app.automation.values import fold
 from platform_app.automation.webhook_payloads import Leaf, Unreadable
 from platform_app.custom_fields import TYPES
 from platform_app.db import Transaction, owned
@@ -39,7 +39,7 @@ def add(
         raise LimitReached("There can be {count} fields at most.", count=MOST)
     row = WebhookField(tenant_id=who.tenant_id, webhook_id=webhook.id, key="", name="", path=path, kind=kind)
     row.name = crm_values.one_line(name, "name", longest=80) or _called(path, held)
-    if folded(row.name) in {folded(other.name) for other in held}:
+    if fold(row.name) in {fold(other.name) for other in held}:
         raise Conflict("There is a field of this name already.", field="name")
     keys = set(session.exec(owned(WebhookField, who.tenant_id).with_only_columns(WebhookField.key)).all())
     row.key, row.position = (
@@ -55,7 +55,7 @@ def _called(path: str, held: list[WebhookField]) -> str:
     """Return a name for a path: its last part in words, or the whole of it where that is taken."""
     last = " ".join(path.rsplit(".", 1)[-1].replace("_", " ").split())[:80]
     name = last[:1].upper() + last[1:]
-    return path[:80] if not name or folded(name) in {folded(other.name) for other in held} else name
+    return path[:80] if not name or fold(name) in {fold(other.name) for other in held} else name
 
 
 def change(session: Transaction, who: Identity, field_id: str, *, name: str) -> WebhookField:
@@ -63,7 +63,7 @@ def change(session: Transaction, who: Identity, field_id: str, *, name: str) -> 
     row = _get(session, who, field_id)
     name = crm_values.one_line(name, "name", longest=80, required=True)
     others = (other for other in of(session, who, row.webhook_id) if other.id != row.id)
-    if folded(name) in {folded(other.name) for other in others}:
+    if fold(name) in {fold(other.name) for other in others}:
         raise Conflict("There is a field of this name already.", field="name")
     row.name = name
     return row

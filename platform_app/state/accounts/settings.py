@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 import reflex as rx
 
 from platform_app import clock, config
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope
 from platform_app.engine.rules import rules
@@ -94,7 +94,7 @@ class SettingsState(rx.State):
     async def save_tenant(self, form: dict[str, Any]) -> Any:
         """Keep the tenant's name, and for how long runs are kept."""
         identity = await who(self)
-        wished, days = str(form.get("tenant", "")), whole(str(form.get("run_days", "")), 9_999)
+        wished, days = str(form.get("tenant", "")), parse_whole(str(form.get("run_days", "")), 9_999)
         country = str(form.get("country", ""))
 
         def keep() -> None:

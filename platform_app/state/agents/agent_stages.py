@@ -41,7 +41,7 @@ def pipeline_lines(
         for s in found
     ]
     seen = [
-        SeenField(name, fact.words if fact.own else translate(language, fact.words), name in own.seen_fields)
+        SeenField(name, fact.label if fact.is_custom else translate(language, fact.label), name in own.seen_fields)
         for name, fact in fact_snapshots.catalogue_of(session, who.tenant_id).items()
         if name.startswith(("contact.", "lead."))
     ]

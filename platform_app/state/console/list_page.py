@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.i18n import plural
 from platform_app.models.person import Role
 from platform_app.state.console import browser
@@ -47,7 +47,7 @@ class Listed(rx.State, mixin=True):
         wished = wished if wished.lstrip("-") in sorts else default
         self.descending, self.sort = wished.startswith("-"), wished.lstrip("-")
         self.size = asked.get("size", "25") if asked.get("size") in SIZES else "25"
-        self.page = whole(asked.get("page", "1"), 99_999) or 1
+        self.page = parse_whole(asked.get("page", "1"), 99_999) or 1
         self.chosen = []
         return asked
 

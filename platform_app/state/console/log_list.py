@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.models.person import Role
 from platform_app.state.console.base import handler
 from platform_app.state.console.page_address import keep_in_address
@@ -36,7 +36,7 @@ class LogList(rx.State, mixin=True):
         asked = self.router.url.query_parameters
         for name in self._filters():
             self._take(name, asked.get(name, ALL))
-        self.page = whole(asked.get("page", "1"), LAST_PAGE) or 1
+        self.page = parse_whole(asked.get("page", "1"), LAST_PAGE) or 1
         await self._fetch()
 
     @handler(Role.VIEWER)

@@ -5,7 +5,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.engine import callback_registry
 from platform_app.i18n import exact_time, plural, relative_time, translate
@@ -74,7 +74,7 @@ class JobsState(rx.State):
         asked = self.router.url.query_parameters
         self.state = asked.get("state", "all") if asked.get("state") in STATE_WORDS else "all"
         self.kind = asked.get("kind", "all") if asked.get("kind") in KIND_WORDS else "all"
-        self.page = whole(asked.get("page", "1"), 99_999) or 1
+        self.page = parse_whole(asked.get("page", "1"), 99_999) or 1
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)

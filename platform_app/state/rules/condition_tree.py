@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from platform_app.automation.condition_checks import problems
-from platform_app.automation.conditions import Condition, Group, Match, read
+from platform_app.automation.conditions import Condition, Group, Match, parse_conditions
 from platform_app.automation.facts import Catalogue, Fact, FactType
-from platform_app.automation.operators import OPERATORS, Operator, Takes
-from platform_app.automation.values import whole
+from platform_app.automation.operators import OPERATORS, Operand, Operator
+from platform_app.automation.values import parse_whole
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.state.console.option_lists import Choice
@@ -47,7 +47,7 @@ def at(tree: Tree, path: str) -> Tree:
     node = tree
     for place in path.split(".") if path else []:
         parts = node.get("of", [])
-        found = whole(place, len(parts) - 1) if parts else None
+        found = parse_whole(place, len(parts) - 1) if parts else None
         if found is None:
             raise Invalid("This value cannot be taken.")
         node = parts[found]
@@ -129,7 +129,7 @@ def set_fact(tree: Tree, path: str, fact: Fact) -> None:
 def set_operator(tree: Tree, path: str, operator: Operator) -> None:
     """Compare otherwise; what was entered is kept where it can be."""
     node = at(tree, path)
-    several, value = operator.takes in (Takes.MANY, Takes.TWO), node["value"]
+    several, value = operator.operand in (Operand.MANY, Operand.TWO), node["value"]
     if several != isinstance(value, list):
         node["value"] = ([value] if value else []) if several else (value[0] if value else "")
     node["operator"] = operator.code
@@ -137,7 +137,7 @@ def set_operator(tree: Tree, path: str, operator: Operator) -> None:
 
 def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Choice]], language: str) -> list[Line]:
     """Return a tree as lines from top to bottom, each with what is wrong with it."""
-    group = read(tree)
+    group = parse_conditions(tree)
     wrong = {
         ".".join(map(str, one.path)): translate(language, one.sentence, **one.values)
         for one in problems(group, known, {among: {one.id for one in held} for among, held in choices.items()})
@@ -168,7 +168,7 @@ def _walk(node: Condition | Group, path: tuple[int, ...], found: list[Line]) -> 
 
 
 _INPUTS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.TIME: "time"}
-_SINGLE = {Takes.TEXT: "text", Takes.PATTERN: "text", Takes.SPAN: "span", Takes.NOTHING: "none"}
+_SINGLE = {Operand.TEXT: "text", Operand.PATTERN: "text", Operand.SPAN: "span", Operand.NOTHING: "none"}
 
 
 def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], language: str) -> None:
@@ -176,24 +176,24 @@ def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], l
     if fact is None:
         line.about = line.fact
         return
-    line.about = fact.words if fact.own else translate(language, fact.words)
+    line.about = fact.label if fact.is_custom else translate(language, fact.label)
     line.operators = [
-        Choice(op.code, translate(language, op.words)) for op in OPERATORS.values() if fact.type in op.types
+        Choice(op.code, translate(language, op.label)) for op in OPERATORS.values() if fact.type in op.types
     ]
     op = OPERATORS.get(line.operator)
-    takes = op.takes if op else Takes.NOTHING
+    takes = op.operand if op else Operand.NOTHING
     line.kind = _INPUTS.get(fact.type, "text")
     line.options = _options(fact, choices, language)
     line.input = _SINGLE.get(takes, "")
-    is_closed = bool(line.options) and fact.among != "tag" and fact.type != FactType.LIST
-    if takes == Takes.ONE:
+    is_closed = bool(line.options) and fact.choices_from != "tag" and fact.type != FactType.LIST
+    if takes == Operand.ONE:
         line.input = "choice" if is_closed else line.kind
-    elif takes == Takes.TWO:
+    elif takes == Operand.TWO:
         line.input = "two"
         line.value, line.second = (*line.chosen, "", "")[:2]
-    elif takes == Takes.MANY:
+    elif takes == Operand.MANY:
         line.input = "choices" if is_closed else "lines"
-    elif takes == Takes.SPAN:
+    elif takes == Operand.SPAN:
         line.value, _, line.second = line.value.partition(" ")
         line.second = line.second or "days"
 
@@ -203,4 +203,4 @@ def _options(fact: Fact, choices: Mapping[str, list[Choice]], language: str) -> 
         return [Choice("yes", translate(language, "yes")), Choice("no", translate(language, "no"))]
     if fact.type == FactType.LIST:
         return list(choices.get("tag", []))
-    return [Choice(option, option) for option in fact.options] or list(choices.get(fact.among, []))
+    return [Choice(option, option) for option in fact.options] or list(choices.get(fact.choices_from, []))

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app import fact_snapshots
-from platform_app.automation.conditions import Match, read
+from platform_app.automation.conditions import Match, parse_conditions
 from platform_app.automation.facts import Catalogue
 from platform_app.automation.operators import OPERATORS
 from platform_app.db import Transaction
@@ -43,16 +43,16 @@ class Conditions(rx.State, mixin=True):
     async def _take_tree(self, tree: Tree) -> None:
         """Show these conditions."""
         self._choices, self._known = await look(self, _offered, (await person(self)).language)
-        own = [fact for fact in self._known.values() if fact.own]
-        self.own_facts = [Choice(fact.name, fact.words) for fact in own if not fact.of_events]
-        self.event_facts = [Choice(fact.name, fact.words) for fact in own if fact.of_events]
+        own = [fact for fact in self._known.values() if fact.is_custom]
+        self.own_facts = [Choice(fact.name, fact.label) for fact in own if not fact.event_only]
+        self.event_facts = [Choice(fact.name, fact.label) for fact in own if fact.event_only]
         language = (await person(self)).language
         self.variables = [
-            Choice(fact.name, fact.words if fact.own else translate(language, fact.words))
+            Choice(fact.name, fact.label if fact.is_custom else translate(language, fact.label))
             for fact in self._known.values()
-            if self._of_events or not fact.of_events
+            if self._of_events or not fact.event_only
         ]
-        self._tree = read(tree).model_dump(mode="json")
+        self._tree = parse_conditions(tree).model_dump(mode="json")
         self.tree_key += 1
         await self._draw_lines()
 
@@ -144,7 +144,7 @@ class Conditions(rx.State, mixin=True):
         tree = copy.deepcopy(self._tree)
         try:
             change(tree)
-            tree = read(tree).model_dump(mode="json")
+            tree = parse_conditions(tree).model_dump(mode="json")
         except (KeyError, TypeError, AttributeError) as error:
             raise Invalid("This value cannot be taken.") from error
         self._tree = tree

@@ -5,7 +5,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.engine.definitions import Definitions, Listed
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
@@ -54,7 +54,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
         """Read the search from the address, and fetch."""
         self.agent = agent_of(self.router.url.path)
         asked = self.router.url.query_parameters
-        self.search, self.page = asked.get("q", "")[:200], whole(asked.get("page", "1"), 9_999) or 1
+        self.search, self.page = asked.get("q", "")[:200], parse_whole(asked.get("page", "1"), 9_999) or 1
         self.undo_sentence = ""
         if self.agent:
             await look(self, of_agents.get, self.agent)  # raises NotFound

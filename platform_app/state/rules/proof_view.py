@@ -10,8 +10,8 @@ from babel.numbers import format_decimal
 
 from platform_app import fact_snapshots
 from platform_app.automation.facts import Catalogue, Fact, FactType
-from platform_app.automation.operators import OPERATORS, Takes
-from platform_app.automation.values import exact_number, number
+from platform_app.automation.operators import OPERATORS, Operand
+from platform_app.automation.values import parse_exact_number, parse_number
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity
@@ -81,10 +81,10 @@ def words_of(leaf: Mapping[str, Any], reader: Reader) -> str:
     """Return a condition as a sentence: fact, operator, value."""
     fact, op = reader.known.get(str(leaf["fact"])), OPERATORS.get(str(leaf["operator"]))
     name = fact_words(fact, str(leaf["fact"]), reader.language)
-    operator = translate(reader.language, op.words) if op else str(leaf["operator"])
-    if op is None or op.takes == Takes.NOTHING:
+    operator = translate(reader.language, op.label) if op else str(leaf["operator"])
+    if op is None or op.operand == Operand.NOTHING:
         return f"{name} {operator}"
-    if op.takes == Takes.SPAN:
+    if op.operand == Operand.SPAN:
         count, _, unit = str(leaf["expected"]).partition(" ")
         shown = translate(reader.language, _UNITS.get(unit, "{count}"), count=count)
     else:
@@ -96,7 +96,7 @@ def fact_words(fact: Fact | None, name: str, language: str) -> str:
     """Return what a fact is called."""
     if fact is None:
         return name
-    return fact.words if fact.own else translate(language, fact.words)
+    return fact.label if fact.is_custom else translate(language, fact.label)
 
 
 def actual_of(leaf: Mapping[str, Any], reader: Reader) -> str:
@@ -115,14 +115,14 @@ def _shown(value: Any, fact: Fact | None, reader: Reader) -> str:
     text = str(value)
     if fact is None:
         return text
-    if fact.type == FactType.NUMBER and (found := exact_number(text) or number(text)) is not None:
+    if fact.type == FactType.NUMBER and (found := parse_exact_number(text) or parse_number(text)) is not None:
         return str(format_decimal(found, locale=reader.language))
     if fact.type == FactType.MOMENT:
         return _moment(text, reader)
     if fact.type == FactType.TIME:
         return text[:5]
-    words = {"weekday": WEEKDAYS, "language": LANGUAGES}.get(fact.among, {"yes": "yes", "no": "no"})
-    is_code = fact.among in ("weekday", "language") or fact.type == FactType.FLAG
+    words = {"weekday": WEEKDAYS, "language": LANGUAGES}.get(fact.choices_from, {"yes": "yes", "no": "no"})
+    is_code = fact.choices_from in ("weekday", "language") or fact.type == FactType.FLAG
     return (
         translate(reader.language, words[text])
         if is_code and text in words

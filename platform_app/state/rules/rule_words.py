@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from platform_app import custom_fields
-from platform_app.automation.conditions import Condition, Group, read
+from platform_app.automation.conditions import Condition, Group, parse_conditions
 from platform_app.automation.rules import Definition
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
@@ -60,7 +60,7 @@ _MATCHES = {"all": " and ", "any": " or "}
 def names_of(session: Transaction, who: Identity) -> dict[str, str]:
     """Return the names of stages, agents and members by id, and of the tenant's own fields."""
     own = custom_fields.facts(custom_fields.of_tenant(session, who.tenant_id))
-    return names(session, who.tenant_id) | {fact.name: fact.words for fact in own}
+    return names(session, who.tenant_id) | {fact.name: fact.label for fact in own}
 
 
 def trigger_of(rule: Definition, language: str, named: Mapping[str, str]) -> str:
@@ -80,7 +80,7 @@ def trigger_of(rule: Definition, language: str, named: Mapping[str, str]) -> str
 def condition_of(data: dict[str, Any], reader: Reader, named: Mapping[str, str]) -> str:
     """Return a condition as part of a sentence; nothing when there is none."""
     try:
-        return _words(read(data), reader, named, outer=True)
+        return _words(parse_conditions(data), reader, named, outer=True)
     except Invalid as error:
         return translate(reader.language, error.sentence, **error.values)
 
@@ -118,7 +118,7 @@ def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> 
     if ask == Ask.FIELD:
         return named.get(value) or translate(language, PLAIN_FIELDS.get(value, value))
     if ask == Ask.DAYS:
-        days = whole(value, MOST_DAYS)
+        days = parse_whole(value, MOST_DAYS)
         if not days:
             return "" if days is None else translate(language, "due the same day")
         return plural(language, "due in {count} day", "due in {count} days", days)

@@ -54,7 +54,7 @@ class GuidedSteps(rx.State, mixin=True):
         """Show these steps."""
         language = (await person(self)).language
         self.collectable = [
-            Choice(name, known[name].words if known[name].own else translate(language, known[name].words))
+            Choice(name, known[name].label if known[name].is_custom else translate(language, known[name].label))
             for name in guided_steps.collectable(known)
         ]
         self._steps = [step.model_dump(mode="json") for step in guided_steps.read(steps)]

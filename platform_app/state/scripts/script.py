@@ -7,7 +7,7 @@ import reflex as rx
 
 from platform_app import fact_snapshots
 from platform_app.automation import text_templates
-from platform_app.automation.facts import Named
+from platform_app.automation.facts import NamedValue
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, Invalid, PlatformError
@@ -247,7 +247,7 @@ def _used_in(session: Transaction, who: Identity, script_id: str) -> list[Conver
 def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str, said: str) -> _Seen:
     """Return what would become of a script in a conversation with a lead, as a reply would decide it."""
     agent, row = agents.get(session, who, agent_id), scripts.get(session, who, script_id)
-    facts = fact_snapshots.facts_of_lead(session, who.tenant_id, lead_id, Named(agent.id, agent.name))
+    facts = fact_snapshots.facts_of_lead(session, who.tenant_id, lead_id, NamedValue(agent.id, agent.name))
     facts = replace(facts, values={**facts.values, script_selection.SAID: said})
     own = fact_snapshots.catalogue_of(session, who.tenant_id)
     found = script_selection.consider(

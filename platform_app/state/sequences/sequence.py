@@ -6,9 +6,9 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.conditions import read
+from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.sequences import Again, Late, definition, follows
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions
 from platform_app.engine.sequences import sequence_statistics, sequences
@@ -77,7 +77,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     async def save(self, field: str, value: str) -> None:
         """Save one field as it is typed; what does not fit is said at the field."""
         if field == "pace":
-            pace = whole(value.strip(), 600)
+            pace = parse_whole(value.strip(), 600)
             if not pace:
                 await self._wrong_at(field, "Enter a number.")
                 return
@@ -147,9 +147,9 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
         self._conditions = {name: getattr(own, name) for name in TREES}
         self.worded = {name: condition_of(held, reader, found.names) for name, held in self._conditions.items()}
-        entry = read(own.condition)
+        entry = parse_conditions(own.condition)
         for name in ("leave_if", "goal"):
-            if follows(read(self._conditions[name]), entry):
+            if follows(parse_conditions(self._conditions[name]), entry):
                 self.worded[name] += f" · {translate(reader.language, TRUE_AT_ENTRY)}"
         self.sentence = whole_sentence(found.row, reader, found.names)
         self.agents, self.problems = found.agents, found.problems

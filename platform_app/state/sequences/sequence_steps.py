@@ -10,7 +10,7 @@ from platform_app.automation import steps as kinds
 from platform_app.automation.calendar import Timing
 from platform_app.automation.step_base import StepAsk
 from platform_app.automation.steps import asked_of, options_of
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.actions.action_base import LONGEST
 from platform_app.errors import Invalid, LimitReached
@@ -144,7 +144,7 @@ class SequenceSteps(StepTiming, mixin=True):
         def change(step: Data) -> None:
             asked = dict(asked_of(step["kind"]))[name]
             if asked["ask"] == StepAsk.PERCENT:
-                percent = whole(value.strip(), 100)
+                percent = parse_whole(value.strip(), 100)
                 if percent is None:
                     raise Invalid("Enter a number from 0 to 100.")
                 step[name] = percent

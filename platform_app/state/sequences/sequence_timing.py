@@ -9,8 +9,8 @@ from typing import Any
 import reflex as rx
 from pydantic import ValidationError
 
-from platform_app.automation.calendar import EVERY_DAY, Period, Timing, zones
-from platform_app.automation.values import whole
+from platform_app.automation.calendar import EVERY_DAY, Period, Timing, time_zone_names
+from platform_app.automation.values import parse_whole
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
 from platform_app.models.person import Role
@@ -73,7 +73,7 @@ class StepTiming(rx.State, mixin=True):
         if name in ("kind", "unit", "time"):
             await self._change_timing(lambda timing: timing["delay"].update({name: value}))
         elif name == "count":
-            count = whole(value.strip(), 999_999)
+            count = parse_whole(value.strip(), 999_999)
             await self._change_timing(lambda timing: timing["delay"].update(count=count))
         elif name in ("zone", "fixed_zone"):
             await self._change_timing(lambda timing: timing.update({name: value[:60]}))
@@ -142,7 +142,7 @@ class StepTiming(rx.State, mixin=True):
 
 def offered_zones() -> list[str]:
     """Return the names of the time zones that can be chosen."""
-    return sorted(zone for zone in zones() if "/" in zone and not zone.startswith("Etc/"))
+    return sorted(zone for zone in time_zone_names() if "/" in zone and not zone.startswith("Etc/"))
 
 
 def timing_view(own: Timing) -> TimingView:

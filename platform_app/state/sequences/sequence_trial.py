@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import reflex as rx
 
 from platform_app.automation.simulation import End, Line, Simulated
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.sequences import enrollment_progress, sequence_trial
@@ -203,7 +203,7 @@ def _what_ifs(given: dict[str, str]) -> list[WhatIf]:
     for field_, kind in (("reply_day", "reply"), ("stage_day", "stage")):
         if not given[field_]:
             continue
-        days = whole(given[field_].strip(), MOST_DAYS)
+        days = parse_whole(given[field_].strip(), MOST_DAYS)
         if days is None:
             raise Invalid("Enter a number of days.", field=field_)
         if kind == "stage" and not given["stage"]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, Wait, Zone
+from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, WaitReason, ZoneSource
 from platform_app.automation.sequences import Definition
 from platform_app.automation.step_base import Step, StepAsk
 from platform_app.automation.steps import STEPS, asked_of, options_of
@@ -84,10 +84,10 @@ ENDS = {
 BRANCHES = {name: words for one in STEPS.values() for name, words in one.ways.items()}
 ICONS = {kind: one.icon for kind, one in STEPS.items()}
 _WAITS = {
-    Wait.DELAY: "waits until {when}",
-    Wait.UNTIL: "waits until {when}",
-    Wait.WINDOW: "waits for its window: {when}",
-    Wait.HOLIDAY: "a holiday: waits until {when}",
+    WaitReason.DELAY: "waits until {when}",
+    WaitReason.UNTIL: "waits until {when}",
+    WaitReason.WINDOW: "waits for its window: {when}",
+    WaitReason.HOLIDAY: "a holiday: waits until {when}",
 }
 
 
@@ -105,7 +105,7 @@ def clock_of(at: datetime, language: str, zone: str) -> str:
     return str(format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language))
 
 
-def wait_words(wait: Wait, when: str, language: str) -> str:
+def wait_words(wait: WaitReason, when: str, language: str) -> str:
     """Return what was waited for."""
     return translate(language, _WAITS[wait], when=when)
 
@@ -155,9 +155,9 @@ def timing_of(timing: Timing, language: str) -> str:
         parts.append(translate(language, "within {periods}", periods=shown))
     if timing.not_on_holidays:
         parts.append(translate(language, "not on holidays"))
-    if timing.zone == Zone.CONTACT:
+    if timing.zone == ZoneSource.CONTACT:
         parts.append(translate(language, "by the contact's clock"))
-    elif timing.zone == Zone.FIXED:
+    elif timing.zone == ZoneSource.FIXED:
         parts.append(timing.fixed_zone)
     return ", ".join(part for part in parts if part) or translate(language, "at once")
 

@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 from babel.numbers import format_decimal
 
-from platform_app.automation.values import whole
+from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, relative_time, translate
@@ -162,7 +162,7 @@ def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> Deliver
 
 def _moment(stamp: str, identity: Identity, language: str) -> str:
     """Return the seconds since 1970 as a time; what is none as it is."""
-    seconds = whole(stamp, 10**10)
+    seconds = parse_whole(stamp, 10**10)
     at = datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
     return exact_time(language, at, identity.time_zone) if at else stamp
 
