@@ -9,7 +9,8 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine.sequences import enrollments, sequence_scheduler
+from platform_app.engine.enrollments import enrollments
+from platform_app.engine.sequences import sequence_scheduler
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentStep

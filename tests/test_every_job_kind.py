@@ -7,7 +7,8 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine.sequences import enrollments, sequence_scheduler
+from platform_app.engine.enrollments import enrollments
+from platform_app.engine.sequences import sequence_scheduler
 from platform_app.errors import Conflict
 from platform_app.job_callbacks import CALLBACKS, OTHER_KINDS
 from platform_app.jobs import KINDS

@@ -8,8 +8,8 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, owned_update, session_scope
+from platform_app.engine.enrollments import enrollments
 from platform_app.engine.rules import rule_runs
-from platform_app.engine.sequences import enrollments
 from platform_app.models.crm import ImportState
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity

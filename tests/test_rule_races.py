@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from platform_app.db import owned, session_scope
+from platform_app.engine.enrollments import enrollment_entry
 from platform_app.engine.rules import rule_evaluation
-from platform_app.engine.sequences import enrollment_entry
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.chat import conversations

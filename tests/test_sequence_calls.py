@@ -9,7 +9,8 @@ import pytest
 from platform_app.clock import now
 from platform_app.db import owned, owned_delete, session_scope
 from platform_app.engine.actions import outbound_calls
-from platform_app.engine.sequences import enrollment_entry, enrollments, sequence_scheduler, sequences, step_calls
+from platform_app.engine.enrollments import enrollment_entry, enrollments
+from platform_app.engine.sequences import sequence_scheduler, sequences, step_calls
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict
 from platform_app.jobs import RunningJob

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from platform_app.engine.sequences import enrollments, overdue_policy, sequence_scheduler, sequences
+from platform_app.engine.enrollments import enrollments
+from platform_app.engine.sequences import overdue_policy, sequence_scheduler, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict
 from platform_app.models.person import Identity

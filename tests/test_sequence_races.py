@@ -10,7 +10,8 @@ import pytest
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine.sequences import enrollments, sequence_scheduler
+from platform_app.engine.enrollments import enrollments
+from platform_app.engine.sequences import sequence_scheduler
 from platform_app.models import event
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy.event import listen
 
 from platform_app.db import owned, owned_update, session_scope, unscoped_update
-from platform_app.engine.sequences import enrollments, sequence_scheduler, sequences
+from platform_app.engine.enrollments import enrollments
+from platform_app.engine.sequences import sequence_scheduler, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS, Landing
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity, Tenant

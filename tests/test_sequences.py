@@ -6,8 +6,9 @@ import pytest
 
 from platform_app.automation import sequence_templates, steps
 from platform_app.db import session_scope
-from platform_app.engine.sequences import enrollments, sequence_scheduler
-from platform_app.engine.sequences.enrollment_entry import Entry
+from platform_app.engine.enrollments import enrollments
+from platform_app.engine.enrollments.enrollment_entry import Entry
+from platform_app.engine.sequences import sequence_scheduler
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, NotFound, PlatformError
 from platform_app.i18n import translate

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from platform_app.clock import now
-from platform_app.engine.sequences import enrollments
+from platform_app.engine.enrollments import enrollments
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.models.person import Identity, Role
 from platform_app.state.sequences.enrollment import OneEnrollmentState

@@ -12,7 +12,7 @@ from platform_app.automation.values import parse, parse_whole
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
-from platform_app.engine.sequences import enrollments
+from platform_app.engine.enrollments import enrollments
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.integrations import egress, smtp

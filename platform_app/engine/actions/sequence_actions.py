@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from platform_app.engine.actions.action_base import Action, Ask, asked
 from platform_app.engine.actions.action_context import Plan, Scene
-from platform_app.engine.sequences import enrollment_entry
+from platform_app.engine.enrollments import enrollment_entry
 
 
 class StartSequence(Action):

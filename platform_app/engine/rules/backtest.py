@@ -13,6 +13,7 @@ from platform_app.automation.rules import Before, Compiled, Reason, reason
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.actions.concurrency_limit import alone
+from platform_app.engine.event_matching import is_for
 from platform_app.engine.rules import rule_evaluation, rules
 from platform_app.errors import Invalid
 from platform_app.events import subject_of
@@ -131,10 +132,8 @@ class _Pair:
 
     def look(self, past: _Past) -> None:
         """Weigh both on an event that may be for them."""
-        mine = rule_evaluation.concerns(self.agent_id, self.rule_id, self.drafted, event=past)
-        theirs = self.live is not None and rule_evaluation.concerns(
-            self.agent_id, self.rule_id, self.published, event=past
-        )
+        mine = is_for(self.agent_id, self.rule_id, self.drafted, event=past)
+        theirs = self.live is not None and is_for(self.agent_id, self.rule_id, self.published, event=past)
         if not mine and not theirs:
             return
         says = self.draft.reason(past).value if mine else "agent"

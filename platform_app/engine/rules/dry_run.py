@@ -9,6 +9,7 @@ from platform_app.automation.rules import judge
 from platform_app.db import Transaction
 from platform_app.engine.actions import actions, reference_names
 from platform_app.engine.actions.action_context import Scene
+from platform_app.engine.event_matching import is_for
 from platform_app.engine.rules import rule_evaluation, rule_runs, rules, why_not
 from platform_app.engine.rules.why_not import Note
 from platform_app.errors import Conflict, PlatformError
@@ -56,7 +57,7 @@ def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any],
     said = partial(why_not.notes, session, row, data, happened=happened)
     if data["trigger"] != happened.kind:
         return Trial("trigger", notes=said(reason="trigger"))
-    if not rule_evaluation.concerns(row.agent_id, row.id, data, event=happened):
+    if not is_for(row.agent_id, row.id, data, event=happened):
         return Trial("agent", notes=said(reason="agent"))
     own = fact_snapshots.catalogue_of(session, who.tenant_id)
     facts = fact_snapshots.of_event(happened, reference_names.Names(session, who.tenant_id))

@@ -3,7 +3,6 @@
 import json
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
@@ -13,13 +12,12 @@ from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.rules import Before, Compiled, Reason, Verdict, compiled, judge
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import reference_names
+from platform_app.engine.event_matching import is_for
 from platform_app.engine.rules import rule_runs
 from platform_app.errors import Invalid
 from platform_app.events import subject_of
-from platform_app.models.event import Event, EventKind
+from platform_app.models.event import Event
 from platform_app.models.rule import Rule, RuleRun, RunState
-
-_NAMED = (EventKind.SCHEDULE, EventKind.MANUAL)  # such an event is for the rule that it names alone
 
 
 def weigh(session: Transaction, event: Event) -> list[RuleRun]:
@@ -85,26 +83,7 @@ def listening(session: Transaction, event: Event) -> list[Rule]:
         Rule.deleted_at.is_(None),  # type: ignore[union-attr]
     )
     rows: list[Rule] = session.exec(query.order_by(Rule.position, Rule.id)).all()
-    return [row for row in rows if concerns(row.agent_id, row.id, row.published, event=event)]
-
-
-class Happened(Protocol):
-    """As much of an event as tells whether a rule is for it."""
-
-    kind: EventKind
-    agent_id: str | None
-    after: dict[str, Any]
-
-
-def concerns(agent_id: str | None, rule_id: str, data: dict[str, object], *, event: Happened) -> bool:
-    """Tell whether an event of a rule's kind is for it: its agent, schedule, silence or webhook."""
-    if agent_id and event.agent_id and agent_id != event.agent_id:
-        return False
-    if event.kind in _NAMED:
-        return event.after.get("rule_id") == rule_id
-    if event.kind == EventKind.WEBHOOK_RECEIVED:
-        return data.get("webhook_id") in (None, "", event.after.get("webhook_id"))
-    return event.kind != EventKind.NO_REPLY or event.after.get("minutes") == data.get("minutes")
+    return [row for row in rows if is_for(row.agent_id, row.id, row.published, event=event)]
 
 
 def ready_rule(rule_id: str, data: dict[str, object]) -> Compiled:

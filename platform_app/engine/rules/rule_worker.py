@@ -13,8 +13,8 @@ from platform_app.db import Transaction, is_lock_conflict, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Plan, Scene
 from platform_app.engine.actions.outbound_calls import UNHEARD
+from platform_app.engine.enrollments import enrollment_entry
 from platform_app.engine.rules import rule_evaluation, rule_runs
-from platform_app.engine.sequences import enrollment_entry
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.events import Cause, set_cause
 from platform_app.fact_snapshots import of_event, subjects

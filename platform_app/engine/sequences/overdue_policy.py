@@ -11,7 +11,7 @@ from platform_app.automation.sequences import Compiled, Late
 from platform_app.automation.step_base import Step
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.engine.sequences import enrollment_progress
+from platform_app.engine.enrollments import enrollment_progress
 from platform_app.errors import Invalid
 from platform_app.models.event import ActivityKind
 from platform_app.models.sequence import Enrollment, Sequence, StepState

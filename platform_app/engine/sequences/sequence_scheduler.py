@@ -17,8 +17,9 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Scene
+from platform_app.engine.enrollments import due_enrollments, enrollment_progress
 from platform_app.engine.rules import rule_runs
-from platform_app.engine.sequences import due_enrollments, enrollment_progress, overdue_policy
+from platform_app.engine.sequences import overdue_policy
 from platform_app.errors import Invalid, PlatformError
 from platform_app.events import Cause, set_cause
 from platform_app.jobs import TakeStep, enqueue

@@ -20,8 +20,9 @@ from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Scene
 from platform_app.engine.actions.concurrency_limit import alone
-from platform_app.engine.rules import rule_evaluation, rule_runs
-from platform_app.engine.sequences import enrollment_progress
+from platform_app.engine.enrollments import enrollment_progress
+from platform_app.engine.event_matching import is_for
+from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.events import subject_of
@@ -156,7 +157,7 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
     made, found = enrollment_progress.ready(row.id, row.draft), Backtest(now() - timedelta(days=days))
     own, ends = fact_snapshots.catalogue_of(session, who.tenant_id), dict[str, datetime | None]()
     for event in event_log.since(session, who, [row.draft["trigger"]], since=found.since):
-        if not rule_evaluation.concerns(row.agent_id, row.id, row.draft, event=event):
+        if not is_for(row.agent_id, row.id, row.draft, event=event):
             continue
         found.events += 1
         why = _kept_out(made, event, evaluate(made.entry, fact_snapshots.of_event(event), own, event.at), ends)

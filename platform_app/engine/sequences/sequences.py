@@ -18,7 +18,7 @@ from platform_app.db import Transaction, owned, owned_update
 from platform_app.engine.actions import action_checks
 from platform_app.engine.actions.action_checks import House
 from platform_app.engine.definitions import Definitions, Words
-from platform_app.engine.sequences import enrollment_progress
+from platform_app.engine.enrollments import enrollment_progress
 from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import translate
 from platform_app.models.event import ActivityKind

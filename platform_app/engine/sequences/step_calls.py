@@ -8,7 +8,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Plan
-from platform_app.engine.sequences import enrollment_progress, enrollments
+from platform_app.engine.enrollments import enrollment_progress, enrollments
 from platform_app.engine.sequences.sequence_scheduler import is_out, scene_of
 from platform_app.errors import Invalid, PlatformError, Unavailable
 from platform_app.job_callbacks import id_from_key

@@ -11,7 +11,7 @@ import reflex as rx
 from platform_app import custom_fields, fact_snapshots
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine.sequences import enrollments
+from platform_app.engine.enrollments import enrollments
 from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.crm import CustomField, Holder, Note, Task

@@ -12,7 +12,7 @@ from platform_app.custom_fields import of_tenant
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.actions.action_base import LONGEST, PLAIN_FIELDS, Ask
-from platform_app.engine.sequences import enrollments
+from platform_app.engine.enrollments import enrollments
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
 from platform_app.models.crm import CustomField, FieldKind, Holder

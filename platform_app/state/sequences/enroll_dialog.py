@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.db import Transaction
-from platform_app.engine.sequences import enrollments
+from platform_app.engine.enrollments import enrollments
 from platform_app.errors import PlatformError
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role

@@ -7,7 +7,7 @@ import reflex as rx
 
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine.sequences import enrollments
+from platform_app.engine.enrollments import enrollments
 from platform_app.errors import PlatformError
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.crm import Contact

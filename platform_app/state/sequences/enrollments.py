@@ -8,7 +8,7 @@ import reflex as rx
 from platform_app import bounded_count
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine.sequences import enrollments
+from platform_app.engine.enrollments import enrollments
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, plural, relative_time, translate

@@ -10,7 +10,8 @@ from babel.dates import format_date
 
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine.sequences import enrollments, sequences
+from platform_app.engine.enrollments import enrollments
+from platform_app.engine.sequences import sequences
 from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role

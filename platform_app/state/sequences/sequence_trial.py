@@ -11,7 +11,8 @@ from platform_app.automation.simulation import End, Line, Simulated
 from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine.sequences import enrollment_progress, sequence_trial
+from platform_app.engine.enrollments import enrollment_progress
+from platform_app.engine.sequences import sequence_trial
 from platform_app.engine.sequences.sequence_trial import Backtest, Tried, WhatIf
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Invalid, PlatformError

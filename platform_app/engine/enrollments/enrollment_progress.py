@@ -14,8 +14,8 @@ from platform_app.automation.facts import Facts
 from platform_app.automation.sequences import Again, Compiled, compiled, is_out
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, unscoped
-from platform_app.engine.sequences import due_enrollments
-from platform_app.engine.sequences.enrollment_subject import Came, Subject, subject, subject_by_id
+from platform_app.engine.enrollments import due_enrollments
+from platform_app.engine.enrollments.enrollment_subject import Came, Subject, subject, subject_by_id
 from platform_app.errors import Invalid
 from platform_app.events import emit, origin_of
 from platform_app.models.crm import Contact

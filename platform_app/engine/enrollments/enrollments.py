@@ -10,9 +10,9 @@ from platform_app import bounded_count, sequence_exits
 from platform_app.automation.calendar import next_opening
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.engine.sequences import enrollment_entry, enrollment_progress
-from platform_app.engine.sequences.enrollment_entry import Entry
-from platform_app.engine.sequences.enrollment_progress import Came
+from platform_app.engine.enrollments import enrollment_entry, enrollment_progress
+from platform_app.engine.enrollments.enrollment_entry import Entry
+from platform_app.engine.enrollments.enrollment_progress import Came
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity
 from platform_app.models.sequence import (

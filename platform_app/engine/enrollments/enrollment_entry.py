@@ -14,9 +14,9 @@ from platform_app.automation.rules import DEEPEST
 from platform_app.automation.sequences import Again, Compiled
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.engine.rules import rule_evaluation
-from platform_app.engine.sequences import enrollment_progress
-from platform_app.engine.sequences.enrollment_progress import Came
+from platform_app.engine.enrollments import enrollment_progress
+from platform_app.engine.enrollments.enrollment_progress import Came
+from platform_app.engine.event_matching import is_for
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.events import cause_of
 from platform_app.models.event import Event
@@ -60,7 +60,7 @@ def listening(session: Transaction, event: Event) -> list[Sequence]:
         Sequence.trigger == event.kind, col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None)
     )
     found = session.exec(query.order_by(Sequence.position, Sequence.id)).all()
-    return [row for row in found if rule_evaluation.concerns(row.agent_id, row.id, row.published, event=event)]
+    return [row for row in found if is_for(row.agent_id, row.id, row.published, event=event)]
 
 
 def entry(
