@@ -1,3 +1,3 @@
 """Platform: sales and support teams build, test and run AI agents."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -6,16 +6,16 @@ import secrets
 import signal
 import sys
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from platform_app.config import settings
+import platform_app
+from platform_app.config import ENV_FILE, settings
 from platform_app.errors import PlatformError
-from platform_app.runtime.frontend_build import ROOT
+from platform_app.install_paths import CLONE, import_path
 
 app = typer.Typer(
     help="Build, test and run AI agents.",
@@ -36,10 +36,7 @@ Password = Annotated[str, typer.Option(envvar="PLATFORM_NEW_PASSWORD", help="Bet
 
 def _show_version(asked: bool) -> None:
     if asked:
-        try:
-            typer.echo(version("gpt-agents"))
-        except PackageNotFoundError:
-            typer.echo("unknown: not installed")
+        typer.echo(platform_app.__version__)
         raise typer.Exit
 
 
@@ -47,11 +44,13 @@ def _show_version(asked: bool) -> None:
 def main(
     _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
 ) -> None:
-    """Work in the project's folder, whatever folder the command is called from."""
+    """Work in the clone's directory, whatever directory the command is called from; installed, in that directory."""
     if "PLATFORM_DATA_DIR" in os.environ:
         os.environ["PLATFORM_DATA_DIR"] = os.path.abspath(os.environ["PLATFORM_DATA_DIR"])
-    os.chdir(ROOT)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    if CLONE:
+        os.chdir(CLONE)
+        os.environ["PYTHONPATH"] = import_path()
+    os.environ.setdefault(ENV_FILE, os.path.abspath(".env"))
     try:
         settings()
     except ValidationError as error:
@@ -96,13 +95,15 @@ def web() -> None:
         frontend_build.build(own.data_dir / "logs" / "build.log", typer.echo)
     except PlatformError as error:
         _refuse(error)
+    os.environ["PLATFORM_DATA_DIR"] = str(own.data_dir.resolve())
+    os.chdir(frontend_build.project_dir())
     _become(*frontend_build.server(own.host, own.port))
 
 
 @app.command()
 def worker() -> None:
     """Start a worker alone; it uses the servers named in the environment."""
-    _become([sys.executable, "-m", "worker"])
+    _become([sys.executable, "-P", "-m", "worker"])
 
 
 @app.command()

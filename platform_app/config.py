@@ -1,5 +1,6 @@
 """Settings: everything that comes from the environment, read once."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,9 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from platform_app.install_paths import default_data_dir
+
+ENV_FILE = "PLATFORM_ENV_FILE"  # set by the command line for its child processes: the absolute path of .env
 MIN_KEY_CHARS = 32  # characters
 
 
@@ -20,13 +24,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="PLATFORM_",
-        env_file=".env",
+        env_file=os.environ.get(ENV_FILE, ".env"),
         extra="ignore",
         populate_by_name=True,
         hide_input_in_errors=True,  # it may be a key
     )
 
-    data_dir: Path = Field(Path("data"), description="Folder that holds everything the platform keeps.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder that holds everything the platform keeps."
+    )
     host: str = Field("127.0.0.1", description="Address that the console listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the console.")
     worker_host: str = Field("127.0.0.1", description="Address that the worker's health server listens on.")

@@ -143,7 +143,7 @@ def console(log: Path, **settings: str) -> Iterator[Console]:
         process = subprocess.Popen(
             command,
             env=os.environ | environment | settings,
-            cwd=frontend_build.ROOT,
+            cwd=frontend_build.project_dir(),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

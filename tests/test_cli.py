@@ -35,7 +35,7 @@ def test_help_is_offered(env: pytest.MonkeyPatch, words: tuple[str, ...]) -> Non
 
 
 def test_version(env: pytest.MonkeyPatch) -> None:
-    assert cli("--version").stdout.strip() == "0.1.0"
+    assert cli("--version").stdout.strip() == "0.2.0"
 
 
 def test_a_wrong_setting_is_named_without_its_value(env: pytest.MonkeyPatch) -> None:

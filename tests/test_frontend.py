@@ -23,11 +23,11 @@ class Export:
 
     def __call__(self, command: list[str], **options: Any) -> int:
         assert self._one.acquire(blocking=False), "two build at the same time"
-        shutil.rmtree(frontend_build.folder())
-        frontend_build.folder().mkdir()
+        shutil.rmtree(frontend_build.web_dir())
+        frontend_build.web_dir().mkdir()
         self.has_begun.set()
         assert self.may_end.wait(10)
-        (frontend_build.folder() / "build" / "client").mkdir(parents=True)
+        (frontend_build.web_dir() / "build" / "client").mkdir(parents=True)
         self.done += 1
         self._one.release()
         return 0

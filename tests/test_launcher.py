@@ -30,7 +30,7 @@ def test_a_second_platform_on_the_folder_is_refused(tmp_path: Path) -> None:
 def test_a_killed_platform_does_not_hold_the_folder(tmp_path: Path) -> None:
     code = f"""
 import os, pathlib, signal
-from platform_app.datafolder import DataFolder
+from platform_app.data_dir import DataFolder
 DataFolder(pathlib.Path({str(tmp_path)!r})).__enter__()
 os.kill(os.getpid(), signal.SIGKILL)
 """

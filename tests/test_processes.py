@@ -50,7 +50,7 @@ def family(tmp_path: Path, warden: Warden) -> tuple[Child, int]:
     """Start a child with a stubborn child of its own; return it with the other's id."""
     note = tmp_path / "pid"
     child = Child("family", [sys.executable, "-c", FAMILY, str(note)], lambda: True, tmp_path / "logs" / "family.log")
-    child.start(warden, tmp_path)
+    child.start(warden)
     wait_for(lambda: note.exists() and note.read_text())
     return child, int(note.read_text())
 
@@ -66,16 +66,16 @@ def test_stopping_leaves_nothing_of_the_family(tmp_path: Path, warden: Warden) -
 
 def test_a_dead_child_comes_back_after_a_growing_pause(tmp_path: Path, warden: Warden) -> None:
     child = Child("short", [sys.executable, "-c", "raise SystemExit(3)"], lambda: True, tmp_path / "short.log")
-    child.start(warden, tmp_path)
+    child.start(warden)
     pauses = []
     for _ in range(2):
         wait_for(lambda: not child.is_alive)
-        assert "exit 3" in child.watch(warden, tmp_path)
+        assert "exit 3" in child.watch(warden)
         pauses.append(child.pause)
-        assert child.watch(warden, tmp_path) == ""  # not due yet
+        assert child.watch(warden) == ""  # not due yet
         assert child.start_at is not None
         child.start_at = time.monotonic()
-        assert child.watch(warden, tmp_path) == "short started again"
+        assert child.watch(warden) == "short started again"
     stop([child], 1)
     assert pauses == [1.0, 2.0]
 
@@ -85,18 +85,18 @@ def test_what_a_dead_child_left_is_ended_too(tmp_path: Path, warden: Warden) -> 
     assert child.process is not None
     child.process.kill()
     child.process.wait()
-    assert "SIGKILL" in child.watch(warden, tmp_path)
+    assert "SIGKILL" in child.watch(warden)
     wait_for(lambda: not runs(grandchild))
 
 
 def test_a_killed_platform_takes_its_children_along(tmp_path: Path) -> None:
     code = f"""
 import fcntl, os, pathlib, sys, time
-from platform_app.processes import Child, Warden
+from platform_app.runtime.supervisor import Child, Warden
 lock = os.open({str(tmp_path / "lock")!r}, os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 child = Child("family", [sys.executable, "-c", {FAMILY!r}, {str(tmp_path / "pid")!r}], lambda: True, pathlib.Path("l"))
-child.start(Warden(lock), pathlib.Path({str(tmp_path)!r}))
+child.start(Warden(lock))
 time.sleep(600)
 """
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -125,7 +125,7 @@ def test_a_large_log_makes_room(tmp_path: Path, warden: Warden) -> None:
     log = tmp_path / "loud.log"
     log.write_bytes(b"x" * 10_000_001)
     child = Child("loud", [sys.executable, "-c", "print('here')"], lambda: True, log)
-    child.start(warden, tmp_path)
+    child.start(warden)
     assert child.process is not None
     child.process.wait()
     assert log.read_text() == "here\n"
@@ -178,7 +178,7 @@ QUICK = {"silence": 0.6, "every": 0.05}
 @pytest.mark.parametrize("which", ["parent's child", "both"])
 def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, warden: Warden, which: str) -> None:
     child, note = answering(tmp_path, QUICK)
-    child.start(warden, tmp_path)
+    child.start(warden)
     (first,) = wait_for(lambda: served(note))  # type: ignore[misc]
     wait_for(lambda: is_felt(child))
     os.kill(first, signal.SIGSTOP)
@@ -187,7 +187,7 @@ def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, warden: Wa
     told: list[str] = []
 
     def watched() -> bool:
-        told.append(child.watch(warden, tmp_path))
+        told.append(child.watch(warden))
         return len(served(note)) >= 2  # a life that finds its port still taken is followed by another
 
     wait_for(watched)
@@ -199,10 +199,10 @@ def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, warden: Wa
 
 def test_a_child_that_is_slow_or_says_no_is_left_alone(tmp_path: Path, warden: Warden) -> None:
     child, note = answering(tmp_path, {**QUICK, "silence": 10}, slow=0.4)
-    child.start(warden, tmp_path)
+    child.start(warden)
     for _ in range(3):
         wait_for(lambda: child.pulse and child.pulse.answers(5))
-        assert child.watch(warden, tmp_path) == "" and child.silent == 0
+        assert child.watch(warden) == "" and child.silent == 0
     assert len(served(note)) == 1
     stop([child], 1)
 
@@ -216,13 +216,13 @@ def test_a_child_has_time_to_start(tmp_path: Path, warden: Warden) -> None:
 
     child, _ = answering(tmp_path, {**QUICK, "grace": 60})
     child.pulse = Pulse(never, **QUICK, grace=60)
-    child.start(warden, tmp_path)
+    child.start(warden)
     wait_for(lambda: len(asked) > 20)
-    assert child.silent == 0 and child.watch(warden, tmp_path) == ""
+    assert child.silent == 0 and child.watch(warden) == ""
     stop([child], 1)
     child.pulse = Pulse(never, **QUICK, grace=0)
-    child.start(warden, tmp_path)
-    wait_for(lambda: "has not answered" in child.watch(warden, tmp_path))
+    child.start(warden)
+    wait_for(lambda: "has not answered" in child.watch(warden))
     stop([child], 1)
 
 

@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from platform_app.api.sockets import Bucket, SocketLimits, Source
+from platform_app.api.sockets import SocketLimits, Source
+from platform_app.api.token_bucket import TokenBucket
 from platform_app.config import settings
 
 
@@ -49,12 +50,12 @@ def limits(env: pytest.MonkeyPatch, clock: Clock) -> SocketLimits:
 
 
 def test_a_bucket_fills_again(clock: Clock) -> None:
-    bucket = Bucket(2, 10, clock)
-    assert [bucket.take(5), bucket.take(5), bucket.take(4)] == [0, 0, 2]
+    bucket = TokenBucket(2, 10, clock)
+    assert [bucket.reserve(5), bucket.reserve(5), bucket.reserve(4)] == [0, 0, 2]
     clock.at = 3
-    assert bucket.has(2) and not bucket.has(1)
+    assert bucket.take(2) and not bucket.take(1)
     clock.at = 1_000
-    assert bucket.has(10) and not bucket.has(1)
+    assert bucket.take(10) and not bucket.take(1)
 
 
 def opened(limits: SocketLimits, held: ExitStack, source: Source, count: int) -> int:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from platform_app.api.routes import client_address
 from platform_app.api.security import header, session_token
+from platform_app.api.token_bucket import TokenBucket, TokenBuckets
 from platform_app.config import settings
 from platform_app.refusal_log import refusals
 from platform_app.services.accounts import sessions
@@ -29,28 +30,6 @@ _MOST_KEYS = 10_000  # addresses and persons whose buckets are remembered
 _LONGEST_WAIT = 20.0  # seconds; who is further ahead of what they may send is hung up on
 
 
-class Bucket:
-    """An allowance that fills again: `rate` a second, at most `burst` at once."""
-
-    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
-        self._rate, self._burst, self._clock = rate, burst, clock
-        self._level, self._at = burst, clock()
-
-    def take(self, cost: float) -> float:
-        """Take a cost out, and return how many seconds its owner has to wait for it."""
-        at = self._clock()
-        self._level = min(self._burst, self._level + (at - self._at) * self._rate) - cost
-        self._at = at
-        return max(0.0, -self._level / self._rate)
-
-    def has(self, cost: float) -> bool:
-        """Take a cost out if it is there, and tell whether it was."""
-        if self.take(cost) == 0:
-            return True
-        self._level += cost
-        return False
-
-
 @dataclass
 class Source:
     """Where a websocket comes from: its address, and the id of whoever is signed in there, or nothing."""
@@ -58,7 +37,7 @@ class Source:
     address: str
     person: str
     tab: str = ""  # the Socket.IO session that is open over it: one at a time
-    buckets: list[Bucket] = field(default_factory=list)  # its own, then those that it shares, the widest last
+    buckets: list[TokenBucket] = field(default_factory=list)  # its own, then those that it shares, the widest last
 
     async def admit(self, cost: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> bool:
         """Wait until there is room for a cost; return whether it was worth waiting for.
@@ -67,7 +46,7 @@ class Source:
         there, and nobody else does.
         """
         for bucket in self.buckets:
-            wait = bucket.take(cost)
+            wait = bucket.reserve(cost)
             if wait > _LONGEST_WAIT:
                 return False
             if wait:
@@ -82,13 +61,13 @@ class SocketLimits:
         self._clock = clock
         self._open: Counter[str] = Counter()  # by address of strangers, or person
         self._strangers = 0
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
-        self._all_strangers: Bucket | None = None
+        self._buckets = TokenBuckets(clock, most=_MOST_KEYS)
+        self._all_strangers: TokenBucket | None = None
         self._known: OrderedDict[str, None] = OrderedDict()  # hashes of session tokens that were good
 
     def may_connect(self, address: str, token: str = "") -> bool:
         """Count an attempt of an address against its allowance; a session that was good here before is not counted."""
-        return _hash(token) in self._known or self._bucket(f"connect {address}", _CONNECTS, _CONNECT_BURST).has(1)
+        return _hash(token) in self._known or self._buckets.get(f"connect {address}", _CONNECTS, _CONNECT_BURST).take()
 
     def remember(self, token: str, *, is_good: bool) -> None:
         """Keep in mind whether a session token is good."""
@@ -102,21 +81,14 @@ class SocketLimits:
         """Return a new websocket's source with the allowances that it is counted against."""
         own = settings()
         each = own.socket_events_per_second
-        buckets = [Bucket(each, each * 4, self._clock)]
+        buckets = [TokenBucket(each, each * 4, self._clock)]
         if person:
-            buckets.append(self._bucket(f"person {person}", each * 4, each * 8))
+            buckets.append(self._buckets.get(f"person {person}", each * 4, each * 8))
         else:
             rate = own.anonymous_events_per_second
-            self._all_strangers = self._all_strangers or Bucket(rate * 2, rate * 8, self._clock)
-            buckets += [self._bucket(f"address {address}", rate, rate * 4), self._all_strangers]
+            self._all_strangers = self._all_strangers or TokenBucket(rate * 2, rate * 8, self._clock)
+            buckets += [self._buckets.get(f"address {address}", rate, rate * 4), self._all_strangers]
         return Source(address, person, buckets=buckets)
-
-    def _bucket(self, key: str, rate: float, burst: float) -> Bucket:
-        found = self._buckets.pop(key, None) or Bucket(rate, burst, self._clock)
-        self._buckets[key] = found
-        while len(self._buckets) > _MOST_KEYS:
-            self._buckets.popitem(last=False)
-        return found
 
     @contextmanager
     def place(self, source: Source) -> Iterator[bool]:

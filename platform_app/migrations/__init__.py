@@ -1,6 +1,7 @@
 """Migrations: bring a database to the tables of this version, safely from several processes at once."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random
 
 _FOLDER = Path(__file__).parent
+_WAL_SECONDS = 30.0
 _LOCK = 7_203_511_904  # any number, the same in every process
 
 
@@ -47,15 +48,17 @@ def transaction(address: str) -> Iterator[Connection]:
             raise RuntimeError("a migration left rows that point to nothing")
 
 
-@retry(
-    retry=retry_if_exception_type(sqlite3.OperationalError),
-    stop=stop_after_delay(30),
-    wait=wait_random(0, 0.1),
-    reraise=True,
-)
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch the journal; SQLite does not wait for others here, whatever its timeout."""
-    connection.execute("PRAGMA journal_mode=WAL")
+    """Switch the journal mode; SQLite does not wait for other processes here, whatever its timeout."""
+    end = time.monotonic() + _WAL_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

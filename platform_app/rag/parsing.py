@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from platform_app.config import settings
 from platform_app.errors import Invalid, Unavailable
+from platform_app.install_paths import import_path
 from platform_app.rag.chunking import Piece, cut
 from platform_app.rag.readers.reader_report import Report, say
 
@@ -108,8 +109,8 @@ def _child(path: Path, file_name: str, wanted: str) -> Iterator[IO[bytes]]:
     kind = check_name(file_name)
     check_content(path, kind)
     own = settings()
-    command = [sys.executable, "-m", "platform_app.rag.parsing", kind, wanted, str(path.resolve())]
-    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(Path(__file__).parents[2]), "LANG": "C.UTF-8"}
+    command = [sys.executable, "-P", "-m", "platform_app.rag.parsing", kind, wanted, str(path.resolve())]
+    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": import_path(), "LANG": "C.UTF-8"}
 
     def limit() -> None:
         memory, seconds = own.parse_memory_mb * 1024 * 1024, int(own.parse_seconds) + 1

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from platform_app import encryption, logs, migrations
 from platform_app.config import Settings, split_list
 from platform_app.errors import PlatformError
+from platform_app.install_paths import CLONE
 from platform_app.runtime import database_roles, frontend_build
 from platform_app.runtime.embedded_servers import redis_binary
 from platform_app.runtime.launcher import answers, is_free
@@ -137,7 +138,8 @@ def console(own: Settings) -> Finding:
     """Look whether the console is built, or can be."""
     if frontend_build.is_built():
         return Finding("console", "built")
-    return Finding("console", "has to be built", "" if frontend_build.bun() else "Run make up, which fetches bun.")
+    advice = "Run make up, which fetches bun." if CLONE else "Install Node.js with npm, or bun."
+    return Finding("console", "has to be built", "" if frontend_build.can_build() else advice)
 
 
 def ports(own: Settings) -> Finding:

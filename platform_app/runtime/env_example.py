@@ -9,7 +9,7 @@ _HEAD = "# Settings of the platform; copy to .env and change what you need. Writ
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.get_default()
+    value = field.get_default(call_default_factory=True)
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 

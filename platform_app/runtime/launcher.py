@@ -112,7 +112,7 @@ class Platform:
     def start(self, child: Child, *, note: str = "") -> None:
         """Start a child and wait until it is ready; an Unavailable says why it is not."""
         child.environment = child.environment if child.alone else self.environment | child.environment
-        child.start(self.warden, frontend_build.ROOT)
+        child.start(self.warden)
         end = time.monotonic() + _START_SECONDS
         while not child.ready():
             if self.ending.is_set():
@@ -176,7 +176,7 @@ def start_offline(up: Platform) -> None:
         return
     port = free_port()
     url = _hand_on(up, "PLATFORM_OFFLINE_URL", f"http://127.0.0.1:{port}/v1")
-    command = [sys.executable, "-m", "platform_app.llm.offline_model", "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "platform_app.llm.offline_model", "--port", str(port)]
     child = Child("model", command, lambda: answers(f"{url}/models"), up.log("model"), alone=True)
     child.pulse = Pulse(lambda wait: lives(f"{url}/models", wait), up.own.hang_seconds)
     up.servers.append(child)
@@ -218,7 +218,7 @@ def start_worker(up: Platform) -> None:
     """Start the worker and wait for its health server."""
     host, port = up.own.worker_host, up.own.worker_port
     url = f"http://{_reach(host)}:{port}"
-    command = [sys.executable, "-m", "worker"]
+    command = [sys.executable, "-P", "-m", "worker"]
     if up.dev:
         watch = str(Path(sys.executable).parent / "watchfiles")
         command = [watch, "--filter", "python", shlex.join(command), "platform_app", "worker"]
@@ -235,10 +235,10 @@ def start_web(up: Platform) -> None:
     """Start the console and wait for its first page."""
     host, port = up.own.host, up.own.port
     url = f"http://{_reach(host)}:{port}"
-    command, environment = frontend_build.developer(port) if up.dev else frontend_build.server(host, port)
+    command, environment = frontend_build.dev_server(port) if up.dev else frontend_build.server(host, port)
     page = frontend_build.DEV_PAGE if up.dev else f"{url}/"
     child = Child("console", command, lambda: answers(f"{url}/ping") and answers(page), up.log("console"))
-    child.environment = environment
+    child.environment, child.folder = environment, frontend_build.project_dir()
     if not up.dev:
         child.pulse = Pulse(lambda wait: lives(f"{url}/healthz", wait), up.own.hang_seconds)
     up.parts.append(child)
@@ -322,6 +322,6 @@ def _live(up: Platform) -> int:
     up.console.print("  Stop      Ctrl-C\n", highlight=False)
     while not up.ending.wait(0.2):
         for child in [*up.servers, *up.parts]:
-            if told := child.watch(up.warden, frontend_build.ROOT):
+            if told := child.watch(up.warden):
                 up.console.print(f"  {told}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     return 0

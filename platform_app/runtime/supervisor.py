@@ -37,6 +37,7 @@ class Child:
     command: list[str]
     ready: Callable[[], bool]
     log: Path
+    folder: Path | None = None  # its working directory; None: ours
     environment: dict[str, str] = field(default_factory=dict)
     alone: bool = False  # it sees nothing of our environment but what a program needs to run: no keys, no passwords
     process: subprocess.Popen[bytes] | None = None
@@ -46,7 +47,7 @@ class Child:
     pulse: Pulse | None = None
     silent: float = 0.0  # seconds for which it has not answered
 
-    def start(self, warden: "Warden", folder: Path) -> None:
+    def start(self, warden: "Warden") -> None:
         """Start it and tell the warden."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.is_file() and self.log.stat().st_size > _LOG_BYTES:
@@ -54,7 +55,7 @@ class Child:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603
                 self.command,
-                cwd=folder,
+                cwd=self.folder,
                 env=self._surroundings() | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -88,14 +89,14 @@ class Child:
         """Tell whether it runs."""
         return self.process is not None and self.process.poll() is None
 
-    def watch(self, warden: "Warden", folder: Path) -> str:
+    def watch(self, warden: "Warden") -> str:
         """End it when it hangs, plan its next start when it died, start it then; return what to tell about it."""
         if self.is_alive:
             return self._end_hung()
         if self.start_at is not None:
             if time.monotonic() < self.start_at:
                 return ""
-            self.start(warden, folder)
+            self.start(warden)
             return f"{self.name} started again"
         assert self.process is not None
         self.signal(signal.SIGKILL)  # whatever its own children are doing still

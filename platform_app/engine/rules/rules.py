@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from croniter import croniter
 from sqlmodel import col
 
 from platform_app import bounded_count
 from platform_app.automation import condition_checks
+from platform_app.automation.calendar import Calendar, Delay, DelayKind, Timing, due_time
 from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.rules import Definition, definition
 from platform_app.clock import now
@@ -46,10 +45,10 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
 
 def next_time(rule: Definition, zone: str, after: datetime) -> datetime:
     """Return when a schedule is due next, after a moment."""
-    hour, minute = rule.time.split(":")
-    days = ",".join(str(day % 7) for day in rule.weekdays)
-    found: datetime = croniter(f"{minute} {hour} * * {days}", after.astimezone(ZoneInfo(zone))).get_next(datetime)
-    return found.astimezone(UTC)
+    delay = Delay(kind=DelayKind.UNTIL, time=rule.time, days=list(rule.weekdays), may_be_today=True)
+    found = due_time(Timing(delay=delay), after + timedelta(microseconds=1), Calendar(tenant_zone=zone)).at
+    assert found is not None  # one of the weekdays comes within a week
+    return found
 
 
 def _checked(changes: dict[str, Any]) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import time
-from collections import OrderedDict
 from urllib.parse import urlencode
 
 import reflex as rx
@@ -12,6 +10,7 @@ from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
 
 from platform_app.api.security import session_token, wished_language
+from platform_app.api.token_bucket import TokenBuckets
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.refusal_log import refusals
@@ -42,7 +41,7 @@ class Gate(rx.Middleware):
     """Looks the session up at every event, binds the tab's state to it, and refuses by default."""
 
     def __init__(self) -> None:
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets = TokenBuckets()
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> StateUpdate | None:
         """Return nothing to let the event pass, else what the browser does instead."""
@@ -98,14 +97,7 @@ class Gate(rx.Middleware):
 
     def _has_room(self, state: BaseState) -> bool:
         """Count the tab's events against its allowance."""
-        tab = state.router.session.client_token
-        now = time.monotonic()
-        room, at = self._buckets.pop(tab, (_BURST, now))
-        room = min(_BURST, room + (now - at) * _EVENTS_PER_SECOND)
-        self._buckets[tab] = (max(room - 1, 0), now)
-        while len(self._buckets) > 10_000:
-            self._buckets.popitem(last=False)
-        return room >= 1
+        return self._buckets.get(state.router.session.client_token, _EVENTS_PER_SECOND, _BURST).take()
 
 
 async def _identity(token: str, slug: str) -> Identity | None:
