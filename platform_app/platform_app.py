@@ -11,8 +11,8 @@ from platform_app.components.console.connection import connection_notice, failed
 from platform_app.pages.registry import every_page
 from platform_app.runtime import database_roles, gc_tuning
 from platform_app.state.console import frame, socket_sessions
-from platform_app.state.console.error_messages import report
-from platform_app.state.console.gate import Gate
+from platform_app.state.console.authorization import AuthorizationMiddleware
+from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.hub import hub
 
 logs.configure()
@@ -20,13 +20,13 @@ app = rx.App(
     html_lang="en",
     stylesheets=["/styles.css"],
     toaster=toaster(),
-    backend_exception_handler=report,
+    backend_exception_handler=report_error,
     api_transformer=[api, RuntimeEnv, Sockets, Harden],
 )
 if app.sio is not None:
     # None: the same origin. Harden checks it too, and alone while developers have the pages on a port of their own.
     app.sio.eio.cors_allowed_origins = [] if is_development() else None
-app.add_middleware(Gate())
+app.add_middleware(AuthorizationMiddleware())
 _notice = rx.memo(connection_notice)
 app.app_wraps[5, "Overlay"] = lambda _: rx.fragment(_notice())
 app.app_wraps[55, "ErrorBoundary"] = lambda _: ErrorBoundary.create(fallback_render=failed_page())

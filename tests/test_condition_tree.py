@@ -9,11 +9,11 @@ from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.facts import Fact, FactType, catalogue
 from platform_app.automation.operators import OPERATORS
 from platform_app.errors import Invalid
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 from platform_app.state.rules import condition_tree
 
 KNOWN = catalogue([Fact("lead.field.size", "Size", FactType.TEXT, options=("S", "M"), is_custom=True)])
-CHOICES = {"stage": [Choice("a", "Sales · New")]}
+CHOICES = {"stage": [Option("a", "Sales · New")]}
 
 
 def leaf(fact: str = "lead.budget", operator: str = "greater", value: Any = "1") -> dict[str, Any]:

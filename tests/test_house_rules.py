@@ -169,7 +169,7 @@ def text_in_scripts(source: Source) -> Iterator[str]:
             yield f"line {node.lineno}: use platform_app.state.console.browser"
         if in_state and chained(node):
             yield f"line {node.lineno}: use browser.chain"
-        is_script = maker(node) == "call_script" or ast.unparse(node.func) == "browser.call"
+        is_script = maker(node) == "call_script" or ast.unparse(node.func) == "browser.call_function"
         if is_script and not is_constant(node.args[0]):
             yield f"line {node.lineno}: a script is a constant; pass what varies as an argument"
 
@@ -260,7 +260,9 @@ def test_imports_point_one_way() -> None:
 
 # Functions whose string literals are message ids, and the argument that holds them.
 ERRORS = ("Invalid", "NotFound", "Forbidden", "Conflict", "LimitReached", "Unavailable")
-SPEAKERS = dict.fromkeys(("t", *ERRORS), 0) | dict.fromkeys(("translate", "plural", "lookup", "problem", "say"), 1)
+SPEAKERS = dict.fromkeys(("t", *ERRORS), 0) | dict.fromkeys(
+    ("translate", "plural", "lookup", "problem", "success_toast"), 1
+)
 
 
 def spoken(source: Source) -> Iterator[tuple[str, int]]:

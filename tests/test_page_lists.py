@@ -9,7 +9,7 @@ from platform_app.components.console.layout import NAVIGATION
 from platform_app.components.console.page import Page
 from platform_app.i18n import lookup
 from platform_app.pages.registry import every_page
-from platform_app.state.console.command_palette import PLACES
+from platform_app.state.console.command_palette import DESTINATIONS
 
 HOME = "/manage/[tenant]"
 INSIDE = [page for page in every_page() if page.route.startswith(HOME)]
@@ -27,7 +27,9 @@ def path_of(page: Page) -> str:
 
 
 def test_every_page_without_an_id_is_in_the_palette() -> None:
-    assert {path_of(page) for page in PLAIN} == {path for _, path in PLACES}, "state/console/command_palette.py: PLACES"
+    assert {path_of(page) for page in PLAIN} == {path for _, path in DESTINATIONS}, (
+        "DESTINATIONS in state/console/command_palette.py"
+    )
 
 
 def test_the_navigation_leads_to_pages() -> None:
@@ -36,7 +38,7 @@ def test_the_navigation_leads_to_pages() -> None:
 
 
 def test_names_are_the_same_in_navigation_and_palette() -> None:
-    named = {path: name for name, path in PLACES}
+    named = {path: name for name, path in DESTINATIONS}
     assert {path: name for _, links in NAVIGATION for name, _, path in links}.items() <= named.items()
 
 
@@ -51,4 +53,4 @@ def test_every_title_is_translated(page: Page) -> None:
 
 
 def test_every_name_in_the_palette_is_translated() -> None:
-    assert [name for name, _ in PLACES if lookup("ru", name) == name] == []
+    assert [name for name, _ in DESTINATIONS if lookup("ru", name) == name] == []

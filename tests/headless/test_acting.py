@@ -21,7 +21,7 @@ from platform_app.state.chat import reply_streams
 from platform_app.state.chat.test_chat import TestChatState
 from platform_app.state.console import background_access, browser, undo
 from platform_app.state.console.background_access import Caller
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.frame import FrameState
 from tests.conftest import make_tenant
 from tests.headless.harness import Tab, sign_in
@@ -58,7 +58,7 @@ async def put(tab: Tab, state: type[rx.State], **values: Any) -> None:
 async def following(tab: Tab, written: reply_streams.LiveReply) -> None:
     """Let a reply be followed in the background, as after a message was sent."""
     await put(tab, TestChatState, live_id="reply")
-    await tab.send(browser.chain(TestChatState.follow, "reply"), settle=False)
+    await tab.send(browser.call_handler(TestChatState.follow, "reply"), settle=False)
     written.text = "CANARY one"
     await tab.until(lambda: "CANARY one" in str(tab.seen))
 
@@ -70,14 +70,14 @@ async def test_a_switch_of_the_tenant_ends_the_work_for_the_first(
         await tab.goto(SETTINGS.format("globex"))
         await following(tab, written)
         await tab.goto(SETTINGS.format("acme"))
-        assert tab.get(Person, "role") == "viewer"
+        assert tab.get(CurrentUser, "role") == "viewer"
         await put(tab, TestChatState, _following="reply")
         tab.seen.clear()
         written.text = "CANARY two"
         await ended(tab)
         assert "CANARY" not in str(tab.seen) and tab.errors == []
-        await tab.send(FrameState.fold())
-        assert tab.get(FrameState, "folded") is True and "reload" not in tab.scripts()
+        await tab.send(FrameState.toggle_sidebar())
+        assert tab.get(FrameState, "sidebar_collapsed") is True and "reload" not in tab.scripts()
 
 
 async def ended(tab: Tab) -> None:
@@ -164,28 +164,28 @@ def caller(who: Identity, least: Role) -> Caller:
     token = sign_in(who).split("=", 1)[1]
     found = sessions.get_identity(token, who.slug)
     assert found is not None
-    return Caller(found, token, "", least, checked=-1e9)
+    return Caller(found, token, "", least, checked_at=-1e9)
 
 
 async def test_who_started_it_must_still_be_allowed_to(who: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         session.add(Agent(tenant_id=who.tenant_id, name="x"))
     one = caller(who, Role.ADMIN)
-    assert (await one.now()).role == Role.OWNER
+    assert (await one.current()).role == Role.OWNER
     with session_scope(who.tenant_id) as session:
         session.exec(db.owned(Member, who.tenant_id)).one().role = Role.OPERATOR
-    one.checked = -1e9
+    one.checked_at = -1e9
     with pytest.raises(Forbidden):
-        await one.now()
+        await one.current()
     with pytest.raises(Forbidden):  # nor within the second for which they are known
-        await one.now()
+        await one.current()
     other = caller(who, Role.VIEWER)
-    assert (await other.now()).role == Role.OPERATOR
+    assert (await other.current()).role == Role.OPERATOR
     with session_scope(reason="tests") as session:
         accounts.set_disabled(session, who.user_id, disabled=True)
-    other.checked = -1e9
+    other.checked_at = -1e9
     with pytest.raises(NotFound):
-        await other.now()
+        await other.current()
 
 
 async def test_no_one_acts_where_no_event_was_let_in() -> None:

@@ -15,7 +15,7 @@ from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts
 from platform_app.state.chat import reply_streams
 from platform_app.state.console import live_updates
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.hub import Update
 from platform_app.state.crm.contacts import ContactsState
 from tests.conftest import make_member
@@ -32,9 +32,9 @@ class CountingHub(StillHub):
         super().__init__()
         self.left = 0
 
-    async def updates(self, tenant_id: str, tab: str, every: float) -> AsyncIterator[Update]:
+    async def subscribe(self, tenant_id: str, tab: str, every: float) -> AsyncIterator[Update]:
         try:
-            async for update in super().updates(tenant_id, tab, every):
+            async for update in super().subscribe(tenant_id, tab, every):
                 yield update
         finally:
             self.left += 1
@@ -114,7 +114,7 @@ async def test_who_has_left_is_told_nothing_more(
         await boris.until(lambda: hub.left == 1 or "CANARY" in str(boris.seen))
         assert "CANARY" not in str(boris.seen)
         await boris.until(lambda: "reload" in boris.scripts())
-        assert boris.get(Person, "view") == "loading" and "reload" not in anna.scripts()
+        assert boris.get(CurrentUser, "view") == "loading" and "reload" not in anna.scripts()
         assert boris.errors == anna.errors == []
 
 
@@ -126,7 +126,7 @@ async def test_a_smaller_role_is_taken_and_the_page_goes_on(who: Identity, hub: 
         call(who, contacts.create, name="New")
         hub.tell("contact")
         await boris.until(lambda: names(boris) == ["New"])
-        assert boris.get(Person, "role") == "viewer" and hub.left == 0
+        assert boris.get(CurrentUser, "role") == "viewer" and hub.left == 0
 
 
 async def test_what_the_smaller_role_may_not_follow_ends(who: Identity, hub: CountingHub) -> None:
@@ -136,13 +136,13 @@ async def test_what_the_smaller_role_may_not_follow_ends(who: Identity, hub: Cou
         call(who, accounts.set_role, colleague.user_id, Role.VIEWER)
         hub.tell("import")
         await boris.until(lambda: hub.left == 1)
-        assert boris.get(Person, "role") == "viewer" and "reload" not in boris.scripts()
+        assert boris.get(CurrentUser, "role") == "viewer" and "reload" not in boris.scripts()
 
 
 async def test_the_session_is_read_only_for_what_is_shown_and_not_for_each(
     who: Identity, hub: CountingHub, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_updates, "AGAIN", 3600.0)
+    monkeypatch.setattr(live_updates, "RECHECK_SECONDS", 3600.0)
     async with Tab(sign_in(who)) as anna:
         await opened(anna, hub)
         hub.tell("lead")
@@ -156,7 +156,7 @@ async def test_the_session_is_read_only_for_what_is_shown_and_not_for_each(
 async def test_a_reply_in_the_making_is_shown_no_further(
     who: Identity, hub: CountingHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_updates, "AGAIN", 0.0)
+    monkeypatch.setattr(live_updates, "RECHECK_SECONDS", 0.0)
     agent = call(who, agents.create, {"name": "Vera"})
     talk = call(who, conversations.create, agent.id)
     _, reply = call(who, conversations.receive, talk.id, "Hello")

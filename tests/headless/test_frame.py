@@ -2,7 +2,7 @@
 
 from platform_app.db import session_scope
 from platform_app.models.person import Identity, Member, Role
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.frame import FrameState
 from tests.headless.harness import Tab, sign_in
 
@@ -17,5 +17,5 @@ async def test_a_person_of_two_tenants_goes_from_one_to_the_other(who: Identity,
         (place,) = tab.get(FrameState, "tenants")
         assert (place.name, place.address) == ("Globex", "/manage/globex")
         await tab.goto(place.address + "/settings")
-        assert (tab.get(Person, "slug"), tab.get(Person, "role")) == ("globex", "viewer")
+        assert (tab.get(CurrentUser, "slug"), tab.get(CurrentUser, "role")) == ("globex", "viewer")
         assert [one.name for one in tab.get(FrameState, "tenants")] == ["Acme"]

@@ -14,7 +14,7 @@ from platform_app.db import session_scope, unscoped, unscoped_delete
 from platform_app.models.agent import Agent
 from platform_app.models.person import Identity, Member, Role, Session, User
 from platform_app.platform_app import app
-from platform_app.state.console.base import ANYONE, ROLE, Person
+from platform_app.state.console.base import ANYONE, ROLE_MARK, CurrentUser
 from platform_app.state.console.frame import FrameState
 from tests import shared
 from tests.conftest import make_member, make_tenant
@@ -22,7 +22,7 @@ from tests.headless.harness import Tab, sign_in
 
 HANDLERS = {name: registered.handler.fn for name, registered in app._registration_context.event_handlers.items()}
 OURS = {name: fn for name, fn in HANDLERS.items() if fn.__module__.startswith("platform_app")}
-GUARDED = sorted(name for name, fn in OURS.items() if getattr(fn, ROLE, None) != ANYONE)
+GUARDED = sorted(name for name, fn in OURS.items() if getattr(fn, ROLE_MARK, None) != ANYONE)
 
 
 def rows() -> dict[str, list[Any]]:
@@ -38,7 +38,7 @@ def rows() -> dict[str, list[Any]]:
 
 def test_every_handler_declares_its_role() -> None:
     assert OURS, "no handler was found"
-    undeclared = [name for name, fn in OURS.items() if getattr(fn, ROLE, None) is None]
+    undeclared = [name for name, fn in OURS.items() if getattr(fn, ROLE_MARK, None) is None]
     foreign = [n for n, fn in HANDLERS.items() if fn.__module__.split(".")[0] not in ("platform_app", "reflex")]
     assert undeclared == []
     assert foreign == []
@@ -46,8 +46,8 @@ def test_every_handler_declares_its_role() -> None:
 
 def test_an_open_handler_is_a_known_one() -> None:
     """Whoever opens a handler to anyone says so here too."""
-    opened = {name.rsplit(".", 1)[1] for name, fn in OURS.items() if getattr(fn, ROLE, None) == ANYONE}
-    assert opened == {"load", "load_missing", "sign_in", "register", "choose_language"}
+    opened = {name.rsplit(".", 1)[1] for name, fn in OURS.items() if getattr(fn, ROLE_MARK, None) == ANYONE}
+    assert opened == {"load", "load_not_found", "sign_in", "register", "change_language"}
 
 
 def weaker(role: str) -> Role | None:
@@ -108,23 +108,23 @@ async def test_a_role_that_is_not_enough_is_refused(acme: Identity) -> None:
     viewer = make_member(acme, Role.VIEWER)
     cookie = sign_in(viewer)
     before = rows()
-    await knock(cookie, [name for name in GUARDED if weaker(getattr(OURS[name], ROLE)) is not None])
+    await knock(cookie, [name for name in GUARDED if weaker(getattr(OURS[name], ROLE_MARK)) is not None])
     assert rows() == before
 
 
 async def test_a_role_change_counts_at_the_next_event(acme: Identity) -> None:
     async with Tab(sign_in(acme)) as tab:
         await tab.goto(QUIET)
-        assert tab.get(Person, "role") == "owner"
+        assert tab.get(CurrentUser, "role") == "owner"
         with session_scope(acme.tenant_id) as session:
             session.exec(db.owned(Member, acme.tenant_id)).one().role = Role.VIEWER
-        await tab.send(FrameState.fold())
-        assert tab.get(Person, "role") == "viewer"
+        await tab.send(FrameState.toggle_sidebar())
+        assert tab.get(CurrentUser, "role") == "viewer"
         with session_scope(reason="tests") as session:
             session.execute(unscoped_delete(Session))
         tab.seen.clear()
-        await tab.send(FrameState.fold())
-        assert "folded" not in str(tab.seen)
+        await tab.send(FrameState.toggle_sidebar())
+        assert "sidebar_collapsed" not in str(tab.seen)
         assert "sign-in" in tab.scripts() or "reload" in tab.scripts()
 
 
@@ -132,11 +132,11 @@ async def test_another_persons_cookie_does_not_open_a_tabs_state(acme: Identity)
     cookie, thief = sign_in(acme), sign_in(make_tenant("globex"))
     async with Tab(cookie) as tab:
         await tab.goto(QUIET)
-        assert tab.get(Person, "slug") == "acme"
+        assert tab.get(CurrentUser, "slug") == "acme"
         for stolen in (thief, ""):
             tab.cookie, tab.path = stolen, "/manage/globex/settings"
             tab.seen.clear()
-            await tab.send(FrameState.fold())
+            await tab.send(FrameState.toggle_sidebar())
             assert "acme" not in str(tab.seen)
             await tab.goto("/manage/globex/settings")
             assert "acme" not in str(tab.seen)
@@ -148,10 +148,10 @@ async def test_a_forged_path_or_variable_changes_nothing(acme: Identity) -> None
         await tab.goto(QUIET)
         tab.path = "/manage/globex/settings?tenant=acme"
         tab.seen.clear()
-        await tab.send(FrameState.fold())
+        await tab.send(FrameState.toggle_sidebar())
         assert tab.seen == {} and "reload" in tab.scripts()
         await tab.goto("/manage/globex/settings?tenant=acme")
-        assert tab.get(Person, "view") == "not_found"
+        assert tab.get(CurrentUser, "view") == "not_found"
         tab.path = QUIET
         for name in [n for n in HANDLERS if n.endswith((".setvar", ".update_vars_internal"))][:20]:
             await tab.raw(name, {"var_name": "role", "value": "owner", "vars": {"role": "x"}})
@@ -213,8 +213,8 @@ async def test_hostile_values_are_answered(acme: Identity) -> None:
                     await tab.raw(name, dict.fromkeys(argument_names(name), payload))
                     assert tab.errors == [], f"{name} of {str(payload)[:200]}: {tab.errors}"
             tab.seen.clear()
-            await tab.send(FrameState.fold())
-            assert tab.get(FrameState, "folded") is True  # still heard, and still signed in
+            await tab.send(FrameState.toggle_sidebar())
+            assert tab.get(FrameState, "sidebar_collapsed") is True  # still heard, and still signed in
 
 
 def argument_names(name: str) -> list[str]:

@@ -11,27 +11,27 @@ from platform_app.state.console.hub import Hub, Update
 async def test_nothing_is_watched_for_a_tab_that_has_gone(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     there, hub = {"tab"}, Hub()
     hub.is_connected = there.__contains__
-    monkeypatch.setattr(hubs, "LEAVE_AFTER", 0.2)
+    monkeypatch.setattr(hubs, "DISCONNECT_GRACE_SECONDS", 0.2)
     seen: list[Update] = []
 
     async def watch() -> None:
-        async for update in hub.updates("t", "tab", every=0.02):
+        async for update in hub.subscribe("t", "tab", every=0.02):
             seen.append(update)
             there.clear()
 
     await asyncio.wait_for(watch(), 10)
-    assert len(seen) == 1 and not hub._pages
+    assert len(seen) == 1 and not hub._queues
 
 
 async def test_a_tab_that_comes_back_looks_again(database: str) -> None:
     there, hub = {"tab"}, Hub()
     hub.is_connected = there.__contains__
-    updates = hub.updates("t", "tab", every=0.02)
+    updates = hub.subscribe("t", "tab", every=0.02)
     await anext(updates)
     there.clear()
     waiting = asyncio.ensure_future(anext(updates))
     await asyncio.sleep(0)
-    hub._tell("t", Update("contact", "1"))
+    hub._notify("t", Update("contact", "1"))
     there.add("tab")
     assert await asyncio.wait_for(waiting, 10) is not None
     await updates.aclose()
@@ -39,13 +39,13 @@ async def test_a_tab_that_comes_back_looks_again(database: str) -> None:
 
 async def test_what_comes_while_a_page_is_busy_is_looked_at_once(database: str) -> None:
     hub, seen = Hub(), list[Update]()
-    updates = hub.updates("t", "tab", every=5)
+    updates = hub.subscribe("t", "tab", every=5)
     first = asyncio.ensure_future(anext(updates))
     await asyncio.sleep(0)
     for number in range(300):
-        hub._tell("t", Update("enrollment", str(number)))
+        hub._notify("t", Update("enrollment", str(number)))
     seen.append(await asyncio.wait_for(first, 10))
-    hub._tell("t", Update("lead", "1"))
+    hub._notify("t", Update("lead", "1"))
     while Update("lead", "1") not in seen:
         seen.append(await asyncio.wait_for(anext(updates), 10))
     assert {one.topic for one in seen} == {"*", "lead"} and len(seen) < 10

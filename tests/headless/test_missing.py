@@ -14,7 +14,7 @@ from platform_app.services.agents import agents
 from platform_app.services.demo import demo
 from platform_app.state.agents.agent import AgentState
 from platform_app.state.console import live_updates
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.hub import Update
 from platform_app.state.crm.lead import LeadState
 from tests.headless.harness import Tab, sign_in
@@ -38,7 +38,7 @@ def held(tab: Tab, state: type[rx.State], name: str) -> Any:
 
 
 def missing(tab: Tab) -> bool:
-    return bool(held(tab, Person, "missing"))
+    return bool(held(tab, CurrentUser, "not_found"))
 
 
 async def open_missing(tab: Tab, address: str) -> None:
@@ -102,8 +102,8 @@ async def test_an_address_without_a_page_is_not_found(who: Identity) -> None:
     for address in ("/manage/acme/nowhere", "/nowhere", "/manage/acme/agents/1/2/3/4"):
         async with Tab(sign_in(who)) as tab:
             await tab.goto(address)
-            assert (tab.get(Person, "view"), tab.get(Person, "slug")) == ("ok", "acme"), address
+            assert (tab.get(CurrentUser, "view"), tab.get(CurrentUser, "slug")) == ("ok", "acme"), address
     async with Tab(language="ru") as stranger:
         await stranger.goto("/nowhere")
-        assert (stranger.get(Person, "view"), stranger.get(Person, "language")) == ("ok", "ru")
+        assert (stranger.get(CurrentUser, "view"), stranger.get(CurrentUser, "language")) == ("ok", "ru")
         assert "/sign-in" not in stranger.scripts()

@@ -29,7 +29,7 @@ async def test_found_by_what_is_typed(who: Identity, other: Identity, wanted: st
             leads.create(session, one, title="Bike for Vera", stage_id=stage)
     async with Tab(sign_in(who)) as tab:
         await tab.goto("/manage/acme/settings")
-        await tab.send(PaletteState.find(wanted))
+        await tab.send(PaletteState.search(wanted))
         entries = tab.get(PaletteState, "entries")
         assert [entry.words for entry in entries if "Sales" not in entry.words][: len(found)] == found
         assert all(entry.address.startswith("/manage/acme") for entry in entries)

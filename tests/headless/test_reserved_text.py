@@ -15,8 +15,8 @@ from platform_app.services.agents import agents
 from platform_app.state.accounts.sign_in import SignInState
 from platform_app.state.agents.agents import AgentsState
 from platform_app.state.chat.test_chat import TestChatState
-from platform_app.state.console import browser, gate
-from platform_app.state.console.base import Person
+from platform_app.state.console import authorization, browser
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.command_palette import PaletteState
 from platform_app.state.console.frame import FrameState
 from platform_app.state.console.unsafe_text import has_tag
@@ -68,7 +68,7 @@ def test_every_place_of_a_text_is_seen() -> None:
 
 
 async def test_every_handler_refuses_it(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_BURST", 1e9)
+    monkeypatch.setattr(authorization, "_BURST", 1e9)
     async with Tab(sign_in(who)) as tab:
         await tab.goto(QUIET)
         for place, name in enumerate(sorted(OURS)):
@@ -81,14 +81,14 @@ async def test_every_handler_refuses_it(who: Identity, monkeypatch: pytest.Monke
         for name in sorted(set(HANDLERS) - set(OURS)):  # the library's own are not called at all, or hold no text
             await tab.raw(name, {"value": TEXTS[0], "vars": {TEXTS[0]: TEXTS[1]}, "var_name": TEXTS[0]})
             assert tab.errors == [], name
-        await tab.send(FrameState.fold())
-        assert tab.get(FrameState, "folded") is True
+        await tab.send(FrameState.toggle_sidebar())
+        assert tab.get(FrameState, "sidebar_collapsed") is True
 
 
 async def test_it_is_refused_in_the_persons_language(who: Identity) -> None:
     async with Tab(sign_in(who)) as tab:
         await tab.goto(QUIET)
-        await tab.send(FrameState.choose_language("ru"))
+        await tab.send(FrameState.change_language("ru"))
         await tab.raw(*sent(TestChatState, "send", form={"text": TEXTS[0]}))
         assert "зарезервирован" in tab.scripts()
 
@@ -126,27 +126,27 @@ async def test_what_is_stored_is_shown_as_it_is(who: Identity, text: str) -> Non
     async with Tab(sign_in(who)) as tab:
         await tab.goto("/manage/acme/agents", settle=False)
         await tab.until(lambda: text in str(tab.seen))
-        await tab.send(PaletteState.find("ref"))
+        await tab.send(PaletteState.search("ref"))
         await tab.send(AgentsState.delete(agent.id), settle=False)
         await tab.until(lambda: f"“{text}” is deleted." in str(tab.seen))
         await tab.send(AgentsState.undo())
         await tab.until(lambda: "It is back." in tab.scripts())
-        assert tab.errors == [] and tab.get(Person, "slug") == "acme"
+        assert tab.errors == [] and tab.get(CurrentUser, "slug") == "acme"
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "\"');alert(1)//", "</script>\u2028'", "ключ \\ \n"])
 def test_text_is_data_for_the_browser(text: str) -> None:
     for event in (
-        browser.success(text),
-        browser.failure(text),
-        browser.go(text),
-        browser.call("(a, b) => 1", [text], 1),
+        browser.toast_success(text),
+        browser.toast_error(text),
+        browser.load_address(text),
+        browser.call_function("(a, b) => 1", [text], 1),
     ):
         source = event.payload["function"]
         assert not has_tag(source) and "</script" not in source and "\u2028" not in source
         (written,) = re.findall(r'"(?:[^"\\]|\\.)*"', source.replace('"duration"', "").replace('"closeButton"', ""))
         assert json.loads(written) == text
-    assert browser.chain(AgentsState.delete, text).payload == {"row_id": text}
+    assert browser.call_handler(AgentsState.delete, text).payload == {"row_id": text}
 
 
 @pytest.mark.parametrize(
@@ -169,5 +169,5 @@ def test_a_redirect_stays_here(asked: str, opened: str) -> None:
 def test_every_handler_that_is_chained_is_known() -> None:
     """What `browser.chain` names is an event of the console."""
     known = app._registration_context.event_handlers
-    assert browser.chain(TestChatState.follow, "x").name in known
-    assert browser.chain(AgentsState.forget_undo, "x").name in known
+    assert browser.call_handler(TestChatState.follow, "x").name in known
+    assert browser.call_handler(AgentsState.expire_undo, "x").name in known

@@ -150,8 +150,8 @@ async def change_contact(desk: Desk) -> None:
 
 async def tag(desk: Desk) -> None:
     await desk.open("contacts", ContactsState, "loaded")
-    await desk.send(ContactsState.choose_row(desk.contact, True))
-    await desk.send(ContactsState.tag_chosen({"tag": "vip"}))
+    await desk.send(ContactsState.select_row(desk.contact, True))
+    await desk.send(ContactsState.tag_selected({"tag": "vip"}))
     await desk.tab.until(lambda: call(desk.who, contacts.get, desk.contact).tags == ["vip"])
 
 

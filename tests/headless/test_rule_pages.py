@@ -146,7 +146,7 @@ async def test_the_log_and_the_events_are_filtered_and_turned(who: Identity, mon
     async with Tab(sign_in(who)) as tab:
         await tab.goto(f"/manage/acme/rules/runs?rule={one}", settle=False)
         await tab.until(lambda: len(seen(tab, RunsState, "rows") or []) == 2)
-        await tab.send(RunsState.turn(2), settle=False)
+        await tab.send(RunsState.go_to_page(2), settle=False)
         await tab.until(lambda: len(seen(tab, RunsState, "rows")) == 1)
         await tab.until(lambda: '"page": "2"' in tab.scripts().replace("\\", ""))
         await tab.send(RunsState.filter_rule("all"), settle=False)

@@ -38,7 +38,7 @@ async def test_the_list_finds_switches_copies_deletes_and_brings_back(who: Ident
             ["Alpha"],
             2,
         )
-        await tab.send(SequencesState.type_search(""), settle=False)
+        await tab.send(SequencesState.set_search(""), settle=False)
         await tab.until(lambda: len(seen(tab, SequencesState, "rows")) == 2)
         await tab.send(SequencesState.switch(first, False), settle=False)
         await tab.until(lambda: not seen(tab, SequencesState, "rows")[0].enabled)
@@ -171,7 +171,7 @@ async def test_ways_are_acted_on_one_by_one_and_all(who: Identity) -> None:
     assert {row.state.value for row in ways(who)} == {"active"}
     async with Tab(sign_in(who)) as tab:
         await opened(tab, f"sequences/enrollments?sequence={sequence}", EnrollmentsState)
-        await tab.send(EnrollmentsState.choose_row(one, True), settle=False)
+        await tab.send(EnrollmentsState.select_row(one, True), settle=False)
         await tab.send(EnrollmentsState.act("pause", False), settle=False)
         await tab.until(lambda: "1 enrollment changed" in tab.scripts())
         await tab.send(EnrollmentsState.act("resume", True), settle=False)

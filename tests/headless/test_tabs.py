@@ -16,7 +16,7 @@ from platform_app.platform_app import app
 from platform_app.services.agents import agents
 from platform_app.state.accounts.sign_in import SignInState
 from platform_app.state.console.frame import FrameState
-from platform_app.state.console.socket_sessions import Tabs
+from platform_app.state.console.socket_sessions import SessionNamespace
 from tests.conftest import make_tenant, wait_for
 from tests.console_process import HYDRATE, Console, RawTab, console, name_of, own_database
 from tests.headless.harness import sign_in
@@ -55,20 +55,20 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 
 def test_a_tab_is_given_back_to_its_own_session_alone(office: Office) -> None:
     tab = office.open()
-    tab.send(name_of(FrameState.fold), path=PAGE)
-    tab.until('folded_rx_state_":true')
+    tab.send(name_of(FrameState.toggle_sidebar), path=PAGE)
+    tab.until('sidebar_collapsed_rx_state_":true')
     tab.close()
     call(office.who, agents.create, {"name": "CANARY late"})  # what is followed there is looked at every two seconds
     for stolen in ("", "session=made-up", sign_in(make_tenant("globex"))):
         silent = office.web.tab(cookie=stolen, token=tab.token)
         assert "CANARY" not in (seen := silent.rest(3)) and "Acme" not in seen
         silent.send(HYDRATE, path=PAGE)
-        silent.send(name_of(FrameState.fold), path=PAGE)
+        silent.send(name_of(FrameState.toggle_sidebar), path=PAGE)
         assert "CANARY" not in (seen := silent.rest()) and "Acme" not in seen
         silent.close()
     again = office.open(token=tab.token)
-    again.send(name_of(FrameState.fold), path=PAGE)
-    again.until('folded_rx_state_":false')  # the same tab, in which it was folded
+    again.send(name_of(FrameState.toggle_sidebar), path=PAGE)
+    again.until('sidebar_collapsed_rx_state_":false')  # the same tab, in which it was folded
     again.close()
 
 
@@ -153,22 +153,22 @@ def test_odd_frames_stop_nobody(office: Office) -> None:
 async def test_closed_tabs_are_forgotten() -> None:
     """Those in which nobody signed in go soon, with their state; the others stay known as long as their state."""
     tabs, manager = app.event_namespace, app.state_manager
-    assert isinstance(tabs, Tabs) and isinstance(manager, StateManagerMemory)
+    assert isinstance(tabs, SessionNamespace) and isinstance(manager, StateManagerMemory)
     names = ("stranger", "person", "at work", "fresh")
     for token in names:
         await manager.get_state(BaseStateToken(ident=token, cls=rx.State))
         tabs._owners[token] = ""
-        tabs._left[token] = (time.monotonic() - (0 if token == "fresh" else 3_000), token != "person")
+        tabs._closed[token] = (time.monotonic() - (0 if token == "fresh" else 3_000), token != "person")
     async with manager.modify_state(BaseStateToken(ident="at work", cls=rx.State)):
-        tabs.forget_left()
+        tabs.forget_closed_tabs()
     assert set(names) - set(manager.states) == {"stranger"} == set(names) - set(tabs._owners)
-    tabs.forget_left()
+    tabs.forget_closed_tabs()
     assert set(names) - set(manager.states) == {"stranger", "at work"}
-    tabs._left["person"] = (time.monotonic() - 10_000, False)
-    tabs.forget_left()
+    tabs._closed["person"] = (time.monotonic() - 10_000, False)
+    tabs.forget_closed_tabs()
     assert "person" not in tabs._owners
     for token in names:
         manager._purge_token(BaseStateToken(ident=token, cls=rx.State))
         tabs._owners.pop(token, None)
-        tabs._left.pop(token, None)
+        tabs._closed.pop(token, None)
     await manager.close()

@@ -49,7 +49,7 @@ def _scope(
         rx.select.trigger(id=name, max_width="420px"),
         rx.select.content(*(rx.select.item(words, value=code) for code, words in choices)),
         value=value,
-        on_change=lambda chosen: AgentState.save(name, chosen),
+        on_change=lambda selected: AgentState.save(name, selected),
         disabled=READ_ONLY,
     )
     return field(t(FIELD_WORDS[name]), control, name=name, help_text=help_text)
@@ -62,8 +62,8 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
             AgentState.works_in == "chosen",
             rx.el.label(
                 rx.checkbox(
-                    checked=stage.chosen,
-                    on_change=lambda chosen: AgentState.choose_stage(stage.id, chosen),
+                    checked=stage.selected,
+                    on_change=lambda selected: AgentState.choose_stage(stage.id, selected),
                     disabled=READ_ONLY,
                 ),
                 words,
@@ -89,8 +89,8 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
 def _seen(one: rx.Var[SeenField]) -> rx.Component:
     return rx.el.label(
         rx.checkbox(
-            checked=one.chosen,
-            on_change=lambda chosen: AgentState.choose_seen(one.name, chosen),
+            checked=one.selected,
+            on_change=lambda selected: AgentState.choose_seen(one.name, selected),
             disabled=READ_ONLY,
         ),
         one.words,

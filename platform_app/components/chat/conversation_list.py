@@ -8,7 +8,7 @@ from platform_app.components.console.text import t
 from platform_app.state.chat.chat_view import ConversationRow
 from platform_app.state.chat.conversation_list import ConversationListState
 from platform_app.state.chat.test_chat import TestChatState
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 
 
 def conversation_list() -> rx.Component:
@@ -21,7 +21,7 @@ def conversation_list() -> rx.Component:
             variant="soft",
             width="100%",
         ),
-        search_box(t("Search conversations"), ConversationListState.search, ConversationListState.type_search),
+        search_box(t("Search conversations"), ConversationListState.search, ConversationListState.set_search),
         rx.cond(
             ConversationListState.rows.length() > 0,
             rx.el.ul(rx.foreach(ConversationListState.rows, _conversation), class_name="conversations"),
@@ -62,7 +62,7 @@ def _title(row: rx.Var[ConversationRow]) -> rx.Component:
         rx.el.span(row.title, class_name="clip conversation-title"),
         rx.el.span(row.last_line, class_name="clip muted small"),
         time_ago(row.when, row.exact),
-        href=f"/manage/{Person.slug}/test-chat?c={row.id}",
+        href=f"/manage/{CurrentUser.slug}/test-chat?c={row.id}",
         class_name="conversation",
         underline="none",
         custom_attrs={"aria-current": rx.cond(TestChatState.current == row.id, "true", "false")},

@@ -7,7 +7,7 @@ from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.state.chat.chat_panel import ChatPanelState, PassageText
 from platform_app.state.chat.trace_view import Bar, Pair, ScriptPoint, TracePassage
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 
 
 def panel() -> rx.Component:
@@ -33,7 +33,9 @@ def _passage() -> rx.Component:
         rx.foreach(ChatPanelState.texts, _text),
         rx.cond(
             ChatPanelState.source_id != "",
-            rx.link(t("Open the source"), href=f"/manage/{Person.slug}/knowledge/{ChatPanelState.source_id}", size="2"),
+            rx.link(
+                t("Open the source"), href=f"/manage/{CurrentUser.slug}/knowledge/{ChatPanelState.source_id}", size="2"
+            ),
             rx.el.p(t("This source has been deleted."), class_name="muted small"),
         ),
     )

@@ -10,8 +10,8 @@ from platform_app.components.console.text import t
 def tick(state: Any, row_id: Any, name: Any) -> rx.Component:
     """Show the box that chooses a row."""
     return rx.checkbox(
-        checked=state.chosen.contains(row_id),
-        on_change=lambda chosen: state.choose_row(row_id, chosen),
+        checked=state.selected.contains(row_id),
+        on_change=lambda selected: state.select_row(row_id, selected),
         aria_label=t("Choose “{title}”", title=name),
     )
 
@@ -19,8 +19,8 @@ def tick(state: Any, row_id: Any, name: Any) -> rx.Component:
 def tick_all(state: Any) -> rx.Component:
     """Show the box that chooses every row of the page."""
     return rx.checkbox(
-        checked=(state.chosen.length() > 0) & (state.chosen.length() == state.rows.length()),
-        on_change=state.choose_all,
+        checked=(state.selected.length() > 0) & (state.selected.length() == state.rows.length()),
+        on_change=state.select_all,
         aria_label=t("Choose all on this page"),
     )
 
@@ -33,20 +33,20 @@ def tag_form(state: Any) -> rx.Component:
             rx.button(t("Add tag"), size="1", variant="soft", type="submit"),
             spacing="2",
         ),
-        on_submit=state.tag_chosen,
+        on_submit=state.tag_selected,
         reset_on_submit=True,
     )
 
 
-def chosen_bar(state: Any, *actions: rx.Component) -> rx.Component:
+def selection_bar(state: Any, *actions: rx.Component) -> rx.Component:
     """Show how many rows are chosen and what can be done with them, while some are."""
     return rx.cond(
-        state.chosen.length() > 0,
+        state.selected.length() > 0,
         rx.flex(
-            rx.el.span(t("Chosen: {count}", count=state.chosen.length()), class_name="small"),
+            rx.el.span(t("Chosen: {count}", count=state.selected.length()), class_name="small"),
             *actions,
-            rx.button(t("Delete"), size="1", variant="soft", color_scheme="red", on_click=state.delete_chosen),
-            rx.button(t("Choose none"), size="1", variant="ghost", on_click=state.choose_all(False)),
+            rx.button(t("Delete"), size="1", variant="soft", color_scheme="red", on_click=state.delete_selected),
+            rx.button(t("Choose none"), size="1", variant="ghost", on_click=state.select_all(False)),
             spacing="4",
             align="center",
             wrap="wrap",

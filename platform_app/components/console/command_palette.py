@@ -28,7 +28,7 @@ class KeptTheme(rx.Component):
 def palette() -> rx.Component:
     """Show the palette while it is open."""
     return rx.fragment(
-        GlobalKeys.create(on_palette=PaletteState.show),
+        GlobalKeys.create(on_palette=PaletteState.open_palette),
         rx.dialog.root(
             rx.dialog.content(
                 rx.dialog.title(t("Go to"), class_name="visually-hidden"),
@@ -38,12 +38,12 @@ def palette() -> rx.Component:
                         name="wanted",
                         placeholder=t("Type a page or an agent."),
                         aria_label=t("Type a page or an agent."),
-                        on_change=PaletteState.find.debounce(120),
+                        on_change=PaletteState.search.debounce(120),
                         on_key_down=PaletteState.press,
                         auto_focus=True,
                         size="3",
                     ),
-                    on_submit=PaletteState.go,
+                    on_submit=PaletteState.open_selected,
                 ),
                 rx.el.ul(rx.foreach(PaletteState.entries, _entry), class_name="palette-list"),
                 rx.cond(PaletteState.entries.length() == 0, rx.el.p(t("Nothing matches."), class_name="muted small")),
@@ -63,7 +63,7 @@ def _entry(entry: rx.Var[Entry], index: rx.Var[int]) -> rx.Component:
             rx.el.span(entry.kind, class_name="muted small"),
             href=entry.address,
             on_click=PaletteState.set_open(False),
-            class_name=rx.cond(PaletteState.chosen == index, "palette-entry chosen", "palette-entry"),
+            class_name=rx.cond(PaletteState.selected == index, "palette-entry chosen", "palette-entry"),
             underline="none",
             color_scheme="gray",
             high_contrast=True,

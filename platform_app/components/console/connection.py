@@ -7,7 +7,7 @@ from reflex_components_core.core.banner import has_hydration_payload_error, has_
 
 from platform_app.components.console.text import t
 from platform_app.i18n import lookup
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 
 # Before a page is connected nobody has told it the person's language; the cookie keeps what was chosen.
 _COOKIE = rx.Var("(document.cookie.match(/(?:^|;\\s*)language=(ru|en)/) ?? [])[1] ?? 'en'", _var_type=str)
@@ -44,7 +44,7 @@ def failed_page() -> rx.Component:
 
 
 def _words(sentence: str) -> Any:
-    language = rx.cond(rx.State.is_hydrated, Person.language, _COOKIE)
+    language = rx.cond(rx.State.is_hydrated, CurrentUser.language, _COOKIE)
     return rx.cond(language == "ru", lookup("ru", sentence), sentence)
 
 

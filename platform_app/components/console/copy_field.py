@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.parts import icon_tool
 from platform_app.components.console.text import t
-from platform_app.state.console.one_time_secret import BOX, COPY_SCRIPT
+from platform_app.state.console.one_time_secret import COPY_SCRIPT, FIELD_ID
 
 
 def copy_tool(text: Any, label: Any) -> rx.Component:
@@ -24,13 +24,13 @@ def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
     )
 
 
-def secret_once() -> rx.Component:
+def one_time_secret() -> rx.Component:
     """Show the field in which a new secret appears, once; `shown_once.show_once` puts it there."""
     copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
     return rx.el.div(
-        rx.el.label(t("Secret"), html_for=BOX),
+        rx.el.label(t("Secret"), html_for=FIELD_ID),
         rx.flex(
-            rx.el.input(read_only=True, id=BOX, auto_complete="off", class_name="native grow code"),
+            rx.el.input(read_only=True, id=FIELD_ID, auto_complete="off", class_name="native grow code"),
             icon_tool("copy", t("Copy the secret"), copied, small=True),
             spacing="2",
             align="center",

@@ -9,8 +9,8 @@ from reflex.vars.function import FunctionStringVar
 from platform_app.components.console.command_palette import KeptTheme, palette
 from platform_app.components.console.text import t
 from platform_app.components.console.unsent_text import unsent_note
-from platform_app.state.console.base import Person
-from platform_app.state.console.frame import Choice, FrameState
+from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.frame import FrameState, TenantLink
 
 NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
     (
@@ -48,7 +48,7 @@ _ASSIGN = FunctionStringVar.create("((address) => window.location.assign(address
 def frame(content: rx.Component, *, section: str) -> rx.Component:
     """Put a page's content into the frame; `section` is the name of its place in the navigation."""
     return rx.match(
-        Person.view,
+        CurrentUser.view,
         (
             "ok",
             rx.el.div(
@@ -62,15 +62,15 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
                 _topbar(section),
                 rx.el.main(
                     _moved_clock(),
-                    rx.cond(Person.missing, nothing_here(section), content),
+                    rx.cond(CurrentUser.not_found, nothing_here(section), content),
                     id="main",
                     class_name="page",
                     tab_index=-1,
                 ),
                 palette(),
-                unsent_note(Person.email),
-                KeptTheme.create(theme=rx.cond(Person.slug != "", Person.theme, "")),
-                class_name=rx.cond(FrameState.folded, "frame folded", "frame"),
+                unsent_note(CurrentUser.email),
+                KeptTheme.create(theme=rx.cond(CurrentUser.slug != "", CurrentUser.theme, "")),
+                class_name=rx.cond(FrameState.sidebar_collapsed, "frame folded", "frame"),
             ),
         ),
         ("not_found", outside()),
@@ -87,7 +87,7 @@ def nothing_here(section: str = "") -> rx.Component:
         rx.el.p(t("There is nothing at this address: it was deleted, the link is wrong, or it is not yours.")),
         rx.flex(
             *(
-                rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always")
+                rx.link(name, href=f"/manage/{CurrentUser.slug}{path}", size="2", underline="always")
                 for name, path in reversed(places)
             ),
             spacing="4",
@@ -119,7 +119,7 @@ def _sidebar(section: str) -> rx.Component:
     return rx.fragment(
         rx.el.div(
             rx.el.span("A", class_name="logo", aria_hidden="true"),
-            rx.el.span(Person.tenant_name, class_name="word clip"),
+            rx.el.span(CurrentUser.tenant_name, class_name="word clip"),
             class_name="mark",
         ),
         rx.el.nav(*groups, aria_label=t("Pages")),
@@ -131,7 +131,7 @@ def _nav_link(name: str, icon: str, path: str, *, current: bool) -> rx.Component
     return rx.link(
         rx.icon(icon, aria_hidden="true"),
         rx.el.span(t(name), class_name="word"),
-        href=f"/manage/{Person.slug}{path}",
+        href=f"/manage/{CurrentUser.slug}{path}",
         class_name="nav-link",
         underline="none",
         color_scheme="gray",
@@ -146,7 +146,7 @@ def _worker_dot() -> rx.Component:
         rx.el.span(
             rx.cond(FrameState.worker_ok, t("Worker is running"), t("Worker is not ready")), class_name="word clip"
         ),
-        href=f"/manage/{Person.slug}",
+        href=f"/manage/{CurrentUser.slug}",
         class_name="nav-link",
         underline="none",
         color_scheme="gray",
@@ -154,7 +154,7 @@ def _worker_dot() -> rx.Component:
     )
 
 
-def _other_tenant(place: rx.Var[Choice]) -> rx.Component:
+def _other_tenant(place: rx.Var[TenantLink]) -> rx.Component:
     """Lead to another tenant of the person; the page is loaded anew, for a tab belongs to one tenant."""
     return rx.menu.item(
         t("Go to {tenant}", tenant=place.name),
@@ -172,21 +172,21 @@ def _person_menu() -> rx.Component:
         rx.menu.trigger(
             rx.el.button(
                 rx.icon("circle-user-round", aria_hidden="true"),
-                rx.el.span(Person.name, class_name="word clip"),
+                rx.el.span(CurrentUser.name, class_name="word clip"),
                 class_name="nav-link plain-button",
                 aria_label=t("Your menu"),
                 type="button",
             )
         ),
         rx.menu.content(
-            rx.menu.item(Person.email, disabled=True),
+            rx.menu.item(CurrentUser.email, disabled=True),
             rx.foreach(FrameState.tenants, _other_tenant),
             rx.menu.separator(),
             *(
                 rx.menu.item(
                     name,
-                    on_select=FrameState.choose_language(code),
-                    custom_attrs=_chosen(Person.language == code) | {"lang": code},
+                    on_select=FrameState.change_language(code),
+                    custom_attrs=_chosen(CurrentUser.language == code) | {"lang": code},
                 )
                 for code, name in (("ru", "Русский"), ("en", "English"))
             ),
@@ -194,14 +194,14 @@ def _person_menu() -> rx.Component:
             *(
                 rx.menu.item(
                     t(label),
-                    on_select=[set_color_mode(mode), FrameState.choose_theme(mode)],
-                    custom_attrs=_chosen(Person.theme == mode),
+                    on_select=[set_color_mode(mode), FrameState.change_theme(mode)],
+                    custom_attrs=_chosen(CurrentUser.theme == mode),
                 )
                 for label, mode in (("Light", "light"), ("Dark", "dark"), ("As the system", "system"))
             ),
             rx.menu.separator(),
-            rx.menu.item(t("Fold the navigation"), on_select=FrameState.fold),
-            rx.menu.item(t("Settings"), on_select=rx.redirect(f"/manage/{Person.slug}/settings")),
+            rx.menu.item(t("Fold the navigation"), on_select=FrameState.toggle_sidebar),
+            rx.menu.item(t("Settings"), on_select=rx.redirect(f"/manage/{CurrentUser.slug}/settings")),
             rx.menu.item(t("Sign out"), on_select=FrameState.sign_out),
         ),
     )

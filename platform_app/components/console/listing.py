@@ -107,9 +107,9 @@ def framed_table(head: rx.Component, body: rx.Component) -> rx.Component:
 
 def sortable(state: Any, words: Any, column: str, **style: Any) -> rx.Component:
     """Show the head of a column that a list is sorted by; a second click turns the order round."""
-    chosen = state.sort == column
-    order = rx.cond(chosen, rx.cond(state.descending, "descending", "ascending"), "none")
-    arrow = rx.cond(chosen, rx.cond(state.descending, " ↓", " ↑"), "")
+    selected = state.sort == column
+    order = rx.cond(selected, rx.cond(state.descending, "descending", "ascending"), "none")
+    arrow = rx.cond(selected, rx.cond(state.descending, " ↓", " ↑"), "")
     return rx.table.column_header_cell(
         rx.el.button(words, arrow, on_click=state.sort_by(column), class_name="plain-button", type="button"),
         custom_attrs={"aria-sort": order},

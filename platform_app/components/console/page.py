@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.state.console.base import OPENS
+from platform_app.state.console.base import ON_LOAD_MARK
 from platform_app.state.console.frame import FrameState
 
 
@@ -27,5 +27,5 @@ def inside(route: str, title: str, show: Callable[[], rx.Component], *on_load: A
     Where the route names a row, what its handlers in `on_load` do not find, by NotFound, is said in place of the page.
     """
     for one in on_load if "[" in route else ():
-        setattr(inspect.unwrap(one.fn), OPENS, True)
+        setattr(inspect.unwrap(one.fn), ON_LOAD_MARK, True)
     return Page(f"/manage/[tenant]{route}", title, show, [FrameState.load, *on_load])

@@ -6,9 +6,9 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 
-READ_ONLY = Person.role == "viewer"
+READ_ONLY = CurrentUser.role == "viewer"
 RETURN_FOCUS = rx.call_script("window.returnFocus()")  # when a dialog without a trigger closes
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.i18n import lookup
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 
 
 def t(msgid: str, **values: Any) -> rx.Var[str]:
@@ -14,4 +14,4 @@ def t(msgid: str, **values: Any) -> rx.Var[str]:
     if values:
         filled = {name: f"{value}" for name, value in values.items()}
         english, russian = english.format(**filled), russian.format(**filled)
-    return rx.cond(Person.language == "ru", rx.Var.create(russian), rx.Var.create(english))
+    return rx.cond(CurrentUser.language == "ru", rx.Var.create(russian), rx.Var.create(english))

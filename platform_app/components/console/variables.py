@@ -7,7 +7,7 @@ from reflex.vars.function import FunctionStringVar
 
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 
 _INSERT = FunctionStringVar.create("""((area, what) => {
   const box = document.getElementById(area), at = box.selectionStart ?? box.value.length;
@@ -38,7 +38,7 @@ class VariableText(rx.Component):
 
 
 def variable_text(
-    area: Any, *, initial: Any, variables: rx.Var[list[Choice]], on_change: Any, label: Any = None, rows: Any = 10
+    area: Any, *, initial: Any, variables: rx.Var[list[Option]], on_change: Any, label: Any = None, rows: Any = 10
 ) -> rx.Component:
     """Show the text area; `area` is its id, `variables` are what it completes."""
     return VariableText.create(
@@ -55,10 +55,10 @@ def variable_text(
     )
 
 
-def variable_list(area: str, variables: rx.Var[list[Choice]]) -> rx.Component:
+def variable_list(area: str, variables: rx.Var[list[Option]]) -> rx.Component:
     """List the variables; a click puts one into the text area of this id."""
 
-    def one(variable: rx.Var[Choice]) -> rx.Component:
+    def one(variable: rx.Var[Option]) -> rx.Component:
         what = "{{ " + variable.id + " }}"
         return rx.el.li(
             rx.el.button(

@@ -6,7 +6,7 @@ from platform_app.components.console.bulk_actions import tags
 from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.parts import READ_ONLY, empty_state
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.leads import Column, LeadRow, LeadsState
 
 
@@ -21,7 +21,7 @@ def board() -> rx.Component:
         ),
         empty_state(
             t("No pipeline yet. Make one with its stages first."),
-            rx.link(t("Pipelines and fields"), href=f"/manage/{Person.slug}/settings/crm"),
+            rx.link(t("Pipelines and fields"), href=f"/manage/{CurrentUser.slug}/settings/crm"),
             icon="columns-3",
         ),
     )
@@ -42,7 +42,7 @@ def _column(column: rx.Var[Column]) -> rx.Component:
             column.more != "",
             rx.link(
                 column.more,
-                href=f"/manage/{Person.slug}/leads?view=list&stage={column.id}",
+                href=f"/manage/{CurrentUser.slug}/leads?view=list&stage={column.id}",
                 size="1",
                 underline="always",
             ),
@@ -57,7 +57,7 @@ def _card(lead: rx.Var[LeadRow]) -> rx.Component:
     return rx.el.li(
         rx.link(
             lead.title,
-            href=f"/manage/{Person.slug}/leads/{lead.id}",
+            href=f"/manage/{CurrentUser.slug}/leads/{lead.id}",
             color_scheme="gray",
             high_contrast=True,
             underline="hover",

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import READ_ONLY, field, status, time_ago
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.card import FieldLine, NoteLine, TalkLine, TaskLine
 from platform_app.state.crm.history import HistoryLine
 
@@ -179,7 +179,7 @@ def talks(state: Any) -> rx.Component:
 
     def one(talk: rx.Var[TalkLine]) -> rx.Component:
         return rx.el.li(
-            rx.link(talk.title, href=f"/manage/{Person.slug}/test-chat?c={talk.id}", size="2"),
+            rx.link(talk.title, href=f"/manage/{CurrentUser.slug}/test-chat?c={talk.id}", size="2"),
             " ",
             time_ago(talk.when, talk.exact),
         )

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.console.parts import READ_ONLY, row_link, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.enrollments import EnrollmentRow
 
 
@@ -35,7 +35,7 @@ def enrollments(state: Any) -> rx.Component:
 def _one(row: rx.Var[EnrollmentRow]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
-            row_link(row.sequence, f"/manage/{Person.slug}/sequences/enrollments/{row.id}"),
+            row_link(row.sequence, f"/manage/{CurrentUser.slug}/sequences/enrollments/{row.id}"),
             rx.cond(row.step != "", rx.el.div(row.step, class_name="muted small")),
             class_name="grow",
         ),

@@ -7,10 +7,10 @@ import reflex as rx
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import confirm
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.crm_settings import FIELD_KINDS, CrmSettingsState, OwnField
 
-MAY = (Person.role == "admin") | (Person.role == "owner")
+MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def named_input(value: Any, label: Any, event: Any) -> rx.Component:

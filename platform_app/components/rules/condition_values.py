@@ -7,11 +7,11 @@ import reflex as rx
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.condition_tree import UNITS, Line
 
 
-def option(choice: rx.Var[Choice]) -> rx.Component:
+def option(choice: rx.Var[Option]) -> rx.Component:
     """Show a choice of a native list."""
     return rx.el.option(choice.name, value=choice.id)
 
@@ -26,7 +26,7 @@ def native(options: list[rx.Component], *, label: Any, value: Any, on_change: An
 def value(state: Any, line: rx.Var[Line]) -> rx.Component:
     """Show where the value of a condition is entered."""
     label = t("Value of condition {number}", number=line.number)
-    chosen = native(
+    selected = native(
         [rx.el.option(t("Choose…"), value=""), rx.foreach(line.options, option)],
         label=label,
         value=line.value,
@@ -39,7 +39,7 @@ def value(state: Any, line: rx.Var[Line]) -> rx.Component:
         ("date", _input(line.value, label, lambda value: state.set_value(line.path, value), type="datetime-local")),
         ("time", _input(line.value, label, lambda value: state.set_value(line.path, value), type="time")),
         ("lines", _with_known(state, line, _lines(state, line, label))),
-        ("choice", chosen),
+        ("choice", selected),
         ("choices", _choices(state, line, label)),
         ("two", _two(state, line)),
         ("span", _span(state, line, label)),
@@ -87,12 +87,12 @@ def _lines(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
 
 
 def _choices(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
-    def one(option: rx.Var[Choice]) -> rx.Component:
+    def one(option: rx.Var[Option]) -> rx.Component:
         return rx.el.label(
             rx.el.input(
                 type="checkbox",
-                checked=line.chosen.contains(option.id),
-                on_change=lambda chosen: state.choose_one(line.path, option.id, chosen),
+                checked=line.selected.contains(option.id),
+                on_change=lambda selected: state.choose_one(line.path, option.id, selected),
                 disabled=READ_ONLY,
             ),
             option.name,

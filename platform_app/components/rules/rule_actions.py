@@ -96,7 +96,7 @@ def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.C
         aria_label=label,
         class_name="native wide",
     )
-    chosen = native(
+    selected = native(
         [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
         label=label,
         value=asked.value,
@@ -113,7 +113,7 @@ def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.C
             ("value", _with_known(state, line, asked, text)),
             ("word", plain),
             ("days", plain),
-            chosen,
+            selected,
         ),
         problem_line(asked.problem),
         class_name="field",

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.console.parts import status
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule import RuleState
 from platform_app.state.rules.rule_trial import DAYS, RuleTrialState, SampleLine, TrialView
 
@@ -132,7 +132,7 @@ def _days(by_day: Any) -> rx.Component:
 
 
 def _sample(sample: rx.Var[SampleLine]) -> rx.Component:
-    address = f"/manage/{Person.slug}/events/{sample.event_id}?rule={RuleTrialState.rule}&draft=1"
+    address = f"/manage/{CurrentUser.slug}/events/{sample.event_id}?rule={RuleTrialState.rule}&draft=1"
     return rx.el.li(
         rx.link(sample.when, " · ", sample.subject, href=address, size="2"),
         rx.el.div(

@@ -10,7 +10,7 @@ from platform_app.components.console.parts import READ_ONLY, confirm
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_list
 from platform_app.components.rules.conditions import proof
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.scripts.script import NOBODY, ScriptState, Step
 
 
@@ -83,7 +83,7 @@ def _used() -> rx.Component:
                 rx.foreach(
                     ScriptState.talks,
                     lambda talk: rx.el.li(
-                        rx.link(talk.name, href=f"/manage/{Person.slug}/test-chat?c={talk.id}", size="2")
+                        rx.link(talk.name, href=f"/manage/{CurrentUser.slug}/test-chat?c={talk.id}", size="2")
                     ),
                 ),
                 class_name="plain-list",

@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.components.console.parts import status
 from platform_app.components.console.text import t
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 from platform_app.state.sequences.enroll_dialog import EntryLine
 
 
@@ -24,7 +24,7 @@ def _search(state: Any) -> rx.Component:
     search = rx.debounce_input(
         rx.input(
             value=state.search,
-            on_change=state.type_search,
+            on_change=state.set_search,
             placeholder=t("Search leads and contacts"),
             aria_label=t("Search leads and contacts"),
             max_length=200,
@@ -40,7 +40,7 @@ def _search(state: Any) -> rx.Component:
     )
 
 
-def _candidate(state: Any, one: rx.Var[Choice]) -> rx.Component:
+def _candidate(state: Any, one: rx.Var[Option]) -> rx.Component:
     box = rx.el.input(
         type="checkbox",
         checked=state.wanted_ids.contains(one.id),

@@ -150,7 +150,7 @@ def _open(line: rx.Var[StepLine]) -> rx.Component:
 
 def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
     label = t("{words} of step {number}", words=asked.words, number=line.number)
-    chosen = native(
+    selected = native(
         [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
         label=label,
         value=asked.value,
@@ -179,7 +179,7 @@ def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
             ("percent", percent),
             ("span", _span(asked, label)),
             ("choice", one_of),
-            chosen,
+            selected,
         ),
         problem_line(asked.problem),
         class_name="field",

@@ -77,9 +77,9 @@ def _until_days(state: Any, number: Any) -> rx.Component:
     return _days(label, state.timing.days, lambda day, on: state.choose_day(-1, day, on))
 
 
-def _days(label: Any, chosen: Any, on_choose: Any) -> rx.Component:
+def _days(label: Any, selected: Any, on_choose: Any) -> rx.Component:
     boxes = [
-        _check(t(words), chosen.contains(day), lambda on, day=day: on_choose(day, on))
+        _check(t(words), selected.contains(day), lambda on, day=day: on_choose(day, on))
         for day, words in SHORT_DAYS.items()
     ]
     return rx.flex(*boxes, role="group", aria_label=label, spacing="3", wrap="wrap")

@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.console.parts import problem_line
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.sequence_trial import DAYS, DayLine, PastLine, SequenceTrialState
 
 STATE = SequenceTrialState
@@ -135,7 +135,10 @@ def _sample(past: rx.Var[PastLine]) -> rx.Component:
             rx.fragment(
                 rx.el.ol(rx.foreach(past.steps, _day), class_name="plain-list calendar-days"),
                 rx.link(
-                    t("The event"), href=f"/manage/{Person.slug}/events/{past.event_id}", size="1", underline="always"
+                    t("The event"),
+                    href=f"/manage/{CurrentUser.slug}/events/{past.event_id}",
+                    size="1",
+                    underline="always",
                 ),
             ),
         ),

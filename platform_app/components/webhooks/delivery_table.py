@@ -7,7 +7,7 @@ import reflex as rx
 from platform_app.components.console.listing import columns, framed_table, listing, select_filter, turn_pages
 from platform_app.components.console.parts import empty_state, row_link, status, time_ago
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import OUTCOMES, DeliveryRow, ReceivedState
 
 
@@ -24,7 +24,7 @@ def received_log() -> rx.Component:
                     columns(t("Webhook"), t("Outcome"), "webhook-id", t("Size"), t("Event"), t("When")),
                     rx.table.body(rx.foreach(ReceivedState.rows, _row)),
                 ),
-                turn_pages(ReceivedState.page, ReceivedState.has_more, ReceivedState.turn),
+                turn_pages(ReceivedState.page, ReceivedState.has_more, ReceivedState.go_to_page),
             ),
             empty=empty_state(t("Nothing has come in yet."), icon="inbox"),
         ),
@@ -64,7 +64,7 @@ def _row(delivery: rx.Var[DeliveryRow]) -> rx.Component:
 
 def delivery_address(delivery: Any) -> Any:
     """Return where a delivery is shown."""
-    return f"/manage/{Person.slug}/webhooks/received/{delivery.id}"
+    return f"/manage/{CurrentUser.slug}/webhooks/received/{delivery.id}"
 
 
 def outcome(delivery: Any) -> rx.Component:
@@ -77,5 +77,5 @@ def outcome(delivery: Any) -> rx.Component:
 
 def event_link(delivery: Any) -> rx.Component:
     """Lead to the event that a delivery wrote."""
-    href = f"/manage/{Person.slug}/events/{delivery.event_id}"
+    href = f"/manage/{CurrentUser.slug}/events/{delivery.event_id}"
     return rx.cond(delivery.event_id != "", rx.link(t("Event"), href=href, size="2", underline="always"))

@@ -12,7 +12,7 @@ from platform_app.components.console.text import t
 from platform_app.services.accounts.accounts import RUN_RETENTION_DAYS
 from platform_app.services.crm import phone_numbers
 from platform_app.state.accounts.settings import SessionRow, SettingsState
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
@@ -57,7 +57,7 @@ def _profile() -> rx.Component:
     return _card(
         t("My profile"),
         rx.el.form(
-            _input("name", t("Your name"), Person.email, default_value=SettingsState.name, auto_complete="name"),
+            _input("name", t("Your name"), CurrentUser.email, default_value=SettingsState.name, auto_complete="name"),
             rx.box(rx.button(t("Save"), type="submit")),
             on_submit=SettingsState.save_name,
             class_name="form",
@@ -110,7 +110,7 @@ def _session(row: rx.Var[SessionRow]) -> rx.Component:
 
 
 def _tenant() -> rx.Component:
-    may_change = (Person.role == "owner") | (Person.role == "admin")
+    may_change = (CurrentUser.role == "owner") | (CurrentUser.role == "admin")
     zone = rx.select.root(
         rx.select.trigger(id="time_zone"),
         rx.select.content(rx.foreach(SettingsState.zones, lambda name: rx.select.item(name, value=name))),
@@ -151,7 +151,7 @@ def _tenant() -> rx.Component:
 
 def _clock() -> rx.Component:
     """Let a developer move the clock, where the environment allows it."""
-    may_change = (Person.role == "owner") | (Person.role == "admin")
+    may_change = (CurrentUser.role == "owner") | (CurrentUser.role == "admin")
     steps = {"1": "An hour on", "24": "A day on", "168": "A week on", "0": "Back to the real time"}
     button = {"variant": "soft", "color_scheme": "gray", "high_contrast": True, "size": "2"}
     return rx.cond(
@@ -182,7 +182,7 @@ def _more() -> rx.Component:
         rx.el.ul(
             *(
                 rx.el.li(
-                    rx.link(name, href=f"/manage/{Person.slug}{path}", size="2", underline="always"),
+                    rx.link(name, href=f"/manage/{CurrentUser.slug}{path}", size="2", underline="always"),
                     rx.el.span(sentence, class_name="muted small"),
                 )
                 for name, sentence, path in places
@@ -202,7 +202,7 @@ def _country() -> rx.Component:
 
     return rx.el.select(
         rx.el.option(t("As the time zone says"), value=""),
-        rx.cond(Person.language == "ru", options("ru"), options("en")),
+        rx.cond(CurrentUser.language == "ru", options("ru"), options("en")),
         id="country",
         name="country",
         default_value=SettingsState.country,

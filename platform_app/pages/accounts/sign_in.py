@@ -9,7 +9,7 @@ from platform_app.components.console.parts import field
 from platform_app.components.console.text import t
 from platform_app.components.console.unsent_text import UnsentKept
 from platform_app.state.accounts.sign_in import HomeState, SignInState
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.frame import FrameState
 
 
@@ -82,13 +82,13 @@ def _language_switch() -> rx.Component:
         *(
             rx.button(
                 name,
-                on_click=FrameState.choose_language(code),
-                variant=rx.cond(Person.language == code, "soft", "ghost"),
+                on_click=FrameState.change_language(code),
+                variant=rx.cond(CurrentUser.language == code, "soft", "ghost"),
                 color_scheme="gray",
                 high_contrast=True,
                 size="1",
                 type="button",
-                custom_attrs={"aria-pressed": rx.cond(Person.language == code, "true", "false"), "lang": code},
+                custom_attrs={"aria-pressed": rx.cond(CurrentUser.language == code, "true", "false"), "lang": code},
             )
             for code, name in (("ru", "Русский"), ("en", "English"))
         ),

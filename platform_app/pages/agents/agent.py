@@ -12,7 +12,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, confirm, field, notice, skeleton_rows, status
 from platform_app.components.console.text import t
 from platform_app.state.agents.agent import FIELD_WORDS, AgentState, VersionRow
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.categories import CategoryState
 
 
@@ -49,7 +49,7 @@ def _editor() -> rx.Component:
 
 def _way_to(title: str, path: rx.Var[str] | str) -> rx.Component:
     button = rx.button(t(title), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1)
-    return rx.link(button, href=f"/manage/{Person.slug}/{path}")
+    return rx.link(button, href=f"/manage/{CurrentUser.slug}/{path}")
 
 
 def _head() -> rx.Component:
@@ -170,7 +170,7 @@ def _choice(name: str, value: Any, choices: list[tuple[str, Any]], help_text: An
         rx.select.trigger(id=name, max_width="420px"),
         rx.select.content(*(rx.select.item(words, value=code) for code, words in choices)),
         value=value,
-        on_change=lambda chosen: AgentState.save(name, chosen),
+        on_change=lambda selected: AgentState.save(name, selected),
         disabled=READ_ONLY,
     )
     return field(_words(name), control, name=name, help_text=help_text, problem=_problem(name))
@@ -181,7 +181,7 @@ def _model() -> rx.Component:
         rx.select.trigger(id="model", placeholder=t("The provider's default model"), max_width="420px"),
         rx.select.content(rx.foreach(AgentState.models, lambda name: rx.select.item(name, value=name))),
         value=AgentState.model,
-        on_change=lambda chosen: AgentState.save("model", chosen),
+        on_change=lambda selected: AgentState.save("model", selected),
         disabled=READ_ONLY,
     )
     words = t("Models of the connected provider.")
@@ -238,7 +238,7 @@ def _categories() -> rx.Component:
             lambda row: rx.el.label(
                 rx.checkbox(
                     checked=AgentState.categories.contains(row.id),
-                    on_change=lambda chosen: AgentState.choose_category(row.id, chosen),
+                    on_change=lambda selected: AgentState.choose_category(row.id, selected),
                     disabled=READ_ONLY,
                 ),
                 row.name,

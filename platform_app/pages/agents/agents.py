@@ -14,7 +14,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.agents.agents import STATUSES, AgentsState, Row
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.list_page import SIZES
 from platform_app.state.feed.dashboard import DashboardState
 
@@ -41,14 +41,16 @@ def show() -> rx.Component:
 
 def _filters() -> rx.Component:
     return rx.el.div(
-        search_box(t("Search agents"), AgentsState.search, AgentsState.type_search),
+        search_box(t("Search agents"), AgentsState.search, AgentsState.set_search),
         select_filter(
             t("Status"),
             AgentsState.status,
             [("all", t("All statuses")), *((code, t(words)) for code, (words, _) in STATUSES.items())],
             AgentsState.filter_status,
         ),
-        select_filter(t("Rows per page"), AgentsState.size, [(size, size) for size in SIZES], AgentsState.choose_size),
+        select_filter(
+            t("Rows per page"), AgentsState.size, [(size, size) for size in SIZES], AgentsState.set_page_size
+        ),
         class_name="filters",
     )
 
@@ -66,14 +68,14 @@ def _table() -> rx.Component:
     )
     return rx.fragment(
         framed_table(head, rx.table.body(rx.foreach(AgentsState.rows, _row))),
-        pager(AgentsState.page, AgentsState.pages, AgentsState.total_words, AgentsState.turn),
+        pager(AgentsState.page, AgentsState.pages, AgentsState.total_words, AgentsState.go_to_page),
     )
 
 
 def _row(agent: rx.Var[Row]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            row_link(agent.name, f"/manage/{Person.slug}/agents/{agent.id}", class_name="row-cover")
+            row_link(agent.name, f"/manage/{CurrentUser.slug}/agents/{agent.id}", class_name="row-cover")
         ),
         rx.table.cell(_switch(agent)),
         rx.table.cell(agent.version),
@@ -114,7 +116,8 @@ def _menu(agent: rx.Var[Row]) -> rx.Component:
         ),
         rx.menu.content(
             rx.menu.item(
-                t("Try in the test chat"), on_select=rx.redirect(f"/manage/{Person.slug}/test-chat?agent={agent.id}")
+                t("Try in the test chat"),
+                on_select=rx.redirect(f"/manage/{CurrentUser.slug}/test-chat?agent={agent.id}"),
             ),
             rx.menu.item(t("Duplicate"), on_select=AgentsState.duplicate(agent.id)),
             rx.menu.separator(),

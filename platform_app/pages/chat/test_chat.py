@@ -17,7 +17,7 @@ from platform_app.state.chat.chat_panel import ChatPanelState
 from platform_app.state.chat.chat_people import NEW, NOBODY
 from platform_app.state.chat.conversation_list import ConversationListState
 from platform_app.state.chat.test_chat import TestChatState
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
@@ -40,7 +40,7 @@ def _chat() -> rx.Component:
             ),
             empty_state(
                 t("No agents yet. Make one to talk to it."),
-                rx.link(rx.button(t("Create agent"), tab_index=-1), href=f"/manage/{Person.slug}/agents"),
+                rx.link(rx.button(t("Create agent"), tab_index=-1), href=f"/manage/{CurrentUser.slug}/agents"),
                 icon="bot",
             ),
         ),
@@ -197,7 +197,7 @@ def _composer() -> rx.Component:
             label=t("Message"),
             hint=t("Message. Enter sends, Shift+Enter breaks the line"),
             auto_focus=True,
-            draft_key=f"{Person.slug}/{TestChatState.current}",
+            draft_key=f"{CurrentUser.slug}/{TestChatState.current}",
             sent_count=TestChatState.said_count,
             failed_count=TestChatState.failed_count,
             last_said=TestChatState.last_said,

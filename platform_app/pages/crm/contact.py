@@ -11,8 +11,8 @@ from platform_app.components.console.parts import READ_ONLY, field, skeleton_row
 from platform_app.components.console.text import t
 from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
-from platform_app.state.console.base import Person
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.contact import ContactState
 from platform_app.state.crm.leads import LeadRow
 
@@ -61,7 +61,7 @@ def _head() -> rx.Component:
     return rx.el.div(
         rx.el.div(rx.el.h1(ContactState.name), rx.el.p(t("Contact"), class_name="muted small")),
         rx.flex(
-            rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
+            rx.link(t("All contacts"), href=f"/manage/{CurrentUser.slug}/contacts", size="2", underline="always"),
             rx.cond(~READ_ONLY, merge),
             spacing="4",
             align="center",
@@ -70,7 +70,7 @@ def _head() -> rx.Component:
     )
 
 
-def _other(other: rx.Var[Choice]) -> rx.Component:
+def _other(other: rx.Var[Option]) -> rx.Component:
     return rx.el.li(
         rx.button(
             other.name,
@@ -164,7 +164,7 @@ def _zone() -> rx.Component:
 def _leads() -> rx.Component:
     def one(lead: rx.Var[LeadRow]) -> rx.Component:
         return rx.el.li(
-            rx.link(lead.title, href=f"/manage/{Person.slug}/leads/{lead.id}", size="2"),
+            rx.link(lead.title, href=f"/manage/{CurrentUser.slug}/leads/{lead.id}", size="2"),
             rx.el.span(" ", lead.stage, rx.cond(lead.budget != "", " · " + lead.budget, ""), class_name="muted small"),
         )
 

@@ -9,7 +9,7 @@ from platform_app.components.console.parts import READ_ONLY, download_link, fiel
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload_table
 from platform_app.services.crm.person_matching import MatchBy
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.contact_import import ColumnLine, ImportContactsState, PastImport, RefusedLine
 
 
@@ -20,7 +20,7 @@ def show() -> rx.Component:
             page_head(
                 t("Import contacts"),
                 t("A person who is there already is filled in, not created twice."),
-                rx.link(t("All contacts"), href=f"/manage/{Person.slug}/contacts", size="2", underline="always"),
+                rx.link(t("All contacts"), href=f"/manage/{CurrentUser.slug}/contacts", size="2", underline="always"),
             ),
             rx.cond(
                 READ_ONLY,
@@ -39,7 +39,7 @@ def _step() -> rx.Component:
             ("ready", _matching()),
             ("running", _progress()),
             ("done", "failed", rx.fragment(_progress(), _refused())),
-            upload_table(f"/api/imports/{Person.slug}", ImportContactsState.uploaded),
+            upload_table(f"/api/imports/{CurrentUser.slug}", ImportContactsState.uploaded),
         ),
         rx.cond(
             ImportContactsState.past.length() > 0,
@@ -81,7 +81,7 @@ def _match_by() -> rx.Component:
         MatchBy.ADDRESS: t("It has the same phone or e-mail, whatever the name"),
         MatchBy.NOTHING: t("Never: every row becomes a new contact"),
     }
-    chosen = field(
+    selected = field(
         t("When a row belongs to a contact that is there already"),
         rx.el.select(
             *(rx.el.option(words, value=value.value) for value, words in choices.items()),
@@ -96,7 +96,7 @@ def _match_by() -> rx.Component:
             "A contact is never renamed by a row."
         ),
     )
-    return rx.box(chosen, margin_top="20px")
+    return rx.box(selected, margin_top="20px")
 
 
 def _column(line: rx.Var[ColumnLine]) -> rx.Component:
@@ -152,7 +152,7 @@ def _refused() -> rx.Component:
                 rx.el.h2(t("Rows to look at")),
                 download_link(
                     t("Download them with the reasons"),
-                    f"/api/imports/{Person.slug}/{ImportContactsState.current}/refused.csv",
+                    f"/api/imports/{CurrentUser.slug}/{ImportContactsState.current}/refused.csv",
                 ),
                 justify="between",
                 wrap="wrap",
@@ -175,7 +175,7 @@ def _refused_row(line: rx.Var[RefusedLine]) -> rx.Component:
                 line.contact_id != "",
                 rx.link(
                     t("Imported without this value"),
-                    href=f"/manage/{Person.slug}/contacts/{line.contact_id}",
+                    href=f"/manage/{CurrentUser.slug}/contacts/{line.contact_id}",
                     size="2",
                     underline="always",
                 ),
@@ -190,7 +190,7 @@ def _refused_row(line: rx.Var[RefusedLine]) -> rx.Component:
 
 def _past(one: rx.Var[PastImport]) -> rx.Component:
     return rx.el.li(
-        rx.link(one.name, href=f"/manage/{Person.slug}/contacts/import?i={one.id}", size="2"),
+        rx.link(one.name, href=f"/manage/{CurrentUser.slug}/contacts/import?i={one.id}", size="2"),
         rx.el.span(" ", one.when, " · ", one.words, class_name="muted"),
     )
 

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.bulk_actions import chosen_bar, tag_form, tags, tick, tick_all
+from platform_app.components.console.bulk_actions import selection_bar, tag_form, tags, tick, tick_all
 from platform_app.components.console.listing import (
     actions_head,
     delete_cell,
@@ -16,7 +16,7 @@ from platform_app.components.console.listing import (
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.list_page import SIZES
 from platform_app.state.crm.contacts import ContactRow, ContactsState
 
@@ -26,7 +26,7 @@ def show() -> rx.Component:
     create = rx.button(rx.icon("plus", size=16), t("Create contact"), on_click=ContactsState.create)
     bring = rx.link(
         rx.button(rx.icon("upload", size=16), t("Import"), variant="soft", color_scheme="gray", high_contrast=True),
-        href=f"/manage/{Person.slug}/contacts/import",
+        href=f"/manage/{CurrentUser.slug}/contacts/import",
     )
     return list_page(
         ContactsState,
@@ -44,10 +44,10 @@ def show() -> rx.Component:
 
 def _filters() -> rx.Component:
     return rx.el.div(
-        search_box(t("Search by name, phone or e-mail"), ContactsState.search, ContactsState.type_search),
+        search_box(t("Search by name, phone or e-mail"), ContactsState.search, ContactsState.set_search),
         tag_filter(ContactsState.tag, ContactsState.filter_tag),
         select_filter(
-            t("Rows per page"), ContactsState.size, [(size, size) for size in SIZES], ContactsState.choose_size
+            t("Rows per page"), ContactsState.size, [(size, size) for size in SIZES], ContactsState.set_page_size
         ),
         class_name="filters",
     )
@@ -66,16 +66,16 @@ def _table() -> rx.Component:
         )
     )
     return rx.fragment(
-        chosen_bar(ContactsState, tag_form(ContactsState)),
+        selection_bar(ContactsState, tag_form(ContactsState)),
         framed_table(head, rx.table.body(rx.foreach(ContactsState.rows, _row))),
-        pager(ContactsState.page, ContactsState.pages, ContactsState.total_words, ContactsState.turn),
+        pager(ContactsState.page, ContactsState.pages, ContactsState.total_words, ContactsState.go_to_page),
     )
 
 
 def _row(contact: rx.Var[ContactRow]) -> rx.Component:
     return rx.table.row(
         rx.cond(~READ_ONLY, rx.table.cell(tick(ContactsState, contact.id, contact.name))),
-        rx.table.row_header_cell(row_link(contact.name, f"/manage/{Person.slug}/contacts/{contact.id}")),
+        rx.table.row_header_cell(row_link(contact.name, f"/manage/{CurrentUser.slug}/contacts/{contact.id}")),
         rx.table.cell(contact.phone, class_name="whole"),
         rx.table.cell(contact.email),
         rx.table.cell(tags(contact.tags)),

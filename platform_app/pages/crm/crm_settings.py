@@ -9,7 +9,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import icon_tool, move_tools, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.components.crm.custom_field_list import MAY, delete_button, field_list, named_input
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.crm_settings import CrmSettingsState, PipelineLine, StageLine
 from platform_app.state.crm.leads import KINDS
 
@@ -21,7 +21,7 @@ def show() -> rx.Component:
             page_head(
                 t("Pipelines and fields"),
                 t("The stages leads go through, and what else you want to know of contacts and leads."),
-                rx.link(t("All leads"), href=f"/manage/{Person.slug}/leads", size="2", underline="always"),
+                rx.link(t("All leads"), href=f"/manage/{CurrentUser.slug}/leads", size="2", underline="always"),
             ),
             rx.cond(
                 rx.State.is_hydrated & CrmSettingsState.loaded,

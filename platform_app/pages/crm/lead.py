@@ -8,8 +8,8 @@ from platform_app.components.console.parts import READ_ONLY, field, skeleton_row
 from platform_app.components.console.text import t
 from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
-from platform_app.state.console.base import Person
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import CurrentUser
+from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.lead import NOBODY, LeadState
 
 
@@ -22,7 +22,7 @@ def _card() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             rx.el.div(rx.el.h1(LeadState.title), rx.el.p(t("Lead"), class_name="muted small")),
-            rx.link(t("All leads"), href=f"/manage/{Person.slug}/leads", size="2", underline="always"),
+            rx.link(t("All leads"), href=f"/manage/{CurrentUser.slug}/leads", size="2", underline="always"),
             class_name="page-head",
         ),
         card.chooser(
@@ -50,7 +50,7 @@ def _card() -> rx.Component:
     )
 
 
-def _found(found: rx.Var[Choice]) -> rx.Component:
+def _found(found: rx.Var[Option]) -> rx.Component:
     return rx.el.li(
         rx.button(
             found.name,
@@ -93,7 +93,7 @@ def _contact() -> rx.Component:
     )
     held = rx.cond(
         LeadState.contact != "",
-        rx.link(LeadState.contact_name, href=f"/manage/{Person.slug}/contacts/{LeadState.contact}", size="2"),
+        rx.link(LeadState.contact_name, href=f"/manage/{CurrentUser.slug}/contacts/{LeadState.contact}", size="2"),
         rx.el.span(t("Nobody yet"), class_name="muted"),
     )
     control = rx.flex(held, rx.cond(~READ_ONLY, choose), spacing="3", align="center")

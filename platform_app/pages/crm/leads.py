@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.bulk_actions import chosen_bar, pick, tag_form, tags, tick, tick_all
+from platform_app.components.console.bulk_actions import pick, selection_bar, tag_form, tags, tick, tick_all
 from platform_app.components.console.listing import (
     actions_head,
     delete_cell,
@@ -18,7 +18,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.crm.board import board
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.leads import LeadRow, LeadsState
 
 
@@ -50,7 +50,7 @@ def _views() -> rx.Component:
 
 def _filters() -> rx.Component:
     return rx.el.div(
-        search_box(t("Search leads"), LeadsState.search, LeadsState.type_search),
+        search_box(t("Search leads"), LeadsState.search, LeadsState.set_search),
         rx.cond(
             LeadsState.view == "board",
             _filter("pipeline", t("Pipeline"), LeadsState.pipelines, LeadsState.pipeline),
@@ -60,7 +60,9 @@ def _filters() -> rx.Component:
             "responsible", t("Responsible"), LeadsState.members, LeadsState.responsible, everything=t("All members")
         ),
         tag_filter(LeadsState.tag, lambda tag: LeadsState.filter_by("tag", tag)),
-        rx.link(t("Pipelines and fields"), href=f"/manage/{Person.slug}/settings/crm", size="2", underline="always"),
+        rx.link(
+            t("Pipelines and fields"), href=f"/manage/{CurrentUser.slug}/settings/crm", size="2", underline="always"
+        ),
         class_name="filters",
     )
 
@@ -71,7 +73,7 @@ def _filter(name: str, label: Any, choices: Any, value: Any, *, everything: Any 
         rx.select.trigger(aria_label=label),
         rx.select.content(*first, rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id))),
         value=value,
-        on_change=lambda chosen: LeadsState.filter_by(name, chosen),
+        on_change=lambda selected: LeadsState.filter_by(name, selected),
     )
 
 
@@ -90,21 +92,21 @@ def _table() -> rx.Component:
         )
     )
     return rx.fragment(
-        chosen_bar(
+        selection_bar(
             LeadsState,
-            pick(t("Move to the stage…"), LeadsState.stages, LeadsState.move_chosen),
-            pick(t("Make responsible…"), LeadsState.members, LeadsState.assign_chosen),
+            pick(t("Move to the stage…"), LeadsState.stages, LeadsState.move_selected),
+            pick(t("Make responsible…"), LeadsState.members, LeadsState.assign_selected),
             tag_form(LeadsState),
         ),
         framed_table(head, rx.table.body(rx.foreach(LeadsState.rows, _row))),
-        pager(LeadsState.page, LeadsState.pages, LeadsState.total_words, LeadsState.turn),
+        pager(LeadsState.page, LeadsState.pages, LeadsState.total_words, LeadsState.go_to_page),
     )
 
 
 def _row(lead: rx.Var[LeadRow]) -> rx.Component:
     return rx.table.row(
         rx.cond(~READ_ONLY, rx.table.cell(tick(LeadsState, lead.id, lead.title))),
-        rx.table.row_header_cell(row_link(lead.title, f"/manage/{Person.slug}/leads/{lead.id}")),
+        rx.table.row_header_cell(row_link(lead.title, f"/manage/{CurrentUser.slug}/leads/{lead.id}")),
         rx.table.cell(lead.contact),
         rx.table.cell(lead.stage),
         rx.table.cell(lead.budget, class_name="figure-small number"),

@@ -7,7 +7,7 @@ from platform_app.components.console.listing import select_filter
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import confirm, empty_state, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.feed.dashboard import MARKS, Card, DashboardState, Option, UpdateRow
 
 
@@ -24,7 +24,7 @@ def show() -> rx.Component:
 
 def _demo_button() -> rx.Component:
     return rx.cond(
-        DashboardState.has_demo & ((Person.role == "owner") | (Person.role == "admin")),
+        DashboardState.has_demo & ((CurrentUser.role == "owner") | (CurrentUser.role == "admin")),
         confirm(
             rx.button(t("Remove the demo"), variant="soft", color_scheme="gray", high_contrast=True),
             title=t("Remove the demo"),
@@ -42,7 +42,7 @@ def _content() -> rx.Component:
             rx.box(
                 empty_state(
                     t("Make your first agent, or look around with a demo: a shop with an agent that answers."),
-                    rx.link(rx.button(t("Create agent")), href=f"/manage/{Person.slug}/agents"),
+                    rx.link(rx.button(t("Create agent")), href=f"/manage/{CurrentUser.slug}/agents"),
                     rx.button(t("Load the demo"), variant="soft", on_click=DashboardState.load_demo),
                     icon="sparkles",
                 ),

@@ -10,7 +10,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import empty_state, row_link, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.rule_trial import trial_view
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.feed.event import EventState, LookedLine
 from platform_app.state.feed.events import EventRow, EventsState
 from platform_app.state.rules.rule_words import TRIGGERS
@@ -31,7 +31,7 @@ def show() -> rx.Component:
                         columns(t("What"), t("About"), t("Kind"), t("Led by rules"), t("When")),
                         rx.table.body(rx.foreach(EventsState.rows, _row)),
                     ),
-                    turn_pages(EventsState.page, EventsState.has_more, EventsState.turn),
+                    turn_pages(EventsState.page, EventsState.has_more, EventsState.go_to_page),
                 ),
                 empty=empty_state(t("Nothing has happened yet."), icon="activity"),
             ),
@@ -63,7 +63,7 @@ def _filters() -> rx.Component:
 
 def _row(event: rx.Var[EventRow]) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(row_link(event.words, f"/manage/{Person.slug}/events/{event.id}")),
+        rx.table.row_header_cell(row_link(event.words, f"/manage/{CurrentUser.slug}/events/{event.id}")),
         rx.table.cell(event.subject),
         rx.table.cell(event.kind),
         rx.table.cell(event.depth, class_name="figure-small"),
@@ -84,7 +84,7 @@ def _event() -> rx.Component:
         page_head(
             head.words,
             rx.fragment(head.kind, " · ", time_ago(head.when, head.exact)),
-            rx.link(t("Events"), href=f"/manage/{Person.slug}/events", size="2", underline="always"),
+            rx.link(t("Events"), href=f"/manage/{CurrentUser.slug}/events", size="2", underline="always"),
         ),
         rx.el.div(
             rx.el.div(
@@ -119,7 +119,7 @@ def _looked() -> rx.Component:
 
 def _line(line: rx.Var[LookedLine]) -> rx.Component:
     return rx.el.li(
-        row_link(line.rule, f"/manage/{Person.slug}/rules/runs/{line.run_id}"),
+        row_link(line.rule, f"/manage/{CurrentUser.slug}/rules/runs/{line.run_id}"),
         status(line.colour, line.words),
         class_name="card-line",
     )
@@ -150,7 +150,7 @@ def _why() -> rx.Component:
 
 
 def _links() -> rx.Component:
-    view, base = EventState.view, f"/manage/{Person.slug}"
+    view, base = EventState.view, f"/manage/{CurrentUser.slug}"
 
     def one(there: Any, words: Any, href: Any) -> rx.Component:
         return rx.cond(there != "", rx.el.li(rx.link(words, href=href, underline="always")))

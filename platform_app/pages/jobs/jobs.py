@@ -7,7 +7,7 @@ from platform_app.components.console.listing import columns, framed_table, listi
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import empty_state, pager, status, time_ago
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.jobs.jobs import KIND_WORDS, STATE_WORDS, JobRow, JobsState
 
 
@@ -55,7 +55,7 @@ def _table() -> rx.Component:
             columns(t("Job"), t("State"), t("Attempts"), t("When"), None),
             rx.table.body(rx.foreach(JobsState.rows, _row)),
         ),
-        pager(JobsState.page, JobsState.pages, JobsState.total_words, JobsState.turn),
+        pager(JobsState.page, JobsState.pages, JobsState.total_words, JobsState.go_to_page),
     )
 
 
@@ -70,7 +70,7 @@ def _row(job: rx.Var[JobRow]) -> rx.Component:
         rx.table.cell(time_ago(job.when, job.exact)),
         rx.table.cell(
             rx.cond(
-                Person.role != "viewer",
+                CurrentUser.role != "viewer",
                 rx.flex(
                     rx.cond(job.is_uncertain, _button(t("It arrived"), JobsState.settle(job.id))),
                     rx.cond(job.can_retry, _button(t("Retry"), JobsState.retry(job.id))),

@@ -9,7 +9,7 @@ from platform_app.components.console.parts import READ_ONLY, empty_state, pager,
 from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload
 from platform_app.components.knowledge.categories import category_panel, category_select
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.categories import CategoryState
 from platform_app.state.knowledge.knowledge import KnowledgeState, PassageRow
 from platform_app.state.knowledge.source_view import STATES, SourceRow
@@ -21,11 +21,11 @@ def show() -> rx.Component:
         rx.fragment(
             page_head(t("Knowledge"), t("Documents that your agents may read and cite.")),
             rx.cond(
-                Person.role != "viewer",
-                upload(f"/api/uploads/{Person.slug}", KnowledgeState.upload_category, KnowledgeState.refresh),
+                CurrentUser.role != "viewer",
+                upload(f"/api/uploads/{CurrentUser.slug}", KnowledgeState.upload_category, KnowledgeState.refresh),
             ),
             rx.el.div(
-                search_box(t("Search sources"), KnowledgeState.search, KnowledgeState.type_search),
+                search_box(t("Search sources"), KnowledgeState.search, KnowledgeState.set_search),
                 select_filter(
                     t("State"),
                     KnowledgeState.state,
@@ -63,7 +63,7 @@ def _table() -> rx.Component:
             columns(t("Source"), t("Category"), t("State"), t("Chunks"), t("Size"), t("Uploaded"), None),
             rx.table.body(rx.foreach(KnowledgeState.rows, _row)),
         ),
-        pager(KnowledgeState.page, KnowledgeState.pages, KnowledgeState.total_words, KnowledgeState.turn),
+        pager(KnowledgeState.page, KnowledgeState.pages, KnowledgeState.total_words, KnowledgeState.go_to_page),
     )
 
 
@@ -72,7 +72,7 @@ def _row(source: rx.Var[SourceRow]) -> rx.Component:
         rx.table.row_header_cell(
             rx.link(
                 source.title,
-                href=f"/manage/{Person.slug}/knowledge/{source.id}",
+                href=f"/manage/{CurrentUser.slug}/knowledge/{source.id}",
                 color_scheme="gray",
                 high_contrast=True,
                 underline="hover",
@@ -82,7 +82,7 @@ def _row(source: rx.Var[SourceRow]) -> rx.Component:
             category_select(
                 t("Category of “{title}”", title=source.title),
                 source.category,
-                lambda chosen: KnowledgeState.put(source.id, chosen),
+                lambda selected: KnowledgeState.put(source.id, selected),
                 first=[("none", t("None"))],
                 variant="ghost",
                 color_scheme="gray",
@@ -94,7 +94,7 @@ def _row(source: rx.Var[SourceRow]) -> rx.Component:
         rx.table.cell(source.chunks),
         rx.table.cell(source.size),
         rx.table.cell(time_ago(source.when, source.exact)),
-        rx.table.cell(rx.cond(Person.role != "viewer", _actions(source))),
+        rx.table.cell(rx.cond(CurrentUser.role != "viewer", _actions(source))),
         align="center",
     )
 

@@ -7,7 +7,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import download_link, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.pages.knowledge.knowledge import source_state
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.source import ChunkRow, OneSourceState
 from platform_app.state.knowledge.source_view import SourceRow
 
@@ -25,8 +25,8 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
         page_head(
             source.title,
             None,
-            rx.link(t("All sources"), href=f"/manage/{Person.slug}/knowledge", size="2", underline="always"),
-            download_link(t("Download the file"), f"/api/sources/{Person.slug}/{source.id}/file"),
+            rx.link(t("All sources"), href=f"/manage/{CurrentUser.slug}/knowledge", size="2", underline="always"),
+            download_link(t("Download the file"), f"/api/sources/{CurrentUser.slug}/{source.id}/file"),
         ),
         rx.flex(source_state(source), rx.el.span(source.chunks, class_name="muted"), spacing="4", margin_bottom="16px"),
         rx.el.ol(rx.foreach(OneSourceState.chunks, _chunk), class_name="passages"),

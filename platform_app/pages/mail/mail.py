@@ -8,10 +8,10 @@ from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import confirm, empty_state, field, skeleton_rows
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.mail.mail import MailState
 
-_MAY = (Person.role == "admin") | (Person.role == "owner")
+_MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 SECURITY = {"tls": "TLS", "starttls": "STARTTLS", "none": "None: everything is sent in the clear"}
 
 
@@ -22,7 +22,7 @@ def show() -> rx.Component:
             page_head(
                 t("E-mail"),
                 t("The server through which rules send e-mail. Your provider's help names it under SMTP."),
-                rx.link(t("Settings"), href=f"/manage/{Person.slug}/settings", size="2", underline="always"),
+                rx.link(t("Settings"), href=f"/manage/{CurrentUser.slug}/settings", size="2", underline="always"),
             ),
             rx.cond(
                 _MAY,
@@ -82,11 +82,11 @@ def _input(name: str, label: Any, help_text: Any = None, **props: Any) -> rx.Com
 
 def _security() -> rx.Component:
     options = (rx.el.option(t(words) if code == "none" else words, value=code) for code, words in SECURITY.items())
-    chosen = rx.el.select(
+    selected = rx.el.select(
         *options, id="security", name="security", default_value=MailState.initial["security"], class_name="native"
     )
     usual = t("Usually TLS with port 465, or STARTTLS with port 587.")
-    return field(t("Security"), chosen, name="security", help_text=usual, problem=_problem("security"))
+    return field(t("Security"), selected, name="security", help_text=usual, problem=_problem("security"))
 
 
 def _password() -> rx.Component:
@@ -123,7 +123,7 @@ def _trial() -> rx.Component:
         rx.el.h2(t("Test message")),
         rx.el.div(
             rx.el.span(
-                t("It goes to {email}, through the server as it is saved.", email=Person.email), class_name="help"
+                t("It goes to {email}, through the server as it is saved.", email=CurrentUser.email), class_name="help"
             ),
             rx.box(send),
             rx.el.div(rx.cond(MailState.tried != "", told), role="status", aria_live="polite"),

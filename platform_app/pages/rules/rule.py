@@ -13,7 +13,7 @@ from platform_app.components.rules.conditions import builder
 from platform_app.components.rules.definition_editor import conflict, definition_head, head_link, history
 from platform_app.components.rules.rule_actions import rule_actions
 from platform_app.components.rules.rule_trial import backtest, dry_run
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.proof_view import WEEKDAYS
 from platform_app.state.rules.rule import ALL, RuleState, RunLine
 from platform_app.state.rules.rule_trial import RuleTrialState
@@ -27,7 +27,7 @@ def show() -> rx.Component:
 
 def _editor() -> rx.Component:
     return rx.fragment(
-        definition_head(RuleState, head_link(t("All rules"), f"/manage/{Person.slug}/rules")),
+        definition_head(RuleState, head_link(t("All rules"), f"/manage/{CurrentUser.slug}/rules")),
         conflict(RuleState, t("Somebody else changed this rule meanwhile.")),
         rx.el.p(RuleState.sentence, class_name="rule-sentence", id="sentence", aria_live="polite"),
         rx.el.div(
@@ -106,7 +106,7 @@ def _select(name: str, label: Any, items: list[rx.Component], value: Any) -> rx.
         rx.select.trigger(id=name, max_width="420px"),
         rx.select.content(*items),
         value=value,
-        on_change=lambda chosen: RuleState.save(name, chosen),
+        on_change=lambda selected: RuleState.save(name, selected),
         disabled=READ_ONLY,
     )
     return field(label, control, name=name)
@@ -137,7 +137,7 @@ def _day(day: int, words: str) -> rx.Component:
         rx.el.input(
             type="checkbox",
             checked=RuleState.weekdays.contains(day),
-            on_change=lambda chosen: RuleState.choose_day(day, chosen),
+            on_change=lambda selected: RuleState.choose_day(day, selected),
             disabled=READ_ONLY,
         ),
         t(words),
@@ -177,7 +177,7 @@ def _run(run: rx.Var[RunLine]) -> rx.Component:
     return rx.el.li(
         rx.link(
             status(run.colour, run.words),
-            href=f"/manage/{Person.slug}/rules/runs/{run.id}",
+            href=f"/manage/{CurrentUser.slug}/rules/runs/{run.id}",
             color_scheme="gray",
             high_contrast=True,
         ),

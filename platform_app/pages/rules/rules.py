@@ -17,15 +17,17 @@ from platform_app.components.console.parts import (
     time_ago,
 )
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.definition_list import NO_AGENT
 from platform_app.state.rules.rules import RuleRow, RulesState
 
 
 def show() -> rx.Component:
     """Show the rules."""
-    runs = rx.link(t("Runs"), href=f"/manage/{Person.slug}/rules/runs", size="2", underline="always")
-    agent = rx.link(RulesState.agent_name, href=f"/manage/{Person.slug}/agents/{RulesState.agent}", underline="always")
+    runs = rx.link(t("Runs"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always")
+    agent = rx.link(
+        RulesState.agent_name, href=f"/manage/{CurrentUser.slug}/agents/{RulesState.agent}", underline="always"
+    )
     return list_page(
         RulesState,
         t("Rules"),
@@ -34,7 +36,7 @@ def show() -> rx.Component:
         rx.cond(~READ_ONLY, _create()),
         section="Rules",
         filters=rx.el.div(
-            search_box(t("Search rules"), RulesState.search, RulesState.type_search), class_name="filters"
+            search_box(t("Search rules"), RulesState.search, RulesState.set_search), class_name="filters"
         ),
         table=_table(),
         empty=empty_state(t("No rules yet. A rule does something by itself when something happens."), icon="workflow"),
@@ -68,7 +70,7 @@ def _table() -> rx.Component:
             ),
             empty_state(t("Nothing matches."), icon="search-x"),
         ),
-        pager(RulesState.page, RulesState.pages, RulesState.total_words, RulesState.turn),
+        pager(RulesState.page, RulesState.pages, RulesState.total_words, RulesState.go_to_page),
     )
 
 
@@ -82,7 +84,7 @@ def _row(rule: rx.Var[RuleRow], at: rx.Var[int]) -> rx.Component:
     return rx.table.row(
         rx.table.cell(rule.priority),
         rx.table.row_header_cell(
-            row_link(rule.name, f"/manage/{Person.slug}/rules/{rule.id}"),
+            row_link(rule.name, f"/manage/{CurrentUser.slug}/rules/{rule.id}"),
             rx.el.div(rule.agent, class_name="muted small"),
             marks,
         ),

@@ -11,7 +11,7 @@ from platform_app.components.console.parts import READ_ONLY, empty_state, row_li
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.components.rules.rule_trial import smallest_change
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule_words import STATES, TRIGGERS
 from platform_app.state.rules.run import DoneLine, RunState
 from platform_app.state.rules.runs import SHOWN, RunRow, RunsState
@@ -19,7 +19,7 @@ from platform_app.state.rules.runs import SHOWN, RunRow, RunsState
 
 def show() -> rx.Component:
     """Show the log."""
-    rules = rx.link(t("All rules"), href=f"/manage/{Person.slug}/rules", size="2", underline="always")
+    rules = rx.link(t("All rules"), href=f"/manage/{CurrentUser.slug}/rules", size="2", underline="always")
     return frame(
         rx.fragment(
             page_head(t("Runs"), t("What became of each event at each rule, and why."), rules),
@@ -68,14 +68,14 @@ def _table() -> rx.Component:
             columns(t("Rule"), t("Event"), t("About"), t("Outcome"), t("Took"), t("When")),
             rx.table.body(rx.foreach(RunsState.rows, _row)),
         ),
-        turn_pages(RunsState.page, RunsState.has_more, RunsState.turn),
+        turn_pages(RunsState.page, RunsState.has_more, RunsState.go_to_page),
     )
 
 
 def _row(run: rx.Var[RunRow]) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(row_link(run.rule, f"/manage/{Person.slug}/rules/runs/{run.id}")),
-        rx.table.cell(row_link(run.trigger, f"/manage/{Person.slug}/events/{run.event_id}")),
+        rx.table.row_header_cell(row_link(run.rule, f"/manage/{CurrentUser.slug}/rules/runs/{run.id}")),
+        rx.table.cell(row_link(run.trigger, f"/manage/{CurrentUser.slug}/events/{run.event_id}")),
         rx.table.cell(run.subject),
         rx.table.cell(status(run.colour, run.words)),
         rx.table.cell(run.took, class_name="figure-small"),
@@ -96,14 +96,14 @@ def _run() -> rx.Component:
     actions = rx.el.ol(rx.foreach(view.actions, _action), class_name="plain-list")
     nothing = rx.el.p(t("Nothing was done."), class_name="muted small")
     followed = rx.foreach(
-        view.caused, lambda one: rx.el.li(row_link(one.words, f"/manage/{Person.slug}/events/{one.id}"))
+        view.caused, lambda one: rx.el.li(row_link(one.words, f"/manage/{CurrentUser.slug}/events/{one.id}"))
     )
     return rx.fragment(
         page_head(
             head.rule,
             rx.fragment(status(head.colour, head.words), " · ", time_ago(head.when, head.exact), " · ", view.version),
-            rx.link(t("Runs"), href=f"/manage/{Person.slug}/rules/runs", size="2", underline="always"),
-            rx.link(t("Rule"), href=f"/manage/{Person.slug}/rules/{head.rule_id}", size="2", underline="always"),
+            rx.link(t("Runs"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always"),
+            rx.link(t("Rule"), href=f"/manage/{CurrentUser.slug}/rules/{head.rule_id}", size="2", underline="always"),
             rx.cond(view.can_retry & ~READ_ONLY, retry),
         ),
         rx.el.div(
@@ -121,7 +121,7 @@ def _why() -> rx.Component:
     head, view = RunState.head, RunState.view
     return _section(
         t("Why"),
-        rx.el.p(row_link(head.trigger, f"/manage/{Person.slug}/events/{head.event_id}"), " · ", head.subject),
+        rx.el.p(row_link(head.trigger, f"/manage/{CurrentUser.slug}/events/{head.event_id}"), " · ", head.subject),
         rx.cond(
             view.proof.length() > 0,
             proof(view.proof),

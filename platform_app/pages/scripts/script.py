@@ -13,7 +13,7 @@ from platform_app.components.console.variables import variable_text
 from platform_app.components.rules.conditions import builder
 from platform_app.components.scripts.guided_steps import guided_steps
 from platform_app.components.scripts.script_panel import side
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.scripts.script import ANY, ScriptState
 from platform_app.state.scripts.scripts import KINDS
 
@@ -55,7 +55,7 @@ def _head() -> rx.Component:
 
 
 def _up() -> rx.Var[str]:
-    return f"/manage/{Person.slug}/agents/{ScriptState.agent}/scripts"
+    return f"/manage/{CurrentUser.slug}/agents/{ScriptState.agent}/scripts"
 
 
 def _conflict() -> rx.Component:
@@ -151,7 +151,7 @@ def _choices() -> list[rx.Component]:
             t("Kind"),
             [rx.select.item(t(words), value=code) for code, words in KINDS.items()],
             value=ScriptState.kind,
-            on_change=lambda chosen: ScriptState.save("kind", chosen),
+            on_change=lambda selected: ScriptState.save("kind", selected),
         ),
         _choice(
             "stage_id",
@@ -161,7 +161,7 @@ def _choices() -> list[rx.Component]:
                 rx.foreach(ScriptState.stages, lambda stage: rx.select.item(stage.name, value=stage.id)),
             ],
             value=ScriptState.stage,
-            on_change=lambda chosen: ScriptState.save("stage_id", chosen),
+            on_change=lambda selected: ScriptState.save("stage_id", selected),
         ),
         _choice(
             "agents",

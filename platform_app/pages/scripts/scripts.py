@@ -7,14 +7,14 @@ from platform_app.components.console.listing import columns, framed_table, list_
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, move_tools, row_link, time_ago
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.scripts.scripts import KINDS, ScriptRow, ScriptsState
 
 
 def show() -> rx.Component:
     """Show the scripts of an agent."""
     agent = rx.link(
-        ScriptsState.agent_name, href=f"/manage/{Person.slug}/agents/{ScriptsState.agent}", underline="always"
+        ScriptsState.agent_name, href=f"/manage/{CurrentUser.slug}/agents/{ScriptsState.agent}", underline="always"
     )
     create = rx.button(rx.icon("plus", size=16), t("Create script"), on_click=ScriptsState.create)
     return list_page(
@@ -31,7 +31,7 @@ def show() -> rx.Component:
 
 def _filters() -> rx.Component:
     return rx.el.div(
-        search_box(t("Search scripts"), ScriptsState.search, ScriptsState.type_search),
+        search_box(t("Search scripts"), ScriptsState.search, ScriptsState.set_search),
         select_filter(
             t("Kind"),
             ScriptsState.kind,
@@ -72,7 +72,7 @@ def _table() -> rx.Component:
 def _row(script: rx.Var[ScriptRow], at: rx.Var[int]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            row_link(script.title, f"/manage/{Person.slug}/agents/{ScriptsState.agent}/scripts/{script.id}")
+            row_link(script.title, f"/manage/{CurrentUser.slug}/agents/{ScriptsState.agent}/scripts/{script.id}")
         ),
         rx.table.cell(script.kind),
         rx.table.cell(script.stage),

@@ -9,7 +9,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, confirm, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.enrollment import OneEnrollmentState, StepTaken
 
 STATE = OneEnrollmentState
@@ -21,7 +21,7 @@ def show() -> rx.Component:
 
 
 def _way() -> rx.Component:
-    base, row = f"/manage/{Person.slug}", STATE.row
+    base, row = f"/manage/{CurrentUser.slug}", STATE.row
     tools = [
         (STATE.may_retry, "retry", "Try again"),
         (STATE.may_resume, "resume", "Let go on"),
@@ -64,7 +64,7 @@ def _tool(what: str, words: str) -> rx.Component:
 
 
 def _facts() -> rx.Component:
-    base, row = f"/manage/{Person.slug}", STATE.row
+    base, row = f"/manage/{CurrentUser.slug}", STATE.row
     return rx.el.section(
         rx.el.dl(
             *_line(
@@ -97,7 +97,9 @@ def _line(words: Any, value: Any) -> list[rx.Component]:
 
 def _why() -> rx.Component:
     """Show why somebody came in or left: by whom, by which event, with the proof."""
-    event = rx.link(t("The event"), href=f"/manage/{Person.slug}/events/{STATE.event_id}", size="2", underline="always")
+    event = rx.link(
+        t("The event"), href=f"/manage/{CurrentUser.slug}/events/{STATE.event_id}", size="2", underline="always"
+    )
     return rx.el.section(
         rx.el.h2(t("Why")),
         rx.cond(STATE.entered_by != "", rx.el.p(t("Enrolled by {name}", name=STATE.entered_by), class_name="small")),

@@ -11,7 +11,7 @@ from platform_app.components.console.parts import READ_ONLY, confirm, empty_stat
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native
 from platform_app.components.sequences.enroll_dialog import enrolling
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.enrollments import EnrollmentRow, EnrollmentsState
 from platform_app.state.sequences.sequence_words import LEAVING, STATES
 
@@ -20,7 +20,7 @@ STATE = EnrollmentsState
 
 def show() -> rx.Component:
     """Show the ways."""
-    base = f"/manage/{Person.slug}/sequences"
+    base = f"/manage/{CurrentUser.slug}/sequences"
     back = rx.cond(
         STATE.sequence_name != "",
         rx.link(STATE.sequence_name, href=f"{base}/{STATE.sequence}", size="2", underline="always"),
@@ -74,29 +74,29 @@ def _filters() -> rx.Component:
 
 def _together() -> rx.Component:
     """Offer what can be done with several ways."""
-    chosen = STATE.chosen.length() > 0
+    selected = STATE.selected.length() > 0
     count = rx.cond(
-        chosen,
-        t("{count} chosen", count=STATE.chosen.length()),
+        selected,
+        t("{count} chosen", count=STATE.selected.length()),
         t("All that are shown by the filters: {count}", count=STATE.total),
     )
     return rx.flex(
         rx.el.span(count, class_name="small"),
-        _button(t("Pause"), on_click=STATE.act("pause", ~chosen)),
-        _button(t("Let go on"), on_click=STATE.act("resume", ~chosen)),
+        _button(t("Pause"), on_click=STATE.act("pause", ~selected)),
+        _button(t("Let go on"), on_click=STATE.act("resume", ~selected)),
         confirm(
             _button(t("Skip the next step")),
             title=t("Skip the next step of these enrollments?"),
             sentence=count,
             verb=t("Skip the next step"),
-            on_confirm=STATE.act("skip", ~chosen),
+            on_confirm=STATE.act("skip", ~selected),
         ),
         confirm(
             _button(t("Take out"), color_scheme="red"),
             title=t("Take them out of the sequence?"),
             sentence=rx.fragment(count, ". ", t("No further step is taken. What was done stays done.")),
             verb=t("Take out"),
-            on_confirm=STATE.act("remove", ~chosen),
+            on_confirm=STATE.act("remove", ~selected),
         ),
         spacing="2",
         align="center",
@@ -112,26 +112,26 @@ def _button(words: Any, **more: Any) -> rx.Component:
 def _table() -> rx.Component:
     everything = rx.el.input(
         type="checkbox",
-        checked=(STATE.chosen.length() > 0) & (STATE.chosen.length() == STATE.rows.length()),
-        on_change=STATE.choose_all,
+        checked=(STATE.selected.length() > 0) & (STATE.selected.length() == STATE.rows.length()),
+        on_change=STATE.select_all,
         aria_label=t("Choose all"),
         disabled=READ_ONLY,
     )
     heads = (everything, t("Who"), t("Sequence"), t("State"), t("Next step"), t("Due"), t("Entered"))
     return rx.fragment(
         framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
-        pager(STATE.page, STATE.pages, STATE.total_words, STATE.turn),
+        pager(STATE.page, STATE.pages, STATE.total_words, STATE.go_to_page),
     )
 
 
 def _row(row: rx.Var[EnrollmentRow]) -> rx.Component:
-    base = f"/manage/{Person.slug}"
+    base = f"/manage/{CurrentUser.slug}"
     return rx.table.row(
         rx.table.cell(
             rx.el.input(
                 type="checkbox",
-                checked=STATE.chosen.contains(row.id),
-                on_change=lambda chosen: STATE.choose_row(row.id, chosen),
+                checked=STATE.selected.contains(row.id),
+                on_change=lambda selected: STATE.select_row(row.id, selected),
                 aria_label=t("Choose “{name}”", name=row.subject),
                 disabled=READ_ONLY,
             )

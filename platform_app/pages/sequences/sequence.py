@@ -14,7 +14,7 @@ from platform_app.components.rules.definition_editor import conflict, definition
 from platform_app.components.sequences.sequence_conditions import conditions
 from platform_app.components.sequences.sequence_steps import steps
 from platform_app.components.sequences.sequence_trial import backtest, simulate
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule_words import TRIGGERS
 from platform_app.state.sequences.sequence import ALL, SequenceState
 from platform_app.state.sequences.sequence_trial import SequenceTrialState
@@ -44,7 +44,7 @@ def _editor() -> rx.Component:
 
 
 def _head() -> rx.Component:
-    listed, sequence_id = f"/manage/{Person.slug}/sequences", STATE.drawn.split("-")[0]
+    listed, sequence_id = f"/manage/{CurrentUser.slug}/sequences", STATE.drawn.split("-")[0]
     return definition_head(
         STATE,
         head_link(t("All sequences"), listed),
@@ -101,13 +101,13 @@ def _input(name: str, label: Any, **more: Any) -> rx.Component:
 
 
 def _select(name: str, label: Any, options: list[rx.Component], value: Any) -> rx.Component:
-    control = native(options, label=label, value=value, on_change=lambda chosen: STATE.save(name, chosen))
+    control = native(options, label=label, value=value, on_change=lambda selected: STATE.save(name, selected))
     return rx.el.div(rx.el.span(label, class_name="label"), control, class_name="field")
 
 
 def _switch(name: str, words: Any, on: Any) -> rx.Component:
     return rx.el.label(
-        rx.switch(checked=on, on_change=lambda chosen: STATE.switch_way_out(name, chosen), disabled=READ_ONLY),
+        rx.switch(checked=on, on_change=lambda selected: STATE.switch_way_out(name, selected), disabled=READ_ONLY),
         words,
         class_name="status",
     )

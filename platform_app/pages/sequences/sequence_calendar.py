@@ -6,7 +6,7 @@ from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, icon_tool, problem_line, row_link, skeleton_rows
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.sequence_calendar import DayOfSteps, DueLine, HolidayLine, SequenceCalendarState
 
 STATE = SequenceCalendarState
@@ -14,7 +14,7 @@ STATE = SequenceCalendarState
 
 def show() -> rx.Component:
     """Show the calendar."""
-    back = rx.link(t("All sequences"), href=f"/manage/{Person.slug}/sequences", size="2", underline="always")
+    back = rx.link(t("All sequences"), href=f"/manage/{CurrentUser.slug}/sequences", size="2", underline="always")
     return frame(
         rx.fragment(
             page_head(t("Calendar"), t("The steps of the next two weeks, by your clock."), back),
@@ -57,7 +57,7 @@ def _day(day: rx.Var[DayOfSteps]) -> rx.Component:
 def _step(step: rx.Var[DueLine]) -> rx.Component:
     return rx.el.li(
         rx.el.strong(step.clock),
-        row_link(step.subject, f"/manage/{Person.slug}/sequences/enrollments/{step.id}"),
+        row_link(step.subject, f"/manage/{CurrentUser.slug}/sequences/enrollments/{step.id}"),
         rx.el.span(step.sequence, " · ", step.step, class_name="muted small grow"),
         class_name="card-line",
     )

@@ -9,7 +9,7 @@ from platform_app.components.console.listing import columns, framed_table
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import empty_state, skeleton_rows
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.sequence_statistics import Count, SequenceNumbersState, StepCount
 
 STATE = SequenceNumbersState
@@ -17,7 +17,9 @@ STATE = SequenceNumbersState
 
 def show() -> rx.Component:
     """Show the numbers."""
-    back = rx.link(STATE.name, href=f"/manage/{Person.slug}/sequences/{STATE.address}", size="2", underline="always")
+    back = rx.link(
+        STATE.name, href=f"/manage/{CurrentUser.slug}/sequences/{STATE.address}", size="2", underline="always"
+    )
     return frame(
         rx.fragment(
             page_head(t("Numbers"), t("Counted from every enrollment."), back),

@@ -7,7 +7,7 @@ from platform_app.components.console.listing import columns, framed_table, list_
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, empty_state, icon_tool, pager, row_link, status
 from platform_app.components.console.text import t
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.definition_list import NO_AGENT
 from platform_app.state.sequences.sequences import SequenceRow, SequencesState
 
@@ -16,10 +16,10 @@ STATE = SequencesState
 
 def show() -> rx.Component:
     """Show the sequences."""
-    base = f"/manage/{Person.slug}/sequences"
+    base = f"/manage/{CurrentUser.slug}/sequences"
     people = rx.link(t("Enrollments"), href=f"{base}/enrollments", size="2", underline="always")
     due = rx.link(t("Calendar"), href=f"{base}/calendar", size="2", underline="always")
-    agent = rx.link(STATE.agent_name, href=f"/manage/{Person.slug}/agents/{STATE.agent}", underline="always")
+    agent = rx.link(STATE.agent_name, href=f"/manage/{CurrentUser.slug}/agents/{STATE.agent}", underline="always")
     return list_page(
         STATE,
         t("Sequences"),
@@ -28,7 +28,7 @@ def show() -> rx.Component:
         due,
         rx.cond(~READ_ONLY, _create()),
         section="Sequences",
-        filters=rx.el.div(search_box(t("Search sequences"), STATE.search, STATE.type_search), class_name="filters"),
+        filters=rx.el.div(search_box(t("Search sequences"), STATE.search, STATE.set_search), class_name="filters"),
         table=_table(),
         empty=empty_state(
             t("No sequences yet. A sequence follows somebody up, step by step, until they answer."), icon="route"
@@ -56,12 +56,12 @@ def _table() -> rx.Component:
             framed_table(columns(*heads), rx.table.body(rx.foreach(STATE.rows, _row))),
             empty_state(t("Nothing matches."), icon="search-x"),
         ),
-        pager(STATE.page, STATE.pages, STATE.total_words, STATE.turn),
+        pager(STATE.page, STATE.pages, STATE.total_words, STATE.go_to_page),
     )
 
 
 def _row(row: rx.Var[SequenceRow]) -> rx.Component:
-    base = f"/manage/{Person.slug}/sequences"
+    base = f"/manage/{CurrentUser.slug}/sequences"
     marks = rx.match(
         row.state,
         ("draft", status("amber", t("Draft"))),

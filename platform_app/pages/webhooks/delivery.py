@@ -8,7 +8,7 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import skeleton_rows, time_ago
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import event_link, outcome
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveryState
 
 
@@ -18,7 +18,7 @@ def show() -> rx.Component:
 
 
 def _delivery() -> rx.Component:
-    head, base = DeliveryState.head, f"/manage/{Person.slug}/webhooks"
+    head, base = DeliveryState.head, f"/manage/{CurrentUser.slug}/webhooks"
     return rx.fragment(
         page_head(
             head.webhook,

@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import copied_line, secret_once
+from platform_app.components.console.copy_field import copied_line, one_time_secret
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import inside
@@ -20,11 +20,11 @@ from platform_app.components.console.parts import (
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import delivery_address, outcome
 from platform_app.components.webhooks.webhook_fields import fields_card
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveryRow
 from platform_app.state.webhooks.webhook import NOBODY, WebhookState
 
-MAY = (Person.role == "admin") | (Person.role == "owner")
+MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -52,7 +52,7 @@ def _head() -> rx.Component:
     return rx.el.div(
         rx.el.h1(WebhookState.name),
         rx.flex(
-            rx.link(t("All webhooks"), href=f"/manage/{Person.slug}/webhooks", size="2", underline="always"),
+            rx.link(t("All webhooks"), href=f"/manage/{CurrentUser.slug}/webhooks", size="2", underline="always"),
             rx.el.label(
                 rx.switch(checked=WebhookState.enabled, on_change=WebhookState.switch, disabled=READ_ONLY),
                 t("On"),
@@ -120,7 +120,7 @@ def _renewed() -> rx.Component:
             rx.dialog.title(t("The new secret"), size="4"),
             rx.el.div(
                 rx.dialog.description(WebhookState.former, size="2"),
-                secret_once(),
+                one_time_secret(),
                 rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
                 class_name="form",
             ),
@@ -141,7 +141,7 @@ def _settings_card() -> rx.Component:
         rx.select.trigger(id="agent_id"),
         rx.select.content(*agents),
         value=WebhookState.agent,
-        on_change=lambda chosen: WebhookState.save("agent_id", chosen),
+        on_change=lambda selected: WebhookState.save("agent_id", selected),
         disabled=READ_ONLY,
     )
     return _card(
@@ -189,7 +189,7 @@ def _input(name: str, label: Any, **more: Any) -> rx.Component:
 
 
 def _latest() -> rx.Component:
-    everything = f"/manage/{Person.slug}/webhooks?tab=received&webhook={WebhookState.webhook_key.split('-')[0]}"
+    everything = f"/manage/{CurrentUser.slug}/webhooks?tab=received&webhook={WebhookState.webhook_key.split('-')[0]}"
     return rx.el.section(
         rx.el.h2(t("Latest deliveries")),
         rx.cond(

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from platform_app.components.console.copy_field import copied_line, secret_once
+from platform_app.components.console.copy_field import copied_line, one_time_secret
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.listing import columns, framed_table, listing
 from platform_app.components.console.page import inside
@@ -19,11 +19,11 @@ from platform_app.components.console.parts import (
 )
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import received_log
-from platform_app.state.console.base import Person
+from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import ReceivedState
 from platform_app.state.webhooks.webhooks import WebhookRow, WebhooksState
 
-MAY = (Person.role == "admin") | (Person.role == "owner")
+MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -79,7 +79,7 @@ def _incoming() -> rx.Component:
 def _row(webhook: rx.Var[WebhookRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            row_link(webhook.name, f"/manage/{Person.slug}/webhooks/{webhook.id}"),
+            row_link(webhook.name, f"/manage/{CurrentUser.slug}/webhooks/{webhook.id}"),
             rx.cond(webhook.agent != "", rx.el.div(webhook.agent, class_name="muted small")),
         ),
         rx.table.cell(
@@ -108,7 +108,7 @@ def _row(webhook: rx.Var[WebhookRow]) -> rx.Component:
 
 def _menu(webhook: rx.Var[WebhookRow]) -> rx.Component:
     copied = [rx.set_clipboard(webhook.address), rx.toast.success(t("Copied."))]
-    log = f"/manage/{Person.slug}/webhooks?tab=received&webhook={webhook.id}"
+    log = f"/manage/{CurrentUser.slug}/webhooks?tab=received&webhook={webhook.id}"
     return rx.flex(
         rx.menu.root(
             rx.menu.trigger(icon_tool("ellipsis", t("Actions for “{title}”", title=webhook.name))),
@@ -179,12 +179,12 @@ def _form() -> rx.Component:
 
 
 def _made() -> rx.Component:
-    page = f"/manage/{Person.slug}/webhooks/{WebhooksState.made}"
+    page = f"/manage/{CurrentUser.slug}/webhooks/{WebhooksState.made}"
     leave = [WebhooksState.open_creation(False), rx.redirect(page)]
     return rx.el.div(
         rx.dialog.description(t("Enter these in the system that is to send."), size="2"),
         copied_line(WebhooksState.made_address, t("Address"), name="made-address"),
-        rx.cond(WebhooksState.made_signed, secret_once()),
+        rx.cond(WebhooksState.made_signed, one_time_secret()),
         rx.flex(
             rx.dialog.close(rx.button(t("Close"), variant="soft", color_scheme="gray")),
             rx.button(t("Open the webhook"), on_click=leave),

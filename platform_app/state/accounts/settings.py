@@ -18,7 +18,7 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import accounts, passwords, sessions
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say, who
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.frame import FrameState
 
 
@@ -53,10 +53,10 @@ class SettingsState(rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch what is set."""
-        identity = await who(self)
+        identity = await current_identity(self)
         self.name, self.tenant_name, self.time_zone = identity.name, identity.tenant_name, identity.time_zone
-        self.run_days = str(await look(self, accounts.run_retention_days))
-        self.country = await look(self, accounts.phone_country)
+        self.run_days = str(await fetch(self, accounts.run_retention_days))
+        self.country = await fetch(self, accounts.phone_country)
         self.zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         self.problem = self.problem_field = ""
         self.form_key += 1
@@ -67,7 +67,7 @@ class SettingsState(rx.State):
     @handler(Role.VIEWER)
     async def save_name(self, form: dict[str, Any]) -> Any:
         """Keep my name."""
-        identity = await who(self)
+        identity = await current_identity(self)
 
         def keep() -> None:
             with session_scope(reason="name of a person") as session:
@@ -78,7 +78,7 @@ class SettingsState(rx.State):
     @handler(Role.VIEWER)
     async def change_password(self, form: dict[str, Any]) -> Any:
         """Set another password; my other sessions end at once."""
-        identity = await who(self)
+        identity = await current_identity(self)
         current, new = str(form.get("current", ""))[:1000], str(form.get("password", ""))[:1000]
 
         def change() -> None:
@@ -93,7 +93,7 @@ class SettingsState(rx.State):
     @handler(Role.ADMIN)
     async def save_tenant(self, form: dict[str, Any]) -> Any:
         """Keep the tenant's name, and for how long runs are kept."""
-        identity = await who(self)
+        identity = await current_identity(self)
         wished, days = str(form.get("tenant", "")), parse_whole(str(form.get("run_days", "")), 9_999)
         country = str(form.get("country", ""))
 
@@ -121,7 +121,7 @@ class SettingsState(rx.State):
 
         await call(self, end)
         await self._sessions()
-        return await say(self, "Your other sessions have ended.")
+        return await success_toast(self, "Your other sessions have ended.")
 
     @handler(Role.ADMIN)
     async def move_clock(self, hours: int) -> Any:
@@ -133,7 +133,7 @@ class SettingsState(rx.State):
         return FrameState.load
 
     async def _read_clock(self) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         self.has_clock = config.settings().test_clock
         self.clock = exact_time(language, now(), identity.time_zone) if self.has_clock else ""
 
@@ -142,14 +142,14 @@ class SettingsState(rx.State):
         try:
             await run(work)
         except PlatformError as error:
-            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problem_field = error.field
             return browser.focus(error.field) if error.field else None
-        return await say(self, sentence)
+        return await success_toast(self, sentence)
 
     async def _sessions(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found = await look(self, sessions.list_sessions)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found = await fetch(self, sessions.list_sessions)
         self.sessions = [
             SessionRow(
                 id=row.id,

@@ -11,7 +11,7 @@ from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.services.accounts import accounts, passwords, sessions
 from platform_app.state.console import browser
-from platform_app.state.console.base import ANYONE, Person, handler, person
+from platform_app.state.console.base import ANYONE, current_user, handler
 
 _CLAIM = """(ticket, next) => window.location.assign(
   '/auth/claim?ticket=' + encodeURIComponent(ticket) + '&next=' + encodeURIComponent(next))"""
@@ -29,7 +29,7 @@ class SignInState(rx.State):
         """Greet: clear old problems, tell the browser the page's language."""
         self.problem = self.problem_field = ""
         self.busy = False
-        return browser.set_language((await person(self)).language)
+        return browser.set_language((await current_user(self)).language)
 
     @handler(ANYONE)
     async def sign_in(self, form: dict[str, Any]) -> Any:
@@ -48,7 +48,7 @@ class SignInState(rx.State):
     @handler(ANYONE)
     async def register(self, form: dict[str, Any]) -> Any:
         """Create a tenant with its owner, then fetch the session cookie."""
-        language, address = (await person(self)).language, self.router.session.client_ip
+        language, address = (await current_user(self)).language, self.router.session.client_ip
 
         def create() -> str:
             with session_scope(reason="registration") as session:
@@ -74,13 +74,13 @@ class SignInState(rx.State):
         try:
             ticket = await passwords.run_in_hash_threads(work)
         except PlatformError as error:
-            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problem_field = error.field
             self.busy = False
             yield browser.focus(error.field or "email")
             return
         target = self.router.url.query_parameters.get("next", "/")
-        yield browser.call(_CLAIM, ticket, target)
+        yield browser.call_function(_CLAIM, ticket, target)
 
 
 class HomeState(rx.State):
@@ -94,4 +94,4 @@ class HomeState(rx.State):
         return browser.redirect(f"/manage/{identity.slug}" if identity else "/sign-in", replace=True)
 
 
-__all__ = ["HomeState", "Person", "SignInState"]
+__all__ = ["HomeState", "SignInState"]

@@ -14,9 +14,9 @@ from platform_app.services.agents import agents
 from platform_app.services.chat import replies
 from platform_app.state.agents.agent_stages import SeenField, StageLine, names_of, pipeline_lines, worded
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.page_address import replace_query
 
 TABS = ("basics", "instructions", "pipelines", "history")
 NUMBERS = ("temperature", "max_tokens", "reply_delay_seconds", "max_reply_chars")
@@ -108,14 +108,14 @@ class AgentState(rx.State):
     async def watch(self) -> None:
         """Say at once when somebody else changes this agent."""
         async with self:
-            identity = await who(self)
+            identity = await current_identity(self)
             agent_id = self._id()
-        async for update in follow(self, "agent"):
+        async for update in subscribe(self, "agent"):
             if update.subject_id in ("", agent_id):
                 async with self:
-                    agent = await look(self, agents.get, agent_id)
+                    agent = await fetch(self, agents.get, agent_id)
                     self.conflict = agent.revision > self._revision
-                    self._head(agent, identity, (await person(self)).language)
+                    self._head(agent, identity, (await current_user(self)).language)
 
     @handler(Role.VIEWER)
     async def show_tab(self, tab: str) -> Any:
@@ -123,7 +123,7 @@ class AgentState(rx.State):
         if tab not in TABS:
             return None
         self.tab = tab
-        return keep_in_address(tab=tab)
+        return replace_query(tab=tab)
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: Any) -> None:
@@ -137,7 +137,7 @@ class AgentState(rx.State):
         except Conflict:
             self.conflict = True
             return
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         said = {name: translate(language, words) for name, words in problems.items()}
         self.problems = {name: words for name, words in self.problems.items() if name != field} | said
         if field == "model" and not problems:
@@ -150,30 +150,30 @@ class AgentState(rx.State):
         await self._refresh_head()
 
     @handler(Role.OPERATOR)
-    async def choose_category(self, category_id: str, chosen: bool) -> Any:
+    async def choose_category(self, category_id: str, selected: bool) -> Any:
         """Let the agent read a category, or no longer."""
-        wanted = [one for one in self.categories if one != category_id] + [category_id] * chosen
+        wanted = [one for one in self.categories if one != category_id] + [category_id] * selected
         self.categories = wanted
-        return browser.chain(AgentState.save, "categories", list(wanted))
+        return browser.call_handler(AgentState.save, "categories", list(wanted))
 
     @handler(Role.OPERATOR)
-    async def choose_stage(self, stage_id: str, chosen: bool) -> Any:
+    async def choose_stage(self, stage_id: str, selected: bool) -> Any:
         """Let the agent work in a stage, or no longer."""
-        self.stages = [replace(line, chosen=chosen) if line.id == stage_id else line for line in self.stages]
-        return browser.chain(AgentState.save, "stages", [line.id for line in self.stages if line.chosen])
+        self.stages = [replace(line, selected=selected) if line.id == stage_id else line for line in self.stages]
+        return browser.call_handler(AgentState.save, "stages", [line.id for line in self.stages if line.selected])
 
     @handler(Role.OPERATOR)
     async def instruct(self, stage_id: str, text: str) -> Any:
         """Take the extra instructions for a stage."""
         self.stages = [replace(line, text=text) if line.id == stage_id else line for line in self.stages]
         told = {line.id: line.text for line in self.stages if line.text.strip()}
-        return browser.chain(AgentState.save, "stage_instructions", told)
+        return browser.call_handler(AgentState.save, "stage_instructions", told)
 
     @handler(Role.OPERATOR)
-    async def choose_seen(self, name: str, chosen: bool) -> Any:
+    async def choose_seen(self, name: str, selected: bool) -> Any:
         """Let the agent see a field of contacts or leads, or no longer."""
-        self.seen = [replace(line, chosen=chosen) if line.name == name else line for line in self.seen]
-        return browser.chain(AgentState.save, "seen_fields", [line.name for line in self.seen if line.chosen])
+        self.seen = [replace(line, selected=selected) if line.name == name else line for line in self.seen]
+        return browser.call_handler(AgentState.save, "seen_fields", [line.name for line in self.seen if line.selected])
 
     @handler(Role.VIEWER)
     async def take_theirs(self) -> None:
@@ -184,18 +184,18 @@ class AgentState(rx.State):
     @handler(Role.OPERATOR)
     async def keep_mine(self) -> None:
         """Go on from here: what is typed next replaces what the other wrote in that field."""
-        agent = await look(self, agents.get, self._id())
+        agent = await fetch(self, agents.get, self._id())
         self._revision, self.conflict = agent.revision, False
 
     @handler(Role.OPERATOR)
     async def publish(self) -> Any:
         """Make the draft the version that talks to contacts; the first time the agent is switched on with it."""
         version = await call(self, agents.publish, self._id(), switch_on=not self.is_published)
-        agent = await look(self, agents.get, self._id())
+        agent = await fetch(self, agents.get, self._id())
         self._revision = agent.revision
         await self._refresh_head()
         await self._history()
-        return await say(self, "Version {number} is published.", number=version.number)
+        return await success_toast(self, "Version {number} is published.", number=version.number)
 
     @handler(Role.OPERATOR)
     async def switch(self, active: bool) -> None:
@@ -206,10 +206,10 @@ class AgentState(rx.State):
     @handler(Role.VIEWER)
     async def compare(self, version_id: str) -> None:
         """Show what the draft changed against a version."""
-        agent, language = await look(self, agents.get, self._id()), (await person(self)).language
-        found = [v for v in await look(self, agents.versions, agent.id) if v.id == version_id]
+        agent, language = await fetch(self, agents.get, self._id()), (await current_user(self)).language
+        found = [v for v in await fetch(self, agents.versions, agent.id) if v.id == version_id]
         if found:
-            names = await look(self, names_of)
+            names = await fetch(self, names_of)
             self.changes = [
                 Change(
                     translate(language, FIELD_WORDS[change.field]),
@@ -226,14 +226,14 @@ class AgentState(rx.State):
         """Put a version into the draft."""
         await call(self, agents.restore_version, self._id(), version_id)
         await self._draw()
-        return await say(self, "The draft is as that version was.")
+        return await success_toast(self, "The draft is as that version was.")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
     async def _draw(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        agent = await look(self, agents.get, self._id())
+        identity, language = await current_identity(self), (await current_user(self)).language
+        agent = await fetch(self, agents.get, self._id())
         own = AgentSettings.model_validate(agent.draft)
         self.initial = {
             name: _shown(getattr(own, name)) for name in (*NUMBERS, "name", "instructions", "no_answer_text")
@@ -242,7 +242,7 @@ class AgentState(rx.State):
         self.language, self.knowledge, self.model = own.reply_language.value, own.knowledge.value, own.model
         self.categories = own.categories
         self.works_in, self.sees = own.works_in.value, own.sees.value
-        self.stages, self.seen = await look(self, pipeline_lines, own, language)
+        self.stages, self.seen = await fetch(self, pipeline_lines, own, language)
         self.letters, self.problems = len(own.instructions), await _model_problem(own.model, language)
         self._revision = agent.revision
         self._loads += 1
@@ -251,8 +251,8 @@ class AgentState(rx.State):
         await self._history()
 
     async def _refresh_head(self) -> None:
-        agent = await look(self, agents.get, self._id())
-        self._head(agent, await who(self), (await person(self)).language)
+        agent = await fetch(self, agents.get, self._id())
+        self._head(agent, await current_identity(self), (await current_user(self)).language)
 
     def _head(self, agent: Agent, identity: Identity, language: str) -> None:
         self.name, self.active = agent.name, agent.active
@@ -263,8 +263,8 @@ class AgentState(rx.State):
         self.saved = translate(language, "Saved {when}", when=clock)
 
     async def _history(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found = await look(self, agents.versions, self._id())
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found = await fetch(self, agents.versions, self._id())
         self.versions = [_version(version, identity, language) for version in found]
 
 

@@ -18,7 +18,7 @@ class StageLine:
     id: str
     pipeline: str
     name: str
-    chosen: bool
+    selected: bool
     text: str
 
 
@@ -28,7 +28,7 @@ class SeenField:
 
     name: str
     words: str
-    chosen: bool
+    selected: bool
 
 
 def pipeline_lines(

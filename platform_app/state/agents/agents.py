@@ -12,10 +12,10 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.agents.agents import AgentRow
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say_error, who
-from platform_app.state.console.list_page import Listed
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.list_page import ListPage
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
@@ -38,7 +38,7 @@ class Row:
     can_switch: bool
 
 
-class AgentsState(Listed, Undo, rx.State):
+class AgentsState(ListPage, Undo, rx.State):
     """The list of agents."""
 
     rows: list[Row] = []
@@ -47,7 +47,7 @@ class AgentsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read search, filter, sort and page from the address, and fetch."""
-        asked = self._read_address(agents.SORT_KEYS, ORDER)
+        asked = self._read_query(agents.SORT_KEYS, ORDER)
         self.status = asked.get("status", "all") if asked.get("status") in STATUSES else "all"
         self.undo_sentence = ""
         await self._fetch()
@@ -55,7 +55,7 @@ class AgentsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what others change while the page is open."""
-        async for _ in follow(self, "agent"):
+        async for _ in subscribe(self, "agent"):
             async with self:
                 await self._fetch()
 
@@ -63,14 +63,14 @@ class AgentsState(Listed, Undo, rx.State):
     async def filter_status(self, status: str) -> Any:
         """Show agents of one status."""
         self.status, self.page = (status if status in STATUSES else "all"), 1
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
         """Make a draft and open it."""
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         agent = await call(self, agents.create, {"name": translate(language, "New agent")})
-        return browser.redirect(f"/manage/{(await who(self)).slug}/agents/{agent.id}")
+        return browser.redirect(f"/manage/{(await current_identity(self)).slug}/agents/{agent.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, agent_id: str, active: bool) -> Any:
@@ -79,7 +79,7 @@ class AgentsState(Listed, Undo, rx.State):
             await call(self, agents.set_active, agent_id, active=active)
         except PlatformError as error:
             await self._fetch()
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._fetch()
         return None
 
@@ -97,13 +97,13 @@ class AgentsState(Listed, Undo, rx.State):
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(agents.delete, agents.restore)
 
-    async def _changed(self) -> Any:
+    async def _apply_filters(self) -> Any:
         await self._fetch()
-        return keep_in_address(status=self.status, **self._in_address(ORDER))
+        return replace_query(status=self.status, **self._query_values(ORDER))
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found, total = await look(
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found, total = await fetch(
             self,
             agents.list_agents,
             search=self.search,
@@ -113,7 +113,7 @@ class AgentsState(Listed, Undo, rx.State):
             page=self.page,
             page_size=int(self.size),
         )
-        self._count_pages(total)
+        self._set_total(total)
         self.rows = [_row(row, identity, language) for row in found]
         self.total_words = plural(language, "{count} agent", "{count} agents", self.total)
         self.loaded = True

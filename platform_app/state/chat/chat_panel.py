@@ -19,7 +19,7 @@ from platform_app.state.chat.trace_view import (
     prompt_of,
     scripts_of,
 )
-from platform_app.state.console.base import handler, look, person, say
+from platform_app.state.console.base import current_user, fetch, handler, success_toast
 from platform_app.state.rules.proof_view import reader_of
 
 
@@ -54,10 +54,10 @@ class ChatPanelState(rx.State):
     @handler(Role.VIEWER)
     async def show_trace(self, reply_id: str) -> Any:
         """Show why a reply came out as it did."""
-        language = (await person(self)).language
-        trace = await look(self, conversations.get_trace, reply_id)
+        language = (await current_user(self)).language
+        trace = await fetch(self, conversations.get_trace, reply_id)
         if trace is None:
-            return await say(self, "The reply was interrupted before its trace was stored.")
+            return await success_toast(self, "The reply was interrupted before its trace was stored.")
         self.passages, self.pairs = passages_of(trace, language), pairs_of(trace, language)
         self.scripts = scripts_of(trace, await reader_of(self))
         self.bars, self.prompt = bars_of(trace, language), prompt_of(trace, language)
@@ -68,7 +68,7 @@ class ChatPanelState(rx.State):
     @handler(Role.VIEWER)
     async def show_passage(self, chunk_id: str) -> None:
         """Show the passage that a reply is taken from, with its neighbours."""
-        source, chunks = await look(self, sources.passage, chunk_id)
+        source, chunks = await fetch(self, sources.passage, chunk_id)
         self.source_title, self.source_id = source.title, "" if source.deleted_at else source.id
         self.texts = [PassageText(chunk.heading, chunk.text, chunk.id == chunk_id) for chunk in chunks]
         self.showing = "passage"

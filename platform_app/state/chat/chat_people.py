@@ -7,7 +7,7 @@ from platform_app.errors import NotFound
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
 from platform_app.services.crm import contacts, leads, pipelines
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 
 NOBODY = "none"  # a choice needs a value
 NEW = "new"
@@ -18,8 +18,8 @@ SHOWN = 100  # of each, the newest
 class People:
     """Whom one can play with, and whose lead is whose."""
 
-    contacts: list[Choice] = field(default_factory=list)
-    leads: list[Choice] = field(default_factory=list)
+    contacts: list[Option] = field(default_factory=list)
+    leads: list[Option] = field(default_factory=list)
     contact_of: dict[str, str] = field(default_factory=dict)
 
 
@@ -34,8 +34,8 @@ def people(session: Transaction, who: Identity, lead_id: str = "", contact_id: s
     except NotFound:  # deleted since
         pass
     return People(
-        [Choice(row.id, row.name) for row in persons],
-        [Choice(row.id, f"{row.title} · {stages[row.stage_id]}") for row in deals],
+        [Option(row.id, row.name) for row in persons],
+        [Option(row.id, f"{row.title} · {stages[row.stage_id]}") for row in deals],
         {row.id: row.contact_id for row in deals if row.contact_id},
     )
 

@@ -9,8 +9,8 @@ from platform_app.models.person import Role
 from platform_app.services.chat import conversations
 from platform_app.state.chat.chat_view import ConversationRow, conversation_row
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.undo import SoftDelete, Undo
 
 
@@ -31,12 +31,12 @@ class ConversationListState(Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what is said and done anywhere in the tenant."""
-        async for _ in follow(self, "conversation"):
+        async for _ in subscribe(self, "conversation"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
-    async def type_search(self, search: str) -> None:
+    async def set_search(self, search: str) -> None:
         """Search titles and last lines as one types."""
         self.search = search[:200]
         await self._fetch()
@@ -60,7 +60,7 @@ class ConversationListState(Undo, rx.State):
         self._undo_opens = self.router.url.query_parameters.get("c") == conversation_id
         await self._fetch()
         leave = [browser.redirect(self.router.url.path)] if self._undo_opens else []
-        title = row.title or translate((await person(self)).language, "New conversation")
+        title = row.title or translate((await current_user(self)).language, "New conversation")
         return [*leave, await self._offer_undo(conversation_id, title)]
 
     @handler(Role.OPERATOR)
@@ -75,8 +75,8 @@ class ConversationListState(Undo, rx.State):
         return SoftDelete(conversations.delete, conversations.restore)
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found = await look(self, conversations.list_test_conversations, search=self.search)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found = await fetch(self, conversations.list_test_conversations, search=self.search)
         rows = [conversation_row(row, identity, language) for row in found]
         if self.rows != rows:
             self.rows = rows

@@ -28,10 +28,10 @@ from platform_app.state.chat.chat_view import (
 )
 from platform_app.state.chat.conversation_list import ConversationListState
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say_error, who
-from platform_app.state.console.error_messages import report
-from platform_app.state.console.live_updates import follow, presence
-from platform_app.state.console.option_lists import Choice, stage_choices
+from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.error_messages import report_error
+from platform_app.state.console.live_updates import session_check, subscribe
+from platform_app.state.console.option_lists import Option, stage_options
 
 TICK = 0.06  # seconds between two looks at a reply in the making
 COMPARED = 500  # characters by which an unsent text is known to have been taken
@@ -45,14 +45,14 @@ class TestChatState(rx.State):
     __test__ = False
     loaded: bool = False
     current: str = ""
-    agents: list[Choice] = []
+    agents: list[Option] = []
     agent: str = ""
     use_draft: bool = True
-    leads: list[Choice] = []
+    leads: list[Option] = []
     lead: str = NOBODY
-    contacts: list[Choice] = []
+    contacts: list[Option] = []
     contact: str = NOBODY
-    stages: list[Choice] = []
+    stages: list[Option] = []
     stage: str = NOBODY  # the lead's own
     messages: list[MessageRow] = []
     guided: list[str] = []  # where guided scripts stand in the conversation
@@ -84,7 +84,7 @@ class TestChatState(rx.State):
             await self._open()
         except NotFound as error:
             self._leave()
-            return await say_error(self, error)
+            return await error_toast(self, error)
         finally:
             self.loaded = True
         return self._follow_live()
@@ -92,7 +92,7 @@ class TestChatState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> Any:
         """Stay in step with other tabs and with the worker."""
-        async for update in follow(self, "conversation"):
+        async for update in subscribe(self, "conversation"):
             async with self:
                 concerned = self.current and update.subject_id in ("", self.current)
                 event = await self._refresh() if concerned else None
@@ -103,22 +103,22 @@ class TestChatState(rx.State):
     async def follow(self, reply_id: str) -> None:
         """Show a reply as it is written in this process."""
         async with self:
-            await who(self)
+            await current_identity(self)
             if reply_id != self.live_id or self._following == reply_id:
                 return
             self._following = reply_id
-        live, shown, here = reply_streams.find(reply_id), "", await presence(self)
+        live, shown, here = reply_streams.find(reply_id), "", await session_check(self)
         while live is not None and not live.done.is_set():
             await asyncio.sleep(TICK)
             if live.text != shown:
-                if not await here.holds():
+                if not await here.is_valid():
                     return
                 async with self:
                     if self._following != reply_id:
                         return
                     shown = live.text
                     self._show_live(shown)
-        if not await here.holds():
+        if not await here.is_valid():
             return
         async with self:
             if self._following == reply_id:
@@ -135,10 +135,10 @@ class TestChatState(rx.State):
             reply = await call(self, _said, self, text)
         except PlatformError as error:
             self.failed_count += 1
-            return await say_error(self, error)
+            return await error_toast(self, error)
         except Exception as error:
             self.failed_count += 1
-            return report(error)
+            return report_error(error)
         self.said_count += 1
         self.current = self.current or (reply.conversation_id if reply else "")
         return await self._began(reply)
@@ -146,7 +146,7 @@ class TestChatState(rx.State):
     @handler(Role.OPERATOR)
     async def say_example(self, text: str) -> Any:
         """Say one of the examples."""
-        return browser.chain(TestChatState.send, {"text": text})
+        return browser.call_handler(TestChatState.send, {"text": text})
 
     @handler(Role.OPERATOR)
     async def retry(self, reply_id: str) -> Any:
@@ -217,7 +217,7 @@ class TestChatState(rx.State):
     async def choose_lead(self, lead_id: str) -> None:
         """Play with a lead, and with its contact; the agent is told what is known of them."""
         if lead_id == NEW:
-            title = translate((await person(self)).language, "Test lead")
+            title = translate((await current_user(self)).language, "Test lead")
             with_contact = None if self.contact == NOBODY else self.contact
             lead_id = (await call(self, leads.create_in_first_stage, title, contact_id=with_contact)).id
         await self._play(lead_id[:32], self._contact_of.get(lead_id, self.contact), NOBODY)
@@ -226,7 +226,7 @@ class TestChatState(rx.State):
     async def choose_contact(self, contact_id: str) -> None:
         """Play with a contact."""
         if contact_id == NEW:
-            name = translate((await person(self)).language, "Test contact")
+            name = translate((await current_user(self)).language, "Test contact")
             contact_id = (await call(self, contacts.create, name=name)).id
         await self._play(self.lead, contact_id[:32], self.stage)
 
@@ -268,12 +268,12 @@ class TestChatState(rx.State):
         self.state = "open"
 
     async def _choices(self, wished: str) -> None:
-        rows, _ = await look(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
-        self.agents = [Choice(row.id, row.name) for row in rows]
+        rows, _ = await fetch(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
+        self.agents = [Option(row.id, row.name) for row in rows]
         known = [row.id for row in rows]
         self.agent = next((agent for agent in (wished, self.agent) if agent in known), (known or [""])[0])
         await self._meet()
-        self.stages = await look(self, stage_choices)
+        self.stages = await fetch(self, stage_options)
 
     async def _use(self, agent_id: str, use_draft: bool) -> None:
         if self.current:
@@ -291,7 +291,7 @@ class TestChatState(rx.State):
         known = {choice.id for choice in (*self.contacts, *self.leads)} | {NOBODY}
         if self.loaded and {self.lead, self.contact} <= known:
             return
-        found = await look(self, people, self.lead, self.contact)
+        found = await fetch(self, people, self.lead, self.contact)
         self.contacts, self.leads, self._contact_of = found.contacts, found.leads, found.contact_of
 
     def _show_live(self, text: str) -> None:
@@ -301,13 +301,13 @@ class TestChatState(rx.State):
 
     def _follow_live(self) -> Any:
         if self.live_id and self._following != self.live_id and reply_streams.find(self.live_id):
-            return browser.chain(TestChatState.follow, self.live_id)
+            return browser.call_handler(TestChatState.follow, self.live_id)
         return None
 
     async def _began(self, reply: Message | None) -> list[Any]:
         """Start what is to be written now, and let the address name the conversation."""
         if reply is not None and reply.state == MessageState.STREAMING:
-            reply_streams.start((await who(self)).tenant_id, reply.id)
+            reply_streams.start((await current_identity(self)).tenant_id, reply.id)
         await self._open()
         await (await self.get_state(ConversationListState))._fetch()
         follow = self._follow_live()
@@ -319,7 +319,7 @@ class TestChatState(rx.State):
             await self._open()
         except NotFound as error:
             self._leave()
-            return [_address(""), await say_error(self, error)]
+            return [_address(""), await error_toast(self, error)]
         except PlatformError:  # the database is busy: the next update shows it
             return None
         return self._follow_live()
@@ -327,15 +327,15 @@ class TestChatState(rx.State):
     async def _open(self) -> None:
         if not self.current:
             return
-        identity, language = await who(self), (await person(self)).language
-        row, said, has_more = await look(self, _read, self.current, self._shown)
-        self.is_plain = await look(self, conversations.is_plain, self.current)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        row, said, has_more = await fetch(self, _read, self.current, self._shown)
+        self.is_plain = await fetch(self, conversations.is_plain, self.current)
         self.agent, self.use_draft = row.agent_id, row.use_draft
         self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
         self.stage, self.state = row.stage_id or NOBODY, row.state.value
         await self._meet()
         self._show_pending(said)
-        self.guided = guided_lines(await look(self, guided_scripts.current, self.current), language)
+        self.guided = guided_lines(await fetch(self, guided_scripts.current, self.current), language)
         self.has_earlier = has_more
         self.last_said = next((m.text for m in reversed(said) if m.author == Author.CONTACT), "").strip()[:COMPARED]
         rows = [message_row(m, identity, language) for m in said if m.state not in UNDER_WAY]
@@ -364,12 +364,12 @@ def _said(session: Transaction, who: Identity, state: TestChatState, text: str) 
     conversation_id = state.current
     if not conversation_id:
         conversation_id = conversations.create(session, who, state.agent, use_draft=state.use_draft).id
-        chosen = played(state.lead, state.contact, state.stage)
-        conversations.set_test_context(session, who, conversation_id, **chosen)
+        selected = played(state.lead, state.contact, state.stage)
+        conversations.set_test_context(session, who, conversation_id, **selected)
     return conversations.receive(session, who, conversation_id, text)[1]
 
 
 def _address(conversation_id: str) -> Any:
     """Let the address name a conversation, or none, without leaving the page."""
     query = f"?{urlencode({'c': conversation_id})}" if conversation_id else ""
-    return browser.call(_SET_QUERY, query)
+    return browser.call_function(_SET_QUERY, query)

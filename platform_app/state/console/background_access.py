@@ -1,7 +1,8 @@
-"""Acting: for whom a handler works in the background, and that it writes to their tab alone.
+"""Background access: the identity that a background handler acts as, and the tab that it may write to.
 
-The gate notes whom it found at an event. A handler that goes on after the event acts as that person, as long as they
-still may; and its changes and events reach the tab only while the tab is bound to the same session and tenant.
+The authorization middleware stores the caller of each event. A background handler acts as that caller as long as the
+session, the membership and the role allow it. Its state changes and events reach the tab only while the tab is bound
+to the same session and tenant.
 """
 
 import asyncio
@@ -20,100 +21,103 @@ from platform_app.errors import Forbidden, NotFound
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import sessions
 
-AGAIN = 1.0  # seconds for which a person is taken to be who they were
+RECHECK_SECONDS = 1.0  # an identity is read again when it is older
 
 
-class TabTaken(Exception):
-    """The tab belongs to another session or tenant now, or to nobody."""
+class TabRebound(Exception):
+    """Raised in a background handler when its tab has been bound to another session or tenant, or to none."""
 
 
 @dataclass
 class Caller:
-    """Who started a handler: the person, the token of their session, and what their tab was bound to."""
+    """The identity that started a handler, its session token, and the binding of its tab at that time."""
 
     identity: Identity
     token: str
-    bound: str
-    least: Role = Role.VIEWER
-    checked: float = field(default_factory=time.monotonic)
+    binding: str
+    required_role: Role = Role.VIEWER
+    checked_at: float = field(default_factory=time.monotonic)
 
-    async def now(self) -> Identity:
-        """Return who they are now, read anew after a second; raise when they may no longer do this."""
-        if time.monotonic() - self.checked >= AGAIN:
+    async def current(self) -> Identity:
+        """Return the identity, read again from the database if it is older than RECHECK_SECONDS.
+
+        Raises NotFound if the session or the membership has ended, Forbidden if the role no longer suffices.
+        """
+        if time.monotonic() - self.checked_at >= RECHECK_SECONDS:
             found = await asyncio.to_thread(sessions.get_identity, self.token, self.identity.slug, extend=False)
             if found is None:
                 raise NotFound("Sign in to go on.")
-            self.identity, self.checked = found, time.monotonic()
-        if not self.identity.role.includes(self.least):
+            self.identity, self.checked_at = found, time.monotonic()
+        if not self.identity.role.includes(self.required_role):
             raise Forbidden("Your role does not allow this.")
         return self.identity
 
 
-_found: ContextVar[Caller | None] = ContextVar("found", default=None)
-_acting: ContextVar[Caller | None] = ContextVar("acting", default=None)
-BoundTo = Callable[[Any], Awaitable[str | None]]  # takes a state of a tab, returns what the tab is bound to
+_event_caller: ContextVar[Caller | None] = ContextVar("found", default=None)
+_background_caller: ContextVar[Caller | None] = ContextVar("acting", default=None)
+ReadBinding = Callable[[Any], Awaitable[str | None]]  # returns the binding of a state's tab
 
 
-def note(identity: Identity | None, token: str, bound: str) -> None:
-    """Keep whom the gate found, for the handler that runs next in this task."""
-    _found.set(Caller(identity, token, bound) if identity else None)
+def set_caller(identity: Identity | None, token: str, binding: str) -> None:
+    """Store the caller of an event for the handler that runs next in this task."""
+    _event_caller.set(Caller(identity, token, binding) if identity else None)
 
 
 def caller() -> Caller | None:
-    """Return for whom the running handler works in the background; nothing for handlers that run within the event."""
-    return _acting.get()
+    """Return the caller of the running background handler, or None in a handler that runs within its event."""
+    return _background_caller.get()
 
 
-def begin(least: Role, bound_to: BoundTo) -> None:
-    """Let the handler of this task work in the background for whom the gate found, and for their tab alone."""
-    found = _found.get()
+def enter_background(required_role: Role, read_binding: ReadBinding) -> None:
+    """Run the rest of this task as the stored caller, if there is one, with access to the caller's tab only."""
+    found = _event_caller.get()
     if found is None:
         return
-    found.least = least
-    _acting.set(found)
+    found.required_role = required_role
+    _background_caller.set(found)
     context = EventContext.get()
-    states = _OwnStates(context, found, bound_to)
+    states = _BoundStates(context, found, read_binding)
     EventContext.set(
         replace(
             context,
-            state_manager=states,  # type: ignore[arg-type]
-            emit_event_impl=states.guarded(context.emit_event_impl) if context.emit_event_impl else None,
-            enqueue_impl=states.guarded(context.enqueue_impl),
+            state_manager=states,  # type: ignore[arg-type]  # a proxy: StateManager is abstract and has no protocol
+            emit_event_impl=states.guard(context.emit_event_impl) if context.emit_event_impl else None,
+            enqueue_impl=states.guard(context.enqueue_impl),
         )
     )
 
 
-class _OwnStates:
-    """The states of all tabs, of which one person's handler may enter those that are bound to them."""
+class _BoundStates:
+    """A proxy of the state manager that opens only tabs with the binding of one caller."""
 
-    def __init__(self, context: EventContext, owner: Caller, bound_to: BoundTo) -> None:
+    def __init__(self, context: EventContext, owner: Caller, read_binding: ReadBinding) -> None:
         self._context, self._states = context, context.state_manager
-        self._owner, self._bound_to = owner, bound_to
+        self._owner, self._read_binding = owner, read_binding
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._states, name)
 
     @asynccontextmanager
     async def modify_state_with_links(self, token: Any, *given: Any, **named: Any) -> AsyncIterator[Any]:
-        """Enter a tab's state; TabTaken when it is no longer theirs."""
+        """Yield the state of a tab. Raises TabRebound if its binding is no longer the caller's."""
         async with self._states.modify_state_with_links(token, *given, **named) as state:
-            if not await self._is_own(state):
-                raise TabTaken
+            if not await self._is_bound(state):
+                raise TabRebound
             yield state
 
-    def guarded(self, send: Any) -> Any:
-        """Return what sends events to a tab, or starts further ones there, as long as it is theirs."""
+    def guard(self, send: Any) -> Any:
+        """Wrap a function that sends or enqueues events so that it drops them when the tab has another binding."""
 
-        async def send_to_own(token: str, *events: Any) -> Any:
-            if not await self._is_own(await self._states.get_state(BaseStateToken(ident=token, cls=State))):
+        async def send_if_bound(token: str, *events: Any) -> Any:
+            if not await self._is_bound(await self._states.get_state(BaseStateToken(ident=token, cls=State))):
                 return None
-            own = EventContext.set(self._context)  # what is started further looks at its own caller
+            restored = EventContext.set(self._context)  # a handler that is enqueued here gets its own caller
             try:
                 return await send(token, *events)
             finally:
-                EventContext.reset(own)
+                EventContext.reset(restored)
 
-        return send_to_own
+        return send_if_bound
 
-    async def _is_own(self, state: Any) -> bool:
-        return await self._bound_to(state) == self._owner.bound
+    async def _is_bound(self, state: Any) -> bool:
+        return await self._read_binding(state) == self._owner.binding

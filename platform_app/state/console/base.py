@@ -1,4 +1,4 @@
-"""Base: who looks at the page, what a handler declares, and how a handler calls a service."""
+"""Base: the current user of a tab, the handler decorator, and calls of service functions from handlers."""
 
 import asyncio
 import functools
@@ -21,13 +21,13 @@ from platform_app.storage_errors import as_unavailable
 log = structlog.get_logger()
 P = ParamSpec("P")
 R = TypeVar("R")
-ROLE = "_platform_role"
-OPENS = "_platform_opens"  # marks the handlers that run when a page opens, those that watch it among them
+ROLE_MARK = "_platform_role"
+ON_LOAD_MARK = "_platform_opens"  # set on handlers that run when a page loads, its watchers included
 ANYONE = "anyone"
 
 
-class Person(rx.State):
-    """The person at this tab, as the console shows them. Set only by the gate."""
+class CurrentUser(rx.State):
+    """The signed-in user of this tab, as the console shows it. Set only by the authorization middleware."""
 
     language: str = "en"
     theme: str = "system"
@@ -37,11 +37,11 @@ class Person(rx.State):
     slug: str = ""
     tenant_name: str = ""
     view: str = "loading"  # loading, ok, not_found
-    missing: bool = False  # there is nothing at the page's address
+    not_found: bool = False  # the page's address names no row of the tenant
     _identity: Identity | None = None
-    _bound: str | None = None
+    _binding: str | None = None
 
-    def _take(self, identity: Identity | None, view: str) -> None:
+    def _set_identity(self, identity: Identity | None, view: str) -> None:
         self._identity = identity
         self.view = view
         if identity is None:
@@ -53,30 +53,32 @@ class Person(rx.State):
             self.role = identity.role.value
 
 
-def _checker(fn: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]:
-    """Return what brings a handler's arguments to the types it names, or raises Invalid."""
-    hints = {name: TypeAdapter(hint) for name, hint in get_type_hints(fn).items() if name != "return"}
-    names = [name for name in inspect.signature(fn).parameters if name != "self"]
+def _argument_validator(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]:
+    """Return a function that converts arguments to the annotated types of a handler and raises Invalid otherwise."""
+    hints = {name: TypeAdapter(hint) for name, hint in get_type_hints(function).items() if name != "return"}
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
 
-    def checked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def validated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         given = dict(zip(names, args, strict=False)) | kwargs
         try:
             return {k: hints[k].validate_python(v) if k in hints else v for k, v in given.items()}
         except ValidationError as error:
             raise Invalid("This value cannot be taken.") from error
 
-    return checked
+    return validated
 
 
 def handler(role: Role | str, *, background: bool = False, supersedes: bool = False) -> Callable[[Any], Any]:
-    """Make an event handler: declares who may call it, validates arguments, says expected errors in words.
+    """Return a decorator for event handlers: required role, validated arguments, expected errors shown as toasts.
 
-    `role` is the least role, or ANYONE before sign-in. One in the background acts as its starter, in their tab alone.
+    `role` is the lowest role that may call the handler, or ANYONE before sign-in. A background handler acts as its
+    caller and reaches only the caller's tab. With `supersedes` a new call cancels the running one.
     """
 
-    def wrap(fn: Any) -> Any:
-        run = (_generator if inspect.isasyncgenfunction(fn) else _coroutine)(fn, role, background=background)
-        setattr(run, ROLE, role)
+    def wrap(function: Any) -> Any:
+        wrapper = _wrap_generator if inspect.isasyncgenfunction(function) else _wrap_coroutine
+        run = wrapper(function, role, background=background)
+        setattr(run, ROLE_MARK, role)
         if background:
             return rx.event(background=True, supersedes=supersedes)(run)
         return rx.event(run)
@@ -84,88 +86,88 @@ def handler(role: Role | str, *, background: bool = False, supersedes: bool = Fa
     return wrap
 
 
-def _coroutine(fn: Any, role: Role | str, *, background: bool) -> Any:
-    checked = _checker(fn)
+def _wrap_coroutine(function: Any, role: Role | str, *, background: bool) -> Any:
+    validated = _argument_validator(function)
 
-    @functools.wraps(fn)
+    @functools.wraps(function)
     async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         if background:
-            background_access.begin(Role(role), bound_to)
+            background_access.enter_background(Role(role), tab_binding)
         try:
-            _check_address(self, fn)
-            return await fn(self, **checked(args, kwargs))
+            _validate_path(self, function)
+            return await function(self, **validated(args, kwargs))
         except PlatformError as error:
-            return await _refused(self, fn, error, background=background)
-        except background_access.TabTaken:
+            return await _report_error(self, function, error, background=background)
+        except background_access.TabRebound:
             return None
 
     return run
 
 
-def _generator(fn: Any, role: Role | str, *, background: bool) -> Any:
-    checked = _checker(fn)
+def _wrap_generator(function: Any, role: Role | str, *, background: bool) -> Any:
+    validated = _argument_validator(function)
 
-    @functools.wraps(fn)
+    @functools.wraps(function)
     async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         if background:
-            background_access.begin(Role(role), bound_to)
+            background_access.enter_background(Role(role), tab_binding)
         try:
-            _check_address(self, fn)
-            async for item in fn(self, **checked(args, kwargs)):
+            _validate_path(self, function)
+            async for item in function(self, **validated(args, kwargs)):
                 yield item
         except PlatformError as error:
-            yield await _refused(self, fn, error, background=background)
-        except background_access.TabTaken:
+            yield await _report_error(self, function, error, background=background)
+        except background_access.TabRebound:
             return
 
     return run
 
 
-def _check_address(state: rx.State, fn: Any) -> None:
-    """Raise NotFound when a page opens at an address that no row can have: a database may refuse such text."""
-    if getattr(fn, OPENS, False) and not unquote(state.router.url.path).isprintable():
+def _validate_path(state: rx.State, function: Any) -> None:
+    """Raise NotFound when a page loads at a path with unprintable characters, which a database may refuse."""
+    if getattr(function, ON_LOAD_MARK, False) and not unquote(state.router.url.path).isprintable():
         raise NotFound("There is nothing at this address, or it is not yours.")
 
 
-async def _refused(state: rx.State, fn: Any, error: PlatformError, *, background: bool) -> Any:
-    """Say an expected error: in place of the page when what it shows is not there, else in a toast."""
+async def _report_error(state: rx.State, function: Any, error: PlatformError, *, background: bool) -> Any:
+    """Show an expected error: NotFound of a page that loads replaces the page, all else becomes a toast."""
     if background:
         async with state:
-            return await _refused(state, fn, error, background=False)
-    if isinstance(error, NotFound) and getattr(fn, OPENS, False):
-        (await person(state)).missing = True
+            return await _report_error(state, function, error, background=False)
+    if isinstance(error, NotFound) and getattr(function, ON_LOAD_MARK, False):
+        (await current_user(state)).not_found = True
         return None
-    return await say_error(state, error)
+    return await error_toast(state, error)
 
 
-async def say_error(state: rx.State, error: PlatformError) -> Any:
-    """Return a toast with the error's sentence in the person's language; it stays until closed."""
-    language = (await person(state)).language
-    return browser.failure(translate(language, error.sentence, **error.values))
+async def error_toast(state: rx.State, error: PlatformError) -> Any:
+    """Return the event that shows an error's translated sentence in a toast that stays until it is closed."""
+    language = (await current_user(state)).language
+    return browser.toast_error(translate(language, error.sentence, **error.values))
 
 
-async def say(state: rx.State, sentence: str, **values: object) -> Any:
-    """Return a polite toast in the person's language."""
-    return browser.success(translate((await person(state)).language, sentence, **values))
+async def success_toast(state: rx.State, sentence: str, **values: object) -> Any:
+    """Return the event that shows a translated sentence in a polite toast."""
+    return browser.toast_success(translate((await current_user(state)).language, sentence, **values))
 
 
-async def person(state: rx.State) -> Person:
-    """Return the person's state of this tab, from foreground and background handlers alike."""
-    if isinstance(state, Person):
+async def current_user(state: rx.State) -> CurrentUser:
+    """Return the CurrentUser state of a handler's tab."""
+    if isinstance(state, CurrentUser):
         return state
-    return await state.get_state(Person)
+    return await state.get_state(CurrentUser)
 
 
-async def bound_to(state: rx.State) -> str | None:
-    """Return which session and tenant a tab is bound to, as the gate wrote it."""
-    return (await person(state))._bound
+async def tab_binding(state: rx.State) -> str | None:
+    """Return the binding of a tab: "session:tenant", "" when signed out, None before the first event."""
+    return (await current_user(state))._binding
 
 
-async def who(state: rx.State) -> Identity:
-    """Return who acts: as the gate found them at this event, or who started this work in the background."""
+async def current_identity(state: rx.State) -> Identity:
+    """Return the identity that the running handler acts as. Raises NotFound when nobody is signed in."""
     if caller := background_access.caller():
-        return await caller.now()
-    identity = (await person(state))._identity
+        return await caller.current()
+    identity = (await current_user(state))._identity
     if identity is None:
         raise NotFound("Sign in to go on.")
     return identity
@@ -174,31 +176,31 @@ async def who(state: rx.State) -> Identity:
 async def call(
     state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
-    """Run a service function in one transaction of the person's tenant, off the event loop."""
-    return await call_as(await who(state), service, *args, **kwargs)
+    """Run a service function in a thread, in one transaction of the current user's tenant. Returns what it returns."""
+    return await call_as(await current_identity(state), service, *args, **kwargs)
 
 
-async def look(
+async def fetch(
     state: rx.State, service: Callable[Concatenate[Transaction, Identity, P], R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
-    """Run a service function that only reads."""
-    return await call_reading(await who(state), service, *args, **kwargs)
+    """Run a service function as `call` does, in a read-only transaction."""
+    return await fetch_as(await current_identity(state), service, *args, **kwargs)
 
 
-async def call_reading(
+async def fetch_as(
     identity: Identity,
     service: Callable[Concatenate[Transaction, Identity, P], R],
     /,
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
-    """Run a service function that only reads, for a person who was found before."""
+    """Run a service function as `call_as` does, in a read-only transaction."""
 
     def run() -> R:
         with session_scope(identity.tenant_id, read_only=True) as session:
             return service(session, identity, *args, **kwargs)
 
-    return await _in_words(run)
+    return await _run_in_thread(run)
 
 
 async def call_as(
@@ -208,21 +210,21 @@ async def call_as(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
-    """Run a service function in one transaction for a known identity."""
+    """Run a service function in a thread, in one transaction of an identity's tenant. Returns what it returns."""
 
     def run() -> R:
         with session_scope(identity.tenant_id) as session:
             return service(session, identity, *args, **kwargs)
 
-    return await _in_words(run)
+    return await _run_in_thread(run)
 
 
-async def _in_words(run: Callable[[], R]) -> R:
-    """Run a function in a thread; raises Unavailable when the database or the disk refuses."""
+async def _run_in_thread(run: Callable[[], R]) -> R:
+    """Run a function in a thread. Raises Unavailable when the database or the disk refuses."""
     try:
         return await asyncio.to_thread(run)
     except Exception as error:
-        if (told := as_unavailable(error)) is None:
+        if (unavailable := as_unavailable(error)) is None:
             raise
         log.warning("storage refused", error=str(error)[:300])
-        raise told from error
+        raise unavailable from error

@@ -1,7 +1,8 @@
-"""Browser: what a handler asks the browser to do, with every value passed as data.
+"""Browser: events that a handler returns for the browser, with every value passed as data.
 
-Reflex's own makers (`rx.redirect`, `rx.toast`, `rx.call_script`, a handler called with arguments) read their text for
-`<reflex.Var>…</reflex.Var>` and loop for ever on a tag that they did not write. The events here are made without them.
+Reflex's own factories (`rx.redirect`, `rx.toast`, `rx.call_script`, a handler called with arguments) parse their text
+for `<reflex.Var>…</reflex.Var>` and loop for ever on a tag that they did not write. The events here are built without
+them.
 """
 
 import inspect
@@ -22,14 +23,14 @@ _SUCCESS = "(text) => refs['__toast']?.success(text)"
 _ERROR = "(text, options) => refs['__toast']?.error(text, options)"
 
 
-def call(function: str, *arguments: Any) -> Event:
-    """Return the event that calls a JavaScript function, the source text of a constant, with JSON arguments."""
+def call_function(function: str, *arguments: Any) -> Event:
+    """Return the event that calls a JavaScript function with JSON arguments. `function` is constant source text."""
     given = ", ".join(_json(one) for one in arguments)
     return Event(name="_call_function", payload={"function": f"() => ({function})({given})", "callback": None})
 
 
 def _json(value: Any) -> str:
-    """Return a value as JSON that is also JavaScript and holds no tag of any kind."""
+    """Return a value as JSON that is also valid JavaScript and contains no tag of any kind."""
     text = json.dumps(value, ensure_ascii=False)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -37,44 +38,44 @@ def _json(value: Any) -> str:
 
 
 def redirect(path: str, *, replace: bool = False) -> Event:
-    """Return the event that opens a page of the console; anything but a path of this host becomes the first page."""
+    """Return the event that navigates to a page of the console. Anything but a path of this host becomes "/"."""
     own = path.startswith("/") and not path.startswith(("//", "/\\"))
     payload = {"path": quote(path, safe=_PATH_SAFE) if own else "/", "external": False, "popup": False}
     return Event(name="_redirect", payload=payload | {"replace": replace})
 
 
-def go(address: str) -> Event:
-    """Return the event that loads an address of this host anew, outside the console's own navigation."""
-    return call(_ASSIGN, address)
+def load_address(address: str) -> Event:
+    """Return the event that loads an address of this host as a new document."""
+    return call_function(_ASSIGN, address)
 
 
 def reload() -> Event:
-    """Return the event that loads the page anew."""
-    return call(_RELOAD)
+    """Return the event that reloads the page."""
+    return call_function(_RELOAD)
 
 
-def success(text: str) -> Event:
-    """Return a polite toast."""
-    return call(_SUCCESS, text)
+def toast_success(text: str) -> Event:
+    """Return the event that shows a polite toast."""
+    return call_function(_SUCCESS, text)
 
 
-def failure(text: str) -> Event:
-    """Return a toast about an error; it stays until it is closed."""
-    return call(_ERROR, text, {"duration": _LONG, "closeButton": True})
+def toast_error(text: str) -> Event:
+    """Return the event that shows an error in a toast that stays until it is closed."""
+    return call_function(_ERROR, text, {"duration": _LONG, "closeButton": True})
 
 
 def focus(field: str) -> Event:
-    """Return the event that puts the focus into the field of this id, where the page shows it."""
-    return call(_FOCUS, field)
+    """Return the event that focuses the element with this id, if the page has it."""
+    return call_function(_FOCUS, field)
 
 
 def set_language(language: str) -> Event:
-    """Return the event that tells the browser the page's language."""
-    return call(_SET_LANGUAGE, language)
+    """Return the event that sets the document's language."""
+    return call_function(_SET_LANGUAGE, language)
 
 
-def chain(handler: Any, *arguments: Any) -> Event:
-    """Return the event that runs another handler, `SomeState.name`, with arguments."""
+def call_handler(handler: Any, *arguments: Any) -> Event:
+    """Return the event that calls another handler, `SomeState.name`, with positional arguments."""
     assert isinstance(handler, EventHandler)
     names = [name for name in inspect.signature(handler.fn).parameters if name != "self"]
     return Event(name=format_event_handler(handler), payload=dict(zip(names, arguments, strict=True)))

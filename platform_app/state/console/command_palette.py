@@ -1,4 +1,4 @@
-"""Palette: go anywhere from the keyboard, in both languages and on the wrong keyboard layout."""
+"""Command palette: navigation by keyboard, in both languages and on the wrong keyboard layout."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,9 @@ from platform_app.models.person import Role
 from platform_app.services.agents import agents
 from platform_app.services.crm import contacts, leads
 from platform_app.state.console import browser
-from platform_app.state.console.base import handler, look, person, who
+from platform_app.state.console.base import current_identity, current_user, fetch, handler
 
-PLACES = [
+DESTINATIONS = [
     ("Dashboard", ""),
     ("Test chat", "/test-chat"),
     ("Contacts", "/contacts"),
@@ -34,7 +34,7 @@ PLACES = [
     ("Pipelines and fields", "/settings/crm"),
     ("E-mail", "/settings/mail"),
 ]
-MOST = 22
+MAX_ENTRIES = 22
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _CYRILLIC = "йцукенгшщзхъфывапролджэячсмитьбю"
 _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
@@ -42,7 +42,7 @@ _SWAPPED = str.maketrans(_LATIN + _CYRILLIC, _CYRILLIC + _LATIN)
 
 @dataclass
 class Entry:
-    """A place to go: its words, what it is, its address."""
+    """A destination: its label, its kind and its address."""
 
     words: str
     kind: str
@@ -50,64 +50,64 @@ class Entry:
 
 
 def matches(wanted: str, *texts: str) -> bool:
-    """Tell whether any text holds what was typed, also when typed on the other keyboard layout."""
+    """Return whether any text contains the query, also when it was typed on the other keyboard layout."""
     wanted = wanted.strip().lower()
     return any(typed in text.lower() for typed in (wanted, wanted.translate(_SWAPPED)) for text in texts)
 
 
 class PaletteState(rx.State):
-    """The palette: open or not, what was typed, what fits."""
+    """The command palette: whether it is open, the query and the matching entries."""
 
     is_open: bool = False
     entries: list[Entry] = []
-    chosen: int = 0
-    _wanted: str = ""
+    selected: int = 0
+    _query: str = ""
 
     @handler(Role.VIEWER)
-    async def show(self) -> None:
-        """Open the palette with everything."""
+    async def open_palette(self) -> None:
+        """Open the palette with every destination."""
         self.is_open = True
-        await self._find("")
+        await self._search("")
 
     @handler(Role.VIEWER)
     async def set_open(self, is_open: bool) -> None:
-        """Open or close."""
+        """Open or close the palette."""
         self.is_open = is_open
 
     @handler(Role.VIEWER)
-    async def find(self, wanted: str) -> None:
-        """List what fits the typed words."""
-        await self._find(wanted[:100])
+    async def search(self, wanted: str) -> None:
+        """List the entries that match a query."""
+        await self._search(wanted[:100])
 
     @handler(Role.VIEWER)
     async def press(self, key: str) -> None:
-        """Move the choice."""
+        """Move the selection with the arrow keys."""
         if key == "ArrowDown":
-            self.chosen = min(self.chosen + 1, max(len(self.entries) - 1, 0))
+            self.selected = min(self.selected + 1, max(len(self.entries) - 1, 0))
         elif key == "ArrowUp":
-            self.chosen = max(self.chosen - 1, 0)
+            self.selected = max(self.selected - 1, 0)
 
     @handler(Role.VIEWER)
-    async def go(self, form: dict[str, Any]) -> Any:
-        """Go to the chosen place; who types fast may be here before the list is."""
+    async def open_selected(self, form: dict[str, Any]) -> Any:
+        """Open the selected entry. Searches first if the form was submitted before the list was updated."""
         wanted = str(form.get("wanted", ""))[:100]
-        if wanted != self._wanted:
-            await self._find(wanted)
+        if wanted != self._query:
+            await self._search(wanted)
         if not self.entries:
             return None
         self.is_open = False
-        return browser.redirect(self.entries[min(self.chosen, len(self.entries) - 1)].address)
+        return browser.redirect(self.entries[min(self.selected, len(self.entries) - 1)].address)
 
-    async def _find(self, wanted: str) -> None:
-        identity = await who(self)
-        language = (await person(self)).language
+    async def _search(self, wanted: str) -> None:
+        identity = await current_identity(self)
+        language = (await current_user(self)).language
         base = f"/manage/{identity.slug}"
         found = [
             Entry(lookup(language, name), lookup(language, "Page"), base + path)
-            for name, path in PLACES
+            for name, path in DESTINATIONS
             if matches(wanted, name, lookup("ru", name))
         ]
-        rows, _ = await look(self, agents.list_agents, page_size=200)
+        rows, _ = await fetch(self, agents.list_agents, page_size=200)
         found += [
             Entry(row.name, lookup(language, "Agent"), f"{base}/agents/{row.id}")
             for row in rows
@@ -115,26 +115,26 @@ class PaletteState(rx.State):
         ]
         found += [
             Entry(row.name, lookup(language, "Rule"), f"{base}/rules/{row.id}")
-            for row in await look(self, rules.DEFINITIONS.of_tenant)
+            for row in await fetch(self, rules.DEFINITIONS.of_tenant)
             if wanted.strip() and matches(wanted, row.name)
         ]
         found += [
             Entry(row.name, lookup(language, "Sequence"), f"{base}/sequences/{row.id}")
-            for row in await look(self, DEFINITIONS.of_tenant)
+            for row in await fetch(self, DEFINITIONS.of_tenant)
             if wanted.strip() and matches(wanted, row.name)
         ]
         if wanted.strip():
-            found += await self._people(wanted, base)
-        self._wanted, self.entries = wanted, found[:MOST]
-        self.chosen = 0
+            found += await self._contacts_and_leads(wanted, base)
+        self._query, self.entries = wanted, found[:MAX_ENTRIES]
+        self.selected = 0
 
-    async def _people(self, wanted: str, base: str) -> list[Entry]:
-        """Return contacts and leads that fit what was typed, on either keyboard layout."""
-        language = (await person(self)).language
+    async def _contacts_and_leads(self, wanted: str, base: str) -> list[Entry]:
+        """Return the contacts and leads that match a query in either keyboard layout."""
+        language = (await current_user(self)).language
         found: list[Entry] = []
         for typed in dict.fromkeys((wanted, wanted.translate(_SWAPPED))):
-            people, _ = await look(self, contacts.find, search=typed, page_size=4)
-            deals, _ = await look(self, leads.find, search=typed, page_size=4)
+            people, _ = await fetch(self, contacts.find, search=typed, page_size=4)
+            deals, _ = await fetch(self, leads.find, search=typed, page_size=4)
             found += [Entry(row.name, lookup(language, "Contact"), f"{base}/contacts/{row.id}") for row in people]
             found += [Entry(row.title, lookup(language, "Lead"), f"{base}/leads/{row.id}") for row in deals]
         return found

@@ -1,4 +1,4 @@
-"""Errors: what a person sees of a bug."""
+"""Error messages: what the console shows of an unexpected error."""
 
 import secrets
 from typing import cast
@@ -13,14 +13,14 @@ from platform_app.storage_errors import as_unavailable
 log = structlog.get_logger()
 
 
-def report(exception: Exception) -> EventSpec:
-    """Log a bug with its trace and show the person a number to quote."""
-    if (told := as_unavailable(exception)) is not None:  # of a part that runs before it is known who asks
+def report_error(exception: Exception) -> EventSpec:
+    """Log an unexpected error with its traceback and return a toast with its request id."""
+    if (unavailable := as_unavailable(exception)) is not None:
         log.warning("storage refused", error=str(exception)[:300])
-        words = f"{lookup('ru', told.sentence)} {told.sentence}"
-        return cast(EventSpec, browser.failure(words))
+        words = f"{lookup('ru', unavailable.sentence)} {unavailable.sentence}"
+        return cast(EventSpec, browser.toast_error(words))
     request_id = secrets.token_hex(4)
     log.error("handler failed", request_id=request_id, exc_info=exception)
     english = "Something went wrong. Try again; if it stays, tell us this number:"
-    event = browser.failure(f"{lookup('ru', english)} {english} {request_id}")
-    return cast(EventSpec, event)  # Reflex takes either, but wants to read of specs in this signature
+    event = browser.toast_error(f"{lookup('ru', english)} {english} {request_id}")
+    return cast(EventSpec, event)  # Reflex accepts Event too but checks this annotation

@@ -1,4 +1,4 @@
-"""Frame: what the sidebar does: language, theme, folding, sign-out, the worker's dot."""
+"""Frame: the sidebar of every page: language, theme, collapsing, sign-out, state of the worker."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from platform_app.models.person import Role
 from platform_app.services.accounts import accounts, members
 from platform_app.services.jobs import job_list
 from platform_app.state.console import browser
-from platform_app.state.console.base import ANYONE, handler, person, who
+from platform_app.state.console.base import ANYONE, current_identity, current_user, handler
 
-_KEEP_LANGUAGE = """(language) => {
+_STORE_LANGUAGE = """(language) => {
   document.cookie = `language=${language};path=/;max-age=31536000;samesite=lax`;
 }"""
 _SIGN_OUT = """() => {
@@ -33,71 +33,71 @@ def _no_events(path: str) -> list[Any]:
     return []
 
 
-load_events: Callable[[str], list[Any]] = _no_events  # the app puts its own in: what a page does when it loads
+load_events: Callable[[str], list[Any]] = _no_events  # set by the app: the on_load events of a path
 
 
 @dataclass
-class Choice:
-    """A place to go, by name and address."""
+class TenantLink:
+    """Another tenant of the user: its name and the address of its dashboard."""
 
     name: str
     address: str
 
 
 class FrameState(rx.State):
-    """What stands around every page."""
+    """The frame around every page."""
 
-    folded: bool = False
+    sidebar_collapsed: bool = False
     worker_ok: bool = True
-    tenants: list[Choice] = []  # where else the person may work
-    clock: str = ""  # what the moved clock shows; empty: the real time
+    tenants: list[TenantLink] = []  # other tenants of the user
+    clock: str = ""  # the moved time; "" while the clock is real
 
     @handler(Role.VIEWER)
-    async def fold(self) -> None:
-        """Fold the navigation or unfold it."""
-        self.folded = not self.folded
+    async def toggle_sidebar(self) -> None:
+        """Collapse the sidebar or expand it."""
+        self.sidebar_collapsed = not self.sidebar_collapsed
 
     @handler(ANYONE)
-    async def choose_language(self, language: str) -> Any:
-        """Switch every text at once, and keep the choice with the person."""
+    async def change_language(self, language: str) -> Any:
+        """Switch the language of every text and store it with the user and in a cookie."""
         if language not in LANGUAGES:
             raise Invalid("This value cannot be taken.")
-        shown = await person(self)
+        shown = await current_user(self)
         shown.language = language
         identity = shown._identity
         if identity is not None:
 
-            def keep() -> None:
+            def save() -> None:
                 with session_scope(reason="language of a person") as session:
                     accounts.set_language(session, identity.user_id, language)
 
-            await asyncio.to_thread(keep)
-        keep_cookie = browser.call(_KEEP_LANGUAGE, language)
-        return [browser.set_language(language), keep_cookie, *load_events(self.router.url.path)]
+            await asyncio.to_thread(save)
+        store_cookie = browser.call_function(_STORE_LANGUAGE, language)
+        return [browser.set_language(language), store_cookie, *load_events(self.router.url.path)]
 
     @handler(Role.VIEWER)
-    async def choose_theme(self, theme: str) -> None:
-        """Keep the theme with the person."""
+    async def change_theme(self, theme: str) -> None:
+        """Store the theme with the user."""
         if theme not in ("light", "dark", "system"):
             raise Invalid("This value cannot be taken.")
-        identity = await who(self)
+        identity = await current_identity(self)
 
-        def keep() -> None:
+        def save() -> None:
             with session_scope(reason="theme of a person") as session:
                 accounts.set_theme(session, identity.user_id, theme)
 
-        await asyncio.to_thread(keep)
-        (await person(self)).theme = theme
+        await asyncio.to_thread(save)
+        (await current_user(self)).theme = theme
 
     @handler(Role.VIEWER)
     async def sign_out(self) -> Any:
-        """End the session at the server and leave."""
-        return browser.call(_SIGN_OUT)
+        """Post to the sign-out route, which ends the session."""
+        return browser.call_function(_SIGN_OUT)
 
     @handler(ANYONE)
-    async def load_missing(self) -> Any:
-        """Say that there is nothing at an address: in the frame to those who have signed in."""
-        shown = await person(self)
+    async def load_not_found(self) -> Any:
+        """Load the page for addresses without a page: inside the frame if the user is signed in."""
+        shown = await current_user(self)
         shown.view = "ok"
         if shown._identity is not None:
             return FrameState.load
@@ -105,19 +105,19 @@ class FrameState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
-        """Fetch the worker's state and tell the browser the page's language."""
-        shown = await person(self)
-        shown.missing = False
+        """Read the state of the worker and the user's tenants, and set the document's language."""
+        shown = await current_user(self)
+        shown.not_found = False
         identity = shown._identity
         if identity is None:
             return None
 
-        def read() -> tuple[bool, list[Choice]]:
+        def read() -> tuple[bool, list[TenantLink]]:
             with session_scope(identity.tenant_id, read_only=True) as session:
                 is_ok = bool(job_list.worker_card(session, identity).ok)
             with session_scope(reason="tenants of a person", read_only=True) as session:
                 found = members.list_tenants(session, identity.user_id)
-            return is_ok, [Choice(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]
+            return is_ok, [TenantLink(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]
 
         self.worker_ok, self.tenants = await asyncio.to_thread(read)
         self.clock = exact_time(shown.language, now(), identity.time_zone) if offset() else ""

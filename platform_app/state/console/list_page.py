@@ -1,4 +1,4 @@
-"""Listed: what every long list shares: search, sort and pages in the address, and rows chosen together."""
+"""List page: search, sorting, pagination and selection of a list, kept in the query of the address."""
 
 from abc import abstractmethod
 from collections.abc import Container, Mapping
@@ -10,14 +10,14 @@ from platform_app.automation.values import parse_whole
 from platform_app.i18n import plural
 from platform_app.models.person import Role
 from platform_app.state.console import browser
-from platform_app.state.console.base import handler, person
+from platform_app.state.console.base import current_user, handler
 
 SIZES = ("25", "50", "100")
-MOST_CHOSEN = 1_000
+MAX_SELECTED = 1_000
 
 
-class Listed(rx.State, mixin=True):
-    """A list that is searched, sorted, turned by pages and acted on together."""
+class ListPage(rx.State, mixin=True):
+    """A mixin for a list with search, sorting, pagination and bulk actions on selected rows."""
 
     search: str = ""
     sort: str = ""
@@ -28,31 +28,31 @@ class Listed(rx.State, mixin=True):
     total: int = 0
     total_words: str = ""
     rows: list[Any] = []
-    chosen: list[str] = []
+    selected: list[str] = []
     loaded: bool = False
 
     @abstractmethod
-    async def _changed(self) -> Any:
-        """Fetch what is asked for now; return the event that keeps it in the address."""
+    async def _apply_filters(self) -> Any:
+        """Fetch the rows for the current parameters; return the event that writes these into the address."""
 
     @abstractmethod
     async def _fetch(self) -> None:
-        """Draw the list anew."""
+        """Read the rows of the current page from the database."""
 
-    def _read_address(self, sorts: Container[str], default: str) -> Mapping[str, str]:
-        """Take search, sort, page and size from the address; return the whole query."""
-        asked = self.router.url.query_parameters
-        self.search = asked.get("q", "")[:200]
-        wished = asked.get("sort", default)
-        wished = wished if wished.lstrip("-") in sorts else default
-        self.descending, self.sort = wished.startswith("-"), wished.lstrip("-")
-        self.size = asked.get("size", "25") if asked.get("size") in SIZES else "25"
-        self.page = parse_whole(asked.get("page", "1"), 99_999) or 1
-        self.chosen = []
-        return asked
+    def _read_query(self, sorts: Container[str], default: str) -> Mapping[str, str]:
+        """Set search, sort, page and page size from the query of the address; return the whole query."""
+        query = self.router.url.query_parameters
+        self.search = query.get("q", "")[:200]
+        order = query.get("sort", default)
+        order = order if order.lstrip("-") in sorts else default
+        self.descending, self.sort = order.startswith("-"), order.lstrip("-")
+        self.size = query.get("size", "25") if query.get("size") in SIZES else "25"
+        self.page = parse_whole(query.get("page", "1"), 99_999) or 1
+        self.selected = []
+        return query
 
-    def _in_address(self, default: str) -> dict[str, str]:
-        """Return what the address keeps of the list."""
+    def _query_values(self, default: str) -> dict[str, str]:
+        """Return the query parameters of the list; a default is ""."""
         order = ("-" if self.descending else "") + self.sort
         return {
             "q": self.search,
@@ -61,51 +61,51 @@ class Listed(rx.State, mixin=True):
             "page": "" if self.page == 1 else str(self.page),
         }
 
-    def _count_pages(self, total: int) -> None:
+    def _set_total(self, total: int) -> None:
         self.total, self.pages = total, max(1, -(-total // int(self.size)))
         self.page = min(self.page, self.pages)
 
-    def _forget(self, row_id: str) -> None:
-        self.chosen = [one for one in self.chosen if one != row_id]
+    def _deselect(self, row_id: str) -> None:
+        self.selected = [one for one in self.selected if one != row_id]
 
     @handler(Role.VIEWER)
-    async def type_search(self, search: str) -> Any:
-        """Search as one types."""
-        self.search, self.page, self.chosen = search[:200], 1, []
-        return await self._changed()
+    async def set_search(self, search: str) -> Any:
+        """Search for a text."""
+        self.search, self.page, self.selected = search[:200], 1, []
+        return await self._apply_filters()
 
     @handler(Role.VIEWER)
     async def sort_by(self, column: str) -> Any:
-        """Sort by a column, or turn its order round."""
+        """Sort by a column, or reverse the order if the list is sorted by it."""
         self.descending = not self.descending if self.sort == column else column not in ("name", "title")
         self.sort = column[:20]
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.VIEWER)
-    async def choose_size(self, size: str) -> Any:
-        """Set how many rows a page has."""
+    async def set_page_size(self, size: str) -> Any:
+        """Set the number of rows on a page."""
         self.size, self.page = (size if size in SIZES else "25"), 1
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
-        """Turn to a page."""
+    async def go_to_page(self, page: int) -> Any:
+        """Go to a page, counted from 1."""
         self.page = max(1, min(page, self.pages))
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.OPERATOR)
-    async def choose_row(self, row_id: str, chosen: bool) -> None:
-        """Choose a row for what is done with several, or not."""
-        others = [one for one in self.chosen if one != row_id]
-        self.chosen = [*others, row_id[:32]][-MOST_CHOSEN:] if chosen else others
+    async def select_row(self, row_id: str, selected: bool) -> None:
+        """Add a row to the selection or take it out."""
+        others = [one for one in self.selected if one != row_id]
+        self.selected = [*others, row_id[:32]][-MAX_SELECTED:] if selected else others
 
     @handler(Role.OPERATOR)
-    async def choose_all(self, chosen: bool) -> None:
-        """Choose every row of this page, or none."""
-        self.chosen = [row.id for row in self.rows] if chosen else []
+    async def select_all(self, selected: bool) -> None:
+        """Select every row of this page, or none."""
+        self.selected = [row.id for row in self.rows] if selected else []
 
-    async def _after_all(self, one: str, many: str, count: int) -> Any:
-        """Say with how many rows something was done, and choose none."""
-        self.chosen = []
+    async def _finish_bulk_action(self, one: str, many: str, count: int) -> Any:
+        """Clear the selection and read the list again; return a toast with the number of rows changed."""
+        self.selected = []
         await self._fetch()
-        return browser.success(plural((await person(self)).language, one, many, count))
+        return browser.toast_success(plural((await current_user(self)).language, one, many, count))

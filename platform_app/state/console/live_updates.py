@@ -1,4 +1,4 @@
-"""Follow: what changes in the tenant of an open page, for handlers that run in the background."""
+"""Live updates: subscriptions of background handlers to changes in their tenant."""
 
 import asyncio
 import time
@@ -12,63 +12,64 @@ from platform_app.api.security import session_token
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import sessions
 from platform_app.state.console import browser
-from platform_app.state.console.base import person, who
+from platform_app.state.console.base import current_identity, current_user
 from platform_app.state.console.hub import Update, hub
 
-AGAIN = 1.0  # seconds after which the session is read anew before more is shown
+RECHECK_SECONDS = 1.0  # a session is read again when the last check is older
 
 
-class Presence:
-    """Whether the person at a tab may be shown more: their session and membership, read anew as the gate does."""
+class SessionCheck:
+    """Checks whether the user of a tab may still be shown data: session, membership and role."""
 
-    def __init__(self, state: rx.State, identity: Identity, token: str, least: Role) -> None:
-        self._state, self.identity, self._token, self._least = state, identity, token, least
-        self._next = 0.0
+    def __init__(self, state: rx.State, identity: Identity, token: str, required_role: Role) -> None:
+        self._state, self.identity, self._token, self._required_role = state, identity, token, required_role
+        self._next_check = 0.0
 
-    async def holds(self) -> bool:
-        """Tell whether they still may; else the tab has forgotten them."""
-        if time.monotonic() < self._next:
+    async def is_valid(self) -> bool:
+        """Return whether the user still has the required role; updates the tab's current user if something changed."""
+        if time.monotonic() < self._next_check:
             return True
-        self._next = time.monotonic() + AGAIN
+        self._next_check = time.monotonic() + RECHECK_SECONDS
         old = self.identity
         found = await asyncio.to_thread(sessions.get_identity, self._token, old.slug, extend=False)
         if found is None or found.role != old.role:
-            await self._tell(found)
+            await self._update_tab(found)
             self.identity = found or old
-        return found is not None and found.role.includes(self._least)
+        return found is not None and found.role.includes(self._required_role)
 
-    async def _tell(self, found: Identity | None) -> None:
-        """Let the tab's state take who they are now, unless somebody else is at the tab by now."""
+    async def _update_tab(self, found: Identity | None) -> None:
+        """Set the current user of the tab to the identity found, unless another user has signed in there."""
         async with self._state:
-            shown = await person(self._state)
-            held, old = shown._identity, self.identity
+            user = await current_user(self._state)
+            held, old = user._identity, self.identity
             if held is None or (held.session_id, held.tenant_id) != (old.session_id, old.tenant_id):
                 return
-            shown._take(found, "ok" if found else "loading")
+            user._set_identity(found, "ok" if found else "loading")
         if found is None:
             await EventContext.get().emit_event(browser.reload())
 
 
-async def presence(state: rx.State, least: Role = Role.VIEWER) -> Presence:
-    """Return the presence of the person at the tab of a background handler, which at least this role may run."""
+async def session_check(state: rx.State, required_role: Role = Role.VIEWER) -> SessionCheck:
+    """Return the check for the user of a background handler's tab."""
     async with state:
-        return Presence(state, await who(state), session_token(state.router.headers.cookie), least)
+        token = session_token(state.router.headers.cookie)
+        return SessionCheck(state, await current_identity(state), token, required_role)
 
 
-async def follow(
-    state: rx.State, *topics: str, every: float = 15.0, least: Role = Role.VIEWER
+async def subscribe(
+    state: rx.State, *topics: str, every: float = 15.0, required_role: Role = Role.VIEWER
 ) -> AsyncIterator[Update]:
-    """Yield updates of these topics, or of all, and "*" at least every `every` seconds.
+    """Yield updates of these topics, or of all, and a "*" update at least every `every` seconds.
 
-    Ends when the page is gone, or the person's session, membership or role (`least`). The state is not held
-    meanwhile: who changes it enters it for each update.
+    Ends when the tab has no connection any more, or its user no longer has a session with `required_role`. The state
+    is not locked between updates: enter it with `async with` for each change.
     """
-    here = await presence(state, least)
-    identity, tab = here.identity, state.router.session.client_token
-    async with aclosing(hub.updates(identity.tenant_id, tab, every)) as updates:
+    check = await session_check(state, required_role)
+    identity, tab = check.identity, state.router.session.client_token
+    async with aclosing(hub.subscribe(identity.tenant_id, tab, every)) as updates:
         async for update in updates:
             if topics and update.topic not in (*topics, "*"):
                 continue
-            if not await here.holds():
+            if not await check.is_valid():
                 return
             yield update

@@ -1,4 +1,4 @@
-"""Log list: what every log shares: filters and pages in the address."""
+"""Log list: filters and pagination of a log, kept in the query of the address."""
 
 from abc import abstractmethod
 from collections.abc import Container
@@ -9,14 +9,14 @@ import reflex as rx
 from platform_app.automation.values import parse_whole
 from platform_app.models.person import Role
 from platform_app.state.console.base import handler
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.page_address import replace_query
 
 ALL = "all"
 LAST_PAGE = 10_000
 
 
 class LogList(rx.State, mixin=True):
-    """A log that is filtered and turned by pages; a filter is a var of the page that is "all" or a value."""
+    """A mixin for a log with filters and pagination. A filter is a var of the subclass, "all" or a value."""
 
     page: int = 1
     has_more: bool = False
@@ -24,43 +24,43 @@ class LogList(rx.State, mixin=True):
 
     @abstractmethod
     def _filters(self) -> dict[str, Container[str] | None]:
-        """Return the names of the filters, each with the values it takes; None: any id."""
+        """Return the allowed values by name of filter; None allows any id."""
 
     @abstractmethod
     async def _fetch(self) -> None:
-        """Draw the log anew."""
+        """Read the rows of the current page from the database."""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the filters from the address, and fetch."""
-        asked = self.router.url.query_parameters
+        """Set filters and page from the query of the address, and fetch."""
+        query = self.router.url.query_parameters
         for name in self._filters():
-            self._take(name, asked.get(name, ALL))
-        self.page = parse_whole(asked.get("page", "1"), LAST_PAGE) or 1
+            self._assign_filter(name, query.get(name, ALL))
+        self.page = parse_whole(query.get("page", "1"), LAST_PAGE) or 1
         await self._fetch()
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
-        """Turn to a page."""
+    async def go_to_page(self, page: int) -> Any:
+        """Go to a page, counted from 1."""
         self.page = max(1, min(page, LAST_PAGE))
-        return await self._changed()
+        return await self._apply_filters()
 
-    async def _narrow(self, name: str, value: str) -> Any:
-        """Show what fits one filter more; return the event that keeps it in the address."""
-        self._take(name, value)
+    async def _set_filter(self, name: str, value: str) -> Any:
+        """Set a filter and fetch; return the event that writes it into the address."""
+        self._assign_filter(name, value)
         self.page = 1
-        return await self._changed()
+        return await self._apply_filters()
 
-    def _take(self, name: str, value: str) -> None:
+    def _assign_filter(self, name: str, value: str) -> None:
         allowed = self._filters()[name]
         setattr(self, name, value[:32] if allowed is None or value in allowed else ALL)
 
-    def _asked(self, **columns: str) -> dict[str, Any]:
-        """Return what is asked for, by the name it has where it is read; "" where all is."""
-        values = {column: getattr(self, name) for column, name in columns.items()}
-        return {column: "" if value == ALL else value for column, value in values.items()}
+    def _filter_arguments(self, **parameters: str) -> dict[str, Any]:
+        """Return the filter values by name of the service's parameter; "all" becomes ""."""
+        values = {parameter: getattr(self, name) for parameter, name in parameters.items()}
+        return {parameter: "" if value == ALL else value for parameter, value in values.items()}
 
-    async def _changed(self) -> Any:
+    async def _apply_filters(self) -> Any:
         await self._fetch()
-        kept = {name: getattr(self, name) for name in self._filters()}
-        return keep_in_address(**kept, page="" if self.page == 1 else str(self.page))
+        values = {name: getattr(self, name) for name in self._filters()}
+        return replace_query(**values, page="" if self.page == 1 else str(self.page))

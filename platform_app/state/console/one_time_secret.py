@@ -1,11 +1,11 @@
-"""Shown once: a new secret goes to the browser in which it was asked for, and stays in no state and no log."""
+"""One-time secret: shows a new secret in the browser that asked for it, without storing it in state or logs."""
 
 from typing import Any
 
 from platform_app.state.console import browser
 
-BOX = "shown-once"  # the id of the field in which it appears
-_SHOW = """(id, secret) => {
+FIELD_ID = "shown-once"
+_FILL = """(id, secret) => {
   let left = 100;
   const put = () => {
     const box = document.getElementById(id);
@@ -13,7 +13,7 @@ _SHOW = """(id, secret) => {
   };
   put();
 }"""
-# Also where the browser gives no clipboard to plain http.
+# Browsers offer no clipboard API on plain http.
 COPY_SCRIPT = """(() => {
   const box = document.getElementById('shown-once');
   box.select();
@@ -21,6 +21,6 @@ COPY_SCRIPT = """(() => {
 })()"""
 
 
-def show_once(secret: str) -> Any:
-    """Return the event that puts a secret into its field as soon as that is drawn."""
-    return browser.call(_SHOW, BOX, secret)
+def reveal_once(secret: str) -> Any:
+    """Return the event that writes a secret into the field FIELD_ID, waiting up to 5 s until the field exists."""
+    return browser.call_function(_FILL, FIELD_ID, secret)

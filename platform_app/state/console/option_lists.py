@@ -9,23 +9,23 @@ from platform_app.services.crm import pipelines
 
 
 @dataclass
-class Choice:
+class Option:
     """One option of a select field: the value that is stored and the name that is shown."""
 
     id: str
     name: str
 
 
-def agent_choices(session: Transaction, who: Identity) -> list[Choice]:
+def agent_options(session: Transaction, who: Identity) -> list[Option]:
     """Return at most 500 agents of the tenant, ordered by name."""
     rows, _ = agent_list.list_agents(session, who, sort="name", descending=False, page_size=500)
-    return [Choice(row.id, row.name) for row in rows]
+    return [Option(row.id, row.name) for row in rows]
 
 
-def stage_choices(session: Transaction, who: Identity) -> list[Choice]:
+def stage_options(session: Transaction, who: Identity) -> list[Option]:
     """Return all stages of the tenant in the order of their pipelines, named "pipeline · stage"."""
     return [
-        Choice(stage.id, f"{pipeline.name} · {stage.name}")
+        Option(stage.id, f"{pipeline.name} · {stage.name}")
         for pipeline, stages in pipelines.of_tenant(session, who)
         for stage in stages
     ]

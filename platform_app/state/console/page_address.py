@@ -4,20 +4,20 @@ from typing import Any
 
 from platform_app.state.console import browser
 
-_KEEP = """(kept) => {
+_REPLACE = """(query) => {
   const u = new URL(location.href);
-  for (const [k, v] of Object.entries(kept)) v ? u.searchParams.set(k, v) : u.searchParams.delete(k);
+  for (const [k, v] of Object.entries(query)) v ? u.searchParams.set(k, v) : u.searchParams.delete(k);
   history.replaceState(history.state, '', u);
 }"""
 
 
-def keep_in_address(*, q: str = "", **asked: str) -> Any:
-    """Put a search and filters into the query of the address without leaving the page.
+def replace_query(*, q: str = "", **filters: str) -> Any:
+    """Return the event that sets query parameters of the address without navigation.
 
-    Empty ones, and filters that are "all", go out of it.
+    A parameter that is "" or "all" is removed.
     """
-    kept = {"q": q} | {name: "" if value == "all" else value for name, value in asked.items()}
-    return browser.call(_KEEP, kept)
+    query = {"q": q} | {name: "" if value == "all" else value for name, value in filters.items()}
+    return browser.call_function(_REPLACE, query)
 
 
 def agent_of(path: str) -> str:

@@ -1,6 +1,7 @@
-"""Tabs: the console's websockets, each bound to the session of its cookie, in what comes in and in what goes out.
+"""Socket sessions: the console's websockets, each bound to the session of its cookie in both directions.
 
-Reflex knows a tab by a token that its browser chose, and sends what changes there to whoever presented it last.
+Reflex identifies a tab by a token that the browser generates, and sends state changes to the socket that presented
+the token last. Here a token belongs to the session that used it first.
 """
 
 import asyncio
@@ -27,21 +28,21 @@ from platform_app.state.console.unsafe_text import has_tag
 log = structlog.get_logger()
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 _HYDRATE = (".hydrate", ".hydrate_and_load")
-_KEPT = 2 * 3600.0  # seconds for which a closed tab's session is known: longer than Reflex keeps its state
-_SWEEP = 15.0  # seconds between two looks at closed tabs
+_OWNER_SECONDS = 2 * 3600.0  # for which a closed tab's session is remembered: longer than Reflex keeps its state
+_SWEEP_SECONDS = 15.0  # between two sweeps of closed tabs
 
 
-class Tabs(EventNamespace):
-    """Takes tabs in, binds each to its session, and refuses what Reflex must not be given."""
+class SessionNamespace(EventNamespace):
+    """The Socket.IO namespace of the console: binds tabs to sessions and drops events that Reflex must not process."""
 
     def __init__(self, namespace: str, app: rx.App) -> None:
         super().__init__(namespace, app)
         self._owners: dict[str, str] = {}  # the session of each tab, by its token
-        self._left: dict[str, tuple[float, bool]] = {}  # closed tabs: when, and whether nobody had signed in
+        self._closed: dict[str, tuple[float, bool]] = {}  # closed tabs: time, and whether they were anonymous
         self._sources: dict[str, Source] = {}
 
     async def on_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        """Let a tab in: one for each websocket, with a token of a plain form."""
+        """Accept one tab per websocket, with a well-formed token. Raises ConnectionRefusedError otherwise."""
         token = parse_qs(environ.get("QUERY_STRING", "")).get("token", [""])[0]
         data = self._build_static_router_data(sid, environ)
         source = environ.get("asgi.scope", {}).get(SOURCE) or Source("", "")
@@ -57,7 +58,7 @@ class Tabs(EventNamespace):
             raise
 
     def on_disconnect(self, sid: str) -> Any:
-        """Note when a tab was closed."""
+        """Record when a tab was closed."""
         self._forget_socket(sid)
         return super().on_disconnect(sid)
 
@@ -67,10 +68,10 @@ class Tabs(EventNamespace):
             source.tab = ""
         self._static_router_data.pop(sid, None)
         if token is not None:
-            self._left[token] = (time.monotonic(), source is None or not source.person)
+            self._closed[token] = (time.monotonic(), source is None or not source.person)
 
     async def link_token_to_sid(self, sid: str, token: str, *, update_state: bool = True) -> None:
-        """Give a websocket its tab; one that belongs to another session is not given: a new one is."""
+        """Link a token to a websocket; a token that belongs to another session is replaced by a new one."""
         session = self._session(sid)
         if self._owners.get(token, session) != session:
             token = str(uuid.uuid4())
@@ -79,10 +80,10 @@ class Tabs(EventNamespace):
         await super().link_token_to_sid(sid, token, update_state=update_state)
         given = self.sid_to_token[sid]
         self._owners[given] = session
-        self._left.pop(given, None)
+        self._closed.pop(given, None)
 
     async def emit_update(self, update: Any, token: str) -> None:
-        """Send what changed to a tab, unless it was made for another session than the tab's."""
+        """Send a state update to a tab, unless it was computed for another session than the tab's."""
         record = self._token_manager.token_to_socket.get(token)
         if record is None:
             return
@@ -93,12 +94,12 @@ class Tabs(EventNamespace):
         await super().emit_update(update, token)
 
     async def on_event(self, sid: str, data: Any) -> None:
-        """Take an event of a tab; what is not one, or holds Reflex's own mark, is dropped."""
+        """Process an event of a tab; a malformed event or one with reserved text is dropped."""
         source = self._sources.get(sid)
         if source is None:
             return
-        if why := _refused(data, is_stranger=not source.person):
-            refusals.record(f"event refused: {why}", self._address(sid))
+        if reason := _drop_reason(data, is_anonymous=not source.person):
+            refusals.record(f"event refused: {reason}", self._address(sid))
             return
         if data["name"].endswith(_HYDRATE) and not await source.admit(HYDRATE_COST):
             return
@@ -114,27 +115,27 @@ class Tabs(EventNamespace):
         return str(self._static_router_data.get(sid, {}).get("ip", ""))
 
     async def sweep(self) -> None:
-        """Forget closed tabs: soon where nobody had signed in, with all that was kept for them."""
+        """Forget closed tabs at intervals; of anonymous tabs the state is dropped too."""
         while True:
-            await asyncio.sleep(_SWEEP)
-            self.forget_left()
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self.forget_closed_tabs()
 
-    def forget_left(self) -> None:
-        """Forget the tabs that were closed long enough ago."""
-        strangers, at = settings().anonymous_state_seconds, time.monotonic()
-        for token, (left, is_stranger) in list(self._left.items()):
-            if at - left < (strangers if is_stranger else _KEPT):
+    def forget_closed_tabs(self) -> None:
+        """Forget the tabs whose retention time after closing is over."""
+        anonymous_seconds, at = settings().anonymous_state_seconds, time.monotonic()
+        for token, (closed_at, is_anonymous) in list(self._closed.items()):
+            if at - closed_at < (anonymous_seconds if is_anonymous else _OWNER_SECONDS):
                 continue
-            if is_stranger and not self._drop_state(token):
+            if is_anonymous and not self._drop_state(token):
                 continue
-            del self._left[token]
+            del self._closed[token]
             self._owners.pop(token, None)
 
     def _drop_state(self, token: str) -> bool:
-        """Drop what Reflex keeps of a tab; not while a handler is at work there."""
+        """Drop the state of a tab; return False if a handler holds its lock."""
         manager = self.app.state_manager
         if not isinstance(manager, StateManagerMemory):
-            return True  # kept elsewhere, and dropped there
+            return True  # another state manager expires states itself
         lock = manager._states_locks.get(token)
         if lock is not None and lock.locked():
             return False
@@ -143,7 +144,7 @@ class Tabs(EventNamespace):
 
 
 def _session_of_event() -> str | None:
-    """Return the session whose event is being worked on; nothing outside of one."""
+    """Return the session token of the event being processed ("" if anonymous), or None outside an event."""
     try:
         headers = EventContext.get().router_data.get("headers")
     except LookupError:
@@ -151,8 +152,11 @@ def _session_of_event() -> str | None:
     return None if headers is None else session_token(headers.get("cookie", ""))
 
 
-def _refused(data: Any, *, is_stranger: bool) -> str:
-    """Tell why an event is dropped before anything is made of it; what a person sent is answered by the gate."""
+def _drop_reason(data: Any, *, is_anonymous: bool) -> str:
+    """Return why an event is dropped, or "".
+
+    Reserved text of a signed-in user is left to the authorization middleware, which explains it.
+    """
     if not isinstance(data, dict) or not isinstance(name := data.get("name"), str):
         return "no event"
     if name not in RegistrationContext.get().event_handlers:
@@ -160,16 +164,16 @@ def _refused(data: Any, *, is_stranger: bool) -> str:
     router_data, payload = data.setdefault("router_data", {}), data.setdefault("payload", {})
     if not isinstance(router_data, dict) or not isinstance(payload, dict):
         return "no event"
-    if has_tag(router_data, is_address=True) or (is_stranger and has_tag(payload)):
+    if has_tag(router_data, is_address=True) or (is_anonymous and has_tag(payload)):
         return "it holds a reserved text"
     return ""
 
 
 def install(app: rx.App) -> None:
-    """Let the tabs of an app be taken in here instead of by Reflex's own namespace."""
+    """Replace Reflex's event namespace of an app by SessionNamespace."""
     if app.sio is None or app.event_namespace is None:
         return
-    tabs = Tabs(app.event_namespace.namespace, app)
-    app._event_namespace = tabs
-    app.sio.register_namespace(tabs)
-    app.register_lifespan_task(tabs.sweep)
+    namespace = SessionNamespace(app.event_namespace.namespace, app)
+    app._event_namespace = namespace
+    app.sio.register_namespace(namespace)
+    app.register_lifespan_task(namespace.sweep)

@@ -1,4 +1,4 @@
-"""Undo: the offer to bring back what was deleted last, for a while."""
+"""Undo: the offer to restore the rows that were deleted last."""
 
 import asyncio
 from abc import abstractmethod
@@ -12,9 +12,9 @@ from platform_app.db import Transaction
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, person, say
+from platform_app.state.console.base import call, current_user, handler, success_toast
 
-SECONDS = 10
+SECONDS = 10  # for which the offer is shown
 
 
 RowFunction = Callable[[Transaction, Identity, str], Any]
@@ -29,11 +29,11 @@ class SoftDelete:
 
 
 class Undo(rx.State, mixin=True):
-    """A list whose deleted rows can be brought back for a while."""
+    """A mixin for a list whose deleted rows can be restored while the offer is shown."""
 
     undo_sentence: str = ""
     _undo_id: str = ""
-    _undo_more: list[str] = []  # deleted together with it
+    _undo_others: list[str] = []  # the others of the same bulk action
 
     @abstractmethod
     def _soft_delete(self) -> SoftDelete:
@@ -41,53 +41,53 @@ class Undo(rx.State, mixin=True):
 
     @abstractmethod
     async def _fetch(self) -> None:
-        """Draw the list anew."""
+        """Read the list again."""
 
-    def _forget(self, row_id: str) -> None:
-        """Keep nothing more of a row that was deleted."""
+    def _deselect(self, row_id: str) -> None:
+        """Take a deleted row out of the selection, where the list has one."""
 
     @handler(Role.OPERATOR)
     async def delete(self, row_id: str) -> Any:
-        """Take a row away; return the event that ends the offer to bring it back."""
+        """Delete a row and offer to undo it; return the event that ends the offer."""
         row = await call(self, self._soft_delete().delete, row_id)
-        self._forget(row_id)
+        self._deselect(row_id)
         await self._fetch()
         return await self._offer_undo(row_id, getattr(row, "title", "") or getattr(row, "name", ""))
 
     @handler(Role.OPERATOR)
     async def undo(self) -> Any:
-        """Bring back what was deleted last."""
+        """Restore the rows that were deleted last."""
         self.undo_sentence = ""
-        await call(self, _each, self._soft_delete().restore, [self._undo_id, *self._undo_more])
+        await call(self, _for_each, self._soft_delete().restore, [self._undo_id, *self._undo_others])
         await self._fetch()
-        return await say(self, "It is back.")
+        return await success_toast(self, "It is back.")
 
     async def _offer_undo(self, row_id: str, title: str) -> Any:
-        """Show the offer; return the event that takes it away again."""
-        self._undo_id, self._undo_more = row_id, []
-        self.undo_sentence = translate((await person(self)).language, "“{title}” is deleted.", title=title)
-        return browser.chain(type(self).forget_undo, row_id)
+        """Show the offer to undo; return the event that hides it after SECONDS."""
+        self._undo_id, self._undo_others = row_id, []
+        self.undo_sentence = translate((await current_user(self)).language, "“{title}” is deleted.", title=title)
+        return browser.call_handler(type(self).expire_undo, row_id)
 
-    async def _delete_all(self, row_ids: list[str], one: str, many: str) -> Any:
-        """Take rows away together; return the event that ends the offer to bring them back."""
+    async def _delete_many(self, row_ids: list[str], one: str, many: str) -> Any:
+        """Delete rows in one transaction and offer to undo it; return the event that ends the offer."""
         if not row_ids:
             return None
-        await call(self, _each, self._soft_delete().delete, row_ids)
+        await call(self, _for_each, self._soft_delete().delete, row_ids)
         await self._fetch()
-        self._undo_id, self._undo_more = row_ids[0], row_ids[1:]
-        self.undo_sentence = plural((await person(self)).language, one, many, len(row_ids))
-        return browser.chain(type(self).forget_undo, row_ids[0])
+        self._undo_id, self._undo_others = row_ids[0], row_ids[1:]
+        self.undo_sentence = plural((await current_user(self)).language, one, many, len(row_ids))
+        return browser.call_handler(type(self).expire_undo, row_ids[0])
 
     @handler(Role.OPERATOR, background=True)
-    async def forget_undo(self, subject_id: str) -> None:
-        """Take the offer away when its time is over."""
+    async def expire_undo(self, subject_id: str) -> None:
+        """Hide the offer for a row after SECONDS."""
         await asyncio.sleep(SECONDS)
         async with self:
             if self._undo_id == subject_id:
                 self.undo_sentence = ""
 
 
-def _each(session: Transaction, who: Identity, act: Any, row_ids: list[str]) -> None:
-    """Do one thing with several rows in one transaction."""
+def _for_each(session: Transaction, who: Identity, function: RowFunction, row_ids: list[str]) -> None:
+    """Call a service function for each of several rows."""
     for row_id in row_ids:
-        act(session, who, row_id)
+        function(session, who, row_id)

@@ -1,16 +1,16 @@
-"""Incoming: text of a browser that Reflex must not be given."""
+"""Unsafe text: detects Reflex's reserved tag in values that a browser sends."""
 
 from typing import Any
 from urllib.parse import unquote_plus
 
-TAG = "<reflex.Var>"  # Reflex's mark for a variable in a text; its decoder loops on one that it did not write
-_ENCODINGS = 3  # times that an address may be percent-encoded
+TAG = "<reflex.Var>"  # Reflex marks variables in texts with it; its decoder loops for ever on a tag it did not write
+_ENCODINGS = 3  # levels of percent-encoding that are decoded
 
 
 def has_tag(value: Any, *, is_address: bool = False) -> bool:
-    """Tell whether any text in a JSON value, its keys among them, holds Reflex's mark. Linear, whatever the depth.
+    """Return whether any string or key in a JSON value contains Reflex's tag, in linear time.
 
-    In an address it is also found percent-encoded.
+    With `is_address` percent-encoded tags are found too.
     """
     waiting = [value]
     while waiting:

@@ -20,9 +20,17 @@ from platform_app.models.sequence import Enrollment, Sequence
 from platform_app.services.accounts import members
 from platform_app.services.crm import cards, notes, tasks
 from platform_app.services.crm.cards import Card
-from platform_app.state.console.base import call, handler, look, person, say, say_error, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import (
+    call,
+    current_identity,
+    current_user,
+    error_toast,
+    fetch,
+    handler,
+    success_toast,
+)
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.history import HistoryLine, history_of
 from platform_app.state.rules.proof_view import reader_of
 from platform_app.state.sequences.enrollments import EnrollmentRow, Names, names_for, row_of
@@ -79,13 +87,13 @@ class CardView(rx.State, mixin=True):
     initial: dict[str, str] = {}
     problems: dict[str, str] = {}
     own: list[FieldLine] = []
-    members: list[Choice] = []
+    members: list[Option] = []
     tasks: list[TaskLine] = []
     notes: list[NoteLine] = []
     talks: list[TalkLine] = []
     history: list[HistoryLine] = []
     enrollments: list[EnrollmentRow] = []
-    sequences: list[Choice] = []  # that the contact or the lead can be let into
+    sequences: list[Option] = []  # that the contact or the lead can be let into
     _loads: int = 0
 
     @abstractmethod
@@ -102,7 +110,7 @@ class CardView(rx.State, mixin=True):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what others do beside the fields while the card is open; fields stay as they are typed."""
-        async for _ in follow(self, "contact", "lead", "task", "note", "enrollment"):
+        async for _ in subscribe(self, "contact", "lead", "task", "note", "enrollment"):
             async with self:
                 if self.card_key:
                     await self._draw_beside()
@@ -114,7 +122,7 @@ class CardView(rx.State, mixin=True):
         try:
             await self._save_values({name: value})
         except Invalid as error:
-            language = (await person(self)).language
+            language = (await current_user(self)).language
             self.problems = others | {name: translate(language, error.sentence, **error.values)}
             return
         self.problems = others
@@ -157,8 +165,8 @@ class CardView(rx.State, mixin=True):
         made = await call(self, enrollments.enroll, sequence_id, [row_id])
         await self._draw_beside()
         if made:
-            return await say(self, "On the way.")
-        return await say_error(self, Conflict("They may not enter this sequence: they are in it, or have been."))
+            return await success_toast(self, "On the way.")
+        return await error_toast(self, Conflict("They may not enter this sequence: they are in it, or have been."))
 
     async def _adding(self, name: str, service: Any, **values: Any) -> None:
         holder, row_id = self._subject()
@@ -166,7 +174,7 @@ class CardView(rx.State, mixin=True):
         try:
             await call(self, service, **values, **{f"{holder.value}_id": row_id})
         except Invalid as error:
-            language = (await person(self)).language
+            language = (await current_user(self)).language
             self.problems = others | {name: translate(language, error.sentence, **error.values)}
             return
         self.problems = others
@@ -178,14 +186,14 @@ class CardView(rx.State, mixin=True):
             found = datetime.fromisoformat(text) if text else None
         except ValueError as error:
             raise Invalid("Choose a date.", field="due") from error
-        return found.replace(tzinfo=ZoneInfo((await who(self)).time_zone)) if found else None
+        return found.replace(tzinfo=ZoneInfo((await current_identity(self)).time_zone)) if found else None
 
     async def _draw_fields(self, kept: dict[str, Any]) -> None:
         """Draw the fields anew, the tenant's own among them."""
         holder, row_id = self._subject()
-        held, people = await look(self, _around, holder)
+        held, people = await fetch(self, _around, holder)
         self.own = [_field(row, kept) for row in held]
-        self.members = [Choice(user_id, name) for user_id, name in people]
+        self.members = [Option(user_id, name) for user_id, name in people]
         self.problems = {}
         self._loads += 1
         self.card_key = f"{row_id}-{self._loads}"
@@ -193,8 +201,8 @@ class CardView(rx.State, mixin=True):
     async def _draw_beside(self) -> None:
         """Draw what stands beside the fields."""
         holder, row_id = self._subject()
-        identity, language = await who(self), (await person(self)).language
-        card, names = await look(self, _beside, holder, row_id)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        card, names = await fetch(self, _beside, holder, row_id)
         self.tasks = [_task(row, names, identity, language) for row in card.tasks]
         self.notes = [_note(row, identity, language) for row in card.notes]
         self.talks = [
@@ -207,10 +215,10 @@ class CardView(rx.State, mixin=True):
             for talk in card.conversations
         ]
         self.history = history_of(card.events, identity, language)
-        ways, known_by, offered = await look(self, _on_the_way, row_id)
+        ways, known_by, offered = await fetch(self, _on_the_way, row_id)
         reader = await reader_of(self)
         self.enrollments = [row_of(way, known_by, identity, reader=reader) for way in ways]
-        self.sequences = [Choice(one.id, one.name) for one in offered]
+        self.sequences = [Option(one.id, one.name) for one in offered]
         await self._draw_more(card, names)
 
     async def _draw_more(self, card: Card, names: dict[str, str]) -> None:

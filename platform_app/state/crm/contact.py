@@ -13,8 +13,8 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, merge_contacts
 from platform_app.services.crm.cards import Card
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say, who
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
+from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.card import CardView
 from platform_app.state.crm.leads import LeadRow, row_of
 
@@ -34,7 +34,7 @@ class ContactState(CardView, rx.State):
     language: str = ""
     leads: list[LeadRow] = []
     merging: bool = False
-    others: list[Choice] = []
+    others: list[Option] = []
     other: str = ""  # to be merged with, when it is said so
     other_name: str = ""
     outcome: list[OutcomeLine] = []
@@ -44,9 +44,9 @@ class ContactState(CardView, rx.State):
     async def load(self) -> Any:
         """Fetch the contact and draw its card; one that was merged leads to the one that stays."""
         self.card_key, self.merging, self.others, self.other = "", False, [], ""
-        row = await look(self, contacts.get, self._id_in_address())
+        row = await fetch(self, contacts.get, self._id_in_address())
         if row.id != self._id_in_address():
-            return browser.redirect(f"/manage/{(await who(self)).slug}/contacts/{row.id}")
+            return browser.redirect(f"/manage/{(await current_identity(self)).slug}/contacts/{row.id}")
         await self._draw(row)
         return None
 
@@ -65,9 +65,9 @@ class ContactState(CardView, rx.State):
     @handler(Role.OPERATOR)
     async def choose_other(self, other_id: str) -> None:
         """Show what merging with a contact would do."""
-        found = await look(self, merge_contacts.outcome, self._contact, other_id)
-        language = (await person(self)).language
-        held = await look(self, _own_fields)
+        found = await fetch(self, merge_contacts.outcome, self._contact, other_id)
+        language = (await current_user(self)).language
+        held = await fetch(self, _own_fields)
         for row in held:
             if row.kind == FieldKind.YES_NO and f"field.{row.key}" in found.values:
                 found.values[f"field.{row.key}"] = translate(language, found.values[f"field.{row.key}"])
@@ -86,7 +86,7 @@ class ContactState(CardView, rx.State):
         row = await call(self, merge_contacts.merge, self._contact, self.other)
         self.merging, self.others, self.other = False, [], ""
         await self._draw(row)
-        return await say(self, "The two contacts are one now.")
+        return await success_toast(self, "The two contacts are one now.")
 
     def _subject(self) -> tuple[Holder, str]:
         return Holder.CONTACT, self._contact
@@ -96,8 +96,8 @@ class ContactState(CardView, rx.State):
         self.name, self.language = row.name, row.language or "none"
 
     async def _find(self, search: str) -> None:
-        found = await look(self, merge_contacts.alike, self._contact, search)
-        self.others = [Choice(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
+        found = await fetch(self, merge_contacts.alike, self._contact, search)
+        self.others = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
 
     async def _draw(self, row: Contact) -> None:
         self._contact, self.name, self.language = row.id, row.name, row.language or "none"
@@ -112,7 +112,7 @@ class ContactState(CardView, rx.State):
         await self._draw_beside()
 
     async def _draw_more(self, card: Card, names: dict[str, str]) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         self.leads = [row_of(lead, names, identity, language) for lead in card.leads]
 
 

@@ -12,10 +12,10 @@ from platform_app.i18n import exact_time, plural, translate
 from platform_app.models.crm import ContactImport, CustomField, Holder, ImportState, RefusedRow
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import import_job, imports
-from platform_app.state.console.base import call, handler, look, person, say_error, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.option_lists import Choice
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option
+from platform_app.state.console.page_address import replace_query
 
 SHOWN = 50  # refused rows on the page; all of them are in the file
 
@@ -59,7 +59,7 @@ class ImportContactsState(rx.State):
     state: str = ""
     file_name: str = ""
     columns: list[ColumnLine] = []
-    targets: list[Choice] = []
+    targets: list[Option] = []
     match_by: str = "name"
     total: int = 0
     done: int = 0
@@ -82,18 +82,18 @@ class ImportContactsState(rx.State):
     @handler(Role.OPERATOR, background=True)
     async def watch(self) -> None:
         """Follow the rows as they come in."""
-        async for _ in follow(self, "import", least=Role.OPERATOR):
+        async for _ in subscribe(self, "import", required_role=Role.OPERATOR):
             async with self:
                 await self._fetch()
 
     @handler(Role.OPERATOR)
     async def uploaded(self) -> Any:
         """Show the columns of the table that has just come."""
-        newest = await look(self, imports.recent, limit=1)
+        newest = await fetch(self, imports.recent, limit=1)
         if newest and newest[0].state == ImportState.READY:
             self.current = newest[0].id
         await self._fetch()
-        return keep_in_address(i=self.current)
+        return replace_query(i=self.current)
 
     @handler(Role.OPERATOR)
     async def match(self, place: str, target: str) -> None:
@@ -115,7 +115,7 @@ class ImportContactsState(rx.State):
         try:
             await call(self, imports.begin, self.current, mapping, match_by=self.match_by)
         except Invalid as error:
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._fetch()
         return None
 
@@ -130,14 +130,14 @@ class ImportContactsState(rx.State):
         """Make room for another table."""
         self.current = self.state = ""
         await self._fetch()
-        return keep_in_address(i="")
+        return replace_query(i="")
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        past, held, refused = await look(self, _read, self.current)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        past, held, refused = await fetch(self, _read, self.current)
         self.past = [_past(row, identity, language) for row in past]
-        self.targets = [Choice(name, translate(language, words)) for name, words in imports.TARGETS.items()]
-        self.targets += [Choice(f"field.{row.key}", row.name) for row in held]
+        self.targets = [Option(name, translate(language, words)) for name, words in imports.TARGETS.items()]
+        self.targets += [Option(f"field.{row.key}", row.name) for row in held]
         row = next((one for one in past if one.id == self.current), None)
         self.loaded = True
         if row is None:

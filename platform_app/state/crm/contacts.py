@@ -11,10 +11,10 @@ from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, tags
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, who
-from platform_app.state.console.list_page import Listed
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
+from platform_app.state.console.list_page import ListPage
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 ORDER = "-updated"
@@ -33,7 +33,7 @@ class ContactRow:
     exact: str
 
 
-class ContactsState(Listed, Undo, rx.State):
+class ContactsState(ListPage, Undo, rx.State):
     """The contacts of a tenant."""
 
     rows: list[ContactRow] = []
@@ -43,41 +43,41 @@ class ContactsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read what is asked from the address, and fetch."""
-        asked = self._read_address(contacts.SORTS, ORDER)
+        asked = self._read_query(contacts.SORTS, ORDER)
         self.tag, self.undo_sentence, self.adding = asked.get("tag", "")[:60], "", False
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what others change while the page is open."""
-        async for _ in follow(self, "contact", "import"):
+        async for _ in subscribe(self, "contact", "import"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_tag(self, tag: str) -> Any:
         """Show those with a tag; an empty one shows all."""
-        self.tag, self.page, self.chosen = tag[:60], 1, []
-        return await self._changed()
+        self.tag, self.page, self.selected = tag[:60], 1, []
+        return await self._apply_filters()
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
         """Write a contact and open its card."""
-        name = translate((await person(self)).language, "New contact")
+        name = translate((await current_user(self)).language, "New contact")
         made = await call(self, contacts.create, name=name)
-        return browser.redirect(f"/manage/{(await who(self)).slug}/contacts/{made.id}")
+        return browser.redirect(f"/manage/{(await current_identity(self)).slug}/contacts/{made.id}")
 
     @handler(Role.OPERATOR)
-    async def tag_chosen(self, form: dict[str, Any]) -> Any:
+    async def tag_selected(self, form: dict[str, Any]) -> Any:
         """Give the chosen contacts a tag."""
-        count = await call(self, tags.add, self.chosen, str(form.get("tag", "")), of=contacts)
-        return await self._after_all("{count} contact tagged", "{count} contacts tagged", count)
+        count = await call(self, tags.add, self.selected, str(form.get("tag", "")), of=contacts)
+        return await self._finish_bulk_action("{count} contact tagged", "{count} contacts tagged", count)
 
     @handler(Role.OPERATOR)
-    async def delete_chosen(self) -> Any:
+    async def delete_selected(self) -> Any:
         """Take the chosen contacts away."""
-        chosen, self.chosen = self.chosen, []
-        return await self._delete_all(chosen, "{count} contact deleted", "{count} contacts deleted")
+        selected, self.selected = self.selected, []
+        return await self._delete_many(selected, "{count} contact deleted", "{count} contacts deleted")
 
     @rx.var
     def is_filtered(self) -> bool:
@@ -87,14 +87,14 @@ class ContactsState(Listed, Undo, rx.State):
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(contacts.delete, contacts.restore)
 
-    async def _changed(self) -> Any:
+    async def _apply_filters(self) -> Any:
         await self._fetch()
-        return keep_in_address(tag=self.tag, **self._in_address(ORDER))
+        return replace_query(tag=self.tag, **self._query_values(ORDER))
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         sort = self.sort if self.sort in contacts.SORTS else "updated"
-        found, total = await look(
+        found, total = await fetch(
             self,
             contacts.find,
             search=self.search,
@@ -104,7 +104,7 @@ class ContactsState(Listed, Undo, rx.State):
             page=self.page,
             page_size=int(self.size),
         )
-        self._count_pages(total)
+        self._set_total(total)
         self.rows = [_row(row, identity, language) for row in found]
         self.total_words = plural(language, "{count} contact", "{count} contacts", total)
         self.loaded = True

@@ -12,7 +12,7 @@ from platform_app.i18n import translate
 from platform_app.models.crm import FieldKind, Holder, StageKind
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import custom_field_definitions, pipelines
-from platform_app.state.console.base import call, handler, look, person, say_error
+from platform_app.state.console.base import call, current_user, error_toast, fetch, handler
 
 FIELD_KINDS = {
     "text": "Text",
@@ -72,7 +72,7 @@ class CrmSettingsState(rx.State):
     @handler(Role.ADMIN)
     async def add_pipeline(self, form: dict[str, Any]) -> Any:
         """Make a pipeline with the usual stages."""
-        stages = pipelines.default_stages((await person(self)).language)
+        stages = pipelines.default_stages((await current_user(self)).language)
         return await self._do(pipelines.create, str(form.get("name", "")), stages)
 
     @handler(Role.ADMIN)
@@ -134,12 +134,12 @@ class CrmSettingsState(rx.State):
             await call(self, service, *given, **named)
         except PlatformError as error:
             await self._fetch()
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._fetch(redraw=redraw)
         return None
 
     async def _fetch(self, *, redraw: bool = True) -> None:
-        self.pipelines, self.fields = await look(self, _read)
+        self.pipelines, self.fields = await fetch(self, _read)
         self.drawn += redraw
         self.loaded = True
 

@@ -9,8 +9,8 @@ from platform_app.errors import NotFound
 from platform_app.models.crm import Contact, Holder, Lead
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, leads
-from platform_app.state.console.base import call, handler, look
-from platform_app.state.console.option_lists import Choice, stage_choices
+from platform_app.state.console.base import call, fetch, handler
+from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.crm.card import CardView
 
 NOBODY = "none"
@@ -21,20 +21,20 @@ class LeadState(CardView, rx.State):
 
     title: str = ""
     stage: str = ""
-    stages: list[Choice] = []
+    stages: list[Option] = []
     responsible: str = NOBODY
     contact: str = ""
     contact_name: str = ""
     choosing: bool = False
-    found: list[Choice] = []
+    found: list[Option] = []
     _lead: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the lead and draw its card."""
         self.card_key, self.choosing, self.found = "", False, []
-        self.stages = await look(self, stage_choices)
-        row = await look(self, leads.get, self._id_in_address())
+        self.stages = await fetch(self, stage_options)
+        row = await fetch(self, leads.get, self._id_in_address())
         self._lead = row.id
         self.initial = {
             "title": row.title,
@@ -84,12 +84,12 @@ class LeadState(CardView, rx.State):
         await self._show(await call(self, leads.save, self._lead, values))
 
     async def _find(self, search: str) -> None:
-        found, _ = await look(self, contacts.find, search=search, page_size=8)
-        self.found = [Choice(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
+        found, _ = await fetch(self, contacts.find, search=search, page_size=8)
+        self.found = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
 
     async def _show(self, row: Lead) -> None:
         self.title, self.stage, self.responsible = row.title, row.stage_id, row.responsible_id or NOBODY
-        contact = await look(self, _contact_of, row)
+        contact = await fetch(self, _contact_of, row)
         self.contact, self.contact_name = (contact.id, contact.name) if contact else ("", "")
 
 

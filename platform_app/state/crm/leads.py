@@ -17,11 +17,11 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.crm import contacts, leads, pipelines, tags
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, who
-from platform_app.state.console.list_page import Listed
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.option_lists import Choice
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
+from platform_app.state.console.list_page import ListPage
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 ORDER = "-updated"
@@ -60,24 +60,24 @@ class Column:
 class _Frame:
     """What lists are drawn with: the tenant's pipelines, stages and members."""
 
-    pipelines: list[Choice]
-    stages: list[Choice]
-    members: list[Choice]
+    pipelines: list[Option]
+    stages: list[Option]
+    members: list[Option]
     of_pipeline: dict[str, list[tuple[str, str, str]]]  # stages: id, name, kind
     names: dict[str, str]
 
 
-class LeadsState(Listed, Undo, rx.State):
+class LeadsState(ListPage, Undo, rx.State):
     """The leads of a tenant."""
 
     view: str = "board"
     rows: list[LeadRow] = []
     columns: list[Column] = []
-    pipelines: list[Choice] = []
+    pipelines: list[Option] = []
     pipeline: str = ""
-    stages: list[Choice] = []
+    stages: list[Option] = []
     stage: str = "all"
-    members: list[Choice] = []
+    members: list[Option] = []
     responsible: str = "all"
     tag: str = ""
     said: str = ""  # of what a move did, for those who do not see it
@@ -85,7 +85,7 @@ class LeadsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read what is asked from the address, and fetch."""
-        asked = self._read_address(leads.SORTS, ORDER)
+        asked = self._read_query(leads.SORTS, ORDER)
         self.view = "list" if asked.get("view") == "list" else "board"
         self.pipeline, self.stage = asked.get("pipeline", "")[:32], asked.get("stage", "all")[:32]
         self.responsible, self.tag = asked.get("responsible", "all")[:32], asked.get("tag", "")[:60]
@@ -95,7 +95,7 @@ class LeadsState(Listed, Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what others change while the page is open."""
-        async for _ in follow(self, "lead"):
+        async for _ in subscribe(self, "lead"):
             async with self:
                 await self._fetch()
 
@@ -103,7 +103,7 @@ class LeadsState(Listed, Undo, rx.State):
     async def show(self, view: str | list[str]) -> Any:
         """Show the board or the list."""
         self.view = "list" if view == "list" else "board"
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.VIEWER)
     async def filter_by(self, name: str, value: str) -> Any:
@@ -111,15 +111,15 @@ class LeadsState(Listed, Undo, rx.State):
         if name not in ("pipeline", "stage", "responsible", "tag"):
             raise Invalid("This value cannot be taken.")
         setattr(self, name, value[:60])
-        self.page, self.chosen = 1, []
-        return await self._changed()
+        self.page, self.selected = 1, []
+        return await self._apply_filters()
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
         """Write a lead into the first stage and open its card."""
-        title = translate((await person(self)).language, "New lead")
+        title = translate((await current_user(self)).language, "New lead")
         made = await call(self, leads.create_in_first_stage, title, self.pipeline)
-        return browser.redirect(f"/manage/{(await who(self)).slug}/leads/{made.id}")
+        return browser.redirect(f"/manage/{(await current_identity(self)).slug}/leads/{made.id}")
 
     @handler(Role.OPERATOR)
     async def move(self, lead_id: str, stage_id: str) -> None:
@@ -127,31 +127,33 @@ class LeadsState(Listed, Undo, rx.State):
         row = await call(self, leads.move, lead_id, stage_id)
         await self._fetch()
         stage = next((column.name for column in self.columns if column.id == stage_id), "")
-        self.said = translate((await person(self)).language, "“{title}” is in {stage}.", title=row.title, stage=stage)
+        self.said = translate(
+            (await current_user(self)).language, "“{title}” is in {stage}.", title=row.title, stage=stage
+        )
 
     @handler(Role.OPERATOR)
-    async def tag_chosen(self, form: dict[str, Any]) -> Any:
+    async def tag_selected(self, form: dict[str, Any]) -> Any:
         """Give the chosen leads a tag."""
-        count = await call(self, tags.add, self.chosen, str(form.get("tag", "")), of=leads)
-        return await self._after_all("{count} lead tagged", "{count} leads tagged", count)
+        count = await call(self, tags.add, self.selected, str(form.get("tag", "")), of=leads)
+        return await self._finish_bulk_action("{count} lead tagged", "{count} leads tagged", count)
 
     @handler(Role.OPERATOR)
-    async def move_chosen(self, stage_id: str) -> Any:
+    async def move_selected(self, stage_id: str) -> Any:
         """Put the chosen leads into a stage."""
-        count = await call(self, _move_all, self.chosen, stage_id)
-        return await self._after_all("{count} lead moved", "{count} leads moved", count)
+        count = await call(self, _move_all, self.selected, stage_id)
+        return await self._finish_bulk_action("{count} lead moved", "{count} leads moved", count)
 
     @handler(Role.OPERATOR)
-    async def assign_chosen(self, user_id: str) -> Any:
+    async def assign_selected(self, user_id: str) -> Any:
         """Make a member responsible for the chosen leads."""
-        count = await call(self, _assign_all, self.chosen, user_id)
-        return await self._after_all("{count} lead assigned", "{count} leads assigned", count)
+        count = await call(self, _assign_all, self.selected, user_id)
+        return await self._finish_bulk_action("{count} lead assigned", "{count} leads assigned", count)
 
     @handler(Role.OPERATOR)
-    async def delete_chosen(self) -> Any:
+    async def delete_selected(self) -> Any:
         """Take the chosen leads away."""
-        chosen, self.chosen = self.chosen, []
-        return await self._delete_all(chosen, "{count} lead deleted", "{count} leads deleted")
+        selected, self.selected = self.selected, []
+        return await self._delete_many(selected, "{count} lead deleted", "{count} leads deleted")
 
     @rx.var
     def is_filtered(self) -> bool:
@@ -161,16 +163,16 @@ class LeadsState(Listed, Undo, rx.State):
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(leads.delete, leads.restore)
 
-    async def _changed(self) -> Any:
+    async def _apply_filters(self) -> Any:
         await self._fetch()
         kept = {"stage": self.stage, "responsible": self.responsible, "tag": self.tag, "pipeline": self.pipeline}
         if self.pipelines and self.pipeline == self.pipelines[0].id:
             kept["pipeline"] = ""
-        return keep_in_address(view="" if self.view == "board" else "list", **kept, **self._in_address(ORDER))
+        return replace_query(view="" if self.view == "board" else "list", **kept, **self._query_values(ORDER))
 
     async def _fetch(self) -> None:
-        language = (await person(self)).language
-        frame = await look(self, _frame)
+        language = (await current_user(self)).language
+        frame = await fetch(self, _frame)
         self.pipelines, self.stages, self.members = frame.pipelines, frame.stages, frame.members
         if self.pipeline not in frame.of_pipeline:
             self.pipeline = frame.pipelines[0].id if frame.pipelines else ""
@@ -184,7 +186,7 @@ class LeadsState(Listed, Undo, rx.State):
         self.loaded = True
 
     async def _fetch_list(self, frame: _Frame, asked: dict[str, Any]) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         asked["stage_id"] = "" if self.stage == "all" else self.stage
         sort = self.sort if self.sort in leads.SORTS else "updated"
         order: dict[str, Any] = {
@@ -193,15 +195,15 @@ class LeadsState(Listed, Undo, rx.State):
             "page": self.page,
             "page_size": int(self.size),
         }
-        found, total = await look(self, leads.find, **order, **asked)
-        self._count_pages(total)
-        known = frame.names | await look(self, contacts.names, [row.contact_id for row in found])
+        found, total = await fetch(self, leads.find, **order, **asked)
+        self._set_total(total)
+        known = frame.names | await fetch(self, contacts.names, [row.contact_id for row in found])
         self.rows, self.columns = [row_of(row, known, identity, language) for row in found], []
 
     async def _fetch_board(self, frame: _Frame, asked: dict[str, Any]) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         stages = frame.of_pipeline.get(self.pipeline, [])
-        totals, shown, people = await look(self, _board, [stage_id for stage_id, _, _ in stages], **asked)
+        totals, shown, people = await fetch(self, _board, [stage_id for stage_id, _, _ in stages], **asked)
         self.total = sum(totals.get(stage_id, (0, 0))[0] for stage_id, _, _ in stages)
         self.rows, self.columns = [], []
         for stage_id, name, kind in stages:
@@ -237,9 +239,9 @@ def row_of(row: Lead, known: dict[str, str], identity: Identity, language: str) 
 def _frame(session: Transaction, who: Identity) -> _Frame:
     found = pipelines.of_tenant(session, who)
     return _Frame(
-        pipelines=[Choice(pipeline.id, pipeline.name) for pipeline, _ in found],
-        stages=[Choice(stage.id, f"{p.name} · {stage.name}") for p, stages in found for stage in stages],
-        members=[Choice(user.id, user.name) for user, _ in members.list_members(session, who)],
+        pipelines=[Option(pipeline.id, pipeline.name) for pipeline, _ in found],
+        stages=[Option(stage.id, f"{p.name} · {stage.name}") for p, stages in found for stage in stages],
+        members=[Option(user.id, user.name) for user, _ in members.list_members(session, who)],
         of_pipeline={p.id: [(stage.id, stage.name, stage.kind.value) for stage in stages] for p, stages in found},
         names=names(session, who.tenant_id),
     )

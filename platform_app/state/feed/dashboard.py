@@ -18,8 +18,8 @@ from platform_app.services.feed.dashboard import Count, Summary
 from platform_app.services.jobs import job_list
 from platform_app.services.jobs.job_list import WorkerCard
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
 
 MARKS = {
     "agent": ("green", "Agents"),
@@ -101,7 +101,7 @@ class DashboardState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show what happens as it happens."""
-        async for update in follow(self, "activity", "agent", every=2):
+        async for update in subscribe(self, "activity", "agent", every=2):
             async with self:
                 if update.topic in ("activity", "*"):
                     await self._updates()
@@ -125,7 +125,7 @@ class DashboardState(rx.State):
         await call(self, demo.load)
         await self._numbers()
         await self._updates()
-        return await say(self, "The demo is here. Its documents are being indexed.")
+        return await success_toast(self, "The demo is here. Its documents are being indexed.")
 
     @handler(Role.ADMIN)
     async def remove_demo(self) -> Any:
@@ -133,7 +133,7 @@ class DashboardState(rx.State):
         await call(self, demo.remove)
         await self._numbers()
         await self._updates()
-        return await say(self, "The demo is gone.")
+        return await success_toast(self, "The demo is gone.")
 
     def _go(self, kind: str, agent: str) -> Any:
         kept = [f"kind={kind}" if kind in MARKS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
@@ -141,8 +141,8 @@ class DashboardState(rx.State):
         return browser.redirect(f"{self.router.url.path}{'?' + query if query else ''}")
 
     async def _numbers(self) -> None:
-        language = (await person(self)).language
-        found = await look(self, dashboard.summary, now())
+        language = (await current_user(self)).language
+        found = await fetch(self, dashboard.summary, now())
         self.cards = _cards(found, language)
         self.stages = [{"name": name, "leads": count} for name, count in found.stages]
         self.days = [{"name": format_date(day, "d MMM", language), "replies": n} for day, n in found.days]
@@ -151,24 +151,24 @@ class DashboardState(rx.State):
         self.days_words = plural(language, "{count} reply in 14 days", "{count} replies in 14 days", total)
         whole = sum(n for _, n in found.months)
         self.months_words = plural(language, "{count} reply in 6 months", "{count} replies in 6 months", whole)
-        rows, count = await look(self, agents.list_agents, page_size=100)
+        rows, count = await fetch(self, agents.list_agents, page_size=100)
         self.agents = [Option(row.id, row.name) for row in rows]
         self.is_empty = count == 0
-        self.has_demo = await look(self, demo.is_loaded)
+        self.has_demo = await fetch(self, demo.is_loaded)
         await self._worker()
 
     async def _updates(self) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         kind, agent = "" if self.kind == "all" else self.kind, "" if self.agent == "all" else self.agent
 
-        def fetch(session: Any, asking: Identity) -> list[FeedRow]:
+        def read_feed(session: Any, asking: Identity) -> list[FeedRow]:
             return activity.feed(session, asking.tenant_id, kind=kind, agent_id=agent)
 
-        self.updates = [_update(row, identity, language) for row in await look(self, fetch)]
+        self.updates = [_update(row, identity, language) for row in await fetch(self, read_feed)]
 
     async def _worker(self) -> None:
-        language = (await person(self)).language
-        card = await look(self, job_list.worker_card)
+        language = (await current_user(self)).language
+        card = await fetch(self, job_list.worker_card)
         self.worker_ok = card.ok
         self.worker_words, self.worker_reason = _worker_words(card, language)
         self.worker_rows = _worker_rows(card, language)

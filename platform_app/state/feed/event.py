@@ -15,9 +15,9 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun
 from platform_app.services.feed import event_log
-from platform_app.state.console.base import handler, look, person, who
-from platform_app.state.console.option_lists import Choice
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.option_lists import Option
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.feed.events import EventRow, event_row
 from platform_app.state.rules.proof_view import Reader, actual_of, fact_words, reader_of
 from platform_app.state.rules.rule_trial import TrialView, trial_view
@@ -60,7 +60,7 @@ class EventState(rx.State):
 
     head: EventRow = EventRow()
     view: EventView = EventView()
-    rules: list[Choice] = []
+    rules: list[Option] = []
     rule: str = ""
     draft: bool = False
     shown: TrialView = TrialView()
@@ -69,8 +69,8 @@ class EventState(rx.State):
     async def load(self) -> None:
         """Fetch the event, and what the rule that the address names makes of it."""
         self.head, self.shown = EventRow(), TrialView()
-        identity, language = await who(self), (await person(self)).language
-        event, subject, runs, listed = await look(self, _read_one, self._id())
+        identity, language = await current_identity(self), (await current_user(self)).language
+        event, subject, runs, listed = await fetch(self, _read_one, self._id())
         self.rules = listed
         self.view = _view(event, runs, await reader_of(self))
         self.head = event_row(event, subject, identity, language=language)
@@ -83,14 +83,14 @@ class EventState(rx.State):
         """Show why a rule fired on the event, or why not."""
         self.rule = rule_id[:32]
         await self._ask()
-        return keep_in_address(rule=self.rule, draft="1" if self.draft else "")
+        return replace_query(rule=self.rule, draft="1" if self.draft else "")
 
     @handler(Role.VIEWER)
     async def choose_draft(self, draft: bool) -> Any:
         """Ask the draft of the rule, or what is published."""
         self.draft = draft
         await self._ask()
-        return keep_in_address(rule=self.rule, draft="1" if self.draft else "")
+        return replace_query(rule=self.rule, draft="1" if self.draft else "")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
@@ -99,15 +99,15 @@ class EventState(rx.State):
         if self.rule not in {one.id for one in self.rules}:
             self.shown = TrialView()
             return
-        found = await look(self, dry_run.dry_run, self.rule, self._id(), draft=self.draft)
+        found = await fetch(self, dry_run.dry_run, self.rule, self._id(), draft=self.draft)
         self.shown = trial_view(found, await reader_of(self))
 
 
 def _read_one(
     session: Transaction, who: Identity, event_id: str
-) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Choice]]:
+) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Option]]:
     event = event_log.get(session, who, event_id)
-    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
+    listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
     runs = sorted(rule_runs.runs(session, who, event_id=event.id), key=lambda found: found[0].place)
     return event, event_log.subjects(session, who, [event])[event.id], runs, listed
 

@@ -12,10 +12,10 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
-from platform_app.state.console.base import handler, look, person, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.log_list import LogList
-from platform_app.state.console.option_lists import Choice, agent_choices
+from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.crm.history import words_of
 from platform_app.state.rules.rule_words import TRIGGERS
 
@@ -39,7 +39,7 @@ class EventsState(LogList, rx.State):
     """The events of the tenant."""
 
     rows: list[EventRow] = []
-    agents: list[Choice] = []
+    agents: list[Option] = []
     kind: str = "all"
     agent: str = "all"
     led: str = "all"
@@ -47,7 +47,7 @@ class EventsState(LogList, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what happens while the first page is open."""
-        async for _ in follow(self, "activity", "run", "contact", "lead", "task", "conversation"):
+        async for _ in subscribe(self, "activity", "run", "contact", "lead", "task", "conversation"):
             async with self:
                 if self.page == 1:
                     await self._fetch()
@@ -55,17 +55,17 @@ class EventsState(LogList, rx.State):
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
         """Show events of one kind."""
-        return await self._narrow("kind", kind)
+        return await self._set_filter("kind", kind)
 
     @handler(Role.VIEWER)
     async def filter_agent(self, agent: str) -> Any:
         """Show events of one agent."""
-        return await self._narrow("agent", agent)
+        return await self._set_filter("agent", agent)
 
     @handler(Role.VIEWER)
     async def filter_led(self, led: str) -> Any:
         """Show events that rules led to, or the others."""
-        return await self._narrow("led", led)
+        return await self._set_filter("led", led)
 
     @rx.var
     def is_filtered(self) -> bool:
@@ -76,9 +76,9 @@ class EventsState(LogList, rx.State):
         return {"kind": TRIGGERS, "agent": None, "led": LED}
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        asked = self._asked(kind="kind", agent_id="agent", led="led")
-        found, subjects, self.agents = await look(self, _read, asked, self.page)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        asked = self._filter_arguments(kind="kind", agent_id="agent", led="led")
+        found, subjects, self.agents = await fetch(self, _read, asked, self.page)
         self.has_more = len(found) > event_log.PAGE_SIZE
         shown = found[: event_log.PAGE_SIZE]
         self.rows = [event_row(one, subjects[one.id], identity, language=language) for one in shown]
@@ -87,9 +87,9 @@ class EventsState(LogList, rx.State):
 
 def _read(
     session: Transaction, who: Identity, asked: dict[str, Any], page: int
-) -> tuple[list[Event], dict[str, str], list[Choice]]:
+) -> tuple[list[Event], dict[str, str], list[Option]]:
     found = event_log.find(session, who, page=page, **asked)
-    return found, event_log.subjects(session, who, found), agent_choices(session, who)
+    return found, event_log.subjects(session, who, found), agent_options(session, who)
 
 
 def event_row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:

@@ -13,8 +13,8 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity, Role
 from platform_app.services.jobs import job_list
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
 
 KIND_WORDS = {
     "index_source": "Index a source",
@@ -80,7 +80,7 @@ class JobsState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the ledger while the page is open."""
-        async for _ in follow(self, every=3):
+        async for _ in subscribe(self, every=3):
             async with self:
                 await self._fetch()
 
@@ -95,7 +95,7 @@ class JobsState(rx.State):
         return self._go(kind=kind, page=1)
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
+    async def go_to_page(self, page: int) -> Any:
         """Turn to a page."""
         return self._go(page=page)
 
@@ -104,21 +104,21 @@ class JobsState(rx.State):
         """Put a job that failed back into the queue."""
         await call(self, job_list.retry, job_id)
         await self._fetch()
-        return await say(self, "The job is in the queue again.")
+        return await success_toast(self, "The job is in the queue again.")
 
     @handler(Role.OPERATOR)
     async def cancel(self, job_id: str) -> Any:
         """Take a waiting job out of the queue."""
         await call(self, job_list.cancel, job_id)
         await self._fetch()
-        return await say(self, "The job is cancelled.")
+        return await success_toast(self, "The job is cancelled.")
 
     @handler(Role.OPERATOR)
     async def settle(self, job_id: str) -> Any:
         """Note that an uncertain call did arrive."""
         await call(self, job_list.resolve_uncertain, job_id)
         await self._fetch()
-        return await say(self, "The job is marked as done.")
+        return await success_toast(self, "The job is marked as done.")
 
     def _go(self, **changed: object) -> Any:
         asked = {"state": self.state, "kind": self.kind, "page": self.page} | changed
@@ -128,8 +128,8 @@ class JobsState(rx.State):
         return browser.redirect(f"{self.router.url.path}{'?' + kept if kept else ''}")
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found, self.total = await look(
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found, self.total = await fetch(
             self,
             job_list.list_jobs,
             state="" if self.state == "all" else self.state,

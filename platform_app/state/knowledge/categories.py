@@ -9,7 +9,7 @@ from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Role
 from platform_app.services.knowledge import categories
-from platform_app.state.console.base import call, handler, look, person
+from platform_app.state.console.base import call, current_user, fetch, handler
 
 NO_PARENT = "none"
 
@@ -74,11 +74,11 @@ class CategoryState(rx.State):
             await call(self, service, *given, **named)
             self.problem = ""
         except PlatformError as error:
-            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
         await self._fetch()
 
     async def _fetch(self) -> None:
-        found = await look(self, categories.every)
+        found = await fetch(self, categories.every)
         beside: dict[str | None, list[str]] = {}
         for row, _ in found:
             beside.setdefault(row.parent_id, []).append(row.id)

@@ -10,9 +10,9 @@ from platform_app.i18n import plural
 from platform_app.models.person import Role
 from platform_app.rag.retrieval import retrieve
 from platform_app.services.knowledge import categories, sources
-from platform_app.state.console.base import call, handler, look, person, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 from platform_app.state.knowledge.source_view import STATES, SourceRow, source_row
 
@@ -62,7 +62,7 @@ class KnowledgeState(Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the indexing while the page is open."""
-        async for _ in follow(self, "source"):
+        async for _ in subscribe(self, "source"):
             async with self:
                 await self._fetch()
 
@@ -72,7 +72,7 @@ class KnowledgeState(Undo, rx.State):
         await self._fetch()
 
     @handler(Role.VIEWER)
-    async def type_search(self, search: str) -> Any:
+    async def set_search(self, search: str) -> Any:
         """Search as one types; the address keeps it."""
         self.search, self.page = search[:200], 1
         await self._fetch()
@@ -109,7 +109,7 @@ class KnowledgeState(Undo, rx.State):
         return "" if self.category in ("all", "none") else self.category
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> None:
+    async def go_to_page(self, page: int) -> None:
         """Turn to a page."""
         self.page = max(1, min(page, self.pages))
         await self._fetch()
@@ -124,7 +124,7 @@ class KnowledgeState(Undo, rx.State):
     async def ask(self, form: dict[str, Any]) -> None:
         """Show the passages that the chat would find for a question, with their scores."""
         question = str(form.get("question", "")).strip()[:2000]
-        identity = await who(self)
+        identity = await current_identity(self)
         self.asked = bool(question)
         if not question:
             self.passages = []
@@ -147,11 +147,11 @@ class KnowledgeState(Undo, rx.State):
         return SoftDelete(sources.delete, sources.restore)
 
     def _keep_address(self) -> Any:
-        return keep_in_address(q=self.search, state=self.state, category=self.category)
+        return replace_query(q=self.search, state=self.state, category=self.category)
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found, self.total = await look(
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found, self.total = await fetch(
             self,
             sources.list_sources,
             search=self.search,

@@ -6,8 +6,8 @@ import reflex as rx
 
 from platform_app.models.person import Role
 from platform_app.services.knowledge import sources
-from platform_app.state.console.base import handler, look, person, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.knowledge.source_view import SourceRow, source_row
 
 
@@ -36,15 +36,15 @@ class OneSourceState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the indexing while the page is open."""
-        async for _ in follow(self, "source"):
+        async for _ in subscribe(self, "source"):
             async with self:
                 await self._fetch()
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         source_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
-        source = await look(self, sources.get, source_id)
+        source = await fetch(self, sources.get, source_id)
         self.rows = [source_row(source, identity, language)]
-        stored = await look(self, sources.chunks, source_id)
+        stored = await fetch(self, sources.chunks, source_id)
         self.chunks = [ChunkRow(number=c.number + 1, heading=c.heading, text=c.text) for c in stored[:500]]
         self.loaded = True

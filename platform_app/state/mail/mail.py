@@ -13,7 +13,7 @@ from platform_app.models.mail import MailServer
 from platform_app.models.person import Identity, Role
 from platform_app.services.mail import mail_servers
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say, who
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 
 FIELDS = ("host", "port", "security", "user_name", "password", "sender_address", "sender_name")
 IN_DOUBT = "The connection broke before the server said whether it took the message. Look into your inbox."
@@ -49,11 +49,11 @@ class MailState(rx.State):
         try:
             await call(self, mail_servers.save, given)
         except PlatformError as error:
-            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problem_field = error.field or "host"
             return browser.focus(self.problem_field)
         await self._fetch()
-        return await say(self, "The mail server is saved.")
+        return await success_toast(self, "The mail server is saved.")
 
     @handler(Role.ADMIN)
     async def remove(self) -> Any:
@@ -61,13 +61,13 @@ class MailState(rx.State):
         await call(self, mail_servers.remove)
         self.tried = ""
         await self._fetch()
-        return await say(self, "The mail server is taken away.")
+        return await success_toast(self, "The mail server is taken away.")
 
     @handler(Role.ADMIN, background=True)
     async def try_out(self) -> None:
         """Send a test message to my own address and say what became of it."""
         async with self:
-            identity, language = await who(self), (await person(self)).language
+            identity, language = await current_identity(self), (await current_user(self)).language
             if self.is_trying:
                 return
             self.is_trying, self.tried = True, ""
@@ -77,8 +77,8 @@ class MailState(rx.State):
             self.tried = translate(language, sentence, **values)
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        row, sentence, values = await look(self, _read)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        row, sentence, values = await fetch(self, _read)
         self.is_set = row is not None
         names = [name for name in FIELDS if name != "password"]
         self.initial = {name: str(getattr(row, name)) for name in names} if row else _usual(identity)

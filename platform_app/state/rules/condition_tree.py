@@ -11,7 +11,7 @@ from platform_app.automation.operators import OPERATORS, Operand, Operator
 from platform_app.automation.values import parse_whole
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 
 Tree = dict[str, Any]  # a group as JSON values
 UNITS = ("minutes", "hours", "days", "weeks")
@@ -28,14 +28,14 @@ class Line:
     match: str = ""
     fact: str = ""
     operator: str = ""
-    operators: list[Choice] = field(default_factory=list)
+    operators: list[Option] = field(default_factory=list)
     input: str = "none"  # none, text, lines, number, date, time, choice, choices, two, span
     about: str = ""  # what the fact is called
     kind: str = "text"  # of the input's parts: text, number, date, time
     value: str = ""
     second: str = ""
-    chosen: list[str] = field(default_factory=list)
-    options: list[Choice] = field(default_factory=list)
+    selected: list[str] = field(default_factory=list)
+    options: list[Option] = field(default_factory=list)
     field_key: str = ""  # another: what is entered is drawn anew; the same: what is being typed stays
     problem: str = ""
     first: bool = False  # of the whole tree: it cannot go up
@@ -135,7 +135,7 @@ def set_operator(tree: Tree, path: str, operator: Operator) -> None:
     node["operator"] = operator.code
 
 
-def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Choice]], language: str) -> list[Line]:
+def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Option]], language: str) -> list[Line]:
     """Return a tree as lines from top to bottom, each with what is wrong with it."""
     group = parse_conditions(tree)
     wrong = {
@@ -158,7 +158,7 @@ def _walk(node: Condition | Group, path: tuple[int, ...], found: list[Line]) -> 
     number = ".".join(str(part + 1) for part in path)
     if isinstance(node, Condition):
         line = Line(place, len(path), False, number, fact=node.fact, operator=node.operator)
-        line.chosen = node.value if isinstance(node.value, list) else []
+        line.selected = node.value if isinstance(node.value, list) else []
         line.value = node.value if isinstance(node.value, str) else "\n".join(node.value)
         found.append(line)
         return
@@ -171,14 +171,14 @@ _INPUTS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.TIME: "t
 _SINGLE = {Operand.TEXT: "text", Operand.PATTERN: "text", Operand.SPAN: "span", Operand.NOTHING: "none"}
 
 
-def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], language: str) -> None:
+def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Option]], language: str) -> None:
     """Say what can be entered in a line."""
     if fact is None:
         line.about = line.fact
         return
     line.about = fact.label if fact.is_custom else translate(language, fact.label)
     line.operators = [
-        Choice(op.code, translate(language, op.label)) for op in OPERATORS.values() if fact.type in op.types
+        Option(op.code, translate(language, op.label)) for op in OPERATORS.values() if fact.type in op.types
     ]
     op = OPERATORS.get(line.operator)
     takes = op.operand if op else Operand.NOTHING
@@ -190,7 +190,7 @@ def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], l
         line.input = "choice" if is_closed else line.kind
     elif takes == Operand.TWO:
         line.input = "two"
-        line.value, line.second = (*line.chosen, "", "")[:2]
+        line.value, line.second = (*line.selected, "", "")[:2]
     elif takes == Operand.MANY:
         line.input = "choices" if is_closed else "lines"
     elif takes == Operand.SPAN:
@@ -198,9 +198,9 @@ def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Choice]], l
         line.second = line.second or "days"
 
 
-def _options(fact: Fact, choices: Mapping[str, list[Choice]], language: str) -> list[Choice]:
+def _options(fact: Fact, choices: Mapping[str, list[Option]], language: str) -> list[Option]:
     if fact.type == FactType.FLAG:
-        return [Choice("yes", translate(language, "yes")), Choice("no", translate(language, "no"))]
+        return [Option("yes", translate(language, "yes")), Option("no", translate(language, "no"))]
     if fact.type == FactType.LIST:
         return list(choices.get("tag", []))
-    return [Choice(option, option) for option in fact.options] or list(choices.get(fact.choices_from, []))
+    return [Option(option, option) for option in fact.options] or list(choices.get(fact.choices_from, []))

@@ -16,8 +16,8 @@ from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.crm import pipelines, tags
-from platform_app.state.console.base import handler, look, person
-from platform_app.state.console.option_lists import Choice, agent_choices, stage_choices
+from platform_app.state.console.base import current_user, fetch, handler
+from platform_app.state.console.option_lists import Option, agent_options, stage_options
 from platform_app.state.rules import condition_tree
 from platform_app.state.rules.condition_tree import UNITS, Line, Tree
 from platform_app.state.rules.proof_view import LANGUAGES, WEEKDAYS
@@ -27,12 +27,12 @@ class Conditions(rx.State, mixin=True):
     """A page with conditions. It calls `_take_tree`, and `_keep_tree` is called with every change."""
 
     lines: list[Line] = []
-    own_facts: list[Choice] = []
-    event_facts: list[Choice] = []  # of webhooks: known of an event alone
-    variables: list[Choice] = []  # every fact that texts may use
+    own_facts: list[Option] = []
+    event_facts: list[Option] = []  # of webhooks: known of an event alone
+    variables: list[Option] = []  # every fact that texts may use
     tree_key: int = 0  # grows when lines come, go or move: fields are drawn anew then
     _tree: Tree = {}
-    _choices: dict[str, list[Choice]] = {}
+    _choices: dict[str, list[Option]] = {}
     _known: Catalogue = {}
     _of_events: bool = False  # whether texts are filled for an event: what is known of it alone is offered then
 
@@ -42,13 +42,13 @@ class Conditions(rx.State, mixin=True):
 
     async def _take_tree(self, tree: Tree) -> None:
         """Show these conditions."""
-        self._choices, self._known = await look(self, _offered, (await person(self)).language)
+        self._choices, self._known = await fetch(self, _offered, (await current_user(self)).language)
         own = [fact for fact in self._known.values() if fact.is_custom]
-        self.own_facts = [Choice(fact.name, fact.label) for fact in own if not fact.event_only]
-        self.event_facts = [Choice(fact.name, fact.label) for fact in own if fact.event_only]
-        language = (await person(self)).language
+        self.own_facts = [Option(fact.name, fact.label) for fact in own if not fact.event_only]
+        self.event_facts = [Option(fact.name, fact.label) for fact in own if fact.event_only]
+        language = (await current_user(self)).language
         self.variables = [
-            Choice(fact.name, fact.label if fact.is_custom else translate(language, fact.label))
+            Option(fact.name, fact.label if fact.is_custom else translate(language, fact.label))
             for fact in self._known.values()
             if self._of_events or not fact.event_only
         ]
@@ -119,13 +119,13 @@ class Conditions(rx.State, mixin=True):
         await self._edit(lambda tree: condition_tree.at(tree, path).update(value=joined), redraw=False)
 
     @handler(Role.OPERATOR)
-    async def choose_one(self, path: str, option: str, chosen: bool) -> None:
+    async def choose_one(self, path: str, option: str, selected: bool) -> None:
         """Put one of the options among the values of a condition, or take it out."""
 
         def change(tree: Tree) -> None:
             node = condition_tree.at(tree, path)
             held = [one for one in node["value"] if one != option] if isinstance(node["value"], list) else []
-            node["value"] = [*held, option] if chosen else held
+            node["value"] = [*held, option] if selected else held
 
         await self._edit(change, redraw=False)
 
@@ -153,18 +153,18 @@ class Conditions(rx.State, mixin=True):
         await self._draw_lines()
 
     async def _draw_lines(self) -> None:
-        self.lines = condition_tree.lines(self._tree, self._known, self._choices, (await person(self)).language)
+        self.lines = condition_tree.lines(self._tree, self._known, self._choices, (await current_user(self)).language)
 
 
-def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[str, list[Choice]], Catalogue]:
+def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[str, list[Option]], Catalogue]:
     """Return what can be chosen, by kind, and every fact."""
     choices = {
-        "stage": stage_choices(session, who),
-        "pipeline": [Choice(p.id, p.name) for p, _ in pipelines.of_tenant(session, who)],
-        "agent": agent_choices(session, who),
-        "member": [Choice(user.id, user.name) for user, _ in members.list_members(session, who)],
-        "weekday": [Choice(code, translate(language, words)) for code, words in WEEKDAYS.items()],
-        "tag": [Choice(tag, tag) for tag in tags.known(session, who)],
-        "language": [Choice(code, translate(language, words)) for code, words in LANGUAGES.items()],
+        "stage": stage_options(session, who),
+        "pipeline": [Option(p.id, p.name) for p, _ in pipelines.of_tenant(session, who)],
+        "agent": agent_options(session, who),
+        "member": [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
+        "weekday": [Option(code, translate(language, words)) for code, words in WEEKDAYS.items()],
+        "tag": [Option(tag, tag) for tag in tags.known(session, who)],
+        "language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
     return choices, fact_snapshots.catalogue_of(session, who.tenant_id)

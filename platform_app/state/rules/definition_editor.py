@@ -13,8 +13,16 @@ from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Role
 from platform_app.state.agents.agent import Change
 from platform_app.state.agents.agent_stages import worded
-from platform_app.state.console.base import call, handler, look, person, say, say_error, who
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import (
+    call,
+    current_identity,
+    current_user,
+    error_toast,
+    fetch,
+    handler,
+    success_toast,
+)
+from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import names_of
 
@@ -38,7 +46,7 @@ class Defined(rx.State, mixin=True):
     drawn: str = ""  # changes with every load: fields are drawn anew then, and only then
     name: str = ""
     agent: str = ALL
-    agents: list[Choice] = []
+    agents: list[Option] = []
     trigger: str = ""
     initial: dict[str, str] = {}
     enabled: bool = False
@@ -87,9 +95,9 @@ class Defined(rx.State, mixin=True):
             version = await call(self, self._definitions().publish, self._id(), revision=self._revision)
         except PlatformError as error:
             await self._refresh()
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._refresh()
-        return await say(self, "Version {number} is published.", number=version.number)
+        return await success_toast(self, "Version {number} is published.", number=version.number)
 
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> Any:
@@ -98,7 +106,7 @@ class Defined(rx.State, mixin=True):
             await call(self, self._definitions().switch, self._id(), enabled=enabled)
         except PlatformError as error:
             await self._refresh()
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._refresh()
         return None
 
@@ -111,8 +119,8 @@ class Defined(rx.State, mixin=True):
     @handler(Role.VIEWER)
     async def compare(self, version_id: str) -> None:
         """Show what the draft has otherwise than a version."""
-        reader, named = await reader_of(self), await look(self, names_of)
-        found, words = await look(self, self._definitions().difference, self._id(), version_id), self._field_words()
+        reader, named = await reader_of(self), await fetch(self, names_of)
+        found, words = await fetch(self, self._definitions().difference, self._id(), version_id), self._field_words()
         self.changes = []
         for change in found:
             sides = (self._side(change.field, side, reader, named) for side in (change.before, change.after))
@@ -125,13 +133,13 @@ class Defined(rx.State, mixin=True):
         """Put a version into the draft."""
         await call(self, self._definitions().restore_version, self._id(), version_id)
         await self._draw()
-        return await say(self, "The draft is as that version was.")
+        return await success_toast(self, "The draft is as that version was.")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
     async def _draw(self) -> None:
-        row = await look(self, self._definitions().get, self._id())
+        row = await fetch(self, self._definitions().get, self._id())
         self._revision = row.revision
         await self._draw_fields(row)
         await self._refresh()
@@ -151,11 +159,11 @@ class Defined(rx.State, mixin=True):
         await self._refresh()
 
     async def _wrong_at(self, field: str, sentence: str, **values: object) -> None:
-        self.problems = self.problems | {field: translate((await person(self)).language, sentence, **values)}
+        self.problems = self.problems | {field: translate((await current_user(self)).language, sentence, **values)}
 
     async def _stand(self, row: Any, versions: Iterable[Any]) -> None:
         """Show how the definition stands: its head and its history."""
-        zone, language = (await who(self)).time_zone, (await person(self)).language
+        zone, language = (await current_identity(self)).time_zone, (await current_user(self)).language
         self.name, self.agent, self.trigger = row.name, row.agent_id or ALL, row.draft["trigger"]
         self.enabled, self.differs = row.enabled, row.draft != row.published
         self.conflict = self.conflict or row.revision > self._revision

@@ -11,10 +11,10 @@ from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
 from platform_app.services.agents import agents as of_agents
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say_error, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.option_lists import Choice
-from platform_app.state.console.page_address import agent_of, keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option
+from platform_app.state.console.page_address import agent_of, replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 NO_AGENT = "none"
@@ -25,7 +25,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
 
     agent: str = ""
     agent_name: str = ""
-    agents: list[Choice] = []
+    agents: list[Option] = []
     total: int = 0
     page: int = 1
     pages: int = 1
@@ -57,39 +57,39 @@ class DefinitionList(Undo, rx.State, mixin=True):
         self.search, self.page = asked.get("q", "")[:200], parse_whole(asked.get("page", "1"), 9_999) or 1
         self.undo_sentence = ""
         if self.agent:
-            await look(self, of_agents.get, self.agent)  # raises NotFound
+            await fetch(self, of_agents.get, self.agent)  # raises NotFound
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what runs, and what others change, while the page is open."""
-        async for _ in follow(self, *self._topics()):
+        async for _ in subscribe(self, *self._topics()):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
-    async def type_search(self, search: str) -> Any:
+    async def set_search(self, search: str) -> Any:
         """Search as one types."""
         self.search, self.page = search[:200], 1
         await self._fetch()
-        return keep_in_address(q=self.search)
+        return replace_query(q=self.search)
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> Any:
+    async def go_to_page(self, page: int) -> Any:
         """Turn to a page."""
         self.page = page
         await self._fetch()
-        return keep_in_address(q=self.search, page="" if self.page == 1 else str(self.page))
+        return replace_query(q=self.search, page="" if self.page == 1 else str(self.page))
 
     @handler(Role.OPERATOR)
     async def create(self, template: str) -> Any:
         """Make a draft, from a template where one is named, and open it."""
         if template and template not in self._templates():
             raise Invalid("This value cannot be taken.")
-        name, draft = self._new(template, (await person(self)).language)
+        name, draft = self._new(template, (await current_user(self)).language)
         listed = self._definitions()
         made = await call(self, listed.create, name=name, agent_id=self.agent or None, draft=draft)
-        return browser.redirect(f"/manage/{(await who(self)).slug}{listed.path}/{made.id}")
+        return browser.redirect(f"/manage/{(await current_identity(self)).slug}{listed.path}/{made.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, row_id: str, enabled: bool) -> Any:
@@ -98,7 +98,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
             await call(self, self._definitions().switch, row_id, enabled=enabled)
         except PlatformError as error:
             await self._fetch()
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._fetch()
         return None
 
@@ -123,7 +123,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
         definitions = self._definitions()
         return SoftDelete(definitions.delete, definitions.restore)
 
-    def _listed(self, agents: list[Choice], listed: Listed[Any], words: str) -> None:
+    def _listed(self, agents: list[Option], listed: Listed[Any], words: str) -> None:
         """Show what is said of the whole list."""
         self.agents, self.total, self.total_words, self.loaded = agents, listed.total, words, True
         self.page, self.pages = listed.page, listed.pages

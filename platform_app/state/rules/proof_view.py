@@ -15,7 +15,7 @@ from platform_app.automation.values import parse_exact_number, parse_number
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Identity
-from platform_app.state.console.base import look, person, who
+from platform_app.state.console.base import current_identity, current_user, fetch
 
 MATCHES = {"all": "All of these", "any": "Any of these", "none": "None of these"}
 WEEKDAYS = {
@@ -52,12 +52,12 @@ class Reader:
 
 async def reader_of(state: rx.State) -> Reader:
     """Return the person at the tab as a reader of proofs."""
-    identity = await who(state)
+    identity = await current_identity(state)
 
     def own(session: Transaction, who: Identity) -> Catalogue:
         return fact_snapshots.catalogue_of(session, who.tenant_id)
 
-    return Reader((await person(state)).language, identity.time_zone, await look(state, own))
+    return Reader((await current_user(state)).language, identity.time_zone, await fetch(state, own))
 
 
 def lines_of(proof: Mapping[str, Any], reader: Reader) -> list[ProofLine]:

@@ -17,8 +17,8 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule, RuleRun, RuleVersion
 from platform_app.services.crm import leads
 from platform_app.services.webhooks import incoming_webhooks
-from platform_app.state.console.base import call, handler, look, say, who
-from platform_app.state.console.option_lists import Choice, agent_choices
+from platform_app.state.console.base import call, current_identity, fetch, handler, success_toast
+from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import Conditions
 from platform_app.state.rules.definition_editor import ALL, Defined
@@ -67,19 +67,19 @@ class _Found:
     problems: dict[str, str]
     versions: list[RuleVersion]
     runs: list[tuple[RuleRun, Event, str]]
-    agents: list[Choice]
-    leads: list[Choice]
-    webhooks: list[Choice]
+    agents: list[Option]
+    leads: list[Option]
+    webhooks: list[Option]
     names: dict[str, str]
 
 
 class RuleState(Defined, Conditions, RuleActions, rx.State):
     """The rule that the address names."""
 
-    leads: list[Choice] = []
+    leads: list[Option] = []
     weekdays: list[int] = []
     webhook: str = ALL
-    webhooks: list[Choice] = []
+    webhooks: list[Option] = []
     stop_after: bool = False
     runs: list[RunLine] = []
     _of_events: bool = True
@@ -98,9 +98,9 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
             raise Invalid("This value cannot be taken.")
 
     @handler(Role.OPERATOR)
-    async def choose_day(self, day: int, chosen: bool) -> None:
+    async def choose_day(self, day: int, selected: bool) -> None:
         """Let a schedule run on a day of the week, or not."""
-        days = {*self.weekdays, day} if chosen else {*self.weekdays} - {day}
+        days = {*self.weekdays, day} if selected else {*self.weekdays} - {day}
         await self._save({"weekdays": sorted(one for one in days if 1 <= one <= 7)})
 
     @handler(Role.OPERATOR)
@@ -112,7 +112,7 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
     async def run_by_hand(self, lead_id: str) -> Any:
         """Run the published rule for a lead now; it waits for being run by hand."""
         await call(self, rules.run_by_hand, self._id(), lead_id)
-        return await say(self, "The rule is on its way. See its runs.")
+        return await success_toast(self, "The rule is on its way. See its runs.")
 
     def _definitions(self) -> Definitions[Any, Any]:
         return rules.DEFINITIONS
@@ -134,8 +134,8 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
         await self._take_actions(rule.actions)
 
     async def _refresh(self) -> None:
-        identity, reader = await who(self), await reader_of(self)
-        found = await look(self, _read, self._id())
+        identity, reader = await current_identity(self), await reader_of(self)
+        found = await fetch(self, _read, self._id())
         rule = definition(found.rule.draft)
         await self._stand(found.rule, found.versions)
         self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
@@ -173,9 +173,9 @@ def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
         rules.problems(session, who, row),
         rules.DEFINITIONS.versions(session, who, rule_id),
         rule_runs.runs(session, who, rule_id=rule_id),
-        agent_choices(session, who),
-        [Choice(one.id, one.title) for one in found],
-        [Choice(one.id, one.name) for one in incoming_webhooks.of_tenant(session, who)],
+        agent_options(session, who),
+        [Option(one.id, one.title) for one in found],
+        [Option(one.id, one.name) for one in incoming_webhooks.of_tenant(session, who)],
         names_of(session, who),
     )
 

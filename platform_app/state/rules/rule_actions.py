@@ -19,8 +19,8 @@ from platform_app.models.crm import CustomField, FieldKind, Holder
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import members
 from platform_app.services.crm import tags
-from platform_app.state.console.base import handler, look, person
-from platform_app.state.console.option_lists import Choice, stage_choices
+from platform_app.state.console.base import current_user, fetch, handler
+from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.rules.proof_view import LANGUAGES
 
 
@@ -34,7 +34,7 @@ class AskLine:
     value: str
     needed: bool
     problem: str = ""
-    options: list[Choice] = field(default_factory=list)
+    options: list[Option] = field(default_factory=list)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class RuleActions(rx.State, mixin=True):
     acts: list[ActionLine] = []
     acts_key: int = 0  # grows when actions come, go or move: they are drawn anew then
     _acts: list[dict[str, Any]] = []
-    _offered: dict[str, list[Choice]] = {}
+    _offered: dict[str, list[Option]] = {}
     _wrong: dict[str, str] = {}
 
     @abstractmethod
@@ -63,7 +63,7 @@ class RuleActions(rx.State, mixin=True):
 
     async def _take_actions(self, listed: list[dict[str, Any]]) -> None:
         """Show these actions."""
-        self._offered = await look(self, offered, (await person(self)).language)
+        self._offered = await fetch(self, offered, (await current_user(self)).language)
         self._acts = copy.deepcopy(listed)
         self.acts_key += 1
 
@@ -127,7 +127,7 @@ class RuleActions(rx.State, mixin=True):
 
     async def _draw_actions(self, problems: dict[str, str]) -> None:
         """Draw the actions with what is wrong with them."""
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         self.acts = [
             ActionLine(
                 str(place),
@@ -145,7 +145,7 @@ class RuleActions(rx.State, mixin=True):
 
 def asked_lines(
     data: dict[str, Any],
-    choices: dict[str, list[Choice]],
+    choices: dict[str, list[Option]],
     language: str,
     *,
     problems: dict[str, str],
@@ -168,26 +168,26 @@ def asked_lines(
     ]
 
 
-def _options(choices: dict[str, list[Choice]], ask: str, data: dict[str, Any]) -> list[Choice]:
+def _options(choices: dict[str, list[Option]], ask: str, data: dict[str, Any]) -> list[Option]:
     """Return what is offered for a field; of a value, what the field that it is for can have."""
     return choices.get(f"value of {data.get('field')}" if ask == Ask.VALUE else ask, [])
 
 
-def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Choice]]:
+def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Option]]:
     """Return what can be chosen in the fields of actions, by how they are entered."""
     own = [row for holder in Holder for row in of_tenant(session, who.tenant_id, holder)]
-    plain = [Choice(name, translate(language, words)) for name, words in PLAIN_FIELDS.items()]
+    plain = [Option(name, translate(language, words)) for name, words in PLAIN_FIELDS.items()]
     found = {
-        Ask.STAGE.value: stage_choices(session, who),
-        Ask.MEMBER.value: [Choice(user.id, user.name) for user, _ in members.list_members(session, who)],
-        Ask.SEQUENCE.value: [Choice(row.id, row.name) for row in enrollments.sequences_of(session, who)],
-        Ask.FIELD.value: [*plain, *(Choice(_fact(row), row.name) for row in own)],
-        Ask.TAG.value: [Choice(tag, tag) for tag in tags.known(session, who)],
-        "value of contact.language": [Choice(code, translate(language, words)) for code, words in LANGUAGES.items()],
+        Ask.STAGE.value: stage_options(session, who),
+        Ask.MEMBER.value: [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
+        Ask.SEQUENCE.value: [Option(row.id, row.name) for row in enrollments.sequences_of(session, who)],
+        Ask.FIELD.value: [*plain, *(Option(_fact(row), row.name) for row in own)],
+        Ask.TAG.value: [Option(tag, tag) for tag in tags.known(session, who)],
+        "value of contact.language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
-    yes_no = [Choice(code, translate(language, code)) for code in ("yes", "no")]
+    yes_no = [Option(code, translate(language, code)) for code in ("yes", "no")]
     for row in own:
-        of_kind = yes_no if row.kind == FieldKind.YES_NO else [Choice(option, option) for option in row.options]
+        of_kind = yes_no if row.kind == FieldKind.YES_NO else [Option(option, option) for option in row.options]
         found[f"value of {_fact(row)}"] = of_kind
     return found
 

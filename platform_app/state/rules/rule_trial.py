@@ -17,8 +17,8 @@ from platform_app.i18n import exact_time, plural, translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
-from platform_app.state.console.base import call_reading, handler, look, person, say_error, who
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import current_identity, current_user, error_toast, fetch, fetch_as, handler
+from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
 from platform_app.state.rules.rule_words import STATES, TRIGGERS, told
 
@@ -53,7 +53,7 @@ class RuleTrialState(rx.State):
     """The rule that the address names, tried on the past."""
 
     rule: str = ""
-    events: list[Choice] = []
+    events: list[Option] = []
     event: str = ""
     shown: TrialView = TrialView()
     days: str = "30"
@@ -82,7 +82,7 @@ class RuleTrialState(rx.State):
         if not event_id:
             self.shown = TrialView()
             return
-        found = await look(self, dry_run.dry_run, self.rule, self.event, draft=True)
+        found = await fetch(self, dry_run.dry_run, self.rule, self.event, draft=True)
         self.shown = trial_view(found, await reader_of(self))
 
     @handler(Role.VIEWER)
@@ -90,7 +90,7 @@ class RuleTrialState(rx.State):
         """Show what the draft would do if this were written or happened now, for a lead where one is chosen."""
         text, lead = str(form.get("text", "")), str(form.get("lead", ""))[:32]
         self.event = ""
-        found = await look(self, dry_run.dry_run_typed, self.rule, text, lead_id=lead)
+        found = await fetch(self, dry_run.dry_run_typed, self.rule, text, lead_id=lead)
         self.shown = trial_view(found, await reader_of(self))
 
     @handler(Role.VIEWER)
@@ -105,16 +105,16 @@ class RuleTrialState(rx.State):
             if self.busy:
                 return
             self.busy, self.summary, self.samples = True, [], []
-            identity, rule, days = await who(self), self.rule, int(self.days)
+            identity, rule, days = await current_identity(self), self.rule, int(self.days)
         try:
-            found, names = await call_reading(identity, _backtest, rule, days)
+            found, names = await fetch_as(identity, _backtest, rule, days)
         except PlatformError as error:
             async with self:
                 self.busy = False
-                yield await say_error(self, error)
+                yield await error_toast(self, error)
             return
         async with self:
-            language = (await person(self)).language
+            language = (await current_user(self)).language
             self.busy = False
             self.summary = summary_of(found, language)
             self.by_day = [
@@ -124,10 +124,10 @@ class RuleTrialState(rx.State):
             self.samples = [_sample(one, names, identity, language=language) for one in reversed(found.samples)]
 
     async def _offer(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found, subjects = await look(self, _recent, self.rule)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found, subjects = await fetch(self, _recent, self.rule)
         self.events = [
-            Choice(
+            Option(
                 one.id,
                 " · ".join(
                     part for part in (exact_time(language, one.at, identity.time_zone), subjects[one.id]) if part

@@ -16,8 +16,8 @@ from platform_app.engine.rules import rules
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule
-from platform_app.state.console.base import call, handler, look, who
-from platform_app.state.console.option_lists import Choice, agent_choices
+from platform_app.state.console.base import call, current_identity, fetch, handler
+from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.rules.definition_list import DefinitionList, stand_of
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import action_of, condition_of, names_of, trigger_of
@@ -47,7 +47,7 @@ class _Found:
 
     listed: Listed[Rule]
     runs: dict[str, tuple[int, datetime]]
-    agents: list[Choice]
+    agents: list[Option]
     names: dict[str, str]
 
 
@@ -85,8 +85,8 @@ class RulesState(DefinitionList, rx.State):
         return translate(language, rule_templates.TEMPLATES[template].name), rule_templates.draft(template, language)
 
     async def _fetch(self) -> None:
-        identity, reader = await who(self), await reader_of(self)
-        found = await look(self, _read, self.agent, self.search, page=self.page)
+        identity, reader = await current_identity(self), await reader_of(self)
+        found = await fetch(self, _read, self.agent, self.search, page=self.page)
         self.rows = [_row(row, found, identity, reader=reader) for row in found.listed.rows]
         words = plural(reader.language, "{count} rule", "{count} rules", found.listed.total)
         self._listed(found.agents, found.listed, words)
@@ -98,7 +98,7 @@ def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, pa
     return _Found(
         listed,
         rules.runs_of(session, who, listed.rows),
-        agent_choices(session, who),
+        agent_options(session, who),
         names_of(session, who),
     )
 

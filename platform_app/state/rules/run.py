@@ -10,8 +10,8 @@ from platform_app.engine.rules import rule_runs
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
-from platform_app.state.console.base import call, handler, look, say, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import call, current_identity, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.rules.proof_view import ProofLine, change_of, lines_of, reader_of
 from platform_app.state.rules.rule_words import TRIGGERS, told
 from platform_app.state.rules.runs import RunRow, run_row, took
@@ -75,7 +75,7 @@ class RunState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the run while the page is open."""
-        async for _ in follow(self, "run"):
+        async for _ in subscribe(self, "run"):
             async with self:
                 await self._fetch()
 
@@ -84,12 +84,12 @@ class RunState(rx.State):
         """Try the action that failed again."""
         await call(self, rule_runs.retry, self.head.id)
         await self._fetch()
-        return await say(self, "It is tried again.")
+        return await success_toast(self, "It is tried again.")
 
     async def _fetch(self) -> None:
-        identity, reader = await who(self), await reader_of(self)
+        identity, reader = await current_identity(self), await reader_of(self)
         run_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
-        (run, event, rule), subject, caused = await look(self, _read_one, run_id)
+        (run, event, rule), subject, caused = await fetch(self, _read_one, run_id)
         self.head = run_row(run, event, rule.name, subject=subject, identity=identity, language=reader.language)
         self.view = RunView(
             proof=lines_of(run.proof, reader),

@@ -14,10 +14,10 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RuleRun
 from platform_app.services.feed import event_log
-from platform_app.state.console.base import handler, look, person, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.log_list import LogList
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.rule_words import STATES, TRIGGERS
 
 SHOWN: tuple[str, ...] = (
@@ -55,7 +55,7 @@ class RunsState(LogList, rx.State):
     """The log of the tenant's rules."""
 
     rows: list[RunRow] = []
-    rules: list[Choice] = []
+    rules: list[Option] = []
     rule: str = "all"
     state: str = "all"
     kind: str = "all"
@@ -63,24 +63,24 @@ class RunsState(LogList, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow the runs while the page is open."""
-        async for _ in follow(self, "run"):
+        async for _ in subscribe(self, "run"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_rule(self, rule: str) -> Any:
         """Show the runs of one rule."""
-        return await self._narrow("rule", rule)
+        return await self._set_filter("rule", rule)
 
     @handler(Role.VIEWER)
     async def filter_state(self, state: str) -> Any:
         """Show the runs that ended in one way."""
-        return await self._narrow("state", state)
+        return await self._set_filter("state", state)
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
         """Show the runs on events of one kind."""
-        return await self._narrow("kind", kind)
+        return await self._set_filter("kind", kind)
 
     @rx.var
     def is_filtered(self) -> bool:
@@ -91,9 +91,9 @@ class RunsState(LogList, rx.State):
         return {"rule": None, "state": (*SHOWN, "fired"), "kind": TRIGGERS}
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        asked = self._asked(rule_id="rule", state="state", kind="kind")
-        found, subjects, listed = await look(self, _read, asked, self.page)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        asked = self._filter_arguments(rule_id="rule", state="state", kind="kind")
+        found, subjects, listed = await fetch(self, _read, asked, self.page)
         self.rules, self.has_more = listed, len(found) > rule_runs.PAGE_SIZE
         self.rows = [
             run_row(run, event, name, subject=subjects[event.id], identity=identity, language=language)
@@ -104,9 +104,9 @@ class RunsState(LogList, rx.State):
 
 def _read(
     session: Transaction, who: Identity, asked: dict[str, str], page: int
-) -> tuple[list[tuple[RuleRun, Event, str]], dict[str, str], list[Choice]]:
+) -> tuple[list[tuple[RuleRun, Event, str]], dict[str, str], list[Option]]:
     found = rule_runs.runs(session, who, page=page, **asked)
-    listed = [Choice(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
+    listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
     return found, event_log.subjects(session, who, [event for _, event, _ in found]), listed
 
 

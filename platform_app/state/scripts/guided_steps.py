@@ -12,8 +12,8 @@ from platform_app.automation.facts import Catalogue
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.state.console.base import handler, person
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import current_user, handler
+from platform_app.state.console.option_lists import Option
 
 
 @dataclass
@@ -42,7 +42,7 @@ class GuidedSteps(rx.State, mixin=True):
     """A page with the steps of a guided script. It calls `_take_steps`; `_keep_steps` is called with every change."""
 
     guided: list[StepLine] = []
-    collectable: list[Choice] = []
+    collectable: list[Option] = []
     steps_key: int = 0  # grows when steps or fields come, go or move: they are drawn anew then
     _steps: list[dict[str, Any]] = []
 
@@ -52,9 +52,9 @@ class GuidedSteps(rx.State, mixin=True):
 
     async def _take_steps(self, steps: list[dict[str, Any]], known: Catalogue) -> None:
         """Show these steps."""
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         self.collectable = [
-            Choice(name, known[name].label if known[name].is_custom else translate(language, known[name].label))
+            Option(name, known[name].label if known[name].is_custom else translate(language, known[name].label))
             for name in guided_steps.collectable(known)
         ]
         self._steps = [step.model_dump(mode="json") for step in guided_steps.read(steps)]

@@ -22,8 +22,16 @@ from platform_app.services.scripts import script_selection, scripts
 from platform_app.state.agents.agent import Change
 from platform_app.state.agents.agent_stages import names_of, worded
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, say, say_error, who
-from platform_app.state.console.option_lists import Choice, stage_choices
+from platform_app.state.console.base import (
+    call,
+    current_identity,
+    current_user,
+    error_toast,
+    fetch,
+    handler,
+    success_toast,
+)
+from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.console.page_address import agent_of
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import Conditions
@@ -74,13 +82,13 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     initial: dict[str, str] = {}
     kind: str = "presentation"
     stage: str = ANY
-    stages: list[Choice] = []
+    stages: list[Option] = []
     for_all: bool = False
     enabled: bool = True
     problems: dict[str, str] = {}
     conflict: bool = False
     saved: str = ""
-    leads: list[Choice] = []
+    leads: list[Option] = []
     lead: str = NOBODY
     said: str = ""  # by the contact, to try which objections it is
     preview: str = ""
@@ -89,7 +97,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     proof: list[ProofLine] = []
     change: list[str] = []
     steps: list[Step] = []
-    talks: list[Choice] = []
+    talks: list[Option] = []
     changes: list[Change] = []
     compared: str = ""
     _text: str = ""
@@ -101,8 +109,8 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         """Fetch the script and draw its fields."""
         self.script_key, self.conflict, self.compared, self.said = "", False, "", ""
         self.agent = self._agent_id()
-        self.stages = await look(self, stage_choices)
-        self.leads, self.lead = await look(self, _leads, self._script_id())
+        self.stages = await fetch(self, stage_options)
+        self.leads, self.lead = await fetch(self, _leads, self._script_id())
         await self._draw()
 
     @handler(Role.OPERATOR)
@@ -111,7 +119,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         await self._save_field(field, "" if field in ("stage_id", "agent_id") and value == ANY else value)
 
     async def _save_field(self, field: str, value: Any) -> None:
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         others = {name: words for name, words in self.problems.items() if name != field}
         try:
             row = await call(self, scripts.save, self._script_id(), {field: value}, revision=self._revision)
@@ -128,7 +136,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     @handler(Role.OPERATOR)
     async def choose_agents(self, which: str) -> Any:
         """Let this agent alone use the script, or all."""
-        return browser.chain(ScriptState.save, "agent_id", ANY if which == "all" else self._agent_id())
+        return browser.call_handler(ScriptState.save, "agent_id", ANY if which == "all" else self._agent_id())
 
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> None:
@@ -157,8 +165,8 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     @handler(Role.VIEWER)
     async def compare(self, version_id: str) -> None:
         """Show what the script has now that it had otherwise then."""
-        language = (await person(self)).language
-        names = await look(self, names_of)
+        language = (await current_user(self)).language
+        names = await fetch(self, names_of)
         self.changes = [
             Change(
                 translate(language, FIELD_WORDS[change.field]),
@@ -166,7 +174,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
                 worded(change.after or "", names)[:400],
                 change.lines[:400],
             )
-            for change in await look(self, scripts.difference, self._script_id(), version_id)
+            for change in await fetch(self, scripts.difference, self._script_id(), version_id)
         ]
         self.compared = version_id
 
@@ -176,9 +184,9 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         try:
             await call(self, scripts.go_back, self._script_id(), version_id)
         except PlatformError as error:
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._draw()
-        return await say(self, "The script is as it was.")
+        return await success_toast(self, "The script is as it was.")
 
     def _agent_id(self) -> str:
         return agent_of(self.router.url.path)
@@ -187,7 +195,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
     async def _draw(self) -> None:
-        row = await look(self, scripts.get, self._script_id())
+        row = await fetch(self, scripts.get, self._script_id())
         self.initial = {name: getattr(row, name) for name in ("title", "text", "examples")}
         self.problems = {}
         await self._take_tree(row.condition)
@@ -198,7 +206,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         self.script_key = f"{row.id}-{self._loads}"
 
     async def _show(self, row: Script) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         self.title, self.kind, self.stage = row.title, row.kind.value, row.stage_id or ANY
         self.for_all, self.enabled = row.agent_id is None, row.enabled
         self._text, self._revision = row.text, row.revision
@@ -206,21 +214,21 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         self.saved = translate(language, "Saved {when}", when=clock)
         self.steps = [
             Step(one.id, exact_time(language, one.created_at, identity.time_zone), one.author_name, one.data["text"])
-            for one in await look(self, scripts.versions, row.id)
+            for one in await fetch(self, scripts.versions, row.id)
         ]
         untitled = translate(language, "New conversation")
-        self.talks = [Choice(talk.id, talk.title or untitled) for talk in await look(self, _used_in, row.id)]
+        self.talks = [Option(talk.id, talk.title or untitled) for talk in await fetch(self, _used_in, row.id)]
 
     async def _check(self) -> None:
         """Mark the first mistake of the text, and show it filled."""
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         found = text_templates.problems(self._text, self._known)
         others = {name: words for name, words in self.problems.items() if name != "text"}
         if found:
             self.problems = others | {"text": text_templates.in_words(found[0], language)}
         else:
             self.problems = others
-        seen = await look(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead, said=self.said)
+        seen = await fetch(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead, said=self.said)
         self.preview, self.applies, self.why = seen.preview, seen.applies, seen.why
         self.proof, self.change = seen.proof, seen.change
 
@@ -231,13 +239,13 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         await self._save_field("steps", steps)
 
 
-def _leads(session: Transaction, who: Identity, script_id: str) -> tuple[list[Choice], str]:
+def _leads(session: Transaction, who: Identity, script_id: str) -> tuple[list[Option], str]:
     """Return leads to look at a script with, and the one to begin with: the newest in the script's stage."""
     row = scripts.get(session, who, script_id)
     found, _ = leads.find(session, who, page_size=50)
     fits = leads.newest(session, who, row.stage_id, limit=1) if row.stage_id else found[:1]
     shown = {lead.id: lead.title for lead in (*fits, *found)}
-    return [Choice(lead_id, title) for lead_id, title in shown.items()], fits[0].id if fits else NOBODY
+    return [Option(lead_id, title) for lead_id, title in shown.items()], fits[0].id if fits else NOBODY
 
 
 def _used_in(session: Transaction, who: Identity, script_id: str) -> list[Conversation]:

@@ -15,9 +15,9 @@ from platform_app.services.agents import agents
 from platform_app.services.scripts import scripts
 from platform_app.services.scripts.scripts import Used
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, who
-from platform_app.state.console.option_lists import Choice, stage_choices
-from platform_app.state.console.page_address import agent_of, keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
+from platform_app.state.console.option_lists import Option, stage_options
+from platform_app.state.console.page_address import agent_of, replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 KINDS = {
@@ -52,7 +52,7 @@ class _Found:
     scripts: list[Script]
     total: int
     used: dict[str, Used]
-    stages: list[Choice]
+    stages: list[Option]
 
 
 class ScriptsState(Undo, rx.State):
@@ -63,7 +63,7 @@ class ScriptsState(Undo, rx.State):
     rows: list[ScriptRow] = []
     total: int = 0
     total_words: str = ""
-    stages: list[Choice] = []
+    stages: list[Option] = []
     search: str = ""
     kind: str = "all"
     stage: str = "all"
@@ -81,29 +81,29 @@ class ScriptsState(Undo, rx.State):
         await self._fetch()
 
     @handler(Role.VIEWER)
-    async def type_search(self, search: str) -> Any:
+    async def set_search(self, search: str) -> Any:
         """Search as one types."""
         self.search = search[:200]
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
         """Show scripts of one kind."""
         self.kind = kind if kind in KINDS else "all"
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.VIEWER)
     async def filter_stage(self, stage: str) -> Any:
         """Show scripts of one stage."""
         self.stage = stage[:32]
-        return await self._changed()
+        return await self._apply_filters()
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
         """Make a script for this agent and open it."""
-        title = translate((await person(self)).language, "New script")
+        title = translate((await current_user(self)).language, "New script")
         made = await call(self, scripts.create, title=title, agent_id=self.agent)
-        return browser.redirect(f"/manage/{(await who(self)).slug}/agents/{self.agent}/scripts/{made.id}")
+        return browser.redirect(f"/manage/{(await current_identity(self)).slug}/agents/{self.agent}/scripts/{made.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, script_id: str, enabled: bool) -> None:
@@ -138,14 +138,14 @@ class ScriptsState(Undo, rx.State):
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(scripts.delete, scripts.restore)
 
-    async def _changed(self) -> Any:
+    async def _apply_filters(self) -> Any:
         await self._fetch()
-        return keep_in_address(q=self.search, kind=self.kind, stage=self.stage)
+        return replace_query(q=self.search, kind=self.kind, stage=self.stage)
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
+        identity, language = await current_identity(self), (await current_user(self)).language
         filters = {"kind": self.kind, "stage_id": self.stage}
-        found = await look(
+        found = await fetch(
             self,
             _read,
             self.agent,
@@ -162,7 +162,7 @@ def _read(session: Transaction, who: Identity, /, agent_id: str, **filters: str)
     agent = agents.get(session, who, agent_id)
     shown = scripts.list_scripts(session, who, agent_id, **filters)
     total = len(scripts.list_scripts(session, who, agent_id))
-    return _Found(agent, shown, total, scripts.used(session, who), stage_choices(session, who))
+    return _Found(agent, shown, total, scripts.used(session, who), stage_options(session, who))
 
 
 def _row(row: Script, found: _Found, identity: Identity, language: str) -> ScriptRow:

@@ -14,8 +14,8 @@ from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, leads
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import call, current_user, fetch, handler
+from platform_app.state.console.option_lists import Option
 from platform_app.state.sequences.sequence_words import ENTRIES
 
 
@@ -33,7 +33,7 @@ class Enrolling(rx.State, mixin=True):
 
     sequence: str = "all"
     search: str = ""
-    found: list[Choice] = []
+    found: list[Option] = []
     wanted_ids: list[str] = []
     preview: list[EntryLine] = []
     is_open: bool = False
@@ -50,7 +50,7 @@ class Enrolling(rx.State, mixin=True):
             await self._search("")
 
     @handler(Role.OPERATOR)
-    async def type_search(self, search: str) -> None:
+    async def set_search(self, search: str) -> None:
         """Find leads and contacts as one types."""
         await self._search(search[:200])
 
@@ -74,17 +74,17 @@ class Enrolling(rx.State, mixin=True):
         made = await call(self, enrollments.enroll, self.sequence, self.wanted_ids)
         self.is_open, self.wanted_ids, self.preview = False, [], []
         await self._fetch()
-        language = (await person(self)).language
-        return browser.success(plural(language, "{count} person enrolled", "{count} people enrolled", len(made)))
+        language = (await current_user(self)).language
+        return browser.toast_success(plural(language, "{count} person enrolled", "{count} people enrolled", len(made)))
 
     async def _search(self, search: str) -> None:
         self.search = search
-        self.found = await look(self, _people, search, (await person(self)).language)
+        self.found = await fetch(self, _people, search, (await current_user(self)).language)
 
     async def _preview(self) -> None:
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         try:
-            says = await look(self, enrollments.preview, self.sequence, self.wanted_ids)
+            says = await fetch(self, enrollments.preview, self.sequence, self.wanted_ids)
         except PlatformError as error:
             self.preview = [EntryLine(translate(language, error.sentence, **error.values), "red", "")]
             return
@@ -95,11 +95,11 @@ class Enrolling(rx.State, mixin=True):
         ]
 
 
-def _people(session: Transaction, who: Identity, search: str, language: str) -> list[Choice]:
+def _people(session: Transaction, who: Identity, search: str, language: str) -> list[Option]:
     deals, _ = leads.find(session, who, search=search, page_size=25)
     people, _ = contacts.find(session, who, search=search, page_size=25)
     lead, contact = translate(language, "Lead"), translate(language, "Contact")
     return [
-        *(Choice(one.id, f"{one.title} · {lead}") for one in deals),
-        *(Choice(one.id, f"{one.name} · {contact}") for one in people),
+        *(Option(one.id, f"{one.title} · {lead}") for one in deals),
+        *(Option(one.id, f"{one.name} · {contact}") for one in people),
     ]

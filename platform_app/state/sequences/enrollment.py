@@ -13,8 +13,8 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.crm import Contact
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
-from platform_app.state.console.base import call, handler, look, say, say_error, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import call, current_identity, error_toast, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
 from platform_app.state.sequences.enrollments import DOING, EnrollmentRow, Names, names_for, row_of
 from platform_app.state.sequences.sequence_words import BRANCHES, STEP_STATES
@@ -82,7 +82,7 @@ class OneEnrollmentState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow it while the page is open."""
-        async for _ in follow(self, "enrollment", "sequence"):
+        async for _ in subscribe(self, "enrollment", "sequence"):
             async with self:
                 await self._fetch()
 
@@ -95,16 +95,16 @@ class OneEnrollmentState(rx.State):
             await call(self, DOING[what], self._id())
         except PlatformError as error:
             await self._fetch()
-            return await say_error(self, error)
+            return await error_toast(self, error)
         await self._fetch()
-        return await say(self, _DONE[what])
+        return await success_toast(self, _DONE[what])
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
     async def _fetch(self) -> None:
-        identity, reader = await who(self), await reader_of(self)
-        found = await look(self, _read, self._id())
+        identity, reader = await current_identity(self), await reader_of(self)
+        found = await fetch(self, _read, self._id())
         row, language = found.row, reader.language
         self.row = row_of(row, found.names, identity, reader=reader)
         self.version = translate(language, "version {number}", number=row.version)

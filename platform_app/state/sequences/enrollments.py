@@ -17,10 +17,10 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment
 from platform_app.services.feed import event_log
 from platform_app.state.console import browser
-from platform_app.state.console.base import call, handler, look, person, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.option_lists import Choice
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import names_of
 from platform_app.state.sequences.enroll_dialog import Enrolling
@@ -61,14 +61,14 @@ class EnrollmentsState(Enrolling, rx.State):
 
     sequence: str = "all"
     sequence_name: str = ""
-    sequences: list[Choice] = []
+    sequences: list[Option] = []
     state: str = "inside"
     rows: list[EnrollmentRow] = []
     total: int = 0
     total_words: str = ""
     page: int = 1
     pages: int = 1
-    chosen: list[str] = []
+    selected: list[str] = []
     loaded: bool = False
     can_enroll: bool = False
 
@@ -78,13 +78,13 @@ class EnrollmentsState(Enrolling, rx.State):
         asked = self.router.url.query_parameters
         self.sequence = asked.get("sequence", "all")[:32]
         self.state = asked.get("state", "inside") if asked.get("state") in FILTERS else "inside"
-        self.page, self.chosen, self.is_open = 1, [], False
+        self.page, self.selected, self.is_open = 1, [], False
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow who comes and goes while the page is open."""
-        async for _ in follow(self, "enrollment", "sequence"):
+        async for _ in subscribe(self, "enrollment", "sequence"):
             async with self:
                 await self._fetch()
 
@@ -94,27 +94,27 @@ class EnrollmentsState(Enrolling, rx.State):
         if name not in ("sequence", "state") or (name == "state" and value not in FILTERS):
             raise Invalid("This value cannot be taken.")
         setattr(self, name, value[:32])
-        self.page, self.chosen = 1, []
+        self.page, self.selected = 1, []
         await self._fetch()
         shown = {"sequence": "" if self.sequence == "all" else self.sequence}
-        return keep_in_address(**shown, state="" if self.state == "inside" else self.state)
+        return replace_query(**shown, state="" if self.state == "inside" else self.state)
 
     @handler(Role.VIEWER)
-    async def turn(self, page: int) -> None:
+    async def go_to_page(self, page: int) -> None:
         """Turn to a page."""
         self.page = max(1, min(page, self.pages))
         await self._fetch()
 
     @handler(Role.OPERATOR)
-    async def choose_row(self, row_id: str, chosen: bool) -> None:
+    async def select_row(self, row_id: str, selected: bool) -> None:
         """Choose a way for what is done with several, or not."""
-        others = [one for one in self.chosen if one != row_id]
-        self.chosen = [*others, row_id[:32]][-enrollments.AT_ONCE :] if chosen else others
+        others = [one for one in self.selected if one != row_id]
+        self.selected = [*others, row_id[:32]][-enrollments.AT_ONCE :] if selected else others
 
     @handler(Role.OPERATOR)
-    async def choose_all(self, chosen: bool) -> None:
+    async def select_all(self, selected: bool) -> None:
         """Choose every way of this page, or none."""
-        self.chosen = [row.id for row in self.rows] if chosen else []
+        self.selected = [row.id for row in self.rows] if selected else []
 
     @handler(Role.OPERATOR)
     async def act(self, what: str, every: bool) -> Any:
@@ -122,25 +122,25 @@ class EnrollmentsState(Enrolling, rx.State):
         if what not in DOING:
             raise Invalid("This value cannot be taken.")
         asked = {"sequence_id": "" if self.sequence == "all" else self.sequence, "state": _state(self.state)}
-        done, refused, ids = 0, 0, await self._next("", **asked) if every else self.chosen
+        done, refused, ids = 0, 0, await self._next("", **asked) if every else self.selected
         while ids:
             changed, left = await call(self, _act_on, what, ids)
             done, refused = done + changed, refused + left
             ids = await self._next(ids[-1], **asked) if every else []
-        self.chosen = []
+        self.selected = []
         await self._fetch()
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         words = plural(language, "{count} enrollment changed", "{count} enrollments changed", done)
         rest = plural(language, "{count} left as it was", "{count} left as they were", refused) if refused else ""
-        return browser.success(f"{words}. {rest}".strip())
+        return browser.toast_success(f"{words}. {rest}".strip())
 
     async def _next(self, last: str, **asked: str) -> list[str]:
-        return await look(self, enrollments.ids_after, last, **asked)
+        return await fetch(self, enrollments.ids_after, last, **asked)
 
     async def _fetch(self) -> None:
-        identity, reader = await who(self), await reader_of(self)
+        identity, reader = await current_identity(self), await reader_of(self)
         sequence_id = "" if self.sequence == "all" else self.sequence
-        found = await look(self, _read, sequence_id, state=_state(self.state), page=self.page)
+        found = await fetch(self, _read, sequence_id, state=_state(self.state), page=self.page)
         self.sequences = found.sequences
         self.sequence_name = next((one.name for one in found.sequences if one.id == sequence_id), "")
         self.can_enroll = sequence_id in found.live
@@ -170,7 +170,7 @@ class _Found:
     rows: list[Enrollment]
     total: int
     names: Names
-    sequences: list[Choice]
+    sequences: list[Option]
     live: set[str]
 
 
@@ -181,7 +181,7 @@ def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, 
         rows,
         total,
         names_for(session, who, rows),
-        [Choice(row.id, row.name) for row in every],
+        [Option(row.id, row.name) for row in every],
         {row.id for row in every if row.enabled},
     )
 

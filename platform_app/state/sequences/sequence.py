@@ -17,9 +17,9 @@ from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Sequence, SequenceVersion
-from platform_app.state.console.base import call, handler, look, say
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.option_lists import Choice, agent_choices
+from platform_app.state.console.base import call, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.rules.condition_tree import Tree
 from platform_app.state.rules.conditions import Conditions
 from platform_app.state.rules.definition_editor import ALL, Defined
@@ -49,7 +49,7 @@ class _Found:
     versions: list[SequenceVersion]
     landings: list[Landing]
     standing: dict[str, int]
-    agents: list[Choice]
+    agents: list[Option]
     names: dict[str, str]
 
 
@@ -68,7 +68,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow who comes and goes while the page is open."""
-        async for _ in follow(self, "enrollment"):
+        async for _ in subscribe(self, "enrollment"):
             async with self:
                 if self.drawn:
                     await self._refresh()
@@ -120,7 +120,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         while moved := await call(self, sequences.move_inside, self._id()):
             count += moved
         await self._refresh()
-        return await say(self, "Moved: {count}.", count=count)
+        return await success_toast(self, "Moved: {count}.", count=count)
 
     def _definitions(self) -> Definitions[Any, Any]:
         return DEFINITIONS
@@ -140,7 +140,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
 
     async def _refresh(self) -> None:
         reader = await reader_of(self)
-        found = await look(self, _read, self._id())
+        found = await fetch(self, _read, self._id())
         own = definition(found.row.draft)
         await self._stand(found.row, found.versions)
         self.again, self.late = own.again.value, own.late.value
@@ -186,7 +186,7 @@ def _read(session: Transaction, who: Identity, sequence_id: str) -> _Found:
         DEFINITIONS.versions(session, who, sequence_id),
         sequences.landings(session, who, sequence_id),
         sequence_statistics.waiting(session, who, sequence_id),
-        agent_choices(session, who),
+        agent_options(session, who),
         names_of(session, who),
     )
 

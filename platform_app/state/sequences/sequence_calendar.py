@@ -16,8 +16,8 @@ from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment, Holiday
-from platform_app.state.console.base import call, handler, look, person, say, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.rules.proof_view import reader_of
 from platform_app.state.sequences.enrollments import Names, names_for
 
@@ -74,14 +74,14 @@ class SequenceCalendarState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what changes while the page is open."""
-        async for _ in follow(self, "enrollment", "sequence"):
+        async for _ in subscribe(self, "enrollment", "sequence"):
             async with self:
                 await self._fetch()
 
     @handler(Role.OPERATOR)
     async def add_holiday(self, form: dict[str, Any]) -> Any:
         """Add a day on which sequences may rest."""
-        language = (await person(self)).language
+        language = (await current_user(self)).language
         self.problem = ""
         try:
             day = _day(str(form.get("day") or "")[:10])
@@ -91,7 +91,7 @@ class SequenceCalendarState(rx.State):
             return None
         self.form_key += 1
         await self._fetch()
-        return await say(self, "The holiday is added. It counts for steps that are planned from now on.")
+        return await success_toast(self, "The holiday is added. It counts for steps that are planned from now on.")
 
     @handler(Role.OPERATOR)
     async def remove_holiday(self, holiday_id: str) -> None:
@@ -100,10 +100,10 @@ class SequenceCalendarState(rx.State):
         await self._fetch()
 
     async def _fetch(self) -> None:
-        identity, reader = await who(self), await reader_of(self)
+        identity, reader = await current_identity(self), await reader_of(self)
         zone, language = ZoneInfo(identity.time_zone), reader.language
         today = now().astimezone(zone).date()
-        rows, names, found = await look(self, _read, today, identity.time_zone)
+        rows, names, found = await fetch(self, _read, today, identity.time_zone)
         self.is_full = len(rows) >= MOST
         self.holidays = [HolidayLine(one.id, _date(one.day, language), one.name) for one in found]
         free = {one.day: one.name or translate(language, "Holiday") for one in found}

@@ -10,8 +10,8 @@ from platform_app.engine.sequences.sequence_statistics import StepNumbers
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
-from platform_app.state.console.base import handler, look
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import fetch, handler
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import names_of
 from platform_app.state.sequences.sequence_view import step_names
@@ -70,7 +70,7 @@ class SequenceNumbersState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow who comes and goes while the page is open."""
-        async for _ in follow(self, "enrollment"):
+        async for _ in subscribe(self, "enrollment"):
             async with self:
                 await self._fetch()
 
@@ -79,7 +79,7 @@ class SequenceNumbersState(rx.State):
 
     async def _fetch(self) -> None:
         reader = await reader_of(self)
-        found, language = await look(self, _read, self._id(), reader), reader.language
+        found, language = await fetch(self, _read, self._id(), reader), reader.language
         total = sum(found.counts.values())
         self.name, self.address = found.name, self._id()
         self.cards = [Count(translate(language, "Entered"), str(total))]

@@ -16,8 +16,8 @@ from platform_app.engine.actions.action_base import LONGEST
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.state.console.base import handler, look, person
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.base import current_user, fetch, handler
+from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_actions import AskLine, asked_lines, offered
 from platform_app.state.rules.rule_words import names_of
@@ -55,7 +55,7 @@ class SequenceSteps(StepTiming, mixin=True):
     asked: list[AskLine] = []
     has_only_if: bool = False
     said_step: str = ""  # of what a move did, for those who do not see it
-    _offers: dict[str, list[Choice]] = {}
+    _offers: dict[str, list[Option]] = {}
     _step_problems: dict[str, str] = {}
     _standing: dict[str, int] = {}
 
@@ -65,7 +65,7 @@ class SequenceSteps(StepTiming, mixin=True):
 
     async def _take_steps(self, steps: list[Data]) -> None:
         """Show these steps; the open one is closed."""
-        self._offers = await look(self, offered, (await person(self)).language)
+        self._offers = await fetch(self, offered, (await current_user(self)).language)
         self._steps, self.opened = copy.deepcopy(steps), ""
         self.zones = offered_zones()
         self.steps_key += 1
@@ -106,7 +106,7 @@ class SequenceSteps(StepTiming, mixin=True):
         """Let a step change places with its neighbour."""
         await self._change(lambda steps: tree.move(steps, step_id, up=up))
         number = next((line.number for line in self.steps if line.id == step_id), "")
-        self.said_step = translate((await person(self)).language, "Now step {number}", number=number)
+        self.said_step = translate((await current_user(self)).language, "Now step {number}", number=number)
 
     @handler(Role.OPERATOR)
     async def drop_step(self, step_id: str, other_id: str) -> None:
@@ -184,7 +184,7 @@ class SequenceSteps(StepTiming, mixin=True):
         """Draw the fields of the open step."""
         if not self.opened:
             return
-        step, language = tree.find(self._steps, self.opened), (await person(self)).language
+        step, language = tree.find(self._steps, self.opened), (await current_user(self)).language
         self.opened_kind = str(step["kind"])
         self.timing = timing_view(Timing.model_validate(step.get("timing") or {}))
         self.has_only_if = bool((step.get("only_if") or {}).get("of"))
@@ -194,7 +194,7 @@ class SequenceSteps(StepTiming, mixin=True):
 
     async def _draw_steps(self, problems: dict[str, str], standing: dict[str, int]) -> None:
         """Draw the line of steps with what is wrong with them and how many stand before each."""
-        reader, named = await reader_of(self), await look(self, names_of)
+        reader, named = await reader_of(self), await fetch(self, names_of)
         self._step_problems, self._standing = problems, standing
         self.steps = [
             _line(place, reader=reader, named=named, problems=problems, standing=standing)
@@ -214,7 +214,7 @@ def _ask_line(step: Data, name: str, asked: dict[str, Any], language: str) -> As
     held = step.get(name)
     if held is None:
         held = kinds.STEPS[step["kind"]].model_fields[name].get_default(call_default_factory=True, validated_data={})
-    choices = [Choice(value, translate(language, words)) for value, words in options_of(asked).items()]
+    choices = [Option(value, translate(language, words)) for value, words in options_of(asked).items()]
     return AskLine(name, translate(language, asked["words"]), asked["ask"], str(held), True, "", choices)
 
 

@@ -14,7 +14,7 @@ from platform_app.automation.values import parse_whole
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
 from platform_app.models.person import Role
-from platform_app.state.console.base import handler, person
+from platform_app.state.console.base import current_user, handler
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_tree import Data
 
@@ -90,13 +90,13 @@ class StepTiming(rx.State, mixin=True):
         )
 
     @handler(Role.OPERATOR)
-    async def choose_day(self, place: int, day: int, chosen: bool) -> None:
+    async def choose_day(self, place: int, day: int, selected: bool) -> None:
         """Take a day of the week for a period, or of the delay where the place is -1, or leave it out."""
 
         def change(timing: Data) -> None:
             own = timing["delay"] if place < 0 else timing["periods"][place]
             others = set(own["days"]) - {day}
-            own["days"] = sorted(others | {day} if chosen and day in EVERY_DAY else others)
+            own["days"] = sorted(others | {day} if selected and day in EVERY_DAY else others)
 
         await self._change_timing(change)
 
@@ -131,7 +131,7 @@ class StepTiming(rx.State, mixin=True):
             change(timing)
             step["timing"] = Timing.model_validate(timing).model_dump(mode="json")
         except ValidationError as error:
-            language = (await person(self)).language
+            language = (await current_user(self)).language
             self.timing.problem = translate(language, _timing_problem(error))
             return
         except (KeyError, TypeError, IndexError, AttributeError) as error:

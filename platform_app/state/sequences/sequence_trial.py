@@ -22,8 +22,8 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import leads
 from platform_app.services.feed import event_log
-from platform_app.state.console.base import call_reading, handler, look, say_error, who
-from platform_app.state.console.option_lists import Choice, stage_choices
+from platform_app.state.console.base import current_identity, error_toast, fetch, fetch_as, handler
+from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
 from platform_app.state.rules.rule_words import names_of
 from platform_app.state.sequences.sequence_words import (
@@ -69,8 +69,8 @@ class PastLine:
 class SequenceTrialState(rx.State):
     """The sequence that the address names, tried without anybody noticing."""
 
-    leads: list[Choice] = []
-    stages: list[Choice] = []
+    leads: list[Option] = []
+    stages: list[Option] = []
     lead: str = ""
     at: str = ""
     reply_day: str = ""
@@ -88,29 +88,29 @@ class SequenceTrialState(rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Offer leads and stages; forget what was tried before."""
-        identity = await who(self)
+        identity = await current_identity(self)
         self.calendar, self.summary, self.samples, self.busy = [], [], [], False
         self.end = self.problem = self.opened = self.lead = self.reply_day = self.stage_day = self.stage = ""
         self.at = now().astimezone(ZoneInfo(identity.time_zone)).strftime("%Y-%m-%dT%H:%M")
-        self.leads, self.stages = await look(self, _offered)
+        self.leads, self.stages = await fetch(self, _offered)
 
     @handler(Role.VIEWER)
     async def simulate(self, form: dict[str, Any]) -> None:
         """Show the calendar of somebody who enters at the chosen moment."""
-        identity, reader = await who(self), await reader_of(self)
+        identity, reader = await current_identity(self), await reader_of(self)
         given = {name: str(form.get(name) or "")[:60] for name in ("at", "lead", "reply_day", "stage_day", "stage")}
         self.problem = ""
         try:
             at = _moment(given["at"], identity.time_zone)
             what_ifs = _what_ifs(given)
-            tried = await look(
+            tried = await fetch(
                 self, sequence_trial.try_on, self._id(), at=at, subject_id=given["lead"], what_ifs=what_ifs
             )
         except PlatformError as error:
             self.problem = translate(reader.language, error.sentence, **error.values)
             self.calendar, self.end = [], ""
             return
-        drawn = await look(self, _drawn, self._id(), given["lead"])
+        drawn = await fetch(self, _drawn, self._id(), given["lead"])
         somebody = tried if given["lead"] else None  # of nobody in particular it cannot be said what a step would do
         self.calendar = _days(tried.way, somebody, drawn, reader=reader, identity=identity)
         self.end = _end(tried.way, reader, identity)
@@ -133,14 +133,14 @@ class SequenceTrialState(rx.State):
         async with self:
             if self.busy:
                 return None
-            identity, reader, days = await who(self), await reader_of(self), int(self.days)
+            identity, reader, days = await current_identity(self), await reader_of(self), int(self.days)
             sequence_id, self.busy = self._id(), True
         try:
-            found, subjects, drawn = await call_reading(identity, _backtest, sequence_id, days)
+            found, subjects, drawn = await fetch_as(identity, _backtest, sequence_id, days)
         except PlatformError as error:
             async with self:
                 self.busy = False
-                return await say_error(self, error)
+                return await error_toast(self, error)
         async with self:
             self.busy = False
             self.summary = _summary(found, reader.language, drawn)
@@ -169,9 +169,9 @@ class _Drawn:
     zone: str = ""
 
 
-def _offered(session: Transaction, who: Identity) -> tuple[list[Choice], list[Choice]]:
+def _offered(session: Transaction, who: Identity) -> tuple[list[Option], list[Option]]:
     found, _ = leads.find(session, who, page_size=100)
-    return [Choice(one.id, one.title) for one in found], stage_choices(session, who)
+    return [Option(one.id, one.title) for one in found], stage_options(session, who)
 
 
 def _drawn(session: Transaction, who: Identity, sequence_id: str, subject_id: str = "") -> _Drawn:

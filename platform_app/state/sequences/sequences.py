@@ -17,8 +17,8 @@ from platform_app.errors import Invalid
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence
-from platform_app.state.console.base import look
-from platform_app.state.console.option_lists import Choice, agent_choices
+from platform_app.state.console.base import fetch
+from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.rules.definition_list import DefinitionList, stand_of
 from platform_app.state.rules.proof_view import Reader, reader_of
 from platform_app.state.rules.rule_words import condition_of, names_of
@@ -48,7 +48,7 @@ class _Found:
 
     listed: Listed[Sequence]
     counts: dict[str, dict[str, int]]
-    agents: list[Choice]
+    agents: list[Option]
     names: dict[str, str]
 
 
@@ -73,7 +73,7 @@ class SequencesState(DefinitionList, rx.State):
 
     async def _fetch(self) -> None:
         reader = await reader_of(self)
-        found = await look(self, _read, self.agent, self.search, page=self.page)
+        found = await fetch(self, _read, self.agent, self.search, page=self.page)
         self.rows = [_row(row, found, reader) for row in found.listed.rows]
         words = plural(reader.language, "{count} sequence", "{count} sequences", found.listed.total)
         self._listed(found.agents, found.listed, words)
@@ -83,7 +83,7 @@ def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, pa
     return _Found(
         DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page),
         sequence_statistics.counts(session, who),
-        agent_choices(session, who),
+        agent_options(session, who),
         names_of(session, who),
     )
 

@@ -16,10 +16,10 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import Outcome, ReceivedDelivery
 from platform_app.services.webhooks import delivery_log
-from platform_app.state.console.base import handler, look, person, who
-from platform_app.state.console.live_updates import follow
+from platform_app.state.console.base import current_identity, current_user, fetch, handler
+from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.log_list import LogList
-from platform_app.state.console.option_lists import Choice
+from platform_app.state.console.option_lists import Option
 
 OUTCOMES = {"accepted": ("Accepted", "green"), "duplicate": ("Came before", ""), "refused": ("Refused", "red")}
 HEADER_WORDS = {
@@ -52,7 +52,7 @@ class DeliveryRow:
 class DeliveryView:
     """What came with a delivery."""
 
-    headers: list[Choice] = field(default_factory=list)
+    headers: list[Option] = field(default_factory=list)
     body: str = ""
     is_duplicate: bool = False
     is_cut: bool = False
@@ -80,26 +80,26 @@ class ReceivedState(LogList, rx.State):
     """The log of the tenant's webhooks."""
 
     rows: list[DeliveryRow] = []
-    webhooks: list[Choice] = []
+    webhooks: list[Option] = []
     webhook: str = "all"
     outcome: str = "all"
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show what comes in while the page is open."""
-        async for _ in follow(self, "webhook"):
+        async for _ in subscribe(self, "webhook"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_webhook(self, webhook: str) -> Any:
         """Show what came to one webhook."""
-        return await self._narrow("webhook", webhook)
+        return await self._set_filter("webhook", webhook)
 
     @handler(Role.VIEWER)
     async def filter_outcome(self, outcome: str) -> Any:
         """Show deliveries of one outcome."""
-        return await self._narrow("outcome", outcome)
+        return await self._set_filter("outcome", outcome)
 
     @rx.var
     def is_filtered(self) -> bool:
@@ -110,10 +110,10 @@ class ReceivedState(LogList, rx.State):
         return {"webhook": None, "outcome": OUTCOMES}
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        asked = self._asked(webhook_id="webhook", outcome="outcome")
-        found, names = await look(self, _read, asked, self.page)
-        self.webhooks = [Choice(webhook_id, name) for webhook_id, name in sorted(names.items(), key=lambda one: one[1])]
+        identity, language = await current_identity(self), (await current_user(self)).language
+        asked = self._filter_arguments(webhook_id="webhook", outcome="outcome")
+        found, names = await fetch(self, _read, asked, self.page)
+        self.webhooks = [Option(webhook_id, name) for webhook_id, name in sorted(names.items(), key=lambda one: one[1])]
         self.has_more = len(found) > delivery_log.PAGE_SIZE
         self.rows = [row_of(row, names, identity, language=language) for row in found[: delivery_log.PAGE_SIZE]]
         self.loaded = True
@@ -135,8 +135,8 @@ class DeliveryState(rx.State):
     async def load(self) -> None:
         """Fetch the delivery."""
         self.head, self.view = DeliveryRow(), DeliveryView()
-        identity, language = await who(self), (await person(self)).language
-        row, names = await look(self, _read_one, self.router.url.path.rstrip("/").rsplit("/", 1)[-1])
+        identity, language = await current_identity(self), (await current_user(self)).language
+        row, names = await fetch(self, _read_one, self.router.url.path.rstrip("/").rsplit("/", 1)[-1])
         self.view = view_of(row, identity, language)
         self.head = row_of(row, names, identity, language=language)
 
@@ -150,7 +150,7 @@ def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> Deliver
     kept = row.headers | {
         "webhook-timestamp": _moment(str(row.headers.get("webhook-timestamp", "")), identity, language)
     }
-    shown = [Choice(translate(language, words), str(kept.get(name, ""))) for name, words in HEADER_WORDS.items()]
+    shown = [Option(translate(language, words), str(kept.get(name, ""))) for name, words in HEADER_WORDS.items()]
     body = _spread(row.body)
     return DeliveryView(
         headers=[one for one in shown if one.name],

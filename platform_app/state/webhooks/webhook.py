@@ -13,10 +13,10 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery, WebhookField
 from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields, webhook_secrets
 from platform_app.services.webhooks.webhook_fields import Offer
-from platform_app.state.console.base import call, handler, look, person, say_error, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.one_time_secret import show_once
-from platform_app.state.console.option_lists import Choice, agent_choices
+from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.one_time_secret import reveal_once
+from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.crm.crm_settings import FIELD_KINDS
 from platform_app.state.webhooks.deliveries import DeliveryRow, row_of
 from platform_app.state.webhooks.webhooks import address_of
@@ -53,7 +53,7 @@ class _Found:
     fields: list[WebhookField]
     offers: list[Offer]
     deliveries: list[ReceivedDelivery]
-    agents: list[Choice]
+    agents: list[Option]
 
 
 class WebhookState(rx.State):
@@ -64,7 +64,7 @@ class WebhookState(rx.State):
     initial: dict[str, str] = {}
     address: str = ""
     agent: str = NOBODY
-    agents: list[Choice] = []
+    agents: list[Option] = []
     signed: bool = True
     enabled: bool = True
     creates_contact: bool = False
@@ -81,7 +81,7 @@ class WebhookState(rx.State):
     async def load(self) -> None:
         """Fetch the webhook and draw its fields."""
         self.webhook_key, self.renewed, self.problems = "", False, {}
-        row = await look(self, incoming_webhooks.get, self._id())
+        row = await fetch(self, incoming_webhooks.get, self._id())
         self.initial = {name: str(getattr(row, name)) for name in TEXTS}
         await self._fetch()
         self._loads += 1
@@ -90,7 +90,7 @@ class WebhookState(rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Show what comes in while the page is open."""
-        async for _ in follow(self, "webhook"):
+        async for _ in subscribe(self, "webhook"):
             async with self:
                 if self.webhook_key:
                     await self._fetch()
@@ -103,7 +103,7 @@ class WebhookState(rx.State):
         try:
             await call(self, incoming_webhooks.save, self._id(), {field: "" if value == NOBODY else value})
         except Invalid as error:
-            words = translate((await person(self)).language, error.sentence, **error.values)
+            words = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problems = self.problems | {field: words}
             return
         self.problems = {name: words for name, words in self.problems.items() if name != field}
@@ -133,7 +133,7 @@ class WebhookState(rx.State):
         row = await call(self, incoming_webhooks.renew, self._id())
         self.renewed = True
         await self._fetch()
-        return show_once(webhook_secrets.secret(row))
+        return reveal_once(webhook_secrets.secret(row))
 
     @handler(Role.ADMIN)
     async def close_renewed(self, is_open: bool) -> None:
@@ -174,7 +174,7 @@ class WebhookState(rx.State):
         try:
             await call(self, service, *given, **named)
         except PlatformError as error:
-            return await say_error(self, error)
+            return await error_toast(self, error)
         self.fields_key += redraw
         await self._fetch()
         return None
@@ -184,8 +184,8 @@ class WebhookState(rx.State):
 
     async def _fetch(self) -> None:
         """Show how the webhook stands; fields stay as they are typed."""
-        identity, language = await who(self), (await person(self)).language
-        found = await look(self, _read, self._id())
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found = await fetch(self, _read, self._id())
         row = found.webhook
         self.name, self.agent, self.agents = row.name, row.agent_id or NOBODY, found.agents
         self.signed, self.enabled, self.creates_contact = row.signed, row.enabled, row.creates_contact
@@ -206,7 +206,7 @@ def _read(session: Transaction, who: Identity, webhook_id: str) -> _Found:
         webhook_fields.of(session, who, row.id),
         webhook_fields.offered(session, who, row.id),
         delivery_log.find(session, who, webhook_id=row.id, size=LAST),
-        agent_choices(session, who),
+        agent_options(session, who),
     )
 
 

@@ -15,10 +15,10 @@ from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook
 from platform_app.services.webhooks import incoming_webhooks, webhook_secrets
-from platform_app.state.console.base import call, handler, look, person, say, who
-from platform_app.state.console.live_updates import follow
-from platform_app.state.console.one_time_secret import show_once
-from platform_app.state.console.page_address import keep_in_address
+from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
+from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.one_time_secret import reveal_once
+from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 TABS = ("incoming", "received")
@@ -73,7 +73,7 @@ class WebhooksState(Undo, rx.State):
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
         """Follow what changes while the page is open."""
-        async for _ in follow(self, "webhook"):
+        async for _ in subscribe(self, "webhook"):
             async with self:
                 await self._fetch()
 
@@ -83,7 +83,7 @@ class WebhooksState(Undo, rx.State):
         if tab not in TABS:
             raise Invalid("This value cannot be taken.")
         self.tab = tab
-        return keep_in_address(tab="" if tab == TABS[0] else tab)
+        return replace_query(tab="" if tab == TABS[0] else tab)
 
     @handler(Role.ADMIN)
     async def open_creation(self, is_open: bool) -> None:
@@ -102,12 +102,12 @@ class WebhooksState(Undo, rx.State):
         try:
             row = await call(self, incoming_webhooks.create, name=str(form.get("name", "")), signed=self.made_signed)
         except Invalid as error:
-            self.problem = translate((await person(self)).language, error.sentence, **error.values)
+            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             return None
-        self.made, self.made_address = row.id, address_of(row, await who(self), self.router.headers.origin)
+        self.made, self.made_address = row.id, address_of(row, await current_identity(self), self.router.headers.origin)
         self.problem = ""
         await self._fetch()
-        return show_once(webhook_secrets.secret(row)) if row.signed else None
+        return reveal_once(webhook_secrets.secret(row)) if row.signed else None
 
     @handler(Role.OPERATOR)
     async def switch(self, webhook_id: str, enabled: bool) -> None:
@@ -128,14 +128,14 @@ class WebhooksState(Undo, rx.State):
         self.undo_sentence = ""
         await call(self, incoming_webhooks.restore, self._undo_id)
         await self._fetch()
-        return await say(self, "It is back.")
+        return await success_toast(self, "It is back.")
 
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(incoming_webhooks.delete, incoming_webhooks.restore)
 
     async def _fetch(self) -> None:
-        identity, language = await who(self), (await person(self)).language
-        found, names = await look(self, _read)
+        identity, language = await current_identity(self), (await current_user(self)).language
+        found, names = await fetch(self, _read)
         origin = self.router.headers.origin
         self.rows = [_row(row, names, identity, language=language, origin=origin) for row in found]
         self.total_words = plural(language, "{count} webhook", "{count} webhooks", len(found))

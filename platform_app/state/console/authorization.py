@@ -1,4 +1,4 @@
-"""Gate: nothing of a state runs unless its handler declares a role and the person at the tab has it."""
+"""Authorization: a handler runs only if it declares a role and the user of the tab has it."""
 
 import asyncio
 import re
@@ -16,37 +16,37 @@ from platform_app.models.person import Identity, Role
 from platform_app.refusal_log import refusals
 from platform_app.services.accounts import sessions
 from platform_app.state.console import background_access, browser
-from platform_app.state.console.base import ANYONE, ROLE, Person
+from platform_app.state.console.base import ANYONE, ROLE_MARK, CurrentUser
 from platform_app.state.console.unsafe_text import TAG, has_tag
 
 _TENANT = re.compile(r"^/manage/([^/?#]+)")
-_NEVER = (".setvar", ".update_vars_internal")
+_FORBIDDEN = (".setvar", ".update_vars_internal")
 _HYDRATE = (".hydrate", ".hydrate_and_load")
-_OF_REFLEX = (
+_REFLEX_HANDLERS = (
     *_HYDRATE,
     ".on_load_internal",
     ".set_is_hydrated",
-)  # what a browser may ask of the library
+)  # handlers of Reflex itself that a browser may call
 _EVENTS_PER_SECOND = 60.0
 _BURST = 240.0
 
 
 def tenant_slug(path: str) -> str:
-    """Return the tenant that an address names, or nothing."""
+    """Return the tenant slug in a path, or ""."""
     match = _TENANT.match(path)
     return match[1] if match else ""
 
 
-class Gate(rx.Middleware):
-    """Looks the session up at every event, binds the tab's state to it, and refuses by default."""
+class AuthorizationMiddleware(rx.Middleware):
+    """Middleware that looks up the session at every event, binds the tab's state to it and denies by default."""
 
     def __init__(self) -> None:
         self._buckets = TokenBuckets()
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> StateUpdate | None:
-        """Return nothing to let the event pass, else what the browser does instead."""
+        """Return None to let the event pass, or the update that is sent to the browser instead."""
         registered = RegistrationContext.get().event_handlers.get(event.name)
-        if registered is None or event.name.endswith(_NEVER) or not self._has_room(state):
+        if registered is None or event.name.endswith(_FORBIDDEN) or not self._within_rate_limit(state):
             return StateUpdate()
         source = state.router.session.client_ip
         if has_tag(event.router_data, is_address=True):
@@ -55,58 +55,61 @@ class Gate(rx.Middleware):
         token = session_token(state.router.headers.cookie)
         slug = tenant_slug(state.router.url.path)
         identity = await _identity(token, slug)
-        person = await state.get_state(Person)
-        if refused := self._bind(person, state, event, identity):
+        user = await state.get_state(CurrentUser)
+        if refused := self._bind(user, state, event, identity):
             return refused
         if has_tag(event.payload):
             refusals.record("event refused: it holds a reserved text", source, handler=event.name)
-            return _said_reserved(identity)
-        person._take(identity, "ok" if identity or not slug else "not_found" if token else "loading")
+            return _reserved_text_update(identity)
+        user._set_identity(identity, "ok" if identity or not slug else "not_found" if token else "loading")
         fn = registered.handler.fn
-        role = getattr(fn, ROLE, None)
+        role = getattr(fn, ROLE_MARK, None)
         is_own = role is None and fn.__module__.split(".")[0] in ("reflex", "reflex_base")
-        background_access.note(identity, token, person._bound or "")
-        if role == ANYONE or (is_own and event.name.endswith(_OF_REFLEX)):
+        background_access.set_caller(identity, token, user._binding or "")
+        if role == ANYONE or (is_own and event.name.endswith(_REFLEX_HANDLERS)):
             return None
         if role is None or (identity is not None and not identity.role.includes(Role(role))):
             refusals.record("event refused", source, handler=event.name, known=identity is not None)
             return StateUpdate()
         return None if identity is not None else await self._signed_out(state, token)
 
-    def _bind(self, person: Person, state: BaseState, event: Event, identity: Identity | None) -> StateUpdate | None:
-        """Hold the tab's state to one session in one tenant: whoever comes with another gets an empty state."""
+    def _bind(self, user: CurrentUser, state: BaseState, event: Event, identity: Identity | None) -> StateUpdate | None:
+        """Bind the tab's state to a session in a tenant; an event of another session or tenant gets an empty state.
+
+        Returns the update to send instead of running the event, or None.
+        """
         key = f"{identity.session_id}:{identity.tenant_id}" if identity else ""
-        if person._bound == key:
+        if user._binding == key:
             return None
-        if person._bound is not None and not event.name.endswith(_HYDRATE):
-            person._take(None, "loading")
+        if user._binding is not None and not event.name.endswith(_HYDRATE):
+            user._set_identity(None, "loading")
             return StateUpdate(events=[browser.reload()])
-        if person._bound is not None:
+        if user._binding is not None:
             state._get_root_state().reset()  # type: ignore[no-untyped-call]  # Reflex's method has no annotations
         if identity is None:
-            person.language = _preferred_language(state)
-        person._bound = key
+            user.language = _preferred_language(state)
+        user._binding = key
         return None
 
     async def _signed_out(self, state: BaseState, token: str) -> StateUpdate:
-        """Send a person without a session to the sign-in page; a foreign tenant is simply not found."""
+        """Redirect to the sign-in page unless there is a session, whose user is then no member of the tenant."""
         if await _identity(token, ""):
             return StateUpdate()
         target = state.router.url.path
-        return StateUpdate(events=[browser.go(f"/sign-in?{urlencode({'next': target})}")])
+        return StateUpdate(events=[browser.load_address(f"/sign-in?{urlencode({'next': target})}")])
 
-    def _has_room(self, state: BaseState) -> bool:
-        """Count the tab's events against its allowance."""
+    def _within_rate_limit(self, state: BaseState) -> bool:
+        """Count an event against the rate limit of the tab; return whether it is within it."""
         return self._buckets.get(state.router.session.client_token, _EVENTS_PER_SECOND, _BURST).take()
 
 
 async def _identity(token: str, slug: str) -> Identity | None:
-    """Return who holds a session token in the tenant of a slug, or in none; None without a session."""
+    """Return the identity of a session token in a tenant (any with slug ""), or None if there is none."""
     return await asyncio.to_thread(sessions.get_identity, token, slug or None) if token else None
 
 
-def _said_reserved(identity: Identity | None) -> StateUpdate:
-    """Tell a person that their text cannot be taken; nothing is said to strangers."""
+def _reserved_text_update(identity: Identity | None) -> StateUpdate:
+    """Return a toast about reserved text for a signed-in user, and an empty update otherwise."""
     if identity is None:
         return StateUpdate()
     sentence = translate(
@@ -114,7 +117,7 @@ def _said_reserved(identity: Identity | None) -> StateUpdate:
         "The console reserves the text “{tag}” for itself. Put a space after its “<”, then send it again.",
         tag=TAG,
     )
-    return StateUpdate(events=[browser.failure(sentence)])
+    return StateUpdate(events=[browser.toast_error(sentence)])
 
 
 def _preferred_language(state: BaseState) -> str:
