@@ -8,7 +8,7 @@ const PATIENCE = 10_000; // milliseconds in which a message that is being sent i
 /* A text field that sends with Enter and breaks the line with Shift+Enter; it never sends while a word is composed.
 
 With `draftKey` the text stays in the field, and in this browser, until `sentCount` says that the server has it. */
-export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSaid }) {
+export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, sentCount, failedCount, lastSent }) {
   const area = useRef(null);
   const sending = useRef(null);
   const known = useRef({ key: "", sent: sentCount });
@@ -45,7 +45,7 @@ export function Composer({ label, hint, initial, disabled, autoFocus, draftKey, 
     if (draftKey === before.key) return;
     if (rest) return keep(place(draftKey), rest);
     const kept = find(place(draftKey));
-    const isThere = kept && kept.isSent && kept.text.trim().slice(0, COMPARED) === (lastSaid || "");
+    const isThere = kept && kept.isSent && kept.text.trim().slice(0, COMPARED) === (lastSent || "");
     if (isThere) forget(place(draftKey));
     if (kept && !isThere && kept.at < performance.timeOrigin) tell(place(draftKey));
     put(kept && !isThere ? kept.text : "");

@@ -71,7 +71,7 @@ async def test_a_switch_of_the_tenant_ends_the_work_for_the_first(
         await following(tab, written)
         await tab.goto(SETTINGS.format("acme"))
         assert tab.get(CurrentUser, "role") == "viewer"
-        await put(tab, TestChatState, _following="reply")
+        await put(tab, TestChatState, _followed_reply_id="reply")
         tab.seen.clear()
         written.text = "CANARY two"
         await ended(tab)
@@ -95,7 +95,7 @@ async def test_another_session_at_the_tab_gets_nothing_of_it(
         tab.cookie = sign_in(make_tenant("globex")) if cookie == "another" else cookie
         tab.seen.clear()
         await tab.goto(SETTINGS.format("globex"))
-        await put(tab, TestChatState, _following="reply")
+        await put(tab, TestChatState, _followed_reply_id="reply")
         written.text = "CANARY two"
         await ended(tab)
         assert "CANARY" not in str(tab.seen) and tab.errors == []
@@ -129,7 +129,7 @@ async def test_what_comes_late_is_not_done_with_the_rights_of_another_tenant(
         await tab.goto(SETTINGS.format("acme"))
         await following(tab, written)
         await tab.goto(SETTINGS.format("globex"))
-        await put(tab, TestChatState, current="x" * 32, _following="reply")
+        await put(tab, TestChatState, current="x" * 32, _followed_reply_id="reply")
         written.done.set()
         await ended(tab)
         assert asked == [] and tab.errors == []

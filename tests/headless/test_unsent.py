@@ -35,7 +35,7 @@ async def test_a_message_that_cannot_be_stored_is_said_and_not_counted(
             await tab.send(TestChatState.send({"text": "hello"}), settle=False)
             await tab.until(lambda: tab.get(TestChatState, "failed_count") == 1)
         await tab.until(lambda: words in tab.scripts())
-        assert tab.get(TestChatState, "said_count") == 0 and tab.get(TestChatState, "current") == ""
+        assert tab.get(TestChatState, "sent_count") == 0 and tab.get(TestChatState, "current") == ""
         await tab.send(TestChatState.send({"text": "hello"}), settle=False)
-        await tab.until(lambda: tab.get(TestChatState, "said_count") == 1)
-        await tab.until(lambda: tab.get(TestChatState, "last_said") == "hello")
+        await tab.until(lambda: tab.get(TestChatState, "sent_count") == 1)
+        await tab.until(lambda: tab.get(TestChatState, "last_sent") == "hello")

@@ -1,4 +1,4 @@
-"""Chat examples: questions to begin a test conversation with."""
+"""Chat examples: sample questions for an empty test conversation."""
 
 import reflex as rx
 
@@ -14,7 +14,7 @@ EXAMPLES = (
 
 
 def example_questions() -> rx.Component:
-    """Show the examples; one is said when it is pressed."""
+    """Return the sample questions; a click sends one."""
     return rx.el.div(
         rx.el.p(t("Ask something that a customer would ask.")),
         rx.cond(
@@ -28,7 +28,7 @@ def example_questions() -> rx.Component:
 def _example(words: str) -> rx.Component:
     return rx.button(
         t(words),
-        on_click=TestChatState.say_example(t(words)),
+        on_click=TestChatState.send_example(t(words)),
         variant="surface",
         color_scheme="gray",
         high_contrast=True,

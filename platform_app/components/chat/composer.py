@@ -6,7 +6,7 @@ import reflex as rx
 
 
 class Composer(rx.Component):
-    """A text field that sends its form with Enter."""
+    """A text field that submits its form with Enter."""
 
     library = "$/public/composer.jsx"
     tag = "Composer"
@@ -16,14 +16,14 @@ class Composer(rx.Component):
     initial: rx.Var[str]
     disabled: rx.Var[bool]
     auto_focus: rx.Var[bool]
-    draft_key: rx.Var[str]  # where the unsent text belongs; it takes the focus again when this changes
-    sent_count: rx.Var[int]  # grows when the server has taken what was sent: the field is emptied then
-    failed_count: rx.Var[int]  # grows when it has not
-    last_said: rx.Var[str]  # the beginning of the last message that the server has
+    draft_key: rx.Var[str]  # identifies the unsent text in the browser; a change focuses the field
+    sent_count: rx.Var[int]  # incremented when the server has stored a message: the field is cleared
+    failed_count: rx.Var[int]  # incremented when the server has refused one
+    last_sent: rx.Var[str]  # the beginning of the last stored message
 
 
 class StickToEnd(rx.Component):
-    """Keeps the end of the talk in sight: looks again whenever the mark changes, goes there when `force` changes."""
+    """Keeps the end of a list visible: scrolls if it was there when `mark` changes, always when `force` changes."""
 
     library = "$/public/composer.jsx"
     tag = "StickToEnd"
@@ -33,7 +33,7 @@ class StickToEnd(rx.Component):
 
 
 class Countdown(rx.Component):
-    """Counts seconds down in the browser; the pattern holds {count}."""
+    """Counts seconds down in the browser; `pattern` contains {count}."""
 
     library = "$/public/composer.jsx"
     tag = "Countdown"
@@ -43,7 +43,7 @@ class Countdown(rx.Component):
 
 
 def safe_markdown(text: Any) -> rx.Component:
-    """Show Markdown of others: no raw HTML, no images from anywhere, links that tell nobody where one came from."""
+    """Render untrusted Markdown without raw HTML and images; links open a new tab without referrer."""
     return rx.markdown(
         text,
         use_raw=False,

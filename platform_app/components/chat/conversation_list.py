@@ -12,7 +12,7 @@ from platform_app.state.console.base import CurrentUser
 
 
 def conversation_list() -> rx.Component:
-    """Show the conversations, with search and a new one."""
+    """Return the list with search and the button for a new conversation."""
     return rx.el.section(
         rx.button(
             rx.icon("plus", size=16),

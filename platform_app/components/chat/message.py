@@ -1,4 +1,4 @@
-"""Message: what was said in a conversation, with what one can do about it."""
+"""Message: a message of a conversation with its actions."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from platform_app.state.chat.test_chat import TestChatState
 
 
 def message(row: rx.Var[MessageRow]) -> rx.Component:
-    """Show a message that is through."""
+    """Return a finished message."""
     mine = row.author == "contact"
     return rx.el.article(
         rx.el.header(
             rx.el.strong(row.name),
             time_ago(row.when, row.exact),
-            rx.cond(row.state_words != "", rx.badge(row.state_words, variant="surface", high_contrast=True)),
+            rx.cond(row.state_label != "", rx.badge(row.state_label, variant="surface", high_contrast=True)),
             class_name="message-head",
         ),
         rx.cond(
@@ -36,7 +36,7 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
             row.without_vectors,
             rx.el.p(t("Found without the vector index: it did not answer."), class_name="muted small"),
         ),
-        rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, _chip), class_name="chips")),
+        rx.cond(row.sources.length() > 0, rx.el.ul(rx.foreach(row.sources, _source_chip), class_name="chips")),
         _actions(row),
         class_name=rx.cond(mine, "message mine", "message"),
         key=row.id,
@@ -44,11 +44,11 @@ def message(row: rx.Var[MessageRow]) -> rx.Component:
 
 
 def live_reply() -> rx.Component:
-    """Show the reply that is being written."""
+    """Return the reply that is being streamed."""
     return rx.el.article(
         rx.el.div(
             rx.cond(
-                TestChatState.is_plain,
+                TestChatState.is_plain_text,
                 rx.el.div(
                     rx.foreach(TestChatState.done_blocks, lambda block, place: rx.el.div(block + "\n\n", key=place)),
                     TestChatState.tail,
@@ -70,23 +70,23 @@ def live_reply() -> rx.Component:
     )
 
 
-def waiting_reply() -> rx.Component:
-    """Show that a reply waits for the agent's delay to end."""
+def delayed_reply() -> rx.Component:
+    """Return the countdown of a reply that is delayed by the agent's setting."""
     return rx.flex(
         Countdown.create(
-            seconds=TestChatState.waiting_seconds,
+            seconds=TestChatState.delay_seconds,
             pattern=t("Replies in {count} s", count="{count}"),
-            key=TestChatState.waiting_id,
+            key=TestChatState.delayed_id,
         ),
-        rx.cond(~READ_ONLY, small(t("Answer now"), TestChatState.answer_now)),
+        rx.cond(~READ_ONLY, quiet_button(t("Answer now"), TestChatState.skip_delay)),
         spacing="4",
         align="center",
         class_name="message",
     )
 
 
-def small(words: Any, event: Any, **props: Any) -> rx.Component:
-    """Show a small quiet button."""
+def quiet_button(words: Any, event: Any, **props: Any) -> rx.Component:
+    """Return a small ghost button."""
     return rx.button(
         words,
         on_click=event,
@@ -104,10 +104,10 @@ def _reply_text(row: rx.Var[MessageRow]) -> rx.Component:
         rx.el.div(row.text, class_name="bubble plain"),
         rx.el.div(safe_markdown(row.text), class_name="bubble"),
     )
-    return rx.cond(row.text != "", rx.cond(TestChatState.is_plain, plain, marked))
+    return rx.cond(row.text != "", rx.cond(TestChatState.is_plain_text, plain, marked))
 
 
-def _chip(chip: rx.Var[SourceChip]) -> rx.Component:
+def _source_chip(chip: rx.Var[SourceChip]) -> rx.Component:
     return rx.el.li(
         rx.el.button(
             rx.el.span(chip.number, class_name="chip-number"),
@@ -121,10 +121,10 @@ def _chip(chip: rx.Var[SourceChip]) -> rx.Component:
 
 def _actions(row: rx.Var[MessageRow]) -> rx.Component:
     return rx.flex(
-        rx.cond(row.text != "", small(t("Copy"), [rx.set_clipboard(row.text), rx.toast.success(t("Copied."))])),
-        rx.cond(row.has_trace, small(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
-        rx.cond(row.can_retry & ~READ_ONLY, small(t("Retry"), TestChatState.retry(row.id))),
-        rx.cond(row.can_edit & ~READ_ONLY, small(t("Edit"), TestChatState.begin_edit(row.id))),
+        rx.cond(row.text != "", quiet_button(t("Copy"), [rx.set_clipboard(row.text), rx.toast.success(t("Copied."))])),
+        rx.cond(row.has_trace, quiet_button(t("Why this reply?"), ChatPanelState.show_trace(row.id))),
+        rx.cond(row.can_retry & ~READ_ONLY, quiet_button(t("Retry"), TestChatState.retry(row.id))),
+        rx.cond(row.can_edit & ~READ_ONLY, quiet_button(t("Edit"), TestChatState.begin_edit(row.id))),
         spacing="4",
         class_name="message-actions",
     )
@@ -135,11 +135,11 @@ def _edit(row: rx.Var[MessageRow]) -> rx.Component:
         Composer.create(label=t("Your message"), initial=row.text, auto_focus=True),
         rx.flex(
             rx.button(t("Send again"), type="submit", size="1"),
-            small(t("Cancel"), TestChatState.begin_edit("")),
+            quiet_button(t("Cancel"), TestChatState.begin_edit("")),
             spacing="4",
             align="center",
         ),
-        on_submit=TestChatState.resend,
+        on_submit=TestChatState.send_edited,
         class_name="edit",
     )
 
@@ -152,7 +152,7 @@ def _approve(row: rx.Var[MessageRow]) -> rx.Component:
             ~READ_ONLY,
             rx.flex(
                 rx.button(t("Approve"), type="submit", size="1"),
-                small(t("Discard"), TestChatState.discard(row.id)),
+                quiet_button(t("Discard"), TestChatState.discard(row.id)),
                 spacing="4",
                 align="center",
             ),

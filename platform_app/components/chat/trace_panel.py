@@ -1,20 +1,20 @@
-"""Trace panel: why a reply came out as it did, or the passage it is taken from, at the right."""
+"""Trace panel: the dialog at the right with the trace of a reply or a cited passage."""
 
 import reflex as rx
 
 from platform_app.components.console.parts import RETURN_FOCUS
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
-from platform_app.state.chat.chat_panel import ChatPanelState, PassageText
-from platform_app.state.chat.trace_view import Bar, Pair, ScriptPoint, TracePassage
+from platform_app.state.chat.chat_panel import ChatPanelState, PassageChunk
+from platform_app.state.chat.trace_view import DurationBar, LabeledValue, TracePassage, TraceScript
 from platform_app.state.console.base import CurrentUser
 
 
-def panel() -> rx.Component:
-    """Show the panel while something is open in it."""
+def side_panel() -> rx.Component:
+    """Return the panel, open while it has content."""
     return rx.dialog.root(
         rx.dialog.content(
-            rx.cond(ChatPanelState.showing == "trace", _trace(), _passage()),
+            rx.cond(ChatPanelState.open_panel == "trace", _trace(), _passage()),
             rx.dialog.close(
                 rx.button(t("Close"), variant="soft", color_scheme="gray", high_contrast=True, margin_top="20px")
             ),
@@ -22,15 +22,15 @@ def panel() -> rx.Component:
             class_name="side-panel",
             aria_describedby=None,
         ),
-        open=ChatPanelState.showing != "",
-        on_open_change=ChatPanelState.keep_open,
+        open=ChatPanelState.open_panel != "",
+        on_open_change=ChatPanelState.set_open,
     )
 
 
 def _passage() -> rx.Component:
     return rx.fragment(
         rx.dialog.title(ChatPanelState.source_title, size="4"),
-        rx.foreach(ChatPanelState.texts, _text),
+        rx.foreach(ChatPanelState.chunks, _chunk),
         rx.cond(
             ChatPanelState.source_id != "",
             rx.link(
@@ -41,11 +41,11 @@ def _passage() -> rx.Component:
     )
 
 
-def _text(piece: rx.Var[PassageText]) -> rx.Component:
+def _chunk(chunk: rx.Var[PassageChunk]) -> rx.Component:
     return rx.el.section(
-        rx.cond(piece.heading != "", rx.el.h2(piece.heading)),
-        rx.el.p(piece.text, class_name="passage-text"),
-        class_name=rx.cond(piece.cited, "passage cited", "passage"),
+        rx.cond(chunk.heading != "", rx.el.h2(chunk.heading)),
+        rx.el.p(chunk.text, class_name="passage-text"),
+        class_name=rx.cond(chunk.cited, "passage cited", "passage"),
     )
 
 
@@ -56,9 +56,9 @@ def _trace() -> rx.Component:
             ChatPanelState.degraded,
             rx.el.p(t("Found without the vector index: it did not answer."), class_name="problem-text"),
         ),
-        rx.el.dl(rx.foreach(ChatPanelState.pairs, _pair), class_name="figures"),
+        rx.el.dl(rx.foreach(ChatPanelState.facts, _fact), class_name="figures"),
         rx.el.h2(t("Time")),
-        rx.el.ul(rx.foreach(ChatPanelState.bars, _bar), class_name="bars"),
+        rx.el.ul(rx.foreach(ChatPanelState.durations, _duration_bar), class_name="bars"),
         rx.cond(
             ChatPanelState.scripts.length() > 0,
             rx.fragment(
@@ -69,18 +69,21 @@ def _trace() -> rx.Component:
         rx.el.h2(t("Passages considered")),
         rx.cond(
             ChatPanelState.passages.length() > 0,
-            rx.el.ol(rx.foreach(ChatPanelState.passages, _considered), class_name="passages"),
+            rx.el.ol(rx.foreach(ChatPanelState.passages, _passage_considered), class_name="passages"),
             rx.el.p(t("None."), class_name="muted"),
         ),
         rx.el.h2(t("Prompt")),
-        rx.foreach(ChatPanelState.prompt, _prompt),
+        rx.foreach(ChatPanelState.prompt, _prompt_message),
     )
 
 
-def _script(script: rx.Var[ScriptPoint]) -> rx.Component:
+def _script(script: rx.Var[TraceScript]) -> rx.Component:
     return rx.el.li(
         rx.flex(
-            rx.el.strong(script.title), _standing(script.applied, script.used, t("used")), spacing="2", align="center"
+            rx.el.strong(script.title),
+            _usage_badge(script.applied, script.used, t("used")),
+            spacing="2",
+            align="center",
         ),
         rx.el.div(script.why, class_name="muted small"),
         proof(script.proof),
@@ -94,8 +97,8 @@ def _script(script: rx.Var[ScriptPoint]) -> rx.Component:
     )
 
 
-def _standing(given: rx.Var[bool], used: rx.Var[bool], words: rx.Component) -> rx.Component:
-    """Tell whether something was used in the reply, only given to the model, or not even that."""
+def _usage_badge(given: rx.Var[bool], used: rx.Var[bool], words: rx.Component) -> rx.Component:
+    """Return a badge: used in the reply, given to the model only, or not given to it."""
     return rx.cond(
         used,
         rx.badge(words, color_scheme="green", variant="surface", high_contrast=True),
@@ -107,30 +110,32 @@ def _standing(given: rx.Var[bool], used: rx.Var[bool], words: rx.Component) -> r
     )
 
 
-def _prompt(part: rx.Var[Pair]) -> rx.Component:
+def _prompt_message(part: rx.Var[LabeledValue]) -> rx.Component:
     return rx.el.section(
         rx.el.h3(part.name, class_name="muted small"),
         rx.el.pre(part.value, class_name="difference", tab_index=0, aria_label=part.name),
     )
 
 
-def _pair(pair: rx.Var[Pair]) -> rx.Component:
+def _fact(pair: rx.Var[LabeledValue]) -> rx.Component:
     return rx.el.div(rx.el.dt(pair.name), rx.el.dd(pair.value))
 
 
-def _bar(bar: rx.Var[Bar]) -> rx.Component:
+def _duration_bar(duration: rx.Var[DurationBar]) -> rx.Component:
     return rx.el.li(
-        rx.el.span(bar.name),
-        rx.el.span(rx.el.span(class_name="bar-fill", style={"width": bar.width}), class_name="bar", aria_hidden="true"),
-        rx.el.span(bar.value, class_name="muted small"),
+        rx.el.span(duration.name),
+        rx.el.span(
+            rx.el.span(class_name="bar-fill", style={"width": duration.width}), class_name="bar", aria_hidden="true"
+        ),
+        rx.el.span(duration.value, class_name="muted small"),
     )
 
 
-def _considered(passage: rx.Var[TracePassage]) -> rx.Component:
+def _passage_considered(passage: rx.Var[TracePassage]) -> rx.Component:
     return rx.el.li(
         rx.flex(
             rx.el.strong(passage.title),
-            _standing(passage.given, passage.cited, t("cited")),
+            _usage_badge(passage.given_to_model, passage.cited, t("cited")),
             spacing="2",
             align="center",
         ),

@@ -1,4 +1,4 @@
-"""Test chat: conversations at the left, the talk in the middle, the reasons at the right."""
+"""Test chat: the conversation list, the open conversation and the trace panel."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ import reflex as rx
 from platform_app.components.chat.chat_examples import example_questions
 from platform_app.components.chat.composer import Composer, StickToEnd
 from platform_app.components.chat.conversation_list import conversation_list
-from platform_app.components.chat.message import live_reply, message, small, waiting_reply
-from platform_app.components.chat.trace_panel import panel
+from platform_app.components.chat.message import delayed_reply, live_reply, message, quiet_button
+from platform_app.components.chat.trace_panel import side_panel
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, confirm, empty_state, icon_tool, skeleton_rows, undo_bar
 from platform_app.components.console.text import t
 from platform_app.state.chat.chat_panel import ChatPanelState
-from platform_app.state.chat.chat_people import NEW, NOBODY
 from platform_app.state.chat.conversation_list import ConversationListState
 from platform_app.state.chat.test_chat import TestChatState
+from platform_app.state.chat.test_context import NEW, NONE
 from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
-    """Show the test chat."""
+    """Return the page."""
     return frame(
         rx.cond(TestChatState.loaded, _chat(), skeleton_rows(8)),
         section="Test chat",
@@ -35,7 +35,7 @@ def _chat() -> rx.Component:
             TestChatState.agents.length() > 0,
             rx.el.div(
                 conversation_list(),
-                _talk(),
+                _conversation(),
                 class_name=rx.cond(TestChatState.current != "", "chat open", "chat"),
             ),
             empty_state(
@@ -44,21 +44,21 @@ def _chat() -> rx.Component:
                 icon="bot",
             ),
         ),
-        panel(),
+        side_panel(),
         undo_bar(ConversationListState.undo_sentence, ConversationListState.undo),
     )
 
 
-def _talk() -> rx.Component:
+def _conversation() -> rx.Component:
     is_empty = TestChatState.messages.length() == 0
-    idle = (TestChatState.live_id == "") & (TestChatState.waiting_id == "")
+    idle = (TestChatState.live_id == "") & (TestChatState.delayed_id == "")
     length = TestChatState.done_blocks.length().to_string() + " " + TestChatState.tail.length().to_string()
     return rx.el.section(
-        _bar(),
+        _toolbar(),
         rx.cond(
-            TestChatState.guided.length() > 0,
+            TestChatState.guided_progress.length() > 0,
             rx.el.ul(
-                rx.foreach(TestChatState.guided, lambda line: rx.el.li(line)),
+                rx.foreach(TestChatState.guided_progress, lambda line: rx.el.li(line)),
                 class_name="plain-list guided-line",
                 aria_label=t("Guided scripts"),
             ),
@@ -67,36 +67,36 @@ def _talk() -> rx.Component:
             rx.cond(is_empty & idle, example_questions()),
             rx.cond(
                 TestChatState.has_earlier,
-                small(t("Show earlier messages"), TestChatState.show_earlier, align_self="center"),
+                quiet_button(t("Show earlier messages"), TestChatState.show_earlier, align_self="center"),
             ),
             rx.foreach(TestChatState.messages, message),
             rx.cond(TestChatState.live_id != "", live_reply()),
-            rx.cond(TestChatState.waiting_id != "", waiting_reply()),
+            rx.cond(TestChatState.delayed_id != "", delayed_reply()),
             StickToEnd.create(
                 mark=f"{TestChatState.messages.length()} {length}",
-                force=f"{TestChatState.said_count} {TestChatState.current}",
+                force=f"{TestChatState.sent_count} {TestChatState.current}",
             ),
             class_name="talk",
             role="log",
             aria_label=t("Messages"),
             tab_index=0,
         ),
-        rx.cond(TestChatState.state != "open", _silent()),
+        rx.cond(TestChatState.state != "open", _agent_paused()),
         rx.cond(READ_ONLY, rx.el.p(t("Your role may read, not write."), class_name="muted chat-foot"), _composer()),
         class_name="chat-talk",
         aria_label=t("Conversation"),
     )
 
 
-def _silent() -> rx.Component:
-    """Say that the agent does not answer here, and let it answer again."""
+def _agent_paused() -> rx.Component:
+    """Return the notice that the agent is paused here, with the button that resumes it."""
     return rx.flex(
         rx.cond(
             TestChatState.state == "closed",
             t("This conversation is closed."),
             t("A person writes here; the agent is silent."),
         ),
-        rx.cond(~READ_ONLY, small(t("Give back to the agent"), TestChatState.give_back)),
+        rx.cond(~READ_ONLY, quiet_button(t("Give back to the agent"), TestChatState.hand_back)),
         spacing="3",
         align="center",
         class_name="silent",
@@ -104,8 +104,8 @@ def _silent() -> rx.Component:
     )
 
 
-def _states() -> rx.Component:
-    """Let the conversation be handed to a person, or closed."""
+def _conversation_menu() -> rx.Component:
+    """Return the menu that hands the conversation off or closes it."""
     return rx.menu.root(
         rx.menu.trigger(icon_tool("ellipsis", t("Actions for the conversation"), small=True)),
         rx.menu.content(
@@ -115,10 +115,10 @@ def _states() -> rx.Component:
     )
 
 
-def _choice(
+def _select(
     label: Any, value: Any, choices: Any, on_change: Any, *, nobody: Any = None, new: Any = None
 ) -> rx.Component:
-    first = [] if nobody is None else [rx.select.item(nobody, value=NOBODY)]
+    first = [] if nobody is None else [rx.select.item(nobody, value=NONE)]
     return rx.select.root(
         rx.select.trigger(aria_label=label, class_name="chat-choice"),
         rx.select.content(
@@ -132,7 +132,7 @@ def _choice(
     )
 
 
-def _bar() -> rx.Component:
+def _toolbar() -> rx.Component:
     state = TestChatState
     return rx.flex(
         rx.icon_button(
@@ -143,28 +143,28 @@ def _bar() -> rx.Component:
             aria_label=t("All conversations"),
             class_name="only-narrow",
         ),
-        _choice(t("Agent"), state.agent, state.agents, state.choose_agent),
+        _select(t("Agent"), state.agent, state.agents, state.select_agent),
         _draft_switch(),
         rx.cond(
             state.stages.length() > 0,
-            _choice(
-                t("Lead"), state.lead, state.leads, state.choose_lead, nobody=t("No lead"), new=t("Make a test lead")
+            _select(
+                t("Lead"), state.lead, state.leads, state.select_lead, nobody=t("No lead"), new=t("Make a test lead")
             ),
         ),
-        _choice(
+        _select(
             t("Contact"),
             state.contact,
             state.contacts,
-            state.choose_contact,
+            state.select_contact,
             nobody=t("No contact"),
             new=t("Make a test contact"),
         ),
         rx.cond(
             state.stages.length() > 0,
-            _choice(t("Stage"), state.stage, state.stages, state.choose_stage, nobody=t("The lead's own stage")),
+            _select(t("Stage"), state.stage, state.stages, state.select_stage, nobody=t("The lead's own stage")),
         ),
         rx.spacer(),
-        rx.cond((state.messages.length() > 0) & ~READ_ONLY, rx.fragment(_clear(), _states())),
+        rx.cond((state.messages.length() > 0) & ~READ_ONLY, rx.fragment(_clear(), _conversation_menu())),
         spacing="3",
         align="center",
         wrap="wrap",
@@ -184,23 +184,23 @@ def _clear() -> rx.Component:
 
 def _draft_switch() -> rx.Component:
     return rx.el.label(
-        rx.switch(checked=TestChatState.use_draft, on_change=TestChatState.choose_draft, size="1", disabled=READ_ONLY),
+        rx.switch(checked=TestChatState.use_draft, on_change=TestChatState.set_use_draft, size="1", disabled=READ_ONLY),
         t("Draft"),
         class_name="status small",
     )
 
 
 def _composer() -> rx.Component:
-    busy = (TestChatState.live_id != "") | (TestChatState.waiting_id != "")
+    busy = (TestChatState.live_id != "") | (TestChatState.delayed_id != "")
     return rx.el.form(
         Composer.create(
             label=t("Message"),
             hint=t("Message. Enter sends, Shift+Enter breaks the line"),
             auto_focus=True,
             draft_key=f"{CurrentUser.slug}/{TestChatState.current}",
-            sent_count=TestChatState.said_count,
+            sent_count=TestChatState.sent_count,
             failed_count=TestChatState.failed_count,
-            last_said=TestChatState.last_said,
+            last_sent=TestChatState.last_sent,
         ),
         rx.cond(
             busy,

@@ -1,4 +1,4 @@
-"""Chat panel: what is open at the right of the test chat, a trace or a passage."""
+"""Chat panel: the trace or passage that is open beside the test chat."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,23 +9,23 @@ from platform_app.models.person import Role
 from platform_app.services.chat import conversations
 from platform_app.services.knowledge import sources
 from platform_app.state.chat.trace_view import (
-    Bar,
-    Pair,
-    ScriptPoint,
+    DurationBar,
+    LabeledValue,
     TracePassage,
-    bars_of,
-    pairs_of,
-    passages_of,
-    prompt_of,
-    scripts_of,
+    TraceScript,
+    trace_durations,
+    trace_facts,
+    trace_passages,
+    trace_prompt,
+    trace_scripts,
 )
 from platform_app.state.console.base import current_user, fetch, handler, success_toast
 from platform_app.state.rules.proof_view import reader_of
 
 
 @dataclass
-class PassageText:
-    """A stored piece of a source: the one that was cited, or one beside it."""
+class PassageChunk:
+    """A chunk of a source: the one that was cited or a neighbour of it."""
 
     heading: str
     text: str
@@ -33,48 +33,48 @@ class PassageText:
 
 
 class ChatPanelState(rx.State):
-    """The panel at the right: why a reply came out as it did, or the passage it is taken from."""
+    """The panel at the right of the test chat: the trace of a reply, or a cited passage."""
 
-    showing: str = ""  # "", trace or passage
+    open_panel: str = ""  # "", trace or passage
     passages: list[TracePassage] = []
-    scripts: list[ScriptPoint] = []
-    pairs: list[Pair] = []
-    bars: list[Bar] = []
-    prompt: list[Pair] = []
+    scripts: list[TraceScript] = []
+    facts: list[LabeledValue] = []
+    durations: list[DurationBar] = []
+    prompt: list[LabeledValue] = []
     degraded: bool = False
     source_title: str = ""
     source_id: str = ""
-    texts: list[PassageText] = []
+    chunks: list[PassageChunk] = []
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Begin with nothing open."""
-        self.showing = ""
+        """Close the panel."""
+        self.open_panel = ""
 
     @handler(Role.VIEWER)
     async def show_trace(self, reply_id: str) -> Any:
-        """Show why a reply came out as it did."""
+        """Open the trace of a reply."""
         language = (await current_user(self)).language
         trace = await fetch(self, conversations.get_trace, reply_id)
         if trace is None:
             return await success_toast(self, "The reply was interrupted before its trace was stored.")
-        self.passages, self.pairs = passages_of(trace, language), pairs_of(trace, language)
-        self.scripts = scripts_of(trace, await reader_of(self))
-        self.bars, self.prompt = bars_of(trace, language), prompt_of(trace, language)
+        self.passages, self.facts = trace_passages(trace, language), trace_facts(trace, language)
+        self.scripts = trace_scripts(trace, await reader_of(self))
+        self.durations, self.prompt = trace_durations(trace, language), trace_prompt(trace, language)
         self.degraded = bool(trace.data.get("degraded"))
-        self.showing = "trace"
+        self.open_panel = "trace"
         return None
 
     @handler(Role.VIEWER)
     async def show_passage(self, chunk_id: str) -> None:
-        """Show the passage that a reply is taken from, with its neighbours."""
+        """Open a cited chunk with its neighbours."""
         source, chunks = await fetch(self, sources.passage, chunk_id)
         self.source_title, self.source_id = source.title, "" if source.deleted_at else source.id
-        self.texts = [PassageText(chunk.heading, chunk.text, chunk.id == chunk_id) for chunk in chunks]
-        self.showing = "passage"
+        self.chunks = [PassageChunk(chunk.heading, chunk.text, chunk.id == chunk_id) for chunk in chunks]
+        self.open_panel = "passage"
 
     @handler(Role.VIEWER)
-    async def keep_open(self, is_open: bool) -> None:
-        """Close the panel."""
+    async def set_open(self, is_open: bool) -> None:
+        """Close the panel if `is_open` is false; a trace or passage opens it."""
         if not is_open:
-            self.showing = ""
+            self.open_panel = ""

@@ -1,4 +1,4 @@
-"""Chat view: conversations and messages as the test chat shows them."""
+"""Chat view: rows of conversations and messages for the test chat."""
 
 import re
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity
 
-STATE_WORDS = {
+STATE_LABELS = {
     MessageState.PARTIAL: "Broke off",
     MessageState.FAILED: "Failed",
     MessageState.STOPPED: "Stopped",
     MessageState.TO_APPROVE: "Waits for approval",
     MessageState.DISCARDED: "Discarded",
 }
-UNDER_WAY = (MessageState.STREAMING, MessageState.DELAYED)
+IN_PROGRESS = (MessageState.STREAMING, MessageState.DELAYED)
 _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
 
 
@@ -49,7 +49,7 @@ class MessageRow:
     name: str
     text: str
     state: str
-    state_words: str
+    state_label: str
     error: str
     when: str
     exact: str
@@ -60,8 +60,8 @@ class MessageRow:
     has_trace: bool
 
 
-def conversation_row(row: Conversation, who: Identity, language: str) -> ConversationRow:
-    """Return a conversation for the list."""
+def build_conversation_row(row: Conversation, who: Identity, language: str) -> ConversationRow:
+    """Return the list row of a conversation."""
     return ConversationRow(
         id=row.id,
         title=row.title or translate(language, "New conversation"),
@@ -71,16 +71,16 @@ def conversation_row(row: Conversation, who: Identity, language: str) -> Convers
     )
 
 
-def message_row(row: Message, who: Identity, language: str) -> MessageRow:
-    """Return a message for the page."""
-    words = STATE_WORDS.get(row.state, "")
+def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
+    """Return the row of a message."""
+    words = STATE_LABELS.get(row.state, "")
     return MessageRow(
         id=row.id,
         author=row.author.value,
         name=row.author_name,
         text=row.text,
         state=row.state.value,
-        state_words=translate(language, words) if words else "",
+        state_label=translate(language, words) if words else "",
         error=translate(language, row.error) if row.error else "",
         when=relative_time(language, row.created_at, now()),
         exact=exact_time(language, row.created_at, who.time_zone),
@@ -92,20 +92,20 @@ def message_row(row: Message, who: Identity, language: str) -> MessageRow:
     )
 
 
-def pending(said: list[Message], state: MessageState) -> Message | None:
-    """Return the reply that is on its way in a state."""
-    return next((m for m in said if m.author == Author.AGENT and m.state == state), None)
+def find_pending_reply(messages: list[Message], state: MessageState) -> Message | None:
+    """Return the agent's reply in a state, or None."""
+    return next((m for m in messages if m.author == Author.AGENT and m.state == state), None)
 
 
 def seconds_left(due_at: datetime | None) -> int:
-    """Return in how many seconds something is due, rounded up; 0 when it is."""
+    """Return the seconds until a time, rounded up; 0 if it is past or None."""
     return max(0, -int((now() - due_at).total_seconds() // 1)) if due_at else 0
 
 
-def blocks(text: str) -> tuple[list[str], str]:
-    """Part growing Markdown into what will not change any more and the tail that may.
+def split_blocks(text: str) -> tuple[list[str], str]:
+    """Split streamed Markdown into finished blocks and the tail that may still change.
 
-    The cut is the last blank line that stands outside a code block: a delta then carries the tail alone.
+    Splits at blank lines outside code blocks, so that a state update carries the tail alone.
     """
     parts: list[str] = []
     held = ""
@@ -119,8 +119,11 @@ def blocks(text: str) -> tuple[list[str], str]:
     return parts[:-1], parts[-1] if parts else ""
 
 
-def guided_lines(found: list[tuple[str, int | None, int, list[str]]], language: str) -> list[str]:
-    """Return where guided scripts stand: title, step from 0 (none: over), steps, and what is still wanted."""
+def guided_script_lines(found: list[tuple[str, int | None, int, list[str]]], language: str) -> list[str]:
+    """Return the progress of guided scripts as sentences.
+
+    `found` holds title, step from 0 (None if finished), number of steps and labels of the missing fields.
+    """
     return [
         translate(language, "{title}: all is given", title=title)
         if step is None

@@ -1,4 +1,4 @@
-"""Streams: replies being written in this process, whoever watches them."""
+"""Reply streams: replies that this process is streaming, shared by all tabs that show them."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ import structlog
 from platform_app.services.chat import replies
 
 log = structlog.get_logger()
-STOP_SECONDS = 5  # longest that a stop waits for what has arrived to be stored
+STOP_SECONDS = 5  # timeout of `stop` for storing the partial reply
 
 
 @dataclass
 class LiveReply:
-    """A reply in the making: its text so far, and whether it is through."""
+    """A reply that is being streamed: its text so far, its task, and an event that is set at the end."""
 
     text: str = ""
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -24,7 +24,7 @@ _live: dict[str, LiveReply] = {}
 
 
 def start(tenant_id: str, reply_id: str) -> LiveReply:
-    """Write a reply in a task of its own: it goes on when the tab that asked for it is closed."""
+    """Stream a reply in a task of its own, which outlives the tab; return the running one if there is one."""
     if held := _live.get(reply_id):
         return held
     live = _live[reply_id] = LiveReply()
@@ -33,12 +33,12 @@ def start(tenant_id: str, reply_id: str) -> LiveReply:
 
 
 def find(reply_id: str) -> LiveReply | None:
-    """Return a reply that this process is writing."""
+    """Return a reply that this process is streaming, or None."""
     return _live.get(reply_id)
 
 
 async def stop(reply_id: str) -> None:
-    """End the writing of a reply, if it is written here, and wait until what has arrived is in its row."""
+    """Cancel a reply that is streamed here and wait until the partial text is stored, at most STOP_SECONDS."""
     live = _live.get(reply_id)
     if live is not None and live.task is not None:
         live.task.cancel()
@@ -49,7 +49,7 @@ async def _write(tenant_id: str, reply_id: str, live: LiveReply) -> None:
     try:
         async for piece in replies.stream(tenant_id, reply_id):
             live.text += piece
-    except Exception:  # the row says it to people; here it is for those who mend it
+    except Exception:  # users read the error in the reply's row; this is for developers
         log.exception("reply was not written", reply_id=reply_id)
     finally:
         _live.pop(reply_id, None)

@@ -1,4 +1,4 @@
-"""Test chat: talk to any agent and see its reply as it is written."""
+"""Test chat: a conversation with any agent, with replies streamed as they are written."""
 
 import asyncio
 from typing import Any
@@ -16,31 +16,31 @@ from platform_app.services.chat import conversations, hand_off, reply_store
 from platform_app.services.crm import contacts, leads
 from platform_app.services.scripts import guided_scripts
 from platform_app.state.chat import reply_streams
-from platform_app.state.chat.chat_people import NEW, NOBODY, people, played
 from platform_app.state.chat.chat_view import (
-    UNDER_WAY,
+    IN_PROGRESS,
     MessageRow,
-    blocks,
-    guided_lines,
-    message_row,
-    pending,
+    build_message_row,
+    find_pending_reply,
+    guided_script_lines,
     seconds_left,
+    split_blocks,
 )
 from platform_app.state.chat.conversation_list import ConversationListState
+from platform_app.state.chat.test_context import NEW, NONE, test_context, test_context_options
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
 from platform_app.state.console.error_messages import report_error
 from platform_app.state.console.live_updates import session_check, subscribe
 from platform_app.state.console.option_lists import Option, stage_options
 
-TICK = 0.06  # seconds between two looks at a reply in the making
-COMPARED = 500  # characters by which an unsent text is known to have been taken
+REFRESH_SECONDS = 0.06  # between two updates of a streamed reply
+MAX_LAST_SENT_CHARS = 500  # compared with unsent text to detect that it was stored
 _SET_QUERY = "(query) => history.replaceState(history.state, '', location.pathname + query)"
-AT_ONCE = 60  # messages that are shown before one asks for earlier ones
+PAGE_SIZE = 60  # messages shown at first, and added by each request for earlier ones
 
 
 class TestChatState(rx.State):
-    """The open conversation of the test chat, or the one to begin."""
+    """The open conversation of the test chat, or the settings of a new one."""
 
     __test__ = False
     loaded: bool = False
@@ -49,41 +49,41 @@ class TestChatState(rx.State):
     agent: str = ""
     use_draft: bool = True
     leads: list[Option] = []
-    lead: str = NOBODY
+    lead: str = NONE
     contacts: list[Option] = []
-    contact: str = NOBODY
+    contact: str = NONE
     stages: list[Option] = []
-    stage: str = NOBODY  # the lead's own
+    stage: str = NONE  # NONE: the lead's own stage
     messages: list[MessageRow] = []
-    guided: list[str] = []  # where guided scripts stand in the conversation
+    guided_progress: list[str] = []  # a sentence per guided script of the conversation
     has_earlier: bool = False
     live_id: str = ""
     done_blocks: list[str] = []
     tail: str = ""
-    waiting_id: str = ""
-    waiting_seconds: int = 0
-    said_count: int = 0  # messages that were taken
-    failed_count: int = 0  # and that were not
-    last_said: str = ""
+    delayed_id: str = ""
+    delay_seconds: int = 0
+    sent_count: int = 0  # messages that were stored
+    failed_count: int = 0  # messages that were refused
+    last_sent: str = ""
     editing: str = ""
-    is_plain: bool = False  # the agent writes without Markdown: a * is a *
+    is_plain_text: bool = False  # replies of the agent are not rendered as Markdown
     state: str = "open"  # open, handed_off, closed
-    _shown: int = AT_ONCE
-    _following: str = ""
+    _message_limit: int = PAGE_SIZE
+    _followed_reply_id: str = ""
     _contact_of: dict[str, str] = {}
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
-        """Open what the address names: a conversation, or a new one with an agent."""
+        """Open the conversation in the query of the address, or a new one with the agent in it."""
         asked = self.router.url.query_parameters
-        self._leave()
+        self._close_conversation()
         self.loaded = False
-        await self._choices(asked.get("agent", ""))
+        await self._load_options(asked.get("agent", ""))
         self.current = asked.get("c", "")[:32]
         try:
             await self._open()
         except NotFound as error:
-            self._leave()
+            self._close_conversation()
             return await error_toast(self, error)
         finally:
             self.loaded = True
@@ -91,7 +91,7 @@ class TestChatState(rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> Any:
-        """Stay in step with other tabs and with the worker."""
+        """Refresh the conversation when another tab or the worker changes it."""
         async for update in subscribe(self, "conversation"):
             async with self:
                 concerned = self.current and update.subject_id in ("", self.current)
@@ -101,226 +101,226 @@ class TestChatState(rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def follow(self, reply_id: str) -> None:
-        """Show a reply as it is written in this process."""
+        """Update the text of a reply while this process streams it."""
         async with self:
             await current_identity(self)
-            if reply_id != self.live_id or self._following == reply_id:
+            if reply_id != self.live_id or self._followed_reply_id == reply_id:
                 return
-            self._following = reply_id
+            self._followed_reply_id = reply_id
         live, shown, here = reply_streams.find(reply_id), "", await session_check(self)
         while live is not None and not live.done.is_set():
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(REFRESH_SECONDS)
             if live.text != shown:
                 if not await here.is_valid():
                     return
                 async with self:
-                    if self._following != reply_id:
+                    if self._followed_reply_id != reply_id:
                         return
                     shown = live.text
                     self._show_live(shown)
         if not await here.is_valid():
             return
         async with self:
-            if self._following == reply_id:
-                self._following = ""
+            if self._followed_reply_id == reply_id:
+                self._followed_reply_id = ""
                 await self._refresh()
 
     @handler(Role.OPERATOR)
     async def send(self, form: dict[str, Any]) -> Any:
-        """Say something; the reply begins. What cannot be stored stays in the field."""
+        """Store a message and start the reply. A message that cannot be stored stays in the field."""
         text = str(form.get("text", ""))
         if not text.strip() or not (self.current or self.agent):
             return None
         try:
-            reply = await call(self, _said, self, text)
+            reply = await call(self, _store_message, self, text)
         except PlatformError as error:
             self.failed_count += 1
             return await error_toast(self, error)
         except Exception as error:
             self.failed_count += 1
             return report_error(error)
-        self.said_count += 1
+        self.sent_count += 1
         self.current = self.current or (reply.conversation_id if reply else "")
-        return await self._began(reply)
+        return await self._reply_started(reply)
 
     @handler(Role.OPERATOR)
-    async def say_example(self, text: str) -> Any:
-        """Say one of the examples."""
+    async def send_example(self, text: str) -> Any:
+        """Send a sample question."""
         return browser.call_handler(TestChatState.send, {"text": text})
 
     @handler(Role.OPERATOR)
     async def retry(self, reply_id: str) -> Any:
-        """Ask for another reply to the same message."""
-        return await self._began(await call(self, conversations.retry, reply_id))
+        """Replace a reply by a new one to the same message."""
+        return await self._reply_started(await call(self, conversations.retry, reply_id))
 
     @handler(Role.OPERATOR)
-    async def answer_now(self) -> Any:
-        """Do not wait for the agent's delay."""
-        return await self._began(await call(self, conversations.skip_delay, self.waiting_id))
+    async def skip_delay(self) -> Any:
+        """Start the delayed reply now."""
+        return await self._reply_started(await call(self, conversations.skip_delay, self.delayed_id))
 
     @handler(Role.OPERATOR)
     async def begin_edit(self, message_id: str) -> None:
-        """Change a message in place; nothing named: leave it as it was."""
+        """Open a message for editing; "" closes it."""
         self.editing = message_id
 
     @handler(Role.OPERATOR)
-    async def resend(self, form: dict[str, Any]) -> Any:
-        """Say the changed message instead; what followed is replaced."""
+    async def send_edited(self, form: dict[str, Any]) -> Any:
+        """Replace the edited message and all that followed it, and start the reply."""
         _, reply = await call(self, conversations.edit_and_resend, self.editing, str(form.get("text", "")))
         self.editing = ""
-        return await self._began(reply)
+        return await self._reply_started(reply)
 
     @handler(Role.OPERATOR)
     async def stop(self) -> None:
-        """Stop the reply; what has arrived stays."""
-        if reply_id := self.live_id or self.waiting_id:
-            self._following = ""
+        """Stop the reply and keep its partial text."""
+        if reply_id := self.live_id or self.delayed_id:
+            self._followed_reply_id = ""
             await call(self, conversations.stop, reply_id)
             await reply_streams.stop(reply_id)
             await self._open()
 
     @handler(Role.OPERATOR)
     async def approve(self, form: dict[str, Any]) -> None:
-        """Let a reply go out that waited for a person."""
+        """Approve a reply, with its edited text."""
         reply_id = str(form.get("reply_id", ""))[:32]
         await call(self, reply_store.approve, reply_id, str(form.get("text", "")))
         await self._open()
 
     @handler(Role.OPERATOR)
     async def discard(self, reply_id: str) -> None:
-        """Do not let a reply go out."""
+        """Discard a reply that waits for approval."""
         await call(self, conversations.discard, reply_id)
         await self._open()
 
     @handler(Role.VIEWER)
     async def begin_new(self) -> Any:
-        """Begin a new conversation."""
+        """Go to a new conversation."""
         return browser.redirect(self.router.url.path)
 
     @handler(Role.VIEWER)
     async def show_earlier(self) -> None:
-        """Show more of a long conversation."""
-        self._shown += AT_ONCE
+        """Show PAGE_SIZE more messages."""
+        self._message_limit += PAGE_SIZE
         await self._open()
 
     @handler(Role.OPERATOR)
-    async def choose_agent(self, agent_id: str) -> None:
-        """Let another agent answer from now on."""
-        await self._use(agent_id[:32], self.use_draft)
+    async def select_agent(self, agent_id: str) -> None:
+        """Set the agent that replies from now on."""
+        await self._set_agent(agent_id[:32], self.use_draft)
 
     @handler(Role.OPERATOR)
-    async def choose_draft(self, use_draft: bool) -> None:
-        """Play with the draft, or with what is published."""
-        await self._use(self.agent, use_draft)
+    async def set_use_draft(self, use_draft: bool) -> None:
+        """Reply with the draft of the agent, or with its published version."""
+        await self._set_agent(self.agent, use_draft)
 
     @handler(Role.OPERATOR)
-    async def choose_lead(self, lead_id: str) -> None:
-        """Play with a lead, and with its contact; the agent is told what is known of them."""
+    async def select_lead(self, lead_id: str) -> None:
+        """Set the lead of the test context, with its contact; NEW creates a lead."""
         if lead_id == NEW:
             title = translate((await current_user(self)).language, "Test lead")
-            with_contact = None if self.contact == NOBODY else self.contact
+            with_contact = None if self.contact == NONE else self.contact
             lead_id = (await call(self, leads.create_in_first_stage, title, contact_id=with_contact)).id
-        await self._play(lead_id[:32], self._contact_of.get(lead_id, self.contact), NOBODY)
+        await self._set_test_context(lead_id[:32], self._contact_of.get(lead_id, self.contact), NONE)
 
     @handler(Role.OPERATOR)
-    async def choose_contact(self, contact_id: str) -> None:
-        """Play with a contact."""
+    async def select_contact(self, contact_id: str) -> None:
+        """Set the contact of the test context; NEW creates a contact."""
         if contact_id == NEW:
             name = translate((await current_user(self)).language, "Test contact")
             contact_id = (await call(self, contacts.create, name=name)).id
-        await self._play(self.lead, contact_id[:32], self.stage)
+        await self._set_test_context(self.lead, contact_id[:32], self.stage)
 
     @handler(Role.OPERATOR)
-    async def choose_stage(self, stage_id: str) -> None:
-        """Play in a stage, whatever the lead's own is."""
-        await self._play(self.lead, self.contact, stage_id[:32])
+    async def select_stage(self, stage_id: str) -> None:
+        """Set the stage of the test context; NONE uses the lead's own stage."""
+        await self._set_test_context(self.lead, self.contact, stage_id[:32])
 
     @handler(Role.OPERATOR)
     async def hand_off(self) -> None:
-        """Let the agent be silent until the conversation is given back."""
+        """Hand the conversation off: the agent is paused."""
         await call(self, hand_off.hand_off, self.current)
         await self._open()
 
     @handler(Role.OPERATOR)
-    async def give_back(self) -> None:
-        """Let the agent answer again."""
+    async def hand_back(self) -> None:
+        """Hand the conversation back to the agent."""
         await call(self, hand_off.hand_back, self.current)
         await self._open()
 
     @handler(Role.OPERATOR)
     async def close(self) -> None:
-        """End the conversation."""
+        """Close the conversation."""
         await call(self, hand_off.close, self.current)
         await self._open()
 
     @handler(Role.OPERATOR)
     async def clear(self) -> None:
-        """Begin the conversation anew."""
+        """Delete the messages of the conversation."""
         await call(self, conversations.clear, self.current)
         await self._open()
 
-    def _leave(self) -> None:
-        """Forget the open conversation."""
-        self._shown, self._following = AT_ONCE, ""
-        self.current = self.live_id = self.tail = self.waiting_id = self.editing = self.last_said = ""
-        self.messages, self.done_blocks, self.has_earlier, self.guided = [], [], False, []
-        self.lead = self.contact = self.stage = NOBODY
+    def _close_conversation(self) -> None:
+        """Reset all that belongs to the open conversation."""
+        self._message_limit, self._followed_reply_id = PAGE_SIZE, ""
+        self.current = self.live_id = self.tail = self.delayed_id = self.editing = self.last_sent = ""
+        self.messages, self.done_blocks, self.has_earlier, self.guided_progress = [], [], False, []
+        self.lead = self.contact = self.stage = NONE
         self.state = "open"
 
-    async def _choices(self, wished: str) -> None:
+    async def _load_options(self, wished: str) -> None:
         rows, _ = await fetch(self, agent_list.list_agents, page_size=200, sort="name", descending=False)
         self.agents = [Option(row.id, row.name) for row in rows]
         known = [row.id for row in rows]
         self.agent = next((agent for agent in (wished, self.agent) if agent in known), (known or [""])[0])
-        await self._meet()
+        await self._load_test_context_options()
         self.stages = await fetch(self, stage_options)
 
-    async def _use(self, agent_id: str, use_draft: bool) -> None:
+    async def _set_agent(self, agent_id: str, use_draft: bool) -> None:
         if self.current:
             await call(self, conversations.set_agent, self.current, agent_id, use_draft=use_draft)
         self.agent, self.use_draft = agent_id, use_draft
 
-    async def _play(self, lead: str, contact: str, stage: str) -> None:
+    async def _set_test_context(self, lead: str, contact: str, stage: str) -> None:
         if self.current:
-            await call(self, conversations.set_test_context, self.current, **played(lead, contact, stage))
+            await call(self, conversations.set_test_context, self.current, **test_context(lead, contact, stage))
         self.lead, self.contact, self.stage = lead, contact, stage
-        await self._meet()
+        await self._load_test_context_options()
 
-    async def _meet(self) -> None:
-        """Offer contacts and leads, those that are played with among them."""
-        known = {choice.id for choice in (*self.contacts, *self.leads)} | {NOBODY}
+    async def _load_test_context_options(self) -> None:
+        """Fetch the contacts and leads on offer unless the selected ones are among them."""
+        known = {choice.id for choice in (*self.contacts, *self.leads)} | {NONE}
         if self.loaded and {self.lead, self.contact} <= known:
             return
-        found = await fetch(self, people, self.lead, self.contact)
+        found = await fetch(self, test_context_options, self.lead, self.contact)
         self.contacts, self.leads, self._contact_of = found.contacts, found.leads, found.contact_of
 
     def _show_live(self, text: str) -> None:
-        done, self.tail = blocks(text)
+        done, self.tail = split_blocks(text)
         if self.done_blocks != done:
             self.done_blocks = done
 
     def _follow_live(self) -> Any:
-        if self.live_id and self._following != self.live_id and reply_streams.find(self.live_id):
+        if self.live_id and self._followed_reply_id != self.live_id and reply_streams.find(self.live_id):
             return browser.call_handler(TestChatState.follow, self.live_id)
         return None
 
-    async def _began(self, reply: Message | None) -> list[Any]:
-        """Start what is to be written now, and let the address name the conversation."""
+    async def _reply_started(self, reply: Message | None) -> list[Any]:
+        """Stream a reply that shall start now, refresh the page; return the events for address and streaming."""
         if reply is not None and reply.state == MessageState.STREAMING:
             reply_streams.start((await current_identity(self)).tenant_id, reply.id)
         await self._open()
         await (await self.get_state(ConversationListState))._fetch()
         follow = self._follow_live()
-        return [_address(self.current), *([follow] if follow else [])]
+        return [_replace_address(self.current), *([follow] if follow else [])]
 
     async def _refresh(self) -> Any:
-        """Show how things stand now; say so when the conversation is gone."""
+        """Read the conversation again; return a toast if it is gone, or the event that follows a streamed reply."""
         try:
             await self._open()
         except NotFound as error:
-            self._leave()
-            return [_address(""), await error_toast(self, error)]
-        except PlatformError:  # the database is busy: the next update shows it
+            self._close_conversation()
+            return [_replace_address(""), await error_toast(self, error)]
+        except PlatformError:  # the database is busy; the next update succeeds
             return None
         return self._follow_live()
 
@@ -328,48 +328,52 @@ class TestChatState(rx.State):
         if not self.current:
             return
         identity, language = await current_identity(self), (await current_user(self)).language
-        row, said, has_more = await fetch(self, _read, self.current, self._shown)
-        self.is_plain = await fetch(self, conversations.is_plain, self.current)
+        row, messages, has_more = await fetch(self, _read_conversation, self.current, self._message_limit)
+        self.is_plain_text = await fetch(self, conversations.is_plain, self.current)
         self.agent, self.use_draft = row.agent_id, row.use_draft
-        self.lead, self.contact = row.lead_id or NOBODY, row.contact_id or NOBODY
-        self.stage, self.state = row.stage_id or NOBODY, row.state.value
-        await self._meet()
-        self._show_pending(said)
-        self.guided = guided_lines(await fetch(self, guided_scripts.current, self.current), language)
+        self.lead, self.contact = row.lead_id or NONE, row.contact_id or NONE
+        self.stage, self.state = row.stage_id or NONE, row.state.value
+        await self._load_test_context_options()
+        self._show_pending(messages)
+        self.guided_progress = guided_script_lines(await fetch(self, guided_scripts.current, self.current), language)
         self.has_earlier = has_more
-        self.last_said = next((m.text for m in reversed(said) if m.author == Author.CONTACT), "").strip()[:COMPARED]
-        rows = [message_row(m, identity, language) for m in said if m.state not in UNDER_WAY]
-        if self.messages != rows:  # a list that is set is sent whole
+        last = next((m.text for m in reversed(messages) if m.author == Author.CONTACT), "")
+        self.last_sent = last.strip()[:MAX_LAST_SENT_CHARS]
+        rows = [build_message_row(m, identity, language) for m in messages if m.state not in IN_PROGRESS]
+        if self.messages != rows:  # an assignment sends the whole list
             self.messages = rows
 
-    def _show_pending(self, said: list[Message]) -> None:
-        streaming, delayed = pending(said, MessageState.STREAMING), pending(said, MessageState.DELAYED)
+    def _show_pending(self, messages: list[Message]) -> None:
+        streaming, delayed = (
+            find_pending_reply(messages, MessageState.STREAMING),
+            find_pending_reply(messages, MessageState.DELAYED),
+        )
         self.live_id = streaming.id if streaming else ""
         here = reply_streams.find(self.live_id)
         self._show_live(here.text if here else streaming.text if streaming else "")
-        if self.waiting_id != (delayed.id if delayed else ""):
-            self.waiting_id = delayed.id if delayed else ""
-            self.waiting_seconds = seconds_left(delayed.due_at) if delayed else 0
+        if self.delayed_id != (delayed.id if delayed else ""):
+            self.delayed_id = delayed.id if delayed else ""
+            self.delay_seconds = seconds_left(delayed.due_at) if delayed else 0
 
 
-def _read(
+def _read_conversation(
     session: Transaction, who: Identity, conversation_id: str, shown: int
 ) -> tuple[Conversation, list[Message], bool]:
     row = conversations.get(session, who, conversation_id)
     return row, *conversations.newest_messages(session, who, conversation_id, limit=shown)
 
 
-def _said(session: Transaction, who: Identity, state: TestChatState, text: str) -> Message | None:
-    """Take a message in; the first one makes its conversation."""
+def _store_message(session: Transaction, who: Identity, state: TestChatState, text: str) -> Message | None:
+    """Store a message, in a new conversation if none is open; return the reply that it started, or None."""
     conversation_id = state.current
     if not conversation_id:
         conversation_id = conversations.create(session, who, state.agent, use_draft=state.use_draft).id
-        selected = played(state.lead, state.contact, state.stage)
+        selected = test_context(state.lead, state.contact, state.stage)
         conversations.set_test_context(session, who, conversation_id, **selected)
     return conversations.receive(session, who, conversation_id, text)[1]
 
 
-def _address(conversation_id: str) -> Any:
-    """Let the address name a conversation, or none, without leaving the page."""
+def _replace_address(conversation_id: str) -> Any:
+    """Return the event that puts a conversation id, or none, into the address without navigation."""
     query = f"?{urlencode({'c': conversation_id})}" if conversation_id else ""
     return browser.call_function(_SET_QUERY, query)

@@ -9,7 +9,7 @@ from platform_app.i18n import translate
 from platform_app.models.conversation import Trace
 from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of
 
-MOST_PROMPT = 60_000  # characters of one message of a prompt that are shown
+MAX_PROMPT_CHARS = 60_000  # characters of one message of a prompt that are shown
 
 
 @dataclass
@@ -19,12 +19,12 @@ class TracePassage:
     title: str
     text: str
     scores: str
-    given: bool  # to the model
+    given_to_model: bool  # to the model
     cited: bool
 
 
 @dataclass
-class Pair:
+class LabeledValue:
     """A name with its value."""
 
     name: str
@@ -32,7 +32,7 @@ class Pair:
 
 
 @dataclass
-class Bar:
+class DurationBar:
     """A length of time."""
 
     name: str
@@ -40,7 +40,7 @@ class Bar:
     width: str
 
 
-def passages_of(trace: Trace, language: str) -> list[TracePassage]:
+def trace_passages(trace: Trace, language: str) -> list[TracePassage]:
     """Return the passages that were considered, best first."""
     return [_passage(found, language) for found in trace.data.get("passages", [])]
 
@@ -55,12 +55,12 @@ def _passage(found: dict[str, Any], language: str) -> TracePassage:
         title=f"{found['source_title']} › {heading}" if heading else found["source_title"],
         text=found["text"],
         scores=translate(language, "score {score} · words {words} · vector {vector}", **scores),
-        given=bool(found["used"]),
+        given_to_model=bool(found["used"]),
         cited=bool(found.get("cited")),
     )
 
 
-def pairs_of(trace: Trace, language: str) -> list[Pair]:
+def trace_facts(trace: Trace, language: str) -> list[LabeledValue]:
     """Return the facts of a trace as names and values."""
     data = trace.data
     own = data.get("settings", {})
@@ -82,11 +82,14 @@ def pairs_of(trace: Trace, language: str) -> list[Pair]:
         ("Began because of", translate(language, _TRIGGERS.get(data.get("trigger", ""), "a message"))),
     ]
     known = [
-        Pair(translate(language, _KNOWN.get(name, str(name))), str(value)) for name, value in data.get("known", [])
+        LabeledValue(translate(language, _KNOWN.get(name, str(name))), str(value))
+        for name, value in data.get("known", [])
     ]
     if guided := data.get("guided"):
-        known += [Pair(f"{guided['title']}: {translate(language, words)}", value) for words, value in guided["given"]]
-    return [Pair(translate(language, name), value) for name, value in named if value] + known
+        known += [
+            LabeledValue(f"{guided['title']}: {translate(language, words)}", value) for words, value in guided["given"]
+        ]
+    return [LabeledValue(translate(language, name), value) for name, value in named if value] + known
 
 
 _TRIGGERS = {"message": "a message", "delay": "the end of the delay"}
@@ -122,17 +125,17 @@ def _cost(cost: float | None, language: str) -> str:
     return f"${format_decimal(cost, '0.####', locale=language)}"
 
 
-def prompt_of(trace: Trace, language: str) -> list[Pair]:
+def trace_prompt(trace: Trace, language: str) -> list[LabeledValue]:
     """Return the messages that the model was given."""
     words = {"system": "For the model", "user": "Contact", "assistant": "Agent"}
     return [
-        Pair(translate(language, words.get(m["role"], "For the model")), str(m["content"])[:MOST_PROMPT])
+        LabeledValue(translate(language, words.get(m["role"], "For the model")), str(m["content"])[:MAX_PROMPT_CHARS])
         for m in trace.data.get("prompt", [])
     ]
 
 
 @dataclass
-class ScriptPoint:
+class TraceScript:
     """A script that was considered for a reply."""
 
     title: str
@@ -143,10 +146,10 @@ class ScriptPoint:
     change: list[str] = field(default_factory=list)
 
 
-def scripts_of(trace: Trace, reader: Reader) -> list[ScriptPoint]:
+def trace_scripts(trace: Trace, reader: Reader) -> list[TraceScript]:
     """Return the scripts considered, each with the reason that decided, its proof, and what would change it."""
     return [
-        ScriptPoint(
+        TraceScript(
             one["title"],
             one["applied"],
             bool(one.get("used")),
@@ -158,7 +161,7 @@ def scripts_of(trace: Trace, reader: Reader) -> list[ScriptPoint]:
     ]
 
 
-def bars_of(trace: Trace, language: str) -> list[Bar]:
+def trace_durations(trace: Trace, language: str) -> list[DurationBar]:
     """Return the parts of the time as bars."""
     spent: dict[str, Any] = trace.data.get("milliseconds", {})
     longest = max(1, trace.total_ms, *(int(value) for value in spent.values()))
@@ -170,6 +173,8 @@ def bars_of(trace: Trace, language: str) -> list[Bar]:
         (translate(language, "Altogether"), trace.total_ms),
     ]
     return [
-        Bar(name, translate(language, "{count} ms", count=_count(value, language)), f"{round(100 * value / longest)}%")
+        DurationBar(
+            name, translate(language, "{count} ms", count=_count(value, language)), f"{round(100 * value / longest)}%"
+        )
         for name, value in named
     ]

@@ -7,7 +7,7 @@ from platform_app.models.person import Identity
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
-from platform_app.state.chat import chat_people
+from platform_app.state.chat import test_context
 from platform_app.state.chat.test_chat import TestChatState
 from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, call
@@ -22,8 +22,8 @@ async def test_a_lead_and_a_contact_are_made_to_play_with(who: Identity) -> None
     async with Tab(sign_in(who)) as tab:
         await tab.goto(HOME, settle=False)  # it watches the chat for as long as somebody looks
         await tab.until(lambda: TestChatState.get_full_name() in tab.seen and tab.get(TestChatState, "loaded"))
-        await tab.send(TestChatState.choose_contact(chat_people.NEW))
-        await tab.send(TestChatState.choose_lead(chat_people.NEW))
+        await tab.send(TestChatState.select_contact(test_context.NEW))
+        await tab.send(TestChatState.select_lead(test_context.NEW))
         (contact,), _ = call(who, contacts.find)
         (lead,), _ = call(who, leads.find)
         assert (lead.title, lead.contact_id, contact.name) == ("Test lead", contact.id, "Test contact")
@@ -32,17 +32,17 @@ async def test_a_lead_and_a_contact_are_made_to_play_with(who: Identity) -> None
 
 
 def test_who_is_played_with_is_always_offered(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_people, "SHOWN", 2)
+    monkeypatch.setattr(test_context, "MAX_OPTIONS", 2)
     stage = a_stage(who)
     old = call(who, contacts.create, name="Old")
     lead = call(who, leads.create, title="Old", stage_id=stage, contact_id=old.id)
     for number in range(3):
         call(who, contacts.create, name=f"New {number}")
         call(who, leads.create, title=f"New {number}", stage_id=stage)
-    offered = call(who, chat_people.people, lead.id, old.id)
+    offered = call(who, test_context.test_context_options, lead.id, old.id)
     assert (len(offered.leads), offered.leads[-1].id, offered.contacts[-1].id) == (3, lead.id, old.id)
     assert offered.contact_of == {lead.id: old.id}
-    assert len(call(who, chat_people.people, "f" * 32, "none").leads) == 2
+    assert len(call(who, test_context.test_context_options, "f" * 32, "none").leads) == 2
 
 
 def test_conversations_by_id_keep_their_order(who: Identity, other: Identity) -> None:
