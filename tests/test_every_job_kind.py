@@ -27,7 +27,7 @@ from platform_app.state.jobs.jobs import KIND_WORDS
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
 from tests.talking import begin, call, say
 from tests.test_imports import begun
-from tests.test_job_purposes import Ending, cancelled, change, crashed, given_up, job_of
+from tests.test_job_callbacks import Ending, cancelled, change, crashed, given_up, job_of
 from tests.test_rules import a_rule, runs
 from tests.test_unreadable_jobs import damage, work
 from worker.tasks import HANDLERS

@@ -17,7 +17,7 @@ from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
 from tests.conftest import forget_process_state, free_port
 from tests.talking import add_source, answered, begin, trace
-from tests.test_client import take
+from tests.test_llm_client import take
 
 ROOT = Path(__file__).parent.parent
 HERE = ROOT / "tests" / "providers"

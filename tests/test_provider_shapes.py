@@ -12,7 +12,7 @@ from platform_app.services.chat import replies
 from tests.fake_provider import FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
 from tests.provider_shapes import END, OVERFLOWS, TEXT, WELL, answers, error, moves_to, picky
 from tests.talking import add_source, answered, begin, row, say, trace
-from tests.test_client import ASK, take
+from tests.test_llm_client import ASK, take
 
 HTML = b"<!doctype html><html><head><title>404</title></head><body>The model page is not found</body></html>"
 

@@ -19,8 +19,8 @@ from platform_app.state.webhooks import webhooks as webhooks_page
 from tests.conftest import make_tenant
 from tests.hooks import a_webhook, address_of, secret_of, signed, take
 from tests.talking import call
+from tests.test_encryption import NEW, OLD, use_keys
 from tests.test_migrations import empty
-from tests.test_vault import NEW, OLD, use_keys
 
 __all__ = ["empty"]
 RAW = "SELECT address_secret, secret, former_secret FROM incomingwebhook ORDER BY id"

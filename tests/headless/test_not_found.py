@@ -18,7 +18,7 @@ from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.hub import Update
 from platform_app.state.crm.lead import LeadState
 from tests.headless.harness import Tab, sign_in
-from tests.headless.test_conflict import StillHub
+from tests.headless.test_edit_conflicts import StillHub
 
 WITH_IDS = sorted(page.route for page in every_page() if page.route.count("[") > 1)
 UNKNOWN = "0" * 32

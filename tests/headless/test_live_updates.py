@@ -20,7 +20,7 @@ from platform_app.state.console.hub import Update
 from platform_app.state.crm.contacts import ContactsState
 from tests.conftest import make_member
 from tests.headless.harness import Tab, sign_in
-from tests.headless.test_conflict import StillHub
+from tests.headless.test_edit_conflicts import StillHub
 from tests.headless.test_rule_pages import seen
 from tests.talking import call
 
