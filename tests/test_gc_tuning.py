@@ -1,4 +1,4 @@
-"""Heap: what a process has loaded is hidden from the garbage collector, and its rows begin with values of their own."""
+"""GC tuning: objects that exist after start-up are frozen, and new rows have default values of their own."""
 
 import subprocess
 import sys
@@ -9,9 +9,9 @@ from platform_app.runtime import gc_tuning
 
 SETTLED = """
 import gc
-from platform_app import heap
+from platform_app.runtime import gc_tuning
 before = len(gc.get_objects())
-heap.settle()
+gc_tuning.settle()
 print(before, gc.get_freeze_count(), len(gc.get_objects()), gc.get_threshold()[0])
 """
 

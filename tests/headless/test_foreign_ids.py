@@ -11,7 +11,7 @@ from platform_app.models.person import Identity
 from platform_app.pages.registry import every_page
 from platform_app.services.demo import demo
 from tests.headless.harness import Tab, sign_in
-from tests.headless.test_gate import GUARDED, argument_names, registered_background, rows
+from tests.headless.test_authorization import GUARDED, argument_names, registered_background, rows
 
 QUIET = "/manage/globex/settings"
 

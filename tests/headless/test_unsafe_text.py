@@ -21,7 +21,7 @@ from platform_app.state.console.command_palette import PaletteState
 from platform_app.state.console.frame import FrameState
 from platform_app.state.console.unsafe_text import has_tag
 from tests.headless.harness import Tab, sign_in
-from tests.headless.test_gate import HANDLERS, OURS, argument_names
+from tests.headless.test_authorization import HANDLERS, OURS, argument_names
 from tests.talking import call
 
 TEXTS = [
