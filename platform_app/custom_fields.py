@@ -9,7 +9,7 @@ from platform_app.models.crm import CustomField, FieldKind, Holder
 from platform_app.models.event import Event, EventKind
 from platform_app.models.webhook import IncomingWebhook, WebhookField
 
-TYPES = {
+FACT_TYPES = {
     FieldKind.TEXT: FactType.TEXT,
     FieldKind.NUMBER: FactType.NUMBER,
     FieldKind.MONEY: FactType.NUMBER,
@@ -19,36 +19,38 @@ TYPES = {
 }
 
 
-def of_tenant(session: Transaction, tenant_id: str, holder: Holder | None = None) -> list[CustomField]:
+def list_custom_fields(session: Transaction, tenant_id: str, holder: Holder | None = None) -> list[CustomField]:
     """Return the fields in their order, of contacts or leads alone where asked."""
-    return session.cached(("own fields", holder), lambda: _of_tenant(session, tenant_id, holder))
+    return session.cached(("own fields", holder), lambda: _read_custom_fields(session, tenant_id, holder))
 
 
-def _of_tenant(session: Transaction, tenant_id: str, holder: Holder | None) -> list[CustomField]:
+def _read_custom_fields(session: Transaction, tenant_id: str, holder: Holder | None) -> list[CustomField]:
     query = owned(CustomField, tenant_id)
     if holder is not None:
         query = query.where(CustomField.holder == holder)
     return list(session.exec(query.order_by(CustomField.holder, CustomField.position, CustomField.id)).all())
 
 
-def facts(held: list[CustomField]) -> list[Fact]:
+def custom_field_facts(held: list[CustomField]) -> list[Fact]:
     """Return the fields as facts."""
     return [
-        Fact(f"{row.holder}.field.{row.key}", row.name, TYPES[row.kind], options=tuple(row.options), is_custom=True)
+        Fact(
+            f"{row.holder}.field.{row.key}", row.name, FACT_TYPES[row.kind], options=tuple(row.options), is_custom=True
+        )
         for row in held
     ]
 
 
-def typed(held: list[CustomField], kept: dict[str, Any], holder: Holder, zone: str) -> dict[str, Value]:
+def custom_field_values(held: list[CustomField], kept: dict[str, Any], holder: Holder, zone: str) -> dict[str, Value]:
     """Return what stands in a row's fields as facts."""
     return {
-        f"{holder}.field.{row.key}": _typed(row.kind, str(kept.get(row.key) or ""), zone)
+        f"{holder}.field.{row.key}": _typed_value(row.kind, str(kept.get(row.key) or ""), zone)
         for row in held
         if row.holder == holder
     }
 
 
-def of_webhooks(session: Transaction, tenant_id: str) -> list[tuple[WebhookField, str]]:
+def list_webhook_fields(session: Transaction, tenant_id: str) -> list[tuple[WebhookField, str]]:
     """Return the fields of all webhooks in their order, each with the name of its webhook."""
     query = owned(WebhookField, tenant_id).join(IncomingWebhook, IncomingWebhook.id == WebhookField.webhook_id)
     query = query.where(IncomingWebhook.deleted_at.is_(None)).with_only_columns(WebhookField, IncomingWebhook.name)  # type: ignore[union-attr]
@@ -56,15 +58,15 @@ def of_webhooks(session: Transaction, tenant_id: str) -> list[tuple[WebhookField
     return [(row, name) for row, name in session.execute(query.order_by(*order))]
 
 
-def facts_of_webhooks(held: list[tuple[WebhookField, str]]) -> list[Fact]:
+def webhook_field_facts(held: list[tuple[WebhookField, str]]) -> list[Fact]:
     """Return the fields of webhooks as facts."""
     return [
-        Fact(f"webhook.field.{row.key}", f"{row.name} · {name}", TYPES[row.kind], is_custom=True, event_only=True)
+        Fact(f"webhook.field.{row.key}", f"{row.name} · {name}", FACT_TYPES[row.kind], is_custom=True, event_only=True)
         for row, name in held
     ]
 
 
-def delivered(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
+def delivery_values(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
     """Return what a delivery brought as facts; nothing for an event of another kind."""
     if event.kind != EventKind.WEBHOOK_RECEIVED:
         return {}
@@ -74,12 +76,12 @@ def delivered(session: Transaction, event: Event, zone: str) -> dict[str, Value]
         return found
     query = owned(WebhookField, event.tenant_id).where(WebhookField.webhook_id == event.after.get("webhook_id"))
     return found | {
-        f"webhook.field.{row.key}": _typed(row.kind, str(brought.get(row.key) or ""), zone)
+        f"webhook.field.{row.key}": _typed_value(row.kind, str(brought.get(row.key) or ""), zone)
         for row in session.exec(query).all()
     }
 
 
-def _typed(kind: FieldKind, text: str, zone: str) -> Value:
+def _typed_value(kind: FieldKind, text: str, zone: str) -> Value:
     if not text:
         return None
     if kind in (FieldKind.NUMBER, FieldKind.MONEY):

@@ -81,7 +81,7 @@ def emit(
 def _complete(session: Transaction, event: Event) -> None:
     event.facts = fact_snapshots.snapshot(session, event)
     is_heard = _has_listeners(session, event)
-    is_heard = sequence_exits.take_out(session, event) or is_heard
+    is_heard = sequence_exits.apply_exits(session, event) or is_heard
     session.add(event)
     if is_heard:
         enqueue(session, event.tenant_id, HandleEvent(event_id=event.id), lock_key=lock_of(event))
@@ -95,8 +95,8 @@ def _has_listeners(session: Transaction, event: Event) -> bool:
             owned(model, event.tenant_id).where(model.trigger == event.kind, model.enabled.is_(True))  # type: ignore[attr-defined]
             for model in (Rule, Sequence)
         ]
-        has_ways, *found = session.exists_each(sequence_exits.any_way(event.tenant_id), *listeners)
-        sequence_exits.learn(session, has_any=has_ways)
+        has_ways, *found = session.exists_each(sequence_exits.any_enrollment(event.tenant_id), *listeners)
+        sequence_exits.set_has_enrollments(session, has_any=has_ways)
         heard[event.kind] = any(found)
     return heard[event.kind]
 

@@ -26,7 +26,7 @@ from platform_app.models.webhook import IncomingWebhook
 OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
 
-class Said(NamedTuple):
+class PromptMessage(NamedTuple):
     """What counts of a message when a reply is written."""
 
     author: Author
@@ -35,17 +35,17 @@ class Said(NamedTuple):
     state: MessageState
 
 
-class Talk(NamedTuple):
+class RecentMessages(NamedTuple):
     """The newest of what was said in a conversation, and how much of it the contact said in all."""
 
-    newest: list[Said]  # oldest first
-    of_contact: int  # messages
-    last: datetime | None  # when the contact wrote last
+    messages: list[PromptMessage]  # oldest first
+    contact_count: int  # messages
+    last_contact_at: datetime | None  # when the contact wrote last
 
 
-def said_in(session: Transaction, conversation: Conversation, *, limit: int) -> Talk:
+def recent_messages(session: Transaction, conversation: Conversation, *, limit: int) -> RecentMessages:
     """Return the newest of what was said in a conversation, without what was edited or retried away."""
-    newest_first = not_replaced(conversation).order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
+    newest_first = current_messages(conversation).order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
     other: Any = aliased(Message)
     theirs = owned(other, conversation.tenant_id).where(
         other.conversation_id == conversation.id, other.replaced.is_(False), other.author == Author.CONTACT
@@ -56,11 +56,11 @@ def said_in(session: Transaction, conversation: Conversation, *, limit: int) -> 
     columns = (Message.author, Message.text, Message.created_at, Message.state, *counted)
     rows = session.execute(newest_first.limit(limit).with_only_columns(*columns)).all()
     if not rows:
-        return Talk([], 0, None)
-    return Talk([Said(*row[:4]) for row in reversed(rows)], rows[0][4], rows[0][5])
+        return RecentMessages([], 0, None)
+    return RecentMessages([PromptMessage(*row[:4]) for row in reversed(rows)], rows[0][4], rows[0][5])
 
 
-def not_replaced(conversation: Conversation) -> Any:
+def current_messages(conversation: Conversation) -> Any:
     """Return the query of a conversation's messages without those that were edited or retried away."""
     return owned(Message, conversation.tenant_id).where(
         Message.conversation_id == conversation.id,
@@ -68,13 +68,13 @@ def not_replaced(conversation: Conversation) -> Any:
     )
 
 
-def facts_of_talk(
+def conversation_facts(
     session: Transaction,
     conversation: Conversation,
     agent_name: str,
-    said: str,
+    text: str,
     *,
-    talk: Talk | None = None,
+    recent: RecentMessages | None = None,
 ) -> tuple[Facts, str | None]:
     """Return what is known when a reply is written, and the stage that counts: the one played in, else the lead's.
 
@@ -87,38 +87,42 @@ def facts_of_talk(
     values: dict[str, Value] = {
         "agent.name": NamedValue(conversation.agent_id, agent_name),
         "tenant.name": tenant.name,
-        "message.text": said,
-        **clock(now(), tenant.time_zone),
-        **(_counted(conversation, talk.of_contact, talk.last) if talk else _talk(session, conversation)),
-        **_stage(session, stage_id),
-        **_people(session, tenant, contact, lead),
+        "message.text": text,
+        **clock_facts(now(), tenant.time_zone),
+        **(
+            _conversation_values(conversation, recent.contact_count, recent.last_contact_at)
+            if recent
+            else _message_counts(session, conversation)
+        ),
+        **_stage_values(session, stage_id),
+        **_contact_and_lead(session, tenant, contact, lead),
     }
     return Facts(values, zone=tenant.time_zone, language=tenant.language), stage_id
 
 
-def facts_of_lead(session: Transaction, tenant_id: str, lead_id: str, agent: NamedValue) -> Facts:
+def lead_facts(session: Transaction, tenant_id: str, lead_id: str, agent: NamedValue) -> Facts:
     """Return what would be known in a conversation with a lead, for looking at a text before it is used."""
     lead: Lead | None = session.exec(owned(Lead, tenant_id).where(Lead.id == lead_id)).first()
     talk = Conversation(tenant_id=tenant_id, agent_id=agent.id, lead_id=lead.id if lead else None)
     talk.contact_id = lead.contact_id if lead else None
-    return facts_of_talk(session, talk, agent.name, "")[0]
+    return conversation_facts(session, talk, agent.name, "")[0]
 
 
 def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
     """Return as JSON what is known when an event has just happened, and what its change left behind."""
-    tenant, talk, lead, contact = subjects(session, event)
+    tenant, talk, lead, contact = event_subjects(session, event)
     agent = _row(session, Agent, event.agent_id)
     stage_id = (talk.stage_id if talk else None) or (lead.stage_id if lead else None)
     found: dict[str, Value] = {
         "tenant.name": tenant.name,
         "agent.name": NamedValue(agent.id, agent.name) if agent else None,
-        **(_talk(session, talk) if talk else {}),
-        **_stage(session, stage_id),
-        **_people(session, tenant, contact, lead),
-        **custom_fields.delivered(session, event, tenant.time_zone),
-        **{name: str(event.after.get(key) or "") or None for name, key in _SAID.get(event.kind, ())},
+        **(_message_counts(session, talk) if talk else {}),
+        **_stage_values(session, stage_id),
+        **_contact_and_lead(session, tenant, contact, lead),
+        **custom_fields.delivery_values(session, event, tenant.time_zone),
+        **{name: str(event.after.get(key) or "") or None for name, key in _EVENT_TEXTS.get(event.kind, ())},
     }
-    before = fact_json.to_json(_before(session, event, tenant.time_zone), with_unknown=True)
+    before = fact_json.to_json(_previous_values(session, event, tenant.time_zone), with_unknown=True)
     return {
         "values": fact_json.to_json(found),
         "before": before,
@@ -127,7 +131,9 @@ def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
     }
 
 
-def subjects(session: Transaction, event: Event) -> tuple[Tenant, Conversation | None, Lead | None, Contact | None]:
+def event_subjects(
+    session: Transaction, event: Event
+) -> tuple[Tenant, Conversation | None, Lead | None, Contact | None]:
     """Return the rows that an event is about: the tenant, the conversation, the lead, the contact."""
     talk = _row(session, Conversation, event.conversation_id)
     lead = _row(session, Lead, event.lead_id or (talk.lead_id if talk else None))
@@ -136,7 +142,7 @@ def subjects(session: Transaction, event: Event) -> tuple[Tenant, Conversation |
 
 
 _CLOCK = frozenset(("now", "clock.time", "clock.weekday"))
-_SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
+_EVENT_TEXTS: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
     EventKind.MESSAGE_RECEIVED: (("message.text", "text"),),
     EventKind.REPLY_SENT: (("reply.text", "text"),),
     EventKind.TASK_CREATED: (("task.text", "text"),),
@@ -145,7 +151,7 @@ _SAID: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
 }
 
 
-def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Collection[str] | None = None) -> Facts:
+def event_facts(event: Event, names: Mapping[str, str] | None = None, *, only: Collection[str] | None = None) -> Facts:
     """Return what was known when an event happened, some of it alone where asked.
 
     `names` are those of what conditions hold by id.
@@ -156,7 +162,8 @@ def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Coll
     if only is not None:
         held, before = ({name: side[name] for name in only if name in side} for side in (held, before))
     return Facts(
-        fact_json.from_json(held) | ({} if only is not None and _CLOCK.isdisjoint(only) else clock(event.at, zone)),
+        fact_json.from_json(held)
+        | ({} if only is not None and _CLOCK.isdisjoint(only) else clock_facts(event.at, zone)),
         fact_json.from_json(before),
         zone=zone,
         language=str(kept.get("language") or "en"),
@@ -164,7 +171,7 @@ def of_event(event: Event, names: Mapping[str, str] | None = None, *, only: Coll
     )
 
 
-def _before(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
+def _previous_values(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
     """Return what an event changed, as it was, by the names of facts."""
     if event.kind == EventKind.STAGE_CHANGED and event.before:
         return {"lead.stage": NamedValue(event.before["stage_id"], event.before["stage"])}
@@ -172,23 +179,25 @@ def _before(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
         return {}
     holder = Holder.CONTACT if event.kind == EventKind.CONTACT_UPDATED else Holder.LEAD
     found = {
-        f"{holder}.{_NAMES.get(name, name)}": _was(session, name, value)
+        f"{holder}.{_FACT_NAMES.get(name, name)}": _previous_value(session, name, value)
         for name, value in event.before.items()
-        if name in _NAMED
+        if name in _RECORDED_FIELDS
     }
     if "fields" in event.before:
-        held = custom_fields.of_tenant(session, event.tenant_id, holder)
+        held = custom_fields.list_custom_fields(session, event.tenant_id, holder)
         old, new = event.before["fields"], event.after["fields"]
         changed = [row for row in held if old.get(row.key) != new.get(row.key)]
-        found |= custom_fields.typed(changed, old, holder, zone)
+        found |= custom_fields.custom_field_values(changed, old, holder, zone)
     return found
 
 
-_NAMES = {"emails": "email", "phones": "phone", "responsible_id": "responsible"}
-_NAMED = frozenset(("name", "emails", "phones", "language", "tags", "title", "budget", "responsible_id", "source"))
+_FACT_NAMES = {"emails": "email", "phones": "phone", "responsible_id": "responsible"}
+_RECORDED_FIELDS = frozenset(
+    ("name", "emails", "phones", "language", "tags", "title", "budget", "responsible_id", "source")
+)
 
 
-def _was(session: Transaction, name: str, value: Any) -> Value:
+def _previous_value(session: Transaction, name: str, value: Any) -> Value:
     if name == "tags":
         return tuple(value)
     if name in ("emails", "phones"):
@@ -200,22 +209,24 @@ def _was(session: Transaction, name: str, value: Any) -> Value:
     return _member(session, value) if name == "responsible_id" else value or None
 
 
-def catalogue_of(session: Transaction, tenant_id: str) -> Catalogue:
+def fact_catalogue(session: Transaction, tenant_id: str) -> Catalogue:
     """Return every fact that a tenant can use, its own fields among them."""
-    return session.cached("catalogue", lambda: _catalogue(session, tenant_id))
+    return session.cached("catalogue", lambda: _build_catalogue(session, tenant_id))
 
 
-def _catalogue(session: Transaction, tenant_id: str) -> Catalogue:
-    of_webhooks = custom_fields.facts_of_webhooks(custom_fields.of_webhooks(session, tenant_id))
-    return catalogue([*custom_fields.facts(custom_fields.of_tenant(session, tenant_id)), *of_webhooks])
+def _build_catalogue(session: Transaction, tenant_id: str) -> Catalogue:
+    of_webhooks = custom_fields.webhook_field_facts(custom_fields.list_webhook_fields(session, tenant_id))
+    return catalogue(
+        [*custom_fields.custom_field_facts(custom_fields.list_custom_fields(session, tenant_id)), *of_webhooks]
+    )
 
 
-def names(session: Transaction, tenant_id: str) -> dict[str, str]:
+def entity_names(session: Transaction, tenant_id: str) -> dict[str, str]:
     """Return the names of what conditions hold by id: stages, pipelines, agents, sequences, webhooks, members."""
-    return session.cached("names", lambda: _names(session, tenant_id))
+    return session.cached("names", lambda: _read_entity_names(session, tenant_id))
 
 
-def _names(session: Transaction, tenant_id: str) -> dict[str, str]:
+def _read_entity_names(session: Transaction, tenant_id: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for model in (Stage, Pipeline, Agent, Sequence, IncomingWebhook):
         query = owned(model, tenant_id).with_only_columns(model.id, model.name)
@@ -226,7 +237,7 @@ def _names(session: Transaction, tenant_id: str) -> dict[str, str]:
     return found | {user_id: name for user_id, name, _ in session.execute(query)}
 
 
-def clock(at: datetime, zone: str) -> dict[str, Value]:
+def clock_facts(at: datetime, zone: str) -> dict[str, Value]:
     """Return the facts that follow from a moment alone, in a time zone."""
     there = at.astimezone(ZoneInfo(zone))
     weekday = str(there.isoweekday())
@@ -244,23 +255,25 @@ def _row(session: Transaction, model: type[OwnedRow], row_id: str | None) -> Own
     return session.get(model, row_id) if row_id else None
 
 
-def _people(session: Transaction, tenant: Tenant, contact: Contact | None, lead: Lead | None) -> dict[str, Value]:
-    held = custom_fields.of_tenant(session, tenant.id) if contact or lead else []
+def _contact_and_lead(
+    session: Transaction, tenant: Tenant, contact: Contact | None, lead: Lead | None
+) -> dict[str, Value]:
+    held = custom_fields.list_custom_fields(session, tenant.id) if contact or lead else []
     found: dict[str, Value] = {}
     if contact is not None:
-        found |= _of_contact(contact, held, tenant.time_zone)
+        found |= _contact_values(contact, held, tenant.time_zone)
     if lead is not None:
-        found |= _of_lead(session, lead, held, tenant.time_zone)
+        found |= _lead_values(session, lead, held, tenant.time_zone)
     return found
 
 
-def _talk(session: Transaction, conversation: Conversation) -> dict[str, Value]:
-    query = not_replaced(conversation).where(Message.author == Author.CONTACT)
+def _message_counts(session: Transaction, conversation: Conversation) -> dict[str, Value]:
+    query = current_messages(conversation).where(Message.author == Author.CONTACT)
     count, last = session.execute(query.with_only_columns(func.count(), func.max(Message.created_at))).one()
-    return _counted(conversation, count, last)
+    return _conversation_values(conversation, count, last)
 
 
-def _counted(conversation: Conversation, count: int, last: datetime | None) -> dict[str, Value]:
+def _conversation_values(conversation: Conversation, count: int, last: datetime | None) -> dict[str, Value]:
     return {
         "conversation.messages": Decimal(count),
         "conversation.started": conversation.created_at,
@@ -268,7 +281,7 @@ def _counted(conversation: Conversation, count: int, last: datetime | None) -> d
     }
 
 
-def _of_contact(row: Contact, held: list[CustomField], zone: str) -> dict[str, Value]:
+def _contact_values(row: Contact, held: list[CustomField], zone: str) -> dict[str, Value]:
     return {
         "contact.name": None if row.name == UNNAMED else row.name,
         "contact.phone": row.phone or None,
@@ -276,11 +289,11 @@ def _of_contact(row: Contact, held: list[CustomField], zone: str) -> dict[str, V
         "contact.language": NamedValue(row.language, row.language) if row.language else None,
         "contact.tags": tuple(row.tags),
         "contact.created": row.created_at,
-        **custom_fields.typed(held, row.fields, Holder.CONTACT, zone),
+        **custom_fields.custom_field_values(held, row.fields, Holder.CONTACT, zone),
     }
 
 
-def _of_lead(session: Transaction, row: Lead, held: list[CustomField], zone: str) -> dict[str, Value]:
+def _lead_values(session: Transaction, row: Lead, held: list[CustomField], zone: str) -> dict[str, Value]:
     return {
         "lead.title": row.title,
         "lead.budget": row.budget,
@@ -289,7 +302,7 @@ def _of_lead(session: Transaction, row: Lead, held: list[CustomField], zone: str
         "lead.tags": tuple(row.tags),
         "lead.created": row.created_at,
         "lead.in_stage_since": row.in_stage_since,
-        **custom_fields.typed(held, row.fields, Holder.LEAD, zone),
+        **custom_fields.custom_field_values(held, row.fields, Holder.LEAD, zone),
     }
 
 
@@ -298,7 +311,7 @@ def _member(session: Transaction, user_id: str | None) -> NamedValue | None:
     return NamedValue(user.id, user.name) if user else None
 
 
-def _stage(session: Transaction, stage_id: str | None) -> dict[str, Value]:
+def _stage_values(session: Transaction, stage_id: str | None) -> dict[str, Value]:
     stage = _row(session, Stage, stage_id)
     pipeline = _row(session, Pipeline, stage.pipeline_id if stage else None)
     if stage is None or pipeline is None:

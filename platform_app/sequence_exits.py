@@ -12,12 +12,12 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.models.crm import Lead
 from platform_app.models.event import Activity, ActivityKind, Event, EventKind
-from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentState, EnrollmentStep, Leaving, Sequence
+from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentState, EnrollmentStep, ExitReason, Sequence
 
-AFTER = timedelta(days=7)  # for so long a reply counts for the step taken last
-_KNOWN = "tenants with enrollments"
-_TOLD = "ways that are announced"
-_COUNTED = (EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED)
+REPLY_COUNTS_FOR = timedelta(days=7)  # for so long a reply counts for the step taken last
+_HAS_ENROLLMENTS = "tenants with enrollments"
+_PUBLISHED = "ways that are announced"
+_COUNTED_KINDS = (EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED)
 _SENTENCES = {
     EnrollmentState.FINISHED: "Sequence “{name}” has ended",
     EnrollmentState.GOAL: "Sequence “{name}” has reached its goal",
@@ -26,65 +26,65 @@ _SENTENCES = {
 }
 
 
-def take_out(session: Transaction, event: Event) -> bool:
+def apply_exits(session: Transaction, event: Event) -> bool:
     """Let those leave whom an event takes out; tell whether the worker has to weigh it for others who stay."""
-    if not _has_any(session, event.tenant_id):
+    if not _has_enrollments(session, event.tenant_id):
         return False
-    to_weigh, rows = False, _of_event(session, event)
-    _come_after(session, event, rows)
+    to_weigh, rows = False, _event_enrollments(session, event)
+    _order_after_steps(session, event, rows)
     for row in rows:
-        _count(session, row, event)
-        if row.state not in INSIDE or not came_later(row, event):
+        _count_response(session, row, event)
+        if row.state not in OPEN_STATES or not happened_after_entry(row, event):
             continue
         if event.kind == EventKind.MESSAGE_RECEIVED and row.leaves_on_reply:
-            end(session, row, EnrollmentState.LEFT, event.at, leaving=Leaving.REPLIED)
+            end_enrollment(session, row, EnrollmentState.LEFT, event.at, leaving=ExitReason.REPLIED)
         elif event.kind == EventKind.STAGE_CHANGED and row.leaves_on_stage:
-            end(session, row, EnrollmentState.LEFT, event.at, leaving=Leaving.STAGE)
+            end_enrollment(session, row, EnrollmentState.LEFT, event.at, leaving=ExitReason.STAGE)
         else:
             to_weigh = to_weigh or row.weighs_events
     return to_weigh
 
 
-def came_later(row: Enrollment, event: Event) -> bool:
+def happened_after_entry(row: Enrollment, event: Event) -> bool:
     """Tell whether an event came after a way began. What came before does not end it, and what came with its beginning
     does not either: the message that opened the conversation, what rules did because of it. Nor do its own steps."""
     is_same_act = event.origin_id is not None and event.origin_id in (row.origin_id, row.id)
     return row.entered_at <= event.at and not is_same_act
 
 
-def _has_any(session: Transaction, tenant_id: str) -> bool:
-    if _KNOWN not in session.info:
-        (session.info[_KNOWN],) = session.exists_each(any_way(tenant_id))
-    return bool(session.info[_KNOWN])
+def _has_enrollments(session: Transaction, tenant_id: str) -> bool:
+    if _HAS_ENROLLMENTS not in session.info:
+        (session.info[_HAS_ENROLLMENTS],) = session.exists_each(any_enrollment(tenant_id))
+    return bool(session.info[_HAS_ENROLLMENTS])
 
 
-def any_way(tenant_id: str) -> Any:
+def any_enrollment(tenant_id: str) -> Any:
     """Return the query that finds something where a tenant has ways at all; what it found is told to `learn`."""
     return owned(Enrollment, tenant_id).with_only_columns(Enrollment.tenant_id)  # the index alone answers
 
 
-def learn(session: Transaction, *, has_any: bool) -> None:
+def set_has_enrollments(session: Transaction, *, has_any: bool) -> None:
     """Take what is known of the tenant of a transaction, so that it need not be asked for."""
-    session.info[_KNOWN] = has_any
+    session.info[_HAS_ENROLLMENTS] = has_any
 
 
-def _come_after(session: Transaction, event: Event, rows: list[Enrollment]) -> None:
+def _order_after_steps(session: Transaction, event: Event, rows: list[Enrollment]) -> None:
     """Let an event be later than the steps for which its transaction had to wait: what it takes out is over by then."""
-    if event.kind not in _COUNTED or event.at < session.started_at:
+    if event.kind not in _COUNTED_KINDS or event.at < session.started_at:
         return  # what is written down later keeps its time
     lines = [session.get(EnrollmentStep, row.last_id) for row in rows if row.last_id]
     if any(line is not None and line.taken_at >= event.at for line in lines):
         event.at = now()
 
 
-def _of_event(session: Transaction, event: Event) -> list[Enrollment]:
+def _event_enrollments(session: Transaction, event: Event) -> list[Enrollment]:
     """Return the ways of whoever an event is about: those that go on, and those that ended of late."""
     key = ("ways", event.lead_id, event.contact_id, event.conversation_id)
     with session.no_autoflush:  # ways that are new are written at once: see journey.begin
-        return session.cached(key, lambda: _ways(session, event))
+        return session.cached(key, lambda: _read_enrollments(session, event))
 
 
-def _ways(session: Transaction, event: Event) -> list[Enrollment]:
+def _read_enrollments(session: Transaction, event: Event) -> list[Enrollment]:
     lead = session.get(Lead, event.lead_id) if event.lead_id and not event.contact_id else None
     same = [
         column == value
@@ -97,7 +97,7 @@ def _ways(session: Transaction, event: Event) -> list[Enrollment]:
     ]
     if not same:
         return []
-    counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > event.at - AFTER)
+    counts = or_(col(Enrollment.state).in_(OPEN_STATES), col(Enrollment.ended_at) > event.at - REPLY_COUNTS_FOR)
     queries = [owned(Enrollment, event.tenant_id).where(one, counts) for one in same]
     if len(queries) > 1:  # one after another: each goes by an index of its own; then all are locked in one order
         ids = {found for query in queries for found in session.exec(query.with_only_columns(Enrollment.id)).all()}
@@ -105,21 +105,23 @@ def _ways(session: Transaction, event: Event) -> list[Enrollment]:
     return [row for query in queries for row in session.exec(query.order_by(Enrollment.id).with_for_update()).all()]
 
 
-def lock(session: Transaction, tenant_id: str, events: Collection[Event]) -> None:
+def lock_enrollments(session: Transaction, tenant_id: str, events: Collection[Event]) -> None:
     """Lock the ways of all whom events of a transaction are about in one order, before each event locks its own: two
     transactions about the same people then wait for each other once."""
-    if not events or not _has_any(session, tenant_id):
+    if not events or not _has_enrollments(session, tenant_id):
         return
     contacts, leads = {event.contact_id for event in events}, {event.lead_id for event in events}
     about = or_(col(Enrollment.contact_id).in_(contacts - {None}), col(Enrollment.lead_id).in_(leads - {None}))
-    counts = or_(col(Enrollment.state).in_(INSIDE), col(Enrollment.ended_at) > session.started_at - AFTER)
+    counts = or_(
+        col(Enrollment.state).in_(OPEN_STATES), col(Enrollment.ended_at) > session.started_at - REPLY_COUNTS_FOR
+    )
     query = owned(Enrollment, tenant_id).where(about, counts).order_by(Enrollment.id)
     session.exec(query.with_only_columns(Enrollment.id).with_for_update()).all()
 
 
-def _count(session: Transaction, row: Enrollment, event: Event) -> None:
+def _count_response(session: Transaction, row: Enrollment, event: Event) -> None:
     """Note a reply or a change of stage at the step taken last."""
-    if event.kind not in _COUNTED or not row.last_id:
+    if event.kind not in _COUNTED_KINDS or not row.last_id:
         return
     step = session.get(EnrollmentStep, row.last_id)
     if step is None or event.at < step.taken_at:
@@ -130,13 +132,13 @@ def _count(session: Transaction, row: Enrollment, event: Event) -> None:
         step.stage_at = step.stage_at or event.at
 
 
-def end(
+def end_enrollment(
     session: Transaction,
     row: Enrollment,
     state: EnrollmentState,
     at: datetime,
     *,
-    leaving: Leaving | None = None,
+    leaving: ExitReason | None = None,
     proof: dict[str, Any] | None = None,
     reason: str = "",
 ) -> None:
@@ -152,36 +154,36 @@ def end(
     session.add(told)
     tenant_id, told_id = row.tenant_id, told.id
     session.after_commit.append(lambda: notifier.publish(tenant_id, "activity", told_id))
-    announce(session, row)
+    publish_change(session, row)
 
 
-def merge(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> None:
+def merge_enrollments(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> None:
     """Move the ways of one contact to another; of two in the same sequence, that of the one that stays goes on."""
     query = owned(Enrollment, tenant_id).where(col(Enrollment.subject_id).in_((kept_id, other_id)))
-    inside = query.where(col(Enrollment.state).in_(INSIDE)).order_by(Enrollment.id).with_for_update()
+    inside = query.where(col(Enrollment.state).in_(OPEN_STATES)).order_by(Enrollment.id).with_for_update()
     rows = session.exec(inside).all()
     staying = {row.sequence_id for row in rows if row.subject_id == kept_id}
     for row in rows:
         if row.subject_id == other_id and row.sequence_id in staying:
-            end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.DELETED)
+            end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.DELETED)
     session.flush()
     for column in (col(Enrollment.contact_id), col(Enrollment.subject_id)):
         moved = owned_update(Enrollment, tenant_id).where(column == other_id)
         session.execute(moved.values({column: kept_id}))
 
 
-def announce(session: Transaction, row: Enrollment) -> None:
+def publish_change(session: Transaction, row: Enrollment) -> None:
     """Let open pages know after the commit that a way has changed."""
     tenant_id, row_id = row.tenant_id, row.id
-    told: frozenset[str] = session.info.get(_TOLD, frozenset())
+    told: frozenset[str] = session.info.get(_PUBLISHED, frozenset())
     if row_id in told:
         return
-    session.info[_TOLD] = told | {row_id}  # a new one: a part that is taken back takes it back too
+    session.info[_PUBLISHED] = told | {row_id}  # a new one: a part that is taken back takes it back too
     session.after_commit.append(lambda: notifier.publish(tenant_id, "enrollment", row_id))
 
 
-def began(session: Transaction) -> None:
+def enrollment_added(session: Transaction) -> None:
     """Note in a transaction that the tenant has somebody on the way."""
-    session.info[_KNOWN] = True
+    session.info[_HAS_ENROLLMENTS] = True
     for key in [one for one in session.cache or () if isinstance(one, tuple) and one[0] == "ways"]:
         del (session.cache or {})[key]

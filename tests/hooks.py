@@ -11,7 +11,7 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, ReceivedDelivery
 from platform_app.services.webhooks import deliveries, incoming_webhooks, webhook_secrets
 from platform_app.services.webhooks.deliveries import Sent
 from tests.talking import call
@@ -47,7 +47,7 @@ def address_of(webhook: IncomingWebhook) -> str:
     return webhook_secrets.address(webhook)
 
 
-def take(webhook: IncomingWebhook, sent: Sent) -> Outcome:
+def take(webhook: IncomingWebhook, sent: Sent) -> DeliveryOutcome:
     """Let one delivery be taken; raises why it is not."""
     [result] = deliveries.take_all(webhook, [sent])
     if isinstance(result, Exception):
@@ -55,7 +55,7 @@ def take(webhook: IncomingWebhook, sent: Sent) -> Outcome:
     return result
 
 
-def deliver(webhook: IncomingWebhook, payload: Any, *, message_id: str = "") -> Outcome:
+def deliver(webhook: IncomingWebhook, payload: Any, *, message_id: str = "") -> DeliveryOutcome:
     """Deliver a payload as JSON to a webhook without a signature."""
     headers = {"content-type": "application/json"} | ({"webhook-id": message_id} if message_id else {})
     return take(webhook, Sent(body_of(payload), headers))

@@ -45,5 +45,5 @@ async def test_a_full_disk_is_not_ready(database: str, env: pytest.MonkeyPatch) 
     async with client() as browser:
         answer = await browser.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, SILENT | {"status": "fail", "disk": False})
-    shot = Probe(config.settings(), Runner({}, 30))._take()
+    shot = Probe(config.settings(), Runner({}, 30))._measure()
     assert (shot["status"], shot["disk"]["error"]) == ("degraded", "The disk is full.")

@@ -12,7 +12,7 @@ import pytest
 
 from platform_app.api import webhooks
 from platform_app.models.person import Identity
-from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.webhooks import incoming_webhooks
 from platform_app.services.webhooks.deliveries import LARGEST
 from tests import shared
@@ -200,7 +200,7 @@ async def test_fifty_at_once_on_a_real_server_are_one_event_and_one_effect(who: 
     a_rule(who, "webhook_received", {"kind": "notify", "user_id": who.user_id, "text": "Once"})
     address, body = f"{server}/hooks/{address_of(webhook)}", b'{"total": 5}'
     assert await at_once(address, [(body, signed(secret_of(webhook), body))] * 50) == [202] * 50
-    assert [row.outcome for row in log(who)].count(Outcome.ACCEPTED) == 1 and len(log(who)) == 50
+    assert [row.outcome for row in log(who)].count(DeliveryOutcome.ACCEPTED) == 1 and len(log(who)) == 50
     run_jobs(who)
     assert len(events(who)) == len(runs(who)) == 1
     others = [(body, signed(secret_of(webhook), body, message_id=f"msg_{place}")) for place in range(2, 42)]

@@ -128,7 +128,7 @@ def test_fields_are_named_once_and_renamed(who: Identity) -> None:
     assert call(who, custom_field_definitions.change, second.id, name="Town", options="x").options == ["x"]
     call(who, custom_field_definitions.delete, first.id)
     with session_scope(who.tenant_id, read_only=True) as session:
-        assert [row.name for row in custom_fields.of_tenant(session, who.tenant_id)] == ["Town"]
+        assert [row.name for row in custom_fields.list_custom_fields(session, who.tenant_id)] == ["Town"]
 
 
 def test_found_by_tag_sorted_and_tagged_together(who: Identity) -> None:

@@ -15,7 +15,7 @@ from platform_app.clock import now
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.crm import contacts, leads
 from platform_app.services.feed import activity
 from platform_app.services.webhooks import deliveries, delivery_retention, delivery_subjects, incoming_webhooks
@@ -29,15 +29,19 @@ from tests.test_rules import a_rule, runs
 BODY = body_of({"order": {"total": 12.5, "name": "Мойка"}})
 
 
-def send(webhook: IncomingWebhook, headers: dict[str, str], body: bytes = BODY) -> Outcome:
+def send(webhook: IncomingWebhook, headers: dict[str, str], body: bytes = BODY) -> DeliveryOutcome:
     return take(deliveries.find(address_of(webhook)), Sent(body, headers, "203.0.113.7"))
 
 
 def test_a_signed_delivery_is_taken_once(who: Identity) -> None:
     webhook = a_webhook(who, signed=True)
     headers = signed(secret_of(webhook), BODY)
-    assert [send(webhook, headers) for _ in range(3)] == [Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE]
-    assert send(webhook, signed(secret_of(webhook), BODY, message_id="msg_2")) == Outcome.ACCEPTED
+    assert [send(webhook, headers) for _ in range(3)] == [
+        DeliveryOutcome.ACCEPTED,
+        DeliveryOutcome.DUPLICATE,
+        DeliveryOutcome.DUPLICATE,
+    ]
+    assert send(webhook, signed(secret_of(webhook), BODY, message_id="msg_2")) == DeliveryOutcome.ACCEPTED
     first, second = events(who)
     assert first.after["payload"] == json.loads(BODY) and first.after["webhook_id"] == webhook.id
     rows = log(who)
@@ -55,14 +59,14 @@ def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> Non
     group.insert(1, Sent(BODY, signed("whsec_" + "QUJD" * 8, BODY)))
     group.append(Sent(b"{", signed(secret, b"{", message_id="msg_4")))
     results = deliveries.take_all(webhook, group)
-    accepted, duplicate = Outcome.ACCEPTED, Outcome.DUPLICATE
-    assert [one for one in results if isinstance(one, Outcome)] == [accepted, accepted, duplicate, accepted]
+    accepted, duplicate = DeliveryOutcome.ACCEPTED, DeliveryOutcome.DUPLICATE
+    assert [one for one in results if isinstance(one, DeliveryOutcome)] == [accepted, accepted, duplicate, accepted]
     assert isinstance(results[1], Unverified) and isinstance(results[-1], Unreadable)
     first, *_ = found = events(who)
     assert len(found) == 3
-    rows = [row for row in log(who) if row.outcome != Outcome.REFUSED]
+    rows = [row for row in log(who) if row.outcome != DeliveryOutcome.REFUSED]
     assert [row.message_id for row in rows] == names and rows[2].event_id == rows[0].event_id == first.id
-    assert [row.why for row in log(who) if row.outcome == Outcome.REFUSED][0] == "The signature does not match."
+    assert [row.why for row in log(who) if row.outcome == DeliveryOutcome.REFUSED][0] == "The signature does not match."
     assert deliveries.take_all(webhook, []) == []
 
 
@@ -79,7 +83,7 @@ def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
 
     monkeypatch.setattr(delivery_subjects, "links", failing)
     results = deliveries.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(3)])
-    assert results[0] == results[2] == Outcome.ACCEPTED and isinstance(results[1], RuntimeError)
+    assert results[0] == results[2] == DeliveryOutcome.ACCEPTED and isinstance(results[1], RuntimeError)
     assert [event.after["payload"]["number"] for event in events(who)] == [0, 2]
     assert len(log(who)) == 2 and activities(who).count("Webhook “{name}” came in") == 2
 
@@ -87,7 +91,7 @@ def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
 def test_however_many_are_spoilt_few_transactions_are_made(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     webhook = a_webhook(who, email_path="mail", creates_contact=True)
     long = f"{'a' * 60}@{'.'.join(['b' * 60] * 3)}.test"  # longer than a name may be
-    assert deliveries.take_all(webhook, [Sent(body_of({"mail": long}), {})]) == [Outcome.ACCEPTED]
+    assert deliveries.take_all(webhook, [Sent(body_of({"mail": long}), {})]) == [DeliveryOutcome.ACCEPTED]
     scopes: list[str] = []
     scope = deliveries.session_scope
     monkeypatch.setattr(
@@ -95,7 +99,7 @@ def test_however_many_are_spoilt_few_transactions_are_made(who: Identity, monkey
     )
     monkeypatch.setattr(delivery_subjects, "links", lambda *given: {} if given[-1]["number"] else 1 // 0)
     results = deliveries.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(32)])
-    assert results.count(Outcome.ACCEPTED) == 31 and isinstance(results[0], ZeroDivisionError)
+    assert results.count(DeliveryOutcome.ACCEPTED) == 31 and isinstance(results[0], ZeroDivisionError)
     assert len(scopes) == 11  # half of them, and half again
 
 
@@ -117,7 +121,7 @@ def test_what_is_written_down_is_not_written_again_when_nobody_can_be_told(
 ) -> None:
     webhook = a_webhook(who)
     monkeypatch.setattr(notifier, "publish", lambda *given: 1 // 0)
-    assert deliveries.take_all(webhook, [Sent(BODY, {})] * 3) == [Outcome.ACCEPTED] * 3
+    assert deliveries.take_all(webhook, [Sent(BODY, {})] * 3) == [DeliveryOutcome.ACCEPTED] * 3
     assert len(events(who)) == 3
 
 
@@ -160,14 +164,14 @@ def test_only_a_valid_signature_passes_and_nobody_outside_learns_why(who: Identi
     assert said == {(False, "The delivery could not be verified.", 401)}
     assert events(who) == []
     rows = log(who)
-    assert {row.outcome for row in rows} == {Outcome.REFUSED} and {row.taken_id for row in rows} == {None}
+    assert {row.outcome for row in rows} == {DeliveryOutcome.REFUSED} and {row.taken_id for row in rows} == {None}
     assert {row.why for row in rows} == {
         "The signature is missing.",
         "The signature does not match.",
         "It was signed more than five minutes before or after it came.",
     }
     assert activities(who).count("Webhook “{name}” refused a delivery") == 1
-    assert send(webhook, signed(secret_of(webhook), BODY)) == Outcome.ACCEPTED
+    assert send(webhook, signed(secret_of(webhook), BODY)) == DeliveryOutcome.ACCEPTED
 
 
 def test_within_five_minutes_it_passes(who: Identity) -> None:
@@ -183,20 +187,20 @@ def test_after_a_renewal_both_secrets_are_good_for_a_day(who: Identity, other: I
     after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
     assert len({before, after, theirs}) == 3
     for place, secret in enumerate((before, after)):
-        assert send(webhook, signed(secret, BODY, message_id=f"m{place}")) == Outcome.ACCEPTED
+        assert send(webhook, signed(secret, BODY, message_id=f"m{place}")) == DeliveryOutcome.ACCEPTED
     with pytest.raises(Unverified):
         send(webhook, signed(theirs, BODY))
     with time_machine.travel(now() + timedelta(hours=24), tick=False):
         with pytest.raises(Unverified):
             send(webhook, signed(before, BODY, message_id="late"))
-        assert send(webhook, signed(after, BODY, message_id="late")) == Outcome.ACCEPTED
+        assert send(webhook, signed(after, BODY, message_id="late")) == DeliveryOutcome.ACCEPTED
 
 
 def test_without_a_required_signature_the_address_is_the_secret(who: Identity) -> None:
     webhook = a_webhook(who)
     assert len(address_of(webhook)) == 32
-    assert send(webhook, {"webhook-signature": "v1,rubbish"}) == Outcome.ACCEPTED
-    assert [send(webhook, {}), send(webhook, {})] == [Outcome.ACCEPTED] * 2  # without an id each is its own
+    assert send(webhook, {"webhook-signature": "v1,rubbish"}) == DeliveryOutcome.ACCEPTED
+    assert [send(webhook, {}), send(webhook, {})] == [DeliveryOutcome.ACCEPTED] * 2  # without an id each is its own
     assert len(events(who)) == 3
     for address in ("", "x" * 32, webhook.id, webhook.address_hash, address_of(webhook)[:-1]):
         with pytest.raises(NotFound):
@@ -216,14 +220,14 @@ def test_switched_off_or_deleted_it_is_not_there(who: Identity) -> None:
         with pytest.raises(NotFound):
             take(found, Sent(BODY, {}))  # it was found a moment before
         call(who, back, webhook.id, **({"enabled": True} if act is incoming_webhooks.switch else {}))
-        assert send(webhook, {}) == Outcome.ACCEPTED
+        assert send(webhook, {}) == DeliveryOutcome.ACCEPTED
 
 
 @pytest.mark.parametrize("count", [2, 50])
 def test_the_same_delivery_many_times_at_once_is_one_event_with_one_effect(who: Identity, count: int) -> None:
     webhook = a_webhook(who, email_path="mail", creates_contact=True)
     a_rule(who, "webhook_received", {"kind": "write_note", "text": "Once"})
-    together, outcomes = Barrier(count), list[Outcome]()
+    together, outcomes = Barrier(count), list[DeliveryOutcome]()
 
     def once() -> None:
         together.wait()
@@ -234,7 +238,7 @@ def test_the_same_delivery_many_times_at_once_is_one_event_with_one_effect(who: 
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == sorted([Outcome.ACCEPTED] + [Outcome.DUPLICATE] * (count - 1))
+    assert sorted(outcomes) == sorted([DeliveryOutcome.ACCEPTED] + [DeliveryOutcome.DUPLICATE] * (count - 1))
     run_jobs(who)
     assert len(events(who)) == len(runs(who)) == 1
     assert call(who, contacts.find)[1] == 1
@@ -255,7 +259,7 @@ def test_what_is_not_read_to_its_end_is_refused(who: Identity) -> None:
     with pytest.raises(deliveries.TooLarge):
         take(webhook, Sent(b"{" * 20_000, {}, is_cut=True))
     (row,) = log(who)
-    assert (row.outcome, row.why, len(row.body)) == (Outcome.REFUSED, "The body is larger than 1 MB.", 10_000)
+    assert (row.outcome, row.why, len(row.body)) == (DeliveryOutcome.REFUSED, "The body is larger than 1 MB.", 10_000)
     for body, headers in ((b"{", {}), (b"1", {"webhook-id": "x" * 256}), (b"", {}), (b"\x00", {})):
         with pytest.raises(PlatformError) as refused:
             take(webhook, Sent(body, headers))
@@ -357,7 +361,7 @@ def test_naughty_strings_come_through_as_they_are(who: Identity, place: int) -> 
     webhook = a_webhook(who, email_path="text", phone_path="text", name_path="text", lead_path="text")
     call(who, incoming_webhooks.save, webhook.id, {"creates_contact": True})
     for text in texts:
-        assert deliver(webhook, {"text": text, text: text}) == Outcome.ACCEPTED
+        assert deliver(webhook, {"text": text, text: text}) == DeliveryOutcome.ACCEPTED
     assert [event.after["payload"]["text"] for event in events(who)] == [
         text.replace("\x00", "\ufffd") for text in texts
     ]

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from platform_app.models.base import fresh
+from platform_app.models.base import factory
 from platform_app.models.event import Event, EventKind
 from platform_app.runtime import gc_tuning
 
@@ -34,4 +34,4 @@ def test_rows_do_not_share_their_defaults() -> None:
     one, two = (Event(tenant_id="t", kind=EventKind.MANUAL) for _ in range(2))
     one.after["text"] = "mine"
     assert (two.after, one.id == two.id) == ({}, False)
-    assert fresh(list)() is not fresh(list)()
+    assert factory(list)() is not factory(list)()

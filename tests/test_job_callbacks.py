@@ -181,6 +181,6 @@ def test_a_lost_lease_ends_nothing(waiting: Identity) -> None:
 
 
 def test_a_fault_in_telling_ends_the_job_all_the_same(waiting: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform_app.sequence_exits.end", breaking_at(None, 0))
+    monkeypatch.setattr("platform_app.sequence_exits.end_enrollment", breaking_at(None, 0))
     cancelled(waiting)
     assert job_of(waiting).state == JobState.CANCELLED and taken(waiting) == [("call", "outside")]

@@ -18,7 +18,7 @@ from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
 from platform_app.services.jobs import ledger
 from tests.conftest import make_tenant, wait_for
-from worker.ledger_batches import Batch
+from worker.ledger_writer import LedgerWriter
 from worker.runner import Runner
 
 
@@ -229,7 +229,7 @@ def all_of(who: Identity) -> list[Job]:
 
 def test_threads_claim_and_end_together(who: Identity) -> None:
     ids = put(who, 40) + put(who, 2, lock_key="door")
-    batch = Batch()
+    batch = LedgerWriter()
     batch.start()
 
     def work(job_id: str) -> str | None:
@@ -248,7 +248,7 @@ def test_threads_claim_and_end_together(who: Identity) -> None:
 
 def test_an_end_without_its_lease_is_not_written(who: Identity) -> None:
     first, second = put(who, 2)
-    batch = Batch()
+    batch = LedgerWriter()
     batch.start()
     late, kept = batch.claim(first), batch.claim(second)
     assert late is not None and kept is not None
@@ -261,7 +261,7 @@ def test_an_end_without_its_lease_is_not_written(who: Identity) -> None:
 
 def test_an_end_is_written_when_the_database_is_back(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     (job_id,) = put(who)
-    batch = Batch()
+    batch = LedgerWriter()
     batch.start()
     job = batch.claim(job_id)
     assert job is not None

@@ -172,8 +172,10 @@ def test_what_is_known_counts_all_messages_though_few_are_read(who: Identity) ->
     with session_scope(who.tenant_id, read_only=True) as session:
         from platform_app import fact_snapshots
 
-        talk = fact_snapshots.said_in(session, call(who, conversations.get, one_talk(who)), limit=10)
-    assert (len(talk.newest), talk.of_contact) == (10, 251) and talk.last == talk.newest[-2].created_at
+        talk = fact_snapshots.recent_messages(session, call(who, conversations.get, one_talk(who)), limit=10)
+    assert (len(talk.messages), talk.contact_count) == (10, 251) and talk.last_contact_at == talk.messages[
+        -2
+    ].created_at
 
 
 def test_more_than_the_limit_is_counted_no_further(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:

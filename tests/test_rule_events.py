@@ -10,9 +10,10 @@ import time_machine
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope
-from platform_app.engine.rules import backtest, dry_run, rule_evaluation, rule_runs, rules, timers
+from platform_app.engine import event_matching
+from platform_app.engine.rules import backtest, dry_run, rule_runs, rules, timers
 from platform_app.errors import Invalid
-from platform_app.fact_snapshots import of_event
+from platform_app.fact_snapshots import event_facts
 from platform_app.models.crm import Holder
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
@@ -107,12 +108,12 @@ def test_what_was_known_is_kept_with_the_event(who: Identity) -> None:
     call(who, leads.save, row.lead_id, {"budget": "1000", "tags": ["hot"]})
     call(who, leads.save, row.lead_id, {"budget": "2000"})
     first, second = events(who, EventKind.LEAD_UPDATED)
-    assert (str(of_event(first).values["lead.budget"]), str(of_event(second).values["lead.budget"])) == (
+    assert (str(event_facts(first).values["lead.budget"]), str(event_facts(second).values["lead.budget"])) == (
         "1000.00",
         "2000.00",
     )
-    assert str(of_event(second).before["lead.budget"]) == "1000.00" and "lead.tags" not in of_event(second).before
-    assert of_event(first).values["lead.tags"] == ("hot",) and of_event(first).values["now"] == first.at
+    assert str(event_facts(second).before["lead.budget"]) == "1000.00" and "lead.tags" not in event_facts(second).before
+    assert event_facts(first).values["lead.tags"] == ("hot",) and event_facts(first).values["now"] == first.at
 
 
 def test_a_backtest_gives_the_proofs_that_the_log_has(who: Identity) -> None:
@@ -195,7 +196,7 @@ def test_concerns_only_its_agent(who: Identity) -> None:
     talk = call(who, conversations.create, other)
     say(who, talk.id)
     (event,) = events(who, EventKind.MESSAGE_RECEIVED)
-    assert not rule_evaluation.concerns(rule.agent_id, rule.id, rule.draft, event=event)
+    assert not event_matching.is_for(rule.agent_id, rule.id, rule.draft, event=event)
     assert call(who, dry_run.dry_run, rule.id, event.id, draft=True).reason == "agent"
     assert call(who, rule_runs.runs) == []
 

@@ -19,7 +19,7 @@ from tests.conftest import make_tenant
 from tests.talking import call, run_jobs
 from tests.test_rules import a_rule, runs
 from tests.test_sequence_races import Barrier, is_postgres, rush
-from worker.schedule import Seldom
+from worker.schedule import Periodic
 
 
 def keep(who: Identity, days: int) -> None:
@@ -109,7 +109,7 @@ def test_seldom_goes_on_at_once_while_more_is_left() -> None:
         done.append(1)
         return left.pop(0) if left else False
 
-    seldom = Seldom(work, 3_600)
+    seldom = Periodic(work, 3_600)
     for _ in range(10):
         seldom()
     assert len(done) == 3 and seldom.__name__ == "work"

@@ -17,7 +17,7 @@ from platform_app.jobs import RunningJob
 from platform_app.models.event import Event, EventKind
 from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Identity
-from platform_app.models.sequence import Enrollment, EnrollmentState, Leaving
+from platform_app.models.sequence import Enrollment, EnrollmentState, ExitReason
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
 from platform_app.services.jobs import effects, ledger
@@ -292,18 +292,18 @@ def erase(who: Identity) -> None:
             session.execute(owned_delete(model, who.tenant_id).where(model.id == row_id))
 
 
-OUT: list[tuple[Callable[[Identity], Any], Leaving]] = [
-    (reply, Leaving.REPLIED),
-    (lambda who: call(who, leads.delete, way(who).lead_id), Leaving.DELETED),
-    (lambda who: call(who, contacts.delete, way(who).contact_id), Leaving.DELETED),
-    (erase, Leaving.DELETED),
-    (lambda who: call(who, enrollments.remove, way(who).id), Leaving.REMOVED),
+OUT: list[tuple[Callable[[Identity], Any], ExitReason]] = [
+    (reply, ExitReason.REPLIED),
+    (lambda who: call(who, leads.delete, way(who).lead_id), ExitReason.DELETED),
+    (lambda who: call(who, contacts.delete, way(who).contact_id), ExitReason.DELETED),
+    (erase, ExitReason.DELETED),
+    (lambda who: call(who, enrollments.remove, way(who).id), ExitReason.REMOVED),
 ]
 
 
 @pytest.mark.parametrize(("go", "leaving"), OUT)
 def test_is_not_made_for_whoever_has_left(
-    waiting: Identity, receiver: Receiver, go: Callable[[Identity], Any], leaving: Leaving
+    waiting: Identity, receiver: Receiver, go: Callable[[Identity], Any], leaving: ExitReason
 ) -> None:
     go(waiting)
     run_jobs(waiting)
@@ -336,7 +336,7 @@ def test_whoever_leaves_during_the_call_has_left(
         attempt(waiting, 2)
     else:
         step_calls.take_step(job)
-    assert (way(waiting).state, way(waiting).leaving) == (EnrollmentState.LEFT, Leaving.REPLIED)
+    assert (way(waiting).state, way(waiting).leaving) == (EnrollmentState.LEFT, ExitReason.REPLIED)
     assert taken(waiting)[0][1] in {204: ["done"], 404: ["failed"], 503: ["cancelled"]}[status]
     assert len(receiver.got) == 1
     line = lines(waiting)[0]

@@ -9,7 +9,7 @@ from platform_app.db import owned, session_scope
 from platform_app.engine.sequences import sequence_trial
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
-from platform_app.models.sequence import Enrollment, EnrollmentState, Leaving
+from platform_app.models.sequence import Enrollment, EnrollmentState, ExitReason
 from platform_app.services.chat import agent_messages, conversations, hand_off
 from platform_app.services.crm import contacts, leads, tags, tasks
 from platform_app.services.webhooks import deliveries
@@ -21,9 +21,9 @@ from tests.test_rules import a_rule
 
 SOLD = when("lead.title", "contains", "sold")
 WAYS_OUT = {  # what is set, and how a way ends by it
-    "reply": ({"leave_on_reply": True}, Leaving.REPLIED),
-    "stage": ({"leave_on_reply": False, "leave_on_stage": True}, Leaving.STAGE),
-    "condition": ({"leave_on_reply": False, "leave_if": SOLD}, Leaving.CONDITION),
+    "reply": ({"leave_on_reply": True}, ExitReason.REPLIED),
+    "stage": ({"leave_on_reply": False, "leave_on_stage": True}, ExitReason.STAGE),
+    "condition": ({"leave_on_reply": False, "leave_if": SOLD}, ExitReason.CONDITION),
     "goal": ({"leave_on_reply": False, "goal": SOLD}, None),
 }
 
@@ -155,7 +155,7 @@ def test_all_that_one_message_brought_is_one_act(who: Identity, kind: EventKind)
     work(who)
     assert (standing(who, both).state, standing(who, both).step_id) == (EnrollmentState.ACTIVE, "two")
     say(who, desk.talk)
-    assert standing(who, both).leaving == Leaving.REPLIED
+    assert standing(who, both).leaving == ExitReason.REPLIED
 
 
 def test_a_second_message_ends_what_the_first_began_also_before_the_worker_came(who: Identity) -> None:
@@ -167,7 +167,7 @@ def test_a_second_message_ends_what_the_first_began_also_before_the_worker_came(
     work(who)
     with at(now() + timedelta(days=2)):
         work(who)
-    assert standing(who, sequence).leaving == Leaving.REPLIED
+    assert standing(who, sequence).leaving == ExitReason.REPLIED
 
 
 def test_a_rule_that_lets_in_and_moves_on_ends_nothing(who: Identity) -> None:
@@ -181,7 +181,7 @@ def test_a_rule_that_lets_in_and_moves_on_ends_nothing(who: Identity) -> None:
     work(who)
     assert (standing(who, sequence).state, standing(who, sequence).step_id) == (EnrollmentState.ACTIVE, "two")
     desk.move(0)
-    assert standing(who, sequence).leaving == Leaving.STAGE
+    assert standing(who, sequence).leaving == ExitReason.STAGE
 
 
 @pytest.mark.parametrize("kind", [EventKind.LEAD_CREATED, EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED])
@@ -195,7 +195,7 @@ def test_what_rules_do_because_of_the_start_does_not_end_it(who: Identity, kind:
     work(who)
     assert (standing(who, sequence).state, standing(who, sequence).step_id) == (EnrollmentState.ACTIVE, "two")
     desk.move(0)
-    assert standing(who, sequence).leaving == Leaving.STAGE
+    assert standing(who, sequence).leaving == ExitReason.STAGE
 
 
 def test_a_step_ends_other_ways_and_not_its_own(who: Identity) -> None:
@@ -209,7 +209,7 @@ def test_a_step_ends_other_ways_and_not_its_own(who: Identity) -> None:
     with at(now() + timedelta(days=1, minutes=1)):
         work(who)
         assert (standing(who, mine).state, standing(who, mine).step_id) == (EnrollmentState.ACTIVE, "two")
-        assert standing(who, other).leaving == Leaving.STAGE
+        assert standing(who, other).leaving == ExitReason.STAGE
     with at(now() + timedelta(days=3)):
         work(who)
     assert standing(who, mine).state == EnrollmentState.FINISHED
@@ -221,7 +221,7 @@ def test_who_begins_anew_is_not_taken_out_by_what_they_begin_with(who: Identity)
     for text in ("One", "Two", "Three"):
         say(who, desk.talk, text)
         work(who)
-    assert [row.leaving for row in ways(who)] == [Leaving.REPLIED, Leaving.REPLIED, None]
+    assert [row.leaving for row in ways(who)] == [ExitReason.REPLIED, ExitReason.REPLIED, None]
     with at(now() + timedelta(days=2)):
         work(who)
     assert standing(who, sequence).state == EnrollmentState.FINISHED

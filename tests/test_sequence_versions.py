@@ -12,7 +12,7 @@ from platform_app.engine.sequences import sequence_scheduler, sequences
 from platform_app.engine.sequences.sequences import DEFINITIONS, Landing
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity, Tenant
-from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Leaving, SequenceVersion
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, ExitReason, SequenceVersion
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads, merge_contacts
@@ -111,7 +111,7 @@ def test_whoever_waits_has_the_new_ways_out(who: Identity) -> None:
     call(who, sequences.move_inside, sequence)
     assert since is not None and way(who).since == since
     call(who, leads.move, way(who).lead_id, a_stage(who))
-    assert (way(who, row).state, way(who, row).leaving) == (EnrollmentState.LEFT, Leaving.STAGE)
+    assert (way(who, row).state, way(who, row).leaving) == (EnrollmentState.LEFT, ExitReason.STAGE)
 
 
 def test_whoever_stands_behind_the_new_end_has_finished(who: Identity) -> None:

@@ -15,7 +15,7 @@ from platform_app.i18n import translate
 from platform_app.jobs import KINDS
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
-from platform_app.models.sequence import EnrollmentState, Leaving, StepState
+from platform_app.models.sequence import EnrollmentState, ExitReason, StepState
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads, tasks
 from platform_app.state.feed import dashboard
@@ -77,7 +77,7 @@ def test_whoever_replies_leaves_at_once(who: Identity) -> None:
     talk = begin(who)
     call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=call(who, leads.get, lead).contact_id)
     say(who, talk)
-    assert (way(who).state, way(who).leaving) == (EnrollmentState.LEFT, Leaving.REPLIED)
+    assert (way(who).state, way(who).leaving) == (EnrollmentState.LEFT, ExitReason.REPLIED)
     with at(way(who).entered_at + timedelta(days=2)):
         assert sequence_scheduler.take_due() == 0
     assert taken(who) == [] and conversation(who, talk).lead_id == lead
@@ -90,7 +90,7 @@ def test_a_stage_takes_out_when_the_sequence_says_so(who: Identity) -> None:
     (first,), (second,) = enrolled(who, stays, lead), enrolled(who, leaves, lead)
     call(who, leads.move, lead, a_stage(who))
     assert way(who, first).state == EnrollmentState.ACTIVE
-    assert (way(who, second).state, way(who, second).leaving) == (EnrollmentState.LEFT, Leaving.STAGE)
+    assert (way(who, second).state, way(who, second).leaving) == (EnrollmentState.LEFT, ExitReason.STAGE)
 
 
 def test_a_condition_takes_out_and_a_goal_ends_at_once(who: Identity) -> None:
@@ -103,7 +103,7 @@ def test_a_condition_takes_out_and_a_goal_ends_at_once(who: Identity) -> None:
     assert way(who, first).state == way(who, second).state == EnrollmentState.ACTIVE
     call(who, leads.save, lead, {"budget": "5"})
     work(who)
-    assert (way(who, first).leaving, way(who, second).state) == (Leaving.CONDITION, EnrollmentState.GOAL)
+    assert (way(who, first).leaving, way(who, second).state) == (ExitReason.CONDITION, EnrollmentState.GOAL)
     assert way(who, first).proof["of"][0]["actual"] == "5.00"
 
 
@@ -189,7 +189,7 @@ def test_pause_resume_skip_remove(who: Identity) -> None:
         call(who, enrollments.skip, row)
         assert taken(who)[-1] == ("two", "passed") and way(who).due_at == MONDAY + timedelta(days=4)
         call(who, enrollments.remove, row)
-        assert way(who).leaving == Leaving.REMOVED
+        assert way(who).leaving == ExitReason.REMOVED
         for act in (enrollments.pause, enrollments.resume, enrollments.skip, enrollments.remove, enrollments.retry):
             with pytest.raises(Conflict):
                 call(who, act, row)
@@ -253,7 +253,7 @@ def test_rules_let_in_and_take_out(who: Identity) -> None:
     a_rule(who, "lead_updated", {"kind": "stop_sequence", "sequence_id": sequence})
     call(who, leads.save, lead, {"budget": "7"})
     work(who)
-    assert way(who).leaving == Leaving.STOPPED
+    assert way(who).leaving == ExitReason.STOPPED
 
 
 def test_a_sequence_starts_another_again_once_it_has_ended(who: Identity) -> None:
@@ -329,7 +329,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
 
 def test_every_kind_is_named() -> None:
     assert set(jobs.KIND_WORDS) == set(KINDS) and set(dashboard.MARKS) == set(ActivityKind)
-    assert set(w.STATES) == set(EnrollmentState) and set(w.LEAVING) == set(Leaving)
+    assert set(w.STATES) == set(EnrollmentState) and set(w.LEAVING) == set(ExitReason)
     assert set(w.STEP_STATES) == set(StepState) and set(w.ENTRIES) == set(Entry)
     assert set(w.ICONS) == set(steps.STEPS)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from platform_app.config import settings
 from platform_app.errors import Invalid, PlatformError, Unavailable
 from platform_app.integrations import egress, smtp
-from platform_app.models.mail import Security
+from platform_app.models.mail import MailSecurity
 from tests.conftest import free_port
 from tests.mail_catcher import PASSWORD, USER, Catcher, certificate, odd_server, says, text_of
 from tests.test_egress import NAMES
@@ -31,7 +31,12 @@ def open_loopback(env: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def a_server(port: int, **more: object) -> smtp.Server:
-    told = {"host": "localhost", "security": Security.NONE, "sender_address": USER, "sender_name": "Магазин «Спица»"}
+    told = {
+        "host": "localhost",
+        "security": MailSecurity.NONE,
+        "sender_address": USER,
+        "sender_name": "Магазин «Спица»",
+    }
     return smtp.Server(port=port, **(told | more))  # type: ignore[arg-type]
 
 
@@ -72,10 +77,10 @@ def test_the_id_follows_from_the_key() -> None:
 
 
 @pytest.mark.usefixtures("open_loopback")
-@pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])
-def test_signs_in_under_tls(security: Security, tmp_path: Path, env: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("security", [MailSecurity.TLS, MailSecurity.STARTTLS])
+def test_signs_in_under_tls(security: MailSecurity, tmp_path: Path, env: pytest.MonkeyPatch) -> None:
     context, trusted = certificate(tmp_path, "localhost")
-    with Catcher(signs_in=True, tls=context, starttls=security == Security.STARTTLS) as catcher:
+    with Catcher(signs_in=True, tls=context, starttls=security == MailSecurity.STARTTLS) as catcher:
         server = a_server(catcher.port, security=security, user_name=USER, password=PASSWORD)
         with pytest.raises(Invalid, match="certificate of localhost"):
             send(server)  # nobody vouches for it
@@ -91,7 +96,7 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path, env: pytest.M
     context, trusted = certificate(tmp_path, "elsewhere.test")
     env.setenv("SSL_CERT_FILE", str(trusted))
     with Catcher(tls=context) as catcher, pytest.raises(Invalid, match="another name"):
-        send(a_server(catcher.port, security=Security.TLS))
+        send(a_server(catcher.port, security=MailSecurity.TLS))
     assert catcher.letters == []
 
 
@@ -99,15 +104,15 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path, env: pytest.M
 def test_tls_that_is_asked_for_and_not_there_sends_nothing() -> None:
     with Catcher() as catcher:
         with pytest.raises(Invalid, match="offers no STARTTLS"):
-            send(a_server(catcher.port, security=Security.STARTTLS))
+            send(a_server(catcher.port, security=MailSecurity.STARTTLS))
         with pytest.raises(Invalid, match="does not speak TLS"):
-            send(a_server(catcher.port, security=Security.TLS))
+            send(a_server(catcher.port, security=MailSecurity.TLS))
     assert catcher.letters == []
     with odd_server(says(b"220 hello", b"250 odd")) as port, pytest.raises(Invalid, match="takes no user name"):
         send(a_server(port, user_name=USER, password=PASSWORD))
     pretends = says(b"220 hello", b"250-odd\r\n250 STARTTLS", b"250 as you like", b"250 go on", b"250 go on")
     with odd_server(pretends) as port, pytest.raises(Invalid, match="offers no STARTTLS"):
-        send(a_server(port, security=Security.STARTTLS, user_name=USER, password=PASSWORD))
+        send(a_server(port, security=MailSecurity.STARTTLS, user_name=USER, password=PASSWORD))
 
 
 @pytest.mark.usefixtures("open_loopback")
@@ -163,8 +168,8 @@ def flood(opened: socket.socket) -> None:
 
 
 @pytest.mark.usefixtures("open_loopback")
-@pytest.mark.parametrize("security", [Security.NONE, Security.TLS])
-def test_a_server_that_never_ends_is_cut_off(security: Security, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("security", [MailSecurity.NONE, MailSecurity.TLS])
+def test_a_server_that_never_ends_is_cut_off(security: MailSecurity, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "TOTAL_SECONDS", 0.5)
     for behave in (drip, flood, says(b"")):
         with odd_server(behave) as port, pytest.raises(PlatformError):

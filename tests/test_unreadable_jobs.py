@@ -17,7 +17,7 @@ from platform_app.services.jobs import job_list, ledger
 from platform_app.services.knowledge import sources
 from tests.talking import activities, call
 from tests.test_ledger import put, row
-from worker.ledger_batches import Batch
+from worker.ledger_writer import LedgerWriter
 from worker.runner import Runner
 from worker.tasks import HANDLERS
 
@@ -120,7 +120,7 @@ def test_one_that_cannot_be_read_keeps_none_that_are_taken_with_it(who: Identity
     damage(broken, "{")
     if engine().dialect.name == "postgresql":
         pytest.skip("PostgreSQL takes no text that is not JSON")
-    batch = Batch()
+    batch = LedgerWriter()
     with session_scope(reason="tests") as session:
         taken = ledger.claim_each(session, [*good[:2], broken, good[2]])
     assert {job.id for job in taken} == set(good) and batch.stuck() == ""

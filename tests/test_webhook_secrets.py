@@ -11,7 +11,7 @@ from platform_app import db, migrations
 from platform_app.db import session_scope, unscoped
 from platform_app.errors import Conflict, Unavailable
 from platform_app.models.person import Identity, Role
-from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.accounts import tenant_secrets
 from platform_app.services.webhooks import deliveries, incoming_webhooks, webhook_secrets
 from platform_app.services.webhooks.deliveries import Sent
@@ -35,7 +35,7 @@ def raw(address: str) -> list[tuple[str, ...]]:
         return [tuple(row) for row in connection.execute(text(RAW))]
 
 
-def delivered(address: str, secret: str, message_id: str) -> Outcome:
+def delivered(address: str, secret: str, message_id: str) -> DeliveryOutcome:
     return take(deliveries.find(address), Sent(b"{}", signed(secret, b"{}", message_id=message_id)))
 
 
@@ -45,7 +45,7 @@ def test_nothing_stands_in_the_clear_and_deliveries_are_taken(who: Identity, dat
     after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
     assert before.startswith("whsec_") and before != after and len(address) == 32
     for place, secret in enumerate((before, after)):
-        assert delivered(address, secret, f"m{place}") == Outcome.ACCEPTED
+        assert delivered(address, secret, f"m{place}") == DeliveryOutcome.ACCEPTED
     ((*columns,),) = raw(database)
     assert all(one.startswith("v1.") for one in columns)
     kept = str(columns).encode() + b"".join(p.read_bytes() for p in (tmp_path / "data").rglob("*.db*") if p.is_file())
@@ -78,7 +78,7 @@ def test_they_are_sealed_anew_with_the_keys(who: Identity, database: str, env: p
     assert not {one for row in old for one in row if one} & {one for row in raw(database) for one in row}
     use_keys(env, NEW)
     assert tenant_secrets.count_secrets() == (5, 0)
-    assert [delivered(address, secret, secret[-9:]) for secret in (before, after)] == [Outcome.ACCEPTED] * 2
+    assert [delivered(address, secret, secret[-9:]) for secret in (before, after)] == [DeliveryOutcome.ACCEPTED] * 2
 
 
 def test_a_database_with_clear_values_is_sealed_and_opened_again(empty: str) -> None:
@@ -98,7 +98,7 @@ def test_a_database_with_clear_values_is_sealed_and_opened_again(empty: str) -> 
     assert [(address_of(row), secret_of(row)) for row in rows] == [(address, secret) for address, secret, _ in clear]
     assert [row.kept_bytes for row in rows] == [2, 0]
     assert [row.former_secret == "" for row in rows] == [True, False]
-    assert delivered(clear[1][0], clear[1][2], "m1") == Outcome.ACCEPTED
+    assert delivered(clear[1][0], clear[1][2], "m1") == DeliveryOutcome.ACCEPTED
 
 
 def test_where_the_key_is_missing_the_page_says_it_in_place_of_the_address(

@@ -9,13 +9,14 @@ import pytest
 
 from platform_app import fact_snapshots
 from platform_app.db import owned, session_scope
-from platform_app.engine.rules import backtest, dry_run, rule_evaluation, rules
+from platform_app.engine import event_matching
+from platform_app.engine.rules import backtest, dry_run, rules
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
-from platform_app.fact_snapshots import of_event
+from platform_app.fact_snapshots import event_facts
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.crm import cards, contacts
 from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields
 from tests import shared
@@ -131,12 +132,12 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 
 def known_facts(who: Identity) -> dict[str, str]:
     """Return the words of a tenant's facts by name."""
-    found = call(who, lambda session, who: fact_snapshots.catalogue_of(session, who.tenant_id))
+    found = call(who, lambda session, who: fact_snapshots.fact_catalogue(session, who.tenant_id))
     return {name: fact.words for name, fact in found.items()}
 
 
 def known_names(who: Identity) -> dict[str, str]:
-    found: dict[str, str] = call(who, lambda session, who: fact_snapshots.names(session, who.tenant_id))
+    found: dict[str, str] = call(who, lambda session, who: fact_snapshots.entity_names(session, who.tenant_id))
     return found
 
 
@@ -188,7 +189,7 @@ def test_a_rule_compares_fields_and_writes_them(who: Identity) -> None:
     deliver(webhook, ORDER | {"order": {"total": "many"}})
     run_jobs(who)
     assert [run.state for run in runs(who)] == [RunState.DONE, RunState.CONDITION, RunState.CONDITION]
-    first = of_event(events(who)[0])
+    first = event_facts(events(who)[0])
     assert first.values[total] == Decimal("12.5") and first.values["webhook.field.paid"] is True
     assert str(first.values["webhook.field.at"]) == "2026-05-01 10:00:00+00:00"
     assert runs(who)[1].proof["of"][0]["actual"] == "9" and runs(who)[2].proof["of"][0]["actual"] is None
@@ -213,7 +214,7 @@ def test_a_rule_waits_for_its_webhook_or_for_any(who: Identity) -> None:
     assert call(who, dry_run.dry_run, one, first.id, draft=True).reason == "fires"
     assert call(who, dry_run.dry_run_typed, one, "").reason == "fires"
     assert call(who, backtest.backtest, one, days=7).reasons == {"fires": 1}
-    assert rule_evaluation.concerns(None, "x", {}, event=first)  # published before there was a choice
+    assert event_matching.is_for(None, "x", {}, event=first)  # published before there was a choice
 
 
 def test_a_rule_of_a_webhook_that_is_gone_is_not_published(who: Identity, other: Identity) -> None:
@@ -240,11 +241,11 @@ def test_naughty_strings_through_facts_and_the_rule(who: Identity) -> None:
     a_rule(who, "webhook_received", told, condition=is_more(fact, "", "not_empty"), daily_cap=100_000)
     for one in texts:
         brought = dict.fromkeys(("text", "number", "at", "flag"), one) | {"mail": "anna@acme.test"}
-        assert deliver(webhook, brought) == Outcome.ACCEPTED
+        assert deliver(webhook, brought) == DeliveryOutcome.ACCEPTED
     run_jobs(who)
     spoken = [one.strip() for one in texts if one.strip()]
     assert [run.state for run in runs(who) if run.fired] == [RunState.DONE] * len(spoken)
-    assert [of_event(event).values[fact] for event in events(who) if of_event(event).values.get(fact)] == spoken
+    assert [event_facts(event).values[fact] for event in events(who) if event_facts(event).values.get(fact)] == spoken
     (person,), count = call(who, contacts.find)
     assert (count, person.email) == (1, "anna@acme.test")
 

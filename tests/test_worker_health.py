@@ -71,22 +71,22 @@ def test_a_database_that_is_silent_is_waited_for_no_longer_than_that(
 
     monkeypatch.setattr(health, "session_scope", silent)
     probe, began = a_probe(), time.monotonic()
-    assert probe._take()["database"] == {"connected": False, "error": "The database does not answer."}
+    assert probe._measure()["database"] == {"connected": False, "error": "The database does not answer."}
     asked = probe._question
-    assert probe._take()["status"] == "degraded" and probe._question is asked
-    assert time.monotonic() - began < 4 * health.PATIENCE and asked is not None
+    assert probe._measure()["status"] == "degraded" and probe._question is asked
+    assert time.monotonic() - began < 4 * health.DATABASE_TIMEOUT and asked is not None
     let_go.set()
     asked.join(30)
-    assert probe._take()["database"]["connected"]
+    assert probe._measure()["database"]["connected"]
 
 
 def test_while_jobs_are_counted_the_last_figures_are_told(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     put(who, 3)
     probe, let_go = a_probe(), Event()
-    assert probe._take()["jobs"] == {"queued": 3}
+    assert probe._measure()["jobs"] == {"queued": 3}
     with monkeypatch.context() as slow:
         slow.setattr(ledger, "counts", lambda: let_go.wait(30) and {})
-        shot = probe._take()
+        shot = probe._measure()
         let_go.set()
     assert shot["database"]["connected"] and shot["jobs"] == {"queued": 3}
     assert probe._question is not None

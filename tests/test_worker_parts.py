@@ -23,11 +23,11 @@ from platform_app.services.jobs import abandoned_jobs, ledger
 from tests.conftest import make_tenant, wait_for
 from tests.test_ledger import change, put, row, taken
 from tests.test_rules import a_rule
-from worker import ledger_batches as batches
+from worker import ledger_writer as batches
 from worker import schedule
-from worker.__main__ import threads_of
+from worker.__main__ import worker_threads
 from worker.health import Probe
-from worker.isolation import Room
+from worker.isolation import IsolationLock
 from worker.runner import MAX_ATTEMPTS, Runner
 from worker.schedule import Sweeper, Ticker
 
@@ -44,13 +44,13 @@ def test_a_slow_duty_keeps_no_other_waiting_and_is_said(who: Identity, monkeypat
 
     runner = Runner({}, 30)
     ticker = Ticker(runner, 1, [silences, beat])
-    for duty in ticker.duties:
+    for duty in ticker.threads:
         duty.pause = 0.01
     probe = Probe(settings(), runner)
-    probe.watched = [runner.stuck, ticker.stuck]
+    probe.checks = [runner.stuck, ticker.stuck]
     ticker.start()
     wait_for(lambda: len(ticks) > 3)
-    monkeypatch.setattr(ticker.duties[2], "deadline", 0.0)
+    monkeypatch.setattr(ticker.threads[2], "deadline", 0.0)
     assert ticker.stuck().startswith("“silences” has not ended for")
     shot = probe.snapshot()
     assert shot["status"] == "degraded" and shot["worker"]["stuck"].startswith("“silences”")
@@ -65,7 +65,7 @@ def test_a_duty_whose_thread_is_gone_is_said(who: Identity) -> None:
         raise SystemExit
 
     ticker = Ticker(Runner({}, 30), 1, [ends])
-    for duty in ticker.duties:
+    for duty in ticker.threads:
         duty.pause = 0.01
     ticker.start()
     wait_for(lambda: "The thread of “ends” has ended." in ticker.stuck())
@@ -105,7 +105,7 @@ def test_a_claim_is_waited_for_so_long_and_given_back_when_it_comes_late(
 
 def test_a_worker_holds_no_more_wakeups_than_it_has_threads(live_redis: str) -> None:
     client = redis.Redis.from_url(live_redis)
-    worker = threads_of(WakeupBroker(client), 3)
+    worker = worker_threads(WakeupBroker(client), 3)
     assert worker.queue_prefetch == worker.worker_threads == 3
     consumer = WakeupConsumer(WakeupBroker(client), QUEUE, worker.queue_prefetch)
     client.rpush(list_name(QUEUE), b"no message")
@@ -272,13 +272,13 @@ def test_a_suspect_is_done_alone_so_that_the_next_death_tells(who: Identity) -> 
 
 @pytest.mark.parametrize("opens", [True, False])
 def test_the_room_opens_again_when_a_suspect_takes_long(opens: bool) -> None:
-    room, opened, inside = Room(seconds=0.05 if opens else 30), list[int](), Event()
+    room, opened, inside = IsolationLock(seconds=0.05 if opens else 30), list[int](), Event()
 
     def enter() -> None:
         with room.shared():
             inside.set()
 
-    with room.alone(lambda: opened.append(1)) as is_alone:
+    with room.exclusive(lambda: opened.append(1)) as is_alone:
         assert is_alone
         thread = Thread(target=enter)
         thread.start()
@@ -288,8 +288,8 @@ def test_the_room_opens_again_when_a_suspect_takes_long(opens: bool) -> None:
 
 
 def test_a_suspect_does_not_wait_without_end_for_the_others(who: Identity) -> None:
-    room = Room(seconds=0.05)
-    with room.shared(), room.alone(lambda: None) as is_alone:
+    room = IsolationLock(seconds=0.05)
+    with room.shared(), room.exclusive(lambda: None) as is_alone:
         assert not is_alone
         with room.shared():
             pass

@@ -20,12 +20,12 @@ from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
 from worker import health
 from worker.runner import Handler, Runner
-from worker.schedule import Seldom, Stepper, Ticker
+from worker.schedule import Periodic, SequenceTicker, Ticker
 from worker.tasks import HANDLERS, declare
 
 log = structlog.get_logger()
-HOUR = 3_600
-MERGE = 10  # seconds between two times that tallies of done jobs are put together
+HOUR_SECONDS = 3_600
+MERGE_SECONDS = 10  # seconds between two times that tallies of done jobs are put together
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
@@ -46,29 +46,31 @@ def run(handlers: Mapping[str, Handler]) -> int:
     dramatiq.set_broker(broker)
     declare(broker, runner)
     by_the_clock = (replies.mark_interrupted, timers.run_schedules, timers.find_silences)
-    tidying = [Seldom(duty, HOUR) for duty in (retention.forget_runs, retention.forget_jobs, unused_uploads.forget)]
-    tidying.append(Seldom(job_counts.merge_tallies, MERGE))
-    ticker = Ticker(runner, own.worker_concurrency, [probe.beat, *by_the_clock, *tidying])
-    stepper = Stepper()
-    probe.watched = [runner.stuck, ticker.stuck, stepper.stuck]
+    tidying = [
+        Periodic(duty, HOUR_SECONDS) for duty in (retention.forget_runs, retention.forget_jobs, unused_uploads.forget)
+    ]
+    tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
+    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *by_the_clock, *tidying])
+    stepper = SequenceTicker()
+    probe.checks = [runner.stuck, ticker.stuck, stepper.stuck]
     runner.start()
     ticker.start()
     stepper.start()
-    threads = threads_of(broker, own.worker_concurrency)
+    threads = worker_threads(broker, own.worker_concurrency)
     threads.start()
     gc_tuning.settle()
     log.info("worker is up", concurrency=own.worker_concurrency, port=own.worker_port)
     stop.wait()
-    log.info("worker stops", running=len(runner.held))
+    log.info("worker stops", running=len(runner.running))
     ticker.stop()
     stepper.stop()
     _stop(threads, runner, own.stop_seconds)
     server.shutdown()
-    probe.gone()
+    probe.delete_beat()
     return 0
 
 
-def threads_of(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:
+def worker_threads(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:
     """Return the threads that do jobs. No wake-up waits here behind a long job while another worker is idle: no more
     are fetched than there are threads for them."""
     made = dramatiq.Worker(broker, worker_threads=concurrency, worker_timeout=100)
@@ -81,7 +83,7 @@ def _stop(threads: dramatiq.Worker, runner: Runner, seconds: float) -> None:
     end = time.monotonic() + seconds
     for consumer in threads.consumers.values():
         consumer.stop()
-    while runner.held and time.monotonic() < end:
+    while runner.running and time.monotonic() < end:
         Event().wait(0.05)
     runner.stop()
 

@@ -27,8 +27,8 @@ from platform_app.services.jobs import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
-FRESH = 1.0  # seconds for which a snapshot serves everybody who asks
-PATIENCE = 0.8  # seconds that it waits for the database
+CACHE_SECONDS = 1.0  # seconds for which a snapshot serves everybody who asks
+DATABASE_TIMEOUT = 0.8  # seconds that it waits for the database
 _NOTHING: dict[str, Any] = {"jobs": {}, "byType": {}, "oldest": 0.0}
 
 
@@ -38,12 +38,12 @@ class Probe:
     def __init__(self, own: Settings, runner: Runner) -> None:
         self.own, self.runner = own, runner
         self.worker_id = runner.worker_id
-        self.watched: list[Callable[[], str]] = [runner.stuck]  # each says what is stuck, or nothing
+        self.checks: list[Callable[[], str]] = [runner.stuck]  # each says what is stuck, or nothing
         self.started = time.monotonic()
         self.reconnects = 0
         self._was_connected = True
         self._snapshot: dict[str, Any] = {}
-        self._taken = float("-inf")
+        self._measured_at = float("-inf")
         self._lock = Lock()
         self._question: Thread | None = None  # to the database
         self._answer: dict[str, Any] = {}
@@ -58,12 +58,12 @@ class Probe:
     def snapshot(self) -> dict[str, Any]:
         """Return what is true now, at most a second old."""
         with self._lock:
-            if time.monotonic() - self._taken > FRESH:
-                self._snapshot = self._take()
-                self._taken = time.monotonic()
+            if time.monotonic() - self._measured_at > CACHE_SECONDS:
+                self._snapshot = self._measure()
+                self._measured_at = time.monotonic()
             return self._snapshot
 
-    def beat(self) -> None:
+    def write_beat(self) -> None:
         """Write the snapshot as this worker's sign of life."""
         snapshot = self.snapshot()
         with session_scope(reason="a worker's sign of life") as session:
@@ -72,17 +72,17 @@ class Probe:
             row.beat_at, row.snapshot = now(), snapshot
             session.add(row)
 
-    def gone(self) -> None:
+    def delete_beat(self) -> None:
         """Take the sign of life away when the worker stops."""
         with session_scope(reason="a worker stops") as session:
             session.execute(unscoped_delete(WorkerBeat).where(WorkerBeat.id == self.worker_id))  # type: ignore[arg-type]
 
-    def _take(self) -> dict[str, Any]:
+    def _measure(self) -> dict[str, Any]:
         connected, error, depth = self._ask_redis()
         database = self._ask_database()
-        held = len(self.runner.held)
+        held = len(self.runner.running)
         free, full = disk_space.free_bytes(), disk_space.is_full()
-        stuck = " ".join(filter(None, (told() for told in self.watched)))
+        stuck = " ".join(filter(None, (told() for told in self.checks)))
         ok = connected and database["connected"] and not full and not stuck
         return {
             "status": "ok" if ok else "degraded",
@@ -125,12 +125,12 @@ class Probe:
         """Ask in a thread, which may wait longer than those who ask; a second one is not begun beside it."""
         if self._question is None or not self._question.is_alive():
             self._answer = {"connected": False, "error": "The database does not answer."}
-            self._question = Thread(target=self._ask, args=(self._answer,), name="probe", daemon=True)
+            self._question = Thread(target=self._query_database, args=(self._answer,), name="probe", daemon=True)
             self._question.start()
-        self._question.join(PATIENCE)
+        self._question.join(DATABASE_TIMEOUT)
         return (self._counted if self._answer["connected"] else _NOTHING) | self._answer
 
-    def _ask(self, answer: dict[str, Any]) -> None:
+    def _query_database(self, answer: dict[str, Any]) -> None:
         try:
             with session_scope(reason="the worker's probe", read_only=True) as session:
                 session.execute(text("SELECT 1"))

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Timer
 
-ALONE_SECONDS = 10.0  # that a suspect waits for the others to end, and that these wait for it
+MAX_WAIT_SECONDS = 10.0  # that a suspect waits for the others to end, and that these wait for it
 
 
-class Room:
+class IsolationLock:
     """Counts who is at work; one at a time may have the room to itself."""
 
-    def __init__(self, seconds: float = ALONE_SECONDS) -> None:
+    def __init__(self, seconds: float = MAX_WAIT_SECONDS) -> None:
         self.seconds = seconds
         self._change = Condition()
         self._inside = 0
@@ -32,38 +32,38 @@ class Room:
             self._leave()
 
     @contextmanager
-    def alone(self, opened: Callable[[], None]) -> Iterator[bool]:
+    def exclusive(self, opened: Callable[[], None]) -> Iterator[bool]:
         """Have the room alone if it is empty in time, which is yielded; `opened` is called when others are let in."""
         with self._change:
             self._wanted += 1
             keeps_out = [self._change.wait_for(lambda: self._inside == 0, self.seconds)]
             self._inside += 1
             if not keeps_out[0]:
-                self._let_in()
-        timer = Timer(self.seconds, self._open, [opened, keeps_out])
+                self._admit()
+        timer = Timer(self.seconds, self._on_timeout, [opened, keeps_out])
         timer.daemon = True
         timer.start()
         try:
             yield keeps_out[0]
         finally:
             timer.cancel()
-            self._end(keeps_out)
+            self._stop_excluding(keeps_out)
             self._leave()
 
-    def _open(self, opened: Callable[[], None], keeps_out: list[bool]) -> None:
+    def _on_timeout(self, opened: Callable[[], None], keeps_out: list[bool]) -> None:
         try:
             if keeps_out[0]:
                 opened()
         finally:
-            self._end(keeps_out)
+            self._stop_excluding(keeps_out)
 
-    def _end(self, keeps_out: list[bool]) -> None:
+    def _stop_excluding(self, keeps_out: list[bool]) -> None:
         with self._change:
             if keeps_out[0]:
                 keeps_out[0] = False
-                self._let_in()
+                self._admit()
 
-    def _let_in(self) -> None:
+    def _admit(self) -> None:
         self._wanted -= 1
         self._change.notify_all()
 

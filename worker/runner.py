@@ -12,8 +12,8 @@ from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import JobState
 from platform_app.services.jobs import ledger
 from platform_app.services.jobs.effects import SureFailure, Uncertain
-from worker.isolation import Room
-from worker.ledger_batches import Batch
+from worker.isolation import IsolationLock
+from worker.ledger_writer import LedgerWriter
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 5
@@ -27,61 +27,61 @@ class Runner:
     def __init__(self, handlers: Mapping[str, Handler], lease_seconds: float) -> None:
         self.handlers = handlers
         self.worker_id = new_id()  # of its sign of life
-        self.pause = lease_seconds / 3
-        self.held: dict[str, RunningJob] = {}
+        self.renew_interval = lease_seconds / 3
+        self.running: dict[str, RunningJob] = {}
         self.seconds: list[float] = []  # of the last hundred jobs
-        self._batch = Batch(self.worker_id)
-        self._room = Room()
+        self._ledger = LedgerWriter(self.worker_id)
+        self._isolation = IsolationLock()
         self._lock = Lock()
         self._stop = Event()
-        self._thread = Thread(target=self._keep, name="leases", daemon=True)
+        self._thread = Thread(target=self._renew_leases, name="leases", daemon=True)
 
     def start(self) -> None:
         """Begin to keep leases alive."""
-        self._batch.start()
+        self._ledger.start()
         self._thread.start()
 
     def stop(self) -> None:
         """Give unfinished jobs back to the queue at once."""
         self._stop.set()
-        self._batch.stop()
+        self._ledger.stop()
         with self._lock:
-            held = list(self.held.values())
+            held = list(self.running.values())
         if held:
             ledger.give_back(held)
             log.warning("jobs went back into the queue", count=len(held))
 
     def stuck(self) -> str:
         """Return what keeps jobs from being taken, in words; nothing when all is well."""
-        return self._batch.stuck()
+        return self._ledger.stuck()
 
     def run(self, job_id: str) -> None:
         """Do a job if it can be taken; one that may have killed workers while nothing else is done here."""
-        with self._room.shared():
-            job = self._batch.claim(job_id)
+        with self._isolation.shared():
+            job = self._ledger.claim(job_id)
             if job is None:
                 return
-            self._hold(job)
+            self._add_running(job)
             if not job.is_suspect:
-                self._do(job)
+                self._run_handler(job)
                 return
-        with self._room.alone(lambda: _note_alone(job, is_alone=False)) as is_alone:
+        with self._isolation.exclusive(lambda: _record_alone(job, is_alone=False)) as is_alone:
             if is_alone:
-                _note_alone(job, is_alone=True)
-            self._do(job)
+                _record_alone(job, is_alone=True)
+            self._run_handler(job)
 
-    def _hold(self, job: RunningJob) -> None:
+    def _add_running(self, job: RunningJob) -> None:
         with self._lock:
-            self.held[job.id] = job
+            self.running[job.id] = job
 
-    def _do(self, job: RunningJob) -> None:
+    def _run_handler(self, job: RunningJob) -> None:
         with structlog.contextvars.bound_contextvars(job_id=job.id, tenant_id=job.tenant_id, kind=job.kind):
             started = time.monotonic()
             try:
                 self._attempt(job)
             finally:
                 with self._lock:
-                    self.held.pop(job.id, None)
+                    self.running.pop(job.id, None)
                     self.seconds = [*self.seconds[-99:], time.monotonic() - started]
 
     def _attempt(self, job: RunningJob) -> None:
@@ -92,7 +92,7 @@ class Runner:
         try:
             handler(job)
             if not job.is_finished:
-                self._batch.done(job)
+                self._ledger.done(job)
             elif job.lock_key:
                 ledger.ring_behind(job)
             log.info("job done", attempt=job.attempt)
@@ -111,10 +111,10 @@ class Runner:
             log.exception("job failed", attempt=job.attempt)
             ledger.try_again(job, f"{type(error).__name__}: {error}", max_attempts=MAX_ATTEMPTS)
 
-    def _keep(self) -> None:
-        while not self._stop.wait(self.pause):
+    def _renew_leases(self) -> None:
+        while not self._stop.wait(self.renew_interval):
             with self._lock:
-                held = list(self.held.values())
+                held = list(self.running.values())
             try:
                 if held:
                     ledger.renew(held)
@@ -122,7 +122,7 @@ class Runner:
                 log.exception("leases were not renewed")
 
 
-def _note_alone(job: RunningJob, *, is_alone: bool) -> None:
+def _record_alone(job: RunningJob, *, is_alone: bool) -> None:
     """Note that a job is done alone, or no longer; without the note its worker's death tells less, and that is all."""
     try:
         ledger.note_alone(job, is_alone=is_alone)

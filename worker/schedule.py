@@ -14,12 +14,12 @@ from platform_app.services.jobs import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
-PAUSE = 1.0  # seconds between two times that a duty is done
-DEADLINE = 60.0  # seconds after which a duty that has not ended is said to be stuck
-DRAIN = 600.0  # the same of steps: after a stop there may be many
+INTERVAL_SECONDS = 1.0  # seconds between two times that a duty is done
+DEADLINE_SECONDS = 60.0  # seconds after which a duty that has not ended is said to be stuck
+STEPS_DEADLINE_SECONDS = 600.0  # the same of steps: after a stop there may be many
 
 
-class Seldom:
+class Periodic:
     """Work that is done once in a while; when it says that more is left, with the next tick."""
 
     def __init__(self, work: Callable[[], bool], seconds: float) -> None:
@@ -49,7 +49,7 @@ class Sweeper:
     def __call__(self) -> None:
         """Sweep, or be patient."""
         at = time.monotonic()
-        late = at - self._last - PAUSE if self._last is not None else 0.0
+        late = at - self._last - INTERVAL_SECONDS if self._last is not None else 0.0
         self._last = at
         if late > self.lease_seconds / 2 and not self._patient_until:
             log.warning("the worker was kept from working", seconds=round(late, 1))
@@ -59,10 +59,12 @@ class Sweeper:
             ledger.sweep()
 
 
-class Duty:
+class PeriodicThread:
     """One part of the schedule in a thread of its own: a slow one keeps no other waiting."""
 
-    def __init__(self, work: Callable[[], object], pause: float = PAUSE, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, work: Callable[[], object], pause: float = INTERVAL_SECONDS, *, deadline: float = DEADLINE_SECONDS
+    ) -> None:
         self.work, self.pause, self.deadline = work, pause, deadline
         self.name = getattr(work, "__name__", str(work)).strip("_")
         self._began: float | None = None
@@ -78,7 +80,7 @@ class Duty:
         """Wait until what is being done has ended, at most some seconds."""
         self._thread.join(seconds)
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Work now; what fails is logged, and done again in its turn."""
         self._began = time.monotonic()
         try:
@@ -99,7 +101,7 @@ class Duty:
 
     def _run(self) -> None:
         while not self._stop.wait(self.pause):
-            self.once()
+            self.run_once()
 
 
 class Ticker:
@@ -107,15 +109,15 @@ class Ticker:
 
     def __init__(self, runner: Runner, concurrency: int, also: list[Callable[[], None]]) -> None:
         self.runner = runner
-        parts: list[Callable[[], None]] = [Sweeper(settings().lease_seconds), self._ring, *also]
-        self.duties = [Duty(work) for work in parts]
+        parts: list[Callable[[], None]] = [Sweeper(settings().lease_seconds), self._wake_workers, *also]
+        self.threads = [PeriodicThread(work) for work in parts]
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="direct")
         self._direct: set[str] = set()
         self._stop = Event()
 
     def start(self) -> None:
         """Begin to tick."""
-        for duty in self.duties:
+        for duty in self.threads:
             duty.start(self._stop)
 
     def stop(self) -> None:
@@ -125,14 +127,14 @@ class Ticker:
 
     def tick(self) -> None:
         """Do what is due now, one after another."""
-        for duty in self.duties:
-            duty.once()
+        for duty in self.threads:
+            duty.run_once()
 
     def stuck(self) -> str:
         """Return which duties are stuck, in words; nothing when all is well."""
-        return " ".join(filter(None, (duty.stuck() for duty in self.duties)))
+        return " ".join(filter(None, (duty.stuck() for duty in self.threads)))
 
-    def _ring(self) -> None:
+    def _wake_workers(self) -> None:
         waiting = ledger.due()
         if waiting and not notifier.wake_workers(waiting):
             for _, job_id in waiting:
@@ -149,12 +151,12 @@ class Ticker:
             self._direct.discard(job_id)
 
 
-class Stepper:
+class SequenceTicker:
     """Takes the steps of sequences that are due, in a thread of its own; any number of them may run."""
 
-    def __init__(self, pause: float = PAUSE) -> None:
+    def __init__(self, pause: float = INTERVAL_SECONDS) -> None:
         self._stop = Event()
-        self._duty = Duty(self._take_due, pause, deadline=DRAIN)
+        self._duty = PeriodicThread(self._take_due, pause, deadline=STEPS_DEADLINE_SECONDS)
 
     def start(self) -> None:
         """Begin to take steps."""

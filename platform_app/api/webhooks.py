@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from platform_app.api.group_commit import Together
 from platform_app.api.routes import ANYONE, client_address, problem, route
 from platform_app.api.token_bucket import TokenBuckets
-from platform_app.models.webhook import IncomingWebhook, Outcome
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.webhooks import deliveries, incoming_webhooks
 from platform_app.services.webhooks.deliveries import LARGEST, Sent
 
@@ -25,7 +25,7 @@ def _find(address: str, asking: Sequence[None]) -> list[IncomingWebhook]:
     return [deliveries.find(address)] * len(asking)
 
 
-def _take(address: str, sent: Sequence[Sent]) -> list[Outcome | Exception]:
+def _take(address: str, sent: Sequence[Sent]) -> list[DeliveryOutcome | Exception]:
     webhook = deliveries.find(address)  # as it is now: a body may have been under way for long
     return deliveries.take_all(webhook, sent)
 

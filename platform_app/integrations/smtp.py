@@ -20,7 +20,7 @@ from email.utils import format_datetime
 from platform_app.clock import now
 from platform_app.errors import Invalid, Unavailable
 from platform_app.integrations import egress
-from platform_app.models.mail import Security
+from platform_app.models.mail import MailSecurity
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?=.{1,189}$)[\w-]{1,63}(\.[\w-]{1,63})+", re.ASCII)
 TOTAL_SECONDS = 60.0  # for one message
@@ -38,7 +38,7 @@ class Server:
 
     host: str
     port: int
-    security: Security
+    security: MailSecurity
     sender_address: str
     sender_name: str = ""
     user_name: str = ""
@@ -145,14 +145,14 @@ def _session(server: Server) -> Iterator[_Session]:
     """Connect, greet, and take to TLS where it is asked for."""
     context = ssl.create_default_context()
     with egress.connection(server.host, server.port, seconds=TOTAL_SECONDS) as opened:
-        if server.security == Security.TLS:
+        if server.security == MailSecurity.TLS:
             with _in_words(server):
                 opened = context.wrap_socket(opened, server_hostname=_latin(server.host))
         with closing(_Session(server, opened)) as session:
             greeting = session.connect(_latin(server.host), server.port)
             _accepted(server, greeting, "{host} lets nobody in: {answer}")
             _accepted(server, session.ehlo(), "{host} lets nobody in: {answer}")
-            if server.security == Security.STARTTLS:
+            if server.security == MailSecurity.STARTTLS:
                 with _in_words(server):
                     session.starttls(context=context)
                 if not isinstance(session.sock, ssl.SSLSocket):

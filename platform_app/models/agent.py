@@ -10,7 +10,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh
+from platform_app.models.base import Instant, Owned, factory
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 
@@ -85,8 +85,8 @@ class Agent(Owned, table=True):
 
     name: str = Field(max_length=120)  # the draft's name, for lists and search
     active: bool = False
-    draft: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
-    draft_saved_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
+    draft_saved_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     draft_saved_by: str = Field(default="", max_length=200)  # a person's name
     revision: int = 1  # grows with every change of the draft: the token of optimistic locking
     published_id: str | None = Field(default=None, max_length=32)  # an AgentVersion
@@ -102,5 +102,5 @@ class AgentVersion(Owned, table=True):
     __table_args__ = (UniqueConstraint("agent_id", "number"),)
     agent_id: str = Field(foreign_key="agent.id", index=True, max_length=32, ondelete="CASCADE")
     number: int
-    settings: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    settings: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     author_name: str = Field(default="", max_length=200)

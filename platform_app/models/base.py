@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from platform_app.clock import new_id, now
 
-Made = TypeVar("Made")
+ValueT = TypeVar("ValueT")
 SQLModel.metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -38,18 +38,18 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value else None
 
 
-def word(kind: type[StrEnum]) -> Any:
+def enum_column(kind: type[StrEnum]) -> Any:
     """Return a column type that stores the words of a closed vocabulary as plain text."""
     return Enum(kind, native_enum=False, length=40, values_callable=lambda words: [word.value for word in words])
 
 
-def fresh(make: Callable[[], Made]) -> Callable[[], Made]:
+def factory(make: Callable[[], ValueT]) -> Callable[[], ValueT]:
     """Return a maker of defaults that says by itself that it takes no argument.
 
     The library looks that up anew for each column of each row, which takes longer than all else about a new row.
     """
 
-    def made() -> Made:
+    def made() -> ValueT:
         return make()
 
     made.__signature__ = Signature()  # type: ignore[attr-defined]
@@ -59,8 +59,8 @@ def fresh(make: Callable[[], Made]) -> Callable[[], Made]:
 class Row(SQLModel):
     """A row with an id that sorts by time."""
 
-    id: str = Field(default_factory=fresh(new_id), primary_key=True, max_length=32)
-    created_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    id: str = Field(default_factory=factory(new_id), primary_key=True, max_length=32)
+    created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
 
 
 class Owned(Row):

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from platform_app.clock import now
 from platform_app.models.agent import Channel
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class ConversationState(StrEnum):
@@ -76,11 +76,11 @@ class Conversation(Owned, table=True):
     contact_id: str | None = Field(default=None, foreign_key="contact.id", max_length=32)
     lead_id: str | None = Field(default=None, foreign_key="lead.id", max_length=32)
     stage_id: str | None = Field(default=None, max_length=32)  # test chat only: a stage to play in
-    channel: Channel = Field(default=Channel.TEST, sa_type=word(Channel))
+    channel: Channel = Field(default=Channel.TEST, sa_type=enum_column(Channel))
     title: str = Field(default="", max_length=200)
     last_line: str = Field(default="", max_length=200)
-    last_message_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
-    state: ConversationState = Field(default=ConversationState.OPEN, sa_type=word(ConversationState))
+    last_message_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
+    state: ConversationState = Field(default=ConversationState.OPEN, sa_type=enum_column(ConversationState))
     created_by: str = Field(default="", max_length=32)  # user
     is_live: bool = True  # rules run on it and numbers count it; a test chat only where the tester asks for it
     assignee_id: str | None = Field(default=None, max_length=32)  # a member's user
@@ -106,14 +106,14 @@ class Message(Owned, table=True):
         Index("ix_message_undecided", "tenant_id", "due_at", sqlite_where=_UNDECIDED, postgresql_where=_UNDECIDED),
     )
     conversation_id: str = Field(foreign_key="conversation.id", max_length=32, ondelete="CASCADE")
-    author: Author = Field(sa_type=word(Author))
+    author: Author = Field(sa_type=enum_column(Author))
     author_name: str = Field(default="", max_length=200)
     author_id: str | None = Field(default=None, max_length=32)  # of a member: the user
-    origin: Origin = Field(default=Origin.CONVERSATION, sa_type=word(Origin))
+    origin: Origin = Field(default=Origin.CONVERSATION, sa_type=enum_column(Origin))
     origin_name: str = Field(default="", max_length=200)  # of the rule or the sequence
     enrollment_id: str | None = Field(default=None, max_length=32)  # of the sequence that sends
     text: str = ""
-    state: MessageState = Field(default=MessageState.COMPLETE, sa_type=word(MessageState))
+    state: MessageState = Field(default=MessageState.COMPLETE, sa_type=enum_column(MessageState))
     error: str = Field(default="", max_length=500)  # a message id: why it broke off
     task: str = ""  # what a rule asked the agent to write; the message answers nobody then
     cause_id: str | None = Field(default=None, max_length=32)  # the event that led a rule to ask
@@ -121,13 +121,13 @@ class Message(Owned, table=True):
     run_id: str | None = Field(default=None, max_length=32)  # of the rule that asked
     answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message this one replies to
     replaced: bool = False  # retried or edited away: kept, not shown, not in any prompt
-    sources: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # see llm.prompts.Passage
+    sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see llm.prompts.Passage
     without_vectors: bool = False  # the vector index was away: the words alone found the sources
     is_exempt: bool = False  # transactional: free of caps and quiet hours
-    gate: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # see automation.send_gate.Decision
+    gate: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.send_gate.Decision
     own_text: str = ""  # the agent's own words, where a member changed them before they were sent
-    review: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # a member's: outcome, by, user_id, at
-    mentions: list[str] = Field(default_factory=fresh(list), sa_type=JSON)  # of a note: users
+    review: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # a member's: outcome, by, user_id, at
+    mentions: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # of a note: users
     due_at: datetime | None = Field(default=None, sa_type=Instant)  # delayed, held: next try; to approve: overdue
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     beat_at: datetime | None = Field(default=None, sa_type=Instant)  # last sign of life of who streams it
@@ -139,7 +139,7 @@ class ConversationRead(Owned, table=True):
     __table_args__ = (UniqueConstraint("tenant_id", "user_id", "conversation_id"),)
     user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
     conversation_id: str = Field(foreign_key="conversation.id", index=True, max_length=32, ondelete="CASCADE")
-    read_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    read_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
 
 
 class ConversationTag(Owned, table=True):
@@ -165,4 +165,4 @@ class Trace(Owned, table=True):
     cost: float | None = None  # US dollars; None: the price is unknown
     total_ms: int = 0
     first_token_ms: int = 0
-    data: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    data: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 from platform_app.models.sending import OptOutCause
 
 UNNAMED = "—"  # the name of a contact that has told none yet
@@ -45,11 +45,11 @@ class CustomField(Owned, table=True):
     """A field that the tenant has added to its contacts or leads."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "holder", "key"),)
-    holder: Holder = Field(sa_type=word(Holder))
+    holder: Holder = Field(sa_type=enum_column(Holder))
     key: str = Field(max_length=40)  # its name in texts and conditions: contact.field.{key}
     name: str = Field(max_length=80)
-    kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=word(FieldKind))
-    options: list[str] = Field(default_factory=fresh(list), sa_type=JSON)  # of a choice
+    kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=enum_column(FieldKind))
+    options: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # of a choice
     position: int = 0
     is_demo: bool = False
 
@@ -62,18 +62,18 @@ class Contact(Owned, table=True):
         Index("ix_contact_order", "tenant_id", "deleted_at", "updated_at", "id"),
     )
     name: str = Field(max_length=200)
-    emails: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
-    phones: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
+    emails: list[str] = Field(default_factory=factory(list), sa_type=JSON)
+    phones: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     language: str = Field(default="", max_length=2)
     time_zone: str = Field(default="", max_length=60)
-    tags: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
-    fields: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # the tenant's own, by key
+    tags: list[str] = Field(default_factory=factory(list), sa_type=JSON)
+    fields: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # the tenant's own, by key
     search_text: str = ""  # what a search looks in: see services.searching
-    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     merged_into: str | None = Field(default=None, max_length=32)
     opted_out_at: datetime | None = Field(default=None, sa_type=Instant)  # since when they do not want messages
-    opt_out_cause: OptOutCause | None = Field(default=None, sa_type=word(OptOutCause))
+    opt_out_cause: OptOutCause | None = Field(default=None, sa_type=enum_column(OptOutCause))
     opt_out_by: str = Field(default="", max_length=200)  # name of the member or the rule, or the word
     is_demo: bool = False
 
@@ -110,7 +110,7 @@ class Stage(Owned, table=True):
     pipeline_id: str = Field(foreign_key="pipeline.id", index=True, max_length=32, ondelete="CASCADE")
     name: str = Field(max_length=120)
     position: int = 0
-    kind: StageKind = Field(default=StageKind.OPEN, sa_type=word(StageKind))
+    kind: StageKind = Field(default=StageKind.OPEN, sa_type=enum_column(StageKind))
 
 
 class Lead(Owned, table=True):
@@ -126,14 +126,14 @@ class Lead(Owned, table=True):
     title: str = Field(max_length=200)
     contact_id: str | None = Field(default=None, foreign_key="contact.id", index=True, max_length=32)
     stage_id: str = Field(foreign_key="stage.id", index=True, max_length=32)
-    in_stage_since: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    in_stage_since: datetime = Field(default_factory=factory(now), sa_type=Instant)
     budget: Decimal = Field(default=Decimal(0), max_digits=14, decimal_places=2)
     responsible_id: str | None = Field(default=None, max_length=32)  # a member's user
     source: str = Field(default="", max_length=120)
-    tags: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
-    fields: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # the tenant's own, by key
+    tags: list[str] = Field(default_factory=factory(list), sa_type=JSON)
+    fields: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # the tenant's own, by key
     search_text: str = ""
-    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     is_demo: bool = False
 
@@ -173,10 +173,10 @@ class ContactImport(Owned, table=True):
 
     file_name: str = Field(max_length=200)
     stored_as: str = Field(default="", max_length=64)
-    state: ImportState = Field(default=ImportState.READY, sa_type=word(ImportState))
-    columns: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
-    sample: list[list[str]] = Field(default_factory=fresh(list), sa_type=JSON)
-    mapping: dict[str, str] = Field(default_factory=fresh(dict), sa_type=JSON)  # column's place, from 0, to a field
+    state: ImportState = Field(default=ImportState.READY, sa_type=enum_column(ImportState))
+    columns: list[str] = Field(default_factory=factory(list), sa_type=JSON)
+    sample: list[list[str]] = Field(default_factory=factory(list), sa_type=JSON)
+    mapping: dict[str, str] = Field(default_factory=factory(dict), sa_type=JSON)  # column's place, from 0, to a field
     match_by: str = Field(default="name", max_length=10)  # see services.person_matching.MatchBy
     rows_total: int = 0
     rows_done: int = 0
@@ -195,8 +195,8 @@ class RefusedRow(Owned, table=True):
     import_id: str = Field(foreign_key="contactimport.id", max_length=32, ondelete="CASCADE")
     number: int  # line of the file, from 1
     why: str = Field(max_length=200)  # a message id with {places} for values
-    values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     field: str = Field(default="", max_length=120)
-    cells: list[str] = Field(default_factory=fresh(list), sa_type=JSON)
+    cells: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     contact_id: str | None = Field(default=None, max_length=32)  # what the row became without the values below
-    left_out: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # field, why and values of each
+    left_out: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # field, why and values of each

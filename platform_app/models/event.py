@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Index
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class EventKind(StrEnum):
@@ -45,16 +45,18 @@ class Event(Owned, table=True):
         Index("ix_event_message", "tenant_id", "kind", "message_id"),
         Index("ix_event_talk", "tenant_id", "conversation_id", "kind", "at"),
     )
-    kind: EventKind = Field(sa_type=word(EventKind))
-    at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    kind: EventKind = Field(sa_type=enum_column(EventKind))
+    at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     agent_id: str | None = Field(default=None, max_length=32)
     conversation_id: str | None = Field(default=None, max_length=32)
     message_id: str | None = Field(default=None, max_length=32, index=True)
     contact_id: str | None = Field(default=None, max_length=32)
     lead_id: str | None = Field(default=None, max_length=32)
-    before: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
-    after: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
-    facts: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # what was known then: see known.snapshot
+    before: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
+    after: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
+    facts: dict[str, Any] = Field(
+        default_factory=factory(dict), sa_type=JSON
+    )  # what was known then: see known.snapshot
     depth: int = 0  # how many automations led to it
     cause_id: str | None = Field(default=None, max_length=32)
     run_id: str | None = Field(default=None, max_length=32, index=True)  # of the rule that led to it
@@ -79,10 +81,10 @@ class Activity(Owned, table=True):
     """What people and the platform did, in words for people."""
 
     __table_args__ = (Index("ix_activity_recent", "tenant_id", "at"),)
-    at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
-    kind: ActivityKind = Field(sa_type=word(ActivityKind))
+    at: datetime = Field(default_factory=factory(now), sa_type=Instant)
+    kind: ActivityKind = Field(sa_type=enum_column(ActivityKind))
     sentence: str = Field(max_length=200)  # a message id with {places}
-    values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     actor: str = Field(default="", max_length=200)  # a person's or an agent's name; empty: the platform
     user_id: str | None = Field(default=None, max_length=32, index=True)
     agent_id: str | None = Field(default=None, max_length=32, index=True)

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, Row, fresh, word
+from platform_app.models.base import Instant, Owned, Row, enum_column, factory
 
 
 class JobState(StrEnum):
@@ -65,9 +65,9 @@ class Job(Owned, table=True):
         Index("ix_job_open", "tenant_id", "state", "kind", sqlite_where=_NOT_DONE, postgresql_where=_NOT_DONE),
     )
     kind: str = Field(max_length=40)
-    payload: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=StoredPayload)
-    state: JobState = Field(default=JobState.QUEUED, sa_type=word(JobState))
-    run_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    payload: dict[str, Any] = Field(default_factory=factory(dict), sa_type=StoredPayload)
+    state: JobState = Field(default=JobState.QUEUED, sa_type=enum_column(JobState))
+    run_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     attempts: int = 0
     crashes: int = 0  # workers that died over it since it came on last, while they did nothing else
     shared_crashes: int = 0  # workers that died while they did it and more: any of it may be the reason
@@ -82,7 +82,7 @@ class Job(Owned, table=True):
     worker_id: str | None = Field(default=None, max_length=32)  # the WorkerBeat of who took it last
     is_alone: bool = False  # its worker does nothing else meanwhile: if that dies, it dies of this job
     error: str = ""  # a message id with {places}
-    error_values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
 
 
 class JobTally(Owned, table=True):
@@ -102,11 +102,11 @@ class Effect(Owned, table=True):
     key: str = Field(max_length=200)
     repeatable: bool = False  # the other side honours the key: a doubtful call may be made again
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
-    outcome: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    outcome: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
 
 
 class WorkerBeat(Row, table=True):
     """A worker's sign of life with the snapshot of its probe; the console shows this very snapshot."""
 
     beat_at: datetime = Field(sa_type=Instant)
-    snapshot: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    snapshot: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)

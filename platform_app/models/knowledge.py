@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index
 from sqlmodel import Field
 
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class Category(Owned, table=True):
@@ -36,13 +36,13 @@ class Source(Owned, table=True):
     file_name: str = Field(max_length=300)
     stored_as: str = Field(max_length=64)  # random name in the uploads folder
     size: int = 0  # bytes
-    state: SourceState = Field(default=SourceState.QUEUED, sa_type=word(SourceState))
+    state: SourceState = Field(default=SourceState.QUEUED, sa_type=enum_column(SourceState))
     progress: int = 0  # per cent
     error: str = Field(default="", max_length=500)  # a message id
     generation: int = 0  # the chunks of this generation answer; others are on their way in or out
     chunk_count: int = 0
     next_chunks: int = 0  # of the next generation, once all of them are written: what is done is not done again
-    remarks: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # {"sentence": …, "values": {…}}
+    remarks: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # {"sentence": …, "values": {…}}
     replaces: str | None = Field(default=None, max_length=32)  # the source that goes when this one is ready
     created_by: str = Field(default="", max_length=200)
     is_demo: bool = False

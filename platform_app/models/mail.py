@@ -7,10 +7,10 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
-class Security(StrEnum):
+class MailSecurity(StrEnum):
     """How the connection to a mail server is kept from others."""
 
     TLS = "tls"  # from the first byte
@@ -24,8 +24,8 @@ class MailServer(Owned, table=True):
     __table_args__ = (UniqueConstraint("tenant_id"),)
     host: str = Field(max_length=253)
     port: int
-    security: Security = Field(sa_type=word(Security))
+    security: MailSecurity = Field(sa_type=enum_column(MailSecurity))
     user_name: str = Field(default="", max_length=254)  # empty: no sign-in
     sender_address: str = Field(max_length=254)
     sender_name: str = Field(default="", max_length=100)
-    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)

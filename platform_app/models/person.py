@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field
 
-from platform_app.models.base import Instant, Owned, Row, fresh, word
+from platform_app.models.base import Instant, Owned, Row, enum_column, factory
 
 
 class Role(StrEnum):
@@ -36,7 +36,7 @@ class Tenant(Row, table=True):
     is_demo: bool = False
     stop_on_member_reply: bool = True
     run_days: int = 180  # for which the log of runs is kept; 0: for ever
-    sending: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # see models.sending.SendingPolicy
+    sending: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see models.sending.SendingPolicy
 
 
 class User(Row, table=True):
@@ -55,7 +55,7 @@ class Member(Owned, table=True):
 
     __table_args__ = (UniqueConstraint("tenant_id", "user_id"),)
     user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
-    role: Role = Field(default=Role.VIEWER, sa_type=word(Role))
+    role: Role = Field(default=Role.VIEWER, sa_type=enum_column(Role))
     assigned_at: datetime | None = Field(default=None, sa_type=Instant)  # when a conversation was, in turn
 
 

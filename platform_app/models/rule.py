@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ColumnElement, Index, UniqueConstraint, literal_col
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class Rule(Owned, table=True):
@@ -23,13 +23,13 @@ class Rule(Owned, table=True):
     enabled: bool = False
     position: int = 0  # priority: the least runs first
     trigger: str = Field(default="", max_length=40)  # of the published definition; empty: never published
-    draft: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # see automation.rules.Definition
-    published: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.rules.Definition
+    published: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     published_number: int = 0
     revision: int = 0  # grows with every change of the draft: two people do not overwrite each other unseen
     draft_saved_by: str = Field(default="", max_length=200)
-    created_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
-    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
+    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     next_at: datetime | None = Field(default=None, sa_type=Instant, index=True)  # of a schedule
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -43,9 +43,9 @@ class RuleVersion(Owned, table=True):
     __table_args__ = (UniqueConstraint("rule_id", "number"),)
     rule_id: str = Field(foreign_key="rule.id", max_length=32, ondelete="CASCADE")
     number: int
-    definition: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    definition: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     published_by: str = Field(default="", max_length=200)
-    published_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    published_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
 
 
 class RunState(StrEnum):
@@ -88,11 +88,11 @@ class RuleRun(Owned, table=True):
     version: int = 0
     place: int = 0  # in the order in which the rules of the event run
     at: datetime = Field(sa_type=Instant)  # when the event happened
-    state: RunState = Field(sa_type=word(RunState))
+    state: RunState = Field(sa_type=enum_column(RunState))
     fired: bool = False  # the condition held and nothing kept it from running
     subject_id: str = Field(default="", max_length=32)  # lead, else contact, else conversation: whom a cooldown spares
-    proof: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
-    change: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # smallest that would let it run
-    actions: list[dict[str, Any]] = Field(default_factory=fresh(list), sa_type=JSON)  # kind, state, sentence, values
+    proof: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
+    change: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # smallest that would let it run
+    actions: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # kind, state, sentence, values
     milliseconds: int = 0
     finished_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -10,7 +10,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh
+from platform_app.models.base import Instant, Owned, factory
 
 MAX_CAP = 1_000  # automatic messages
 MAX_HAND_BACK_HOURS = 24 * 90
@@ -76,4 +76,4 @@ class Dispatch(Owned, table=True):
     )
     contact_id: str = Field(foreign_key="contact.id", max_length=32, ondelete="CASCADE")
     key: str = Field(max_length=200)  # id of the message, or the idempotency key of the e-mail
-    at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    at: datetime = Field(default_factory=factory(now), sa_type=Instant)

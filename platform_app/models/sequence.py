@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class Sequence(Owned, table=True):
@@ -20,14 +20,16 @@ class Sequence(Owned, table=True):
     enabled: bool = False
     position: int = 0
     trigger: str = Field(default="", max_length=40)  # of the published definition; empty: never published
-    draft: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # see automation.sequences.Definition
-    published: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.sequences.Definition
+    published: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     published_number: int = 0
     revision: int = 0  # grows with every change of the draft: two people do not overwrite each other unseen
     draft_saved_by: str = Field(default="", max_length=200)
-    created_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
-    updated_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
-    late: dict[str, str] = Field(default_factory=fresh(dict), sa_type=JSON)  # by step: last moment given to one put off
+    created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
+    updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
+    late: dict[str, str] = Field(
+        default_factory=factory(dict), sa_type=JSON
+    )  # by step: last moment given to one put off
     late_told_at: datetime | None = Field(default=None, sa_type=Instant)
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -39,9 +41,9 @@ class SequenceVersion(Owned, table=True):
     __table_args__ = (UniqueConstraint("sequence_id", "number"),)
     sequence_id: str = Field(foreign_key="sequence.id", max_length=32, ondelete="CASCADE")
     number: int
-    definition: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    definition: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     published_by: str = Field(default="", max_length=200)
-    published_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    published_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
 
 
 class EnrollmentState(StrEnum):
@@ -56,7 +58,7 @@ class EnrollmentState(StrEnum):
     FAILED = "failed"  # a step failed; it can be tried again
 
 
-class Leaving(StrEnum):
+class ExitReason(StrEnum):
     """Why somebody left before the end."""
 
     REPLIED = "replied"
@@ -70,7 +72,7 @@ class Leaving(StrEnum):
     DELETED = "deleted"  # the sequence, the lead or the contact is gone
 
 
-INSIDE = (EnrollmentState.ACTIVE, EnrollmentState.PAUSED, EnrollmentState.HELD)
+OPEN_STATES = (EnrollmentState.ACTIVE, EnrollmentState.PAUSED, EnrollmentState.HELD)
 _ACTIVE = text("state = 'active'")
 _INSIDE = text("state IN ('active', 'paused', 'held')")
 
@@ -104,11 +106,13 @@ class Enrollment(Owned, table=True):
     event_id: str | None = Field(default=None, max_length=32)  # what it began with; nothing: by hand
     origin_id: str | None = Field(default=None, max_length=32)  # of that event: what has the same takes nobody out
     depth: int = 0  # automations that led to it
-    state: EnrollmentState = Field(default=EnrollmentState.ACTIVE, sa_type=word(EnrollmentState))
-    leaving: Leaving | None = Field(default=None, sa_type=word(Leaving))
-    proof: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # of entering, then of leaving or the goal
+    state: EnrollmentState = Field(default=EnrollmentState.ACTIVE, sa_type=enum_column(EnrollmentState))
+    leaving: ExitReason | None = Field(default=None, sa_type=enum_column(ExitReason))
+    proof: dict[str, Any] = Field(
+        default_factory=factory(dict), sa_type=JSON
+    )  # of entering, then of leaving or the goal
     step_id: str = Field(default="", max_length=32)  # the one that comes next
-    arrived_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)  # when the delay of that step began
+    arrived_at: datetime = Field(default_factory=factory(now), sa_type=Instant)  # when the delay of that step began
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     planned_at: datetime | None = Field(default=None, sa_type=Instant)  # before it was put off by a stop
     since: datetime | None = Field(default=None, sa_type=Instant)  # of a step that waits: when it was due first
@@ -116,7 +120,7 @@ class Enrollment(Owned, table=True):
     weighs_events: bool = False  # events of its lead or contact are weighed: a way out, a goal, a step that waits
     leaves_on_reply: bool = False
     leaves_on_stage: bool = False
-    entered_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
+    entered_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     entered_by: str = Field(default="", max_length=200)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
     last_id: str | None = Field(default=None, max_length=32)  # the EnrollmentStep taken last
@@ -150,21 +154,21 @@ class EnrollmentStep(Owned, table=True):
     version: int
     step_id: str = Field(max_length=32)
     kind: str = Field(default="", max_length=40)  # of the step, or of its action
-    state: StepState = Field(sa_type=word(StepState))
+    state: StepState = Field(sa_type=enum_column(StepState))
     branch: str = Field(default="", max_length=10)
     due_at: datetime = Field(sa_type=Instant)  # as planned
-    taken_at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
-    proof: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    taken_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
+    proof: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     sentence: str = Field(default="", max_length=200)  # a message id with {places}
-    values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
+    values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     error: str = Field(default="", max_length=500)  # a message id
-    error_values: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)
-    gate: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # of its message: see RuleRun.actions
+    error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
+    gate: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # of its message: see RuleRun.actions
     replied_at: datetime | None = Field(default=None, sa_type=Instant)  # the first reply before the next step
     stage_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
-def key_of(step_row_id: str) -> str:
+def idempotency_key(step_row_id: str) -> str:
     """Return the idempotency key of the call of a step, by the id of its row."""
     return f"step-{step_row_id}"
 

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, fresh, word
+from platform_app.models.base import Instant, Owned, enum_column, factory
 from platform_app.models.crm import FieldKind
 
 
@@ -42,11 +42,11 @@ class WebhookField(Owned, table=True):
     key: str = Field(max_length=40)  # its name in texts and conditions: webhook.field.{key}
     name: str = Field(max_length=80)
     path: str = Field(max_length=200)  # order.customer.email, items.0.sku
-    kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=word(FieldKind))
+    kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=enum_column(FieldKind))
     position: int = 0
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     """What became of a delivery."""
 
     ACCEPTED = "accepted"
@@ -64,12 +64,12 @@ class ReceivedDelivery(Owned, table=True):
         Index("ix_receiveddelivery_outcome", "tenant_id", "webhook_id", "outcome", "at"),
     )
     webhook_id: str = Field(foreign_key="incomingwebhook.id", max_length=32, ondelete="CASCADE")
-    at: datetime = Field(default_factory=fresh(now), sa_type=Instant)
-    outcome: Outcome = Field(sa_type=word(Outcome))
+    at: datetime = Field(default_factory=factory(now), sa_type=Instant)
+    outcome: DeliveryOutcome = Field(sa_type=enum_column(DeliveryOutcome))
     why: str = Field(default="", max_length=200)  # a message id: why it was refused
     message_id: str = Field(default="", max_length=255)  # the sender's webhook-id
     taken_id: str | None = Field(default=None, max_length=255)  # the same once it is accepted: no second one is
-    headers: dict[str, Any] = Field(default_factory=fresh(dict), sa_type=JSON)  # those that help to find a fault
+    headers: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # those that help to find a fault
     body: str = ""
     size: int = 0  # bytes of the whole body
     event_id: str | None = Field(default=None, max_length=32)  # what it wrote, or the first of its id wrote

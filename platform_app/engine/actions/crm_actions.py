@@ -99,7 +99,7 @@ class UpdateField(Action):
         if name in ("emails", "phones"):
             value = [value] if value else []
         store, row_id = (leads, scene.lead()) if holder == "lead" else (contacts, scene.contact())
-        own = fact_snapshots.catalogue_of(scene.session, scene.who.tenant_id).get(self.field)
+        own = fact_snapshots.fact_catalogue(scene.session, scene.who.tenant_id).get(self.field)
         return Plan(
             "Set {field} to “{text}”",
             {"field": own.label if own and own.is_custom else self.field, "text": scene.fill(self.value)},

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from platform_app.db import Transaction
-from platform_app.fact_snapshots import names
+from platform_app.fact_snapshots import entity_names
 
 
 class Names(Mapping[str, str]):
@@ -15,7 +15,7 @@ class Names(Mapping[str, str]):
 
     @cached_property
     def _found(self) -> dict[str, str]:
-        return names(self._session, self._tenant_id)
+        return entity_names(self._session, self._tenant_id)
 
     def __getitem__(self, row_id: str) -> str:
         return self._found[row_id]

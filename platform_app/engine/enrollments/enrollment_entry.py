@@ -21,7 +21,7 @@ from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.events import cause_of
 from platform_app.models.event import Event
 from platform_app.models.person import Identity
-from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentState, Leaving, Sequence
+from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentState, ExitReason, Sequence
 
 
 class Entry(StrEnum):
@@ -38,7 +38,7 @@ class Entry(StrEnum):
 
 def handle(session: Transaction, event: Event) -> None:
     """Take an event in: whoever waits for it goes on or leaves, whoever it is for enters."""
-    facts = fact_snapshots.of_event(event, fact_snapshots.names(session, event.tenant_id))
+    facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, event.tenant_id))
     for row in _weighing(session, event):
         _weigh_event(session, row, facts, at=event.at)
     for sequence in listening(session, event):
@@ -67,7 +67,7 @@ def entry(
     session: Transaction, sequence: Sequence, made: Compiled, event: Event, *, facts: Facts
 ) -> tuple[Entry, dict[str, Any]]:
     """Return whether the subject of an event enters, with the proof of the condition."""
-    proof = evaluate(made.entry, facts, fact_snapshots.catalogue_of(session, event.tenant_id), event.at)
+    proof = evaluate(made.entry, facts, fact_snapshots.fact_catalogue(session, event.tenant_id), event.at)
     about = enrollment_progress.subject(session, event)
     if not proof.holds:
         return Entry.CONDITION, proof.as_json()
@@ -85,9 +85,9 @@ def may_enter(session: Transaction, sequence: Sequence, made: Compiled, subject_
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject_id
     )
     states = set(session.exec(before.with_only_columns(Enrollment.state)).all())
-    if again == Again.NEVER and states - set(INSIDE):
+    if again == Again.NEVER and states - set(OPEN_STATES):
         return Entry.BEFORE
-    return Entry.INSIDE if states & set(INSIDE) and again != Again.ALWAYS else Entry.ENTERS
+    return Entry.INSIDE if states & set(OPEN_STATES) and again != Again.ALWAYS else Entry.ENTERS
 
 
 def _weighing(session: Transaction, event: Event) -> list[Enrollment]:
@@ -100,10 +100,12 @@ def _weighing(session: Transaction, event: Event) -> list[Enrollment]:
     ):
         if value:
             query = owned(Enrollment, event.tenant_id).where(
-                column == value, col(Enrollment.state).in_(INSIDE), col(Enrollment.weighs_events).is_(True)
+                column == value, col(Enrollment.state).in_(OPEN_STATES), col(Enrollment.weighs_events).is_(True)
             )
             found |= {row.id: row for row in session.exec(query.with_for_update()).all()}
-    return [row for row in found.values() if row.event_id != event.id and sequence_exits.came_later(row, event)]
+    return [
+        row for row in found.values() if row.event_id != event.id and sequence_exits.happened_after_entry(row, event)
+    ]
 
 
 def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: datetime) -> None:
@@ -122,7 +124,10 @@ def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
     if step is None or not step.waits:
         return  # its call is being made
     proof = evaluate(
-        parse_conditions(getattr(step, "condition", {})), facts, fact_snapshots.catalogue_of(session, row.tenant_id), at
+        parse_conditions(getattr(step, "condition", {})),
+        facts,
+        fact_snapshots.fact_catalogue(session, row.tenant_id),
+        at,
     )
     if proof.holds:
         row.is_met, row.due_at = True, at
@@ -178,9 +183,9 @@ def stop(session: Transaction, who: Identity, sequence_id: str, event: Event) ->
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id,
         col(Enrollment.subject_id).in_(about.ids),
-        col(Enrollment.state).in_(INSIDE),
+        col(Enrollment.state).in_(OPEN_STATES),
     )
     found = session.exec(query.with_for_update()).all()
     for row in found:
-        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.STOPPED)
+        sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.STOPPED)
     return len(found)

@@ -22,12 +22,12 @@ from platform_app.models.crm import Contact
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Tenant
 from platform_app.models.sequence import (
-    INSIDE,
+    OPEN_STATES,
     Enrollment,
     EnrollmentState,
     EnrollmentStep,
+    ExitReason,
     Holiday,
-    Leaving,
     Sequence,
     SequenceVersion,
     StepState,
@@ -65,8 +65,8 @@ def begin(
     except IntegrityError:  # somebody else has let them in meanwhile
         return None
     arrive(session, row, made, step_id=made.first, at=came.at)
-    sequence_exits.began(session)
-    sequence_exits.announce(session, row)
+    sequence_exits.enrollment_added(session)
+    sequence_exits.publish_change(session, row)
     return row
 
 
@@ -78,10 +78,10 @@ def _make_room(session: Transaction, sequence: Sequence, again: Again, *, subjec
     for held in session.exec(query.with_for_update()).all():
         if came.event_id and held.event_id == came.event_id:
             return False
-        if again == Again.NEVER or (again == Again.FINISHED and held.state in INSIDE):
+        if again == Again.NEVER or (again == Again.FINISHED and held.state in OPEN_STATES):
             return False
-        if held.state in INSIDE:
-            sequence_exits.end(session, held, EnrollmentState.LEFT, came.at, leaving=Leaving.AGAIN)
+        if held.state in OPEN_STATES:
+            sequence_exits.end_enrollment(session, held, EnrollmentState.LEFT, came.at, leaving=ExitReason.AGAIN)
     session.flush()
     return True
 
@@ -96,7 +96,7 @@ def arrive(session: Transaction, row: Enrollment, made: Compiled, *, step_id: st
     row.due_at = made.due(step_id, at, calendar(session, row.tenant_id, row.contact_id)).at
     if row.due_at is None:
         reason = "The window of a step never opens."
-        sequence_exits.end(session, row, EnrollmentState.FAILED, at, reason=reason)
+        sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, at, reason=reason)
 
 
 def finish(
@@ -104,7 +104,7 @@ def finish(
 ) -> None:
     """Write that somebody has come to the end or to the goal, as an event too."""
     row.step_id = ""
-    sequence_exits.end(session, row, state, at, proof=proof)
+    sequence_exits.end_enrollment(session, row, state, at, proof=proof)
     sequence = session.get(Sequence, row.sequence_id)
     assert sequence is not None
     after = {"sequence_id": sequence.id, "sequence": sequence.name, "outcome": state.value}
@@ -119,12 +119,14 @@ def finish(
 
 def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *, at: datetime) -> bool:
     """Let somebody leave, or reach the goal, when the conditions say so."""
-    own = fact_snapshots.catalogue_of(session, row.tenant_id)
+    own = fact_snapshots.fact_catalogue(session, row.tenant_id)
     if made.goal.of and (proof := evaluate(made.goal, facts, own, at)).holds:
         finish(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
         return True
     if made.leave_if.of and (proof := evaluate(made.leave_if, facts, own, at)).holds:
-        sequence_exits.end(session, row, EnrollmentState.LEFT, at, leaving=Leaving.CONDITION, proof=proof.as_json())
+        sequence_exits.end_enrollment(
+            session, row, EnrollmentState.LEFT, at, leaving=ExitReason.CONDITION, proof=proof.as_json()
+        )
         return True
     return False
 
@@ -137,8 +139,8 @@ def is_out_already(session: Transaction, sequence: Sequence, made: Compiled, abo
     event.lead_id, event.contact_id = about.lead_id, about.contact_id
     event.conversation_id = about.conversation_id
     event.facts = fact_snapshots.snapshot(session, event)
-    facts = fact_snapshots.of_event(event, fact_snapshots.names(session, sequence.tenant_id))
-    return is_out(made, facts, fact_snapshots.catalogue_of(session, sequence.tenant_id), now())
+    facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, sequence.tenant_id))
+    return is_out(made, facts, fact_snapshots.fact_catalogue(session, sequence.tenant_id), now())
 
 
 def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
@@ -218,7 +220,7 @@ def pass_on(session: Transaction, row: Enrollment, made: Compiled, *, branch: st
     """Let somebody go on to the next step; its delay begins when this one was due."""
     at = row.due_at or row.since or now()
     arrive(session, row, made, step_id=made.after(row.step_id, branch), at=at)
-    sequence_exits.announce(session, row)
+    sequence_exits.publish_change(session, row)
 
 
 __all__ = ["Came", "Subject", "begin", "subject", "subject_by_id"]

@@ -16,14 +16,14 @@ from platform_app.engine.enrollments.enrollment_progress import Came
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity
 from platform_app.models.sequence import (
-    INSIDE,
+    OPEN_STATES,
     Enrollment,
     EnrollmentState,
     EnrollmentStep,
-    Leaving,
+    ExitReason,
     Sequence,
     StepState,
-    key_of,
+    idempotency_key,
 )
 from platform_app.services.jobs import effects
 
@@ -114,10 +114,10 @@ def _shown(who: Identity, sequence_id: str, state: str) -> Any:
 
 def _in_state(query: Any, state: str) -> Any:
     if state == "inside":
-        return query.where(col(Enrollment.state).in_(INSIDE))
+        return query.where(col(Enrollment.state).in_(OPEN_STATES))
     if state == "late":
-        return query.where(col(Enrollment.planned_at).is_not(None), col(Enrollment.state).in_(INSIDE))
-    if state in list(Leaving):
+        return query.where(col(Enrollment.planned_at).is_not(None), col(Enrollment.state).in_(OPEN_STATES))
+    if state in list(ExitReason):
         return query.where(Enrollment.leaving == state)
     return query.where(Enrollment.state == state) if state else query
 
@@ -134,7 +134,7 @@ def coming(
 
 def _inside(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     row = get(session, who, row_id, lock=True)
-    if row.state not in INSIDE:
+    if row.state not in OPEN_STATES:
         raise Conflict("This enrollment has ended already.")
     return row
 
@@ -145,7 +145,7 @@ def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     if row.state == EnrollmentState.PAUSED:
         raise Conflict("This enrollment is paused already.")
     row.state = EnrollmentState.PAUSED
-    sequence_exits.announce(session, row)
+    sequence_exits.publish_change(session, row)
     return row
 
 
@@ -157,7 +157,7 @@ def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     sequence = enrollment_entry.get(session, who, row.sequence_id)
     row.state = EnrollmentState.ACTIVE if sequence.enabled else EnrollmentState.HELD
     _due_anew(session, row)
-    sequence_exits.announce(session, row)
+    sequence_exits.publish_change(session, row)
     return row
 
 
@@ -185,7 +185,7 @@ def alone(session: Transaction, row: Enrollment) -> None:
         Enrollment.sequence_id == row.sequence_id,
         Enrollment.subject_id == row.subject_id,
         Enrollment.id != row.id,
-        col(Enrollment.state).in_(INSIDE),
+        col(Enrollment.state).in_(OPEN_STATES),
     )
     if session.exec(query.limit(1)).first() is not None:
         sequence = session.exec(owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id)).one()
@@ -195,7 +195,7 @@ def alone(session: Transaction, row: Enrollment) -> None:
 def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Let somebody pass the step that comes next; the delay of the one after it begins now."""
     row = get(session, who, row_id, lock=True)
-    if row.state not in (*INSIDE, EnrollmentState.FAILED):
+    if row.state not in (*OPEN_STATES, EnrollmentState.FAILED):
         raise Conflict("This enrollment has ended already.")
     state = EnrollmentState.ACTIVE if row.state == EnrollmentState.FAILED else row.state
     if row.state == EnrollmentState.FAILED:
@@ -224,19 +224,19 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     enrollment_entry.live(session, who, row.sequence_id)
     alone(session, row)
     if row.last_id:
-        effects.let_again(session, who.tenant_id, key_of(row.last_id))
+        effects.let_again(session, who.tenant_id, idempotency_key(row.last_id))
     row.due_at = _opening(session, row)
     row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
-    sequence_exits.announce(session, row)
+    sequence_exits.publish_change(session, row)
     return row
 
 
 def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Take somebody out."""
     row = get(session, who, row_id, lock=True)
-    if row.state not in (*INSIDE, EnrollmentState.FAILED):
+    if row.state not in (*OPEN_STATES, EnrollmentState.FAILED):
         raise Conflict("This enrollment has ended already.")
-    sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REMOVED)
+    sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.REMOVED)
     return row
 
 

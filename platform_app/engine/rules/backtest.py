@@ -86,7 +86,7 @@ class _Past:
     def __init__(self, event: Event, names: frozenset[str]) -> None:
         self.id, self.kind, self.at, self.depth = event.id, event.kind, event.at, event.depth
         self.agent_id, self.after = event.agent_id, event.after
-        self.facts, self.subject = fact_snapshots.of_event(event, only=names), subject_of(event)
+        self.facts, self.subject = fact_snapshots.event_facts(event, only=names), subject_of(event)
         self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
 
 
@@ -151,7 +151,7 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
     """Run several drafts over the past in one pass."""
     if not 1 <= days <= 366:
         raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
-    own, since = fact_snapshots.catalogue_of(session, who.tenant_id), now() - timedelta(days=days)
+    own, since = fact_snapshots.fact_catalogue(session, who.tenant_id), now() - timedelta(days=days)
     pairs: dict[str, list[_Pair]] = defaultdict(list)
     for rule_id in rule_ids:
         row = rules.DEFINITIONS.get(session, who, rule_id)

@@ -59,8 +59,8 @@ def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any],
         return Trial("trigger", notes=said(reason="trigger"))
     if not is_for(row.agent_id, row.id, data, event=happened):
         return Trial("agent", notes=said(reason="agent"))
-    own = fact_snapshots.catalogue_of(session, who.tenant_id)
-    facts = fact_snapshots.of_event(happened, reference_names.Names(session, who.tenant_id))
+    own = fact_snapshots.fact_catalogue(session, who.tenant_id)
+    facts = fact_snapshots.event_facts(happened, reference_names.Names(session, who.tenant_id))
     verdict = judge(
         rule_evaluation.ready_rule(row.id, data),
         facts,
@@ -89,7 +89,7 @@ def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, 
 
 
 def _told(session: Transaction, row: Rule, happened: Event, *, listed: list[dict[str, Any]]) -> list[Told]:
-    scene = Scene(session, rule_runs.acting(session, row), happened, fact_snapshots.of_event(happened))
+    scene = Scene(session, rule_runs.acting(session, row), happened, fact_snapshots.event_facts(happened))
     found: list[Told] = []
     for data in listed:
         kind = str(data.get("kind"))

@@ -25,8 +25,8 @@ def weigh(session: Transaction, event: Event) -> list[RuleRun]:
     rules = listening(session, event)
     if not rules:
         return []
-    own = fact_snapshots.catalogue_of(session, event.tenant_id)
-    facts = fact_snapshots.of_event(event, reference_names.Names(session, event.tenant_id))
+    own = fact_snapshots.fact_catalogue(session, event.tenant_id)
+    facts = fact_snapshots.event_facts(event, reference_names.Names(session, event.tenant_id))
     runs: list[RuleRun] = []
     is_stopped = False
     for place, rule in enumerate(rules):

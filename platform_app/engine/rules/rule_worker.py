@@ -17,7 +17,7 @@ from platform_app.engine.enrollments import enrollment_entry
 from platform_app.engine.rules import rule_evaluation, rule_runs
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.events import Cause, set_cause
-from platform_app.fact_snapshots import of_event, subjects
+from platform_app.fact_snapshots import event_facts, event_subjects
 from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.event import Event, EventKind
 from platform_app.models.rule import Rule, RuleRun, RuleVersion, RunState
@@ -108,7 +108,7 @@ class _Hand:
             found = session.exec(owned(Event, self.job.tenant_id).where(Event.id == self.job.payload.event_id)).first()
             if found is None:
                 return False
-            self._event, self._held = found, subjects(session, found)
+            self._event, self._held = found, event_subjects(session, found)
             runs = self._runs(session)
             self._rules = rule_runs.rules_of(session, runs)
             if self.call is not None:
@@ -231,7 +231,7 @@ def _next(run: RuleRun) -> int | None:
 def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place: int) -> Plan:
     is_current = run.version == rule.published_number
     wanted = definition(rule.published) if is_current else version_of(session, run.tenant_id, rule.id, run.version)
-    scene = Scene(session, rule_runs.acting(session, rule), event, of_event(event))
+    scene = Scene(session, rule_runs.acting(session, rule), event, event_facts(event))
     return actions.action(wanted.actions[place]).plan(scene)
 
 

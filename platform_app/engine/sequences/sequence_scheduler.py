@@ -26,7 +26,7 @@ from platform_app.jobs import TakeStep, enqueue
 from platform_app.models.crm import Contact, Lead
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Tenant
-from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, Leaving, Sequence, StepState
+from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, ExitReason, Sequence, StepState
 
 _logger = structlog.get_logger()
 AT_ONCE = 50  # ways that one transaction takes further
@@ -102,7 +102,7 @@ def _failed(session: Transaction, row: Enrollment, error: Exception) -> None:
     values = error.values if isinstance(error, PlatformError) else {}
     line = enrollment_progress.step_row(session, row, StepState.FAILED)
     line.error, line.error_values = sentence, {name: str(value) for name, value in values.items()}
-    sequence_exits.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+    sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=sentence)
 
 
 def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
@@ -117,7 +117,7 @@ def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
         return
     look = Look(
         facts=scene.facts,
-        known=fact_snapshots.catalogue_of(session, row.tenant_id),
+        known=fact_snapshots.fact_catalogue(session, row.tenant_id),
         moment=now(),
         key=f"{row.sequence_id}:{row.subject_id}",
         since=row.since or _due(row),
@@ -128,7 +128,7 @@ def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
         row.since, row.due_at, row.weighs_events = look.since, decision.until, True
     elif decision.go == Go.LEAVE:
         _write(session, row, step, decision)
-        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.AWAITED)
+        sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.AWAITED)
     elif decision.go == Go.DO:
         _act(session, row, made, step, decision=decision, scene=scene)
     else:
@@ -144,7 +144,7 @@ def _is_off(session: Transaction, row: Enrollment) -> bool:
     query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update()
     if not session.exec(query).one().enabled:  # locked: whoever switches it on meanwhile lets this way go on too
         row.state = EnrollmentState.HELD
-        sequence_exits.announce(session, row)
+        sequence_exits.publish_change(session, row)
     return row.state != EnrollmentState.ACTIVE
 
 
@@ -158,13 +158,13 @@ def is_out(session: Transaction, row: Enrollment) -> bool:
     lead = session.get(Lead, row.lead_id) if row.lead_id else None
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     if _is_gone(row.lead_id, lead) or _is_gone(row.contact_id, contact):
-        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.DELETED)
+        sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.DELETED)
     elif not due_enrollments.may_be_touched(session, row):
         return False
     elif row.leaves_on_reply and _happened(session, row, EventKind.MESSAGE_RECEIVED):
-        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.REPLIED)
+        sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.REPLIED)
     elif row.leaves_on_stage and _happened(session, row, EventKind.STAGE_CHANGED):
-        sequence_exits.end(session, row, EnrollmentState.LEFT, now(), leaving=Leaving.STAGE)
+        sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.STAGE)
     return row.state != EnrollmentState.ACTIVE
 
 
@@ -205,7 +205,7 @@ def scene_of(session: Transaction, row: Enrollment) -> Scene:
         depth=row.depth,
     )
     event.facts = fact_snapshots.snapshot(session, event)
-    facts = fact_snapshots.of_event(event, fact_snapshots.names(session, row.tenant_id))
+    facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, row.tenant_id))
     return Scene(session, rule_runs.acting(session, sequence), event, facts)
 
 

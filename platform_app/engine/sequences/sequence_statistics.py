@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from platform_app.db import Transaction, owned
 from platform_app.models.person import Identity
-from platform_app.models.sequence import INSIDE, Enrollment, EnrollmentStep, StepState
+from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentStep, StepState
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def versions(session: Transaction, who: Identity, sequence_id: str) -> dict[int,
 def waiting(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
     """Return for each step how many stand before it."""
     query = owned(Enrollment, who.tenant_id).where(
-        Enrollment.sequence_id == sequence_id, col(Enrollment.state).in_(INSIDE)
+        Enrollment.sequence_id == sequence_id, col(Enrollment.state).in_(OPEN_STATES)
     )
     grouped = query.with_only_columns(Enrollment.step_id, func.count()).group_by(Enrollment.step_id)
     return {step_id: count for step_id, count in session.execute(grouped).all()}  # noqa: C416

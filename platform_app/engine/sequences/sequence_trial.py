@@ -71,13 +71,13 @@ def try_on(
     event = Event(tenant_id=who.tenant_id, kind=EventKind.MANUAL, at=at, agent_id=row.agent_id)
     event.lead_id, event.contact_id = about.lead_id, about.contact_id
     event.facts = fact_snapshots.snapshot(session, event)
-    names = fact_snapshots.names(session, who.tenant_id)
-    base = fact_snapshots.of_event(event, names)
+    names = fact_snapshots.entity_names(session, who.tenant_id)
+    base = fact_snapshots.event_facts(event, names)
     happens = sorted((Happening(at + one.after, one.kind == "reply", one.kind == "stage") for one in what_ifs), key=_at)
     stages = {at + one.after: _stage(session, who, one.stage_id) for one in what_ifs if one.stage_id}
     world = World(
         enrollment_progress.calendar(session, who.tenant_id, about.contact_id),
-        fact_snapshots.catalogue_of(session, who.tenant_id),
+        fact_snapshots.fact_catalogue(session, who.tenant_id),
         _changing(base, stages),
     )
     world = World(world.calendar, world.known, world.facts, happens)
@@ -106,7 +106,7 @@ def _changing(base: Facts, stages: dict[datetime, NamedValue]) -> Callable[[date
     """Return what is known at each moment: what is known now, the clock of then, and the stage that is supposed."""
 
     def facts(at: datetime) -> Facts:
-        values = dict(base.values) | fact_snapshots.clock(at, base.zone)
+        values = dict(base.values) | fact_snapshots.clock_facts(at, base.zone)
         for since, stage in sorted(stages.items()):
             if since <= at:
                 values["lead.stage"] = stage
@@ -155,12 +155,12 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
     if row.draft["trigger"] == EventKind.MANUAL:
         raise Conflict("Choose an event with which the sequence begins: by hand there is no past to try it on.")
     made, found = enrollment_progress.ready(row.id, row.draft), Backtest(now() - timedelta(days=days))
-    own, ends = fact_snapshots.catalogue_of(session, who.tenant_id), dict[str, datetime | None]()
+    own, ends = fact_snapshots.fact_catalogue(session, who.tenant_id), dict[str, datetime | None]()
     for event in event_log.since(session, who, [row.draft["trigger"]], since=found.since):
         if not is_for(row.agent_id, row.id, row.draft, event=event):
             continue
         found.events += 1
-        why = _kept_out(made, event, evaluate(made.entry, fact_snapshots.of_event(event), own, event.at), ends)
+        why = _kept_out(made, event, evaluate(made.entry, fact_snapshots.event_facts(event), own, event.at), ends)
         if why:
             found.kept_out[why] += 1
         elif found.entered >= MOST:
@@ -200,11 +200,13 @@ def _follow(
     """Let somebody of the past go the way, as what happened to them later would have had it."""
     about = enrollment_progress.subject(session, event)
     later = _later(session, who, about, event)
-    moments, snapshots = [one.at for one in later], [fact_snapshots.of_event(one) for one in later]
+    moments, snapshots = [one.at for one in later], [fact_snapshots.event_facts(one) for one in later]
 
     def facts(at: datetime) -> Facts:
         base = snapshots[max(0, bisect_right(moments, at) - 1)]
-        return Facts(dict(base.values) | fact_snapshots.clock(at, base.zone), zone=base.zone, language=base.language)
+        return Facts(
+            dict(base.values) | fact_snapshots.clock_facts(at, base.zone), zone=base.zone, language=base.language
+        )
 
     happens = [
         Happening(one.at, one.kind == EventKind.MESSAGE_RECEIVED, one.kind == EventKind.STAGE_CHANGED)

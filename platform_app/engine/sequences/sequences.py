@@ -24,7 +24,7 @@ from platform_app.i18n import translate
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.models.sequence import (
-    INSIDE,
+    OPEN_STATES,
     Enrollment,
     EnrollmentState,
     Holiday,
@@ -186,7 +186,7 @@ def _older(row: Sequence) -> Any:
     """Return what asks for those inside who go through older versions."""
     return owned(Enrollment, row.tenant_id).where(
         Enrollment.sequence_id == row.id,
-        col(Enrollment.state).in_(INSIDE),
+        col(Enrollment.state).in_(OPEN_STATES),
         Enrollment.version < row.published_number,
     )
 

@@ -15,13 +15,13 @@ from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import LeaseLost, RunningJob, TakeStep
 from platform_app.models.job import Job, JobState
 from platform_app.models.sequence import (
-    INSIDE,
+    OPEN_STATES,
     Enrollment,
     EnrollmentState,
     EnrollmentStep,
     Sequence,
     StepState,
-    key_of,
+    idempotency_key,
 )
 from platform_app.services.jobs import effects
 from platform_app.services.jobs.effects import SureFailure, Uncertain
@@ -59,7 +59,7 @@ def _take(job: RunningJob) -> None:
     if plan is None or plan.call is None:
         return
     try:
-        effects.once(job, key_of(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
+        effects.once(job, idempotency_key(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
     except Uncertain:
         _end(job, StepState.UNCERTAIN, IN_DOUBT)
     except (Unavailable, LeaseLost):
@@ -86,7 +86,7 @@ def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[Enrol
     way = owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
     row: Enrollment = session.exec(way).one()
     session.refresh(line)  # it may have waited for whoever had the way
-    is_at_it = line.state in _OPEN and row.state in INSIDE and row.step_id == line.step_id
+    is_at_it = line.state in _OPEN and row.state in OPEN_STATES and row.step_id == line.step_id
     return line, row if is_at_it else None
 
 
@@ -106,7 +106,7 @@ def _plan(job: RunningJob) -> Plan | None:
         if is_out(session, row):
             line.state = StepState.CANCELLED
             return None
-        if effects.is_in_doubt(session, job.tenant_id, key_of(line.id)):
+        if effects.is_in_doubt(session, job.tenant_id, idempotency_key(line.id)):
             raise Uncertain(line.id)
         step = enrollment_progress.version(session, row).steps.get(line.step_id)
         line.taken_at = now()
@@ -133,7 +133,7 @@ def _fail(
         line.state, line.error = state, sentence
         line.error_values = {name: str(value) for name, value in (values or {}).items()}
     if row is not None:
-        sequence_exits.end(session, row, EnrollmentState.FAILED, now(), reason=sentence)
+        sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=sentence)
 
 
 def given_up(
@@ -167,7 +167,7 @@ def revived(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
     if row.state == EnrollmentState.FAILED and row.last_id == line.id and row.step_id == line.step_id:
         enrollments.alone(session, row)
         line.state, row.state, row.ended_at = StepState.RETRYING, EnrollmentState.ACTIVE, None
-        sequence_exits.announce(session, row)
+        sequence_exits.publish_change(session, row)
 
 
 def _retry_later(job: RunningJob, sure: SureFailure) -> None:
@@ -176,7 +176,7 @@ def _retry_later(job: RunningJob, sure: SureFailure) -> None:
         if line is not None and row is not None:
             line.state, line.error = StepState.RETRYING, sure.sentence
             line.error_values = {name: str(value) for name, value in sure.values.items()}
-            sequence_exits.announce(session, row)
+            sequence_exits.publish_change(session, row)
 
 
 def _done(job: RunningJob) -> None:
@@ -190,4 +190,4 @@ def _done(job: RunningJob) -> None:
         try:
             enrollment_progress.pass_on(session, row, enrollment_progress.version(session, row))
         except Invalid as error:
-            sequence_exits.end(session, row, EnrollmentState.FAILED, now(), reason=error.sentence)
+            sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=error.sentence)

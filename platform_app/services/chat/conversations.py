@@ -8,7 +8,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Conflict, Invalid, NotFound, PlatformError
 from platform_app.events import emit
-from platform_app.fact_snapshots import not_replaced
+from platform_app.fact_snapshots import current_messages
 from platform_app.jobs import Reply, enqueue
 from platform_app.llm.reply_text import mended
 from platform_app.models.agent import AgentSettings, Channel
@@ -102,7 +102,7 @@ def is_plain(session: Transaction, who: Identity, conversation_id: str) -> bool:
 
 def list_messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
     """Return what was said, oldest first, without what was edited or retried away."""
-    query = not_replaced(get(session, who, conversation_id))
+    query = current_messages(get(session, who, conversation_id))
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
 
 
@@ -110,7 +110,7 @@ def newest_messages(
     session: Transaction, who: Identity, conversation_id: str, *, limit: int
 ) -> tuple[list[Message], bool]:
     """Return what was said last, oldest first, and whether something was said before that."""
-    query = not_replaced(get(session, who, conversation_id))
+    query = current_messages(get(session, who, conversation_id))
     order = query.order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
     found = list(session.exec(order.limit(limit + 1)).all())
     return found[:limit][::-1], len(found) > limit

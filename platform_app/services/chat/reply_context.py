@@ -10,7 +10,7 @@ from platform_app.automation import text_templates
 from platform_app.automation.facts import NAMES, Facts
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
-from platform_app.fact_snapshots import Said, Talk, facts_of_talk, said_in
+from platform_app.fact_snapshots import PromptMessage, RecentMessages, conversation_facts, recent_messages
 from platform_app.llm import client, prompts
 from platform_app.llm.client import Outcome, Provider
 from platform_app.llm.reply_markers import Marks
@@ -72,7 +72,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         check_channel(session, conversation, settings)
         talk, question, history = _read_history(session, conversation, reply)
         facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
-        values, stage_id = facts_of_talk(session, conversation, settings.name, question, talk=talk)
+        values, stage_id = conversation_facts(session, conversation, settings.name, question, recent=talk)
         _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
         seen = _visible_facts(settings, values)
@@ -109,25 +109,25 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
 
 def _read_history(
     session: Transaction, conversation: Conversation, reply: Message
-) -> tuple[Talk, str, list[tuple[str, str]]]:
+) -> tuple[RecentMessages, str, list[tuple[str, str]]]:
     """Return what was said, what is to be answered, and of what was said before at least as much as the prompt takes.
 
     A long conversation is read from its end, further only where the newest messages are so short that more fit.
     """
     limit = HISTORY_PAGE
     while True:
-        talk = said_in(session, conversation, limit=limit)
-        question, history = _question_and_history(_messages_before(talk.newest, reply), reply.task)
-        if len(talk.newest) < limit or len(prompts.fitting(history)) < len(history):
+        talk = recent_messages(session, conversation, limit=limit)
+        question, history = _question_and_history(_messages_before(talk.messages, reply), reply.task)
+        if len(talk.messages) < limit or len(prompts.fitting(history)) < len(history):
             return talk, question, history
         limit *= 4
 
 
-def _messages_before(messages: list[Said], reply: Message) -> list[Said]:
+def _messages_before(messages: list[PromptMessage], reply: Message) -> list[PromptMessage]:
     return [one for one in messages if one.created_at < reply.created_at and one.state in _HISTORY_STATES]
 
 
-def _question_and_history(said: list[Said], task: str) -> tuple[str, list[tuple[str, str]]]:
+def _question_and_history(said: list[PromptMessage], task: str) -> tuple[str, list[tuple[str, str]]]:
     """Return what is to be answered, a burst as one, or the task; and what was said before it."""
     burst: list[str] = [task] if task else []
     while not task and said and said[-1].author == Author.CONTACT:
@@ -171,7 +171,7 @@ def _contact_facts(session: Transaction, tenant_id: str, facts: Facts) -> list[t
         for name, value in facts.values.items()
         if name.startswith(("contact.", "lead.")) and value and not (isinstance(value, datetime) and name in NAMES)
     ]
-    words = fact_snapshots.catalogue_of(session, tenant_id) if there else {}
+    words = fact_snapshots.fact_catalogue(session, tenant_id) if there else {}
     ordered = [*(name for name in _LABELS if name in there), *(name for name in there if name not in _LABELS)]
     shown = {name: text_templates.shown(facts.values[name], facts.zone) for name in ordered}
     return [

@@ -84,7 +84,7 @@ def data_of(row: Contact) -> dict[str, Any]:
 
 def _set(session: Transaction, row: Contact, field: str, value: Any) -> None:
     if field.startswith("field."):
-        held = custom_fields.of_tenant(session, row.tenant_id, Holder.CONTACT)
+        held = custom_fields.list_custom_fields(session, row.tenant_id, Holder.CONTACT)
         row.fields = crm_values.own_field(held, row.fields, field, value)
         return
     setattr(row, field, checked(session, row.tenant_id, field, value))

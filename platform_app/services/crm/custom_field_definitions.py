@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from platform_app.automation.values import fold, parse_number
-from platform_app.custom_fields import of_tenant
+from platform_app.custom_fields import list_custom_fields
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.models.crm import CustomField, FieldKind, Holder
@@ -40,7 +40,7 @@ def create(
     is_demo: bool = False,
 ) -> CustomField:
     """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes."""
-    held = of_tenant(session, who.tenant_id, holder)
+    held = list_custom_fields(session, who.tenant_id, holder)
     if len(held) >= MOST:
         raise LimitReached("There can be {count} fields at most.", count=MOST)
     row = CustomField(tenant_id=who.tenant_id, holder=holder, key="", name="", kind=kind, position=len(held))
@@ -57,7 +57,9 @@ def create(
 def change(session: Transaction, who: Identity, field_id: str, *, name: str, options: str = "") -> CustomField:
     """Rename a field, or change what a choice is chosen from; values that are there stay."""
     row = _get(session, who, field_id)
-    _set(row, [one for one in of_tenant(session, who.tenant_id, row.holder) if one.id != row.id], name, options)
+    _set(
+        row, [one for one in list_custom_fields(session, who.tenant_id, row.holder) if one.id != row.id], name, options
+    )
     if session.is_modified(row):
         _tell(session, who, row, "Field “{name}” changed")
     return row

@@ -87,7 +87,7 @@ class _Reader:
             self.found.leave_out(error, target)
 
     def _own(self, target: str, text: str) -> None:
-        held = custom_fields.of_tenant(self._session, self._tenant_id, Holder.CONTACT)
+        held = custom_fields.list_custom_fields(self._session, self._tenant_id, Holder.CONTACT)
         try:
             self.found.values[target] = next(iter(crm_values.own_field(held, {}, target, text).values()), "")
         except Invalid as error:

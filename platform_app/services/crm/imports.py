@@ -73,7 +73,7 @@ def _prepare(session: Transaction, who: Identity, row: ContactImport) -> Contact
 
 
 def _own(session: Transaction, who: Identity) -> list[Any]:
-    return custom_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+    return custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)
 
 
 def _targets(keys: Iterable[str]) -> Iterator[str]:

@@ -111,7 +111,7 @@ def _filled(row: Lead) -> dict[str, Any]:
 
 def _set(session: Transaction, who: Identity, row: Lead, *, name: str, value: Any) -> None:
     if name.startswith("field."):
-        held = custom_fields.of_tenant(session, row.tenant_id, Holder.LEAD)
+        held = custom_fields.list_custom_fields(session, row.tenant_id, Holder.LEAD)
         row.fields = crm_values.own_field(held, row.fields, name, value)
         return
     checks: dict[str, Callable[[], Any]] = {

@@ -48,7 +48,7 @@ def outcome(session: Transaction, who: Identity, kept_id: str, other_id: str) ->
 
 def _lacking(session: Transaction, who: Identity, kept: Contact, other: Contact) -> dict[str, Any]:
     """Return own fields that a contact lacks and the other has."""
-    known = {row.key for row in custom_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)}
+    known = {row.key for row in custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)}
     return {f"field.{key}": value for key, value in other.fields.items() if key in known and not kept.fields.get(key)}
 
 
@@ -65,7 +65,7 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
         session.execute(
             owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
         )
-    sequence_exits.merge(session, who.tenant_id, kept.id, other.id)
+    sequence_exits.merge_enrollments(session, who.tenant_id, kept.id, other.id)
     other.deleted_at, other.merged_into = now(), kept.id
     activity.by(
         session,

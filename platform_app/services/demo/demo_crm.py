@@ -62,7 +62,7 @@ def _stages(session: Transaction, who: Identity, told: Shop) -> dict[str, str]:
 
 def _field(session: Transaction, who: Identity, told: ShopField, shop: str) -> CustomField:
     """Add a field; one of the tenant's own that is the same is used, and a name that is taken is told apart."""
-    held = {fold(row.name): row for row in custom_fields.of_tenant(session, who.tenant_id, told.holder)}
+    held = {fold(row.name): row for row in custom_fields.list_custom_fields(session, who.tenant_id, told.holder)}
     mine = held.get(fold(told.name))
     if mine is not None and (mine.kind, mine.options) == (told.kind, told.options):
         return mine

@@ -51,7 +51,7 @@ def write(
         for version in scripts.versions(session, who, row.id):
             version.created_at = improved
     return DemoScripts(
-        rows, fact_snapshots.catalogue_of(session, who.tenant_id), fact_snapshots.names(session, who.tenant_id)
+        rows, fact_snapshots.fact_catalogue(session, who.tenant_id), fact_snapshots.entity_names(session, who.tenant_id)
     )
 
 
@@ -76,7 +76,7 @@ def considered(
     session: Transaction, held: DemoScripts, talk: Conversation, *, agent: str, said: str
 ) -> list[Considered]:
     """Return what becomes of each script when this is said, as the reply's trace keeps it."""
-    facts, _ = fact_snapshots.facts_of_talk(session, talk, agent, said)
+    facts, _ = fact_snapshots.conversation_facts(session, talk, agent, said)
     facts = replace(facts, names=held.names)
     return [script_selection.consider(row, facts, held.own, now()) for row in held.rows]
 

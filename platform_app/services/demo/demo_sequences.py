@@ -33,7 +33,7 @@ def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> N
     leads = owned(Lead, who.tenant_id).where(col(Lead.is_demo).is_(True)).order_by(col(Lead.created_at).desc())
     for lead in session.exec(leads.limit(_ON_THE_WAY)).all():
         _enroll(session, who, made[0], lead, at=max(at, lead.created_at))
-    sequence_exits.began(session)
+    sequence_exits.enrollment_added(session)
 
 
 def _sequence(session: Transaction, who: Identity, name: str, *, agent_id: str, place: int, at: datetime) -> Sequence:

@@ -12,7 +12,7 @@ from platform_app.errors import Conflict, Forbidden, Invalid
 from platform_app.i18n import translate
 from platform_app.integrations import smtp
 from platform_app.models.event import ActivityKind
-from platform_app.models.mail import MailServer, Security
+from platform_app.models.mail import MailSecurity, MailServer
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import sign_in_throttle, tenant_secrets
 from platform_app.services.crm.crm_values import one_line
@@ -65,16 +65,16 @@ def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServe
     """Keep the server. An empty password leaves the kept one, which does not go to another server or into the clear."""
     _may(who)
     row = _row(session, who.tenant_id, lock=True) or MailServer(
-        tenant_id=who.tenant_id, host="", port=0, security=Security.TLS, sender_address=""
+        tenant_id=who.tenant_id, host="", port=0, security=MailSecurity.TLS, sender_address=""
     )
-    before = (row.host, row.security == Security.NONE)
+    before = (row.host, row.security == MailSecurity.NONE)
     row.host, row.port = _host(form.get("host", "")), _port(form.get("port", ""))
     row.security = _security(form.get("security", ""))
     row.user_name = _latin(form.get("user_name", ""), field="user_name", longest=254)
     row.sender_address = _line(form, "sender_address", longest=254)
     smtp.checked(row.sender_address, field="sender_address")  # kept as it is typed, also with a domain of other letters
     row.sender_name = smtp.one_line(_line(form, "sender_name", longest=100))
-    is_moved = before != (row.host, row.security == Security.NONE)
+    is_moved = before != (row.host, row.security == MailSecurity.NONE)
     _keep_password(session, row, form.get("password", ""), is_moved=is_moved)
     row.updated_at = now()
     session.add(row)
@@ -169,7 +169,7 @@ def _port(given: str) -> int:
     return port
 
 
-def _security(given: str) -> Security:
-    if given not in list(Security):
+def _security(given: str) -> MailSecurity:
+    if given not in list(MailSecurity):
         raise Invalid("This value cannot be taken.", field="security")
-    return Security(given)
+    return MailSecurity(given)

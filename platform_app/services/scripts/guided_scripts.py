@@ -89,7 +89,7 @@ def of_script(session: Transaction, conversation: Conversation, script_id: str, 
     row: Script | None = session.exec(owned(Script, tenant_id).where(Script.id == script_id)).first()
     if row is None or not row.steps:
         return None
-    own = fact_snapshots.catalogue_of(session, tenant_id)
+    own = fact_snapshots.fact_catalogue(session, tenant_id)
     steps, progress = guided_steps.read(row.steps), _progress(session, tenant_id, conversation.id, row.id)
     found = Guidance(row.id, row.title, steps, kinds=_kinds(own))
     if progress is not None:
@@ -183,7 +183,7 @@ def current(session: Transaction, who: Identity, conversation_id: str) -> list[t
     """Return the guided scripts of a conversation: title, step from 0 (none: over), steps, and what is still wanted."""
     query = owned(ScriptProgress, who.tenant_id).where(ScriptProgress.conversation_id == conversation_id)
     found = []
-    own = fact_snapshots.catalogue_of(session, who.tenant_id)
+    own = fact_snapshots.fact_catalogue(session, who.tenant_id)
     for row in session.exec(query.order_by(ScriptProgress.created_at)).all():
         script: Script | None = session.exec(owned(Script, who.tenant_id).where(Script.id == row.script_id)).first()
         if script is None or script.deleted_at is not None:

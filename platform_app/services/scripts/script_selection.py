@@ -56,9 +56,9 @@ def choose(session: Transaction, tenant_id: str, facts: Facts, seen: Facts | Non
     if not rows:
         return []
     facts = Facts(
-        facts.values, facts.before, facts.zone, facts.language, names=fact_snapshots.names(session, tenant_id)
+        facts.values, facts.before, facts.zone, facts.language, names=fact_snapshots.entity_names(session, tenant_id)
     )
-    own, moment = fact_snapshots.catalogue_of(session, tenant_id), now()
+    own, moment = fact_snapshots.fact_catalogue(session, tenant_id), now()
     found, room = [], BUDGET
     for row in rows:
         one = consider(row, facts, own, moment, seen=seen)

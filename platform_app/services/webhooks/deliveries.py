@@ -15,7 +15,7 @@ from platform_app.db import Transaction, is_lock_conflict, owned, session_scope,
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
 from platform_app.events import emit, start_action
 from platform_app.models.event import ActivityKind, Event, EventKind
-from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, ReceivedDelivery
 from platform_app.services.accounts import members
 from platform_app.services.feed import activity
 from platform_app.services.webhooks import (
@@ -76,7 +76,7 @@ def _open(row: IncomingWebhook | None) -> IncomingWebhook:
 Read = tuple[Sent, Any]  # a delivery that was verified, with its payload
 
 
-def take_all(webhook: IncomingWebhook, deliveries: Sequence[Sent]) -> list[Outcome | Exception]:
+def take_all(webhook: IncomingWebhook, deliveries: Sequence[Sent]) -> list[DeliveryOutcome | Exception]:
     """Verify deliveries of one webhook and write them down in one transaction, each with its event.
 
     One whose id was accepted before changes nothing. Of each is returned what became of it: an outcome, or why it was
@@ -112,11 +112,11 @@ def _checked(webhook: IncomingWebhook, sent: Sent) -> Any:
     return delivery_bodies.payload_of(sent.body, sent.headers.get("content-type", ""))
 
 
-def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[Outcome | Exception]:
+def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[DeliveryOutcome | Exception]:
     """Write deliveries together; where one of them cannot be taken, half of them, until it is alone."""
     if not read:
         return []
-    kept: list[Outcome | Exception] = []
+    kept: list[DeliveryOutcome | Exception] = []
     try:
         with session_scope(webhook.tenant_id) as session:
             session.enable_cache()
@@ -178,16 +178,16 @@ def _verify(webhook: IncomingWebhook, sent: Sent) -> None:
     raise Unverified(why)
 
 
-def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> Iterable[Outcome]:
+def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> Iterable[DeliveryOutcome]:
     """Write deliveries with their events. Those of one webhook wait for each other at its row."""
     query = owned(IncomingWebhook, found.tenant_id).where(IncomingWebhook.id == found.id)
     webhook = _open(session.exec(query.with_for_update()).first())
-    rows = [(_row(webhook, sent, Outcome.ACCEPTED), sent, payload) for sent, payload in read]
+    rows = [(_row(webhook, sent, DeliveryOutcome.ACCEPTED), sent, payload) for sent, payload in read]
     events: list[Event] = []
     taken = _taken(session, webhook, [row.message_id for row, *_ in rows if row.message_id])
     for row, sent, payload in rows:
         if row.message_id in taken:
-            row.outcome, row.event_id = Outcome.DUPLICATE, taken[row.message_id]
+            row.outcome, row.event_id = DeliveryOutcome.DUPLICATE, taken[row.message_id]
             delivery_retention.forget_old(session, row, before=webhook.received_at)
             _keep(session, row)
         else:
@@ -195,7 +195,7 @@ def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> It
             if row.message_id:
                 taken[row.message_id] = row.event_id
         yield row.outcome
-    sequence_exits.lock(session, webhook.tenant_id, events)
+    sequence_exits.lock_enrollments(session, webhook.tenant_id, events)
 
 
 def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: Read) -> Event:
@@ -224,13 +224,13 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
 
 def _refuse(session: Transaction, webhook: IncomingWebhook, sent: Sent, why: str) -> None:
     """Write down that a delivery was refused; people are told of the first of several in a row."""
-    row = _row(webhook, sent, Outcome.REFUSED)
+    row = _row(webhook, sent, DeliveryOutcome.REFUSED)
     row.why, row.body = why, _text(sent)[:KEPT_OF_REFUSED]
     last = delivery_retention.newest(session, row)
     delivery_retention.make_room(session, row)
     delivery_retention.forget_old(session, row, before=last.at if last else None)
     _keep(session, row)
-    if last is None or last.outcome != Outcome.REFUSED:
+    if last is None or last.outcome != DeliveryOutcome.REFUSED:
         _tell(session, webhook, row, ActivityKind.FAILURE, sentence="Webhook “{name}” refused a delivery")
 
 
@@ -242,7 +242,7 @@ def _tell(
     told.event_id = row.event_id
 
 
-def _row(webhook: IncomingWebhook, sent: Sent, outcome: Outcome) -> ReceivedDelivery:
+def _row(webhook: IncomingWebhook, sent: Sent, outcome: DeliveryOutcome) -> ReceivedDelivery:
     headers = {name: sent.headers[name][:500] for name in _KEPT_HEADERS if name in sent.headers}
     return ReceivedDelivery(
         tenant_id=webhook.tenant_id,

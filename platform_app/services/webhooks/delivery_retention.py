@@ -6,7 +6,7 @@ from sqlalchemy import and_, func, or_
 from sqlmodel import col
 
 from platform_app.db import Transaction, owned, owned_delete
-from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, ReceivedDelivery
 
 KEPT_REFUSED = 100  # of a webhook
 KEPT_OF_TENANT = 500_000_000  # bytes of accepted bodies; beyond them a body is not kept, all else is
@@ -25,7 +25,7 @@ def newest(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | No
 def make_room(session: Transaction, row: ReceivedDelivery) -> None:
     """Take refused deliveries of the webhook out of the log that are more than are kept, a limited number at once."""
     refused = owned(ReceivedDelivery, row.tenant_id).where(
-        ReceivedDelivery.webhook_id == row.webhook_id, ReceivedDelivery.outcome == Outcome.REFUSED
+        ReceivedDelivery.webhook_id == row.webhook_id, ReceivedDelivery.outcome == DeliveryOutcome.REFUSED
     )
     at, row_id = col(ReceivedDelivery.at), col(ReceivedDelivery.id)
     last = refused.order_by(at.desc(), row_id.desc()).offset(KEPT_REFUSED - 1).limit(1)
@@ -42,7 +42,7 @@ def kept_bytes(session: Transaction, row: ReceivedDelivery) -> int:
     """Return how many bytes of accepted bodies are in the log of a webhook."""
     accepted = owned(ReceivedDelivery, row.tenant_id).where(
         ReceivedDelivery.webhook_id == row.webhook_id,
-        ReceivedDelivery.outcome == Outcome.ACCEPTED,
+        ReceivedDelivery.outcome == DeliveryOutcome.ACCEPTED,
         ReceivedDelivery.body != "",
     )
     return int(session.execute(accepted.with_only_columns(func.sum(ReceivedDelivery.size))).scalar() or 0)

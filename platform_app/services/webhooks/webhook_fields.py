@@ -6,12 +6,12 @@ from typing import Any
 from platform_app.automation import webhook_payloads
 from platform_app.automation.values import fold
 from platform_app.automation.webhook_payloads import Leaf, Unreadable
-from platform_app.custom_fields import TYPES
+from platform_app.custom_fields import FACT_TYPES
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
 from platform_app.models.crm import FieldKind
 from platform_app.models.person import Identity
-from platform_app.models.webhook import IncomingWebhook, Outcome, ReceivedDelivery, WebhookField
+from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, ReceivedDelivery, WebhookField
 from platform_app.services.crm import crm_values, custom_field_definitions
 from platform_app.services.webhooks import delivery_bodies, incoming_webhooks
 
@@ -97,14 +97,14 @@ def offered(session: Transaction, who: Identity, webhook_id: str) -> list[Offer]
     """Return the values of the last accepted delivery that are no fields yet."""
     webhook = incoming_webhooks.get(session, who, webhook_id)
     held = {row.path for row in of(session, who, webhook.id)}
-    kinds = {TYPES[kind]: kind for kind in KINDS}
+    kinds = {FACT_TYPES[kind]: kind for kind in KINDS}
     found = webhook_payloads.leaves(_last_payload(session, webhook))
     return [Offer(leaf, kinds[leaf.kind]) for leaf in found if leaf.path not in held]
 
 
 def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
     query = owned(ReceivedDelivery, webhook.tenant_id).where(
-        ReceivedDelivery.webhook_id == webhook.id, ReceivedDelivery.outcome == Outcome.ACCEPTED
+        ReceivedDelivery.webhook_id == webhook.id, ReceivedDelivery.outcome == DeliveryOutcome.ACCEPTED
     )
     last: ReceivedDelivery | None = session.exec(query.order_by(ReceivedDelivery.at.desc()).limit(1)).first()  # type: ignore[attr-defined]
     try:
@@ -126,7 +126,9 @@ def values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -
     """Return what a payload brings by field; what is missing or of another type is left out."""
     rows = session.cached(("fields of a webhook", webhook_id), lambda: of(session, who, webhook_id))
     found = {
-        row.key: webhook_payloads.kept(webhook_payloads.value_at(payload, row.path), TYPES[row.kind], who.time_zone)
+        row.key: webhook_payloads.kept(
+            webhook_payloads.value_at(payload, row.path), FACT_TYPES[row.kind], who.time_zone
+        )
         for row in rows
     }
     return {key: text for key, text in found.items() if text}

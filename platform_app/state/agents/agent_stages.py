@@ -42,7 +42,7 @@ def pipeline_lines(
     ]
     seen = [
         SeenField(name, fact.label if fact.is_custom else translate(language, fact.label), name in own.seen_fields)
-        for name, fact in fact_snapshots.catalogue_of(session, who.tenant_id).items()
+        for name, fact in fact_snapshots.fact_catalogue(session, who.tenant_id).items()
         if name.startswith(("contact.", "lead."))
     ]
     return stages, seen
@@ -50,7 +50,7 @@ def pipeline_lines(
 
 def names_of(session: Transaction, who: Identity) -> dict[str, str]:
     """Return the names of what settings hold by id."""
-    return fact_snapshots.names(session, who.tenant_id)
+    return fact_snapshots.entity_names(session, who.tenant_id)
 
 
 def worded(value: Any, names: dict[str, str]) -> str:

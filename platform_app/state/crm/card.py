@@ -227,11 +227,11 @@ class CardView(rx.State, mixin=True):
 
 def _around(session: Transaction, who: Identity, holder: Holder) -> tuple[list[CustomField], list[tuple[str, str]]]:
     people = [(user.id, user.name) for user, _ in members.list_members(session, who)]
-    return custom_fields.of_tenant(session, who.tenant_id, holder), people
+    return custom_fields.list_custom_fields(session, who.tenant_id, holder), people
 
 
 def _beside(session: Transaction, who: Identity, holder: Holder, row_id: str) -> tuple[Card, dict[str, str]]:
-    return cards.of(session, who, holder, row_id), fact_snapshots.names(session, who.tenant_id)
+    return cards.of(session, who, holder, row_id), fact_snapshots.entity_names(session, who.tenant_id)
 
 
 def _on_the_way(session: Transaction, who: Identity, row_id: str) -> tuple[list[Enrollment], Names, list[Sequence]]:

@@ -150,4 +150,4 @@ def _outcome(found: merge_contacts.Outcome, own: dict[str, str], language: str) 
 
 
 def _own_fields(session: Transaction, who: Identity) -> list[CustomField]:
-    return custom_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+    return custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)

@@ -162,7 +162,7 @@ def _read(
     session: Transaction, who: Identity, import_id: str
 ) -> tuple[list[ContactImport], list[CustomField], list[RefusedRow]]:
     past = imports.recent(session, who, limit=20)
-    held = custom_fields.of_tenant(session, who.tenant_id, Holder.CONTACT)
+    held = custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)
     try:
         asked = imports.get(session, who, import_id) if import_id else None
     except NotFound:

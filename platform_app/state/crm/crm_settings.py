@@ -159,6 +159,6 @@ def _read(session: Transaction, who: Identity) -> tuple[list[PipelineLine], list
             is_choice=row.kind == FieldKind.CHOICE,
             options="\n".join(row.options),
         )
-        for row in custom_fields.of_tenant(session, who.tenant_id)
+        for row in custom_fields.list_custom_fields(session, who.tenant_id)
     ]
     return found, own

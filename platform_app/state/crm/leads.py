@@ -10,7 +10,7 @@ from babel.numbers import format_decimal
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Invalid
-from platform_app.fact_snapshots import names
+from platform_app.fact_snapshots import entity_names
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.crm import Lead
 from platform_app.models.person import Identity, Role
@@ -243,7 +243,7 @@ def _frame(session: Transaction, who: Identity) -> _Frame:
         stages=[Option(stage.id, f"{p.name} · {stage.name}") for p, stages in found for stage in stages],
         members=[Option(user.id, user.name) for user, _ in members.list_members(session, who)],
         of_pipeline={p.id: [(stage.id, stage.name, stage.kind.value) for stage in stages] for p, stages in found},
-        names=names(session, who.tenant_id),
+        names=entity_names(session, who.tenant_id),
     )
 
 

@@ -9,7 +9,7 @@ import reflex as rx
 from platform_app.automation.values import as_json
 from platform_app.db import Transaction
 from platform_app.engine.rules import dry_run, rule_runs, rules
-from platform_app.fact_snapshots import of_event
+from platform_app.fact_snapshots import event_facts
 from platform_app.i18n import translate
 from platform_app.models.event import Event
 from platform_app.models.person import Identity, Role
@@ -131,7 +131,7 @@ def _view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) 
 
 def _facts(event: Event, reader: Reader) -> list[FactLine]:
     """Return what was known then, in words; a fact that is not in the catalogue any more by its name."""
-    known = of_event(event).values
+    known = event_facts(event).values
     return [
         FactLine(
             fact_words(reader.known.get(name), name, reader.language),

@@ -167,4 +167,4 @@ def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[s
         "tag": [Option(tag, tag) for tag in tags.known(session, who)],
         "language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
-    return choices, fact_snapshots.catalogue_of(session, who.tenant_id)
+    return choices, fact_snapshots.fact_catalogue(session, who.tenant_id)

@@ -55,7 +55,7 @@ async def reader_of(state: rx.State) -> Reader:
     identity = await current_identity(state)
 
     def own(session: Transaction, who: Identity) -> Catalogue:
-        return fact_snapshots.catalogue_of(session, who.tenant_id)
+        return fact_snapshots.fact_catalogue(session, who.tenant_id)
 
     return Reader((await current_user(state)).language, identity.time_zone, await fetch(state, own))
 

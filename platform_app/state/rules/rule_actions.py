@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation.rules import MOST_ACTIONS
-from platform_app.custom_fields import of_tenant
+from platform_app.custom_fields import list_custom_fields
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.actions.action_base import LONGEST, PLAIN_FIELDS, Ask
@@ -175,7 +175,7 @@ def _options(choices: dict[str, list[Option]], ask: str, data: dict[str, Any]) -
 
 def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Option]]:
     """Return what can be chosen in the fields of actions, by how they are entered."""
-    own = [row for holder in Holder for row in of_tenant(session, who.tenant_id, holder)]
+    own = [row for holder in Holder for row in list_custom_fields(session, who.tenant_id, holder)]
     plain = [Option(name, translate(language, words)) for name, words in PLAIN_FIELDS.items()]
     found = {
         Ask.STAGE.value: stage_options(session, who),

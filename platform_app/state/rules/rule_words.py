@@ -11,7 +11,7 @@ from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
 from platform_app.errors import Invalid
-from platform_app.fact_snapshots import names
+from platform_app.fact_snapshots import entity_names
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity
 from platform_app.state.rules.proof_view import WEEKDAYS, Reader, words_of
@@ -59,8 +59,8 @@ _MATCHES = {"all": " and ", "any": " or "}
 
 def names_of(session: Transaction, who: Identity) -> dict[str, str]:
     """Return the names of stages, agents and members by id, and of the tenant's own fields."""
-    own = custom_fields.facts(custom_fields.of_tenant(session, who.tenant_id))
-    return names(session, who.tenant_id) | {fact.name: fact.label for fact in own}
+    own = custom_fields.custom_field_facts(custom_fields.list_custom_fields(session, who.tenant_id))
+    return entity_names(session, who.tenant_id) | {fact.name: fact.label for fact in own}
 
 
 def trigger_of(rule: Definition, language: str, named: Mapping[str, str]) -> str:

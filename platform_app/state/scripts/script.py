@@ -255,11 +255,11 @@ def _used_in(session: Transaction, who: Identity, script_id: str) -> list[Conver
 def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str, said: str) -> _Seen:
     """Return what would become of a script in a conversation with a lead, as a reply would decide it."""
     agent, row = agents.get(session, who, agent_id), scripts.get(session, who, script_id)
-    facts = fact_snapshots.facts_of_lead(session, who.tenant_id, lead_id, NamedValue(agent.id, agent.name))
+    facts = fact_snapshots.lead_facts(session, who.tenant_id, lead_id, NamedValue(agent.id, agent.name))
     facts = replace(facts, values={**facts.values, script_selection.SAID: said})
-    own = fact_snapshots.catalogue_of(session, who.tenant_id)
+    own = fact_snapshots.fact_catalogue(session, who.tenant_id)
     found = script_selection.consider(
-        row, replace(facts, names=fact_snapshots.names(session, who.tenant_id)), own, now()
+        row, replace(facts, names=fact_snapshots.entity_names(session, who.tenant_id)), own, now()
     )
     reader = Reader(who.language, who.time_zone, own)
     try:

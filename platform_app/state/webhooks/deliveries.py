@@ -14,7 +14,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.person import Identity, Role
-from platform_app.models.webhook import Outcome, ReceivedDelivery
+from platform_app.models.webhook import DeliveryOutcome, ReceivedDelivery
 from platform_app.services.webhooks import delivery_log
 from platform_app.state.console.base import current_identity, current_user, fetch, handler
 from platform_app.state.console.live_updates import subscribe
@@ -155,8 +155,9 @@ def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> Deliver
     return DeliveryView(
         headers=[one for one in shown if one.name],
         body=body[:MOST_SHOWN],
-        is_duplicate=row.outcome == Outcome.DUPLICATE,
-        is_cut=len(body) > MOST_SHOWN or (row.outcome != Outcome.DUPLICATE and len(row.body.encode()) < row.size),
+        is_duplicate=row.outcome == DeliveryOutcome.DUPLICATE,
+        is_cut=len(body) > MOST_SHOWN
+        or (row.outcome != DeliveryOutcome.DUPLICATE and len(row.body.encode()) < row.size),
     )
 
 

@@ -143,7 +143,7 @@ class WebhooksState(Undo, rx.State):
 
 
 def _read(session: Transaction, who: Identity) -> tuple[list[IncomingWebhook], dict[str, str]]:
-    return incoming_webhooks.of_tenant(session, who), fact_snapshots.names(session, who.tenant_id)
+    return incoming_webhooks.of_tenant(session, who), fact_snapshots.entity_names(session, who.tenant_id)
 
 
 def _row(row: IncomingWebhook, names: dict[str, str], identity: Identity, *, language: str, origin: str) -> WebhookRow:

@@ -16,11 +16,11 @@ from platform_app.jobs import RunningJob
 from platform_app.services.jobs import ledger
 
 log = structlog.get_logger()
-TRIES = 20  # of writing an end, while the database is busy or away; then the lease runs out
-PAUSE = 0.5  # seconds between them
+MAX_TRIES = 20  # of writing an end, while the database is busy or away; then the lease runs out
+RETRY_SECONDS = 0.5  # seconds between them
 ANSWER_SECONDS = 60.0  # that a thread waits for its claim; SQLite's own patience with other writers is 30
 STUCK_SECONDS = 10.0  # that what was asked for may wait before the worker says that something is wrong
-GATHER = 0.001  # seconds that a transaction under load waits for the threads that have just been answered
+GATHER_SECONDS = 0.001  # seconds that a transaction under load waits for the threads that have just been answered
 
 
 @dataclass
@@ -30,7 +30,7 @@ class _Claim:
     job_id: str
     job: RunningJob | None = None
     error: Exception | None = None
-    is_left: bool = False  # the thread waits no more
+    is_abandoned: bool = False  # the thread waits no more
     asked_at: float = field(default_factory=time.monotonic)
     answered: Event = field(default_factory=Event)
 
@@ -44,7 +44,7 @@ class _End:
     asked_at: float = field(default_factory=time.monotonic)
 
 
-class Batch:
+class LedgerWriter:
     """Claims and ends jobs for many threads of one worker."""
 
     def __init__(self, worker_id: str | None = None) -> None:
@@ -75,20 +75,20 @@ class Batch:
             self._threads.add(get_ident())
             self._claims.append(claim)
             self._change.notify()
-        if not claim.answered.wait(ANSWER_SECONDS) and self._leave(claim):
+        if not claim.answered.wait(ANSWER_SECONDS) and self._abandon(claim):
             log.error("a job was not claimed: the database does not answer", job_id=job_id)
             return None
         if claim.error is not None:
             raise claim.error
         return claim.job
 
-    def _leave(self, claim: _Claim) -> bool:
+    def _abandon(self, claim: _Claim) -> bool:
         """Wait no more for a claim; tell whether it is still unanswered. What it takes later goes back at once."""
         with self._change:
-            claim.is_left = not claim.answered.is_set()
+            claim.is_abandoned = not claim.answered.is_set()
             if claim in self._claims:
                 self._claims.remove(claim)
-            return claim.is_left
+            return claim.is_abandoned
 
     def stuck(self) -> str:
         """Return what is wrong with the writer, in words; nothing when all is well."""
@@ -111,27 +111,27 @@ class Batch:
             with self._change:
                 self._change.wait_for(lambda: self._claims or self._ends or self._stop)
                 if answered > 1:
-                    self._change.wait_for(lambda: len(self._claims) >= len(self._threads) or self._stop, GATHER)
+                    self._change.wait_for(lambda: len(self._claims) >= len(self._threads) or self._stop, GATHER_SECONDS)
                 claims, ends, self._claims, self._ends = self._claims, self._ends, [], []
                 self._at_work = [*claims, *ends]
             if not claims and not ends:
                 return
-            self._settle(claims, ends)
+            self._write_or_split(claims, ends)
             self._at_work = []
             answered = len(claims)
 
-    def _settle(self, claims: list[_Claim], ends: list[_End]) -> None:
+    def _write_or_split(self, claims: list[_Claim], ends: list[_End]) -> None:
         """Write all of it; what cannot be written together is written one by one."""
         try:
             self._write(claims, ends)
         except Exception as error:
             if len(claims) + len(ends) > 1:
                 for claim in claims:
-                    self._settle([claim], [])
+                    self._write_or_split([claim], [])
                 for end in ends:
-                    self._settle([], [end])
+                    self._write_or_split([], [end])
             elif ends:
-                self._again(ends[0], error)
+                self._retry(ends[0], error)
             elif not isinstance(error, IntegrityError):  # another worker runs a job with this lock: nothing is taken
                 claims[0].error = error
         for claim in claims:
@@ -140,7 +140,7 @@ class Batch:
     def _answer(self, claim: _Claim) -> None:
         with self._change:
             claim.answered.set()
-        late, claim.job = claim.job if claim.is_left else None, None if claim.is_left else claim.job
+        late, claim.job = claim.job if claim.is_abandoned else None, None if claim.is_abandoned else claim.job
         if late is not None:
             log.warning("a claim came too late", job_id=claim.job_id)
             try:
@@ -148,13 +148,13 @@ class Batch:
             except Exception:  # its lease runs out
                 log.exception("a claim that came too late was not given back", job_id=claim.job_id)
 
-    def _again(self, end: _End, error: Exception) -> None:
+    def _retry(self, end: _End, error: Exception) -> None:
         end.tries += 1
         log.warning("end of a job was not written", job_id=end.job.id, error=type(error).__name__, tries=end.tries)
-        if end.tries < TRIES and not self._stop:
+        if end.tries < MAX_TRIES and not self._stop:
             with self._change:
                 self._ends.append(end)
-                self._change.wait_for(self._is_stopping, PAUSE)
+                self._change.wait_for(self._is_stopping, RETRY_SECONDS)
 
     def _is_stopping(self) -> bool:
         return self._stop
@@ -163,7 +163,7 @@ class Batch:
         with session_scope(reason="a worker claims and ends") as session:
             ended = ledger.finish_each(session, [end.job for end in ends]) if ends else set()
             ledger.ring_next(session, [end.job for end in ends if end.job.id in ended])
-            wanted = [claim.job_id for claim in claims if not claim.is_left]
+            wanted = [claim.job_id for claim in claims if not claim.is_abandoned]
             taken = ledger.claim_each(session, wanted, self.worker_id) if wanted else []
         by_id = {job.id: job for job in taken}
         for claim in claims:
