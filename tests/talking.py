@@ -39,7 +39,7 @@ def call(who: Identity, service: Callable[..., Any], *given: Any, **named: Any) 
 def a_stage(who: Identity) -> str:
     """Write a pipeline with a stage; return the stage's id."""
     made = call(who, pipelines.create, "Sales", [("New", "open")])
-    ((_, stages),) = [one for one in call(who, pipelines.of_tenant) if one[0].id == made.id]
+    ((_, stages),) = [one for one in call(who, pipelines.list_pipelines) if one[0].id == made.id]
     return str(stages[0].id)
 
 

@@ -27,7 +27,7 @@ def playing(who: Identity, **settings: Any) -> tuple[str, dict[str, str]]:
     """Begin a conversation about a lead in the first of two stages; return it with the ids of the stages."""
     with session_scope(who.tenant_id) as session:
         pipelines.create(session, who, "Sales", [("New", "open"), ("Paid", "won")])  # type: ignore[list-item]
-        ids = {stage.name: stage.id for _, found in pipelines.of_tenant(session, who) for stage in found}
+        ids = {stage.name: stage.id for _, found in pipelines.list_pipelines(session, who) for stage in found}
     named = {
         "stages": [ids[name] for name in settings.pop("in_stages", [])],
         "stage_instructions": {ids[name]: text for name, text in settings.pop("told", {}).items()},
@@ -47,7 +47,7 @@ async def test_a_stage_has_instructions_of_its_own(provider: FakeProvider, who: 
     assert provider.last.prompt.startswith("Be brief.\n\nAsk for the size.\n\n<known>")
     with session_scope(who.tenant_id) as session:
         lead = conversations.get(session, who, opened).lead_id or ""
-        leads.move(session, who, lead, ids["Paid"])
+        leads.move_to_stage(session, who, lead, ids["Paid"])
     await answered(who, opened)
     assert "Thank them." in provider.last.prompt and "Ask for the size." not in provider.last.prompt
 

@@ -21,7 +21,7 @@ async def test_refused_rows_are_handed_back_as_text(who: Identity) -> None:
         answer = await browser.post("/api/imports/acme", content=TABLE.encode(), headers={"X-File-Name": "p.csv"})
         assert answer.status_code == 201
         import_id = answer.json()["import_id"]
-        call(who, imports.begin, import_id, {"0": "name", "1": "phones"})
+        call(who, imports.start, import_id, {"0": "name", "1": "phones"})
         assert run(who, import_id).incomplete == 1
         out = await browser.get(f"/api/imports/acme/{import_id}/refused.csv")
         missing = await browser.get(f"/api/imports/acme/{'f' * 32}/refused.csv")
@@ -80,9 +80,9 @@ async def test_a_table_counts_up_to_its_own_limit(who: Identity, env: pytest.Mon
 
 
 async def test_too_many_rows_are_refused_in_words(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_files, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(csv_files, "MAX_ROWS", 1_000)
     async with client(sign_in(who), Origin=f"http://{HOST}") as browser:
         content = b"name\n" + b"Anna\n" * 400_000
         answer = await browser.post("/api/imports/acme", content=content, headers={"X-File-Name": "p.csv"})
     assert (answer.status_code, answer.json()["detail"]) == (422, "The file has more than 1000 rows.")
-    assert call(who, imports.recent) == [] and not list(settings().uploads.iterdir())
+    assert call(who, imports.list_recent) == [] and not list(settings().uploads.iterdir())

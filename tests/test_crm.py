@@ -38,8 +38,8 @@ def test_a_contact_and_its_lead_leave_events(who: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         contact = contacts.create(session, who, name=" Анна ", emails="anna@example.com", at=earlier)
         lead = leads.create(session, who, title="Bicycle", stage_id=new, contact_id=contact.id, budget="99.9991")
-        leads.move(session, who, lead.id, won)
-        leads.move(session, who, lead.id, won)
+        leads.move_to_stage(session, who, lead.id, won)
+        leads.move_to_stage(session, who, lead.id, won)
     assert (contact.name, contact.created_at, lead.budget) == ("Анна", earlier, Decimal("100.00"))
     created, lead_created, moved = events(who)
     assert (created.kind, created.at, created.contact_id) == (EventKind.CONTACT_CREATED, earlier, contact.id)
@@ -56,7 +56,7 @@ def test_pipelines_keep_their_order(who: Identity) -> None:
     make_pipeline(who, "Second", "a", "b", position=1)
     make_pipeline(who, "First", "c", "d", "e", position=0)
     with session_scope(who.tenant_id, read_only=True) as session:
-        found = pipelines.of_tenant(session, who)
+        found = pipelines.list_pipelines(session, who)
     assert [(p.name, [s.name for s in stages]) for p, stages in found] == [
         ("First", ["c", "d", "e"]),
         ("Second", ["a", "b"]),
@@ -89,12 +89,12 @@ def test_search_in_any_letter_case(who: Identity) -> None:
             contact = contacts.create(session, who, name=name, phones="+7 900 111-22-33")
             leads.create(session, who, title=f"Велосипед {name}", stage_id=stage, contact_id=contact.id)
     with session_scope(who.tenant_id, read_only=True) as session:
-        assert [c.name for c in contacts.find(session, who, search="ЮЛ")[0]] == ["Юлия"]
-        assert [c.name for c in contacts.find(session, who, search="900")[0]] == ["Boris", "анна", "Юлия"]
-        assert [c.name for c in contacts.find(session, who, search="(900) 11")[0]] == ["Boris", "анна", "Юлия"]
-        assert contacts.find(session, who, page=2, page_size=2)[1] == 3
-        assert [lead.title for lead in leads.find(session, who, search="АННА вело")[0]] == ["Велосипед анна"]
-        assert [lead.title for lead in leads.find(session, who, page_size=1)[0]] == ["Велосипед Boris"]
+        assert [c.name for c in contacts.list_contacts(session, who, search="ЮЛ")[0]] == ["Юлия"]
+        assert [c.name for c in contacts.list_contacts(session, who, search="900")[0]] == ["Boris", "анна", "Юлия"]
+        assert [c.name for c in contacts.list_contacts(session, who, search="(900) 11")[0]] == ["Boris", "анна", "Юлия"]
+        assert contacts.list_contacts(session, who, page=2, page_size=2)[1] == 3
+        assert [lead.title for lead in leads.list_leads(session, who, search="АННА вело")[0]] == ["Велосипед анна"]
+        assert [lead.title for lead in leads.list_leads(session, who, page_size=1)[0]] == ["Велосипед Boris"]
 
 
 def test_nothing_crosses_tenants(who: Identity, other: Identity) -> None:
@@ -104,11 +104,11 @@ def test_nothing_crosses_tenants(who: Identity, other: Identity) -> None:
         contact = contacts.create(session, who, name="Anna")
         lead = leads.create(session, who, title="x", stage_id=new)
     with session_scope(other.tenant_id) as session:
-        assert contacts.find(session, other) == leads.find(session, other) == ([], 0)
+        assert contacts.list_contacts(session, other) == leads.list_leads(session, other) == ([], 0)
         for values in ({"stage_id": won}, {"stage_id": theirs, "contact_id": contact.id}):
             with pytest.raises(NotFound):
                 leads.create(session, other, title="x", **values)
         with pytest.raises(NotFound, match="lead"):
-            leads.move(session, other, lead.id, theirs)
+            leads.move_to_stage(session, other, lead.id, theirs)
     with pytest.raises(NotFound, match="stage"), session_scope(who.tenant_id) as session:
-        leads.move(session, who, lead.id, theirs)
+        leads.move_to_stage(session, who, lead.id, theirs)

@@ -13,7 +13,7 @@ from tests.test_imports import run, upload
 
 
 def read(text: str, encoding: str = "utf-8") -> list[list[str]]:
-    return list(csv_files.read(io.BytesIO(text.encode(encoding))))
+    return list(csv_files.read_rows(io.BytesIO(text.encode(encoding))))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_spreadsheets_write_in_several_encodings(encoding: str) -> None:
 
 
 def test_one_bad_byte_costs_one_letter() -> None:
-    rows = list(csv_files.read(io.BytesIO("Имя;Город\nАнна;Пермь\n".encode()[:-2] + b"\n")))
+    rows = list(csv_files.read_rows(io.BytesIO("Имя;Город\nАнна;Пермь\n".encode()[:-2] + b"\n")))
     assert rows == [["Имя", "Город"], ["Анна", "Перм\ufffd"]]
 
 
@@ -75,16 +75,18 @@ def test_a_bad_cell_costs_itself_alone(who: Identity) -> None:
 ;8;;;;;
 """
     import_id = upload(who, table.encode())
-    call(who, imports.begin, import_id, call(who, imports.get, import_id).mapping)
+    call(who, imports.start, import_id, call(who, imports.get, import_id).mapping)
     done = run(who, import_id)
     assert (done.created, done.refused, done.incomplete) == (3, 1, 1)
-    five, seven, six = call(who, contacts.find)[0]
+    five, seven, six = call(who, contacts.list_contacts)[0]
     assert (five.phones, five.language) == (["+7 912 111-22-34 ext. 12"], "ru")
     assert five.fields == {"sozdan": "2026-03-12", "schet": "5"}
     assert (six.phones, six.emails, six.fields) == ([], ["p6@q.example"], {})
     assert (seven.phones, seven.language) == (["+7 912 111-22-88"], "en")
     assert (seven.emails, seven.fields["sozdan"]) == (["p7@q.example"], "2026-04-03")
-    noted, refused = call(who, imports.refused, import_id)
+    noted, refused = call(who, imports.list_refused_rows, import_id)
     assert [one["field"] for one in noted.left_out] == ["phones", "emails", "field.sozdan", "field.schet", "language"]
-    assert imports.reasons(noted, "ru").startswith("Телефон: ") and "Создан: " in imports.reasons(noted, "ru")
+    assert imports.describe_problems(noted, "ru").startswith("Телефон: ") and "Создан: " in imports.describe_problems(
+        noted, "ru"
+    )
     assert (refused.field, refused.contact_id) == ("phones", None)

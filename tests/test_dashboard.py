@@ -14,7 +14,7 @@ from platform_app.models.person import Identity
 from platform_app.services.agents import agents
 from platform_app.services.crm import leads
 from platform_app.services.feed import dashboard
-from platform_app.services.feed.dashboard import Count, Summary
+from platform_app.services.feed.dashboard import DashboardSummary, PeriodCount
 
 
 def replied(who: Identity, *moments: datetime) -> None:
@@ -23,9 +23,9 @@ def replied(who: Identity, *moments: datetime) -> None:
             emit(session, who.tenant_id, EventKind.REPLY_SENT).at = at
 
 
-def count(who: Identity, now: datetime) -> Summary:
+def count(who: Identity, now: datetime) -> DashboardSummary:
     with session_scope(who.tenant_id, read_only=True) as session:
-        return dashboard.summary(session, who, now)
+        return dashboard.get_summary(session, who, now)
 
 
 def living_in(who: Identity, zone: str) -> Identity:
@@ -34,7 +34,7 @@ def living_in(who: Identity, zone: str) -> Identity:
 
 def test_an_empty_tenant_counts_zero(who: Identity) -> None:
     found = count(who, datetime(2026, 3, 29, 12, tzinfo=UTC))
-    assert found.today == found.week == found.month == Count(0, 0)
+    assert found.today == found.week == found.month == PeriodCount(0, 0)
     assert (found.active_agents, found.all_agents, found.open_conversations, found.stages) == (0, 0, 0, [])
     assert [n for _, n in found.days] == [0] * 14
     assert [str(month) for month, _ in found.months] == [f"{y}-{m:02}-01" for y, m in _six_months_to(2026, 3)]
@@ -66,7 +66,7 @@ def test_counts_are_those_of_a_recount(who: Identity, zone: str, now: datetime) 
     _assert_recounted(count(here, now), moments, now, ZoneInfo(zone))
 
 
-def _assert_recounted(found: Summary, moments: list[datetime], now: datetime, zone: ZoneInfo) -> None:
+def _assert_recounted(found: DashboardSummary, moments: list[datetime], now: datetime, zone: ZoneInfo) -> None:
     past = [at for at in moments if at < now]
     local = [at.astimezone(zone) for at in past]
     today = now.astimezone(zone).date()
@@ -93,9 +93,9 @@ def _assert_recounted(found: Summary, moments: list[datetime], now: datetime, zo
 def test_a_day_begins_at_midnight_of_the_tenant(who: Identity) -> None:
     now = datetime(2026, 7, 10, 12, tzinfo=UTC)
     replied(who, datetime(2026, 7, 9, 20, 59, 59, tzinfo=UTC), datetime(2026, 7, 9, 21, 0, tzinfo=UTC))
-    assert count(living_in(who, "Europe/Moscow"), now).today == Count(1, 0)  # midnight is 21:00 UTC
-    assert count(living_in(who, "UTC"), now).today == Count(0, 0)
-    assert count(living_in(who, "Asia/Vladivostok"), now).today == Count(2, 0)
+    assert count(living_in(who, "Europe/Moscow"), now).today == PeriodCount(1, 0)  # midnight is 21:00 UTC
+    assert count(living_in(who, "UTC"), now).today == PeriodCount(0, 0)
+    assert count(living_in(who, "Asia/Vladivostok"), now).today == PeriodCount(2, 0)
 
 
 def test_only_replies_of_this_tenant_count(who: Identity, other: Identity) -> None:
@@ -103,7 +103,7 @@ def test_only_replies_of_this_tenant_count(who: Identity, other: Identity) -> No
     replied(other, now - timedelta(hours=1))
     with session_scope(who.tenant_id) as session:
         emit(session, who.tenant_id, EventKind.MESSAGE_RECEIVED).at = now - timedelta(hours=1)
-    assert count(who, now).week == Count(0, 0)
+    assert count(who, now).week == PeriodCount(0, 0)
 
 
 def test_agents_conversations_and_leads(who: Identity, other: Identity) -> None:

@@ -241,7 +241,7 @@ def test_the_same_delivery_many_times_at_once_is_one_event_with_one_effect(who: 
     assert sorted(outcomes) == sorted([DeliveryOutcome.ACCEPTED] + [DeliveryOutcome.DUPLICATE] * (count - 1))
     run_jobs(who)
     assert len(events(who)) == len(runs(who)) == 1
-    assert call(who, contacts.find)[1] == 1
+    assert call(who, contacts.list_contacts)[1] == 1
 
 
 def test_a_large_payload_stands_in_the_log_alone(who: Identity) -> None:
@@ -371,7 +371,7 @@ def test_naughty_strings_come_through_as_they_are(who: Identity, place: int) -> 
 def test_recent_updates_name_the_webhook_and_lead_to_the_delivery(who: Identity) -> None:
     deliver(a_webhook(who), 1)
     (row,) = log(who)
-    (update,) = call(who, lambda session, who: activity.recent(session, who.tenant_id, limit=1))
+    (update,) = call(who, lambda session, who: activity.list_activities(session, who.tenant_id, limit=1))
     assert (update.kind, update.link, update.actor) == (
         ActivityKind.INTEGRATION,
         f"/webhooks/received/{row.id}",

@@ -161,7 +161,7 @@ def test_every_reply_has_its_event_trace_and_source(who: Identity) -> None:
 def test_the_dashboard_counts_it(who: Identity) -> None:
     load(who)
     with session_scope(who.tenant_id, read_only=True) as session:
-        found = dashboard.summary(session, who, now())
+        found = dashboard.get_summary(session, who, now())
     told = shop("en")
     replies = sum(len(talk.turns) for talk in told.conversations)
     assert sum(n for _, n in found.days) == replies

@@ -18,7 +18,7 @@ from tests.talking import a_stage, begin, call
 
 
 def feed(who: Identity, **options: Any) -> list[FeedRow]:
-    return list(call(who, lambda session, who: activity.feed(session, who.tenant_id, **options)))
+    return list(call(who, lambda session, who: activity.list_feed(session, who.tenant_id, **options)))
 
 
 def told(who: Identity) -> list[str]:
@@ -29,9 +29,9 @@ def test_what_happens_in_the_crm_is_told_with_its_event(who: Identity) -> None:
     first, second = a_stage(who), a_stage(who)
     contact = call(who, contacts.create, name="Anna")
     lead = call(who, leads.create, title="Tyres", stage_id=first, contact_id=contact.id)
-    call(who, leads.move, lead.id, second)
+    call(who, leads.move_to_stage, lead.id, second)
     task = call(who, tasks.create, text="Call back", lead_id=lead.id)
-    call(who, tasks.mark, task.id, done=True)
+    call(who, tasks.set_done, task.id, done=True)
     rows = [row for row in feed(who) if row.newest.event_id]
     with session_scope(who.tenant_id, read_only=True) as session:
         kinds = {event.id: event.kind.value for event in session.exec(owned(Event, who.tenant_id)).all()}
@@ -47,7 +47,7 @@ def test_settings_are_told(who: Identity) -> None:
         for _ in range(2):  # the second time nothing changes
             accounts.update_tenant(session, who, name="Acme Ltd", time_zone="Europe/Moscow")
     field = call(who, custom_field_definitions.create, Holder.CONTACT, name="City", kind=FieldKind.TEXT)
-    call(who, custom_field_definitions.change, field.id, name="City")
+    call(who, custom_field_definitions.update, field.id, name="City")
     funnel = call(who, pipelines.create, "Sales", [("New", StageKind.OPEN)])
     call(who, pipelines.add_stage, funnel.id, "Second")
     assert told(who) == [

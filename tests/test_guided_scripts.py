@@ -65,7 +65,7 @@ def prepared(who: Identity, *, with_lead: bool = True, steps: list[dict[str, Any
         scripts.save(session, who, row.id, {"steps": steps}, revision=1)
         if with_lead:
             pipelines.create(session, who, "Sales", [("New", "open")])  # type: ignore[list-item]
-            stage = pipelines.of_tenant(session, who)[0][1][0].id
+            stage = pipelines.list_pipelines(session, who)[0][1][0].id
             lead = leads.create(session, who, title="Bike", stage_id=stage)
             conversations.set_test_context(session, who, opened, lead_id=lead.id, contact_id=None)
     return opened

@@ -5,7 +5,7 @@ import pytest
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
 from platform_app.services.crm import contacts, custom_field_definitions, imports
-from platform_app.services.crm.import_headings import guess
+from platform_app.services.crm.import_headings import guess_mapping
 from platform_app.services.crm.person_matching import MatchBy
 from tests.talking import call
 from tests.test_imports import run, upload
@@ -85,7 +85,7 @@ EXPORTS: dict[str, dict[str, list[str]]] = {
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=EXPORTS)
 def test_columns_map_themselves(export: dict[str, list[str]]) -> None:
     columns = [head for heads in export.values() for head in heads]
-    found = guess(columns, {}, {})
+    found = guess_mapping(columns, {}, {})
     assert {head: found.get(str(place), "") for place, head in enumerate(columns)} == {
         head: target for target, heads in export.items() for head in heads
     }
@@ -97,7 +97,7 @@ def test_a_mapping_is_remembered(who: Identity) -> None:
     first = upload(who, table.encode())
     assert call(who, imports.get, first).mapping == {"1": "phones"}
     chosen = {"0": "name", "1": "phones", "2": f"field.{key}"}
-    call(who, imports.begin, first, chosen, match_by=MatchBy.ADDRESS)
+    call(who, imports.start, first, chosen, match_by=MatchBy.ADDRESS)
     run(who, first)
     again = call(who, imports.get, upload(who, table.encode()))
     assert (again.mapping, again.match_by) == (chosen, MatchBy.ADDRESS)
@@ -107,7 +107,7 @@ def test_a_mapping_is_remembered(who: Identity) -> None:
 
 def test_names_in_several_columns_are_one_name(who: Identity) -> None:
     import_id = upload(who, "Имя;Фамилия;Телефон;Другой телефон\nИван;Петров;89281234567;+79281234567\n".encode())
-    call(who, imports.begin, import_id, call(who, imports.get, import_id).mapping)
+    call(who, imports.start, import_id, call(who, imports.get, import_id).mapping)
     run(who, import_id)
-    (row,) = call(who, contacts.find)[0]
+    (row,) = call(who, contacts.list_contacts)[0]
     assert (row.name, row.phones) == ("Иван Петров", ["+7 928 123-45-67"])

@@ -39,11 +39,11 @@ async def parts(data: bytes) -> AsyncIterator[bytes]:
 
 
 def read(data: bytes) -> list[list[str]]:
-    return list(csv_files.read(io.BytesIO(data)))
+    return list(csv_files.read_rows(io.BytesIO(data)))
 
 
 def upload(who: Identity, data: bytes, name: str = "people.csv") -> str:
-    return asyncio.run(imports.store(who, name, parts(data)))
+    return asyncio.run(imports.store_upload(who, name, parts(data)))
 
 
 def run(who: Identity, import_id: str) -> ContactImport:
@@ -78,10 +78,10 @@ def test_read_in_any_usual_form(encoding: str, delimiter: str) -> None:
 def test_what_is_too_large_is_given_up_before_it_is_read_to_its_end(
     data: bytes, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_files, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(csv_files, "MAX_ROWS", 1_000)
     file, taken = io.BytesIO(data), 0
     with pytest.raises(Invalid, match=why):
-        for _ in csv_files.read(file):
+        for _ in csv_files.read_rows(file):
             taken += 1
     assert taken <= 1_000 and file.tell() < len(data) / 2
 
@@ -95,7 +95,7 @@ def test_letters_beyond_the_beginning_say_the_encoding_too() -> None:
 
 def test_written_so_that_nothing_is_a_formula() -> None:
     cells = ["=1+1", "+7 900", "-1", "@x", "\tx", "a,b", 'say "hi"', "Анна"]
-    written = csv_files.written([["x"] * 8, cells])
+    written = csv_files.write_rows([["x"] * 8, cells])
     assert list(csv.reader(io.StringIO(written, newline="")))[1] == [
         *("'=1+1", "'+7 900", "'-1", "'@x", "'\tx", "a,b", 'say "hi"', "Анна")
     ]
@@ -117,7 +117,7 @@ def test_written_so_that_nothing_is_a_formula() -> None:
     ],
 )
 def test_whatever_a_spreadsheet_splits_at_nothing_begins_as_a_formula(cell: str, kept: str) -> None:
-    text = csv_files.written([["first", cell, "last"]])
+    text = csv_files.write_rows([["first", cell, "last"]])
     assert next(csv.reader(io.StringIO(text, newline=""))) == ["first", kept, "last"]
     for line in text.splitlines():
         for separator in ",;\t|":
@@ -131,10 +131,10 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
     row = call(who, imports.get, import_id)
     assert row.mapping == {"0": "name", "1": "phones", "2": "emails", "3": "tags", "4": "field.gorod"}
     assert (row.state, row.rows_total, row.sample[0][0]) == (ImportState.READY, 5, "Анна")
-    call(who, imports.begin, import_id, row.mapping)
+    call(who, imports.start, import_id, row.mapping)
     done = run(who, import_id)
     assert (done.state, done.created, done.changed, done.refused) == (ImportState.DONE, 4, 1, 0)
-    anna, anna_li, boris, vera = call(who, contacts.find)[0]
+    anna, anna_li, boris, vera = call(who, contacts.list_contacts)[0]
     assert (anna.name, anna.phones, anna.tags, anna.fields) == (
         "Анна",
         ["+7 900 111-22-33"],
@@ -142,29 +142,29 @@ def test_rows_are_taken_filled_up_or_refused(who: Identity) -> None:
         {"gorod": "Пермь"},
     )
     assert boris.emails == ["boris@x.io"]
-    incomplete = call(who, imports.refused, import_id)
+    incomplete = call(who, imports.list_refused_rows, import_id)
     assert done.incomplete == 2 and (anna_li.phones, vera.emails) == ([], [])
     assert [(one.number, one.contact_id) for one in incomplete] == [(4, anna_li.id), (6, vera.id)]
-    assert imports.reasons(incomplete[0], "en") == "Phone: This is no phone number: 8"
+    assert imports.describe_problems(incomplete[0], "en") == "Phone: This is no phone number: 8"
     assert incomplete[1].left_out[0]["field"] == "emails" and incomplete[1].cells[0] == "Вера"
     assert not list(settings().uploads.iterdir()), "the file goes when it is done"
 
 
 def test_ended_in_the_middle_it_goes_on_there(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_job, "STEP", 10)
+    monkeypatch.setattr(import_job, "BATCH_SIZE", 10)
     import_id = begun(who, 95)
-    taken = import_job._write
-    monkeypatch.setattr(import_job, "_write", breaking_at(taken, 45))
+    taken = import_job._write_row
+    monkeypatch.setattr(import_job, "_write_row", breaking_at(taken, 45))
     with pytest.raises(RuntimeError):
         run(who, import_id)
     assert call(who, imports.get, import_id).rows_done == 40
-    assert call(who, contacts.find)[1] == 40, "nothing half-written stays"
-    monkeypatch.setattr(import_job, "_write", taken)
+    assert call(who, contacts.list_contacts)[1] == 40, "nothing half-written stays"
+    monkeypatch.setattr(import_job, "_write_row", taken)
     with session_scope(who.tenant_id) as session:
         job = session.exec(owned(Job, who.tenant_id)).one()
         job.state, job.lease_token, job.lease_until = "queued", None, None
     assert run(who, import_id).created == 95
-    assert call(who, contacts.find)[1] == 95
+    assert call(who, contacts.list_contacts)[1] == 95
 
 
 def breaking_at(taken: Any, count: int, fault: type[BaseException] = RuntimeError) -> Any:
@@ -199,23 +199,23 @@ def crash(who: Identity, import_id: str) -> None:
 def begun(who: Identity, rows: int) -> str:
     lines = [f"Person {number},p{number}@x.io" for number in range(rows)]
     import_id = upload(who, ("name,email\n" + "\n".join(lines)).encode())
-    call(who, imports.begin, import_id, {"0": "name", "1": "emails"})
+    call(who, imports.start, import_id, {"0": "name", "1": "emails"})
     return import_id
 
 
 def test_workers_that_die_are_not_held_against_an_import_that_comes_on(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_job, "STEP", 2)
-    import_id, taken = begun(who, 12), import_job._write
+    monkeypatch.setattr(import_job, "BATCH_SIZE", 2)
+    import_id, taken = begun(who, 12), import_job._write_row
     for attempt in range(1, ledger.CRASHES + 2):
         monkeypatch.setattr(
-            import_job, "_write", breaking_at(taken, 4, Killed)
+            import_job, "_write_row", breaking_at(taken, 4, Killed)
         )  # in the second two rows of this attempt
         crash(who, import_id)
         assert call(who, imports.get, import_id).rows_done == 2 * attempt
         assert (job_of(who).state, job_of(who).crashes) == (JobState.QUEUED, 1)
-    monkeypatch.setattr(import_job, "_write", taken)
+    monkeypatch.setattr(import_job, "_write_row", taken)
     assert run(who, import_id).created == 12
     assert (job_of(who).state, job_of(who).crashes) == (JobState.DONE, 0)
 
@@ -223,16 +223,16 @@ def test_workers_that_die_are_not_held_against_an_import_that_comes_on(
 def test_attempts_before_it_came_on_are_not_held_against_an_import(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_job, "STEP", 2)
-    import_id, taken = begun(who, 12), import_job._write
+    monkeypatch.setattr(import_job, "BATCH_SIZE", 2)
+    import_id, taken = begun(who, 12), import_job._write_row
     for _ in range(MAX_ATTEMPTS - 1):
-        monkeypatch.setattr(import_job, "_write", breaking_at(taken, 4, Killed))
+        monkeypatch.setattr(import_job, "_write_row", breaking_at(taken, 4, Killed))
         crash(who, import_id)
     assert (job_of(who).state, job_of(who).attempts) == (JobState.QUEUED, 1)
-    monkeypatch.setattr(import_job, "_write", breaking_at(taken, 4))
+    monkeypatch.setattr(import_job, "_write_row", breaking_at(taken, 4))
     work(who, attempts=MAX_ATTEMPTS - 1)
     assert (job_of(who).state, job_of(who).attempts) == (JobState.QUEUED, 1)
-    monkeypatch.setattr(import_job, "_write", breaking_at(taken, 0))
+    monkeypatch.setattr(import_job, "_write_row", breaking_at(taken, 0))
     for _ in range(1, MAX_ATTEMPTS):
         assert job_of(who).state == JobState.QUEUED
         work(who)
@@ -249,7 +249,7 @@ def work(who: Identity, **values: Any) -> None:
     runner.stop()
 
 
-@pytest.mark.parametrize("deadly", ["_write", "_end"])
+@pytest.mark.parametrize("deadly", ["_write_row", "_finish"])
 def test_an_import_that_kills_its_workers_in_one_place_is_given_up(
     who: Identity, monkeypatch: pytest.MonkeyPatch, deadly: str
 ) -> None:
@@ -275,25 +275,25 @@ def test_an_import_that_kills_its_workers_in_one_place_is_given_up(
 def test_what_is_no_table_leaves_nothing(
     who: Identity, name: str, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_files, "MOST_ROWS", 20)
+    monkeypatch.setattr(csv_files, "MAX_ROWS", 20)
     with pytest.raises(Invalid):
         upload(who, data, name)
     assert not list(settings().uploads.iterdir()) if settings().uploads.exists() else True
-    assert call(who, imports.recent) == []
+    assert call(who, imports.list_recent) == []
 
 
 def test_begun_once_with_columns_that_exist(who: Identity) -> None:
     import_id = upload(who, b"name,email\nAnna,a@x.io\n")
     for mapping in ({}, {"0": ""}, {"0": "tenant_id"}, {"7": "name"}, {"x": "name"}, {"0": "tags"}, {"0": "field.no"}):
         with pytest.raises(Invalid):
-            call(who, imports.begin, import_id, mapping)
-    call(who, imports.begin, import_id, {"0": "name"})
+            call(who, imports.start, import_id, mapping)
+    call(who, imports.start, import_id, {"0": "name"})
     with pytest.raises(Conflict):
-        call(who, imports.begin, import_id, {"0": "name"})
+        call(who, imports.start, import_id, {"0": "name"})
     with session_scope(who.tenant_id, read_only=True) as session:
         assert session.exec(owned(Contact, who.tenant_id)).all() == []
 
 
 def test_a_phone_that_was_handed_back_is_read_as_it_was() -> None:
     rows = [["phone", "note"], ["+7 900 111-22-33", "'quoted'"], ["-", "@home"]]
-    assert read(csv_files.written(rows).encode()) == rows
+    assert read(csv_files.write_rows(rows).encode()) == rows

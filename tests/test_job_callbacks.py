@@ -147,10 +147,10 @@ def test_a_run_whose_job_ends_can_be_tried_again(
 def test_an_import_whose_job_ends_says_so_and_goes_on_with_it(
     who: Identity, monkeypatch: pytest.MonkeyPatch, ending: Ending, sentence: str
 ) -> None:
-    monkeypatch.setattr(import_job, "STEP", 2)
+    monkeypatch.setattr(import_job, "BATCH_SIZE", 2)
     import_id = begun(who, 6)
     with monkeypatch.context() as broken:
-        broken.setattr(import_job, "_write", breaking_at(import_job._write, 4))
+        broken.setattr(import_job, "_write_row", breaking_at(import_job._write_row, 4))
         attempt(who)
     ending(who)
     row = call(who, imports.get, import_id)
@@ -158,7 +158,7 @@ def test_an_import_whose_job_ends_says_so_and_goes_on_with_it(
     call(who, job_list.retry, job_of(who).id)
     assert call(who, imports.get, import_id).state == ImportState.RUNNING
     attempt(who)
-    assert call(who, imports.get, import_id).state == ImportState.DONE and call(who, contacts.find)[1] == 6
+    assert call(who, imports.get, import_id).state == ImportState.DONE and call(who, contacts.list_contacts)[1] == 6
 
 
 def test_a_call_in_doubt_that_kills_its_workers_is_said_to_be_in_doubt(waiting: Identity) -> None:

@@ -33,9 +33,9 @@ def test_similar_names(one: str, other: str, similar: bool) -> None:
 def imported(who: Identity, table: str, by: MatchBy = MatchBy.NAME) -> list[str]:
     """Import a table and return the names of all contacts."""
     import_id = upload(who, table.encode())
-    call(who, imports.begin, import_id, call(who, imports.get, import_id).mapping, match_by=by)
+    call(who, imports.start, import_id, call(who, imports.get, import_id).mapping, match_by=by)
     assert run(who, import_id).refused == 0
-    return [row.name for row in call(who, contacts.find)[0]]
+    return [row.name for row in call(who, contacts.list_contacts)[0]]
 
 
 APART = {
@@ -79,7 +79,7 @@ def test_a_contact_is_not_renamed_and_its_own_person_is_filled_in(who: Identity)
         call(who, contacts.create, name=name, emails=email, phones="+7 495 777-00-11")
     table = "Имя;Телефон;Теги\nРогов П.;84957770011;vip\n"
     assert imported(who, table) == ["Ольга Зимина", "Павел Рогов"]
-    assert [row.name for row in call(who, contacts.find, tag="vip")[0]] == ["Павел Рогов"]
+    assert [row.name for row in call(who, contacts.list_contacts, tag="vip")[0]] == ["Павел Рогов"]
 
 
 def test_an_address_is_the_name_until_there_is_one(who: Identity) -> None:

@@ -82,12 +82,12 @@ def test_what_is_no_number_is_refused(written: str) -> None:
     ],
 )
 def test_several_numbers_in_one_text(written: str, found: list[str]) -> None:
-    assert phone_numbers.split(written) == found
+    assert phone_numbers.split_numbers(written) == found
 
 
 def test_numbers_within_words() -> None:
     text = "моб. +7 912 111-22-33 (Вася), раб 8 495 111 22 33 доб. 12"
-    assert phone_numbers.found_in(text, "RU") == ["+7 912 111-22-33", "+7 495 111-22-33 ext. 12"]
+    assert phone_numbers.find_numbers(text, "RU") == ["+7 912 111-22-33", "+7 495 111-22-33 ext. 12"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_numbers_within_words() -> None:
 )
 def test_the_country_of_a_tenant(country: str, zone: str, language: str, region: str) -> None:
     tenant = Tenant(slug="x", name="X", country=country, time_zone=zone, language=language)
-    assert phone_numbers.region_of(tenant) == region
+    assert phone_numbers.region_for(tenant) == region
 
 
 @contextmanager
@@ -116,10 +116,10 @@ def test_a_contact_is_found_in_any_spelling(who: Identity) -> None:
     made = call(who, contacts.create, name="Anna", phones="8 (928) 123-45-67, +7 928 1234567")
     assert made.phones == ["+7 928 123-45-67"]
     for written in ("8928123", "+7928123", "007 928 123", "928 123-45-67", "'8 928 123", "89281234567"):
-        assert [row.id for row in call(who, contacts.find, search=written)[0]] == [made.id], written
+        assert [row.id for row in call(who, contacts.list_contacts, search=written)[0]] == [made.id], written
     for written in ("8 928 123-45-67", "79281234567"):
         phones = [phone_numbers.normalize(written, "RU")]
-        assert call(who, contacts.same_address, emails=[], phones=phones).id == made.id
+        assert call(who, contacts.find_by_address, emails=[], phones=phones).id == made.id
 
 
 def test_the_chosen_country_is_obeyed(who: Identity) -> None:

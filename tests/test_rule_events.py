@@ -61,7 +61,7 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
         EventKind.MANUAL: (rules.run_by_hand, rule_id, row.lead_id),
         EventKind.REPLY_SENT: (agent_messages.send_message, talk, "Hello"),
-        EventKind.STAGE_CHANGED: (leads.move, row.lead_id, a_stage(who)),
+        EventKind.STAGE_CHANGED: (leads.move_to_stage, row.lead_id, a_stage(who)),
     }
     if kind in simple:
         act, *given = simple[kind]
@@ -70,7 +70,7 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         deliver(a_webhook(who), {"total": 5}, message_id="msg_1")
     elif kind in (EventKind.TASK_CREATED, EventKind.TASK_COMPLETED):
         task = call(who, tasks.create, text="Call", lead_id=row.lead_id)
-        call(who, tasks.mark, task.id, done=True)
+        call(who, tasks.set_done, task.id, done=True)
     elif kind == EventKind.SEQUENCE_FINISHED:
         sequencing.enrolled(who, sequencing.a_sequence(who, sequencing.do("one")), row.lead_id)
         sequencing.work(who)
@@ -214,7 +214,7 @@ def test_the_agent_writes_what_a_rule_asks_for_and_depth_is_kept(who: Identity, 
 
 def test_a_tag_is_taken(who: Identity) -> None:
     row = call(who, contacts.create, name="Anna", tags="VIP, new")
-    call(who, tags.remove, row.id, "vip", of=contacts)
+    call(who, tags.remove_tag, row.id, "vip", target=contacts)
     assert call(who, contacts.get, row.id).tags == ["new"]
 
 
@@ -240,5 +240,5 @@ def test_a_note_is_written(who: Identity) -> None:
     a_rule(who, "contact_created", {"kind": "write_note", "text": "Came by itself: {{ contact.name }}"})
     contact = call(who, contacts.create, name="Anna")
     run_jobs(who)
-    card = call(who, cards.of, Holder.CONTACT, contact.id)
+    card = call(who, cards.get_card, Holder.CONTACT, contact.id)
     assert [(note.text, note.author_name) for note in card.notes] == [("Came by itself: Anna", "Rule")]

@@ -48,7 +48,7 @@ class Desk:
         return talk
 
     def move(self, place: int) -> None:
-        call(self.who, leads.move, self.lead, self.stages[place])
+        call(self.who, leads.move_to_stage, self.lead, self.stages[place])
 
     def new_lead(self, **more: object) -> None:
         """Make another lead, which everything later is about."""
@@ -65,7 +65,7 @@ class Desk:
             )
             self.lead = lead.id
             session.flush()
-            leads.move(session, self.who, self.lead, self.stages[1])
+            leads.move_to_stage(session, self.who, self.lead, self.stages[1])
             self.talk = conversations.create(session, self.who, self.agent).id
             conversations.set_test_context(session, self.who, self.talk, lead_id=self.lead, contact_id=self.contact)
             conversations.receive(session, self.who, self.talk, "How much is it?")
@@ -90,8 +90,8 @@ STARTS: dict[EventKind, Callable[[Desk], object]] = {
     EventKind.CONTACT_CREATED: lambda desk: desk.new_person(),
     EventKind.CONTACT_UPDATED: lambda desk: call(desk.who, contacts.save, desk.contact, {"name": "Anna K."}),
     EventKind.TASK_CREATED: lambda desk: call(desk.who, tasks.create, text="Call again", lead_id=desk.lead),
-    EventKind.TASK_COMPLETED: lambda desk: call(desk.who, tasks.mark, desk.task, done=True),
-    EventKind.TAG_ADDED: lambda desk: call(desk.who, tags.add, [desk.lead], "hot", of=leads),
+    EventKind.TASK_COMPLETED: lambda desk: call(desk.who, tasks.set_done, desk.task, done=True),
+    EventKind.TAG_ADDED: lambda desk: call(desk.who, tags.add_tag, [desk.lead], "hot", target=leads),
     EventKind.SEQUENCE_FINISHED: lambda desk: desk.other_sequence(),
     EventKind.WEBHOOK_RECEIVED: lambda desk: desk.webhook(),
 }

@@ -102,7 +102,7 @@ def test_no_step_is_taken_after_a_move(who: Identity, pair: Pair, first: str) ->
         lead, _ = pair()
         due(who, sequence, lead)
         acts: list[Callable[[], object]] = [
-            lambda lead=lead: call(who, leads.move, lead, stage),  # type: ignore[misc]
+            lambda lead=lead: call(who, leads.move_to_stage, lead, stage),  # type: ignore[misc]
             sequence_scheduler.take_due,
         ]
         rush(*(acts if first == "move" else acts[::-1]), head_start=number % 10 / 1_000)

@@ -110,7 +110,7 @@ def test_whoever_waits_has_the_new_ways_out(who: Identity) -> None:
     publish_anew(who, sequence, leave_on_reply=False, leave_on_stage=True)
     call(who, sequences.move_inside, sequence)
     assert since is not None and way(who).since == since
-    call(who, leads.move, way(who).lead_id, a_stage(who))
+    call(who, leads.move_to_stage, way(who).lead_id, a_stage(who))
     assert (way(who, row).state, way(who, row).leaving) == (EnrollmentState.LEFT, ExitReason.STAGE)
 
 

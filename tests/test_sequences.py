@@ -88,7 +88,7 @@ def test_a_stage_takes_out_when_the_sequence_says_so(who: Identity) -> None:
     leaves = a_sequence(who, do("one", timing=after(1)), leave_on_stage=True)
     lead = a_lead(who)
     (first,), (second,) = enrolled(who, stays, lead), enrolled(who, leaves, lead)
-    call(who, leads.move, lead, a_stage(who))
+    call(who, leads.move_to_stage, lead, a_stage(who))
     assert way(who, first).state == EnrollmentState.ACTIVE
     assert (way(who, second).state, way(who, second).leaving) == (EnrollmentState.LEFT, ExitReason.STAGE)
 

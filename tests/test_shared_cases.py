@@ -49,9 +49,9 @@ def test_tables_of_people(case: dict[str, Any], who: Identity) -> None:
     columns = {head: row.mapping.get(str(place), "") for place, head in enumerate(row.columns)}
     assert {head: columns[head] for head in case.get("guess", {})} == case.get("guess", {})
     assert row.columns == case.get("columns", row.columns)
-    call(who, imports.begin, import_id, case.get("mapping", row.mapping))
+    call(who, imports.start, import_id, case.get("mapping", row.mapping))
     done = run(who, import_id)
-    found, total = call(who, contacts.find, page_size=100)
+    found, total = call(who, contacts.list_contacts, page_size=100)
     assert total == case.get("contacts", total)
     names = {one.name for one in found}
     assert names >= set(case.get("names", ()))

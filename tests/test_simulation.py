@@ -220,7 +220,7 @@ def test_the_past_is_gone_through_as_it_was(who: Identity) -> None:
     with at(MONDAY):
         stays, moves, other = a_lead(who, "A bike"), a_lead(who, "My bike"), a_lead(who, "Boat")
     with at(MONDAY + timedelta(hours=30)):
-        call(who, leads.move, moves, a_stage(who))
+        call(who, leads.move_to_stage, moves, a_stage(who))
     with at(MONDAY + timedelta(days=5)):
         found = call(who, sequence_trial.backtest, sequence, days=7)
         with pytest.raises(Invalid):

@@ -25,7 +25,7 @@ async def body(data: bytes) -> AsyncIterator[bytes]:
 
 
 def upload(who: Identity) -> str:
-    return asyncio.run(imports.store(who, "people.csv", body(TABLE)))
+    return asyncio.run(imports.store_upload(who, "people.csv", body(TABLE)))
 
 
 def rows(who: Identity) -> dict[str, str]:

@@ -133,7 +133,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 def known_facts(who: Identity) -> dict[str, str]:
     """Return the words of a tenant's facts by name."""
     found = call(who, lambda session, who: fact_snapshots.fact_catalogue(session, who.tenant_id))
-    return {name: fact.words for name, fact in found.items()}
+    return {name: fact.label for name, fact in found.items()}
 
 
 def known_names(who: Identity) -> dict[str, str]:
@@ -195,7 +195,7 @@ def test_a_rule_compares_fields_and_writes_them(who: Identity) -> None:
     assert runs(who)[1].proof["of"][0]["actual"] == "9" and runs(who)[2].proof["of"][0]["actual"] is None
     contact = events(who)[0].contact_id
     assert contact == events(who)[2].contact_id is not None
-    (note,) = call(who, cards.of, Holder.CONTACT, contact).notes
+    (note,) = call(who, cards.get_card, Holder.CONTACT, contact).notes
     assert note.text == "Shop: RUB12.50, Hi, true"
 
 
@@ -246,7 +246,7 @@ def test_naughty_strings_through_facts_and_the_rule(who: Identity) -> None:
     spoken = [one.strip() for one in texts if one.strip()]
     assert [run.state for run in runs(who) if run.fired] == [RunState.DONE] * len(spoken)
     assert [event_facts(event).values[fact] for event in events(who) if event_facts(event).values.get(fact)] == spoken
-    (person,), count = call(who, contacts.find)
+    (person,), count = call(who, contacts.list_contacts)
     assert (count, person.email) == (1, "anna@acme.test")
 
 

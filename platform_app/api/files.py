@@ -92,7 +92,7 @@ async def upload_contacts(request: Request, who: Identity) -> Response:
     """Take one table of contacts as a raw body; its name stands in X-File-Name, percent-encoded."""
     body = _counted(request, settings().upload_max_mb * 1_000_000)
     name = unquote(request.headers.get("x-file-name", ""))
-    return JSONResponse({"import_id": await imports.store(who, name, body)}, 201)
+    return JSONResponse({"import_id": await imports.store_upload(who, name, body)}, 201)
 
 
 @route("/api/imports/{tenant}/{import_id}/refused.csv", Role.OPERATOR, methods=["GET"])
@@ -102,11 +102,11 @@ async def refused_rows(request: Request, who: Identity) -> Response:
     def read() -> tuple[list[str], list[RefusedRow]]:
         with session_scope(who.tenant_id, read_only=True) as session:
             import_id = request.path_params["import_id"]
-            return imports.get(session, who, import_id).columns, imports.refused(session, who, import_id)
+            return imports.get(session, who, import_id).columns, imports.list_refused_rows(session, who, import_id)
 
     columns, rows = await asyncio.to_thread(read)
     head = [translate(who.language, "Line"), translate(who.language, "Reason"), *columns]
-    lines = [[str(row.number), imports.reasons(row, who.language), *row.cells] for row in rows]
-    text = await asyncio.to_thread(csv_files.written, [head, *lines])
+    lines = [[str(row.number), imports.describe_problems(row, who.language), *row.cells] for row in rows]
+    text = await asyncio.to_thread(csv_files.write_rows, [head, *lines])
     headers = {"Content-Disposition": 'attachment; filename="refused.csv"', "X-Content-Type-Options": "nosniff"}
     return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)

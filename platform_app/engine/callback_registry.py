@@ -24,7 +24,9 @@ def declare() -> None:
     CALLBACKS["rebuild_index"] = JobCallbacks(
         index_rebuild.given_up, index_rebuild.revived, lambda session, job: RebuildIndex()
     )
-    CALLBACKS["import_contacts"] = JobCallbacks(import_job.given_up, import_job.revived, import_job.named_by)
+    CALLBACKS["import_contacts"] = JobCallbacks(
+        import_job.on_failure, import_job.on_retry, import_job.payload_from_keys
+    )
     CALLBACKS["handle_event"] = JobCallbacks(rule_runs.given_up, rule_runs.revived)
     CALLBACKS["take_step"] = JobCallbacks(step_calls.given_up, step_calls.revived, step_calls.named_by)
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)

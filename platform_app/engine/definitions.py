@@ -229,7 +229,7 @@ class Definitions(Generic[RowT, VersionT]):
     def place(self, session: Transaction, who: Identity, row_id: str, other_id: str) -> None:
         """Put one where another stands."""
         moved, other = self.get(session, who, row_id), self.get(session, who, other_id)
-        row_order.put(self.of_tenant(session, who), moved.id, other.id)
+        row_order.place_at(self.of_tenant(session, who), moved.id, other.id)
 
     def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
         """Take one away: it does not run any more. It can be brought back."""
@@ -251,7 +251,7 @@ class Definitions(Generic[RowT, VersionT]):
         """Write what a person did, and let open pages know."""
         link = f"{self.path}/{row.id}" if row.deleted_at is None else ""
         sentence = self.words.done[what]
-        activity.by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)
+        activity.record_by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)
         session.after_commit.append(lambda: notifier.publish(row.tenant_id, self.topic, row.id))
 
 

@@ -32,7 +32,9 @@ def fill(who: Identity, count: int) -> list[str]:
     chance = random.Random(3)
     with session_scope(who.tenant_id) as session:
         made = pipelines.create(session, who, "Sales", [(name, "open") for name in ("New", "Talk", "Offer", "Paid")])  # type: ignore[misc]
-        stages = [stage.id for row, found in pipelines.of_tenant(session, who) if row.id == made.id for stage in found]
+        stages = [
+            stage.id for row, found in pipelines.list_pipelines(session, who) if row.id == made.id for stage in found
+        ]
     for start in range(0, count, 5_000):
         with session_scope(who.tenant_id) as session:
             for number in range(start, min(start + 5_000, count)):
@@ -47,10 +49,10 @@ def _add(session: Transaction, who: Identity, chance: random.Random, *, stage_id
     name = f"{chance.choice(FIRST)} {chance.choice(LAST)} {number}"
     phone, tag = f"+7900{number:07}", chance.choice(["vip", "cold", "новый"])
     contact = Contact(tenant_id=who.tenant_id, name=name, phones=[phone], emails=[f"p{number}@example.com"], tags=[tag])
-    contact.search_text = search_text.search_text(name, lines=contact.emails, phones=[phone], tags=[tag])
+    contact.search_text = search_text.build_search_text(name, lines=contact.emails, phones=[phone], tags=[tag])
     lead = Lead(tenant_id=who.tenant_id, title=f"Bicycle for {name}", contact_id=contact.id, stage_id=stage_id)
     lead.budget, lead.tags = chance.randint(1, 900_000), [tag]  # type: ignore[assignment]
-    lead.search_text = search_text.search_text(lead.title, tags=[tag])
+    lead.search_text = search_text.build_search_text(lead.title, tags=[tag])
     session.add(contact)
     session.flush()
     session.add(Address(tenant_id=who.tenant_id, contact_id=contact.id, value=contact.emails[0]))
@@ -61,21 +63,25 @@ def cases(count: int, stages: list[str]) -> dict[str, Callable[[Transaction, Ide
     """Return what a page asks for, by name."""
     last = count // 25
     return {
-        "contacts, first page": lambda s, w: contacts.find(s, w, sort="updated", descending=True),
-        "contacts by name, last page": lambda s, w: contacts.find(s, w, page=last),
-        "contacts, a common word": lambda s, w: contacts.find(s, w, search="анна", sort="updated", descending=True),
-        "contacts, one phone": lambda s, w: contacts.find(s, w, search="900 0077777", sort="updated", descending=True),
-        "contacts, found nowhere": lambda s, w: contacts.find(s, w, search="nobody is called so"),
-        "contacts with a tag": lambda s, w: contacts.find(s, w, tag="vip", sort="updated", descending=True),
-        "contact by its address": lambda s, w: contacts.same_address(s, w, emails=["p77@example.com"], phones=[]),
-        "leads, first page": lambda s, w: leads.find(s, w),
-        "leads by budget": lambda s, w: leads.find(s, w, sort="budget"),
-        "leads of a stage": lambda s, w: leads.find(s, w, stage_id=stages[1]),
-        "leads, a common word": lambda s, w: leads.find(s, w, search="петрова"),
-        "board": lambda s, w: (leads.totals(s, w), [leads.newest(s, w, stage) for stage in stages]),
+        "contacts, first page": lambda s, w: contacts.list_contacts(s, w, sort="updated", descending=True),
+        "contacts by name, last page": lambda s, w: contacts.list_contacts(s, w, page=last),
+        "contacts, a common word": lambda s, w: contacts.list_contacts(
+            s, w, search="анна", sort="updated", descending=True
+        ),
+        "contacts, one phone": lambda s, w: contacts.list_contacts(
+            s, w, search="900 0077777", sort="updated", descending=True
+        ),
+        "contacts, found nowhere": lambda s, w: contacts.list_contacts(s, w, search="nobody is called so"),
+        "contacts with a tag": lambda s, w: contacts.list_contacts(s, w, tag="vip", sort="updated", descending=True),
+        "contact by its address": lambda s, w: contacts.find_by_address(s, w, emails=["p77@example.com"], phones=[]),
+        "leads, first page": lambda s, w: leads.list_leads(s, w),
+        "leads by budget": lambda s, w: leads.list_leads(s, w, sort="budget"),
+        "leads of a stage": lambda s, w: leads.list_leads(s, w, stage_id=stages[1]),
+        "leads, a common word": lambda s, w: leads.list_leads(s, w, search="петрова"),
+        "board": lambda s, w: (leads.stage_totals(s, w), [leads.newest_in_stage(s, w, stage) for stage in stages]),
         "board, a common word": lambda s, w: (
-            leads.totals(s, w, search="анна"),
-            [leads.newest(s, w, stage, search="анна") for stage in stages],
+            leads.stage_totals(s, w, search="анна"),
+            [leads.newest_in_stage(s, w, stage, search="анна") for stage in stages],
         ),
     }
 

@@ -25,9 +25,9 @@ def test_ten_thousand_rows_with_a_worker_that_dies(own_redis: OwnRedis, who: Ide
     lines = [f"Person {number};+7900{number:07};p{number}@example.com" for number in range(ROWS)]
     lines[4_000] = ";12;"
     data = ("name;phone;email\n" + "\n".join(lines)).encode()
-    import_id = asyncio.run(imports.store(who, "people.csv", parts(data)))
+    import_id = asyncio.run(imports.store_upload(who, "people.csv", parts(data)))
     with session_scope(who.tenant_id) as session:
-        imports.begin(session, who, import_id, {"0": "name", "1": "phones", "2": "emails"})
+        imports.start(session, who, import_id, {"0": "name", "1": "phones", "2": "emails"})
     worker = new_worker("worker", PLATFORM_LEASE_SECONDS="2")
     for reached in (600, 3_000):
         wait_for(lambda rows=reached: now_there(who, import_id).rows_done >= rows, 60)
@@ -41,7 +41,7 @@ def test_ten_thousand_rows_with_a_worker_that_dies(own_redis: OwnRedis, who: Ide
         names = Counter(session.exec(owned(Contact, who.tenant_id).with_only_columns(Contact.name)).all())
         events = owned(Event, who.tenant_id).where(Event.kind == EventKind.CONTACT_CREATED)
         told = Counter(session.exec(events.with_only_columns(Event.contact_id)).all())
-        (refused,) = imports.refused(session, who, import_id)
+        (refused,) = imports.list_refused_rows(session, who, import_id)
     assert len(names) == ROWS - 1 and set(names.values()) == {1}
     assert len(told) == ROWS - 1 and set(told.values()) == {1}
     assert (refused.number, refused.field) == (4_002, "phones")

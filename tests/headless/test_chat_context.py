@@ -24,8 +24,8 @@ async def test_a_lead_and_a_contact_are_made_to_play_with(who: Identity) -> None
         await tab.until(lambda: TestChatState.get_full_name() in tab.seen and tab.get(TestChatState, "loaded"))
         await tab.send(TestChatState.select_contact(test_context.NEW))
         await tab.send(TestChatState.select_lead(test_context.NEW))
-        (contact,), _ = call(who, contacts.find)
-        (lead,), _ = call(who, leads.find)
+        (contact,), _ = call(who, contacts.list_contacts)
+        (lead,), _ = call(who, leads.list_leads)
         assert (lead.title, lead.contact_id, contact.name) == ("Test lead", contact.id, "Test contact")
         assert (tab.get(TestChatState, "lead"), tab.get(TestChatState, "contact")) == (lead.id, contact.id)
         assert [choice.id for choice in tab.get(TestChatState, "leads")] == [lead.id]

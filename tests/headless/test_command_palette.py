@@ -25,7 +25,7 @@ async def test_found_by_what_is_typed(who: Identity, other: Identity, wanted: st
         with session_scope(one.tenant_id) as session:
             contacts.create(session, one, name=name, phones="+7 900 111-22-33")
             pipelines.create(session, one, "Sales", [("New", "open")])  # type: ignore[list-item]
-            stage = pipelines.of_tenant(session, one)[0][1][0].id
+            stage = pipelines.list_pipelines(session, one)[0][1][0].id
             leads.create(session, one, title="Bike for Vera", stage_id=stage)
     async with Tab(sign_in(who)) as tab:
         await tab.goto("/manage/acme/settings")

@@ -13,8 +13,8 @@ def matched(tab: Tab) -> list[tuple[str, str]]:
 
 
 async def test_each_table_has_its_own_columns(who: Identity) -> None:
-    first = await imports.store(who, "a.csv", parts(b"Name,Phone\nAnna,+79990000001\n"))
-    second = await imports.store(who, "b.csv", parts(b"Phone,Name,Remark\n+79990000002,Boris,x\n"))
+    first = await imports.store_upload(who, "a.csv", parts(b"Name,Phone\nAnna,+79990000001\n"))
+    second = await imports.store_upload(who, "b.csv", parts(b"Phone,Name,Remark\n+79990000002,Boris,x\n"))
     async with Tab(sign_in(who)) as tab:
         await tab.goto(f"/manage/acme/contacts/import?i={first}", settle=False)
         await tab.until(lambda: seen(tab, ImportContactsState, "file_name") == "a.csv")

@@ -34,7 +34,7 @@ class House:
 
 def house(session: Transaction, who: Identity) -> House:
     """Return what there is in a tenant to choose from."""
-    held, own = pipelines.of_tenant(session, who), fact_snapshots.fact_catalogue(session, who.tenant_id)
+    held, own = pipelines.list_pipelines(session, who), fact_snapshots.fact_catalogue(session, who.tenant_id)
     return House(
         own,
         {

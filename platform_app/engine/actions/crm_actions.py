@@ -24,11 +24,11 @@ class ChangeStage(Action):
     def plan(self, scene: Scene) -> Plan:
         """Move the lead."""
         lead_id = scene.lead()
-        stage = pipelines.stage(scene.session, scene.who, self.stage_id)
+        stage = pipelines.get_stage(scene.session, scene.who, self.stage_id)
         return Plan(
             "Put the lead into {stage}",
             {"stage": stage.name},
-            do=lambda session, who: leads.move(session, who, lead_id, stage.id),
+            do=lambda session, who: leads.move_to_stage(session, who, lead_id, stage.id),
         )
 
 
@@ -125,7 +125,7 @@ class AddTag(Action):
         return Plan(
             "Add the tag “{text}”",
             {"text": tag},
-            do=lambda session, who: tags.add(session, who, [row_id], tag, of=store),
+            do=lambda session, who: tags.add_tag(session, who, [row_id], tag, target=store),
         )
 
 
@@ -147,7 +147,7 @@ class RemoveTag(Action):
         return Plan(
             "Remove the tag “{text}”",
             {"text": tag},
-            do=lambda session, who: tags.remove(session, who, row_id, tag, of=store),
+            do=lambda session, who: tags.remove_tag(session, who, row_id, tag, target=store),
         )
 
 

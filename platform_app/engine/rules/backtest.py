@@ -163,7 +163,7 @@ def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, da
         )
     walkers = [one for some in pairs.values() for pair in some for one in (pair.draft, pair.live) if one is not None]
     names = frozenset(name for walker in walkers for name in fact_names(walker.rule.tree))
-    for event in event_log.since(session, who, list(pairs), since=since, columns=_READ):
+    for event in event_log.iterate_events(session, who, list(pairs), after=since, columns=_READ):
         past = _Past(event, names)
         for pair in pairs[past.kind]:
             pair.look(past)

@@ -156,7 +156,7 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
         raise Conflict("Choose an event with which the sequence begins: by hand there is no past to try it on.")
     made, found = enrollment_progress.ready(row.id, row.draft), Backtest(now() - timedelta(days=days))
     own, ends = fact_snapshots.fact_catalogue(session, who.tenant_id), dict[str, datetime | None]()
-    for event in event_log.since(session, who, [row.draft["trigger"]], since=found.since):
+    for event in event_log.iterate_events(session, who, [row.draft["trigger"]], after=found.since):
         if not is_for(row.agent_id, row.id, row.draft, event=event):
             continue
         found.events += 1

@@ -46,13 +46,13 @@ def normalize_addresses() -> None:
     """Look numbers up by their digits with the country code, whatever they were written like."""
     connection = op.get_bind()
     regions = {
-        row["id"]: phone_numbers.region_of(Tenant(language=row["language"], time_zone=row["time_zone"]))
+        row["id"]: phone_numbers.region_for(Tenant(language=row["language"], time_zone=row["time_zone"]))
         for row in connection.execute(sa.select(TENANT)).mappings()
     }
     numbers = sa.select(ADDRESS).where(ADDRESS.c.value.not_like("%@%"))
     for row in connection.execute(numbers).mappings().all():
         try:
-            value = phone_numbers.key(phone_numbers.normalize(row["value"], regions[row["tenant_id"]]))
+            value = phone_numbers.lookup_key(phone_numbers.normalize(row["value"], regions[row["tenant_id"]]))
         except Invalid:
             continue
         if value != row["value"]:

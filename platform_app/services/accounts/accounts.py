@@ -186,7 +186,7 @@ def update_tenant(
     tenant.name, tenant.time_zone = name, time_zone
     tenant.country = tenant.country if country is None else country
     if session.is_modified(tenant):
-        activity.by(session, who, ActivityKind.PERSON, "Settings of the company changed", link="/settings")
+        activity.record_by(session, who, ActivityKind.PERSON, "Settings of the company changed", link="/settings")
     tenant.run_days = tenant.run_days if run_days is None else run_days
 
 
@@ -214,4 +214,4 @@ def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> N
     if member.role != role:
         member.role = role
         name = _get_user(session, user_id).name
-        activity.by(session, who, ActivityKind.PERSON, "Role of {name} changed", link="/settings", name=name)
+        activity.record_by(session, who, ActivityKind.PERSON, "Role of {name} changed", link="/settings", name=name)

@@ -64,7 +64,7 @@ def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Age
 
 
 def _record(session: Transaction, who: Identity, agent: Agent, sentence: str) -> None:
-    activity.by(
+    activity.record_by(
         session,
         who,
         ActivityKind.AGENT,

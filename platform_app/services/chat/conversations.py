@@ -188,7 +188,7 @@ def event_links(row: Conversation) -> dict[str, Any]:
 
 def _record_start(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
     event = emit(session, who.tenant_id, EventKind.CONVERSATION_STARTED, **event_links(row))
-    told = activity.by(
+    told = activity.record_by(
         session,
         who,
         ActivityKind.CONVERSATION,

@@ -50,7 +50,7 @@ def _record_change(
 ) -> None:
     """Tell open pages and the recent updates of a change of state."""
     conversations.publish_change(session, row)
-    told = activity.by(
+    told = activity.record_by(
         session,
         who,
         ActivityKind.CONVERSATION,

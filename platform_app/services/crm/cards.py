@@ -9,7 +9,7 @@ from platform_app.models.crm import Holder, Lead, Note, Task
 from platform_app.models.event import Event
 from platform_app.models.person import Identity
 
-MOST = 50  # of each kind that a card shows
+MAX_ROWS = 50  # of each kind that a card shows
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Card:
     events: list[Event] = field(default_factory=list)
 
 
-def of(session: Transaction, who: Identity, holder: Holder, row_id: str) -> Card:
+def get_card(session: Transaction, who: Identity, holder: Holder, row_id: str) -> Card:
     """Return what belongs to a contact or a lead."""
     card = Card(
         tasks=_newest(session, who, Task, holder, row_id),
@@ -43,4 +43,4 @@ def _newest(session: Transaction, who: Identity, *asked: Any) -> list[Any]:
     link = getattr(model, f"{holder.value}_id")
     query = owned(model, who.tenant_id).where(link == row_id)
     when: Any = model.at if model is Event else model.created_at
-    return list(session.exec(query.order_by(when.desc(), model.id.desc()).limit(MOST)).all())
+    return list(session.exec(query.order_by(when.desc(), model.id.desc()).limit(MAX_ROWS)).all())

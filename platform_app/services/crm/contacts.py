@@ -20,7 +20,7 @@ from platform_app.services.crm.person_matching import similar_names
 from platform_app.services.feed import activity
 
 FIELDS = ("name", "emails", "phones", "language", "time_zone", "tags", "fields")
-SORTS = ("updated", "name")
+SORT_KEYS = ("updated", "name")
 
 
 def create(
@@ -40,89 +40,91 @@ def create(
     """
     row = Contact(tenant_id=who.tenant_id, name="", created_at=at or now(), is_demo=is_demo)
     for field, value in ({"name": name} | values).items():
-        _set(session, row, field, value)
-    _touch(session, row, at)
+        _set_field(session, row, field, value)
+    _mark_updated(session, row, at)
     session.add(row)
     session.flush()
     session.add_all(
         Address(tenant_id=row.tenant_id, contact_id=row.id, value=value)
-        for value in dict.fromkeys(looked_up(row.emails, row.phones))
+        for value in dict.fromkeys(lookup_keys(row.emails, row.phones))
     )
-    event = _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_filled(row))
+    event = _emit(session, row, EventKind.CONTACT_CREATED, before={}, after=_non_empty(row))
     if in_feed and not is_demo:
-        activity.of_crm(session, who, event, "Contact “{name}” created", name=row.name)
+        activity.record_crm(session, who, event, "Contact “{name}” created", name=row.name)
     _emit_tags(session, row, row.tags)
     return row
 
 
 def save(session: Transaction, who: Identity, contact_id: str, values: dict[str, Any]) -> Contact:
     """Change some values; nothing is written when nothing differs."""
-    return change(session, who, get(session, who, contact_id, lock=True), values)
+    return update_row(session, who, get(session, who, contact_id, lock=True), values)
 
 
-def change(session: Transaction, who: Identity, row: Contact, values: dict[str, Any]) -> Contact:
+def update_row(session: Transaction, who: Identity, row: Contact, values: dict[str, Any]) -> Contact:
     """Change some values of a contact that is locked."""
-    before = data_of(row)
+    before = field_values(row)
     for field, value in values.items():
-        _set(session, row, field, value)
-    after = data_of(row)
+        _set_field(session, row, field, value)
+    after = field_values(row)
     changed = [field for field in FIELDS if before[field] != after[field]]
     if changed:
-        _touch(session, row)
+        _mark_updated(session, row)
         if {"emails", "phones"}.intersection(changed):
-            _keep_addresses(session, row)
+            _sync_addresses(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.CONTACT_UPDATED, before=old, after=new)
-        _emit_tags(session, row, tags.added(before["tags"], row.tags))
+        _emit_tags(session, row, tags.new_tags(before["tags"], row.tags))
     return row
 
 
-def data_of(row: Contact) -> dict[str, Any]:
+def field_values(row: Contact) -> dict[str, Any]:
     """Return the values of a contact by field."""
     return {field: getattr(row, field) for field in FIELDS}
 
 
-def _set(session: Transaction, row: Contact, field: str, value: Any) -> None:
+def _set_field(session: Transaction, row: Contact, field: str, value: Any) -> None:
     if field.startswith("field."):
         held = custom_fields.list_custom_fields(session, row.tenant_id, Holder.CONTACT)
-        row.fields = crm_values.own_field(held, row.fields, field, value)
+        row.fields = crm_values.set_custom_field(held, row.fields, field, value)
         return
-    setattr(row, field, checked(session, row.tenant_id, field, value))
+    setattr(row, field, validate_field(session, row.tenant_id, field, value))
 
 
-def checked(session: Transaction, tenant_id: str, field: str, value: Any) -> Any:
+def validate_field(session: Transaction, tenant_id: str, field: str, value: Any) -> Any:
     """Return the value that one of FIELDS, but for "fields", keeps of what was written. Raises Invalid at the field."""
     if field == "language" and value not in ("", "ru", "en"):
         raise Invalid("This value cannot be taken.", field=field)
     checks: dict[str, Callable[[], Any]] = {
-        "name": lambda: crm_values.one_line(value, field, required=True),
-        "emails": lambda: crm_values.emails(value),
-        "phones": lambda: crm_values.phones(value, phone_numbers.region(session, tenant_id)),
+        "name": lambda: crm_values.clean_line(value, field, required=True),
+        "emails": lambda: crm_values.parse_emails(value),
+        "phones": lambda: crm_values.parse_phones(value, phone_numbers.tenant_region(session, tenant_id)),
         "language": lambda: value,
-        "time_zone": lambda: crm_values.time_zone(value),
-        "tags": lambda: crm_values.tags(value),
+        "time_zone": lambda: crm_values.validate_time_zone(value),
+        "tags": lambda: crm_values.parse_tags(value),
     }
     if field not in checks:
         raise Invalid("This value cannot be taken.", field=field)
     return checks[field]()
 
 
-def _touch(session: Transaction, row: Contact, at: datetime | None = None) -> None:
+def _mark_updated(session: Transaction, row: Contact, at: datetime | None = None) -> None:
     row.updated_at = at or now()
     own = [str(value) for value in row.fields.values()]
-    row.search_text = search_text.search_text(row.name, lines=[*row.emails, *own], phones=row.phones, tags=row.tags)
-    _announce(session, row)
+    row.search_text = search_text.build_search_text(
+        row.name, lines=[*row.emails, *own], phones=row.phones, tags=row.tags
+    )
+    _publish_change(session, row)
 
 
-def _announce(session: Transaction, row: Contact) -> None:
+def _publish_change(session: Transaction, row: Contact) -> None:
     """Tell open pages once for all contacts of a transaction."""
     if not session.info.get("contacts announced"):
         session.info["contacts announced"] = True
         session.after_commit.append(lambda: notifier.publish(row.tenant_id, "contact", row.id))
 
 
-def _filled(row: Contact) -> dict[str, Any]:
-    return {field: value for field, value in data_of(row).items() if value}
+def _non_empty(row: Contact) -> dict[str, Any]:
+    return {field: value for field, value in field_values(row).items() if value}
 
 
 def _emit(
@@ -149,7 +151,7 @@ def get(session: Transaction, who: Identity, contact_id: str, *, lock: bool = Fa
     return row
 
 
-def find(
+def list_contacts(
     session: Transaction,
     who: Identity,
     *,
@@ -161,7 +163,7 @@ def find(
     page_size: int = 25,
 ) -> tuple[list[Contact], int]:
     """Return one page of contacts and how many fit. `sort` is one of SORTS."""
-    query = _fitting(who, search, tag)
+    query = _filtered(who, search, tag)
     total = session.exec(query.with_only_columns(func.count())).one()
     key: Any = Contact.search_text if sort == "name" else Contact.updated_at
     order = (key.desc(), Contact.id.desc()) if descending else (key, Contact.id)  # type: ignore[attr-defined]
@@ -169,12 +171,12 @@ def find(
     return list(session.exec(shown).all()), int(total)
 
 
-def _fitting(who: Identity, search: str, tag: str) -> Any:
+def _filtered(who: Identity, search: str, tag: str) -> Any:
     query = owned(Contact, who.tenant_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
-    return search_text.fitting(query, Contact.search_text, search, tag)
+    return search_text.filter_rows(query, Contact.search_text, search, tag)
 
 
-def names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]) -> dict[str, str]:
+def contact_names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]) -> dict[str, str]:
     """Return the names of contacts by id; of those that are deleted none."""
     wanted = {one for one in contact_ids if one}
     if not wanted:
@@ -184,18 +186,18 @@ def names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]
     return {contact_id: name for contact_id, name in found}  # noqa: C416
 
 
-def same_address(
+def find_by_address(
     session: Transaction, who: Identity, *, emails: list[str], phones: list[str], name: str = ""
 ) -> Contact | None:
     """Return the contact that has one of these addresses or numbers: one of a similar name, else the oldest."""
-    held = [row for rows in holders(session, who, looked_up(emails, phones)).values() for row in rows]
+    held = [row for rows in contacts_by_address(session, who, lookup_keys(emails, phones)).values() for row in rows]
     if not held:
         return None
     oldest = min(held, key=lambda row: (row.created_at, row.id))
     return next((row for row in held if name and similar_names(name, row.name)), oldest)
 
 
-def holders(session: Transaction, who: Identity, addresses: list[str]) -> dict[str, list[Contact]]:
+def contacts_by_address(session: Transaction, who: Identity, addresses: list[str]) -> dict[str, list[Contact]]:
     """Return the contacts that have one of these looked-up addresses, by address, the oldest first."""
     if not addresses:
         return {}
@@ -208,15 +210,15 @@ def holders(session: Transaction, who: Identity, addresses: list[str]) -> dict[s
     return found
 
 
-def looked_up(emails: list[str], phones: list[str]) -> list[str]:
+def lookup_keys(emails: list[str], phones: list[str]) -> list[str]:
     """Return e-mail addresses and phone numbers in their normal form as they are looked up."""
-    return [*map(fold, emails), *map(phone_numbers.key, phones)]
+    return [*map(fold, emails), *map(phone_numbers.lookup_key, phones)]
 
 
-def _keep_addresses(session: Transaction, row: Contact) -> None:
+def _sync_addresses(session: Transaction, row: Contact) -> None:
     query = owned(Address, row.tenant_id).where(Address.contact_id == row.id)
     held = {address.value: address for address in session.exec(query).all()}
-    wanted = dict.fromkeys(looked_up(row.emails, row.phones))
+    wanted = dict.fromkeys(lookup_keys(row.emails, row.phones))
     for value in wanted.keys() - held.keys():
         session.add(Address(tenant_id=row.tenant_id, contact_id=row.id, value=value))
     for value in held.keys() - wanted.keys():
@@ -227,8 +229,8 @@ def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
     """Take a contact away; it can be brought back. Its leads and conversations stay."""
     row = get(session, who, contact_id)
     row.deleted_at = now()
-    activity.by(session, who, ActivityKind.PERSON, "Contact “{name}” deleted", link="/contacts", name=row.name)
-    _announce(session, row)
+    activity.record_by(session, who, ActivityKind.PERSON, "Contact “{name}” deleted", link="/contacts", name=row.name)
+    _publish_change(session, row)
     return row
 
 

@@ -10,95 +10,95 @@ from platform_app.models.crm import CustomField
 from platform_app.services.accounts import accounts
 from platform_app.services.crm import custom_field_definitions, phone_numbers
 
-MOST_TAGS = 30
-MOST_ADDRESSES = 10
-MOST = {"emails": MOST_ADDRESSES, "phones": MOST_ADDRESSES, "tags": MOST_TAGS}
-LARGEST_BUDGET = Decimal(10) ** 12
+MAX_TAGS = 30
+MAX_ADDRESSES = 10
+MAX_VALUES = {"emails": MAX_ADDRESSES, "phones": MAX_ADDRESSES, "tags": MAX_TAGS}
+MAX_BUDGET = Decimal(10) ** 12
 
 
-def one_line(value: Any, field: str, *, longest: int = 200, required: bool = False) -> str:
+def clean_line(value: Any, field: str, *, max_length: int = 200, required: bool = False) -> str:
     """Return a text on one line."""
     if not isinstance(value, str) or "\x00" in value:
         raise Invalid("This value cannot be taken.", field=field)
     text = " ".join(value.split())
     if required and not text:
         raise Invalid("Enter a name.", field=field)
-    if len(text) > longest:
-        raise Invalid("This is longer than {count} characters.", field=field, count=longest)
+    if len(text) > max_length:
+        raise Invalid("This is longer than {count} characters.", field=field, count=max_length)
     return text
 
 
-def many(value: Any, field: str, *, most: int, longest: int) -> list[str]:
+def split_values(value: Any, field: str, *, max_count: int, max_length: int) -> list[str]:
     """Return texts that were written one a line or with commas, each once."""
     parts = value if isinstance(value, list) else str(value).replace("\n", ",").replace(";", ",").split(",")
-    found = {fold(text): text for part in parts if (text := one_line(part, field, longest=longest))}
-    if len(found) > most:
-        raise Invalid("There can be {count} at most.", field=field, count=most)
+    found = {fold(text): text for part in parts if (text := clean_line(part, field, max_length=max_length))}
+    if len(found) > max_count:
+        raise Invalid("There can be {count} at most.", field=field, count=max_count)
     return list(found.values())
 
 
-def emails(value: Any) -> list[str]:
+def parse_emails(value: Any) -> list[str]:
     """Return e-mail addresses."""
-    found = many(value, "emails", most=MOST_ADDRESSES, longest=254)
+    found = split_values(value, "emails", max_count=MAX_ADDRESSES, max_length=254)
     try:
         return [accounts.validate_email(email) for email in found]
     except Invalid as error:
         raise Invalid(error.sentence, field="emails", **error.values) from error
 
 
-def phones(value: Any, region: str) -> list[str]:
+def parse_phones(value: Any, region: str) -> list[str]:
     """Return phone numbers in the international format, each once however it is written.
 
     `region` is the country (two letters) of numbers without a country code.
     """
-    parts = value if isinstance(value, list) else phone_numbers.split(str(value))
+    parts = value if isinstance(value, list) else phone_numbers.split_numbers(str(value))
     found: dict[str, str] = {}
     for part in parts:
-        if text := one_line(part, "phones"):
+        if text := clean_line(part, "phones"):
             phone = phone_numbers.normalize(text, region)
-            found.setdefault(phone_numbers.key(phone), phone)
-    if len(found) > MOST_ADDRESSES:
-        raise Invalid("There can be {count} at most.", field="phones", count=MOST_ADDRESSES)
+            found.setdefault(phone_numbers.lookup_key(phone), phone)
+    if len(found) > MAX_ADDRESSES:
+        raise Invalid("There can be {count} at most.", field="phones", count=MAX_ADDRESSES)
     return list(found.values())
 
 
-def tags(value: Any) -> list[str]:
+def parse_tags(value: Any) -> list[str]:
     """Return tags."""
-    return [tag.lstrip("#") or tag for tag in many(value, "tags", most=MOST_TAGS, longest=60)]
+    return [tag.lstrip("#") or tag for tag in split_values(value, "tags", max_count=MAX_TAGS, max_length=60)]
 
 
-def joined(field: str, mine: list[str], theirs: list[str]) -> list[str]:
+def merge_values(field: str, mine: list[str], theirs: list[str]) -> list[str]:
     """Return the addresses, numbers or tags of two lists, each once, the first list's before the others, up to the
     most that the field takes."""
-    key = phone_numbers.key if field == "phones" else fold
+    key = phone_numbers.lookup_key if field == "phones" else fold
     found = {key(value): value for value in reversed([*mine, *theirs])}
-    return list(reversed(found.values()))[: MOST[field]]
+    return list(reversed(found.values()))[: MAX_VALUES[field]]
 
 
-def time_zone(value: Any) -> str:
+def validate_time_zone(value: Any) -> str:
     """Return a time zone's name, or nothing."""
     if value not in ("", *available_timezones()):
         raise Invalid("There is no such time zone.", field="time_zone")
     return str(value)
 
 
-def budget(value: Decimal | int | str) -> Decimal:
+def parse_budget(value: Decimal | int | str) -> Decimal:
     """Return a sum of money."""
     text = str(value or "").strip()
     found = Decimal(0) if not text else parse_number(text) if isinstance(value, str) else Decimal(text)
     if found is None:
         raise Invalid("The budget is a number.", field="budget")
-    if not 0 <= found < LARGEST_BUDGET:
+    if not 0 <= found < MAX_BUDGET:
         raise Invalid("The budget is from 0 to 999999999999.", field="budget")
     return found.quantize(Decimal("0.01"))
 
 
-def own_field(held: list[CustomField], kept: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+def set_custom_field(held: list[CustomField], kept: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
     """Return a row's own fields with one of them set; `name` is field.{key}."""
     key = name.removeprefix("field.")
     found = next((row for row in held if row.key == key), None)
     if found is None:
         raise Invalid("There is no such field.", field=name)
-    text = custom_field_definitions.checked(found, value)
+    text = custom_field_definitions.validate_value(found, value)
     others = {other: there for other, there in kept.items() if other != key}
     return others | {key: text} if text else others

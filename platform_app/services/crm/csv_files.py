@@ -11,16 +11,16 @@ from typing import BinaryIO, Literal
 from platform_app.errors import Invalid
 from platform_app.rag.readers.text import encoding_of
 
-MOST_ROWS = 200_000
-MOST_COLUMNS = 100
-LONGEST_ROW = 1_000_000  # characters
-_LOOKED_AT = 64_000  # bytes by which an encoding that is not UTF-8 is told
-_MOST_REREAD = 8_000_000  # characters of rows with odd quotation marks that are read again
+MAX_ROWS = 200_000
+MAX_COLUMNS = 100
+MAX_ROW_CHARS = 1_000_000  # characters
+_SAMPLE_BYTES = 64_000  # bytes by which an encoding that is not UTF-8 is told
+_MAX_REREAD_CHARS = 8_000_000  # characters of rows with odd quotation marks that are read again
 _FORMULA = re.compile(r'((?:^|(?<=[;,|\t\r\n]))(?:[^\S\t\r\n]|")*)(?=[=+\-@])|^(?=[\t\r\n])')
-_LED = re.compile(r"^'(?=[=+\-@])")  # how a cell that is no formula begins in a table that we wrote
+_APOSTROPHE = re.compile(r"^'(?=[=+\-@])")  # how a cell that is no formula begins in a table that we wrote
 
 
-def read(file: BinaryIO) -> Iterator[list[str]]:
+def read_rows(file: BinaryIO) -> Iterator[list[str]]:
     """Yield the rows of a CSV file in any usual encoding, with commas, semicolons, tabs or bars; empty rows go.
 
     One row is held at a time; raises Invalid at the first that is too many, too wide or too long, or whose quotation
@@ -28,65 +28,65 @@ def read(file: BinaryIO) -> Iterator[list[str]]:
     """
     text = io.TextIOWrapper(file, _encoding(file), "replace", newline="")
     try:
-        csv.field_size_limit(LONGEST_ROW)
-        rows, count = _Rows(text), 0
+        csv.field_size_limit(MAX_ROW_CHARS)
+        rows, count = _RowReader(text), 0
         for row in rows:
-            if len(row) > MOST_COLUMNS:
-                raise Invalid("The file has more than {count} columns.", count=MOST_COLUMNS)
-            cells = [_LED.sub("", cell.strip()) for cell in row]
+            if len(row) > MAX_COLUMNS:
+                raise Invalid("The file has more than {count} columns.", count=MAX_COLUMNS)
+            cells = [_APOSTROPHE.sub("", cell.strip()) for cell in row]
             if not any(cells):
                 continue
             rows.width = rows.width or len(row)
             count += 1
-            if count > MOST_ROWS:
-                raise Invalid("The file has more than {count} rows.", count=MOST_ROWS)
+            if count > MAX_ROWS:
+                raise Invalid("The file has more than {count} rows.", count=MAX_ROWS)
             yield cells
     finally:
         if not file.closed:
             text.detach()  # what was opened elsewhere is closed there
 
 
-class _Rows:
+class _RowReader:
     """The rows of a file. A quotation mark that is never closed belongs to its cell, and its line is a row."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text, self._delimiter = text, _delimiter(text)
-        self._again: deque[str] = deque()  # lines to be read once more
+        self._pending_lines: deque[str] = deque()  # lines to be read once more
         self._lines: list[str] = []  # of the row
         self._number, self._reread = 0, 0
         self.width = 0  # cells of the head
 
-    def __iter__(self) -> "_Rows":
+    def __iter__(self) -> "_RowReader":
         return self
 
     def __next__(self) -> list[str]:
         self._lines = []
         try:
-            return next(csv.reader(self._taken(), delimiter=self._delimiter, strict=True))
+            return next(csv.reader(self._row_lines(), delimiter=self._delimiter, strict=True))
         except csv.Error:
-            return self._mended()
+            return self._repair_row()
 
-    def _taken(self) -> Iterator[str]:
+    def _row_lines(self) -> Iterator[str]:
         """Yield the lines of one row. Raises Invalid when it goes on too long."""
         length = 0
-        while line := self._again.popleft() if self._again else self._text.readline(LONGEST_ROW + 1):
+        while line := self._pending_lines.popleft() if self._pending_lines else self._text.readline(MAX_ROW_CHARS + 1):
             length += len(line)
-            if length > LONGEST_ROW:
+            if length > MAX_ROW_CHARS:
                 raise Invalid("The file is no table of rows and columns.")
             self._lines.append(line)
             self._number += 1
             yield line.replace("\x00", "")
 
-    def _mended(self) -> list[str]:
+    def _repair_row(self) -> list[str]:
         """Return the first line of a row with odd quotation marks as a row; the lines behind it are read again."""
         line, *others = self._lines
-        self._again.extendleft(reversed(others))
+        self._pending_lines.extendleft(reversed(others))
         self._number -= len(others)
         self._reread += sum(map(len, others))
         is_open = line.count('"') % 2 == 1
         quoting: Literal[0, 3] = csv.QUOTE_NONE if is_open else csv.QUOTE_MINIMAL
         cells = next(csv.reader([line.replace("\x00", "")], delimiter=self._delimiter, quoting=quoting), [])
-        if self._reread > _MOST_REREAD or (self.width and len(cells) != self.width):
+        if self._reread > _MAX_REREAD_CHARS or (self.width and len(cells) != self.width):
             raise Invalid("Line {line} of the file has a quotation mark that is not closed.", line=self._number)
         return [cell.strip().strip('"') for cell in cells] if is_open else cells
 
@@ -115,9 +115,9 @@ def _encoding(file: BinaryIO) -> str:
     """Return UTF-8 where all of a file is, else what its beginning looks like; the file stands at its beginning."""
     beginning, decoder = file.read(200_000), codecs.getincrementaldecoder("utf-8")()
     part = beginning
-    if b"\x00" in beginning[:_LOOKED_AT]:
+    if b"\x00" in beginning[:_SAMPLE_BYTES]:
         file.seek(0)
-        return encoding_of(beginning[:_LOOKED_AT])
+        return encoding_of(beginning[:_SAMPLE_BYTES])
     try:
         while part:
             decoder.decode(part)
@@ -125,13 +125,13 @@ def _encoding(file: BinaryIO) -> str:
         decoder.decode(b"", final=True)
         return "utf-8-sig"
     except UnicodeDecodeError:
-        found = encoding_of(part[:_LOOKED_AT] if beginning.isascii() else beginning[:_LOOKED_AT])
+        found = encoding_of(part[:_SAMPLE_BYTES] if beginning.isascii() else beginning[:_SAMPLE_BYTES])
         return "utf-8-sig" if found == "utf-8" else found
     finally:
         file.seek(0)
 
 
-def written(rows: list[list[str]]) -> str:
+def write_rows(rows: list[list[str]]) -> str:
     """Return rows as a CSV file; what a spreadsheet would take for a formula is led by an apostrophe.
 
     Spreadsheets split at semicolons or tabs as well, within a cell of ours too: there a formula is led by one likewise.

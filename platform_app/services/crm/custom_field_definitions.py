@@ -15,9 +15,9 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services.feed import activity
 
-MOST = 50  # of contacts, and of leads
-LONGEST = 500  # characters of a value
-_LATIN = dict(zip("абвгдезийклмнопрстуфхцыэ", "abvgdezijklmnoprstufhcye", strict=True)) | {
+MAX_FIELDS = 50  # of contacts, and of leads
+MAX_VALUE_CHARS = 500  # characters of a value
+_TRANSLITERATION = dict(zip("абвгдезийклмнопрстуфхцыэ", "abvgdezijklmnoprstufhcye", strict=True)) | {
     "ж": "zh",
     "ч": "ch",
     "ш": "sh",
@@ -41,27 +41,27 @@ def create(
 ) -> CustomField:
     """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes."""
     held = list_custom_fields(session, who.tenant_id, holder)
-    if len(held) >= MOST:
-        raise LimitReached("There can be {count} fields at most.", count=MOST)
+    if len(held) >= MAX_FIELDS:
+        raise LimitReached("There can be {count} fields at most.", count=MAX_FIELDS)
     row = CustomField(tenant_id=who.tenant_id, holder=holder, key="", name="", kind=kind, position=len(held))
     row.is_demo = is_demo
-    _set(row, held, name=name, options=options)
-    row.key = key_of(row.name, {other.key for other in held})
+    _set_definition(row, held, name=name, options=options)
+    row.key = unique_key(row.name, {other.key for other in held})
     session.add(row)
     session.flush()
     if not is_demo:
-        _tell(session, who, row, "Field “{name}” added")
+        _record(session, who, row, "Field “{name}” added")
     return row
 
 
-def change(session: Transaction, who: Identity, field_id: str, *, name: str, options: str = "") -> CustomField:
+def update(session: Transaction, who: Identity, field_id: str, *, name: str, options: str = "") -> CustomField:
     """Rename a field, or change what a choice is chosen from; values that are there stay."""
     row = _get(session, who, field_id)
-    _set(
+    _set_definition(
         row, [one for one in list_custom_fields(session, who.tenant_id, row.holder) if one.id != row.id], name, options
     )
     if session.is_modified(row):
-        _tell(session, who, row, "Field “{name}” changed")
+        _record(session, who, row, "Field “{name}” changed")
     return row
 
 
@@ -69,12 +69,12 @@ def delete(session: Transaction, who: Identity, field_id: str) -> CustomField:
     """Take a field away; what stood in it is no longer shown or used."""
     row = _get(session, who, field_id)
     session.delete(row)
-    _tell(session, who, row, "Field “{name}” deleted")
+    _record(session, who, row, "Field “{name}” deleted")
     return row
 
 
-def _tell(session: Transaction, who: Identity, row: CustomField, sentence: str) -> None:
-    activity.by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
+def _record(session: Transaction, who: Identity, row: CustomField, sentence: str) -> None:
+    activity.record_by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
 
 
 def _get(session: Transaction, who: Identity, field_id: str) -> CustomField:
@@ -84,7 +84,7 @@ def _get(session: Transaction, who: Identity, field_id: str) -> CustomField:
     return row
 
 
-def _set(row: CustomField, others: list[CustomField], name: str, options: str) -> None:
+def _set_definition(row: CustomField, others: list[CustomField], name: str, options: str) -> None:
     name = " ".join(name.split())
     if not name or len(name) > 80 or "\x00" in name:
         raise Invalid("Enter a name.", field="name")
@@ -96,22 +96,22 @@ def _set(row: CustomField, others: list[CustomField], name: str, options: str) -
     row.name, row.options = name, found if row.kind == FieldKind.CHOICE else []
 
 
-def key_of(name: str, taken: Container[str]) -> str:
+def unique_key(name: str, taken: Container[str]) -> str:
     """Return the name of a field in texts: Latin letters, digits and _, that no other field has."""
-    base = re.sub(r"[^a-z0-9]+", "_", latin(name)).strip("_")[:30] or "field"
+    base = re.sub(r"[^a-z0-9]+", "_", transliterate(name)).strip("_")[:30] or "field"
     base = base if base[0].isalpha() else f"f_{base}"
     return next(key for place in count(1) if (key := base if place == 1 else f"{base}_{place}") not in taken)
 
 
-def latin(text: str) -> str:
+def transliterate(text: str) -> str:
     """Return a text in lower case with its Russian letters in the Latin alphabet."""
-    return "".join(_LATIN.get(letter, letter) for letter in fold(text))
+    return "".join(_TRANSLITERATION.get(letter, letter) for letter in fold(text))
 
 
-def checked(field: CustomField, value: Any) -> str:
+def validate_value(field: CustomField, value: Any) -> str:
     """Return what a field keeps of what was written, or nothing for an empty value. Raises Invalid at the field."""
     place = f"field.{field.key}"
-    if not isinstance(value, str) or len(value) > LONGEST or "\x00" in value:
+    if not isinstance(value, str) or len(value) > MAX_VALUE_CHARS or "\x00" in value:
         raise Invalid("This value cannot be taken.", field=place)
     text = value.strip()
     if not text or field.kind == FieldKind.TEXT:

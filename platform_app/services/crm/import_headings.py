@@ -48,7 +48,7 @@ _NAME_PARTS = (
 )
 
 
-def guess(columns: list[str], own: dict[str, str], remembered: dict[str, str]) -> dict[str, str]:
+def guess_mapping(columns: list[str], own: dict[str, str], remembered: dict[str, str]) -> dict[str, str]:
     """Return which column goes where, as a column's place from 0 to a field; what is not known is left out.
 
     `own` are the tenant's own fields: name to key. `remembered` says where columns went before, by folded heading;

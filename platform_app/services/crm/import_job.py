@@ -16,10 +16,10 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, crm_values, csv_files, import_rows, imports
 from platform_app.services.crm.import_rows import RowValues
-from platform_app.services.crm.person_matching import Known, MatchBy, best
+from platform_app.services.crm.person_matching import MatchBy, PersonData, best_match
 from platform_app.services.feed import activity
 
-STEP = 200  # rows in one transaction
+BATCH_SIZE = 200  # rows in one transaction
 
 
 def import_contacts(job: RunningJob) -> None:
@@ -33,17 +33,17 @@ def import_contacts(job: RunningJob) -> None:
                     return
                 if rows is None:
                     file = open_files.enter_context((settings().uploads / row.stored_as).open("rb"))
-                    rows = islice(csv_files.read(file), 1 + row.rows_done, None)
-                if lines := list(islice(rows, STEP)):
-                    _take_all(session, row, lines)
+                    rows = islice(csv_files.read_rows(file), 1 + row.rows_done, None)
+                if lines := list(islice(rows, BATCH_SIZE)):
+                    _import_rows(session, row, lines)
                     row.rows_done += len(lines)
                     job.record_progress(session)
-                imports.announce(session, row)
+                imports.publish_change(session, row)
                 if lines and row.rows_done < row.rows_total:
                     continue
             break
     with job.finish() as session:
-        _end(session, job.tenant_id, job.payload.import_id)
+        _finish(session, job.tenant_id, job.payload.import_id)
 
 
 def _row(session: Transaction, tenant_id: str, import_id: str) -> ContactImport:
@@ -57,44 +57,44 @@ def _author(row: ContactImport) -> Identity:
     return Identity(user_id="", tenant_id=row.tenant_id, role=Role.OPERATOR, name=row.author_name, **known)
 
 
-def _take_all(session: Transaction, row: ContactImport, lines: list[list[str]]) -> None:
+def _import_rows(session: Transaction, row: ContactImport, lines: list[list[str]]) -> None:
     """Take rows in, each by itself; the contacts that have their addresses are looked up for all of them at once."""
     session.enable_cache()  # the tenant's fields and country are read once for all rows
     who = _author(row)
-    read = [import_rows.read(session, row.tenant_id, row.mapping, cells) for cells in lines]
-    people = _People(MatchBy(row.match_by))
-    people.look_up(session, who, {address for one in read for address in one.addresses})
+    read = [import_rows.read_row(session, row.tenant_id, row.mapping, cells) for cells in lines]
+    people = _ContactLookup(MatchBy(row.match_by))
+    people.load(session, who, {address for one in read for address in one.addresses})
     for number, (cells, one) in enumerate(zip(lines, read, strict=True), row.rows_done + 2):
         try:
-            contact_id, is_new = _write(session, who, one, people)
+            contact_id, is_new = _write_row(session, who, one, people)
         except PlatformError as error:
-            _note(session, row, number, cells=cells, error=error)
+            _record_problem(session, row, number, cells=cells, error=error)
             row.refused += 1
             continue
         row.created += is_new
         row.changed += not is_new
         if one.left_out:
-            _note(session, row, number, cells=cells, contact_id=contact_id, left_out=one.left_out)
+            _record_problem(session, row, number, cells=cells, contact_id=contact_id, left_out=one.left_out)
             row.incomplete += 1
 
 
-class _People:
+class _ContactLookup:
     """The contacts that rows may belong to, found by address or number, the oldest first."""
 
     def __init__(self, by: MatchBy) -> None:
         self._by = by
         self._by_address: dict[str, list[str]] = {}
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, PersonData] = {}
 
-    def look_up(self, session: Transaction, who: Identity, addresses: set[str]) -> None:
+    def load(self, session: Transaction, who: Identity, addresses: set[str]) -> None:
         """Find the contacts that have some of these addresses."""
-        for address, held in contacts.holders(session, who, sorted(addresses)).items():
+        for address, held in contacts.contacts_by_address(session, who, sorted(addresses)).items():
             for contact in held:
                 self.add(contact, [address])
 
     def add(self, contact: Contact, addresses: list[str]) -> None:
         """Note that a contact has some addresses."""
-        self._known[contact.id] = Known(contact.name, contact.emails, contact.phones)
+        self._known[contact.id] = PersonData(contact.name, contact.emails, contact.phones)
         for address in addresses:
             held = self._by_address.setdefault(address, [])
             if contact.id not in held:
@@ -103,10 +103,10 @@ class _People:
     def find(self, one: RowValues) -> str | None:
         """Return the id of the contact that a row belongs to, if there is one."""
         ids = dict.fromkeys(found for address in one.addresses for found in self._by_address.get(address, ()))
-        return best(one.person, ((found, self._known[found]) for found in ids), self._by)
+        return best_match(one.person, ((found, self._known[found]) for found in ids), self._by)
 
 
-def _write(session: Transaction, who: Identity, one: RowValues, people: _People) -> tuple[str, bool]:
+def _write_row(session: Transaction, who: Identity, one: RowValues, people: _ContactLookup) -> tuple[str, bool]:
     """Write a row to the contact that it belongs to, or to a new one; return its id and whether it is new.
 
     A contact that is there keeps its name, unless it has none yet. Raises PlatformError when the row names nobody.
@@ -115,20 +115,22 @@ def _write(session: Transaction, who: Identity, one: RowValues, people: _People)
     if same is None:
         name = values.get("name") or next(iter([*values.get("emails", []), *values.get("phones", [])]), "")
         if not name:
-            raise _nobody(one)
+            raise _missing_name_error(one)
         made = contacts.create(session, who, in_feed=False, **(values | {"name": name}))
         people.add(made, one.addresses)
         return made.id, True
     with session.savepoint():  # a row that is refused leaves the contact as it was
         row = contacts.get(session, who, same)
-        joined = {key: crm_values.joined(key, getattr(row, key), values.get(key, [])) for key in crm_values.MOST}
+        joined = {
+            key: crm_values.merge_values(key, getattr(row, key), values.get(key, [])) for key in crm_values.MAX_VALUES
+        }
         kept = values if row.name in (UNNAMED, *row.emails, *row.phones) else values | {"name": row.name}
         contacts.save(session, who, row.id, kept | joined)
     people.add(row, one.addresses)
     return same, False
 
 
-def _nobody(one: RowValues) -> Invalid:
+def _missing_name_error(one: RowValues) -> Invalid:
     """Return why a row names nobody: what was wrong with its first value, or that there is none."""
     if not one.left_out:
         return Invalid("The row has no name, phone or e-mail.")
@@ -136,7 +138,7 @@ def _nobody(one: RowValues) -> Invalid:
     return Invalid(first["why"], field=first["field"], **first["values"])
 
 
-def _note(
+def _record_problem(
     session: Transaction,
     row: ContactImport,
     number: int,
@@ -155,7 +157,7 @@ def _note(
     session.add(noted)
 
 
-def _end(session: Transaction, tenant_id: str, import_id: str) -> None:
+def _finish(session: Transaction, tenant_id: str, import_id: str) -> None:
     row = _row(session, tenant_id, import_id)
     row.state = ImportState.DONE
     activity.record(
@@ -172,10 +174,10 @@ def _end(session: Transaction, tenant_id: str, import_id: str) -> None:
     )
     path = settings().uploads / row.stored_as
     session.after_commit.append(lambda: path.unlink(missing_ok=True))
-    imports.announce(session, row)
+    imports.publish_change(session, row)
 
 
-def given_up(
+def on_failure(
     session: Transaction, tenant_id: str, payload: ImportContacts, *, state: JobState, sentence: str, values: Any
 ) -> None:
     """Write that an import stands still and why; its file is kept, and it can be tried again."""
@@ -185,19 +187,19 @@ def given_up(
         link, why = f"/contacts/import?i={row.id}", row.error
         stopped = "Import of “{title}” stands still: {reason}"
         activity.record(session, tenant_id, ActivityKind.FAILURE, stopped, link=link, title=row.file_name, reason=why)
-        imports.announce(session, row)
+        imports.publish_change(session, row)
 
 
-def revived(session: Transaction, tenant_id: str, payload: ImportContacts) -> None:
+def on_retry(session: Transaction, tenant_id: str, payload: ImportContacts) -> None:
     """Let an import that stood still go on with its job; raises Conflict when it goes on or has ended otherwise."""
     row = _locked(session, tenant_id, payload.import_id)
     if row is None or row.state != ImportState.FAILED:
         raise Conflict("This import does not stand still.")
     row.state, row.error = ImportState.RUNNING, ""
-    imports.announce(session, row)
+    imports.publish_change(session, row)
 
 
-def named_by(session: Transaction, job: Job) -> ImportContacts | None:
+def payload_from_keys(session: Transaction, job: Job) -> ImportContacts | None:
     """Return the payload from the key by which an import has one job."""
     import_id = id_from_key(job.dedupe_key, "import:")
     return ImportContacts(import_id=import_id) if import_id else None
@@ -206,7 +208,7 @@ def named_by(session: Transaction, job: Job) -> ImportContacts | None:
 def retry(session: Transaction, who: Identity, import_id: str) -> ContactImport:
     """Let an import that stands still go on where it stopped, with a job of its own."""
     row = imports.get(session, who, import_id)
-    revived(session, who.tenant_id, ImportContacts(import_id=row.id))
+    on_retry(session, who.tenant_id, ImportContacts(import_id=row.id))
     enqueue(session, who.tenant_id, ImportContacts(import_id=row.id))
     return row
 

@@ -13,10 +13,15 @@ from platform_app.errors import Invalid
 from platform_app.models.crm import Holder
 from platform_app.services.accounts import accounts
 from platform_app.services.crm import contacts, crm_values, phone_numbers
-from platform_app.services.crm.person_matching import Known
+from platform_app.services.crm.person_matching import PersonData
 
 _LIST = re.compile(r"[,;|\n]| ::: ")  # between the addresses or tags of one cell; the last one is Google's
-_JOINED = {"name": " ", "phones": "\n", "emails": "\n", "tags": "\n"}  # how the columns of one field are put together
+_SEPARATORS = {
+    "name": " ",
+    "phones": "\n",
+    "emails": "\n",
+    "tags": "\n",
+}  # how the columns of one field are put together
 _LANGUAGES = {"русский": "ru", "russian": "ru", "рус": "ru", "английский": "en", "english": "en", "англ": "en"}
 
 
@@ -28,22 +33,22 @@ class RowValues:
     left_out: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def person(self) -> Known:
+    def person(self) -> PersonData:
         """The row as a person to be matched."""
-        return Known(self.values.get("name", ""), self.values.get("emails", []), self.values.get("phones", []))
+        return PersonData(self.values.get("name", ""), self.values.get("emails", []), self.values.get("phones", []))
 
     @property
     def addresses(self) -> list[str]:
         """E-mail addresses and phone numbers as they are looked up."""
-        return contacts.looked_up(self.values.get("emails", []), self.values.get("phones", []))
+        return contacts.lookup_keys(self.values.get("emails", []), self.values.get("phones", []))
 
-    def leave_out(self, error: Invalid, field: str, title: str = "") -> None:
+    def skip_value(self, error: Invalid, field: str, title: str = "") -> None:
         """Note that a value could not be taken; `title` is the name of one of the tenant's own fields."""
         values = {key: str(value)[:200] for key, value in error.values.items()}
         self.left_out.append({"field": field, "title": title, "why": error.sentence, "values": values})
 
 
-def read(session: Transaction, tenant_id: str, mapping: dict[str, str], cells: list[str]) -> RowValues:
+def read_row(session: Transaction, tenant_id: str, mapping: dict[str, str], cells: list[str]) -> RowValues:
     """Return the values of a row by field. A value that its field does not take is left out, not the row.
 
     `mapping` says for a column's place, from 0, which field it goes into; columns of one field are put together.
@@ -54,7 +59,7 @@ def read(session: Transaction, tenant_id: str, mapping: dict[str, str], cells: l
             texts.setdefault(target, []).append(text)
     reader = _Reader(session, tenant_id)
     for target, said in texts.items():
-        reader.take(target, _JOINED.get(target, ", ").join(dict.fromkeys(said)))
+        reader.read_field(target, _SEPARATORS.get(target, ", ").join(dict.fromkeys(said)))
     return reader.found
 
 
@@ -65,45 +70,45 @@ class _Reader:
         self._session, self._tenant_id = session, tenant_id
         self.found = RowValues()
 
-    def take(self, target: str, text: str) -> None:
+    def read_field(self, target: str, text: str) -> None:
         """Keep what a field takes of a text; note what it does not."""
         if target == "phones":
-            self._each(target, phone_numbers.split(text), self._phones, key=phone_numbers.key)
+            self._read_list(target, phone_numbers.split_numbers(text), self._parse_phone, key=phone_numbers.lookup_key)
         elif target == "emails":
-            self._each(target, map(str.strip, _LIST.split(text)), _emails, key=fold)
+            self._read_list(target, map(str.strip, _LIST.split(text)), _parse_email, key=fold)
         elif target == "tags":
-            self._each(target, (tag.strip().removeprefix("* ") for tag in _LIST.split(text)), _tags, key=fold)
+            self._read_list(target, (tag.strip().removeprefix("* ") for tag in _LIST.split(text)), _parse_tag, key=fold)
         elif target.startswith("field."):
-            self._own(target, text)
+            self._read_custom_field(target, text)
         else:
-            self._one(target, text)
+            self._read_value(target, text)
 
-    def _one(self, target: str, text: str) -> None:
+    def _read_value(self, target: str, text: str) -> None:
         if target == "language":
             text = _LANGUAGES.get(fold(text), re.sub(r"[-_]\w+$", "", fold(text)))
         try:
-            self.found.values[target] = contacts.checked(self._session, self._tenant_id, target, text)
+            self.found.values[target] = contacts.validate_field(self._session, self._tenant_id, target, text)
         except Invalid as error:
-            self.found.leave_out(error, target)
+            self.found.skip_value(error, target)
 
-    def _own(self, target: str, text: str) -> None:
+    def _read_custom_field(self, target: str, text: str) -> None:
         held = custom_fields.list_custom_fields(self._session, self._tenant_id, Holder.CONTACT)
         try:
-            self.found.values[target] = next(iter(crm_values.own_field(held, {}, target, text).values()), "")
+            self.found.values[target] = next(iter(crm_values.set_custom_field(held, {}, target, text).values()), "")
         except Invalid as error:
             title = next((row.name for row in held if f"field.{row.key}" == target), "")
-            self.found.leave_out(error, target, title)
+            self.found.skip_value(error, target, title)
 
-    def _phones(self, part: str) -> list[str]:
-        region = phone_numbers.region(self._session, self._tenant_id)
+    def _parse_phone(self, part: str) -> list[str]:
+        region = phone_numbers.tenant_region(self._session, self._tenant_id)
         try:
             return [phone_numbers.normalize(part, region)]
         except Invalid:
-            if within := phone_numbers.found_in(part, region):
+            if within := phone_numbers.find_numbers(part, region):
                 return within
             raise
 
-    def _each(
+    def _read_list(
         self, target: str, parts: Iterable[str], check: Callable[[str], list[str]], *, key: Callable[[str], str]
     ) -> None:
         """Keep what a check makes of each part, each once; what it refuses, and what is too much, is left out."""
@@ -111,19 +116,19 @@ class _Reader:
         for part in filter(None, parts):
             try:
                 values = check(part)
-                if len(kept) + len(values) > crm_values.MOST[target]:
-                    raise Invalid("There can be {count} at most.", count=crm_values.MOST[target])
+                if len(kept) + len(values) > crm_values.MAX_VALUES[target]:
+                    raise Invalid("There can be {count} at most.", count=crm_values.MAX_VALUES[target])
             except Invalid as error:
-                self.found.leave_out(error, target)
+                self.found.skip_value(error, target)
             else:
                 for value in values:
                     kept.setdefault(key(value), value)
         self.found.values[target] = list(kept.values())
 
 
-def _emails(part: str) -> list[str]:
+def _parse_email(part: str) -> list[str]:
     return [accounts.validate_email(parseaddr(part)[1] if "<" in part else part.removeprefix("mailto:"))]
 
 
-def _tags(part: str) -> list[str]:
-    return crm_values.tags([part])
+def _parse_tag(part: str) -> list[str]:
+    return crm_values.parse_tags([part])

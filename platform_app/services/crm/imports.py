@@ -18,7 +18,7 @@ from platform_app.services.crm import csv_files, import_headings
 from platform_app.services.crm.person_matching import MatchBy
 from platform_app.services.knowledge import unused_uploads, uploads
 
-SAMPLE = 5  # rows that are shown before the import begins
+SAMPLE_ROWS = 5  # rows that are shown before the import begins
 TARGETS = {
     "name": "Full name",
     "emails": "E-mail",
@@ -27,10 +27,10 @@ TARGETS = {
     "time_zone": "Time zone",
     "tags": "Tags",
 }
-_REMEMBERED = 20  # imports whose columns are looked at for where those of a new table go
+_PREVIOUS_IMPORTS = 20  # imports whose columns are looked at for where those of a new table go
 
 
-async def store(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> str:
+async def store_upload(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> str:
     """Keep an uploaded table and look at its columns; return the import's id. It begins when `begin` says so."""
     name = uploads.plain_name(file_name)
     if not name.lower().endswith((".csv", ".txt", ".tsv")):
@@ -38,18 +38,18 @@ async def store(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> st
     async with uploads.kept(body) as file:
 
         def note() -> str:
-            row = _looked_at(who, name, file.stored_as)
+            row = _read_summary(who, name, file.stored_as)
             with session_scope(who.tenant_id) as session:
-                return _prepare(session, who, row).id
+                return _create(session, who, row).id
 
         return await asyncio.to_thread(note)
 
 
-def _looked_at(who: Identity, name: str, stored_as: str) -> ContactImport:
+def _read_summary(who: Identity, name: str, stored_as: str) -> ContactImport:
     """Return the import of a table that was read through: its head, its first rows, and how many there are."""
     with (settings().uploads / stored_as).open("rb") as file:
-        rows = csv_files.read(file)
-        head, sample = next(rows, []), list(islice(rows, SAMPLE))
+        rows = csv_files.read_rows(file)
+        head, sample = next(rows, []), list(islice(rows, SAMPLE_ROWS))
         count = len(sample) + sum(1 for _ in rows)
     if not count:
         raise Invalid("The file has no rows below its head.")
@@ -60,11 +60,13 @@ def _looked_at(who: Identity, name: str, stored_as: str) -> ContactImport:
     return row
 
 
-def _prepare(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
+def _create(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
     unused_uploads.keep_few(session, who.tenant_id)
-    own = {field.name: field.key for field in _own(session, who)}
-    before = [one for one in recent(session, who, limit=_REMEMBERED) if one.state != ImportState.READY]
-    row.mapping = import_headings.guess(row.columns, own, _remembered(before, {*TARGETS, *_targets(own.values())}))
+    own = {field.name: field.key for field in _list_contact_fields(session, who)}
+    before = [one for one in list_recent(session, who, limit=_PREVIOUS_IMPORTS) if one.state != ImportState.READY]
+    row.mapping = import_headings.guess_mapping(
+        row.columns, own, _previous_mapping(before, {*TARGETS, *_custom_targets(own.values())})
+    )
     same = next((one for one in before if one.columns == row.columns), None)
     row.match_by = same.match_by if same else MatchBy.NAME
     session.add(row)
@@ -72,15 +74,15 @@ def _prepare(session: Transaction, who: Identity, row: ContactImport) -> Contact
     return row
 
 
-def _own(session: Transaction, who: Identity) -> list[Any]:
+def _list_contact_fields(session: Transaction, who: Identity) -> list[Any]:
     return custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)
 
 
-def _targets(keys: Iterable[str]) -> Iterator[str]:
+def _custom_targets(keys: Iterable[str]) -> Iterator[str]:
     return (f"field.{key}" for key in keys)
 
 
-def _remembered(before: list[ContactImport], known: set[str]) -> dict[str, str]:
+def _previous_mapping(before: list[ContactImport], known: set[str]) -> dict[str, str]:
     """Return where columns went in imports of before, newest first: the field by folded heading, "" for left out."""
     found: dict[str, str] = {}
     for row in before:
@@ -91,7 +93,7 @@ def _remembered(before: list[ContactImport], known: set[str]) -> dict[str, str]:
     return found
 
 
-def begin(
+def start(
     session: Transaction, who: Identity, import_id: str, mapping: dict[str, str], *, match_by: str = MatchBy.NAME
 ) -> ContactImport:
     """Let the worker take the rows in; `mapping` says for a column's place, from 0, which field it goes into, and
@@ -99,7 +101,7 @@ def begin(
     row = get(session, who, import_id)
     if row.state != ImportState.READY:
         raise Conflict("This import has begun already.")
-    known = {*TARGETS, *_targets(field.key for field in _own(session, who))}
+    known = {*TARGETS, *_custom_targets(field.key for field in _list_contact_fields(session, who))}
     if match_by not in list(MatchBy):
         raise Invalid("This value cannot be taken.", field="match_by")
     kept = {place: target for place, target in mapping.items() if target}
@@ -109,7 +111,7 @@ def begin(
         raise Invalid("Choose a column for the name, the phone or the e-mail.", field="mapping")
     row.mapping, row.match_by, row.state = kept, match_by, ImportState.RUNNING
     enqueue(session, who.tenant_id, ImportContacts(import_id=row.id), dedupe_key=f"import:{row.id}")
-    announce(session, row)
+    publish_change(session, row)
     return row
 
 
@@ -122,20 +124,22 @@ def get(session: Transaction, who: Identity, import_id: str) -> ContactImport:
     return row
 
 
-def recent(session: Transaction, who: Identity, *, limit: int = 10) -> list[ContactImport]:
+def list_recent(session: Transaction, who: Identity, *, limit: int = 10) -> list[ContactImport]:
     """Return the latest imports, newest first."""
     query = owned(ContactImport, who.tenant_id).order_by(ContactImport.created_at.desc(), ContactImport.id.desc())  # type: ignore[attr-defined]
     return list(session.exec(query.limit(limit)).all())
 
 
-def refused(session: Transaction, who: Identity, import_id: str, *, limit: int | None = None) -> list[RefusedRow]:
+def list_refused_rows(
+    session: Transaction, who: Identity, import_id: str, *, limit: int | None = None
+) -> list[RefusedRow]:
     """Return the rows that could not be taken, or came in without some of their values, in the order of the file."""
     query = owned(RefusedRow, who.tenant_id).where(RefusedRow.import_id == get(session, who, import_id).id)
     ordered = query.order_by(RefusedRow.number)
     return list(session.exec(ordered.limit(limit) if limit else ordered).all())
 
 
-def reasons(row: RefusedRow, language: str) -> str:
+def describe_problems(row: RefusedRow, language: str) -> str:
     """Return in words why a row was refused, or which of its values were left out and why."""
     if row.why:
         return translate(language, row.why, **row.values)
@@ -146,6 +150,6 @@ def reasons(row: RefusedRow, language: str) -> str:
     return " · ".join(found)
 
 
-def announce(session: Transaction, row: ContactImport) -> None:
+def publish_change(session: Transaction, row: ContactImport) -> None:
     """Tell open pages after the commit how far an import has come."""
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "import", row.id))

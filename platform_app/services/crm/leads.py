@@ -19,7 +19,7 @@ from platform_app.services.crm import contacts, crm_values, pipelines, search_te
 from platform_app.services.feed import activity
 
 FIELDS = ("title", "budget", "contact_id", "responsible_id", "source", "tags", "fields")
-SORTS = ("updated", "title", "budget")
+SORT_KEYS = ("updated", "title", "budget")
 
 
 def create(
@@ -33,17 +33,17 @@ def create(
     **values: Any,
 ) -> Lead:
     """Write a lead into a stage; `values` are those of FIELDS or field.{key}; `at` is when it came, else now."""
-    stage = pipelines.stage(session, who, stage_id)
+    stage = pipelines.get_stage(session, who, stage_id)
     row = Lead(tenant_id=who.tenant_id, title="", stage_id=stage.id, created_at=at or now(), is_demo=is_demo)
     row.in_stage_since = row.created_at
     for field, value in ({"title": title} | values).items():
-        _set(session, who, row, name=field, value=value)
-    _touch(session, row, at)
+        _set_field(session, who, row, name=field, value=value)
+    _mark_updated(session, row, at)
     session.add(row)
     session.flush()
-    event = _emit(session, row, EventKind.LEAD_CREATED, before={}, after=_filled(row) | _words(stage))
+    event = _emit(session, row, EventKind.LEAD_CREATED, before={}, after=_non_empty(row) | _stage_values(stage))
     if not is_demo:
-        activity.of_crm(session, who, event, "Lead “{title}” created", title=row.title)
+        activity.record_crm(session, who, event, "Lead “{title}” created", title=row.title)
     _emit_tags(session, row, row.tags)
     return row
 
@@ -55,7 +55,7 @@ def create_in_first_stage(
 
     Raises Invalid when there is no such pipeline, or it has no stages.
     """
-    found = pipelines.of_tenant(session, who)
+    found = pipelines.list_pipelines(session, who)
     stages = [stage for pipeline, stages in found for stage in stages if pipeline_id in ("", pipeline.id)]
     if not stages:
         raise Invalid("Make a pipeline with stages first.")
@@ -64,79 +64,81 @@ def create_in_first_stage(
 
 def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, Any]) -> Lead:
     """Change some values; nothing is written when nothing differs. The stage is changed by `move`."""
-    return change(session, who, get(session, who, lead_id, lock=True), values)
+    return update_row(session, who, get(session, who, lead_id, lock=True), values)
 
 
-def change(session: Transaction, who: Identity, row: Lead, values: dict[str, Any]) -> Lead:
+def update_row(session: Transaction, who: Identity, row: Lead, values: dict[str, Any]) -> Lead:
     """Change some values of a lead that is locked."""
-    before = data_of(row)
+    before = field_values(row)
     for field, value in values.items():
-        _set(session, who, row, name=field, value=value)
-    after = data_of(row)
+        _set_field(session, who, row, name=field, value=value)
+    after = field_values(row)
     changed = [field for field in FIELDS if before[field] != after[field]]
     if changed:
-        _touch(session, row)
+        _mark_updated(session, row)
         old, new = ({field: data[field] for field in changed} for data in (before, after))
         _emit(session, row, EventKind.LEAD_UPDATED, before=old, after=new)
-        _emit_tags(session, row, tags.added(before["tags"], row.tags))
+        _emit_tags(session, row, tags.new_tags(before["tags"], row.tags))
     return row
 
 
-def move(session: Transaction, who: Identity, lead_id: str, stage_id: str, *, at: datetime | None = None) -> Lead:
+def move_to_stage(
+    session: Transaction, who: Identity, lead_id: str, stage_id: str, *, at: datetime | None = None
+) -> Lead:
     """Put a lead into another stage; nothing happens when it stands there already."""
-    row, new = get(session, who, lead_id, lock=True), pipelines.stage(session, who, stage_id)
+    row, new = get(session, who, lead_id, lock=True), pipelines.get_stage(session, who, stage_id)
     if row.stage_id == new.id:
         return row
-    old = pipelines.stage(session, who, row.stage_id)
+    old = pipelines.get_stage(session, who, row.stage_id)
     row.stage_id, row.in_stage_since = new.id, at or now()
-    _touch(session, row, at)
-    event = _emit(session, row, EventKind.STAGE_CHANGED, before=_words(old), after=_words(new))
+    _mark_updated(session, row, at)
+    event = _emit(session, row, EventKind.STAGE_CHANGED, before=_stage_values(old), after=_stage_values(new))
     if at is None:
-        activity.of_crm(session, who, event, "Lead “{title}” moved to “{stage}”", title=row.title, stage=new.name)
+        activity.record_crm(session, who, event, "Lead “{title}” moved to “{stage}”", title=row.title, stage=new.name)
     return row
 
 
-def data_of(row: Lead) -> dict[str, Any]:
+def field_values(row: Lead) -> dict[str, Any]:
     """Return the values of a lead by field, as events keep them."""
     return {field: getattr(row, field) for field in FIELDS} | {"budget": str(row.budget)}
 
 
-def _words(stage: Stage) -> dict[str, str]:
+def _stage_values(stage: Stage) -> dict[str, str]:
     return {"stage_id": stage.id, "stage": stage.name}
 
 
-def _filled(row: Lead) -> dict[str, Any]:
-    return {field: value for field, value in data_of(row).items() if value}
+def _non_empty(row: Lead) -> dict[str, Any]:
+    return {field: value for field, value in field_values(row).items() if value}
 
 
-def _set(session: Transaction, who: Identity, row: Lead, *, name: str, value: Any) -> None:
+def _set_field(session: Transaction, who: Identity, row: Lead, *, name: str, value: Any) -> None:
     if name.startswith("field."):
         held = custom_fields.list_custom_fields(session, row.tenant_id, Holder.LEAD)
-        row.fields = crm_values.own_field(held, row.fields, name, value)
+        row.fields = crm_values.set_custom_field(held, row.fields, name, value)
         return
     checks: dict[str, Callable[[], Any]] = {
-        "title": lambda: crm_values.one_line(value, name, required=True),
-        "budget": lambda: crm_values.budget(value),
+        "title": lambda: crm_values.clean_line(value, name, required=True),
+        "budget": lambda: crm_values.parse_budget(value),
         "contact_id": lambda: contacts.get(session, who, value).id if value else None,
-        "responsible_id": lambda: _member(session, who, value) if value else None,
-        "source": lambda: crm_values.one_line(value, name, longest=120),
-        "tags": lambda: crm_values.tags(value),
+        "responsible_id": lambda: _check_member(session, who, value) if value else None,
+        "source": lambda: crm_values.clean_line(value, name, max_length=120),
+        "tags": lambda: crm_values.parse_tags(value),
     }
     if name not in checks:
         raise Invalid("This value cannot be taken.", field=name)
     setattr(row, name, checks[name]())
 
 
-def _member(session: Transaction, who: Identity, user_id: str) -> str:
+def _check_member(session: Transaction, who: Identity, user_id: str) -> str:
     if session.exec(owned(Member, who.tenant_id).where(Member.user_id == user_id)).first() is None:
         raise NotFound("There is no such member.")
     return user_id
 
 
-def _touch(session: Transaction, row: Lead, at: datetime | None = None) -> None:
+def _mark_updated(session: Transaction, row: Lead, at: datetime | None = None) -> None:
     row.updated_at = at or now()
     own = [str(value) for value in row.fields.values()]
-    row.search_text = search_text.search_text(row.title, lines=[row.source, *own], tags=row.tags)
+    row.search_text = search_text.build_search_text(row.title, lines=[row.source, *own], tags=row.tags)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
 
 
@@ -160,7 +162,7 @@ def get(session: Transaction, who: Identity, lead_id: str, *, lock: bool = False
     return row
 
 
-def find(
+def list_leads(
     session: Transaction,
     who: Identity,
     /,
@@ -172,7 +174,7 @@ def find(
     **filters: str,
 ) -> tuple[list[Lead], int]:
     """Return one page of leads and how many fit. `filters`: search, tag, stage_id, responsible_id, contact_id."""
-    query = _fitting(who, **filters)
+    query = _filtered(who, **filters)
     total = session.exec(query.with_only_columns(func.count())).one()
     keys: dict[str, Any] = {"title": Lead.search_text, "budget": Lead.budget}
     key = keys.get(sort, Lead.updated_at)
@@ -181,24 +183,26 @@ def find(
     return list(session.exec(shown).all()), int(total)
 
 
-def _fitting(who: Identity, *, search: str = "", tag: str = "", **same: str) -> Any:
+def _filtered(who: Identity, *, search: str = "", tag: str = "", **same: str) -> Any:
     query = owned(Lead, who.tenant_id).where(Lead.deleted_at.is_(None))  # type: ignore[union-attr]
     for name, value in same.items():
         if value:
             query = query.where(getattr(Lead, name) == value)
-    return search_text.fitting(query, Lead.search_text, search, tag)
+    return search_text.filter_rows(query, Lead.search_text, search, tag)
 
 
-def totals(session: Transaction, who: Identity, **filters: str) -> dict[str, tuple[int, Decimal]]:
+def stage_totals(session: Transaction, who: Identity, **filters: str) -> dict[str, tuple[int, Decimal]]:
     """Return for each stage how many leads stand in it and their budgets together."""
     columns = (Lead.stage_id, func.count(), func.coalesce(func.sum(Lead.budget), 0))
-    query = _fitting(who, **filters).with_only_columns(*columns).group_by(Lead.stage_id)
+    query = _filtered(who, **filters).with_only_columns(*columns).group_by(Lead.stage_id)
     return {stage_id: (count, Decimal(budget)) for stage_id, count, budget in session.execute(query).all()}
 
 
-def newest(session: Transaction, who: Identity, stage_id: str, *, limit: int = 30, **filters: str) -> list[Lead]:
+def newest_in_stage(
+    session: Transaction, who: Identity, stage_id: str, *, limit: int = 30, **filters: str
+) -> list[Lead]:
     """Return the leads of a stage that changed last."""
-    query = _fitting(who, stage_id=stage_id, **filters).order_by(Lead.updated_at.desc(), Lead.id.desc())  # type: ignore[attr-defined]
+    query = _filtered(who, stage_id=stage_id, **filters).order_by(Lead.updated_at.desc(), Lead.id.desc())  # type: ignore[attr-defined]
     return list(session.exec(query.limit(limit)).all())
 
 
@@ -206,7 +210,7 @@ def delete(session: Transaction, who: Identity, lead_id: str) -> Lead:
     """Take a lead away; it can be brought back."""
     row = get(session, who, lead_id)
     row.deleted_at = now()
-    activity.by(session, who, ActivityKind.PERSON, "Lead “{title}” deleted", link="/leads", title=row.title)
+    activity.record_by(session, who, ActivityKind.PERSON, "Lead “{title}” deleted", link="/leads", title=row.title)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "lead", row.id))
     return row
 

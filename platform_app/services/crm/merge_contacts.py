@@ -22,7 +22,7 @@ _LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address)
 
 
 @dataclass
-class Outcome:
+class MergePreview:
     """What merging would make of a contact."""
 
     other: str  # name of the contact that goes
@@ -31,10 +31,10 @@ class Outcome:
     moved: dict[str, int]  # how many leads, tasks, notes and conversations come along
 
 
-def outcome(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Outcome:
+def preview(session: Transaction, who: Identity, kept_id: str, other_id: str) -> MergePreview:
     """Return what merging would do, without doing it."""
     kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
-    after = _joined(kept, other) | _lacking(session, who, kept, other)
+    after = _merged_values(kept, other) | _missing_fields(session, who, kept, other)
     values = {name: value for name, value in after.items() if value != getattr(kept, name, None)}
     named = ("name", "language", "time_zone")
     left = {name: getattr(other, name) for name in named if getattr(other, name) not in ("", getattr(kept, name))}
@@ -43,10 +43,10 @@ def outcome(session: Transaction, who: Identity, kept_id: str, other_id: str) ->
     for model, name in ((Lead, "leads"), (Task, "tasks"), (Note, "notes"), (Conversation, "conversations")):
         query = owned(model, who.tenant_id).where(model.contact_id == other.id)
         moved[name] = int(session.exec(query.with_only_columns(func.count())).one())
-    return Outcome(other.name, values, left, moved)
+    return MergePreview(other.name, values, left, moved)
 
 
-def _lacking(session: Transaction, who: Identity, kept: Contact, other: Contact) -> dict[str, Any]:
+def _missing_fields(session: Transaction, who: Identity, kept: Contact, other: Contact) -> dict[str, Any]:
     """Return own fields that a contact lacks and the other has."""
     known = {row.key for row in custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)}
     return {f"field.{key}": value for key, value in other.fields.items() if key in known and not kept.fields.get(key)}
@@ -59,15 +59,15 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
     kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
     if kept.id == other.id:
         raise Invalid("A contact cannot be merged with itself.", field="other")
-    contacts.save(session, who, kept.id, _joined(kept, other))
-    contacts.save(session, who, kept.id, _lacking(session, who, kept, other))
+    contacts.save(session, who, kept.id, _merged_values(kept, other))
+    contacts.save(session, who, kept.id, _missing_fields(session, who, kept, other))
     for model in _LINKED:
         session.execute(
             owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
         )
     sequence_exits.merge_enrollments(session, who.tenant_id, kept.id, other.id)
     other.deleted_at, other.merged_into = now(), kept.id
-    activity.by(
+    activity.record_by(
         session,
         who,
         ActivityKind.PERSON,
@@ -80,25 +80,25 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
     return kept
 
 
-def _joined(kept: Contact, other: Contact) -> dict[str, Any]:
+def _merged_values(kept: Contact, other: Contact) -> dict[str, Any]:
     """Return what the contact that stays has afterwards."""
     joined: dict[str, Any] = {
-        "emails": _both(kept.emails, other.emails)[: crm_values.MOST_ADDRESSES],
-        "phones": _both(kept.phones, other.phones)[: crm_values.MOST_ADDRESSES],
-        "tags": _both(kept.tags, other.tags)[: crm_values.MOST_TAGS],
+        "emails": _union(kept.emails, other.emails)[: crm_values.MAX_ADDRESSES],
+        "phones": _union(kept.phones, other.phones)[: crm_values.MAX_ADDRESSES],
+        "tags": _union(kept.tags, other.tags)[: crm_values.MAX_TAGS],
     }
     for name in ("language", "time_zone"):
         joined[name] = getattr(kept, name) or getattr(other, name)
     return joined
 
 
-def _both(mine: list[str], theirs: list[str]) -> list[str]:
+def _union(mine: list[str], theirs: list[str]) -> list[str]:
     held = {fold(one) for one in mine}
     return [*mine, *(one for one in theirs if fold(one) not in held)]
 
 
-def alike(session: Transaction, who: Identity, contact_id: str, search: str) -> list[Contact]:
+def merge_candidates(session: Transaction, who: Identity, contact_id: str, search: str) -> list[Contact]:
     """Return contacts that one could be merged with: those that a search finds, else those with the same name."""
     row = contacts.get(session, who, contact_id)
-    found, _ = contacts.find(session, who, search=search.strip() or row.name, page_size=9)
+    found, _ = contacts.list_contacts(session, who, search=search.strip() or row.name, page_size=9)
     return [one for one in found if one.id != row.id][:8]

@@ -7,15 +7,15 @@ from platform_app.models.crm import Note
 from platform_app.models.person import Identity
 from platform_app.services.crm import contacts, leads
 
-LONGEST = 10_000  # characters
+MAX_CHARS = 10_000  # characters
 
 
 def create(
     session: Transaction, who: Identity, *, text: str, contact_id: str | None = None, lead_id: str | None = None
 ) -> Note:
     """Write a note about a lead or a contact."""
-    if not text.strip() or "\x00" in text or len(text) > LONGEST:
-        raise Invalid("Enter a note of at most {count} characters.", field="note", count=LONGEST)
+    if not text.strip() or "\x00" in text or len(text) > MAX_CHARS:
+        raise Invalid("Enter a note of at most {count} characters.", field="note", count=MAX_CHARS)
     row = Note(tenant_id=who.tenant_id, text=text.strip(), author_name=who.name)
     if lead_id:
         row.lead_id = leads.get(session, who, lead_id).id

@@ -8,9 +8,9 @@ from enum import StrEnum
 from platform_app.automation.values import fold
 from platform_app.models.crm import UNNAMED
 from platform_app.services.crm import phone_numbers
-from platform_app.services.crm.custom_field_definitions import latin
+from platform_app.services.crm.custom_field_definitions import transliterate
 
-_SIMILAR = 0.8  # how alike two words of a name are at least, of 1
+_MIN_SIMILARITY = 0.8  # how alike two words of a name are at least, of 1
 
 
 class MatchBy(StrEnum):
@@ -22,7 +22,7 @@ class MatchBy(StrEnum):
 
 
 @dataclass
-class Known:
+class PersonData:
     """What is known of a person: a contact, or a row of a table. Addresses and numbers in their normal form."""
 
     name: str = ""
@@ -30,7 +30,7 @@ class Known:
     phones: list[str] = field(default_factory=list)
 
 
-def same_person(row: Known, contact: Known, by: MatchBy = MatchBy.NAME) -> bool:
+def same_person(row: PersonData, contact: PersonData, by: MatchBy = MatchBy.NAME) -> bool:
     """Tell whether a row and a contact that share an address or a number are one person.
 
     A number or a mailbox may be shared by colleagues or a family. So the names have to be alike; where they are not,
@@ -43,8 +43,8 @@ def same_person(row: Known, contact: Known, by: MatchBy = MatchBy.NAME) -> bool:
         return True
     if min(len(_words(row.name)), len(_words(contact.name))) > 1:
         return False
-    shared = {phone_numbers.key(phone) for phone in contact.phones if phone_numbers.is_personal(phone)}
-    if not shared.intersection(map(phone_numbers.key, filter(phone_numbers.is_personal, row.phones))):
+    shared = {phone_numbers.lookup_key(phone) for phone in contact.phones if phone_numbers.is_personal(phone)}
+    if not shared.intersection(map(phone_numbers.lookup_key, filter(phone_numbers.is_personal, row.phones))):
         return False
     return not (row.emails and contact.emails) or bool(_folded(row.emails) & _folded(contact.emails))
 
@@ -65,20 +65,20 @@ def similar_names(one: str, other: str) -> bool:
 def _similar(one: str, other: str) -> bool:
     if one == other or (min(len(one), len(other)) == 1 and one[0] == other[0]):
         return True
-    return min(len(one), len(other)) >= 4 and SequenceMatcher(None, one, other).ratio() >= _SIMILAR
+    return min(len(one), len(other)) >= 4 and SequenceMatcher(None, one, other).ratio() >= _MIN_SIMILARITY
 
 
 def _words(name: str) -> list[str]:
     if name == UNNAMED or "@" in name or not any(map(str.isalpha, name)):
         return []  # none, or an address that stands in for it
-    return [word for word in latin(name.replace(".", " ").replace("-", " ")).split() if word.isalnum()]
+    return [word for word in transliterate(name.replace(".", " ").replace("-", " ")).split() if word.isalnum()]
 
 
 def _folded(emails: Iterable[str]) -> set[str]:
     return {fold(email) for email in emails}
 
 
-def best(row: Known, candidates: Iterable[tuple[str, Known]], by: MatchBy) -> str | None:
+def best_match(row: PersonData, candidates: Iterable[tuple[str, PersonData]], by: MatchBy) -> str | None:
     """Return the id of the contact that a row belongs to, of those that share an address with it, oldest first."""
     fitting = [(contact_id, known) for contact_id, known in candidates if same_person(row, known, by)]
     if not fitting:

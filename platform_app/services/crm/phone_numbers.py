@@ -11,9 +11,9 @@ from platform_app.db import Transaction
 from platform_app.errors import Invalid
 from platform_app.models.person import Tenant
 
-LONGEST = 60  # characters of one number as it is written
+MAX_CHARS = 60  # characters of one number as it is written
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
-_SHARED = (  # lines that a company answers rather than one person
+_SHARED_LINE_TYPES = (  # lines that a company answers rather than one person
     PhoneNumberType.FIXED_LINE,
     PhoneNumberType.TOLL_FREE,
     PhoneNumberType.SHARED_COST,
@@ -27,12 +27,12 @@ _ALLOWED = re.compile(r"[+\d\s().\-–—/#;,*]*")
 _SEPARATORS = re.compile(r"[\n\r\t;,|]+| ::: |\s(?=\+)")
 
 
-def region(session: Transaction, tenant_id: str) -> str:
+def tenant_region(session: Transaction, tenant_id: str) -> str:
     """Return the country (ISO 3166, two letters) whose numbers a tenant writes without a country code."""
-    return session.cached("phone region", lambda: region_of(session.get(Tenant, tenant_id)))
+    return session.cached("phone region", lambda: region_for(session.get(Tenant, tenant_id)))
 
 
-def region_of(tenant: Tenant | None) -> str:
+def region_for(tenant: Tenant | None) -> str:
     """Return the country that a tenant chose, else the one of its time zone, else Russia or the United States."""
     if tenant is None:
         return "US"
@@ -46,10 +46,10 @@ def normalize(text: str, region: str) -> str:
     `region` is the country of numbers without a country code. A number of 5 to 15 digits without a plus sign that no
     numbering plan knows (an internal one, say) is returned as its digits. Raises Invalid, whose value is the text.
     """
-    written = _EXTENSION.sub(" ext. ", text.strip(_QUOTES)[:LONGEST])
+    written = _EXTENSION.sub(" ext. ", text.strip(_QUOTES)[:MAX_CHARS])
     if _FLOAT.fullmatch(written):
-        written = _whole(written, text)
-    for candidate, country in _readings(written, region):
+        written = _from_decimal(written, text)
+    for candidate, country in _candidates(written, region):
         try:
             found = phonenumbers.parse(candidate, country)
         except NumberParseException:
@@ -58,11 +58,11 @@ def normalize(text: str, region: str) -> str:
             return _formatted(found)
     digits = "".join(filter(str.isdigit, written))
     if written.startswith("+") or not 5 <= len(digits) <= 15 or not _ALLOWED.fullmatch(written):
-        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:LONGEST])
+        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:MAX_CHARS])
     return digits
 
 
-def _readings(written: str, region: str) -> list[tuple[str, str]]:
+def _candidates(written: str, region: str) -> list[tuple[str, str]]:
     """Return the ways to read a number, the likeliest first: as written, with 00 for +, without a plus put by mistake,
     with its country code but no plus."""
     bare = written.lstrip("+( ")
@@ -73,7 +73,7 @@ def _readings(written: str, region: str) -> list[tuple[str, str]]:
     return [(written, region), ("+" + bare, region)]
 
 
-def _whole(written: str, text: str) -> str:
+def _from_decimal(written: str, text: str) -> str:
     """Return the digits of a number that a spreadsheet wrote as a decimal, 79121113333.0 or 7,9121113333E+10.
 
     Raises Invalid when the spreadsheet left digits out.
@@ -81,7 +81,7 @@ def _whole(written: str, text: str) -> str:
     try:
         value = Decimal(written.replace(",", ".").replace("е", "e").replace("Е", "e"))
     except InvalidOperation as error:  # more digits than a decimal may have
-        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:LONGEST]) from error
+        raise Invalid("This is no phone number: {what}", field="phones", what=text.strip()[:MAX_CHARS]) from error
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent > 0:
         raise Invalid(
@@ -98,7 +98,7 @@ def _formatted(found: PhoneNumber) -> str:
     return f"{shown} ext. {extension}" if extension else shown
 
 
-def split(text: str) -> list[str]:
+def split_numbers(text: str) -> list[str]:
     """Return the numbers that stand in one text: one a line, or with commas, semicolons, bars or slashes between.
 
     An extension after a comma stays with its number, and so does a slash within a number, as in 030/123456.
@@ -119,14 +119,14 @@ def _digits_in(text: str) -> int:
     return sum(map(str.isdigit, text))
 
 
-def found_in(text: str, region: str) -> list[str]:
+def find_numbers(text: str, region: str) -> list[str]:
     """Return the numbers that stand somewhere in a text of words, in the international format."""
     written = _EXTENSION.sub(" ext. ", text[:2_000])
     matches = phonenumbers.PhoneNumberMatcher(written, region, phonenumbers.Leniency.POSSIBLE, max_tries=50)
     return [_formatted(match.number) for match in matches]
 
 
-def key(phone: str) -> str:
+def lookup_key(phone: str) -> str:
     """Return what a number is looked up by: its digits with the country code, without an extension."""
     return "".join(filter(str.isdigit, phone.partition(" ext.")[0]))
 
@@ -137,4 +137,4 @@ def is_personal(phone: str) -> bool:
         found = phonenumbers.parse(phone)
     except NumberParseException:
         return False
-    return found.extension is None and phonenumbers.number_type(found) not in _SHARED
+    return found.extension is None and phonenumbers.number_type(found) not in _SHARED_LINE_TYPES

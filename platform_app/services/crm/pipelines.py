@@ -13,8 +13,8 @@ from platform_app.models.person import Identity
 from platform_app.services.crm import crm_values
 from platform_app.services.feed import activity
 
-MOST = 20  # pipelines of a tenant
-MOST_STAGES = 40  # of a pipeline
+MAX_PIPELINES = 20  # pipelines of a tenant
+MAX_STAGES = 40  # of a pipeline
 DEFAULT_NAME = "Sales"
 DEFAULT_STAGES = (
     ("New leads", StageKind.OPEN),
@@ -35,7 +35,7 @@ class StageCount:
     leads: int
 
 
-def of_tenant(session: Transaction, who: Identity) -> list[tuple[Pipeline, list[Stage]]]:
+def list_pipelines(session: Transaction, who: Identity) -> list[tuple[Pipeline, list[Stage]]]:
     """Return the tenant's pipelines with their stages, in order."""
     found = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
     stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
@@ -49,12 +49,12 @@ def leads_by_stage(session: Transaction, who: Identity) -> list[StageCount]:
     counts: dict[str, int] = {stage_id: count for stage_id, count in session.execute(query).all()}  # noqa: C416
     return [
         StageCount(pipeline.name, stage.name, stage.kind, counts.get(stage.id, 0))
-        for pipeline, stages in of_tenant(session, who)
+        for pipeline, stages in list_pipelines(session, who)
         for stage in stages
     ]
 
 
-def stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
+def get_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
     """Return a stage of the tenant."""
     row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
     if row is None:
@@ -62,7 +62,7 @@ def stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
     return row
 
 
-def pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
+def get_pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
     """Return a pipeline of the tenant."""
     row: Pipeline | None = session.exec(owned(Pipeline, who.tenant_id).where(Pipeline.id == pipeline_id)).first()
     if row is None:
@@ -88,47 +88,47 @@ def default_stages(language: str) -> list[tuple[str, StageKind]]:
 
 def create(session: Transaction, who: Identity, name: str, stages: list[tuple[str, StageKind]]) -> Pipeline:
     """Add a pipeline at the end, with its first stages."""
-    held = of_tenant(session, who)
-    if len(held) >= MOST:
-        raise LimitReached("There can be {count} pipelines at most.", count=MOST)
-    name = crm_values.one_line(name, "name", longest=120, required=True)
+    held = list_pipelines(session, who)
+    if len(held) >= MAX_PIPELINES:
+        raise LimitReached("There can be {count} pipelines at most.", count=MAX_PIPELINES)
+    name = crm_values.clean_line(name, "name", max_length=120, required=True)
     row = Pipeline(tenant_id=who.tenant_id, name=name, position=len(held))
     session.add(row)
     session.flush()
     for stage_name, kind in stages:
         _add_stage(session, who, row, stage_name, kind=kind)
-    _tell(session, who, row, "Pipeline “{name}” created")
+    _record(session, who, row, "Pipeline “{name}” created")
     return row
 
 
 def rename(session: Transaction, who: Identity, pipeline_id: str, name: str) -> Pipeline:
     """Give a pipeline another name."""
-    row = pipeline(session, who, pipeline_id)
-    row.name = crm_values.one_line(name, "name", longest=120, required=True)
+    row = get_pipeline(session, who, pipeline_id)
+    row.name = crm_values.clean_line(name, "name", max_length=120, required=True)
     if session.is_modified(row):
-        _tell(session, who, row, "Pipeline “{name}” renamed")
+        _record(session, who, row, "Pipeline “{name}” renamed")
     return row
 
 
 def delete(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
     """Take a pipeline away; refused while leads stand in it."""
-    row = pipeline(session, who, pipeline_id)
-    for one in _stages(session, who, row.id):
+    row = get_pipeline(session, who, pipeline_id)
+    for one in _list_stages(session, who, row.id):
         _delete_stage(session, who, one)
     session.delete(row)
-    _tell(session, who, row, "Pipeline “{name}” deleted")
+    _record(session, who, row, "Pipeline “{name}” deleted")
     return row
 
 
-def _tell(session: Transaction, who: Identity, row: Pipeline, sentence: str) -> None:
-    activity.by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
+def _record(session: Transaction, who: Identity, row: Pipeline, sentence: str) -> None:
+    activity.record_by(session, who, ActivityKind.PERSON, sentence, link="/settings/crm", name=row.name)
 
 
-def _stages_changed(session: Transaction, who: Identity, pipeline_id: str) -> None:
-    _tell(session, who, pipeline(session, who, pipeline_id), "Stages of “{name}” changed")
+def _record_stages_changed(session: Transaction, who: Identity, pipeline_id: str) -> None:
+    _record(session, who, get_pipeline(session, who, pipeline_id), "Stages of “{name}” changed")
 
 
-def _stages(session: Transaction, who: Identity, pipeline_id: str) -> list[Stage]:
+def _list_stages(session: Transaction, who: Identity, pipeline_id: str) -> list[Stage]:
     query = owned(Stage, who.tenant_id).where(Stage.pipeline_id == pipeline_id)
     return list(session.exec(query.order_by(Stage.position, Stage.id)).all())
 
@@ -137,16 +137,16 @@ def add_stage(
     session: Transaction, who: Identity, pipeline_id: str, name: str, *, kind: StageKind = StageKind.OPEN
 ) -> Stage:
     """Add a stage at the end of a pipeline."""
-    row = _add_stage(session, who, pipeline(session, who, pipeline_id), name, kind=kind)
-    _stages_changed(session, who, pipeline_id)
+    row = _add_stage(session, who, get_pipeline(session, who, pipeline_id), name, kind=kind)
+    _record_stages_changed(session, who, pipeline_id)
     return row
 
 
 def _add_stage(session: Transaction, who: Identity, into: Pipeline, name: str, *, kind: StageKind) -> Stage:
-    held = _stages(session, who, into.id)
-    if len(held) >= MOST_STAGES:
-        raise LimitReached("There can be {count} stages at most.", count=MOST_STAGES)
-    name = crm_values.one_line(name, "name", longest=120, required=True)
+    held = _list_stages(session, who, into.id)
+    if len(held) >= MAX_STAGES:
+        raise LimitReached("There can be {count} stages at most.", count=MAX_STAGES)
+    name = crm_values.clean_line(name, "name", max_length=120, required=True)
     position = max((other.position for other in held), default=-1) + 1
     row = Stage(tenant_id=who.tenant_id, pipeline_id=into.id, name=name, kind=kind, position=position)
     session.add(row)
@@ -154,33 +154,33 @@ def _add_stage(session: Transaction, who: Identity, into: Pipeline, name: str, *
     return row
 
 
-def change_stage(session: Transaction, who: Identity, stage_id: str, *, name: str, kind: StageKind) -> Stage:
+def update_stage(session: Transaction, who: Identity, stage_id: str, *, name: str, kind: StageKind) -> Stage:
     """Give a stage another name and meaning."""
-    row = stage(session, who, stage_id)
-    row.name, row.kind = crm_values.one_line(name, "name", longest=120, required=True), kind
+    row = get_stage(session, who, stage_id)
+    row.name, row.kind = crm_values.clean_line(name, "name", max_length=120, required=True), kind
     if session.is_modified(row):
-        _stages_changed(session, who, row.pipeline_id)
+        _record_stages_changed(session, who, row.pipeline_id)
     return row
 
 
 def move_stage(session: Transaction, who: Identity, stage_id: str, *, up: bool) -> None:
     """Let a stage change places with the one before or after it."""
-    row = stage(session, who, stage_id)
-    order = _stages(session, who, row.pipeline_id)
+    row = get_stage(session, who, stage_id)
+    order = _list_stages(session, who, row.pipeline_id)
     place = [one.id for one in order].index(row.id)
     other = place - 1 if up else place + 1
     if 0 <= other < len(order):
         order[place], order[other] = order[other], order[place]
     for position, one in enumerate(order):
         one.position = position
-    _stages_changed(session, who, row.pipeline_id)
+    _record_stages_changed(session, who, row.pipeline_id)
 
 
 def delete_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
     """Take a stage away; refused while leads stand in it."""
-    row = stage(session, who, stage_id)
+    row = get_stage(session, who, stage_id)
     _delete_stage(session, who, row)
-    _stages_changed(session, who, row.pipeline_id)
+    _record_stages_changed(session, who, row.pipeline_id)
     return row
 
 

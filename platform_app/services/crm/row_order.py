@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
-class Placed(Protocol):
+class Positioned(Protocol):
     """A row with a place."""
 
     id: str
     position: int
 
 
-def move(rows: Sequence[Placed], row_id: str, *, up: bool, among: list[str]) -> None:
+def move(rows: Sequence[Positioned], row_id: str, *, up: bool, among: list[str]) -> None:
     """Let a row change places with the one before or after it; `among` are the ids that are shown, in order."""
     shown = [row.id for row in rows if row.id in among]
     place = shown.index(row_id) if row_id in shown else -1
@@ -20,18 +20,18 @@ def move(rows: Sequence[Placed], row_id: str, *, up: bool, among: list[str]) -> 
         return
     order = [row.id for row in rows if row.id != row_id]
     order.insert(order.index(shown[other]) + (0 if up else 1), row_id)
-    _number(rows, order)
+    _renumber(rows, order)
 
 
-def put(rows: Sequence[Placed], row_id: str, other_id: str) -> None:
+def place_at(rows: Sequence[Positioned], row_id: str, other_id: str) -> None:
     """Put a row where another stands; that one and those behind it follow."""
     order = [row.id for row in rows]
     is_down = order.index(row_id) < order.index(other_id)
     order.remove(row_id)
     order.insert(order.index(other_id) + is_down, row_id)
-    _number(rows, order)
+    _renumber(rows, order)
 
 
-def _number(rows: Sequence[Placed], order: list[str]) -> None:
+def _renumber(rows: Sequence[Positioned], order: list[str]) -> None:
     for row in rows:
         row.position = order.index(row.id) + 1

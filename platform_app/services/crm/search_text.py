@@ -12,23 +12,25 @@ from sqlalchemy import or_
 
 from platform_app.automation.values import fold
 
-_LONGEST = 1_500
+_MAX_CHARS = 1_500
 _PHONE = re.compile(r"[+(\d][\d\s().\-]{2,}")
 
 
-def search_text(name: str, *, lines: Iterable[str] = (), phones: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
+def build_search_text(
+    name: str, *, lines: Iterable[str] = (), phones: Iterable[str] = (), tags: Iterable[str] = ()
+) -> str:
     """Return what a row is found by."""
     found = [fold(name), *(fold(line) for line in lines if line)]
     found += [phone + "\n" + _digits(phone) for phone in phones]
     found += [_tag(tag) for tag in tags]
-    return "\n".join(found)[: _LONGEST - 1] + "\n"
+    return "\n".join(found)[: _MAX_CHARS - 1] + "\n"
 
 
 def _digits(text: str) -> str:
     return "".join(letter for letter in text if letter.isdigit())
 
 
-def _ways_to_write(digits: str) -> list[str]:
+def _phone_variants(digits: str) -> list[str]:
     """Return the digits that a number may be kept with: as they are, and without 00 or a trunk prefix (8 or 0)."""
     short = digits.removeprefix("00")
     return [digits, short, short[1:]] if len(short) > 4 and short[0] in "08" else [digits, short]
@@ -38,11 +40,11 @@ def _tag(tag: str) -> str:
     return f"#{fold(tag)}"
 
 
-def fitting(query: Any, column: Any, search: str, tag: str = "") -> Any:
+def filter_rows(query: Any, column: Any, search: str, tag: str = "") -> Any:
     """Narrow a query to rows that hold every word of a search, or its digits when it may be a phone number."""
     wanted = " ".join(search.split())[:200]
     if _PHONE.fullmatch(number := wanted.strip("'`’")):
-        ways = dict.fromkeys((fold(wanted), *_ways_to_write(_digits(number))))
+        ways = dict.fromkeys((fold(wanted), *_phone_variants(_digits(number))))
         query = query.where(or_(*(column.contains(way, autoescape=True) for way in ways)))
     else:
         for word in wanted.split()[:8]:

@@ -32,7 +32,7 @@ def create(
         contact_id = contacts.get(session, who, contact_id).id
     if responsible_id and not _is_member(session, who, responsible_id):
         raise NotFound("There is no such member.")
-    text = crm_values.one_line(text, "task", longest=500)
+    text = crm_values.clean_line(text, "task", max_length=500)
     if not text:
         raise Invalid("Enter what is to be done.", field="task")
     row = Task(tenant_id=who.tenant_id, text=text, contact_id=contact_id, lead_id=lead_id, due_at=due_at)
@@ -40,7 +40,7 @@ def create(
     session.add(row)
     session.flush()
     event = _emit(session, row, EventKind.TASK_CREATED, {"text": row.text})
-    activity.of_crm(session, who, event, "Task “{text}” created", text=row.text[:80])
+    activity.record_crm(session, who, event, "Task “{text}” created", text=row.text[:80])
     return row
 
 
@@ -55,13 +55,13 @@ def _emit(session: Transaction, row: Task, kind: EventKind, after: dict[str, Any
     return event
 
 
-def mark(session: Transaction, who: Identity, task_id: str, *, done: bool) -> Task:
+def set_done(session: Transaction, who: Identity, task_id: str, *, done: bool) -> Task:
     """Say that a task is done, or that it is not after all."""
     row = _get(session, who, task_id)
     if done and row.done_at is None:
         row.done_at = now()
         event = _emit(session, row, EventKind.TASK_COMPLETED, {"text": row.text})
-        activity.of_crm(session, who, event, "Task “{text}” done", text=row.text[:80])
+        activity.record_crm(session, who, event, "Task “{text}” done", text=row.text[:80])
     elif not done:
         row.done_at = None
     return row

@@ -46,7 +46,7 @@ def write(session: Transaction, who: Identity, told: Shop) -> DemoCrm:
 
 
 def _stages(session: Transaction, who: Identity, told: Shop) -> dict[str, str]:
-    first = min((row.position for row, _ in pipelines.of_tenant(session, who)), default=1)
+    first = min((row.position for row, _ in pipelines.list_pipelines(session, who)), default=1)
     position = first - 1  # before the tenant's own: the board opens on the leads of the demo
     pipeline = Pipeline(tenant_id=who.tenant_id, name=told.pipeline.name, position=position, is_demo=True)
     session.add(pipeline)
@@ -89,7 +89,7 @@ def _lead(session: Transaction, who: Identity, made: DemoCrm, told: ShopLead) ->
     at = moment(who, told.day, "09:05")
     row = leads.create(session, who, title=told.title, stage_id=stages[0], at=at, is_demo=True, **known)
     if told.moved is not None:
-        leads.move(session, who, row.id, stages[told.stage], at=moment(who, told.moved, "18:30"))
+        leads.move_to_stage(session, who, row.id, stages[told.stage], at=moment(who, told.moved, "18:30"))
     _beside(session, who, told, contact_id=contact.id, lead_id=row.id)
     return row
 

@@ -51,16 +51,16 @@ def record(
     return row
 
 
-def by(session: Transaction, who: Identity, kind: ActivityKind, sentence: str, **values: Any) -> Activity:
+def record_by(session: Transaction, who: Identity, kind: ActivityKind, sentence: str, **values: Any) -> Activity:
     """Write what this person did, as `record` does."""
     return record(session, who.tenant_id, kind, sentence, actor=who.name, user_id=who.user_id or None, **values)
 
 
-def of_crm(session: Transaction, who: Identity, event: Event, sentence: str, **values: Any) -> Activity:
+def record_crm(session: Transaction, who: Identity, event: Event, sentence: str, **values: Any) -> Activity:
     """Write what happened to a contact, a lead or a task: done by a person, by a rule, or by what sends deliveries."""
     kind = ActivityKind.PERSON if who.user_id else ActivityKind.RULE if cause_of(session) else ActivityKind.INTEGRATION
     subject = f"/leads/{event.lead_id}" if event.lead_id else f"/contacts/{event.contact_id}"
-    row = by(session, who, kind, sentence, link=subject, **values)
+    row = record_by(session, who, kind, sentence, link=subject, **values)
     row.event_id = event.id
     return row
 
@@ -75,23 +75,23 @@ class FeedRow:
     actor: str
 
 
-def feed(
+def list_feed(
     session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
 ) -> list[FeedRow]:
     """Return the newest activities, the repeated ones of one thing as one row, with the names that things have now."""
     options = {"kind": kind, "agent_id": agent_id, "user_id": user_id}
     grouped: dict[Any, FeedRow] = {}
-    for row in recent(session, tenant_id, **options, limit=limit * _READ_FOR_ONE):
+    for row in list_activities(session, tenant_id, **options, limit=limit * _READ_FACTOR):
         key = (row.kind, row.sentence, row.link, row.actor) if row.link else row.id
         if key in grouped:
             grouped[key].count += 1
         elif len(grouped) < limit:
             grouped[key] = FeedRow(row, 1, dict(row.values), row.actor)
-    _use_present_names(session, tenant_id, list(grouped.values()))
+    _use_current_names(session, tenant_id, list(grouped.values()))
     return list(grouped.values())
 
 
-_READ_FOR_ONE = 5  # activities that are read for each row
+_READ_FACTOR = 5  # activities that are read for each row
 # What a link names: the column with its present name, and the value of a sentence that holds it.
 _SUBJECTS: dict[str, tuple[Any, str]] = {
     "agents": (Agent.name, "name"),
@@ -107,7 +107,7 @@ _SUBJECTS: dict[str, tuple[Any, str]] = {
 _LINK = re.compile(r"/(?:agents/[0-9a-f]{32}/)?(\w[\w-]*)(?:/|\?c=)([0-9a-f]{32})$")
 
 
-def _use_present_names(session: Transaction, tenant_id: str, rows: list[FeedRow]) -> None:
+def _use_current_names(session: Transaction, tenant_id: str, rows: list[FeedRow]) -> None:
     """Replace the names of then by those of now; what was deleted since keeps its last name."""
     wanted: dict[str, set[str]] = {"agents": {row.newest.agent_id for row in rows if row.newest.agent_id}}
     subjects: dict[int, tuple[str, str]] = {}
@@ -143,7 +143,7 @@ def _people(session: Transaction, ids: set[str]) -> dict[str, str]:
     return dict(iter(session.execute(query)))
 
 
-def recent(
+def list_activities(
     session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
 ) -> list[Activity]:
     """Return the newest activities, filtered by kind, agent and person where given."""

@@ -18,7 +18,7 @@ Range = tuple[datetime, datetime]  # in UTC; the end does not belong to it
 
 
 @dataclass
-class Count:
+class PeriodCount:
     """How many in a period, and in the same length of time of the period before."""
 
     now: int
@@ -26,12 +26,12 @@ class Count:
 
 
 @dataclass
-class Summary:
+class DashboardSummary:
     """What the dashboard shows of a tenant."""
 
-    today: Count
-    week: Count  # the last 7 days, of which today is one
-    month: Count
+    today: PeriodCount
+    week: PeriodCount  # the last 7 days, of which today is one
+    month: PeriodCount
     active_agents: int
     all_agents: int
     open_conversations: int
@@ -40,7 +40,7 @@ class Summary:
     months: list[tuple[date, int]] = field(default_factory=list)  # first days of the last 6, oldest first
 
 
-def summary(session: Transaction, who: Identity, now: datetime) -> Summary:
+def get_summary(session: Transaction, who: Identity, now: datetime) -> DashboardSummary:
     """Count everything; days begin at midnight of the tenant's zone."""
     zone = ZoneInfo(who.time_zone)
     today = now.astimezone(zone).date()
@@ -48,19 +48,21 @@ def summary(session: Transaction, who: Identity, now: datetime) -> Summary:
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     months = [_months_before(month, back) for back in range(MONTHS - 1, -1, -1)]
     compared = [
-        *_compared(today, today - timedelta(days=1), now, zone),
-        *_compared(today - timedelta(days=6), today - timedelta(days=13), now, zone),
-        *_compared(month, _months_before(month, 1), now, zone),
+        *_with_previous_period(today, today - timedelta(days=1), now, zone),
+        *_with_previous_period(today - timedelta(days=6), today - timedelta(days=13), now, zone),
+        *_with_previous_period(month, _months_before(month, 1), now, zone),
     ]
-    counts = _replies(session, who, [*compared, *_between(days, now, zone), *_between(months, now, zone)])
+    counts = _count_replies(
+        session, who, [*compared, *_consecutive_periods(days, now, zone), *_consecutive_periods(months, now, zone)]
+    )
     first, rest = counts[: len(compared)], counts[len(compared) :]
-    return Summary(
-        today=Count(*first[0:2]),
-        week=Count(*first[2:4]),
-        month=Count(*first[4:6]),
-        active_agents=_agents(session, who, active=True),
-        all_agents=_agents(session, who, active=False),
-        open_conversations=_open_conversations(session, who),
+    return DashboardSummary(
+        today=PeriodCount(*first[0:2]),
+        week=PeriodCount(*first[2:4]),
+        month=PeriodCount(*first[4:6]),
+        active_agents=_count_agents(session, who, active=True),
+        all_agents=_count_agents(session, who, active=False),
+        open_conversations=_count_open_conversations(session, who),
         stages=[(found.stage, found.leads) for found in pipelines.leads_by_stage(session, who)],
         days=list(zip(days, rest[:DAYS], strict=True)),
         months=list(zip(months, rest[DAYS:], strict=True)),
@@ -78,19 +80,19 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _compared(start: date, start_before: date, now: datetime, zone: ZoneInfo) -> list[Range]:
+def _with_previous_period(start: date, start_before: date, now: datetime, zone: ZoneInfo) -> list[Range]:
     """Return a period up to now, and as much of the one before as has passed of this one."""
     begin, begin_before = _midnight(start, zone), _midnight(start_before, zone)
     return [(begin, now), (begin_before, min(begin_before + (now - begin), begin))]
 
 
-def _between(starts: list[date], now: datetime, zone: ZoneInfo) -> list[Range]:
+def _consecutive_periods(starts: list[date], now: datetime, zone: ZoneInfo) -> list[Range]:
     """Return the periods that begin on these days and follow one another; the last one lasts until now."""
     begins = [_midnight(start, zone) for start in starts]
     return list(zip(begins, [*begins[1:], now], strict=True))
 
 
-def _replies(session: Transaction, who: Identity, ranges: list[Range]) -> list[int]:
+def _count_replies(session: Transaction, who: Identity, ranges: list[Range]) -> list[int]:
     """Count the replies in each period, in one reading of the events."""
     columns = [
         func.coalesce(func.sum(case((and_(Event.at >= start, Event.at < end), 1), else_=0)), 0)  # type: ignore[arg-type]
@@ -104,14 +106,14 @@ def _replies(session: Transaction, who: Identity, ranges: list[Range]) -> list[i
     return [int(count) for count in session.execute(query.with_only_columns(*columns)).one()]
 
 
-def _agents(session: Transaction, who: Identity, *, active: bool) -> int:
+def _count_agents(session: Transaction, who: Identity, *, active: bool) -> int:
     query = owned(Agent, who.tenant_id).where(Agent.deleted_at.is_(None))  # type: ignore[union-attr]
     if active:
         query = query.where(Agent.active.is_(True))  # type: ignore[attr-defined]
     return int(session.exec(query.with_only_columns(func.count())).one())
 
 
-def _open_conversations(session: Transaction, who: Identity) -> int:
+def _count_open_conversations(session: Transaction, who: Identity) -> int:
     query = owned(Conversation, who.tenant_id).where(
         Conversation.state == ConversationState.OPEN,
         Conversation.deleted_at.is_(None),  # type: ignore[union-attr]

@@ -14,10 +14,10 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity
 
 PAGE_SIZE = 50
-AT_ONCE = 1_000  # events in memory
+BATCH_SIZE = 1_000  # events in memory
 
 
-def find(
+def list_events(
     session: Transaction,
     who: Identity,
     *,
@@ -47,11 +47,11 @@ def get(session: Transaction, who: Identity, event_id: str) -> Event:
     return row
 
 
-def subjects(session: Transaction, who: Identity, events: list[Event]) -> dict[str, str]:
+def subject_names(session: Transaction, who: Identity, events: list[Event]) -> dict[str, str]:
     """Return for each event by id whom it is about: the lead, else the contact, else the conversation."""
-    leads = names(session, who, Lead, {one.lead_id for one in events})
-    contacts = names(session, who, Contact, {one.contact_id for one in events})
-    talks = names(session, who, Conversation, {one.conversation_id for one in events})
+    leads = names_by_id(session, who, Lead, {one.lead_id for one in events})
+    contacts = names_by_id(session, who, Contact, {one.contact_id for one in events})
+    talks = names_by_id(session, who, Conversation, {one.conversation_id for one in events})
     return {
         one.id: leads.get(one.lead_id or "")
         or contacts.get(one.contact_id or "")
@@ -60,7 +60,7 @@ def subjects(session: Transaction, who: Identity, events: list[Event]) -> dict[s
     }
 
 
-def names(session: Transaction, who: Identity, model: Any, ids: set[str | None]) -> dict[str, str]:
+def names_by_id(session: Transaction, who: Identity, model: Any, ids: set[str | None]) -> dict[str, str]:
     """Return what leads, contacts or conversations are called, by id.
 
     By a join, not by a list of ids: SQLite takes a tenant for ten rows, and for more ids it would read all it has.
@@ -74,18 +74,18 @@ def names(session: Transaction, who: Identity, model: Any, ids: set[str | None])
     return {row_id: name for row_id, name in session.execute(query.with_only_columns(model.id, words))}  # noqa: C416
 
 
-def since(
-    session: Transaction, who: Identity, kinds: list[str], *, since: datetime, columns: tuple[Any, ...] = ()
+def iterate_events(
+    session: Transaction, who: Identity, kinds: list[str], *, after: datetime, columns: tuple[Any, ...] = ()
 ) -> Iterator[Any]:
     """Yield the events of some kinds, the oldest first, few of them in memory at once; plain rows of some columns."""
-    last: tuple[datetime, str] = (since, "")
+    last: tuple[datetime, str] = (after, "")
     while True:
         query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
-        query = (query.with_only_columns(*columns) if columns else query).order_by(Event.at, Event.id).limit(AT_ONCE)
+        query = (query.with_only_columns(*columns) if columns else query).order_by(Event.at, Event.id).limit(BATCH_SIZE)
         page = list(session.execute(query).all() if columns else session.exec(query).all())
         fresh = [one for one in page if (one.at, one.id) > last]
         yield from fresh
-        if len(page) < AT_ONCE or not fresh:
+        if len(page) < BATCH_SIZE or not fresh:
             return
         last = (fresh[-1].at, fresh[-1].id)
         if not columns:

@@ -82,7 +82,7 @@ def add_source(
     session.add(source)
     session.flush()
     enqueue(session, who.tenant_id, IndexSource(source_id=source.id), lock_key=f"source:{source.id}")
-    activity.by(
+    activity.record_by(
         session,
         who,
         ActivityKind.KNOWLEDGE,
@@ -175,7 +175,7 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
     """Take a source out of all answers at once; its file and chunks go a minute later."""
     source = get(session, who, source_id)
     source_replacement.retire(session, who.tenant_id, source.id)
-    activity.by(
+    activity.record_by(
         session,
         who,
         ActivityKind.KNOWLEDGE,

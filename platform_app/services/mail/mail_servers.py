@@ -15,7 +15,7 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.mail import MailSecurity, MailServer
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import sign_in_throttle, tenant_secrets
-from platform_app.services.crm.crm_values import one_line
+from platform_app.services.crm.crm_values import clean_line
 from platform_app.services.feed import activity
 
 PASSWORD = "smtp password"  # noqa: S105  # what the secret is for
@@ -82,7 +82,9 @@ def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServe
         session.flush()
     except IntegrityError as error:
         raise Conflict("Somebody else changed this meanwhile. Try again.") from error
-    activity.by(session, who, ActivityKind.PERSON, "Mail server {host} set", link="/settings/mail", host=row.host)
+    activity.record_by(
+        session, who, ActivityKind.PERSON, "Mail server {host} set", link="/settings/mail", host=row.host
+    )
     return row
 
 
@@ -103,7 +105,7 @@ def remove(session: Transaction, who: Identity) -> None:
     _may(who)
     session.execute(owned_delete(MailServer, who.tenant_id))
     tenant_secrets.delete(session, who.tenant_id, PASSWORD)
-    activity.by(session, who, ActivityKind.PERSON, "Mail server taken away", link="/settings/mail")
+    activity.record_by(session, who, ActivityKind.PERSON, "Mail server taken away", link="/settings/mail")
 
 
 def send_test(who: Identity) -> None:
@@ -129,7 +131,7 @@ def _row(session: Transaction, tenant_id: str, *, lock: bool = False) -> MailSer
 
 
 def _line(form: dict[str, str], field: str, *, longest: int) -> str:
-    return one_line(form.get(field, ""), field, longest=longest)
+    return clean_line(form.get(field, ""), field, max_length=longest)
 
 
 def _latin(text: str, *, field: str, longest: int) -> str:
@@ -142,7 +144,7 @@ def _latin(text: str, *, field: str, longest: int) -> str:
 
 
 def _host(given: str) -> str:
-    host = one_line(given, "host", longest=253).rstrip(".")
+    host = clean_line(given, "host", max_length=253).rstrip(".")
     try:
         known = host.encode("idna").decode()
     except UnicodeError:

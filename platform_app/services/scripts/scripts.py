@@ -199,7 +199,7 @@ def move(session: Transaction, who: Identity, script_id: str, *, up: bool, among
 def place(session: Transaction, who: Identity, script_id: str, before_id: str) -> None:
     """Put a script where another stands; that one and those behind it follow."""
     moved, other = get(session, who, script_id), get(session, who, before_id)
-    row_order.put(_all(session, who), moved.id, other.id)
+    row_order.place_at(_all(session, who), moved.id, other.id)
 
 
 def delete(session: Transaction, who: Identity, script_id: str) -> Script:
@@ -220,7 +220,7 @@ def restore(session: Transaction, who: Identity, script_id: str) -> Script:
 
 
 def _record(session: Transaction, who: Identity, row: Script, sentence: str) -> None:
-    activity.by(
+    activity.record_by(
         session,
         who,
         ActivityKind.AGENT,

@@ -28,13 +28,13 @@ def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payloa
             return {"lead_id": lead.id, "contact_id": lead.contact_id}
         except NotFound:
             pass  # of another tenant, deleted, or never there: perhaps the contact is known
-    emails = _fitting(crm_values.emails, _said(payload, webhook.email_path))
-    region = phone_numbers.region(session, who.tenant_id)
-    phones = _fitting(lambda written: crm_values.phones(written, region), _said(payload, webhook.phone_path))
+    emails = _fitting(crm_values.parse_emails, _said(payload, webhook.email_path))
+    region = phone_numbers.tenant_region(session, who.tenant_id)
+    phones = _fitting(lambda written: crm_values.parse_phones(written, region), _said(payload, webhook.phone_path))
     name = " ".join(_said(payload, webhook.name_path).split())[:200]
 
     def contact() -> Contact | None:
-        found = contacts.same_address(session, who, emails=emails, phones=phones, name=name)
+        found = contacts.find_by_address(session, who, emails=emails, phones=phones, name=name)
         if found is None and webhook.creates_contact and (emails or phones):
             shown = name or (emails + phones)[0]
             found = contacts.create(session, who, name=shown[:200], emails=emails, phones=phones)

@@ -59,7 +59,7 @@ def create(session: Transaction, who: Identity, *, name: str, signed: bool = Tru
     address = secrets.token_urlsafe(24)
     row = IncomingWebhook(
         tenant_id=who.tenant_id,
-        name=crm_values.one_line(name, "name", longest=120, required=True),
+        name=crm_values.clean_line(name, "name", max_length=120, required=True),
         address_hash=hashed(address),
         address_secret="",
         secret="",
@@ -82,7 +82,7 @@ def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str
     row = get(session, who, webhook_id, lock=True)
     for field, value in changes.items():
         if field == "name":
-            row.name = crm_values.one_line(value, field, longest=120, required=True)
+            row.name = crm_values.clean_line(value, field, max_length=120, required=True)
         elif field in PATHS:
             setattr(row, field, path_of(value, field))
         elif field == "agent_id":
@@ -97,7 +97,7 @@ def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str
 
 def path_of(value: Any, field: str) -> str:
     """Return a path within a payload, as it is kept."""
-    return crm_values.one_line(value, field).strip(".").removeprefix("$.")
+    return crm_values.clean_line(value, field).strip(".").removeprefix("$.")
 
 
 def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
@@ -157,7 +157,9 @@ def restore(session: Transaction, who: Identity, webhook_id: str) -> IncomingWeb
 
 def _record(session: Transaction, who: Identity, row: IncomingWebhook, sentence: str) -> None:
     link = f"/webhooks/{row.id}" if row.deleted_at is None else ""
-    activity.by(session, who, ActivityKind.INTEGRATION, sentence, agent_id=row.agent_id, link=link, name=row.name)
+    activity.record_by(
+        session, who, ActivityKind.INTEGRATION, sentence, agent_id=row.agent_id, link=link, name=row.name
+    )
     _announce(session, row)
 
 

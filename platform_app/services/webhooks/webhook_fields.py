@@ -38,12 +38,12 @@ def add(
     if len(held) >= MOST:
         raise LimitReached("There can be {count} fields at most.", count=MOST)
     row = WebhookField(tenant_id=who.tenant_id, webhook_id=webhook.id, key="", name="", path=path, kind=kind)
-    row.name = crm_values.one_line(name, "name", longest=80) or _called(path, held)
+    row.name = crm_values.clean_line(name, "name", max_length=80) or _called(path, held)
     if fold(row.name) in {fold(other.name) for other in held}:
         raise Conflict("There is a field of this name already.", field="name")
     keys = set(session.exec(owned(WebhookField, who.tenant_id).with_only_columns(WebhookField.key)).all())
     row.key, row.position = (
-        custom_field_definitions.key_of(row.name, keys),
+        custom_field_definitions.unique_key(row.name, keys),
         max((other.position for other in held), default=0) + 1,
     )
     session.add(row)
@@ -61,7 +61,7 @@ def _called(path: str, held: list[WebhookField]) -> str:
 def change(session: Transaction, who: Identity, field_id: str, *, name: str) -> WebhookField:
     """Call a field otherwise; what it is in texts and conditions stays."""
     row = _get(session, who, field_id)
-    name = crm_values.one_line(name, "name", longest=80, required=True)
+    name = crm_values.clean_line(name, "name", max_length=80, required=True)
     others = (other for other in of(session, who, row.webhook_id) if other.id != row.id)
     if fold(name) in {fold(other.name) for other in others}:
         raise Conflict("There is a field of this name already.", field="name")

@@ -37,7 +37,7 @@ def pipeline_lines(
     """Return every stage of the tenant and every field, as the agent's settings have them."""
     stages = [
         StageLine(s.id, pipeline.name, s.name, s.id in own.stages, own.stage_instructions.get(s.id, ""))
-        for pipeline, found in pipelines.of_tenant(session, who)
+        for pipeline, found in pipelines.list_pipelines(session, who)
         for s in found
     ]
     seen = [

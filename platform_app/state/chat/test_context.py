@@ -27,9 +27,9 @@ def test_context_options(
     session: Transaction, who: Identity, lead_id: str = "", contact_id: str = ""
 ) -> TestContextOptions:
     """Return the newest contacts and leads, and those that are selected, however old."""
-    stages = {stage.id: stage.name for _, found in pipelines.of_tenant(session, who) for stage in found}
-    deals, _ = leads.find(session, who, page_size=MAX_OPTIONS)
-    persons, _ = contacts.find(session, who, sort="updated", descending=True, page_size=MAX_OPTIONS)
+    stages = {stage.id: stage.name for _, found in pipelines.list_pipelines(session, who) for stage in found}
+    deals, _ = leads.list_leads(session, who, page_size=MAX_OPTIONS)
+    persons, _ = contacts.list_contacts(session, who, sort="updated", descending=True, page_size=MAX_OPTIONS)
     try:
         deals += [leads.get(session, who, lead_id)] if _is_missing(deals, lead_id) else []
         persons += [contacts.get(session, who, contact_id)] if _is_missing(persons, contact_id) else []

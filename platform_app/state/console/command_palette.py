@@ -133,8 +133,8 @@ class PaletteState(rx.State):
         language = (await current_user(self)).language
         found: list[Entry] = []
         for typed in dict.fromkeys((wanted, wanted.translate(_SWAPPED))):
-            people, _ = await fetch(self, contacts.find, search=typed, page_size=4)
-            deals, _ = await fetch(self, leads.find, search=typed, page_size=4)
+            people, _ = await fetch(self, contacts.list_contacts, search=typed, page_size=4)
+            deals, _ = await fetch(self, leads.list_leads, search=typed, page_size=4)
             found += [Entry(row.name, lookup(language, "Contact"), f"{base}/contacts/{row.id}") for row in people]
             found += [Entry(row.title, lookup(language, "Lead"), f"{base}/leads/{row.id}") for row in deals]
         return found

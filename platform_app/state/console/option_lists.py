@@ -26,6 +26,6 @@ def stage_options(session: Transaction, who: Identity) -> list[Option]:
     """Return all stages of the tenant in the order of their pipelines, named "pipeline · stage"."""
     return [
         Option(stage.id, f"{pipeline.name} · {stage.name}")
-        for pipeline, stages in pipelines.of_tenant(session, who)
+        for pipeline, stages in pipelines.list_pipelines(session, who)
         for stage in stages
     ]

@@ -143,7 +143,7 @@ class CardView(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def mark_task(self, task_id: str, done: bool) -> None:
         """Say that a task is done or not."""
-        await call(self, tasks.mark, task_id, done=done)
+        await call(self, tasks.set_done, task_id, done=done)
         await self._draw_beside()
 
     @handler(Role.OPERATOR)
@@ -231,7 +231,7 @@ def _around(session: Transaction, who: Identity, holder: Holder) -> tuple[list[C
 
 
 def _beside(session: Transaction, who: Identity, holder: Holder, row_id: str) -> tuple[Card, dict[str, str]]:
-    return cards.of(session, who, holder, row_id), fact_snapshots.entity_names(session, who.tenant_id)
+    return cards.get_card(session, who, holder, row_id), fact_snapshots.entity_names(session, who.tenant_id)
 
 
 def _on_the_way(session: Transaction, who: Identity, row_id: str) -> tuple[list[Enrollment], Names, list[Sequence]]:

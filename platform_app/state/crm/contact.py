@@ -65,7 +65,7 @@ class ContactState(CardView, rx.State):
     @handler(Role.OPERATOR)
     async def choose_other(self, other_id: str) -> None:
         """Show what merging with a contact would do."""
-        found = await fetch(self, merge_contacts.outcome, self._contact, other_id)
+        found = await fetch(self, merge_contacts.preview, self._contact, other_id)
         language = (await current_user(self)).language
         held = await fetch(self, _own_fields)
         for row in held:
@@ -96,7 +96,7 @@ class ContactState(CardView, rx.State):
         self.name, self.language = row.name, row.language or "none"
 
     async def _find(self, search: str) -> None:
-        found = await fetch(self, merge_contacts.alike, self._contact, search)
+        found = await fetch(self, merge_contacts.merge_candidates, self._contact, search)
         self.others = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
 
     async def _draw(self, row: Contact) -> None:
@@ -132,7 +132,7 @@ _MOVED = {
 }
 
 
-def _outcome(found: merge_contacts.Outcome, own: dict[str, str], language: str) -> list[OutcomeLine]:
+def _outcome(found: merge_contacts.MergePreview, own: dict[str, str], language: str) -> list[OutcomeLine]:
     """Return what merging would do, in lines: what changes, what comes along, and what is lost."""
     words = {name: translate(language, sentence) for name, sentence in _WORDS.items()} | own
     lines = [

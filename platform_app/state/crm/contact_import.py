@@ -89,7 +89,7 @@ class ImportContactsState(rx.State):
     @handler(Role.OPERATOR)
     async def uploaded(self) -> Any:
         """Show the columns of the table that has just come."""
-        newest = await fetch(self, imports.recent, limit=1)
+        newest = await fetch(self, imports.list_recent, limit=1)
         if newest and newest[0].state == ImportState.READY:
             self.current = newest[0].id
         await self._fetch()
@@ -113,7 +113,7 @@ class ImportContactsState(rx.State):
         """Let the rows be taken in."""
         mapping = {line.place: line.target for line in self.columns if line.target}
         try:
-            await call(self, imports.begin, self.current, mapping, match_by=self.match_by)
+            await call(self, imports.start, self.current, mapping, match_by=self.match_by)
         except Invalid as error:
             return await error_toast(self, error)
         await self._fetch()
@@ -152,7 +152,10 @@ class ImportContactsState(rx.State):
         self.words, self.refused_total, self.incomplete_total = _words(row, language), row.refused, row.incomplete
         self.refused = [
             RefusedLine(
-                one.number, imports.reasons(one, language), " · ".join(filter(None, one.cells)), one.contact_id or ""
+                one.number,
+                imports.describe_problems(one, language),
+                " · ".join(filter(None, one.cells)),
+                one.contact_id or "",
             )
             for one in refused
         ]
@@ -161,7 +164,7 @@ class ImportContactsState(rx.State):
 def _read(
     session: Transaction, who: Identity, import_id: str
 ) -> tuple[list[ContactImport], list[CustomField], list[RefusedRow]]:
-    past = imports.recent(session, who, limit=20)
+    past = imports.list_recent(session, who, limit=20)
     held = custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)
     try:
         asked = imports.get(session, who, import_id) if import_id else None
@@ -169,7 +172,7 @@ def _read(
         asked = None
     if asked is not None and asked.id not in {row.id for row in past}:
         past = [*past, asked]
-    return past, held, imports.refused(session, who, import_id, limit=SHOWN) if asked else []
+    return past, held, imports.list_refused_rows(session, who, import_id, limit=SHOWN) if asked else []
 
 
 def _columns(row: ContactImport) -> list[ColumnLine]:

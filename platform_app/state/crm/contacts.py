@@ -43,7 +43,7 @@ class ContactsState(ListPage, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read what is asked from the address, and fetch."""
-        asked = self._read_query(contacts.SORTS, ORDER)
+        asked = self._read_query(contacts.SORT_KEYS, ORDER)
         self.tag, self.undo_sentence, self.adding = asked.get("tag", "")[:60], "", False
         await self._fetch()
 
@@ -70,7 +70,7 @@ class ContactsState(ListPage, Undo, rx.State):
     @handler(Role.OPERATOR)
     async def tag_selected(self, form: dict[str, Any]) -> Any:
         """Give the chosen contacts a tag."""
-        count = await call(self, tags.add, self.selected, str(form.get("tag", "")), of=contacts)
+        count = await call(self, tags.add_tag, self.selected, str(form.get("tag", "")), target=contacts)
         return await self._finish_bulk_action("{count} contact tagged", "{count} contacts tagged", count)
 
     @handler(Role.OPERATOR)
@@ -93,10 +93,10 @@ class ContactsState(ListPage, Undo, rx.State):
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        sort = self.sort if self.sort in contacts.SORTS else "updated"
+        sort = self.sort if self.sort in contacts.SORT_KEYS else "updated"
         found, total = await fetch(
             self,
-            contacts.find,
+            contacts.list_contacts,
             search=self.search,
             tag=self.tag,
             sort=sort,

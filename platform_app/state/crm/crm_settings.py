@@ -93,7 +93,7 @@ class CrmSettingsState(rx.State):
     @handler(Role.ADMIN)
     async def change_stage(self, stage_id: str, name: str, kind: StageKind) -> Any:
         """Give a stage another name or meaning."""
-        return await self._do(pipelines.change_stage, stage_id, redraw=False, name=name, kind=kind)
+        return await self._do(pipelines.update_stage, stage_id, redraw=False, name=name, kind=kind)
 
     @handler(Role.ADMIN)
     async def move_stage(self, stage_id: str, up: bool) -> Any:
@@ -122,7 +122,7 @@ class CrmSettingsState(rx.State):
     @handler(Role.ADMIN)
     async def change_field(self, field_id: str, name: str, options: str) -> Any:
         """Rename a field or change its choices."""
-        return await self._do(custom_field_definitions.change, field_id, redraw=False, name=name, options=options)
+        return await self._do(custom_field_definitions.update, field_id, redraw=False, name=name, options=options)
 
     @handler(Role.ADMIN)
     async def delete_field(self, field_id: str) -> Any:
@@ -147,7 +147,7 @@ class CrmSettingsState(rx.State):
 def _read(session: Transaction, who: Identity) -> tuple[list[PipelineLine], list[OwnField]]:
     found = [
         PipelineLine(pipeline.id, pipeline.name, [StageLine(s.id, s.name, s.kind.value) for s in stages])
-        for pipeline, stages in pipelines.of_tenant(session, who)
+        for pipeline, stages in pipelines.list_pipelines(session, who)
     ]
     own = [
         OwnField(

@@ -49,7 +49,7 @@ class LeadState(CardView, rx.State):
     @handler(Role.OPERATOR)
     async def move(self, stage_id: str) -> None:
         """Put the lead into another stage."""
-        await self._show(await call(self, leads.move, self._lead, stage_id))
+        await self._show(await call(self, leads.move_to_stage, self._lead, stage_id))
         await self._draw_beside()
 
     @handler(Role.OPERATOR)
@@ -84,7 +84,7 @@ class LeadState(CardView, rx.State):
         await self._show(await call(self, leads.save, self._lead, values))
 
     async def _find(self, search: str) -> None:
-        found, _ = await fetch(self, contacts.find, search=search, page_size=8)
+        found, _ = await fetch(self, contacts.list_contacts, search=search, page_size=8)
         self.found = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
 
     async def _show(self, row: Lead) -> None:

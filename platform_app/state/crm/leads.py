@@ -85,7 +85,7 @@ class LeadsState(ListPage, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read what is asked from the address, and fetch."""
-        asked = self._read_query(leads.SORTS, ORDER)
+        asked = self._read_query(leads.SORT_KEYS, ORDER)
         self.view = "list" if asked.get("view") == "list" else "board"
         self.pipeline, self.stage = asked.get("pipeline", "")[:32], asked.get("stage", "all")[:32]
         self.responsible, self.tag = asked.get("responsible", "all")[:32], asked.get("tag", "")[:60]
@@ -124,7 +124,7 @@ class LeadsState(ListPage, Undo, rx.State):
     @handler(Role.OPERATOR)
     async def move(self, lead_id: str, stage_id: str) -> None:
         """Put a lead into another stage."""
-        row = await call(self, leads.move, lead_id, stage_id)
+        row = await call(self, leads.move_to_stage, lead_id, stage_id)
         await self._fetch()
         stage = next((column.name for column in self.columns if column.id == stage_id), "")
         self.said = translate(
@@ -134,7 +134,7 @@ class LeadsState(ListPage, Undo, rx.State):
     @handler(Role.OPERATOR)
     async def tag_selected(self, form: dict[str, Any]) -> Any:
         """Give the chosen leads a tag."""
-        count = await call(self, tags.add, self.selected, str(form.get("tag", "")), of=leads)
+        count = await call(self, tags.add_tag, self.selected, str(form.get("tag", "")), target=leads)
         return await self._finish_bulk_action("{count} lead tagged", "{count} leads tagged", count)
 
     @handler(Role.OPERATOR)
@@ -188,16 +188,16 @@ class LeadsState(ListPage, Undo, rx.State):
     async def _fetch_list(self, frame: _Frame, asked: dict[str, Any]) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         asked["stage_id"] = "" if self.stage == "all" else self.stage
-        sort = self.sort if self.sort in leads.SORTS else "updated"
+        sort = self.sort if self.sort in leads.SORT_KEYS else "updated"
         order: dict[str, Any] = {
             "sort": sort,
             "descending": self.descending,
             "page": self.page,
             "page_size": int(self.size),
         }
-        found, total = await fetch(self, leads.find, **order, **asked)
+        found, total = await fetch(self, leads.list_leads, **order, **asked)
         self._set_total(total)
-        known = frame.names | await fetch(self, contacts.names, [row.contact_id for row in found])
+        known = frame.names | await fetch(self, contacts.contact_names, [row.contact_id for row in found])
         self.rows, self.columns = [row_of(row, known, identity, language) for row in found], []
 
     async def _fetch_board(self, frame: _Frame, asked: dict[str, Any]) -> None:
@@ -237,7 +237,7 @@ def row_of(row: Lead, known: dict[str, str], identity: Identity, language: str) 
 
 
 def _frame(session: Transaction, who: Identity) -> _Frame:
-    found = pipelines.of_tenant(session, who)
+    found = pipelines.list_pipelines(session, who)
     return _Frame(
         pipelines=[Option(pipeline.id, pipeline.name) for pipeline, _ in found],
         stages=[Option(stage.id, f"{p.name} · {stage.name}") for p, stages in found for stage in stages],
@@ -250,13 +250,13 @@ def _frame(session: Transaction, who: Identity) -> _Frame:
 def _board(
     session: Transaction, who: Identity, /, stage_ids: list[str], **asked: Any
 ) -> tuple[dict[str, tuple[int, Decimal]], dict[str, list[Lead]], dict[str, str]]:
-    shown = {stage_id: leads.newest(session, who, stage_id, **asked) for stage_id in stage_ids}
-    people = contacts.names(session, who, (row.contact_id for rows in shown.values() for row in rows))
-    return leads.totals(session, who, **asked), shown, people
+    shown = {stage_id: leads.newest_in_stage(session, who, stage_id, **asked) for stage_id in stage_ids}
+    people = contacts.contact_names(session, who, (row.contact_id for rows in shown.values() for row in rows))
+    return leads.stage_totals(session, who, **asked), shown, people
 
 
 def _move_all(session: Transaction, who: Identity, lead_ids: list[str], stage_id: str) -> int:
-    return len([leads.move(session, who, lead_id, stage_id) for lead_id in lead_ids])
+    return len([leads.move_to_stage(session, who, lead_id, stage_id) for lead_id in lead_ids])
 
 
 def _assign_all(session: Transaction, who: Identity, lead_ids: list[str], user_id: str) -> int:

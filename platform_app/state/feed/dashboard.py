@@ -14,7 +14,7 @@ from platform_app.services.agents import agents
 from platform_app.services.demo import demo
 from platform_app.services.feed import activity, dashboard
 from platform_app.services.feed.activity import FeedRow
-from platform_app.services.feed.dashboard import Count, Summary
+from platform_app.services.feed.dashboard import DashboardSummary, PeriodCount
 from platform_app.services.jobs import job_list
 from platform_app.services.jobs.job_list import WorkerCard
 from platform_app.state.console import browser
@@ -142,7 +142,7 @@ class DashboardState(rx.State):
 
     async def _numbers(self) -> None:
         language = (await current_user(self)).language
-        found = await fetch(self, dashboard.summary, now())
+        found = await fetch(self, dashboard.get_summary, now())
         self.cards = _cards(found, language)
         self.stages = [{"name": name, "leads": count} for name, count in found.stages]
         self.days = [{"name": format_date(day, "d MMM", language), "replies": n} for day, n in found.days]
@@ -162,7 +162,7 @@ class DashboardState(rx.State):
         kind, agent = "" if self.kind == "all" else self.kind, "" if self.agent == "all" else self.agent
 
         def read_feed(session: Any, asking: Identity) -> list[FeedRow]:
-            return activity.feed(session, asking.tenant_id, kind=kind, agent_id=agent)
+            return activity.list_feed(session, asking.tenant_id, kind=kind, agent_id=agent)
 
         self.updates = [_update(row, identity, language) for row in await fetch(self, read_feed)]
 
@@ -174,8 +174,8 @@ class DashboardState(rx.State):
         self.worker_rows = _worker_rows(card, language)
 
 
-def _cards(found: Summary, language: str) -> list[Card]:
-    def card(label: str, count: Count) -> Card:
+def _cards(found: DashboardSummary, language: str) -> list[Card]:
+    def card(label: str, count: PeriodCount) -> Card:
         note = translate(language, "before: {count}", count=count.before)
         return Card(translate(language, label), str(count.now), note)
 

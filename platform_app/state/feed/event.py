@@ -109,7 +109,7 @@ def _read_one(
     event = event_log.get(session, who, event_id)
     listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
     runs = sorted(rule_runs.runs(session, who, event_id=event.id), key=lambda found: found[0].place)
-    return event, event_log.subjects(session, who, [event])[event.id], runs, listed
+    return event, event_log.subject_names(session, who, [event])[event.id], runs, listed
 
 
 def _view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) -> EventView:

@@ -88,8 +88,8 @@ class EventsState(LogList, rx.State):
 def _read(
     session: Transaction, who: Identity, asked: dict[str, Any], page: int
 ) -> tuple[list[Event], dict[str, str], list[Option]]:
-    found = event_log.find(session, who, page=page, **asked)
-    return found, event_log.subjects(session, who, found), agent_options(session, who)
+    found = event_log.list_events(session, who, page=page, **asked)
+    return found, event_log.subject_names(session, who, found), agent_options(session, who)
 
 
 def event_row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:

@@ -160,11 +160,11 @@ def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[s
     """Return what can be chosen, by kind, and every fact."""
     choices = {
         "stage": stage_options(session, who),
-        "pipeline": [Option(p.id, p.name) for p, _ in pipelines.of_tenant(session, who)],
+        "pipeline": [Option(p.id, p.name) for p, _ in pipelines.list_pipelines(session, who)],
         "agent": agent_options(session, who),
         "member": [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
         "weekday": [Option(code, translate(language, words)) for code, words in WEEKDAYS.items()],
-        "tag": [Option(tag, tag) for tag in tags.known(session, who)],
+        "tag": [Option(tag, tag) for tag in tags.list_tags(session, who)],
         "language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
     return choices, fact_snapshots.fact_catalogue(session, who.tenant_id)

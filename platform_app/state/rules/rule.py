@@ -167,7 +167,7 @@ def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
 
 def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
     row = rules.DEFINITIONS.get(session, who, rule_id)
-    found, _ = leads.find(session, who, page_size=50)
+    found, _ = leads.list_leads(session, who, page_size=50)
     return _Found(
         row,
         rules.problems(session, who, row),

@@ -182,7 +182,7 @@ def offered(session: Transaction, who: Identity, language: str) -> dict[str, lis
         Ask.MEMBER.value: [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
         Ask.SEQUENCE.value: [Option(row.id, row.name) for row in enrollments.sequences_of(session, who)],
         Ask.FIELD.value: [*plain, *(Option(_fact(row), row.name) for row in own)],
-        Ask.TAG.value: [Option(tag, tag) for tag in tags.known(session, who)],
+        Ask.TAG.value: [Option(tag, tag) for tag in tags.list_tags(session, who)],
         "value of contact.language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
     yes_no = [Option(code, translate(language, code)) for code in ("yes", "no")]

@@ -139,14 +139,14 @@ class RuleTrialState(rx.State):
 
 def _recent(session: Transaction, who: Identity, rule_id: str) -> tuple[list[Event], dict[str, str]]:
     row = rules.DEFINITIONS.get(session, who, rule_id)
-    found = event_log.find(session, who, kind=row.draft["trigger"], size=40)
-    return found, event_log.subjects(session, who, found)
+    found = event_log.list_events(session, who, kind=row.draft["trigger"], size=40)
+    return found, event_log.subject_names(session, who, found)
 
 
 def _backtest(session: Transaction, who: Identity, rule_id: str, days: int) -> tuple[Backtest, dict[str, str]]:
     found = backtest.backtest(session, who, rule_id, days=days)
     events = [event_log.get(session, who, one.event_id) for one in found.samples]
-    return found, event_log.subjects(session, who, events)
+    return found, event_log.subject_names(session, who, events)
 
 
 def trial_view(found: Trial, reader: Reader) -> TrialView:

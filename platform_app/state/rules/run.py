@@ -104,7 +104,7 @@ class RunState(rx.State):
 def _read_one(session: Transaction, who: Identity, run_id: str) -> Any:
     found = rule_runs.get(session, who, run_id)
     event = found[1]
-    return found, event_log.subjects(session, who, [event])[event.id], rule_runs.caused(session, who, run_id)
+    return found, event_log.subject_names(session, who, [event])[event.id], rule_runs.caused(session, who, run_id)
 
 
 def _done(place: int, one: dict[str, Any], language: str) -> DoneLine:

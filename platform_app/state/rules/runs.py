@@ -107,7 +107,7 @@ def _read(
 ) -> tuple[list[tuple[RuleRun, Event, str]], dict[str, str], list[Option]]:
     found = rule_runs.runs(session, who, page=page, **asked)
     listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
-    return found, event_log.subjects(session, who, [event for _, event, _ in found]), listed
+    return found, event_log.subject_names(session, who, [event for _, event, _ in found]), listed
 
 
 def run_row(run: RuleRun, event: Event, name: str, *, subject: str, identity: Identity, language: str) -> RunRow:

@@ -242,8 +242,8 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
 def _leads(session: Transaction, who: Identity, script_id: str) -> tuple[list[Option], str]:
     """Return leads to look at a script with, and the one to begin with: the newest in the script's stage."""
     row = scripts.get(session, who, script_id)
-    found, _ = leads.find(session, who, page_size=50)
-    fits = leads.newest(session, who, row.stage_id, limit=1) if row.stage_id else found[:1]
+    found, _ = leads.list_leads(session, who, page_size=50)
+    fits = leads.newest_in_stage(session, who, row.stage_id, limit=1) if row.stage_id else found[:1]
     shown = {lead.id: lead.title for lead in (*fits, *found)}
     return [Option(lead_id, title) for lead_id, title in shown.items()], fits[0].id if fits else NOBODY
 

@@ -96,8 +96,8 @@ class Enrolling(rx.State, mixin=True):
 
 
 def _people(session: Transaction, who: Identity, search: str, language: str) -> list[Option]:
-    deals, _ = leads.find(session, who, search=search, page_size=25)
-    people, _ = contacts.find(session, who, search=search, page_size=25)
+    deals, _ = leads.list_leads(session, who, search=search, page_size=25)
+    people, _ = contacts.list_contacts(session, who, search=search, page_size=25)
     lead, contact = translate(language, "Lead"), translate(language, "Contact")
     return [
         *(Option(one.id, f"{one.title} · {lead}") for one in deals),

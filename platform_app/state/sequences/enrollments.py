@@ -188,8 +188,8 @@ def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, 
 
 def names_for(session: Transaction, who: Identity, rows: list[Enrollment]) -> Names:
     """Return the names that some ways are shown with."""
-    leads = event_log.names(session, who, Lead, {row.lead_id for row in rows})
-    contacts = event_log.names(session, who, Contact, {row.contact_id for row in rows})
+    leads = event_log.names_by_id(session, who, Lead, {row.lead_id for row in rows})
+    contacts = event_log.names_by_id(session, who, Contact, {row.contact_id for row in rows})
     subjects = {row.id: leads.get(row.lead_id or "") or contacts.get(row.contact_id or "", "") for row in rows}
     known = names_of(session, who)
     reader = Reader(who.language, who.time_zone, {})

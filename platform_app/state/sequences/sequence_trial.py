@@ -170,7 +170,7 @@ class _Drawn:
 
 
 def _offered(session: Transaction, who: Identity) -> tuple[list[Option], list[Option]]:
-    found, _ = leads.find(session, who, page_size=100)
+    found, _ = leads.list_leads(session, who, page_size=100)
     return [Option(one.id, one.title) for one in found], stage_options(session, who)
 
 
@@ -189,7 +189,7 @@ def _backtest(
 ) -> tuple[Backtest, dict[str, str], _Drawn]:
     found = sequence_trial.backtest(session, who, sequence_id, days=days)
     events: list[Event] = [event_log.get(session, who, past.event_id) for past in found.samples]
-    return found, event_log.subjects(session, who, events), _drawn(session, who, sequence_id)
+    return found, event_log.subject_names(session, who, events), _drawn(session, who, sequence_id)
 
 
 def _moment(text: str, zone: str) -> datetime:
