@@ -18,9 +18,7 @@ import httpx
 import hypothesis
 import pytest
 import redis
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
+import structlog
 from sqlmodel import SQLModel
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
@@ -31,10 +29,20 @@ for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
 from platform_app import config, db, notifier
 from platform_app.models.person import Identity, Member, Role, Tenant, User
 from platform_app.runtime import embedded_servers
+from tests.postgres import Databases
 
 if TYPE_CHECKING:
     from tests.mail_catcher import Catcher
 
+# The library's own way to show an exception, with the variables of every frame, takes seconds.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 FULL = bool(os.environ.get("PLATFORM_TEST_FULL"))  # as `make test-full` sets it: every size and combination
 hypothesis.settings.register_profile("usual", max_examples=500, deadline=None)
 hypothesis.settings.register_profile("full", max_examples=10_000, deadline=None)
@@ -83,44 +91,42 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Monk
     forget_process_state()
 
 
-@cache
-def template(server: str, tables: frozenset[str], folder: Path) -> str:
-    """Make a database with every table, once for a run, and return what is copied from it: a file, or a name."""
-    name = f"template_{secrets.token_hex(6)}"
-    address = f"sqlite:///{folder}/{name}.db"
-    if server:
-        execute(server, f"CREATE DATABASE {name}")
-        address = make_url(server).set(database=name).render_as_string(hide_password=False)
+def make_tables(address: str) -> None:
+    """Make every table in an empty database. Closed, a file of SQLite holds its log too."""
     engine = db.make_engine(address)
     SQLModel.metadata.create_all(engine)
-    engine.dispose()  # closed, a file of SQLite holds its log too, and PostgreSQL copies what nobody uses
-    if server:
-        atexit.register(execute, server, f"DROP DATABASE {name} WITH (FORCE)")
-    return name if server else f"{folder}/{name}.db"
+    engine.dispose()
 
 
-def execute(server: str, statement: str) -> None:
-    """Run a statement on a server of PostgreSQL, outside of any transaction."""
-    with create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
-        connection.exec_driver_sql(statement)
+@cache
+def template(tables: frozenset[str], folder: Path) -> Path:
+    """Return a file of SQLite with these tables, all that there are, to be copied; it is made once for a run."""
+    made = folder / f"template_{secrets.token_hex(6)}.db"
+    make_tables(f"sqlite:///{made}")
+    return made
+
+
+@cache
+def databases(server: str, tables: frozenset[str]) -> Databases:
+    """Return databases with these tables, all that there are, on a server of PostgreSQL; the run's end drops them."""
+    made = Databases(server, make_tables)
+    atexit.register(made.close)
+    return made
 
 
 @pytest.fixture
 def database(env: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A fresh database with every table: SQLite, or PostgreSQL where PLATFORM_TEST_POSTGRES names a server."""
-    server = os.environ.get("PLATFORM_TEST_POSTGRES", "")
-    source = template(server, frozenset(SQLModel.metadata.tables), tmp_path_factory.getbasetemp())
+    """A database whose tables are empty: SQLite, or PostgreSQL where PLATFORM_TEST_POSTGRES names a server."""
+    server, tables = os.environ.get("PLATFORM_TEST_POSTGRES", ""), frozenset(SQLModel.metadata.tables)
     if not server:
-        shutil.copyfile(source, config.settings().data_dir / "platform.db")
+        shutil.copyfile(template(tables, tmp_path_factory.getbasetemp()), config.settings().data_dir / "platform.db")
         yield config.settings().database
         return
-    name = f"t{secrets.token_hex(6)}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
-    env.setenv("PLATFORM_DATABASE_URL", make_url(server).set(database=name).render_as_string(hide_password=False))
+    env.setenv("PLATFORM_DATABASE_URL", databases(server, tables).take())
     forget_process_state()
     yield config.settings().database
     db.engine().dispose()
-    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    databases(server, tables).give_back()
 
 
 def make_tenant(slug: str, role: Role = Role.OWNER, language: str = "en") -> Identity:
@@ -212,10 +218,16 @@ def catcher(env: pytest.MonkeyPatch) -> Iterator["Catcher"]:
     config.settings.cache_clear()
 
 
+@cache
+def client() -> httpx.Client:
+    """Return the client of `answers`: making one loads every trusted certificate, which takes long."""
+    return httpx.Client(timeout=3, limits=httpx.Limits(max_keepalive_connections=0))
+
+
 def answers(url: str) -> bool:
     """Tell whether a server answers well at an address."""
     try:
-        return httpx.get(url, timeout=3).status_code == 200
+        return client().get(url).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -1,17 +1,20 @@
-"""PostgreSQL: a server for one run of the tests, and the choice of those that it concerns."""
+"""PostgreSQL: a server for one run of the tests, their databases, and the choice of tests that it concerns."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 # What depends on the database server itself. `make test` runs these modules on PostgreSQL, `make test-full` every test
 # that asks for a database. Every module takes part on SQLite in both.
@@ -59,12 +62,11 @@ FOLDERS = ("tests/e2e/", "tests/chaos/")  # real platforms, which keep their dat
 
 
 def concerns(item: pytest.Item) -> bool:
-    """Tell whether a test runs on PostgreSQL too."""
+    """Tell whether a test runs on PostgreSQL too: it needs a database, and in a usual run belongs to the data layer."""
     module = item.nodeid.split("::")[0]
-    if os.environ.get("PLATFORM_TEST_FULL"):
-        asks = module in MODULES or "database" in getattr(item, "fixturenames", ())
-        return asks and not module.startswith(FOLDERS)
-    return module in MODULES
+    if not {"database", "postgres"} & set(getattr(item, "fixturenames", ())) or module.startswith(FOLDERS):
+        return False
+    return module in MODULES or bool(os.environ.get("PLATFORM_TEST_FULL"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -72,6 +74,87 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if concerns(item)]
     config.hook.pytest_deselected(items=[item for item in items if not concerns(item)])
     items[:] = kept
+
+
+# Every statement that defines something writes a new row into one of these.
+CATALOGS = (
+    "pg_class",
+    "pg_attribute",
+    "pg_constraint",
+    "pg_index",
+    "pg_trigger",
+    "pg_policy",
+    "pg_proc",
+    "pg_namespace",
+)
+DEFINITIONS = " UNION ALL ".join(f"SELECT count(*), max(xmin::text::bigint) FROM {name}" for name in CATALOGS)
+LEAVE = """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
+# Few tables hold rows after a test, and to ask whether one does is cheaper than to truncate it.
+EMPTY = """DO $$ DECLARE one regclass; filled boolean; BEGIN
+    SET LOCAL session_replication_role = replica;  -- the order of the tables does not matter then
+    FOR one IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', one) INTO filled;
+        IF filled THEN EXECUTE format('DELETE FROM %s', one); END IF;
+    END LOOP;
+    PERFORM setval(format('%I', sequencename)::regclass, start_value, false) FROM pg_sequences
+        WHERE schemaname = 'public' AND last_value IS NOT NULL;
+END $$"""
+
+
+class Databases:
+    """Databases of one server, one at a time: emptied after a test, and made anew when a test defined something.
+
+    `fill` makes the tables in the database at an address.
+    """
+
+    def __init__(self, server: str, fill: Callable[[str], object]) -> None:
+        self.address = make_url(server)
+        self.fill = fill
+        self.server = self._connect(self.address.database or "postgres")
+        self.name = ""
+        self.own: psycopg.Connection[Any] | None = None
+        self.defined: list[Any] = []
+
+    def take(self) -> str:
+        """Return the address of a database whose tables are empty."""
+        if self.own is None:
+            self._make()
+        return self._at(self.name)
+
+    def give_back(self) -> None:
+        """End whoever is still connected, and empty the tables."""
+        assert self.own is not None
+        self.own.execute(LEAVE)
+        if self.own.execute(DEFINITIONS.encode()).fetchall() == self.defined:
+            self.own.execute(EMPTY)
+        else:
+            self._drop()
+
+    def close(self) -> None:
+        """Drop what there is, and disconnect."""
+        self._drop()
+        self.server.close()
+
+    def _make(self) -> None:
+        self.name = f"t{secrets.token_hex(6)}"
+        self.server.execute(f"CREATE DATABASE {self.name}".encode())
+        self.fill(self._at(self.name))
+        self.own = self._connect(self.name)
+        self.defined = self.own.execute(DEFINITIONS.encode()).fetchall()
+
+    def _drop(self) -> None:
+        if self.own is not None:
+            self.own.close()
+            self.own = None
+            self.server.execute(f"DROP DATABASE {self.name} WITH (FORCE)".encode())
+
+    def _at(self, name: str) -> str:
+        return self.address.set(database=name).render_as_string(hide_password=False)
+
+    def _connect(self, name: str) -> psycopg.Connection[Any]:
+        address = self.address.set(drivername="postgresql", database=name)
+        return psycopg.connect(address.render_as_string(hide_password=False), autocommit=True)
 
 
 @contextmanager

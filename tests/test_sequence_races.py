@@ -18,10 +18,11 @@ from platform_app.models.person import Identity
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
+from tests.conftest import FULL
 from tests.sequencing import MONDAY, a_sequence, after, at, do, enrolled, lines, taken, way, ways
 from tests.talking import a_stage, add_agent, call
 
-RACES = int(os.environ.get("PLATFORM_RACES", "60"))
+RACES = int(os.environ.get("PLATFORM_RACES", "60" if FULL else "20"))
 SAY = {"kind": "send_message", "text": "Hello"}
 
 

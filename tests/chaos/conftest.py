@@ -22,7 +22,7 @@ from platform_app.jobs import enqueue
 from platform_app.models.job import Job
 from platform_app.models.person import Identity
 from platform_app.runtime import embedded_servers
-from tests.conftest import FULL, forget_process_state, free_port, wait_for
+from tests.conftest import FULL, client, forget_process_state, free_port, wait_for
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -162,7 +162,7 @@ class Worker:
         return self.process.wait(35)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=3)
+        return client().get(f"http://127.0.0.1:{self.port}{path}")
 
     def is_up(self) -> bool:
         try:
