@@ -23,7 +23,7 @@ from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
-from platform_app.state.jobs.jobs import KIND_WORDS
+from platform_app.state.jobs.jobs import KIND_LABELS
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
 from tests.talking import begin, call, say
 from tests.test_imports import begun
@@ -137,7 +137,7 @@ every_kind = pytest.mark.parametrize("kind", sorted(CASES))
 
 
 def test_no_kind_is_without_purpose_words_handler_and_case() -> None:
-    assert set(CASES) == set(KINDS) == set(HANDLERS) == set(CALLBACKS) - {OTHER_KINDS} == set(KIND_WORDS)
+    assert set(CASES) == set(KINDS) == set(HANDLERS) == set(CALLBACKS) - {OTHER_KINDS} == set(KIND_LABELS)
 
 
 @every_kind

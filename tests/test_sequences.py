@@ -323,7 +323,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
     spoken += [steps.words(kind) for kind in steps.STEPS]
     spoken += [asked["words"] for kind in steps.STEPS for _, asked in steps.asked_of(kind)]
     spoken += [template.name for template in sequence_templates.TEMPLATES.values()]
-    spoken += [*jobs.KIND_WORDS.values(), *(words for _, words in dashboard.MARKS.values())]
+    spoken += [*jobs.KIND_LABELS.values(), *(words for _, words in dashboard.KINDS.values())]
     assert not [said for said in spoken if translate("ru", said) == said and said != "Test"]
 
 

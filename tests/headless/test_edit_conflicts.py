@@ -65,7 +65,7 @@ async def test_what_another_saved_meanwhile_is_not_overwritten_but_shown(who: Id
             await boris.send(change)
             assert seen(boris, SequenceState, "conflict") is True
         assert kept(who, row) == ("Anna's", ["do", "await"])
-        await boris.send(SequenceState.take_theirs)
+        await boris.send(SequenceState.load_latest)
         assert seen(boris, SequenceState, "conflict") is False
         assert seen(boris, SequenceState, "initial")["name"] == "Anna's"
         assert [line.title for line in seen(boris, SequenceState, "steps")] == [

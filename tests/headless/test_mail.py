@@ -24,14 +24,14 @@ def seen(tab: Tab, name: str) -> Any:
 async def test_set_said_at_the_field_and_never_given_back(who: Identity) -> None:
     async with Tab(sign_in(who)) as tab:
         await tab.goto(PAGE)
-        assert seen(tab, "is_set") is False and seen(tab, "initial")["port"] == "465"
+        assert seen(tab, "is_configured") is False and seen(tab, "initial")["port"] == "465"
         drawn = seen(tab, "form_key")
         await tab.send(MailState.save(FORM | {"port": "many"}))
         assert (seen(tab, "problem_field"), seen(tab, "problem")) == ("port", "Enter a number from 1 to 65535.")
         assert seen(tab, "form_key") == drawn  # what was typed stays where it is
         await tab.send(MailState.save(FORM))
-        assert seen(tab, "is_set") and seen(tab, "problem") == "" and seen(tab, "initial")["host"] == "localhost"
-        assert seen(tab, "kept").startswith("A password is kept that ends in word.")
+        assert seen(tab, "is_configured") and seen(tab, "problem") == "" and seen(tab, "initial")["host"] == "localhost"
+        assert seen(tab, "credential_hint").startswith("A password is kept that ends in word.")
         assert PASSWORD not in str(tab.seen) and PASSWORD not in tab.scripts()
         assert PASSWORD[:-5] not in str(tab.seen)
 
@@ -43,7 +43,7 @@ async def test_nobody_else_reads_changes_or_tries_it(who: Identity, catcher: Cat
         await tab.goto(PAGE)
         for event in (MailState.load(), MailState.save(FORM | {"host": "evil.test"}), MailState.remove()):
             await tab.send(event)
-        await tab.send(MailState.try_out())
+        await tab.send(MailState.send_test())
         assert "localhost" not in str(tab.seen) and tab.errors == []
     assert call(who, mail_servers.shown).host == "localhost" and catcher.tries == 0
 
@@ -63,10 +63,10 @@ async def test_a_test_message_says_what_became_of_it(
     call(who, mail_servers.save, FORM | change | {"port": port})
     async with Tab(sign_in(who)) as tab:
         await tab.goto(PAGE)
-        await tab.send(MailState.try_out(), settle=False)
-        await tab.until(lambda: seen(tab, "tried"))
-        assert seen(tab, "tried").startswith(said) and seen(tab, "tried_well") is well
-        assert seen(tab, "is_trying") is False and PASSWORD not in str(tab.seen)
+        await tab.send(MailState.send_test(), settle=False)
+        await tab.until(lambda: seen(tab, "test_result"))
+        assert seen(tab, "test_result").startswith(said) and seen(tab, "test_succeeded") is well
+        assert seen(tab, "is_testing") is False and PASSWORD not in str(tab.seen)
     assert len(catcher.letters) == well
 
 
@@ -76,8 +76,8 @@ async def test_a_key_that_is_gone_is_said_at_the_password(who: Identity, env: py
     settings.cache_clear()
     async with Tab(sign_in(who)) as tab:
         await tab.goto(PAGE)
-        assert seen(tab, "kept").startswith("The key that this was kept under is missing.")
+        assert seen(tab, "credential_hint").startswith("The key that this was kept under is missing.")
         await tab.send(MailState.save(FORM))
-        assert seen(tab, "kept").startswith("A password is kept")
+        assert seen(tab, "credential_hint").startswith("A password is kept")
         await tab.send(MailState.remove())
-        assert seen(tab, "is_set") is False and seen(tab, "kept") == ""
+        assert seen(tab, "is_configured") is False and seen(tab, "credential_hint") == ""

@@ -94,7 +94,7 @@ async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> Non
             ("rules/runs", RunsState, "rows"),
             (f"rules/runs/{failed.id}", RunPage, "view"),
             ("events", EventsState, "rows"),
-            (f"events/{failed.event_id}?rule={rule}", EventState, "shown"),
+            (f"events/{failed.event_id}?rule={rule}", EventState, "trial"),
         ):
             await tab.goto(f"/manage/acme/{path}", settle=False)
             await tab.until(lambda state=state, name=name: seen(tab, state, name))
@@ -154,7 +154,7 @@ async def test_the_log_and_the_events_are_filtered_and_turned(who: Identity, mon
         await tab.until(lambda: {row.trigger for row in seen(tab, RunsState, "rows")} == {"A tag is given"})
         await tab.goto("/manage/acme/events?kind=task_created&led=rules", settle=False)
         await tab.until(lambda: len(seen(tab, EventsState, "rows") or []) == 3)
-        await tab.send(EventsState.filter_led("people"), settle=False)
+        await tab.send(EventsState.filter_cause("people"), settle=False)
         await tab.until(lambda: seen(tab, EventsState, "rows") == [])
     with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(RuleRun, who.tenant_id)).all()) == 6

@@ -1,18 +1,18 @@
-"""Agent stages: the tab that says where an agent works, what it is told there, and what it may see."""
+"""Agent stages: the editor tab for pipeline stages and visible fields."""
 
 import reflex as rx
 
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import READ_ONLY, field
 from platform_app.components.console.text import t
-from platform_app.state.agents.agent import FIELD_WORDS, AgentState
-from platform_app.state.agents.agent_stages import SeenField, StageLine
+from platform_app.state.agents.agent import FIELD_LABELS, AgentState
+from platform_app.state.agents.agent_stages import AgentStageLine, VisibleField
 
 
 def tab() -> rx.Component:
-    """Show the tab."""
+    """Return the tab."""
     return rx.el.div(
-        _scope(
+        _scope_select(
             "works_in",
             AgentState.works_in,
             [("all", t("In every stage")), ("chosen", t("Only in the chosen stages"))],
@@ -24,7 +24,7 @@ def tab() -> rx.Component:
             rx.el.ul(rx.foreach(AgentState.stages, _stage), class_name="plain-list"),
             rx.el.p(t("There are no pipelines yet."), class_name="muted"),
         ),
-        _scope(
+        _scope_select(
             "sees",
             AgentState.sees,
             [("all", t("All fields of contact and lead")), ("chosen", t("Only the chosen fields"))],
@@ -34,7 +34,7 @@ def tab() -> rx.Component:
             AgentState.sees == "chosen",
             rx.el.fieldset(
                 rx.el.legend(t("Chosen fields"), class_name="label"),
-                rx.foreach(AgentState.seen, _seen),
+                rx.foreach(AgentState.visible_fields, _visible_field),
                 class_name="choices",
             ),
         ),
@@ -42,7 +42,7 @@ def tab() -> rx.Component:
     )
 
 
-def _scope(
+def _scope_select(
     name: str, value: rx.Var[str], choices: list[tuple[str, rx.Var[str]]], help_text: rx.Var[str]
 ) -> rx.Component:
     control = rx.select.root(
@@ -52,10 +52,10 @@ def _scope(
         on_change=lambda selected: AgentState.save(name, selected),
         disabled=READ_ONLY,
     )
-    return field(t(FIELD_WORDS[name]), control, name=name, help_text=help_text)
+    return field(t(FIELD_LABELS[name]), control, name=name, help_text=help_text)
 
 
-def _stage(stage: rx.Var[StageLine]) -> rx.Component:
+def _stage(stage: rx.Var[AgentStageLine]) -> rx.Component:
     words = stage.pipeline + " · " + stage.name
     return rx.el.li(
         rx.cond(
@@ -63,7 +63,7 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
             rx.el.label(
                 rx.checkbox(
                     checked=stage.selected,
-                    on_change=lambda selected: AgentState.choose_stage(stage.id, selected),
+                    on_change=lambda selected: AgentState.toggle_stage(stage.id, selected),
                     disabled=READ_ONLY,
                 ),
                 words,
@@ -73,7 +73,7 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
         ),
         rx.text_area(
             default_value=stage.text,
-            on_change=later(lambda text: AgentState.instruct(stage.id, text)),
+            on_change=later(lambda text: AgentState.set_stage_instructions(stage.id, text)),
             placeholder=t("What else to do in this stage"),
             aria_label=t("Instructions for the stage “{title}”", title=words),
             read_only=READ_ONLY,
@@ -86,11 +86,11 @@ def _stage(stage: rx.Var[StageLine]) -> rx.Component:
     )
 
 
-def _seen(one: rx.Var[SeenField]) -> rx.Component:
+def _visible_field(one: rx.Var[VisibleField]) -> rx.Component:
     return rx.el.label(
         rx.checkbox(
             checked=one.selected,
-            on_change=lambda selected: AgentState.choose_seen(one.name, selected),
+            on_change=lambda selected: AgentState.toggle_visible_field(one.name, selected),
             disabled=READ_ONLY,
         ),
         one.words,

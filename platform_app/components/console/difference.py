@@ -2,10 +2,10 @@
 
 import reflex as rx
 
-from platform_app.state.agents.agent import Change
+from platform_app.state.agents.agent import FieldDiff
 
 
-def difference(change: rx.Var[Change]) -> rx.Component:
+def difference(change: rx.Var[FieldDiff]) -> rx.Component:
     """Show one field that differs."""
     return rx.el.div(
         rx.el.div(change.field, class_name="label"),

@@ -1,4 +1,4 @@
-"""Categories: choosing one, and the panel in which they are added, renamed, moved and taken away."""
+"""Categories: the select field for a category, and the panel that edits the tree."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from platform_app.state.knowledge.categories import NO_PARENT, CategoryRow, Cate
 def category_select(
     label: Any, value: Any, on_change: Any, *, first: list[tuple[str, Any]], **props: Any
 ) -> rx.Component:
-    """Show a choice of one category; `first` are choices that stand before them."""
+    """Return a select field for a category; `first` are options in front of the categories."""
     return rx.select.root(
         rx.select.trigger(aria_label=label, **props),
         rx.select.content(
@@ -26,7 +26,7 @@ def category_select(
 
 
 def category_panel(on_change: Any) -> rx.Component:
-    """Show the button that opens the panel, and the panel. `on_change` runs after each change."""
+    """Return the button that opens the panel, and the panel. `on_change` runs after each change."""
     return rx.dialog.root(
         rx.dialog.trigger(
             rx.button(

@@ -44,7 +44,7 @@ def conflict(state: Any, sentence: Any) -> rx.Component:
     """Say that somebody else changed it meanwhile, and offer to load what they left."""
     return rx.cond(
         state.conflict,
-        notice(sentence, actions=(rx.button(t("Load theirs"), size="1", on_click=state.take_theirs),)),
+        notice(sentence, actions=(rx.button(t("Load theirs"), size="1", on_click=state.load_latest),)),
     )
 
 

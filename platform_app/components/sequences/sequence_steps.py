@@ -135,13 +135,13 @@ def _open(line: rx.Var[StepLine]) -> rx.Component:
     return rx.el.div(
         rx.cond(
             title != "",
-            conditions(f"{STATE.opened}.condition", title, STATE.worded["step"], t("No condition yet.")),
+            conditions(f"{STATE.opened}.condition", title, STATE.descriptions["step"], t("No condition yet.")),
         ),
         rx.foreach(STATE.asked, lambda asked: _asked(line, asked)),
         rx.el.h3(t("When it is taken")),
         timing_fields(STATE, line.number),
         conditions(
-            f"{STATE.opened}.only_if", t("Only if"), STATE.worded["only_if"], t("Every time, whatever is known.")
+            f"{STATE.opened}.only_if", t("Only if"), STATE.descriptions["only_if"], t("Every time, whatever is known.")
         ),
         key=f"{STATE.opened}-{STATE.steps_key}",
         class_name="stack-small sequence-open",

@@ -1,4 +1,4 @@
-"""Settings: my profile, my sessions, the tenant."""
+"""Settings: the page with profile, password, sessions and tenant."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from platform_app.state.console.base import CurrentUser
 
 
 def show() -> rx.Component:
-    """Show the settings."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(t("Settings")),
@@ -25,7 +25,7 @@ def show() -> rx.Component:
                 rx.el.div(
                     _profile(),
                     _password(),
-                    _sessions(),
+                    _load_sessions(),
                     _tenant(),
                     _more(),
                     _clock(),
@@ -84,7 +84,7 @@ def _password() -> rx.Component:
     )
 
 
-def _sessions() -> rx.Component:
+def _load_sessions() -> rx.Component:
     return _card(
         t("Sessions"),
         rx.el.ul(rx.foreach(SettingsState.sessions, _session), class_name="updates"),
@@ -92,7 +92,7 @@ def _sessions() -> rx.Component:
             SettingsState.sessions.length() > 1,
             rx.button(
                 t("End all other sessions"),
-                on_click=SettingsState.end_others,
+                on_click=SettingsState.end_other_sessions,
                 variant="soft",
                 color_scheme="gray",
                 high_contrast=True,
@@ -115,7 +115,7 @@ def _tenant() -> rx.Component:
         rx.select.trigger(id="time_zone"),
         rx.select.content(rx.foreach(SettingsState.zones, lambda name: rx.select.item(name, value=name))),
         value=SettingsState.time_zone,
-        on_change=SettingsState.choose_zone,
+        on_change=SettingsState.set_time_zone,
     )
     return rx.cond(
         may_change,
@@ -150,12 +150,12 @@ def _tenant() -> rx.Component:
 
 
 def _clock() -> rx.Component:
-    """Let a developer move the clock, where the environment allows it."""
+    """Return the form that shifts the clock, where the environment allows it."""
     may_change = (CurrentUser.role == "owner") | (CurrentUser.role == "admin")
     steps = {"1": "An hour on", "24": "A day on", "168": "A week on", "0": "Back to the real time"}
     button = {"variant": "soft", "color_scheme": "gray", "high_contrast": True, "size": "2"}
     return rx.cond(
-        may_change & SettingsState.has_clock,
+        may_change & SettingsState.has_test_clock,
         _card(
             t("The clock of this installation"),
             rx.el.p(t("For trying sequences: what is due then happens at once, for every tenant."), class_name="muted"),

@@ -1,4 +1,4 @@
-"""Sign-in: the pages before the console."""
+"""Sign-in: the pages for sign-in and registration, and "/"."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from platform_app.state.console.frame import FrameState
 
 
 def sign_in() -> rx.Component:
-    """Show the sign-in form."""
+    """Return the sign-in page."""
     return _page(
         rx.el.h1(t("Sign in")),
         UnsentKept.create(
@@ -34,7 +34,7 @@ def sign_in() -> rx.Component:
 
 
 def register() -> rx.Component:
-    """Show the registration form."""
+    """Return the registration page."""
     zone = rx.Var("Intl.DateTimeFormat().resolvedOptions().timeZone", _var_type=str)
     return _page(
         rx.el.h1(t("Register")),
@@ -56,7 +56,7 @@ def register() -> rx.Component:
 
 
 def home() -> rx.Component:
-    """Show nothing while the person is led on."""
+    """Return an empty page, shown until the redirect."""
     return rx.el.main(rx.el.h1("Agents", class_name="visually-hidden"), class_name="auth", aria_busy="true")
 
 
@@ -98,7 +98,7 @@ def _language_switch() -> rx.Component:
 
 
 def _submit(words: rx.Var[str]) -> rx.Component:
-    """Show the button that sends a form; before the page is connected a browser would send it by itself."""
+    """Return the submit button, disabled until the page is connected: the browser would submit the form itself."""
     return rx.button(
         words, type="submit", loading=SignInState.busy, disabled=~rx.State.is_hydrated | SignInState.busy, size="3"
     )

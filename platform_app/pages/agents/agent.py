@@ -1,4 +1,4 @@
-"""Agent: the editor of one agent."""
+"""Agent: the editor page of an agent."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from platform_app.components.console.layout import frame
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, confirm, field, notice, skeleton_rows, status
 from platform_app.components.console.text import t
-from platform_app.state.agents.agent import FIELD_WORDS, AgentState, VersionRow
+from platform_app.state.agents.agent import FIELD_LABELS, AgentState, VersionRow
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.categories import CategoryState
 
 
 def show() -> rx.Component:
-    """Show the editor."""
+    """Return the page."""
     return frame(
         # what an earlier visit left in the tab is not drawn: it would be replaced while somebody types
         rx.cond(rx.State.is_hydrated & (AgentState.agent_key != ""), _editor(), skeleton_rows(8)),
@@ -47,7 +47,7 @@ def _editor() -> rx.Component:
     )
 
 
-def _way_to(title: str, path: rx.Var[str] | str) -> rx.Component:
+def _link_button(title: str, path: rx.Var[str] | str) -> rx.Component:
     button = rx.button(t(title), variant="soft", color_scheme="gray", high_contrast=True, tab_index=-1)
     return rx.link(button, href=f"/manage/{CurrentUser.slug}/{path}")
 
@@ -58,7 +58,7 @@ def _head() -> rx.Component:
         rx.el.div(
             rx.el.h1(AgentState.name),
             rx.flex(
-                _state(),
+                _status_switch(),
                 rx.cond(
                     AgentState.is_published & AgentState.has_changes,
                     rx.badge(t("Unpublished changes"), color_scheme="amber", variant="surface", high_contrast=True),
@@ -77,10 +77,10 @@ def _head() -> rx.Component:
             ),
         ),
         rx.flex(
-            _way_to("Scripts", f"agents/{agent}/scripts"),
-            _way_to("Rules", f"agents/{agent}/rules"),
-            _way_to("Sequences", f"agents/{agent}/sequences"),
-            _way_to("Try it", f"test-chat?agent={agent}"),
+            _link_button("Scripts", f"agents/{agent}/scripts"),
+            _link_button("Rules", f"agents/{agent}/rules"),
+            _link_button("Sequences", f"agents/{agent}/sequences"),
+            _link_button("Try it", f"test-chat?agent={agent}"),
             rx.button(
                 rx.cond(AgentState.is_published, t("Publish changes"), t("Publish and switch on")),
                 on_click=AgentState.publish,
@@ -94,8 +94,8 @@ def _head() -> rx.Component:
     )
 
 
-def _state() -> rx.Component:
-    """Show the one state of the agent, with the switch that changes it once it is published."""
+def _status_switch() -> rx.Component:
+    """Return the status of the agent, with the switch once it is published."""
     switch = rx.switch(
         checked=AgentState.active,
         on_change=AgentState.switch,
@@ -114,21 +114,21 @@ def _conflict() -> rx.Component:
     return notice(
         t("Somebody else changed this agent meanwhile."),
         actions=(
-            rx.button(t("Load theirs"), size="1", on_click=AgentState.take_theirs),
-            rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_mine),
+            rx.button(t("Load theirs"), size="1", on_click=AgentState.load_latest),
+            rx.button(t("Go on with mine"), size="1", variant="soft", on_click=AgentState.keep_own_changes),
         ),
     )
 
 
-def _words(name: str) -> rx.Var[str]:
-    return t(FIELD_WORDS[name])
+def _label(name: str) -> rx.Var[str]:
+    return t(FIELD_LABELS[name])
 
 
 def _problem(name: str) -> rx.Var[str]:
     return AgentState.problems.get(name, "")
 
 
-def _text(name: str, help_text: Any = None, *, kind: str = "text", **limits: Any) -> rx.Component:
+def _text_field(name: str, help_text: Any = None, *, kind: str = "text", **limits: Any) -> rx.Component:
     control = rx.input(
         id=name,
         type=kind,
@@ -138,10 +138,10 @@ def _text(name: str, help_text: Any = None, *, kind: str = "text", **limits: Any
         custom_attrs={"aria-describedby": f"{name}-help", **limits},
         max_width="420px" if kind == "text" else "180px",
     )
-    return field(_words(name), control, name=name, help_text=help_text, problem=_problem(name))
+    return field(_label(name), control, name=name, help_text=help_text, problem=_problem(name))
 
 
-def _area(name: str, rows: str, help_text: Any, limit: int) -> rx.Component:
+def _text_area_field(name: str, rows: str, help_text: Any, limit: int) -> rx.Component:
     control = rx.text_area(
         id=name,
         default_value=AgentState.initial[name],
@@ -152,20 +152,20 @@ def _area(name: str, rows: str, help_text: Any, limit: int) -> rx.Component:
         resize="vertical",
         custom_attrs={"aria-describedby": f"{name}-help"},
     )
-    return field(_words(name), control, name=name, help_text=help_text, problem=_problem(name))
+    return field(_label(name), control, name=name, help_text=help_text, problem=_problem(name))
 
 
-def _flag(name: str, help_text: Any) -> rx.Component:
+def _switch_field(name: str, help_text: Any) -> rx.Component:
     control = rx.switch(
         id=name,
         checked=AgentState.flags[name],
         on_change=lambda value: AgentState.save(name, value),
         disabled=READ_ONLY,
     )
-    return field(_words(name), control, name=name, help_text=help_text)
+    return field(_label(name), control, name=name, help_text=help_text)
 
 
-def _choice(name: str, value: Any, choices: list[tuple[str, Any]], help_text: Any = None) -> rx.Component:
+def _select_field(name: str, value: Any, choices: list[tuple[str, Any]], help_text: Any = None) -> rx.Component:
     control = rx.select.root(
         rx.select.trigger(id=name, max_width="420px"),
         rx.select.content(*(rx.select.item(words, value=code) for code, words in choices)),
@@ -173,7 +173,7 @@ def _choice(name: str, value: Any, choices: list[tuple[str, Any]], help_text: An
         on_change=lambda selected: AgentState.save(name, selected),
         disabled=READ_ONLY,
     )
-    return field(_words(name), control, name=name, help_text=help_text, problem=_problem(name))
+    return field(_label(name), control, name=name, help_text=help_text, problem=_problem(name))
 
 
 def _model() -> rx.Component:
@@ -185,27 +185,29 @@ def _model() -> rx.Component:
         disabled=READ_ONLY,
     )
     words = t("Models of the connected provider.")
-    return field(_words("model"), control, name="model", help_text=words, problem=_problem("model"))
+    return field(_label("model"), control, name="model", help_text=words, problem=_problem("model"))
 
 
 def _basics() -> rx.Component:
     languages = [("customer", t("As the customer writes")), ("ru", "Русский"), ("en", "English")]
     return rx.el.div(
-        _text("name"),
+        _text_field("name"),
         _model(),
-        _text("temperature", t("From 0, always the same, to 2, most varied."), kind="number", min=0, max=2, step=0.1),
-        _text("max_tokens", t("From 128 to 8000."), kind="number", min=128, max=8000),
-        _text("max_reply_chars", t("From 100 to 10000."), kind="number", min=100, max=10000),
-        _choice("reply_language", AgentState.language, languages),
-        _text(
+        _text_field(
+            "temperature", t("From 0, always the same, to 2, most varied."), kind="number", min=0, max=2, step=0.1
+        ),
+        _text_field("max_tokens", t("From 128 to 8000."), kind="number", min=128, max=8000),
+        _text_field("max_reply_chars", t("From 100 to 10000."), kind="number", min=100, max=10000),
+        _select_field("reply_language", AgentState.language, languages),
+        _text_field(
             "reply_delay_seconds",
             t("From 0 to 86400. The agent waits this long, and answers a burst of messages once."),
             kind="number",
             min=0,
             max=86400,
         ),
-        _flag("check_before_sending", t("A reply waits until a person approves it.")),
-        _flag("markdown", t("Switched off, replies are plain text.")),
+        _switch_field("check_before_sending", t("A reply waits until a person approves it.")),
+        _switch_field("markdown", t("Switched off, replies are plain text.")),
         class_name="form",
     )
 
@@ -213,19 +215,19 @@ def _basics() -> rx.Component:
 def _instructions() -> rx.Component:
     scopes = [("all", t("All knowledge")), ("chosen", t("Chosen categories")), ("none", t("None"))]
     return rx.el.div(
-        _area(
+        _text_area_field(
             "instructions",
             "14",
             t(
                 "{count} of 40000 characters. Standing orders: who it is, how it speaks, what it never does.",
-                count=AgentState.letters,
+                count=AgentState.instruction_length,
             ),
             40_000,
         ),
-        _choice("knowledge", AgentState.knowledge, scopes, t("From which documents the agent may answer.")),
+        _select_field("knowledge", AgentState.knowledge, scopes, t("From which documents the agent may answer.")),
         rx.cond(AgentState.knowledge == "chosen", _categories()),
-        _area("no_answer_text", "3", t("Empty: a polite sentence in the customer's language."), 2000),
-        _flag("no_answer_task", t("A person finds the question among the recent updates.")),
+        _text_area_field("no_answer_text", "3", t("Empty: a polite sentence in the customer's language."), 2000),
+        _switch_field("no_answer_task", t("A person finds the question among the recent updates.")),
         class_name="form",
     )
 
@@ -238,7 +240,7 @@ def _categories() -> rx.Component:
             lambda row: rx.el.label(
                 rx.checkbox(
                     checked=AgentState.categories.contains(row.id),
-                    on_change=lambda selected: AgentState.choose_category(row.id, selected),
+                    on_change=lambda selected: AgentState.toggle_category(row.id, selected),
                     disabled=READ_ONLY,
                 ),
                 row.name,

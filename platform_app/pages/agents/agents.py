@@ -1,4 +1,4 @@
-"""Agents: the list."""
+"""Agents: the list page."""
 
 import reflex as rx
 
@@ -13,14 +13,14 @@ from platform_app.components.console.listing import (
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, empty_state, pager, row_link, status, time_ago
 from platform_app.components.console.text import t
-from platform_app.state.agents.agents import STATUSES, AgentsState, Row
+from platform_app.state.agents.agents import STATUSES, AgentListRow, AgentsState
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.list_page import SIZES
 from platform_app.state.feed.dashboard import DashboardState
 
 
 def show() -> rx.Component:
-    """Show the list of agents."""
+    """Return the page."""
     create = rx.button(rx.icon("plus", size=16), t("Create agent"), on_click=AgentsState.create)
     return list_page(
         AgentsState,
@@ -72,7 +72,7 @@ def _table() -> rx.Component:
     )
 
 
-def _row(agent: rx.Var[Row]) -> rx.Component:
+def _row(agent: rx.Var[AgentListRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_link(agent.name, f"/manage/{CurrentUser.slug}/agents/{agent.id}", class_name="row-cover")
@@ -87,7 +87,7 @@ def _row(agent: rx.Var[Row]) -> rx.Component:
     )
 
 
-def _switch(agent: rx.Var[Row]) -> rx.Component:
+def _switch(agent: rx.Var[AgentListRow]) -> rx.Component:
     return rx.flex(
         rx.switch(
             checked=agent.active,
@@ -103,7 +103,7 @@ def _switch(agent: rx.Var[Row]) -> rx.Component:
     )
 
 
-def _menu(agent: rx.Var[Row]) -> rx.Component:
+def _menu(agent: rx.Var[AgentListRow]) -> rx.Component:
     return rx.menu.root(
         rx.menu.trigger(
             rx.icon_button(

@@ -8,11 +8,11 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import confirm, empty_state, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.feed.dashboard import MARKS, Card, DashboardState, Option, UpdateRow
+from platform_app.state.feed.dashboard import KINDS, DashboardState, Figure, StatisticCard, UpdateRow
 
 
 def show() -> rx.Component:
-    """Show the dashboard."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(t("Dashboard"), None, _demo_button()),
@@ -51,13 +51,13 @@ def _content() -> rx.Component:
         ),
         rx.el.div(rx.foreach(DashboardState.cards, _card), class_name="grid cols-5"),
         rx.el.div(
-            _chart(t("Replies, 14 days"), DashboardState.days, DashboardState.days_words),
+            _chart(t("Replies, 14 days"), DashboardState.days, DashboardState.days_description),
             _worker(),
             class_name="grid cols-2-1",
             margin_top="16px",
         ),
         rx.el.div(
-            _chart(t("Replies, 6 months"), DashboardState.months, DashboardState.months_words),
+            _chart(t("Replies, 6 months"), DashboardState.months, DashboardState.months_description),
             _stages(),
             class_name="grid cols-2-1",
             margin_top="16px",
@@ -66,7 +66,7 @@ def _content() -> rx.Component:
     )
 
 
-def _card(card: rx.Var[Card]) -> rx.Component:
+def _card(card: rx.Var[StatisticCard]) -> rx.Component:
     return rx.el.div(
         rx.el.div(card.label, class_name="muted small"),
         rx.el.div(card.value, class_name="figure"),
@@ -105,15 +105,15 @@ def _chart(title: rx.Var[str], data: rx.Var[list[dict[str, str]]], words: rx.Var
 def _worker() -> rx.Component:
     return rx.el.section(
         rx.el.h2(t("Worker")),
-        status(rx.cond(DashboardState.worker_ok, "green", "red"), DashboardState.worker_words),
+        status(rx.cond(DashboardState.worker_ok, "green", "red"), DashboardState.worker_status),
         rx.cond(DashboardState.worker_reason != "", rx.el.p(DashboardState.worker_reason, class_name="muted small")),
-        rx.el.dl(rx.foreach(DashboardState.worker_rows, _figure), class_name="figures"),
+        rx.el.dl(rx.foreach(DashboardState.worker_figures, _figure), class_name="figures"),
         class_name="card",
     )
 
 
-def _figure(row: rx.Var[Option]) -> rx.Component:
-    return rx.el.div(rx.el.dt(row.words), rx.el.dd(row.value))
+def _figure(row: rx.Var[Figure]) -> rx.Component:
+    return rx.el.div(rx.el.dt(row.label), rx.el.dd(row.value))
 
 
 def _stages() -> rx.Component:
@@ -142,14 +142,14 @@ def _updates() -> rx.Component:
                 select_filter(
                     t("Kind"),
                     DashboardState.kind,
-                    [("all", t("All kinds")), *((code, t(words)) for code, (_, words) in MARKS.items())],
+                    [("all", t("All kinds")), *((code, t(words)) for code, (_, words) in KINDS.items())],
                     DashboardState.filter_kind,
                 ),
                 rx.select.root(
                     rx.select.trigger(aria_label=t("Agent")),
                     rx.select.content(
                         rx.select.item(t("All agents"), value="all"),
-                        rx.foreach(DashboardState.agents, lambda o: rx.select.item(o.words, value=o.value)),
+                        rx.foreach(DashboardState.agents, lambda option: rx.select.item(option.name, value=option.id)),
                     ),
                     value=DashboardState.agent,
                     on_change=DashboardState.filter_agent,

@@ -1,4 +1,4 @@
-"""Events: what has happened, and one event."""
+"""Events: the list page and the page of one event."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from platform_app.components.console.parts import empty_state, row_link, skeleto
 from platform_app.components.console.text import t
 from platform_app.components.rules.rule_trial import trial_view
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.feed.event import EventState, LookedLine
+from platform_app.state.feed.event import EventState, RuleRunLine
 from platform_app.state.feed.events import EventRow, EventsState
 from platform_app.state.rules.rule_words import TRIGGERS
 
 
 def show() -> rx.Component:
-    """Show the events."""
+    """Return the list page."""
     return frame(
         rx.fragment(
             page_head(t("Events"), t("What has happened: the only thing that starts rules.")),
@@ -56,7 +56,7 @@ def _filters() -> rx.Component:
     return rx.el.div(
         select_filter(t("Kind"), state.kind, kinds, state.filter_kind),
         agents,
-        select_filter(t("Led by"), state.led, led, state.filter_led),
+        select_filter(t("Led by"), state.led, led, state.filter_cause),
         class_name="filters",
     )
 
@@ -74,7 +74,7 @@ def _row(event: rx.Var[EventRow]) -> rx.Component:
 
 
 def show_one() -> rx.Component:
-    """Show one event."""
+    """Return the page of one event."""
     return frame(rx.cond(EventState.head.id != "", _event(), skeleton_rows(6)), section="Events")
 
 
@@ -111,13 +111,13 @@ def _event() -> rx.Component:
 
 def _looked() -> rx.Component:
     return rx.cond(
-        EventState.view.looked.length() > 0,
-        rx.el.ul(rx.foreach(EventState.view.looked, _line), class_name="plain-list"),
+        EventState.view.rule_runs.length() > 0,
+        rx.el.ul(rx.foreach(EventState.view.rule_runs, _line), class_name="plain-list"),
         rx.el.p(t("No rule was listening."), class_name="muted small"),
     )
 
 
-def _line(line: rx.Var[LookedLine]) -> rx.Component:
+def _line(line: rx.Var[RuleRunLine]) -> rx.Component:
     return rx.el.li(
         row_link(line.rule, f"/manage/{CurrentUser.slug}/rules/runs/{line.run_id}"),
         status(line.colour, line.words),
@@ -132,12 +132,12 @@ def _why() -> rx.Component:
                 rx.el.option(t("Choose a rule…"), value=""),
                 rx.foreach(EventState.rules, lambda one: rx.el.option(one.name, value=one.id)),
                 value=EventState.rule,
-                on_change=EventState.ask,
+                on_change=EventState.select_rule,
                 aria_label=t("Rule to ask"),
                 class_name="native",
             ),
             rx.el.label(
-                rx.switch(checked=EventState.draft, on_change=EventState.choose_draft, size="1"),
+                rx.switch(checked=EventState.draft, on_change=EventState.set_use_draft, size="1"),
                 t("Draft"),
                 class_name="status small",
             ),
@@ -145,7 +145,7 @@ def _why() -> rx.Component:
             align="center",
             wrap="wrap",
         ),
-        rx.cond(EventState.shown.words != "", trial_view(EventState.shown)),
+        rx.cond(EventState.trial.words != "", trial_view(EventState.trial)),
     )
 
 

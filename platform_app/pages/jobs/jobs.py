@@ -1,4 +1,4 @@
-"""Jobs: the ledger of the worker, for people."""
+"""Jobs: the list page."""
 
 import reflex as rx
 
@@ -8,11 +8,11 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import empty_state, pager, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.jobs.jobs import KIND_WORDS, STATE_WORDS, JobRow, JobsState
+from platform_app.state.jobs.jobs import KIND_LABELS, STATE_LABELS, JobRow, JobsState
 
 
 def show() -> rx.Component:
-    """Show the list of jobs."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(
@@ -26,13 +26,13 @@ def show() -> rx.Component:
                 select_filter(
                     t("State"),
                     JobsState.state,
-                    [("all", t("All states")), *((code, t(words)) for code, words in STATE_WORDS.items())],
+                    [("all", t("All states")), *((code, t(words)) for code, words in STATE_LABELS.items())],
                     JobsState.filter_state,
                 ),
                 select_filter(
                     t("Kind"),
                     JobsState.kind,
-                    [("all", t("All kinds")), *((code, t(words)) for code, words in KIND_WORDS.items())],
+                    [("all", t("All kinds")), *((code, t(words)) for code, words in KIND_LABELS.items())],
                     JobsState.filter_kind,
                 ),
                 class_name="filters",
@@ -72,7 +72,7 @@ def _row(job: rx.Var[JobRow]) -> rx.Component:
             rx.cond(
                 CurrentUser.role != "viewer",
                 rx.flex(
-                    rx.cond(job.is_uncertain, _button(t("It arrived"), JobsState.settle(job.id))),
+                    rx.cond(job.is_uncertain, _button(t("It arrived"), JobsState.resolve_uncertain(job.id))),
                     rx.cond(job.can_retry, _button(t("Retry"), JobsState.retry(job.id))),
                     rx.cond(job.can_cancel, _button(t("Cancel"), JobsState.cancel(job.id))),
                     spacing="2",

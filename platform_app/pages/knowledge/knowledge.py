@@ -1,4 +1,4 @@
-"""Knowledge: upload, sources with their progress, and the retrieval test."""
+"""Knowledge: the page with upload, list of sources and retrieval test."""
 
 import reflex as rx
 
@@ -16,7 +16,7 @@ from platform_app.state.knowledge.source_view import STATES, SourceRow
 
 
 def show() -> rx.Component:
-    """Show the sources of the tenant."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(t("Knowledge"), t("Documents that your agents may read and cite.")),
@@ -82,7 +82,7 @@ def _row(source: rx.Var[SourceRow]) -> rx.Component:
             category_select(
                 t("Category of “{title}”", title=source.title),
                 source.category,
-                lambda selected: KnowledgeState.put(source.id, selected),
+                lambda selected: KnowledgeState.set_category(source.id, selected),
                 first=[("none", t("None"))],
                 variant="ghost",
                 color_scheme="gray",
@@ -127,7 +127,7 @@ def _actions(source: rx.Var[SourceRow]) -> rx.Component:
 
 
 def source_state(source: rx.Var[SourceRow]) -> rx.Component:
-    """Show where a source stands, with its progress, what went wrong, and what was left out of it."""
+    """Return the state of a source with progress, error and remarks."""
     return rx.fragment(
         status(source.colour, source.state),
         rx.cond(
@@ -161,7 +161,7 @@ def _retrieval_test() -> rx.Component:
                 spacing="2",
                 wrap="wrap",
             ),
-            on_submit=KnowledgeState.ask,
+            on_submit=KnowledgeState.search_passages,
         ),
         rx.cond(
             KnowledgeState.without_vectors,
@@ -170,7 +170,7 @@ def _retrieval_test() -> rx.Component:
             ),
         ),
         rx.cond(
-            KnowledgeState.asked & (KnowledgeState.passages.length() == 0),
+            KnowledgeState.has_searched & (KnowledgeState.passages.length() == 0),
             rx.el.p(t("No passage is close enough to this question."), class_name="muted"),
         ),
         rx.el.ol(rx.foreach(KnowledgeState.passages, _passage), class_name="passages"),

@@ -1,4 +1,4 @@
-"""Source: one document with its chunks as stored."""
+"""Source: the page of a source with its chunks."""
 
 import reflex as rx
 
@@ -8,14 +8,14 @@ from platform_app.components.console.parts import download_link, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.pages.knowledge.knowledge import source_state
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.knowledge.source import ChunkRow, OneSourceState
+from platform_app.state.knowledge.source import ChunkRow, SourcePageState
 from platform_app.state.knowledge.source_view import SourceRow
 
 
 def show() -> rx.Component:
-    """Show the source that the address names."""
+    """Return the page."""
     return frame(
-        rx.cond(OneSourceState.loaded, rx.foreach(OneSourceState.rows, _source), skeleton_rows()),
+        rx.cond(SourcePageState.loaded, rx.foreach(SourcePageState.rows, _source), skeleton_rows()),
         section="Knowledge",
     )
 
@@ -29,7 +29,7 @@ def _source(source: rx.Var[SourceRow]) -> rx.Component:
             download_link(t("Download the file"), f"/api/sources/{CurrentUser.slug}/{source.id}/file"),
         ),
         rx.flex(source_state(source), rx.el.span(source.chunks, class_name="muted"), spacing="4", margin_bottom="16px"),
-        rx.el.ol(rx.foreach(OneSourceState.chunks, _chunk), class_name="passages"),
+        rx.el.ol(rx.foreach(SourcePageState.chunks, _chunk), class_name="passages"),
     )
 
 
@@ -41,4 +41,4 @@ def _chunk(chunk: rx.Var[ChunkRow]) -> rx.Component:
     )
 
 
-PAGES = [inside("/knowledge/[source_id]", "Source", show, OneSourceState.load, OneSourceState.watch)]
+PAGES = [inside("/knowledge/[source_id]", "Source", show, SourcePageState.load, SourcePageState.watch)]

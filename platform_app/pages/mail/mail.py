@@ -1,4 +1,4 @@
-"""Mail: the server through which the tenant's e-mail leaves, and a test message."""
+"""Mail: the page of the tenant's SMTP server and the test message."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SECURITY = {"tls": "TLS", "starttls": "STARTTLS", "none": "None: everything is s
 
 
 def show() -> rx.Component:
-    """Show the mail server."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(
@@ -28,7 +28,7 @@ def show() -> rx.Component:
                 _MAY,
                 rx.cond(
                     rx.State.is_hydrated & MailState.loaded,
-                    rx.el.div(_form(), rx.cond(MailState.is_set, _trial()), class_name="form"),
+                    rx.el.div(_form(), rx.cond(MailState.is_configured, _test_message()), class_name="form"),
                     skeleton_rows(),
                 ),
                 empty_state(t("Only an owner or an admin may see and change this."), icon="lock"),
@@ -91,7 +91,7 @@ def _security() -> rx.Component:
 
 def _password() -> rx.Component:
     box = rx.input(id="password", name="password", type="password", auto_complete="new-password")
-    return field(t("Password"), box, name="password", help_text=MailState.kept, problem=_problem("password"))
+    return field(t("Password"), box, name="password", help_text=MailState.credential_hint, problem=_problem("password"))
 
 
 def _buttons() -> rx.Component:
@@ -104,7 +104,7 @@ def _buttons() -> rx.Component:
     )
     return rx.flex(
         rx.button(t("Save"), type="submit"),
-        rx.cond(MailState.is_set, remove),
+        rx.cond(MailState.is_configured, remove),
         rx.el.span(MailState.saved, class_name="muted small"),
         spacing="3",
         align="center",
@@ -112,12 +112,14 @@ def _buttons() -> rx.Component:
     )
 
 
-def _trial() -> rx.Component:
-    send = rx.button(t("Send a test message"), on_click=MailState.try_out, loading=MailState.is_trying, variant="soft")
+def _test_message() -> rx.Component:
+    send = rx.button(
+        t("Send a test message"), on_click=MailState.send_test, loading=MailState.is_testing, variant="soft"
+    )
     told = rx.cond(
-        MailState.tried_well,
-        rx.el.span(rx.icon("circle-check", size=16, aria_hidden="true"), MailState.tried, class_name="well"),
-        rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), MailState.tried, class_name="problem"),
+        MailState.test_succeeded,
+        rx.el.span(rx.icon("circle-check", size=16, aria_hidden="true"), MailState.test_result, class_name="well"),
+        rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), MailState.test_result, class_name="problem"),
     )
     return rx.el.section(
         rx.el.h2(t("Test message")),
@@ -126,7 +128,7 @@ def _trial() -> rx.Component:
                 t("It goes to {email}, through the server as it is saved.", email=CurrentUser.email), class_name="help"
             ),
             rx.box(send),
-            rx.el.div(rx.cond(MailState.tried != "", told), role="status", aria_live="polite"),
+            rx.el.div(rx.cond(MailState.test_result != "", told), role="status", aria_live="polite"),
             class_name="field",
         ),
         class_name="card section",

@@ -61,7 +61,7 @@ def _up() -> rx.Var[str]:
 def _conflict() -> rx.Component:
     return notice(
         t("Somebody else changed this script meanwhile."),
-        actions=(rx.button(t("Load theirs"), size="1", on_click=ScriptState.take_theirs),),
+        actions=(rx.button(t("Load theirs"), size="1", on_click=ScriptState.load_latest),),
     )
 
 

@@ -1,4 +1,4 @@
-"""Sign-in: registration and sign-in, ending at the route that sets the cookie."""
+"""Sign-in: sign-in and registration, which end at the route that sets the session cookie."""
 
 import asyncio
 from typing import Any
@@ -18,7 +18,7 @@ _CLAIM = """(ticket, next) => window.location.assign(
 
 
 class SignInState(rx.State):
-    """The two forms before the console."""
+    """The forms for sign-in and registration."""
 
     busy: bool = False
     problem: str = ""
@@ -26,14 +26,14 @@ class SignInState(rx.State):
 
     @handler(ANYONE)
     async def load(self) -> Any:
-        """Greet: clear old problems, tell the browser the page's language."""
+        """Clear the forms and set the document's language."""
         self.problem = self.problem_field = ""
         self.busy = False
         return browser.set_language((await current_user(self)).language)
 
     @handler(ANYONE)
     async def sign_in(self, form: dict[str, Any]) -> Any:
-        """Check e-mail and password, then fetch the session cookie."""
+        """Check e-mail and password, then claim the session cookie."""
         address = self.router.session.client_ip
         email, password = str(form.get("email", ""))[:300], str(form.get("password", ""))[:1000]
 
@@ -42,12 +42,12 @@ class SignInState(rx.State):
             with session_scope(reason="sign-in") as session:
                 return sessions.issue_ticket(session, user.id)
 
-        async for event in self._enter(check):
+        async for event in self._claim_session(check):
             yield event
 
     @handler(ANYONE)
     async def register(self, form: dict[str, Any]) -> Any:
-        """Create a tenant with its owner, then fetch the session cookie."""
+        """Create a tenant with its owner, then claim the session cookie."""
         language, address = (await current_user(self)).language, self.router.session.client_ip
 
         def create() -> str:
@@ -65,10 +65,10 @@ class SignInState(rx.State):
                 session.flush()
                 return sessions.issue_ticket(session, user.id)
 
-        async for event in self._enter(create):
+        async for event in self._claim_session(create):
             yield event
 
-    async def _enter(self, work: Any) -> Any:
+    async def _claim_session(self, work: Any) -> Any:
         self.busy, self.problem, self.problem_field = True, "", ""
         yield
         try:
@@ -84,11 +84,11 @@ class SignInState(rx.State):
 
 
 class HomeState(rx.State):
-    """The bare address: leads to the person's tenant, or to the sign-in."""
+    """The address "/": redirects to the user's tenant or to the sign-in page."""
 
     @handler(ANYONE)
     async def load(self) -> Any:
-        """Go where the person belongs."""
+        """Redirect to the user's tenant or to the sign-in page."""
         token = session_token(self.router.headers.cookie)
         identity = await asyncio.to_thread(sessions.get_identity, token, None) if token else None
         return browser.redirect(f"/manage/{identity.slug}" if identity else "/sign-in", replace=True)

@@ -1,4 +1,4 @@
-"""Agent: the editor: draft saved as typed, publishing, history."""
+"""Agent: the editor of an agent: saving the draft, publishing, history."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +12,21 @@ from platform_app.models.agent import Agent, AgentSettings, AgentVersion
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.chat import replies
-from platform_app.state.agents.agent_stages import SeenField, StageLine, names_of, pipeline_lines, worded
+from platform_app.state.agents.agent_stages import (
+    AgentStageLine,
+    VisibleField,
+    format_setting,
+    names_of,
+    stages_and_fields,
+)
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
 
 TABS = ("basics", "instructions", "pipelines", "history")
-NUMBERS = ("temperature", "max_tokens", "reply_delay_seconds", "max_reply_chars")
-FIELD_WORDS = {
+NUMBER_FIELDS = ("temperature", "max_tokens", "reply_delay_seconds", "max_reply_chars")
+FIELD_LABELS = {
     "name": "Name",
     "model": "Model",
     "temperature": "Temperature",
@@ -55,8 +61,8 @@ class VersionRow:
 
 
 @dataclass
-class Change:
-    """What differs between two states of the settings."""
+class FieldDiff:
+    """A field that differs between two versions of the settings."""
 
     field: str
     before: str
@@ -65,9 +71,9 @@ class Change:
 
 
 class AgentState(rx.State):
-    """The agent that the address names."""
+    """The editor of the agent in the address."""
 
-    agent_key: str = ""  # grows with every load: fields are drawn anew then, and only then
+    agent_key: str = ""  # changes with every load, which redraws the fields
     tab: str = TABS[0]
     name: str = ""
     status: str = ""
@@ -79,34 +85,34 @@ class AgentState(rx.State):
     flags: dict[str, bool] = {}
     language: str = "customer"
     knowledge: str = "all"
-    categories: list[str] = []  # ids of those chosen
+    categories: list[str] = []  # ids of the selected ones
     works_in: str = "all"
     sees: str = "all"
-    stages: list[StageLine] = []
-    seen: list[SeenField] = []
+    stages: list[AgentStageLine] = []
+    visible_fields: list[VisibleField] = []
     model: str = ""
     models: list[str] = []
     problems: dict[str, str] = {}
     conflict: bool = False
-    letters: int = 0
+    instruction_length: int = 0
     versions: list[VersionRow] = []
-    changes: list[Change] = []
+    changes: list[FieldDiff] = []
     compared: str = ""
     _revision: int = 0
     _loads: int = 0
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the agent and draw its fields."""
+        """Fetch the agent and fill the form."""
         asked = self.router.url.query_parameters.get("tab")
         self.tab = asked if asked in TABS else TABS[0]
         self.agent_key, self.changes, self.compared, self.conflict = "", [], "", False
         self.models = await replies.available_models()
-        await self._draw()
+        await self._load_form()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Say at once when somebody else changes this agent."""
+        """Show a conflict as soon as another user changes this agent."""
         async with self:
             identity = await current_identity(self)
             agent_id = self._id()
@@ -115,11 +121,11 @@ class AgentState(rx.State):
                 async with self:
                     agent = await fetch(self, agents.get, agent_id)
                     self.conflict = agent.revision > self._revision
-                    self._head(agent, identity, (await current_user(self)).language)
+                    self._set_status(agent, identity, (await current_user(self)).language)
 
     @handler(Role.VIEWER)
     async def show_tab(self, tab: str) -> Any:
-        """Change the tab; the address keeps it."""
+        """Switch the tab and put it into the address."""
         if tab not in TABS:
             return None
         self.tab = tab
@@ -127,12 +133,12 @@ class AgentState(rx.State):
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: Any) -> None:
-        """Save one field of the draft; a value that does not fit is said at the field."""
+        """Save a field of the draft, or show the problem at the field if the value is invalid."""
         if field == "instructions" and isinstance(value, str):
-            self.letters = len(value)
+            self.instruction_length = len(value)
         try:
             revision, problems = await call(
-                self, agents.save_draft, self._id(), {field: _parsed(field, value)}, revision=self._revision
+                self, agents.save_draft, self._id(), {field: _parse_number(field, value)}, revision=self._revision
             )
         except Conflict:
             self.conflict = True
@@ -147,74 +153,78 @@ class AgentState(rx.State):
             self.flags = self.flags | {field: bool(value)}
         if field in ("reply_language", "knowledge", "model", "works_in", "sees") and not problems:
             setattr(self, {"reply_language": "language"}.get(field, field), str(value))
-        await self._refresh_head()
+        await self._load_status()
 
     @handler(Role.OPERATOR)
-    async def choose_category(self, category_id: str, selected: bool) -> Any:
-        """Let the agent read a category, or no longer."""
+    async def toggle_category(self, category_id: str, selected: bool) -> Any:
+        """Add a knowledge category to those the agent reads, or take it out."""
         wanted = [one for one in self.categories if one != category_id] + [category_id] * selected
         self.categories = wanted
         return browser.call_handler(AgentState.save, "categories", list(wanted))
 
     @handler(Role.OPERATOR)
-    async def choose_stage(self, stage_id: str, selected: bool) -> Any:
-        """Let the agent work in a stage, or no longer."""
+    async def toggle_stage(self, stage_id: str, selected: bool) -> Any:
+        """Add a stage to those the agent works in, or take it out."""
         self.stages = [replace(line, selected=selected) if line.id == stage_id else line for line in self.stages]
         return browser.call_handler(AgentState.save, "stages", [line.id for line in self.stages if line.selected])
 
     @handler(Role.OPERATOR)
-    async def instruct(self, stage_id: str, text: str) -> Any:
-        """Take the extra instructions for a stage."""
+    async def set_stage_instructions(self, stage_id: str, text: str) -> Any:
+        """Set the extra instructions for a stage."""
         self.stages = [replace(line, text=text) if line.id == stage_id else line for line in self.stages]
-        told = {line.id: line.text for line in self.stages if line.text.strip()}
-        return browser.call_handler(AgentState.save, "stage_instructions", told)
+        instructions = {line.id: line.text for line in self.stages if line.text.strip()}
+        return browser.call_handler(AgentState.save, "stage_instructions", instructions)
 
     @handler(Role.OPERATOR)
-    async def choose_seen(self, name: str, selected: bool) -> Any:
-        """Let the agent see a field of contacts or leads, or no longer."""
-        self.seen = [replace(line, selected=selected) if line.name == name else line for line in self.seen]
-        return browser.call_handler(AgentState.save, "seen_fields", [line.name for line in self.seen if line.selected])
+    async def toggle_visible_field(self, name: str, selected: bool) -> Any:
+        """Add a contact or lead field to those the agent sees, or take it out."""
+        self.visible_fields = [
+            replace(line, selected=selected) if line.name == name else line for line in self.visible_fields
+        ]
+        return browser.call_handler(
+            AgentState.save, "seen_fields", [line.name for line in self.visible_fields if line.selected]
+        )
 
     @handler(Role.VIEWER)
-    async def take_theirs(self) -> None:
-        """Show the agent as somebody else left it."""
+    async def load_latest(self) -> None:
+        """Fill the form with the version that another user saved."""
         self.conflict = False
-        await self._draw()
+        await self._load_form()
 
     @handler(Role.OPERATOR)
-    async def keep_mine(self) -> None:
-        """Go on from here: what is typed next replaces what the other wrote in that field."""
+    async def keep_own_changes(self) -> None:
+        """Close the conflict; the next change overwrites the other user's value of that field."""
         agent = await fetch(self, agents.get, self._id())
         self._revision, self.conflict = agent.revision, False
 
     @handler(Role.OPERATOR)
     async def publish(self) -> Any:
-        """Make the draft the version that talks to contacts; the first time the agent is switched on with it."""
+        """Publish the draft. The first time the agent is switched on too."""
         version = await call(self, agents.publish, self._id(), switch_on=not self.is_published)
         agent = await fetch(self, agents.get, self._id())
         self._revision = agent.revision
-        await self._refresh_head()
-        await self._history()
+        await self._load_status()
+        await self._load_versions()
         return await success_toast(self, "Version {number} is published.", number=version.number)
 
     @handler(Role.OPERATOR)
     async def switch(self, active: bool) -> None:
         """Switch the agent on or off."""
         await call(self, agents.set_active, self._id(), active=active)
-        await self._refresh_head()
+        await self._load_status()
 
     @handler(Role.VIEWER)
     async def compare(self, version_id: str) -> None:
-        """Show what the draft changed against a version."""
+        """Show the differences between a version and the draft."""
         agent, language = await fetch(self, agents.get, self._id()), (await current_user(self)).language
         found = [v for v in await fetch(self, agents.versions, agent.id) if v.id == version_id]
         if found:
             names = await fetch(self, names_of)
             self.changes = [
-                Change(
-                    translate(language, FIELD_WORDS[change.field]),
-                    worded(change.before, names)[:400],
-                    worded(change.after, names)[:400],
+                FieldDiff(
+                    translate(language, FIELD_LABELS[change.field]),
+                    format_setting(change.before, names)[:400],
+                    format_setting(change.after, names)[:400],
                     change.lines[:400],
                 )
                 for change in agents.diff_settings(found[0].settings, agent.draft)
@@ -223,38 +233,39 @@ class AgentState(rx.State):
 
     @handler(Role.OPERATOR)
     async def restore(self, version_id: str) -> Any:
-        """Put a version into the draft."""
+        """Copy a version into the draft."""
         await call(self, agents.restore_version, self._id(), version_id)
-        await self._draw()
+        await self._load_form()
         return await success_toast(self, "The draft is as that version was.")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
-    async def _draw(self) -> None:
+    async def _load_form(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         agent = await fetch(self, agents.get, self._id())
         own = AgentSettings.model_validate(agent.draft)
         self.initial = {
-            name: _shown(getattr(own, name)) for name in (*NUMBERS, "name", "instructions", "no_answer_text")
+            name: _format_value(getattr(own, name))
+            for name in (*NUMBER_FIELDS, "name", "instructions", "no_answer_text")
         }
         self.flags = {name: getattr(own, name) for name in ("check_before_sending", "markdown", "no_answer_task")}
         self.language, self.knowledge, self.model = own.reply_language.value, own.knowledge.value, own.model
         self.categories = own.categories
         self.works_in, self.sees = own.works_in.value, own.sees.value
-        self.stages, self.seen = await fetch(self, pipeline_lines, own, language)
-        self.letters, self.problems = len(own.instructions), await _model_problem(own.model, language)
+        self.stages, self.visible_fields = await fetch(self, stages_and_fields, own, language)
+        self.instruction_length, self.problems = len(own.instructions), await _model_problem(own.model, language)
         self._revision = agent.revision
         self._loads += 1
         self.agent_key = f"{agent.id}-{self._loads}"
-        self._head(agent, identity, language)
-        await self._history()
+        self._set_status(agent, identity, language)
+        await self._load_versions()
 
-    async def _refresh_head(self) -> None:
+    async def _load_status(self) -> None:
         agent = await fetch(self, agents.get, self._id())
-        self._head(agent, await current_identity(self), (await current_user(self)).language)
+        self._set_status(agent, await current_identity(self), (await current_user(self)).language)
 
-    def _head(self, agent: Agent, identity: Identity, language: str) -> None:
+    def _set_status(self, agent: Agent, identity: Identity, language: str) -> None:
         self.name, self.active = agent.name, agent.active
         self.status = agents.status_of(agent)
         self.is_published = agent.published_id is not None
@@ -262,13 +273,13 @@ class AgentState(rx.State):
         clock = exact_time(language, agent.draft_saved_at, identity.time_zone)
         self.saved = translate(language, "Saved {when}", when=clock)
 
-    async def _history(self) -> None:
+    async def _load_versions(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         found = await fetch(self, agents.versions, self._id())
-        self.versions = [_version(version, identity, language) for version in found]
+        self.versions = [_version_row(version, identity, language) for version in found]
 
 
-def _version(version: AgentVersion, identity: Identity, language: str) -> VersionRow:
+def _version_row(version: AgentVersion, identity: Identity, language: str) -> VersionRow:
     return VersionRow(
         id=version.id,
         title=translate(language, "Version {number}", number=version.number),
@@ -277,20 +288,20 @@ def _version(version: AgentVersion, identity: Identity, language: str) -> Versio
     )
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-async def _model_problem(wished: str, language: str) -> dict[str, str]:
-    """Return what is wrong with the chosen model, as a problem of its field."""
-    sentence, ends = await replies.model_problem(wished)
+async def _model_problem(model: str, language: str) -> dict[str, str]:
+    """Return the problem with a model by field name, or {} if there is none."""
+    sentence, ends = await replies.model_problem(model)
     at = format_date(ends, format="long", locale=language) if ends else ""
     return {"model": translate(language, sentence, date=at)} if sentence else {}
 
 
-def _parsed(field: str, value: Any) -> Any:
-    """Return what was typed as a number where the field is one; what is none is refused by the settings."""
-    if field in NUMBERS and isinstance(value, str):
+def _parse_number(field: str, value: Any) -> Any:
+    """Return the number in the text of a number field. Other values are returned unchanged."""
+    if field in NUMBER_FIELDS and isinstance(value, str):
         text = value.strip().replace(",", ".").replace(" ", "")
         try:
             return float(text) if field == "temperature" else int(text)

@@ -1,4 +1,4 @@
-"""Agent stages: where an agent works, what it is told there, and which fields it may see."""
+"""Agent stages: the pipeline stages an agent works in, its instructions there, and the fields it may see."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,8 @@ from platform_app.services.crm import pipelines
 
 
 @dataclass
-class StageLine:
-    """A stage, whether the agent works in it, and what it is told there."""
+class AgentStageLine:
+    """A stage, whether the agent works in it, and the extra instructions there."""
 
     id: str
     pipeline: str
@@ -23,7 +23,7 @@ class StageLine:
 
 
 @dataclass
-class SeenField:
+class VisibleField:
     """A field of contacts or leads, and whether the agent may see it."""
 
     name: str
@@ -31,21 +31,21 @@ class SeenField:
     selected: bool
 
 
-def pipeline_lines(
+def stages_and_fields(
     session: Transaction, who: Identity, own: AgentSettings, language: str
-) -> tuple[list[StageLine], list[SeenField]]:
-    """Return every stage of the tenant and every field, as the agent's settings have them."""
+) -> tuple[list[AgentStageLine], list[VisibleField]]:
+    """Return all stages and all contact and lead fields of the tenant with the agent's settings for them."""
     stages = [
-        StageLine(s.id, pipeline.name, s.name, s.id in own.stages, own.stage_instructions.get(s.id, ""))
+        AgentStageLine(s.id, pipeline.name, s.name, s.id in own.stages, own.stage_instructions.get(s.id, ""))
         for pipeline, found in pipelines.list_pipelines(session, who)
         for s in found
     ]
-    seen = [
-        SeenField(name, fact.label if fact.is_custom else translate(language, fact.label), name in own.seen_fields)
+    visible_fields = [
+        VisibleField(name, fact.label if fact.is_custom else translate(language, fact.label), name in own.seen_fields)
         for name, fact in fact_snapshots.fact_catalogue(session, who.tenant_id).items()
         if name.startswith(("contact.", "lead."))
     ]
-    return stages, seen
+    return stages, visible_fields
 
 
 def names_of(session: Transaction, who: Identity) -> dict[str, str]:
@@ -53,8 +53,8 @@ def names_of(session: Transaction, who: Identity) -> dict[str, str]:
     return fact_snapshots.entity_names(session, who.tenant_id)
 
 
-def worded(value: Any, names: dict[str, str]) -> str:
-    """Return a setting as people read it, with names for ids."""
+def format_setting(value: Any, names: dict[str, str]) -> str:
+    """Return the value of a setting as text, with names in place of ids."""
     if isinstance(value, list):
         return ", ".join(names.get(str(one), str(one)) for one in value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Agents: the list with search, filter, sort, switch, duplicate and delete with undo."""
+"""Agents: the list of agents with search, filter, sorting and actions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +19,12 @@ from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 STATUSES = {"active": ("Active", "green"), "inactive": ("Inactive", ""), "draft": ("Draft", "amber")}
-ORDER = "-updated"
+DEFAULT_ORDER = "-updated"
 
 
 @dataclass
-class Row:
-    """An agent as the table shows it."""
+class AgentListRow:
+    """An agent in the list."""
 
     id: str
     name: str
@@ -41,40 +41,40 @@ class Row:
 class AgentsState(ListPage, Undo, rx.State):
     """The list of agents."""
 
-    rows: list[Row] = []
+    rows: list[AgentListRow] = []
     status: str = "all"
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read search, filter, sort and page from the address, and fetch."""
-        asked = self._read_query(agents.SORT_KEYS, ORDER)
+        """Set search, filter, sorting and page from the address, and fetch."""
+        asked = self._read_query(agents.SORT_KEYS, DEFAULT_ORDER)
         self.status = asked.get("status", "all") if asked.get("status") in STATUSES else "all"
         self.undo_sentence = ""
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what others change while the page is open."""
+        """Fetch the list again when an agent changes."""
         async for _ in subscribe(self, "agent"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_status(self, status: str) -> Any:
-        """Show agents of one status."""
+        """Show the agents with a status, or all."""
         self.status, self.page = (status if status in STATUSES else "all"), 1
         return await self._apply_filters()
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
-        """Make a draft and open it."""
+        """Create a draft and open it."""
         language = (await current_user(self)).language
         agent = await call(self, agents.create, {"name": translate(language, "New agent")})
         return browser.redirect(f"/manage/{(await current_identity(self)).slug}/agents/{agent.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, agent_id: str, active: bool) -> Any:
-        """Switch an agent on or off; what cannot be done is said and shown as it was."""
+        """Switch an agent on or off. A refusal is shown as a toast."""
         try:
             await call(self, agents.set_active, agent_id, active=active)
         except PlatformError as error:
@@ -85,13 +85,13 @@ class AgentsState(ListPage, Undo, rx.State):
 
     @handler(Role.OPERATOR)
     async def duplicate(self, agent_id: str) -> None:
-        """Make a copy as a new draft."""
+        """Create a copy of an agent as a new draft."""
         await call(self, agents.duplicate, agent_id)
         await self._fetch()
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some agents."""
+        """Whether search or filter are set."""
         return bool(self.search or self.status != "all")
 
     def _soft_delete(self) -> SoftDelete:
@@ -99,7 +99,7 @@ class AgentsState(ListPage, Undo, rx.State):
 
     async def _apply_filters(self) -> Any:
         await self._fetch()
-        return replace_query(status=self.status, **self._query_values(ORDER))
+        return replace_query(status=self.status, **self._query_values(DEFAULT_ORDER))
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
@@ -119,12 +119,12 @@ class AgentsState(ListPage, Undo, rx.State):
         self.loaded = True
 
 
-def _row(row: AgentRow, identity: Identity, language: str) -> Row:
+def _row(row: AgentRow, identity: Identity, language: str) -> AgentListRow:
     words, colour = STATUSES[row.status]
     version = translate(language, "version {number}", number=row.published_number) if row.published_number else ""
     if row.changed and row.published_number:
         version += translate(language, ", unpublished changes")
-    return Row(
+    return AgentListRow(
         id=row.id,
         name=row.name,
         active=row.active,

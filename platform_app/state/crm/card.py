@@ -83,7 +83,7 @@ class TalkLine:
 class CardView(rx.State, mixin=True):
     """The card of a contact or a lead."""
 
-    card_key: str = ""  # grows with every load: fields are drawn anew then, and only then
+    card_key: str = ""  # changes with every load, which redraws the fields
     initial: dict[str, str] = {}
     problems: dict[str, str] = {}
     own: list[FieldLine] = []

@@ -17,7 +17,7 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
-ORDER = "-updated"
+DEFAULT_ORDER = "-updated"
 
 
 @dataclass
@@ -43,7 +43,7 @@ class ContactsState(ListPage, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read what is asked from the address, and fetch."""
-        asked = self._read_query(contacts.SORT_KEYS, ORDER)
+        asked = self._read_query(contacts.SORT_KEYS, DEFAULT_ORDER)
         self.tag, self.undo_sentence, self.adding = asked.get("tag", "")[:60], "", False
         await self._fetch()
 
@@ -89,7 +89,7 @@ class ContactsState(ListPage, Undo, rx.State):
 
     async def _apply_filters(self) -> Any:
         await self._fetch()
-        return replace_query(tag=self.tag, **self._query_values(ORDER))
+        return replace_query(tag=self.tag, **self._query_values(DEFAULT_ORDER))
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language

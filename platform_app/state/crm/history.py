@@ -28,7 +28,7 @@ _WORDS = {
     EventKind.WEBHOOK_RECEIVED: "The webhook “{name}” came in",
     EventKind.MANUAL: "Started by hand",
 }
-FIELD_WORDS = {
+FIELD_LABELS = {
     "name": "Name",
     "emails": "E-mail",
     "phones": "Phone",
@@ -67,7 +67,7 @@ def history_of(events: list[Event], identity: Identity, language: str) -> list[H
 
 def words_of(event: Event, language: str) -> str:
     """Return what happened as a sentence."""
-    changed = [translate(language, FIELD_WORDS[name]) for name in event.after if name in FIELD_WORDS]
+    changed = [translate(language, FIELD_LABELS[name]) for name in event.after if name in FIELD_LABELS]
     values: dict[str, Any] = {
         "title": event.after.get("title", ""),
         "fields": ", ".join(changed),

@@ -24,7 +24,7 @@ from platform_app.state.console.option_lists import Option
 from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
-ORDER = "-updated"
+DEFAULT_ORDER = "-updated"
 KINDS = {"open": ("Open", ""), "won": ("Won", "green"), "lost": ("Lost", "red")}
 
 
@@ -85,7 +85,7 @@ class LeadsState(ListPage, Undo, rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Read what is asked from the address, and fetch."""
-        asked = self._read_query(leads.SORT_KEYS, ORDER)
+        asked = self._read_query(leads.SORT_KEYS, DEFAULT_ORDER)
         self.view = "list" if asked.get("view") == "list" else "board"
         self.pipeline, self.stage = asked.get("pipeline", "")[:32], asked.get("stage", "all")[:32]
         self.responsible, self.tag = asked.get("responsible", "all")[:32], asked.get("tag", "")[:60]
@@ -168,7 +168,7 @@ class LeadsState(ListPage, Undo, rx.State):
         kept = {"stage": self.stage, "responsible": self.responsible, "tag": self.tag, "pipeline": self.pipeline}
         if self.pipelines and self.pipeline == self.pipelines[0].id:
             kept["pipeline"] = ""
-        return replace_query(view="" if self.view == "board" else "list", **kept, **self._query_values(ORDER))
+        return replace_query(view="" if self.view == "board" else "list", **kept, **self._query_values(DEFAULT_ORDER))
 
     async def _fetch(self) -> None:
         language = (await current_user(self)).language

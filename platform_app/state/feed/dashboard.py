@@ -1,4 +1,4 @@
-"""Dashboard: counted numbers, live recent updates, and the worker's own word."""
+"""Dashboard: statistics, recent updates and the state of the worker."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +20,9 @@ from platform_app.services.jobs.job_list import WorkerCard
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.option_lists import Option
 
-MARKS = {
+KINDS = {
     "agent": ("green", "Agents"),
     "knowledge": ("green", "Knowledge"),
     "conversation": ("blue", "Conversations"),
@@ -35,8 +36,8 @@ MARKS = {
 
 
 @dataclass
-class Card:
-    """A number with what it is and how it compares."""
+class StatisticCard:
+    """A statistic with its label and a comparison."""
 
     label: str
     value: str
@@ -45,157 +46,157 @@ class Card:
 
 @dataclass
 class UpdateRow:
-    """An activity in words."""
+    """An activity in the list of recent updates."""
 
     id: str
     colour: str
     kind: str
     sentence: str
-    count: str  # how often, when several are shown as one
+    count: str  # number of occurrences that are shown as one
     actor: str
     link: str
-    event: str  # address of what happened, with its facts and what it started
+    event: str  # path of the event page
     when: str
     exact: str
 
 
 @dataclass
-class Option:
-    """A choice of a filter."""
+class Figure:
+    """A figure of the worker with its label."""
 
+    label: str
     value: str
-    words: str
 
 
 class DashboardState(rx.State):
-    """The first page."""
+    """The dashboard."""
 
     loaded: bool = False
-    cards: list[Card] = []
+    cards: list[StatisticCard] = []
     stages: list[dict[str, Any]] = []
     days: list[dict[str, Any]] = []
     months: list[dict[str, Any]] = []
-    days_words: str = ""
-    months_words: str = ""
+    days_description: str = ""
+    months_description: str = ""
     updates: list[UpdateRow] = []
     kind: str = "all"
     agent: str = "all"
     agents: list[Option] = []
     worker_ok: bool = False
-    worker_words: str = ""
+    worker_status: str = ""
     worker_reason: str = ""
-    worker_rows: list[Option] = []
+    worker_figures: list[Figure] = []
     has_demo: bool = False
     is_empty: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Count everything and fetch the newest updates."""
+        """Set the filters from the address; fetch statistics and updates."""
         asked = self.router.url.query_parameters
-        self.kind = asked.get("kind", "all") if asked.get("kind") in MARKS else "all"
+        self.kind = asked.get("kind", "all") if asked.get("kind") in KINDS else "all"
         self.agent = asked.get("agent", "all")[:32]
-        await self._numbers()
-        await self._updates()
+        await self._load_statistics()
+        await self._load_updates()
         self.loaded = True
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Show what happens as it happens."""
+        """Fetch statistics, updates and the state of the worker again when something changes."""
         async for update in subscribe(self, "activity", "agent", every=2):
             async with self:
                 if update.topic in ("activity", "*"):
-                    await self._updates()
+                    await self._load_updates()
                 if update.topic in ("activity", "agent"):
-                    await self._numbers()
-                await self._worker()
+                    await self._load_statistics()
+                await self._load_worker()
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
-        """Show updates of one kind."""
-        return self._go(kind, self.agent)
+        """Show the updates of a kind, or all."""
+        return self._open_filtered(kind, self.agent)
 
     @handler(Role.VIEWER)
     async def filter_agent(self, agent: str) -> Any:
-        """Show updates of one agent."""
-        return self._go(self.kind, agent)
+        """Show the updates of an agent, or all."""
+        return self._open_filtered(self.kind, agent)
 
     @handler(Role.ADMIN)
     async def load_demo(self) -> Any:
-        """Put the demo into this tenant."""
+        """Add the demo data to this tenant."""
         await call(self, demo.load)
-        await self._numbers()
-        await self._updates()
+        await self._load_statistics()
+        await self._load_updates()
         return await success_toast(self, "The demo is here. Its documents are being indexed.")
 
     @handler(Role.ADMIN)
     async def remove_demo(self) -> Any:
-        """Take everything of the demo away."""
+        """Delete the demo data of this tenant."""
         await call(self, demo.remove)
-        await self._numbers()
-        await self._updates()
+        await self._load_statistics()
+        await self._load_updates()
         return await success_toast(self, "The demo is gone.")
 
-    def _go(self, kind: str, agent: str) -> Any:
-        kept = [f"kind={kind}" if kind in MARKS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
+    def _open_filtered(self, kind: str, agent: str) -> Any:
+        kept = [f"kind={kind}" if kind in KINDS else "", f"agent={agent}" if agent.isalnum() and agent != "all" else ""]
         query = "&".join(part for part in kept if part)
         return browser.redirect(f"{self.router.url.path}{'?' + query if query else ''}")
 
-    async def _numbers(self) -> None:
+    async def _load_statistics(self) -> None:
         language = (await current_user(self)).language
         found = await fetch(self, dashboard.get_summary, now())
-        self.cards = _cards(found, language)
+        self.cards = _statistic_cards(found, language)
         self.stages = [{"name": name, "leads": count} for name, count in found.stages]
         self.days = [{"name": format_date(day, "d MMM", language), "replies": n} for day, n in found.days]
         self.months = [{"name": format_date(day, "LLL", language), "replies": n} for day, n in found.months]
         total = sum(n for _, n in found.days)
-        self.days_words = plural(language, "{count} reply in 14 days", "{count} replies in 14 days", total)
+        self.days_description = plural(language, "{count} reply in 14 days", "{count} replies in 14 days", total)
         whole = sum(n for _, n in found.months)
-        self.months_words = plural(language, "{count} reply in 6 months", "{count} replies in 6 months", whole)
+        self.months_description = plural(language, "{count} reply in 6 months", "{count} replies in 6 months", whole)
         rows, count = await fetch(self, agents.list_agents, page_size=100)
         self.agents = [Option(row.id, row.name) for row in rows]
         self.is_empty = count == 0
         self.has_demo = await fetch(self, demo.is_loaded)
-        await self._worker()
+        await self._load_worker()
 
-    async def _updates(self) -> None:
+    async def _load_updates(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         kind, agent = "" if self.kind == "all" else self.kind, "" if self.agent == "all" else self.agent
 
         def read_feed(session: Any, asking: Identity) -> list[FeedRow]:
             return activity.list_feed(session, asking.tenant_id, kind=kind, agent_id=agent)
 
-        self.updates = [_update(row, identity, language) for row in await fetch(self, read_feed)]
+        self.updates = [_update_row(row, identity, language) for row in await fetch(self, read_feed)]
 
-    async def _worker(self) -> None:
+    async def _load_worker(self) -> None:
         language = (await current_user(self)).language
         card = await fetch(self, job_list.worker_card)
         self.worker_ok = card.ok
-        self.worker_words, self.worker_reason = _worker_words(card, language)
-        self.worker_rows = _worker_rows(card, language)
+        self.worker_status, self.worker_reason = _worker_status(card, language)
+        self.worker_figures = _worker_figures(card, language)
 
 
-def _cards(found: DashboardSummary, language: str) -> list[Card]:
-    def card(label: str, count: PeriodCount) -> Card:
+def _statistic_cards(found: DashboardSummary, language: str) -> list[StatisticCard]:
+    def card(label: str, count: PeriodCount) -> StatisticCard:
         note = translate(language, "before: {count}", count=count.before)
-        return Card(translate(language, label), str(count.now), note)
+        return StatisticCard(translate(language, label), str(count.now), note)
 
     active = translate(language, "of {count}", count=found.all_agents)
     return [
         card("Replies today", found.today),
         card("Last 7 days", found.week),
         card("This month", found.month),
-        Card(translate(language, "Active agents"), str(found.active_agents), active),
-        Card(translate(language, "Open conversations"), str(found.open_conversations), ""),
+        StatisticCard(translate(language, "Active agents"), str(found.active_agents), active),
+        StatisticCard(translate(language, "Open conversations"), str(found.open_conversations), ""),
     ]
 
 
-def _update(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
+def _update_row(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
     row, kind, below = found.newest, ActivityKind(found.newest.kind).value, f"/manage/{identity.slug}"
     return UpdateRow(
         id=row.id,
-        colour=MARKS[kind][0],
-        kind=translate(language, MARKS[kind][1]),
-        sentence=translate(language, row.sentence, **_values(found.values, language)),
+        colour=KINDS[kind][0],
+        kind=translate(language, KINDS[kind][1]),
+        sentence=translate(language, row.sentence, **_translate_values(found.values, language)),
         count=plural(language, "{count} time", "{count} times", found.count) if found.count > 1 else "",
         actor=found.actor,
         link=f"{below}{row.link}" if row.link else "",
@@ -205,13 +206,13 @@ def _update(found: FeedRow, identity: Identity, language: str) -> UpdateRow:
     )
 
 
-def _values(values: dict[str, object], language: str) -> dict[str, object]:
-    """Return what fills the places of a sentence; a reason is a sentence itself."""
+def _translate_values(values: dict[str, object], language: str) -> dict[str, object]:
+    """Return the values of a sentence's placeholders, with nested sentences translated."""
     reason = values.get("reason")
     return values | ({"reason": translate(language, reason)} if isinstance(reason, str) else {})
 
 
-def _worker_words(card: WorkerCard, language: str) -> tuple[str, str]:
+def _worker_status(card: WorkerCard, language: str) -> tuple[str, str]:
     if not card.answers:
         return translate(language, "No worker answers"), translate(language, "Jobs wait until a worker starts.")
     if card.ok:
@@ -224,7 +225,7 @@ def _worker_words(card: WorkerCard, language: str) -> tuple[str, str]:
     return translate(language, "A part of the worker does not come on"), card.snapshot["worker"].get("stuck") or ""
 
 
-def _worker_rows(card: WorkerCard, language: str) -> list[Option]:
+def _worker_figures(card: WorkerCard, language: str) -> list[Figure]:
     shot, counted = card.snapshot, card.mine
     rows = [
         ("Queue depth", str(counted.get("queued", 0))),
@@ -233,4 +234,4 @@ def _worker_rows(card: WorkerCard, language: str) -> list[Option]:
         ("Failed", str(counted.get("failed", 0))),
         ("Dead letters", str(counted.get("dead", 0))),
     ]
-    return [Option(value, translate(language, words)) for words, value in rows]
+    return [Figure(translate(language, label), value) for label, value in rows]

@@ -1,4 +1,4 @@
-"""Event: one event with its payload, with what was known then, and with what rules made of it."""
+"""Event: an event with its payload, its facts, and the runs of rules on it."""
 
 import json
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ from platform_app.state.rules.rule_words import STATES
 
 
 @dataclass
-class LookedLine:
-    """A rule that looked at the event."""
+class RuleRunLine:
+    """A run of a rule on the event."""
 
     run_id: str
     rule: str
@@ -36,7 +36,7 @@ class LookedLine:
 
 @dataclass
 class FactLine:
-    """Something that was known when an event happened."""
+    """A fact that was known when the event happened."""
 
     words: str
     value: str
@@ -44,7 +44,7 @@ class FactLine:
 
 @dataclass
 class EventView:
-    """An event with all that is kept of it."""
+    """The details of an event."""
 
     payload: str = ""
     facts: list[FactLine] = field(default_factory=list)
@@ -52,58 +52,58 @@ class EventView:
     lead_id: str = ""
     contact_id: str = ""
     conversation_id: str = ""
-    looked: list[LookedLine] = field(default_factory=list)
+    rule_runs: list[RuleRunLine] = field(default_factory=list)
 
 
 class EventState(rx.State):
-    """The event that the address names."""
+    """The event in the address."""
 
     head: EventRow = EventRow()
     view: EventView = EventView()
     rules: list[Option] = []
     rule: str = ""
     draft: bool = False
-    shown: TrialView = TrialView()
+    trial: TrialView = TrialView()
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the event, and what the rule that the address names makes of it."""
-        self.head, self.shown = EventRow(), TrialView()
+        """Fetch the event, and the explanation for the rule in the address."""
+        self.head, self.trial = EventRow(), TrialView()
         identity, language = await current_identity(self), (await current_user(self)).language
-        event, subject, runs, listed = await fetch(self, _read_one, self._id())
+        event, subject, runs, listed = await fetch(self, _read_event, self._id())
         self.rules = listed
-        self.view = _view(event, runs, await reader_of(self))
+        self.view = _event_view(event, runs, await reader_of(self))
         self.head = event_row(event, subject, identity, language=language)
         asked = self.router.url.query_parameters
         self.rule, self.draft = asked.get("rule", "")[:32], asked.get("draft") == "1"
-        await self._ask()
+        await self._explain()
 
     @handler(Role.VIEWER)
-    async def ask(self, rule_id: str) -> Any:
-        """Show why a rule fired on the event, or why not."""
+    async def select_rule(self, rule_id: str) -> Any:
+        """Show why a rule ran on the event or why not."""
         self.rule = rule_id[:32]
-        await self._ask()
+        await self._explain()
         return replace_query(rule=self.rule, draft="1" if self.draft else "")
 
     @handler(Role.VIEWER)
-    async def choose_draft(self, draft: bool) -> Any:
-        """Ask the draft of the rule, or what is published."""
+    async def set_use_draft(self, draft: bool) -> Any:
+        """Evaluate the draft of the rule or its published version."""
         self.draft = draft
-        await self._ask()
+        await self._explain()
         return replace_query(rule=self.rule, draft="1" if self.draft else "")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
-    async def _ask(self) -> None:
+    async def _explain(self) -> None:
         if self.rule not in {one.id for one in self.rules}:
-            self.shown = TrialView()
+            self.trial = TrialView()
             return
         found = await fetch(self, dry_run.dry_run, self.rule, self._id(), draft=self.draft)
-        self.shown = trial_view(found, await reader_of(self))
+        self.trial = trial_view(found, await reader_of(self))
 
 
-def _read_one(
+def _read_event(
     session: Transaction, who: Identity, event_id: str
 ) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Option]]:
     event = event_log.get(session, who, event_id)
@@ -112,9 +112,9 @@ def _read_one(
     return event, event_log.subject_names(session, who, [event])[event.id], runs, listed
 
 
-def _view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) -> EventView:
-    looked = [
-        LookedLine(run.id, name, translate(reader.language, STATES[run.state.value][0]), STATES[run.state.value][1])
+def _event_view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) -> EventView:
+    rule_runs = [
+        RuleRunLine(run.id, name, translate(reader.language, STATES[run.state.value][0]), STATES[run.state.value][1])
         for run, _, name in runs
     ]
     payload = {"before": event.before, "after": event.after}
@@ -125,7 +125,7 @@ def _view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) 
         lead_id=event.lead_id or "",
         contact_id=event.contact_id or "",
         conversation_id=event.conversation_id or "",
-        looked=looked,
+        rule_runs=rule_runs,
     )
 
 

@@ -1,4 +1,4 @@
-"""Events: what has happened in the tenant."""
+"""Events: the list of events of the tenant."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.crm.history import words_of
 from platform_app.state.rules.rule_words import TRIGGERS
 
-LED = ("rules", "people")
+CAUSES = ("rules", "people")
 
 
 @dataclass
 class EventRow:
-    """An event as the list shows it."""
+    """An event in the list."""
 
     id: str = ""
     kind: str = ""
@@ -36,7 +36,7 @@ class EventRow:
 
 
 class EventsState(LogList, rx.State):
-    """The events of the tenant."""
+    """The list of events."""
 
     rows: list[EventRow] = []
     agents: list[Option] = []
@@ -46,7 +46,7 @@ class EventsState(LogList, rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what happens while the first page is open."""
+        """Fetch the list again when something happens while the first page is open."""
         async for _ in subscribe(self, "activity", "run", "contact", "lead", "task", "conversation"):
             async with self:
                 if self.page == 1:
@@ -54,26 +54,26 @@ class EventsState(LogList, rx.State):
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
-        """Show events of one kind."""
+        """Show the events of a kind, or all."""
         return await self._set_filter("kind", kind)
 
     @handler(Role.VIEWER)
     async def filter_agent(self, agent: str) -> Any:
-        """Show events of one agent."""
+        """Show the events of an agent, or all."""
         return await self._set_filter("agent", agent)
 
     @handler(Role.VIEWER)
-    async def filter_led(self, led: str) -> Any:
-        """Show events that rules led to, or the others."""
+    async def filter_cause(self, led: str) -> Any:
+        """Show the events that were caused by rules, or the others, or all."""
         return await self._set_filter("led", led)
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some events."""
+        """Whether filters are set."""
         return self.kind != "all" or self.agent != "all" or self.led != "all"
 
     def _filters(self) -> dict[str, Container[str] | None]:
-        return {"kind": TRIGGERS, "agent": None, "led": LED}
+        return {"kind": TRIGGERS, "agent": None, "led": CAUSES}
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
@@ -93,7 +93,7 @@ def _read(
 
 
 def event_row(event: Event, subject: str, identity: Identity, *, language: str) -> EventRow:
-    """Return an event as lists show it."""
+    """Return the row of an event."""
     return EventRow(
         id=event.id,
         kind=translate(language, TRIGGERS[event.kind.value]),

@@ -1,4 +1,4 @@
-"""Jobs: what the worker has done, does and will do, and what a person can do about it."""
+"""Jobs: the list of jobs with retry and cancel."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 
-KIND_WORDS = {
+KIND_LABELS = {
     "index_source": "Index a source",
     "remove_source": "Remove a source",
     "rebuild_index": "Build the vector index anew",
@@ -25,7 +25,7 @@ KIND_WORDS = {
     "take_step": "Take a step of a sequence",
     "reply": "Reply",
 }
-STATE_WORDS = {
+STATE_LABELS = {
     "queued": "Queued",
     "running": "Running",
     "done": "Done",
@@ -41,7 +41,7 @@ callback_registry.declare()
 
 @dataclass
 class JobRow:
-    """A job as the table shows it."""
+    """A job in the list."""
 
     id: str
     kind: str
@@ -57,7 +57,7 @@ class JobRow:
 
 
 class JobsState(rx.State):
-    """The list of jobs with its filters."""
+    """The list of jobs."""
 
     rows: list[JobRow] = []
     total: int = 0
@@ -70,57 +70,57 @@ class JobsState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the filters from the address and fetch the page."""
+        """Set the filters from the address and fetch."""
         asked = self.router.url.query_parameters
-        self.state = asked.get("state", "all") if asked.get("state") in STATE_WORDS else "all"
-        self.kind = asked.get("kind", "all") if asked.get("kind") in KIND_WORDS else "all"
+        self.state = asked.get("state", "all") if asked.get("state") in STATE_LABELS else "all"
+        self.kind = asked.get("kind", "all") if asked.get("kind") in KIND_LABELS else "all"
         self.page = parse_whole(asked.get("page", "1"), 99_999) or 1
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow the ledger while the page is open."""
+        """Fetch the list again every 3 s and when something changes."""
         async for _ in subscribe(self, every=3):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_state(self, state: str) -> Any:
-        """Show one state."""
-        return self._go(state=state, page=1)
+        """Show the jobs in a state, or all."""
+        return self._open_page(state=state, page=1)
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
-        """Show one kind."""
-        return self._go(kind=kind, page=1)
+        """Show the jobs of a kind, or all."""
+        return self._open_page(kind=kind, page=1)
 
     @handler(Role.VIEWER)
     async def go_to_page(self, page: int) -> Any:
-        """Turn to a page."""
-        return self._go(page=page)
+        """Go to a page, counted from 1."""
+        return self._open_page(page=page)
 
     @handler(Role.OPERATOR)
     async def retry(self, job_id: str) -> Any:
-        """Put a job that failed back into the queue."""
+        """Put a job back into the queue."""
         await call(self, job_list.retry, job_id)
         await self._fetch()
         return await success_toast(self, "The job is in the queue again.")
 
     @handler(Role.OPERATOR)
     async def cancel(self, job_id: str) -> Any:
-        """Take a waiting job out of the queue."""
+        """Cancel a queued job."""
         await call(self, job_list.cancel, job_id)
         await self._fetch()
         return await success_toast(self, "The job is cancelled.")
 
     @handler(Role.OPERATOR)
-    async def settle(self, job_id: str) -> Any:
-        """Note that an uncertain call did arrive."""
+    async def resolve_uncertain(self, job_id: str) -> Any:
+        """Mark an uncertain job as done."""
         await call(self, job_list.resolve_uncertain, job_id)
         await self._fetch()
         return await success_toast(self, "The job is marked as done.")
 
-    def _go(self, **changed: object) -> Any:
+    def _open_page(self, **changed: object) -> Any:
         asked = {"state": self.state, "kind": self.kind, "page": self.page} | changed
         kept = "&".join(
             f"{k}={v}" for k, v in asked.items() if v not in ("all", 1) and str(v).replace("_", "").isalnum()
@@ -147,8 +147,8 @@ def _row(job: Job, identity: Identity, language: str) -> JobRow:
     at = job.finished_at or job.started_at or job.run_at
     return JobRow(
         id=job.id,
-        kind=translate(language, KIND_WORDS.get(job.kind, job.kind)),
-        state=translate(language, STATE_WORDS[job.state.value]),
+        kind=translate(language, KIND_LABELS.get(job.kind, job.kind)),
+        state=translate(language, STATE_LABELS[job.state.value]),
         colour=COLOURS.get(job.state.value, ""),
         error=translate(language, job.error, **job.error_values) if job.error else "",
         attempts=f"{job.attempts}/{job.max_attempts}",

@@ -1,4 +1,4 @@
-"""Categories: the shelves of the knowledge base, as its page and the agent editor show them."""
+"""Categories: the tree of knowledge categories, for the knowledge page and the agent editor."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,13 @@ NO_PARENT = "none"
 
 @dataclass
 class CategoryRow:
-    """A category; `label` is indented by its depth."""
+    """A category; `label` is prefixed by its depth in the tree."""
 
     id: str
     name: str
     label: str
     indent: str  # CSS length
-    first: bool = False  # among those of its parent
+    first: bool = False  # among its siblings
     last: bool = False
 
 
@@ -32,41 +32,41 @@ class CategoryState(rx.State):
     rows: list[CategoryRow] = []
     is_open: bool = False
     problem: str = ""
-    form_key: int = 0  # grows when a category was added: the form is empty again
+    form_key: int = 0  # incremented when a category was added, which clears the form
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the categories."""
+        """Fetch the categories and close the panel."""
         self.is_open, self.problem = False, ""
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def show(self, is_open: bool) -> None:
-        """Open or close the panel in which categories are changed."""
+        """Open or close the panel that edits the categories."""
         self.is_open, self.problem = is_open, ""
 
     @handler(Role.OPERATOR)
     async def add(self, form: dict[str, Any]) -> None:
-        """Add a category, inside another one or not."""
+        """Create a category, at the top level or inside another one."""
         parent = str(form.get("parent") or NO_PARENT)
         await self._change(categories.add, str(form.get("name", "")), parent_id=None if parent == NO_PARENT else parent)
         self.form_key += not self.problem
 
     @handler(Role.OPERATOR)
     async def rename(self, category_id: str, name: str) -> None:
-        """Give a category another name, when one leaves its field."""
+        """Rename a category when its field loses the focus."""
         if any(row.id == category_id and row.name == name for row in self.rows):
             return
         await self._change(categories.rename, category_id, name)
 
     @handler(Role.OPERATOR)
     async def move(self, category_id: str, up: bool) -> None:
-        """Move a category before or behind its neighbour."""
+        """Move a category up or down among its siblings."""
         await self._change(categories.move, category_id, up=up)
 
     @handler(Role.OPERATOR)
     async def delete(self, category_id: str) -> None:
-        """Take a category away; what lies in it moves one up."""
+        """Delete a category; its content moves to the parent."""
         await self._change(categories.delete, category_id)
 
     async def _change(self, service: Any, *given: Any, **named: Any) -> None:
@@ -79,17 +79,17 @@ class CategoryState(rx.State):
 
     async def _fetch(self) -> None:
         found = await fetch(self, categories.every)
-        beside: dict[str | None, list[str]] = {}
+        siblings: dict[str | None, list[str]] = {}
         for row, _ in found:
-            beside.setdefault(row.parent_id, []).append(row.id)
+            siblings.setdefault(row.parent_id, []).append(row.id)
         self.rows = [
             CategoryRow(
                 id=row.id,
                 name=row.name,
                 label=f"{'— ' * depth}{row.name}",
                 indent=f"{depth * 20}px",
-                first=beside[row.parent_id][0] == row.id,
-                last=beside[row.parent_id][-1] == row.id,
+                first=siblings[row.parent_id][0] == row.id,
+                last=siblings[row.parent_id][-1] == row.id,
             )
             for row, depth in found
         ]

@@ -1,4 +1,4 @@
-"""Knowledge: the list of sources, live while they are indexed, and one source with its chunks."""
+"""Knowledge: the list of sources with the progress of indexing, and the retrieval test."""
 
 import asyncio
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PAGE_SIZE = 25
 
 @dataclass
 class PassageRow:
-    """A passage that the retrieval test found."""
+    """A passage found by the retrieval test."""
 
     title: str
     heading: str
@@ -32,7 +32,7 @@ class PassageRow:
 
 
 class KnowledgeState(Undo, rx.State):
-    """The sources of a tenant."""
+    """The list of sources."""
 
     rows: list[SourceRow] = []
     total: int = 0
@@ -45,87 +45,87 @@ class KnowledgeState(Undo, rx.State):
     loaded: bool = False
     question: str = ""
     passages: list[PassageRow] = []
-    asked: bool = False
+    has_searched: bool = False
     without_vectors: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the filters from the address and fetch the page."""
+        """Set the filters from the address and fetch."""
         asked = self.router.url.query_parameters
         self.search = asked.get("q", "")[:200]
         self.state = asked.get("state", "all") if asked.get("state") in STATES else "all"
         self.category = asked.get("category", "all")[:32]
         self.undo_sentence = ""
-        self.passages, self.asked = [], False
+        self.passages, self.has_searched = [], False
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow the indexing while the page is open."""
+        """Fetch the list again while sources are indexed."""
         async for _ in subscribe(self, "source"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def refresh(self) -> None:
-        """Fetch the page again."""
+        """Fetch the list again."""
         await self._fetch()
 
     @handler(Role.VIEWER)
     async def set_search(self, search: str) -> Any:
-        """Search as one types; the address keeps it."""
+        """Search for a text and put it into the address."""
         self.search, self.page = search[:200], 1
         await self._fetch()
-        return self._keep_address()
+        return self._replace_query()
 
     @handler(Role.VIEWER)
     async def filter_state(self, state: str) -> Any:
-        """Show one state."""
+        """Show the sources in a state, or all."""
         self.state, self.page = (state if state in STATES else "all"), 1
         await self._fetch()
-        return self._keep_address()
+        return self._replace_query()
 
     @handler(Role.VIEWER)
     async def filter_category(self, category: str) -> Any:
-        """Show one category with those in it; files uploaded now go there."""
+        """Show the sources in a category and its subcategories; uploads go there."""
         self.category, self.page = category[:32], 1
         await self._fetch()
-        return self._keep_address()
+        return self._replace_query()
 
     @handler(Role.OPERATOR)
-    async def put(self, source_id: str, category: str) -> None:
-        """Put a source into a category, or into none."""
+    async def set_category(self, source_id: str, category: str) -> None:
+        """Move a source into a category, "none" takes it out."""
         await call(self, categories.put, source_id, None if category == "none" else category)
         await self._fetch()
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some sources."""
+        """Whether search or filters are set."""
         return bool(self.search) or self.state != "all" or self.category != "all"
 
     @rx.var
     def upload_category(self) -> str:
-        """The category that files uploaded now go to."""
+        """The category that uploaded files go to, "" for none."""
         return "" if self.category in ("all", "none") else self.category
 
     @handler(Role.VIEWER)
     async def go_to_page(self, page: int) -> None:
-        """Turn to a page."""
+        """Go to a page, counted from 1."""
         self.page = max(1, min(page, self.pages))
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def retry(self, source_id: str) -> None:
-        """Read and index a failed source again."""
+        """Index a failed source again."""
         await call(self, sources.retry, source_id)
         await self._fetch()
 
     @handler(Role.VIEWER)
-    async def ask(self, form: dict[str, Any]) -> None:
-        """Show the passages that the chat would find for a question, with their scores."""
+    async def search_passages(self, form: dict[str, Any]) -> None:
+        """Run the retrieval test: show the passages that a reply would use, with their scores."""
         question = str(form.get("question", "")).strip()[:2000]
         identity = await current_identity(self)
-        self.asked = bool(question)
+        self.has_searched = bool(question)
         if not question:
             self.passages = []
             return
@@ -146,7 +146,7 @@ class KnowledgeState(Undo, rx.State):
     def _soft_delete(self) -> SoftDelete:
         return SoftDelete(sources.delete, sources.restore)
 
-    def _keep_address(self) -> Any:
+    def _replace_query(self) -> Any:
         return replace_query(q=self.search, state=self.state, category=self.category)
 
     async def _fetch(self) -> None:

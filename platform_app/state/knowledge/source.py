@@ -1,4 +1,4 @@
-"""Source: one document, its chunks as stored."""
+"""Source: a source with its stored chunks."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ from platform_app.state.knowledge.source_view import SourceRow, source_row
 
 @dataclass
 class ChunkRow:
-    """A stored piece of a source."""
+    """A stored chunk of a source."""
 
     number: int
     heading: str
     text: str
 
 
-class OneSourceState(rx.State):
-    """The source that the address names."""
+class SourcePageState(rx.State):
+    """The source in the address."""
 
     rows: list[SourceRow] = []
     chunks: list[ChunkRow] = []
@@ -35,7 +35,7 @@ class OneSourceState(rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow the indexing while the page is open."""
+        """Fetch the source again while it is indexed."""
         async for _ in subscribe(self, "source"):
             async with self:
                 await self._fetch()

@@ -1,4 +1,4 @@
-"""Source view: a source in the words that pages show."""
+"""Source view: the row of a source for the list and its page."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ STATES = {
 
 @dataclass
 class SourceRow:
-    """A source as the table shows it."""
+    """A source in the list."""
 
     id: str
     title: str
@@ -36,7 +36,7 @@ class SourceRow:
 
 
 def source_row(source: Source, identity: Identity, language: str) -> SourceRow:
-    """Return a source as tables show it."""
+    """Return the row of a source."""
     words, colour = STATES[source.state.value]
     ready = source.state == SourceState.READY
     return SourceRow(

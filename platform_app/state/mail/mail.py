@@ -1,4 +1,4 @@
-"""Mail: the server through which the tenant's e-mail leaves, and trying it."""
+"""Mail: the tenant's SMTP server and the test message."""
 
 import asyncio
 from typing import Any
@@ -16,35 +16,35 @@ from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 
 FIELDS = ("host", "port", "security", "user_name", "password", "sender_address", "sender_name")
-IN_DOUBT = "The connection broke before the server said whether it took the message. Look into your inbox."
+UNCERTAIN = "The connection broke before the server said whether it took the message. Look into your inbox."
 
 
 class MailState(rx.State):
-    """The page of the mail server. The password is never part of it."""
+    """The form of the tenant's SMTP server. The state never holds the password."""
 
     loaded: bool = False
-    is_set: bool = False
+    is_configured: bool = False
     initial: dict[str, str] = {}
-    kept: str = ""  # a sentence about the password that is kept
+    credential_hint: str = ""  # a sentence about the stored password
     saved: str = ""
     problem: str = ""
     problem_field: str = ""
-    form_key: int = 0  # grows when the form is to show what is kept
-    is_trying: bool = False
-    tried: str = ""  # what became of the test message
-    tried_well: bool = False
+    form_key: int = 0  # incremented to reset the form to the stored values
+    is_testing: bool = False
+    test_result: str = ""  # a sentence about the test message
+    test_succeeded: bool = False
 
     @handler(Role.ADMIN)
     async def load(self) -> None:
-        """Fetch what is set."""
-        self.tried, self.is_trying = "", False
+        """Fetch the settings."""
+        self.test_result, self.is_testing = "", False
         await self._fetch()
         self.loaded = True
 
     @handler(Role.ADMIN)
     async def save(self, form: dict[str, Any]) -> Any:
-        """Keep the server; what does not fit is said at its field."""
-        self.problem = self.problem_field = self.tried = ""
+        """Save the settings, or show the problem at its field."""
+        self.problem = self.problem_field = self.test_result = ""
         given = {name: str(form.get(name, ""))[:1_000] for name in FIELDS}
         try:
             await call(self, mail_servers.save, given)
@@ -57,39 +57,39 @@ class MailState(rx.State):
 
     @handler(Role.ADMIN)
     async def remove(self) -> Any:
-        """Take the server and its password away."""
+        """Delete the settings with the password."""
         await call(self, mail_servers.remove)
-        self.tried = ""
+        self.test_result = ""
         await self._fetch()
         return await success_toast(self, "The mail server is taken away.")
 
     @handler(Role.ADMIN, background=True)
-    async def try_out(self) -> None:
-        """Send a test message to my own address and say what became of it."""
+    async def send_test(self) -> None:
+        """Send a test message to the user's own address and show the result."""
         async with self:
             identity, language = await current_identity(self), (await current_user(self)).language
-            if self.is_trying:
+            if self.is_testing:
                 return
-            self.is_trying, self.tried = True, ""
-        well, sentence, values = await asyncio.to_thread(_try_out, identity)
+            self.is_testing, self.test_result = True, ""
+        well, sentence, values = await asyncio.to_thread(_send_test, identity)
         async with self:
-            self.is_trying, self.tried_well = False, well
-            self.tried = translate(language, sentence, **values)
+            self.is_testing, self.test_succeeded = False, well
+            self.test_result = translate(language, sentence, **values)
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         row, sentence, values = await fetch(self, _read)
-        self.is_set = row is not None
+        self.is_configured = row is not None
         names = [name for name in FIELDS if name != "password"]
-        self.initial = {name: str(getattr(row, name)) for name in names} if row else _usual(identity)
-        self.kept = translate(language, sentence, **values) if sentence else ""
+        self.initial = {name: str(getattr(row, name)) for name in names} if row else _default_values(identity)
+        self.credential_hint = translate(language, sentence, **values) if sentence else ""
         when = exact_time(language, row.updated_at, identity.time_zone) if row else ""
         self.saved = translate(language, "Saved {when}", when=when) if row else ""
         self.problem = self.problem_field = ""
         self.form_key += 1
 
 
-def _usual(identity: Identity) -> dict[str, str]:
+def _default_values(identity: Identity) -> dict[str, str]:
     rest = {"host": "", "user_name": "", "sender_address": ""}
     return {"port": "465", "security": "tls", "sender_name": identity.tenant_name[:100]} | rest
 
@@ -107,11 +107,11 @@ def _read(session: Transaction, who: Identity) -> tuple[MailServer | None, str, 
     return row, "A password is kept that ends in {ending}. Leave this empty to keep it.", {"ending": ending}
 
 
-def _try_out(identity: Identity) -> tuple[bool, str, dict[str, object]]:
+def _send_test(identity: Identity) -> tuple[bool, str, dict[str, object]]:
     try:
         mail_servers.send_test(identity)
     except PlatformError as error:
         return False, error.sentence, error.values
     except smtp.Doubtful:
-        return False, IN_DOUBT, {}
+        return False, UNCERTAIN, {}
     return True, "The server took the message to {email}. Look into that inbox.", {"email": identity.email}

@@ -11,8 +11,8 @@ from platform_app.engine.definitions import Definitions
 from platform_app.errors import Conflict, Invalid, PlatformError
 from platform_app.i18n import exact_time, translate
 from platform_app.models.person import Role
-from platform_app.state.agents.agent import Change
-from platform_app.state.agents.agent_stages import worded
+from platform_app.state.agents.agent import FieldDiff
+from platform_app.state.agents.agent_stages import format_setting
 from platform_app.state.console.base import (
     call,
     current_identity,
@@ -57,7 +57,7 @@ class Defined(rx.State, mixin=True):
     conflict: bool = False
     saved: str = ""
     versions: list[VersionLine] = []
-    changes: list[Change] = []
+    changes: list[FieldDiff] = []
     compared: str = ""
     _revision: int = 0  # of the draft that the fields show; a save that knows an older one is refused
     _loads: int = 0
@@ -75,7 +75,7 @@ class Defined(rx.State, mixin=True):
         """Draw everything but what is being typed; calls `_stand`."""
 
     @abstractmethod
-    def _field_words(self) -> dict[str, str]:
+    def _field_labels(self) -> dict[str, str]:
         """Return what each field of the definition is called."""
 
     @abstractmethod
@@ -111,7 +111,7 @@ class Defined(rx.State, mixin=True):
         return None
 
     @handler(Role.VIEWER)
-    async def take_theirs(self) -> None:
+    async def load_latest(self) -> None:
         """Show it as somebody else left it."""
         self.conflict = False
         await self._draw()
@@ -120,12 +120,12 @@ class Defined(rx.State, mixin=True):
     async def compare(self, version_id: str) -> None:
         """Show what the draft has otherwise than a version."""
         reader, named = await reader_of(self), await fetch(self, names_of)
-        found, words = await fetch(self, self._definitions().difference, self._id(), version_id), self._field_words()
+        found, words = await fetch(self, self._definitions().difference, self._id(), version_id), self._field_labels()
         self.changes = []
         for change in found:
             sides = (self._side(change.field, side, reader, named) for side in (change.before, change.after))
-            before, after = (worded(side, named)[:MOST_SHOWN] for side in sides)
-            self.changes.append(Change(translate(reader.language, words[change.field]), before, after, []))
+            before, after = (format_setting(side, named)[:MOST_SHOWN] for side in sides)
+            self.changes.append(FieldDiff(translate(reader.language, words[change.field]), before, after, []))
         self.compared = version_id
 
     @handler(Role.OPERATOR)

@@ -34,7 +34,7 @@ from platform_app.state.rules.rule_words import (
     sentence_of,
 )
 
-FIELD_WORDS = {
+FIELD_LABELS = {
     "trigger": "When",
     "minutes": "Minutes of silence",
     "time": "Time of day",
@@ -117,8 +117,8 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
     def _definitions(self) -> Definitions[Any, Any]:
         return rules.DEFINITIONS
 
-    def _field_words(self) -> dict[str, str]:
-        return FIELD_WORDS
+    def _field_labels(self) -> dict[str, str]:
+        return FIELD_LABELS
 
     def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
         if field == "condition":

@@ -19,8 +19,8 @@ from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
 from platform_app.services.crm import leads
 from platform_app.services.scripts import script_selection, scripts
-from platform_app.state.agents.agent import Change
-from platform_app.state.agents.agent_stages import names_of, worded
+from platform_app.state.agents.agent import FieldDiff
+from platform_app.state.agents.agent_stages import format_setting, names_of
 from platform_app.state.console import browser
 from platform_app.state.console.base import (
     call,
@@ -38,7 +38,7 @@ from platform_app.state.rules.conditions import Conditions
 from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of
 from platform_app.state.scripts.guided_steps import GuidedSteps
 
-FIELD_WORDS = {
+FIELD_LABELS = {
     "title": "Title",
     "kind": "Kind",
     "text": "Text",
@@ -76,7 +76,7 @@ class _Seen:
 class ScriptState(Conditions, GuidedSteps, rx.State):
     """The script that the address names."""
 
-    script_key: str = ""  # grows with every load: fields are drawn anew then, and only then
+    script_key: str = ""  # changes with every load, which redraws the fields
     agent: str = ""
     title: str = ""
     initial: dict[str, str] = {}
@@ -98,7 +98,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     change: list[str] = []
     steps: list[Step] = []
     talks: list[Option] = []
-    changes: list[Change] = []
+    changes: list[FieldDiff] = []
     compared: str = ""
     _text: str = ""
     _revision: int = 0
@@ -157,7 +157,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         await self._check()
 
     @handler(Role.VIEWER)
-    async def take_theirs(self) -> None:
+    async def load_latest(self) -> None:
         """Show the script as somebody else left it."""
         self.conflict = False
         await self._draw()
@@ -168,10 +168,10 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         language = (await current_user(self)).language
         names = await fetch(self, names_of)
         self.changes = [
-            Change(
-                translate(language, FIELD_WORDS[change.field]),
-                worded(change.before or "", names)[:400],
-                worded(change.after or "", names)[:400],
+            FieldDiff(
+                translate(language, FIELD_LABELS[change.field]),
+                format_setting(change.before or "", names)[:400],
+                format_setting(change.after or "", names)[:400],
                 change.lines[:400],
             )
             for change in await fetch(self, scripts.difference, self._script_id(), version_id)

@@ -29,7 +29,7 @@ from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_steps import SequenceSteps
 from platform_app.state.sequences.sequence_tree import Data
 from platform_app.state.sequences.sequence_view import (
-    FIELD_WORDS,
+    FIELD_LABELS,
     TREES,
     LandingLine,
     landing_lines,
@@ -60,7 +60,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     late: str = ""
     leave_on_reply: bool = True
     leave_on_stage: bool = False
-    worded: dict[str, str] = {}  # conditions in words, by field
+    descriptions: dict[str, str] = {}  # conditions in words, by field
     edited: str = ""  # the conditions that are open: a field, or step.field of the open step
     landings: list[LandingLine] = []
     _conditions: dict[str, Tree] = {}
@@ -125,8 +125,8 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     def _definitions(self) -> Definitions[Any, Any]:
         return DEFINITIONS
 
-    def _field_words(self) -> dict[str, str]:
-        return FIELD_WORDS
+    def _field_labels(self) -> dict[str, str]:
+        return FIELD_LABELS
 
     def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
         return side_words(field, value, reader, named)
@@ -146,17 +146,17 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         self.again, self.late = own.again.value, own.late.value
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
         self._conditions = {name: getattr(own, name) for name in TREES}
-        self.worded = {name: condition_of(held, reader, found.names) for name, held in self._conditions.items()}
+        self.descriptions = {name: condition_of(held, reader, found.names) for name, held in self._conditions.items()}
         entry = parse_conditions(own.condition)
         for name in ("leave_if", "goal"):
             if follows(parse_conditions(self._conditions[name]), entry):
-                self.worded[name] += f" · {translate(reader.language, TRUE_AT_ENTRY)}"
+                self.descriptions[name] += f" · {translate(reader.language, TRUE_AT_ENTRY)}"
         self.sentence = whole_sentence(found.row, reader, found.names)
         self.agents, self.problems = found.agents, found.problems
         self.landings = landing_lines(found.landings, found.versions, reader, named=found.names)
         await self._draw_steps(found.problems, found.standing)
         if self.opened:
-            self.worded = self.worded | self._step_words(reader, found.names)
+            self.descriptions = self.descriptions | self._step_words(reader, found.names)
 
     def _step_words(self, reader: Reader, named: dict[str, str]) -> dict[str, str]:
         step = tree.find(self._steps, self.opened)

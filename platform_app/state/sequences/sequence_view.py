@@ -18,7 +18,7 @@ from platform_app.state.sequences.sequence_tree import Data
 from platform_app.state.sequences.sequence_words import AGAIN, LATE, sentence_of, step_of, timing_of
 
 TREES = ("condition", "leave_if", "goal")
-FIELD_WORDS = {
+FIELD_LABELS = {
     "trigger": "Begins",
     "minutes": "Minutes of silence",
     "condition": "Condition",

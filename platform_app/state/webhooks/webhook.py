@@ -59,7 +59,7 @@ class _Found:
 class WebhookState(rx.State):
     """The webhook that the address names."""
 
-    webhook_key: str = ""  # grows with every load: fields are drawn anew then, and only then
+    webhook_key: str = ""  # changes with every load, which redraws the fields
     name: str = ""
     initial: dict[str, str] = {}
     address: str = ""
