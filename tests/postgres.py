@@ -28,6 +28,7 @@ DATA_LAYER = {
         "test_rule_crashes",
         "test_rule_races",
         "test_rule_runs",
+        "test_sending",
         "test_sequence_races",
         "test_sessions",
         "test_sign_in_throttle",

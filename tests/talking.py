@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from platform_app.clock import now
-from platform_app.db import owned, session_scope
-from platform_app.models.agent import Agent, AgentSettings
+from platform_app.db import owned, session_scope, unscoped
+from platform_app.models.agent import Agent, AgentSettings, Channel
 from platform_app.models.conversation import Conversation, Message, Trace
 from platform_app.models.event import Activity, Event
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
-from platform_app.models.person import Identity
+from platform_app.models.person import Identity, Tenant
+from platform_app.models.sending import SendingPolicy
+from platform_app.services.agents import agents
 from platform_app.services.chat import conversations, replies
-from platform_app.services.crm import pipelines
+from platform_app.services.crm import contacts, pipelines
 from platform_app.services.jobs import ledger
 from worker.tasks import HANDLERS
 
@@ -80,6 +82,28 @@ def begin(who: Identity, **settings: Any) -> str:
     agent_id = add_agent(who, **settings)
     with session_scope(who.tenant_id) as session:
         return conversations.create(session, who, agent_id).id
+
+
+def published(who: Identity, **settings: Any) -> str:
+    """Write an agent, publish it and switch it on for the channel `api`; return its id."""
+    agent_id = add_agent(who, **({"channels": ["test", "api"]} | settings))
+    call(who, agents.publish, agent_id, switch_on=True)
+    return agent_id
+
+
+def real_talk(who: Identity, agent_id: str = "", contact_id: str = "", **settings: Any) -> str:
+    """Begin a conversation that reaches a contact, with a new agent and contact where none is named; return its id."""
+    contact_id = contact_id or str(call(who, contacts.create, name="Anna").id)
+    agent_id = agent_id or published(who, **settings)
+    made = call(who, conversations.create_for_contact, agent_id, contact_id, channel=Channel.API)
+    return str(made.id)
+
+
+def set_policy(who: Identity, **policy: Any) -> None:
+    """Set the tenant's limits on what its contacts are sent."""
+    with session_scope(reason="tests") as session:
+        tenant = session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one()
+        tenant.sending = SendingPolicy.model_validate(policy).model_dump(mode="json")
 
 
 def say(who: Identity, conversation_id: str, text: str = "How much is a tune-up?") -> Message:

@@ -14,7 +14,7 @@ from platform_app.models.conversation import Author, Conversation, ConversationS
 from platform_app.models.crm import Contact
 from platform_app.models.job import Job
 from platform_app.models.person import Identity
-from platform_app.services.chat import conversations, reply_store
+from platform_app.services.chat import approvals, conversations
 from tests.talking import activities, add_agent, begin, call, conversation, events, row, say, shown
 
 
@@ -144,17 +144,17 @@ def test_approve_and_discard(who: Identity) -> None:
     opened = begin(who)
     kept, dropped = say(who, opened), None
     end(who, kept, "Forty.", MessageState.TO_APPROVE)
-    call(who, reply_store.approve, kept.id, "  ")
+    call(who, approvals.approve, kept.id, "  ")
     assert (row(who, kept).state, row(who, kept).text) == (MessageState.COMPLETE, "Forty.")
     assert events(who)[-1] == "reply_sent"
     dropped = say(who, opened)
     with pytest.raises(Conflict):
-        call(who, conversations.discard, dropped.id)
+        call(who, approvals.reject, dropped.id)
     end(who, dropped, "Fifty.", MessageState.TO_APPROVE)
-    call(who, conversations.discard, dropped.id)
+    call(who, approvals.reject, dropped.id)
     assert row(who, dropped).state == MessageState.DISCARDED
     with pytest.raises(Conflict):
-        call(who, reply_store.approve, dropped.id, "")
+        call(who, approvals.approve, dropped.id, "")
     assert events(who).count("reply_sent") == 1
 
 
@@ -227,8 +227,8 @@ def test_another_tenant_finds_nothing(who: Identity, other: Identity) -> None:
         (conversations.skip_delay, (reply.id,), {}),
         (conversations.edit_and_resend, (reply.answers_id, "Hi"), {}),
         (conversations.stop, (reply.id,), {}),
-        (conversations.discard, (reply.id,), {}),
-        (reply_store.approve, (reply.id, "Hi"), {}),
+        (approvals.reject, (reply.id,), {}),
+        (approvals.approve, (reply.id, "Hi"), {}),
         (conversations.rename, (opened, "Hi"), {}),
         (conversations.clear, (opened,), {}),
         (conversations.delete, (opened,), {}),

@@ -17,7 +17,7 @@ from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Contact, Lead, Pipeline, Stage, Task
 from platform_app.models.knowledge import Category
 from platform_app.models.person import Identity
-from platform_app.services.chat import conversations, replies, reply_store
+from platform_app.services.chat import approvals, conversations, replies
 from platform_app.services.knowledge import categories
 from tests.fake_provider import KEY, FakeProvider, Step, chunk, hangs, plays, refuses, says, serving
 from tests.talking import (
@@ -26,6 +26,7 @@ from tests.talking import (
     add_source,
     answered,
     begin,
+    call,
     conversation,
     events,
     row,
@@ -219,11 +220,11 @@ async def test_setting_check_before_sending(provider: FakeProvider, who: Identit
     assert reply.state == MessageState.TO_APPROVE
     assert "reply_sent" not in events(who)
     with session_scope(who.tenant_id) as session:
-        reply_store.approve(session, who, reply.id, "Hello from a person.")
+        approvals.approve(session, who, reply.id, "Hello from a person.")
     assert (row(who, reply).state, row(who, reply).text) == (MessageState.COMPLETE, "Hello from a person.")
     assert events(who).count("reply_sent") == 1
     with session_scope(who.tenant_id) as session, pytest.raises(Conflict):
-        reply_store.approve(session, who, reply.id, "Twice.")
+        approvals.approve(session, who, reply.id, "Twice.")
 
 
 def running(who: Identity, reply: Message) -> jobs.RunningJob:
@@ -251,14 +252,16 @@ def test_settings_channel_and_active(provider: FakeProvider, who: Identity) -> N
     reply = say(who, opened)
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Conversation, who.tenant_id)).one().channel = Channel.WEB_CHAT
-    with pytest.raises(Forbidden, match="switched off"):
-        say(who, opened)
+    said, none = call(who, conversations.receive, opened, "Hello?")
+    assert (said.gate["reason"], none) == ("agent_off", None)  # the message is kept, and says why nobody answers
     replies.run_job(running(who, reply))  # switched off while the reply waited
     assert (row(who, reply).state, row(who, reply).error) == (MessageState.FAILED, "This agent is switched off.")
     with session_scope(who.tenant_id) as session:
         session.exec(owned(Agent, who.tenant_id)).one().active = True
+    said, none = call(who, conversations.receive, opened, "Hello?")
+    assert (said.gate["reason"], none) == ("channel", None)
     with pytest.raises(Forbidden, match="does not work on this channel"):
-        say(who, opened)
+        call(who, conversations.retry, reply.id)
     assert provider.asked == []
 
 

@@ -15,7 +15,7 @@ from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
-from platform_app.services.chat import replies
+from platform_app.services.chat import held_messages, replies
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
 from worker import health
@@ -26,6 +26,8 @@ from worker.tasks import HANDLERS, declare
 log = structlog.get_logger()
 HOUR_SECONDS = 3_600
 MERGE_SECONDS = 10  # seconds between two times that tallies of done jobs are put together
+
+EVERY_SECOND = (replies.mark_interrupted, held_messages.release_due, timers.run_schedules, timers.find_silences)
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
@@ -45,12 +47,11 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    by_the_clock = (replies.mark_interrupted, timers.run_schedules, timers.find_silences)
     tidying = [
         Periodic(duty, HOUR_SECONDS) for duty in (retention.forget_runs, retention.forget_jobs, unused_uploads.forget)
     ]
     tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
-    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *by_the_clock, *tidying])
+    ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])
     stepper = SequenceTicker()
     probe.checks = [runner.stuck, ticker.stuck, stepper.stuck]
     runner.start()

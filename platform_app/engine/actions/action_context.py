@@ -9,7 +9,7 @@ from platform_app.automation.facts import Facts
 from platform_app.automation.output_encoding import Body
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
-from platform_app.models.conversation import Conversation
+from platform_app.models.conversation import Conversation, Message
 from platform_app.models.event import Event
 from platform_app.models.person import Identity
 
@@ -28,6 +28,16 @@ class Plan:
     do: Callable[[Transaction, Identity], object] | None = None
     call: Callable[[str], dict[str, Any]] | None = None
     repeatable: bool = False
+
+
+def gate_of(outcome: object) -> dict[str, Any]:
+    """Return why the send gate kept back the message that an action made; empty if it made none or it was sent.
+
+    The keys are those of `Decision.as_json`, and `message_id`.
+    """
+    if isinstance(outcome, Message) and outcome.gate:
+        return {**outcome.gate, "message_id": outcome.id}
+    return {}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from platform_app.automation.rules import Definition, definition
 from platform_app.db import Transaction, is_lock_conflict, owned
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.actions.action_context import Plan, Scene, gate_of
 from platform_app.engine.actions.outbound_calls import UNHEARD
 from platform_app.engine.enrollments import enrollment_entry
 from platform_app.engine.rules import rule_evaluation, rule_runs
@@ -156,12 +156,13 @@ class _Hand:
         self._until = self._until or began + SPAN
         try:
             plan = _plan(session, run, rule, event=self._event, place=place)
+            gate: dict[str, Any] = {}
             if plan.do is not None:
                 with session.savepoint():
                     cause = Cause(self._event.id, self._event.depth + 1, run.id, self._event.origin_id)
                     set_cause(session, cause)
-                    plan.do(session, rule_runs.acting(session, rule))
-            rule_runs.line(run, place, sentence=plan.sentence, values=plan.values)
+                    gate = gate_of(plan.do(session, rule_runs.acting(session, rule)))
+            rule_runs.line(run, place, sentence=plan.sentence, values=plan.values, **({"gate": gate} if gate else {}))
             if plan.call is None or self._was_made(session, plan, run, place=place, began=began):
                 self._done(run, place, began)
         except (*_OURS, OperationalError):

@@ -16,7 +16,7 @@ from platform_app.automation.step_base import Decision, Go, Look, Step
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_context import Scene
+from platform_app.engine.actions.action_context import Scene, gate_of
 from platform_app.engine.enrollments import due_enrollments, enrollment_progress
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences import overdue_policy
@@ -223,7 +223,9 @@ def _act(
         return
     if plan.do is not None:
         set_cause(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
-        plan.do(session, scene.who)
+        line.gate = gate_of(plan.do(session, scene.who))
+        if line.gate:
+            line.state = StepState.HELD
     if row.state == EnrollmentState.ACTIVE:  # it may have taken itself out
         enrollment_progress.pass_on(session, row, made)
 

@@ -1,63 +1,71 @@
-"""Outgoing: messages that answer nobody: written by automation, or by the agent because automation asks for one."""
+"""Agent messages that answer nobody: written by automation, or by the agent because automation asks for one."""
 
 from datetime import timedelta
 
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.errors import Conflict, Invalid
-from platform_app.events import cause_of
+from platform_app.errors import Invalid, PlatformError
 from platform_app.jobs import Reply, enqueue
 from platform_app.llm.reply_text import mended
-from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState
+from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
-from platform_app.services.chat import conversations, reply_store
+from platform_app.services.chat import conversation_rows, sending
+from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 
 
-def send_message(session: Transaction, who: Identity, conversation_id: str, text: str) -> Message:
-    """Send a message in the agent's name."""
-    row, name = _get_open_conversation(session, who, conversation_id)
-    text = mended(text).strip()[: conversations.MAX_MESSAGE_CHARS]
+def send_message(
+    session: Transaction, who: Identity, conversation_id: str, text: str, *, is_exempt: bool = False
+) -> Message:
+    """Send a message in the agent's name; return it, with the send gate's reason in `gate` where it was not sent.
+
+    `is_exempt`: transactional, free of caps and quiet hours.
+    """
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    text = mended(text).strip()[:MAX_MESSAGE_CHARS]
     if not text:
         raise Invalid("The text of the message is empty.", field="text")
-    message = Message(tenant_id=row.tenant_id, conversation_id=row.id, author=Author.AGENT, author_name=name, text=text)
-    message.finished_at = message.created_at
-    session.add(message)
-    session.flush()
-    reply_store.record_sent(session, message, row)
-    conversations.update_last_message(session, row, message)
+    origin = sending.origin_of_act(session, who)
+    name = _agent_name(session, row)
+    message = sending.new_message(session, row, Author.AGENT, name, text=text, is_exempt=is_exempt, **origin)
+    sending.send(session, row, message)
     return message
 
 
-def request_message(session: Transaction, who: Identity, conversation_id: str, task: str) -> Message:
-    """Let the agent write a message and send it; the worker does it, as its settings say."""
-    row, name = _get_open_conversation(session, who, conversation_id)
-    task = mended(task).strip()[: conversations.MAX_MESSAGE_CHARS]
+def request_message(
+    session: Transaction, who: Identity, conversation_id: str, task: str, *, is_exempt: bool = False
+) -> Message:
+    """Let the agent write a message and send it; the worker does it, as the agent's settings say.
+
+    Nothing is written while the send gate would not let it through: the message is then held or dropped at once.
+    """
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    task = mended(task).strip()[:MAX_MESSAGE_CHARS]
     if not task:
         raise Invalid("Say what the agent is to write.", field="prompt")
-    message = Message(
-        tenant_id=row.tenant_id,
-        conversation_id=row.id,
-        author=Author.AGENT,
-        author_name=name,
-        state=MessageState.DELAYED,
-        task=task,
-        due_at=now(),
-        beat_at=now() + timedelta(seconds=1),
-    )
-    cause = cause_of(session)
-    if cause is not None:
-        message.cause_id, message.depth, message.run_id = cause.event_id, cause.depth, cause.run_id
-    session.add(message)
-    payload = Reply(conversation_id=row.id, message_id=message.id)
-    enqueue(session, row.tenant_id, payload, dedupe_key=f"reply:{message.id}")
-    conversations.publish_change(session, row)
+    origin = sending.origin_of_act(session, who)
+    name = _agent_name(session, row)
+    message = sending.new_message(session, row, Author.AGENT, name, task=task, is_exempt=is_exempt, **origin)
+    decision = sending.check(session, row, sending.outbound(message))
+    if decision.sends:
+        enqueue_writing(session, row, message)
+    else:
+        sending.keep_back(session, row, message, decision)
     return message
 
 
-def _get_open_conversation(session: Transaction, who: Identity, conversation_id: str) -> tuple[Conversation, str]:
-    """Return a conversation that can be written in, and the name of its agent."""
-    row = conversations.get(session, who, conversation_id, lock=True)
-    if row.state == ConversationState.CLOSED:
-        raise Conflict("This conversation is closed.")
-    return row, agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)[0].name
+def enqueue_writing(session: Transaction, row: Conversation, message: Message) -> None:
+    """Let the worker write a message that the agent was asked for."""
+    message.due_at, message.beat_at = now(), now() + timedelta(seconds=1)
+    payload = Reply(conversation_id=row.id, message_id=message.id)
+    is_first = not message.finished_at  # one that was held has its job behind it
+    enqueue(session, row.tenant_id, payload, dedupe_key=f"reply:{message.id}" if is_first else None)
+    conversation_rows.publish_change(session, row)
+
+
+def _agent_name(session: Transaction, row: Conversation) -> str:
+    """Return the name of a conversation's agent; empty if the agent is deleted, for which the gate drops messages."""
+    try:
+        return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0].name
+    except PlatformError:
+        return ""

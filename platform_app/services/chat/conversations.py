@@ -1,9 +1,8 @@
 """Conversations: what is said to an agent, and what people do with it."""
 
 from datetime import timedelta
-from typing import Any
 
-from platform_app import notifier
+from platform_app.automation.send_gate import OutboundMessage, Sender
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Conflict, Invalid, NotFound, PlatformError
@@ -24,10 +23,22 @@ from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
+from platform_app.services.chat import sending
+from platform_app.services.chat.conversation_rows import (
+    MAX_MESSAGE_CHARS,
+    event_links,
+    first_line,
+    get,
+    get_locked,
+    get_message,
+    link_of,
+    publish_change,
+    update_last_message,
+)
 from platform_app.services.chat.reply_context import check_channel
 from platform_app.services.feed import activity
 
-MAX_MESSAGE_CHARS = 20_000
+__all__ = ["event_links", "first_line", "get", "get_message", "publish_change", "update_last_message"]
 SEARCH_LIMIT = 1_000  # conversations of the test chat, the newest, in which a search looks
 PENDING = (MessageState.STREAMING, MessageState.DELAYED)
 
@@ -42,10 +53,26 @@ def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: boo
     return row
 
 
-def publish_change(session: Transaction, conversation: Conversation) -> None:
-    """Tell open pages, after the commit, that a conversation changed."""
-    tenant_id, conversation_id = conversation.tenant_id, conversation.id
-    session.after_commit.append(lambda: notifier.publish(tenant_id, "conversation", conversation_id))
+def create_for_contact(
+    session: Transaction,
+    who: Identity,
+    agent_id: str,
+    contact_id: str,
+    *,
+    channel: Channel,
+    lead_id: str | None = None,
+) -> Conversation:
+    """Begin a conversation of a contact with the published state of an agent, on a channel that reaches the contact."""
+    if channel == Channel.TEST:
+        raise Invalid("This value cannot be taken.", field="channel")
+    agents.get(session, who, agent_id)
+    _check_people(session, who, lead_id=lead_id, contact_id=contact_id)
+    row = Conversation(tenant_id=who.tenant_id, agent_id=agent_id, use_draft=False, channel=channel)
+    row.contact_id, row.lead_id = contact_id, lead_id
+    session.add(row)
+    session.flush()
+    publish_change(session, row)
+    return row
 
 
 def list_test_conversations(
@@ -64,20 +91,6 @@ def list_test_conversations(
     lines = session.execute(columns.limit(SEARCH_LIMIT)).all()
     found = [row_id for row_id, title, last in lines if wanted in f"{title}\n{last}".casefold()]
     return some(session, who, found[:limit])
-
-
-def first_line(text: str) -> str:
-    """Return the line of a text that stands for it in a list."""
-    return next(iter(text.strip().splitlines()), "")[:160]
-
-
-def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool = False) -> Conversation:
-    """Return a conversation that is not deleted."""
-    query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
-    row: Conversation | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
-    if row is None or row.deleted_at is not None:
-        raise NotFound("There is no such conversation.")
-    return row
 
 
 def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> list[Conversation]:
@@ -116,15 +129,6 @@ def newest_messages(
     return found[:limit][::-1], len(found) > limit
 
 
-def get_message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
-    """Return a message."""
-    query = owned(Message, who.tenant_id).where(Message.id == message_id)
-    row: Message | None = session.exec(query.with_for_update() if lock else query).first()
-    if row is None:
-        raise NotFound("There is no such message.")
-    return row
-
-
 def get_trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
     """Return why a reply came out as it did; nothing while it is being written."""
     row: Trace | None = session.exec(owned(Trace, who.tenant_id).where(Trace.message_id == message_id)).first()
@@ -146,14 +150,12 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
     if row.state == ConversationState.CLOSED:
         raise Conflict("This conversation is closed.")
-    settings, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
-    if row.state == ConversationState.OPEN:
-        check_channel(session, row, settings)
+    settings = _settings(session, row)
     is_first = not row.last_line and not _has_messages(session, row)
-    said = Message(
-        tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=who.name, text=text
-    )
+    name = _author_name(session, who, row)
+    said = Message(tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=name, text=text)
     session.add(said)
+    row.contact_at = said.created_at
     row.title = row.title or first_line(text)[:80]
     if is_first:
         _record_start(session, who, row, settings)
@@ -165,25 +167,33 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         message_id=said.id,
         **event_links(row),
     )
-    if row.state == ConversationState.HANDED_OFF:
+    decision = sending.check(session, row, OutboundMessage(Sender.REPLY))
+    if not decision.sends:
+        said.gate = decision.as_json()
         update_last_message(session, row, said)
         return said, None
-    return said, start_reply(session, who, row, said=said, settings=settings)
+    return said, start_reply(session, row, said=said, settings=settings)
+
+
+def _author_name(session: Transaction, who: Identity, row: Conversation) -> str:
+    """Return the name of whoever writes: the tester, or the contact of a conversation on a channel."""
+    contact = session.get(Contact, row.contact_id) if row.channel != Channel.TEST and row.contact_id else None
+    return contact.name if contact else who.name
+
+
+def _settings(session: Transaction, row: Conversation) -> AgentSettings:
+    """Return the settings of a conversation's agent. What a contact writes is taken also if the agent is deleted."""
+    try:
+        return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0]
+    except NotFound:
+        if row.channel == Channel.TEST:
+            raise
+        return AgentSettings()
 
 
 def _has_messages(session: Transaction, row: Conversation) -> bool:
     (found,) = session.exists_each(owned(Message, row.tenant_id).where(Message.conversation_id == row.id))
     return found
-
-
-def event_links(row: Conversation) -> dict[str, Any]:
-    """Return what an event of a conversation is linked with."""
-    return {
-        "agent_id": row.agent_id,
-        "conversation_id": row.id,
-        "contact_id": row.contact_id,
-        "lead_id": row.lead_id,
-    }
 
 
 def _record_start(session: Transaction, who: Identity, row: Conversation, settings: AgentSettings) -> None:
@@ -194,32 +204,24 @@ def _record_start(session: Transaction, who: Identity, row: Conversation, settin
         ActivityKind.CONVERSATION,
         "Conversation with “{agent}” started",
         agent_id=row.agent_id,
-        link=f"/test-chat?c={row.id}",
+        link=link_of(row),
         agent=settings.name,
     )
     told.event_id = event.id
 
 
-def start_reply(
-    session: Transaction, who: Identity, row: Conversation, *, said: Message, settings: AgentSettings
-) -> Message:
+def start_reply(session: Transaction, row: Conversation, *, said: Message, settings: AgentSettings) -> Message:
     """Write the row of a reply that is on its way, replacing any that was."""
     with session.no_autoflush:  # what is new is written at once, in the end
         pending = cancel_pending_replies(session, row)
     for other in pending:
         other.replaced = True
     delay = settings.reply_delay_seconds
-    reply = Message(
-        tenant_id=row.tenant_id,
-        conversation_id=row.id,
-        author=Author.AGENT,
-        author_name=settings.name,
-        state=MessageState.DELAYED if delay else MessageState.STREAMING,
-        answers_id=said.id,
-        created_at=max(now(), said.created_at + timedelta(microseconds=1)),
-        beat_at=now(),
+    state = MessageState.DELAYED if delay else MessageState.STREAMING
+    at = max(now(), said.created_at + timedelta(microseconds=1))
+    reply = sending.new_message(
+        session, row, Author.AGENT, settings.name, state=state, answers_id=said.id, created_at=at
     )
-    session.add(reply)
     if delay:
         reply.due_at = now() + timedelta(seconds=delay)
         payload = Reply(conversation_id=row.id, message_id=reply.id)
@@ -228,19 +230,18 @@ def start_reply(
     return reply
 
 
-def update_last_message(session: Transaction, row: Conversation, said: Message) -> None:
-    """Let lists show what was said last."""
-    row.last_message_at, row.last_line = now(), first_line(said.text)
-    publish_change(session, row)
-
-
-def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Message]:
-    """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
+def pending_replies(session: Transaction, row: Conversation) -> list[Message]:
+    """Return the replies of a conversation that are on their way, locked."""
     query = owned(Message, row.tenant_id).where(
         Message.conversation_id == row.id,
         Message.state.in_(PENDING),  # type: ignore[attr-defined]
     )
-    found = list(session.exec(query.with_for_update()).all())
+    return list(session.exec(query.with_for_update()).all())
+
+
+def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Message]:
+    """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
+    found = pending_replies(session, row)
     for pending in found:
         pending.state, pending.finished_at, pending.due_at = MessageState.STOPPED, now(), None
     return found
@@ -258,23 +259,22 @@ def skip_delay(session: Transaction, who: Identity, reply_id: str) -> Message:
 
 def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
     """Ask for another reply to the same message; the old one is kept, and shown no more."""
-    old = get_message(session, who, reply_id, lock=True)
+    row, old = get_locked(session, who, reply_id)
     if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING or old.replaced:
         raise Conflict("This message cannot be retried now.")
-    row = get(session, who, old.conversation_id, lock=True)
     settings, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
     check_channel(session, row, settings)
     _replace_from(session, row, old)
     said = get_message(session, who, old.answers_id)
-    return start_reply(session, who, row, said=said, settings=settings)
+    return start_reply(session, row, said=said, settings=settings)
 
 
 def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message | None]:
     """Say something else instead of an earlier message; what followed it is kept, and shown no more."""
-    old = get_message(session, who, message_id, lock=True)
+    row, old = get_locked(session, who, message_id)
     if old.author != Author.CONTACT or old.replaced:
         raise Conflict("Only your own message can be edited.")
-    _replace_from(session, get(session, who, old.conversation_id, lock=True), old)
+    _replace_from(session, row, old)
     return receive(session, who, old.conversation_id, text)
 
 
@@ -294,16 +294,6 @@ def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
     if reply.state in PENDING:
         reply.state, reply.finished_at, reply.due_at = MessageState.STOPPED, now(), None
         publish_change(session, get(session, who, reply.conversation_id))
-    return reply
-
-
-def discard(session: Transaction, who: Identity, reply_id: str) -> Message:
-    """Do not let a written reply go out."""
-    reply = get_message(session, who, reply_id, lock=True)
-    if reply.state != MessageState.TO_APPROVE:
-        raise Conflict("This reply does not wait for approval.")
-    reply.state = MessageState.DISCARDED
-    publish_change(session, get(session, who, reply.conversation_id))
     return reply
 
 
@@ -328,15 +318,20 @@ def set_test_context(
 ) -> Conversation:
     """Set the lead, the contact and the stage that a test conversation is played with; no stage: the lead's own."""
     row = get(session, who, conversation_id)
-    if lead_id and session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first() is None:
-        raise NotFound("There is no such lead.")
-    if contact_id and session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first() is None:
-        raise NotFound("There is no such contact.")
+    _check_people(session, who, lead_id=lead_id, contact_id=contact_id)
     if stage_id and session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first() is None:
         raise NotFound("There is no such stage.")
     row.lead_id, row.contact_id, row.stage_id = lead_id, contact_id, stage_id
     publish_change(session, row)
     return row
+
+
+def _check_people(session: Transaction, who: Identity, *, lead_id: str | None, contact_id: str | None) -> None:
+    """Raise NotFound if the tenant has no such lead or contact."""
+    if lead_id and session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first() is None:
+        raise NotFound("There is no such lead.")
+    if contact_id and session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first() is None:
+        raise NotFound("There is no such contact.")
 
 
 def set_agent(

@@ -1,21 +1,22 @@
 """Hand-off: who writes in a conversation: the agent, a person, or nobody any more."""
 
+from platform_app.automation.send_gate import OutboundMessage, Sender
+from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.events import emit
-from platform_app.models.conversation import Conversation, ConversationState
+from platform_app.models.conversation import Conversation, ConversationState, MessageState
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.services.chat import conversations
-from platform_app.services.feed import activity
+from platform_app.services.chat import conversation_rows, conversations, sending
 
 
 def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Let a person write from now on: the agent is silent until the conversation is given back."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.HANDED_OFF:
-        _cancel_replies(session, row)
+        row.state, row.in_charge_since, row.in_charge_id, row.in_charge = ConversationState.HANDED_OFF, now(), None, ""
+        _hold_replies(session, row)
         event = emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
-        row.state = ConversationState.HANDED_OFF
         _record_change(session, who, row, "“{title}” handed to a person", event_id=event.id)
     return row
 
@@ -24,7 +25,7 @@ def hand_back(session: Transaction, who: Identity, conversation_id: str) -> Conv
     """Let the agent write again, also after the conversation was closed."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.OPEN:
-        row.state = ConversationState.OPEN
+        row.state, row.in_charge_since, row.in_charge_id, row.in_charge = ConversationState.OPEN, None, None, ""
         _record_change(session, who, row, "“{title}” given back to the agent")
     return row
 
@@ -45,18 +46,22 @@ def _cancel_replies(session: Transaction, row: Conversation) -> None:
         pending.replaced = not pending.text
 
 
+def _hold_replies(session: Transaction, row: Conversation) -> None:
+    """Hold what the agent is writing: a reply in the making is kept as a suggestion, one not begun is not wanted."""
+    gate = sending.check(session, row, OutboundMessage(Sender.REPLY)).as_json()
+    for reply in conversations.pending_replies(session, row):
+        is_begun = reply.state == MessageState.STREAMING
+        if not is_begun and not reply.task:
+            reply.state, reply.replaced = MessageState.STOPPED, True
+        else:
+            reply.state, reply.gate = MessageState.HELD, gate | ({"is_partial": True} if is_begun else {})
+        reply.finished_at, reply.due_at = now(), None
+
+
 def _record_change(
     session: Transaction, who: Identity, row: Conversation, sentence: str, *, event_id: str | None = None
 ) -> None:
     """Tell open pages and the recent updates of a change of state."""
     conversations.publish_change(session, row)
-    told = activity.record_by(
-        session,
-        who,
-        ActivityKind.CONVERSATION,
-        sentence,
-        agent_id=row.agent_id,
-        link=f"/test-chat?c={row.id}",
-        title=row.title[:80],
-    )
+    told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
     told.event_id = event_id

@@ -4,17 +4,13 @@ from datetime import timedelta
 
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
-from platform_app.errors import Conflict
-from platform_app.events import Cause, emit, set_cause
 from platform_app.llm import reply_text
-from platform_app.llm.reply_text import cited, finished, mended
+from platform_app.llm.reply_text import cited, finished
 from platform_app.models.conversation import Conversation, Message, MessageState
-from platform_app.models.event import ActivityKind, Event, EventKind
-from platform_app.models.person import Identity
-from platform_app.services.chat import conversations, no_answer
+from platform_app.models.event import ActivityKind
+from platform_app.services.chat import conversation_rows, no_answer, sending
 from platform_app.services.chat.reply_context import ReplyContext
 from platform_app.services.chat.reply_trace import add_trace
-from platform_app.services.feed import activity
 from platform_app.services.scripts import script_usage
 
 INTERRUPTED = "The reply was interrupted. Try again."
@@ -36,7 +32,7 @@ def flush(work: ReplyContext) -> bool:
         if row is None:
             return False
         if text != work.stored_text:
-            conversations.publish_change(session, work.conversation)
+            conversation_rows.publish_change(session, work.conversation)
         row.text, row.beat_at = text, now()
     work.stored_text = text
     return True
@@ -75,64 +71,19 @@ def complete(work: ReplyContext) -> None:
     own = work.settings
     with session_scope(work.tenant_id) as session:
         session.enable_cache()  # what is known is written from the same rows
-        row = _row_to_end(session, work)
+        talk = conversation_rows.lock(session, work.tenant_id, work.conversation.id)
+        row = _row_to_end(session, work, is_whole=True)
         if row is None:
             return
-        _fill_row(row, work)
-        if not row.text:
-            _store_failure(session, work, row, _EMPTY)
-            return
-        row.state = MessageState.TO_APPROVE if own.check_before_sending else MessageState.COMPLETE
-        add_trace(session, work)
+        with session.no_autoflush:  # the row is written once, as the gate decides
+            _fill_row(row, work)
+            if not row.text:
+                _store_failure(session, work, row, _EMPTY)
+                return
+            add_trace(session, work)
         if own.no_answer_task and no_answer.is_no_answer(work):
             no_answer.create_task(session, work)
-        if row.state == MessageState.COMPLETE:
-            record_sent(session, row, work.conversation)
-        _update_conversation(session, work, row.text)
-
-
-def record_sent(session: Transaction, row: Message, conversation: Conversation) -> None:
-    """Write that a reply reached the contact."""
-    if row.cause_id:
-        cause = session.get(Event, row.cause_id)
-        set_cause(session, Cause(row.cause_id, row.depth, row.run_id, cause.origin_id if cause else None))
-    event = emit(
-        session,
-        row.tenant_id,
-        EventKind.REPLY_SENT,
-        after={"text": row.text[:2000]},
-        agent_id=conversation.agent_id,
-        conversation_id=conversation.id,
-        message_id=row.id,
-        contact_id=conversation.contact_id,
-        lead_id=conversation.lead_id,
-    )
-    told = activity.record(
-        session,
-        row.tenant_id,
-        ActivityKind.REPLY,
-        "“{agent}” replied in “{title}”",
-        actor=row.author_name,
-        agent_id=conversation.agent_id,
-        link=f"/test-chat?c={conversation.id}",
-        agent=row.author_name,
-        title=conversation.title[:80],
-    )
-    told.event_id = event.id
-
-
-def approve(session: Transaction, who: Identity, reply_id: str, text: str) -> Message:
-    """Let a reply go out that waited for a person, as it is or as the person changed it."""
-    row = conversations.get_message(session, who, reply_id, lock=True)
-    if row.state != MessageState.TO_APPROVE or row.replaced:
-        raise Conflict("This reply does not wait for approval.")
-    conversation = conversations.get(session, who, row.conversation_id)
-    row.text = mended(text).strip()[: conversations.MAX_MESSAGE_CHARS] or row.text
-    row.state, row.finished_at = MessageState.COMPLETE, now()
-    record_sent(session, row, conversation)
-    conversation.last_message_at, conversation.last_line = now(), conversations.first_line(row.text)
-    conversations.publish_change(session, conversation)
-    return row
+        sending.send(session, talk, row, needs_approval=own.check_before_sending)
 
 
 def fail(work: ReplyContext, sentence: str) -> None:
@@ -147,7 +98,7 @@ def fail(work: ReplyContext, sentence: str) -> None:
 def stop(work: ReplyContext) -> None:
     """Store that a reply was stopped; what had arrived is kept."""
     with session_scope(work.tenant_id) as session:
-        row = _row(session, work, MessageState.STREAMING, MessageState.STOPPED)
+        row = _row_to_end(session, work)
         if row is not None:
             _store_stopped(session, work, row)
 
@@ -155,9 +106,7 @@ def stop(work: ReplyContext) -> None:
 def store_if_stopped(work: ReplyContext) -> None:
     """Store what had arrived of a reply that a person stopped; one that ended otherwise is left alone."""
     with session_scope(work.tenant_id) as session:
-        row = _row(session, work, MessageState.STOPPED)
-        if row is not None:
-            _store_stopped(session, work, row)
+        _row_to_end(session, work)
 
 
 def _store_stopped(session: Transaction, work: ReplyContext, row: Message) -> None:
@@ -168,13 +117,32 @@ def _store_stopped(session: Transaction, work: ReplyContext, row: Message) -> No
     _update_conversation(session, work, row.text)
 
 
-def _row_to_end(session: Transaction, work: ReplyContext) -> Message | None:
-    """Return the row that is to end; one that a person has stopped meanwhile ends as stopped."""
-    row = _row(session, work, MessageState.STREAMING, MessageState.STOPPED)
-    if row is not None and row.state == MessageState.STOPPED:
+def _store_suggestion(session: Transaction, work: ReplyContext, row: Message, *, is_whole: bool) -> None:
+    """Keep a reply that was being written when a member took over: they may use it."""
+    if is_whole:
+        _fill_row(row, work)
+        row.gate = {**row.gate, "is_partial": False}
+    else:
+        row.text = work.visible_text
+        _fill_sources(row, work, cited(row.text, _numbers(work))[1])
+    row.replaced = not row.text
+    add_trace(session, work)
+    conversation_rows.publish_change(session, work.conversation)
+
+
+def _row_to_end(session: Transaction, work: ReplyContext, *, is_whole: bool = False) -> Message | None:
+    """Return the row that is to end, or None after the end of one that a person stopped or took over meanwhile.
+
+    `is_whole`: the model has written all of it.
+    """
+    row = _row(session, work, MessageState.STREAMING, MessageState.STOPPED, MessageState.HELD)
+    if row is None or row.state == MessageState.STREAMING:
+        return row
+    if row.state == MessageState.STOPPED:
         _store_stopped(session, work, row)
-        return None
-    return row
+    elif row.gate.get("is_partial"):
+        _store_suggestion(session, work, row, is_whole=is_whole)
+    return None
 
 
 def _store_failure(session: Transaction, work: ReplyContext, row: Message, sentence: str) -> None:
@@ -187,16 +155,8 @@ def _store_failure(session: Transaction, work: ReplyContext, row: Message, sente
 
 def record_failure(session: Transaction, row: Message, conversation: Conversation) -> None:
     """Tell people that a reply broke off or never began."""
-    activity.record(
-        session,
-        row.tenant_id,
-        ActivityKind.FAILURE,
-        "“{agent}” could not reply",
-        actor=row.author_name,
-        agent_id=conversation.agent_id,
-        link=f"/test-chat?c={conversation.id}",
-        agent=row.author_name,
-    )
+    told = {"actor": row.author_name, "agent": row.author_name}
+    conversation_rows.record(session, conversation, ActivityKind.FAILURE, "“{agent}” could not reply", who=None, **told)
 
 
 def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedelta | None = None) -> None:
@@ -211,12 +171,12 @@ def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedel
         row.error, row.finished_at = sentence, now()
         conversation = session.exec(owned(Conversation, tenant_id).where(Conversation.id == row.conversation_id)).one()
         record_failure(session, row, conversation)
-        conversations.publish_change(session, conversation)
+        conversation_rows.publish_change(session, conversation)
 
 
 def _update_conversation(session: Transaction, work: ReplyContext, text: str) -> None:
     query = owned(Conversation, work.tenant_id).where(Conversation.id == work.conversation.id)
     conversation = session.exec(query).one()
     conversation.last_message_at = now()
-    conversation.last_line = conversations.first_line(text) or conversation.last_line
-    conversations.publish_change(session, conversation)
+    conversation.last_line = conversation_rows.first_line(text) or conversation.last_line
+    conversation_rows.publish_change(session, conversation)

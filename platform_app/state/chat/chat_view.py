@@ -8,6 +8,7 @@ from platform_app.clock import now
 from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity
+from platform_app.state.console.send_gate_words import gate_words
 
 STATE_LABELS = {
     MessageState.PARTIAL: "Broke off",
@@ -15,6 +16,7 @@ STATE_LABELS = {
     MessageState.STOPPED: "Stopped",
     MessageState.TO_APPROVE: "Waits for approval",
     MessageState.DISCARDED: "Discarded",
+    MessageState.HELD: "Held back",
 }
 IN_PROGRESS = (MessageState.STREAMING, MessageState.DELAYED)
 _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
@@ -81,7 +83,7 @@ def build_message_row(row: Message, who: Identity, language: str) -> MessageRow:
         text=row.text,
         state=row.state.value,
         state_label=translate(language, words) if words else "",
-        error=translate(language, row.error) if row.error else "",
+        error=translate(language, row.error) if row.error else gate_words(row.gate, language, who.time_zone),
         when=relative_time(language, row.created_at, now()),
         exact=exact_time(language, row.created_at, who.time_zone),
         sources=[SourceChip(p["number"], p["source_title"], p["chunk_id"]) for p in row.sources],

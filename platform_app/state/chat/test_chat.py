@@ -12,7 +12,7 @@ from platform_app.i18n import translate
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agent_list
-from platform_app.services.chat import conversations, hand_off, reply_store
+from platform_app.services.chat import approvals, conversations, hand_off
 from platform_app.services.crm import contacts, leads
 from platform_app.services.scripts import guided_scripts
 from platform_app.state.chat import reply_streams
@@ -183,13 +183,13 @@ class TestChatState(rx.State):
     async def approve(self, form: dict[str, Any]) -> None:
         """Approve a reply, with its edited text."""
         reply_id = str(form.get("reply_id", ""))[:32]
-        await call(self, reply_store.approve, reply_id, str(form.get("text", "")))
+        await call(self, approvals.approve, reply_id, str(form.get("text", "")))
         await self._open()
 
     @handler(Role.OPERATOR)
     async def discard(self, reply_id: str) -> None:
         """Discard a reply that waits for approval."""
-        await call(self, conversations.discard, reply_id)
+        await call(self, approvals.reject, reply_id)
         await self._open()
 
     @handler(Role.VIEWER)

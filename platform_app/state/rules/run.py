@@ -12,7 +12,8 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
 from platform_app.state.console.base import call, current_identity, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
-from platform_app.state.rules.proof_view import ProofLine, change_of, lines_of, reader_of
+from platform_app.state.console.send_gate_words import gate_words
+from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
 from platform_app.state.rules.rule_words import TRIGGERS, told
 from platform_app.state.rules.runs import RunRow, run_row, took
 
@@ -94,7 +95,7 @@ class RunState(rx.State):
         self.view = RunView(
             proof=lines_of(run.proof, reader),
             change=[change_of(one, reader) for one in run.change],
-            actions=[_done(place, one, reader.language) for place, one in enumerate(run.actions)],
+            actions=[_done(place, one, reader) for place, one in enumerate(run.actions)],
             caused=[CausedLine(one.id, translate(reader.language, TRIGGERS[one.kind.value])) for one in caused],
             version=translate(reader.language, "version {number}", number=run.version),
             can_retry=run.state.value in ("failed", "uncertain"),
@@ -107,16 +108,17 @@ def _read_one(session: Transaction, who: Identity, run_id: str) -> Any:
     return found, event_log.subject_names(session, who, [event])[event.id], rule_runs.caused(session, who, run_id)
 
 
-def _done(place: int, one: dict[str, Any], language: str) -> DoneLine:
-    state = str(one["state"])
+def _done(place: int, one: dict[str, Any], reader: Reader) -> DoneLine:
+    state, language = str(one["state"]), reader.language
+    held = gate_words(one.get("gate") or {}, language, reader.zone)
     sentence = told(str(one["sentence"]), one.get("values", {}), language) if one.get("sentence") else ""
     error = translate(language, str(one["error"]), **one.get("error_values", {})) if one.get("error") else ""
     return DoneLine(
         number=str(place + 1),
         title=translate(language, rule_runs.title(str(one["kind"]))),
         words=sentence,
-        state=translate(language, ACTION_STATES.get(state, state)),
-        colour=MARKS.get(state, ""),
-        error=error if state != "done" else "",
+        state=translate(language, "Kept back at the send gate" if held else ACTION_STATES.get(state, state)),
+        colour="amber" if held else MARKS.get(state, ""),
+        error=held or (error if state != "done" else ""),
         took=took(int(one["ms"]), language) if "ms" in one else "",
     )

@@ -15,6 +15,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
 from platform_app.state.console.base import call, current_identity, error_toast, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
+from platform_app.state.console.send_gate_words import gate_words
 from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
 from platform_app.state.sequences.enrollments import DOING, EnrollmentRow, Names, names_for, row_of
 from platform_app.state.sequences.sequence_words import BRANCHES, STEP_STATES
@@ -146,7 +147,9 @@ def _taken(line: EnrollmentStep, row: Enrollment, names: Names, *, reader: Reade
         exact=exact_time(language, line.taken_at, identity.time_zone),
         due=exact_time(language, line.due_at, identity.time_zone),
         told=translate(language, line.sentence, **line.values) if line.sentence else "",
-        error=translate(language, line.error, **line.error_values) if line.error else "",
+        error=translate(language, line.error, **line.error_values)
+        if line.error
+        else gate_words(line.gate, language, identity.time_zone),
         branch=translate(language, BRANCHES[line.branch]) if line.branch in BRANCHES else "",
         followed=", ".join(followed),
         proof=lines_of(line.proof, reader),

@@ -49,10 +49,12 @@ LEAVING = {
     "removed": "Taken out by a person",
     "stopped": "Taken out by automation",
     "deleted": "Deleted",
+    "member": "A member wrote",
 }
 STEP_STATES = {
     "done": ("Done", "green"),
     "skipped": ("Passed by: its condition did not hold", ""),
+    "held": ("Kept back at the send gate", "amber"),
     "late": ("Left out: it was due while nothing ran", "amber"),
     "passed": ("Passed by a person", ""),
     "outside": ("Its call is being made", "blue"),

@@ -1,0 +1,92 @@
+"""Conversation rows: reading and locking conversations and messages, and what each change of one reports."""
+
+from typing import Any
+
+from platform_app import notifier
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import NotFound
+from platform_app.models.agent import Channel
+from platform_app.models.conversation import Conversation, Message
+from platform_app.models.event import Activity, ActivityKind
+from platform_app.models.person import Identity
+from platform_app.services.feed import activity
+
+MAX_MESSAGE_CHARS = 20_000
+
+
+def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool = False) -> Conversation:
+    """Return a conversation that is not deleted."""
+    query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
+    row: Conversation | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such conversation.")
+    return row
+
+
+def lock(session: Transaction, tenant_id: str, conversation_id: str) -> Conversation:
+    """Return a conversation, deleted or not, locked until the end of the transaction.
+
+    It is locked before any of its messages, so that two who change both never wait for each other.
+    """
+    query = owned(Conversation, tenant_id).where(Conversation.id == conversation_id)
+    row: Conversation = session.exec(query.with_for_update(key_share=True)).one()
+    return row
+
+
+def get_message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
+    """Return a message."""
+    query = owned(Message, who.tenant_id).where(Message.id == message_id)
+    row: Message | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotFound("There is no such message.")
+    return row
+
+
+def get_locked(session: Transaction, who: Identity, message_id: str) -> tuple[Conversation, Message]:
+    """Return a message with its conversation, both locked, the conversation first."""
+    row = get(session, who, get_message(session, who, message_id).conversation_id, lock=True)
+    return row, get_message(session, who, message_id, lock=True)
+
+
+def publish_change(session: Transaction, conversation: Conversation) -> None:
+    """Tell open pages, after the commit, that a conversation changed."""
+    tenant_id, conversation_id = conversation.tenant_id, conversation.id
+    session.after_commit.append(lambda: notifier.publish(tenant_id, "conversation", conversation_id))
+
+
+def event_links(row: Conversation) -> dict[str, Any]:
+    """Return what an event of a conversation is linked with."""
+    return {
+        "agent_id": row.agent_id,
+        "conversation_id": row.id,
+        "contact_id": row.contact_id,
+        "lead_id": row.lead_id,
+    }
+
+
+def first_line(text: str) -> str:
+    """Return the line of a text that stands for it in a list."""
+    return next(iter(text.strip().splitlines()), "")[:160]
+
+
+def update_last_message(session: Transaction, row: Conversation, said: Message) -> None:
+    """Let lists show what was said last."""
+    row.last_message_at, row.last_line = now(), first_line(said.text)
+    publish_change(session, row)
+
+
+def link_of(row: Conversation) -> str:
+    """Return the path of a conversation below /manage/{tenant}."""
+    page = "test-chat" if row.channel == Channel.TEST else "inbox"
+    return f"/{page}?c={row.id}"
+
+
+def record(
+    session: Transaction, row: Conversation, kind: ActivityKind, sentence: str, *, who: Identity | None, **values: Any
+) -> Activity:
+    """Write an activity about a conversation: of a person, or of the agent where `who` is None."""
+    told = {"agent_id": row.agent_id, "link": link_of(row), "title": row.title[:80]} | values
+    if who is None:
+        return activity.record(session, row.tenant_id, kind, sentence, **told)
+    return activity.record_by(session, who, kind, sentence, **told)

@@ -1,0 +1,105 @@
+"""Held messages: what the send gate keeps back, sent or discarded by a member, or tried again by the clock."""
+
+import structlog
+from sqlmodel import col
+
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, session_scope, unscoped
+from platform_app.errors import Conflict
+from platform_app.llm.reply_text import mended
+from platform_app.models.conversation import Conversation, Message, MessageState
+from platform_app.models.person import Identity
+from platform_app.services.chat import agent_messages, conversation_rows, sending
+from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
+
+_logger = structlog.get_logger()
+BATCH = 100  # messages that one turn of the clock tries again
+NOT_HELD = "This message is not held back any more."
+
+
+def list_held(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
+    """Return the messages of a conversation that are held back, oldest first.
+
+    One with a `task` and no text has not been written yet: the agent was asked for it.
+    """
+    row = conversation_rows.get(session, who, conversation_id)
+    query = owned(Message, who.tenant_id).where(
+        Message.conversation_id == row.id,
+        Message.state == MessageState.HELD,
+        col(Message.replaced).is_(False),
+        (Message.text != "") | (Message.task != ""),
+    )
+    return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
+
+
+def release(
+    session: Transaction, who: Identity, message_id: str, text: str = "", *, despite_opt_out: bool = False
+) -> Message:
+    """Send a held message as it is or as the member changed it; let the agent write one that is not written yet.
+
+    Raises Conflict when it is not held any more, or when the gate drops it: the conversation is closed, or the contact
+    does not want messages and the member has not confirmed with `despite_opt_out`.
+    """
+    row, message = _held(session, who, message_id)
+    if not message.text and not text.strip():
+        message.state, message.gate = MessageState.DELAYED, {}
+        agent_messages.enqueue_writing(session, row, message)
+        return message
+    changed = mended(text).strip()[:MAX_MESSAGE_CHARS]
+    if changed and changed != message.text:
+        message.own_text, message.text = message.own_text or message.text, changed
+    message.created_at = now()  # it stands where it is said
+    sending.send_for_member(session, row, message, who, despite_opt_out=despite_opt_out)
+    message.review = sending.review_of(who, "released")
+    return message
+
+
+def discard(session: Transaction, who: Identity, message_id: str) -> Message:
+    """Do not send a held message."""
+    row, message = _held(session, who, message_id)
+    message.state, message.finished_at, message.due_at = MessageState.DISCARDED, now(), None
+    message.review = sending.review_of(who, "discarded")
+    conversation_rows.publish_change(session, row)
+    return message
+
+
+def _held(session: Transaction, who: Identity, message_id: str) -> tuple[Conversation, Message]:
+    row, message = conversation_rows.get_locked(session, who, message_id)
+    if message.state != MessageState.HELD or message.replaced:
+        raise Conflict(NOT_HELD)
+    return row, message
+
+
+def release_due() -> None:
+    """Try held messages again whose time has come: quiet hours are over, or the caps have room."""
+    with session_scope(reason="held messages that are due", read_only=True) as session:
+        due = unscoped(Message).where(Message.state == MessageState.HELD, col(Message.due_at) <= now())
+        query = due.order_by(Message.due_at).limit(BATCH).with_only_columns(Message.tenant_id, Message.id)
+        found = session.execute(query).all()
+    for tenant_id, message_id in found:
+        try:
+            with session_scope(tenant_id) as session:
+                _release_one(session, tenant_id, message_id)
+        except Exception:  # the next second tries again
+            _logger.exception("a held message was not tried again", tenant_id=tenant_id, message_id=message_id)
+
+
+def _release_one(session: Transaction, tenant_id: str, message_id: str) -> None:
+    query = owned(Message, tenant_id).where(Message.id == message_id)
+    found: Message | None = session.exec(query).first()
+    if found is None:
+        return
+    row = conversation_rows.lock(session, tenant_id, found.conversation_id)
+    message: Message = session.exec(query.with_for_update()).one()
+    if message.state != MessageState.HELD or message.replaced or message.due_at is None or message.due_at > now():
+        return  # another worker was quicker, or a member
+    if message.text:
+        message.created_at = now()
+        sending.send(session, row, message)
+        return
+    decision = sending.check(session, row, sending.outbound(message))
+    if decision.sends:
+        message.state, message.gate = MessageState.DELAYED, {}
+        agent_messages.enqueue_writing(session, row, message)
+    else:
+        sending.keep_back(session, row, message, decision)

@@ -1,0 +1,49 @@
+"""Gate words: why the send gate kept a message back, in words for people."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from platform_app.clock import now
+from platform_app.i18n import exact_time, translate
+from platform_app.models.sending import GateReason
+
+HANDED_OFF = "Held back, because the conversation was handed to a person at {since}"
+SENTENCES = {
+    GateReason.PERSON: "Held back, because {by} took over at {since}",
+    GateReason.WINDOW: "Held back: the channel allows no messages now",
+    GateReason.QUIET_HOURS: "Held back until {until}: quiet hours",
+    GateReason.DAILY_CAP: "Held back until {until}: at most {limit} automatic messages in 24 hours",
+    GateReason.WEEKLY_CAP: "Held back until {until}: at most {limit} automatic messages in 7 days",
+    GateReason.CLOSED: "Not sent: the conversation is closed",
+    GateReason.OPTED_OUT: "Not sent: the contact does not want messages",
+    GateReason.AGENT_OFF: "Not sent: the agent is switched off",
+    GateReason.CHANNEL: "Not sent: the agent does not work on this channel",
+}
+
+
+def gate_words(gate: Mapping[str, Any], language: str, zone: str) -> str:
+    """Return a decision of the gate as it is stored with a message as a sentence; empty if the message was sent."""
+    reason = gate.get("reason")
+    if reason not in list(GateReason):
+        return ""
+    values = {name: _shown(gate[name], language, zone) for name in ("by", "since", "until", "limit") if name in gate}
+    sentence = SENTENCES[GateReason(reason)]
+    if reason == GateReason.PERSON and not gate.get("by"):
+        sentence = HANDED_OFF
+    return translate(language, sentence, **{"until": "", "since": "", "by": "", "limit": ""} | values)
+
+
+def _shown(value: Any, language: str, zone: str) -> str:
+    """Return a value as people read it: a moment of today as its time of day, another one with its date."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        return str(value)
+    there = at.astimezone(ZoneInfo(zone))
+    if there.date() == now().astimezone(ZoneInfo(zone)).date():
+        return there.strftime("%H:%M")
+    return exact_time(language, at, zone)
