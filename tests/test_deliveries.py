@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy.exc import OperationalError
 
 from platform_app import notifier
-from platform_app.automation.webhook_payloads import Unreadable
+from platform_app.automation.webhook_payloads import UnreadableBody
 from platform_app.clock import now
 from platform_app.errors import NotFound, PlatformError
 from platform_app.models.event import ActivityKind, EventKind
@@ -61,7 +61,7 @@ def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> Non
     results = deliveries.take_all(webhook, group)
     accepted, duplicate = DeliveryOutcome.ACCEPTED, DeliveryOutcome.DUPLICATE
     assert [one for one in results if isinstance(one, DeliveryOutcome)] == [accepted, accepted, duplicate, accepted]
-    assert isinstance(results[1], Unverified) and isinstance(results[-1], Unreadable)
+    assert isinstance(results[1], Unverified) and isinstance(results[-1], UnreadableBody)
     first, *_ = found = events(who)
     assert len(found) == 3
     rows = [row for row in log(who) if row.outcome != DeliveryOutcome.REFUSED]

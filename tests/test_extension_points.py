@@ -60,7 +60,7 @@ def message_ids(noun: str, kind: str) -> list[str]:
         return [actions.words(kind), *filter(None, [actions.note(kind)]), *fields]
     asked = [one for _, one in steps.asked_of(kind)]
     options = [words for one in asked for value, words in steps.options_of(one).items() if words != value]
-    said = [steps.words(kind), *STEPS[kind].ways.values(), *(one["words"] for one in asked), *options]
+    said = [steps.label(kind), *STEPS[kind].branch_labels.values(), *(one["words"] for one in asked), *options]
     return [*said, *filter(None, [STEPS[kind].sentence])]
 
 
@@ -84,8 +84,10 @@ def test_a_sentence_of_a_step_has_places_for_its_fields_alone() -> None:
 def test_branches_of_steps_are_fields_and_a_name_means_the_same_in_every_kind() -> None:
     labels: dict[str, str] = {}
     for kind, step in STEPS.items():
-        assert set(step.ways) == set(step.model_validate({"id": "x"}).branches()) <= set(step.model_fields), kind
-        for name, words in step.ways.items():
+        assert set(step.branch_labels) == set(step.model_validate({"id": "x"}).branches()) <= set(step.model_fields), (
+            kind
+        )
+        for name, words in step.branch_labels.items():
             assert labels.setdefault(name, words) == words, f"{kind}: another step calls its branch {name} otherwise"
 
 

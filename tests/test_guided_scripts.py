@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from platform_app.automation.guided_steps import read
+from platform_app.automation.guided_steps import parse_steps
 from platform_app.db import owned, session_scope
 from platform_app.errors import Invalid
 from platform_app.llm import extraction, prompts
@@ -221,10 +221,10 @@ def test_the_offline_model_finds_what_is_told(
 )
 def test_what_are_no_steps_is_refused(data: Any) -> None:
     if not data:
-        assert read(data) == []
+        assert parse_steps(data) == []
         return
     with pytest.raises(Invalid):
-        read(data)
+        parse_steps(data)
 
 
 async def test_a_guided_script_speaks_the_language_of_the_conversation(provider: FakeProvider, who: Identity) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from platform_app.automation.facts import Facts
 from platform_app.automation.output_encoding import Format
-from platform_app.automation.text_templates import fill, fill_body
+from platform_app.automation.text_templates import render, render_body
 from platform_app.errors import Invalid
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
@@ -69,7 +69,7 @@ JSON_BODIES: tuple[tuple[str, Any], ...] = (
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("body", "wanted"), JSON_BODIES)
 def test_a_name_is_one_value_of_json(name: str, body: str, wanted: Any) -> None:
-    made = fill_body(body, known(name))
+    made = render_body(body, known(name))
     made.text.encode()
     assert made.content_type == "application/json" and "\u2028" not in made.text
     assert json.loads(made.text) == wanted(kept(name))
@@ -80,7 +80,7 @@ def test_values_that_stand_bare_are_literals() -> None:
         '{"n": {{ lead.budget }}, "none": {{ contact.phone }}, "sum": {{ lead.budget | divided_by: 8.0 }}, '
         '"t": "{{ lead.budget }}", "b": {{ true }}}'
     )
-    assert json.loads(fill_body(body, known("x")).text) == {
+    assert json.loads(render_body(body, known("x")).text) == {
         "n": 1500,
         "none": None,
         "sum": 187.5,
@@ -104,13 +104,13 @@ def test_values_that_stand_bare_are_literals() -> None:
 )
 def test_what_is_no_json_is_not_sent(body: str, said: str) -> None:
     with pytest.raises(Invalid) as refused:
-        fill_body(body, known("Anna"))
+        render_body(body, known("Anna"))
     assert refused.value.sentence == said and refused.value.field == "body"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_one_field_of_a_form(name: str) -> None:
-    made = fill_body("name={{ contact.name }}&n={{ lead.budget }}&empty={{ contact.phone }}", known(name))
+    made = render_body("name={{ contact.name }}&n={{ lead.budget }}&empty={{ contact.phone }}", known(name))
     assert made.content_type == "application/x-www-form-urlencoded"
     fields = parse_qsl(made.text, keep_blank_values=True, strict_parsing=True)
     assert fields == [("name", kept(name)), ("n", "1500"), ("empty", "")]
@@ -119,7 +119,7 @@ def test_a_name_is_one_field_of_a_form(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("filter_", ["", " | escape"])
 def test_a_name_is_one_text_of_xml(name: str, filter_: str) -> None:
-    made = fill_body(
+    made = render_body(
         f'<lead n="{{{{ contact.name{filter_} }}}}"><name>{{{{ contact.name{filter_} }}}}</name></lead>', known(name)
     )
     assert made.content_type == "application/xml; charset=utf-8"
@@ -130,7 +130,7 @@ def test_a_name_is_one_text_of_xml(name: str, filter_: str) -> None:
 
 
 def test_html_is_told_from_xml_and_plain_text_is_left() -> None:
-    page = fill_body("<!DOCTYPE html><p>{{ contact.name }}</p>", known("<script>"))
+    page = render_body("<!DOCTYPE html><p>{{ contact.name }}</p>", known("<script>"))
     assert (page.format, page.text) == (Format.HTML, "<!DOCTYPE html><p>&lt;script&gt;</p>")
     for body, name in (
         ("{{ contact.name }}", '{"admin": true}'),
@@ -139,19 +139,19 @@ def test_html_is_told_from_xml_and_plain_text_is_left() -> None:
         ("[Новый лид] {{ contact.name }}", '"'),
         ("{lead} {{ contact.name }}", '"'),
     ):
-        made = fill_body(body, known(name))
+        made = render_body(body, known(name))
         assert (made.content_type, made.text) == ("text/plain; charset=utf-8", body.replace("{{ contact.name }}", name))
-    assert fill_body("", known("x")).text == ""
+    assert render_body("", known("x")).text == ""
 
 
 def test_filters_encode_once() -> None:
     facts = known('<a> & "b"')
-    assert fill("{{ contact.name | json }}", facts) == '"<a> & \\"b\\""'
-    assert fill("{{ contact.name | escape }}", facts) == "&lt;a&gt; &amp; &quot;b&quot;"
-    assert json.loads(fill_body('{"a": "{{ contact.name | escape }}"}', facts).text) == {
+    assert render("{{ contact.name | json }}", facts) == '"<a> & \\"b\\""'
+    assert render("{{ contact.name | escape }}", facts) == "&lt;a&gt; &amp; &quot;b&quot;"
+    assert json.loads(render_body('{"a": "{{ contact.name | escape }}"}', facts).text) == {
         "a": "&lt;a&gt; &amp; &quot;b&quot;"
     }
-    shouted = fill_body('{"a": "{{ contact.name | json | upcase }}"}', facts)
+    shouted = render_body('{"a": "{{ contact.name | json | upcase }}"}', facts)
     assert json.loads(shouted.text) == {"a": '"<A> & \\"B\\""'}  # changed after it was encoded: a text like any other
 
 

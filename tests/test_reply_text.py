@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from platform_app.automation.facts import FactType
 from platform_app.automation.values import parse_exact_number, parse_number
-from platform_app.automation.webhook_payloads import kept
+from platform_app.automation.webhook_payloads import to_fact_text
 from platform_app.llm import reply_text
 from platform_app.llm.reasoning_tags import ThinkingFilter, template_may_open
 
@@ -219,5 +219,5 @@ def test_numbers_of_machines_are_exact() -> None:
         Decimal(2000),
         None,
     )
-    assert kept(1.125, FactType.NUMBER, "UTC") == "1.125"
-    assert kept("12,500", FactType.NUMBER, "UTC") == "12500"
+    assert to_fact_text(1.125, FactType.NUMBER, "UTC") == "1.125"
+    assert to_fact_text("12,500", FactType.NUMBER, "UTC") == "12500"

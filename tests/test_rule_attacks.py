@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from platform_app.automation import patterns
-from platform_app.automation.rules import Definition
+from platform_app.automation.rules import RuleDefinition
 from platform_app.db import owned, session_scope
 from platform_app.engine.rules import rules
 from platform_app.errors import Invalid
@@ -120,7 +120,7 @@ def test_nothing_but_the_definition_is_taken(who: Identity, other: Identity) -> 
     row = call(
         who, rules.DEFINITIONS.create, name="Rule", draft={"trigger": "contact_created", "tenant_id": other.tenant_id}
     )
-    assert set(row.draft) == set(Definition.model_fields)
+    assert set(row.draft) == set(RuleDefinition.model_fields)
     for name in ("tenant_id", "id", "enabled", "published", "published_number", "position", "is_demo", "deleted_at"):
         with pytest.raises(Invalid):
             call(who, rules.DEFINITIONS.save, row.id, {name: "x"}, revision=row.revision)

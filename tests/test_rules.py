@@ -8,7 +8,7 @@ import pytest
 
 from platform_app.automation import rule_templates
 from platform_app.automation.conditions import parse_conditions
-from platform_app.automation.rules import definition
+from platform_app.automation.rules import parse_rule
 from platform_app.db import owned, session_scope
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.actions.action_base import PLAIN_FIELDS
@@ -217,6 +217,6 @@ def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
     assert lacking == []
     for name in rule_templates.TEMPLATES:
         for language in ("ru", "en"):
-            draft = definition(rule_templates.draft(name, language))
+            draft = parse_rule(rule_templates.draft(name, language))
             assert parse_conditions(draft.condition) is not None
             assert {one["kind"] for one in draft.actions} <= actions.ACTIONS.keys()

@@ -320,7 +320,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
     ]
     spoken += [words for table in (w.STATES, w.STEP_STATES, w.ENTRIES) for words, _ in table.values()]
     spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_WORDS.values(), *DEFINITIONS.words.done.values()]
-    spoken += [steps.words(kind) for kind in steps.STEPS]
+    spoken += [steps.label(kind) for kind in steps.STEPS]
     spoken += [asked["words"] for kind in steps.STEPS for _, asked in steps.asked_of(kind)]
     spoken += [template.name for template in sequence_templates.TEMPLATES.values()]
     spoken += [*jobs.KIND_LABELS.values(), *(words for _, words in dashboard.KINDS.values())]

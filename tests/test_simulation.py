@@ -9,8 +9,8 @@ import pytest
 
 from platform_app.automation.calendar import Calendar
 from platform_app.automation.facts import Facts, catalogue
-from platform_app.automation.sequences import compiled
-from platform_app.automation.simulation import End, Happening, World, simulate
+from platform_app.automation.sequences import compile_sequence
+from platform_app.automation.simulation import SimulatedEvent, SimulationContext, SimulationEnd, simulate
 from platform_app.db import session_scope
 from platform_app.engine.sequences import sequence_trial
 from platform_app.engine.sequences.sequence_trial import WhatIf
@@ -120,8 +120,10 @@ def plain_way(steps: list[dict[str, Any]], arrived: datetime, zones: dict[str, s
     return found, arrived
 
 
-def world(zones: dict[str, str], *happens: Happening) -> World:
-    return World(Calendar(zones["tenant"], zones["contact"], HOLIDAYS), {}, lambda moment: Facts({}), happens)
+def world(zones: dict[str, str], *happens: SimulatedEvent) -> SimulationContext:
+    return SimulationContext(
+        Calendar(zones["tenant"], zones["contact"], HOLIDAYS), {}, lambda moment: Facts({}), happens
+    )
 
 
 def test_the_simulation_finds_the_instants_of_a_plain_search() -> None:
@@ -130,8 +132,8 @@ def test_the_simulation_finds_the_instants_of_a_plain_search() -> None:
         zones = {"tenant": chance.choice(ZONES), "contact": chance.choice(ZONES)}
         steps = some_steps(chance, chance.randint(1, 4))
         entered = chance.choice(CHANGES) + timedelta(seconds=chance.randrange(-3 * 86_400, 3 * 86_400))
-        found = simulate(compiled({"steps": steps}), entered, "key", world(zones))
-        assert ([(line.step_id, line.at) for line in found.lines], found.ended_at) == plain_way(steps, entered, zones)
+        found = simulate(compile_sequence({"steps": steps}), entered, "key", world(zones))
+        assert ([(line.step_id, line.at) for line in found.steps], found.ended_at) == plain_way(steps, entered, zones)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -152,7 +154,7 @@ def test_the_engine_keeps_the_instants_of_the_simulation(who: Identity, seed: in
     while (due := way(who).due_at) is not None:
         with at(due):
             work(who)
-    assert [(line.step_id, line.taken_at) for line in lines(who)] == [(one.step_id, one.at) for one in tried.way.lines]
+    assert [(line.step_id, line.taken_at) for line in lines(who)] == [(one.step_id, one.at) for one in tried.way.steps]
     assert way(who).state == EnrollmentState.FINISHED and way(who).ended_at == tried.way.ended_at
 
 
@@ -170,14 +172,14 @@ def test_what_if_they_reply_or_the_stage_changes(who: Identity) -> None:
         revision=row.revision,
     )
     tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead)
-    assert [line.step_id for line in tried.way.lines] == ["one", "fork"] and tried.told["one"][2] is True
+    assert [line.step_id for line in tried.way.steps] == ["one", "fork"] and tried.told["one"][2] is True
     moved = [WhatIf(timedelta(days=1), "stage", stage)]
     tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=moved)
-    assert [line.step_id for line in tried.way.lines] == ["one", "fork", "there"]
+    assert [line.step_id for line in tried.way.steps] == ["one", "fork", "there"]
     replied = [WhatIf(timedelta(days=1), "reply")]
     tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=replied)
     assert (tried.way.end, tried.way.ended_at, tried.way.stopped_before) == (
-        End.REPLIED,
+        SimulationEnd.REPLIED,
         MONDAY + timedelta(days=1),
         "fork",
     )
@@ -189,20 +191,20 @@ def test_what_if_they_reply_or_the_stage_changes(who: Identity) -> None:
 def test_a_wait_is_over_when_something_meets_it() -> None:
     waits = {"id": "wait", "kind": "await", "condition": when("lead.title", "contains", "x"), "at_most": "3 days"}
     facts = {"lead.title": "y"}
-    made = compiled({"steps": [waits | {"then": "leave"}, do("end")], "leave_on_reply": False})
+    made = compile_sequence({"steps": [waits | {"then": "leave"}, do("end")], "leave_on_reply": False})
 
     def known(moment: datetime) -> Facts:
         return Facts({"lead.title": "x"} if moment >= MONDAY + timedelta(days=1) else dict(facts))
 
-    happens = [Happening(MONDAY + timedelta(hours=1)), Happening(MONDAY + timedelta(days=1), is_reply=True)]
-    own = World(Calendar(), catalogue([]), known, happens)
+    happens = [SimulatedEvent(MONDAY + timedelta(hours=1)), SimulatedEvent(MONDAY + timedelta(days=1), is_reply=True)]
+    own = SimulationContext(Calendar(), catalogue([]), known, happens)
     found = simulate(made, MONDAY, "key", own)
-    assert [(line.step_id, line.at) for line in found.lines] == [
+    assert [(line.step_id, line.at) for line in found.steps] == [
         (one, MONDAY + timedelta(days=1)) for one in ("wait", "end")
     ]
-    never = World(Calendar(), catalogue([]), lambda moment: Facts(dict(facts)), happens)
+    never = SimulationContext(Calendar(), catalogue([]), lambda moment: Facts(dict(facts)), happens)
     found = simulate(made, MONDAY, "key", never)
-    assert (found.end, found.ended_at) == (End.AWAITED, MONDAY + timedelta(days=3))
+    assert (found.end, found.ended_at) == (SimulationEnd.AWAITED, MONDAY + timedelta(days=3))
 
 
 def test_the_past_is_gone_through_as_it_was(who: Identity) -> None:
@@ -227,7 +229,10 @@ def test_the_past_is_gone_through_as_it_was(who: Identity) -> None:
             call(who, sequence_trial.backtest, sequence, days=0)
     assert (found.events, found.entered, dict(found.kept_out)) == (3, 2, {"condition": 1})
     assert dict(found.ends) == {"finished": 1, "stage": 1} and dict(found.steps) == {"one": 2, "two": 1}
-    assert [(one.subject_id, one.way.end) for one in found.samples] == [(stays, End.FINISHED), (moves, End.STAGE)]
+    assert [(one.subject_id, one.way.end) for one in found.samples] == [
+        (stays, SimulationEnd.FINISHED),
+        (moves, SimulationEnd.STAGE),
+    ]
     assert other and not lines(who)
     by_hand = a_sequence(who, do("one"))
     with pytest.raises(Conflict):

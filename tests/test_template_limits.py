@@ -11,14 +11,27 @@ from liquid.token import Token
 
 from platform_app.automation import template_filters, template_lexer, text_templates
 from platform_app.automation.facts import Facts
-from platform_app.automation.template_lexer import LONGEST_SOURCE, MOST_PARTS, MOST_WORDS, Unreadable, tokenize
-from platform_app.automation.text_templates import LONGEST, fill, fill_body, in_words, problems, variables
+from platform_app.automation.template_lexer import (
+    MAX_PARTS,
+    MAX_SOURCE_LENGTH,
+    MAX_WORDS,
+    TemplateSyntaxError,
+    tokenize,
+)
+from platform_app.automation.text_templates import (
+    MAX_OUTPUT_LENGTH,
+    describe_problem,
+    problems,
+    render,
+    render_body,
+    variables,
+)
 from platform_app.errors import Invalid
 from platform_app.i18n import lookup
 
 FACTS = Facts(
     {
-        "message.text": "ы" * LONGEST,
+        "message.text": "ы" * MAX_OUTPUT_LENGTH,
         "contact.name": "ы" * 9_000 + "ж" + "ы" * 900,
         "lead.budget": Decimal("1500"),
         "now": datetime(2026, 5, 4, tzinfo=UTC),
@@ -37,7 +50,7 @@ PIECES = (
 def tokens_of(text: str) -> list[Token]:
     """Return the tokens up to the end, or to what is refused."""
     found: list[Token] = []
-    with suppress(Unreadable):
+    with suppress(TemplateSyntaxError):
         found.extend(tokenize(text))
     return found
 
@@ -45,11 +58,11 @@ def tokens_of(text: str) -> list[Token]:
 @pytest.mark.parametrize("piece", UNCLOSED)
 def test_what_is_not_closed_is_refused_at_once(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    shown = template_lexer.shown
-    monkeypatch.setattr(template_lexer, "shown", lambda text, start: looked.append(start) or shown(text, start))
+    shown = template_lexer.excerpt
+    monkeypatch.setattr(template_lexer, "excerpt", lambda text, start: looked.append(start) or shown(text, start))
     (problem,) = problems(piece * (4_000 // len(piece)))
     assert problem.line == 1 and len(looked) <= 2 and len(problem.what) <= 60
-    assert tokens_of(piece * 3_000)[MOST_PARTS * 3 :] == []
+    assert tokens_of(piece * 3_000)[MAX_PARTS * 3 :] == []
 
 
 def hostile(seed: int) -> Iterator[str]:
@@ -65,13 +78,13 @@ def hostile(seed: int) -> Iterator[str]:
 def test_any_text_is_filled_or_refused_in_our_words(seed: int) -> None:
     known = set[str]()
     for text in hostile(seed):
-        assert len(tokens_of(text)) <= MOST_PARTS * 3 + 1
+        assert len(tokens_of(text)) <= MAX_PARTS * 3 + 1
         for problem in problems(text):
-            said = in_words(problem, "ru")
+            said = describe_problem(problem, "ru")
             known.add(said)
             assert said.startswith("Строка ") and "expected" not in said and "token" not in said
         variables(text)
-        for work in (fill, fill_body):
+        for work in (render, render_body):
             try:
                 work(text, FACTS)
             except Invalid as error:
@@ -105,7 +118,7 @@ def test_each_mistake_has_its_sentence_and_place(text: str, sentence: str, what:
     assert (problem.sentence, problem.line) == (sentence, line)
     assert what is None or problem.what == what
     with pytest.raises(Invalid) as refused:
-        fill(text, FACTS)
+        render(text, FACTS)
     assert refused.value.sentence == sentence
 
 
@@ -123,7 +136,7 @@ def test_each_mistake_has_its_sentence_and_place(text: str, sentence: str, what:
     ],
 )
 def test_what_is_right_is_read_as_before(text: str, filled: str) -> None:
-    assert fill(text, FACTS) == filled
+    assert render(text, FACTS) == filled
 
 
 def test_branches_are_written_once_however_often_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +147,7 @@ def test_branches_are_written_once_however_often_they_fit(monkeypatch: pytest.Mo
         text_templates._AnyOf, "evaluate", lambda self, context: written.append(1) or given(self, context)
     )
     nested = "".join("{% case 1 %}{% when " + ",".join("1" * 40) + " %}" for _ in range(10)) + "{% endcase %}" * 10
-    assert problems(nested) == [] and fill(nested, FACTS) == "" and len(written) == 10
+    assert problems(nested) == [] and render(nested, FACTS) == "" and len(written) == 10
 
 
 @pytest.mark.parametrize(
@@ -152,30 +165,30 @@ def test_branches_are_written_once_however_often_they_fit(monkeypatch: pytest.Mo
 )
 def test_growth_is_stopped_by_counting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     contexts: list[object] = []
-    spend = template_filters._spend
+    spend = template_filters._count_characters
     monkeypatch.setattr(
-        template_filters, "_spend", lambda context, *more: contexts.append(context) or spend(context, *more)
+        template_filters, "_count_characters", lambda context, *more: contexts.append(context) or spend(context, *more)
     )
     with pytest.raises(Invalid) as refused:
-        fill(text, FACTS)
+        render(text, FACTS)
     assert refused.value.sentence == "The text grows too long when it is filled."
     for context in contexts:
-        assert context.tag_namespace["work"] <= template_filters.MOST_WORK + 5 * LONGEST  # type: ignore[attr-defined]
+        assert context.tag_namespace["work"] <= template_filters.MAX_CHARACTERS + 5 * MAX_OUTPUT_LENGTH  # type: ignore[attr-defined]
 
 
 def test_limits_are_wide_enough_for_real_texts() -> None:
     longest = "Здравствуйте, {{ contact.name | default: 'друг' }}! " * 150
-    assert len(longest) < LONGEST_SOURCE and problems(longest) == []
+    assert len(longest) < MAX_SOURCE_LENGTH and problems(longest) == []
     many = "{% if " + " or ".join(f"lead.stage == 'Этап {n}'" for n in range(40)) + " %}да{% endif %}"
-    assert problems(many) == [] and fill(many, FACTS) == ""
-    assert MOST_WORDS >= 2_000
+    assert problems(many) == [] and render(many, FACTS) == ""
+    assert MAX_WORDS >= 2_000
 
 
 def test_a_date_is_no_way_out() -> None:
-    assert fill("{{ message.text | date: '%Y' | size }}", FACTS) == str(LONGEST)
+    assert render("{{ message.text | date: '%Y' | size }}", FACTS) == str(MAX_OUTPUT_LENGTH)
     for wrong in ("{{ now | date: '" + "%Y" * 40 + "' }}", "{{ 999999999999999 | date: '%Y' }}"):
         assert problems(wrong) == []
         try:
-            assert len(fill(wrong, FACTS)) < 100
+            assert len(render(wrong, FACTS)) < 100
         except Invalid as error:
             assert error.sentence == "“{what}” cannot be filled with these values."

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from platform_app.automation.facts import CATALOGUE, Facts
-from platform_app.automation.text_templates import LONGEST, Problem, fill, problems, variables
+from platform_app.automation.text_templates import MAX_OUTPUT_LENGTH, TemplateProblem, problems, render, variables
 from platform_app.errors import Invalid
 
 FACTS = Facts(
@@ -36,7 +36,7 @@ FACTS = Facts(
 )
 def test_filled(text: str, filled: str) -> None:
     assert problems(text) == []
-    assert fill(text, FACTS) == filled
+    assert render(text, FACTS) == filled
 
 
 def test_every_fact_is_a_variable() -> None:
@@ -47,14 +47,14 @@ def test_every_fact_is_a_variable() -> None:
 
 def test_mistakes_are_named_with_their_line() -> None:
     assert problems("Hello\n{{ contact.nmae }} {{ x }}") == [
-        Problem("There is no variable {what}.", "contact.nmae", 2),
-        Problem("There is no variable {what}.", "x", 2),
+        TemplateProblem("There is no variable {what}.", "contact.nmae", 2),
+        TemplateProblem("There is no variable {what}.", "x", 2),
     ]
     assert problems("one\ntwo {{ contact.name ") == [
-        Problem("“{what}” is opened and not closed.", "{{ contact.name", 2)
+        TemplateProblem("“{what}” is opened and not closed.", "{{ contact.name", 2)
     ]
     assert problems("{% if lead.budget %}never ended") == [
-        Problem("“{what}” has no end tag.", "{% if lead.budget %}", 1)
+        TemplateProblem("“{what}” has no end tag.", "{% if lead.budget %}", 1)
     ]
 
 
@@ -82,7 +82,7 @@ def test_mistakes_are_named_with_their_line() -> None:
 def test_what_could_harm_is_a_mistake(text: str) -> None:
     assert problems(text)
     try:
-        shown = fill(text, FACTS)
+        shown = render(text, FACTS)
     except Invalid:
         return
     assert "class" not in shown and "root:" not in shown and "sk-" not in shown
@@ -90,15 +90,15 @@ def test_what_could_harm_is_a_mistake(text: str) -> None:
 
 def test_a_text_does_not_grow_without_end() -> None:
     with pytest.raises(Invalid):
-        fill("{{ contact.name | append: contact.name }}" * 8, Facts({"contact.name": "x" * 60_000}))
-    assert len(fill("y" * 15_000 + "{{ contact.name }}", Facts({"contact.name": "x" * 30_000}))) == LONGEST
+        render("{{ contact.name | append: contact.name }}" * 8, Facts({"contact.name": "x" * 60_000}))
+    assert len(render("y" * 15_000 + "{{ contact.name }}", Facts({"contact.name": "x" * 30_000}))) == MAX_OUTPUT_LENGTH
     with pytest.raises(Invalid):
-        fill("{{ 1 | divided_by: 0 }}", FACTS)
+        render("{{ 1 | divided_by: 0 }}", FACTS)
 
 
 def test_a_value_is_no_template() -> None:
     hostile = Facts({"contact.name": "{{ lead.budget }}{% for x in (1..9) %}"})
-    assert fill("{{ contact.name }}", hostile) == "{{ lead.budget }}{% for x in (1..9) %}"
+    assert render("{{ contact.name }}", hostile) == "{{ lead.budget }}{% for x in (1..9) %}"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_value_is_no_template() -> None:
 )
 def test_sums_and_numbers_are_written_as_the_language_does(text: str, ru: str, en: str) -> None:
     for language, wanted in (("ru", ru), ("en", en)):
-        filled = fill(text, Facts({"lead.budget": Decimal("12500.00")}, language=language))
+        filled = render(text, Facts({"lead.budget": Decimal("12500.00")}, language=language))
         assert filled.replace("\u202f", " ").replace("\xa0", " ").replace("RUB", "₽") == wanted.replace("RUB", "₽")
 
 
@@ -137,9 +137,9 @@ def test_sums_and_numbers_are_written_as_the_language_does(text: str, ru: str, e
     ],
 )
 def test_a_count_takes_the_form_that_fits_it(count: str, ru: str, en: str) -> None:
-    russian = fill("{{ " + count + " | plural: 'день', 'дня', 'дней' }}", Facts(language="ru"))
+    russian = render("{{ " + count + " | plural: 'день', 'дня', 'дней' }}", Facts(language="ru"))
     assert russian.replace("\xa0", " ") == ru
-    assert fill("{{ " + count + " | plural: 'day', 'days' }}", Facts(language="en")) == en
+    assert render("{{ " + count + " | plural: 'day', 'days' }}", Facts(language="en")) == en
 
 
 FOREIGN = (  # of other template languages: for Liquid they are plain text
@@ -171,13 +171,13 @@ INJECTED = (  # that Liquid would have to read: each is a mistake, or fills to n
 
 @pytest.mark.parametrize("text", FOREIGN)
 def test_templates_of_others_are_plain_text(text: str) -> None:
-    assert problems(text) == [] and fill(text, FACTS) == text
+    assert problems(text) == [] and render(text, FACTS) == text
 
 
 @pytest.mark.parametrize("text", INJECTED)
 def test_what_is_injected_is_inert(text: str) -> None:
     try:
-        filled = fill(text, FACTS)
+        filled = render(text, FACTS)
     except Invalid:
         assert problems(text)
         return
@@ -187,5 +187,5 @@ def test_what_is_injected_is_inert(text: str) -> None:
 def test_a_chain_of_replacements_does_not_grow_without_end() -> None:
     chain = "{{ 'aaaaaaaaaa'" + " | replace: 'a', 'aaaaaaaaaa'" * 9 + " | size }}"
     with pytest.raises(Invalid):
-        fill(chain, FACTS)
-    assert fill("{{ 'abab' | replace: 'a', 'xy' }} {{ contact.phone | replace: 'a', 'b' }}", FACTS) == "xybxyb "
+        render(chain, FACTS)
+    assert render("{{ 'abab' | replace: 'a', 'xy' }} {{ contact.phone | replace: 'a', 'b' }}", FACTS) == "xybxyb "

@@ -7,7 +7,7 @@ import pytest
 
 from platform_app.automation import webhook_payloads
 from platform_app.automation.facts import FactType
-from platform_app.automation.webhook_payloads import DEEPEST, Unreadable
+from platform_app.automation.webhook_payloads import MAX_DEPTH, UnreadableBody
 from platform_app.services.webhooks import delivery_bodies
 from platform_app.services.webhooks.delivery_bodies import payload_of
 from tests import shared
@@ -21,8 +21,8 @@ def test_of_the_test_suite_what_is_json_is_taken_and_what_is_not_is_refused() ->
     for path in sorted(shared.path(SUITE).glob("*.json")):
         must = path.name[0]
         try:
-            found = webhook_payloads.parsed(path.read_bytes())
-        except Unreadable:
+            found = webhook_payloads.parse_json(path.read_bytes())
+        except UnreadableBody:
             assert must != "y", path.name
             counted["n"] += must == "n"
             continue
@@ -36,23 +36,23 @@ def test_as_deep_as_may_be_and_no_deeper() -> None:
     def nested(depth: int) -> bytes:
         return b"[" * depth + b"]" * depth
 
-    webhook_payloads.parsed(nested(DEEPEST))
-    for depth in (DEEPEST + 1, 1_000, 400_000):
-        with pytest.raises(Unreadable, match="deeply"):
-            webhook_payloads.parsed(nested(depth))
-    with pytest.raises(Unreadable):
-        webhook_payloads.parsed(b'{"a":' * 100_000)
+    webhook_payloads.parse_json(nested(MAX_DEPTH))
+    for depth in (MAX_DEPTH + 1, 1_000, 400_000):
+        with pytest.raises(UnreadableBody, match="deeply"):
+            webhook_payloads.parse_json(nested(depth))
+    with pytest.raises(UnreadableBody):
+        webhook_payloads.parse_json(b'{"a":' * 100_000)
 
 
 @pytest.mark.parametrize("text", ['"\\u0000"', '"\\ud800"', '"\\udc00 x"', '{"\\u0000\\ud800": 1}'])
 def test_what_no_database_and_no_socket_takes_is_replaced(text: str) -> None:
-    shown = str(webhook_payloads.parsed(text.encode()))
+    shown = str(webhook_payloads.parse_json(text.encode()))
     assert "\x00" not in shown and shown.encode() and "\ufffd" in shown
 
 
 def test_emoji_and_marks_stay() -> None:
     for text in ("\ufeffx", "👩‍👩‍👧", "ё", "\u202e", "a\nb"):
-        assert webhook_payloads.parsed(json.dumps(text).encode()) == text
+        assert webhook_payloads.parse_json(json.dumps(text).encode()) == text
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_path_leads_to_a_value_or_nowhere(path: str, found: Any) -> None:
         (["a", 1], FactType.TEXT, "a, 1"),
         ({"a": [1]}, FactType.TEXT, '{"a": [1]}'),
         (None, FactType.TEXT, ""),
-        ("x" * 9_000, FactType.TEXT, "x" * webhook_payloads.LONGEST),
+        ("x" * 9_000, FactType.TEXT, "x" * webhook_payloads.MAX_VALUE_LENGTH),
         (12.5, FactType.NUMBER, "12.5"),
         ("1 000,5", FactType.NUMBER, "1000.5"),
         (True, FactType.NUMBER, ""),
@@ -103,7 +103,7 @@ def test_a_path_leads_to_a_value_or_nowhere(path: str, found: Any) -> None:
     ],
 )
 def test_a_value_is_kept_when_it_is_of_its_type(value: Any, kind: FactType, kept: str) -> None:
-    assert webhook_payloads.kept(value, kind, "Europe/Moscow") == kept
+    assert webhook_payloads.to_fact_text(value, kind, "Europe/Moscow") == kept
 
 
 def test_leaves_are_offered_with_their_types() -> None:
@@ -139,7 +139,7 @@ def test_forms_become_payloads() -> None:
         (b"nothing", "multipart/form-data; boundary=x"),
         (PARTS, "multipart/form-data"),
     ):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableBody):
             payload_of(body, broken)
 
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from platform_app.automation.facts import Catalogue, FactType
 from platform_app.errors import Invalid
 
-MOST_STEPS = 20
-MOST_FIELDS = 12  # of a step
-_OWN = ("contact.field.", "lead.field.")
-_PLAIN = {
+MAX_STEPS = 20
+MAX_FIELDS = 12  # of a step
+_CUSTOM_PREFIXES = ("contact.field.", "lead.field.")
+_BUILT_IN = {
     "contact.name": "name",
     "contact.phone": "phone",
     "contact.email": "email",
@@ -22,7 +22,7 @@ _PLAIN = {
 _KINDS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.FLAG: "yes_no"}
 
 
-class Collect(BaseModel, frozen=True):
+class CollectedField(BaseModel, frozen=True):
     """A field that a step collects into a fact of the contact or the lead."""
 
     fact: str = Field(max_length=120)
@@ -30,33 +30,33 @@ class Collect(BaseModel, frozen=True):
     required: bool = True
 
 
-class Step(BaseModel, frozen=True):
+class GuidedStep(BaseModel, frozen=True):
     """A step: what it is for, and what it collects."""
 
     goal: str = Field(default="", max_length=1_000)
-    fields: list[Collect] = Field(default_factory=list, max_length=MOST_FIELDS)
+    fields: list[CollectedField] = Field(default_factory=list, max_length=MAX_FIELDS)
 
 
-_steps: TypeAdapter[list[Step]] = TypeAdapter(list[Step])
+_steps: TypeAdapter[list[GuidedStep]] = TypeAdapter(list[GuidedStep])
 
 
-def read(data: Any) -> list[Step]:
+def parse_steps(data: Any) -> list[GuidedStep]:
     """Return steps from JSON values. Raises Invalid when they are none, or too many."""
     try:
         found = _steps.validate_python(data or [])
     except ValidationError as error:
         raise Invalid("The steps cannot be read.") from error
-    if len(found) > MOST_STEPS:
-        raise Invalid("There can be {count} steps at most.", count=MOST_STEPS)
+    if len(found) > MAX_STEPS:
+        raise Invalid("There can be {count} steps at most.", count=MAX_STEPS)
     if any("\x00" in text for step in found for text in (step.goal, *(one.hint for one in step.fields))):
         raise Invalid("The steps cannot be read.")
     return found
 
 
-def collectable(known: Catalogue) -> dict[str, str]:
+def collectable_facts(known: Catalogue) -> dict[str, str]:
     """Return the facts that can be collected, each with what it holds."""
-    own = {name: _KINDS.get(fact.type, "text") for name, fact in known.items() if name.startswith(_OWN)}
-    return {name: kind for name, kind in _PLAIN.items() if name in known} | own
+    own = {name: _KINDS.get(fact.type, "text") for name, fact in known.items() if name.startswith(_CUSTOM_PREFIXES)}
+    return {name: kind for name, kind in _BUILT_IN.items() if name in known} | own
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class Position:
     """Where a conversation stands: the step, from 0, and what it still wants; no step when all is over."""
 
     step: int | None
-    wanted: tuple[Collect, ...] = ()
+    missing: tuple[CollectedField, ...] = ()
 
 
-def position(steps: list[Step], given: Mapping[str, str], refused: Collection[str]) -> Position:
+def current_position(steps: list[GuidedStep], given: Mapping[str, str], refused: Collection[str]) -> Position:
     """Return the first step that still wants a required field, in the order of the steps."""
     for number, step in enumerate(steps):
         missing = tuple(one for one in step.fields if one.fact not in given and one.fact not in refused)

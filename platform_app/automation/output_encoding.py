@@ -16,13 +16,13 @@ from urllib.parse import quote_plus
 
 from platform_app.errors import Invalid
 
-MARK = "\x00"  # on both sides of a number; no template and no stored text has it
-_MARKED = re.compile(f"{MARK}(\\d+){MARK}")
+PLACEHOLDER = "\x00"  # on both sides of a number; no template and no stored text has it
+_PLACEHOLDERS = re.compile(f"{PLACEHOLDER}(\\d+){PLACEHOLDER}")
 _FORM = re.compile(r"[^\s=&{}<>\"]+=[^\s&]*(?:&[^\s=&{}<>\"]+=[^\s&]*)*")
 _JSON = re.compile(r"\{(?!\w+\})|\[\s*(?:[\"'\[\]{\d\x00-]|(?:true|false|null)\b)")  # not: {lead} came, [urgent] a lead
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}  # that end a string in older JavaScript
-_NO_JSON = "What is sent begins as JSON and is none when it is filled: {what}"
+_LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}  # that end a string in older JavaScript
+_NOT_JSON = "What is sent begins as JSON and is none when it is filled: {what}"
 
 
 class Format(StrEnum):
@@ -35,21 +35,21 @@ class Format(StrEnum):
     HTML = "text/html"
 
 
-class Encoded(str):
+class EncodedText(str):
     """A value that a filter has encoded: `| json`, `| escape`; it is not encoded so a second time."""
 
-    __slots__ = ("kind",)
-    kind: Format
+    __slots__ = ("encoded_for",)
+    encoded_for: Format
 
-    def __new__(cls, text: str, form: Format) -> "Encoded":
+    def __new__(cls, text: str, form: Format) -> "EncodedText":
         """Return a text that is encoded for a format."""
         made = super().__new__(cls, text)
-        made.kind = form
+        made.encoded_for = form
         return made
 
 
 @dataclass(frozen=True)
-class Body:
+class RequestBody:
     """A text that is sent, and what it is."""
 
     text: str
@@ -61,7 +61,7 @@ class Body:
         return self.format.value if self.format in (Format.JSON, Format.FORM) else f"{self.format}; charset=utf-8"
 
 
-def format_of(marked: str) -> Format:
+def detect_format(marked: str) -> Format:
     """Return what a text is by what was written around its values; the values themselves decide nothing."""
     text = marked.lstrip("\ufeff \t\r\n")
     if _JSON.match(text):
@@ -71,22 +71,22 @@ def format_of(marked: str) -> Format:
     return Format.FORM if _FORM.fullmatch(text.strip()) else Format.PLAIN
 
 
-def encoded(marked: str, values: Sequence[object]) -> Body:
+def encode(marked: str, values: Sequence[object]) -> RequestBody:
     """Return a text with its values in the place of their marks, each encoded for where it stands.
 
     Raises Invalid when the text is to be JSON and is none.
     """
-    form = format_of(marked)
+    form = detect_format(marked)
     if form == Format.JSON:
-        text = _into_json(marked, values)
-        _check_json(text)
+        text = _encode_json(marked, values)
+        _validate_json(text)
     else:
-        write = {Format.FORM: _for_form, Format.XML: _for_markup, Format.HTML: _for_markup}.get(form, plain)
-        text = _MARKED.sub(lambda mark: write(values[int(mark[1])]), marked)
-    return Body(text, form)
+        write = {Format.FORM: _to_form_value, Format.XML: _to_markup, Format.HTML: _to_markup}.get(form, to_text)
+        text = _PLACEHOLDERS.sub(lambda mark: write(values[int(mark[1])]), marked)
+    return RequestBody(text, form)
 
 
-def plain(value: object) -> str:
+def to_text(value: object) -> str:
     """Return a value as people read it, without halves of letters and zero bytes."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -94,63 +94,63 @@ def plain(value: object) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "")
 
 
-def as_json(value: object) -> str:
+def to_json(value: object) -> str:
     """Return a value as a JSON literal; what is not known is null."""
-    if isinstance(value, Encoded) and value.kind == Format.JSON:
-        return plain(value)
+    if isinstance(value, EncodedText) and value.encoded_for == Format.JSON:
+        return to_text(value)
     if isinstance(value, bool) or (isinstance(value, (int, float)) and abs(value) < float("inf")):
         return json.dumps(value)
     if isinstance(value, (datetime, time)):
         value = value.isoformat()
-    text = plain(value)
+    text = to_text(value)
     if not text:
         return "null"
-    return _unbroken(json.dumps(text, ensure_ascii=False))
+    return _escape_line_separators(json.dumps(text, ensure_ascii=False))
 
 
-def _unbroken(literal: str) -> str:
-    for found, escape in _LINE_ENDS.items():
+def _escape_line_separators(literal: str) -> str:
+    for found, escape in _LINE_SEPARATORS.items():
         literal = literal.replace(found, escape)
     return literal
 
 
-def _within_string(value: object) -> str:
+def _to_json_string_content(value: object) -> str:
     """Return a value as it stands between quotation marks of JSON."""
-    if isinstance(value, Encoded) and value.kind == Format.JSON:
-        return plain(value)[1:-1] if value.startswith('"') else "" if value == "null" else plain(value)
-    return _unbroken(json.dumps(plain(value), ensure_ascii=False))[1:-1]
+    if isinstance(value, EncodedText) and value.encoded_for == Format.JSON:
+        return to_text(value)[1:-1] if value.startswith('"') else "" if value == "null" else to_text(value)
+    return _escape_line_separators(json.dumps(to_text(value), ensure_ascii=False))[1:-1]
 
 
-def _into_json(marked: str, values: Sequence[object]) -> str:
+def _encode_json(marked: str, values: Sequence[object]) -> str:
     parts, place, quoted = list[str](), 0, False
-    for mark in _MARKED.finditer(marked):
+    for mark in _PLACEHOLDERS.finditer(marked):
         before = marked[place : mark.start()]
-        quoted = _is_quoted(before, quoted)
+        quoted = _ends_in_string(before, quoted)
         if quoted and len(before) - len(before.rstrip("\\")) & 1:
-            raise Invalid(_NO_JSON, field="body", what=before[-40:])
+            raise Invalid(_NOT_JSON, field="body", what=before[-40:])
         value = values[int(mark[1])]
-        parts += [before, _within_string(value) if quoted else as_json(value)]
+        parts += [before, _to_json_string_content(value) if quoted else to_json(value)]
         place = mark.end()
     return "".join([*parts, marked[place:]])
 
 
-def _is_quoted(text: str, quoted: bool) -> bool:
+def _ends_in_string(text: str, quoted: bool) -> bool:
     """Tell whether the end of a piece of JSON stands within a string, when its beginning does or does not."""
     marks = re.sub(r"\\.", "", text, flags=re.DOTALL) if quoted or "\\" in text else text
     return quoted ^ bool(marks.count('"') & 1)
 
 
-def _check_json(text: str) -> None:
+def _validate_json(text: str) -> None:
     try:
-        json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        json.loads(text, object_pairs_hook=_unique_names, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
         what = " ".join(text[max(error.pos - 20, 0) : error.pos + 20].split())
-        raise Invalid(_NO_JSON, field="body", what=what or text[-40:]) from error
+        raise Invalid(_NOT_JSON, field="body", what=what or text[-40:]) from error
     except (RecursionError, ValueError) as error:
-        raise Invalid(_NO_JSON, field="body", what=str(text[:40])) from error
+        raise Invalid(_NOT_JSON, field="body", what=str(text[:40])) from error
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for name in found if sum(name == other for other, _ in pairs) > 1)
@@ -158,14 +158,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(word: str) -> Any:
+def _reject_constant(word: str) -> Any:
     raise ValueError(word)  # NaN and Infinity are no JSON
 
 
-def _for_form(value: object) -> str:
-    return quote_plus(plain(value))
+def _to_form_value(value: object) -> str:
+    return quote_plus(to_text(value))
 
 
-def _for_markup(value: object) -> str:
-    text = _NOT_XML.sub("\ufffd", plain(value))
-    return text if isinstance(value, Encoded) and value.kind in (Format.XML, Format.HTML) else html.escape(text)
+def _to_markup(value: object) -> str:
+    text = _NOT_XML.sub("\ufffd", to_text(value))
+    return (
+        text if isinstance(value, EncodedText) and value.encoded_for in (Format.XML, Format.HTML) else html.escape(text)
+    )

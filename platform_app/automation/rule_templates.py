@@ -6,15 +6,15 @@ from typing import Any
 
 from platform_app.i18n import translate
 
-Words = Callable[[str], str]
+Translate = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Template:
+class DefinitionTemplate:
     """A rule to begin with; its texts are message ids."""
 
     name: str
-    draft: Callable[[Words], dict[str, Any]] = field(repr=False)
+    draft: Callable[[Translate], dict[str, Any]] = field(repr=False)
 
 
 def _all(*leaves: dict[str, Any], match: str = "all") -> dict[str, Any]:
@@ -33,8 +33,8 @@ def _lines(text: str) -> list[str]:
     return [line for line in text.split("|") if line]
 
 
-TEMPLATES: dict[str, Template] = {
-    "person": Template(
+TEMPLATES: dict[str, DefinitionTemplate] = {
+    "person": DefinitionTemplate(
         "Hand over when a person is asked for",
         lambda t: {
             "trigger": "message_received",
@@ -45,11 +45,11 @@ TEMPLATES: dict[str, Template] = {
             ],
         },
     ),
-    "silence": Template(
+    "silence": DefinitionTemplate(
         "Task when nobody has answered",
         lambda t: {"trigger": "no_reply", "minutes": 30, "actions": [_task(t("Answer {{ contact.name }}"), "0")]},
     ),
-    "large": Template(
+    "large": DefinitionTemplate(
         "Mark large leads",
         lambda t: {
             "trigger": "lead_created",
@@ -60,7 +60,7 @@ TEMPLATES: dict[str, Template] = {
             ],
         },
     ),
-    "complaint": Template(
+    "complaint": DefinitionTemplate(
         "Task on a complaint",
         lambda t: {
             "trigger": "message_received",
@@ -69,7 +69,7 @@ TEMPLATES: dict[str, Template] = {
             "cooldown_minutes": 1_440,
         },
     ),
-    "welcome": Template(
+    "welcome": DefinitionTemplate(
         "Thank for the order",
         lambda t: {
             "trigger": "stage_changed",
@@ -77,7 +77,7 @@ TEMPLATES: dict[str, Template] = {
             "actions": [{"kind": "send_message", "text": t("Thank you, {{ contact.name }}! We begin right away.")}],
         },
     ),
-    "phone": Template(
+    "phone": DefinitionTemplate(
         "Ask for the phone when it is not known",
         lambda t: {
             "trigger": "conversation_started",
@@ -85,15 +85,15 @@ TEMPLATES: dict[str, Template] = {
             "actions": [{"kind": "ask_agent", "prompt": t("Greet the contact and ask for a phone number.")}],
         },
     ),
-    "new_contact": Template(
+    "new_contact": DefinitionTemplate(
         "Tag new contacts",
         lambda t: {"trigger": "contact_created", "actions": [{"kind": "add_tag", "tag": t("new")}]},
     ),
-    "done": Template(
+    "done": DefinitionTemplate(
         "Next task when one is done",
         lambda t: {"trigger": "task_completed", "actions": [_task(t("Ask how it went: {{ task.text }}"), "7")]},
     ),
-    "night": Template(
+    "night": DefinitionTemplate(
         "Say when we are back",
         lambda t: {
             "trigger": "message_received",
@@ -102,7 +102,7 @@ TEMPLATES: dict[str, Template] = {
             "cooldown_minutes": 720,
         },
     ),
-    "webhook": Template(
+    "webhook": DefinitionTemplate(
         "Tell another system about a new lead",
         lambda t: {
             "trigger": "lead_created",

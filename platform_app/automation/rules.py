@@ -13,11 +13,11 @@ from platform_app.automation.evaluation import ConditionChange, Proof, evaluate,
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.errors import Invalid
 
-DEEPEST = 5  # automations that lead to one another
-MOST_ACTIONS = 20
+MAX_CHAIN_DEPTH = 5  # automations that lead to one another
+MAX_ACTIONS = 20
 
 
-class Definition(BaseModel):
+class RuleDefinition(BaseModel):
     """What a rule is made of."""
 
     trigger: str = Field(default="message_received", max_length=40)  # a kind of event
@@ -26,35 +26,35 @@ class Definition(BaseModel):
     weekdays: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], max_length=7)  # of schedule: 1 is Monday
     webhook_id: str = Field(default="", max_length=32, pattern="^[0-9a-f]*$")  # of webhook_received; empty: any
     condition: dict[str, Any] = Field(default_factory=dict)
-    actions: list[dict[str, Any]] = Field(default_factory=list, max_length=MOST_ACTIONS)
+    actions: list[dict[str, Any]] = Field(default_factory=list, max_length=MAX_ACTIONS)
     stop_after: bool = False
     cooldown_minutes: int = Field(default=0, ge=0, le=60 * 24 * 365)
     daily_cap: int = Field(default=0, ge=0, le=1_000_000)
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompiledRule:
     """A definition that is ready to be weighed."""
 
-    definition: Definition
+    definition: RuleDefinition
     tree: Group
 
 
-def compiled(data: dict[str, Any]) -> Compiled:
+def compile_rule(data: dict[str, Any]) -> CompiledRule:
     """Return a rule ready to be weighed; raises Invalid when it cannot be read."""
-    found = definition(data)
-    return Compiled(found, parse_conditions(found.condition))
+    found = parse_rule(data)
+    return CompiledRule(found, parse_conditions(found.condition))
 
 
-def definition(data: dict[str, Any]) -> Definition:
+def parse_rule(data: dict[str, Any]) -> RuleDefinition:
     """Return a definition from JSON values; raises Invalid when it cannot be read."""
     try:
-        return Definition.model_validate(data)
+        return RuleDefinition.model_validate(data)
     except ValidationError as error:
         raise Invalid("The rule cannot be read.") from error
 
 
-class Reason(StrEnum):
+class RunReason(StrEnum):
     """Why a rule runs or not."""
 
     FIRES = "fires"
@@ -65,10 +65,10 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Before:
+class PriorRuns:
     """What a rule did before the moment that is weighed."""
 
-    last: datetime | None = None  # for the same lead or contact
+    last_at: datetime | None = None  # for the same lead or contact
     today: int = 0  # runs of the tenant's day
 
 
@@ -76,38 +76,46 @@ class Before:
 class Verdict:
     """Whether a rule runs, with the proof of its condition."""
 
-    reason: Reason
+    reason: RunReason
     proof: Proof
 
     @property
     def fires(self) -> bool:
         """Whether the rule runs."""
-        return self.reason == Reason.FIRES
+        return self.reason == RunReason.FIRES
 
-    def change(self) -> list[ConditionChange]:
+    def smallest_change(self) -> list[ConditionChange]:
         """Return the smallest change of what is known that would let the condition hold."""
         return smallest_change(self.proof) or []
 
 
-def judge(
-    rule: Compiled, facts: Facts, known: Catalogue, moment: datetime, *, depth: int, before: Callable[[], Before]
+def evaluate_rule(
+    rule: CompiledRule,
+    facts: Facts,
+    known: Catalogue,
+    moment: datetime,
+    *,
+    depth: int,
+    prior_runs: Callable[[], PriorRuns],
 ) -> Verdict:
     """Return whether a rule runs on an event of its kind. `before` is asked only when the condition holds."""
     proof = evaluate(rule.tree, facts, known, moment)
-    return Verdict(reason(rule.definition, proof.holds, moment, depth=depth, before=before), proof)
+    return Verdict(run_reason(rule.definition, proof.holds, moment, depth=depth, prior_runs=prior_runs), proof)
 
 
-def reason(own: Definition, holds: bool, moment: datetime, *, depth: int, before: Callable[[], Before]) -> Reason:
+def run_reason(
+    definition: RuleDefinition, holds: bool, moment: datetime, *, depth: int, prior_runs: Callable[[], PriorRuns]
+) -> RunReason:
     """Return why a rule runs or not, when its condition holds or not."""
     if not holds:
-        return Reason.CONDITION
-    if depth >= DEEPEST:
-        return Reason.TOO_DEEP
-    if own.cooldown_minutes or own.daily_cap:
-        done = before()
-        pause = timedelta(minutes=own.cooldown_minutes)
-        if own.cooldown_minutes and done.last is not None and moment < done.last + pause:
-            return Reason.COOLDOWN
-        if own.daily_cap and done.today >= own.daily_cap:
-            return Reason.CAPPED
-    return Reason.FIRES
+        return RunReason.CONDITION
+    if depth >= MAX_CHAIN_DEPTH:
+        return RunReason.TOO_DEEP
+    if definition.cooldown_minutes or definition.daily_cap:
+        done = prior_runs()
+        pause = timedelta(minutes=definition.cooldown_minutes)
+        if definition.cooldown_minutes and done.last_at is not None and moment < done.last_at + pause:
+            return RunReason.COOLDOWN
+        if definition.daily_cap and done.today >= definition.daily_cap:
+            return RunReason.CAPPED
+    return RunReason.FIRES

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from platform_app.automation.rule_templates import Template, Words
+from platform_app.automation.rule_templates import DefinitionTemplate, Translate
 from platform_app.i18n import translate
 
 _OFFICE = [{"days": [1, 2, 3, 4, 5], "start": "09:00", "end": "18:00"}]
@@ -29,7 +29,7 @@ def _is(fact: str, operator: str, value: Any = "") -> dict[str, Any]:
     return {"kind": "group", "match": "all", "of": [leaf]}
 
 
-def _follow_up(t: Words) -> dict[str, Any]:
+def _follow_up(t: Translate) -> dict[str, Any]:
     return {
         "trigger": "reply_sent",
         "leave_on_stage": True,
@@ -41,7 +41,7 @@ def _follow_up(t: Words) -> dict[str, Any]:
     }
 
 
-def _new_lead(t: Words) -> dict[str, Any]:
+def _new_lead(t: Translate) -> dict[str, Any]:
     return {
         "trigger": "lead_created",
         "leave_on_stage": True,
@@ -57,7 +57,7 @@ def _new_lead(t: Words) -> dict[str, Any]:
     }
 
 
-def _two_ways(t: Words) -> dict[str, Any]:
+def _two_ways(t: Translate) -> dict[str, Any]:
     question = _say(t("Which evening suits you for a call?"))
     offer = _say(t("Would you like to see the offer as a short list?"))
     parts = {"a": [_do("s2", question, {})], "b": [_do("s3", offer, {})]}
@@ -67,7 +67,7 @@ def _two_ways(t: Words) -> dict[str, Any]:
     }
 
 
-def _decision(t: Words) -> dict[str, Any]:
+def _decision(t: Translate) -> dict[str, Any]:
     waits = {"id": "s2", "kind": "await", "condition": _is("message.text", "not_empty"), "at_most": "3 days"}
     return {
         "trigger": "stage_changed",
@@ -80,7 +80,7 @@ def _decision(t: Words) -> dict[str, Any]:
     }
 
 
-def _after_sale(t: Words) -> dict[str, Any]:
+def _after_sale(t: Translate) -> dict[str, Any]:
     return {
         "trigger": "manual",
         "steps": [
@@ -90,7 +90,7 @@ def _after_sale(t: Words) -> dict[str, Any]:
     }
 
 
-def _come_back(t: Words) -> dict[str, Any]:
+def _come_back(t: Translate) -> dict[str, Any]:
     return {
         "trigger": "tag_added",
         "condition": _is("event.tag", "equals", t("come back")),
@@ -102,13 +102,13 @@ def _come_back(t: Words) -> dict[str, Any]:
     }
 
 
-TEMPLATES: dict[str, Template] = {
-    "follow_up": Template("Follow up when they fall silent", _follow_up),
-    "new_lead": Template("First days of a new lead", _new_lead),
-    "two_ways": Template("Try two ways to ask", _two_ways),
-    "decision": Template("Wait for a decision", _decision),
-    "after_sale": Template("After the sale", _after_sale),
-    "come_back": Template("Win somebody back", _come_back),
+TEMPLATES: dict[str, DefinitionTemplate] = {
+    "follow_up": DefinitionTemplate("Follow up when they fall silent", _follow_up),
+    "new_lead": DefinitionTemplate("First days of a new lead", _new_lead),
+    "two_ways": DefinitionTemplate("Try two ways to ask", _two_ways),
+    "decision": DefinitionTemplate("Wait for a decision", _decision),
+    "after_sale": DefinitionTemplate("After the sale", _after_sale),
+    "come_back": DefinitionTemplate("Win somebody back", _come_back),
 }
 
 

@@ -13,11 +13,11 @@ from platform_app.automation.conditions import Condition, Group, Match, parse_co
 from platform_app.automation.evaluation import evaluate
 from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.step_base import Step
-from platform_app.automation.steps import steps
+from platform_app.automation.steps import parse_steps
 from platform_app.errors import Invalid
 
 
-class Again(StrEnum):
+class ReEnrollment(StrEnum):
     """Whether somebody who was in a sequence comes into it again."""
 
     NEVER = "never"
@@ -25,14 +25,14 @@ class Again(StrEnum):
     ALWAYS = "always"  # also from within: it begins anew then
 
 
-class Late(StrEnum):
+class OverduePolicy(StrEnum):
     """What becomes of steps that were due while nothing ran."""
 
     SPREAD = "spread"  # they go out one after another, within their windows
     SKIP = "skip"
 
 
-class Definition(BaseModel):
+class SequenceDefinition(BaseModel):
     """What a sequence is made of."""
 
     trigger: str = Field(default="manual", max_length=40)  # a kind of event; manual: by hand and by rules alone
@@ -42,35 +42,35 @@ class Definition(BaseModel):
     leave_on_stage: bool = False
     leave_if: dict[str, Any] = Field(default_factory=dict)
     goal: dict[str, Any] = Field(default_factory=dict)
-    again: Again = Again.FINISHED
-    late: Late = Late.SPREAD
+    again: ReEnrollment = ReEnrollment.FINISHED
+    late: OverduePolicy = OverduePolicy.SPREAD
     pace: int = Field(default=10, ge=1, le=600)  # of SPREAD: late steps a minute
     steps: list[dict[str, Any]] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompiledSequence:
     """A definition with its steps by id and what follows each."""
 
-    definition: Definition
+    definition: SequenceDefinition
     entry: Group
     leave_if: Group
     goal: Group
-    first: str  # id; empty: there are no steps
+    first_step_id: str  # id; empty: there are no steps
     steps: dict[str, Step] = field(default_factory=dict)
-    following: dict[str, str] = field(default_factory=dict)  # once a step and its branches are over
-    inside: dict[tuple[str, str], str] = field(default_factory=dict)  # the first step of a branch
+    next_step_ids: dict[str, str] = field(default_factory=dict)  # once a step and its branches are over
+    branch_step_ids: dict[tuple[str, str], str] = field(default_factory=dict)  # the first step of a branch
 
-    def after(self, step_id: str, branch: str = "") -> str:
+    def next_step_id(self, step_id: str, branch: str = "") -> str:
         """Return the step that follows one, or the first of its branch; nothing at the end."""
-        return self.inside.get((step_id, branch)) or self.following.get(step_id, "")
+        return self.branch_step_ids.get((step_id, branch)) or self.next_step_ids.get(step_id, "")
 
-    def due(self, step_id: str, arrived: datetime, calendar: Calendar) -> DueTime:
+    def due_time(self, step_id: str, arrived: datetime, calendar: Calendar) -> DueTime:
         """Return when a step is due for somebody who has come to it at a moment."""
         return due_time(self.steps[step_id].timing, arrived, calendar)
 
 
-def is_out(made: Compiled, facts: Facts, known: Catalogue, moment: datetime) -> bool:
+def exits_at_entry(made: CompiledSequence, facts: Facts, known: Catalogue, moment: datetime) -> bool:
     """Tell whether a way out or the goal is true already: whoever enters then leaves before the first step.
 
     A condition says how something is, not what happens, so it counts from the beginning.
@@ -78,65 +78,65 @@ def is_out(made: Compiled, facts: Facts, known: Catalogue, moment: datetime) -> 
     return any(tree.of and evaluate(tree, facts, known, moment).holds for tree in (made.goal, made.leave_if))
 
 
-def follows(out: Group, entry: Group) -> bool:
+def is_implied(condition: Group, entry: Group) -> bool:
     """Tell whether one condition is true for whoever fulfils another, as far as that is seen from their parts alone."""
-    return bool(out.of) and _follows(out, _sure(entry))
+    return bool(condition.of) and _is_implied(condition, _implied_conditions(entry))
 
 
-def _sure(entry: Group) -> set[Condition]:
+def _implied_conditions(entry: Group) -> set[Condition]:
     """Return the comparisons that hold whenever a group does."""
     found: set[Condition] = set()
     if entry.match == Match.ALL or (entry.match == Match.ANY and len(entry.of) == 1):
         for part in entry.of:
-            found |= _sure(part) if isinstance(part, Group) else {_plain(part)}
+            found |= _implied_conditions(part) if isinstance(part, Group) else {_hashable(part)}
     return found
 
 
-def _follows(node: Condition | Group, sure: set[Condition]) -> bool:
+def _is_implied(node: Condition | Group, sure: set[Condition]) -> bool:
     if isinstance(node, Condition):
-        return _plain(node) in sure
+        return _hashable(node) in sure
     if node.match == Match.NONE:
         return not node.of
-    return (all if node.match == Match.ALL else any)(_follows(part, sure) for part in node.of) or not node.of
+    return (all if node.match == Match.ALL else any)(_is_implied(part, sure) for part in node.of) or not node.of
 
 
-def _plain(leaf: Condition) -> Condition:
+def _hashable(leaf: Condition) -> Condition:
     """Return a comparison that can be held in a set."""
     value = leaf.value if isinstance(leaf.value, str) else "\x00".join(sorted(leaf.value))
     return Condition(fact=leaf.fact, operator=leaf.operator, value=value)
 
 
-def definition(data: dict[str, Any]) -> Definition:
+def parse_sequence(data: dict[str, Any]) -> SequenceDefinition:
     """Return a definition from JSON values; raises Invalid when it cannot be read."""
     try:
-        return Definition.model_validate(data)
+        return SequenceDefinition.model_validate(data)
     except ValidationError as error:
         raise Invalid("The sequence cannot be read.") from error
 
 
-def compiled(data: dict[str, Any]) -> Compiled:
+def compile_sequence(data: dict[str, Any]) -> CompiledSequence:
     """Return a sequence ready to be gone through; raises Invalid when it cannot be read."""
-    own = definition(data)
-    found = steps(own.steps)
-    made = Compiled(
+    own = parse_sequence(data)
+    found = parse_steps(own.steps)
+    made = CompiledSequence(
         own,
         parse_conditions(own.condition),
         parse_conditions(own.leave_if),
         parse_conditions(own.goal),
-        first=str(found[0].id) if found else "",
+        first_step_id=str(found[0].id) if found else "",
     )
-    for step_id, step, then in _links(found, ""):
-        made.steps[step_id], made.following[step_id] = step, then
+    for step_id, step, then in _with_next_step(found, ""):
+        made.steps[step_id], made.next_step_ids[step_id] = step, then
         for name, inner in step.branches().items():
             if inner:
-                made.inside[step_id, name] = inner[0].id
+                made.branch_step_ids[step_id, name] = inner[0].id
     return made
 
 
-def _links(found: list[Any], then: str) -> Iterator[tuple[str, Step, str]]:
+def _with_next_step(found: list[Any], then: str) -> Iterator[tuple[str, Step, str]]:
     """Yield each step with the one that follows when it and its branches are over."""
     for place, step in enumerate(found):
         following = found[place + 1].id if place + 1 < len(found) else then
         yield step.id, step, following
         for inner in step.branches().values():
-            yield from _links(inner, following)
+            yield from _with_next_step(inner, following)

@@ -14,7 +14,7 @@ from platform_app.automation.evaluation import Proof
 from platform_app.automation.facts import Catalogue, Facts
 
 
-class StepAsk(StrEnum):
+class StepInput(StrEnum):
     """How a field of a step is entered."""
 
     CONDITION = "condition"
@@ -25,38 +25,38 @@ class StepAsk(StrEnum):
 
 
 @dataclass(frozen=True)
-class Look:
+class StepContext:
     """What a step is decided on."""
 
     facts: Facts
     known: Catalogue
     moment: datetime
     key: str  # of whoever goes through the sequence: the same at every step
-    since: datetime  # when it was due first
+    due_since: datetime  # when it was due first
     is_met: bool = False  # an event has met what a step waits for
 
 
-class Go(StrEnum):
+class StepOutcome(StrEnum):
     """What is done at a step."""
 
-    ON = "on"  # to the next step, or into a branch
-    DO = "do"  # the step's action, then on
+    CONTINUE = "on"  # to the next step, or into a branch
+    RUN_ACTION = "do"  # the step's action, then on
     WAIT = "wait"  # until an event meets the step's condition, at most until a moment
     LEAVE = "leave"
 
 
 @dataclass(frozen=True)
-class Decision:
+class StepDecision:
     """What is decided at a step, with the proof where a condition was weighed."""
 
-    go: Go
+    outcome: StepOutcome
     branch: str = ""
     proof: Proof | None = None
     until: datetime | None = None
     is_skipped: bool = False
 
 
-def asked(words: str, ask: StepAsk, default: Any = "", **more: Any) -> Any:
+def asked(words: str, ask: StepInput, default: Any = "", **more: Any) -> Any:
     """Return a field of a step: its words for people and how it is entered.
 
     Of a CHOICE, `options` are the words of each value that can be chosen.
@@ -67,13 +67,13 @@ def asked(words: str, ask: StepAsk, default: Any = "", **more: Any) -> Any:
 class Step(BaseModel, ABC, frozen=True):
     """A place in a sequence. `only_if` is a condition without which it is passed by.
 
-    `sentence` is a message id with places for its fields; `ways` are the names of its branches in words.
+    `sentence` is a message id with places for its fields; `branch_labels` are the names of its branches in words.
     """
 
     icon: ClassVar[str] = "zap"  # in the builder
     sentence: ClassVar[str] = ""
-    ways: ClassVar[Mapping[str, str]] = {}
-    waits: ClassVar[bool] = False  # for an event that meets its `condition`
+    branch_labels: ClassVar[Mapping[str, str]] = {}
+    waits_for_event: ClassVar[bool] = False  # for an event that meets its `condition`
     id: str = Field(pattern=r"^[0-9a-z]{1,32}$")
     timing: Timing = Timing()
     only_if: dict[str, Any] = Field(default_factory=dict)
@@ -83,5 +83,5 @@ class Step(BaseModel, ABC, frozen=True):
         return {}
 
     @abstractmethod
-    def decide(self, look: Look) -> Decision:
+    def decide(self, look: StepContext) -> StepDecision:
         """Return what is done here, when its condition holds."""

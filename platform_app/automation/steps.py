@@ -13,16 +13,16 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, TypeAdapter, Valida
 
 from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.evaluation import evaluate
-from platform_app.automation.step_base import Decision, Go, Look, Step, StepAsk, asked
+from platform_app.automation.step_base import Step, StepContext, StepDecision, StepInput, StepOutcome, asked
 from platform_app.automation.values import parse_duration
 from platform_app.errors import Invalid
 
-MOST = 60  # steps of a sequence
-DEEPEST = 4  # branches within branches
-FAINT = "3 days"
+MAX_STEPS = 60  # steps of a sequence
+MAX_BRANCH_DEPTH = 4  # branches within branches
+DEFAULT_WAIT = "3 days"
 
 
-def _of_kind(data: Any) -> Any:
+def _parse_step(data: Any) -> Any:
     """Return a step from JSON values, of the class that its kind names. Raises ValueError if the kind is unknown."""
     if isinstance(data, Step):
         return data
@@ -32,28 +32,28 @@ def _of_kind(data: Any) -> Any:
     return kind.model_validate(data)
 
 
-AnyStep = Annotated[SerializeAsAny[Step], BeforeValidator(_of_kind)]
+AnyStep = Annotated[SerializeAsAny[Step], BeforeValidator(_parse_step)]
 
 
-class Do(Step):
+class ActionStep(Step):
     """Do something"""
 
     kind: Literal["do"] = "do"
-    action: dict[str, Any] = asked("What is done", StepAsk.ACTION, {})
+    action: dict[str, Any] = asked("What is done", StepInput.ACTION, {})
 
-    def decide(self, look: Look) -> Decision:
+    def decide(self, look: StepContext) -> StepDecision:
         """Do the action."""
-        return Decision(Go.DO)
+        return StepDecision(StepOutcome.RUN_ACTION)
 
 
-class Fork(Step):
+class ConditionStep(Step):
     """Go one way or the other"""
 
     icon: ClassVar[str] = "split"
     sentence: ClassVar[str] = "If {condition}"
-    ways: ClassVar[Mapping[str, str]] = {"yes": "If so", "no": "If not"}
+    branch_labels: ClassVar[Mapping[str, str]] = {"yes": "If so", "no": "If not"}
     kind: Literal["fork"] = "fork"
-    condition: dict[str, Any] = asked("If", StepAsk.CONDITION, {})
+    condition: dict[str, Any] = asked("If", StepInput.CONDITION, {})
     yes: list[AnyStep] = Field(default_factory=list)
     no: list[AnyStep] = Field(default_factory=list)
 
@@ -61,47 +61,47 @@ class Fork(Step):
         """Return both ways."""
         return {"yes": self.yes, "no": self.no}
 
-    def decide(self, look: Look) -> Decision:
+    def decide(self, look: StepContext) -> StepDecision:
         """Choose the way by the condition."""
         proof = evaluate(parse_conditions(self.condition), look.facts, look.known, look.moment)
-        return Decision(Go.ON, "yes" if proof.holds else "no", proof)
+        return StepDecision(StepOutcome.CONTINUE, "yes" if proof.holds else "no", proof)
 
 
-class Await(Step):
+class WaitStep(Step):
     """Wait until something is so"""
 
     icon: ClassVar[str] = "hourglass"
     sentence: ClassVar[str] = "Wait until {condition}"
-    waits: ClassVar[bool] = True
+    waits_for_event: ClassVar[bool] = True
     kind: Literal["await"] = "await"
-    condition: dict[str, Any] = asked("Until", StepAsk.CONDITION, {})
-    at_most: str = asked("At most", StepAsk.SPAN, FAINT)
+    condition: dict[str, Any] = asked("Until", StepInput.CONDITION, {})
+    at_most: str = asked("At most", StepInput.SPAN, DEFAULT_WAIT)
     then: Literal["on", "leave"] = asked(
         "If it does not come",
-        StepAsk.CHOICE,
+        StepInput.CHOICE,
         "on",
         options={"on": "They go on", "leave": "They leave the sequence"},
     )
 
-    def decide(self, look: Look) -> Decision:
+    def decide(self, look: StepContext) -> StepDecision:
         """Go on when it is so, wait while there is time."""
         proof = evaluate(parse_conditions(self.condition), look.facts, look.known, look.moment)
         if proof.holds or look.is_met:
-            return Decision(Go.ON, proof=proof)
-        end = look.since + (parse_duration(self.at_most) or timedelta(0))
+            return StepDecision(StepOutcome.CONTINUE, proof=proof)
+        end = look.due_since + (parse_duration(self.at_most) or timedelta(0))
         if look.moment < end:
-            return Decision(Go.WAIT, proof=proof, until=end)
-        return Decision(Go.ON if self.then == "on" else Go.LEAVE, proof=proof)
+            return StepDecision(StepOutcome.WAIT, proof=proof, until=end)
+        return StepDecision(StepOutcome.CONTINUE if self.then == "on" else StepOutcome.LEAVE, proof=proof)
 
 
-class Split(Step):
+class SplitStep(Step):
     """Divide people into two parts"""
 
     icon: ClassVar[str] = "dices"
     sentence: ClassVar[str] = "{percent} % go into part A"
-    ways: ClassVar[Mapping[str, str]] = {"a": "Part A", "b": "Part B"}
+    branch_labels: ClassVar[Mapping[str, str]] = {"a": "Part A", "b": "Part B"}
     kind: Literal["split"] = "split"
-    percent: int = asked("Part A, per cent", StepAsk.PERCENT, 50)
+    percent: int = asked("Part A, per cent", StepInput.PERCENT, 50)
     a: list[AnyStep] = Field(default_factory=list)
     b: list[AnyStep] = Field(default_factory=list)
 
@@ -109,10 +109,12 @@ class Split(Step):
         """Return both parts."""
         return {"a": self.a, "b": self.b}
 
-    def decide(self, look: Look) -> Decision:
+    def decide(self, look: StepContext) -> StepDecision:
         """Choose the part by a hash: the same person comes into the same part each time."""
         digest = hashlib.sha256(f"{self.id}:{look.key}".encode()).digest()
-        return Decision(Go.ON, "a" if int.from_bytes(digest[:8], "big") % 100 < self.percent else "b")
+        return StepDecision(
+            StepOutcome.CONTINUE, "a" if int.from_bytes(digest[:8], "big") % 100 < self.percent else "b"
+        )
 
 
 STEPS: dict[str, type[Step]] = {
@@ -123,23 +125,23 @@ STEPS: dict[str, type[Step]] = {
 _adapter: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep])
 
 
-def steps(data: list[dict[str, Any]]) -> list[Step]:
+def parse_steps(data: list[dict[str, Any]]) -> list[Step]:
     """Return steps from JSON values; raises Invalid for what is not known any more, too much or too deep."""
     try:
         found = _adapter.validate_python(data)
     except (ValidationError, RecursionError) as error:
         raise Invalid("A step cannot be read.") from error
     every = list(walk(found))
-    if len(every) > MOST:
-        raise Invalid("There can be {count} steps at most.", count=MOST)
-    if any(depth > DEEPEST for _, depth, _ in every):
-        raise Invalid("Branches can stand within branches {count} deep at most.", count=DEEPEST)
+    if len(every) > MAX_STEPS:
+        raise Invalid("There can be {count} steps at most.", count=MAX_STEPS)
+    if any(depth > MAX_BRANCH_DEPTH for _, depth, _ in every):
+        raise Invalid("Branches can stand within branches {count} deep at most.", count=MAX_BRANCH_DEPTH)
     if len({one.id for one, _, _ in every}) != len(every):
         raise Invalid("A step cannot be read.")
     return found
 
 
-def words(kind: str) -> str:
+def label(kind: str) -> str:
     """Return what a step is called."""
     return (STEPS[kind].__doc__ or "").split("\n")[0]
 
@@ -164,12 +166,12 @@ def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any
             yield from walk(inner, depth + 1, f"{path}/{one.id}.{name}")
 
 
-def decide(step: Step, look: Look) -> Decision:
+def decide(step: Step, look: StepContext) -> StepDecision:
     """Return what is done at a step; one whose condition does not hold is passed by."""
     if step.only_if:
         proof = evaluate(parse_conditions(step.only_if), look.facts, look.known, look.moment)
         if not proof.holds:
-            return Decision(Go.ON, "", proof, is_skipped=True)
+            return StepDecision(StepOutcome.CONTINUE, "", proof, is_skipped=True)
         decision = step.decide(look)
-        return decision if decision.proof is not None else Decision(decision.go, decision.branch, proof)
+        return decision if decision.proof is not None else StepDecision(decision.outcome, decision.branch, proof)
     return step.decide(look)

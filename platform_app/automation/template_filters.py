@@ -1,4 +1,4 @@
-"""Filters: what templates do with values, each call paid for from what one text may cost."""
+"""Filters: what templates do with values, each call metered against what one text may cost."""
 
 import html
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from liquid import Environment, RenderContext
 from liquid.exceptions import FilterArgumentError, ResourceLimitError
 from liquid.filter import string_filter, with_context, with_environment
 
-from platform_app.automation.output_encoding import Encoded, Format, as_json
+from platform_app.automation.output_encoding import EncodedText, Format, to_json
 from platform_app.automation.values import parse_exact_number, parse_number
 
 LANGUAGE = "language of the text"  # no template can name it
-MOST_WORK = 500_000  # characters that the filters of one text take and give, together
-LONGEST_VALUE = 100_000  # characters of what a filter gives
-LARGEST = 10**30  # of a number
-_LONGEST_FORMAT = 60  # characters of a pattern for dates, and of a text that is read as a date
-_SPENT = "work"
-_ALLOWED = (
+MAX_CHARACTERS = 500_000  # characters that the filters of one text take and give, together
+MAX_VALUE_LENGTH = 100_000  # characters of what a filter gives
+MAX_NUMBER = 10**30  # of a number
+_MAX_FORMAT_LENGTH = 60  # characters of a pattern for dates, and of a text that is read as a date
+_CHARACTERS_USED = "work"
+_LIBRARY_FILTERS = (
     *("append", "prepend", "capitalize", "downcase", "upcase", "strip", "remove", "truncate", "truncatewords"),
     *("default", "round", "ceil", "floor", "plus", "minus", "times", "divided_by", "size"),
 )
@@ -31,17 +31,17 @@ def _language(context: RenderContext) -> str:
     return str(context.globals.get(LANGUAGE, "en"))
 
 
-def _amount(value: object) -> Decimal:
+def _to_number(value: object) -> Decimal:
     """Return a number within bounds; 0 for what is none."""
     text = str(value)
-    found = (parse_exact_number(text) or parse_number(text)) if len(text) <= _LONGEST_FORMAT else None
-    return found if found is not None and found.is_finite() and abs(found) < LARGEST else Decimal(0)
+    found = (parse_exact_number(text) or parse_number(text)) if len(text) <= _MAX_FORMAT_LENGTH else None
+    return found if found is not None and found.is_finite() and abs(found) < MAX_NUMBER else Decimal(0)
 
 
 @with_context
 def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> str:
     """Write a sum of money as the tenant's language does: 12 500 ₽; without idle zeros."""
-    amount, language = _amount(value), _language(context)
+    amount, language = _to_number(value), _language(context)
     pattern = None if amount != amount.to_integral_value() else "#,##0 ¤" if language == "ru" else "¤#,##0"
     code = str(currency).upper()
     return format_currency(
@@ -56,13 +56,13 @@ def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> s
 @with_context
 def _number(value: object, *, context: RenderContext) -> str:
     """Write a number as the tenant's language does."""
-    return format_decimal(_amount(value), locale=_language(context))
+    return format_decimal(_to_number(value), locale=_language(context))
 
 
 @with_context
 def _plural(count: object, one: object, few: object, many: object = None, *, context: RenderContext) -> str:
     """Write a count with the form of a word that fits it: 1 день, 2 дня, 5 дней; two forms for English."""
-    amount = _amount(count)
+    amount = _to_number(count)
     shown = format_decimal(amount, locale=_language(context))
     if many is None:
         return f"{shown} {one if amount == 1 else few}"
@@ -77,33 +77,35 @@ def _plural(count: object, one: object, few: object, many: object = None, *, con
 def _replace(value: str, sought: object, text: object = "") -> str:
     """Put a text in place of another; a chain of these could grow without end."""
     old, new = str(sought), str(text)
-    if len(value) + value.count(old) * (len(new) - len(old)) > LONGEST_VALUE:
+    if len(value) + value.count(old) * (len(new) - len(old)) > MAX_VALUE_LENGTH:
         raise ResourceLimitError("the text grows too long", token=None)
     return value.replace(old, new)
 
 
-def _json(value: object) -> Encoded:
+def _json(value: object) -> EncodedText:
     """Write a value as a JSON literal, quotation marks and all."""
-    return Encoded(as_json(value), Format.JSON)
+    return EncodedText(to_json(value), Format.JSON)
 
 
 @string_filter
-def _escape(value: str) -> Encoded:
+def _escape(value: str) -> EncodedText:
     """Write a text so that HTML and XML show it as it is."""
     return (
-        value if isinstance(value, Encoded) and value.kind == Format.HTML else Encoded(html.escape(value), Format.HTML)
+        value
+        if isinstance(value, EncodedText) and value.encoded_for == Format.HTML
+        else EncodedText(html.escape(value), Format.HTML)
     )
 
 
-def _date(given: Callable[..., Any]) -> Callable[..., Any]:
+def _limited_date(given: Callable[..., Any]) -> Callable[..., Any]:
     """Return the library's filter for dates, kept from long patterns and from texts that are no date."""
 
     @with_environment
     @wraps(given)
     def date(value: object, pattern: object = "%d.%m.%Y", *, environment: Environment) -> object:
-        if not isinstance(value, datetime) and len(str(value)) > _LONGEST_FORMAT:
+        if not isinstance(value, datetime) and len(str(value)) > _MAX_FORMAT_LENGTH:
             return value
-        if len(str(pattern)) > _LONGEST_FORMAT:
+        if len(str(pattern)) > _MAX_FORMAT_LENGTH:
             raise FilterArgumentError("the pattern is too long", token=None)
         try:
             return given(value, str(pattern), environment=environment)
@@ -113,40 +115,40 @@ def _date(given: Callable[..., Any]) -> Callable[..., Any]:
     return date
 
 
-def _paid(given: Callable[..., Any]) -> Callable[..., Any]:
+def _metered(given: Callable[..., Any]) -> Callable[..., Any]:
     """Return a filter that takes what it costs from what its text may cost, and gives no endless number."""
     takes_context, takes_environment = (getattr(given, name, False) for name in ("with_context", "with_environment"))
 
     @with_context
     @wraps(given)
-    def paid(value: object, *more: object, context: RenderContext, **named: Any) -> object:
+    def metered(value: object, *more: object, context: RenderContext, **named: Any) -> object:
         if takes_context:
             named["context"] = context
         if takes_environment:
             named["environment"] = context.env
-        _spend(context, value, *more)
+        _count_characters(context, value, *more)
         result = given(value, *more, **named)
-        _spend(context, result)
+        _count_characters(context, result)
         return result
 
-    paid.with_environment = False  # type: ignore[attr-defined]
-    return paid
+    metered.with_environment = False  # type: ignore[attr-defined]
+    return metered
 
 
-def _spend(context: RenderContext, *values: object) -> None:
+def _count_characters(context: RenderContext, *values: object) -> None:
     lengths = [len(one) for one in values if isinstance(one, str)]
-    spent = context.tag_namespace.get(_SPENT, 0) + sum(lengths)
-    context.tag_namespace[_SPENT] = spent
+    spent = context.tag_namespace.get(_CHARACTERS_USED, 0) + sum(lengths)
+    context.tag_namespace[_CHARACTERS_USED] = spent
     if (
-        spent > MOST_WORK
-        or max(lengths, default=0) > LONGEST_VALUE
-        or any(isinstance(one, (int, float)) and abs(one) > LARGEST for one in values)
+        spent > MAX_CHARACTERS
+        or max(lengths, default=0) > MAX_VALUE_LENGTH
+        or any(isinstance(one, (int, float)) and abs(one) > MAX_NUMBER for one in values)
     ):
         raise ResourceLimitError("the text grows too long", token=None)
 
 
-def allowed(library: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+def template_filters(library: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """Return the filters that templates may use: some of the library's, and our own."""
-    kept = {name: library[name] for name in _ALLOWED} | {"date": _date(library["date"])}
+    kept = {name: library[name] for name in _LIBRARY_FILTERS} | {"date": _limited_date(library["date"])}
     own = {"money": _money, "number": _number, "plural": _plural, "replace": _replace, "json": _json, "escape": _escape}
-    return {name: _paid(one) for name, one in (kept | own).items()}
+    return {name: _metered(one) for name, one in (kept | own).items()}

@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from liquid.exceptions import LiquidSyntaxError
 from liquid.token import TOKEN_COMMENT, TOKEN_CONTENT, TOKEN_EXPRESSION, TOKEN_OUTPUT, TOKEN_TAG, Token
 
-LONGEST_SOURCE = 20_000  # characters of a template
-MOST_PARTS = 500  # outputs and tags of a template
-MOST_WORDS = 2_000  # names, values and signs in all of them
-MOST_WORDS_OF_PART = 400
-LONGEST_PART = 2_000  # characters of an output or a tag
-MOST_SEARCHES = 20  # `contains` in all of a template: each looks through a whole text
-DEEPEST = 10  # tags within each other
-LONGEST_NUMBER = 15  # digits
+MAX_SOURCE_LENGTH = 20_000  # characters of a template
+MAX_PARTS = 500  # outputs and tags of a template
+MAX_WORDS = 2_000  # names, values and signs in all of them
+MAX_WORDS_OF_PART = 400
+MAX_PART_LENGTH = 2_000  # characters of an output or a tag
+MAX_SEARCHES = 20  # `contains` in all of a template: each looks through a whole text
+MAX_DEPTH = 10  # tags within each other
+MAX_NUMBER_LENGTH = 15  # digits
 _LIMITS = {  # of one output or tag: what counts as what, and how many of it there may be
     "|": ("filters", 20),
     "and": ("joints", 50),
     "or": ("joints", 50),
     "[": ("brackets", 10),
-    "contains": ("searches", MOST_SEARCHES),
+    "contains": ("searches", MAX_SEARCHES),
 }
-_SHOWN = 60  # characters of a part, as it is named in a problem
+_EXCERPT_LENGTH = 60  # characters of a part, as it is named in a problem
 _TOO_MUCH = "There is too much in “{what}”. Divide it into several parts."
 
 BLOCKS = {"if": {"elsif", "else"}, "unless": {"elsif", "else"}, "case": {"when", "else"}}
@@ -43,7 +43,7 @@ _WORD = re.compile(
 
 
 @dataclass(frozen=True)
-class Problem:
+class TemplateProblem:
     """What is wrong with a template: a message id, what fills its places, and the line it stands in, from 1."""
 
     sentence: str
@@ -51,26 +51,26 @@ class Problem:
     line: int
 
 
-class Unreadable(LiquidSyntaxError):
+class TemplateSyntaxError(LiquidSyntaxError):
     """A template that is not read, with its problem."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: TemplateProblem) -> None:
         super().__init__(problem.sentence, token=None)
         self.problem = problem
 
 
-def shown(text: str, start: int) -> str:
+def excerpt(text: str, start: int) -> str:
     """Return the output or tag around a place of a template as people see it: its start, on one line."""
     if not text.startswith(("{{", "{%"), start):
         start = max(text.rfind("{{", 0, start + 1), text.rfind("{%", 0, start + 1), 0)
     end = text.find("%}" if text.startswith("{%", start) else "}}", start)
-    part = " ".join(text[start : start + _SHOWN * 2 if end < 0 else end + 2].split())
-    return part if len(part) <= _SHOWN else part[: _SHOWN - 1] + "…"
+    part = " ".join(text[start : start + _EXCERPT_LENGTH * 2 if end < 0 else end + 2].split())
+    return part if len(part) <= _EXCERPT_LENGTH else part[: _EXCERPT_LENGTH - 1] + "…"
 
 
-def refusal(sentence: str, text: str, start: int, what: str = "") -> Unreadable:
+def syntax_error(sentence: str, text: str, start: int, what: str = "") -> TemplateSyntaxError:
     """Return the error for a place of a template; without `what` the part that stands there is named."""
-    return Unreadable(Problem(sentence, what or shown(text, start), text.count("\n", 0, start) + 1))
+    return TemplateSyntaxError(TemplateProblem(sentence, what or excerpt(text, start), text.count("\n", 0, start) + 1))
 
 
 @dataclass
@@ -89,11 +89,11 @@ class _Lexer:
             yield from self._content(place, start, strips_end=text.startswith("-", start + 2))
             end = text.find("%}" if opening[0] == "{%" else "}}", start + 2)
             if end < 0:
-                raise refusal("“{what}” is opened and not closed.", text, start)
+                raise syntax_error("“{what}” is opened and not closed.", text, start)
             place = end + 2
             self.parts += 1
-            if self.parts > MOST_PARTS:
-                raise refusal("The text has more than {what} variables and tags.", text, start, str(MOST_PARTS))
+            if self.parts > MAX_PARTS:
+                raise syntax_error("The text has more than {what} variables and tags.", text, start, str(MAX_PARTS))
             inner, inner_end = self._inner(start, end)
             if opening[0] == "{{":
                 yield Token(TOKEN_OUTPUT, text[start:place], start, text)
@@ -102,7 +102,7 @@ class _Lexer:
             place = yield from self._tag(inner, inner_end, start=start, place=place)
         yield from self._content(place, len(text))
         if self.open:
-            raise refusal("“{what}” has no end tag.", text, self.open[-1][1])
+            raise syntax_error("“{what}” has no end tag.", text, self.open[-1][1])
 
     def _content(self, start: int, end: int, *, strips_end: bool = False) -> Iterator[Token]:
         value = self.text[start:end]
@@ -143,15 +143,15 @@ class _Lexer:
         around = self.open[-1][0] if self.open else ""
         if name in BLOCKS:
             self.open.append((name, start))
-            if len(self.open) > DEEPEST:
-                raise refusal("More than {what} tags stand within each other.", self.text, start, str(DEEPEST))
+            if len(self.open) > MAX_DEPTH:
+                raise syntax_error("More than {what} tags stand within each other.", self.text, start, str(MAX_DEPTH))
         elif name in _ENDS and _ENDS[name] == around:
             self.open.pop()
         elif name in _ENDS or any(name in inner for inner in BLOCKS.values()):
             if name in _ENDS or name not in BLOCKS.get(around, ()):
-                raise refusal("“{what}” does not belong here.", self.text, start)
+                raise syntax_error("“{what}” does not belong here.", self.text, start)
         else:
-            raise refusal("There is no tag {what}.", self.text, start, name or shown(self.text, start))
+            raise syntax_error("There is no tag {what}.", self.text, start, name or excerpt(self.text, start))
 
     def _end_of_comment(self, place: int, start: int) -> tuple[int, int]:
         """Return where the end tag of a comment begins and ends; comments stand within each other."""
@@ -161,7 +161,7 @@ class _Lexer:
             if not depth:
                 self.strips = bool(found[2])
                 return found.start(), found.end()
-        raise refusal("“{what}” has no end tag.", self.text, start)
+        raise syntax_error("“{what}” has no end tag.", self.text, start)
 
     def _expression(self, begin: int, end: int, start: int) -> Token:
         """Return the token of an expression; raises Unreadable when there is too much in it."""
@@ -173,25 +173,29 @@ class _Lexer:
             if kind == "other":
                 quote = value in "'\""
                 sentence = "A quotation mark is not closed in “{what}”." if quote else "“{what}” cannot be read here."
-                raise refusal(sentence, text, word.start(), "" if quote else value)
-            if kind == "number" and len(value) > LONGEST_NUMBER:
-                raise refusal("The number {what} is too long.", text, word.start(), f"{value[:LONGEST_NUMBER]}…")
+                raise syntax_error(sentence, text, word.start(), "" if quote else value)
+            if kind == "number" and len(value) > MAX_NUMBER_LENGTH:
+                raise syntax_error(
+                    "The number {what} is too long.", text, word.start(), f"{value[:MAX_NUMBER_LENGTH]}…"
+                )
             seen["words"] += 1
             if limit := _LIMITS.get(value):
                 seen[limit[0]] += 1
                 if seen[limit[0]] > limit[1]:
-                    raise refusal(_TOO_MUCH, text, start)
+                    raise syntax_error(_TOO_MUCH, text, start)
         self.words += seen["words"]
         self.searches += seen["searches"]
-        if seen["words"] > MOST_WORDS_OF_PART or end - begin > LONGEST_PART:
-            raise refusal(_TOO_MUCH, text, start)
-        if self.words > MOST_WORDS or self.searches > MOST_SEARCHES:
-            raise refusal("There are too many variables and conditions in the text. Shorten it.", text, start)
+        if seen["words"] > MAX_WORDS_OF_PART or end - begin > MAX_PART_LENGTH:
+            raise syntax_error(_TOO_MUCH, text, start)
+        if self.words > MAX_WORDS or self.searches > MAX_SEARCHES:
+            raise syntax_error("There are too many variables and conditions in the text. Shorten it.", text, start)
         return Token(TOKEN_EXPRESSION, text[begin:end].replace("\xa0", " "), begin, text)
 
 
 def tokenize(text: str) -> Iterator[Token]:
     """Yield the tokens of a template; raises Unreadable."""
-    if len(text) > LONGEST_SOURCE:
-        raise refusal("The text is longer than {what} characters.", text, LONGEST_SOURCE, str(LONGEST_SOURCE))
+    if len(text) > MAX_SOURCE_LENGTH:
+        raise syntax_error(
+            "The text is longer than {what} characters.", text, MAX_SOURCE_LENGTH, str(MAX_SOURCE_LENGTH)
+        )
     return _Lexer(text).tokens()

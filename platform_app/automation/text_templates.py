@@ -19,15 +19,15 @@ from liquid.token import Token
 
 from platform_app.automation import output_encoding, template_filters, template_lexer
 from platform_app.automation.facts import NAMES, Facts
-from platform_app.automation.output_encoding import MARK, Body
-from platform_app.automation.template_lexer import Problem, Unreadable, refusal
+from platform_app.automation.output_encoding import PLACEHOLDER, RequestBody
+from platform_app.automation.template_lexer import TemplateProblem, TemplateSyntaxError, syntax_error
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 
-LONGEST = 20_000  # characters of a filled text, and of a value
+MAX_OUTPUT_LENGTH = 20_000  # characters of a filled text, and of a value
 _TAGS = {"#", "comment", "content", "illegal", "output", "if", "unless", "case"}
 _VALUES = "values"  # in a context: those whose marks stand in the text
-_ENDLESS = "The text grows too long when it is filled."
+_OUTPUT_TOO_LONG = "The text grows too long when it is filled."
 
 
 class _OutputNode(OutputNode):
@@ -41,9 +41,9 @@ class _OutputNode(OutputNode):
         if kept is None:
             return buffer.write(to_liquid_string(value, autoescape=False))
         kept.append(value)
-        if sum(len(one) for one in kept if isinstance(one, str)) > _Limited.output_stream_limit:
-            raise ResourceLimitError(_ENDLESS, token=self.token)
-        return buffer.write(f"{MARK}{len(kept) - 1}{MARK}")
+        if sum(len(one) for one in kept if isinstance(one, str)) > _LimitedEnvironment.output_stream_limit:
+            raise ResourceLimitError(_OUTPUT_TOO_LONG, token=self.token)
+        return buffer.write(f"{PLACEHOLDER}{len(kept) - 1}{PLACEHOLDER}")
 
 
 class _Output(Output):
@@ -77,13 +77,13 @@ class _Case(CaseTag):
         return node
 
 
-class _Limited(Environment):
+class _LimitedEnvironment(Environment):
     """Liquid without loops, files and assignments."""
 
-    context_depth_limit = template_lexer.DEEPEST * 3
+    context_depth_limit = template_lexer.MAX_DEPTH * 3
     loop_iteration_limit = 1
     local_namespace_limit = 1_000
-    output_stream_limit = LONGEST * 4  # bytes
+    output_stream_limit = MAX_OUTPUT_LENGTH * 4  # bytes
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         """Keep what only chooses and formats."""
@@ -91,55 +91,55 @@ class _Limited(Environment):
         self.add_tag(_Output)
         self.add_tag(_Case)
         self.tags = {name: tag for name, tag in self.tags.items() if name in _TAGS}
-        self.filters = template_filters.allowed(self.filters)
+        self.filters = template_filters.template_filters(self.filters)
 
     def tokenizer(self) -> Callable[[str], Iterator[Token]]:
         """Return our own lexer: the library's takes time that grows with the square of a text."""
         return template_lexer.tokenize
 
 
-_ENVIRONMENT = _Limited(tolerance=Mode.STRICT)
+_ENVIRONMENT = _LimitedEnvironment(tolerance=Mode.STRICT)
 
 
 @lru_cache(maxsize=200)
-def _parsed(text: str) -> BoundTemplate:
+def _parse(text: str) -> BoundTemplate:
     """Return a template that was read; raises Unreadable."""
     try:
         return _ENVIRONMENT.from_string(text)
-    except Unreadable:
+    except TemplateSyntaxError:
         raise
     except (LiquidError, RecursionError, ValueError) as error:
-        raise refusal(
-            "“{what}” cannot be read. Look at its names, quotation marks and signs.", text, _at(error)
+        raise syntax_error(
+            "“{what}” cannot be read. Look at its names, quotation marks and signs.", text, _error_index(error)
         ) from error
 
 
-def _at(error: BaseException) -> int:
+def _error_index(error: BaseException) -> int:
     """Return where in its template an error is; the beginning when it does not say."""
     token = error.token if isinstance(error, LiquidError) else None
     return max(token.start_index, 0) if token else 0
 
 
-def problems(text: str, names: Container[str] = NAMES) -> list[Problem]:
+def problems(text: str, names: Container[str] = NAMES) -> list[TemplateProblem]:
     """Return what is wrong with a template that may use these variables; nothing when it can be filled."""
     try:
-        parts = _parsed(text).analyze()
-    except Unreadable as error:
+        parts = _parse(text).analyze()
+    except TemplateSyntaxError as error:
         return [error.problem]
-    found: dict[str, Problem] = {}
+    found: dict[str, TemplateProblem] = {}
     for name, spans in parts.filters.items():
         if name not in _ENVIRONMENT.filters:
-            found[name] = Problem("There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1)
+            found[name] = TemplateProblem("There is no filter {what}.", name, text.count("\n", 0, spans[0].index) + 1)
     for places in parts.globals.values():
         for place in places:
             name = str(place)
             if name not in names:
                 line = text.count("\n", 0, place.span.index) + 1
-                found.setdefault(name, Problem("There is no variable {what}.", name, line))
+                found.setdefault(name, TemplateProblem("There is no variable {what}.", name, line))
     return sorted(found.values(), key=lambda problem: (problem.line, problem.what))
 
 
-def in_words(problem: Problem, language: str) -> str:
+def describe_problem(problem: TemplateProblem, language: str) -> str:
     """Return a problem as a sentence for people, with its line."""
     sentence = translate(language, problem.sentence, what=problem.what)
     return translate(language, "Line {line}: {problem}", line=problem.line, problem=sentence)
@@ -148,35 +148,35 @@ def in_words(problem: Problem, language: str) -> str:
 def variables(text: str) -> list[str]:
     """Return the names of the variables that a template uses, known or not; nothing when it cannot be read."""
     try:
-        used = _parsed(text).analyze().globals
-    except Unreadable:
+        used = _parse(text).analyze().globals
+    except TemplateSyntaxError:
         return []
     return sorted({str(place) for places in used.values() for place in places})
 
 
-def fill(text: str, facts: Facts) -> str:
+def render(text: str, facts: Facts) -> str:
     """Return a template with its variables filled, cut at LONGEST; what is not known is left empty.
 
     Raises Invalid when it cannot be read or grows beyond the limits.
     """
-    with _in_words(text):
-        return _rendered(text, facts)[:LONGEST]
+    with _translated_errors(text):
+        return _render(text, facts)[:MAX_OUTPUT_LENGTH]
 
 
-def fill_body(text: str, facts: Facts) -> Body:
+def render_body(text: str, facts: Facts) -> RequestBody:
     """Return a template as a text for another program, each value encoded for where it stands.
 
     Raises Invalid when it cannot be read, grows beyond the limits, or begins as JSON and is none.
     """
     values: list[object] = []
-    with _in_words(text):
-        marked = _rendered(text.replace(MARK, ""), facts, values)
-    return output_encoding.encoded(marked.strip(), values)
+    with _translated_errors(text):
+        marked = _render(text.replace(PLACEHOLDER, ""), facts, values)
+    return output_encoding.encode(marked.strip(), values)
 
 
-def _rendered(text: str, facts: Facts, values: list[object] | None = None) -> str:
-    template = _parsed(text)
-    known = {name: shown(value, facts.zone) for name, value in facts.nested().items()}
+def _render(text: str, facts: Facts, values: list[object] | None = None) -> str:
+    template = _parse(text)
+    known = {name: format_value(value, facts.zone) for name, value in facts.nested().items()}
     context = template.context_class(
         template, globals=template.make_globals(known | {template_filters.LANGUAGE: facts.language})
     )
@@ -187,23 +187,23 @@ def _rendered(text: str, facts: Facts, values: list[object] | None = None) -> st
 
 
 @contextmanager
-def _in_words(text: str) -> Iterator[None]:
+def _translated_errors(text: str) -> Iterator[None]:
     """Say what the library raises as a sentence that names the place."""
     try:
         yield
-    except Unreadable as error:
+    except TemplateSyntaxError as error:
         raise Invalid(error.problem.sentence, what=error.problem.what) from error
     except ResourceLimitError as error:
-        raise Invalid(_ENDLESS) from error
+        raise Invalid(_OUTPUT_TOO_LONG) from error
     except (LiquidError, RecursionError, ArithmeticError, ValueError) as error:
-        what = template_lexer.shown(text, _at(error))
+        what = template_lexer.excerpt(text, _error_index(error))
         raise Invalid("“{what}” cannot be filled with these values.", what=what) from error
 
 
-def shown(value: object, zone: str) -> object:
+def format_value(value: object, zone: str) -> object:
     """Return a value as people write it: a sum without idle zeros, a moment in the tenant's zone to the minute."""
     if isinstance(value, dict):
-        return {name: shown(inner, zone) for name, inner in value.items()}
+        return {name: format_value(inner, zone) for name, inner in value.items()}
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime):
@@ -211,5 +211,5 @@ def shown(value: object, zone: str) -> object:
     if isinstance(value, time):
         return value.strftime("%H:%M")
     if isinstance(value, tuple):
-        return ", ".join(value)[:LONGEST]
-    return "" if value is None else value if isinstance(value, bool) else str(value)[:LONGEST]
+        return ", ".join(value)[:MAX_OUTPUT_LENGTH]
+    return "" if value is None else value if isinstance(value, bool) else str(value)[:MAX_OUTPUT_LENGTH]

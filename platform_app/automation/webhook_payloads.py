@@ -11,30 +11,30 @@ from platform_app.automation.facts import FactType
 from platform_app.automation.values import fold, parse_datetime, parse_exact_number, parse_number
 from platform_app.errors import PlatformError
 
-DEEPEST = 64  # lists and objects within each other
-LONGEST = 2_000  # characters of a value
-_MOST_LEAVES = 60
+MAX_DEPTH = 64  # lists and objects within each other
+MAX_VALUE_LENGTH = 2_000  # characters of a value
+_MAX_LEAVES = 60
 _YES_NO = {"yes": "yes", "true": "yes", "да": "yes", "1": "yes", "no": "no", "false": "no", "нет": "no", "0": "no"}
 
 
-class Unreadable(PlatformError):
+class UnreadableBody(PlatformError):
     """A body that cannot be taken: neither JSON nor a form, or nested too deeply."""
 
 
-def parsed(body: bytes, encoding: str = "utf-8") -> Any:
+def parse_json(body: bytes, encoding: str = "utf-8") -> Any:
     """Return the value of a JSON text; raises Unreadable when it is none, or has numbers without end."""
     try:
-        found = json.loads(body.decode(encoding), parse_constant=_refused, parse_float=_finite)
+        found = json.loads(body.decode(encoding), parse_constant=_reject_constant, parse_float=_finite_float)
     except RecursionError as error:
-        raise Unreadable("The body nests too deeply.") from error
+        raise UnreadableBody("The body nests too deeply.") from error
     except ValueError as error:  # not UTF-8, not JSON, or a number of thousands of digits
-        raise Unreadable("The body is neither JSON nor a form.") from error
-    if _is_deep(found):
-        raise Unreadable("The body nests too deeply.")
+        raise UnreadableBody("The body is neither JSON nor a form.") from error
+    if _is_too_deep(found):
+        raise UnreadableBody("The body nests too deeply.")
     return _clean(found)
 
 
-def of_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return the fields of a form; one that comes several times becomes a list."""
     found: dict[str, Any] = {}
     for name, value in ((_clean(name), _clean(value)) for name, value in pairs):
@@ -43,22 +43,22 @@ def of_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return found
 
 
-def _refused(word: str) -> Any:
+def _reject_constant(word: str) -> Any:
     raise ValueError(word)  # NaN and Infinity are no JSON
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     found = float(text)
     if not isfinite(found):
         raise ValueError(text)
     return found
 
 
-def _is_deep(value: Any) -> bool:
+def _is_too_deep(value: Any) -> bool:
     level, depth = [value], 0
     while level := [one for one in level if isinstance(one, (dict, list))]:
         depth += 1
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return True
         level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
     return False
@@ -88,7 +88,7 @@ def value_at(payload: Any, path: str) -> Any:
     return payload
 
 
-def kept(value: Any, kind: FactType, zone: str) -> str:
+def to_fact_text(value: Any, kind: FactType, zone: str) -> str:
     """Return a value as text from which the fact of a type is read; empty when it is not of the type."""
     if kind == FactType.NUMBER:
         read = parse_exact_number if isinstance(value, (int, float)) else parse_number
@@ -104,9 +104,9 @@ def kept(value: Any, kind: FactType, zone: str) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, list) and not any(isinstance(one, (dict, list)) for one in value):
-        return ", ".join(_text(one) for one in value)[:LONGEST]
+        return ", ".join(_text(one) for one in value)[:MAX_VALUE_LENGTH]
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
-    return text.strip()[:LONGEST]
+    return text.strip()[:MAX_VALUE_LENGTH]
 
 
 def _moment(value: Any, zone: str) -> datetime | None:
@@ -133,11 +133,11 @@ def leaves(payload: Any) -> list[Leaf]:
     """Return the values of a payload, in their order; of a list of objects those of the first."""
     found: list[Leaf] = []
     _walk(payload, "", found)
-    return found[:_MOST_LEAVES]
+    return found[:_MAX_LEAVES]
 
 
 def _walk(value: Any, path: str, found: list[Leaf]) -> None:
-    if len(found) >= _MOST_LEAVES or len(path) > 200:
+    if len(found) >= _MAX_LEAVES or len(path) > 200:
         return
     if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
         value = {"0": value[0]}

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from platform_app.automation import steps
-from platform_app.automation.step_base import Decision, Go, Look, Step, StepAsk, asked
+from platform_app.automation.step_base import Step, StepContext, StepDecision, StepInput, StepOutcome, asked
 from platform_app.automation.steps import asked_of, options_of
 from platform_app.engine.actions import action_checks, actions
 from platform_app.engine.sequences.sequences import DEFINITIONS
@@ -28,13 +28,13 @@ class Remind(Step):
     sentence: ClassVar[str] = "Remind them {how}"
     kind: Literal["remind"] = "remind"
     how: str = asked(
-        "How", StepAsk.CHOICE, "gently", options={"gently": "In a friendly way", "firmly": "In all clarity"}
+        "How", StepInput.CHOICE, "gently", options={"gently": "In a friendly way", "firmly": "In all clarity"}
     )
-    often: str = asked("How often", StepAsk.CHOICE, "once", options=("once", "twice"))
+    often: str = asked("How often", StepInput.CHOICE, "once", options=("once", "twice"))
 
-    def decide(self, look: Look) -> Decision:
+    def decide(self, look: StepContext) -> StepDecision:
         """Go on."""
-        return Decision(Go.ON)
+        return StepDecision(StepOutcome.CONTINUE)
 
 
 async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
@@ -97,6 +97,6 @@ def test_a_choice_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_choice_of_a_step_has_its_words_in_both_languages() -> None:
     for kind in steps.STEPS:
         for name, how in asked_of(kind):
-            if how["ask"] == StepAsk.CHOICE:
+            if how["ask"] == StepInput.CHOICE:
                 assert options_of(how), name
                 assert all(words != code and translate("ru", words) != words for code, words in options_of(how).items())

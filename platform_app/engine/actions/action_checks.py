@@ -84,7 +84,7 @@ def _problem(value: str, asked: dict[str, Any], house: House, language: str) -> 
     if not value.strip():
         return translate(language, "Fill this in.") if asked["needed"] else ""
     if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, house.known)):
-        return text_templates.in_words(wrong[0], language)
+        return text_templates.describe_problem(wrong[0], language)
     if asked["ask"] == Ask.DAYS and parse_whole(value, MOST_DAYS) is None:
         return translate(language, "Enter a number.")
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from platform_app.automation import text_templates
 from platform_app.automation.facts import Facts
-from platform_app.automation.output_encoding import Body
+from platform_app.automation.output_encoding import RequestBody
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict
 from platform_app.models.conversation import Conversation, Message
@@ -51,11 +51,11 @@ class Scene:
 
     def fill(self, text: str) -> str:
         """Return a text with its variables filled."""
-        return text_templates.fill(text, self.facts).strip()
+        return text_templates.render(text, self.facts).strip()
 
-    def fill_body(self, text: str) -> Body:
+    def fill_body(self, text: str) -> RequestBody:
         """Return a text for another program, each value encoded for where it stands; raises Invalid."""
-        return text_templates.fill_body(text, self.facts)
+        return text_templates.render_body(text, self.facts)
 
     def lead(self) -> str:
         """Return the id of the lead; raises Conflict when the event is about none."""

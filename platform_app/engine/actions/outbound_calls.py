@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from platform_app.automation.output_encoding import Body
+from platform_app.automation.output_encoding import RequestBody
 from platform_app.errors import Invalid, Unavailable
 from platform_app.integrations import egress, smtp
 from platform_app.services.jobs.effects import SureFailure
@@ -20,7 +20,7 @@ def send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, An
         raise SureFailure(error.sentence, **error.values) from error
 
 
-def post(address: str, body: Body, key: str) -> dict[str, Any]:
+def post(address: str, body: RequestBody, key: str) -> dict[str, Any]:
     """Post a body with its key; raises SureFailure when it was not taken and may be later."""
     headers = {"content-type": body.content_type, "webhook-id": key, "idempotency-key": key}
     try:

@@ -10,8 +10,8 @@ from platform_app import fact_snapshots, sequence_exits
 from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.evaluation import evaluate
 from platform_app.automation.facts import Facts
-from platform_app.automation.rules import DEEPEST
-from platform_app.automation.sequences import Again, Compiled
+from platform_app.automation.rules import MAX_CHAIN_DEPTH
+from platform_app.automation.sequences import CompiledSequence, ReEnrollment
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.enrollments import enrollment_progress
@@ -64,7 +64,7 @@ def listening(session: Transaction, event: Event) -> list[Sequence]:
 
 
 def entry(
-    session: Transaction, sequence: Sequence, made: Compiled, event: Event, *, facts: Facts
+    session: Transaction, sequence: Sequence, made: CompiledSequence, event: Event, *, facts: Facts
 ) -> tuple[Entry, dict[str, Any]]:
     """Return whether the subject of an event enters, with the proof of the condition."""
     proof = evaluate(made.entry, facts, fact_snapshots.fact_catalogue(session, event.tenant_id), event.at)
@@ -73,21 +73,21 @@ def entry(
         return Entry.CONDITION, proof.as_json()
     if not about.id:
         return Entry.NOBODY, proof.as_json()
-    if event.depth >= DEEPEST:
+    if event.depth >= MAX_CHAIN_DEPTH:
         return Entry.TOO_DEEP, proof.as_json()
     return may_enter(session, sequence, made, about.id), proof.as_json()
 
 
-def may_enter(session: Transaction, sequence: Sequence, made: Compiled, subject_id: str) -> Entry:
+def may_enter(session: Transaction, sequence: Sequence, made: CompiledSequence, subject_id: str) -> Entry:
     """Return whether somebody may come into a sequence who may have been in it."""
     again = made.definition.again
     before = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject_id
     )
     states = set(session.exec(before.with_only_columns(Enrollment.state)).all())
-    if again == Again.NEVER and states - set(OPEN_STATES):
+    if again == ReEnrollment.NEVER and states - set(OPEN_STATES):
         return Entry.BEFORE
-    return Entry.INSIDE if states & set(OPEN_STATES) and again != Again.ALWAYS else Entry.ENTERS
+    return Entry.INSIDE if states & set(OPEN_STATES) and again != ReEnrollment.ALWAYS else Entry.ENTERS
 
 
 def _weighing(session: Transaction, event: Event) -> list[Enrollment]:
@@ -121,7 +121,7 @@ def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
     ):
         return
     step = made.steps.get(row.step_id)
-    if step is None or not step.waits:
+    if step is None or not step.waits_for_event:
         return  # its call is being made
     proof = evaluate(
         parse_conditions(getattr(step, "condition", {})),
@@ -156,7 +156,7 @@ def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -
     cause = cause_of(session)
     depth = cause.depth if cause else 0
     says = may_enter(session, row, made, about.id) if about.id else Entry.NOBODY
-    if depth >= DEEPEST:
+    if depth >= MAX_CHAIN_DEPTH:
         says = Entry.TOO_DEEP
     if says != Entry.ENTERS:
         raise Conflict(_REFUSALS[says], name=row.name)

@@ -11,7 +11,7 @@ from platform_app import fact_snapshots, sequence_exits
 from platform_app.automation.calendar import Calendar
 from platform_app.automation.evaluation import evaluate
 from platform_app.automation.facts import Facts
-from platform_app.automation.sequences import Again, Compiled, compiled, is_out
+from platform_app.automation.sequences import CompiledSequence, ReEnrollment, compile_sequence, exits_at_entry
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.engine.enrollments import due_enrollments
@@ -35,7 +35,7 @@ from platform_app.models.sequence import (
 
 
 def begin(
-    session: Transaction, sequence: Sequence, made: Compiled, *, subject: Subject, came: Came
+    session: Transaction, sequence: Sequence, made: CompiledSequence, *, subject: Subject, came: Came
 ) -> Enrollment | None:
     """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
     own = made.definition
@@ -64,13 +64,13 @@ def begin(
             session.add(row)
     except IntegrityError:  # somebody else has let them in meanwhile
         return None
-    arrive(session, row, made, step_id=made.first, at=came.at)
+    arrive(session, row, made, step_id=made.first_step_id, at=came.at)
     sequence_exits.enrollment_added(session)
     sequence_exits.publish_change(session, row)
     return row
 
 
-def _make_room(session: Transaction, sequence: Sequence, again: Again, *, subject: Subject, came: Came) -> bool:
+def _make_room(session: Transaction, sequence: Sequence, again: ReEnrollment, *, subject: Subject, came: Came) -> bool:
     """End the way on which somebody is who begins anew; tell whether they may begin."""
     query = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
@@ -78,7 +78,7 @@ def _make_room(session: Transaction, sequence: Sequence, again: Again, *, subjec
     for held in session.exec(query.with_for_update()).all():
         if came.event_id and held.event_id == came.event_id:
             return False
-        if again == Again.NEVER or (again == Again.FINISHED and held.state in OPEN_STATES):
+        if again == ReEnrollment.NEVER or (again == ReEnrollment.FINISHED and held.state in OPEN_STATES):
             return False
         if held.state in OPEN_STATES:
             sequence_exits.end_enrollment(session, held, EnrollmentState.LEFT, came.at, leaving=ExitReason.AGAIN)
@@ -86,14 +86,14 @@ def _make_room(session: Transaction, sequence: Sequence, again: Again, *, subjec
     return True
 
 
-def arrive(session: Transaction, row: Enrollment, made: Compiled, *, step_id: str, at: datetime) -> None:
+def arrive(session: Transaction, row: Enrollment, made: CompiledSequence, *, step_id: str, at: datetime) -> None:
     """Let somebody come to a step at a moment, or to the end."""
     row.step_id, row.arrived_at, row.planned_at, row.since, row.is_met = step_id, at, None, None, False
     row.weighs_events = bool(made.leave_if.of or made.goal.of)
     if not step_id:
         finish(session, row, EnrollmentState.FINISHED, at)
         return
-    row.due_at = made.due(step_id, at, calendar(session, row.tenant_id, row.contact_id)).at
+    row.due_at = made.due_time(step_id, at, calendar(session, row.tenant_id, row.contact_id)).at
     if row.due_at is None:
         reason = "The window of a step never opens."
         sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, at, reason=reason)
@@ -117,7 +117,7 @@ def finish(
     event.cause_id, event.depth = row.event_id, row.depth + 1
 
 
-def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *, at: datetime) -> bool:
+def ended(session: Transaction, row: Enrollment, made: CompiledSequence, facts: Facts, *, at: datetime) -> bool:
     """Let somebody leave, or reach the goal, when the conditions say so."""
     own = fact_snapshots.fact_catalogue(session, row.tenant_id)
     if made.goal.of and (proof := evaluate(made.goal, facts, own, at)).holds:
@@ -131,7 +131,7 @@ def ended(session: Transaction, row: Enrollment, made: Compiled, facts: Facts, *
     return False
 
 
-def is_out_already(session: Transaction, sequence: Sequence, made: Compiled, about: Subject) -> bool:
+def is_out_already(session: Transaction, sequence: Sequence, made: CompiledSequence, about: Subject) -> bool:
     """Tell whether somebody who enters now would leave before the first step."""
     if not made.leave_if.of and not made.goal.of:
         return False
@@ -140,7 +140,7 @@ def is_out_already(session: Transaction, sequence: Sequence, made: Compiled, abo
     event.conversation_id = about.conversation_id
     event.facts = fact_snapshots.snapshot(session, event)
     facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, sequence.tenant_id))
-    return is_out(made, facts, fact_snapshots.fact_catalogue(session, sequence.tenant_id), now())
+    return exits_at_entry(made, facts, fact_snapshots.fact_catalogue(session, sequence.tenant_id), now())
 
 
 def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
@@ -155,24 +155,24 @@ def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Ca
     return Calendar(zone, contact.time_zone if contact else "", holidays)
 
 
-def ready(sequence_id: str, data: dict[str, Any]) -> Compiled:
+def ready(sequence_id: str, data: dict[str, Any]) -> CompiledSequence:
     """Return a definition ready to be gone through, kept for the next time; raises Invalid when it cannot be read."""
     return _ready(sequence_id, json.dumps(data, sort_keys=True))
 
 
 @lru_cache(maxsize=2_048)
-def _ready(sequence_id: str, data: str) -> Compiled:
-    return compiled(json.loads(data))
+def _ready(sequence_id: str, data: str) -> CompiledSequence:
+    return compile_sequence(json.loads(data))
 
 
-def version(session: Transaction, row: Enrollment) -> Compiled:
+def version(session: Transaction, row: Enrollment) -> CompiledSequence:
     """Return the version that somebody goes through."""
     return numbered(session, row.tenant_id, row.sequence_id, number=row.version)
 
 
-def numbered(session: Transaction, tenant_id: str, sequence_id: str, *, number: int) -> Compiled:
+def numbered(session: Transaction, tenant_id: str, sequence_id: str, *, number: int) -> CompiledSequence:
     """Return a version of a sequence; raises Invalid when it cannot be read."""
-    held: dict[tuple[str, int], Compiled] = session.info.setdefault("versions of sequences", {})
+    held: dict[tuple[str, int], CompiledSequence] = session.info.setdefault("versions of sequences", {})
     key = (sequence_id, number)
     if key not in held:
         query = owned(SequenceVersion, tenant_id).where(
@@ -216,10 +216,10 @@ def _kind(session: Transaction, row: Enrollment) -> str:
     return str(action.get("kind") or getattr(step, "kind", ""))[:40]
 
 
-def pass_on(session: Transaction, row: Enrollment, made: Compiled, *, branch: str = "") -> None:
+def pass_on(session: Transaction, row: Enrollment, made: CompiledSequence, *, branch: str = "") -> None:
     """Let somebody go on to the next step; its delay begins when this one was due."""
     at = row.due_at or row.since or now()
-    arrive(session, row, made, step_id=made.after(row.step_id, branch), at=at)
+    arrive(session, row, made, step_id=made.next_step_id(row.step_id, branch), at=at)
     sequence_exits.publish_change(session, row)
 
 

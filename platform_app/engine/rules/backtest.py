@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from platform_app import fact_snapshots
 from platform_app.automation.evaluation import Predicate, compile_condition, fact_names
 from platform_app.automation.facts import Catalogue
-from platform_app.automation.rules import Before, Compiled, Reason, reason
+from platform_app.automation.rules import CompiledRule, PriorRuns, RunReason, run_reason
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.actions.concurrency_limit import alone
@@ -64,7 +64,7 @@ class Backtest:
     def count(self, past: "_Past", says: str, was: str) -> None:
         """Take in what the draft and the published rule say to an event."""
         self.reasons[says] += 1
-        fires, fired = says == Reason.FIRES, was == Reason.FIRES
+        fires, fired = says == RunReason.FIRES, was == RunReason.FIRES
         if was:
             self.live_reasons[was] += 1
         if fires:
@@ -93,26 +93,26 @@ class _Past:
 class _Walker:
     """A rule going through the past with a memory of its own: what it did for whom, and how often a day."""
 
-    def __init__(self, rule: Compiled, own: Catalogue) -> None:
+    def __init__(self, rule: CompiledRule, own: Catalogue) -> None:
         self.rule, self.own = rule, own
         self._tests: dict[str, Predicate] = {}  # by time zone
         self._last: dict[str, datetime] = {}
         self._days: Counter[date] = Counter()
 
-    def reason(self, past: _Past) -> Reason:
+    def reason(self, past: _Past) -> RunReason:
         """Return what the rule would have said then, and remember it."""
         zone, at = past.facts.zone, past.at
         test = self._tests.get(zone)
         if test is None:
             test = self._tests[zone] = compile_condition(self.rule.tree, self.own, zone)
-        found = reason(
+        found = run_reason(
             self.rule.definition,
             test(past.facts, at),
             at,
             depth=past.depth,
-            before=lambda: Before(self._last.get(past.subject), self._days[past.day]),
+            prior_runs=lambda: PriorRuns(self._last.get(past.subject), self._days[past.day]),
         )
-        if found == Reason.FIRES:
+        if found == RunReason.FIRES:
             self._last[past.subject] = at
             self._days[past.day] += 1
         return found

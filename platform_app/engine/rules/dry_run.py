@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from platform_app import fact_snapshots
-from platform_app.automation.rules import judge
+from platform_app.automation.rules import evaluate_rule
 from platform_app.db import Transaction
 from platform_app.engine.actions import actions, reference_names
 from platform_app.engine.actions.action_context import Scene
@@ -61,13 +61,13 @@ def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any],
         return Trial("agent", notes=said(reason="agent"))
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)
     facts = fact_snapshots.event_facts(happened, reference_names.Names(session, who.tenant_id))
-    verdict = judge(
+    verdict = evaluate_rule(
         rule_evaluation.ready_rule(row.id, data),
         facts,
         own,
         happened.at,
         depth=happened.depth,
-        before=lambda: rule_evaluation.before(session, row, happened, zone=facts.zone),
+        prior_runs=lambda: rule_evaluation.before(session, row, happened, zone=facts.zone),
     )
     told = _told(session, row, happened, listed=data["actions"]) if verdict.fires else []
     notes = said(reason=verdict.reason)

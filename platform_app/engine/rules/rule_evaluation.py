@@ -9,7 +9,7 @@ from sqlalchemy import func
 
 from platform_app import fact_snapshots
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.rules import Before, Compiled, Reason, Verdict, compiled, judge
+from platform_app.automation.rules import CompiledRule, PriorRuns, RunReason, Verdict, compile_rule, evaluate_rule
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import reference_names
 from platform_app.engine.event_matching import is_for
@@ -56,8 +56,8 @@ def _judge(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, fact
     except Invalid:
         rule_runs.end(session, run, rule, RunState.BROKEN)
         return False
-    verdict = judge(
-        ready, facts, own, event.at, depth=event.depth, before=lambda: before(session, rule, event, zone=facts.zone)
+    verdict = evaluate_rule(
+        ready, facts, own, event.at, depth=event.depth, prior_runs=lambda: before(session, rule, event, zone=facts.zone)
     )
     run.proof, run.change = verdict.proof.as_json(), changes_of(verdict)
     if not verdict.fires:
@@ -70,9 +70,9 @@ def _judge(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, fact
 
 def changes_of(verdict: Verdict) -> list[dict[str, object]]:
     """Return the smallest change that would let a condition hold, as it is kept."""
-    if verdict.reason != Reason.CONDITION:
+    if verdict.reason != RunReason.CONDITION:
         return []
-    return [change.proof.as_json() | {"is_to_hold": change.is_to_hold} for change in verdict.change()]
+    return [change.proof.as_json() | {"is_to_hold": change.is_to_hold} for change in verdict.smallest_change()]
 
 
 def listening(session: Transaction, event: Event) -> list[Rule]:
@@ -86,17 +86,17 @@ def listening(session: Transaction, event: Event) -> list[Rule]:
     return [row for row in rows if is_for(row.agent_id, row.id, row.published, event=event)]
 
 
-def ready_rule(rule_id: str, data: dict[str, object]) -> Compiled:
+def ready_rule(rule_id: str, data: dict[str, object]) -> CompiledRule:
     """Return a definition ready to be weighed, kept for the next event; raises Invalid when it cannot be read."""
     return _ready(rule_id, json.dumps(data, sort_keys=True))
 
 
 @lru_cache(maxsize=4_096)
-def _ready(rule_id: str, data: str) -> Compiled:
-    return compiled(json.loads(data))
+def _ready(rule_id: str, data: str) -> CompiledRule:
+    return compile_rule(json.loads(data))
 
 
-def before(session: Transaction, rule: Rule, event: Event, *, zone: str) -> Before:
+def before(session: Transaction, rule: Rule, event: Event, *, zone: str) -> PriorRuns:
     """Return what a rule did before an event; other workers wait meanwhile, those that only write a run do not."""
     session.exec(owned(Rule, rule.tenant_id).where(Rule.id == rule.id).with_for_update(key_share=True)).one()
     mine = owned(RuleRun, rule.tenant_id).where(RuleRun.rule_id == rule.id, RuleRun.fired.is_(True))  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def before(session: Transaction, rule: Rule, event: Event, *, zone: str) -> Befo
     last = session.exec(same.with_only_columns(func.max(RuleRun.at))).one()
     start, end = day_of(event.at, zone)
     today = mine.where(RuleRun.at >= start, RuleRun.at < end).with_only_columns(func.count())
-    return Before(last, session.exec(today).one())
+    return PriorRuns(last, session.exec(today).one())
 
 
 def day_of(moment: datetime, zone: str) -> tuple[datetime, datetime]:

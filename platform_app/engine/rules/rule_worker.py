@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from platform_app.automation.rules import Definition, definition
+from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.db import Transaction, is_lock_conflict, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import Plan, Scene, gate_of
@@ -231,15 +231,15 @@ def _next(run: RuleRun) -> int | None:
 
 def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place: int) -> Plan:
     is_current = run.version == rule.published_number
-    wanted = definition(rule.published) if is_current else version_of(session, run.tenant_id, rule.id, run.version)
+    wanted = parse_rule(rule.published) if is_current else version_of(session, run.tenant_id, rule.id, run.version)
     scene = Scene(session, rule_runs.acting(session, rule), event, event_facts(event))
     return actions.action(wanted.actions[place]).plan(scene)
 
 
-def version_of(session: Transaction, tenant_id: str, rule_id: str, number: int) -> Definition:
+def version_of(session: Transaction, tenant_id: str, rule_id: str, number: int) -> RuleDefinition:
     """Return a published definition."""
     query = owned(RuleVersion, tenant_id).where(RuleVersion.rule_id == rule_id, RuleVersion.number == number)
-    return definition(session.exec(query).one().definition)
+    return parse_rule(session.exec(query).one().definition)
 
 
 def _failed(

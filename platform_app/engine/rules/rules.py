@@ -11,7 +11,7 @@ from platform_app import bounded_count
 from platform_app.automation import condition_checks
 from platform_app.automation.calendar import Calendar, Delay, DelayKind, Timing, due_time
 from platform_app.automation.conditions import parse_conditions
-from platform_app.automation.rules import Definition, definition
+from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import action_checks
@@ -30,7 +30,7 @@ MOST = 1_000  # of a tenant
 
 def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence in the person's language by field."""
-    draft, house = definition(row.draft), action_checks.house(session, who)
+    draft, house = parse_rule(row.draft), action_checks.house(session, who)
     found = action_checks.problems(draft.actions, house, who.language) | action_checks.lacking(
         session, who, draft.actions
     )
@@ -43,7 +43,7 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     return found
 
 
-def next_time(rule: Definition, zone: str, after: datetime) -> datetime:
+def next_time(rule: RuleDefinition, zone: str, after: datetime) -> datetime:
     """Return when a schedule is due next, after a moment."""
     delay = Delay(kind=DelayKind.UNTIL, time=rule.time, days=list(rule.weekdays), may_be_today=True)
     found = due_time(Timing(delay=delay), after + timedelta(microseconds=1), Calendar(tenant_zone=zone)).at
@@ -57,7 +57,7 @@ def _checked(changes: dict[str, Any]) -> None:
 
 
 def _plan_next(session: Transaction, who: Identity, row: Rule) -> None:
-    rule = definition(row.published) if row.published else None
+    rule = parse_rule(row.published) if row.published else None
     is_planned = rule is not None and row.enabled and rule.trigger == EventKind.SCHEDULE
     row.next_at = next_time(rule, who.time_zone, now()) if rule and is_planned else None
 
@@ -68,14 +68,14 @@ def set_zone(session: Transaction, who: Identity, zone: str) -> None:
     for row in session.exec(planned.with_for_update(key_share=True)).all():
         if row.next_at is not None and row.next_at > now():  # what is due by now still rings
             with suppress(Invalid):
-                row.next_at = next_time(definition(row.published), zone, now())
+                row.next_at = next_time(parse_rule(row.published), zone, now())
 
 
 DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
     model=Rule,
     version=RuleVersion,
     parent="rule_id",
-    schema=Definition,
+    schema=RuleDefinition,
     kind=ActivityKind.RULE,
     topic="rule",
     path="/rules",

@@ -11,7 +11,7 @@ from sqlalchemy import exists
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from platform_app.automation.rules import Definition, definition
+from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.rules.rules import next_time
@@ -58,9 +58,9 @@ def _ring(session: Transaction, tenant_id: str, rule_id: str) -> None:
     emit(session, tenant_id, EventKind.SCHEDULE, after={"rule_id": row.id}, agent_id=row.agent_id)
 
 
-def _read(row: Rule) -> Definition | None:
+def _read(row: Rule) -> RuleDefinition | None:
     try:
-        return definition(row.published)
+        return parse_rule(row.published)
     except Invalid:
         _say_broken(row.tenant_id, row.id, row.published_number)
         return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from platform_app.automation.rules import Reason
+from platform_app.automation.rules import RunReason
 from platform_app.db import Transaction, owned
 from platform_app.engine.rules import rule_evaluation
 from platform_app.models.event import Event, EventKind
@@ -24,7 +24,7 @@ def notes(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Ev
         return [Note("It waits for: {kind}.", {"kind": data["trigger"]})]
     if reason == "agent":
         return [_meant_for_another(row, data, happened)]
-    if reason in (Reason.COOLDOWN, Reason.CAPPED):
+    if reason in (RunReason.COOLDOWN, RunReason.CAPPED):
         return [_limit(session, row, data, happened=happened, reason=reason)]
     return []
 
@@ -54,7 +54,7 @@ def _meant_for_another(row: Rule, data: dict[str, Any], happened: Event) -> Note
 def _limit(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> Note:
     zone = str(happened.facts.get("zone") or "UTC")
     before = rule_evaluation.before(session, row, happened, zone=zone)
-    if reason == Reason.COOLDOWN:
-        values = {"at": before.last, "count": data.get("cooldown_minutes")}
+    if reason == RunReason.COOLDOWN:
+        values = {"at": before.last_at, "count": data.get("cooldown_minutes")}
         return Note("It ran for the same one {at}; the pause is {count} minutes.", values)
     return Note("It had run {count} times that day.", {"count": before.today})

@@ -7,7 +7,7 @@ whenever that is; what they lead to is late in its turn.
 from datetime import datetime, timedelta
 
 from platform_app.automation.calendar import next_opening
-from platform_app.automation.sequences import Compiled, Late
+from platform_app.automation.sequences import CompiledSequence, OverduePolicy
 from platform_app.automation.step_base import Step
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -22,7 +22,7 @@ _GRACE = timedelta(minutes=1)  # a step that comes so much later is taken althou
 
 
 def put_off(
-    session: Transaction, row: Enrollment, made: Compiled, step: Step, *, began: datetime | None = None
+    session: Transaction, row: Enrollment, made: CompiledSequence, step: Step, *, began: datetime | None = None
 ) -> bool:
     """Put a step off, or leave it out, that was due while nothing ran; tell whether that was so.
 
@@ -36,7 +36,7 @@ def put_off(
     query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update(key_share=True)
     sequence: Sequence = session.exec(query.execution_options(populate_existing=True)).one()
     _tell_late(session, sequence, own.late)
-    if own.late == Late.SKIP:
+    if own.late == OverduePolicy.SKIP:
         enrollment_progress.step_row(session, row, StepState.LATE)
         enrollment_progress.pass_on(session, row, made)
         return True
@@ -66,13 +66,13 @@ def _opening(session: Transaction, row: Enrollment, step: Step, at: datetime) ->
     return found
 
 
-def _tell_late(session: Transaction, sequence: Sequence, late: Late) -> None:
+def _tell_late(session: Transaction, sequence: Sequence, late: OverduePolicy) -> None:
     if sequence.late_told_at is not None and now() - sequence.late_told_at < timedelta(hours=1):
         return
     sequence.late_told_at = now()
     sentence = (
         "Steps of “{name}” were due while nothing ran: they are left out"
-        if late == Late.SKIP
+        if late == OverduePolicy.SKIP
         else "Steps of “{name}” were due while nothing ran: they go out one after another"
     )
     link = f"/sequences/{sequence.id}"

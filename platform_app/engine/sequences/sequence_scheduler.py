@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from platform_app import fact_snapshots, sequence_exits
 from platform_app.automation import steps
-from platform_app.automation.sequences import Compiled
-from platform_app.automation.step_base import Decision, Go, Look, Step
+from platform_app.automation.sequences import CompiledSequence
+from platform_app.automation.step_base import Step, StepContext, StepDecision, StepOutcome
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.actions import actions
@@ -115,21 +115,21 @@ def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
     scene = scene_of(session, row)
     if enrollment_progress.ended(session, row, made, scene.facts, at=now()):
         return
-    look = Look(
+    look = StepContext(
         facts=scene.facts,
         known=fact_snapshots.fact_catalogue(session, row.tenant_id),
         moment=now(),
         key=f"{row.sequence_id}:{row.subject_id}",
-        since=row.since or _due(row),
+        due_since=row.since or _due(row),
         is_met=row.is_met,
     )
     decision = steps.decide(step, look)
-    if decision.go == Go.WAIT:
-        row.since, row.due_at, row.weighs_events = look.since, decision.until, True
-    elif decision.go == Go.LEAVE:
+    if decision.outcome == StepOutcome.WAIT:
+        row.since, row.due_at, row.weighs_events = look.due_since, decision.until, True
+    elif decision.outcome == StepOutcome.LEAVE:
         _write(session, row, step, decision)
         sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.AWAITED)
-    elif decision.go == Go.DO:
+    elif decision.outcome == StepOutcome.RUN_ACTION:
         _act(session, row, made, step, decision=decision, scene=scene)
     else:
         _write(session, row, step, decision)
@@ -210,7 +210,7 @@ def scene_of(session: Transaction, row: Enrollment) -> Scene:
 
 
 def _act(
-    session: Transaction, row: Enrollment, made: Compiled, step: Step, *, decision: Decision, scene: Scene
+    session: Transaction, row: Enrollment, made: CompiledSequence, step: Step, *, decision: StepDecision, scene: Scene
 ) -> None:
     """Do the action of a step; one that goes outside is left to a job."""
     plan = actions.action(getattr(step, "action", {})).plan(scene)
@@ -230,7 +230,7 @@ def _act(
         enrollment_progress.pass_on(session, row, made)
 
 
-def _write(session: Transaction, row: Enrollment, step: Step, decision: Decision) -> EnrollmentStep:
+def _write(session: Transaction, row: Enrollment, step: Step, decision: StepDecision) -> EnrollmentStep:
     line = enrollment_progress.step_row(session, row, StepState.SKIPPED if decision.is_skipped else StepState.DONE)
     line.branch = decision.branch
     line.proof = decision.proof.as_json() if decision.proof else {}

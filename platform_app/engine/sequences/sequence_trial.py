@@ -12,9 +12,9 @@ from sqlmodel import col
 from platform_app import fact_snapshots
 from platform_app.automation.evaluation import Proof, evaluate
 from platform_app.automation.facts import Catalogue, Facts, NamedValue
-from platform_app.automation.rules import DEEPEST
-from platform_app.automation.sequences import Again, Compiled, is_out
-from platform_app.automation.simulation import End, Happening, Simulated, World, simulate
+from platform_app.automation.rules import MAX_CHAIN_DEPTH
+from platform_app.automation.sequences import CompiledSequence, ReEnrollment, exits_at_entry
+from platform_app.automation.simulation import SimulatedEvent, Simulation, SimulationContext, SimulationEnd, simulate
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
@@ -50,7 +50,7 @@ class WhatIf:
 class Tried:
     """A way that was tried, with what each step would do, by step."""
 
-    way: Simulated
+    way: Simulation
     is_out: bool = False  # a way out or the goal is true already when they enter
     told: dict[str, tuple[str, dict[str, str], bool]] = field(default_factory=dict)  # sentence, values, possible
 
@@ -73,25 +73,27 @@ def try_on(
     event.facts = fact_snapshots.snapshot(session, event)
     names = fact_snapshots.entity_names(session, who.tenant_id)
     base = fact_snapshots.event_facts(event, names)
-    happens = sorted((Happening(at + one.after, one.kind == "reply", one.kind == "stage") for one in what_ifs), key=_at)
+    happens = sorted(
+        (SimulatedEvent(at + one.after, one.kind == "reply", one.kind == "stage") for one in what_ifs), key=_at
+    )
     stages = {at + one.after: _stage(session, who, one.stage_id) for one in what_ifs if one.stage_id}
-    world = World(
+    world = SimulationContext(
         enrollment_progress.calendar(session, who.tenant_id, about.contact_id),
         fact_snapshots.fact_catalogue(session, who.tenant_id),
         _changing(base, stages),
     )
-    world = World(world.calendar, world.known, world.facts, happens)
+    world = SimulationContext(world.calendar, world.known, world.facts, happens)
     found = Tried(simulate(made, at, f"{row.id}:{about.id or 'nobody'}", world))
-    found.is_out = bool(about.id) and is_out(made, world.facts(at), world.known, at)
+    found.is_out = bool(about.id) and exits_at_entry(made, world.facts(at), world.known, at)
     scene = Scene(session, rule_runs.acting(session, row), event, base)
-    for line in found.way.lines:
+    for line in found.way.steps:
         action = getattr(made.steps[line.step_id], "action", None)
         if action and not line.decision.is_skipped:
             found.told[line.step_id] = _told(scene, action)
     return found
 
 
-def _at(one: Happening) -> datetime:
+def _at(one: SimulatedEvent) -> datetime:
     return one.at
 
 
@@ -130,7 +132,7 @@ class Past:
     event_id: str
     subject_id: str
     at: datetime
-    way: Simulated
+    way: Simulation
 
 
 @dataclass
@@ -170,19 +172,19 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
     return found
 
 
-def _kept_out(made: Compiled, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
+def _kept_out(made: CompiledSequence, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
     subject_id = subject_of(event)
     if not proof.holds:
         return "condition"
     if not subject_id:
         return "nobody"
-    if event.depth >= DEEPEST:
+    if event.depth >= MAX_CHAIN_DEPTH:
         return "too_deep"
-    if subject_id in ends and made.definition.again != Again.ALWAYS:
+    if subject_id in ends and made.definition.again != ReEnrollment.ALWAYS:
         end = ends[subject_id]
         if end is None or end > event.at:
             return "inside"
-        return "before" if made.definition.again == Again.NEVER else ""
+        return "before" if made.definition.again == ReEnrollment.NEVER else ""
     return ""
 
 
@@ -190,7 +192,7 @@ def _follow(
     session: Transaction,
     who: Identity,
     row: SequenceRow,
-    made: Compiled,
+    made: CompiledSequence,
     *,
     event: Event,
     own: Catalogue,
@@ -209,17 +211,19 @@ def _follow(
         )
 
     happens = [
-        Happening(one.at, one.kind == EventKind.MESSAGE_RECEIVED, one.kind == EventKind.STAGE_CHANGED)
+        SimulatedEvent(one.at, one.kind == EventKind.MESSAGE_RECEIVED, one.kind == EventKind.STAGE_CHANGED)
         for one in later[1:]
         if one.origin_id is None or one.origin_id != event.origin_id
     ]
-    world = World(enrollment_progress.calendar(session, who.tenant_id, about.contact_id), own, facts, happens)
+    world = SimulationContext(
+        enrollment_progress.calendar(session, who.tenant_id, about.contact_id), own, facts, happens
+    )
     way = simulate(made, event.at, f"{row.id}:{about.id}", world)
     ends[about.id] = way.ended_at
     found.entered += 1
     is_over = way.ended_at is not None and way.ended_at <= now()
-    found.ends[way.end.value if is_over or way.end == End.NEVER else "on the way"] += 1
-    found.steps.update(line.step_id for line in way.lines if line.at <= now() and not line.decision.is_skipped)
+    found.ends[way.end.value if is_over or way.end == SimulationEnd.NEVER else "on the way"] += 1
+    found.steps.update(line.step_id for line in way.steps if line.at <= now() and not line.decision.is_skipped)
     found.samples = [*found.samples[-(SAMPLES - 1) :], Past(event.id, about.id, event.at, way)]
 
 

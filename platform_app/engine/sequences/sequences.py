@@ -9,8 +9,8 @@ from sqlmodel import col
 
 from platform_app.automation import condition_checks
 from platform_app.automation.conditions import parse_conditions
-from platform_app.automation.sequences import Compiled, Definition, compiled
-from platform_app.automation.step_base import StepAsk
+from platform_app.automation.sequences import CompiledSequence, SequenceDefinition, compile_sequence
+from platform_app.automation.step_base import StepInput
 from platform_app.automation.steps import asked_of
 from platform_app.automation.values import parse_duration
 from platform_app.clock import now
@@ -41,7 +41,7 @@ def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, st
     """Return what keeps a draft from being published: a sentence by field; of a step by {id}.{field}."""
     house, language = action_checks.house(session, who), who.language
     try:
-        made = compiled(row.draft)
+        made = compile_sequence(row.draft)
     except Invalid as error:
         return {"steps": translate(language, error.sentence, **error.values)}
     found: dict[str, str] = {}
@@ -71,13 +71,13 @@ def _of_step(step: Any, house: House, language: str) -> dict[str, str]:
     found = {} if _is_complete(step.only_if, house) else {"only_if": incomplete}
     for name, asked in asked_of(step.kind):
         value = getattr(step, name)
-        if asked["ask"] == StepAsk.ACTION and value:
+        if asked["ask"] == StepInput.ACTION and value:
             found |= _as_fields(action_checks.problems([value], house, language), name)
-        elif asked["ask"] == StepAsk.ACTION:
+        elif asked["ask"] == StepInput.ACTION:
             found[name] = translate(language, "Choose what is done.")
-        elif asked["ask"] == StepAsk.CONDITION and not (value.get("of") and _is_complete(value, house)):
+        elif asked["ask"] == StepInput.CONDITION and not (value.get("of") and _is_complete(value, house)):
             found[name] = incomplete
-        elif asked["ask"] == StepAsk.SPAN and parse_duration(value) is None:
+        elif asked["ask"] == StepInput.SPAN and parse_duration(value) is None:
             found[name] = translate(language, "Enter a length of time.")
     return found
 
@@ -87,7 +87,7 @@ def _checked(changes: dict[str, Any]) -> None:
         if name in changes:
             changes[name] = parse_conditions(changes[name]).model_dump(mode="json")
     if "steps" in changes:
-        compiled({"steps": changes["steps"]})
+        compile_sequence({"steps": changes["steps"]})
 
 
 def _switched(session: Transaction, who: Identity, row: Sequence) -> None:
@@ -105,7 +105,7 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
     model=Sequence,
     version=SequenceVersion,
     parent="sequence_id",
-    schema=Definition,
+    schema=SequenceDefinition,
     kind=ActivityKind.SEQUENCE,
     topic="sequence",
     path="/sequences",
@@ -170,7 +170,7 @@ def move_inside(session: Transaction, who: Identity, sequence_id: str) -> int:
     return len(ways)
 
 
-def _move(session: Transaction, row: Sequence, way: Enrollment, made: Compiled) -> None:
+def _move(session: Transaction, row: Sequence, way: Enrollment, made: CompiledSequence) -> None:
     lands, state = _lands(session, row, (way.step_id, way.version), made), way.state
     is_same, way.version = lands == way.step_id, row.published_number
     way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
@@ -191,7 +191,7 @@ def _older(row: Sequence) -> Any:
     )
 
 
-def _lands(session: Transaction, row: Sequence, stands: tuple[str, int], new: Compiled) -> str:
+def _lands(session: Transaction, row: Sequence, stands: tuple[str, int], new: CompiledSequence) -> str:
     """Return the step itself, or the next one after it in the old version that the new one still has."""
     step_id, number = stands
     if step_id in new.steps:
@@ -201,7 +201,7 @@ def _lands(session: Transaction, row: Sequence, stands: tuple[str, int], new: Co
     except Invalid:
         return ""
     while step_id and step_id not in new.steps:
-        step_id = old.after(step_id)
+        step_id = old.next_step_id(step_id)
     return step_id
 
 

@@ -173,7 +173,7 @@ def _contact_facts(session: Transaction, tenant_id: str, facts: Facts) -> list[t
     ]
     words = fact_snapshots.fact_catalogue(session, tenant_id) if there else {}
     ordered = [*(name for name in _LABELS if name in there), *(name for name in there if name not in _LABELS)]
-    shown = {name: text_templates.shown(facts.values[name], facts.zone) for name in ordered}
+    shown = {name: text_templates.format_value(facts.values[name], facts.zone) for name in ordered}
     return [
         (_LABELS.get(name) or (words[name].label if name in words else name), str(value))
         for name, value in shown.items()

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from platform_app.automation import rule_templates
-from platform_app.automation.rules import definition
+from platform_app.automation.rules import parse_rule
 from platform_app.db import Transaction
 from platform_app.i18n import translate
 from platform_app.models.person import Identity
@@ -16,7 +16,7 @@ _CHOSEN = ("person", "large", "complaint")
 def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> None:
     """Write rules of an agent as if they had been published then, and switch them on."""
     for place, name in enumerate(_CHOSEN):
-        drawn = definition(rule_templates.draft(name, who.language)).model_dump(mode="json")
+        drawn = parse_rule(rule_templates.draft(name, who.language)).model_dump(mode="json")
         row = Rule(
             tenant_id=who.tenant_id,
             agent_id=agent_id,

@@ -101,14 +101,14 @@ def guide(
 ) -> tuple[ScriptProgress, list[guided_scripts.Guidance]]:
     """Return how far the guided script came in a conversation, and how it stood at each of the replies."""
     row = held.guided(told.guided)
-    steps, words = guided_steps.read(row.steps), {name: fact.label for name, fact in held.own.items()}
+    steps, words = guided_steps.parse_steps(row.steps), {name: fact.label for name, fact in held.own.items()}
     given: dict[str, str] = {}
     stood = []
     for turn in told.told:
         given = given | {resolved(made, name): value for name, value in turn.items()}
         stood.append(guided_scripts.Guidance(row.id, row.title, steps, given=given, words=words))
     progress = ScriptProgress(tenant_id=row.tenant_id, script_id=row.id, conversation_id="", values=given)
-    progress.asked = [one.fact for one in stood[-1].position.wanted]
+    progress.asked = [one.fact for one in stood[-1].position.missing]
     return progress, stood
 
 

@@ -7,7 +7,7 @@ from sqlmodel import col
 from platform_app import sequence_exits
 from platform_app.automation import sequence_templates
 from platform_app.automation.calendar import Calendar
-from platform_app.automation.sequences import compiled, definition
+from platform_app.automation.sequences import compile_sequence, parse_sequence
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.i18n import translate
@@ -37,7 +37,7 @@ def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> N
 
 
 def _sequence(session: Transaction, who: Identity, name: str, *, agent_id: str, place: int, at: datetime) -> Sequence:
-    drawn = definition(sequence_templates.draft(name, who.language)).model_dump(mode="json")
+    drawn = parse_sequence(sequence_templates.draft(name, who.language)).model_dump(mode="json")
     title = translate(who.language, sequence_templates.TEMPLATES[name].name)
     row = Sequence(tenant_id=who.tenant_id, agent_id=agent_id, name=title)
     version = SequenceVersion(tenant_id=who.tenant_id, sequence_id=row.id, number=1)
@@ -46,7 +46,7 @@ def _sequence(session: Transaction, who: Identity, name: str, *, agent_id: str, 
 
 def _enroll(session: Transaction, who: Identity, row: Sequence, lead: Lead, *, at: datetime) -> None:
     """Let a lead in as if it had been then: what was due meanwhile is passed by, what comes next waits."""
-    made, calendar = compiled(row.published), Calendar(who.time_zone)
+    made, calendar = compile_sequence(row.published), Calendar(who.time_zone)
     way = Enrollment(
         tenant_id=who.tenant_id,
         sequence_id=row.id,
@@ -60,8 +60,8 @@ def _enroll(session: Transaction, who: Identity, row: Sequence, lead: Lead, *, a
         is_demo=True,
     )
     session.add(way)
-    step_id, arrived = made.first, at
-    while step_id and (due := made.due(step_id, arrived, calendar).at) is not None and due <= now():
+    step_id, arrived = made.first_step_id, at
+    while step_id and (due := made.due_time(step_id, arrived, calendar).at) is not None and due <= now():
         session.flush()
         line = EnrollmentStep(
             tenant_id=who.tenant_id,
@@ -76,9 +76,9 @@ def _enroll(session: Transaction, who: Identity, row: Sequence, lead: Lead, *, a
         )
         session.add(line)
         way.last_id = line.id
-        step_id, arrived = made.after(step_id), due
+        step_id, arrived = made.next_step_id(step_id), due
     way.step_id, way.arrived_at = step_id, arrived
     if step_id:
-        way.due_at = made.due(step_id, arrived, calendar).at
+        way.due_at = made.due_time(step_id, arrived, calendar).at
     else:
         way.state, way.ended_at = EnrollmentState.FINISHED, arrived

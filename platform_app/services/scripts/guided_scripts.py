@@ -6,7 +6,7 @@ from typing import Any
 from platform_app import fact_snapshots
 from platform_app.automation import guided_steps, text_templates
 from platform_app.automation.facts import Catalogue, Facts
-from platform_app.automation.guided_steps import Position, Step
+from platform_app.automation.guided_steps import GuidedStep, Position
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
@@ -35,7 +35,7 @@ class Guidance:
 
     script_id: str
     title: str
-    steps: list[Step]
+    steps: list[GuidedStep]
     given: dict[str, str] = field(default_factory=dict)  # by fact, as people read it
     refused: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Guidance:
     @property
     def position(self) -> Position:
         """Where it stands."""
-        return guided_steps.position(self.steps, self.given, self.refused)
+        return guided_steps.current_position(self.steps, self.given, self.refused)
 
     @property
     def listens(self) -> bool:
@@ -64,7 +64,7 @@ class Guidance:
         at = self.position
         given = [(self._asked(name, language), value) for name, value in self.given.items()]
         goal = self.steps[at.step].goal if at.step is not None else ""
-        wanted = [(self._asked(one.fact, language), one.hint) for one in at.wanted]
+        wanted = [(self._asked(one.fact, language), one.hint) for one in at.missing]
         return prompts.Guided(self.title, goal, given, wanted)
 
     def _asked(self, fact: str, language: str) -> str:
@@ -79,7 +79,7 @@ class Guidance:
             "step": at.step,
             "steps": len(self.steps),
             "given": [[self.words.get(name, name), value] for name, value in self.given.items()],
-            "wanted": [self.words.get(one.fact, one.fact) for one in at.wanted],
+            "wanted": [self.words.get(one.fact, one.fact) for one in at.missing],
         }
 
 
@@ -90,14 +90,14 @@ def of_script(session: Transaction, conversation: Conversation, script_id: str, 
     if row is None or not row.steps:
         return None
     own = fact_snapshots.fact_catalogue(session, tenant_id)
-    steps, progress = guided_steps.read(row.steps), _progress(session, tenant_id, conversation.id, row.id)
+    steps, progress = guided_steps.parse_steps(row.steps), _progress(session, tenant_id, conversation.id, row.id)
     found = Guidance(row.id, row.title, steps, kinds=_kinds(own))
     if progress is not None:
         found.refused, found.asked, found.after = progress.refused, progress.asked, progress.after
     for name in dict.fromkeys(one.fact for step in steps for one in step.fields):
         found.words[name] = own[name].label if name in own else name
         value = facts.values.get(name)
-        kept = str(text_templates.shown(value, facts.zone)) if value not in (None, "", 0) else ""
+        kept = str(text_templates.format_value(value, facts.zone)) if value not in (None, "", 0) else ""
         kept = kept or str((progress.values if progress else {}).get(name, ""))
         if kept:
             found.given[name] = kept
@@ -107,7 +107,7 @@ def of_script(session: Transaction, conversation: Conversation, script_id: str, 
 def _kinds(own: Catalogue) -> dict[str, Wanted]:
     return {
         name: Wanted(name, own[name].label, kind, own[name].options)
-        for name, kind in guided_steps.collectable(own).items()
+        for name, kind in guided_steps.collectable_facts(own).items()
     }
 
 
@@ -137,8 +137,8 @@ def take(tenant_id: str, conversation_id: str, guidance: Guidance, told: Told) -
         row.refused = [*refused, *(one for one in told.refused if one not in values and one not in refused)]
         row.values = values
         given = guidance.given | values
-        at = guided_steps.position(guidance.steps, given, row.refused)
-        row.asked = [one.fact for one in at.wanted]
+        at = guided_steps.current_position(guidance.steps, given, row.refused)
+        row.asked = [one.fact for one in at.missing]
         row.after = 0 if at.step is not None else row.after + 1
 
 
@@ -188,8 +188,8 @@ def current(session: Transaction, who: Identity, conversation_id: str) -> list[t
         script: Script | None = session.exec(owned(Script, who.tenant_id).where(Script.id == row.script_id)).first()
         if script is None or script.deleted_at is not None:
             continue
-        steps = guided_steps.read(script.steps)
-        at = guided_steps.position(steps, row.values, row.refused)
+        steps = guided_steps.parse_steps(script.steps)
+        at = guided_steps.current_position(steps, row.values, row.refused)
         names = [one for one in row.asked if at.step is not None]
         found.append((script.title, at.step, len(steps), [own[name].label if name in own else name for name in names]))
     return found

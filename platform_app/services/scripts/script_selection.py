@@ -115,7 +115,7 @@ def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, see
         found.why, found.expected = "Its text has a mistake: {expected}", problem.what
         return found
     try:
-        found.text = text_templates.fill(row.text, seen or facts).strip()
+        found.text = text_templates.render(row.text, seen or facts).strip()
     except Invalid:
         found.why = "Its text cannot be filled."
         return found

@@ -122,7 +122,7 @@ def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
     if name == "condition":
         return parse_conditions(value).model_dump(mode="json")
     if name == "steps":
-        return [step.model_dump(mode="json") for step in guided_steps.read(value)]
+        return [step.model_dump(mode="json") for step in guided_steps.parse_steps(value)]
     if name == "kind":
         if value not in list(ScriptKind):
             raise Invalid("This value cannot be taken.", field=name)

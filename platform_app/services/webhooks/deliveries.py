@@ -10,7 +10,7 @@ from sqlmodel import col
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from platform_app import notifier, sequence_exits
-from platform_app.automation.webhook_payloads import Unreadable
+from platform_app.automation.webhook_payloads import UnreadableBody
 from platform_app.db import Transaction, is_lock_conflict, owned, session_scope, unscoped
 from platform_app.errors import Conflict, LimitReached, NotFound, PlatformError, Unavailable
 from platform_app.events import emit, start_action
@@ -47,7 +47,7 @@ class TooLarge(LimitReached):
     status = 413
 
 
-_REFUSALS = (Unverified, TooLarge, Unreadable)
+_REFUSALS = (Unverified, TooLarge, UnreadableBody)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _checked(webhook: IncomingWebhook, sent: Sent) -> Any:
         raise TooLarge("The body is larger than 1 MB.")
     _verify(webhook, sent)
     if len(sent.headers.get("webhook-id", "")) > 255:
-        raise Unreadable("The webhook-id is longer than 255 characters.")
+        raise UnreadableBody("The webhook-id is longer than 255 characters.")
     return delivery_bodies.payload_of(sent.body, sent.headers.get("content-type", ""))
 
 

@@ -11,7 +11,7 @@ from python_multipart import parse_form
 from python_multipart.exceptions import FormParserError
 
 from platform_app.automation import webhook_payloads
-from platform_app.automation.webhook_payloads import Unreadable
+from platform_app.automation.webhook_payloads import UnreadableBody
 
 _MOST_FIELDS = 1_000  # of a form
 _KNOWN = re.compile(r"utf-(?:8|8-sig|16|16-le|16-be|32)|cp125\d|cp866|koi8-[ru]|iso8859-\d+|ascii|mac-cyrillic")
@@ -57,12 +57,12 @@ def _payload(body: bytes, content_type: str, encoding: str) -> Any:
         if kind == "application/x-www-form-urlencoded":
             text = body.decode(encoding, "replace")
             pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, encoding=encoding)
-            return webhook_payloads.of_form(pairs)
+            return webhook_payloads.parse_form(pairs)
         if kind == "multipart/form-data":
-            return webhook_payloads.of_form(_parts(body, content_type))
+            return webhook_payloads.parse_form(_parts(body, content_type))
     except ValueError as error:
-        raise Unreadable("The body is neither JSON nor a form.") from error
-    return webhook_payloads.parsed(body, encoding)
+        raise UnreadableBody("The body is neither JSON nor a form.") from error
+    return webhook_payloads.parse_json(body, encoding)
 
 
 def _parts(body: bytes, content_type: str) -> list[tuple[str, str]]:

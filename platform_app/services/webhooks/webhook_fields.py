@@ -5,7 +5,7 @@ from typing import Any
 
 from platform_app.automation import webhook_payloads
 from platform_app.automation.values import fold
-from platform_app.automation.webhook_payloads import Leaf, Unreadable
+from platform_app.automation.webhook_payloads import Leaf, UnreadableBody
 from platform_app.custom_fields import FACT_TYPES
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
@@ -109,7 +109,7 @@ def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
     last: ReceivedDelivery | None = session.exec(query.order_by(ReceivedDelivery.at.desc()).limit(1)).first()  # type: ignore[attr-defined]
     try:
         return delivery_bodies.payload_of_kept(last.body, last.headers.get("content-type", "")) if last else None
-    except Unreadable:
+    except UnreadableBody:
         return None
 
 
@@ -126,7 +126,7 @@ def values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -
     """Return what a payload brings by field; what is missing or of another type is left out."""
     rows = session.cached(("fields of a webhook", webhook_id), lambda: of(session, who, webhook_id))
     found = {
-        row.key: webhook_payloads.kept(
+        row.key: webhook_payloads.to_fact_text(
             webhook_payloads.value_at(payload, row.path), FACT_TYPES[row.kind], who.time_zone
         )
         for row in rows

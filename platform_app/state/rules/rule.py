@@ -5,7 +5,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.rules import definition
+from platform_app.automation.rules import parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions
@@ -128,7 +128,7 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
         return value
 
     async def _draw_fields(self, row: Rule) -> None:
-        rule = definition(row.draft)
+        rule = parse_rule(row.draft)
         self.initial = {name: str(getattr(rule, name)) for name in (*NUMBERS, "time")} | {"name": row.name}
         await self._take_tree(rule.condition)
         await self._take_actions(rule.actions)
@@ -136,7 +136,7 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
     async def _refresh(self) -> None:
         identity, reader = await current_identity(self), await reader_of(self)
         found = await fetch(self, _read, self._id())
-        rule = definition(found.rule.draft)
+        rule = parse_rule(found.rule.draft)
         await self._stand(found.rule, found.versions)
         self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
         self.webhook, self.webhooks = rule.webhook_id or ALL, found.webhooks

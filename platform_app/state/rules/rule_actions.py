@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from platform_app.automation.rules import MOST_ACTIONS
+from platform_app.automation.rules import MAX_ACTIONS
 from platform_app.custom_fields import list_custom_fields
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
@@ -72,8 +72,8 @@ class RuleActions(rx.State, mixin=True):
         """Add an action at the end."""
         if kind not in actions.ACTIONS:
             raise Invalid("This value cannot be taken.")
-        if len(self._acts) >= MOST_ACTIONS:
-            raise LimitReached("There can be {count} actions at most.", count=MOST_ACTIONS)
+        if len(self._acts) >= MAX_ACTIONS:
+            raise LimitReached("There can be {count} actions at most.", count=MAX_ACTIONS)
         new = {"kind": kind} | {name: str(asked["start"]) for name, asked in action_checks.asked_of(kind)}
         await self._change_actions(lambda listed: listed.append(new))
 

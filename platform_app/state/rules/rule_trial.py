@@ -6,7 +6,7 @@ from typing import Any
 import reflex as rx
 from babel.dates import format_date
 
-from platform_app.automation.rules import Reason
+from platform_app.automation.rules import RunReason
 from platform_app.db import Transaction
 from platform_app.engine.rules import backtest, dry_run, rule_runs, rules
 from platform_app.engine.rules.backtest import Backtest, Sample
@@ -185,13 +185,13 @@ def _noted(note: Note, reader: Reader) -> str:
 
 def summary_of(found: Backtest, language: str) -> list[str]:
     """Return what a backtest found, a sentence each."""
-    fired = found.reasons[Reason.FIRES]
+    fired = found.reasons[RunReason.FIRES]
     lines = [
         plural(language, "{count} event looked at", "{count} events looked at", found.events),
         plural(language, "It would have run {count} time", "It would have run {count} times", fired),
         plural(language, "for {count} lead or contact", "for {count} leads or contacts", len(found.subjects - {""})),
     ]
-    for reason in (Reason.CONDITION, Reason.COOLDOWN, Reason.CAPPED, Reason.TOO_DEEP):
+    for reason in (RunReason.CONDITION, RunReason.COOLDOWN, RunReason.CAPPED, RunReason.TOO_DEEP):
         if found.reasons[reason]:
             words = translate(language, STATES[reason.value][0])
             lines.append(f"{words}: {found.reasons[reason]}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from platform_app import custom_fields
 from platform_app.automation.conditions import Condition, Group, parse_conditions
-from platform_app.automation.rules import Definition
+from platform_app.automation.rules import RuleDefinition
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
@@ -63,7 +63,7 @@ def names_of(session: Transaction, who: Identity) -> dict[str, str]:
     return entity_names(session, who.tenant_id) | {fact.name: fact.label for fact in own}
 
 
-def trigger_of(rule: Definition, language: str, named: Mapping[str, str]) -> str:
+def trigger_of(rule: RuleDefinition, language: str, named: Mapping[str, str]) -> str:
     """Return what a rule waits for."""
     words = translate(language, TRIGGERS[rule.trigger])
     if rule.trigger == "no_reply":
@@ -133,7 +133,7 @@ def told(sentence: str, values: Mapping[str, object], language: str) -> str:
     return translate(language, sentence, **shown)
 
 
-def sentence_of(rule: Definition, reader: Reader, named: Mapping[str, str]) -> str:
+def sentence_of(rule: RuleDefinition, reader: Reader, named: Mapping[str, str]) -> str:
     """Return a whole rule as a sentence."""
     language = reader.language
     condition = condition_of(rule.condition, reader, named)

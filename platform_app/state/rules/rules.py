@@ -8,7 +8,7 @@ import reflex as rx
 
 from platform_app import bounded_count
 from platform_app.automation import rule_templates
-from platform_app.automation.rules import definition
+from platform_app.automation.rules import parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions, Listed
@@ -104,7 +104,7 @@ def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, pa
 
 
 def _row(row: Rule, found: _Found, identity: Identity, *, reader: Reader) -> RuleRow:
-    language, rule = reader.language, definition(row.draft)
+    language, rule = reader.language, parse_rule(row.draft)
     count, last = found.runs.get(row.id, (0, None))
     return RuleRow(
         id=row.id,

@@ -55,9 +55,9 @@ class GuidedSteps(rx.State, mixin=True):
         language = (await current_user(self)).language
         self.collectable = [
             Option(name, known[name].label if known[name].is_custom else translate(language, known[name].label))
-            for name in guided_steps.collectable(known)
+            for name in guided_steps.collectable_facts(known)
         ]
-        self._steps = [step.model_dump(mode="json") for step in guided_steps.read(steps)]
+        self._steps = [step.model_dump(mode="json") for step in guided_steps.parse_steps(steps)]
         self.steps_key += 1
         self._draw_steps()
 
@@ -116,7 +116,7 @@ class GuidedSteps(rx.State, mixin=True):
             change(steps)
         except (IndexError, KeyError, OverflowError) as error:
             raise Invalid("This value cannot be taken.") from error
-        self._steps = [step.model_dump(mode="json") for step in guided_steps.read(steps)]
+        self._steps = [step.model_dump(mode="json") for step in guided_steps.parse_steps(steps)]
         self.steps_key += redraw
         await self._keep_steps(self._steps)
         self._draw_steps()

@@ -225,7 +225,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         found = text_templates.problems(self._text, self._known)
         others = {name: words for name, words in self.problems.items() if name != "text"}
         if found:
-            self.problems = others | {"text": text_templates.in_words(found[0], language)}
+            self.problems = others | {"text": text_templates.describe_problem(found[0], language)}
         else:
             self.problems = others
         seen = await fetch(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead, said=self.said)
@@ -263,7 +263,7 @@ def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str,
     )
     reader = Reader(who.language, who.time_zone, own)
     try:
-        preview = "" if text_templates.problems(row.text, own) else text_templates.fill(row.text, facts)
+        preview = "" if text_templates.problems(row.text, own) else text_templates.render(row.text, facts)
     except Invalid as error:
         preview = translate(who.language, error.sentence, **error.values)
     why = translate(who.language, found.why, expected=found.expected, actual=found.actual)

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation.conditions import parse_conditions
-from platform_app.automation.sequences import Again, Late, definition, follows
+from platform_app.automation.sequences import OverduePolicy, ReEnrollment, is_implied, parse_sequence
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions
@@ -84,7 +84,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
             await self._save({field: pace})
         elif field in ("name", "trigger", "agent_id"):
             await self._save({field: "" if value == ALL else value})
-        elif (field == "again" and value in list(Again)) or (field == "late" and value in list(Late)):
+        elif (field == "again" and value in list(ReEnrollment)) or (field == "late" and value in list(OverduePolicy)):
             await self._save({field: value})
         else:
             raise Invalid("This value cannot be taken.")
@@ -132,7 +132,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         return side_words(field, value, reader, named)
 
     async def _draw_fields(self, row: Sequence) -> None:
-        own = definition(row.draft)
+        own = parse_sequence(row.draft)
         self.initial = {"name": row.name, "pace": str(own.pace)}
         self.edited = ""
         await self._take_tree({})
@@ -141,7 +141,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     async def _refresh(self) -> None:
         reader = await reader_of(self)
         found = await fetch(self, _read, self._id())
-        own = definition(found.row.draft)
+        own = parse_sequence(found.row.draft)
         await self._stand(found.row, found.versions)
         self.again, self.late = own.again.value, own.late.value
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
@@ -149,7 +149,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         self.descriptions = {name: condition_of(held, reader, found.names) for name, held in self._conditions.items()}
         entry = parse_conditions(own.condition)
         for name in ("leave_if", "goal"):
-            if follows(parse_conditions(self._conditions[name]), entry):
+            if is_implied(parse_conditions(self._conditions[name]), entry):
                 self.descriptions[name] += f" · {translate(reader.language, TRUE_AT_ENTRY)}"
         self.sentence = whole_sentence(found.row, reader, found.names)
         self.agents, self.problems = found.agents, found.problems

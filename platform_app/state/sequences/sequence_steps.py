@@ -8,7 +8,7 @@ from typing import Any
 
 from platform_app.automation import steps as kinds
 from platform_app.automation.calendar import Timing
-from platform_app.automation.step_base import StepAsk
+from platform_app.automation.step_base import StepInput
 from platform_app.automation.steps import asked_of, options_of
 from platform_app.automation.values import parse_whole
 from platform_app.engine.actions import action_checks, actions
@@ -76,8 +76,8 @@ class SequenceSteps(StepTiming, mixin=True):
         kind, _, action = what.partition(":")
         if kind not in kinds.STEPS or (action and action not in actions.ACTIONS):
             raise Invalid("This value cannot be taken.")
-        if len(list(tree.walk(self._steps))) >= kinds.MOST:
-            raise LimitReached("There can be {count} steps at most.", count=kinds.MOST)
+        if len(list(tree.walk(self._steps))) >= kinds.MAX_STEPS:
+            raise LimitReached("There can be {count} steps at most.", count=kinds.MAX_STEPS)
         data: Data = {"kind": kind}
         if action:
             data["action"] = {"kind": action} | {name: "" for name, _ in action_checks.asked_of(action)}
@@ -143,12 +143,12 @@ class SequenceSteps(StepTiming, mixin=True):
 
         def change(step: Data) -> None:
             asked = dict(asked_of(step["kind"]))[name]
-            if asked["ask"] == StepAsk.PERCENT:
+            if asked["ask"] == StepInput.PERCENT:
                 percent = parse_whole(value.strip(), 100)
                 if percent is None:
                     raise Invalid("Enter a number from 0 to 100.")
                 step[name] = percent
-            elif asked["ask"] == StepAsk.SPAN or (asked["ask"] == StepAsk.CHOICE and value in options_of(asked)):
+            elif asked["ask"] == StepInput.SPAN or (asked["ask"] == StepInput.CHOICE and value in options_of(asked)):
                 step[name] = value[:40]
             else:
                 raise KeyError(name)
@@ -206,7 +206,7 @@ class SequenceSteps(StepTiming, mixin=True):
 def _own(step: Data) -> list[tuple[str, dict[str, Any]]]:
     if step.get("kind") not in kinds.STEPS:
         return []
-    typed = (StepAsk.SPAN, StepAsk.PERCENT, StepAsk.CHOICE)
+    typed = (StepInput.SPAN, StepInput.PERCENT, StepInput.CHOICE)
     return [(name, asked) for name, asked in asked_of(step["kind"]) if asked["ask"] in typed]
 
 
@@ -227,7 +227,7 @@ def _line(
         return StepLine(f"{step['id']}.{place.branch}", True, place.depth, place.number, words)
     wrong = next((said for name, said in problems.items() if name.startswith(f"{step['id']}.")), "")
     try:
-        (read,) = kinds.steps([step])
+        (read,) = kinds.parse_steps([step])
         title, wait = step_of(read, reader, named), timing_of(read.timing, language)
     except Invalid:
         title, wait = str(step.get("kind")), ""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import reflex as rx
 
-from platform_app.automation.simulation import End, Line, Simulated
+from platform_app.automation.simulation import SimulatedStep, Simulation, SimulationEnd
 from platform_app.automation.values import parse_whole
 from platform_app.clock import now
 from platform_app.db import Transaction
@@ -213,11 +213,11 @@ def _what_ifs(given: dict[str, str]) -> list[WhatIf]:
     return found
 
 
-def _days(way: Simulated, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> list[DayLine]:
-    return [_day(line, tried, drawn, reader=reader, identity=identity) for line in way.lines]
+def _days(way: Simulation, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> list[DayLine]:
+    return [_day(line, tried, drawn, reader=reader, identity=identity) for line in way.steps]
 
 
-def _day(line: Line, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> DayLine:
+def _day(line: SimulatedStep, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> DayLine:
     language, step = reader.language, drawn.steps[line.step_id]
     told, possible = "", True
     if tried is not None and line.step_id in tried.told:
@@ -240,9 +240,9 @@ def _day(line: Line, tried: Tried | None, drawn: _Drawn, *, reader: Reader, iden
     )
 
 
-def _end(way: Simulated, reader: Reader, identity: Identity) -> str:
+def _end(way: Simulation, reader: Reader, identity: Identity) -> str:
     words = translate(reader.language, ENDS[way.end.value])
-    if way.ended_at is None or way.end == End.NEVER:
+    if way.ended_at is None or way.end == SimulationEnd.NEVER:
         return words
     return f"{words} · {clock_of(way.ended_at, reader.language, identity.time_zone)}"
 

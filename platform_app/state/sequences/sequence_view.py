@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from platform_app.automation.sequences import definition
-from platform_app.automation.steps import steps as read_steps
+from platform_app.automation.sequences import parse_sequence
+from platform_app.automation.steps import parse_steps as read_steps
 from platform_app.db import Transaction, owned
 from platform_app.engine.sequences.sequences import Landing
 from platform_app.errors import Invalid
@@ -74,7 +74,7 @@ def _one(data: Data, reader: Reader, named: dict[str, str]) -> tuple[str, str]:
 
 def whole_sentence(row: Sequence, reader: Reader, named: dict[str, str]) -> str:
     """Return a draft as a sentence."""
-    own = definition(row.draft)
+    own = parse_sequence(row.draft)
     try:
         steps: list[Any] = list(read_steps(own.steps))
     except Invalid:

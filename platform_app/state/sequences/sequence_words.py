@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, WaitReason, ZoneSource
-from platform_app.automation.sequences import Definition
-from platform_app.automation.step_base import Step, StepAsk
+from platform_app.automation.sequences import SequenceDefinition
+from platform_app.automation.step_base import Step, StepInput
 from platform_app.automation.steps import STEPS, asked_of, options_of
 from platform_app.i18n import plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
@@ -83,7 +83,7 @@ ENDS = {
     "never": "The window of a step never opens",
     "on the way": "On the way",
 }
-BRANCHES = {name: words for one in STEPS.values() for name, words in one.ways.items()}
+BRANCHES = {name: words for one in STEPS.values() for name, words in one.branch_labels.items()}
 ICONS = {kind: one.icon for kind, one in STEPS.items()}
 _WAITS = {
     WaitReason.DELAY: "waits until {when}",
@@ -174,17 +174,17 @@ def step_of(step: Any, reader: Reader, named: Mapping[str, str]) -> str:
 
 
 def _shown(value: Any, asked: Mapping[str, Any], reader: Reader, *, named: Mapping[str, str]) -> str:
-    if asked["ask"] == StepAsk.CONDITION:
+    if asked["ask"] == StepInput.CONDITION:
         return condition_of(value, reader, named) or "…"
     return translate(reader.language, options_of(asked).get(str(value), str(value)))
 
 
-def trigger_of(own: Definition, language: str) -> str:
+def trigger_of(own: SequenceDefinition, language: str) -> str:
     """Return what a sequence begins with."""
     return translate(language, TRIGGERS[own.trigger])
 
 
-def sentence_of(own: Definition, steps: list[Step], reader: Reader, named: Mapping[str, str]) -> str:
+def sentence_of(own: SequenceDefinition, steps: list[Step], reader: Reader, named: Mapping[str, str]) -> str:
     """Return a whole sequence as a sentence."""
     language = reader.language
     parts = [translate(language, "Begins: {trigger}.", trigger=trigger_of(own, language))]

@@ -6,8 +6,8 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation import sequence_templates as templates
-from platform_app.automation.sequences import definition
-from platform_app.automation.steps import steps as steps_of
+from platform_app.automation.sequences import parse_sequence
+from platform_app.automation.steps import parse_steps as steps_of
 from platform_app.automation.steps import walk
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions, Listed
@@ -89,7 +89,7 @@ def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, pa
 
 
 def _row(row: Sequence, found: _Found, reader: Reader) -> SequenceRow:
-    language, own = reader.language, definition(row.draft)
+    language, own = reader.language, parse_sequence(row.draft)
     counts = found.counts.get(row.id, {})
     inside = sum(counts.get(state, 0) for state in ("active", "paused", "held"))
     try:
