@@ -12,6 +12,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.models.crm import Lead
 from platform_app.models.event import Activity, ActivityKind, Event, EventKind
+from platform_app.models.person import Tenant
 from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentState, EnrollmentStep, ExitReason, Sequence
 
 REPLY_COUNTS_FOR = timedelta(days=7)  # for so long a reply counts for the step taken last
@@ -40,9 +41,17 @@ def apply_exits(session: Transaction, event: Event) -> bool:
             end_enrollment(session, row, EnrollmentState.LEFT, event.at, leaving=ExitReason.REPLIED)
         elif event.kind == EventKind.STAGE_CHANGED and row.leaves_on_stage:
             end_enrollment(session, row, EnrollmentState.LEFT, event.at, leaving=ExitReason.STAGE)
+        elif event.kind == EventKind.MEMBER_REPLIED and _stops_on_member(session, event.tenant_id):
+            end_enrollment(session, row, EnrollmentState.LEFT, event.at, leaving=ExitReason.MEMBER)
         else:
             to_weigh = to_weigh or row.weighs_events
     return to_weigh
+
+
+def _stops_on_member(session: Transaction, tenant_id: str) -> bool:
+    """Tell whether the tenant wants sequences to end for contacts whom a member has written to."""
+    tenant = session.get(Tenant, tenant_id)
+    return tenant is not None and tenant.stop_on_member_reply
 
 
 def happened_after_entry(row: Enrollment, event: Event) -> bool:

@@ -32,6 +32,7 @@ DATA_LAYER = {
         "test_sequence_races",
         "test_sessions",
         "test_sign_in_throttle",
+        "test_take_over_guarantee",
         "test_encryption",
     ),
     "the guard, row security and the cost of statements": (

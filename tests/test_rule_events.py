@@ -18,7 +18,7 @@ from platform_app.models.crm import Holder
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services.chat import agent_messages, conversations, hand_off
+from platform_app.services.chat import agent_messages, conversations, hand_off, member_messages
 from platform_app.services.crm import cards, contacts, leads, tags, tasks
 from tests import sequencing
 from tests.fake_provider import FakeProvider, says, serving
@@ -48,14 +48,15 @@ def a_talk(who: Identity) -> str:
     return str(talk.id)
 
 
-async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
-    """Bring about an event of a kind, as the console does."""
-    talk = a_talk(who)
+def _acts(who: Identity, rule_id: str, talk: str) -> dict[EventKind, tuple[Any, ...]]:
+    """Return what brings about the events that one call of a service does."""
     row = conversation(who, talk)
-    assert row.lead_id and row.contact_id
-    simple: dict[EventKind, tuple[Any, ...]] = {
+    return {
         EventKind.CONVERSATION_CLOSED: (hand_off.close, talk),
         EventKind.HANDED_OFF: (hand_off.hand_off, talk),
+        EventKind.TAKEN_OVER: (hand_off.take_over, talk),
+        EventKind.MEMBER_REPLIED: (member_messages.send, talk, "Hello"),
+        EventKind.NOTE_ADDED: (member_messages.add_note, talk, "Call them"),
         EventKind.LEAD_UPDATED: (leads.save, row.lead_id, {"budget": "5"}),
         EventKind.CONTACT_UPDATED: (contacts.save, row.contact_id, {"name": "Boris"}),
         EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
@@ -63,7 +64,21 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         EventKind.REPLY_SENT: (agent_messages.send_message, talk, "Hello"),
         EventKind.STAGE_CHANGED: (leads.move_to_stage, row.lead_id, a_stage(who)),
     }
-    if kind in simple:
+
+
+async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
+    """Bring about an event of a kind, as the console does."""
+    talk = a_talk(who)
+    row = conversation(who, talk)
+    assert row.lead_id and row.contact_id
+    simple = _acts(who, rule_id, talk)
+    if kind == EventKind.HANDED_BACK:
+        call(who, hand_off.take_over, talk)
+        call(who, hand_off.hand_back, talk)
+    elif kind == EventKind.CONVERSATION_REOPENED:
+        call(who, hand_off.close, talk)
+        call(who, hand_off.reopen, talk)
+    elif kind in simple:
         act, *given = simple[kind]
         call(who, act, *given)
     elif kind == EventKind.WEBHOOK_RECEIVED:

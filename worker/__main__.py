@@ -15,7 +15,7 @@ from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
-from platform_app.services.chat import held_messages, replies
+from platform_app.services.chat import hand_off, held_messages, replies
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
 from worker import health
@@ -27,7 +27,13 @@ log = structlog.get_logger()
 HOUR_SECONDS = 3_600
 MERGE_SECONDS = 10  # seconds between two times that tallies of done jobs are put together
 
-EVERY_SECOND = (replies.mark_interrupted, held_messages.release_due, timers.run_schedules, timers.find_silences)
+EVERY_SECOND = (
+    replies.mark_interrupted,
+    held_messages.release_due,
+    hand_off.hand_back_due,
+    timers.run_schedules,
+    timers.find_silences,
+)
 
 
 def run(handlers: Mapping[str, Handler]) -> int:

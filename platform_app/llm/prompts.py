@@ -11,6 +11,7 @@ from platform_app.models.agent import AgentSettings, KnowledgeScope, ReplyLangua
 from platform_app.text import courtesy_phrases
 
 HISTORY_TOKENS = 6000
+MEMBER_MARK = "(a colleague wrote:)"  # before what a member of the tenant said, in the history
 NO_ANSWER = {
     "ru": "Я не нашёл ответа в базе знаний. Уточните вопрос или подождите ответа сотрудника.",
     "en": "I did not find the answer in the knowledge base. Please rephrase, or wait for a colleague to reply.",
@@ -159,6 +160,11 @@ def _rules(facts: Facts) -> list[str]:
         rules.append("After what you say by a script, write its mark like [S1]; the contact does not see the mark.")
     if any(script.by_message for script in facts.scripts):
         rules.append(f"Answer by the script marked{FOR_THIS_MESSAGE}: it is what your company says to such a message.")
+    if any(role == "assistant" and text.startswith(MEMBER_MARK) for role, text in facts.history):
+        rules.append(
+            f"Messages that begin with {MEMBER_MARK} were written by a person of your company: stand by what they say, "
+            "and never write this mark yourself."
+        )
     if facts.is_task:
         rules.append("The last message is a task of your company: write to the contact what it asks for, nothing else.")
     if facts.guided and facts.guided.wanted:

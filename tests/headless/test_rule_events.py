@@ -30,7 +30,12 @@ from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, add_agent, call, run_jobs
 from tests.test_rules import runs
 
-ELSEWHERE = (EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED)  # by the clock and from outside: e2e has them
+OF_THE_INBOX = (EventKind.TAKEN_OVER, EventKind.MEMBER_REPLIED, EventKind.NOTE_ADDED, EventKind.CONVERSATION_REOPENED)
+ELSEWHERE = (  # by the clock and from outside: e2e has them
+    *(EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED),
+    *OF_THE_INBOX,
+    EventKind.HANDED_BACK,
+)
 KINDS = [kind for kind in EventKind if kind not in ELSEWHERE]
 
 

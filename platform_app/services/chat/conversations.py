@@ -1,14 +1,11 @@
 """Conversations: what is said to an agent, and what people do with it."""
 
-from datetime import timedelta
-
 from platform_app.automation.send_gate import OutboundMessage, Sender
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Conflict, Invalid, NotFound, PlatformError
 from platform_app.events import emit
 from platform_app.fact_snapshots import current_messages
-from platform_app.jobs import Reply, enqueue
 from platform_app.llm.reply_text import mended
 from platform_app.models.agent import AgentSettings, Channel
 from platform_app.models.conversation import (
@@ -23,7 +20,7 @@ from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
-from platform_app.services.chat import sending
+from platform_app.services.chat import conversation_rows, sending
 from platform_app.services.chat.conversation_rows import (
     MAX_MESSAGE_CHARS,
     event_links,
@@ -35,12 +32,21 @@ from platform_app.services.chat.conversation_rows import (
     publish_change,
     update_last_message,
 )
+from platform_app.services.chat.pending_replies import PENDING, agent_settings, cancel_pending_replies, start_reply
 from platform_app.services.chat.reply_context import check_channel
 from platform_app.services.feed import activity
 
-__all__ = ["event_links", "first_line", "get", "get_message", "publish_change", "update_last_message"]
+__all__ = [
+    "PENDING",
+    "cancel_pending_replies",
+    "event_links",
+    "first_line",
+    "get",
+    "get_message",
+    "publish_change",
+    "update_last_message",
+]
 SEARCH_LIMIT = 1_000  # conversations of the test chat, the newest, in which a search looks
-PENDING = (MessageState.STREAMING, MessageState.DELAYED)
 
 
 def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: bool = True) -> Conversation:
@@ -149,8 +155,10 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     session.enable_cache()  # what is known is written from the same rows
     row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
     if row.state == ConversationState.CLOSED:
-        raise Conflict("This conversation is closed.")
-    settings = _settings(session, row)
+        if row.channel == Channel.TEST:
+            raise Conflict("This conversation is closed.")
+        reopen_locked(session, row, None)
+    settings = agent_settings(session, row)
     is_first = not row.last_line and not _has_messages(session, row)
     name = _author_name(session, who, row)
     said = Message(tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=name, text=text)
@@ -175,20 +183,20 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     return said, start_reply(session, row, said=said, settings=settings)
 
 
+def reopen_locked(session: Transaction, row: Conversation, who: Identity | None) -> None:
+    """Open a closed conversation again, that is locked; a person who was in charge of it is in charge again."""
+    row.state = ConversationState.HANDED_OFF if row.in_charge_since else ConversationState.OPEN
+    event = emit(session, row.tenant_id, EventKind.CONVERSATION_REOPENED, **event_links(row))
+    conversation_rows.record(
+        session, row, ActivityKind.CONVERSATION, "“{title}” opened again", who=who
+    ).event_id = event.id
+    publish_change(session, row)
+
+
 def _author_name(session: Transaction, who: Identity, row: Conversation) -> str:
     """Return the name of whoever writes: the tester, or the contact of a conversation on a channel."""
     contact = session.get(Contact, row.contact_id) if row.channel != Channel.TEST and row.contact_id else None
     return contact.name if contact else who.name
-
-
-def _settings(session: Transaction, row: Conversation) -> AgentSettings:
-    """Return the settings of a conversation's agent. What a contact writes is taken also if the agent is deleted."""
-    try:
-        return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0]
-    except NotFound:
-        if row.channel == Channel.TEST:
-            raise
-        return AgentSettings()
 
 
 def _has_messages(session: Transaction, row: Conversation) -> bool:
@@ -208,43 +216,6 @@ def _record_start(session: Transaction, who: Identity, row: Conversation, settin
         agent=settings.name,
     )
     told.event_id = event.id
-
-
-def start_reply(session: Transaction, row: Conversation, *, said: Message, settings: AgentSettings) -> Message:
-    """Write the row of a reply that is on its way, replacing any that was."""
-    with session.no_autoflush:  # what is new is written at once, in the end
-        pending = cancel_pending_replies(session, row)
-    for other in pending:
-        other.replaced = True
-    delay = settings.reply_delay_seconds
-    state = MessageState.DELAYED if delay else MessageState.STREAMING
-    at = max(now(), said.created_at + timedelta(microseconds=1))
-    reply = sending.new_message(
-        session, row, Author.AGENT, settings.name, state=state, answers_id=said.id, created_at=at
-    )
-    if delay:
-        reply.due_at = now() + timedelta(seconds=delay)
-        payload = Reply(conversation_id=row.id, message_id=reply.id)
-        enqueue(session, row.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
-    update_last_message(session, row, said)
-    return reply
-
-
-def pending_replies(session: Transaction, row: Conversation) -> list[Message]:
-    """Return the replies of a conversation that are on their way, locked."""
-    query = owned(Message, row.tenant_id).where(
-        Message.conversation_id == row.id,
-        Message.state.in_(PENDING),  # type: ignore[attr-defined]
-    )
-    return list(session.exec(query.with_for_update()).all())
-
-
-def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Message]:
-    """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
-    found = pending_replies(session, row)
-    for pending in found:
-        pending.state, pending.finished_at, pending.due_at = MessageState.STOPPED, now(), None
-    return found
 
 
 def skip_delay(session: Transaction, who: Identity, reply_id: str) -> Message:

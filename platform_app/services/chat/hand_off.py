@@ -1,32 +1,121 @@
 """Hand-off: who writes in a conversation: the agent, a person, or nobody any more."""
 
+from datetime import timedelta
+
+import structlog
+from sqlmodel import col
+
 from platform_app.automation.send_gate import OutboundMessage, Sender
 from platform_app.clock import now
-from platform_app.db import Transaction
+from platform_app.db import Transaction, session_scope, unscoped
+from platform_app.errors import Conflict
 from platform_app.events import emit
+from platform_app.llm.reply_text import mended
+from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, ConversationState, MessageState
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.services.chat import conversation_rows, conversations, sending
+from platform_app.services.chat import conversation_rows, conversations, pending_replies, sending
+from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
+
+_logger = structlog.get_logger()
+BATCH = 100  # conversations that one turn of the clock hands back
 
 
 def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Let a person write from now on: the agent is silent until the conversation is given back."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.HANDED_OFF:
-        row.state, row.in_charge_since, row.in_charge_id, row.in_charge = ConversationState.HANDED_OFF, now(), None, ""
-        _hold_replies(session, row)
+        _put_in_charge(session, row)
         event = emit(session, who.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
         _record_change(session, who, row, "“{title}” handed to a person", event_id=event.id)
     return row
 
 
-def hand_back(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Let the agent write again, also after the conversation was closed."""
+def take_over(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Let this member write from now on: nothing automatic is sent until the conversation is handed back."""
+    row = conversations.get(session, who, conversation_id, lock=True)
+    take_over_locked(session, who, row)
+    return row
+
+
+def take_over_locked(session: Transaction, who: Identity, row: Conversation) -> None:
+    """Put a member in charge of a conversation that is locked; nothing changes if they are in charge already."""
+    if row.state == ConversationState.HANDED_OFF and row.in_charge_id == who.user_id:
+        return
+    _put_in_charge(session, row, who)
+    row.assignee_id = row.assignee_id or who.user_id
+    event = emit(session, who.tenant_id, EventKind.TAKEN_OVER, after={"by": who.name}, **conversations.event_links(row))
+    _record_change(session, who, row, "“{title}” taken over", event_id=event.id)
+
+
+def _put_in_charge(session: Transaction, row: Conversation, who: Identity | None = None) -> None:
+    """Put a member in charge, or whoever is free, and hold what the agent is writing."""
+    since = row.in_charge_since if row.state == ConversationState.HANDED_OFF else None
+    row.state, row.in_charge_since = ConversationState.HANDED_OFF, since or now()
+    row.in_charge_id, row.in_charge = (who.user_id, who.name) if who else (None, "")
+    note_member(session, row)
+    _hold_replies(session, row)
+
+
+def note_member(session: Transaction, row: Conversation) -> None:
+    """Note that a member has just done something in a conversation; the time until it is handed back begins anew."""
+    hours = sending.policy_of(session, row.tenant_id).hand_back_hours
+    row.member_at = now()
+    row.hand_back_at = row.member_at + timedelta(hours=hours) if hours else None
+
+
+def hand_back(session: Transaction, who: Identity, conversation_id: str, note: str = "") -> Conversation:
+    """Let the agent write again, also after the conversation was closed.
+
+    `note` tells the agent what happened meanwhile. On a channel, the agent answers what the contact wrote last if
+    nobody has.
+    """
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.OPEN:
-        row.state, row.in_charge_since, row.in_charge_id, row.in_charge = ConversationState.OPEN, None, None, ""
-        _record_change(session, who, row, "“{title}” given back to the agent")
+        if note.strip():
+            text = mended(note).strip()[:MAX_MESSAGE_CHARS]
+            sending.add_internal(session, row, who, text, state=MessageState.BRIEFING)
+        _hand_back(session, row, who)
+    return row
+
+
+def _hand_back(session: Transaction, row: Conversation, who: Identity | None) -> None:
+    row.state, row.hand_back_at = ConversationState.OPEN, None
+    row.in_charge_since, row.in_charge_id, row.in_charge = None, None, ""
+    event = emit(session, row.tenant_id, EventKind.HANDED_BACK, **conversations.event_links(row))
+    by_clock = "“{title}” given back to the agent: the time you set is over"
+    sentence = "“{title}” given back to the agent" if who else by_clock
+    _record_change(session, who, row, sentence, event_id=event.id)
+    if row.channel != Channel.TEST:
+        pending_replies.answer_last(session, row)
+
+
+def hand_back_due() -> None:
+    """Hand back the conversations in which no member has done anything for as long as their tenant says."""
+    with session_scope(reason="conversations to hand back", read_only=True) as session:
+        due = unscoped(Conversation).where(
+            Conversation.state == ConversationState.HANDED_OFF, col(Conversation.hand_back_at) <= now()
+        )
+        query = due.limit(BATCH).with_only_columns(Conversation.tenant_id, Conversation.id)
+        found = session.execute(query).all()
+    for tenant_id, conversation_id in found:
+        try:
+            with session_scope(tenant_id) as session:
+                row = conversation_rows.lock(session, tenant_id, conversation_id)
+                is_due = row.hand_back_at is not None and row.hand_back_at <= now()
+                if is_due and row.state == ConversationState.HANDED_OFF:
+                    _hand_back(session, row, None)
+        except Exception:  # the next second tries again
+            _logger.exception("a conversation was not handed back", conversation_id=conversation_id)
+
+
+def reopen(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Open a closed conversation again; a member who was in charge of it is in charge again."""
+    row = conversations.get(session, who, conversation_id, lock=True)
+    if row.state != ConversationState.CLOSED:
+        raise Conflict("This conversation is not closed.")
+    conversations.reopen_locked(session, row, who)
     return row
 
 
@@ -42,14 +131,14 @@ def close(session: Transaction, who: Identity, conversation_id: str) -> Conversa
 
 
 def _cancel_replies(session: Transaction, row: Conversation) -> None:
-    for pending in conversations.cancel_pending_replies(session, row):
+    for pending in pending_replies.cancel_pending_replies(session, row):
         pending.replaced = not pending.text
 
 
 def _hold_replies(session: Transaction, row: Conversation) -> None:
     """Hold what the agent is writing: a reply in the making is kept as a suggestion, one not begun is not wanted."""
     gate = sending.check(session, row, OutboundMessage(Sender.REPLY)).as_json()
-    for reply in conversations.pending_replies(session, row):
+    for reply in pending_replies.list_pending(session, row):
         is_begun = reply.state == MessageState.STREAMING
         if not is_begun and not reply.task:
             reply.state, reply.replaced = MessageState.STOPPED, True
@@ -59,7 +148,7 @@ def _hold_replies(session: Transaction, row: Conversation) -> None:
 
 
 def _record_change(
-    session: Transaction, who: Identity, row: Conversation, sentence: str, *, event_id: str | None = None
+    session: Transaction, who: Identity | None, row: Conversation, sentence: str, *, event_id: str | None = None
 ) -> None:
     """Tell open pages and the recent updates of a change of state."""
     conversations.publish_change(session, row)

@@ -76,7 +76,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
         seen = _visible_facts(settings, values)
-        facts.known = _contact_facts(session, tenant_id, seen)
+        facts.known = _contact_facts(session, tenant_id, seen) + _briefing(talk.messages)
         work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
         work.scripts = script_selection.choose(session, tenant_id, values, seen)
         facts.scripts = script_selection.offer(work.scripts)
@@ -132,8 +132,19 @@ def _question_and_history(said: list[PromptMessage], task: str) -> tuple[str, li
     burst: list[str] = [task] if task else []
     while not task and said and said[-1].author == Author.CONTACT:
         burst.insert(0, said.pop().text)
-    history = [("user" if m.author == Author.CONTACT else "assistant", m.text) for m in said if m.text]
+    history = [("user" if m.author == Author.CONTACT else "assistant", _history_text(m)) for m in said if m.text]
     return "\n".join(burst), history
+
+
+def _history_text(message: PromptMessage) -> str:
+    """Return a message as the prompt holds it: the agent sees which ones a member wrote."""
+    return f"{prompts.MEMBER_MARK} {message.text}" if message.author == Author.MEMBER else message.text
+
+
+def _briefing(messages: list[PromptMessage]) -> list[tuple[str, str]]:
+    """Return what a member told the agent when they handed the conversation back last, as a known fact."""
+    told = [one.text for one in messages if one.state == MessageState.BRIEFING]
+    return [("what a colleague told you when handing the conversation back", told[-1])] if told else []
 
 
 def _check_stage(settings: AgentSettings, stage_id: str | None) -> None:

@@ -58,6 +58,16 @@ def new_message(session: Transaction, row: Conversation, author: Author, name: s
     return message
 
 
+def add_internal(
+    session: Transaction, row: Conversation, who: Identity, text: str, *, state: MessageState, **values: Any
+) -> Message:
+    """Add what a member writes for other members or for the agent; it is never sent."""
+    note = new_message(session, row, Author.MEMBER, who.name, text=text, state=state, author_id=who.user_id, **values)
+    note.finished_at = note.created_at
+    publish_change(session, row)
+    return note
+
+
 def origin_of_act(session: Transaction, who: Identity) -> dict[str, Any]:
     """Return the columns of a message that name the rule or the sequence that acts in this transaction."""
     cause = cause_of(session)
@@ -151,10 +161,12 @@ def _commit(session: Transaction, row: Conversation, message: Message, *, asked:
         cause = session.get(Event, message.cause_id) if message.cause_id else None
         origin_id = message.enrollment_id or (cause.origin_id if cause else None)
         set_cause(session, Cause(message.cause_id or "", message.depth, message.run_id, origin_id))
-    after = {"text": message.text[:2000]}
-    event = emit(session, row.tenant_id, EventKind.REPLY_SENT, after=after, message_id=message.id, **event_links(row))
-    sentence = "“{agent}” replied in “{title}”"
-    told = {"actor": message.author_name, "agent": message.author_name}
+    after, is_members = {"text": message.text[:2000]}, message.author == Author.MEMBER
+    kind = EventKind.MEMBER_REPLIED if is_members else EventKind.REPLY_SENT
+    event = emit(session, row.tenant_id, kind, after=after, message_id=message.id, **event_links(row))
+    sentence = "Member “{name}” wrote in “{title}”" if is_members else "“{agent}” replied in “{title}”"
+    told = {"actor": message.author_name, "user_id": message.author_id}
+    told |= {"name" if is_members else "agent": message.author_name}
     conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None, **told).event_id = event.id
     update_last_message(session, row, message)
 

@@ -1,0 +1,85 @@
+"""Pending replies: replies of an agent that are on their way: begun, waiting for their delay, or ended early."""
+
+from datetime import timedelta
+
+from platform_app.automation.send_gate import OutboundMessage, Sender
+from platform_app.clock import now
+from platform_app.db import Transaction, owned
+from platform_app.errors import NotFound
+from platform_app.fact_snapshots import current_messages
+from platform_app.jobs import Reply, enqueue
+from platform_app.models.agent import AgentSettings, Channel
+from platform_app.models.conversation import Author, Conversation, Message, MessageState
+from platform_app.services.agents import agents
+from platform_app.services.chat import sending
+from platform_app.services.chat.conversation_rows import update_last_message
+
+PENDING = (MessageState.STREAMING, MessageState.DELAYED)
+
+
+def start_reply(session: Transaction, row: Conversation, *, said: Message, settings: AgentSettings) -> Message:
+    """Write the row of a reply that is on its way, replacing any that was."""
+    with session.no_autoflush:  # what is new is written at once, in the end
+        pending = cancel_pending_replies(session, row)
+    for other in pending:
+        other.replaced = True
+    delay = settings.reply_delay_seconds
+    state = MessageState.DELAYED if delay else MessageState.STREAMING
+    at = max(now(), said.created_at + timedelta(microseconds=1))
+    reply = sending.new_message(
+        session, row, Author.AGENT, settings.name, state=state, answers_id=said.id, created_at=at
+    )
+    if delay:
+        reply.due_at = now() + timedelta(seconds=delay)
+        payload = Reply(conversation_id=row.id, message_id=reply.id)
+        enqueue(session, row.tenant_id, payload, run_at=reply.due_at, dedupe_key=f"reply:{reply.id}")
+    update_last_message(session, row, said)
+    return reply
+
+
+def answer_last(session: Transaction, row: Conversation) -> None:
+    """Let the worker answer what the contact said last, if nobody has answered it. The conversation is locked."""
+    query = current_messages(row).where(Message.state == MessageState.COMPLETE)
+    last: Message | None = session.exec(
+        query.order_by(Message.created_at.desc(), Message.id.desc()).limit(1)  # type: ignore[attr-defined]
+    ).first()
+    if last is None or last.author != Author.CONTACT:
+        return
+    if not sending.check(session, row, OutboundMessage(Sender.REPLY)).sends:
+        return
+    reply = start_reply(session, row, said=last, settings=agent_settings(session, row))
+    if reply.state == MessageState.STREAMING:
+        reply.state, reply.due_at = MessageState.DELAYED, now()
+        enqueue(
+            session,
+            row.tenant_id,
+            Reply(conversation_id=row.id, message_id=reply.id),
+            dedupe_key=f"reply:{reply.id}",
+        )
+
+
+def list_pending(session: Transaction, row: Conversation) -> list[Message]:
+    """Return the replies of a conversation that are on their way, locked."""
+    query = owned(Message, row.tenant_id).where(
+        Message.conversation_id == row.id,
+        Message.state.in_(PENDING),  # type: ignore[attr-defined]
+    )
+    return list(session.exec(query.with_for_update()).all())
+
+
+def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Message]:
+    """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
+    found = list_pending(session, row)
+    for pending in found:
+        pending.state, pending.finished_at, pending.due_at = MessageState.STOPPED, now(), None
+    return found
+
+
+def agent_settings(session: Transaction, row: Conversation) -> AgentSettings:
+    """Return the settings of a conversation's agent. What a contact writes is taken also if the agent is deleted."""
+    try:
+        return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0]
+    except NotFound:
+        if row.channel == Channel.TEST:
+            raise
+        return AgentSettings()
