@@ -202,7 +202,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 
 def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
     said = [*rule_words.TRIGGERS.values(), *(words for words, _ in rule_words.STATES.values())]
-    said += [*rule.FIELD_WORDS.values(), *run_state.ACTION_STATES.values(), *PLAIN_FIELDS.values()]
+    said += [*rule.FIELD_LABELS.values(), *run_state.ACTION_STATES.values(), *PLAIN_FIELDS.values()]
     said += [template.name for template in rule_templates.TEMPLATES.values()]
     said += [sentence for _, sentence in rule_runs._SENTENCES.values()]
     for kind in actions.ACTIONS:

@@ -319,7 +319,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
         for words in table.values()
     ]
     spoken += [words for table in (w.STATES, w.STEP_STATES, w.ENTRIES) for words, _ in table.values()]
-    spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_WORDS.values(), *DEFINITIONS.words.done.values()]
+    spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_LABELS.values(), *DEFINITIONS.words.done.values()]
     spoken += [steps.label(kind) for kind in steps.STEPS]
     spoken += [asked["words"] for kind in steps.STEPS for _, asked in steps.asked_of(kind)]
     spoken += [template.name for template in sequence_templates.TEMPLATES.values()]
@@ -328,7 +328,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
 
 
 def test_every_kind_is_named() -> None:
-    assert set(jobs.KIND_WORDS) == set(KINDS) and set(dashboard.MARKS) == set(ActivityKind)
+    assert set(jobs.KIND_LABELS) == set(KINDS) and set(dashboard.KINDS) == set(ActivityKind)
     assert set(w.STATES) == set(EnrollmentState) and set(w.LEAVING) == set(ExitReason)
     assert set(w.STEP_STATES) == set(StepState) and set(w.ENTRIES) == set(Entry)
     assert set(w.ICONS) == set(steps.STEPS)
