@@ -18,12 +18,22 @@ from platform_app.models.crm import Holder
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
-from platform_app.services.chat import agent_messages, conversations, hand_off, member_messages
+from platform_app.services.chat import (
+    agent_messages,
+    approvals,
+    conversation_rows,
+    conversations,
+    hand_off,
+    member_messages,
+    opt_outs,
+    sending,
+    triage,
+)
 from platform_app.services.crm import cards, contacts, leads, tags, tasks
 from tests import sequencing
 from tests.fake_provider import FakeProvider, says, serving
 from tests.hooks import a_webhook, deliver
-from tests.talking import a_stage, add_agent, answered, call, conversation, run_jobs, say, shown
+from tests.talking import a_stage, add_agent, answered, call, conversation, run_jobs, say, set_policy, shown
 from tests.test_rules import a_rule, is_rich, runs
 
 
@@ -55,6 +65,9 @@ def _acts(who: Identity, rule_id: str, talk: str) -> dict[EventKind, tuple[Any, 
         EventKind.CONVERSATION_CLOSED: (hand_off.close, talk),
         EventKind.HANDED_OFF: (hand_off.hand_off, talk),
         EventKind.TAKEN_OVER: (hand_off.take_over, talk),
+        EventKind.CONVERSATION_ASSIGNED: (triage.assign, talk, who.user_id),
+        EventKind.CONVERSATION_SNOOZED: (triage.snooze, talk, now() + timedelta(hours=1)),
+        EventKind.OPTED_OUT: (opt_outs.opt_out, row.contact_id),
         EventKind.MEMBER_REPLIED: (member_messages.send, talk, "Hello"),
         EventKind.NOTE_ADDED: (member_messages.add_note, talk, "Call them"),
         EventKind.LEAD_UPDATED: (leads.save, row.lead_id, {"budget": "5"}),
@@ -66,13 +79,42 @@ def _acts(who: Identity, rule_id: str, talk: str) -> dict[EventKind, tuple[Any, 
     }
 
 
+OF_APPROVALS = (
+    EventKind.APPROVAL_REQUESTED,
+    EventKind.APPROVAL_OVERDUE,
+    EventKind.REPLY_APPROVED,
+    EventKind.REPLY_REJECTED,
+)
+
+
+def wait_for_approval(who: Identity, talk: str, kind: EventKind) -> None:
+    """Let a reply wait for approval, and be decided on or not."""
+    set_policy(who, approval_minutes=5, approval_overdue="notify")
+    reply = say(who, talk)
+    with session_scope(who.tenant_id) as session:
+        row, message = conversation_rows.get_locked(session, who, reply.id)
+        message.text = "Forty."
+        sending.send(session, row, message, needs_approval=True)
+    if kind == EventKind.REPLY_APPROVED:
+        call(who, approvals.approve, reply.id, "")
+    elif kind == EventKind.REPLY_REJECTED:
+        call(who, approvals.reject, reply.id, "Not true")
+    elif kind == EventKind.APPROVAL_OVERDUE:
+        with time_machine.travel(now() + timedelta(minutes=6), tick=False):
+            approvals.handle_overdue()
+            approvals.handle_overdue()
+            run_jobs(who)
+
+
 async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     """Bring about an event of a kind, as the console does."""
     talk = a_talk(who)
     row = conversation(who, talk)
     assert row.lead_id and row.contact_id
     simple = _acts(who, rule_id, talk)
-    if kind == EventKind.HANDED_BACK:
+    if kind in OF_APPROVALS:
+        wait_for_approval(who, talk, kind)
+    elif kind == EventKind.HANDED_BACK:
         call(who, hand_off.take_over, talk)
         call(who, hand_off.hand_back, talk)
     elif kind == EventKind.CONVERSATION_REOPENED:

@@ -15,7 +15,7 @@ from platform_app.broker import WakeupBroker
 from platform_app.config import settings
 from platform_app.engine.rules import retention, timers
 from platform_app.runtime import database_roles, gc_tuning
-from platform_app.services.chat import hand_off, held_messages, replies
+from platform_app.services.chat import approvals, hand_off, held_messages, replies, triage
 from platform_app.services.jobs import job_counts
 from platform_app.services.knowledge import unused_uploads
 from worker import health
@@ -31,6 +31,8 @@ EVERY_SECOND = (
     replies.mark_interrupted,
     held_messages.release_due,
     hand_off.hand_back_due,
+    approvals.handle_overdue,
+    triage.end_snoozes,
     timers.run_schedules,
     timers.find_silences,
 )

@@ -30,7 +30,11 @@ from tests.headless.harness import Tab, sign_in
 from tests.talking import a_stage, add_agent, call, run_jobs
 from tests.test_rules import runs
 
-OF_THE_INBOX = (EventKind.TAKEN_OVER, EventKind.MEMBER_REPLIED, EventKind.NOTE_ADDED, EventKind.CONVERSATION_REOPENED)
+OF_THE_INBOX = (
+    *(EventKind.TAKEN_OVER, EventKind.MEMBER_REPLIED, EventKind.NOTE_ADDED, EventKind.CONVERSATION_REOPENED),
+    *(EventKind.CONVERSATION_ASSIGNED, EventKind.CONVERSATION_SNOOZED, EventKind.OPTED_OUT),
+    *(EventKind.APPROVAL_REQUESTED, EventKind.APPROVAL_OVERDUE, EventKind.REPLY_APPROVED, EventKind.REPLY_REJECTED),
+)
 ELSEWHERE = (  # by the clock and from outside: e2e has them
     *(EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED),
     *OF_THE_INBOX,

@@ -2,9 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, Ask, asked
+from platform_app.engine.actions.action_base import Action, Ask, asked, member_of
 from platform_app.engine.actions.action_context import Plan, Scene
-from platform_app.services.chat import agent_messages, hand_off
+from platform_app.services.chat import agent_messages, hand_off, opt_outs, triage
+from platform_app.services.crm import contacts
 
 
 class SendMessage(Action):
@@ -63,6 +64,51 @@ class HandOff(Action):
         """Let the agent be silent until a person gives the conversation back."""
         talk = scene.conversation()
         return Plan("Hand the conversation to a person", do=lambda s, who: hand_off.hand_off(s, who, talk.id))
+
+
+class AssignConversation(Action):
+    """Assign the conversation
+
+    To a member, or in turn to those who can answer.
+    """
+
+    icon: ClassVar[str] = "user-plus"
+    menu_order: ClassVar[int] = 125
+    kind: Literal["assign_conversation"] = "assign_conversation"
+    user_id: str = asked("Member", Ask.MEMBER, needed=False)
+
+    def plan(self, scene: Scene) -> Plan:
+        """Assign the conversation to the member, or to the one whose turn it is."""
+        talk = scene.conversation()
+        if not self.user_id:
+            words = "Assign the conversation in turn"
+            return Plan(words, do=lambda session, who: triage.assign_in_turn(session, who, talk.id))
+        member = member_of(scene, self.user_id)
+        return Plan(
+            "Assign the conversation to {name}",
+            {"name": member.name},
+            do=lambda session, who: triage.assign(session, who, talk.id, member.id),
+        )
+
+
+class OptOut(Action):
+    """Opt the contact out
+
+    They get no messages any more, until a member changes that.
+    """
+
+    icon: ClassVar[str] = "bell-off"
+    menu_order: ClassVar[int] = 135
+    kind: Literal["opt_out"] = "opt_out"
+
+    def plan(self, scene: Scene) -> Plan:
+        """Note that the contact does not want messages."""
+        contact = contacts.get(scene.session, scene.who, scene.contact())
+        return Plan(
+            "Opt {name} out",
+            {"name": contact.name},
+            do=lambda session, who: opt_outs.opt_out(session, who, contact.id),
+        )
 
 
 class CloseConversation(Action):

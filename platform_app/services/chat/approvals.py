@@ -1,29 +1,61 @@
 """Approvals: what a member decides on a reply that waits to be checked before it is sent."""
 
+import structlog
+from sqlmodel import col
+
 from platform_app.clock import now
-from platform_app.db import Transaction
+from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Conflict
+from platform_app.events import emit
 from platform_app.llm.reply_text import mended
 from platform_app.models.conversation import Conversation, Message, MessageState
+from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
-from platform_app.services.chat import conversation_rows, sending
+from platform_app.models.sending import OverdueApproval
+from platform_app.services.chat import conversation_rows, hand_off, sending
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 
+_logger = structlog.get_logger()
+BATCH = 100  # replies that one turn of the clock finds overdue
 
-def approve(session: Transaction, who: Identity, reply_id: str, text: str) -> Message:
-    """Send a reply that waited, as it is or as the member changed it."""
+
+def list_waiting(session: Transaction, who: Identity, *, limit: int = 100) -> list[Message]:
+    """Return the replies of the tenant that wait for approval, oldest first."""
+    query = owned(Message, who.tenant_id).where(
+        Message.state == MessageState.TO_APPROVE, col(Message.replaced).is_(False)
+    )
+    return list(session.exec(query.order_by(Message.created_at, Message.id).limit(limit)).all())
+
+
+def approve(session: Transaction, who: Identity, reply_id: str, text: str, *, despite_opt_out: bool = False) -> Message:
+    """Send a reply that waited, as it is or as the member changed it; the agent's own text is kept in `own_text`."""
     row, reply = _waiting(session, who, reply_id)
-    reply.text = mended(text).strip()[:MAX_MESSAGE_CHARS] or reply.text
-    sending.send_for_member(session, row, reply, who)
+    changed = mended(text).strip()[:MAX_MESSAGE_CHARS]
+    if changed and changed != reply.text:
+        reply.own_text, reply.text = reply.text, changed
+    sending.send_for_member(session, row, reply, who, despite_opt_out=despite_opt_out)
+    reply.review = sending.review_of(who, "edited" if reply.own_text else "approved")
+    _record(session, who, row, reply, kind=EventKind.REPLY_APPROVED, sentence="Reply in “{title}” approved")
     return reply
 
 
-def reject(session: Transaction, who: Identity, reply_id: str) -> Message:
-    """Do not send a reply that waited."""
+def reject(session: Transaction, who: Identity, reply_id: str, reason: str = "") -> Message:
+    """Do not send a reply that waited; keep the member's reason."""
     row, reply = _waiting(session, who, reply_id)
-    reply.state, reply.finished_at = MessageState.DISCARDED, now()
+    reply.state, reply.finished_at, reply.due_at = MessageState.DISCARDED, now(), None
+    reply.review = sending.review_of(who, "rejected", reason=mended(reason).strip()[:1_000])
+    _record(session, who, row, reply, kind=EventKind.REPLY_REJECTED, sentence="Reply in “{title}” rejected")
     conversation_rows.publish_change(session, row)
     return reply
+
+
+def _record(
+    session: Transaction, who: Identity, row: Conversation, reply: Message, *, kind: EventKind, sentence: str
+) -> None:
+    after = {name: str(reply.review.get(name, "")) for name in ("outcome", "reason", "by")}
+    links = conversation_rows.event_links(row)
+    event = emit(session, row.tenant_id, kind, after=after, message_id=reply.id, **links)
+    conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=who).event_id = event.id
 
 
 def _waiting(session: Transaction, who: Identity, reply_id: str) -> tuple[Conversation, Message]:
@@ -31,3 +63,36 @@ def _waiting(session: Transaction, who: Identity, reply_id: str) -> tuple[Conver
     if reply.state != MessageState.TO_APPROVE or reply.replaced:
         raise Conflict("This reply does not wait for approval.")
     return row, reply
+
+
+def handle_overdue() -> None:
+    """Do what each tenant wants with replies that nobody has decided on in time: notify, or hand over."""
+    with session_scope(reason="approvals that are overdue", read_only=True) as session:
+        due = unscoped(Message).where(Message.state == MessageState.TO_APPROVE, col(Message.due_at) <= now())
+        found = session.execute(due.limit(BATCH).with_only_columns(Message.tenant_id, Message.id)).all()
+    for tenant_id, message_id in found:
+        try:
+            with session_scope(tenant_id) as session:
+                _handle_one(session, tenant_id, message_id)
+        except Exception:  # the next second tries again
+            _logger.exception("an overdue approval was not handled", message_id=message_id)
+
+
+def _handle_one(session: Transaction, tenant_id: str, message_id: str) -> None:
+    query = owned(Message, tenant_id).where(Message.id == message_id)
+    found: Message | None = session.exec(query).first()
+    if found is None:
+        return
+    row = conversation_rows.lock(session, tenant_id, found.conversation_id)
+    reply: Message = session.exec(query.with_for_update()).one()
+    if reply.state != MessageState.TO_APPROVE or reply.due_at is None or reply.due_at > now():
+        return
+    wish, reply.due_at = sending.policy_of(session, tenant_id).approval_overdue, None
+    if wish == OverdueApproval.WAIT or reply.replaced:
+        return
+    links = conversation_rows.event_links(row)
+    event = emit(session, tenant_id, EventKind.APPROVAL_OVERDUE, message_id=reply.id, **links)
+    sentence = "Reply in “{title}” waits for approval too long"
+    conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None).event_id = event.id
+    if wish == OverdueApproval.HAND_OFF:
+        hand_off.hand_off_by_clock(session, row)

@@ -5,7 +5,8 @@ from typing import Any
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
-from platform_app.errors import NotFound
+from platform_app.errors import Invalid, NotFound
+from platform_app.llm.reply_text import mended
 from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, Message
 from platform_app.models.event import Activity, ActivityKind
@@ -74,6 +75,16 @@ def update_last_message(session: Transaction, row: Conversation, said: Message) 
     """Let lists show what was said last."""
     row.last_message_at, row.last_line = now(), first_line(said.text)
     publish_change(session, row)
+
+
+def checked_text(text: str) -> str:
+    """Return what somebody wrote as it is stored; raises Invalid when it is empty or too long."""
+    text = mended(text).strip()
+    if not text:
+        raise Invalid("Write something first.", field="text")
+    if len(text) > MAX_MESSAGE_CHARS:
+        raise Invalid("A message may have at most 20000 characters.", field="text")
+    return text
 
 
 def link_of(row: Conversation) -> str:

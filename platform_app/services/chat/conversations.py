@@ -20,9 +20,9 @@ from platform_app.models.crm import Contact, Lead, Stage
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
-from platform_app.services.chat import conversation_rows, sending
+from platform_app.services.chat import conversation_rows, opt_outs, sending
 from platform_app.services.chat.conversation_rows import (
-    MAX_MESSAGE_CHARS,
+    checked_text,
     event_links,
     first_line,
     get,
@@ -147,11 +147,7 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     The reply is to be streamed when its state is STREAMING; when it is DELAYED a job is due. Replies that were
     still on their way are replaced: a burst is answered once.
     """
-    text = mended(text).strip()
-    if not text:
-        raise Invalid("Write something first.", field="text")
-    if len(text) > MAX_MESSAGE_CHARS:
-        raise Invalid("A message may have at most 20000 characters.", field="text")
+    text = checked_text(text)
     session.enable_cache()  # what is known is written from the same rows
     row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
     if row.state == ConversationState.CLOSED:
@@ -163,7 +159,7 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
     name = _author_name(session, who, row)
     said = Message(tenant_id=who.tenant_id, conversation_id=row.id, author=Author.CONTACT, author_name=name, text=text)
     session.add(said)
-    row.contact_at = said.created_at
+    row.contact_at, row.snoozed_until = said.created_at, None
     row.title = row.title or first_line(text)[:80]
     if is_first:
         _record_start(session, who, row, settings)
@@ -175,12 +171,21 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
         message_id=said.id,
         **event_links(row),
     )
+    _apply_opt_out(session, who, row, text)
     decision = sending.check(session, row, OutboundMessage(Sender.REPLY))
     if not decision.sends:
         said.gate = decision.as_json()
         update_last_message(session, row, said)
         return said, None
     return said, start_reply(session, row, said=said, settings=settings)
+
+
+def _apply_opt_out(session: Transaction, who: Identity, row: Conversation, text: str) -> None:
+    """Opt the contact out if the message is one of the tenant's words for it."""
+    if row.contact_id and row.channel != Channel.TEST:
+        word = opt_outs.word_in(sending.policy_of(session, row.tenant_id), text)
+        if word:
+            opt_outs.opt_out(session, who, row.contact_id, word=word)
 
 
 def reopen_locked(session: Transaction, row: Conversation, who: Identity | None) -> None:

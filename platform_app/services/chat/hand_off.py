@@ -32,6 +32,14 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
     return row
 
 
+def hand_off_by_clock(session: Transaction, row: Conversation) -> None:
+    """Hand a conversation that is locked to a person, since nobody has decided on its reply in time."""
+    if row.state == ConversationState.OPEN:
+        _put_in_charge(session, row)
+        event = emit(session, row.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
+        _record_change(session, None, row, "“{title}” handed to a person", event_id=event.id)
+
+
 def take_over(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
     """Let this member write from now on: nothing automatic is sent until the conversation is handed back."""
     row = conversations.get(session, who, conversation_id, lock=True)

@@ -1,15 +1,14 @@
 """Member messages: what members write: to the contact, or notes for one another."""
 
 from platform_app.db import Transaction
-from platform_app.errors import Invalid, NotFound
+from platform_app.errors import NotFound
 from platform_app.events import emit
-from platform_app.llm.reply_text import mended
 from platform_app.models.conversation import Author, Message, MessageState
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
 from platform_app.services.chat import conversation_rows, hand_off, sending
-from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
+from platform_app.services.chat.conversation_rows import checked_text
 
 MAX_MENTIONS = 20
 
@@ -22,7 +21,7 @@ def send(
     Raises Conflict when the conversation is closed, or when the contact does not want messages and the member has not
     confirmed with `despite_opt_out`.
     """
-    text = _checked(text)
+    text = checked_text(text)
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     message = sending.new_message(session, row, Author.MEMBER, who.name, text=text, author_id=who.user_id)
     sending.send_for_member(session, row, message, who, despite_opt_out=despite_opt_out)
@@ -35,7 +34,7 @@ def add_note(
     session: Transaction, who: Identity, conversation_id: str, text: str, *, mentions: list[str] | None = None
 ) -> Message:
     """Write a note that only members see; `mentions` are the users whom it names. It takes nothing over."""
-    text, named = _checked(text), list(dict.fromkeys(mentions or []))
+    text, named = checked_text(text), list(dict.fromkeys(mentions or []))
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     known = {user.id for user, _ in members.list_members(session, who)}
     if len(named) > MAX_MENTIONS or not known.issuperset(named):
@@ -47,12 +46,3 @@ def add_note(
     told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, "Note in “{title}”", who=who)
     told.event_id = event.id
     return note
-
-
-def _checked(text: str) -> str:
-    text = mended(text).strip()
-    if not text:
-        raise Invalid("Write something first.", field="text")
-    if len(text) > MAX_MESSAGE_CHARS:
-        raise Invalid("A message may have at most 20000 characters.", field="text")
-    return text

@@ -1,7 +1,7 @@
 """Sending: the send gate, the one way in which a message comes to be sent to a contact."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col
@@ -24,7 +24,7 @@ from platform_app.models.conversation import Author, Conversation, ConversationS
 from platform_app.models.crm import Contact
 from platform_app.models.event import ActivityKind, Event, EventKind
 from platform_app.models.person import Identity, Tenant
-from platform_app.models.sending import Dispatch, GateReason, SendingPolicy
+from platform_app.models.sending import Dispatch, GateReason, OverdueApproval, SendingPolicy
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversation_rows
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
@@ -108,11 +108,23 @@ def send(session: Transaction, row: Conversation, message: Message, *, needs_app
     if not decision.sends:
         keep_back(session, row, message, decision)
     elif needs_approval:
-        message.state, message.gate, message.due_at = MessageState.TO_APPROVE, {}, None
-        publish_change(session, row)
+        _request_approval(session, row, message)
     else:
         _commit(session, row, message, asked=asked)
     return decision
+
+
+def _request_approval(session: Transaction, row: Conversation, message: Message) -> None:
+    """Let a message wait for a member; `due_at` is when the tenant thinks that it has waited too long."""
+    policy = policy_of(session, row.tenant_id)
+    is_timed = policy.approval_minutes and policy.approval_overdue != OverdueApproval.WAIT
+    message.due_at = now() + timedelta(minutes=policy.approval_minutes) if is_timed else None
+    message.state, message.gate = MessageState.TO_APPROVE, {}
+    links = event_links(row)
+    event = emit(session, row.tenant_id, EventKind.APPROVAL_REQUESTED, message_id=message.id, **links)
+    sentence = "Reply in “{title}” waits for approval"
+    conversation_rows.record(session, row, ActivityKind.REPLY, sentence, who=None).event_id = event.id
+    publish_change(session, row)
 
 
 def send_for_member(

@@ -1,0 +1,149 @@
+"""Triage: who is to answer a conversation and when: assignment, snoozes, tags, and what each member has read."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+from sqlmodel import col
+
+from platform_app.automation.values import fold
+from platform_app.clock import now
+from platform_app.db import Transaction, owned, session_scope, unscoped
+from platform_app.errors import Conflict, Invalid, LimitReached, NotFound
+from platform_app.events import emit
+from platform_app.models.conversation import Conversation, ConversationRead, ConversationTag
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.person import Identity, Member, Role, User
+from platform_app.services.chat import conversation_rows
+from platform_app.services.crm import crm_values
+
+_logger = structlog.get_logger()
+MAX_TAGS = 20
+BATCH = 100  # conversations whose snooze ends in one turn of the clock
+
+
+def assign(session: Transaction, who: Identity, conversation_id: str, user_id: str | None) -> Conversation:
+    """Assign a conversation to a member, or to nobody. Raises NotFound if there is no such member."""
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    user = _member_user(session, who, user_id) if user_id else None
+    if row.assignee_id == (user.id if user else None):
+        return row
+    row.assignee_id = user.id if user else None
+    after = {"user_id": row.assignee_id, "name": user.name if user else ""}
+    links = conversation_rows.event_links(row)
+    event = emit(session, row.tenant_id, EventKind.CONVERSATION_ASSIGNED, after=after, **links)
+    sentence = "“{title}” assigned to {name}" if user else "“{title}” assigned to nobody"
+    values = {"name": user.name} if user else {}
+    told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who, **values)
+    told.event_id = event.id
+    conversation_rows.publish_change(session, row)
+    return row
+
+
+def assign_in_turn(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
+    """Assign a conversation to the member who can answer and was given one longest ago.
+
+    Raises Conflict if there is none: viewers and people who are disabled get no conversations.
+    """
+    query = owned(Member, who.tenant_id).join(User, User.id == Member.user_id)
+    can_answer = query.where(Member.role != Role.VIEWER, col(User.disabled_at).is_(None))
+    order = can_answer.order_by(col(Member.assigned_at).is_not(None), Member.assigned_at, Member.id)
+    member: Member | None = session.exec(order.limit(1).with_for_update(of=Member)).first()
+    if member is None:
+        raise Conflict("No member is available.")
+    member.assigned_at = now()
+    return assign(session, who, conversation_id, member.user_id)
+
+
+def _member_user(session: Transaction, who: Identity, user_id: str) -> User:
+    query = owned(Member, who.tenant_id).where(Member.user_id == user_id)
+    user = session.get(User, user_id) if session.exec(query).first() is not None else None
+    if user is None:
+        raise NotFound("There is no such member.")
+    return user
+
+
+def snooze(session: Transaction, who: Identity, conversation_id: str, until: datetime) -> Conversation:
+    """Put a conversation aside until a moment, or until the contact writes."""
+    if until <= now():
+        raise Invalid("Choose a later moment.", field="until")
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    row.snoozed_until = until
+    links = conversation_rows.event_links(row)
+    event = emit(session, row.tenant_id, EventKind.CONVERSATION_SNOOZED, after={"until": until.isoformat()}, **links)
+    told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, "“{title}” snoozed", who=who)
+    told.event_id = event.id
+    conversation_rows.publish_change(session, row)
+    return row
+
+
+def end_snoozes() -> None:
+    """Bring back the conversations whose snooze is over."""
+    with session_scope(reason="snoozes that are over", read_only=True) as session:
+        due = unscoped(Conversation).where(col(Conversation.snoozed_until) <= now()).limit(BATCH)
+        found = session.execute(due.with_only_columns(Conversation.tenant_id, Conversation.id)).all()
+    for tenant_id, conversation_id in found:
+        try:
+            with session_scope(tenant_id) as session:
+                row = conversation_rows.lock(session, tenant_id, conversation_id)
+                if row.snoozed_until is not None and row.snoozed_until <= now():
+                    row.snoozed_until = None
+                    sentence = "“{title}” is back: the snooze is over"
+                    conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=None)
+                    conversation_rows.publish_change(session, row)
+        except Exception:  # the next second tries again
+            _logger.exception("a snooze was not ended", conversation_id=conversation_id)
+
+
+def set_tags(session: Transaction, who: Identity, conversation_id: str, tags: list[str]) -> list[str]:
+    """Replace the tags of a conversation; return them as they are kept, in order."""
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    wanted = {fold(tag): tag for tag in crm_values.parse_tags(tags)}
+    if len(wanted) > MAX_TAGS:
+        raise LimitReached("A conversation may have at most {count} tags.", count=MAX_TAGS)
+    query = owned(ConversationTag, who.tenant_id).where(ConversationTag.conversation_id == row.id)
+    held = {found.key: found for found in session.exec(query).all()}
+    for key in held.keys() - wanted.keys():
+        session.delete(held[key])
+    for key, tag in wanted.items():
+        if key not in held:
+            session.add(ConversationTag(tenant_id=row.tenant_id, conversation_id=row.id, tag=tag, key=key))
+    conversation_rows.publish_change(session, row)
+    return list(wanted.values())
+
+
+def tags_of(session: Transaction, who: Identity, conversation_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the tags of conversations by id, in the order in which they were given."""
+    ids = list(conversation_ids)
+    query = owned(ConversationTag, who.tenant_id).where(col(ConversationTag.conversation_id).in_(ids))
+    found: dict[str, list[str]] = {one: [] for one in ids}
+    for row in session.exec(query.order_by(ConversationTag.id)).all():
+        found[row.conversation_id].append(row.tag)
+    return found
+
+
+def mark_read(session: Transaction, who: Identity, conversation_id: str) -> None:
+    """Note that a member has read a conversation up to now."""
+    row = conversation_rows.get(session, who, conversation_id, lock=True)
+    query = owned(ConversationRead, who.tenant_id).where(
+        ConversationRead.conversation_id == row.id, ConversationRead.user_id == who.user_id
+    )
+    held: ConversationRead | None = session.exec(query).first()
+    if held is None:
+        held = ConversationRead(tenant_id=row.tenant_id, conversation_id=row.id, user_id=who.user_id)
+        session.add(held)
+    held.read_at = now()
+
+
+def unread_ids(session: Transaction, who: Identity, conversation_ids: Iterable[str]) -> set[str]:
+    """Return those of some conversations in which the contact wrote after the member read them last."""
+    ids = list(conversation_ids)
+    reads = owned(ConversationRead, who.tenant_id).where(
+        ConversationRead.user_id == who.user_id, col(ConversationRead.conversation_id).in_(ids)
+    )
+    read_at = {row.conversation_id: row.read_at for row in session.exec(reads).all()}
+    query = owned(Conversation, who.tenant_id).where(
+        col(Conversation.id).in_(ids), col(Conversation.contact_at).is_not(None)
+    )
+    found = session.execute(query.with_only_columns(Conversation.id, Conversation.contact_at)).all()
+    return {row_id for row_id, at in found if row_id not in read_at or at > read_at[row_id]}
