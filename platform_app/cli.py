@@ -167,7 +167,7 @@ def reindex() -> None:
     """Have the worker build the vector indexes of all tenants anew, after a restored backup for one."""
     from platform_app.services.knowledge import index_rebuild
 
-    typer.echo(f"queued for {index_rebuild.request_all()} tenants")
+    typer.echo(f"queued for {index_rebuild.request_all_rebuilds()} tenants")
 
 
 @app.command("env-example")

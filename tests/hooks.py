@@ -13,7 +13,7 @@ from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, ReceivedDelivery
 from platform_app.services.webhooks import deliveries, incoming_webhooks, webhook_secrets
-from platform_app.services.webhooks.deliveries import Sent
+from platform_app.services.webhooks.deliveries import IncomingRequest
 from tests.talking import call
 
 
@@ -39,17 +39,17 @@ def signed(secret: str, body: bytes, *, message_id: str = "msg_1", at: datetime 
 
 def secret_of(webhook: IncomingWebhook) -> str:
     """Return what deliveries to a webhook are signed with."""
-    return webhook_secrets.secret(webhook)
+    return webhook_secrets.get_secret(webhook)
 
 
 def address_of(webhook: IncomingWebhook) -> str:
     """Return the last part of a webhook's address."""
-    return webhook_secrets.address(webhook)
+    return webhook_secrets.get_address(webhook)
 
 
-def take(webhook: IncomingWebhook, sent: Sent) -> DeliveryOutcome:
+def take(webhook: IncomingWebhook, sent: IncomingRequest) -> DeliveryOutcome:
     """Let one delivery be taken; raises why it is not."""
-    [result] = deliveries.take_all(webhook, [sent])
+    [result] = deliveries.accept_all(webhook, [sent])
     if isinstance(result, Exception):
         raise result
     return result
@@ -58,7 +58,7 @@ def take(webhook: IncomingWebhook, sent: Sent) -> DeliveryOutcome:
 def deliver(webhook: IncomingWebhook, payload: Any, *, message_id: str = "") -> DeliveryOutcome:
     """Deliver a payload as JSON to a webhook without a signature."""
     headers = {"content-type": "application/json"} | ({"webhook-id": message_id} if message_id else {})
-    return take(webhook, Sent(body_of(payload), headers))
+    return take(webhook, IncomingRequest(body_of(payload), headers))
 
 
 def events(who: Identity) -> list[Event]:

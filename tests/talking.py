@@ -172,7 +172,7 @@ def run_jobs(who: Identity) -> None:
             assert job is not None
             HANDLERS[job.kind](job)
             if not job.is_finished:
-                ledger.end(job, JobState.DONE, "")
+                ledger.end_attempt(job, JobState.DONE, "")
 
 
 def _due(who: Identity) -> list[str]:

@@ -159,7 +159,7 @@ def test_publishing_makes_a_version_that_later_drafts_leave_alone(who: Identity)
     publish(who, agent)
     assert effective(who, agent, draft=False)[1] == 2
     with session_scope(who.tenant_id, read_only=True) as session:
-        found = agents.versions(session, who, agent.id)
+        found = agents.list_versions(session, who, agent.id)
     assert [(v.number, v.settings["instructions"], v.author_name) for v in found] == [
         (2, "second", who.name),
         (1, "first", who.name),
@@ -193,11 +193,11 @@ def test_differences_name_fields_and_lines(who: Identity) -> None:
     second = publish(who, agent)
     save(who, agent, {"name": "Olga"})
     with session_scope(who.tenant_id, read_only=True) as session:
-        changed = agents.compare(session, who, agent.id, before=first, after=second)
-        to_draft = agents.compare(session, who, agent.id, before=second)
-        assert agents.compare(session, who, agent.id, before=first, after=first) == []
+        changed = agents.compare_versions(session, who, agent.id, before=first, after=second)
+        to_draft = agents.compare_versions(session, who, agent.id, before=second)
+        assert agents.compare_versions(session, who, agent.id, before=first, after=first) == []
         with pytest.raises(NotFound):
-            agents.compare(session, who, agent.id, before="f" * 32)
+            agents.compare_versions(session, who, agent.id, before="f" * 32)
     assert [(c.field, c.before, c.after) for c in changed if c.field == "temperature"] == [("temperature", 0.3, 1.0)]
     assert [c.lines for c in changed if c.field == "instructions"] == [["--- greet", "+++ greet", " help"]]
     assert [(c.field, c.before, c.after, c.lines) for c in to_draft] == [("name", "Anna", "Olga", [])]
@@ -291,8 +291,8 @@ def test_another_tenant_finds_nothing(who: Identity, other: Identity) -> None:
         lambda session: agents.get(session, other, agent.id),
         lambda session: agents.save_draft(session, other, agent.id, {"name": "x"}, revision=1),
         lambda session: agents.publish(session, other, agent.id),
-        lambda session: agents.versions(session, other, agent.id),
-        lambda session: agents.compare(session, other, agent.id, before=version),
+        lambda session: agents.list_versions(session, other, agent.id),
+        lambda session: agents.compare_versions(session, other, agent.id, before=version),
         lambda session: agents.restore_version(session, other, agent.id, version),
         lambda session: agents.set_active(session, other, agent.id, active=True),
         lambda session: agents.duplicate(session, other, agent.id),

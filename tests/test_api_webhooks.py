@@ -14,7 +14,7 @@ from platform_app.api import webhooks
 from platform_app.models.person import Identity
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.webhooks import incoming_webhooks
-from platform_app.services.webhooks.deliveries import LARGEST
+from platform_app.services.webhooks.deliveries import MAX_BODY_BYTES
 from tests import shared
 from tests.api_client import client
 from tests.conftest import answers, free_port, wait_for
@@ -92,7 +92,7 @@ async def test_no_cookie_and_no_origin_counts_here(who: Identity) -> None:
 
 async def test_what_is_not_there_what_is_off_and_what_is_gone_look_alike(who: Identity, other: Identity) -> None:
     off, gone, theirs = a_webhook(who), a_webhook(who, name="Gone"), a_webhook(other, name="Theirs")
-    call(who, incoming_webhooks.switch, off.id, enabled=False)
+    call(who, incoming_webhooks.set_enabled, off.id, enabled=False)
     call(who, incoming_webhooks.delete, gone.id)
     asked = [
         NOBODY,
@@ -141,12 +141,12 @@ async def parts(size: int) -> Any:
 
 async def test_a_body_is_one_megabyte_at_most_said_or_not(who: Identity) -> None:
     webhook = a_webhook(who)
-    most = b'"' + b"x" * (LARGEST - 2) + b'"'
+    most = b'"' + b"x" * (MAX_BODY_BYTES - 2) + b'"'
     assert (await post(address_of(webhook), most)).status_code == 202
     found = [
         await post(address_of(webhook), most + b" "),
-        await post(address_of(webhook), parts(LARGEST + 50_000)),
-        await post(address_of(webhook), parts(LARGEST + 50_000), **{"Content-Length": "5"}),
+        await post(address_of(webhook), parts(MAX_BODY_BYTES + 50_000)),
+        await post(address_of(webhook), parts(MAX_BODY_BYTES + 50_000), **{"Content-Length": "5"}),
     ]
     assert [answer.status_code for answer in found] == [413] * 3
     assert [row.why for row in log(who)] == [""] + ["The body is larger than 1 MB."] * 3

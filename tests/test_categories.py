@@ -14,7 +14,7 @@ def add(who: Identity, name: str, parent_id: str | None = None) -> str:
 
 
 def shown(who: Identity) -> list[str]:
-    return ["  " * depth + row.name for row, depth in call(who, categories.every)]
+    return ["  " * depth + row.name for row, depth in call(who, categories.list_categories)]
 
 
 def test_a_tree_in_order(who: Identity) -> None:
@@ -62,11 +62,11 @@ def test_a_name_may_stay_and_may_repeat_elsewhere(who: Identity) -> None:
 
 def test_depth_and_number_are_limited(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     last: str | None = None
-    for depth in range(categories.DEEPEST):
+    for depth in range(categories.MAX_DEPTH):
         last = add(who, f"level {depth}", last)
     with pytest.raises(LimitReached):
         add(who, "too deep", last)
-    monkeypatch.setattr(categories, "MOST", categories.DEEPEST)
+    monkeypatch.setattr(categories, "MAX_CATEGORIES", categories.MAX_DEPTH)
     with pytest.raises(LimitReached):
         add(who, "too many")
 
@@ -84,5 +84,5 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     with pytest.raises(NotFound):
         add(who, "Mine", theirs)
     with session_scope(who.tenant_id) as session:
-        assert categories.with_nested(session, who.tenant_id, [theirs]) == []
+        assert categories.with_descendants(session, who.tenant_id, [theirs]) == []
     assert shown(other) == ["Theirs"] and shown(who) == []

@@ -76,7 +76,7 @@ def two(house: House, env: pytest.MonkeyPatch) -> Iterator[tuple[Identity, Ident
 def test_the_application_works_and_sees_its_tenant_alone(two: tuple[Identity, Identity], house: House) -> None:
     ours, theirs = two
     with db.session_scope(ours.tenant_id, read_only=True) as session:
-        assert [row.name for row, _ in categories.every(session, ours)] == [ours.slug]
+        assert [row.name for row, _ in categories.list_categories(session, ours)] == [ours.slug]
     with create_engine(house.application, poolclass=NullPool).begin() as connection:
         seen = "SELECT name FROM category"  # no word of a tenant: a query whose filter was forgotten
         assert connection.execute(text(seen)).all() == []

@@ -19,7 +19,7 @@ from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.crm import contacts, leads
 from platform_app.services.feed import activity
 from platform_app.services.webhooks import deliveries, delivery_retention, delivery_subjects, incoming_webhooks
-from platform_app.services.webhooks.deliveries import KEPT_IN_EVENT, Sent, Unverified
+from platform_app.services.webhooks.deliveries import MAX_EVENT_BYTES, IncomingRequest, UnverifiedDelivery
 from platform_app.state.webhooks import deliveries as received_page
 from tests import shared, talking
 from tests.hooks import MINUTE, a_webhook, address_of, body_of, deliver, events, log, secret_of, signed, take
@@ -30,7 +30,7 @@ BODY = body_of({"order": {"total": 12.5, "name": "Мойка"}})
 
 
 def send(webhook: IncomingWebhook, headers: dict[str, str], body: bytes = BODY) -> DeliveryOutcome:
-    return take(deliveries.find(address_of(webhook)), Sent(body, headers, "203.0.113.7"))
+    return take(deliveries.find_webhook(address_of(webhook)), IncomingRequest(body, headers, "203.0.113.7"))
 
 
 def test_a_signed_delivery_is_taken_once(who: Identity) -> None:
@@ -55,34 +55,34 @@ def test_those_that_come_together_are_taken_each_by_itself(who: Identity) -> Non
     webhook = a_webhook(who, signed=True)
     secret = secret_of(webhook)
     names = ["msg_1", "msg_2", "msg_1", "msg_3"]
-    group = [Sent(BODY, signed(secret, BODY, message_id=name)) for name in names]
-    group.insert(1, Sent(BODY, signed("whsec_" + "QUJD" * 8, BODY)))
-    group.append(Sent(b"{", signed(secret, b"{", message_id="msg_4")))
-    results = deliveries.take_all(webhook, group)
+    group = [IncomingRequest(BODY, signed(secret, BODY, message_id=name)) for name in names]
+    group.insert(1, IncomingRequest(BODY, signed("whsec_" + "QUJD" * 8, BODY)))
+    group.append(IncomingRequest(b"{", signed(secret, b"{", message_id="msg_4")))
+    results = deliveries.accept_all(webhook, group)
     accepted, duplicate = DeliveryOutcome.ACCEPTED, DeliveryOutcome.DUPLICATE
     assert [one for one in results if isinstance(one, DeliveryOutcome)] == [accepted, accepted, duplicate, accepted]
-    assert isinstance(results[1], Unverified) and isinstance(results[-1], UnreadableBody)
+    assert isinstance(results[1], UnverifiedDelivery) and isinstance(results[-1], UnreadableBody)
     first, *_ = found = events(who)
     assert len(found) == 3
     rows = [row for row in log(who) if row.outcome != DeliveryOutcome.REFUSED]
     assert [row.message_id for row in rows] == names and rows[2].event_id == rows[0].event_id == first.id
     assert [row.why for row in log(who) if row.outcome == DeliveryOutcome.REFUSED][0] == "The signature does not match."
-    assert deliveries.take_all(webhook, []) == []
+    assert deliveries.accept_all(webhook, []) == []
 
 
 def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
     who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhook = a_webhook(who)
-    links = delivery_subjects.links
+    links = delivery_subjects.find_links
 
     def failing(session: Any, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
         if payload["number"] == 1:
             raise RuntimeError("no room")
         return links(session, who, webhook, payload)
 
-    monkeypatch.setattr(delivery_subjects, "links", failing)
-    results = deliveries.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(3)])
+    monkeypatch.setattr(delivery_subjects, "find_links", failing)
+    results = deliveries.accept_all(webhook, [IncomingRequest(body_of({"number": number}), {}) for number in range(3)])
     assert results[0] == results[2] == DeliveryOutcome.ACCEPTED and isinstance(results[1], RuntimeError)
     assert [event.after["payload"]["number"] for event in events(who)] == [0, 2]
     assert len(log(who)) == 2 and activities(who).count("Webhook “{name}” came in") == 2
@@ -91,14 +91,14 @@ def test_one_that_the_database_cannot_take_does_not_hold_up_the_others(
 def test_however_many_are_spoilt_few_transactions_are_made(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     webhook = a_webhook(who, email_path="mail", creates_contact=True)
     long = f"{'a' * 60}@{'.'.join(['b' * 60] * 3)}.test"  # longer than a name may be
-    assert deliveries.take_all(webhook, [Sent(body_of({"mail": long}), {})]) == [DeliveryOutcome.ACCEPTED]
+    assert deliveries.accept_all(webhook, [IncomingRequest(body_of({"mail": long}), {})]) == [DeliveryOutcome.ACCEPTED]
     scopes: list[str] = []
     scope = deliveries.session_scope
     monkeypatch.setattr(
         deliveries, "session_scope", lambda *args, **named: (scopes.append("one"), scope(*args, **named))[1]
     )
-    monkeypatch.setattr(delivery_subjects, "links", lambda *given: {} if given[-1]["number"] else 1 // 0)
-    results = deliveries.take_all(webhook, [Sent(body_of({"number": number}), {}) for number in range(32)])
+    monkeypatch.setattr(delivery_subjects, "find_links", lambda *given: {} if given[-1]["number"] else 1 // 0)
+    results = deliveries.accept_all(webhook, [IncomingRequest(body_of({"number": number}), {}) for number in range(32)])
     assert results.count(DeliveryOutcome.ACCEPTED) == 31 and isinstance(results[0], ZeroDivisionError)
     assert len(scopes) == 11  # half of them, and half again
 
@@ -111,8 +111,8 @@ def test_when_the_database_is_away_nobody_tries_for_each(who: Identity, monkeypa
         raise OperationalError("BEGIN", {}, Exception("server closed the connection"))
 
     monkeypatch.setattr(deliveries, "session_scope", away)
-    group = [Sent(BODY, signed(secret_of(webhook), BODY, message_id=f"msg_{number}")) for number in range(5)]
-    results = deliveries.take_all(webhook, [*group, Sent(BODY, {}), Sent(BODY, {})])
+    group = [IncomingRequest(BODY, signed(secret_of(webhook), BODY, message_id=f"msg_{number}")) for number in range(5)]
+    results = deliveries.accept_all(webhook, [*group, IncomingRequest(BODY, {}), IncomingRequest(BODY, {})])
     assert len(tries) == 2 and all(isinstance(one, OperationalError) for one in results)
 
 
@@ -121,7 +121,7 @@ def test_what_is_written_down_is_not_written_again_when_nobody_can_be_told(
 ) -> None:
     webhook = a_webhook(who)
     monkeypatch.setattr(notifier, "publish", lambda *given: 1 // 0)
-    assert deliveries.take_all(webhook, [Sent(BODY, {})] * 3) == [DeliveryOutcome.ACCEPTED] * 3
+    assert deliveries.accept_all(webhook, [IncomingRequest(BODY, {})] * 3) == [DeliveryOutcome.ACCEPTED] * 3
     assert len(events(who)) == 3
 
 
@@ -158,7 +158,7 @@ def test_only_a_valid_signature_passes_and_nobody_outside_learns_why(who: Identi
     webhook = a_webhook(who, signed=True)
     said = set()
     for name, (headers, body) in spoilt(secret_of(webhook)).items():
-        with pytest.raises(Unverified) as refused:
+        with pytest.raises(UnverifiedDelivery) as refused:
             send(webhook, headers, body)
         said.add((name == "", refused.value.sentence, refused.value.status))
     assert said == {(False, "The delivery could not be verified.", 401)}
@@ -184,14 +184,14 @@ def test_within_five_minutes_it_passes(who: Identity) -> None:
 def test_after_a_renewal_both_secrets_are_good_for_a_day(who: Identity, other: Identity) -> None:
     webhook = a_webhook(who, signed=True)
     before, theirs = secret_of(webhook), secret_of(a_webhook(other, signed=True))
-    after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
+    after = secret_of(call(who, incoming_webhooks.rotate_secret, webhook.id))
     assert len({before, after, theirs}) == 3
     for place, secret in enumerate((before, after)):
         assert send(webhook, signed(secret, BODY, message_id=f"m{place}")) == DeliveryOutcome.ACCEPTED
-    with pytest.raises(Unverified):
+    with pytest.raises(UnverifiedDelivery):
         send(webhook, signed(theirs, BODY))
     with time_machine.travel(now() + timedelta(hours=24), tick=False):
-        with pytest.raises(Unverified):
+        with pytest.raises(UnverifiedDelivery):
             send(webhook, signed(before, BODY, message_id="late"))
         assert send(webhook, signed(after, BODY, message_id="late")) == DeliveryOutcome.ACCEPTED
 
@@ -204,22 +204,22 @@ def test_without_a_required_signature_the_address_is_the_secret(who: Identity) -
     assert len(events(who)) == 3
     for address in ("", "x" * 32, webhook.id, webhook.address_hash, address_of(webhook)[:-1]):
         with pytest.raises(NotFound):
-            deliveries.find(address)
+            deliveries.find_webhook(address)
 
 
 def test_switched_off_or_deleted_it_is_not_there(who: Identity) -> None:
     webhook = a_webhook(who)
-    found = deliveries.find(address_of(webhook))
+    found = deliveries.find_webhook(address_of(webhook))
     for act, back in (
-        (incoming_webhooks.switch, incoming_webhooks.switch),
+        (incoming_webhooks.set_enabled, incoming_webhooks.set_enabled),
         (incoming_webhooks.delete, incoming_webhooks.restore),
     ):
-        call(who, act, webhook.id, **({"enabled": False} if act is incoming_webhooks.switch else {}))
+        call(who, act, webhook.id, **({"enabled": False} if act is incoming_webhooks.set_enabled else {}))
         with pytest.raises(NotFound):
-            deliveries.find(address_of(webhook))
+            deliveries.find_webhook(address_of(webhook))
         with pytest.raises(NotFound):
-            take(found, Sent(BODY, {}))  # it was found a moment before
-        call(who, back, webhook.id, **({"enabled": True} if act is incoming_webhooks.switch else {}))
+            take(found, IncomingRequest(BODY, {}))  # it was found a moment before
+        call(who, back, webhook.id, **({"enabled": True} if act is incoming_webhooks.set_enabled else {}))
         assert send(webhook, {}) == DeliveryOutcome.ACCEPTED
 
 
@@ -246,7 +246,7 @@ def test_the_same_delivery_many_times_at_once_is_one_event_with_one_effect(who: 
 
 def test_a_large_payload_stands_in_the_log_alone(who: Identity) -> None:
     webhook = a_webhook(who, email_path="mail", creates_contact=True)
-    payload = {"mail": "anna@acme.test", "text": "x" * KEPT_IN_EVENT}
+    payload = {"mail": "anna@acme.test", "text": "x" * MAX_EVENT_BYTES}
     deliver(webhook, payload)
     (event,), (row,) = events(who), log(who)
     assert event.after["payload"] is None and event.after["payload_too_large"] is True
@@ -256,13 +256,13 @@ def test_a_large_payload_stands_in_the_log_alone(who: Identity) -> None:
 
 def test_what_is_not_read_to_its_end_is_refused(who: Identity) -> None:
     webhook = a_webhook(who)
-    with pytest.raises(deliveries.TooLarge):
-        take(webhook, Sent(b"{" * 20_000, {}, is_cut=True))
+    with pytest.raises(deliveries.BodyTooLarge):
+        take(webhook, IncomingRequest(b"{" * 20_000, {}, is_truncated=True))
     (row,) = log(who)
     assert (row.outcome, row.why, len(row.body)) == (DeliveryOutcome.REFUSED, "The body is larger than 1 MB.", 10_000)
     for body, headers in ((b"{", {}), (b"1", {"webhook-id": "x" * 256}), (b"", {}), (b"\x00", {})):
         with pytest.raises(PlatformError) as refused:
-            take(webhook, Sent(body, headers))
+            take(webhook, IncomingRequest(body, headers))
         assert refused.value.status == 400
     assert events(who) == []
 
@@ -319,19 +319,19 @@ def test_the_log_keeps_thirty_days(who: Identity) -> None:
 
 
 def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_retention, "KEPT_REFUSED", 5)
+    monkeypatch.setattr(delivery_retention, "MAX_REFUSED", 5)
     webhook, twin = a_webhook(who), a_webhook(who, name="Twin")
     for one in (webhook, twin):
         deliver(one, 1)
         for place in range(9 if one is webhook else 4):
             with pytest.raises(PlatformError):
-                take(one, Sent(b"{%d" % place, {}))
+                take(one, IncomingRequest(b"{%d" % place, {}))
     mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
     assert mine == ["1", "{4", "{5", "{6", "{7", "{8"] and len(log(who)) == 6 + 5
-    monkeypatch.setattr(delivery_retention, "KEPT_REFUSED", 1)
-    monkeypatch.setattr(delivery_retention, "_GO_AT_ONCE", 3)
+    monkeypatch.setattr(delivery_retention, "MAX_REFUSED", 1)
+    monkeypatch.setattr(delivery_retention, "_DELETE_BATCH", 3)
     with pytest.raises(PlatformError):
-        take(webhook, Sent(b"{9", {}))
+        take(webhook, IncomingRequest(b"{9", {}))
     mine = [row.body for row in log(who) if row.webhook_id == webhook.id]
     assert mine == ["1", "{7", "{8", "{9"], "the oldest go first, some at once"
 
@@ -339,7 +339,7 @@ def test_the_latest_refused_ones_are_kept(who: Identity, monkeypatch: pytest.Mon
 def test_beyond_what_a_tenant_may_keep_the_body_is_not_kept(
     who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_retention, "KEPT_OF_TENANT", 25)
+    monkeypatch.setattr(delivery_retention, "MAX_TENANT_BYTES", 25)
     first, second, theirs = a_webhook(who), a_webhook(who, name="Second"), a_webhook(other)
     with time_machine.travel(now() - timedelta(days=31), tick=False):
         deliver(first, "x" * 8)
@@ -352,7 +352,7 @@ def test_beyond_what_a_tenant_may_keep_the_body_is_not_kept(
     assert view.is_cut and view.body == ""
     deliver(first, "z" * 8)  # with it the one of a month ago goes, and is counted no more
     assert [len(row.body) for row in log(who)] == [10, 0, 10]
-    assert sum(row.kept_bytes for row in call(who, incoming_webhooks.of_tenant)) == 20
+    assert sum(row.kept_bytes for row in call(who, incoming_webhooks.list_webhooks)) == 20
 
 
 @pytest.mark.parametrize("place", range(4))

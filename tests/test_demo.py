@@ -185,10 +185,10 @@ def test_scripts_were_used_and_one_guides_a_conversation(who: Identity) -> None:
     load(who)
     with session_scope(who.tenant_id, read_only=True) as session:
         found = {row.title: row for row in scripts.list_scripts(session, who, rows(who, Agent)[0].id)}
-        used = scripts.used(session, who)
-        assert scripts.versions(session, who, found["First words to a newcomer"].id)
+        used = scripts.usage_by_script(session, who)
+        assert scripts.list_versions(session, who, found["First words to a newcomer"].id)
         (progress,) = rows(who, ScriptProgress)
-        place = guided_scripts.current(session, who, progress.conversation_id)
+        place = guided_scripts.list_progress(session, who, progress.conversation_id)
     assert place == [("Test ride", 1, 2, ["Height (cm)", "Wanted by", "Rides"])]
     counted = {title: used[row.id].count for title, row in found.items() if row.id in used}
     assert counted == {"Help with choosing": 1, "Test ride": 2}  # of many replies that were given a script
@@ -211,7 +211,7 @@ def test_a_load_that_fails_leaves_nothing(who: Identity, monkeypatch: pytest.Mon
     def broken(*args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(demo, "converse", broken)
+    monkeypatch.setattr(demo, "write_conversations", broken)
     with pytest.raises(ZeroDivisionError):
         load(who)
     assert filled(counts(who)) == {"member"}

@@ -80,7 +80,7 @@ def a_removal(who: Identity) -> str:
 
 
 def a_rebuilding(who: Identity) -> str:
-    index_rebuild.request(who.tenant_id)
+    index_rebuild.request_rebuild(who.tenant_id)
     return ""
 
 
@@ -126,7 +126,7 @@ CASES = {
     "rebuild_index": Case(
         a_rebuilding,
         told("The vector index was not built anew: {reason} Until then the words alone find passages."),
-        lambda who, one: index_rebuild.request(who.tenant_id),
+        lambda who, one: index_rebuild.request_rebuild(who.tenant_id),
     ),
     "import_contacts": Case(lambda who: begun(who, 3), import_says, lambda who, one: call(who, import_job.retry, one)),
     "handle_event": Case(an_event, told("Rules and sequences did not take up an event: {reason}"), by_job),

@@ -152,7 +152,7 @@ async def test_the_model_is_told_what_is_next_and_the_trace_keeps_it(provider: F
     kept = trace(who, reply).data["guided"]
     assert (kept["step"], kept["steps"], kept["wanted"]) == (0, 2, ["Phone of the contact"])
     with session_scope(who.tenant_id, read_only=True) as session:
-        assert guided_scripts.current(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
+        assert guided_scripts.list_progress(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
     extraction_prompt = provider.asked[-2].prompt
     assert extraction_prompt.startswith(MARK) and f"- {PHONE} (phone): " in extraction_prompt
 
@@ -161,7 +161,7 @@ async def test_a_script_that_does_not_apply_asks_for_nothing(provider: FakeProvi
     opened = prepared(who)
     with session_scope(who.tenant_id) as session:
         (row,) = scripts.list_scripts(session, who, "x")
-        scripts.switch(session, who, row.id, enabled=False)
+        scripts.set_enabled(session, who, row.id, enabled=False)
     hears(provider, told(name="Anna"))
     await answered(who, opened)
     assert len(provider.asked) == 1 and "guided" not in provider.last.prompt

@@ -193,7 +193,7 @@ def crash(who: Identity, import_id: str) -> None:
     with session_scope(who.tenant_id) as session:
         late = owned_update(Job, who.tenant_id).where(Job.kind == "import_contacts")
         session.execute(late.values(lease_until=now() - timedelta(seconds=1)))
-    ledger.sweep()
+    ledger.recover_abandoned()
 
 
 def begun(who: Identity, rows: int) -> str:
@@ -208,7 +208,7 @@ def test_workers_that_die_are_not_held_against_an_import_that_comes_on(
 ) -> None:
     monkeypatch.setattr(import_job, "BATCH_SIZE", 2)
     import_id, taken = begun(who, 12), import_job._write_row
-    for attempt in range(1, ledger.CRASHES + 2):
+    for attempt in range(1, ledger.MAX_CRASHES + 2):
         monkeypatch.setattr(
             import_job, "_write_row", breaking_at(taken, 4, Killed)
         )  # in the second two rows of this attempt
@@ -256,7 +256,7 @@ def test_an_import_that_kills_its_workers_in_one_place_is_given_up(
     """At a row, and when there are no rows left: nothing is done then, so nothing has come on."""
     import_id = begun(who, 3)
     monkeypatch.setattr(import_job, deadly, breaking_at(getattr(import_job, deadly), 0, Killed))
-    for _ in range(ledger.CRASHES):
+    for _ in range(ledger.MAX_CRASHES):
         assert job_of(who).state == JobState.QUEUED
         crash(who, import_id)
     assert job_of(who).state == JobState.DEAD

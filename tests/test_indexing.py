@@ -84,7 +84,7 @@ async def test_equal_texts_have_one_vector_and_keep_their_places(who: Identity, 
     row = source(who, made)
     assert row.state == SourceState.READY and row.chunk_count > 100 and counted(who) == row.chunk_count
     with session_scope(who.tenant_id, read_only=True) as session:
-        chunks = sources.chunks(session, who, made)
+        chunks = sources.list_chunks(session, who, made)
         searched = lexical_index.index_of(session, who.tenant_id)
     assert len(chunks) == row.chunk_count
     distinct = {chunk.text for chunk in chunks}
@@ -139,8 +139,8 @@ async def test_a_rebuild_goes_on_where_it_stopped(who: Identity, index: Index, m
     cleared: list[str] = []
     monkeypatch.setattr(vector_index, "clear", cleared.append)
     add_source(who, "Elsewhere", *ELSEWHERE)
-    monkeypatch.setattr(chunk_rows, "STEP", 4)
-    index_rebuild.request(who.tenant_id)
+    monkeypatch.setattr(chunk_rows, "BATCH_SIZE", 4)
+    index_rebuild.request_rebuild(who.tenant_id)
     index.fails_at = 2
     with pytest.raises(Unavailable):
         run_jobs(who)

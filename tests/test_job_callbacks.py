@@ -74,10 +74,10 @@ def given_up(who: Identity) -> None:
 def crashed(who: Identity) -> None:
     """Let workers die over the newest job until it is given up."""
     change(who, run_at=now())
-    for _ in range(ledger.CRASHES):
+    for _ in range(ledger.MAX_CRASHES):
         assert ledger.claim(job_of(who).id) is not None
         change(who, lease_until=now() - timedelta(seconds=1))
-        ledger.sweep()
+        ledger.recover_abandoned()
     assert job_of(who).state == JobState.DEAD
 
 
@@ -166,8 +166,8 @@ def test_a_call_in_doubt_that_kills_its_workers_is_said_to_be_in_doubt(waiting: 
     assert job is not None
     with session_scope(waiting.tenant_id) as session:
         session.add(Effect(tenant_id=waiting.tenant_id, job_id=job.id, key="call"))
-    change(waiting, attempts=2 * ledger.CRASHES, lease_until=now() - timedelta(seconds=1))
-    ledger.sweep()
+    change(waiting, attempts=2 * ledger.MAX_CRASHES, lease_until=now() - timedelta(seconds=1))
+    ledger.recover_abandoned()
     assert job_of(waiting).state == JobState.UNCERTAIN
     assert (way(waiting).state, taken(waiting)) == (EnrollmentState.FAILED, [("call", "uncertain")])
 
@@ -176,7 +176,7 @@ def test_a_lost_lease_ends_nothing(waiting: Identity) -> None:
     job = ledger.claim(job_of(waiting).id)
     assert job is not None
     change(waiting, lease_token="another")
-    ledger.end(job, JobState.DEAD, "late")
+    ledger.end_attempt(job, JobState.DEAD, "late")
     assert (way(waiting).state, taken(waiting)) == (EnrollmentState.ACTIVE, [("call", "outside")])
 
 

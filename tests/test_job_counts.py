@@ -51,7 +51,7 @@ def counted() -> tuple[dict[str, int], dict[str, int]]:
 
 
 def is_true() -> bool:
-    return (job_counts.counts(), job_counts.counts_by_kind()) == counted()
+    return (job_counts.counts_by_state(), job_counts.counts_by_kind()) == counted()
 
 
 def ended_somehow(who: Identity, count: int) -> None:
@@ -66,17 +66,17 @@ def ended_somehow(who: Identity, count: int) -> None:
     ends = [
         runner.run,
         finish,
-        lambda job_id: ledger.end(taken(job_id), JobState.DONE, ""),
-        lambda job_id: ledger.end(taken(job_id), JobState.FAILED, "No."),
+        lambda job_id: ledger.end_attempt(taken(job_id), JobState.DONE, ""),
+        lambda job_id: ledger.end_attempt(taken(job_id), JobState.FAILED, "No."),
         lambda job_id: call(who, job_list.cancel, job_id),
-        lambda job_id: ledger.try_again(taken(job_id), "No.", max_attempts=1),
+        lambda job_id: ledger.retry_later(taken(job_id), "No.", max_attempts=1),
         lambda job_id: taken(job_id) and None,
         lambda job_id: None,
     ]
     for job_id in put(who, count):
         chance.choice(ends)(job_id)
     (uncertain,) = put(who)
-    ledger.end(taken(uncertain), JobState.UNCERTAIN, "Perhaps.")
+    ledger.end_attempt(taken(uncertain), JobState.UNCERTAIN, "Perhaps.")
     call(who, job_list.resolve_uncertain, uncertain)
     runner.stop()
 
@@ -84,14 +84,21 @@ def ended_somehow(who: Identity, count: int) -> None:
 def test_what_is_told_is_what_the_rows_say_whatever_happens(who: Identity, other: Identity) -> None:
     put(other, 2)
     ended_somehow(who, 40)
-    assert is_true() and set(job_counts.counts()) >= {"done", "failed", "queued", "running", "cancelled", "dead"}
+    assert is_true() and set(job_counts.counts_by_state()) >= {
+        "done",
+        "failed",
+        "queued",
+        "running",
+        "cancelled",
+        "dead",
+    }
     with session_scope(who.tenant_id, read_only=True) as session:
-        mine = job_counts.counts_of(session, who.tenant_id)
+        mine = job_counts.tenant_counts(session, who.tenant_id)
         for state in ("", *JobState):
             for kind in ("", "errand", "reply"):
                 shown = job_list.list_jobs(session, who, state=state, kind=kind, page_size=100)
                 assert shown[1] == len(shown[0]), (state, kind)
-    assert sum(mine.values()) == 41 and mine["done"] == job_counts.counts()["done"]
+    assert sum(mine.values()) == 41 and mine["done"] == job_counts.counts_by_state()["done"]
 
 
 def test_jobs_that_leave_the_ledger_leave_the_counts_and_tallies_are_put_together(who: Identity) -> None:
@@ -124,10 +131,10 @@ def test_nothing_that_the_probe_or_a_page_asks_reads_the_ledger(who: Identity) -
         pytest.skip("SQLite says its plans in these words")
     put(who, 3)
     with statements() as asked:
-        job_counts.counts()
+        job_counts.counts_by_state()
         job_counts.counts_by_kind()
-        job_counts.oldest_age()
-        call(who, job_list.worker_card)
+        job_counts.oldest_wait_seconds()
+        call(who, job_list.worker_status)
         for state in ("", *JobState):
             for kind in ("", "errand"):
                 call(who, job_list.list_jobs, state=state, kind=kind)

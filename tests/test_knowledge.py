@@ -145,7 +145,7 @@ async def test_a_file_over_the_limit_leaves_nothing(who: Identity, env: pytest.M
 
 
 async def test_the_tenants_room_is_limited(who: Identity, env: pytest.MonkeyPatch) -> None:
-    env.setattr(sources, "QUOTA", 100)
+    env.setattr(sources, "QUOTA_BYTES", 100)
     await upload(who, "a.txt", b"x" * 60)
     with pytest.raises(LimitReached, match="room"):
         await upload(who, "b.txt", b"x" * 60)
@@ -217,7 +217,7 @@ async def test_indexed_again_nothing_is_doubled(who: Identity) -> None:
 
 def chunks_of(who: Identity, source_id: str) -> list[Chunk]:
     with session_scope(who.tenant_id, read_only=True) as session:
-        return sources.chunks(session, who, source_id)
+        return sources.list_chunks(session, who, source_id)
 
 
 async def test_another_tenants_source_is_not_there(who: Identity, other: Identity) -> None:
@@ -226,11 +226,11 @@ async def test_another_tenants_source_is_not_there(who: Identity, other: Identit
     chunk_id = chunks_of(who, made)[0].id
     for act, key in [
         (sources.get, made),
-        (sources.chunks, made),
+        (sources.list_chunks, made),
         (sources.retry, made),
         (sources.delete, made),
         (sources.restore, made),
-        (sources.passage, chunk_id),
+        (sources.get_passage, chunk_id),
     ]:
         with pytest.raises(NotFound), session_scope(other.tenant_id) as session:
             act(session, other, key)
@@ -258,8 +258,8 @@ async def test_sources_stand_in_categories(who: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         outer = categories.add(session, who, "Shop")
         inner = categories.add(session, who, "Prices", parent_id=outer.id)
-        categories.put(session, who, made[0], outer.id)
-        categories.put(session, who, made[1], inner.id)
+        categories.set_source_category(session, who, made[0], outer.id)
+        categories.set_source_category(session, who, made[1], inner.id)
         ids = outer.id, inner.id
     late = await sources.store_upload(who, "d.txt", parts(TEXT), category_id=ids[1])
     assert source(who, late).category_id == ids[1]
@@ -284,8 +284,8 @@ async def test_a_lost_index_is_built_anew(who: Identity) -> None:
     vector_index.clear(who.tenant_id)
     lost = retrieve(who.tenant_id, QUESTION)
     assert (lost.lost, lost.degraded, lost.passages[0].source_title) == (True, True, "Parking")
-    index_rebuild.request(who.tenant_id)
-    index_rebuild.request(who.tenant_id)
+    index_rebuild.request_rebuild(who.tenant_id)
+    index_rebuild.request_rebuild(who.tenant_id)
     run_jobs(who)
     after = retrieve(who.tenant_id, QUESTION)
     assert not after.degraded

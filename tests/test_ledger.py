@@ -68,7 +68,7 @@ def test_not_before_it_is_due_and_never_when_unknown(who: Identity) -> None:
     (job_id,) = put(who, run_at=now() + timedelta(hours=1))
     assert ledger.claim(job_id) is None
     assert ledger.claim("0" * 32) is None
-    assert ledger.due() == []
+    assert ledger.dispatch_due() == []
 
 
 def test_a_key_makes_one_job_of_two(who: Identity, other: Identity) -> None:
@@ -98,13 +98,13 @@ def test_whose_lease_is_lost_writes_nothing(who: Identity) -> None:
     (job_id,) = put(who)
     late = taken(job_id)
     change(who, job_id, lease_until=now() - timedelta(seconds=1))
-    ledger.sweep()
+    ledger.recover_abandoned()
     assert row(who, job_id).state == JobState.QUEUED
     current = taken(job_id)
     assert current.attempt == 2
     with pytest.raises(LeaseLost), late.finish() as session:
         enqueue(session, who.tenant_id, Errand())
-    ledger.end(late, JobState.FAILED, "late")
+    ledger.end_attempt(late, JobState.FAILED, "late")
     assert row(who, job_id).state == JobState.RUNNING
     with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(Job, who.tenant_id)).all()) == 1
@@ -114,17 +114,17 @@ def test_a_renewed_lease_is_not_swept(who: Identity) -> None:
     (job_id,) = put(who)
     job = taken(job_id)
     change(who, job_id, lease_until=now() - timedelta(seconds=1))
-    ledger.renew([job])
-    ledger.sweep()
+    ledger.renew_leases([job])
+    ledger.recover_abandoned()
     assert row(who, job_id).state == JobState.RUNNING
 
 
 def test_three_crashes_are_enough(who: Identity) -> None:
     (job_id,) = put(who)
-    for _ in range(ledger.CRASHES):
+    for _ in range(ledger.MAX_CRASHES):
         taken(job_id)
         change(who, job_id, lease_until=now() - timedelta(seconds=1))
-        ledger.sweep()
+        ledger.recover_abandoned()
     stored = row(who, job_id)
     assert (stored.state, stored.error) == (
         JobState.DEAD,
@@ -139,7 +139,7 @@ def test_a_crash_within_a_call_to_the_outside(who: Identity, repeatable: bool, s
     with session_scope(who.tenant_id) as session:
         session.add(Effect(tenant_id=who.tenant_id, job_id=job_id, key="k", repeatable=repeatable))
     change(who, job_id, lease_until=now() - timedelta(seconds=1))
-    ledger.sweep()
+    ledger.recover_abandoned()
     assert row(who, job_id).state == state
 
 
@@ -148,7 +148,7 @@ def test_failures_wait_longer_each_time_and_end(who: Identity) -> None:
     pauses = []
     for _ in range(3):
         job = taken(job_id)
-        ledger.try_again(job, "no luck", max_attempts=3)
+        ledger.retry_later(job, "no luck", max_attempts=3)
         stored = row(who, job_id)
         pauses.append((stored.run_at - now()).total_seconds())
         change(who, job_id, run_at=now())
@@ -159,7 +159,7 @@ def test_failures_wait_longer_each_time_and_end(who: Identity) -> None:
 
 def test_a_stopping_worker_gives_back_and_the_attempt_does_not_count(who: Identity) -> None:
     (job_id,) = put(who)
-    ledger.give_back([taken(job_id)])
+    ledger.release_jobs([taken(job_id)])
     assert (row(who, job_id).state, row(who, job_id).attempts) == (JobState.QUEUED, 0)
 
 
@@ -169,26 +169,26 @@ def test_nobodys_backlog_fills_the_queue(who: Identity) -> None:
     (theirs,) = put(quiet)
     for job_id in [theirs, *(job.id for job in all_of(who))]:
         change(quiet if job_id == theirs else who, job_id, dispatched_at=None)
-    rung = [job_id for _, job_id in ledger.due()]
-    assert theirs in rung and len(rung) == ledger.PER_TENANT + 1
-    assert theirs not in [job_id for _, job_id in ledger.due()]  # rung a moment ago
+    rung = [job_id for _, job_id in ledger.dispatch_due()]
+    assert theirs in rung and len(rung) == ledger.MAX_PER_TENANT + 1
+    assert theirs not in [job_id for _, job_id in ledger.dispatch_due()]  # rung a moment ago
 
 
 def test_jobs_that_wait_for_a_lock_do_not_keep_the_one_with_it_from_being_rung(who: Identity) -> None:
-    ids = put(who, ledger.PER_TENANT + 5, lock_key="contact")
-    ledger.try_again(taken(ids[0]), "no answer", max_attempts=3)
+    ids = put(who, ledger.MAX_PER_TENANT + 5, lock_key="contact")
+    ledger.retry_later(taken(ids[0]), "no answer", max_attempts=3)
     (free,) = put(who)
     for job_id in [*ids, free]:
         change(who, job_id, dispatched_at=None)
-    assert ledger.due() == [("errand", free)]
+    assert ledger.dispatch_due() == [("errand", free)]
     change(who, ids[0], run_at=now())
-    assert ledger.due() == [("errand", ids[0])]
+    assert ledger.dispatch_due() == [("errand", ids[0])]
     job = taken(ids[0])
     change(who, ids[0], dispatched_at=None)
-    assert ledger.due() == []
+    assert ledger.dispatch_due() == []
     with job.finish():
         pass
-    assert ledger.due() == [("errand", ids[1])]
+    assert ledger.dispatch_due() == [("errand", ids[1])]
 
 
 def test_of_thousands_that_wait_for_a_lock_the_first_is_found_at_once(who: Identity) -> None:
@@ -196,7 +196,7 @@ def test_of_thousands_that_wait_for_a_lock_the_first_is_found_at_once(who: Ident
     with session_scope(who.tenant_id) as session:
         session.execute(owned_update(Job, who.tenant_id).values(dispatched_at=None))
     began = time.perf_counter()
-    assert ledger.due() == [("errand", first)]
+    assert ledger.dispatch_due() == [("errand", first)]
     assert time.perf_counter() - began < 1
 
 
@@ -266,10 +266,10 @@ def test_an_end_is_written_when_the_database_is_back(who: Identity, monkeypatch:
     job = batch.claim(job_id)
     assert job is not None
     with monkeypatch.context() as broken:
-        broken.setattr(ledger, "finish_each", _away)
+        broken.setattr(ledger, "finish_jobs", _away)
         batch.done(job)
         with pytest.raises(OSError, match="away"):
-            broken.setattr(ledger, "claim_each", _away)
+            broken.setattr(ledger, "claim_jobs", _away)
             batch.claim(job_id)
     wait_for(lambda: row(who, job_id).state == JobState.DONE)
     batch.stop()

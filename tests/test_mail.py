@@ -57,25 +57,25 @@ def test_what_does_not_fit_is_said_at_its_field(who: Identity) -> None:
     with pytest.raises(Invalid) as refused:
         call(who, mail_servers.save, FORM | {"user_name": ""})
     assert refused.value.field == "user_name"
-    assert call(who, mail_servers.shown) is None and kept_password(who) is None
+    assert call(who, mail_servers.get_settings) is None and kept_password(who) is None
 
 
 def test_the_password_is_kept_and_does_not_go_elsewhere(who: Identity) -> None:
     call(who, mail_servers.save, FORM | {"security": "tls"})
-    assert call(who, mail_servers.kept) == PASSWORD[-4:] and kept_password(who) == PASSWORD
+    assert call(who, mail_servers.password_suffix) == PASSWORD[-4:] and kept_password(who) == PASSWORD
     call(who, mail_servers.save, FORM | {"security": "tls", "password": "", "port": "587", "sender_name": "Другое"})
-    assert kept_password(who) == PASSWORD and call(who, mail_servers.shown).sender_name == "Другое"
+    assert kept_password(who) == PASSWORD and call(who, mail_servers.get_settings).sender_name == "Другое"
     for change in ({"host": "evil.test"}, {"security": "none"}):
         with pytest.raises(Invalid) as refused:
             call(who, mail_servers.save, FORM | {"security": "tls", "password": ""} | change)
-        assert refused.value.field == "password" and call(who, mail_servers.shown).host == "localhost"
+        assert refused.value.field == "password" and call(who, mail_servers.get_settings).host == "localhost"
     call(who, mail_servers.save, FORM | {"security": "starttls", "password": "another-password"})
     assert kept_password(who) == "another-password"
     call(who, mail_servers.save, FORM | {"user_name": "", "password": ""})
-    assert kept_password(who) is None and call(who, mail_servers.kept) is None
+    assert kept_password(who) is None and call(who, mail_servers.password_suffix) is None
     call(who, mail_servers.save, FORM)
     call(who, mail_servers.remove)
-    assert call(who, mail_servers.shown) is None and kept_password(who) is None
+    assert call(who, mail_servers.get_settings) is None and kept_password(who) is None
     assert activities(who)[-2:] == ["Mail server {host} set", "Mail server taken away"]
 
 
@@ -86,15 +86,15 @@ def test_only_owner_and_admin_may(who: Identity, other: Identity) -> None:
         for service, given in (
             (mail_servers.save, [FORM]),
             (mail_servers.remove, []),
-            (mail_servers.shown, []),
-            (mail_servers.kept, []),
+            (mail_servers.get_settings, []),
+            (mail_servers.password_suffix, []),
         ):
             with pytest.raises(Forbidden):
                 call(weak, service, *given)
         with pytest.raises(Forbidden):
             mail_servers.send_test(weak)
-    assert call(replace(who, role=Role.ADMIN), mail_servers.shown).host == "localhost"
-    assert call(other, mail_servers.shown) is None
+    assert call(replace(who, role=Role.ADMIN), mail_servers.get_settings).host == "localhost"
+    assert call(other, mail_servers.get_settings) is None
     with pytest.raises(Conflict, match="no mail server"):
         mail_servers.send_test(other)
 

@@ -132,7 +132,7 @@ def a_reply(who: Identity) -> None:
 Fill = Callable[[Identity, int], None]
 READERS: dict[str, tuple[Fill, Callable[[Identity], object]]] = {
     "jobs": (some_jobs, lambda who: call(who, job_list.list_jobs)),
-    "chat": (some_messages, lambda who: call(who, test_chat._read, one_talk(who), test_chat.AT_ONCE)),
+    "chat": (some_messages, lambda who: call(who, test_chat._read_conversation, one_talk(who), test_chat.PAGE_SIZE)),
     "reply": (some_messages, a_reply),
     "talks": (some_talks, lambda who: call(who, conversations.list_test_conversations)),
     "rules": (some_rules, lambda who: call(who, rule_list._read, "", "", page=1)),

@@ -187,7 +187,7 @@ def test_a_worker_that_dies_again_and_again_gives_up_only_where_it_does_not_come
     assert _job(who).crashes == 0 and runs(who)[0].state == RunState.DONE
     deadly = True
     call(who, contacts.create, name="Boris")
-    for _ in range(ledger.CRASHES):
+    for _ in range(ledger.MAX_CRASHES):
         _crash(who)
     assert _job(who).state == JobState.DEAD
 
@@ -208,7 +208,7 @@ def _crash(who: Identity) -> None:
     with session_scope(who.tenant_id) as session:
         late = owned_update(Job, who.tenant_id).where(Job.id == job.id)
         session.execute(late.values(lease_until=now() - timedelta(seconds=1)))
-    ledger.sweep()
+    ledger.recover_abandoned()
 
 
 def test_a_fault_of_ours_leaves_the_other_rules_alone(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_a_fault_of_ours_leaves_the_other_rules_alone(who: Identity, monkeypatch
 
     monkeypatch.setattr(conversation_actions.CloseConversation, "plan", broken)
     row = call(who, contacts.create, name="Anna")
-    _handle(who, lambda job: pytest.raises(rule_worker.SureFailure, rule_worker.handle_event, job))
+    _handle(who, lambda job: pytest.raises(rule_worker.CallFailed, rule_worker.handle_event, job))
     assert [run.state.value for run in runs(who)] == ["done", "retrying", "done"]
     assert call(who, contacts.get, row.id).tags == ["one", "three"]
     with session_scope(who.tenant_id, read_only=True) as session:

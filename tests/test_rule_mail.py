@@ -19,7 +19,7 @@ from platform_app.models.person import Identity
 from platform_app.models.rule import RuleRun, RunState
 from platform_app.services.crm import contacts
 from platform_app.services.jobs import ledger
-from platform_app.services.jobs.effects import SureFailure
+from platform_app.services.jobs.effects import CallFailed
 from platform_app.services.mail import mail_servers
 from platform_app.state.rules import rule_words
 from tests.conftest import free_port
@@ -95,7 +95,7 @@ def test_a_key_that_is_gone_is_said(who: Identity, catcher: Catcher, env: pytest
     (run,) = runs(who)
     assert run.state == RunState.FAILED and "key that this was kept under is missing" in run.actions[0]["error"]
     with pytest.raises(Conflict, match="is missing"):
-        call(who, mail_servers.kept)
+        call(who, mail_servers.password_suffix)
     assert catcher.letters == []
 
 
@@ -161,17 +161,17 @@ def test_a_sure_failure_is_tried_again_and_given_up_in_words(who: Identity, catc
     a_rule(who, "contact_created", EMAIL)
     anna(who)
     for attempt in range(1, 3):
-        with pytest.raises(SureFailure):
+        with pytest.raises(CallFailed):
             rule_worker.handle_event(a_job(who, attempt))
     assert runs(who)[0].state == RunState.RETRYING
     set_server(who, catcher.port)
     catcher.faults["DATA"] = "451 4.3.0 try later"
-    with pytest.raises(SureFailure):
+    with pytest.raises(CallFailed):
         rule_worker.handle_event(a_job(who, 3))
     assert runs(who)[0].actions[0]["error_values"]["answer"] == "451 4.3.0 try later"
     last = a_job(who, 5)
     rule_worker.handle_event(last)
-    ledger.end(last, JobState.DONE, "")
+    ledger.end_attempt(last, JobState.DONE, "")
     assert runs(who)[0].state == RunState.FAILED and catcher.letters == []
     catcher.faults.clear()
     call(who, rule_runs.retry, runs(who)[0].id)
@@ -198,7 +198,7 @@ def test_in_doubt_is_shown_and_sent_again_only_by_hand(
     assert "Rule “{name}”: whether it arrived is not known" in activities(who)
     catcher.faults.clear()
     run_jobs(who)
-    ledger.sweep()
+    ledger.recover_abandoned()
     run_jobs(who)
     assert catcher.tries == 1
     call(who, rule_runs.retry, first.id)
@@ -224,7 +224,7 @@ def die(who: Identity, job: RunningJob) -> None:
         session.add(Effect(tenant_id=who.tenant_id, job_id=job.id, key=key, repeatable=False))
         session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one().lease_until = now() - timedelta(hours=1)
         session.exec(owned(RuleRun, who.tenant_id).where(RuleRun.id == run.id)).one().state = RunState.RUNNING
-    ledger.sweep()
+    ledger.recover_abandoned()
 
 
 @pytest.mark.parametrize("meanwhile", ["nothing", "server taken away", "rule switched off"])
@@ -234,7 +234,7 @@ def test_a_worker_that_dies_in_the_middle_leaves_a_doubt(who: Identity, catcher:
     a_rule(who, "contact_created", {"kind": "add_tag", "tag": "other"})
     row = anna(who)
     job = claimed(who)
-    with pytest.raises(SureFailure):  # the runs are written now
+    with pytest.raises(CallFailed):  # the runs are written now
         rule_worker.handle_event(job)
     set_server(who, catcher.port)
     die(who, job)
@@ -256,19 +256,19 @@ def test_a_worker_that_dies_again_and_again_is_not_waited_for(who: Identity, cat
     a_rule(who, "contact_created", EMAIL)
     anna(who)
     job = claimed(who)
-    with pytest.raises(SureFailure):
+    with pytest.raises(CallFailed):
         rule_worker.handle_event(job)
     die(who, job)
-    for _ in range(ledger.CRASHES * 2):
+    for _ in range(ledger.MAX_CRASHES * 2):
         again = ledger.claim(job.id)
         if again is None:
             break
         with session_scope(who.tenant_id) as session:
             session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one().lease_until = now() - timedelta(1)
-        ledger.sweep()
+        ledger.recover_abandoned()
     with session_scope(who.tenant_id, read_only=True) as session:
         found = session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one()
-    assert (found.state, found.attempts) == (JobState.UNCERTAIN, ledger.CRASHES * 2)
+    assert (found.state, found.attempts) == (JobState.UNCERTAIN, ledger.MAX_CRASHES * 2)
 
 
 def test_no_inner_server_is_reached(who: Identity, env: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from platform_app.models.person import Identity
 from platform_app.models.rule import RunState
 from platform_app.services.crm import contacts
 from platform_app.services.jobs import ledger
-from platform_app.services.jobs.effects import SureFailure
+from platform_app.services.jobs.effects import CallFailed
 from tests.talking import call, run_jobs
 from tests.test_rules import a_rule, runs
 
@@ -103,7 +103,7 @@ def test_tried_again_with_the_same_key_while_others_go_on(who: Identity, receive
     a_rule(who, "contact_created", webhook, {"kind": "add_tag", "tag": "after"})
     a_rule(who, "contact_created", {"kind": "add_tag", "tag": "other"})
     row = call(who, contacts.create, name="Anna")
-    with pytest.raises(SureFailure):
+    with pytest.raises(CallFailed):
         rule_worker.handle_event(a_job(who, 1))
     assert [run.state for run in runs(who)] == [RunState.RETRYING, RunState.DONE]
     assert call(who, contacts.get, row.id).tags == ["other"]
@@ -119,11 +119,11 @@ def test_given_up_in_the_end_and_tried_again_by_hand(who: Identity, receiver: Re
     a_rule(who, "contact_created", {"kind": "call_webhook", "url": receiver.address, "body": ""})
     call(who, contacts.create, name="Anna")
     for attempt in range(1, 5):
-        with pytest.raises(SureFailure):
+        with pytest.raises(CallFailed):
             rule_worker.handle_event(a_job(who, attempt))
     last = a_job(who, 5)
     rule_worker.handle_event(last)
-    ledger.end(last, JobState.DONE, "")
+    ledger.end_attempt(last, JobState.DONE, "")
     (run,) = runs(who)
     assert (run.state, run.actions[0]["error"]) == (RunState.FAILED, "The address is out of order.")
     call(who, rule_runs.retry, run.id)

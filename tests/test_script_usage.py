@@ -12,9 +12,9 @@ from platform_app.models.agent import AgentSettings
 from platform_app.models.conversation import Message
 from platform_app.models.person import Identity
 from platform_app.services.scripts import scripts
-from platform_app.services.scripts.script_selection import Considered
-from platform_app.services.scripts.script_usage import says as says_it
-from platform_app.services.scripts.script_usage import settle
+from platform_app.services.scripts.script_selection import ScriptDecision
+from platform_app.services.scripts.script_usage import mark_used
+from platform_app.services.scripts.script_usage import repeats_text as says_it
 from tests.fake_provider import FakeProvider, says, serving
 from tests.obedient_provider import obeys
 from tests.talking import ELSEWHERE, add_source, answered, begin, call, trace
@@ -44,7 +44,7 @@ def considered(who: Identity, reply: Message) -> list[tuple[bool, bool]]:
 
 
 def counts(who: Identity) -> list[int]:
-    return [used.count for used in call(who, scripts.used).values()]
+    return [used.count for used in call(who, scripts.usage_by_script).values()]
 
 
 @pytest.mark.parametrize("library", [(), ELSEWHERE], ids=["empty library", "library of other things"])
@@ -119,13 +119,13 @@ def test_a_reply_that_marks_nothing_is_known_by_its_words(reply: str, said: str,
 
 
 def test_what_is_cited_from_a_passage_is_not_the_scripts() -> None:
-    one = Considered("1", "Dear", "objection", applied=True, why="", text=SCRIPT, number=1)
-    settle([one], set(), "Payment in three or six equal parts costs no interest [2].", "")
+    one = ScriptDecision("1", "Dear", "objection", applied=True, why="", text=SCRIPT, number=1)
+    mark_used([one], set(), "Payment in three or six equal parts costs no interest [2].", "")
     assert not one.used
-    settle([one], {1}, "As you like.", "")
+    mark_used([one], {1}, "As you like.", "")
     assert one.used
     one.number = 0
-    settle([one], {0, 1}, SCRIPT, "")
+    mark_used([one], {0, 1}, SCRIPT, "")
     assert not one.used, "what was not given to the model is not used"
 
 

@@ -91,12 +91,12 @@ def test_changes_are_versions_and_come_back(who: Identity) -> None:
     call(who, scripts.save, script_id, {"title": "Bye"}, revision=2)  # the same person, at once: one step back
     with pytest.raises(Conflict):
         call(who, scripts.save, script_id, {"text": "third"}, revision=2)
-    (version,) = call(who, scripts.versions, script_id)
+    (version,) = call(who, scripts.list_versions, script_id)
     assert (version.number, version.data["text"], version.author_name) == (1, "first", who.name)
-    call(who, scripts.go_back, script_id, version.id)
+    call(who, scripts.restore_version, script_id, version.id)
     assert (row(who, script_id).text, row(who, script_id).title) == ("first", "Hello")
     with pytest.raises(NotFound):
-        call(who, scripts.go_back, script_id, "f" * 32)
+        call(who, scripts.restore_version, script_id, "f" * 32)
 
 
 def test_moved_among_those_that_are_shown(who: Identity) -> None:
@@ -110,19 +110,19 @@ def test_moved_among_those_that_are_shown(who: Identity) -> None:
 
 def test_dropped_where_another_stands(who: Identity) -> None:
     ids = [add(who, name) for name in "ABCD"]
-    call(who, scripts.place, ids[3], ids[1])
+    call(who, scripts.place_at, ids[3], ids[1])
     assert shown(who) == ["A", "D", "B", "C"]
-    call(who, scripts.place, ids[0], ids[2])
+    call(who, scripts.place_at, ids[0], ids[2])
     assert shown(who) == ["D", "B", "C", "A"]
     with pytest.raises(NotFound):
-        call(who, scripts.place, ids[0], "f" * 32)
+        call(who, scripts.place_at, ids[0], "f" * 32)
 
 
 def test_a_version_is_compared_with_now(who: Identity) -> None:
     script_id = add(who, text="first\nline")
     call(who, scripts.save, script_id, {"text": "second\nline", "title": "Bye"}, revision=1)
-    (version,) = call(who, scripts.versions, script_id)
-    title, text = call(who, scripts.difference, script_id, version.id)
+    (version,) = call(who, scripts.list_versions, script_id)
+    title, text = call(who, scripts.diff_version, script_id, version.id)
     assert (title.field, title.before, title.after, text.lines) == (
         "title",
         "Hello",
@@ -135,7 +135,7 @@ def test_copied_switched_deleted_and_brought_back(who: Identity) -> None:
     script_id = add(who, text="Hi")
     copy = call(who, scripts.duplicate, script_id)
     assert (copy.title, copy.text, copy.enabled) == ("Hello (2)", "Hi", False)
-    call(who, scripts.switch, copy.id, enabled=True)
+    call(who, scripts.set_enabled, copy.id, enabled=True)
     assert row(who, copy.id).enabled
     call(who, scripts.delete, script_id)
     assert shown(who) == ["Hello (2)"]
@@ -145,7 +145,7 @@ def test_copied_switched_deleted_and_brought_back(who: Identity) -> None:
 
 
 def test_no_more_than_the_limit(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scripts, "MOST", 1)
+    monkeypatch.setattr(scripts, "MAX_SCRIPTS", 1)
     add(who)
     with pytest.raises(LimitReached):
         add(who)
@@ -157,7 +157,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
         (scripts.get, {}),
         (scripts.delete, {}),
         (scripts.duplicate, {}),
-        (scripts.switch, {"enabled": False}),
+        (scripts.set_enabled, {"enabled": False}),
         (scripts.move, {"up": True, "among": [script_id]}),
     ]
     for act, named in acts:
@@ -166,7 +166,7 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     for field in ({"agent_id": agent}, {"stage_id": stage}):
         with pytest.raises(NotFound):
             add(other, **field)
-    assert call(other, scripts.versions, script_id) == [] and shown(other) == []
+    assert call(other, scripts.list_versions, script_id) == [] and shown(other) == []
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ async def test_in_the_prompt_exactly_when_all_fits(
     chosen = {None: None, True: agent, False: add_agent(who)}[own_agent]
     text = "Ask {{ contact.name }} about {{ lead.title }} for {{ lead.budget }} in {{ lead.stage }}."
     script_id = add(who, "Needs", kind="qualification", text=text, agent_id=chosen, stage_id=ids.get(stage or ""))
-    call(who, scripts.switch, script_id, enabled=enabled)
+    call(who, scripts.set_enabled, script_id, enabled=enabled)
     provider.will(says("Ask Анна about Bike for 400 [S1]."))
     why = trace(who, await answered(who, opened)).data["scripts"]
     fits = enabled and own_agent is not False and stage != "Won"
     assert ("Ask Анна about Bike for 400 in New." in provider.last.prompt) is fits
     assert ("<scripts>\n[S1] qualification: Needs\n" in provider.last.prompt) is fits
     assert [(one["applied"], one["used"]) for one in why] == ([(fits, fits)] if enabled else [])
-    assert script_id in call(who, scripts.used) if fits else call(who, scripts.used) == {}
+    assert script_id in call(who, scripts.usage_by_script) if fits else call(who, scripts.usage_by_script) == {}
 
 
 async def test_the_stage_played_in_counts(provider: FakeProvider, who: Identity) -> None:
@@ -207,7 +207,7 @@ async def test_the_stage_played_in_counts(provider: FakeProvider, who: Identity)
         (why,) = trace(who, await answered(who, opened)).data["scripts"]
         assert ("Thank them in Won." in provider.last.prompt) is there
     assert (why["why"], why["actual"]) == ("It is for the stage {expected}; the lead stands in {actual}.", "New")
-    assert call(who, scripts.used_in, why["script_id"]) == [opened]
+    assert call(who, scripts.conversations_using, why["script_id"]) == [opened]
 
 
 @pytest.mark.parametrize(

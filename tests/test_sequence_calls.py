@@ -21,7 +21,7 @@ from platform_app.models.sequence import Enrollment, EnrollmentState, ExitReason
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
 from platform_app.services.jobs import effects, ledger
-from platform_app.services.jobs.effects import SureFailure
+from platform_app.services.jobs.effects import CallFailed
 from tests.sequencing import (
     MONDAY,
     a_lead,
@@ -65,7 +65,7 @@ def attempt(who: Identity, number: int) -> RunningJob:
     job = a_job(who, number)
     step_calls.take_step(job)
     if not job.is_finished:
-        ledger.end(job, JobState.DONE, "")
+        ledger.end_attempt(job, JobState.DONE, "")
     return job
 
 
@@ -83,7 +83,7 @@ def test_is_made_once_with_its_key(waiting: Identity, receiver: Receiver) -> Non
 def test_is_tried_again_with_the_same_key(waiting: Identity, receiver: Receiver) -> None:
     receiver.answers = [503, 429]
     for number in (1, 2):
-        with pytest.raises(SureFailure):
+        with pytest.raises(CallFailed):
             step_calls.take_step(a_job(waiting, number))
         assert taken(waiting) == [("call", "retrying")]
         with pytest.raises(Conflict):
@@ -96,7 +96,7 @@ def test_is_tried_again_with_the_same_key(waiting: Identity, receiver: Receiver)
 def test_is_given_up_in_the_end_and_tried_again_by_hand(waiting: Identity, receiver: Receiver) -> None:
     receiver.answers = [500] * 5
     for number in range(1, 5):
-        with pytest.raises(SureFailure):
+        with pytest.raises(CallFailed):
             step_calls.take_step(a_job(waiting, number))
     attempt(waiting, 5)
     assert (way(waiting).state, taken(waiting)) == (EnrollmentState.FAILED, [("call", "failed")])
@@ -118,7 +118,7 @@ def test_that_may_have_arrived_is_made_again_by_a_person_alone(
     waiting: Identity, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As for a receiver that knows no keys."""
-    once, made = effects.once, []
+    once, made = effects.call_once, []
 
     def unrepeatable(job: RunningJob, key: str, make: Callable[[str], Any], *, repeatable: bool) -> Any:
         def lost(key: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_that_may_have_arrived_is_made_again_by_a_person_alone(
 
         return once(job, key, lost, repeatable=False)
 
-    monkeypatch.setattr(effects, "once", unrepeatable)
+    monkeypatch.setattr(effects, "call_once", unrepeatable)
     attempt(waiting, 1)
     assert (way(waiting).state, taken(waiting)) == (EnrollmentState.FAILED, [("call", "uncertain")])
     call(waiting, enrollments.retry, way(waiting).id)
@@ -150,7 +150,7 @@ def test_a_worker_that_dies_after_the_call_leads_to_no_second_effect(
             step_calls.take_step(a_job(waiting, 1))
     assert taken(waiting) == [("call", "outside")] and len(receiver.got) == 1
     with at(now() + timedelta(minutes=10)):
-        ledger.sweep()
+        ledger.recover_abandoned()
         run_jobs(waiting)
     assert taken(waiting) == [("call", "done")] and len(receiver.got) == 1
 
@@ -169,7 +169,7 @@ def test_a_worker_that_dies_within_the_call_repeats_it_with_the_same_key(
         with pytest.raises(SystemExit):
             step_calls.take_step(a_job(waiting, 1))
     with at(now() + timedelta(minutes=10)):
-        ledger.sweep()
+        ledger.recover_abandoned()
         run_jobs(waiting)
     assert taken(waiting) == [("call", "done")]
     assert len(receiver.got) == 2 and len({key for key, *_ in receiver.got}) == 1
@@ -331,7 +331,7 @@ def test_whoever_leaves_during_the_call_has_left(
     during_the_call(monkeypatch, lambda: reply(waiting))
     job = a_job(waiting, 1)
     if status == 503:
-        with pytest.raises(SureFailure):
+        with pytest.raises(CallFailed):
             step_calls.take_step(job)
         attempt(waiting, 2)
     else:

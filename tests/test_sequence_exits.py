@@ -13,7 +13,7 @@ from platform_app.models.sequence import Enrollment, EnrollmentState, ExitReason
 from platform_app.services.chat import agent_messages, conversations, hand_off
 from platform_app.services.crm import contacts, leads, tags, tasks
 from platform_app.services.webhooks import deliveries
-from platform_app.services.webhooks.deliveries import Sent
+from platform_app.services.webhooks.deliveries import IncomingRequest
 from tests.hooks import a_webhook, body_of, deliver
 from tests.sequencing import a_sequence, after, at, do, enrolled, now, ways, when, work
 from tests.talking import a_stage, add_agent, begin, call, say
@@ -230,8 +230,10 @@ def test_who_begins_anew_is_not_taken_out_by_what_they_begin_with(who: Identity)
 def test_deliveries_that_are_taken_together_are_acts_of_their_own(who: Identity) -> None:
     Desk(who)
     hook = a_webhook(who, email_path="email", creates_contact=True)
-    sent = [Sent(body_of({"email": f"{name}@x.io"}), {"content-type": "application/json"}) for name in ("b", "c")]
-    deliveries.take_all(hook, sent)
+    sent = [
+        IncomingRequest(body_of({"email": f"{name}@x.io"}), {"content-type": "application/json"}) for name in ("b", "c")
+    ]
+    deliveries.accept_all(hook, sent)
     with session_scope(who.tenant_id, read_only=True) as session:
         found = session.exec(owned(Event, who.tenant_id).order_by(Event.id)).all()
     acts = [event.origin_id for event in found[-4:]]

@@ -123,4 +123,4 @@ async def test_providers(case: dict[str, Any], who: Identity, provider: FakeProv
 @pytest.mark.parametrize("case", cases("hook"))
 def test_bodies_of_webhooks(case: dict[str, Any]) -> None:
     body = (FOLDER / case["file"]).read_bytes()
-    assert delivery_bodies.payload_of(body, case["ct"])["name"] == case["name"]
+    assert delivery_bodies.parse_body(body, case["ct"])["name"] == case["name"]

@@ -83,7 +83,7 @@ def test_ends_dead_with_its_reason_and_frees_its_key(who: Identity, name: str) -
     with session_scope(who.tenant_id) as session:
         behind = enqueue(session, who.tenant_id, IndexSource(source_id="gone"), lock_key=f"source:{source_id}").id
     damage(job_id, payload.replace("SOURCE", source_id))
-    assert [one for _, one in ledger.due()] == [], "both were rung when they were written"
+    assert [one for _, one in ledger.dispatch_due()] == [], "both were rung when they were written"
     assert call(who, job_list.list_jobs)[1] == 2
     work(job_id, behind)
     dead = row(who, job_id)
@@ -122,7 +122,7 @@ def test_one_that_cannot_be_read_keeps_none_that_are_taken_with_it(who: Identity
         pytest.skip("PostgreSQL takes no text that is not JSON")
     batch = LedgerWriter()
     with session_scope(reason="tests") as session:
-        taken = ledger.claim_each(session, [*good[:2], broken, good[2]])
+        taken = ledger.claim_jobs(session, [*good[:2], broken, good[2]])
     assert {job.id for job in taken} == set(good) and batch.stuck() == ""
     assert row(who, broken).state == JobState.DEAD
 

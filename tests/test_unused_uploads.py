@@ -48,7 +48,7 @@ def put(who: Identity, import_id: str, **values: object) -> None:
 def test_few_tables_of_a_tenant_wait(who: Identity, other: Identity) -> None:
     theirs, begun = upload(other), upload(who)
     put(who, begun, state=ImportState.RUNNING)
-    made = [upload(who) for _ in range(unused_uploads.MOST_WAITING + 3)]
+    made = [upload(who) for _ in range(unused_uploads.MAX_WAITING + 3)]
     held = rows(who)
     assert set(held) == {begun, *made[3:]}
     assert files() == {*held.values(), rows(other)[theirs]}
@@ -59,7 +59,7 @@ def test_what_was_not_begun_for_a_day_goes(who: Identity, other: Identity) -> No
     for owner, one in ((who, old), (who, running), (other, foreign)):
         put(owner, one, created_at=now() - timedelta(hours=25))
     put(who, running, state=ImportState.RUNNING)
-    assert unused_uploads.forget() is False
+    assert unused_uploads.delete_unused() is False
     assert set(rows(who)) == {fresh, running} and rows(other) == {}
     assert files() == set(rows(who).values())
 
@@ -73,7 +73,7 @@ def test_a_file_that_no_row_knows_goes(who: Identity, hours: int) -> None:
     at = (now() - timedelta(hours=hours)).timestamp()
     for path in settings().uploads.iterdir():
         os.utime(path, (at, at))
-    unused_uploads.forget()
+    unused_uploads.delete_unused()
     assert lost.exists() == (hours == 1)
     assert rows(who)[held] in files() and len(files()) == (3 if hours == 1 else 2) and source
 
@@ -81,4 +81,4 @@ def test_a_file_that_no_row_knows_goes(who: Identity, hours: int) -> None:
 def test_nothing_is_there_yet(database: str) -> None:
     make_tenant("acme")
     assert not Path(settings().uploads).exists()
-    assert unused_uploads.forget() is False
+    assert unused_uploads.delete_unused() is False

@@ -9,7 +9,7 @@ from platform_app.automation import webhook_payloads
 from platform_app.automation.facts import FactType
 from platform_app.automation.webhook_payloads import MAX_DEPTH, UnreadableBody
 from platform_app.services.webhooks import delivery_bodies
-from platform_app.services.webhooks.delivery_bodies import payload_of
+from platform_app.services.webhooks.delivery_bodies import parse_body
 from tests import shared
 
 SUITE = "corpora/JSONTestSuite/test_parsing"
@@ -131,16 +131,16 @@ PARTS = (
 def test_forms_become_payloads() -> None:
     kind = "application/x-www-form-urlencoded; charset=utf-8"
     sent = "leads[add][0][id]=7&tag=a&tag=b&tag=c&name=%D0%90%D0%BD%D0%BD%D0%B0&empty="
-    found = payload_of(sent.encode(), kind)
+    found = parse_body(sent.encode(), kind)
     assert found == {"leads[add][0][id]": "7", "tag": ["a", "b", "c"], "name": "Анна", "empty": ""}
-    assert payload_of(PARTS, "multipart/form-data; boundary=x") == {"mail": "anna@acme.test", "file": "a.txt"}
+    assert parse_body(PARTS, "multipart/form-data; boundary=x") == {"mail": "anna@acme.test", "file": "a.txt"}
     for body, broken in (
         (b"a=1&" * 2_000, kind),
         (b"nothing", "multipart/form-data; boundary=x"),
         (PARTS, "multipart/form-data"),
     ):
         with pytest.raises(UnreadableBody):
-            payload_of(body, broken)
+            parse_body(body, broken)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_forms_become_payloads() -> None:
     ],
 )
 def test_bodies_in_the_encoding_that_they_name(body: bytes, content_type: str) -> None:
-    assert delivery_bodies.payload_of(body, content_type) == {"имя": "Борис"}
-    kept = body.decode(delivery_bodies.encoding_of(body, content_type))
+    assert delivery_bodies.parse_body(body, content_type) == {"имя": "Борис"}
+    kept = body.decode(delivery_bodies.detect_encoding(body, content_type))
     if b"%" not in body:
-        assert delivery_bodies.payload_of_kept(kept, content_type) == {"имя": "Борис"}
+        assert delivery_bodies.parse_stored_body(kept, content_type) == {"имя": "Борис"}

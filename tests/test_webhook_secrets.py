@@ -14,7 +14,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.accounts import tenant_secrets
 from platform_app.services.webhooks import deliveries, incoming_webhooks, webhook_secrets
-from platform_app.services.webhooks.deliveries import Sent
+from platform_app.services.webhooks.deliveries import IncomingRequest
 from platform_app.state.webhooks import webhooks as webhooks_page
 from tests.conftest import make_tenant
 from tests.hooks import a_webhook, address_of, secret_of, signed, take
@@ -36,13 +36,13 @@ def raw(address: str) -> list[tuple[str, ...]]:
 
 
 def delivered(address: str, secret: str, message_id: str) -> DeliveryOutcome:
-    return take(deliveries.find(address), Sent(b"{}", signed(secret, b"{}", message_id=message_id)))
+    return take(deliveries.find_webhook(address), IncomingRequest(b"{}", signed(secret, b"{}", message_id=message_id)))
 
 
 def test_nothing_stands_in_the_clear_and_deliveries_are_taken(who: Identity, database: str, tmp_path: Path) -> None:
     webhook = a_webhook(who, signed=True)
     address, before = address_of(webhook), secret_of(webhook)
-    after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
+    after = secret_of(call(who, incoming_webhooks.rotate_secret, webhook.id))
     assert before.startswith("whsec_") and before != after and len(address) == 32
     for place, secret in enumerate((before, after)):
         assert delivered(address, secret, f"m{place}") == DeliveryOutcome.ACCEPTED
@@ -57,7 +57,7 @@ def test_what_is_moved_to_another_webhook_or_column_is_not_read(who: Identity) -
     first.secret, second.secret = second.secret, second.address_secret
     for row in (first, second):
         with pytest.raises(Conflict):
-            webhook_secrets.secret(row)
+            webhook_secrets.get_secret(row)
 
 
 def test_they_are_sealed_anew_with_the_keys(who: Identity, database: str, env: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_they_are_sealed_anew_with_the_keys(who: Identity, database: str, env: p
     webhook = a_webhook(who, signed=True)
     address, before = address_of(webhook), secret_of(webhook)
     a_webhook(who)
-    after = secret_of(call(who, incoming_webhooks.renew, webhook.id))
+    after = secret_of(call(who, incoming_webhooks.rotate_secret, webhook.id))
     use_keys(env, NEW)
     assert tenant_secrets.count_secrets() == (5, 5)
     with pytest.raises(Unavailable):
@@ -86,7 +86,7 @@ def test_a_database_with_clear_values_is_sealed_and_opened_again(empty: str) -> 
     who = make_tenant("acme")
     made = [a_webhook(who, signed=True), a_webhook(who, signed=True)]
     clear = [(address_of(row), secret_of(row), "") for row in made]
-    clear[1] = (clear[1][0], secret_of(call(who, incoming_webhooks.renew, made[1].id)), clear[1][1])
+    clear[1] = (clear[1][0], secret_of(call(who, incoming_webhooks.rotate_secret, made[1].id)), clear[1][1])
     delivered(clear[0][0], clear[0][1], "m0")
     db.engine().dispose()
     migrations.downgrade(empty, "0007")

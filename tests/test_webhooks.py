@@ -37,7 +37,7 @@ def stored(who: Identity, webhook_id: str) -> IncomingWebhook:
 
 def a_field(who: Identity, webhook: IncomingWebhook, path: str, kind: FieldKind, name: str = "") -> str:
     """Name a value of a webhook's payload; return what it is in conditions."""
-    row = call(who, webhook_fields.add, webhook.id, path=path, name=name, kind=kind)
+    row = call(who, webhook_fields.add_field, webhook.id, path=path, name=name, kind=kind)
     return f"webhook.field.{row.key}"
 
 
@@ -50,18 +50,18 @@ def test_made_changed_deleted_and_brought_back(who: Identity) -> None:
     row, twin = (call(who, incoming_webhooks.create, name=" Shop  orders ") for _ in range(2))
     assert row.name == "Shop orders" and row.signed and row.enabled and secret_of(row).startswith("whsec_")
     assert len({secret_of(row), secret_of(twin), address_of(row), address_of(twin)}) == 4
-    assert row.address_hash == incoming_webhooks.hashed(address_of(row)) != address_of(row)
+    assert row.address_hash == incoming_webhooks.hash_address(address_of(row)) != address_of(row)
     assert secret_of(row) not in repr(row) and address_of(row) not in repr(row)
     agent = add_agent(who)
     changes = {"name": "Till", "agent_id": agent, "email_path": "$.user.mail", "creates_contact": True}
     row = call(who, incoming_webhooks.save, row.id, changes)
     assert (row.name, row.agent_id, row.email_path, row.creates_contact) == ("Till", agent, "user.mail", True)
     call(who, incoming_webhooks.delete, row.id)
-    assert [one.id for one in call(who, incoming_webhooks.of_tenant)] == [twin.id]
+    assert [one.id for one in call(who, incoming_webhooks.list_webhooks)] == [twin.id]
     with pytest.raises(NotFound):
         call(who, incoming_webhooks.get, row.id)
     call(who, incoming_webhooks.restore, row.id)
-    assert len(call(who, incoming_webhooks.of_tenant)) == 2
+    assert len(call(who, incoming_webhooks.list_webhooks)) == 2
     said = [one for one in activities(who) if one.startswith("Webhook")]
     assert said == ["Webhook “{name}” created"] * 2 + ["Webhook “{name}” deleted"]
 
@@ -90,13 +90,13 @@ def test_what_does_not_fit_is_said_at_its_field(who: Identity, changes: dict[str
 
 
 def test_there_is_an_end_to_them(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incoming_webhooks, "MOST", 2)
-    monkeypatch.setattr(webhook_fields, "MOST", 2)
+    monkeypatch.setattr(incoming_webhooks, "MAX_WEBHOOKS", 2)
+    monkeypatch.setattr(webhook_fields, "MAX_FIELDS", 2)
     first, _ = (call(who, incoming_webhooks.create, name="Shop") for _ in range(2))
     with pytest.raises(LimitReached):
         call(who, incoming_webhooks.create, name="Shop")
     deliver(call(who, incoming_webhooks.require_signature, first.id, signed=False), {"a": 1, "b": 2, "c": 3})
-    assert call(who, webhook_fields.take_all, first.id) == 2
+    assert call(who, webhook_fields.add_all_suggested, first.id) == 2
     with pytest.raises(LimitReached):
         a_field(who, first, "c", FieldKind.TEXT)
 
@@ -104,28 +104,34 @@ def test_there_is_an_end_to_them(who: Identity, monkeypatch: pytest.MonkeyPatch)
 def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None:
     webhook = a_webhook(who)
     deliver(webhook, ORDER)
-    field = call(who, webhook_fields.add, webhook.id, path="mail", kind=FieldKind.TEXT)
+    field = call(who, webhook_fields.add_field, webhook.id, path="mail", kind=FieldKind.TEXT)
     asked: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
         (incoming_webhooks.get, (webhook.id,), {}),
         (incoming_webhooks.save, (webhook.id, {"name": "x"}), {}),
-        (incoming_webhooks.switch, (webhook.id,), {"enabled": False}),
+        (incoming_webhooks.set_enabled, (webhook.id,), {"enabled": False}),
         (incoming_webhooks.require_signature, (webhook.id,), {"signed": True}),
-        (incoming_webhooks.renew, (webhook.id,), {}),
+        (incoming_webhooks.rotate_secret, (webhook.id,), {}),
         (incoming_webhooks.delete, (webhook.id,), {}),
         (incoming_webhooks.restore, (webhook.id,), {}),
-        (webhook_fields.add, (webhook.id,), {"path": "a", "kind": FieldKind.TEXT}),
-        (webhook_fields.change, (field.id,), {"name": "x"}),
+        (webhook_fields.add_field, (webhook.id,), {"path": "a", "kind": FieldKind.TEXT}),
+        (webhook_fields.rename, (field.id,), {"name": "x"}),
         (webhook_fields.delete, (field.id,), {}),
-        (webhook_fields.offered, (webhook.id,), {}),
-        (webhook_fields.take_all, (webhook.id,), {}),
+        (webhook_fields.suggest_fields, (webhook.id,), {}),
+        (webhook_fields.add_all_suggested, (webhook.id,), {}),
         (delivery_log.get, (log(who)[0].id,), {}),
         (incoming_webhooks.save, (a_webhook(other).id, {"agent_id": add_agent(who)}), {}),
     ]
     for act, given, named in asked:
         with pytest.raises(NotFound):
             call(other, act, *given, **named)
-    assert call(other, delivery_log.find) == call(other, delivery_log.find, webhook_id=webhook.id) == []
-    assert call(other, webhook_fields.of, webhook.id) == [] and webhook.id not in call(other, delivery_log.names)
+    assert (
+        call(other, delivery_log.list_deliveries)
+        == call(other, delivery_log.list_deliveries, webhook_id=webhook.id)
+        == []
+    )
+    assert call(other, webhook_fields.list_fields, webhook.id) == [] and webhook.id not in call(
+        other, delivery_log.webhook_names
+    )
     assert webhook.id not in known_names(other) and "webhook.field.mail" not in known_facts(other)
     assert stored(who, webhook.id).enabled
 
@@ -143,11 +149,11 @@ def known_names(who: Identity) -> dict[str, str]:
 
 def test_fields_are_named_offered_and_taken_from_the_last_delivery(who: Identity) -> None:
     webhook, twin = a_webhook(who), a_webhook(who, name="Twin")
-    assert call(who, webhook_fields.offered, webhook.id) == []
+    assert call(who, webhook_fields.suggest_fields, webhook.id) == []
     deliver(webhook, ORDER)
     with pytest.raises(Exception, match="neither"):
         deliver(webhook, float("nan"))
-    found = call(who, webhook_fields.offered, webhook.id)
+    found = call(who, webhook_fields.suggest_fields, webhook.id)
     assert [(one.leaf.path, one.kind.value) for one in found] == [
         ("order.total", "number"),
         ("order.paid", "yes_no"),
@@ -156,8 +162,8 @@ def test_fields_are_named_offered_and_taken_from_the_last_delivery(who: Identity
         ("mail", "text"),
     ]
     assert a_field(who, webhook, "order.total", FieldKind.NUMBER, "Sum") == "webhook.field.sum"
-    assert len(call(who, webhook_fields.offered, webhook.id)) == 4
-    assert call(who, webhook_fields.take_all, webhook.id) == 4
+    assert len(call(who, webhook_fields.suggest_fields, webhook.id)) == 4
+    assert call(who, webhook_fields.add_all_suggested, webhook.id) == 4
     assert a_field(who, twin, "order.total", FieldKind.NUMBER, "Sum") == "webhook.field.sum_2"
     assert a_field(who, twin, "Сумма заказа", FieldKind.NUMBER) == "webhook.field.summa_zakaza"
     words = {name: said for name, said in known_facts(who).items() if name.startswith("webhook.field")}
@@ -165,14 +171,14 @@ def test_fields_are_named_offered_and_taken_from_the_last_delivery(who: Identity
     assert words["webhook.field.paid"] == "Paid · Shop" and len(words) == 7
     call(who, incoming_webhooks.delete, twin.id)
     assert "webhook.field.sum_2" not in known_facts(who)
-    held = call(who, webhook_fields.of, webhook.id)
-    call(who, webhook_fields.change, held[0].id, name="Total")
+    held = call(who, webhook_fields.list_fields, webhook.id)
+    call(who, webhook_fields.rename, held[0].id, name="Total")
     call(who, webhook_fields.delete, held[1].id)
-    assert [row.name for row in call(who, webhook_fields.of, webhook.id)] == ["Total", "At", "Note", "Mail"]
+    assert [row.name for row in call(who, webhook_fields.list_fields, webhook.id)] == ["Total", "At", "Note", "Mail"]
     for given in ({"path": " "}, {"path": "a", "kind": FieldKind.CHOICE}, {"path": "a", "name": "x" * 81}):
         with pytest.raises(Invalid):
-            call(who, webhook_fields.add, webhook.id, **{"kind": FieldKind.TEXT} | given)
-    for act, given in ((webhook_fields.add, {"path": "x", "kind": FieldKind.TEXT}), (webhook_fields.change, {})):
+            call(who, webhook_fields.add_field, webhook.id, **{"kind": FieldKind.TEXT} | given)
+    for act, given in ((webhook_fields.add_field, {"path": "x", "kind": FieldKind.TEXT}), (webhook_fields.rename, {})):
         with pytest.raises(Conflict):
             call(who, act, webhook.id if given else held[2].id, name="TOTAL", **given)
 
@@ -255,12 +261,12 @@ def test_the_log_is_found_by_webhook_and_outcome_a_page_at_a_time(who: Identity)
     for place in range(3):
         deliver(first, place, message_id="same")
         deliver(second, place)
-    assert len(call(who, delivery_log.find)) == 6
-    assert [row.outcome.value for row in call(who, delivery_log.find, webhook_id=first.id)] == ["duplicate"] * 2 + [
-        "accepted"
-    ]
-    assert len(call(who, delivery_log.find, outcome="accepted")) == 4
-    assert [row.body for row in call(who, delivery_log.find, webhook_id=second.id, size=1)] == ["2", "1"]
-    assert [row.body for row in call(who, delivery_log.find, webhook_id=second.id, page=3, size=1)] == ["0"]
+    assert len(call(who, delivery_log.list_deliveries)) == 6
+    assert [row.outcome.value for row in call(who, delivery_log.list_deliveries, webhook_id=first.id)] == [
+        "duplicate"
+    ] * 2 + ["accepted"]
+    assert len(call(who, delivery_log.list_deliveries, outcome="accepted")) == 4
+    assert [row.body for row in call(who, delivery_log.list_deliveries, webhook_id=second.id, size=1)] == ["2", "1"]
+    assert [row.body for row in call(who, delivery_log.list_deliveries, webhook_id=second.id, page=3, size=1)] == ["0"]
     call(who, incoming_webhooks.delete, second.id)
-    assert call(who, delivery_log.names) == {first.id: "Shop", second.id: "Second"}
+    assert call(who, delivery_log.webhook_names) == {first.id: "Shop", second.id: "Second"}

@@ -85,7 +85,7 @@ def test_while_jobs_are_counted_the_last_figures_are_told(who: Identity, monkeyp
     probe, let_go = a_probe(), Event()
     assert probe._measure()["jobs"] == {"queued": 3}
     with monkeypatch.context() as slow:
-        slow.setattr(ledger, "counts", lambda: let_go.wait(30) and {})
+        slow.setattr(ledger, "counts_by_state", lambda: let_go.wait(30) and {})
         shot = probe._measure()
         let_go.set()
     assert shot["database"]["connected"] and shot["jobs"] == {"queued": 3}

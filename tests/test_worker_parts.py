@@ -75,13 +75,13 @@ def test_a_duty_whose_thread_is_gone_is_said(who: Identity) -> None:
 @pytest.fixture
 def blocked(monkeypatch: pytest.MonkeyPatch) -> Event:
     """Let the ledger's writer stand still until the event is set."""
-    let_go, claim = Event(), ledger.claim_each
+    let_go, claim = Event(), ledger.claim_jobs
 
     def slow(*given: Any, **named: Any) -> Any:
         let_go.wait(30)
         return claim(*given, **named)
 
-    monkeypatch.setattr(ledger, "claim_each", slow)
+    monkeypatch.setattr(ledger, "claim_jobs", slow)
     return let_go
 
 
@@ -180,19 +180,19 @@ def test_silences_are_told_of_every_tenant_in_turn_and_not_without_end(
 
 def lose_lease(who: Identity, job_id: str) -> None:
     change(who, job_id, lease_until=now() - timedelta(seconds=1))
-    ledger.sweep()
+    ledger.recover_abandoned()
 
 
 def shared(job_id: str, worker_id: str = "w") -> RunningJob:
     """Take a job as a worker does that has others too."""
     with session_scope(reason="tests") as session:
-        (job,) = ledger.claim_each(session, [job_id], worker_id=worker_id)
+        (job,) = ledger.claim_jobs(session, [job_id], worker_id=worker_id)
         return job
 
 
 def test_a_worker_that_dies_with_several_jobs_is_held_against_none(who: Identity) -> None:
     ids = put(who, 3)
-    for _ in range(abandoned_jobs.CRASHES + 1):
+    for _ in range(abandoned_jobs.MAX_CRASHES + 1):
         for job_id in ids:
             shared(job_id)
         for job_id in ids:
@@ -205,7 +205,7 @@ def test_a_worker_that_dies_with_several_jobs_is_held_against_none(who: Identity
 
 def test_without_end_it_is_not_tried_in_company_either(who: Identity) -> None:
     (job_id,) = put(who)
-    for _ in range(abandoned_jobs.SHARED_CRASHES):
+    for _ in range(abandoned_jobs.MAX_SHARED_CRASHES):
         assert row(who, job_id).state == JobState.QUEUED
         shared(job_id)
         lose_lease(who, job_id)
@@ -217,7 +217,7 @@ def test_without_end_it_is_not_tried_in_company_either(who: Identity) -> None:
 
 def test_a_worker_that_lives_and_was_starved_is_held_against_no_job(who: Identity) -> None:
     (job_id,) = put(who)
-    for _ in range(abandoned_jobs.CRASHES + 1):
+    for _ in range(abandoned_jobs.MAX_CRASHES + 1):
         taken(job_id)
         change(who, job_id, worker_id="alive")
         with session_scope(reason="tests") as session:
@@ -231,7 +231,7 @@ def test_a_worker_that_lives_and_was_starved_is_held_against_no_job(who: Identit
 
 def test_a_job_that_made_a_call_has_come_on(who: Identity) -> None:
     (job_id,) = put(who)
-    for number in range(2 * abandoned_jobs.CRASHES):
+    for number in range(2 * abandoned_jobs.MAX_CRASHES):
         taken(job_id)
         if number % 2:
             with session_scope(who.tenant_id) as session:
@@ -298,7 +298,7 @@ def test_a_suspect_does_not_wait_without_end_for_the_others(who: Identity) -> No
 def test_where_the_machine_was_starved_the_others_have_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     at, swept = [100.0], list[float]()
     monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: at[0]))
-    monkeypatch.setattr(ledger, "sweep", lambda: swept.append(at[0]))
+    monkeypatch.setattr(ledger, "recover_abandoned", lambda: swept.append(at[0]))
     sweeper: Callable[[], None] = Sweeper(30)
     for moment in (100.0, 101.0, 141.0, 142.0, 150.0, 151.5, 152.5):
         at[0] = moment

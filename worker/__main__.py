@@ -56,7 +56,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     dramatiq.set_broker(broker)
     declare(broker, runner)
     tidying = [
-        Periodic(duty, HOUR_SECONDS) for duty in (retention.forget_runs, retention.forget_jobs, unused_uploads.forget)
+        Periodic(duty, HOUR_SECONDS) for duty in (retention.forget_runs, retention.forget_jobs, unused_uploads.delete_unused)
     ]
     tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
     ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])

@@ -135,8 +135,8 @@ class Probe:
             with session_scope(reason="the worker's probe", read_only=True) as session:
                 session.execute(text("SELECT 1"))
             answer.update(connected=True, error=None)
-            oldest = round(ledger.oldest_age(), 1)
-            self._counted = {"jobs": ledger.counts(), "byType": ledger.counts_by_kind(), "oldest": oldest}
+            oldest = round(ledger.oldest_wait_seconds(), 1)
+            self._counted = {"jobs": ledger.counts_by_state(), "byType": ledger.counts_by_kind(), "oldest": oldest}
         except Exception as error:  # whatever the reason, the probe answers
             answer.update(connected=False, error=redact(str(error)[:300]))
 

@@ -144,7 +144,7 @@ class LedgerWriter:
         if late is not None:
             log.warning("a claim came too late", job_id=claim.job_id)
             try:
-                ledger.give_back([late])
+                ledger.release_jobs([late])
             except Exception:  # its lease runs out
                 log.exception("a claim that came too late was not given back", job_id=claim.job_id)
 
@@ -161,10 +161,10 @@ class LedgerWriter:
 
     def _write(self, claims: list[_Claim], ends: list[_End]) -> None:
         with session_scope(reason="a worker claims and ends") as session:
-            ended = ledger.finish_each(session, [end.job for end in ends]) if ends else set()
-            ledger.ring_next(session, [end.job for end in ends if end.job.id in ended])
+            ended = ledger.finish_jobs(session, [end.job for end in ends]) if ends else set()
+            ledger.wake_next(session, [end.job for end in ends if end.job.id in ended])
             wanted = [claim.job_id for claim in claims if not claim.is_abandoned]
-            taken = ledger.claim_each(session, wanted, self.worker_id) if wanted else []
+            taken = ledger.claim_jobs(session, wanted, self.worker_id) if wanted else []
         by_id = {job.id: job for job in taken}
         for claim in claims:
             claim.job = by_id.pop(claim.job_id, None)  # a job rung twice goes to one of them

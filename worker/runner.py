@@ -11,7 +11,7 @@ from platform_app.errors import PlatformError, Unavailable
 from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import JobState
 from platform_app.services.jobs import ledger
-from platform_app.services.jobs.effects import SureFailure, Uncertain
+from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 from worker.isolation import IsolationLock
 from worker.ledger_writer import LedgerWriter
 
@@ -48,7 +48,7 @@ class Runner:
         with self._lock:
             held = list(self.running.values())
         if held:
-            ledger.give_back(held)
+            ledger.release_jobs(held)
             log.warning("jobs went back into the queue", count=len(held))
 
     def stuck(self) -> str:
@@ -87,29 +87,29 @@ class Runner:
     def _attempt(self, job: RunningJob) -> None:
         handler = self.handlers.get(job.kind)
         if handler is None:
-            ledger.end(job, JobState.DEAD, ledger.UNKNOWN_KIND)
+            ledger.end_attempt(job, JobState.DEAD, ledger.UNKNOWN_KIND)
             return
         try:
             handler(job)
             if not job.is_finished:
                 self._ledger.done(job)
             elif job.lock_key:
-                ledger.ring_behind(job)
+                ledger.wake_waiting(job)
             log.info("job done", attempt=job.attempt)
         except LeaseLost:
             log.warning("lease lost, nothing written")
-        except Uncertain:
-            ledger.end(job, JobState.UNCERTAIN, "Whether the call arrived is not known.")
+        except UncertainOutcome:
+            ledger.end_attempt(job, JobState.UNCERTAIN, "Whether the call arrived is not known.")
         except Unavailable as error:
             most = MAX_ATTEMPTS_WHILE_UNAVAILABLE
-            ledger.try_again(job, error.sentence, max_attempts=most, values=error.values)
+            ledger.retry_later(job, error.sentence, max_attempts=most, values=error.values)
         except PlatformError as error:
-            ledger.end(job, JobState.FAILED, error.sentence, values=error.values)
-        except SureFailure as error:
-            ledger.try_again(job, error.sentence, max_attempts=MAX_ATTEMPTS, values=error.values)
+            ledger.end_attempt(job, JobState.FAILED, error.sentence, values=error.values)
+        except CallFailed as error:
+            ledger.retry_later(job, error.sentence, max_attempts=MAX_ATTEMPTS, values=error.values)
         except Exception as error:
             log.exception("job failed", attempt=job.attempt)
-            ledger.try_again(job, f"{type(error).__name__}: {error}", max_attempts=MAX_ATTEMPTS)
+            ledger.retry_later(job, f"{type(error).__name__}: {error}", max_attempts=MAX_ATTEMPTS)
 
     def _renew_leases(self) -> None:
         while not self._stop.wait(self.renew_interval):
@@ -117,7 +117,7 @@ class Runner:
                 held = list(self.running.values())
             try:
                 if held:
-                    ledger.renew(held)
+                    ledger.renew_leases(held)
             except Exception:  # the database may be away; the next round tries again
                 log.exception("leases were not renewed")
 
@@ -125,6 +125,6 @@ class Runner:
 def _record_alone(job: RunningJob, *, is_alone: bool) -> None:
     """Note that a job is done alone, or no longer; without the note its worker's death tells less, and that is all."""
     try:
-        ledger.note_alone(job, is_alone=is_alone)
+        ledger.record_alone(job, is_alone=is_alone)
     except Exception:
         log.exception("whether a job is done alone was not noted", job_id=job.id)

@@ -56,7 +56,7 @@ class Sweeper:
             self._patient_until = at + self.lease_seconds / 3
         if at >= self._patient_until:  # once, however slow the machine stays: what is abandoned has to go on
             self._patient_until = 0.0
-            ledger.sweep()
+            ledger.recover_abandoned()
 
 
 class PeriodicThread:
@@ -107,9 +107,9 @@ class PeriodicThread:
 class Ticker:
     """Rings for what nobody rang; any number of tickers may run. While Redis is silent it runs the jobs itself."""
 
-    def __init__(self, runner: Runner, concurrency: int, also: list[Callable[[], None]]) -> None:
+    def __init__(self, runner: Runner, concurrency: int, also: list[Callable[[], object]]) -> None:
         self.runner = runner
-        parts: list[Callable[[], None]] = [Sweeper(settings().lease_seconds), self._wake_workers, *also]
+        parts: list[Callable[[], object]] = [Sweeper(settings().lease_seconds), self._wake_workers, *also]
         self.threads = [PeriodicThread(work) for work in parts]
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="direct")
         self._direct: set[str] = set()
@@ -135,7 +135,7 @@ class Ticker:
         return " ".join(filter(None, (duty.stuck() for duty in self.threads)))
 
     def _wake_workers(self) -> None:
-        waiting = ledger.due()
+        waiting = ledger.dispatch_due()
         if waiting and not notifier.wake_workers(waiting):
             for _, job_id in waiting:
                 if job_id not in self._direct and not self._stop.is_set():

@@ -61,7 +61,7 @@ async def name_taken(request: Request, who: Identity) -> Response:
     def find() -> bool:
         with session_scope(who.tenant_id, read_only=True) as session:
             asked = request.query_params
-            return sources.has_namesake(session, who, asked.get("name", ""), asked.get("category") or None)
+            return sources.has_same_name(session, who, asked.get("name", ""), asked.get("category") or None)
 
     return JSONResponse({"taken": await asyncio.to_thread(find)})
 

@@ -15,19 +15,19 @@ from platform_app.api.routes import ANYONE, client_address, problem, route
 from platform_app.api.token_bucket import TokenBuckets
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.webhooks import deliveries, incoming_webhooks
-from platform_app.services.webhooks.deliveries import LARGEST, Sent
+from platform_app.services.webhooks.deliveries import MAX_BODY_BYTES, IncomingRequest
 
 PACE = ((500, 1.0), (10_000, 60.0))  # of one address: deliveries, in so many seconds
 _buckets = TokenBuckets()
 
 
 def _find(address: str, asking: Sequence[None]) -> list[IncomingWebhook]:
-    return [deliveries.find(address)] * len(asking)
+    return [deliveries.find_webhook(address)] * len(asking)
 
 
-def _take(address: str, sent: Sequence[Sent]) -> list[DeliveryOutcome | Exception]:
-    webhook = deliveries.find(address)  # as it is now: a body may have been under way for long
-    return deliveries.take_all(webhook, sent)
+def _take(address: str, sent: Sequence[IncomingRequest]) -> list[DeliveryOutcome | Exception]:
+    webhook = deliveries.find_webhook(address)  # as it is now: a body may have been under way for long
+    return deliveries.accept_all(webhook, sent)
 
 
 _finding = Together(_find, weight=lambda _: 1, heaviest=1_000)
@@ -38,7 +38,7 @@ _taking = Together(_take, weight=lambda sent: 20_000 + len(sent.body), heaviest=
 async def receive(request: Request) -> Response:
     """Take a delivery: 202 when it is written down, or was before."""
     address = request.path_params["address"]
-    if refused := _rate_limit(incoming_webhooks.hashed(address)):
+    if refused := _rate_limit(incoming_webhooks.hash_address(address)):
         return _too_many(request, *refused)
     await _finding.do(address, None)  # before a byte of the body is read
     outcome = await _taking.do(address, await _sent(request))
@@ -60,15 +60,15 @@ def _too_many(request: Request, limit: int, seconds: int) -> Response:
     return answer
 
 
-async def _sent(request: Request) -> Sent:
+async def _sent(request: Request) -> IncomingRequest:
     """Read a delivery, no further than a body may be long."""
     said, parts, size = request.headers.get("content-length", ""), list[bytes](), 0
-    is_cut = said.isdecimal() and int(said) > LARGEST
+    is_cut = said.isdecimal() and int(said) > MAX_BODY_BYTES
     if not is_cut:
         async for part in request.stream():
             size += len(part)
-            if size > LARGEST:
+            if size > MAX_BODY_BYTES:
                 is_cut = True
                 break
             parts.append(part)
-    return Sent(b"".join(parts), request.headers, client_address(request), is_cut)
+    return IncomingRequest(b"".join(parts), request.headers, client_address(request), is_cut)

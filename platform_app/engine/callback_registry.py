@@ -16,13 +16,13 @@ from platform_app.services.knowledge import index_rebuild, source_jobs
 def declare() -> None:
     """Make the purposes known to this process: the worker gives jobs up, people cancel and retry them."""
     CALLBACKS["index_source"] = JobCallbacks(
-        source_jobs.indexing_given_up, source_jobs.indexing_revived, source_jobs.indexing_named_by
+        source_jobs.on_indexing_failure, source_jobs.on_indexing_retry, source_jobs.indexing_payload_from_keys
     )
     CALLBACKS["remove_source"] = JobCallbacks(
-        source_jobs.removal_given_up, source_jobs.removal_revived, source_jobs.removal_named_by
+        source_jobs.on_removal_failure, source_jobs.on_removal_retry, source_jobs.removal_payload_from_keys
     )
     CALLBACKS["rebuild_index"] = JobCallbacks(
-        index_rebuild.given_up, index_rebuild.revived, lambda session, job: RebuildIndex()
+        index_rebuild.on_failure, index_rebuild.on_retry, lambda session, job: RebuildIndex()
     )
     CALLBACKS["import_contacts"] = JobCallbacks(
         import_job.on_failure, import_job.on_retry, import_job.payload_from_keys

@@ -138,17 +138,17 @@ def test_r9_a_wrong_password_is_said_everywhere_and_mended_without_a_restart(
     }
     assert "platform_redis_up 0.0" in prometheus
 
-    def card() -> job_list.WorkerCard:
+    def card() -> job_list.WorkerStatus:
         with session_scope(who.tenant_id, read_only=True) as session:
-            return job_list.worker_card(session, who)
+            return job_list.worker_status(session, who)
 
-    wait_for(lambda: card().answers, 5)
-    assert not card().ok and card().snapshot["redis"]["error"] == said["redis"]["error"]
+    wait_for(lambda: card().is_responding, 5)
+    assert not card().is_healthy and card().snapshot["redis"]["error"] == said["redis"]["error"]
     assert worker.get("/healthz").status_code == 200
     own_redis.ask("CONFIG", "SET", "requirepass", "wrong-canary-word")
     wait_for(lambda: worker.get("/health").status_code == 200, 5)
     assert worker.get("/metrics").json()["redis"]["connected"] is True
-    wait_for(lambda: card().ok, 5)
+    wait_for(lambda: card().is_healthy, 5)
     put(who, Call(name="after"))
     wait_for(lambda: done(who, 1), 15)
     told = worker.log.read_text() + json.dumps([said, metrics]) + prometheus

@@ -7,7 +7,7 @@ import time
 import httpx
 
 from platform_app.jobs import RunningJob
-from platform_app.services.jobs.effects import SureFailure, once
+from platform_app.services.jobs.effects import CallFailed, call_once
 from worker.__main__ import run
 
 SINK = os.environ.get("CHAOS_SINK", "")
@@ -17,13 +17,13 @@ def call(job: RunningJob) -> None:
     """Make three outward calls, each with its own key."""
     for number in range(3):
         key = f"{job.payload['name']}:{number}"
-        once(job, key, post, repeatable=job.payload.get("repeatable", True))
+        call_once(job, key, post, repeatable=job.payload.get("repeatable", True))
 
 
 def post(key: str) -> dict[str, object]:
     answer = httpx.post(SINK, headers={"Idempotency-Key": key}, timeout=5)
     if answer.status_code >= 300:
-        raise SureFailure(str(answer.status_code))
+        raise CallFailed(str(answer.status_code))
     return {"status": answer.status_code}
 
 

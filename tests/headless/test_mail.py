@@ -45,7 +45,7 @@ async def test_nobody_else_reads_changes_or_tries_it(who: Identity, catcher: Cat
             await tab.send(event)
         await tab.send(MailState.send_test())
         assert "localhost" not in str(tab.seen) and tab.errors == []
-    assert call(who, mail_servers.shown).host == "localhost" and catcher.tries == 0
+    assert call(who, mail_servers.get_settings).host == "localhost" and catcher.tries == 0
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ async def test_a_secret_is_shown_once_and_held_in_no_state(who: Identity) -> Non
         await tab.send(WebhooksState.open_creation(True), settle=False)
         await tab.send(WebhooksState.create({"name": "Shop"}), settle=False)
         await tab.until(lambda: SECRET.search(tab.scripts()))
-        (row,) = call(who, incoming_webhooks.of_tenant)
+        (row,) = call(who, incoming_webhooks.list_webhooks)
         assert secret_of(row) in tab.scripts() and tab.get(WebhooksState, "made") == row.id
         assert tab.get(WebhooksState, "made_address") == f"http://127.0.0.1:8000/hooks/{address_of(row)}"
         await opened(tab, f"/webhooks/{row.id}", WebhookState, "webhook_key")
@@ -49,7 +49,7 @@ async def test_a_name_that_does_not_fit_is_said_in_the_form(who: Identity) -> No
         await opened(tab, "/webhooks", WebhooksState, "loaded")
         await tab.send(WebhooksState.create({"name": " "}), settle=False)
         await tab.until(lambda: tab.get(WebhooksState, "problem") == "Enter a name.")
-    assert call(who, incoming_webhooks.of_tenant) == []
+    assert call(who, incoming_webhooks.list_webhooks) == []
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
@@ -74,16 +74,16 @@ async def test_without_the_right_there_is_no_address_and_no_managing(who: Identi
         told = str(tab.seen) + tab.scripts()
         assert address_of(webhook) not in told and not SECRET.search(told)
         assert '"total": 5' in tab.get(DeliveryState, "view").body and tab.errors == []
-    (row,) = call(who, incoming_webhooks.of_tenant)
+    (row,) = call(who, incoming_webhooks.list_webhooks)
     may = role == Role.OPERATOR
     assert (row.secret, row.signed, row.former_secret) == (webhook.secret, False, "")
-    assert (row.name, len(call(who, webhook_fields.of, row.id))) == (("Changed", 1) if may else ("Shop", 0))
+    assert (row.name, len(call(who, webhook_fields.list_fields, row.id))) == (("Changed", 1) if may else ("Shop", 0))
 
 
 async def test_of_another_tenant_nothing_is_shown_or_changed(who: Identity, other: Identity) -> None:
     theirs = a_webhook(other, name="CANARY")
     deliver(theirs, {"word": "CANARY"})
-    field = call(other, webhook_fields.add, theirs.id, path="word", kind=FieldKind.TEXT)
+    field = call(other, webhook_fields.add_field, theirs.id, path="word", kind=FieldKind.TEXT)
     async with Tab(sign_in(who)) as tab:
         await tab.goto(f"/manage/acme/webhooks/{theirs.id}", settle=False)
         for sent in (
@@ -99,7 +99,7 @@ async def test_of_another_tenant_nothing_is_shown_or_changed(who: Identity, othe
         assert "CANARY" not in str(tab.seen)
     row = call(other, incoming_webhooks.get, theirs.id)
     assert (row.name, row.enabled, row.secret) == ("CANARY", True, theirs.secret)
-    assert len(call(other, webhook_fields.of, theirs.id)) == 1
+    assert len(call(other, webhook_fields.list_fields, theirs.id)) == 1
 
 
 async def test_the_log_keeps_its_filters_and_its_page_in_the_address(who: Identity) -> None:

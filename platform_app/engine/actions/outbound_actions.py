@@ -28,7 +28,7 @@ class SendEmail(Action):
 
     def plan(self, scene: Scene) -> Plan:
         """Send it through the tenant's mail server. No key is known there: what is in doubt is not sent again."""
-        server = mail_servers.server(scene.session, scene.who.tenant_id)
+        server = mail_servers.get_server(scene.session, scene.who.tenant_id)
         to, subject, text = (scene.fill(one) for one in (self.to or CONTACT, self.subject, self.text))
         if not to:
             raise Conflict("There is no address to write to.")

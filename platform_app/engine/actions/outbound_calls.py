@@ -7,7 +7,7 @@ import httpx
 from platform_app.automation.output_encoding import RequestBody
 from platform_app.errors import Invalid, Unavailable
 from platform_app.integrations import egress, smtp
-from platform_app.services.jobs.effects import SureFailure
+from platform_app.services.jobs.effects import CallFailed
 
 UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
 
@@ -17,7 +17,7 @@ def send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, An
     try:
         return dict(smtp.send(server, smtp.written(server, **message, key=key)))
     except Unavailable as error:
-        raise SureFailure(error.sentence, **error.values) from error
+        raise CallFailed(error.sentence, **error.values) from error
 
 
 def post(address: str, body: RequestBody, key: str) -> dict[str, Any]:
@@ -26,9 +26,9 @@ def post(address: str, body: RequestBody, key: str) -> dict[str, Any]:
     try:
         answer = egress.post(address, body.text, headers)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise SureFailure("The address does not answer.") from error
+        raise CallFailed("The address does not answer.") from error
     if answer.status == 429 or answer.status >= 500:
-        raise SureFailure("The address is out of order.")
+        raise CallFailed("The address is out of order.")
     if answer.status >= 300:
         raise Invalid("The address answered {status}.", field="url", status=answer.status)
     return {"status": answer.status, "answer": answer.text[:500]}

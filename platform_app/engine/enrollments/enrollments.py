@@ -224,7 +224,7 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     enrollment_entry.live(session, who, row.sequence_id)
     alone(session, row)
     if row.last_id:
-        effects.let_again(session, who.tenant_id, idempotency_key(row.last_id))
+        effects.allow_retry(session, who.tenant_id, idempotency_key(row.last_id))
     row.due_at = _opening(session, row)
     row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
     sequence_exits.publish_change(session, row)

@@ -177,7 +177,7 @@ def _of_job(
 def _open(session: Transaction, run: RuleRun) -> None:
     """Let a run go on at the action that did not happen."""
     for place in range(len(run.actions)):
-        effects.let_again(session, run.tenant_id, key_of(run.event_id, run.id, place))
+        effects.allow_retry(session, run.tenant_id, key_of(run.event_id, run.id, place))
     run.state, run.finished_at = RunState.RUNNING, None
     run.actions = [
         one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions

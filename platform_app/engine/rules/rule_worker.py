@@ -22,7 +22,7 @@ from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.event import Event, EventKind
 from platform_app.models.rule import Rule, RuleRun, RuleVersion, RunState
 from platform_app.services.jobs import effects
-from platform_app.services.jobs.effects import SureFailure, Uncertain
+from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 
 _logger = structlog.get_logger()
 TRIES = 5  # of an action that goes outside
@@ -45,7 +45,7 @@ def handle_event(job: RunningJob) -> None:
         if hand.call is not None:
             hand.call.make()
     if hand.later:
-        raise SureFailure("An action of a rule is tried again.")
+        raise CallFailed("An action of a rule is tried again.")
 
 
 @dataclass
@@ -100,7 +100,7 @@ class _Hand:
                 if not is_lock_conflict(error):
                     raise
                 self.call, self.later, self._is_weighed = before
-        raise SureFailure("Others changed the same contacts and leads all the while. Try again later.")
+        raise CallFailed("Others changed the same contacts and leads all the while. Try again later.")
 
     def _piece(self) -> bool:
         with self.job.transaction(lock_timeout=PATIENCE) as session:
@@ -138,7 +138,7 @@ class _Hand:
         while run.id not in self.later and run.state in _TO_DO:
             place = _next(run)
             key = rule_runs.key_of(run.event_id, run.id, place or 0)
-            if place is not None and effects.is_in_doubt(session, run.tenant_id, key):  # whatever has changed since
+            if place is not None and effects.is_uncertain(session, run.tenant_id, key):  # whatever has changed since
                 self._stop(session, run, RunState.UNCERTAIN, time.monotonic(), sentence=IN_DOUBT)
             elif place is None or not rule.enabled:
                 rule_runs.end(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
@@ -169,7 +169,7 @@ class _Hand:
             raise
         except PlatformError as error:
             self._stop(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
-        except Uncertain:
+        except UncertainOutcome:
             self._stop(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
         except Exception:  # a fault of ours: the run is tried again, at last it says so
             _logger.exception("an action of a rule failed", run_id=run.id)
@@ -179,7 +179,7 @@ class _Hand:
         """Tell whether a call was made before; note it when it is still to be made."""
         assert plan.call is not None
         key = rule_runs.key_of(self._event.id, run.id, place)
-        if effects.begin(session, self.job, key, repeatable=plan.repeatable) is not None:
+        if effects.open_effect(session, self.job, key, repeatable=plan.repeatable) is not None:
             return True
         self.call = _Call(run.id, place, key, plan.call, plan.repeatable, began)
         return False
@@ -188,14 +188,14 @@ class _Hand:
         """Write down how a call ended."""
         error, began = call.error, call.began
         if error is None:
-            effects.close(session, run.tenant_id, call.key, call.outcome or {})
+            effects.close_effect(session, run.tenant_id, call.key, call.outcome or {})
             run.state = RunState.RUNNING
             self._done(run, call.place, began)
         elif isinstance(error, PlatformError):
-            effects.forget(session, self.job, call.key)
+            effects.delete_effect(session, self.job, call.key)
             self._stop(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
-        elif isinstance(error, SureFailure):
-            effects.forget(session, self.job, call.key)
+        elif isinstance(error, CallFailed):
+            effects.delete_effect(session, self.job, call.key)
             self._try_later(session, run, began, sentence=error.sentence, values=error.values)
         elif not call.repeatable:
             self._stop(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)

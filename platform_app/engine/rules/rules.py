@@ -38,7 +38,7 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         found["weekdays"] = translate(who.language, "Choose at least one day.")
-    if not incoming_webhooks.is_known(session, who, draft.webhook_id):
+    if not incoming_webhooks.is_valid_filter(session, who, draft.webhook_id):
         found["webhook_id"] = translate(who.language, "There is no such webhook any more. Choose another.")
     return found
 

@@ -24,7 +24,7 @@ from platform_app.models.sequence import (
     idempotency_key,
 )
 from platform_app.services.jobs import effects
-from platform_app.services.jobs.effects import SureFailure, Uncertain
+from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 
 _logger = structlog.get_logger()
 TRIES = 5
@@ -36,7 +36,7 @@ def take_step(job: RunningJob) -> None:
     """Make the call of a step, then let whoever is on the way go on; a call that fails is tried again."""
     try:
         _take(job)
-    except (Unavailable, LeaseLost, SureFailure):
+    except (Unavailable, LeaseLost, CallFailed):
         raise
     except Exception:  # a fault of ours: the job is tried again, at last the step says so
         if job.attempt < TRIES:
@@ -50,7 +50,7 @@ def _take(job: RunningJob) -> None:
         plan = _plan(job)
     except (Unavailable, LeaseLost):
         raise
-    except Uncertain:
+    except UncertainOutcome:
         _end(job, StepState.UNCERTAIN, IN_DOUBT)
         return
     except PlatformError as error:
@@ -59,15 +59,15 @@ def _take(job: RunningJob) -> None:
     if plan is None or plan.call is None:
         return
     try:
-        effects.once(job, idempotency_key(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
-    except Uncertain:
+        effects.call_once(job, idempotency_key(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
+    except UncertainOutcome:
         _end(job, StepState.UNCERTAIN, IN_DOUBT)
     except (Unavailable, LeaseLost):
         raise
     except PlatformError as error:
         _end(job, StepState.FAILED, error.sentence, error.values)
-    except (SureFailure, OSError, TimeoutError, httpx.HTTPError) as error:
-        sure = error if isinstance(error, SureFailure) else SureFailure("The address does not answer.")
+    except (CallFailed, OSError, TimeoutError, httpx.HTTPError) as error:
+        sure = error if isinstance(error, CallFailed) else CallFailed("The address does not answer.")
         if job.attempt >= TRIES:
             _end(job, StepState.FAILED, sure.sentence, sure.values)
             return
@@ -106,8 +106,8 @@ def _plan(job: RunningJob) -> Plan | None:
         if is_out(session, row):
             line.state = StepState.CANCELLED
             return None
-        if effects.is_in_doubt(session, job.tenant_id, idempotency_key(line.id)):
-            raise Uncertain(line.id)
+        if effects.is_uncertain(session, job.tenant_id, idempotency_key(line.id)):
+            raise UncertainOutcome(line.id)
         step = enrollment_progress.version(session, row).steps.get(line.step_id)
         line.taken_at = now()
         return actions.action(getattr(step, "action", {})).plan(scene_of(session, row))
@@ -170,7 +170,7 @@ def revived(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
         sequence_exits.publish_change(session, row)
 
 
-def _retry_later(job: RunningJob, sure: SureFailure) -> None:
+def _retry_later(job: RunningJob, sure: CallFailed) -> None:
     with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is not None and row is not None:

@@ -161,7 +161,7 @@ def publish(
     return version
 
 
-def versions(session: Transaction, who: Identity, agent_id: str) -> list[AgentVersion]:
+def list_versions(session: Transaction, who: Identity, agent_id: str) -> list[AgentVersion]:
     """Return the published versions of an agent, newest first."""
     agent = get(session, who, agent_id)
     query = owned(AgentVersion, who.tenant_id).where(AgentVersion.agent_id == agent.id)
@@ -177,7 +177,9 @@ def _version(session: Transaction, agent: Agent, version_id: str) -> AgentVersio
     return version
 
 
-def compare(session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = "") -> list[FieldChange]:
+def compare_versions(
+    session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = ""
+) -> list[FieldChange]:
     """Return what differs between two versions, given by id; an empty id is the draft."""
     agent = get(session, who, agent_id)
     old, new = (_version(session, agent, side).settings if side else agent.draft for side in (before, after))

@@ -24,7 +24,7 @@ from platform_app.services.chat import reply_store
 from platform_app.services.chat.reply_context import ReplyContext, load_context
 from platform_app.services.knowledge import categories, index_rebuild
 from platform_app.services.scripts import guided_scripts
-from platform_app.services.scripts.guided_scripts import Guidance
+from platform_app.services.scripts.guided_scripts import GuidedProgress
 
 log = structlog.get_logger()
 FLUSH_SECONDS = 1.0
@@ -166,7 +166,7 @@ async def _prepare_prompt(work: ReplyContext) -> None:
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
 
 
-async def _extract_answers(work: ReplyContext, guidance: Guidance) -> None:
+async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None:
     """Let the model find what the contact has told, write it down, and see what is to be asked for next."""
     asked = extraction.request(guidance.wanted, guidance.asked, work.facts.question)
     request = ModelRequest(model=work.model, messages=asked, temperature=0.0, max_tokens=500, max_chars=4_000)
@@ -178,7 +178,7 @@ async def _extract_answers(work: ReplyContext, guidance: Guidance) -> None:
     except ModelFailure as failure:  # the reply itself will say what is wrong with the provider
         log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.fault.name)
     told = extraction.told(outcome.text, {one.name for one in guidance.wanted})
-    await asyncio.to_thread(guided_scripts.take, work.tenant_id, work.conversation.id, guidance, told)
+    await asyncio.to_thread(guided_scripts.store_answers, work.tenant_id, work.conversation.id, guidance, told)
     fresh = await asyncio.to_thread(load_context, work.tenant_id, work.reply_id)
     if fresh is not None:
         work.facts, work.scripts, work.guidance = fresh.facts, fresh.scripts, fresh.guidance or guidance
@@ -193,12 +193,12 @@ def _search(work: ReplyContext) -> None:
     shelves = _selected_categories(work.tenant_id, own.categories) if own.knowledge == KnowledgeScope.CHOSEN else None
     work.retrieval = retrieve(work.tenant_id, work.query.text, before=work.query.before, categories=shelves)
     if work.retrieval.lost:
-        index_rebuild.request(work.tenant_id)
+        index_rebuild.request_rebuild(work.tenant_id)
 
 
 def _selected_categories(tenant_id: str, ids: list[str]) -> list[str]:
     with session_scope(tenant_id, read_only=True) as session:
-        return categories.with_nested(session, tenant_id, ids)
+        return categories.with_descendants(session, tenant_id, ids)
 
 
 async def available_models() -> list[str]:

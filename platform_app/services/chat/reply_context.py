@@ -20,8 +20,8 @@ from platform_app.rag.retrieval import Retrieval
 from platform_app.rag.search_query import Query
 from platform_app.services.agents import agents
 from platform_app.services.scripts import guided_scripts, script_selection
-from platform_app.services.scripts.guided_scripts import Guidance
-from platform_app.services.scripts.script_selection import Considered
+from platform_app.services.scripts.guided_scripts import GuidedProgress
+from platform_app.services.scripts.script_selection import ScriptDecision
 
 HISTORY_PAGE = 100  # messages that are read at first
 _HISTORY_STATES = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
@@ -38,8 +38,8 @@ class ReplyContext:
     version: int  # 0: the draft
     facts: prompts.Facts
     trigger: str = "message"
-    scripts: list[Considered] = field(default_factory=list)
-    guidance: Guidance | None = None
+    scripts: list[ScriptDecision] = field(default_factory=list)
+    guidance: GuidedProgress | None = None
     retrieval: Retrieval = field(default_factory=Retrieval)
     provider: Provider = field(default_factory=client.provider)
     query: Query = field(default_factory=lambda: Query(""))
@@ -78,17 +78,17 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         seen = _visible_facts(settings, values)
         facts.known = _contact_facts(session, tenant_id, seen) + _briefing(talk.messages)
         work = ReplyContext(tenant_id, reply_id, conversation, settings=settings, version=version, facts=facts)
-        work.scripts = script_selection.choose(session, tenant_id, values, seen)
-        facts.scripts = script_selection.offer(work.scripts)
+        work.scripts = script_selection.select_scripts(session, tenant_id, values, seen)
+        facts.scripts = script_selection.offer_scripts(work.scripts)
         work.guidance = _guidance(session, work, values)
         return work
 
 
-def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> Guidance | None:
+def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> GuidedProgress | None:
     """Return the first guided script that applies and has not come to its end."""
     for one in work.scripts:
-        found = guided_scripts.of_script(session, work.conversation, one.script_id, values) if one.applied else None
-        if found is not None and found.listens:
+        found = guided_scripts.get_progress(session, work.conversation, one.script_id, values) if one.applied else None
+        if found is not None and found.is_active:
             step = found.for_prompt(work.facts.platform_language)
             script_selection.offer_guided(one, step, len(work.facts.scripts))
             work.facts.guided = step

@@ -49,7 +49,7 @@ def _fill_sources(row: Message, work: ReplyContext, used: set[int]) -> None:
     work.final_text = row.text
     for passage in work.retrieval.passages:
         passage.cited = passage.number in used
-    script_usage.settle(work.scripts, work.marks.used, row.text, work.facts.question)
+    script_usage.mark_used(work.scripts, work.marks.used, row.text, work.facts.question)
     row.sources = [p.as_json() for p in work.retrieval.passages if p.cited]
     row.without_vectors = work.retrieval.degraded
     row.finished_at = now()

@@ -35,7 +35,7 @@ async def store_upload(who: Identity, file_name: str, body: AsyncIterator[bytes]
     name = uploads.plain_name(file_name)
     if not name.lower().endswith((".csv", ".txt", ".tsv")):
         raise Invalid("Only CSV files can be read here.")
-    async with uploads.kept(body) as file:
+    async with uploads.store_file(body) as file:
 
         def note() -> str:
             row = _read_summary(who, name, file.stored_as)
@@ -61,7 +61,7 @@ def _read_summary(who: Identity, name: str, stored_as: str) -> ContactImport:
 
 
 def _create(session: Transaction, who: Identity, row: ContactImport) -> ContactImport:
-    unused_uploads.keep_few(session, who.tenant_id)
+    unused_uploads.trim_waiting(session, who.tenant_id)
     own = {field.name: field.key for field in _list_contact_fields(session, who)}
     before = [one for one in list_recent(session, who, limit=_PREVIOUS_IMPORTS) if one.state != ImportState.READY]
     row.mapping = import_headings.guess_mapping(

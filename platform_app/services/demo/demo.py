@@ -18,15 +18,15 @@ from platform_app.rag.parsing import clean
 from platform_app.services.accounts import passwords, sessions
 from platform_app.services.agents import agents
 from platform_app.services.demo import demo_crm, demo_rules, demo_scripts, demo_sequences
-from platform_app.services.demo.demo_conversations import Stand, converse
-from platform_app.services.demo.demo_crm import moment
+from platform_app.services.demo.demo_conversations import DemoContext, write_conversations
+from platform_app.services.demo.demo_crm import days_ago
 from platform_app.services.demo.demo_removal import remove
 from platform_app.services.knowledge import sources
 
 __all__ = ["EMAIL", "SLUG", "ensure_demo", "is_loaded", "load", "remove"]
 EMAIL = "demo@demo.example"
 SLUG = "demo"
-_BEGAN, _PUBLISHED, _IMPROVED = (14, "10:00"), (14, "15:30"), (9, "09:30")  # days ago and time of day
+_CREATED, _PUBLISHED, _IMPROVED = (14, "10:00"), (14, "15:30"), (9, "09:30")  # days ago and time of day
 
 
 def ensure_demo(password: str, language: str) -> str:
@@ -42,14 +42,14 @@ def ensure_demo(password: str, language: str) -> str:
     with session_scope(reason="the demo tenant") as session:
         user = session.exec(unscoped(User).where(User.email == EMAIL)).first()
         if user is None:
-            load(session, _found(session, hashed, language))
+            load(session, _create_tenant(session, hashed, language))
         else:
             user.password_hash = hashed
             sessions.end_all_sessions(session, user.id)
     return EMAIL
 
 
-def _found(session: Transaction, password_hash: str, language: str) -> Identity:
+def _create_tenant(session: Transaction, password_hash: str, language: str) -> Identity:
     """Write the demo tenant with its owner."""
     told = shop(language)
     tenant = Tenant(slug=SLUG, name=told.tenant, language=language, is_demo=True)
@@ -84,18 +84,18 @@ def load(session: Transaction, who: Identity) -> None:
     crm = demo_crm.write(session, who, told)
     made = demo_scripts.write(session, who, told, crm, agent_id=agent.id, began=versions[0][0], improved=versions[1][0])
     for row in made.rows:
-        _date(session, who, f"/agents/{agent.id}/scripts/{row.id}", row.created_at)
+        _backdate(session, who, f"/agents/{agent.id}/scripts/{row.id}", row.created_at)
     written: list[Path] = []
     try:
         written_sources = [_source(session, who, path, written) for path in articles(who.language)]
         pieces = {source.title: (source, found) for source, found in written_sources}
-        converse(session, who, Stand(agent, versions, pieces, crm, made), told.conversations)
+        write_conversations(session, who, DemoContext(agent, versions, pieces, crm, made), told.conversations)
         session.flush()
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
         raise
-    tenant_id, agent_id, improved = who.tenant_id, agent.id, moment(who, *_IMPROVED)
+    tenant_id, agent_id, improved = who.tenant_id, agent.id, days_ago(who, *_IMPROVED)
     session.before_commit.append(lambda: demo_rules.write(session, who, agent_id, improved))  # heard from now on
     session.before_commit.append(lambda: demo_sequences.write(session, who, agent_id, improved))
     session.after_commit.append(lambda: notifier.publish(tenant_id, "agent", agent_id))
@@ -105,21 +105,21 @@ def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list
     """Write the agent as it was made, published, improved, published again and switched on."""
     chosen = {"name": told.agent.name, "no_answer_text": told.agent.no_answer_text, "no_answer_task": True}
     agent = agents.create(session, who, chosen | {"instructions": told.agent.first_instructions.strip()})
-    agent.is_demo, agent.created_at = True, moment(who, *_BEGAN)
-    _date(session, who, f"/agents/{agent.id}", agent.created_at)
+    agent.is_demo, agent.created_at = True, days_ago(who, *_CREATED)
+    _backdate(session, who, f"/agents/{agent.id}", agent.created_at)
     versions = []
     for when, instructions in ((_PUBLISHED, told.agent.first_instructions), (_IMPROVED, told.agent.instructions)):
         changes = {"instructions": instructions.strip()}
         agents.save_draft(session, who, agent.id, changes, revision=agent.revision)
         version = agents.publish(session, who, agent.id)
         agents.set_active(session, who, agent.id, active=True)
-        version.created_at = agent.draft_saved_at = moment(who, *when)
-        _date(session, who, f"/agents/{agent.id}", version.created_at)
+        version.created_at = agent.draft_saved_at = days_ago(who, *when)
+        _backdate(session, who, f"/agents/{agent.id}", version.created_at)
         versions.append((version.created_at, AgentSettings.model_validate(version.settings)))
     return agent, versions
 
 
-def _date(session: Transaction, who: Identity, link: str, at: datetime) -> None:
+def _backdate(session: Transaction, who: Identity, link: str, at: datetime) -> None:
     """Move the updates about a thing that were written just now to when they belong."""
     session.flush()
     query = owned_update(Activity, who.tenant_id).where(Activity.link == link, Activity.is_demo.is_(False))  # type: ignore[arg-type, attr-defined]
@@ -134,5 +134,5 @@ def _source(session: Transaction, who: Identity, path: Path, written: list[Path]
     kept.write_bytes(data)
     source = sources.add_source(session, who, path.name, kept.name, size=len(data))
     source.is_demo = True
-    _date(session, who, f"/knowledge/{source.id}", moment(who, *_BEGAN))
+    _backdate(session, who, f"/knowledge/{source.id}", days_ago(who, *_CREATED))
     return source, cut(clean(data.decode()))

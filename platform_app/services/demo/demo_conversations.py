@@ -18,18 +18,18 @@ from platform_app.models.knowledge import Source
 from platform_app.models.person import Identity
 from platform_app.rag.chunking import Piece
 from platform_app.services.demo import demo_scripts
-from platform_app.services.demo.demo_crm import DemoCrm, moment
+from platform_app.services.demo.demo_crm import DemoCrm, days_ago
 from platform_app.services.demo.demo_scripts import DemoScripts
-from platform_app.services.demo.demo_traces import found_in, trace_of
+from platform_app.services.demo.demo_traces import best_passage, build_trace
 from platform_app.services.scripts import script_usage
-from platform_app.services.scripts.guided_scripts import Guidance
+from platform_app.services.scripts.guided_scripts import GuidedProgress
 
-THINKING = timedelta(seconds=2)
+REPLY_DELAY = timedelta(seconds=2)
 BETWEEN_TURNS = timedelta(seconds=95)
 
 
 @dataclass
-class Stand:
+class DemoContext:
     """What the conversations of the demo stand on."""
 
     agent: Agent
@@ -40,47 +40,49 @@ class Stand:
 
 
 @dataclass
-class _Talk:
+class _ConversationWriter:
     """A conversation while it is being written; rows go to the database parents first."""
 
     who: Identity
-    stand: Stand
+    stand: DemoContext
     row: Conversation
     contact: Contact
     lead: Lead | None
     settings: AgentSettings
     version: int
     at: datetime
-    guided: list[Guidance] = field(default_factory=list)  # how the guided script stood at each reply
+    guided: list[GuidedProgress] = field(default_factory=list)  # how the guided script stood at each reply
     history: list[tuple[str, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     rest: list[Owned] = field(default_factory=list)
 
 
-def converse(session: Transaction, who: Identity, stand: Stand, told: list[ShopConversation]) -> None:
+def write_conversations(session: Transaction, who: Identity, stand: DemoContext, told: list[ShopConversation]) -> None:
     """Write every conversation with its messages, traces, events, tasks and updates."""
-    talks = [_talk(who, stand, conversation) for conversation in told]
+    talks = [_start_conversation(who, stand, conversation) for conversation in told]
     session.add_all(talk.row for talk in talks)
     session.flush()
     for talk, conversation in zip(talks, told, strict=True):
-        _tell(session, talk, EventKind.CONVERSATION_STARTED)
-        _note(talk, ActivityKind.CONVERSATION, "Conversation with “{agent}” started", agent=talk.settings.name)
+        _emit(session, talk, EventKind.CONVERSATION_STARTED)
+        _record_activity(
+            talk, ActivityKind.CONVERSATION, "Conversation with “{agent}” started", agent=talk.settings.name
+        )
         if conversation.guided:
-            progress, talk.guided = demo_scripts.guide(stand.scripts, conversation, stand.crm)
+            progress, talk.guided = demo_scripts.guided_progress(stand.scripts, conversation, stand.crm)
             progress.conversation_id = talk.row.id
             talk.rest.append(progress)
         for place, turn in enumerate(conversation.turns):
-            _turn(session, talk, turn, talk.guided[place] if talk.guided else None)
+            _write_turn(session, talk, turn, talk.guided[place] if talk.guided else None)
         if conversation.closed:
-            _tell(session, talk, EventKind.CONVERSATION_CLOSED)
+            _emit(session, talk, EventKind.CONVERSATION_CLOSED)
     session.add_all(message for talk in talks for message in talk.messages)
     session.flush()
     session.add_all(row for talk in talks for row in talk.rest)
 
 
-def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
+def _start_conversation(who: Identity, stand: DemoContext, told: ShopConversation) -> _ConversationWriter:
     ago = timedelta(minutes=told.ago or 0)
-    at = moment(who, told.day, told.time) if told.day is not None else now() - ago
+    at = days_ago(who, told.day, told.time) if told.day is not None else now() - ago
     versions = [settings for since, settings in stand.versions if since <= at]
     contact, lead = stand.crm.contacts[told.contact], None if told.lead is None else stand.crm.leads[told.lead]
     row = Conversation(
@@ -95,10 +97,12 @@ def _talk(who: Identity, stand: Stand, told: ShopConversation) -> _Talk:
         created_at=at,
         is_demo=True,
     )
-    return _Talk(who, stand, row, contact, lead, versions[-1], len(versions), at)
+    return _ConversationWriter(who, stand, row, contact, lead, versions[-1], len(versions), at)
 
 
-def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str], guidance: Guidance | None) -> None:
+def _write_turn(
+    session: Transaction, talk: _ConversationWriter, turn: tuple[str, str, str], guidance: GuidedProgress | None
+) -> None:
     """Write what is said and what is replied, and move the talk's clock on."""
     words, written, article = turn
     marks = Marks(
@@ -106,35 +110,37 @@ def _turn(session: Transaction, talk: _Talk, turn: tuple[str, str, str], guidanc
     )  # the demo's replies mark the scripts that they stand on, as real ones do
     answer = marks.feed(written) + marks.rest()
     said = _message(talk, Author.CONTACT, talk.contact.name, words)
-    _tell(session, talk, EventKind.MESSAGE_RECEIVED, said)
-    talk.at += THINKING
+    _emit(session, talk, EventKind.MESSAGE_RECEIVED, said)
+    talk.at += REPLY_DELAY
     reply = _message(talk, Author.AGENT, talk.settings.name, answer)
     reply.answers_id = said.id
-    passages = [found_in(*talk.stand.articles[article], question=words, reply=answer)] if article else []
+    passages = [best_passage(*talk.stand.articles[article], question=words, reply=answer)] if article else []
     reply.sources = [passage.as_json() for passage in passages]
     took = timedelta(milliseconds=900 + 25 * len(answer))
     talk.at += took
     reply.finished_at = talk.at
-    facts = prompts.Facts(settings=talk.settings, history=list(talk.history), question=words, known=_known(talk))
-    weighed = demo_scripts.considered(
-        session, talk.stand.scripts, _as_it_was(talk), agent=talk.settings.name, said=words
+    facts = prompts.Facts(
+        settings=talk.settings, history=list(talk.history), question=words, known=_contact_facts(talk)
     )
-    demo_scripts.fill(facts, weighed, guidance)
-    script_usage.settle(weighed, marks.used, answer, words)
-    trace = trace_of(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took)
+    weighed = demo_scripts.decide_all(
+        session, talk.stand.scripts, _at_that_time(talk), agent=talk.settings.name, said=words
+    )
+    demo_scripts.add_to_prompt(facts, weighed, guidance)
+    script_usage.mark_used(weighed, marks.used, answer, words)
+    trace = build_trace(reply, facts, passages, agent_id=talk.row.agent_id, version=talk.version, took=took)
     trace.data |= {"scripts": [one.as_json() for one in weighed], "guided": guidance.as_json() if guidance else {}}
-    talk.rest += [trace, *demo_scripts.use(weighed, talk.row, reply.id, talk.at)]
+    talk.rest += [trace, *demo_scripts.usage_rows(weighed, talk.row, reply.id, talk.at)]
     talk.history += [("user", words), ("assistant", answer)]
-    _tell(session, talk, EventKind.REPLY_SENT, reply)
+    _emit(session, talk, EventKind.REPLY_SENT, reply)
     name, title = talk.settings.name, talk.row.title
-    _note(talk, ActivityKind.REPLY, "“{agent}” replied in “{title}”", agent=name, title=title)
+    _record_activity(talk, ActivityKind.REPLY, "“{agent}” replied in “{title}”", agent=name, title=title)
     if not article:
         _task(session, talk, words)
     talk.row.last_message_at, talk.row.last_line = talk.at, answer[:160]
     talk.at += BETWEEN_TURNS
 
 
-def _as_it_was(talk: _Talk) -> Conversation:
+def _at_that_time(talk: _ConversationWriter) -> Conversation:
     """Return the conversation as one that plays in the stage in which its lead stood then."""
     was = Conversation(**talk.row.model_dump())
     if talk.lead is not None and talk.at < talk.lead.in_stage_since:
@@ -142,7 +148,7 @@ def _as_it_was(talk: _Talk) -> Conversation:
     return was
 
 
-def _message(talk: _Talk, author: Author, name: str, text: str) -> Message:
+def _message(talk: _ConversationWriter, author: Author, name: str, text: str) -> Message:
     message = Message(
         tenant_id=talk.who.tenant_id,
         conversation_id=talk.row.id,
@@ -156,8 +162,8 @@ def _message(talk: _Talk, author: Author, name: str, text: str) -> Message:
     return message
 
 
-def _tell(
-    session: Transaction, talk: _Talk, kind: EventKind, message: Message | None = None, *, text: str = ""
+def _emit(
+    session: Transaction, talk: _ConversationWriter, kind: EventKind, message: Message | None = None, *, text: str = ""
 ) -> None:
     row, said = talk.row, message.text if message else text
     event = emit(
@@ -174,7 +180,7 @@ def _tell(
     event.at = event.created_at = talk.at
 
 
-def _note(talk: _Talk, kind: ActivityKind, sentence: str, **values: str) -> None:
+def _record_activity(talk: _ConversationWriter, kind: ActivityKind, sentence: str, **values: str) -> None:
     """Write an update into the past; unlike activity.record it tells no open page."""
     talk.rest.append(
         Activity(
@@ -192,15 +198,15 @@ def _note(talk: _Talk, kind: ActivityKind, sentence: str, **values: str) -> None
     )
 
 
-def _task(session: Transaction, talk: _Talk, question: str) -> None:
+def _task(session: Transaction, talk: _ConversationWriter, question: str) -> None:
     """Leave the task that an agent without an answer leaves."""
     task = Task(tenant_id=talk.who.tenant_id, text=question, conversation_id=talk.row.id, created_at=talk.at)
     talk.rest.append(task)
-    _tell(session, talk, EventKind.TASK_CREATED, text=question)
-    _note(talk, ActivityKind.AGENT, "Task: answer “{question}”", question=question[:80])
+    _emit(session, talk, EventKind.TASK_CREATED, text=question)
+    _record_activity(talk, ActivityKind.AGENT, "Task: answer “{question}”", question=question[:80])
 
 
-def _known(talk: _Talk) -> list[tuple[str, str]]:
+def _contact_facts(talk: _ConversationWriter) -> list[tuple[str, str]]:
     known = [("contact", talk.contact.name), ("phone", talk.contact.phone), ("e-mail", talk.contact.email)]
     if talk.lead is not None:
         stage = talk.stand.crm.stages[talk.lead.stage_id]

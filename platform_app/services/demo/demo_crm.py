@@ -27,7 +27,7 @@ class DemoCrm:
     leads: list[Lead] = field(default_factory=list)
 
 
-def moment(who: Identity, day: int, clock: str) -> datetime:
+def days_ago(who: Identity, day: int, clock: str) -> datetime:
     """Return a time of day in the tenant's zone, some days ago."""
     zone = ZoneInfo(who.time_zone)
     date = now().astimezone(zone).date() - timedelta(days=day)
@@ -75,26 +75,26 @@ def _field(session: Transaction, who: Identity, told: ShopField, shop: str) -> C
 
 def _contact(session: Transaction, who: Identity, made: DemoCrm, told: ShopContact) -> Contact:
     known: dict[str, Any] = {"emails": told.email, "phones": told.phone, "language": who.language, "tags": told.tags}
-    known |= _own(who, made, Holder.CONTACT, told.own)
-    at = moment(who, told.day, "09:00")
+    known |= _custom_values(who, made, Holder.CONTACT, told.own)
+    at = days_ago(who, told.day, "09:00")
     row = contacts.create(session, who, name=told.name, at=at, is_demo=True, **known)
-    _beside(session, who, told, contact_id=row.id)
+    _note_and_task(session, who, told, contact_id=row.id)
     return row
 
 
 def _lead(session: Transaction, who: Identity, made: DemoCrm, told: ShopLead) -> Lead:
     stages, contact = list(made.stages), made.contacts[told.contact]
     known: dict[str, Any] = {"contact_id": contact.id, "budget": told.budget, "source": told.source, "tags": told.tags}
-    known |= _own(who, made, Holder.LEAD, told.own) | ({"responsible_id": who.user_id} if told.mine else {})
-    at = moment(who, told.day, "09:05")
+    known |= _custom_values(who, made, Holder.LEAD, told.own) | ({"responsible_id": who.user_id} if told.mine else {})
+    at = days_ago(who, told.day, "09:05")
     row = leads.create(session, who, title=told.title, stage_id=stages[0], at=at, is_demo=True, **known)
     if told.moved is not None:
-        leads.move_to_stage(session, who, row.id, stages[told.stage], at=moment(who, told.moved, "18:30"))
-    _beside(session, who, told, contact_id=contact.id, lead_id=row.id)
+        leads.move_to_stage(session, who, row.id, stages[told.stage], at=days_ago(who, told.moved, "18:30"))
+    _note_and_task(session, who, told, contact_id=contact.id, lead_id=row.id)
     return row
 
 
-def _own(who: Identity, made: DemoCrm, holder: Holder, told: dict[str, str | int]) -> dict[str, str]:
+def _custom_values(who: Identity, made: DemoCrm, holder: Holder, told: dict[str, str | int]) -> dict[str, str]:
     """Return values of own fields as services take them; a number is a date so many days from today."""
     return {
         f"field.{made.fields[holder, name].key}": value if isinstance(value, str) else _day(who, value)
@@ -103,22 +103,22 @@ def _own(who: Identity, made: DemoCrm, holder: Holder, told: dict[str, str | int
 
 
 def _day(who: Identity, days: int) -> str:
-    return moment(who, -days, "12:00").date().isoformat()
+    return days_ago(who, -days, "12:00").date().isoformat()
 
 
-def _beside(session: Transaction, who: Identity, told: ShopContact | ShopLead, **links: str) -> None:
+def _note_and_task(session: Transaction, who: Identity, told: ShopContact | ShopLead, **links: str) -> None:
     """Write the note and the task that stand beside a contact or a lead; a note belongs to one of them alone."""
-    at = moment(who, told.day, "09:20")
+    at = days_ago(who, told.day, "09:20")
     if told.note:
         only = {"lead_id": links["lead_id"]} if "lead_id" in links else links
         session.add(Note(tenant_id=who.tenant_id, text=told.note, author_name=who.name, created_at=at, **only))
     if told.task:
-        _task(session, who, told.task, moment(who, told.day, "09:25"), **links)
+        _task(session, who, told.task, days_ago(who, told.day, "09:25"), **links)
 
 
 def _task(session: Transaction, who: Identity, told: ShopTask, at: datetime, **links: Any) -> None:
     row = Task(tenant_id=who.tenant_id, text=told.text, created_at=at, responsible_id=who.user_id, **links)
-    row.due_at = moment(who, -told.due, "17:00")
+    row.due_at = days_ago(who, -told.due, "17:00")
     session.add(row)
     session.flush()
     kinds = [(EventKind.TASK_CREATED, at)]
@@ -129,7 +129,7 @@ def _task(session: Transaction, who: Identity, told: ShopTask, at: datetime, **l
         emit(session, who.tenant_id, kind, after={"text": row.text, "task_id": row.id}, **links).at = when
 
 
-def resolved(made: DemoCrm, fact: str) -> str:
+def resolve_fact(made: DemoCrm, fact: str) -> str:
     """Return the name of a fact whose own field is named as in the file."""
     holder, _, name = fact.partition(".field.")
     return f"{holder}.field.{made.fields[Holder(holder), name].key}" if name else fact

@@ -9,7 +9,7 @@ from platform_app.models.person import Identity
 RowT = TypeVar("RowT", bound=Any)
 
 
-def published(
+def add_published(
     session: Transaction,
     who: Identity,
     row: RowT,

@@ -33,8 +33,8 @@ def remove(session: Transaction, who: Identity) -> None:
     talks = list(session.exec(query.with_only_columns(Conversation.id)).all())
     contacts, leads = _demo_ids(session, tenant, Contact), _demo_ids(session, tenant, Lead)
     sources = _demo_ids(session, tenant, Source)
-    _forget_what_happened(session, tenant, agents=agents, talks=talks, contacts=contacts, leads=leads, sources=sources)
-    _remove_talks(session, tenant, talks)
+    _delete_history(session, tenant, agents=agents, talks=talks, contacts=contacts, leads=leads, sources=sources)
+    _remove_conversations(session, tenant, talks)
     session.execute(owned_delete(Script, tenant).where(Script.agent_id.in_(agents)))  # type: ignore[union-attr]
     session.execute(owned_delete(Rule, tenant).where(Rule.agent_id.in_(agents)))  # type: ignore[union-attr]
     _remove_sequences(session, tenant, agents, subjects=[*contacts, *leads, *talks])
@@ -50,7 +50,7 @@ def _demo_ids(session: Transaction, tenant: str, model: type[OwnedModel]) -> lis
     return list(session.exec(query.with_only_columns(model.id)).all())
 
 
-def _forget_what_happened(
+def _delete_history(
     session: Transaction,
     tenant: str,
     *,
@@ -86,7 +86,7 @@ def _forget_what_happened(
     )
 
 
-def _remove_talks(session: Transaction, tenant: str, talks: list[str]) -> None:
+def _remove_conversations(session: Transaction, tenant: str, talks: list[str]) -> None:
     """Remove conversations with their messages and traces, their tasks, and replies that were to come."""
     of_talks = owned(Message, tenant).where(Message.conversation_id.in_(talks))  # type: ignore[attr-defined]
     keys = [f"reply:{i}" for i in session.exec(of_talks.with_only_columns(Message.id)).all()]

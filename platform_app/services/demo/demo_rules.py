@@ -8,7 +8,7 @@ from platform_app.db import Transaction
 from platform_app.i18n import translate
 from platform_app.models.person import Identity
 from platform_app.models.rule import Rule, RuleVersion
-from platform_app.services.demo.demo_definitions import published
+from platform_app.services.demo.demo_definitions import add_published
 
 _CHOSEN = ("person", "large", "complaint")
 
@@ -23,4 +23,4 @@ def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> N
             name=translate(who.language, rule_templates.TEMPLATES[name].name),
         )
         version = RuleVersion(tenant_id=who.tenant_id, rule_id=row.id, number=1)
-        published(session, who, row, version, drawn=drawn, place=place, at=at)
+        add_published(session, who, row, version, drawn=drawn, place=place, at=at)

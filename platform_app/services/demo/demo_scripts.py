@@ -14,9 +14,9 @@ from platform_app.llm import prompts
 from platform_app.models.conversation import Conversation
 from platform_app.models.person import Identity
 from platform_app.models.script import Script, ScriptProgress, ScriptUse
-from platform_app.services.demo.demo_crm import DemoCrm, resolved
+from platform_app.services.demo.demo_crm import DemoCrm, resolve_fact
 from platform_app.services.scripts import guided_scripts, script_selection, scripts
-from platform_app.services.scripts.script_selection import Considered
+from platform_app.services.scripts.script_selection import ScriptDecision
 
 
 @dataclass
@@ -48,7 +48,7 @@ def write(
         row.created_at, row.updated_at = began, improved if one.first_text else began
     session.flush()
     for row in rows:
-        for version in scripts.versions(session, who, row.id):
+        for version in scripts.list_versions(session, who, row.id):
             version.created_at = improved
     return DemoScripts(
         rows, fact_snapshots.fact_catalogue(session, who.tenant_id), fact_snapshots.entity_names(session, who.tenant_id)
@@ -67,21 +67,21 @@ def _script(session: Transaction, who: Identity, told: ShopScript, made: DemoCrm
 
 def _steps(told: ShopScript, made: DemoCrm) -> list[dict[str, Any]]:
     return [
-        step | {"fields": [one | {"fact": resolved(made, one["fact"])} for one in step["fields"]]}
+        step | {"fields": [one | {"fact": resolve_fact(made, one["fact"])} for one in step["fields"]]}
         for step in told.steps
     ]
 
 
-def considered(
+def decide_all(
     session: Transaction, held: DemoScripts, talk: Conversation, *, agent: str, said: str
-) -> list[Considered]:
+) -> list[ScriptDecision]:
     """Return what becomes of each script when this is said, as the reply's trace keeps it."""
     facts, _ = fact_snapshots.conversation_facts(session, talk, agent, said)
     facts = replace(facts, names=held.names)
-    return [script_selection.consider(row, facts, held.own, now()) for row in held.rows]
+    return [script_selection.decide(row, facts, held.own, now()) for row in held.rows]
 
 
-def use(found: list[Considered], talk: Conversation, message_id: str, at: datetime) -> list[ScriptUse]:
+def usage_rows(found: list[ScriptDecision], talk: Conversation, message_id: str, at: datetime) -> list[ScriptUse]:
     """Return the rows that say which scripts a reply stands on."""
     return [
         ScriptUse(
@@ -96,25 +96,27 @@ def use(found: list[Considered], talk: Conversation, message_id: str, at: dateti
     ]
 
 
-def guide(
+def guided_progress(
     held: DemoScripts, told: ShopConversation, made: DemoCrm
-) -> tuple[ScriptProgress, list[guided_scripts.Guidance]]:
+) -> tuple[ScriptProgress, list[guided_scripts.GuidedProgress]]:
     """Return how far the guided script came in a conversation, and how it stood at each of the replies."""
     row = held.guided(told.guided)
     steps, words = guided_steps.parse_steps(row.steps), {name: fact.label for name, fact in held.own.items()}
     given: dict[str, str] = {}
     stood = []
     for turn in told.told:
-        given = given | {resolved(made, name): value for name, value in turn.items()}
-        stood.append(guided_scripts.Guidance(row.id, row.title, steps, given=given, words=words))
+        given = given | {resolve_fact(made, name): value for name, value in turn.items()}
+        stood.append(guided_scripts.GuidedProgress(row.id, row.title, steps, given=given, labels=words))
     progress = ScriptProgress(tenant_id=row.tenant_id, script_id=row.id, conversation_id="", values=given)
     progress.asked = [one.fact for one in stood[-1].position.missing]
     return progress, stood
 
 
-def fill(facts: prompts.Facts, found: list[Considered], guidance: guided_scripts.Guidance | None) -> None:
+def add_to_prompt(
+    facts: prompts.Facts, found: list[ScriptDecision], guidance: guided_scripts.GuidedProgress | None
+) -> None:
     """Put what applied into what the prompt is made from."""
-    facts.scripts = script_selection.offer(found)
+    facts.scripts = script_selection.offer_scripts(found)
     if guidance is not None:
         facts.guided = guidance.for_prompt(facts.platform_language)
         one = next(one for one in found if one.script_id == guidance.script_id)

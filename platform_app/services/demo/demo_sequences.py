@@ -21,17 +21,17 @@ from platform_app.models.sequence import (
     SequenceVersion,
     StepState,
 )
-from platform_app.services.demo.demo_definitions import published
+from platform_app.services.demo.demo_definitions import add_published
 
 _CHOSEN = ("new_lead", "come_back")
-_ON_THE_WAY = 4  # leads that go through the first of them
+_ENROLLED_LEADS = 4  # leads that go through the first of them
 
 
 def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> None:
     """Write sequences of an agent as if they had been published then, and let the newest leads in."""
     made = [_sequence(session, who, name, agent_id=agent_id, place=place, at=at) for place, name in enumerate(_CHOSEN)]
     leads = owned(Lead, who.tenant_id).where(col(Lead.is_demo).is_(True)).order_by(col(Lead.created_at).desc())
-    for lead in session.exec(leads.limit(_ON_THE_WAY)).all():
+    for lead in session.exec(leads.limit(_ENROLLED_LEADS)).all():
         _enroll(session, who, made[0], lead, at=max(at, lead.created_at))
     sequence_exits.enrollment_added(session)
 
@@ -41,7 +41,7 @@ def _sequence(session: Transaction, who: Identity, name: str, *, agent_id: str, 
     title = translate(who.language, sequence_templates.TEMPLATES[name].name)
     row = Sequence(tenant_id=who.tenant_id, agent_id=agent_id, name=title)
     version = SequenceVersion(tenant_id=who.tenant_id, sequence_id=row.id, number=1)
-    return published(session, who, row, version, drawn=drawn, place=place, at=at)
+    return add_published(session, who, row, version, drawn=drawn, place=place, at=at)
 
 
 def _enroll(session: Transaction, who: Identity, row: Sequence, lead: Lead, *, at: datetime) -> None:

@@ -16,7 +16,7 @@ PREPARATION_MS, FIRST_TOKEN_MS = 80, 820
 _SHOWN = {"temperature", "max_tokens", "reply_language", "markdown"}
 
 
-def found_in(source: Source, pieces: list[Piece], *, question: str, reply: str) -> Passage:
+def best_passage(source: Source, pieces: list[Piece], *, question: str, reply: str) -> Passage:
     """Return the piece of an article that shares most with a reply, as retrieval would have found it."""
     wanted, asked = set(stems(reply)), set(stems(question))
     number = max(range(len(pieces)), key=lambda n: len(wanted & set(stems(pieces[n].text))))
@@ -39,7 +39,7 @@ def found_in(source: Source, pieces: list[Piece], *, question: str, reply: str) 
     )
 
 
-def trace_of(
+def build_trace(
     reply: Message, facts: prompts.Facts, passages: list[Passage], *, agent_id: str, version: int, took: timedelta
 ) -> Trace:
     """Return the trace of a reply that a version of an agent gave to the question in the facts."""

@@ -24,34 +24,34 @@ from platform_app.job_callbacks import call_on_failure
 from platform_app.jobs import REPORT_UNCERTAIN
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 
-CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
-SHARED_CRASHES = 12  # the same of workers that did other jobs too
-AT_ONCE = 200  # jobs that one transaction takes back
+MAX_CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
+MAX_SHARED_CRASHES = 12  # the same of workers that did other jobs too
+BATCH_SIZE = 200  # jobs that one transaction takes back
 
 
-def sweep() -> None:
+def recover_abandoned() -> None:
     """Take jobs from workers that gave no sign of life: back to the queue, uncertain, or dead."""
     with session_scope(reason="leases that ran out") as session:
         late = unscoped(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
-        for job in session.exec(late.limit(AT_ONCE).with_for_update(skip_locked=True)).all():
-            _take_back(session, job)
+        for job in session.exec(late.limit(BATCH_SIZE).with_for_update(skip_locked=True)).all():
+            _recover(session, job)
             call_on_failure(session, job, job.state)
 
 
-def _take_back(session: Transaction, job: Job) -> None:
+def _recover(session: Transaction, job: Job) -> None:
     effects = unscoped(Effect).where(Effect.job_id == job.id)
     doubtful = effects.where(col(Effect.closed_at).is_(None), col(Effect.repeatable).is_(False))
     in_doubt = session.exec(doubtful.limit(1)).first() is not None
     is_alive = _is_alive(session, job)
     job.lease_token = job.dispatched_at = None
-    if in_doubt and job.kind in REPORT_UNCERTAIN and job.attempts < 2 * CRASHES:
+    if in_doubt and job.kind in REPORT_UNCERTAIN and job.attempts < 2 * MAX_CRASHES:
         job.state = JobState.QUEUED
     elif in_doubt:
         job.state, job.finished_at = JobState.UNCERTAIN, now()
         job.error = "The worker stopped during a call to the outside; whether it arrived is not known."
     else:
         came_on = session.exec(effects.where(col(Effect.closed_at) >= job.started_at).limit(1)).first() is not None
-        _count(job, is_alive=is_alive, came_on=came_on)
+        _count_crash(job, is_alive=is_alive, came_on=came_on)
 
 
 def _is_alive(session: Transaction, job: Job) -> bool:
@@ -61,7 +61,7 @@ def _is_alive(session: Transaction, job: Job) -> bool:
     return beat is not None and job.lease_until is not None and beat.beat_at > job.lease_until - half
 
 
-def _count(job: Job, *, is_alive: bool, came_on: bool) -> None:
+def _count_crash(job: Job, *, is_alive: bool, came_on: bool) -> None:
     """Count what is known of the end of an attempt, and queue the job again or end it."""
     if came_on:
         job.crashes = job.shared_crashes = 0
@@ -72,10 +72,10 @@ def _count(job: Job, *, is_alive: bool, came_on: bool) -> None:
     if came_on or is_alive or not job.is_alone:
         job.attempts = max(0, job.attempts - 1)
     job.state, job.is_alone = JobState.QUEUED, False
-    if job.crashes >= CRASHES or job.shared_crashes >= SHARED_CRASHES:
+    if job.crashes >= MAX_CRASHES or job.shared_crashes >= MAX_SHARED_CRASHES:
         job.state, job.finished_at = JobState.DEAD, now()
         job.error = "The worker stopped in the middle of it, three times."
-        if job.crashes < CRASHES:
+        if job.crashes < MAX_CRASHES:
             job.error = "The workers that took it stopped again and again, while they did other jobs too."
     elif job.run_at < now():
         job.run_at = now()  # behind those that wait: the first in line would meet each fault of the machine

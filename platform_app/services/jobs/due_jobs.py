@@ -11,10 +11,10 @@ from platform_app.config import settings
 from platform_app.db import session_scope, unscoped
 from platform_app.models.job import Job, JobState
 
-PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
+MAX_PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
 
 
-def due() -> list[tuple[str, str]]:
+def dispatch_due() -> list[tuple[str, str]]:
     """Return kind and id of jobs that could run and were not rung of late, at most 20 of a tenant; note the ring."""
     with session_scope(reason="jobs that are due") as session:
         at = now()
@@ -26,15 +26,15 @@ def due() -> list[tuple[str, str]]:
         tenants = session.exec(waits.with_only_columns(Job.tenant_id).distinct()).all()
         found: list[Job] = []
         for tenant in tenants:
-            mine = waits.where(Job.tenant_id == tenant, _is_first(tenant)).order_by(Job.run_at, Job.id)
-            mine = mine.limit(PER_TENANT)
+            mine = waits.where(Job.tenant_id == tenant, _is_first_in_line(tenant)).order_by(Job.run_at, Job.id)
+            mine = mine.limit(MAX_PER_TENANT)
             found.extend(session.exec(mine.with_for_update(skip_locked=True)).all())
         for job in found:
             job.dispatched_at = at
         return [(job.kind, job.id) for job in sorted(found, key=lambda job: job.run_at)]
 
 
-def _is_first(tenant_id: str) -> Any:
+def _is_first_in_line(tenant_id: str) -> Any:
     """Return the condition that nobody before a job has its lock: the first in line may wait for its next attempt.
 
     The heads of the lines are read once for all jobs: to look before each would take a line's length squared.

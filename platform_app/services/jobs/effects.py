@@ -12,7 +12,7 @@ from platform_app.jobs import RunningJob
 from platform_app.models.job import Effect
 
 
-class SureFailure(Exception):
+class CallFailed(Exception):
     """The other side did not do it: refused, or answered with an error. It may be tried again.
 
     `sentence` is a message id of the catalogs, `values` fill its places.
@@ -24,11 +24,11 @@ class SureFailure(Exception):
         self.values = values
 
 
-class Uncertain(Exception):
+class UncertainOutcome(Exception):
     """Whether the other side did it is not known: a person decides."""
 
 
-def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool) -> dict[str, Any]:
+def call_once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool) -> dict[str, Any]:
     """Make an outward call for a job once and return its outcome.
 
     The effect is written down before the call and closed after it. `call` gets the key to send along as the
@@ -37,25 +37,25 @@ def once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, re
     unknown and the call must not be repeated.
     """
     with session_scope(job.tenant_id) as session:
-        known = begin(session, job, key, repeatable=repeatable)
+        known = open_effect(session, job, key, repeatable=repeatable)
     if known is not None:
         return known
     try:
         outcome = call(key)
-    except (SureFailure, PlatformError):
+    except (CallFailed, PlatformError):
         with session_scope(job.tenant_id) as session:
-            forget(session, job, key)
+            delete_effect(session, job, key)
         raise
     except Exception as error:
         if repeatable:
             raise
-        raise Uncertain(key) from error
+        raise UncertainOutcome(key) from error
     with session_scope(job.tenant_id) as session:
-        close(session, job.tenant_id, key, outcome)
+        close_effect(session, job.tenant_id, key, outcome)
     return outcome
 
 
-def begin(session: Transaction, job: RunningJob, key: str, *, repeatable: bool) -> dict[str, Any] | None:
+def open_effect(session: Transaction, job: RunningJob, key: str, *, repeatable: bool) -> dict[str, Any] | None:
     """Write down that a call is about to be made; return its outcome when it was made before.
 
     Raises Uncertain when it may have been made and must not be repeated.
@@ -67,29 +67,29 @@ def begin(session: Transaction, job: RunningJob, key: str, *, repeatable: bool) 
     if held.closed_at is not None:
         return dict(held.outcome)
     if not repeatable:
-        raise Uncertain(key)
+        raise UncertainOutcome(key)
     return None
 
 
-def close(session: Transaction, tenant_id: str, key: str, outcome: dict[str, Any]) -> None:
+def close_effect(session: Transaction, tenant_id: str, key: str, outcome: dict[str, Any]) -> None:
     """Write down that a call was made."""
     row = session.exec(owned(Effect, tenant_id).where(Effect.key == key)).one()
     row.closed_at, row.outcome = now(), outcome
 
 
-def forget(session: Transaction, job: RunningJob, key: str) -> None:
+def delete_effect(session: Transaction, job: RunningJob, key: str) -> None:
     """Write down that a call was not made by a job: it may be made again."""
     mine = owned_delete(Effect, job.tenant_id).where(col(Effect.key) == key, col(Effect.job_id) == job.id)
     session.execute(mine)
 
 
-def is_in_doubt(session: Transaction, tenant_id: str, key: str) -> bool:
+def is_uncertain(session: Transaction, tenant_id: str, key: str) -> bool:
     """Tell whether a call was begun that must not be made again by itself, and its outcome is not known."""
     query = owned(Effect, tenant_id).where(Effect.key == key, col(Effect.closed_at).is_(None))
     return session.exec(query.where(col(Effect.repeatable).is_(False))).first() is not None
 
 
-def let_again(session: Transaction, tenant_id: str, key: str) -> None:
+def allow_retry(session: Transaction, tenant_id: str, key: str) -> None:
     """Let a call in doubt be made again: a person takes it upon themselves that it may be done twice."""
     begun = owned_delete(Effect, tenant_id).where(col(Effect.key) == key, col(Effect.closed_at).is_(None))
     session.execute(begun)

@@ -11,7 +11,7 @@ from platform_app.db import Transaction, owned, session_scope, unscoped, unscope
 from platform_app.jobs import add_to_tally
 from platform_app.models.job import Job, JobState, JobTally
 
-GROUPS = 200  # of tallies that one transaction puts together
+MERGE_LIMIT = 200  # of tallies that one transaction puts together
 _REASON = "the worker's probe"
 
 
@@ -20,13 +20,13 @@ def _not_done() -> Any:
     return col(Job.state) != bindparam(None, JobState.DONE, type_=Job.state.type, literal_execute=True)  # type: ignore[attr-defined]
 
 
-def counts() -> dict[str, int]:
+def counts_by_state() -> dict[str, int]:
     """Return how many jobs stand in each state, over all tenants."""
     with session_scope(reason=_REASON, read_only=True) as session:
         return _by_state(session, unscoped(Job), unscoped(JobTally))
 
 
-def counts_of(session: Transaction, tenant_id: str) -> dict[str, int]:
+def tenant_counts(session: Transaction, tenant_id: str) -> dict[str, int]:
     """Return how many of a tenant's jobs stand in each state."""
     return _by_state(session, owned(Job, tenant_id), owned(JobTally, tenant_id))
 
@@ -48,7 +48,7 @@ def counts_by_kind() -> dict[str, int]:
         return {kind: count for kind, count in found.items() if count}
 
 
-def total(session: Transaction, tenant_id: str, *, state: str = "", kind: str = "") -> int:
+def count_jobs(session: Transaction, tenant_id: str, *, state: str = "", kind: str = "") -> int:
     """Return how many of a tenant's jobs a filter shows."""
     found = 0
     if state != JobState.DONE:
@@ -63,7 +63,7 @@ def total(session: Transaction, tenant_id: str, *, state: str = "", kind: str = 
     return found
 
 
-def oldest_age() -> float:
+def oldest_wait_seconds() -> float:
     """Return for how many seconds the oldest due job has waited; 0 when none waits."""
     with session_scope(reason=_REASON, read_only=True) as session:
         query = unscoped(Job).where(Job.state == JobState.QUEUED, Job.run_at <= now())
@@ -76,7 +76,7 @@ def merge_tallies() -> bool:
     with session_scope(reason="tallies of jobs", read_only=True) as session:
         groups = unscoped(JobTally).with_only_columns(JobTally.tenant_id, JobTally.kind)
         several = groups.group_by(JobTally.tenant_id, JobTally.kind).having(func.count() > 1)
-        found = session.execute(several.limit(GROUPS)).all()
+        found = session.execute(several.limit(MERGE_LIMIT)).all()
     for tenant_id, kind in found:
         with session_scope(reason="tallies of jobs") as session:
             same = unscoped(JobTally).where(JobTally.tenant_id == tenant_id, JobTally.kind == kind)
@@ -84,4 +84,4 @@ def merge_tallies() -> bool:
             count = sum(row.done for row in rows)
             session.execute(unscoped_delete(JobTally).where(col(JobTally.id).in_([row.id for row in rows])))
             add_to_tally(session, tenant_id, kind, count)
-    return len(found) == GROUPS
+    return len(found) == MERGE_LIMIT

@@ -14,7 +14,7 @@ from platform_app.models.person import Identity
 from platform_app.services.jobs import job_counts
 
 RETRYABLE = (JobState.FAILED, JobState.DEAD, JobState.UNCERTAIN, JobState.CANCELLED)
-SILENT_AFTER = 10.0  # seconds without a beat after which no worker answers
+BEAT_TIMEOUT = 10.0  # seconds without a beat after which no worker answers
 
 
 def list_jobs(
@@ -26,7 +26,7 @@ def list_jobs(
         query = query.where(Job.state == state)
     if kind:
         query = query.where(Job.kind == kind)
-    total = job_counts.total(session, who.tenant_id, state=state, kind=kind)
+    total = job_counts.count_jobs(session, who.tenant_id, state=state, kind=kind)
     found = query.order_by(Job.created_at.desc(), Job.id.desc()).offset((page - 1) * page_size).limit(page_size)  # type: ignore[attr-defined]
     return list(session.exec(found).all()), total
 
@@ -78,19 +78,23 @@ def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
 
 
 @dataclass
-class WorkerCard:
+class WorkerStatus:
     """The worker's newest snapshot, and whether all is well."""
 
-    ok: bool
-    answers: bool  # a worker gave a sign of life of late
+    is_healthy: bool
+    is_responding: bool  # a worker gave a sign of life of late
     snapshot: dict[str, Any] = field(default_factory=dict)
-    mine: dict[str, int] = field(default_factory=dict)  # the tenant's own jobs by state
+    tenant_jobs: dict[str, int] = field(default_factory=dict)  # the tenant's own jobs by state
 
 
-def worker_card(session: Transaction, who: Identity) -> WorkerCard:
+def worker_status(session: Transaction, who: Identity) -> WorkerStatus:
     """Return what the dashboard shows of the worker: the very snapshot that /health and /metrics render."""
     beat: WorkerBeat | None = session.exec(unscoped(WorkerBeat).order_by(WorkerBeat.beat_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
-    mine = job_counts.counts_of(session, who.tenant_id)
-    if beat is None or (now() - beat.beat_at).total_seconds() > SILENT_AFTER:
-        return WorkerCard(ok=False, answers=False, snapshot=beat.snapshot if beat else {}, mine=mine)
-    return WorkerCard(ok=beat.snapshot.get("status") == "ok", answers=True, snapshot=beat.snapshot, mine=mine)
+    mine = job_counts.tenant_counts(session, who.tenant_id)
+    if beat is None or (now() - beat.beat_at).total_seconds() > BEAT_TIMEOUT:
+        return WorkerStatus(
+            is_healthy=False, is_responding=False, snapshot=beat.snapshot if beat else {}, tenant_jobs=mine
+        )
+    return WorkerStatus(
+        is_healthy=beat.snapshot.get("status") == "ok", is_responding=True, snapshot=beat.snapshot, tenant_jobs=mine
+    )

@@ -18,9 +18,9 @@ from platform_app.db import Transaction, session_scope, unscoped, unscoped_updat
 from platform_app.job_callbacks import call_on_failure
 from platform_app.jobs import RunningJob, UnreadablePayload, add_to_tally, read_payload
 from platform_app.models.job import Job, JobState
-from platform_app.services.jobs.abandoned_jobs import CRASHES, sweep
-from platform_app.services.jobs.due_jobs import PER_TENANT, due
-from platform_app.services.jobs.job_counts import counts, counts_by_kind, oldest_age
+from platform_app.services.jobs.abandoned_jobs import MAX_CRASHES, recover_abandoned
+from platform_app.services.jobs.due_jobs import MAX_PER_TENANT, dispatch_due
+from platform_app.services.jobs.job_counts import counts_by_kind, counts_by_state, oldest_wait_seconds
 
 UNKNOWN_KIND = "This release does not know this kind of job."
 
@@ -32,17 +32,17 @@ def claim(job_id: str) -> RunningJob | None:
     """
     try:
         with session_scope(reason="a worker claims") as session:
-            return next(iter(claim_each(session, [job_id], is_alone=True)), None)
+            return next(iter(claim_jobs(session, [job_id], is_alone=True)), None)
     except IntegrityError:  # another worker runs a job with this lock
         return None
 
 
-def claim_each(
+def claim_jobs(
     session: Transaction, job_ids: list[str], worker_id: str | None = None, *, is_alone: bool = False
 ) -> list[RunningJob]:
     """Take those of some jobs that are due, as `claim` does; IntegrityError when a lock was taken meanwhile."""
     by = {"worker_id": worker_id, "is_alone": is_alone}
-    taken = _take(session, job_ids, by, col(Job.lock_key).is_(None))
+    taken = _claim(session, job_ids, by, col(Job.lock_key).is_(None))
     others = set(job_ids) - {job.id for job in taken}
     if not others:
         return taken
@@ -53,10 +53,10 @@ def claim_each(
     blocked = {row.id for row in rows if _is_blocked(session, row)}
     if blocked:  # the next tick rings again
         session.execute(unscoped_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
-    return taken + _take(session, [row.id for row in rows if row.id not in blocked], by)
+    return taken + _claim(session, [row.id for row in rows if row.id not in blocked], by)
 
 
-def _take(session: Transaction, job_ids: list[str], by: dict[str, Any], *conditions: Any) -> list[RunningJob]:
+def _claim(session: Transaction, job_ids: list[str], by: dict[str, Any], *conditions: Any) -> list[RunningJob]:
     if not job_ids:
         return []
     started, token = now(), secrets.token_hex(16)
@@ -71,13 +71,22 @@ def _take(session: Transaction, job_ids: list[str], by: dict[str, Any], *conditi
             started_at=started,
             **by,
         )
-        .returning(*_TAKEN)  # type: ignore[call-overload]
+        .returning(*_CLAIMED_COLUMNS)  # type: ignore[call-overload]
     )
     rows = session.execute(taking.execution_options(synchronize_session=False)).all()
     return [job for row in rows if (job := _running(session, row, token)) is not None]
 
 
-_TAKEN = (Job.id, Job.tenant_id, Job.kind, Job.payload, Job.attempts, Job.lock_key, Job.crashes, Job.shared_crashes)
+_CLAIMED_COLUMNS = (
+    Job.id,
+    Job.tenant_id,
+    Job.kind,
+    Job.payload,
+    Job.attempts,
+    Job.lock_key,
+    Job.crashes,
+    Job.shared_crashes,
+)
 
 
 def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
@@ -106,7 +115,7 @@ def _end_unreadable(session: Transaction, job_id: str, error: UnreadablePayload)
     job.error, job.error_values = error.sentence, error.values
     session.flush()
     call_on_failure(session, job, job.state, error.sentence, values=error.values)
-    ring_next(session, [job])
+    wake_next(session, [job])
 
 
 def _is_blocked(session: Transaction, job: Any) -> bool:
@@ -121,7 +130,7 @@ def _is_blocked(session: Transaction, job: Any) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
+def finish_jobs(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     """Write that jobs are done; return the ids of those that were still this worker's."""
     ids = [job.id for job in jobs]
     held = tuple_(col(Job.id), col(Job.lease_token)).in_([(job.id, job.lease_token) for job in jobs])
@@ -137,7 +146,7 @@ def finish_each(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     return ended
 
 
-def ring_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
+def wake_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
     """Ring after the commit for the jobs that waited for the locks of those that have ended."""
     locks = {(job.tenant_id, job.lock_key) for job in ended if job.lock_key}
     if not locks:
@@ -149,13 +158,13 @@ def ring_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
         session.after_commit.append(lambda: notifier.wake_workers(waiting))
 
 
-def ring_behind(job: RunningJob) -> None:
+def wake_waiting(job: RunningJob) -> None:
     """Ring for the job that waited for the lock of one that has ended."""
     with session_scope(reason="a worker frees a lock", read_only=True) as session:
-        ring_next(session, [job])
+        wake_next(session, [job])
 
 
-def renew(held: list[RunningJob]) -> None:
+def renew_leases(held: list[RunningJob]) -> None:
     """Push the leases of running jobs forward."""
     until = now() + timedelta(seconds=settings().lease_seconds)
     with session_scope(reason="a worker renews its leases") as session:
@@ -163,7 +172,7 @@ def renew(held: list[RunningJob]) -> None:
         session.execute(unscoped_update(Job).where(Job.lease_token.in_(tokens)).values(lease_until=until))  # type: ignore[union-attr]
 
 
-def end(
+def end_attempt(
     job: RunningJob,
     state: JobState,
     error: str,
@@ -189,21 +198,21 @@ def end(
                 add_to_tally(session, job.tenant_id, job.kind)
             is_said = state == JobState.FAILED or error == UNKNOWN_KIND
             call_on_failure(session, job, state, error if is_said else "", values=told if is_said else {})
-            ring_next(session, [job])
+            wake_next(session, [job])
 
 
-def try_again(
+def retry_later(
     job: RunningJob, error: str, *, max_attempts: int, after: float = 0, values: Mapping[str, object] | None = None
 ) -> None:
     """Queue a failed attempt again with a growing pause, or give the job up."""
     if job.attempt >= max_attempts:
-        end(job, JobState.DEAD, error, values=values)
+        end_attempt(job, JobState.DEAD, error, values=values)
         return
     pause = after or min(settings().backoff_seconds * 2 ** (job.attempt - 1), 300)
-    end(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=pause), values=values)
+    end_attempt(job, JobState.QUEUED, error, run_at=now() + timedelta(seconds=pause), values=values)
 
 
-def give_back(held: list[RunningJob]) -> None:
+def release_jobs(held: list[RunningJob]) -> None:
     """Put unfinished jobs of a stopping worker back into the queue at once; the attempt does not count."""
     with session_scope(reason="a worker stops") as session:
         tokens = [job.lease_token for job in held]
@@ -213,11 +222,19 @@ def give_back(held: list[RunningJob]) -> None:
         )
 
 
-def note_alone(job: RunningJob, *, is_alone: bool) -> None:
+def record_alone(job: RunningJob, *, is_alone: bool) -> None:
     """Note whether the worker does nothing beside a job from now on."""
     with session_scope(reason="a worker does a job alone") as session:
         mine = unscoped_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
         session.execute(mine.values(is_alone=is_alone))
 
 
-__all__ = ["CRASHES", "PER_TENANT", "counts", "counts_by_kind", "due", "oldest_age", "sweep"]
+__all__ = [
+    "MAX_CRASHES",
+    "MAX_PER_TENANT",
+    "counts_by_state",
+    "counts_by_kind",
+    "dispatch_due",
+    "oldest_wait_seconds",
+    "recover_abandoned",
+]

@@ -8,12 +8,12 @@ from platform_app.models.knowledge import Category, Source
 from platform_app.models.person import Identity
 from platform_app.rag import lexical_index
 
-MOST = 200  # of a tenant
-DEEPEST = 5
-LONGEST = 120  # characters of a name
+MAX_CATEGORIES = 200  # of a tenant
+MAX_DEPTH = 5
+MAX_NAME_CHARS = 120  # characters of a name
 
 
-def every(session: Transaction, who: Identity) -> list[tuple[Category, int]]:
+def list_categories(session: Transaction, who: Identity) -> list[tuple[Category, int]]:
     """Return the tenant's categories with their depth from 0, each followed by those in it."""
     return _tree(_all(session, who.tenant_id))
 
@@ -41,7 +41,7 @@ def get(session: Transaction, who: Identity, category_id: str) -> Category:
     return found
 
 
-def with_nested(session: Transaction, tenant_id: str, ids: Iterable[str]) -> list[str]:
+def with_descendants(session: Transaction, tenant_id: str, ids: Iterable[str]) -> list[str]:
     """Return these categories and all that lie in them."""
     wanted, found = set(ids), list[str]()
     for row, _ in _tree(_all(session, tenant_id)):
@@ -52,15 +52,15 @@ def with_nested(session: Transaction, tenant_id: str, ids: Iterable[str]) -> lis
 
 def add(session: Transaction, who: Identity, name: str, *, parent_id: str | None = None) -> Category:
     """Add a category at the end of its siblings."""
-    depths = {row.id: depth for row, depth in every(session, who)}
-    if len(depths) >= MOST:
-        raise LimitReached("There can be {count} categories at most.", count=MOST)
-    if parent_id and depths[get(session, who, parent_id).id] + 1 >= DEEPEST:
-        raise LimitReached("Categories nest {count} deep at most.", count=DEEPEST)
+    depths = {row.id: depth for row, depth in list_categories(session, who)}
+    if len(depths) >= MAX_CATEGORIES:
+        raise LimitReached("There can be {count} categories at most.", count=MAX_CATEGORIES)
+    if parent_id and depths[get(session, who, parent_id).id] + 1 >= MAX_DEPTH:
+        raise LimitReached("Categories nest {count} deep at most.", count=MAX_DEPTH)
     siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == parent_id]
     made = Category(
         tenant_id=who.tenant_id,
-        name=_free_name(siblings, name),
+        name=_unique_name(siblings, name),
         parent_id=parent_id,
         position=max((row.position for row in siblings), default=0) + 1,
     )
@@ -73,16 +73,16 @@ def rename(session: Transaction, who: Identity, category_id: str, name: str) -> 
     """Give a category another name."""
     category = get(session, who, category_id)
     siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == category.parent_id]
-    category.name = _free_name([row for row in siblings if row.id != category.id], name)
+    category.name = _unique_name([row for row in siblings if row.id != category.id], name)
     return category
 
 
-def _free_name(siblings: Iterable[Category], name: str) -> str:
+def _unique_name(siblings: Iterable[Category], name: str) -> str:
     name = " ".join(name.split())
     if not name or not name.isprintable():
         raise Invalid("Give the category a name.", field="name")
-    if len(name) > LONGEST:
-        raise Invalid("The name is longer than {count} characters.", field="name", count=LONGEST)
+    if len(name) > MAX_NAME_CHARS:
+        raise Invalid("The name is longer than {count} characters.", field="name", count=MAX_NAME_CHARS)
     if name.casefold() in {row.name.casefold() for row in siblings}:
         raise Invalid("There is a category of this name.", field="name")
     return name
@@ -111,7 +111,7 @@ def delete(session: Transaction, who: Identity, category_id: str) -> None:
     lexical_index.bump(session, who.tenant_id)
 
 
-def put(session: Transaction, who: Identity, source_id: str, category_id: str | None) -> None:
+def set_source_category(session: Transaction, who: Identity, source_id: str, category_id: str | None) -> None:
     """Put a source into a category, or into none; the next reply obeys it."""
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is not None:

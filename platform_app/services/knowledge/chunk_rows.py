@@ -7,10 +7,10 @@ from platform_app.db import owned, session_scope
 from platform_app.models.knowledge import Chunk, Source
 from platform_app.rag.chunking import indexed_text
 
-STEP = 200  # chunks in memory at once
+BATCH_SIZE = 200  # chunks in memory at once
 
 
-def distinct(source: Source, generation: int) -> Iterator[list[tuple[str, str]]]:
+def distinct_chunks(source: Source, generation: int) -> Iterator[list[tuple[str, str]]]:
     """Yield ids and texts of a generation's chunks in order; of chunks with equal texts only the first.
 
     Hundreds of equal vectors would make the graph of the index very slow and its members hard to reach.
@@ -22,7 +22,7 @@ def distinct(source: Source, generation: int) -> Iterator[list[tuple[str, str]]]
             query = owned(Chunk, source.tenant_id).where(
                 Chunk.source_id == source.id, Chunk.generation == generation, Chunk.number > after
             )
-            found = list(session.exec(query.order_by(Chunk.number).limit(STEP)).all())
+            found = list(session.exec(query.order_by(Chunk.number).limit(BATCH_SIZE)).all())
         if not found:
             return
         after, rows = found[-1].number, []

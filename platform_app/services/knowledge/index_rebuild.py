@@ -17,7 +17,7 @@ from platform_app.services.knowledge import chunk_rows
 _KIND = RebuildIndex().kind
 
 
-def request(tenant_id: str) -> None:
+def request_rebuild(tenant_id: str) -> None:
     """Queue the rebuilding, unless it is queued or under way."""
     with session_scope(tenant_id) as session:
         open_states = (JobState.QUEUED, JobState.RUNNING)
@@ -26,12 +26,12 @@ def request(tenant_id: str) -> None:
             enqueue(session, tenant_id, RebuildIndex(), lock_key=_KIND)
 
 
-def request_all() -> int:
+def request_all_rebuilds() -> int:
     """Queue the rebuilding for every tenant; return how many there are."""
     with session_scope(reason="rebuilding every index", read_only=True) as session:
         ids = list(session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all())
     for tenant_id in ids:
-        request(tenant_id)
+        request_rebuild(tenant_id)
     return len(ids)
 
 
@@ -44,8 +44,8 @@ def rebuild_index(job: RunningJob) -> None:
         vector_index.clear(job.tenant_id)
     seen = -1
     while seen != (seen := _revision(job.tenant_id)):
-        for source in _ready(job.tenant_id):
-            for rows in chunk_rows.distinct(source, source.generation):
+        for source in _ready_sources(job.tenant_id):
+            for rows in chunk_rows.distinct_chunks(source, source.generation):
                 vector_index.put(job.tenant_id, source.id, rows, skip_known=job.attempt > 1)
 
 
@@ -54,14 +54,14 @@ def _revision(tenant_id: str) -> int:
         return lexical_index.revision(session, tenant_id)
 
 
-def _ready(tenant_id: str) -> list[Source]:
+def _ready_sources(tenant_id: str) -> list[Source]:
     """Return the sources that answer, and those deleted a moment ago that may still be brought back."""
     with session_scope(tenant_id, read_only=True) as session:
         query = owned(Source, tenant_id).where(Source.state == SourceState.READY)
         return list(session.exec(query.order_by(Source.id)).all())
 
 
-def given_up(
+def on_failure(
     session: Transaction, tenant_id: str, payload: RebuildIndex, *, state: JobState, sentence: str, values: Any
 ) -> None:
     """Say that the index was not built anew; its job can be tried again, and the next search that misses it asks."""
@@ -70,5 +70,5 @@ def given_up(
     activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, reason=reason)
 
 
-def revived(session: Transaction, tenant_id: str, payload: RebuildIndex) -> None:
+def on_retry(session: Transaction, tenant_id: str, payload: RebuildIndex) -> None:
     """Let the job of an index go on: whatever is there is built anew."""

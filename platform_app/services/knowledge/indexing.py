@@ -29,7 +29,7 @@ def _source(job: RunningJob) -> Source | None:
         return found
 
 
-def _note(job: RunningJob, state: SourceState, progress: int) -> None:
+def _set_progress(job: RunningJob, state: SourceState, progress: int) -> None:
     with job.transaction() as session:
         source = session.exec(owned(Source, job.tenant_id).where(Source.id == job.payload.source_id)).one()
         if progress > source.progress:
@@ -49,25 +49,25 @@ def index_source(job: RunningJob) -> None:
     generation, count = source.generation + 1, source.next_chunks
     is_resumed = count > 0
     if not is_resumed:
-        _note(job, SourceState.READING, 5)
+        _set_progress(job, SourceState.READING, 5)
         try:
             with reading(settings().uploads / source.stored_as, source.file_name) as found:
                 count = _write_chunks(job, source, found.pieces, generation)
-                _keep(job, source, count, found.remarks)
+                _record_chunks(job, source, count, found.remarks)
         except Invalid as error:
             _fail(job, source, error.sentence)
             return
-    _note(job, SourceState.INDEXING, 30)
+    _set_progress(job, SourceState.INDEXING, 30)
     is_first, done = not _has_chunks(job.tenant_id), 0
-    for rows in chunk_rows.distinct(source, generation):
+    for rows in chunk_rows.distinct_chunks(source, generation):
         try:
             vector_index.put(job.tenant_id, source.id, rows, make=is_first, skip_known=is_resumed)
         except vector_index.IndexLost:
-            index_rebuild.request(job.tenant_id)
+            index_rebuild.request_rebuild(job.tenant_id)
             raise
-        done += chunk_rows.STEP
-        _note(job, SourceState.INDEXING, 40 + round(55 * min(done, count) / count))
-    _switch(job, source, generation, count)
+        done += chunk_rows.BATCH_SIZE
+        _set_progress(job, SourceState.INDEXING, 40 + round(55 * min(done, count) / count))
+    _activate(job, source, generation, count)
 
 
 def _has_chunks(tenant_id: str) -> bool:
@@ -87,7 +87,7 @@ def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], gene
             )
         )
     number = 0
-    while part := list(islice(pieces, chunk_rows.STEP)):
+    while part := list(islice(pieces, chunk_rows.BATCH_SIZE)):
         with job.transaction() as session:
             session.add_all(
                 Chunk(
@@ -107,14 +107,14 @@ def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], gene
     return number
 
 
-def _keep(job: RunningJob, source: Source, count: int, remarks: list[dict[str, Any]]) -> None:
+def _record_chunks(job: RunningJob, source: Source, count: int, remarks: list[dict[str, Any]]) -> None:
     """Note that all chunks are written: another attempt goes on from here."""
     with job.transaction() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
         row.next_chunks, row.remarks = count, remarks
 
 
-def _switch(job: RunningJob, source: Source, generation: int, count: int) -> None:
+def _activate(job: RunningJob, source: Source, generation: int, count: int) -> None:
     """Let the new generation answer, together with the job's end."""
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
@@ -156,7 +156,7 @@ def _fail(job: RunningJob, source: Source, sentence: str) -> None:
         session.after_commit.append(lambda: notifier.publish(job.tenant_id, "source", source.id))
 
 
-def _undo(source: Source) -> timedelta:
+def _undo_period(source: Source) -> timedelta:
     """Return for how long a deleted source can be brought back; what the demo brought goes at once."""
     return timedelta(seconds=0 if source.is_demo else UNDO_SECONDS)
 
@@ -164,7 +164,7 @@ def _undo(source: Source) -> timedelta:
 def remove_source(job: RunningJob) -> None:
     """Take a deleted source's vectors, chunks and file away; a source brought back meanwhile stays."""
     source = _source(job)
-    if source is None or source.deleted_at is None or source.deleted_at > now() - _undo(source):
+    if source is None or source.deleted_at is None or source.deleted_at > now() - _undo_period(source):
         return  # brought back, or deleted again: that has a job of its own
     with session_scope(job.tenant_id, read_only=True) as session:
         ids = list(

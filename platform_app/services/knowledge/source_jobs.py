@@ -14,7 +14,7 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import Source, SourceState
 from platform_app.services.feed import activity
 
-_ON_ITS_WAY = (SourceState.QUEUED, SourceState.READING, SourceState.INDEXING)
+_IN_PROGRESS = (SourceState.QUEUED, SourceState.READING, SourceState.INDEXING)
 
 
 def _source(session: Transaction, tenant_id: str, source_id: str, *, deleted: bool) -> Source | None:
@@ -26,31 +26,31 @@ def _source(session: Transaction, tenant_id: str, source_id: str, *, deleted: bo
     return found
 
 
-def indexing_given_up(
+def on_indexing_failure(
     session: Transaction, tenant_id: str, payload: IndexSource, *, state: JobState, sentence: str, values: Any
 ) -> None:
     """Write that a source was not read; it can be read again from its row, or with its job."""
     source = _source(session, tenant_id, payload.source_id, deleted=False)
-    if source is None or source.state not in _ON_ITS_WAY:
+    if source is None or source.state not in _IN_PROGRESS:
         return
     source.state, source.error, source.progress = SourceState.FAILED, sentence.format_map(values)[:500], 0
     link = f"/knowledge/{source.id}"
     failed = "Source “{title}” could not be read"
     activity.record(session, tenant_id, ActivityKind.FAILURE, failed, link=link, title=source.title)
-    _announce(session, source)
+    _publish_change(session, source)
 
 
-def indexing_revived(session: Transaction, tenant_id: str, payload: IndexSource) -> None:
+def on_indexing_retry(session: Transaction, tenant_id: str, payload: IndexSource) -> None:
     """Let a source that was not read wait for its job again; raises Conflict when it is deleted."""
     source = _source(session, tenant_id, payload.source_id, deleted=False)
     if source is None:
         raise Conflict("This source is deleted.")
     if source.state == SourceState.FAILED:
         source.state, source.error, source.progress = SourceState.QUEUED, "", 0
-        _announce(session, source)
+        _publish_change(session, source)
 
 
-def removal_given_up(
+def on_removal_failure(
     session: Transaction, tenant_id: str, payload: RemoveSource, *, state: JobState, sentence: str, values: Any
 ) -> None:
     """Say that file and chunks of a deleted source are still there; its job can be tried again."""
@@ -62,24 +62,24 @@ def removal_given_up(
     activity.record(session, tenant_id, ActivityKind.FAILURE, kept, link=link, title=source.title, reason=reason)
 
 
-def removal_revived(session: Transaction, tenant_id: str, payload: RemoveSource) -> None:
+def on_removal_retry(session: Transaction, tenant_id: str, payload: RemoveSource) -> None:
     """Let a source be taken away after all; raises Conflict when it was brought back or is gone."""
     if _source(session, tenant_id, payload.source_id, deleted=True) is None:
         raise Conflict("This source was brought back, or is removed already.")
 
 
-def indexing_named_by(session: Transaction, job: Job) -> IndexSource | None:
+def indexing_payload_from_keys(session: Transaction, job: Job) -> IndexSource | None:
     """Return the payload from the lock of a job."""
     source_id = id_from_key(job.lock_key, "source:")
     return IndexSource(source_id=source_id) if source_id else None
 
 
-def removal_named_by(session: Transaction, job: Job) -> RemoveSource | None:
+def removal_payload_from_keys(session: Transaction, job: Job) -> RemoveSource | None:
     """Return the payload from the lock of a job."""
     source_id = id_from_key(job.lock_key, "source:")
     return RemoveSource(source_id=source_id) if source_id else None
 
 
-def _announce(session: Transaction, source: Source) -> None:
+def _publish_change(session: Transaction, source: Source) -> None:
     tenant_id, source_id = source.tenant_id, source.id
     session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))

@@ -15,7 +15,7 @@ UNDO_SECONDS = 60  # for so long a deleted source can be brought back
 SameName = Literal["replace", "keep"]
 
 
-def namesake(session: Transaction, tenant_id: str, file_name: str, category_id: str | None) -> Source | None:
+def find_same_name(session: Transaction, tenant_id: str, file_name: str, category_id: str | None) -> Source | None:
     """Return the source that a file of this name would be the new version of.
 
     It is the newest of this name; within the category, when the file goes to one.
@@ -29,7 +29,7 @@ def namesake(session: Transaction, tenant_id: str, file_name: str, category_id: 
     return session.exec(owned(Source, tenant_id).where(Source.id == found)).one() if found else None
 
 
-def another_name(session: Transaction, tenant_id: str, file_name: str) -> str:
+def unique_name(session: Transaction, tenant_id: str, file_name: str) -> str:
     """Return a name that no other source has: `Prices (2).md`."""
     query = owned(Source, tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     taken = {name.casefold() for name in session.exec(query.with_only_columns(Source.file_name)).all()}

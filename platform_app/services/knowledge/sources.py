@@ -20,7 +20,7 @@ from platform_app.services.knowledge import categories, source_replacement, uplo
 from platform_app.services.knowledge.indexing import index_source, remove_source
 from platform_app.services.knowledge.source_replacement import SameName
 
-QUOTA = 2_000_000_000  # bytes that a tenant's files may take
+QUOTA_BYTES = 2_000_000_000  # bytes that a tenant's files may take
 
 __all__ = ["index_source", "remove_source"]
 
@@ -40,15 +40,15 @@ async def store_upload(
     """
     name = uploads.plain_name(file_name)
     check_name(name)
-    async with uploads.kept(body) as file:
+    async with uploads.store_file(body) as file:
 
         def note() -> str:
             with session_scope(who.tenant_id) as session:
                 if category_id:
                     categories.get(session, who, category_id)
-                old = source_replacement.namesake(session, who.tenant_id, name, category_id)
+                old = source_replacement.find_same_name(session, who.tenant_id, name, category_id)
                 keeps = old is not None and same_name == "keep"
-                named = source_replacement.another_name(session, who.tenant_id, name) if keeps else name
+                named = source_replacement.unique_name(session, who.tenant_id, name) if keeps else name
                 source = add_source(session, who, named, file.stored_as, size=file.size, category_id=category_id)
                 if old is not None and not keeps:
                     source.replaces, source.category_id = old.id, category_id or old.category_id
@@ -57,9 +57,12 @@ async def store_upload(
         return await asyncio.to_thread(note)
 
 
-def has_namesake(session: Transaction, who: Identity, file_name: str, category_id: str | None) -> bool:
+def has_same_name(session: Transaction, who: Identity, file_name: str, category_id: str | None) -> bool:
     """Tell whether a file of this name would replace a source."""
-    return source_replacement.namesake(session, who.tenant_id, uploads.plain_name(file_name), category_id) is not None
+    return (
+        source_replacement.find_same_name(session, who.tenant_id, uploads.plain_name(file_name), category_id)
+        is not None
+    )
 
 
 def add_source(
@@ -68,7 +71,7 @@ def add_source(
     """Write a source whose file is in place, and the job that indexes it."""
     query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
-    if taken + size > QUOTA:
+    if taken + size > QUOTA_BYTES:
         raise LimitReached("Your files take all the room there is. Delete some first.")
     source = Source(
         tenant_id=who.tenant_id,
@@ -90,11 +93,11 @@ def add_source(
         link=f"/knowledge/{source.id}",
         title=source.title,
     )
-    _announce(session, source)
+    _publish_change(session, source)
     return source
 
 
-def _announce(session: Transaction, source: Source) -> None:
+def _publish_change(session: Transaction, source: Source) -> None:
     tenant_id, source_id = source.tenant_id, source.id
     session.after_commit.append(lambda: notifier.publish(tenant_id, "source", source_id))
 
@@ -121,7 +124,7 @@ def list_sources(
     if category == "none":
         query = query.where(Source.category_id.is_(None))  # type: ignore[union-attr]
     elif category:
-        inside = categories.with_nested(session, who.tenant_id, [category])
+        inside = categories.with_descendants(session, who.tenant_id, [category])
         query = query.where(Source.category_id.in_(inside))  # type: ignore[union-attr]
     if state:
         query = query.where(Source.state == state)
@@ -138,14 +141,14 @@ def get(session: Transaction, who: Identity, source_id: str) -> Source:
     return source
 
 
-def chunks(session: Transaction, who: Identity, source_id: str) -> list[Chunk]:
+def list_chunks(session: Transaction, who: Identity, source_id: str) -> list[Chunk]:
     """Return the chunks of a source as they are found today, in order."""
     source = get(session, who, source_id)
     query = owned(Chunk, who.tenant_id).where(Chunk.source_id == source.id, Chunk.generation == source.generation)
     return list(session.exec(query.order_by(Chunk.number)).all())
 
 
-def passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Source, list[Chunk]]:
+def get_passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Source, list[Chunk]]:
     """Return a chunk with its neighbours, and the source it is from; also of a source deleted since."""
     chunk: Chunk | None = session.exec(owned(Chunk, who.tenant_id).where(Chunk.id == chunk_id)).first()
     if chunk is None:
@@ -167,7 +170,7 @@ def retry(session: Transaction, who: Identity, source_id: str) -> Source:
         raise Conflict("Only a failed source can be read again.")
     source.state, source.error, source.progress = SourceState.QUEUED, "", 0
     enqueue(session, who.tenant_id, IndexSource(source_id=source.id), lock_key=f"source:{source.id}")
-    _announce(session, source)
+    _publish_change(session, source)
     return source
 
 
@@ -192,5 +195,5 @@ def restore(session: Transaction, who: Identity, source_id: str) -> Source:
         raise NotFound("There is no such source.")
     source.deleted_at = None
     lexical_index.bump(session, who.tenant_id)
-    _announce(session, source)
+    _publish_change(session, source)
     return source

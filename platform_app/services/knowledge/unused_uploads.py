@@ -12,25 +12,25 @@ from platform_app.models.crm import ContactImport, ImportState
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Tenant
 
-MOST_WAITING = 5  # tables of one tenant that are uploaded and not begun
-KEPT = timedelta(days=1)
-_AT_ONCE = 500  # file names that are looked up together
+MAX_WAITING = 5  # tables of one tenant that are uploaded and not begun
+RETENTION = timedelta(days=1)
+_BATCH_SIZE = 500  # file names that are looked up together
 
 
-def keep_few(session: Transaction, tenant_id: str) -> None:
+def trim_waiting(session: Transaction, tenant_id: str) -> None:
     """Make room for another table: the oldest of those that were not begun go."""
     waiting = owned(ContactImport, tenant_id).where(ContactImport.state == ImportState.READY)
     newest_first = waiting.order_by(col(ContactImport.created_at).desc(), col(ContactImport.id).desc())
-    _remove(session, session.exec(newest_first.offset(MOST_WAITING - 1)).all())
+    _remove(session, session.exec(newest_first.offset(MAX_WAITING - 1)).all())
 
 
-def forget() -> bool:
+def delete_unused() -> bool:
     """Remove the tables that were not begun for a day, and the files that no row knows; nothing is left for later."""
     with session_scope(reason="tenants with uploads", read_only=True) as session:
         tenants = session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all()
     for tenant_id in tenants:
         old = owned(ContactImport, tenant_id).where(
-            ContactImport.state == ImportState.READY, ContactImport.created_at < now() - KEPT
+            ContactImport.state == ImportState.READY, ContactImport.created_at < now() - RETENTION
         )
         with session_scope(tenant_id, read_only=True) as session:
             if session.exec(old.limit(1)).first() is None:
@@ -52,17 +52,17 @@ def _remove_unknown_files() -> None:
     """Remove files that a process left when it was killed between the file and its row."""
     if not settings().uploads.is_dir():
         return
-    oldest = (now() - KEPT).timestamp()
+    oldest = (now() - RETENTION).timestamp()
     old = [path for path in settings().uploads.iterdir() if path.is_file() and path.stat().st_mtime < oldest]
-    for start in range(0, len(old), _AT_ONCE):
-        some = old[start : start + _AT_ONCE]
-        known = _known([path.name for path in some])
+    for start in range(0, len(old), _BATCH_SIZE):
+        some = old[start : start + _BATCH_SIZE]
+        known = _referenced_names([path.name for path in some])
         for path in some:
             if path.name not in known:
                 path.unlink(missing_ok=True)
 
 
-def _known(names: list[str]) -> set[str]:
+def _referenced_names(names: list[str]) -> set[str]:
     """Return those of these file names that a row knows."""
     with session_scope(reason="files of rows", read_only=True) as session:
         found: set[str] = set()

@@ -12,7 +12,7 @@ from platform_app.errors import Invalid, LimitReached
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredFile:
     """A file on disk: its name there, and its size in bytes."""
 
     stored_as: str
@@ -29,7 +29,7 @@ def plain_name(file_name: str) -> str:
 
 
 @asynccontextmanager
-async def kept(body: AsyncIterator[bytes]) -> AsyncIterator[Kept]:
+async def store_file(body: AsyncIterator[bytes]) -> AsyncIterator[StoredFile]:
     """Write a body to disk; nothing stays of it when it is too large, empty, or what follows fails."""
     limit = settings().upload_max_mb * 1_000_000
     settings().uploads.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ async def kept(body: AsyncIterator[bytes]) -> AsyncIterator[Kept]:
                 await asyncio.to_thread(file.write, part)
         if size == 0:
             raise Invalid("The file is empty.")
-        yield Kept(stored_as, size)
+        yield StoredFile(stored_as, size)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

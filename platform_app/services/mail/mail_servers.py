@@ -21,7 +21,7 @@ from platform_app.services.feed import activity
 PASSWORD = "smtp password"  # noqa: S105  # what the secret is for
 NO_SERVER = "There is no mail server yet. An admin sets it under Settings, E-mail."
 _HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*", re.ASCII)
-_LONGEST_PASSWORD = 500
+_MAX_PASSWORD_CHARS = 500
 
 
 def has_server(session: Transaction, tenant_id: str) -> bool:
@@ -29,7 +29,7 @@ def has_server(session: Transaction, tenant_id: str) -> bool:
     return _row(session, tenant_id) is not None
 
 
-def server(session: Transaction, tenant_id: str) -> smtp.Server:
+def get_server(session: Transaction, tenant_id: str) -> smtp.Server:
     """Return the tenant's mail server, ready to be used; raises Conflict when there is none."""
     row = _row(session, tenant_id)
     if row is None:
@@ -45,37 +45,37 @@ def server(session: Transaction, tenant_id: str) -> smtp.Server:
     )
 
 
-def shown(session: Transaction, who: Identity) -> MailServer | None:
+def get_settings(session: Transaction, who: Identity) -> MailServer | None:
     """Return what is set, None when nothing is; for owners and admins."""
-    _may(who)
+    _require_admin(who)
     return _row(session, who.tenant_id)
 
 
-def kept(session: Transaction, who: Identity) -> str | None:
+def password_suffix(session: Transaction, who: Identity) -> str | None:
     """Return the end of the kept password, empty when it is short; None when there is none.
 
     Raises Conflict when it cannot be read any more.
     """
-    _may(who)
+    _require_admin(who)
     password = tenant_secrets.read(session, who.tenant_id, PASSWORD)
     return None if password is None else encryption.visible_suffix(password)
 
 
 def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServer:
     """Keep the server. An empty password leaves the kept one, which does not go to another server or into the clear."""
-    _may(who)
+    _require_admin(who)
     row = _row(session, who.tenant_id, lock=True) or MailServer(
         tenant_id=who.tenant_id, host="", port=0, security=MailSecurity.TLS, sender_address=""
     )
     before = (row.host, row.security == MailSecurity.NONE)
     row.host, row.port = _host(form.get("host", "")), _port(form.get("port", ""))
     row.security = _security(form.get("security", ""))
-    row.user_name = _latin(form.get("user_name", ""), field="user_name", longest=254)
+    row.user_name = _ascii_text(form.get("user_name", ""), field="user_name", longest=254)
     row.sender_address = _line(form, "sender_address", longest=254)
     smtp.checked(row.sender_address, field="sender_address")  # kept as it is typed, also with a domain of other letters
     row.sender_name = smtp.one_line(_line(form, "sender_name", longest=100))
     is_moved = before != (row.host, row.security == MailSecurity.NONE)
-    _keep_password(session, row, form.get("password", ""), is_moved=is_moved)
+    _store_password(session, row, form.get("password", ""), is_moved=is_moved)
     row.updated_at = now()
     session.add(row)
     try:
@@ -88,8 +88,8 @@ def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServe
     return row
 
 
-def _keep_password(session: Transaction, row: MailServer, given: str, *, is_moved: bool) -> None:
-    password = _latin(given, field="password", longest=_LONGEST_PASSWORD)
+def _store_password(session: Transaction, row: MailServer, given: str, *, is_moved: bool) -> None:
+    password = _ascii_text(given, field="password", longest=_MAX_PASSWORD_CHARS)
     if not row.user_name:
         if password:
             raise Invalid("Enter the user name that the password is for.", field="user_name")
@@ -102,7 +102,7 @@ def _keep_password(session: Transaction, row: MailServer, given: str, *, is_move
 
 def remove(session: Transaction, who: Identity) -> None:
     """Take the server and its password away: no e-mail leaves any more."""
-    _may(who)
+    _require_admin(who)
     session.execute(owned_delete(MailServer, who.tenant_id))
     tenant_secrets.delete(session, who.tenant_id, PASSWORD)
     activity.record_by(session, who, ActivityKind.PERSON, "Mail server taken away", link="/settings/mail")
@@ -110,16 +110,16 @@ def remove(session: Transaction, who: Identity) -> None:
 
 def send_test(who: Identity) -> None:
     """Send a message to the person's own address, through the server as it is set; raises as smtp.send does."""
-    _may(who)
+    _require_admin(who)
     sign_in_throttle.count_test_message(who.tenant_id)
     with session_scope(who.tenant_id, read_only=True) as session:
-        found = server(session, who.tenant_id)
+        found = get_server(session, who.tenant_id)
     subject = translate(who.language, "Test message of {tenant}", tenant=who.tenant_name)
     text = translate(who.language, "E-mail of {tenant} leaves through {host}.", tenant=who.tenant_name, host=found.host)
     smtp.send(found, smtp.written(found, to=who.email, subject=subject, text=text, key=f"test {new_id()}"))
 
 
-def _may(who: Identity) -> None:
+def _require_admin(who: Identity) -> None:
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
 
@@ -134,7 +134,7 @@ def _line(form: dict[str, str], field: str, *, longest: int) -> str:
     return clean_line(form.get(field, ""), field, max_length=longest)
 
 
-def _latin(text: str, *, field: str, longest: int) -> str:
+def _ascii_text(text: str, *, field: str, longest: int) -> str:
     """Return what is told to the server as it is: its protocol knows no other letters."""
     if not isinstance(text, str) or len(text) > longest:
         raise Invalid("This is longer than {count} characters.", field=field, count=longest)

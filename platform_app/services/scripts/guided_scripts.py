@@ -18,8 +18,8 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script, ScriptProgress
 from platform_app.services.crm import contacts, leads
 
-LISTENS_ON = 2  # messages after all is given, for corrections
-_ASKED = {
+CORRECTION_MESSAGES = 2  # messages after all is given, for corrections
+_QUESTION_LABELS = {
     "contact.name": "your name",
     "contact.phone": "your phone number",
     "contact.email": "your e-mail address",
@@ -30,7 +30,7 @@ _FIELDS = {"contact.phone": "phones", "contact.email": "emails"}
 
 
 @dataclass
-class Guidance:
+class GuidedProgress:
     """A guided script that is under way in a conversation."""
 
     script_id: str
@@ -40,8 +40,8 @@ class Guidance:
     refused: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     after: int = 0  # messages since all was given
-    words: dict[str, str] = field(default_factory=dict)  # of each fact
-    kinds: dict[str, Wanted] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)  # of each fact
+    collectable: dict[str, Wanted] = field(default_factory=dict)
 
     @property
     def position(self) -> Position:
@@ -49,27 +49,27 @@ class Guidance:
         return guided_steps.current_position(self.steps, self.given, self.refused)
 
     @property
-    def listens(self) -> bool:
+    def is_active(self) -> bool:
         """Whether what the contact says is looked through: while something is wanted, and a little longer."""
-        return self.position.step is not None or self.after < LISTENS_ON
+        return self.position.step is not None or self.after < CORRECTION_MESSAGES
 
     @property
     def wanted(self) -> list[Wanted]:
         """Everything the script collects, as a model is asked for it."""
         names = dict.fromkeys(one.fact for step in self.steps for one in step.fields)
-        return [self.kinds[name] for name in names if name in self.kinds]
+        return [self.collectable[name] for name in names if name in self.collectable]
 
     def for_prompt(self, language: str) -> prompts.Guided:
         """Return what the model is told of it; built-in fields are named in a language, ru or en, as one asks."""
         at = self.position
-        given = [(self._asked(name, language), value) for name, value in self.given.items()]
+        given = [(self._question_label(name, language), value) for name, value in self.given.items()]
         goal = self.steps[at.step].goal if at.step is not None else ""
-        wanted = [(self._asked(one.fact, language), one.hint) for one in at.missing]
+        wanted = [(self._question_label(one.fact, language), one.hint) for one in at.missing]
         return prompts.Guided(self.title, goal, given, wanted)
 
-    def _asked(self, fact: str, language: str) -> str:
+    def _question_label(self, fact: str, language: str) -> str:
         """Return the words in which the contact is asked for a fact; a tenant's own field keeps its name."""
-        return translate(language, _ASKED[fact]) if fact in _ASKED else self.words.get(fact, fact)
+        return translate(language, _QUESTION_LABELS[fact]) if fact in _QUESTION_LABELS else self.labels.get(fact, fact)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a trace keeps it."""
@@ -78,24 +78,26 @@ class Guidance:
             "title": self.title,
             "step": at.step,
             "steps": len(self.steps),
-            "given": [[self.words.get(name, name), value] for name, value in self.given.items()],
-            "wanted": [self.words.get(one.fact, one.fact) for one in at.missing],
+            "given": [[self.labels.get(name, name), value] for name, value in self.given.items()],
+            "wanted": [self.labels.get(one.fact, one.fact) for one in at.missing],
         }
 
 
-def of_script(session: Transaction, conversation: Conversation, script_id: str, facts: Facts) -> Guidance | None:
+def get_progress(
+    session: Transaction, conversation: Conversation, script_id: str, facts: Facts
+) -> GuidedProgress | None:
     """Return how far a script has come in a conversation; nothing when it has no steps."""
     tenant_id = conversation.tenant_id
     row: Script | None = session.exec(owned(Script, tenant_id).where(Script.id == script_id)).first()
     if row is None or not row.steps:
         return None
     own = fact_snapshots.fact_catalogue(session, tenant_id)
-    steps, progress = guided_steps.parse_steps(row.steps), _progress(session, tenant_id, conversation.id, row.id)
-    found = Guidance(row.id, row.title, steps, kinds=_kinds(own))
+    steps, progress = guided_steps.parse_steps(row.steps), _progress_row(session, tenant_id, conversation.id, row.id)
+    found = GuidedProgress(row.id, row.title, steps, collectable=_collectable_facts(own))
     if progress is not None:
         found.refused, found.asked, found.after = progress.refused, progress.asked, progress.after
     for name in dict.fromkeys(one.fact for step in steps for one in step.fields):
-        found.words[name] = own[name].label if name in own else name
+        found.labels[name] = own[name].label if name in own else name
         value = facts.values.get(name)
         kept = str(text_templates.format_value(value, facts.zone)) if value not in (None, "", 0) else ""
         kept = kept or str((progress.values if progress else {}).get(name, ""))
@@ -104,14 +106,14 @@ def of_script(session: Transaction, conversation: Conversation, script_id: str, 
     return found
 
 
-def _kinds(own: Catalogue) -> dict[str, Wanted]:
+def _collectable_facts(own: Catalogue) -> dict[str, Wanted]:
     return {
         name: Wanted(name, own[name].label, kind, own[name].options)
         for name, kind in guided_steps.collectable_facts(own).items()
     }
 
 
-def _progress(session: Transaction, tenant_id: str, conversation_id: str, script_id: str) -> ScriptProgress | None:
+def _progress_row(session: Transaction, tenant_id: str, conversation_id: str, script_id: str) -> ScriptProgress | None:
     query = owned(ScriptProgress, tenant_id).where(
         ScriptProgress.conversation_id == conversation_id, ScriptProgress.script_id == script_id
     )
@@ -119,19 +121,19 @@ def _progress(session: Transaction, tenant_id: str, conversation_id: str, script
     return found
 
 
-def take(tenant_id: str, conversation_id: str, guidance: Guidance, told: Told) -> None:
+def store_answers(tenant_id: str, conversation_id: str, guidance: GuidedProgress, told: Told) -> None:
     """Write what was told to the contact and the lead, and what is asked for next.
 
     A value that its field does not take is left out: it is asked for again.
     """
     with session_scope(tenant_id) as session:
         talk = session.exec(owned(Conversation, tenant_id).where(Conversation.id == conversation_id)).one()
-        row = _progress(session, tenant_id, conversation_id, guidance.script_id)
+        row = _progress_row(session, tenant_id, conversation_id, guidance.script_id)
         row = row or ScriptProgress(tenant_id=tenant_id, conversation_id=conversation_id, script_id=guidance.script_id)
         session.add(row)
         values, refused = dict(row.values), list(row.refused)
         for name, value in told.values.items():
-            if _write(session, talk, name, value):
+            if _write_value(session, talk, name, value):
                 values[name] = value
                 refused = [one for one in refused if one != name]
         row.refused = [*refused, *(one for one in told.refused if one not in values and one not in refused)]
@@ -142,16 +144,16 @@ def take(tenant_id: str, conversation_id: str, guidance: Guidance, told: Told) -
         row.after = 0 if at.step is not None else row.after + 1
 
 
-def _write(session: Transaction, talk: Conversation, name: str, value: str) -> bool:
+def _write_value(session: Transaction, talk: Conversation, name: str, value: str) -> bool:
     """Write a value to the contact or the lead of a conversation; tell whether it could be taken."""
     holder, _, field_name = name.partition(".")
-    who = _agent_of(talk)
+    who = _agent_identity(talk)
     try:
         with session.savepoint():
             if holder == "contact":
                 contact = _contact(session, who, talk, value if name == "contact.name" else UNNAMED)
                 mine = _FIELDS.get(name, field_name)
-                contacts.save(session, who, contact.id, {mine: _first(contact, mine, value)})
+                contacts.save(session, who, contact.id, {mine: _new_value(contact, mine, value)})
             elif talk.lead_id:
                 lead: Lead = leads.get(session, who, talk.lead_id)
                 leads.save(session, who, lead.id, {field_name: value})
@@ -160,7 +162,7 @@ def _write(session: Transaction, talk: Conversation, name: str, value: str) -> b
         return False
 
 
-def _first(contact: Contact, name: str, value: str) -> Any:
+def _new_value(contact: Contact, name: str, value: str) -> Any:
     """Return a new value; of addresses and numbers the new one comes first, and the others stay."""
     return [value, *getattr(contact, name)] if name in ("phones", "emails") else value
 
@@ -174,12 +176,14 @@ def _contact(session: Transaction, who: Identity, talk: Conversation, name: str)
     return made
 
 
-def _agent_of(talk: Conversation) -> Identity:
+def _agent_identity(talk: Conversation) -> Identity:
     known_of = {"name": "", "email": "", "slug": "", "tenant_name": "", "language": "en", "time_zone": "UTC"}
     return Identity(user_id="", tenant_id=talk.tenant_id, role=Role.OPERATOR, **known_of)
 
 
-def current(session: Transaction, who: Identity, conversation_id: str) -> list[tuple[str, int | None, int, list[str]]]:
+def list_progress(
+    session: Transaction, who: Identity, conversation_id: str
+) -> list[tuple[str, int | None, int, list[str]]]:
     """Return the guided scripts of a conversation: title, step from 0 (none: over), steps, and what is still wanted."""
     query = owned(ScriptProgress, who.tenant_id).where(ScriptProgress.conversation_id == conversation_id)
     found = []

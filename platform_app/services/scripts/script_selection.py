@@ -15,12 +15,12 @@ from platform_app.errors import Invalid
 from platform_app.llm.prompts import Guided, PromptScript, tokens
 from platform_app.models.script import Script, ScriptKind
 
-BUDGET = 1_500  # tokens of all scripts in one prompt
-AGENT, STAGE, SAID = "agent.name", "lead.stage", "message.text"
+TOKEN_BUDGET = 1_500  # tokens of all scripts in one prompt
+AGENT, STAGE, MESSAGE_TEXT = "agent.name", "lead.stage", "message.text"
 
 
 @dataclass
-class Considered:
+class ScriptDecision:
     """A script with what became of it. `why` is a message id, `expected` and `actual` fill its places.
 
     A script that applies is offered to the model; it is used when the reply stands on it.
@@ -46,7 +46,9 @@ class Considered:
         return asdict(self)
 
 
-def choose(session: Transaction, tenant_id: str, facts: Facts, seen: Facts | None = None) -> list[Considered]:
+def select_scripts(
+    session: Transaction, tenant_id: str, facts: Facts, seen: Facts | None = None
+) -> list[ScriptDecision]:
     """Return every enabled script of the tenant in order, applied or not, with the first reason that decided.
 
     `seen` are the facts that the agent may see: texts are filled with them, conditions know all.
@@ -59,9 +61,9 @@ def choose(session: Transaction, tenant_id: str, facts: Facts, seen: Facts | Non
         facts.values, facts.before, facts.zone, facts.language, names=fact_snapshots.entity_names(session, tenant_id)
     )
     own, moment = fact_snapshots.fact_catalogue(session, tenant_id), now()
-    found, room = [], BUDGET
+    found, room = [], TOKEN_BUDGET
     for row in rows:
-        one = consider(row, facts, own, moment, seen=seen)
+        one = decide(row, facts, own, moment, seen=seen)
         if one.applied and tokens(one.text) > room:
             one.applied, one.why, one.text = False, "There was no room for it in the prompt.", ""
         room -= tokens(one.text) if one.applied else 0
@@ -69,7 +71,7 @@ def choose(session: Transaction, tenant_id: str, facts: Facts, seen: Facts | Non
     return found
 
 
-def offer(considered: list[Considered]) -> list[PromptScript]:
+def offer_scripts(considered: list[ScriptDecision]) -> list[PromptScript]:
     """Number the scripts that apply, and return those that have a text as a prompt holds them."""
     found = [one for one in considered if one.applied and one.text]
     for number, one in enumerate(found, 1):
@@ -77,13 +79,13 @@ def offer(considered: list[Considered]) -> list[PromptScript]:
     return [PromptScript(one.kind, one.title, one.text, one.by_message) for one in found]
 
 
-def offer_guided(one: Considered, step: Guided, offered: int) -> None:
+def offer_guided(one: ScriptDecision, step: Guided, offered: int) -> None:
     """Number a guided script that is under way, after those that are offered by their text alone."""
     one.number = step.number = one.number or offered + 1
     one.asks = ", ".join(words for words, _ in step.wanted)
 
 
-def tree(row: Script) -> Group:
+def full_condition(row: Script) -> Group:
     """Return all that has to hold for a script: its agent, its stage, what is said, and its own condition."""
     parts: list[Condition | Group] = []
     if row.agent_id:
@@ -92,23 +94,23 @@ def tree(row: Script) -> Group:
         parts.append(Condition(fact=STAGE, operator="equals", value=row.stage_id))
     examples = [line.strip() for line in row.examples.splitlines() if line.strip()]
     if row.kind == ScriptKind.OBJECTION and examples:
-        parts.append(Condition(fact=SAID, operator="like", value=examples))
+        parts.append(Condition(fact=MESSAGE_TEXT, operator="like", value=examples))
     own = parse_conditions(row.condition)
     return Group(of=[*parts, own] if own.of else parts)
 
 
-def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen: Facts | None = None) -> Considered:
+def decide(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen: Facts | None = None) -> ScriptDecision:
     """Return what becomes of a script when these facts are known."""
-    found = Considered(row.id, row.title, row.kind, False, "")
+    found = ScriptDecision(row.id, row.title, row.kind, False, "")
     try:
-        proof = evaluate(tree(row), facts, own, moment)
+        proof = evaluate(full_condition(row), facts, own, moment)
     except Invalid as error:
         found.why = error.sentence
         return found
     found.proof = proof.as_json()
     if not proof.holds:
         failed = next(part for part in proof.of if not part.holds)
-        found.why, found.expected, found.actual = _refused(failed, str(facts.values.get(SAID) or ""))
+        found.why, found.expected, found.actual = _rejection(failed, str(facts.values.get(MESSAGE_TEXT) or ""))
         found.change = [_change(one) for one in smallest_change(proof) or []]
         return found
     for problem in text_templates.problems(row.text, own)[:1]:  # kept as typed, used when it is right
@@ -120,20 +122,20 @@ def consider(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, see
         found.why = "Its text cannot be filled."
         return found
     found.applied = bool(found.text or row.steps)
-    found.why = _applies(row) if found.applied else "Its text is empty."
-    found.by_message = found.applied and (_is_objection(row) or _weighs_message(parse_conditions(row.condition)))
+    found.why = _approval(row) if found.applied else "Its text is empty."
+    found.by_message = found.applied and (_is_objection(row) or _tests_message(parse_conditions(row.condition)))
     found.expected = str(facts.values.get(STAGE) or "") if row.stage_id else ""
     return found
 
 
-def _refused(failed: Proof, said: str) -> tuple[str, str, str]:
+def _rejection(failed: Proof, said: str) -> tuple[str, str, str]:
     """Return why a script does not apply: a sentence, and what fills its places."""
     condition, actual = failed.condition, str(failed.actual or "")
     if condition is None:
         return "Its condition does not hold.", "", ""
     if condition.fact == AGENT:
         return "It is for another agent.", "", ""
-    if condition.fact == SAID:
+    if condition.fact == MESSAGE_TEXT:
         best = similarity.most_similar(said, condition.value)[0]
         return "The contact said nothing like its examples; the closest is “{expected}”.", best, ""
     return (_OTHER_STAGE if actual else _NO_STAGE), str(failed.expected), actual
@@ -152,11 +154,11 @@ def _is_objection(row: Script) -> bool:
     return row.kind == ScriptKind.OBJECTION and bool(row.examples.strip())
 
 
-def _weighs_message(condition: Group) -> bool:
-    return any(one.fact == SAID if isinstance(one, Condition) else _weighs_message(one) for one in condition.of)
+def _tests_message(condition: Group) -> bool:
+    return any(one.fact == MESSAGE_TEXT if isinstance(one, Condition) else _tests_message(one) for one in condition.of)
 
 
-def _applies(row: Script) -> str:
+def _approval(row: Script) -> str:
     if parse_conditions(row.condition).of:
         return "Its condition holds."
     if _is_objection(row):

@@ -20,15 +20,15 @@ from platform_app.services.agents.agent_changes import FieldChange, diff_fields
 from platform_app.services.crm import row_order
 from platform_app.services.feed import activity
 
-MOST = 500  # of a tenant
-MOST_EXAMPLES = 200  # lines
-LONGEST = 8_000  # characters of a text
+MAX_SCRIPTS = 500  # of a tenant
+MAX_EXAMPLES = 200  # lines
+MAX_TEXT_CHARS = 8_000  # characters of a text
 FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition", "steps")
-ONE_VERSION = timedelta(minutes=10)  # changes of one person within this time are one step back
+VERSION_WINDOW = timedelta(minutes=10)  # changes of one person within this time are one step back
 
 
 @dataclass
-class Used:
+class ScriptUsage:
     """How many replies stand on a script, and when the last one was written."""
 
     count: int = 0
@@ -55,14 +55,14 @@ def _all(session: Transaction, who: Identity) -> list[Script]:
     return list(session.exec(query.order_by(Script.position, Script.id)).all())
 
 
-def used(session: Transaction, who: Identity) -> dict[str, Used]:
+def usage_by_script(session: Transaction, who: Identity) -> dict[str, ScriptUsage]:
     """Return for each script how many replies stand on it; that it was given to the model alone does not count."""
     columns = (ScriptUse.script_id, func.count(), func.max(ScriptUse.created_at))
     query = owned(ScriptUse, who.tenant_id).with_only_columns(*columns).group_by(ScriptUse.script_id)
-    return {script_id: Used(count, last) for script_id, count, last in session.execute(query).all()}
+    return {script_id: ScriptUsage(count, last) for script_id, count, last in session.execute(query).all()}
 
 
-def used_in(session: Transaction, who: Identity, script_id: str, *, limit: int = 20) -> list[str]:
+def conversations_using(session: Transaction, who: Identity, script_id: str, *, limit: int = 20) -> list[str]:
     """Return the conversations in which a reply stands on a script, the latest first."""
     query = owned(ScriptUse, who.tenant_id).where(ScriptUse.script_id == script_id)
     newest = query.order_by(ScriptUse.created_at.desc()).limit(500)  # type: ignore[attr-defined]
@@ -82,11 +82,11 @@ def get(session: Transaction, who: Identity, script_id: str, *, lock: bool = Fal
 def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str | None = None, **fields: Any) -> Script:
     """Add a script at the end."""
     rows = _all(session, who)
-    if len(rows) >= MOST:
-        raise LimitReached("There can be {count} scripts at most.", count=MOST)
+    if len(rows) >= MAX_SCRIPTS:
+        raise LimitReached("There can be {count} scripts at most.", count=MAX_SCRIPTS)
     row = Script(tenant_id=who.tenant_id, title="-", updated_by=who.name)
     row.position = max((other.position for other in rows), default=0) + 1
-    _set(session, who, row, {"title": title, "agent_id": agent_id} | fields)
+    _set_fields(session, who, row, {"title": title, "agent_id": agent_id} | fields)
     session.add(row)
     session.flush()
     _record(session, who, row, "Script “{title}” created")
@@ -98,27 +98,27 @@ def save(session: Transaction, who: Identity, script_id: str, fields: dict[str, 
     row = get(session, who, script_id, lock=True)
     if row.revision != revision:
         raise Conflict("{name} changed this meanwhile.", name=row.updated_by)
-    before = data_of(row)
-    _set(session, who, row, fields)
-    if data_of(row) != before:
-        _keep_version(session, who, row, before)
+    before = field_values(row)
+    _set_fields(session, who, row, fields)
+    if field_values(row) != before:
+        _add_version(session, who, row, before)
         row.revision, row.updated_at, row.updated_by = row.revision + 1, now(), who.name
     return row
 
 
-def data_of(row: Script) -> dict[str, Any]:
+def field_values(row: Script) -> dict[str, Any]:
     """Return what a version keeps of a script."""
     return {name: getattr(row, name) for name in FIELDS}
 
 
-def _set(session: Transaction, who: Identity, row: Script, fields: dict[str, Any]) -> None:
+def _set_fields(session: Transaction, who: Identity, row: Script, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         if name not in FIELDS:
             raise Invalid("This value cannot be taken.", field=name)
-        setattr(row, name, _checked(session, who, name, value))
+        setattr(row, name, _validate_field(session, who, name, value))
 
 
-def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
+def _validate_field(session: Transaction, who: Identity, name: str, value: Any) -> Any:
     if name == "condition":
         return parse_conditions(value).model_dump(mode="json")
     if name == "steps":
@@ -132,18 +132,18 @@ def _checked(session: Transaction, who: Identity, name: str, value: Any) -> Any:
         if value and session.exec(owned(model, who.tenant_id).where(model.id == value)).first() is None:
             raise NotFound("There is no such agent." if name == "agent_id" else "There is no such stage.")
         return value or None
-    if not isinstance(value, str) or "\x00" in value or len(value) > (200 if name == "title" else LONGEST):
+    if not isinstance(value, str) or "\x00" in value or len(value) > (200 if name == "title" else MAX_TEXT_CHARS):
         raise Invalid("This value cannot be taken.", field=name)
-    if name == "examples" and len(value.splitlines()) > MOST_EXAMPLES:
-        raise Invalid("There can be {count} examples at most.", field=name, count=MOST_EXAMPLES)
+    if name == "examples" and len(value.splitlines()) > MAX_EXAMPLES:
+        raise Invalid("There can be {count} examples at most.", field=name, count=MAX_EXAMPLES)
     if name == "title" and not value.strip():
         raise Invalid("Enter a name.", field=name)
     return value.strip() if name == "title" else value
 
 
-def _keep_version(session: Transaction, who: Identity, row: Script, before: dict[str, Any]) -> None:
-    last = next(iter(versions(session, who, row.id)), None)
-    if last is not None and last.author_name == who.name and now() - last.created_at < ONE_VERSION:
+def _add_version(session: Transaction, who: Identity, row: Script, before: dict[str, Any]) -> None:
+    last = next(iter(list_versions(session, who, row.id)), None)
+    if last is not None and last.author_name == who.name and now() - last.created_at < VERSION_WINDOW:
         return
     number = last.number + 1 if last else 1
     session.add(
@@ -151,31 +151,31 @@ def _keep_version(session: Transaction, who: Identity, row: Script, before: dict
     )
 
 
-def versions(session: Transaction, who: Identity, script_id: str) -> list[ScriptVersion]:
+def list_versions(session: Transaction, who: Identity, script_id: str) -> list[ScriptVersion]:
     """Return what a script was before its changes, the latest first."""
     query = owned(ScriptVersion, who.tenant_id).where(ScriptVersion.script_id == script_id)
     return list(session.exec(query.order_by(ScriptVersion.number.desc())).all())  # type: ignore[attr-defined]
 
 
-def go_back(session: Transaction, who: Identity, script_id: str, version_id: str) -> Script:
+def restore_version(session: Transaction, who: Identity, script_id: str, version_id: str) -> Script:
     """Make a script what it was; what it is now becomes a version too."""
     row = get(session, who, script_id, lock=True)
-    found = [version for version in versions(session, who, row.id) if version.id == version_id]
+    found = [version for version in list_versions(session, who, row.id) if version.id == version_id]
     if not found:
         raise NotFound("There is no such version.")
     return save(session, who, row.id, found[0].data, revision=row.revision)
 
 
-def difference(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[FieldChange]:
+def diff_version(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[FieldChange]:
     """Return what a script has now that it had otherwise in a version."""
     row = get(session, who, script_id)
-    found = [version for version in versions(session, who, row.id) if version.id == version_id]
+    found = [version for version in list_versions(session, who, row.id) if version.id == version_id]
     if not found:
         raise NotFound("There is no such version.")
-    return diff_fields(found[0].data, data_of(row), FIELDS)
+    return diff_fields(found[0].data, field_values(row), FIELDS)
 
 
-def switch(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:
+def set_enabled(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:
     """Switch a script on or off: the next reply obeys it."""
     row = get(session, who, script_id)
     row.enabled = enabled
@@ -185,7 +185,7 @@ def switch(session: Transaction, who: Identity, script_id: str, *, enabled: bool
 def duplicate(session: Transaction, who: Identity, script_id: str) -> Script:
     """Make a copy at the end, switched off."""
     row = get(session, who, script_id)
-    fields = {name: value for name, value in data_of(row).items() if name != "title"}
+    fields = {name: value for name, value in field_values(row).items() if name != "title"}
     copied = create(session, who, title=f"{row.title[:190]} (2)", **fields)
     copied.enabled = False
     return copied
@@ -196,7 +196,7 @@ def move(session: Transaction, who: Identity, script_id: str, *, up: bool, among
     row_order.move(_all(session, who), get(session, who, script_id).id, up=up, among=among)
 
 
-def place(session: Transaction, who: Identity, script_id: str, before_id: str) -> None:
+def place_at(session: Transaction, who: Identity, script_id: str, before_id: str) -> None:
     """Put a script where another stands; that one and those behind it follow."""
     moved, other = get(session, who, script_id), get(session, who, before_id)
     row_order.place_at(_all(session, who), moved.id, other.id)

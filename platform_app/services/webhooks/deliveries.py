@@ -28,91 +28,91 @@ from platform_app.services.webhooks import (
 )
 
 log = structlog.get_logger()
-LARGEST = 1_000_000  # bytes of a body
-KEPT_IN_EVENT = 64_000  # bytes of a body whose payload stands in the event too
-KEPT_OF_REFUSED = 10_000  # characters of a body
-_KEPT_HEADERS = ("content-type", "user-agent", "webhook-timestamp")
-_SIGNED_BY = ("webhook-id", "webhook-timestamp", "webhook-signature")
+MAX_BODY_BYTES = 1_000_000  # bytes of a body
+MAX_EVENT_BYTES = 64_000  # bytes of a body whose payload stands in the event too
+MAX_REFUSED_CHARS = 10_000  # characters of a body
+_LOGGED_HEADERS = ("content-type", "user-agent", "webhook-timestamp")
+_SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-class Unverified(PlatformError):
+class UnverifiedDelivery(PlatformError):
     """A delivery without a valid signature; what is wrong with it is told to nobody outside."""
 
     status = 401
 
 
-class TooLarge(LimitReached):
+class BodyTooLarge(LimitReached):
     """A body that is larger than a webhook takes."""
 
     status = 413
 
 
-_REFUSALS = (Unverified, TooLarge, UnreadableBody)
+_REFUSALS = (UnverifiedDelivery, BodyTooLarge, UnreadableBody)
 
 
 @dataclass(frozen=True)
-class Sent:
+class IncomingRequest:
     """What came to an address: the body as it was, the headers by their names in lower case, and who sent it."""
 
     body: bytes
     headers: Mapping[str, str]
     sender: str = ""
-    is_cut: bool = False  # the body was larger than is taken, and was not read to its end
+    is_truncated: bool = False  # the body was larger than is taken, and was not read to its end
 
 
-def find(address: str) -> IncomingWebhook:
+def find_webhook(address: str) -> IncomingWebhook:
     """Return the webhook of an address; one that is switched off or deleted is not found, like one that never was."""
-    query = unscoped(IncomingWebhook).where(IncomingWebhook.address_hash == incoming_webhooks.hashed(address))
+    query = unscoped(IncomingWebhook).where(IncomingWebhook.address_hash == incoming_webhooks.hash_address(address))
     with session_scope(reason="address of a webhook", read_only=True) as session:
-        return _open(session.exec(query).first())
+        return _check_enabled(session.exec(query).first())
 
 
-def _open(row: IncomingWebhook | None) -> IncomingWebhook:
+def _check_enabled(row: IncomingWebhook | None) -> IncomingWebhook:
     if row is None or not row.enabled or row.deleted_at is not None:
         raise NotFound("There is nothing here.")
     return row
 
 
-Read = tuple[Sent, Any]  # a delivery that was verified, with its payload
+VerifiedDelivery = tuple[IncomingRequest, Any]  # a delivery that was verified, with its payload
 
 
-def take_all(webhook: IncomingWebhook, deliveries: Sequence[Sent]) -> list[DeliveryOutcome | Exception]:
+def accept_all(webhook: IncomingWebhook, deliveries: Sequence[IncomingRequest]) -> list[DeliveryOutcome | Exception]:
     """Verify deliveries of one webhook and write them down in one transaction, each with its event.
 
     One whose id was accepted before changes nothing. Of each is returned what became of it: an outcome, or why it was
     not taken. Unverified, TooLarge and Unreadable are refusals, which are written down as well, after the others.
     """
-    results: list[Any] = [_read(webhook, sent) for sent in deliveries]
+    results: list[Any] = [_verify_request(webhook, sent) for sent in deliveries]
     good = [place for place, result in enumerate(results) if not isinstance(result, Exception)]
-    outcomes = _keep_all(webhook, [results[place] for place in good])
+    outcomes = _store_all(webhook, [results[place] for place in good])
     for place, outcome in zip(good, outcomes, strict=True):
         results[place] = outcome
     refused = [place for place, result in enumerate(results) if isinstance(result, _REFUSALS)]
-    told = _refuse_all(webhook, [(deliveries[place], results[place]) for place in refused])
+    told = _store_refusals(webhook, [(deliveries[place], results[place]) for place in refused])
     for place, error in zip(refused, told, strict=True):
         results[place] = error
     return results
 
 
-def _read(webhook: IncomingWebhook, sent: Sent) -> Read | Exception:
+def _verify_request(webhook: IncomingWebhook, sent: IncomingRequest) -> VerifiedDelivery | Exception:
     """Return what a delivery holds, or why it is not taken."""
     try:
-        return sent, _checked(webhook, sent)
+        return sent, _verified_payload(webhook, sent)
     except Exception as error:  # of this one alone: the others are taken
         return error
 
 
-def _checked(webhook: IncomingWebhook, sent: Sent) -> Any:
+def _verified_payload(webhook: IncomingWebhook, sent: IncomingRequest) -> Any:
     """Return what a right delivery holds. Raises _REFUSALS, and Unavailable."""
-    if sent.is_cut:
-        raise TooLarge("The body is larger than 1 MB.")
+    if sent.is_truncated:
+        raise BodyTooLarge("The body is larger than 1 MB.")
     _verify(webhook, sent)
     if len(sent.headers.get("webhook-id", "")) > 255:
         raise UnreadableBody("The webhook-id is longer than 255 characters.")
-    return delivery_bodies.payload_of(sent.body, sent.headers.get("content-type", ""))
+    return delivery_bodies.parse_body(sent.body, sent.headers.get("content-type", ""))
 
 
-def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[DeliveryOutcome | Exception]:
+def _store_all(webhook: IncomingWebhook, read: list[VerifiedDelivery]) -> list[DeliveryOutcome | Exception]:
     """Write deliveries together; where one of them cannot be taken, half of them, until it is alone."""
     if not read:
         return []
@@ -120,50 +120,50 @@ def _keep_all(webhook: IncomingWebhook, read: list[Read]) -> list[DeliveryOutcom
     try:
         with session_scope(webhook.tenant_id) as session:
             session.enable_cache()
-            outcomes = list(_write(session, webhook, read))
+            outcomes = list(_store(session, webhook, read))
             session.after_commit.insert(0, lambda: kept.extend(outcomes))
         return kept
     except Exception as error:
         if kept:
             log.exception("of deliveries that are written down nobody was told", webhook=webhook.id)
             return kept
-        if len(read) == 1 or _is_of_all(error):
+        if len(read) == 1 or _affects_all(error):
             return [error] * len(read)
     half = len(read) // 2
-    return _keep_all(webhook, read[:half]) + _keep_all(webhook, read[half:])
+    return _store_all(webhook, read[:half]) + _store_all(webhook, read[half:])
 
 
-def _is_of_all(error: Exception) -> bool:
+def _affects_all(error: Exception) -> bool:
     """Tell whether the others would fare no better: the webhook is gone, or the database away."""
     if isinstance(error, OperationalError):
         return not is_lock_conflict(error)
     return isinstance(error, (Unavailable, NotFound, TimeoutError))
 
 
-def _refuse_all(webhook: IncomingWebhook, refused: list[tuple[Sent, PlatformError]]) -> list[Exception]:
+def _store_refusals(webhook: IncomingWebhook, refused: list[tuple[IncomingRequest, PlatformError]]) -> list[Exception]:
     """Write refusals down and return what the senders are told."""
     if not refused:
         return []
     try:
         with session_scope(webhook.tenant_id) as session:
             for sent, error in refused:
-                _refuse(session, webhook, sent, error.sentence)
+                _store_refusal(session, webhook, sent, error.sentence)
     except Exception as error:
         return [error] * len(refused)
     unsaid = "The delivery could not be verified."
-    return [Unverified(unsaid) if isinstance(error, Unverified) else error for _, error in refused]
+    return [UnverifiedDelivery(unsaid) if isinstance(error, UnverifiedDelivery) else error for _, error in refused]
 
 
-def _verify(webhook: IncomingWebhook, sent: Sent) -> None:
+def _verify(webhook: IncomingWebhook, sent: IncomingRequest) -> None:
     """Raise Unverified, with what is wrong for the log, unless the signature is right or none is required."""
     if not webhook.signed:
         return
-    headers = {name: sent.headers.get(name, "") for name in _SIGNED_BY}
+    headers = {name: sent.headers.get(name, "") for name in _SIGNATURE_HEADERS}
     if not all(headers.values()):
-        raise Unverified("The signature is missing.")
+        raise UnverifiedDelivery("The signature is missing.")
     why = "The signature does not match."
     try:
-        secrets = webhook_secrets.good(webhook)
+        secrets = webhook_secrets.valid_secrets(webhook)
     except Conflict as error:
         raise Unavailable("The delivery cannot be verified now. Send it again later.") from error
     for secret in secrets:
@@ -175,21 +175,21 @@ def _verify(webhook: IncomingWebhook, sent: Sent) -> None:
                 why = "It was signed more than five minutes before or after it came."
         except ValueError:  # a signature that is no base64, a body that is no text
             continue
-    raise Unverified(why)
+    raise UnverifiedDelivery(why)
 
 
-def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> Iterable[DeliveryOutcome]:
+def _store(session: Transaction, found: IncomingWebhook, read: list[VerifiedDelivery]) -> Iterable[DeliveryOutcome]:
     """Write deliveries with their events. Those of one webhook wait for each other at its row."""
     query = owned(IncomingWebhook, found.tenant_id).where(IncomingWebhook.id == found.id)
-    webhook = _open(session.exec(query.with_for_update()).first())
+    webhook = _check_enabled(session.exec(query.with_for_update()).first())
     rows = [(_row(webhook, sent, DeliveryOutcome.ACCEPTED), sent, payload) for sent, payload in read]
     events: list[Event] = []
-    taken = _taken(session, webhook, [row.message_id for row, *_ in rows if row.message_id])
+    taken = _accepted_before(session, webhook, [row.message_id for row, *_ in rows if row.message_id])
     for row, sent, payload in rows:
         if row.message_id in taken:
             row.outcome, row.event_id = DeliveryOutcome.DUPLICATE, taken[row.message_id]
-            delivery_retention.forget_old(session, row, before=webhook.received_at)
-            _keep(session, row)
+            delivery_retention.delete_old(session, row, previous_at=webhook.received_at)
+            _add_to_log(session, row)
         else:
             events.append(_accept(session, webhook, row, (sent, payload)))
             if row.message_id:
@@ -198,43 +198,43 @@ def _write(session: Transaction, found: IncomingWebhook, read: list[Read]) -> It
     sequence_exits.lock_enrollments(session, webhook.tenant_id, events)
 
 
-def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: Read) -> Event:
+def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: VerifiedDelivery) -> Event:
     """Write down a delivery that did not come before, with its event."""
     sent, payload = read
     start_action(session)
     who = members.automation_identity(session, webhook.tenant_id, webhook.name)
     row.taken_id = row.message_id or None
     after: dict[str, Any] = {"webhook_id": webhook.id, "name": webhook.name, "delivery_id": row.id}
-    after["fields"] = webhook_fields.values(session, who, webhook.id, payload)
+    after["fields"] = webhook_fields.field_values(session, who, webhook.id, payload)
     after["payload"] = payload
-    if row.size > KEPT_IN_EVENT:
+    if row.size > MAX_EVENT_BYTES:
         after |= {"payload": None, "payload_too_large": True, "payload_bytes": row.size}
-    links = delivery_subjects.links(session, who, webhook, payload)
+    links = delivery_subjects.find_links(session, who, webhook, payload)
     kind, agent_id = EventKind.WEBHOOK_RECEIVED, webhook.agent_id
     event = emit(session, webhook.tenant_id, kind, after=after, agent_id=agent_id, **links)
     row.event_id = event.id
-    if delivery_retention.forget_old(session, row, before=webhook.received_at):
-        webhook.kept_bytes = delivery_retention.kept_bytes(session, row)
-    delivery_retention.keep_body(session, webhook, row, _text(sent))
-    _keep(session, row)
+    if delivery_retention.delete_old(session, row, previous_at=webhook.received_at):
+        webhook.kept_bytes = delivery_retention.stored_bytes(session, row)
+    delivery_retention.store_body(session, webhook, row, _text(sent))
+    _add_to_log(session, row)
     webhook.received_at = row.at
-    _tell(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
+    _record_activity(session, webhook, row, ActivityKind.INTEGRATION, sentence="Webhook “{name}” came in")
     return event
 
 
-def _refuse(session: Transaction, webhook: IncomingWebhook, sent: Sent, why: str) -> None:
+def _store_refusal(session: Transaction, webhook: IncomingWebhook, sent: IncomingRequest, why: str) -> None:
     """Write down that a delivery was refused; people are told of the first of several in a row."""
     row = _row(webhook, sent, DeliveryOutcome.REFUSED)
-    row.why, row.body = why, _text(sent)[:KEPT_OF_REFUSED]
-    last = delivery_retention.newest(session, row)
-    delivery_retention.make_room(session, row)
-    delivery_retention.forget_old(session, row, before=last.at if last else None)
-    _keep(session, row)
+    row.why, row.body = why, _text(sent)[:MAX_REFUSED_CHARS]
+    last = delivery_retention.latest_delivery(session, row)
+    delivery_retention.trim_refused(session, row)
+    delivery_retention.delete_old(session, row, previous_at=last.at if last else None)
+    _add_to_log(session, row)
     if last is None or last.outcome != DeliveryOutcome.REFUSED:
-        _tell(session, webhook, row, ActivityKind.FAILURE, sentence="Webhook “{name}” refused a delivery")
+        _record_activity(session, webhook, row, ActivityKind.FAILURE, sentence="Webhook “{name}” refused a delivery")
 
 
-def _tell(
+def _record_activity(
     session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, kind: ActivityKind, *, sentence: str
 ) -> None:
     link, values = f"/webhooks/received/{row.id}", {"actor": webhook.name, "name": webhook.name}
@@ -242,8 +242,8 @@ def _tell(
     told.event_id = row.event_id
 
 
-def _row(webhook: IncomingWebhook, sent: Sent, outcome: DeliveryOutcome) -> ReceivedDelivery:
-    headers = {name: sent.headers[name][:500] for name in _KEPT_HEADERS if name in sent.headers}
+def _row(webhook: IncomingWebhook, sent: IncomingRequest, outcome: DeliveryOutcome) -> ReceivedDelivery:
+    headers = {name: sent.headers[name][:500] for name in _LOGGED_HEADERS if name in sent.headers}
     return ReceivedDelivery(
         tenant_id=webhook.tenant_id,
         webhook_id=webhook.id,
@@ -254,12 +254,12 @@ def _row(webhook: IncomingWebhook, sent: Sent, outcome: DeliveryOutcome) -> Rece
     )
 
 
-def _text(sent: Sent) -> str:
-    encoding = delivery_bodies.encoding_of(sent.body, sent.headers.get("content-type", ""))
+def _text(sent: IncomingRequest) -> str:
+    encoding = delivery_bodies.detect_encoding(sent.body, sent.headers.get("content-type", ""))
     return sent.body.decode(encoding, "replace").replace("\x00", "\ufffd")
 
 
-def _taken(session: Transaction, webhook: IncomingWebhook, ids: list[str]) -> dict[str, str | None]:
+def _accepted_before(session: Transaction, webhook: IncomingWebhook, ids: list[str]) -> dict[str, str | None]:
     """Return the events of the deliveries that were accepted before, of those with these ids."""
     same = owned(ReceivedDelivery, webhook.tenant_id).where(
         ReceivedDelivery.webhook_id == webhook.id, col(ReceivedDelivery.taken_id).in_(ids)
@@ -268,7 +268,7 @@ def _taken(session: Transaction, webhook: IncomingWebhook, ids: list[str]) -> di
     return dict(iter(found))
 
 
-def _keep(session: Transaction, row: ReceivedDelivery) -> None:
+def _add_to_log(session: Transaction, row: ReceivedDelivery) -> None:
     """Put a delivery into the log."""
     session.add(row)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "webhook", row.id))

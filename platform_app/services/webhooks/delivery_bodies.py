@@ -13,9 +13,9 @@ from python_multipart.exceptions import FormParserError
 from platform_app.automation import webhook_payloads
 from platform_app.automation.webhook_payloads import UnreadableBody
 
-_MOST_FIELDS = 1_000  # of a form
-_KNOWN = re.compile(r"utf-(?:8|8-sig|16|16-le|16-be|32)|cp125\d|cp866|koi8-[ru]|iso8859-\d+|ascii|mac-cyrillic")
-_MARKS = (
+_MAX_FIELDS = 1_000  # of a form
+_ENCODINGS = re.compile(r"utf-(?:8|8-sig|16|16-le|16-be|32)|cp125\d|cp866|koi8-[ru]|iso8859-\d+|ascii|mac-cyrillic")
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -24,22 +24,22 @@ _MARKS = (
 )
 
 
-def payload_of(body: bytes, content_type: str) -> Any:
+def parse_body(body: bytes, content_type: str) -> Any:
     """Return the fields of a form, else the value of a JSON text, whatever its type is said to be.
 
     Raises Unreadable.
     """
-    return _payload(body, content_type, encoding_of(body, content_type))
+    return _payload(body, content_type, detect_encoding(body, content_type))
 
 
-def payload_of_kept(text: str, content_type: str) -> Any:
+def parse_stored_body(text: str, content_type: str) -> Any:
     """Return what `payload_of` does, from the text that a log keeps of a body, whatever encoding it came in."""
     return _payload(text.encode("utf-8", "replace"), content_type, "utf-8")
 
 
-def encoding_of(body: bytes, content_type: str) -> str:
+def detect_encoding(body: bytes, content_type: str) -> str:
     """Return the encoding of a body: what its byte order mark says, else its charset, else UTF-8."""
-    for mark, name in _MARKS:
+    for mark, name in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return name
     told = Message()
@@ -48,7 +48,7 @@ def encoding_of(body: bytes, content_type: str) -> str:
         found = codecs.lookup(str(told.get_content_charset("utf-8"))).name
     except (LookupError, ValueError):
         return "utf-8"
-    return found if _KNOWN.fullmatch(found) else "utf-8"
+    return found if _ENCODINGS.fullmatch(found) else "utf-8"
 
 
 def _payload(body: bytes, content_type: str, encoding: str) -> Any:
@@ -56,21 +56,21 @@ def _payload(body: bytes, content_type: str, encoding: str) -> Any:
     try:
         if kind == "application/x-www-form-urlencoded":
             text = body.decode(encoding, "replace")
-            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, encoding=encoding)
+            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, encoding=encoding)
             return webhook_payloads.parse_form(pairs)
         if kind == "multipart/form-data":
-            return webhook_payloads.parse_form(_parts(body, content_type))
+            return webhook_payloads.parse_form(_form_fields(body, content_type))
     except ValueError as error:
         raise UnreadableBody("The body is neither JSON nor a form.") from error
     return webhook_payloads.parse_json(body, encoding)
 
 
-def _parts(body: bytes, content_type: str) -> list[tuple[str, str]]:
+def _form_fields(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """Return the fields of a form in parts; of a file its name. Raises ValueError."""
     found: list[tuple[str, str]] = []
 
     def take(name: bytes | None, value: bytes | None) -> None:
-        if len(found) >= _MOST_FIELDS:
+        if len(found) >= _MAX_FIELDS:
             raise FormParserError("too many fields")
         found.append(((name or b"").decode("utf-8", "replace"), (value or b"").decode("utf-8", "replace")))
 

@@ -8,7 +8,7 @@ from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery
 PAGE_SIZE = 50
 
 
-def find(
+def list_deliveries(
     session: Transaction,
     who: Identity,
     *,
@@ -36,7 +36,7 @@ def get(session: Transaction, who: Identity, delivery_id: str) -> ReceivedDelive
     return row
 
 
-def names(session: Transaction, who: Identity) -> dict[str, str]:
+def webhook_names(session: Transaction, who: Identity) -> dict[str, str]:
     """Return the names of all webhooks by id, those that were deleted among them."""
     query = owned(IncomingWebhook, who.tenant_id).with_only_columns(IncomingWebhook.id, IncomingWebhook.name)
     return {webhook_id: name for webhook_id, name in session.execute(query)}  # noqa: C416

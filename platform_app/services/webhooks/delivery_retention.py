@@ -8,13 +8,13 @@ from sqlmodel import col
 from platform_app.db import Transaction, owned, owned_delete
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, ReceivedDelivery
 
-KEPT_REFUSED = 100  # of a webhook
-KEPT_OF_TENANT = 500_000_000  # bytes of accepted bodies; beyond them a body is not kept, all else is
-_GO_AT_ONCE = 50  # refused ones that make room for a new one
-KEPT_FOR = timedelta(days=30)
+MAX_REFUSED = 100  # of a webhook
+MAX_TENANT_BYTES = 500_000_000  # bytes of accepted bodies; beyond them a body is not kept, all else is
+_DELETE_BATCH = 50  # refused ones that make room for a new one
+RETENTION = timedelta(days=30)
 
 
-def newest(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
+def latest_delivery(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
     """Return the delivery before this one."""
     mine = owned(ReceivedDelivery, row.tenant_id).where(ReceivedDelivery.webhook_id == row.webhook_id)
     newest = mine.order_by(ReceivedDelivery.at.desc(), ReceivedDelivery.id.desc()).limit(1)  # type: ignore[attr-defined]
@@ -22,23 +22,23 @@ def newest(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | No
     return found
 
 
-def make_room(session: Transaction, row: ReceivedDelivery) -> None:
+def trim_refused(session: Transaction, row: ReceivedDelivery) -> None:
     """Take refused deliveries of the webhook out of the log that are more than are kept, a limited number at once."""
     refused = owned(ReceivedDelivery, row.tenant_id).where(
         ReceivedDelivery.webhook_id == row.webhook_id, ReceivedDelivery.outcome == DeliveryOutcome.REFUSED
     )
     at, row_id = col(ReceivedDelivery.at), col(ReceivedDelivery.id)
-    last = refused.order_by(at.desc(), row_id.desc()).offset(KEPT_REFUSED - 1).limit(1)
+    last = refused.order_by(at.desc(), row_id.desc()).offset(MAX_REFUSED - 1).limit(1)
     beyond: ReceivedDelivery | None = session.exec(last).first()
     if beyond is None:
         return
     old = refused.where(or_(at < beyond.at, and_(at == beyond.at, row_id <= beyond.id))).order_by(at, row_id)
-    found = old.with_only_columns(ReceivedDelivery.id).limit(_GO_AT_ONCE).with_for_update(skip_locked=True)
+    found = old.with_only_columns(ReceivedDelivery.id).limit(_DELETE_BATCH).with_for_update(skip_locked=True)
     ids = session.execute(found).scalars().all()
     session.execute(owned_delete(ReceivedDelivery, row.tenant_id).where(row_id.in_(ids)))
 
 
-def kept_bytes(session: Transaction, row: ReceivedDelivery) -> int:
+def stored_bytes(session: Transaction, row: ReceivedDelivery) -> int:
     """Return how many bytes of accepted bodies are in the log of a webhook."""
     accepted = owned(ReceivedDelivery, row.tenant_id).where(
         ReceivedDelivery.webhook_id == row.webhook_id,
@@ -48,25 +48,25 @@ def kept_bytes(session: Transaction, row: ReceivedDelivery) -> int:
     return int(session.execute(accepted.with_only_columns(func.sum(ReceivedDelivery.size))).scalar() or 0)
 
 
-def keep_body(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, body: str) -> None:
+def store_body(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, body: str) -> None:
     """Keep the body of an accepted delivery while those of the tenant are not too many bytes together."""
 
     def others() -> int:
         query = owned(IncomingWebhook, webhook.tenant_id).where(IncomingWebhook.id != webhook.id)
         return int(session.execute(query.with_only_columns(func.sum(IncomingWebhook.kept_bytes))).scalar() or 0)
 
-    if session.cached("bytes of other webhooks", others) + webhook.kept_bytes + row.size <= KEPT_OF_TENANT:
+    if session.cached("bytes of other webhooks", others) + webhook.kept_bytes + row.size <= MAX_TENANT_BYTES:
         row.body = body
         webhook.kept_bytes += row.size
 
 
-def forget_old(session: Transaction, row: ReceivedDelivery, *, before: datetime | None) -> bool:
+def delete_old(session: Transaction, row: ReceivedDelivery, *, previous_at: datetime | None) -> bool:
     """With the first delivery of a day take out what is too old, and tell it. `before` is when the last one came."""
-    if before is None or before.date() == row.at.date():
+    if previous_at is None or previous_at.date() == row.at.date():
         return False
     old = owned_delete(ReceivedDelivery, row.tenant_id).where(
         ReceivedDelivery.webhook_id == row.webhook_id,  # type: ignore[arg-type]
-        ReceivedDelivery.at < row.at - KEPT_FOR,  # type: ignore[arg-type]
+        ReceivedDelivery.at < row.at - RETENTION,  # type: ignore[arg-type]
     )
     session.execute(old)
     return True

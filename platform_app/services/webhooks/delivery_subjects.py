@@ -12,26 +12,28 @@ from platform_app.models.webhook import IncomingWebhook
 from platform_app.services.crm import contacts, crm_values, leads, phone_numbers
 
 
-def links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
+def find_links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
     """Return the lead whose id a payload names, else the contact that has its address or number, as links of an event.
 
     Where the webhook says so, a contact that nobody has is created. Addresses that are none are let be.
     """
     with session.no_autoflush:  # of what deliveries of this transaction wrote, contacts alone are looked for here
-        return _links(session, who, webhook, payload)
+        return _find_links(session, who, webhook, payload)
 
 
-def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
-    if lead_id := _said(payload, webhook.lead_path):
+def _find_links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
+    if lead_id := _text_at(payload, webhook.lead_path):
         try:
             lead = leads.get(session, who, lead_id)
             return {"lead_id": lead.id, "contact_id": lead.contact_id}
         except NotFound:
             pass  # of another tenant, deleted, or never there: perhaps the contact is known
-    emails = _fitting(crm_values.parse_emails, _said(payload, webhook.email_path))
+    emails = _valid_or_empty(crm_values.parse_emails, _text_at(payload, webhook.email_path))
     region = phone_numbers.tenant_region(session, who.tenant_id)
-    phones = _fitting(lambda written: crm_values.parse_phones(written, region), _said(payload, webhook.phone_path))
-    name = " ".join(_said(payload, webhook.name_path).split())[:200]
+    phones = _valid_or_empty(
+        lambda written: crm_values.parse_phones(written, region), _text_at(payload, webhook.phone_path)
+    )
+    name = " ".join(_text_at(payload, webhook.name_path).split())[:200]
 
     def contact() -> Contact | None:
         found = contacts.find_by_address(session, who, emails=emails, phones=phones, name=name)
@@ -45,12 +47,12 @@ def _links(session: Transaction, who: Identity, webhook: IncomingWebhook, payloa
     return {"contact_id": found.id} if found else {}
 
 
-def _said(payload: Any, path: str) -> str:
+def _text_at(payload: Any, path: str) -> str:
     value = webhook_payloads.value_at(payload, path) if path else None
     return str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
-def _fitting(check: Callable[[str], list[str]], written: str) -> list[str]:
+def _valid_or_empty(check: Callable[[str], list[str]], written: str) -> list[str]:
     try:
         return check(written)
     except Invalid:

@@ -22,17 +22,17 @@ from platform_app.services.crm import crm_values
 from platform_app.services.feed import activity
 from platform_app.services.webhooks import webhook_secrets
 
-MOST = 100  # of a tenant
-FORMER_GOOD_FOR = timedelta(hours=24)
+MAX_WEBHOOKS = 100  # of a tenant
+FORMER_SECRET_LIFETIME = timedelta(hours=24)
 PATHS = ("email_path", "phone_path", "name_path", "lead_path")
 
 
-def hashed(address: str) -> str:
+def hash_address(address: str) -> str:
     """Return what the last part of an address is found by."""
     return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()
 
 
-def of_tenant(session: Transaction, who: Identity) -> list[IncomingWebhook]:
+def list_webhooks(session: Transaction, who: Identity) -> list[IncomingWebhook]:
     """Return the webhooks by their names."""
     query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.deleted_at.is_(None))  # type: ignore[union-attr]
     return sorted(session.exec(query).all(), key=lambda row: (row.name.casefold(), row.id))
@@ -47,26 +47,26 @@ def get(session: Transaction, who: Identity, webhook_id: str, *, lock: bool = Fa
     return row
 
 
-def is_known(session: Transaction, who: Identity, webhook_id: str) -> bool:
+def is_valid_filter(session: Transaction, who: Identity, webhook_id: str) -> bool:
     """Tell whether a webhook is there; no id stands for any."""
-    return not webhook_id or webhook_id in {row.id for row in of_tenant(session, who)}
+    return not webhook_id or webhook_id in {row.id for row in list_webhooks(session, who)}
 
 
 def create(session: Transaction, who: Identity, *, name: str, signed: bool = True) -> IncomingWebhook:
     """Make a webhook with an address and a secret that nobody can guess; its secret is shown now and never again."""
-    if len(of_tenant(session, who)) >= MOST:
-        raise LimitReached("There can be {count} webhooks at most.", count=MOST)
+    if len(list_webhooks(session, who)) >= MAX_WEBHOOKS:
+        raise LimitReached("There can be {count} webhooks at most.", count=MAX_WEBHOOKS)
     address = secrets.token_urlsafe(24)
     row = IncomingWebhook(
         tenant_id=who.tenant_id,
         name=crm_values.clean_line(name, "name", max_length=120, required=True),
-        address_hash=hashed(address),
+        address_hash=hash_address(address),
         address_secret="",
         secret="",
         signed=signed,
     )
-    webhook_secrets.put(row, "address_secret", address)
-    webhook_secrets.put(row, "secret", _new_secret())
+    webhook_secrets.set_secret(row, "address_secret", address)
+    webhook_secrets.set_secret(row, "secret", _new_secret())
     session.add(row)
     session.flush()
     _record(session, who, row, "Webhook “{name}” created")
@@ -84,18 +84,18 @@ def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str
         if field == "name":
             row.name = crm_values.clean_line(value, field, max_length=120, required=True)
         elif field in PATHS:
-            setattr(row, field, path_of(value, field))
+            setattr(row, field, clean_path(value, field))
         elif field == "agent_id":
             row.agent_id = _agent(session, who, value)
         elif field == "creates_contact" and isinstance(value, bool):
             row.creates_contact = value
         else:
             raise Invalid("This value cannot be taken.", field=field)
-    _announce(session, row)
+    _publish_change(session, row)
     return row
 
 
-def path_of(value: Any, field: str) -> str:
+def clean_path(value: Any, field: str) -> str:
     """Return a path within a payload, as it is kept."""
     return crm_values.clean_line(value, field).strip(".").removeprefix("$.")
 
@@ -108,7 +108,7 @@ def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
     return str(agent_id)
 
 
-def switch(session: Transaction, who: Identity, webhook_id: str, *, enabled: bool) -> IncomingWebhook:
+def set_enabled(session: Transaction, who: Identity, webhook_id: str, *, enabled: bool) -> IncomingWebhook:
     """Take deliveries, or answer them as if there were no such address."""
     row = get(session, who, webhook_id, lock=True)
     if row.enabled != enabled:
@@ -127,11 +127,11 @@ def require_signature(session: Transaction, who: Identity, webhook_id: str, *, s
     return row
 
 
-def renew(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
+def rotate_secret(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
     """Give a webhook a new secret; the one until now stays good for a day."""
     row = get(session, who, webhook_id, lock=True)
-    row.former_secret, row.former_until = row.secret, now() + FORMER_GOOD_FOR
-    webhook_secrets.put(row, "secret", _new_secret())
+    row.former_secret, row.former_until = row.secret, now() + FORMER_SECRET_LIFETIME
+    webhook_secrets.set_secret(row, "secret", _new_secret())
     _record(session, who, row, "Secret of the webhook “{name}” renewed")
     return row
 
@@ -151,7 +151,7 @@ def restore(session: Transaction, who: Identity, webhook_id: str) -> IncomingWeb
     if row is None or row.deleted_at is None:
         raise NotFound("There is no such webhook.")
     row.deleted_at = None
-    _announce(session, row)
+    _publish_change(session, row)
     return row
 
 
@@ -160,8 +160,8 @@ def _record(session: Transaction, who: Identity, row: IncomingWebhook, sentence:
     activity.record_by(
         session, who, ActivityKind.INTEGRATION, sentence, agent_id=row.agent_id, link=link, name=row.name
     )
-    _announce(session, row)
+    _publish_change(session, row)
 
 
-def _announce(session: Transaction, row: IncomingWebhook) -> None:
+def _publish_change(session: Transaction, row: IncomingWebhook) -> None:
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "webhook", row.id))

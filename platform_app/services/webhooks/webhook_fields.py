@@ -15,30 +15,33 @@ from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, Receiv
 from platform_app.services.crm import crm_values, custom_field_definitions
 from platform_app.services.webhooks import delivery_bodies, incoming_webhooks
 
-MOST = 50  # of a webhook
+MAX_FIELDS = 50  # of a webhook
 KINDS = (FieldKind.TEXT, FieldKind.NUMBER, FieldKind.DATE, FieldKind.YES_NO)
 
 
-def of(session: Transaction, who: Identity, webhook_id: str) -> list[WebhookField]:
+def list_fields(session: Transaction, who: Identity, webhook_id: str) -> list[WebhookField]:
     """Return the fields of a webhook in their order."""
     query = owned(WebhookField, who.tenant_id).where(WebhookField.webhook_id == webhook_id)
     return list(session.exec(query.order_by(WebhookField.position, WebhookField.id)).all())
 
 
-def add(
+def add_field(
     session: Transaction, who: Identity, webhook_id: str, *, path: str, name: str = "", kind: FieldKind
 ) -> WebhookField:
     """Name a value of the payload; without a name it is called as the last part of its path."""
-    webhook, path = incoming_webhooks.get(session, who, webhook_id, lock=True), incoming_webhooks.path_of(path, "path")
-    held = of(session, who, webhook.id)
+    webhook, path = (
+        incoming_webhooks.get(session, who, webhook_id, lock=True),
+        incoming_webhooks.clean_path(path, "path"),
+    )
+    held = list_fields(session, who, webhook.id)
     if not path:
         raise Invalid("Enter where the value stands, such as order.total.", field="path")
     if kind not in KINDS:
         raise Invalid("This value cannot be taken.", field="kind")
-    if len(held) >= MOST:
-        raise LimitReached("There can be {count} fields at most.", count=MOST)
+    if len(held) >= MAX_FIELDS:
+        raise LimitReached("There can be {count} fields at most.", count=MAX_FIELDS)
     row = WebhookField(tenant_id=who.tenant_id, webhook_id=webhook.id, key="", name="", path=path, kind=kind)
-    row.name = crm_values.clean_line(name, "name", max_length=80) or _called(path, held)
+    row.name = crm_values.clean_line(name, "name", max_length=80) or _default_name(path, held)
     if fold(row.name) in {fold(other.name) for other in held}:
         raise Conflict("There is a field of this name already.", field="name")
     keys = set(session.exec(owned(WebhookField, who.tenant_id).with_only_columns(WebhookField.key)).all())
@@ -51,18 +54,18 @@ def add(
     return row
 
 
-def _called(path: str, held: list[WebhookField]) -> str:
+def _default_name(path: str, held: list[WebhookField]) -> str:
     """Return a name for a path: its last part in words, or the whole of it where that is taken."""
     last = " ".join(path.rsplit(".", 1)[-1].replace("_", " ").split())[:80]
     name = last[:1].upper() + last[1:]
     return path[:80] if not name or fold(name) in {fold(other.name) for other in held} else name
 
 
-def change(session: Transaction, who: Identity, field_id: str, *, name: str) -> WebhookField:
+def rename(session: Transaction, who: Identity, field_id: str, *, name: str) -> WebhookField:
     """Call a field otherwise; what it is in texts and conditions stays."""
     row = _get(session, who, field_id)
     name = crm_values.clean_line(name, "name", max_length=80, required=True)
-    others = (other for other in of(session, who, row.webhook_id) if other.id != row.id)
+    others = (other for other in list_fields(session, who, row.webhook_id) if other.id != row.id)
     if fold(name) in {fold(other.name) for other in others}:
         raise Conflict("There is a field of this name already.", field="name")
     row.name = name
@@ -86,20 +89,20 @@ def _get(session: Transaction, who: Identity, field_id: str) -> WebhookField:
 
 
 @dataclass(frozen=True)
-class Offer:
+class FieldSuggestion:
     """A value of the last delivery that could be a field."""
 
     leaf: Leaf
     kind: FieldKind
 
 
-def offered(session: Transaction, who: Identity, webhook_id: str) -> list[Offer]:
+def suggest_fields(session: Transaction, who: Identity, webhook_id: str) -> list[FieldSuggestion]:
     """Return the values of the last accepted delivery that are no fields yet."""
     webhook = incoming_webhooks.get(session, who, webhook_id)
-    held = {row.path for row in of(session, who, webhook.id)}
+    held = {row.path for row in list_fields(session, who, webhook.id)}
     kinds = {FACT_TYPES[kind]: kind for kind in KINDS}
     found = webhook_payloads.leaves(_last_payload(session, webhook))
-    return [Offer(leaf, kinds[leaf.kind]) for leaf in found if leaf.path not in held]
+    return [FieldSuggestion(leaf, kinds[leaf.kind]) for leaf in found if leaf.path not in held]
 
 
 def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
@@ -108,23 +111,23 @@ def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
     )
     last: ReceivedDelivery | None = session.exec(query.order_by(ReceivedDelivery.at.desc()).limit(1)).first()  # type: ignore[attr-defined]
     try:
-        return delivery_bodies.payload_of_kept(last.body, last.headers.get("content-type", "")) if last else None
+        return delivery_bodies.parse_stored_body(last.body, last.headers.get("content-type", "")) if last else None
     except UnreadableBody:
         return None
 
 
-def take_all(session: Transaction, who: Identity, webhook_id: str) -> int:
+def add_all_suggested(session: Transaction, who: Identity, webhook_id: str) -> int:
     """Make fields of all values of the last delivery, as many as may be; return how many."""
-    room = MOST - len(of(session, who, webhook_id))
-    found = offered(session, who, webhook_id)[: max(room, 0)]
+    room = MAX_FIELDS - len(list_fields(session, who, webhook_id))
+    found = suggest_fields(session, who, webhook_id)[: max(room, 0)]
     for one in found:
-        add(session, who, webhook_id, path=one.leaf.path, kind=one.kind)
+        add_field(session, who, webhook_id, path=one.leaf.path, kind=one.kind)
     return len(found)
 
 
-def values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -> dict[str, str]:
+def field_values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -> dict[str, str]:
     """Return what a payload brings by field; what is missing or of another type is left out."""
-    rows = session.cached(("fields of a webhook", webhook_id), lambda: of(session, who, webhook_id))
+    rows = session.cached(("fields of a webhook", webhook_id), lambda: list_fields(session, who, webhook_id))
     found = {
         row.key: webhook_payloads.to_fact_text(
             webhook_payloads.value_at(payload, row.path), FACT_TYPES[row.kind], who.time_zone

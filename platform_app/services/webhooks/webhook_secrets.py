@@ -12,30 +12,30 @@ def purpose(row: IncomingWebhook, column: str) -> str:
     return f"webhook {row.id} {'address' if column == 'address_secret' else 'signature'}"
 
 
-def put(row: IncomingWebhook, column: str, clear: str) -> None:
+def set_secret(row: IncomingWebhook, column: str, clear: str) -> None:
     """Seal a text into a column of a webhook."""
     setattr(row, column, encryption.encrypt(clear, row.tenant_id, purpose(row, column)))
 
 
-def address(row: IncomingWebhook) -> str:
+def get_address(row: IncomingWebhook) -> str:
     """Return the last part of a webhook's address; raises Conflict when it cannot be read."""
-    return _clear(row, "address_secret")
+    return _decrypted(row, "address_secret")
 
 
-def secret(row: IncomingWebhook) -> str:
+def get_secret(row: IncomingWebhook) -> str:
     """Return what deliveries are signed with; raises Conflict when it cannot be read."""
-    return _clear(row, "secret")
+    return _decrypted(row, "secret")
 
 
-def former_counts(row: IncomingWebhook) -> bool:
+def is_former_valid(row: IncomingWebhook) -> bool:
     """Tell whether the secret before the last renewal is still good."""
     return row.former_until is not None and now() < row.former_until
 
 
-def good(row: IncomingWebhook) -> list[str]:
+def valid_secrets(row: IncomingWebhook) -> list[str]:
     """Return the secrets that a delivery may be signed with now; raises Conflict when one cannot be read."""
-    return [secret(row), *([_clear(row, "former_secret")] if former_counts(row) else [])]
+    return [get_secret(row), *([_decrypted(row, "former_secret")] if is_former_valid(row) else [])]
 
 
-def _clear(row: IncomingWebhook, column: str) -> str:
+def _decrypted(row: IncomingWebhook, column: str) -> str:
     return encryption.decrypt(getattr(row, column), row.tenant_id, purpose(row, column))

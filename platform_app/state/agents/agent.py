@@ -217,7 +217,7 @@ class AgentState(rx.State):
     async def compare(self, version_id: str) -> None:
         """Show the differences between a version and the draft."""
         agent, language = await fetch(self, agents.get, self._id()), (await current_user(self)).language
-        found = [v for v in await fetch(self, agents.versions, agent.id) if v.id == version_id]
+        found = [v for v in await fetch(self, agents.list_versions, agent.id) if v.id == version_id]
         if found:
             names = await fetch(self, names_of)
             self.changes = [
@@ -275,8 +275,8 @@ class AgentState(rx.State):
 
     async def _load_versions(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        found = await fetch(self, agents.versions, self._id())
-        self.versions = [_version_row(version, identity, language) for version in found]
+        found = await fetch(self, agents.list_versions, self._id())
+        self.list_versions = [_version_row(version, identity, language) for version in found]
 
 
 def _version_row(version: AgentVersion, identity: Identity, language: str) -> VersionRow:

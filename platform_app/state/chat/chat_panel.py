@@ -68,7 +68,7 @@ class ChatPanelState(rx.State):
     @handler(Role.VIEWER)
     async def show_passage(self, chunk_id: str) -> None:
         """Open a cited chunk with its neighbours."""
-        source, chunks = await fetch(self, sources.passage, chunk_id)
+        source, chunks = await fetch(self, sources.get_passage, chunk_id)
         self.source_title, self.source_id = source.title, "" if source.deleted_at else source.id
         self.chunks = [PassageChunk(chunk.heading, chunk.text, chunk.id == chunk_id) for chunk in chunks]
         self.open_panel = "passage"

@@ -335,7 +335,9 @@ class TestChatState(rx.State):
         self.stage, self.state = row.stage_id or NONE, row.state.value
         await self._load_test_context_options()
         self._show_pending(messages)
-        self.guided_progress = guided_script_lines(await fetch(self, guided_scripts.current, self.current), language)
+        self.guided_progress = guided_script_lines(
+            await fetch(self, guided_scripts.list_progress, self.current), language
+        )
         self.has_earlier = has_more
         last = next((m.text for m in reversed(messages) if m.author == Author.CONTACT), "")
         self.last_sent = last.strip()[:MAX_LAST_SENT_CHARS]

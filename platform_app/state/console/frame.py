@@ -114,7 +114,7 @@ class FrameState(rx.State):
 
         def read() -> tuple[bool, list[TenantLink]]:
             with session_scope(identity.tenant_id, read_only=True) as session:
-                is_ok = bool(job_list.worker_card(session, identity).ok)
+                is_ok = bool(job_list.worker_status(session, identity).is_healthy)
             with session_scope(reason="tenants of a person", read_only=True) as session:
                 found = members.list_tenants(session, identity.user_id)
             return is_ok, [TenantLink(t.name, f"/manage/{t.slug}") for t, _ in found if t.id != identity.tenant_id]

@@ -16,7 +16,7 @@ from platform_app.services.feed import activity, dashboard
 from platform_app.services.feed.activity import FeedRow
 from platform_app.services.feed.dashboard import DashboardSummary, PeriodCount
 from platform_app.services.jobs import job_list
-from platform_app.services.jobs.job_list import WorkerCard
+from platform_app.services.jobs.job_list import WorkerStatus
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
@@ -169,8 +169,8 @@ class DashboardState(rx.State):
 
     async def _load_worker(self) -> None:
         language = (await current_user(self)).language
-        card = await fetch(self, job_list.worker_card)
-        self.worker_ok = card.ok
+        card = await fetch(self, job_list.worker_status)
+        self.worker_ok = card.is_healthy
         self.worker_status, self.worker_reason = _worker_status(card, language)
         self.worker_figures = _worker_figures(card, language)
 
@@ -212,10 +212,10 @@ def _translate_values(values: dict[str, object], language: str) -> dict[str, obj
     return values | ({"reason": translate(language, reason)} if isinstance(reason, str) else {})
 
 
-def _worker_status(card: WorkerCard, language: str) -> tuple[str, str]:
-    if not card.answers:
+def _worker_status(card: WorkerStatus, language: str) -> tuple[str, str]:
+    if not card.is_responding:
         return translate(language, "No worker answers"), translate(language, "Jobs wait until a worker starts.")
-    if card.ok:
+    if card.is_healthy:
         return translate(language, "Connected"), ""
     redis, database = card.snapshot["redis"], card.snapshot["database"]
     if not redis["connected"]:
@@ -225,8 +225,8 @@ def _worker_status(card: WorkerCard, language: str) -> tuple[str, str]:
     return translate(language, "A part of the worker does not come on"), card.snapshot["worker"].get("stuck") or ""
 
 
-def _worker_figures(card: WorkerCard, language: str) -> list[Figure]:
-    shot, counted = card.snapshot, card.mine
+def _worker_figures(card: WorkerStatus, language: str) -> list[Figure]:
+    shot, counted = card.snapshot, card.tenant_jobs
     rows = [
         ("Queue depth", str(counted.get("queued", 0))),
         ("Oldest job", translate(language, "{count} s", count=round(shot.get("oldestJobAge", 0)))),

@@ -78,7 +78,7 @@ class CategoryState(rx.State):
         await self._fetch()
 
     async def _fetch(self) -> None:
-        found = await fetch(self, categories.every)
+        found = await fetch(self, categories.list_categories)
         siblings: dict[str | None, list[str]] = {}
         for row, _ in found:
             siblings.setdefault(row.parent_id, []).append(row.id)

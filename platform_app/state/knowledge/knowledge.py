@@ -95,7 +95,7 @@ class KnowledgeState(Undo, rx.State):
     @handler(Role.OPERATOR)
     async def set_category(self, source_id: str, category: str) -> None:
         """Move a source into a category, "none" takes it out."""
-        await call(self, categories.put, source_id, None if category == "none" else category)
+        await call(self, categories.set_source_category, source_id, None if category == "none" else category)
         await self._fetch()
 
     @rx.var

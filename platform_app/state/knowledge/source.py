@@ -45,6 +45,6 @@ class SourcePageState(rx.State):
         source_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
         source = await fetch(self, sources.get, source_id)
         self.rows = [source_row(source, identity, language)]
-        stored = await fetch(self, sources.chunks, source_id)
+        stored = await fetch(self, sources.list_chunks, source_id)
         self.chunks = [ChunkRow(number=c.number + 1, heading=c.heading, text=c.text) for c in stored[:500]]
         self.loaded = True

@@ -95,9 +95,9 @@ def _default_values(identity: Identity) -> dict[str, str]:
 
 
 def _read(session: Transaction, who: Identity) -> tuple[MailServer | None, str, dict[str, object]]:
-    row = mail_servers.shown(session, who)
+    row = mail_servers.get_settings(session, who)
     try:
-        ending = mail_servers.kept(session, who)
+        ending = mail_servers.password_suffix(session, who)
     except Conflict as error:
         return row, error.sentence, error.values
     if ending is None:

@@ -175,7 +175,7 @@ def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
         rule_runs.runs(session, who, rule_id=rule_id),
         agent_options(session, who),
         [Option(one.id, one.title) for one in found],
-        [Option(one.id, one.name) for one in incoming_webhooks.of_tenant(session, who)],
+        [Option(one.id, one.name) for one in incoming_webhooks.list_webhooks(session, who)],
         names_of(session, who),
     )
 

@@ -141,7 +141,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> None:
         """Switch the script on or off."""
-        await call(self, scripts.switch, self._script_id(), enabled=enabled)
+        await call(self, scripts.set_enabled, self._script_id(), enabled=enabled)
         self.enabled = enabled
 
     @handler(Role.VIEWER)
@@ -174,7 +174,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
                 format_setting(change.after or "", names)[:400],
                 change.lines[:400],
             )
-            for change in await fetch(self, scripts.difference, self._script_id(), version_id)
+            for change in await fetch(self, scripts.diff_version, self._script_id(), version_id)
         ]
         self.compared = version_id
 
@@ -182,7 +182,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     async def go_back(self, version_id: str) -> Any:
         """Make the script what it was."""
         try:
-            await call(self, scripts.go_back, self._script_id(), version_id)
+            await call(self, scripts.restore_version, self._script_id(), version_id)
         except PlatformError as error:
             return await error_toast(self, error)
         await self._draw()
@@ -214,7 +214,7 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         self.saved = translate(language, "Saved {when}", when=clock)
         self.steps = [
             Step(one.id, exact_time(language, one.created_at, identity.time_zone), one.author_name, one.data["text"])
-            for one in await fetch(self, scripts.versions, row.id)
+            for one in await fetch(self, scripts.list_versions, row.id)
         ]
         untitled = translate(language, "New conversation")
         self.talks = [Option(talk.id, talk.title or untitled) for talk in await fetch(self, _used_in, row.id)]
@@ -249,16 +249,16 @@ def _leads(session: Transaction, who: Identity, script_id: str) -> tuple[list[Op
 
 
 def _used_in(session: Transaction, who: Identity, script_id: str) -> list[Conversation]:
-    return conversations.some(session, who, scripts.used_in(session, who, script_id, limit=8))
+    return conversations.some(session, who, scripts.conversations_using(session, who, script_id, limit=8))
 
 
 def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str, said: str) -> _Seen:
     """Return what would become of a script in a conversation with a lead, as a reply would decide it."""
     agent, row = agents.get(session, who, agent_id), scripts.get(session, who, script_id)
     facts = fact_snapshots.lead_facts(session, who.tenant_id, lead_id, NamedValue(agent.id, agent.name))
-    facts = replace(facts, values={**facts.values, script_selection.SAID: said})
+    facts = replace(facts, values={**facts.values, script_selection.MESSAGE_TEXT: said})
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)
-    found = script_selection.consider(
+    found = script_selection.decide(
         row, replace(facts, names=fact_snapshots.entity_names(session, who.tenant_id)), own, now()
     )
     reader = Reader(who.language, who.time_zone, own)

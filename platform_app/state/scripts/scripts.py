@@ -13,7 +13,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script
 from platform_app.services.agents import agents
 from platform_app.services.scripts import scripts
-from platform_app.services.scripts.scripts import Used
+from platform_app.services.scripts.scripts import ScriptUsage
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler
 from platform_app.state.console.option_lists import Option, stage_options
@@ -51,7 +51,7 @@ class _Found:
     agent: Agent
     scripts: list[Script]
     total: int
-    used: dict[str, Used]
+    used: dict[str, ScriptUsage]
     stages: list[Option]
 
 
@@ -108,7 +108,7 @@ class ScriptsState(Undo, rx.State):
     @handler(Role.OPERATOR)
     async def switch(self, script_id: str, enabled: bool) -> None:
         """Switch a script on or off."""
-        await call(self, scripts.switch, script_id, enabled=enabled)
+        await call(self, scripts.set_enabled, script_id, enabled=enabled)
         await self._fetch()
 
     @handler(Role.OPERATOR)
@@ -121,7 +121,7 @@ class ScriptsState(Undo, rx.State):
     async def drop(self, script_id: str, before_id: str) -> None:
         """Put a script where another stands."""
         if script_id != before_id:
-            await call(self, scripts.place, script_id, before_id)
+            await call(self, scripts.place_at, script_id, before_id)
         await self._fetch()
 
     @handler(Role.OPERATOR)
@@ -162,12 +162,12 @@ def _read(session: Transaction, who: Identity, /, agent_id: str, **filters: str)
     agent = agents.get(session, who, agent_id)
     shown = scripts.list_scripts(session, who, agent_id, **filters)
     total = len(scripts.list_scripts(session, who, agent_id))
-    return _Found(agent, shown, total, scripts.used(session, who), stage_options(session, who))
+    return _Found(agent, shown, total, scripts.usage_by_script(session, who), stage_options(session, who))
 
 
 def _row(row: Script, found: _Found, identity: Identity, language: str) -> ScriptRow:
     stages = {stage.id: stage.name for stage in found.stages}
-    used = found.used.get(row.id, Used())
+    used = found.used.get(row.id, ScriptUsage())
     return ScriptRow(
         id=row.id,
         title=row.title,

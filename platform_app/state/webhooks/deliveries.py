@@ -122,7 +122,7 @@ class ReceivedState(LogList, rx.State):
 def _read(
     session: Transaction, who: Identity, asked: dict[str, Any], page: int
 ) -> tuple[list[ReceivedDelivery], dict[str, str]]:
-    return delivery_log.find(session, who, page=page, **asked), delivery_log.names(session, who)
+    return delivery_log.list_deliveries(session, who, page=page, **asked), delivery_log.webhook_names(session, who)
 
 
 class DeliveryState(rx.State):
@@ -142,7 +142,7 @@ class DeliveryState(rx.State):
 
 
 def _read_one(session: Transaction, who: Identity, delivery_id: str) -> tuple[ReceivedDelivery, dict[str, str]]:
-    return delivery_log.get(session, who, delivery_id), delivery_log.names(session, who)
+    return delivery_log.get(session, who, delivery_id), delivery_log.webhook_names(session, who)
 
 
 def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> DeliveryView:

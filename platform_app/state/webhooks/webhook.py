@@ -12,7 +12,7 @@ from platform_app.models.crm import FieldKind
 from platform_app.models.person import Identity, Role
 from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery, WebhookField
 from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields, webhook_secrets
-from platform_app.services.webhooks.webhook_fields import Offer
+from platform_app.services.webhooks.webhook_fields import FieldSuggestion
 from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.one_time_secret import reveal_once
@@ -51,7 +51,7 @@ class OfferLine:
 class _Found:
     webhook: IncomingWebhook
     fields: list[WebhookField]
-    offers: list[Offer]
+    offers: list[FieldSuggestion]
     deliveries: list[ReceivedDelivery]
     agents: list[Option]
 
@@ -118,7 +118,7 @@ class WebhookState(rx.State):
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> None:
         """Take deliveries, or answer them as if there were no such address."""
-        await call(self, incoming_webhooks.switch, self._id(), enabled=enabled)
+        await call(self, incoming_webhooks.set_enabled, self._id(), enabled=enabled)
         await self._fetch()
 
     @handler(Role.ADMIN)
@@ -130,10 +130,10 @@ class WebhookState(rx.State):
     @handler(Role.ADMIN)
     async def renew(self) -> Any:
         """Make a new secret and show it, this once."""
-        row = await call(self, incoming_webhooks.renew, self._id())
+        row = await call(self, incoming_webhooks.rotate_secret, self._id())
         self.renewed = True
         await self._fetch()
-        return reveal_once(webhook_secrets.secret(row))
+        return reveal_once(webhook_secrets.get_secret(row))
 
     @handler(Role.ADMIN)
     async def close_renewed(self, is_open: bool) -> None:
@@ -147,22 +147,22 @@ class WebhookState(rx.State):
         if kind not in FIELD_KINDS:
             raise Invalid("This value cannot be taken.")
         path, name = str(form.get("path", "")), str(form.get("name", ""))
-        return await self._change(webhook_fields.add, self._id(), path=path, name=name, kind=FieldKind(kind))
+        return await self._change(webhook_fields.add_field, self._id(), path=path, name=name, kind=FieldKind(kind))
 
     @handler(Role.OPERATOR)
     async def take(self, path: str, kind: FieldKind) -> Any:
         """Make a field of a value of the last delivery."""
-        return await self._change(webhook_fields.add, self._id(), path=path, kind=kind)
+        return await self._change(webhook_fields.add_field, self._id(), path=path, kind=kind)
 
     @handler(Role.OPERATOR)
     async def take_all(self) -> Any:
         """Make fields of all values of the last delivery."""
-        return await self._change(webhook_fields.take_all, self._id())
+        return await self._change(webhook_fields.add_all_suggested, self._id())
 
     @handler(Role.OPERATOR)
     async def rename_field(self, field_id: str, name: str) -> Any:
         """Call a field otherwise."""
-        return await self._change(webhook_fields.change, field_id, name=name, redraw=False)
+        return await self._change(webhook_fields.rename, field_id, name=name, redraw=False)
 
     @handler(Role.OPERATOR)
     async def delete_field(self, field_id: str) -> Any:
@@ -190,7 +190,7 @@ class WebhookState(rx.State):
         self.name, self.agent, self.agents = row.name, row.agent_id or NOBODY, found.agents
         self.signed, self.enabled, self.creates_contact = row.signed, row.enabled, row.creates_contact
         self.address = address_of(row, identity, self.router.headers.origin)
-        last = row.former_until if webhook_secrets.former_counts(row) else None
+        last = row.former_until if webhook_secrets.is_former_valid(row) else None
         until = exact_time(language, last, identity.time_zone) if last else ""
         self.former = translate(language, "The secret before is valid until {when}.", when=until) if until else ""
         self.fields = [_line(one, language) for one in found.fields]
@@ -203,9 +203,9 @@ def _read(session: Transaction, who: Identity, webhook_id: str) -> _Found:
     row = incoming_webhooks.get(session, who, webhook_id)
     return _Found(
         row,
-        webhook_fields.of(session, who, row.id),
-        webhook_fields.offered(session, who, row.id),
-        delivery_log.find(session, who, webhook_id=row.id, size=LAST),
+        webhook_fields.list_fields(session, who, row.id),
+        webhook_fields.suggest_fields(session, who, row.id),
+        delivery_log.list_deliveries(session, who, webhook_id=row.id, size=LAST),
         agent_options(session, who),
     )
 
@@ -215,6 +215,6 @@ def _line(row: WebhookField, language: str) -> FieldLine:
     return FieldLine(row.id, row.name, row.path, words, f"{{{{ webhook.field.{row.key} }}}}")
 
 
-def _offer(one: Offer, language: str) -> OfferLine:
+def _offer(one: FieldSuggestion, language: str) -> OfferLine:
     words = translate(language, FIELD_KINDS[one.kind.value])
     return OfferLine(one.leaf.path, one.kind.value, words, one.leaf.text[:120])

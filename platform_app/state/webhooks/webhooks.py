@@ -44,7 +44,7 @@ def address_of(row: IncomingWebhook, identity: Identity, origin: str) -> str:
         return ""
     parts = urlsplit(settings().public_url or origin)
     try:
-        return f"{parts.scheme}://{parts.netloc}/hooks/{webhook_secrets.address(row)}"
+        return f"{parts.scheme}://{parts.netloc}/hooks/{webhook_secrets.get_address(row)}"
     except Conflict as error:
         return translate(identity.language, error.sentence)
 
@@ -107,12 +107,12 @@ class WebhooksState(Undo, rx.State):
         self.made, self.made_address = row.id, address_of(row, await current_identity(self), self.router.headers.origin)
         self.problem = ""
         await self._fetch()
-        return reveal_once(webhook_secrets.secret(row)) if row.signed else None
+        return reveal_once(webhook_secrets.get_secret(row)) if row.signed else None
 
     @handler(Role.OPERATOR)
     async def switch(self, webhook_id: str, enabled: bool) -> None:
         """Take deliveries, or answer them as if there were no such address."""
-        await call(self, incoming_webhooks.switch, webhook_id, enabled=enabled)
+        await call(self, incoming_webhooks.set_enabled, webhook_id, enabled=enabled)
         await self._fetch()
 
     @handler(Role.ADMIN)
@@ -143,7 +143,7 @@ class WebhooksState(Undo, rx.State):
 
 
 def _read(session: Transaction, who: Identity) -> tuple[list[IncomingWebhook], dict[str, str]]:
-    return incoming_webhooks.of_tenant(session, who), fact_snapshots.entity_names(session, who.tenant_id)
+    return incoming_webhooks.list_webhooks(session, who), fact_snapshots.entity_names(session, who.tenant_id)
 
 
 def _row(row: IncomingWebhook, names: dict[str, str], identity: Identity, *, language: str, origin: str) -> WebhookRow:
