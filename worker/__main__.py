@@ -36,6 +36,7 @@ EVERY_SECOND = (
     timers.run_schedules,
     timers.find_silences,
 )
+EVERY_HOUR = (retention.forget_runs, retention.forget_jobs, unused_uploads.delete_unused)
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
@@ -55,9 +56,7 @@ def run(handlers: Mapping[str, Handler]) -> int:
     broker = WakeupBroker(notifier.waiting_connection())
     dramatiq.set_broker(broker)
     declare(broker, runner)
-    tidying = [
-        Periodic(duty, HOUR_SECONDS) for duty in (retention.forget_runs, retention.forget_jobs, unused_uploads.delete_unused)
-    ]
+    tidying = [Periodic(duty, HOUR_SECONDS) for duty in EVERY_HOUR]
     tidying.append(Periodic(job_counts.merge_tallies, MERGE_SECONDS))
     ticker = Ticker(runner, own.worker_concurrency, [probe.write_beat, *EVERY_SECOND, *tidying])
     stepper = SequenceTicker()
