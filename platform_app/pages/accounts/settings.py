@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 from babel import Locale
 
+from platform_app.components.accounts.sending_form import sending_form
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import field, skeleton_rows, time_ago
@@ -27,6 +28,10 @@ def show() -> rx.Component:
                     _password(),
                     _load_sessions(),
                     _tenant(),
+                    rx.cond(
+                        (CurrentUser.role == "owner") | (CurrentUser.role == "admin"),
+                        sending_form(),
+                    ),
                     _more(),
                     _clock(),
                     class_name="form",
