@@ -46,7 +46,10 @@ class WakeupBroker(Broker):
             self.queues[queue_name] = None
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Push a message; delays belong to the ledger."""
+        """Push a message; delays belong to the ledger.
+
+        Raises ValueError if a delay is given: delays belong to the ledger.
+        """
         if delay:
             raise ValueError("delays belong to the ledger")
         self.client.rpush(list_name(message.queue_name), message.encode())
@@ -130,7 +133,7 @@ class WakeupConsumer(Consumer):
         self._done()
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Give wake-ups back that were not begun."""
+        """Give wake-ups back that were not begun. Raises ConnectionClosed if Redis does not answer."""
         data = [message.encode() for message in messages]
         try:
             if data:

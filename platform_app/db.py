@@ -160,7 +160,7 @@ class Transaction(Session):
         return super().exec(statement, **options)
 
     def exists_each(self, *queries: Any) -> list[bool]:
-        """Tell of each query of a model whether it finds a row; asks once for all of them."""
+        """Return for each query of a model whether it finds a row, in one statement; raises TenantIsolationError."""
         if any(query.column_descriptions[0].get("entity") is None for query in queries):
             raise TenantIsolationError("rows are looked for by their models")
         found = self.execute(Select(*(query.exists() for query in queries))).one()
@@ -324,10 +324,10 @@ def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, conte
 def session_scope(
     tenant_id: str | None = None, *, reason: str = "", read_only: bool = False, lock_timeout: float = 0
 ) -> Iterator[Transaction]:
-    """Open one transaction; commit at its end, roll back on any error, then send what waits for the commit.
+    """Open one transaction: commit at its end, roll back on any error, then run the callbacks for after the commit.
 
-    `tenant_id` or `reason` is required. `read_only` takes no write lock and never commits. `lock_timeout` is how many
-    seconds it waits for a row which another transaction has.
+    `tenant_id` or `reason` is required. `read_only` takes no write lock and never commits. `lock_timeout` is the time
+    in seconds to wait for a locked row. Raises Unavailable if the database stays locked by others.
     """
     with Transaction(tenant_id, reason, read_only, engine()) as session:
         session.lock_timeout = lock_timeout

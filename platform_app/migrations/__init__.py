@@ -32,6 +32,8 @@ def transaction(address: str) -> Iterator[Connection]:
     """Open the one transaction in which tables may change; a second process waits until it is over.
 
     The engine is plain on purpose: the tenant guard knows only the tables of today, not those of every revision.
+
+    Raises RuntimeError if a migration on SQLite leaves foreign keys without their rows.
     """
     if address.startswith("sqlite"):
         engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": 60})

@@ -63,7 +63,10 @@ class Reading:
 
 
 def check_name(file_name: str) -> str:
-    """Return the kind of a file by its name, or say that it cannot be read."""
+    """Return the kind of a file by its name, or say that it cannot be read.
+
+    Raises Invalid if files of this kind cannot be read.
+    """
     kind = KINDS.get(Path(file_name).suffix.lower())
     if kind is None:
         raise Invalid("Files of this kind cannot be read. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML.")
@@ -71,7 +74,10 @@ def check_name(file_name: str) -> str:
 
 
 def check_content(path: Path, kind: str) -> None:
-    """Refuse what is empty or is not what its name says."""
+    """Refuse what is empty or is not what its name says.
+
+    Raises Invalid if the file is empty, looks like a virus, or is not what its name says.
+    """
     with path.open("rb") as file:
         head = file.read(4096)
     if not head.strip():

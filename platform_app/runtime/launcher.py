@@ -117,7 +117,10 @@ class Platform:
         self.console.print(f"  {name:<12} [{colour}]{state:<9}[/] {seconds}  {note}", highlight=False, soft_wrap=True)
 
     def start(self, child: Child, *, note: str = "") -> None:
-        """Start a child and wait until it is ready; an Unavailable says why it is not."""
+        """Start a child and wait until it is ready; an Unavailable says why it is not.
+
+        Raises Unavailable, with the end of its log, if it exits or is not ready in time.
+        """
         child.environment = child.environment if child.alone else self.environment | child.environment
         child.start(self.warden)
         end = time.monotonic() + _START_SECONDS
@@ -191,7 +194,7 @@ def start_offline(up: Platform) -> None:
 
 
 def prepare_database(up: Platform) -> None:
-    """Bring the tables up to date."""
+    """Bring the tables up to date. Raises Unavailable if the database does not answer."""
     from platform_app import migrations
     from platform_app.runtime import database_roles
 
@@ -282,7 +285,10 @@ def _settle(up: Platform, futures: list["Future[None]"]) -> None:
 
 
 def check_ports(own: Settings) -> None:
-    """Refuse to start where another program listens already."""
+    """Refuse to start where another program listens already.
+
+    Raises Unavailable if another program listens on a port.
+    """
     for host, port, name in (
         (own.host, own.port, "PLATFORM_PORT"),
         (own.worker_host, own.worker_port, "PLATFORM_WORKER_PORT"),

@@ -64,7 +64,10 @@ def within(parent: Any, *names: str) -> list[Any]:
 
 
 def check(path: Path) -> None:
-    """Refuse what is no DOCX, or would unpack without end."""
+    """Refuse what is no DOCX, or would unpack without end.
+
+    Raises Invalid if the file is damaged, is no DOCX, or would unpack to too much.
+    """
     try:
         with zipfile.ZipFile(path) as parts:
             entries = parts.infolist()
@@ -77,7 +80,10 @@ def check(path: Path) -> None:
 
 
 def check_sizes(entries: list[zipfile.ZipInfo], suspicion: bool | int) -> None:
-    """Refuse parts that unpack to more than is read, archives of too many parts, and those with links."""
+    """Refuse parts that unpack to more than is read, archives of too many parts, and those with links.
+
+    Raises Invalid if the archive exceeds these limits.
+    """
     unpacked = sum(entry.file_size for entry in entries)
     packed = max(1, sum(entry.compress_size for entry in entries))
     is_bomb = unpacked > UNPACKED_LIMIT or (unpacked > 10_000_000 and unpacked / packed > RATIO_LIMIT)
@@ -129,7 +135,7 @@ class Package:
 
 
 def open_package(path: Path) -> Package:
-    """Read the parts of a checked file that hold text."""
+    """Read the parts of a checked file that hold text. Raises Invalid if the main document is missing."""
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
 

@@ -31,7 +31,7 @@ DEEPEST = 200
 
 
 def read(path: Path, report: Report) -> str:
-    """Return the text of a page as Markdown."""
+    """Return the text of a page as Markdown. Raises Invalid if the file is an SVG picture."""
     source = _decode(path.read_bytes(), report)
     if re.match(r"\s*(<\?xml[^>]*>\s*)?<svg", source, re.IGNORECASE):
         raise Invalid("Files of this kind cannot be read. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML.")

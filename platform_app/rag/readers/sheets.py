@@ -28,7 +28,10 @@ _DAMAGED = "The file is damaged or is not an XLSX."
 
 
 def check(path: Path) -> None:
-    """Refuse what is no XLSX, or would unpack without end."""
+    """Refuse what is no XLSX, or would unpack without end.
+
+    Raises Invalid if the file is damaged, is no XLSX, or would unpack to too much.
+    """
     try:
         with zipfile.ZipFile(path) as parts:
             entries = parts.infolist()
@@ -41,7 +44,7 @@ def check(path: Path) -> None:
 
 
 def read_csv(path: Path, report: Report) -> str:
-    """Return a CSV file as a Markdown table."""
+    """Return a CSV file as a Markdown table. Raises Invalid if the file is no table."""
     source = text.read(path, report).replace("\x00", "").lstrip("\ufeff")
     said = re.match(r"\s*sep=(.)\r?\n", source)  # how spreadsheets are told what stands between the cells
     source = source[said.end() :] if said else source
@@ -67,7 +70,10 @@ def _delimiter(source: str) -> str:
 
 
 def read_xlsx(path: Path, report: Report) -> str:
-    """Return a workbook as Markdown: a heading for each sheet, its rows as tables; hidden sheets are left out."""
+    """Return a workbook as Markdown: a heading for each sheet, its rows as tables; hidden sheets are left out.
+
+    Raises Invalid if the workbook is damaged.
+    """
     check(path)
     with zipfile.ZipFile(path) as archive:
         parts = [one for one in archive.infolist() if one.filename.endswith(".xml")]

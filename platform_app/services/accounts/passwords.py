@@ -87,7 +87,10 @@ def normalize(password: str) -> str:
 
 
 def validate_password(password: str, *personal: str) -> str:
-    """Return the normalised password, or say what is wrong with it. `personal` are words nobody should use."""
+    """Return the normalised password, or say what is wrong with it. `personal` are words nobody should use.
+
+    Raises Invalid if it is too short, too long, malformed or easy to guess.
+    """
     password = normalize(password)
     if len(password) < MIN_LENGTH:
         raise Invalid("The password needs at least 8 characters.", field="password")

@@ -141,7 +141,10 @@ def _emit_tags(session: Transaction, row: Contact, added: Iterable[str]) -> None
 
 
 def get(session: Transaction, who: Identity, contact_id: str, *, lock: bool = False) -> Contact:
-    """Return a contact that is not deleted; of one that was merged, the contact it went into."""
+    """Return a contact that is not deleted; of one that was merged, the contact it went into.
+
+    Raises NotFound if there is none.
+    """
     query = owned(Contact, who.tenant_id).where(Contact.id == contact_id)
     row: Contact | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is not None and row.merged_into:
@@ -235,7 +238,10 @@ def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
 
 
 def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
-    """Bring back a contact that was deleted."""
+    """Bring back a contact that was deleted.
+
+    Raises NotFound if there is no such deleted contact, or it was merged into another.
+    """
     row: Contact | None = session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first()
     if row is None or row.deleted_at is None or row.merged_into:
         raise NotFound("There is no such contact.")

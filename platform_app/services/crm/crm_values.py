@@ -17,7 +17,7 @@ MAX_BUDGET = Decimal(10) ** 12
 
 
 def clean_line(value: Any, field: str, *, max_length: int = 200, required: bool = False) -> str:
-    """Return a text on one line."""
+    """Return a text on one line. Raises Invalid if it is no text, too long, or empty where it is required."""
     if not isinstance(value, str) or "\x00" in value:
         raise Invalid("This value cannot be taken.", field=field)
     text = " ".join(value.split())
@@ -29,7 +29,10 @@ def clean_line(value: Any, field: str, *, max_length: int = 200, required: bool 
 
 
 def split_values(value: Any, field: str, *, max_count: int, max_length: int) -> list[str]:
-    """Return texts that were written one a line or with commas, each once."""
+    """Return texts that were written one a line or with commas, each once.
+
+    Raises Invalid if there are more than `most`.
+    """
     parts = value if isinstance(value, list) else str(value).replace("\n", ",").replace(";", ",").split(",")
     found = {fold(text): text for part in parts if (text := clean_line(part, field, max_length=max_length))}
     if len(found) > max_count:
@@ -38,7 +41,7 @@ def split_values(value: Any, field: str, *, max_count: int, max_length: int) -> 
 
 
 def parse_emails(value: Any) -> list[str]:
-    """Return e-mail addresses."""
+    """Return e-mail addresses. Raises Invalid if one of them is not an e-mail address."""
     found = split_values(value, "emails", max_count=MAX_ADDRESSES, max_length=254)
     try:
         return [accounts.validate_email(email) for email in found]
@@ -50,6 +53,8 @@ def parse_phones(value: Any, region: str) -> list[str]:
     """Return phone numbers in the international format, each once however it is written.
 
     `region` is the country (two letters) of numbers without a country code.
+
+    Raises Invalid if there are too many or one of them is not a phone number.
     """
     parts = value if isinstance(value, list) else phone_numbers.split_numbers(str(value))
     found: dict[str, str] = {}
@@ -76,14 +81,14 @@ def merge_values(field: str, mine: list[str], theirs: list[str]) -> list[str]:
 
 
 def validate_time_zone(value: Any) -> str:
-    """Return a time zone's name, or nothing."""
+    """Return a time zone's name, or nothing. Raises Invalid if there is no such time zone."""
     if value not in ("", *available_timezones()):
         raise Invalid("There is no such time zone.", field="time_zone")
     return str(value)
 
 
 def parse_budget(value: Decimal | int | str) -> Decimal:
-    """Return a sum of money."""
+    """Return a sum of money. Raises Invalid if it is no number or not between 0 and 999,999,999,999."""
     text = str(value or "").strip()
     found = Decimal(0) if not text else parse_number(text) if isinstance(value, str) else Decimal(text)
     if found is None:
@@ -94,7 +99,10 @@ def parse_budget(value: Decimal | int | str) -> Decimal:
 
 
 def set_custom_field(held: list[CustomField], kept: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """Return a row's own fields with one of them set; `name` is field.{key}."""
+    """Return a row's own fields with one of them set; `name` is field.{key}.
+
+    Raises Invalid if there is no such field or the value does not fit it.
+    """
     key = name.removeprefix("field.")
     found = next((row for row in held if row.key == key), None)
     if found is None:

@@ -39,7 +39,10 @@ def create(
     options: str = "",
     is_demo: bool = False,
 ) -> CustomField:
-    """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes."""
+    """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes.
+
+    Raises LimitReached if there are too many fields.
+    """
     held = list_custom_fields(session, who.tenant_id, holder)
     if len(held) >= MAX_FIELDS:
         raise LimitReached("There can be {count} fields at most.", count=MAX_FIELDS)

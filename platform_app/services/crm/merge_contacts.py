@@ -53,7 +53,10 @@ def _missing_fields(session: Transaction, who: Identity, kept: Contact, other: C
 
 
 def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Contact:
-    """Let a contact take over all of another: what it lacks, and what belongs to it. Its own values win."""
+    """Let a contact take over all of another: what it lacks, and what belongs to it. Its own values win.
+
+    Raises Invalid if both are the same contact.
+    """
     both = owned(Contact, who.tenant_id).where(col(Contact.id).in_((kept_id, other_id))).order_by(Contact.id)
     session.exec(both.with_for_update()).all()  # waits also for whoever writes something that belongs to one of them
     kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)

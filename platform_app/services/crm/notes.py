@@ -13,7 +13,7 @@ MAX_CHARS = 10_000  # characters
 def create(
     session: Transaction, who: Identity, *, text: str, contact_id: str | None = None, lead_id: str | None = None
 ) -> Note:
-    """Write a note about a lead or a contact."""
+    """Write a note about a lead or a contact. Raises Invalid if the text is empty or too long."""
     if not text.strip() or "\x00" in text or len(text) > MAX_CHARS:
         raise Invalid("Enter a note of at most {count} characters.", field="note", count=MAX_CHARS)
     row = Note(tenant_id=who.tenant_id, text=text.strip(), author_name=who.name)
@@ -28,7 +28,7 @@ def create(
 
 
 def delete(session: Transaction, who: Identity, note_id: str) -> Note:
-    """Take a note away."""
+    """Take a note away. Raises NotFound if there is no such note."""
     row: Note | None = session.exec(owned(Note, who.tenant_id).where(Note.id == note_id)).first()
     if row is None:
         raise NotFound("There is no such note.")

@@ -55,7 +55,7 @@ def leads_by_stage(session: Transaction, who: Identity) -> list[StageCount]:
 
 
 def get_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
-    """Return a stage of the tenant."""
+    """Return a stage of the tenant. Raises NotFound if there is none."""
     row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
     if row is None:
         raise NotFound("There is no such stage.")
@@ -63,7 +63,7 @@ def get_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
 
 
 def get_pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
-    """Return a pipeline of the tenant."""
+    """Return a pipeline of the tenant. Raises NotFound if there is none."""
     row: Pipeline | None = session.exec(owned(Pipeline, who.tenant_id).where(Pipeline.id == pipeline_id)).first()
     if row is None:
         raise NotFound("There is no such pipeline.")
@@ -87,7 +87,7 @@ def default_stages(language: str) -> list[tuple[str, StageKind]]:
 
 
 def create(session: Transaction, who: Identity, name: str, stages: list[tuple[str, StageKind]]) -> Pipeline:
-    """Add a pipeline at the end, with its first stages."""
+    """Add a pipeline at the end, with its first stages. Raises LimitReached if there are too many pipelines."""
     held = list_pipelines(session, who)
     if len(held) >= MAX_PIPELINES:
         raise LimitReached("There can be {count} pipelines at most.", count=MAX_PIPELINES)

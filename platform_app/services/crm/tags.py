@@ -25,7 +25,7 @@ class TaggedService(Protocol):
 
 
 def add_tag(session: Transaction, who: Identity, row_ids: list[str], tag: str, *, target: TaggedService) -> int:
-    """Give rows a tag; return how many had it not."""
+    """Give rows a tag; return how many had it not. Raises Invalid if the tag is empty."""
     wanted = crm_values.parse_tags([tag])
     if not wanted:
         raise Invalid("Enter a tag.", field="tag")

@@ -55,7 +55,7 @@ def at(tree: Tree, path: str) -> Tree:
 
 
 def parent(tree: Tree, path: str) -> tuple[list[Tree], int]:
-    """Return the parts among which a node stands, and its place there."""
+    """Return the parts among which a node stands, and its place there. Raises Invalid for the root."""
     above, _, place = path.rpartition(".")
     if not path:
         raise Invalid("This value cannot be taken.")
@@ -64,7 +64,10 @@ def parent(tree: Tree, path: str) -> tuple[list[Tree], int]:
 
 
 def add(tree: Tree, path: str, *, group: bool) -> None:
-    """Put a new condition, or a group with one, at the end of a group."""
+    """Put a new condition, or a group with one, at the end of a group.
+
+    Raises Invalid if the node at the path is not a group.
+    """
     within = at(tree, path)
     if within.get("kind") != "group":
         raise Invalid("This value cannot be taken.")
@@ -98,7 +101,10 @@ def move(tree: Tree, path: str, *, up: bool) -> None:
 
 
 def put(tree: Tree, path: str, onto: str) -> None:
-    """Put a node where another stands; onto a group it goes in as its first. A group does not go into itself."""
+    """Put a node where another stands; onto a group it goes in as its first. A group does not go into itself.
+
+    Raises Invalid if a group is to be put into itself.
+    """
     if onto == path or onto.startswith(f"{path}."):
         raise Invalid("A group cannot be put into itself.")
     (parts, place), target = parent(tree, path), at(tree, onto)

@@ -84,14 +84,14 @@ class Conditions(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_fact(self, path: str, fact: str) -> None:
-        """Let a condition be about another fact."""
+        """Let a condition be about another fact. Raises Invalid for an unknown fact."""
         if fact not in self._known:
             raise Invalid("This value cannot be taken.")
         await self._edit(lambda tree: condition_tree.set_fact(tree, path, self._known[fact]), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_operator(self, path: str, operator: str) -> None:
-        """Compare otherwise."""
+        """Compare otherwise. Raises Invalid for an unknown operator."""
         if operator not in OPERATORS:
             raise Invalid("This value cannot be taken.")
         await self._edit(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=False)
@@ -109,7 +109,10 @@ class Conditions(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_part(self, path: str, place: int, value: str) -> None:
-        """Take the first or second part of what a condition compares with: least and greatest, or count and unit."""
+        """Take the first or second part of what a condition compares with: least and greatest, or count and unit.
+
+        Raises Invalid if there is no such condition or part.
+        """
         line = next((line for line in self.lines if line.path == path), None)
         if line is None or place not in (0, 1) or (line.input == "span" and place == 1 and value not in UNITS):
             raise Invalid("This value cannot be taken.")

@@ -89,7 +89,7 @@ class GuidedSteps(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def add_collected(self, place: int, fact: str) -> None:
-        """Let a step collect another field."""
+        """Let a step collect another field. Raises Invalid if the field cannot be collected."""
         if fact not in {choice.id for choice in self.collectable}:
             raise Invalid("This value cannot be taken.")
         new = {"fact": fact, "hint": "", "required": True}

@@ -69,7 +69,7 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_timing(self, name: str, value: str) -> None:
-        """Take a part of when the open step is taken."""
+        """Take a part of when the open step is taken. Raises Invalid for an unknown name."""
         if name in ("kind", "unit", "time"):
             await self._change_timing(lambda timing: timing["delay"].update({name: value}))
         elif name == "count":
@@ -82,7 +82,7 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def switch_timing(self, name: str, on: bool) -> None:
-        """Say yes or no to a part of when the open step is taken."""
+        """Say yes or no to a part of when the open step is taken. Raises Invalid for an unknown name."""
         if name not in _SWITCHES:
             raise Invalid("This value cannot be taken.")
         await self._change_timing(
@@ -102,7 +102,7 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def add_period(self) -> None:
-        """Add hours to the window of the open step."""
+        """Add hours to the window of the open step. Raises LimitReached if there are too many periods."""
         if len(self.timing.periods) >= MOST_PERIODS:
             raise LimitReached("There can be {count} periods at most.", count=MOST_PERIODS)
         await self._change_timing(lambda timing: timing["periods"].append(Period().model_dump(mode="json")))
@@ -116,7 +116,7 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_period(self, place: int, name: str, value: str) -> None:
-        """Take when hours of the window begin or end."""
+        """Take when hours of the window begin or end. Raises Invalid for an unknown name."""
         if name not in ("start", "end"):
             raise Invalid("This value cannot be taken.")
         shown = "24:00" if name == "end" and value == "00:00" else value

@@ -60,7 +60,10 @@ def home(steps: list[Data], step_id: str) -> tuple[list[Data], int]:
 
 
 def branch(steps: list[Data], where: str) -> list[Data]:
-    """Return a list of steps to add to: the outermost, or that of a branch as step.branch."""
+    """Return a list of steps to add to: the outermost, or that of a branch as step.branch.
+
+    Raises Invalid if the step has no such branch.
+    """
     if not where:
         return steps
     step_id, _, name = where.partition(".")
