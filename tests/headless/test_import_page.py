@@ -9,7 +9,7 @@ from tests.test_imports import parts
 
 
 def matched(tab: Tab) -> list[tuple[str, str]]:
-    return [(one.head, one.target) for one in seen(tab, ImportContactsState, "columns")]
+    return [(one.header, one.target) for one in seen(tab, ImportContactsState, "columns")]
 
 
 async def test_each_table_has_its_own_columns(who: Identity) -> None:
@@ -22,7 +22,7 @@ async def test_each_table_has_its_own_columns(who: Identity) -> None:
         await tab.goto(f"/manage/acme/contacts/import?i={second}", settle=False)
         await tab.until(lambda: seen(tab, ImportContactsState, "file_name") == "b.csv")
         assert [head for head, _ in matched(tab)] == ["Phone", "Name", "Remark"]
-        await tab.send(ImportContactsState.match("2", "tags"), settle=False)
+        await tab.send(ImportContactsState.map_column("2", "tags"), settle=False)
         await tab.until(lambda: matched(tab)[2] == ("Remark", "tags"))
         await tab.send(ImportContactsState.load, settle=False)
         await tab.until(lambda: seen(tab, ImportContactsState, "file_name") == "b.csv")

@@ -1,4 +1,4 @@
-"""Board: leads in the columns of their stages, moved by drag or by the list on each card."""
+"""Board: leads in columns by stage, moved by dragging or with a select field."""
 
 import reflex as rx
 
@@ -7,11 +7,11 @@ from platform_app.components.console.drag import DragArea, draggable, droppable
 from platform_app.components.console.parts import READ_ONLY, empty_state
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.crm.leads import Column, LeadRow, LeadsState
+from platform_app.state.crm.leads import BoardColumn, LeadRow, LeadsState
 
 
 def board() -> rx.Component:
-    """Show the stages of the chosen pipeline with their leads."""
+    """Return the stages of the selected pipeline with their leads."""
     return rx.cond(
         LeadsState.columns.length() > 0,
         DragArea.create(
@@ -27,7 +27,7 @@ def board() -> rx.Component:
     )
 
 
-def _column(column: rx.Var[Column]) -> rx.Component:
+def _column(column: rx.Var[BoardColumn]) -> rx.Component:
     return rx.el.section(
         rx.el.header(
             rx.el.span(
@@ -70,7 +70,7 @@ def _card(lead: rx.Var[LeadRow]) -> rx.Component:
         rx.cond(lead.responsible != "", rx.el.span(lead.responsible, class_name="muted small")),
         rx.el.div(
             rx.el.time(lead.when, title=lead.exact, class_name="muted small"),
-            rx.cond(~READ_ONLY, _mover(lead)),
+            rx.cond(~READ_ONLY, _stage_select(lead)),
             class_name="lead-foot",
         ),
         class_name="lead-card",
@@ -79,8 +79,8 @@ def _card(lead: rx.Var[LeadRow]) -> rx.Component:
     )
 
 
-def _mover(lead: rx.Var[LeadRow]) -> rx.Component:
-    """Show the stage as a list, so that a lead is moved without dragging."""
+def _stage_select(lead: rx.Var[LeadRow]) -> rx.Component:
+    """Return a select field with the stages, as an alternative to dragging."""
     return rx.el.select(
         rx.foreach(LeadsState.columns, lambda column: rx.el.option(column.name, value=column.id)),
         value=lead.stage_id,

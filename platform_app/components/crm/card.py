@@ -1,4 +1,4 @@
-"""Card: the parts that the cards of contacts and leads share."""
+"""Card: the parts shared by the cards of contacts and leads."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import READ_ONLY, field, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.crm.card import FieldLine, NoteLine, TalkLine, TaskLine
+from platform_app.state.crm.card import ConversationLine, CustomFieldLine, NoteLine, TaskLine
 from platform_app.state.crm.history import HistoryLine
 
 
 def text_field(state: Any, name: str, label: Any, *, help_text: Any = None, rows: str = "") -> rx.Component:
-    """Show a field that is saved as one types; `rows` makes it one of several lines."""
+    """Return a field that saves while typing; with `rows` a text area of that height."""
     common: dict[str, Any] = {
         "id": name,
         "default_value": state.initial[name],
@@ -24,31 +24,34 @@ def text_field(state: Any, name: str, label: Any, *, help_text: Any = None, rows
     return field(label, control, name=name, help_text=help_text, problem=state.problems.get(name, ""))
 
 
-def own_fields(state: Any) -> rx.Component:
-    """Show the tenant's own fields, each entered in the way that fits its kind."""
-    return rx.foreach(state.own, lambda line: _own_field(state, line))
+def custom_field_inputs(state: Any) -> rx.Component:
+    """Return the inputs of the custom fields, by kind of field."""
+    return rx.foreach(state.custom_field_lines, lambda line: _custom_field_input(state, line))
 
 
-def _own_field(state: Any, line: rx.Var[FieldLine]) -> rx.Component:
+def _custom_field_input(state: Any, line: rx.Var[CustomFieldLine]) -> rx.Component:
     problem = rx.cond(state.problems.contains(line.name), state.problems[line.name], "")
     control = rx.match(
         line.kind,
-        ("date", _entered(state, line, "date")),
-        ("number", _entered(state, line, "text", mode="decimal")),
-        ("money", _entered(state, line, "text", mode="decimal")),
-        ("yes_no", _chosen(state, line, rx.el.option(t("yes"), value="yes"), rx.el.option(t("no"), value="no"))),
-        ("choice", _chosen(state, line, rx.foreach(line.options, lambda option: rx.el.option(option, value=option)))),
-        _entered(state, line, "text"),
+        ("date", _text_input(state, line, "date")),
+        ("number", _text_input(state, line, "text", mode="decimal")),
+        ("money", _text_input(state, line, "text", mode="decimal")),
+        ("yes_no", _select_input(state, line, rx.el.option(t("yes"), value="yes"), rx.el.option(t("no"), value="no"))),
+        (
+            "choice",
+            _select_input(state, line, rx.foreach(line.options, lambda option: rx.el.option(option, value=option))),
+        ),
+        _text_input(state, line, "text"),
     )
     return rx.el.div(
-        rx.el.label(line.words, html_for=line.name),
+        rx.el.label(line.label, html_for=line.name),
         control,
         rx.cond(problem != "", rx.el.span(problem, class_name="problem", role="alert")),
         class_name="field",
     )
 
 
-def _entered(state: Any, line: rx.Var[FieldLine], kind: str, *, mode: str = "text") -> rx.Component:
+def _text_input(state: Any, line: rx.Var[CustomFieldLine], kind: str, *, mode: str = "text") -> rx.Component:
     return rx.el.input(
         id=line.name,
         default_value=line.value,
@@ -61,7 +64,7 @@ def _entered(state: Any, line: rx.Var[FieldLine], kind: str, *, mode: str = "tex
     )
 
 
-def _chosen(state: Any, line: rx.Var[FieldLine], *options: rx.Component) -> rx.Component:
+def _select_input(state: Any, line: rx.Var[CustomFieldLine], *options: rx.Component) -> rx.Component:
     return rx.el.select(
         rx.el.option(t("Not chosen"), value=""),
         *options,
@@ -74,7 +77,7 @@ def _chosen(state: Any, line: rx.Var[FieldLine], *options: rx.Component) -> rx.C
 
 
 def tasks(state: Any) -> rx.Component:
-    """Show the tasks, and where one is added."""
+    """Return the tasks with a form for a new one."""
     return rx.el.section(
         rx.el.h2(t("Tasks")),
         rx.el.ul(rx.foreach(state.tasks, lambda task: _task(state, task)), class_name="plain-list"),
@@ -138,7 +141,7 @@ def _new_task(state: Any) -> rx.Component:
 
 
 def notes(state: Any) -> rx.Component:
-    """Show the notes, and where one is added."""
+    """Return the notes with a form for a new one."""
     problem = rx.cond(state.problems.contains("note"), state.problems["note"], "")
     return rx.el.section(
         rx.el.h2(t("Notes")),
@@ -174,29 +177,29 @@ def _note(state: Any, note: rx.Var[NoteLine]) -> rx.Component:
     )
 
 
-def talks(state: Any) -> rx.Component:
-    """Show the conversations."""
+def conversations(state: Any) -> rx.Component:
+    """Return the conversations."""
 
-    def one(talk: rx.Var[TalkLine]) -> rx.Component:
+    def one(conversation: rx.Var[ConversationLine]) -> rx.Component:
         return rx.el.li(
-            rx.link(talk.title, href=f"/manage/{CurrentUser.slug}/test-chat?c={talk.id}", size="2"),
+            rx.link(conversation.title, href=f"/manage/{CurrentUser.slug}/test-chat?c={conversation.id}", size="2"),
             " ",
-            time_ago(talk.when, talk.exact),
+            time_ago(conversation.when, conversation.exact),
         )
 
-    return _listed(t("Conversations"), state.talks, one, t("None yet."))
+    return _list_section(t("Conversations"), state.conversations, one, t("None yet."))
 
 
 def history(state: Any) -> rx.Component:
-    """Show what happened."""
+    """Return the activity."""
 
     def one(line: rx.Var[HistoryLine]) -> rx.Component:
-        return rx.el.li(line.words, " ", time_ago(line.when, line.exact))
+        return rx.el.li(line.sentence, " ", time_ago(line.when, line.exact))
 
-    return _listed(t("Activity"), state.history, one, t("Nothing yet."))
+    return _list_section(t("Activity"), state.history, one, t("Nothing yet."))
 
 
-def _listed(title: Any, lines: Any, one: Any, empty: Any) -> rx.Component:
+def _list_section(title: Any, lines: Any, one: Any, empty: Any) -> rx.Component:
     return rx.el.section(
         rx.el.h2(title),
         rx.cond(
@@ -208,7 +211,7 @@ def _listed(title: Any, lines: Any, one: Any, empty: Any) -> rx.Component:
     )
 
 
-def chooser(
+def contact_dialog(
     *,
     is_open: Any,
     on_open: Any,
@@ -218,7 +221,7 @@ def chooser(
     choice: Any,
     nothing: rx.Component | None = None,
 ) -> rx.Component:
-    """Show a dialog in which one contact is searched and chosen; `choice` draws one that was found."""
+    """Return a dialog that searches for a contact; `choice` renders one that was found."""
     return rx.dialog.root(
         rx.dialog.content(
             rx.dialog.title(title, size="4"),

@@ -1,4 +1,4 @@
-"""Card enrollments: the sequences that a contact or a lead is or was in, on its card."""
+"""Card enrollments: the enrollments of a contact or a lead on its card."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from platform_app.state.sequences.enrollments import EnrollmentRow
 
 
 def enrollments(state: Any) -> rx.Component:
-    """List them, and let the contact or the lead into another."""
-    offered = [
+    """Return the enrollments with a select field that starts another sequence."""
+    sequence_options = [
         rx.el.option(t("Start a sequence…"), value=""),
         rx.foreach(state.sequences, lambda one: rx.el.option(one.name, value=one.id)),
     ]
@@ -21,18 +21,18 @@ def enrollments(state: Any) -> rx.Component:
         rx.el.h2(t("Sequences")),
         rx.cond(
             state.enrollments.length() > 0,
-            rx.el.ul(rx.foreach(state.enrollments, _one), class_name="plain-list"),
+            rx.el.ul(rx.foreach(state.enrollments, _enrollment), class_name="plain-list"),
             rx.el.p(t("Never been in a sequence."), class_name="muted small"),
         ),
         rx.cond(
             (state.sequences.length() > 0) & ~READ_ONLY,
-            native(offered, label=t("Start a sequence…"), value="", on_change=state.enroll),
+            native(sequence_options, label=t("Start a sequence…"), value="", on_change=state.enroll),
         ),
         class_name="card section",
     )
 
 
-def _one(row: rx.Var[EnrollmentRow]) -> rx.Component:
+def _enrollment(row: rx.Var[EnrollmentRow]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
             row_link(row.sequence, f"/manage/{CurrentUser.slug}/sequences/enrollments/{row.id}"),

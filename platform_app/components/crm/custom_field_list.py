@@ -1,4 +1,4 @@
-"""Own field list: the tenant's own fields, and where one is added."""
+"""Custom field list: the editor of the tenant's custom fields."""
 
 from typing import Any
 
@@ -8,31 +8,31 @@ from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import confirm
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.crm.crm_settings import FIELD_KINDS, CrmSettingsState, OwnField
+from platform_app.state.crm.crm_settings import FIELD_KINDS, CrmSettingsState, CustomFieldRow
 
-MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
+CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def named_input(value: Any, label: Any, event: Any) -> rx.Component:
-    """Show a name that is changed as one types."""
+    """Return an input for a name that saves while typing."""
     return rx.el.input(
         default_value=value,
         on_change=later(lambda typed: event(typed)),
         aria_label=label,
         max_length=120,
-        read_only=~MAY,
+        read_only=~CAN_EDIT,
         class_name="native grow",
     )
 
 
 def delete_button(label: Any, title: Any, sentence: Any, event: Any) -> rx.Component:
-    """Show the button that deletes something after asking."""
+    """Return a button that deletes after a confirmation."""
     button = rx.icon_button(rx.icon("trash-2", size=16), variant="ghost", color_scheme="gray", aria_label=label)
     return confirm(button, title=title, sentence=sentence, verb=t("Delete"), on_confirm=event)
 
 
 def field_list() -> rx.Component:
-    """Show the own fields, and where one is added."""
+    """Return the custom fields with a form for a new one."""
     return rx.el.section(
         rx.el.h2(t("Your own fields")),
         rx.cond(
@@ -40,40 +40,40 @@ def field_list() -> rx.Component:
             rx.el.ul(rx.foreach(CrmSettingsState.fields, _field), class_name="plain-list"),
             rx.el.p(t("None yet."), class_name="muted small"),
         ),
-        rx.cond(MAY, _new_field()),
+        rx.cond(CAN_EDIT, _new_field()),
         class_name="card section script-side",
     )
 
 
-def _field(own: rx.Var[OwnField]) -> rx.Component:
+def _field(field: rx.Var[CustomFieldRow]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
             rx.flex(
                 named_input(
-                    own.name,
+                    field.name,
                     t("Name of the field"),
-                    lambda name: CrmSettingsState.change_field(own.id, name, own.options),
+                    lambda name: CrmSettingsState.change_field(field.id, name, field.options),
                 ),
-                _badge(own.kind),
-                _badge(rx.cond(own.holder == "lead", t("Lead"), t("Contact"))),
+                _badge(field.kind),
+                _badge(rx.cond(field.holder == "lead", t("Lead"), t("Contact"))),
                 spacing="2",
                 align="center",
             ),
-            rx.el.code(own.variable, class_name="small"),
-            rx.cond(own.is_choice, _options(own)),
+            rx.el.code(field.variable, class_name="small"),
+            rx.cond(field.is_choice, _options(field)),
             class_name="grow own-field",
         ),
         rx.cond(
-            MAY,
+            CAN_EDIT,
             delete_button(
-                t("Delete “{title}”", title=own.name),
+                t("Delete “{title}”", title=field.name),
                 t("Delete the field?"),
                 t("What stands in it is no longer shown or used. This cannot be undone."),
-                CrmSettingsState.delete_field(own.id),
+                CrmSettingsState.delete_field(field.id),
             ),
         ),
         class_name="card-line parted",
-        key=own.id,
+        key=field.id,
     )
 
 
@@ -81,12 +81,12 @@ def _badge(words: Any) -> rx.Component:
     return rx.badge(words, color_scheme="gray", variant="surface", high_contrast=True)
 
 
-def _options(own: rx.Var[OwnField]) -> rx.Component:
+def _options(field: rx.Var[CustomFieldRow]) -> rx.Component:
     return rx.el.textarea(
-        default_value=own.options,
-        on_change=later(lambda options: CrmSettingsState.change_field(own.id, own.name, options)),
+        default_value=field.options,
+        on_change=later(lambda options: CrmSettingsState.change_field(field.id, field.name, options)),
         rows="3",
-        read_only=~MAY,
+        read_only=~CAN_EDIT,
         aria_label=t("What can be chosen, one a line"),
         class_name="native",
     )
@@ -117,7 +117,7 @@ def _new_field() -> rx.Component:
             align="center",
         ),
         rx.cond(CrmSettingsState.new_kind == "choice", _new_options()),
-        on_submit=CrmSettingsState.add_own_field,
+        on_submit=CrmSettingsState.add_custom_field,
         reset_on_submit=True,
         class_name="card-form",
     )
@@ -127,7 +127,7 @@ def _kind() -> rx.Component:
     return rx.el.select(
         *(rx.el.option(t(words), value=code) for code, words in FIELD_KINDS.items()),
         value=CrmSettingsState.new_kind,
-        on_change=CrmSettingsState.choose_kind,
+        on_change=CrmSettingsState.set_new_kind,
         aria_label=t("What it holds"),
         class_name="native",
     )

@@ -1,4 +1,4 @@
-"""Contact: the card of one."""
+"""Contact: the card page of a contact."""
 
 from zoneinfo import available_timezones
 
@@ -22,25 +22,25 @@ ZONES = sorted(
 
 
 def show() -> rx.Component:
-    """Show the card."""
+    """Return the page."""
     return frame(
         rx.cond(rx.State.is_hydrated & (ContactState.card_key != ""), _card(), skeleton_rows(8)), section="Contacts"
     )
 
 
 def _card() -> rx.Component:
-    beside = (card.tasks, card.notes, card.talks, enrollments, card.history)
+    beside = (card.tasks, card.notes, card.conversations, enrollments, card.history)
     return rx.fragment(
         _head(),
-        card.chooser(
-            is_open=ContactState.merging,
-            on_open=ContactState.keep_merging,
+        card.contact_dialog(
+            is_open=ContactState.merge_dialog_open,
+            on_open=ContactState.set_merge_dialog_open,
             title=t("Which contact is the same person?"),
-            found=ContactState.others,
-            on_search=ContactState.find_other,
+            found=ContactState.candidates,
+            on_search=ContactState.search_candidates,
             choice=_other,
         ),
-        _outcome(),
+        _merge_preview(),
         rx.el.div(
             rx.el.div(_fields(), class_name="form"),
             rx.el.div(_leads(), *(part(ContactState) for part in beside), class_name="script-side"),
@@ -56,7 +56,7 @@ def _head() -> rx.Component:
         variant="soft",
         color_scheme="gray",
         high_contrast=True,
-        on_click=ContactState.keep_merging(True),
+        on_click=ContactState.set_merge_dialog_open(True),
     )
     return rx.el.div(
         rx.el.div(rx.el.h1(ContactState.name), rx.el.p(t("Contact"), class_name="muted small")),
@@ -77,14 +77,14 @@ def _other(other: rx.Var[Option]) -> rx.Component:
             variant="ghost",
             color_scheme="gray",
             high_contrast=True,
-            on_click=ContactState.choose_other(other.id),
+            on_click=ContactState.preview_merge(other.id),
         )
     )
 
 
-def _outcome() -> rx.Component:
-    """Show what merging would do before it is done."""
-    lines = rx.foreach(ContactState.outcome, lambda line: rx.fragment(rx.el.dt(line.label), rx.el.dd(line.value)))
+def _merge_preview() -> rx.Component:
+    """Return the dialog that shows the result of a merge before it is done."""
+    lines = rx.foreach(ContactState.merge_preview, lambda line: rx.fragment(rx.el.dt(line.label), rx.el.dd(line.value)))
     return rx.alert_dialog.root(
         rx.alert_dialog.content(
             rx.alert_dialog.title(t("Merge the two contacts?"), size="4"),
@@ -92,12 +92,12 @@ def _outcome() -> rx.Component:
                 t(
                     "“{other}” goes into “{title}” with all leads, tasks, notes and conversations. "
                     "This cannot be undone.",
-                    other=ContactState.other_name,
+                    other=ContactState.merge_name,
                     title=ContactState.name,
                 ),
                 size="2",
             ),
-            rx.cond(ContactState.outcome.length() > 0, rx.el.h3(t("Afterwards"), class_name="outcome-head")),
+            rx.cond(ContactState.merge_preview.length() > 0, rx.el.h3(t("Afterwards"), class_name="outcome-head")),
             rx.el.dl(lines, class_name="facts", id="outcome"),
             rx.flex(
                 rx.alert_dialog.cancel(rx.button(t("Cancel"), variant="soft", color_scheme="gray")),
@@ -109,7 +109,7 @@ def _outcome() -> rx.Component:
             max_width="480px",
         ),
         open=ContactState.other != "",
-        on_open_change=ContactState.keep_outcome,
+        on_open_change=ContactState.set_preview_open,
     )
 
 
@@ -121,7 +121,7 @@ def _fields() -> rx.Component:
         _language(),
         _zone(),
         card.text_field(ContactState, "tags", t("Tags"), help_text=t("With commas between them")),
-        card.own_fields(ContactState),
+        card.custom_field_inputs(ContactState),
     )
 
 

@@ -1,4 +1,4 @@
-"""Contact import: from a table to contacts in three steps."""
+"""Contact import: the page that imports contacts from a table in three steps."""
 
 import reflex as rx
 
@@ -10,11 +10,11 @@ from platform_app.components.console.text import t
 from platform_app.components.console.upload import upload_table
 from platform_app.services.crm.person_matching import MatchBy
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.crm.contact_import import ColumnLine, ImportContactsState, PastImport, RefusedLine
+from platform_app.state.crm.contact_import import ColumnLine, ImportContactsState, PastImportRow, RefusedRowLine
 
 
 def show() -> rx.Component:
-    """Show where the import stands."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(
@@ -42,10 +42,10 @@ def _step() -> rx.Component:
             upload_table(f"/api/imports/{CurrentUser.slug}", ImportContactsState.uploaded),
         ),
         rx.cond(
-            ImportContactsState.past.length() > 0,
+            ImportContactsState.past_imports.length() > 0,
             rx.el.section(
                 rx.el.h2(t("Imports so far")),
-                rx.el.ul(rx.foreach(ImportContactsState.past, _past), class_name="plain-list small"),
+                rx.el.ul(rx.foreach(ImportContactsState.past_imports, _past_import_row), class_name="plain-list small"),
                 class_name="card section",
                 style={"margin-top": "24px"},
             ),
@@ -60,13 +60,13 @@ def _matching() -> rx.Component:
         rx.el.div(rx.foreach(ImportContactsState.columns, _column), class_name="mapping"),
         _match_by(),
         rx.flex(
-            rx.button(t("Import {count} rows", count=ImportContactsState.total), on_click=ImportContactsState.begin),
+            rx.button(t("Import {count} rows", count=ImportContactsState.total), on_click=ImportContactsState.start),
             rx.button(
                 t("Choose another file"),
                 variant="soft",
                 color_scheme="gray",
                 high_contrast=True,
-                on_click=ImportContactsState.again,
+                on_click=ImportContactsState.start_over,
             ),
             spacing="3",
             margin_top="16px",
@@ -87,7 +87,7 @@ def _match_by() -> rx.Component:
             *(rx.el.option(words, value=value.value) for value, words in choices.items()),
             id="match_by",
             value=ImportContactsState.match_by,
-            on_change=ImportContactsState.choose_match,
+            on_change=ImportContactsState.set_match_by,
             class_name="native",
         ),
         name="match_by",
@@ -101,13 +101,13 @@ def _match_by() -> rx.Component:
 
 def _column(line: rx.Var[ColumnLine]) -> rx.Component:
     return rx.fragment(
-        rx.el.strong(line.head),
+        rx.el.strong(line.header),
         rx.el.select(
             rx.el.option(t("Left out"), value=""),
             rx.foreach(ImportContactsState.targets, lambda target: rx.el.option(target.name, value=target.id)),
             value=line.target,
-            on_change=lambda target: ImportContactsState.match(line.place, target),
-            aria_label=t("Where the column “{title}” goes", title=line.head),
+            on_change=lambda target: ImportContactsState.map_column(line.index, target),
+            aria_label=t("Where the column “{title}” goes", title=line.header),
             class_name="native",
         ),
         rx.el.span(line.sample, class_name="clip"),
@@ -121,7 +121,7 @@ def _progress() -> rx.Component:
         rx.el.p(
             t("{done} of {total} rows", done=ImportContactsState.done, total=ImportContactsState.total),
             " · ",
-            ImportContactsState.words,
+            ImportContactsState.summary,
             role="status",
             margin_block="8px 12px",
         ),
@@ -130,14 +130,14 @@ def _progress() -> rx.Component:
             notice(
                 t("The import stands still. The rows taken in are kept."),
                 " ",
-                ImportContactsState.why,
-                actions=(rx.button(t("Go on"), size="1", on_click=ImportContactsState.go_on),),
+                ImportContactsState.error,
+                actions=(rx.button(t("Go on"), size="1", on_click=ImportContactsState.resume),),
             ),
         ),
         rx.cond(
             ImportContactsState.state == "running",
             rx.el.p(t("You can close this page: it goes on."), class_name="muted small"),
-            rx.button(t("Import another file"), variant="soft", on_click=ImportContactsState.again),
+            rx.button(t("Import another file"), variant="soft", on_click=ImportContactsState.start_over),
         ),
         class_name="card section",
         font_size="14px",
@@ -167,7 +167,7 @@ def _refused() -> rx.Component:
     )
 
 
-def _refused_row(line: rx.Var[RefusedLine]) -> rx.Component:
+def _refused_row(line: rx.Var[RefusedRowLine]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(line.number),
         rx.table.cell(
@@ -182,16 +182,16 @@ def _refused_row(line: rx.Var[RefusedLine]) -> rx.Component:
                 t("Refused"),
             )
         ),
-        rx.table.cell(line.why),
+        rx.table.cell(line.error),
         rx.table.cell(line.cells),
         key=line.number,
     )
 
 
-def _past(one: rx.Var[PastImport]) -> rx.Component:
+def _past_import_row(one: rx.Var[PastImportRow]) -> rx.Component:
     return rx.el.li(
         rx.link(one.name, href=f"/manage/{CurrentUser.slug}/contacts/import?i={one.id}", size="2"),
-        rx.el.span(" ", one.when, " · ", one.words, class_name="muted"),
+        rx.el.span(" ", one.when, " · ", one.summary, class_name="muted"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Contacts: the list."""
+"""Contacts: the list page."""
 
 import reflex as rx
 
@@ -22,7 +22,7 @@ from platform_app.state.crm.contacts import ContactRow, ContactsState
 
 
 def show() -> rx.Component:
-    """Show the contacts of the tenant."""
+    """Return the page."""
     create = rx.button(rx.icon("plus", size=16), t("Create contact"), on_click=ContactsState.create)
     bring = rx.link(
         rx.button(rx.icon("upload", size=16), t("Import"), variant="soft", color_scheme="gray", high_contrast=True),

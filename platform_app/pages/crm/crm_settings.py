@@ -1,4 +1,4 @@
-"""CRM settings: pipelines with their stages, and the tenant's own fields."""
+"""CRM settings: the page with pipelines, stages and custom fields."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import icon_tool, move_tools, skeleton_rows
 from platform_app.components.console.text import t
-from platform_app.components.crm.custom_field_list import MAY, delete_button, field_list, named_input
+from platform_app.components.crm.custom_field_list import CAN_EDIT, delete_button, field_list, named_input
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.crm.crm_settings import CrmSettingsState, PipelineLine, StageLine
-from platform_app.state.crm.leads import KINDS
+from platform_app.state.crm.leads import STAGE_KINDS
 
 
 def show() -> rx.Component:
-    """Show pipelines and fields."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(
@@ -25,7 +25,7 @@ def show() -> rx.Component:
             ),
             rx.cond(
                 rx.State.is_hydrated & CrmSettingsState.loaded,
-                rx.el.div(_pipelines(), field_list(), class_name="grid cols-2 from-top", key=CrmSettingsState.drawn),
+                rx.el.div(_pipelines(), field_list(), class_name="grid cols-2 from-top", key=CrmSettingsState.form_key),
                 skeleton_rows(6),
             ),
         ),
@@ -37,7 +37,7 @@ def _pipelines() -> rx.Component:
     return rx.el.div(
         rx.foreach(CrmSettingsState.pipelines, _pipeline),
         rx.cond(
-            MAY,
+            CAN_EDIT,
             rx.form(
                 _named(t("New pipeline"), t("Add pipeline")),
                 on_submit=CrmSettingsState.add_pipeline,
@@ -65,7 +65,7 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
                 lambda name: CrmSettingsState.rename_pipeline(pipeline.id, name),
             ),
             rx.cond(
-                MAY,
+                CAN_EDIT,
                 delete_button(
                     t("Delete “{title}”", title=pipeline.name),
                     t("Delete the pipeline?"),
@@ -81,7 +81,7 @@ def _pipeline(pipeline: rx.Var[PipelineLine]) -> rx.Component:
             class_name="plain-list",
         ),
         rx.cond(
-            MAY,
+            CAN_EDIT,
             rx.form(
                 rx.el.input(type="hidden", name="pipeline", value=pipeline.id),
                 _named(t("New stage"), t("Add stage")),
@@ -102,15 +102,15 @@ def _stage(stage: rx.Var[StageLine], at: rx.Var[int], count: rx.Var[int]) -> rx.
             lambda name: CrmSettingsState.change_stage(stage.id, name, stage.kind),
         ),
         rx.el.select(
-            *(rx.el.option(t(words), value=code) for code, (words, _) in KINDS.items()),
+            *(rx.el.option(t(words), value=code) for code, (words, _) in STAGE_KINDS.items()),
             value=stage.kind,
             on_change=lambda kind: CrmSettingsState.change_stage(stage.id, stage.name, kind),
             aria_label=t("What “{title}” means", title=stage.name),
-            disabled=~MAY,
+            disabled=~CAN_EDIT,
             class_name="native",
         ),
         rx.cond(
-            MAY,
+            CAN_EDIT,
             rx.fragment(
                 move_tools(
                     (t("Move “{name}” up", name=stage.name), t("Move “{name}” down", name=stage.name)),

@@ -1,4 +1,4 @@
-"""Lead: the card of one."""
+"""Lead: the card page of a lead."""
 
 import reflex as rx
 
@@ -10,11 +10,11 @@ from platform_app.components.crm import card
 from platform_app.components.crm.card_enrollments import enrollments
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.console.option_lists import Option
-from platform_app.state.crm.lead import NOBODY, LeadState
+from platform_app.state.crm.lead import NONE, LeadState
 
 
 def show() -> rx.Component:
-    """Show the card."""
+    """Return the page."""
     return frame(rx.cond(rx.State.is_hydrated & (LeadState.card_key != ""), _card(), skeleton_rows(8)), section="Leads")
 
 
@@ -25,21 +25,21 @@ def _card() -> rx.Component:
             rx.link(t("All leads"), href=f"/manage/{CurrentUser.slug}/leads", size="2", underline="always"),
             class_name="page-head",
         ),
-        card.chooser(
-            is_open=LeadState.choosing,
-            on_open=LeadState.keep_choosing,
+        card.contact_dialog(
+            is_open=LeadState.contact_dialog_open,
+            on_open=LeadState.set_contact_dialog_open,
             title=t("Whose lead is it?"),
-            found=LeadState.found,
-            on_search=LeadState.find_contact,
+            found=LeadState.candidates,
+            on_search=LeadState.search_contacts,
             choice=_found,
-            nothing=rx.button(t("Nobody"), variant="ghost", on_click=LeadState.choose_contact("")),
+            nothing=rx.button(t("Nobody"), variant="ghost", on_click=LeadState.set_contact("")),
         ),
         rx.el.div(
             rx.el.div(_fields(), class_name="form"),
             rx.el.div(
                 card.tasks(LeadState),
                 card.notes(LeadState),
-                card.talks(LeadState),
+                card.conversations(LeadState),
                 enrollments(LeadState),
                 card.history(LeadState),
                 class_name="script-side",
@@ -57,7 +57,7 @@ def _found(found: rx.Var[Option]) -> rx.Component:
             variant="ghost",
             color_scheme="gray",
             high_contrast=True,
-            on_click=LeadState.choose_contact(found.id),
+            on_click=LeadState.set_contact(found.id),
         )
     )
 
@@ -74,11 +74,11 @@ def _fields() -> rx.Component:
             LeadState.members,
             value=LeadState.responsible,
             on_change=LeadState.assign,
-            first=[rx.select.item(t("Nobody"), value=NOBODY)],
+            first=[rx.select.item(t("Nobody"), value=NONE)],
         ),
         card.text_field(LeadState, "source", t("Source")),
         card.text_field(LeadState, "tags", t("Tags"), help_text=t("With commas between them")),
-        card.own_fields(LeadState),
+        card.custom_field_inputs(LeadState),
     )
 
 
@@ -89,7 +89,7 @@ def _contact() -> rx.Component:
         size="1",
         variant="soft",
         type="button",
-        on_click=LeadState.keep_choosing(True),
+        on_click=LeadState.set_contact_dialog_open(True),
     )
     held = rx.cond(
         LeadState.contact != "",

@@ -1,4 +1,4 @@
-"""Leads: the board by stage, and the list."""
+"""Leads: the page with the board and the list."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from platform_app.state.crm.leads import LeadRow, LeadsState
 
 
 def show() -> rx.Component:
-    """Show the leads of the tenant."""
+    """Return the page."""
     create = rx.button(rx.icon("plus", size=16), t("Create lead"), on_click=LeadsState.create)
     return list_page(
         LeadsState,
@@ -32,7 +32,7 @@ def show() -> rx.Component:
         _views(),
         rx.cond(~READ_ONLY, create),
         section="Leads",
-        filters=rx.fragment(_filters(), rx.el.p(LeadsState.said, class_name="visually-hidden", role="status")),
+        filters=rx.fragment(_filters(), rx.el.p(LeadsState.announcement, class_name="visually-hidden", role="status")),
         table=rx.cond(LeadsState.view == "board", board(), _table()),
         shown=LeadsState.total + LeadsState.columns.length(),  # an empty board shows its stages
         empty=empty_state(t("No leads yet."), icon="handshake"),
@@ -44,7 +44,7 @@ def _views() -> rx.Component:
         rx.segmented_control.item(t("Board"), value="board"),
         rx.segmented_control.item(t("List"), value="list"),
         value=LeadsState.view,
-        on_change=LeadsState.show,
+        on_change=LeadsState.set_view,
     )
 
 
@@ -59,7 +59,7 @@ def _filters() -> rx.Component:
         _filter(
             "responsible", t("Responsible"), LeadsState.members, LeadsState.responsible, everything=t("All members")
         ),
-        tag_filter(LeadsState.tag, lambda tag: LeadsState.filter_by("tag", tag)),
+        tag_filter(LeadsState.tag, lambda tag: LeadsState.set_filter("tag", tag)),
         rx.link(
             t("Pipelines and fields"), href=f"/manage/{CurrentUser.slug}/settings/crm", size="2", underline="always"
         ),
@@ -73,7 +73,7 @@ def _filter(name: str, label: Any, choices: Any, value: Any, *, everything: Any 
         rx.select.trigger(aria_label=label),
         rx.select.content(*first, rx.foreach(choices, lambda choice: rx.select.item(choice.name, value=choice.id))),
         value=value,
-        on_change=lambda selected: LeadsState.filter_by(name, selected),
+        on_change=lambda selected: LeadsState.set_filter(name, selected),
     )
 
 

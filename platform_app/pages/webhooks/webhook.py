@@ -24,7 +24,7 @@ from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveryRow
 from platform_app.state.webhooks.webhook import NOBODY, WebhookState
 
-MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
+CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -79,17 +79,17 @@ def _delivery_card() -> rx.Component:
     )
     return _card(
         t("How it is delivered"),
-        rx.cond(MAY, copied_line(WebhookState.address, t("Address"), name="address"), hidden),
+        rx.cond(CAN_EDIT, copied_line(WebhookState.address, t("Address"), name="address"), hidden),
         rx.el.div(
             rx.el.label(
-                rx.switch(checked=WebhookState.signed, on_change=WebhookState.require_signature, disabled=~MAY),
+                rx.switch(checked=WebhookState.signed, on_change=WebhookState.require_signature, disabled=~CAN_EDIT),
                 t("Take signed deliveries alone"),
                 class_name="status",
             ),
             rx.el.span(explained, class_name="help"),
             class_name="field",
         ),
-        rx.cond(MAY & WebhookState.signed, _renewal()),
+        rx.cond(CAN_EDIT & WebhookState.signed, _renewal()),
         rx.el.p(
             t("POST with JSON or a form, up to 1 MB. The same webhook-id is taken once."), class_name="muted small"
         ),

@@ -23,7 +23,7 @@ from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import ReceivedState
 from platform_app.state.webhooks.webhooks import WebhookRow, WebhooksState
 
-MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
+CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
@@ -33,7 +33,7 @@ def show() -> rx.Component:
             page_head(
                 t("Webhooks"),
                 t("Other systems tell here what happened there; rules act on it."),
-                rx.cond(MAY, _create_button()),
+                rx.cond(CAN_EDIT, _create_button()),
             ),
             rx.tabs.root(
                 rx.tabs.list(
@@ -70,7 +70,7 @@ def _incoming() -> rx.Component:
         ),
         empty=empty_state(
             t("No webhooks yet. A webhook is an address to which a shop, a form or a till sends what happened."),
-            rx.cond(MAY, _create_button()),
+            rx.cond(CAN_EDIT, _create_button()),
             icon="webhook",
         ),
     )
@@ -100,7 +100,7 @@ def _row(webhook: rx.Var[WebhookRow]) -> rx.Component:
                 aria_label=t("Switch “{title}”", title=webhook.name),
             )
         ),
-        rx.table.cell(rx.cond(MAY, _menu(webhook))),
+        rx.table.cell(rx.cond(CAN_EDIT, _menu(webhook))),
         align="center",
         key=webhook.id,
     )

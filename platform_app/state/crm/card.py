@@ -1,4 +1,4 @@
-"""Card: what the cards of contacts and leads share: own fields, tasks, notes, conversations, what happened."""
+"""Card: the state shared by the cards of contacts and leads: custom fields, tasks, notes, activity, enrollments."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -31,17 +31,17 @@ from platform_app.state.console.base import (
 )
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
-from platform_app.state.crm.history import HistoryLine, history_of
+from platform_app.state.crm.history import HistoryLine, history_lines
 from platform_app.state.rules.proof_view import reader_of
 from platform_app.state.sequences.enrollments import EnrollmentRow, Names, names_for, row_of
 
 
 @dataclass
-class FieldLine:
-    """A field of the tenant's own, as the card draws it."""
+class CustomFieldLine:
+    """A custom field with its value."""
 
     name: str  # field.{key}
-    words: str
+    label: str
     kind: str
     value: str
     options: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class NoteLine:
 
 
 @dataclass
-class TalkLine:
+class ConversationLine:
     """A conversation on a card."""
 
     id: str
@@ -80,44 +80,44 @@ class TalkLine:
     exact: str
 
 
-class CardView(rx.State, mixin=True):
-    """The card of a contact or a lead."""
+class CrmCard(rx.State, mixin=True):
+    """A mixin for the card of a contact or a lead."""
 
     card_key: str = ""  # changes with every load, which redraws the fields
     initial: dict[str, str] = {}
     problems: dict[str, str] = {}
-    own: list[FieldLine] = []
+    custom_field_lines: list[CustomFieldLine] = []
     members: list[Option] = []
     tasks: list[TaskLine] = []
     notes: list[NoteLine] = []
-    talks: list[TalkLine] = []
+    conversations: list[ConversationLine] = []
     history: list[HistoryLine] = []
     enrollments: list[EnrollmentRow] = []
-    sequences: list[Option] = []  # that the contact or the lead can be let into
+    sequences: list[Option] = []  # that the contact or the lead can enter
     _loads: int = 0
 
     @abstractmethod
     def _subject(self) -> tuple[Holder, str]:
-        """Return what the card is of, and its id."""
+        """Return the kind of the card's row and its id."""
 
     @abstractmethod
     async def _save_values(self, values: dict[str, Any]) -> None:
-        """Save values by field."""
+        """Save values by name of field."""
 
-    def _id_in_address(self) -> str:
+    def _id_from_path(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what others do beside the fields while the card is open; fields stay as they are typed."""
+        """Fetch what stands beside the form again when it changes; the form keeps what is typed."""
         async for _ in subscribe(self, "contact", "lead", "task", "note", "enrollment"):
             async with self:
                 if self.card_key:
-                    await self._draw_beside()
+                    await self._load_related()
 
     @handler(Role.OPERATOR)
     async def save(self, name: str, value: str) -> None:
-        """Save one field as it is typed; what does not fit is said at the field."""
+        """Save a field, or show the problem at the field."""
         others = {other: words for other, words in self.problems.items() if other != name}
         try:
             await self._save_values({name: value})
@@ -126,49 +126,49 @@ class CardView(rx.State, mixin=True):
             self.problems = others | {name: translate(language, error.sentence, **error.values)}
             return
         self.problems = others
-        await self._draw_beside()
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def add_task(self, form: dict[str, Any]) -> None:
-        """Write a task."""
-        due = await self._due(str(form.get("due", "")))
+        """Create a task from a form."""
+        due = await self._parse_due(str(form.get("due", "")))
         responsible = str(form.get("responsible", "")) or None
-        await self._adding("task", tasks.create, text=str(form.get("task", "")), due_at=due, responsible_id=responsible)
+        await self._add("task", tasks.create, text=str(form.get("task", "")), due_at=due, responsible_id=responsible)
 
     @handler(Role.OPERATOR)
     async def add_note(self, form: dict[str, Any]) -> None:
-        """Write a note."""
-        await self._adding("note", notes.create, text=str(form.get("note", "")))
+        """Create a note from a form."""
+        await self._add("note", notes.create, text=str(form.get("note", "")))
 
     @handler(Role.OPERATOR)
     async def mark_task(self, task_id: str, done: bool) -> None:
-        """Say that a task is done or not."""
+        """Mark a task as done or open."""
         await call(self, tasks.set_done, task_id, done=done)
-        await self._draw_beside()
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def delete_task(self, task_id: str) -> None:
-        """Take a task away."""
+        """Delete a task."""
         await call(self, tasks.delete, task_id)
-        await self._draw_beside()
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def delete_note(self, note_id: str) -> None:
-        """Take a note away."""
+        """Delete a note."""
         await call(self, notes.delete, note_id)
-        await self._draw_beside()
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def enroll(self, sequence_id: str) -> Any:
-        """Let the contact or the lead into a sequence."""
+        """Enroll the contact or the lead in a sequence."""
         _, row_id = self._subject()
         made = await call(self, enrollments.enroll, sequence_id, [row_id])
-        await self._draw_beside()
+        await self._load_related()
         if made:
             return await success_toast(self, "On the way.")
         return await error_toast(self, Conflict("They may not enter this sequence: they are in it, or have been."))
 
-    async def _adding(self, name: str, service: Any, **values: Any) -> None:
+    async def _add(self, name: str, service: Any, **values: Any) -> None:
         holder, row_id = self._subject()
         others = {other: words for other, words in self.problems.items() if other != name}
         try:
@@ -178,72 +178,76 @@ class CardView(rx.State, mixin=True):
             self.problems = others | {name: translate(language, error.sentence, **error.values)}
             return
         self.problems = others
-        await self._draw_beside()
+        await self._load_related()
 
-    async def _due(self, text: str) -> datetime | None:
-        """Return the moment that a date and time of day in the tenant's zone mean."""
+    async def _parse_due(self, text: str) -> datetime | None:
+        """Return the time of a datetime-local field in the tenant's zone, None if empty. Raises Invalid."""
         try:
             found = datetime.fromisoformat(text) if text else None
         except ValueError as error:
             raise Invalid("Choose a date.", field="due") from error
         return found.replace(tzinfo=ZoneInfo((await current_identity(self)).time_zone)) if found else None
 
-    async def _draw_fields(self, kept: dict[str, Any]) -> None:
-        """Draw the fields anew, the tenant's own among them."""
+    async def _load_fields(self, kept: dict[str, Any]) -> None:
+        """Redraw the form with the values of the custom fields."""
         holder, row_id = self._subject()
-        held, people = await fetch(self, _around, holder)
-        self.own = [_field(row, kept) for row in held]
+        held, people = await fetch(self, _read_fields_and_members, holder)
+        self.custom_field_lines = [_custom_field_line(row, kept) for row in held]
         self.members = [Option(user_id, name) for user_id, name in people]
         self.problems = {}
         self._loads += 1
         self.card_key = f"{row_id}-{self._loads}"
 
-    async def _draw_beside(self) -> None:
-        """Draw what stands beside the fields."""
+    async def _load_related(self) -> None:
+        """Fetch tasks, notes, conversations, activity and enrollments."""
         holder, row_id = self._subject()
         identity, language = await current_identity(self), (await current_user(self)).language
-        card, names = await fetch(self, _beside, holder, row_id)
-        self.tasks = [_task(row, names, identity, language) for row in card.tasks]
-        self.notes = [_note(row, identity, language) for row in card.notes]
-        self.talks = [
-            TalkLine(
-                talk.id,
-                talk.title or translate(language, "New conversation"),
-                relative_time(language, talk.created_at, now()),
-                exact_time(language, talk.created_at, identity.time_zone),
+        card, names = await fetch(self, _read_related, holder, row_id)
+        self.tasks = [_task_line(row, names, identity, language) for row in card.tasks]
+        self.notes = [_note_line(row, identity, language) for row in card.notes]
+        self.conversations = [
+            ConversationLine(
+                conversation.id,
+                conversation.title or translate(language, "New conversation"),
+                relative_time(language, conversation.created_at, now()),
+                exact_time(language, conversation.created_at, identity.time_zone),
             )
-            for talk in card.conversations
+            for conversation in card.conversations
         ]
-        self.history = history_of(card.events, identity, language)
-        ways, known_by, offered = await fetch(self, _on_the_way, row_id)
+        self.history = history_lines(card.events, identity, language)
+        enrolled, enrollment_names, offered = await fetch(self, _read_enrollments, row_id)
         reader = await reader_of(self)
-        self.enrollments = [row_of(way, known_by, identity, reader=reader) for way in ways]
+        self.enrollments = [row_of(enrollment, enrollment_names, identity, reader=reader) for enrollment in enrolled]
         self.sequences = [Option(one.id, one.name) for one in offered]
-        await self._draw_more(card, names)
+        await self._load_specific(card, names)
 
-    async def _draw_more(self, card: Card, names: dict[str, str]) -> None:
-        """Draw what one kind of card has alone."""
+    async def _load_specific(self, card: Card, names: dict[str, str]) -> None:
+        """Set what only one kind of card shows."""
 
 
-def _around(session: Transaction, who: Identity, holder: Holder) -> tuple[list[CustomField], list[tuple[str, str]]]:
+def _read_fields_and_members(
+    session: Transaction, who: Identity, holder: Holder
+) -> tuple[list[CustomField], list[tuple[str, str]]]:
     people = [(user.id, user.name) for user, _ in members.list_members(session, who)]
     return custom_fields.list_custom_fields(session, who.tenant_id, holder), people
 
 
-def _beside(session: Transaction, who: Identity, holder: Holder, row_id: str) -> tuple[Card, dict[str, str]]:
+def _read_related(session: Transaction, who: Identity, holder: Holder, row_id: str) -> tuple[Card, dict[str, str]]:
     return cards.get_card(session, who, holder, row_id), fact_snapshots.entity_names(session, who.tenant_id)
 
 
-def _on_the_way(session: Transaction, who: Identity, row_id: str) -> tuple[list[Enrollment], Names, list[Sequence]]:
-    ways, _ = enrollments.find(session, who, subject_id=row_id)
-    return ways, names_for(session, who, ways), enrollments.sequences_of(session, who)
+def _read_enrollments(
+    session: Transaction, who: Identity, row_id: str
+) -> tuple[list[Enrollment], Names, list[Sequence]]:
+    enrolled, _ = enrollments.find(session, who, subject_id=row_id)
+    return enrolled, names_for(session, who, enrolled), enrollments.sequences_of(session, who)
 
 
-def _field(row: CustomField, kept: dict[str, Any]) -> FieldLine:
-    return FieldLine(f"field.{row.key}", row.name, row.kind.value, str(kept.get(row.key) or ""), row.options)
+def _custom_field_line(row: CustomField, kept: dict[str, Any]) -> CustomFieldLine:
+    return CustomFieldLine(f"field.{row.key}", row.name, row.kind.value, str(kept.get(row.key) or ""), row.options)
 
 
-def _task(row: Task, names: dict[str, str], identity: Identity, language: str) -> TaskLine:
+def _task_line(row: Task, names: dict[str, str], identity: Identity, language: str) -> TaskLine:
     return TaskLine(
         id=row.id,
         text=row.text,
@@ -254,7 +258,7 @@ def _task(row: Task, names: dict[str, str], identity: Identity, language: str) -
     )
 
 
-def _note(row: Note, identity: Identity, language: str) -> NoteLine:
+def _note_line(row: Note, identity: Identity, language: str) -> NoteLine:
     return NoteLine(
         row.id,
         row.text,

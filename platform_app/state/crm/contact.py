@@ -1,4 +1,4 @@
-"""Contact: the card, saved as typed, and merging with another."""
+"""Contact: the card of a contact, and merging with another one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,92 +15,92 @@ from platform_app.services.crm.cards import Card
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.option_lists import Option
-from platform_app.state.crm.card import CardView
-from platform_app.state.crm.leads import LeadRow, row_of
+from platform_app.state.crm.card import CrmCard
+from platform_app.state.crm.leads import LeadRow, lead_row
 
 
 @dataclass
-class OutcomeLine:
-    """A line of what merging would do."""
+class MergePreviewLine:
+    """A line of the merge preview."""
 
     label: str
     value: str
 
 
-class ContactState(CardView, rx.State):
-    """The contact that the address names."""
+class ContactState(CrmCard, rx.State):
+    """The contact in the address."""
 
     name: str = ""
     language: str = ""
     leads: list[LeadRow] = []
-    merging: bool = False
-    others: list[Option] = []
-    other: str = ""  # to be merged with, when it is said so
-    other_name: str = ""
-    outcome: list[OutcomeLine] = []
-    _contact: str = ""
+    merge_dialog_open: bool = False
+    candidates: list[Option] = []
+    other: str = ""  # the contact to merge with, "" while none is selected
+    merge_name: str = ""
+    merge_preview: list[MergePreviewLine] = []
+    _contact_id: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> Any:
-        """Fetch the contact and draw its card; one that was merged leads to the one that stays."""
-        self.card_key, self.merging, self.others, self.other = "", False, [], ""
-        row = await fetch(self, contacts.get, self._id_in_address())
-        if row.id != self._id_in_address():
+        """Fetch the contact and fill the form; the address of a merged contact redirects to the remaining one."""
+        self.card_key, self.merge_dialog_open, self.candidates, self.other = "", False, [], ""
+        row = await fetch(self, contacts.get, self._id_from_path())
+        if row.id != self._id_from_path():
             return browser.redirect(f"/manage/{(await current_identity(self)).slug}/contacts/{row.id}")
-        await self._draw(row)
+        await self._load_form(row)
         return None
 
     @handler(Role.OPERATOR)
-    async def keep_merging(self, is_open: bool) -> None:
+    async def set_merge_dialog_open(self, is_open: bool) -> None:
         """Open or close the search for the contact to merge with."""
-        self.merging, self.others = is_open, []
+        self.merge_dialog_open, self.candidates = is_open, []
         if is_open:
-            await self._find("")
+            await self._search_candidates("")
 
     @handler(Role.OPERATOR)
-    async def find_other(self, search: str) -> None:
-        """Find contacts to merge with."""
-        await self._find(search[:200])
+    async def search_candidates(self, search: str) -> None:
+        """Search for contacts to merge with."""
+        await self._search_candidates(search[:200])
 
     @handler(Role.OPERATOR)
-    async def choose_other(self, other_id: str) -> None:
-        """Show what merging with a contact would do."""
-        found = await fetch(self, merge_contacts.preview, self._contact, other_id)
+    async def preview_merge(self, other_id: str) -> None:
+        """Show the result of merging with a contact."""
+        found = await fetch(self, merge_contacts.preview, self._contact_id, other_id)
         language = (await current_user(self)).language
-        held = await fetch(self, _own_fields)
+        held = await fetch(self, _list_custom_fields)
         for row in held:
             if row.kind == FieldKind.YES_NO and f"field.{row.key}" in found.values:
                 found.values[f"field.{row.key}"] = translate(language, found.values[f"field.{row.key}"])
-        self.outcome = _outcome(found, {f"field.{row.key}": row.name for row in held}, language)
-        self.other, self.other_name = other_id[:32], found.other
+        self.merge_preview = _merge_preview(found, {f"field.{row.key}": row.name for row in held}, language)
+        self.other, self.merge_name = other_id[:32], found.other
 
     @handler(Role.OPERATOR)
-    async def keep_outcome(self, is_open: bool) -> None:
-        """Close what merging would do."""
+    async def set_preview_open(self, is_open: bool) -> None:
+        """Close the merge preview if `is_open` is false."""
         if not is_open:
             self.other = ""
 
     @handler(Role.OPERATOR)
     async def merge(self) -> Any:
-        """Let this contact take over all of the other."""
-        row = await call(self, merge_contacts.merge, self._contact, self.other)
-        self.merging, self.others, self.other = False, [], ""
-        await self._draw(row)
+        """Merge the other contact into this one."""
+        row = await call(self, merge_contacts.merge, self._contact_id, self.other)
+        self.merge_dialog_open, self.candidates, self.other = False, [], ""
+        await self._load_form(row)
         return await success_toast(self, "The two contacts are one now.")
 
     def _subject(self) -> tuple[Holder, str]:
-        return Holder.CONTACT, self._contact
+        return Holder.CONTACT, self._contact_id
 
     async def _save_values(self, values: dict[str, Any]) -> None:
-        row = await call(self, contacts.save, self._contact, values)
+        row = await call(self, contacts.save, self._contact_id, values)
         self.name, self.language = row.name, row.language or "none"
 
-    async def _find(self, search: str) -> None:
-        found = await fetch(self, merge_contacts.merge_candidates, self._contact, search)
-        self.others = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
+    async def _search_candidates(self, search: str) -> None:
+        found = await fetch(self, merge_contacts.merge_candidates, self._contact_id, search)
+        self.candidates = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
 
-    async def _draw(self, row: Contact) -> None:
-        self._contact, self.name, self.language = row.id, row.name, row.language or "none"
+    async def _load_form(self, row: Contact) -> None:
+        self._contact_id, self.name, self.language = row.id, row.name, row.language or "none"
         self.initial = {
             "name": row.name,
             "phones": "\n".join(row.phones),
@@ -108,15 +108,15 @@ class ContactState(CardView, rx.State):
             "tags": ", ".join(row.tags),
             "time_zone": row.time_zone,
         }
-        await self._draw_fields(row.fields)
-        await self._draw_beside()
+        await self._load_fields(row.fields)
+        await self._load_related()
 
-    async def _draw_more(self, card: Card, names: dict[str, str]) -> None:
+    async def _load_specific(self, card: Card, names: dict[str, str]) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        self.leads = [row_of(lead, names, identity, language) for lead in card.leads]
+        self.leads = [lead_row(lead, names, identity, language) for lead in card.leads]
 
 
-_WORDS = {
+_FIELD_LABELS = {
     "name": "Full name",
     "emails": "E-mails",
     "phones": "Phones",
@@ -124,7 +124,7 @@ _WORDS = {
     "time_zone": "Time zone",
     "tags": "Tags",
 }
-_MOVED = {
+_MOVED_COUNTS = {
     "leads": ("{count} lead", "{count} leads"),
     "tasks": ("{count} task", "{count} tasks"),
     "notes": ("{count} note", "{count} notes"),
@@ -132,22 +132,22 @@ _MOVED = {
 }
 
 
-def _outcome(found: merge_contacts.MergePreview, own: dict[str, str], language: str) -> list[OutcomeLine]:
-    """Return what merging would do, in lines: what changes, what comes along, and what is lost."""
-    words = {name: translate(language, sentence) for name, sentence in _WORDS.items()} | own
+def _merge_preview(found: merge_contacts.MergePreview, own: dict[str, str], language: str) -> list[MergePreviewLine]:
+    """Return the lines of a merge preview: changed values, moved rows, lost values."""
+    words = {name: translate(language, sentence) for name, sentence in _FIELD_LABELS.items()} | own
     lines = [
-        OutcomeLine(words[name], ", ".join(value) if isinstance(value, list) else str(value))
+        MergePreviewLine(words[name], ", ".join(value) if isinstance(value, list) else str(value))
         for name, value in found.values.items()
         if name in words
     ]
-    moved = [plural(language, *_MOVED[name], count) for name, count in found.moved.items() if count]
+    moved = [plural(language, *_MOVED_COUNTS[name], count) for name, count in found.moved.items() if count]
     if moved:
-        lines.append(OutcomeLine(translate(language, "Comes along"), ", ".join(moved)))
+        lines.append(MergePreviewLine(translate(language, "Comes along"), ", ".join(moved)))
     lost = [f"{words[name]}: {value}" for name, value in found.left.items()]
     if lost:
-        lines.append(OutcomeLine(translate(language, "Is not kept"), ", ".join(lost)))
+        lines.append(MergePreviewLine(translate(language, "Is not kept"), ", ".join(lost)))
     return lines
 
 
-def _own_fields(session: Transaction, who: Identity) -> list[CustomField]:
+def _list_custom_fields(session: Transaction, who: Identity) -> list[CustomField]:
     return custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)

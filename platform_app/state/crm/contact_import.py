@@ -1,4 +1,4 @@
-"""Contact import: a table is uploaded, its columns are matched, and its rows are watched as they come in."""
+"""Contact import: upload of a table, mapping of its columns, progress and refused rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,43 +17,43 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
 from platform_app.state.console.page_address import replace_query
 
-SHOWN = 50  # refused rows on the page; all of them are in the file
+MAX_REFUSED_ROWS = 50  # on the page; the download has all of them
 
-_STANDS = {ImportState.READY: "not begun", ImportState.RUNNING: "under way", ImportState.FAILED: "stands still"}
+_STATE_LABELS = {ImportState.READY: "not begun", ImportState.RUNNING: "under way", ImportState.FAILED: "stands still"}
 
 
 @dataclass
 class ColumnLine:
-    """A column of the table, with what stands in it first and where it goes."""
+    """A column of the table with sample values and the field it is imported into."""
 
-    place: str
-    head: str
+    index: str
+    header: str
     sample: str
     target: str
 
 
 @dataclass
-class RefusedLine:
-    """A row that could not be taken, or came in without some of its values, and why."""
+class RefusedRowLine:
+    """A row that was refused or imported without some values, with the reason."""
 
     number: int
-    why: str
+    error: str
     cells: str
-    contact_id: str  # what it became, if it came in
+    contact_id: str  # "" if the row was refused
 
 
 @dataclass
-class PastImport:
-    """An import of before."""
+class PastImportRow:
+    """An earlier import."""
 
     id: str
     name: str
     when: str
-    words: str
+    summary: str
 
 
 class ImportContactsState(rx.State):
-    """The import that the address names, or none yet."""
+    """The import in the address, or the upload of a new table."""
 
     current: str = ""
     state: str = ""
@@ -63,32 +63,32 @@ class ImportContactsState(rx.State):
     match_by: str = "name"
     total: int = 0
     done: int = 0
-    words: str = ""
-    why: str = ""  # it stands still
+    summary: str = ""
+    error: str = ""  # why the import failed
     percent: int = 0
-    refused: list[RefusedLine] = []
+    refused: list[RefusedRowLine] = []
     refused_total: int = 0
     incomplete_total: int = 0
-    past: list[PastImport] = []
+    past_imports: list[PastImportRow] = []
     loaded: bool = False
-    _drawn: str = ""  # the import whose columns are shown
+    _columns_of: str = ""  # the id of the import whose columns are shown
 
     @handler(Role.OPERATOR)
     async def load(self) -> None:
-        """Show the import that the address names, and those of before."""
+        """Fetch the import in the address and the earlier ones."""
         self.current = self.router.url.query_parameters.get("i", "")[:32]
         await self._fetch()
 
     @handler(Role.OPERATOR, background=True)
     async def watch(self) -> None:
-        """Follow the rows as they come in."""
+        """Fetch the progress again while rows are imported."""
         async for _ in subscribe(self, "import", required_role=Role.OPERATOR):
             async with self:
                 await self._fetch()
 
     @handler(Role.OPERATOR)
     async def uploaded(self) -> Any:
-        """Show the columns of the table that has just come."""
+        """Show the columns of the table that was just uploaded."""
         newest = await fetch(self, imports.list_recent, limit=1)
         if newest and newest[0].state == ImportState.READY:
             self.current = newest[0].id
@@ -96,22 +96,22 @@ class ImportContactsState(rx.State):
         return replace_query(i=self.current)
 
     @handler(Role.OPERATOR)
-    async def match(self, place: str, target: str) -> None:
-        """Say where a column goes."""
+    async def map_column(self, index: str, target: str) -> None:
+        """Set the field that a column is imported into, "" for none."""
         self.columns = [
-            ColumnLine(line.place, line.head, line.sample, target[:60]) if line.place == place else line
+            ColumnLine(line.index, line.header, line.sample, target[:60]) if line.index == index else line
             for line in self.columns
         ]
 
     @handler(Role.OPERATOR)
-    async def choose_match(self, match_by: str) -> None:
-        """Say when a row belongs to a contact that is there already."""
+    async def set_match_by(self, match_by: str) -> None:
+        """Set the field that identifies existing contacts."""
         self.match_by = match_by[:10]
 
     @handler(Role.OPERATOR)
-    async def begin(self) -> Any:
-        """Let the rows be taken in."""
-        mapping = {line.place: line.target for line in self.columns if line.target}
+    async def start(self) -> Any:
+        """Start the import."""
+        mapping = {line.index: line.target for line in self.columns if line.target}
         try:
             await call(self, imports.start, self.current, mapping, match_by=self.match_by)
         except Invalid as error:
@@ -120,38 +120,38 @@ class ImportContactsState(rx.State):
         return None
 
     @handler(Role.OPERATOR)
-    async def go_on(self) -> None:
-        """Let an import that stands still go on where it stopped."""
+    async def resume(self) -> None:
+        """Resume a failed import where it stopped."""
         await call(self, import_job.retry, self.current)
         await self._fetch()
 
     @handler(Role.OPERATOR)
-    async def again(self) -> Any:
-        """Make room for another table."""
+    async def start_over(self) -> Any:
+        """Go back to the upload of a new table."""
         self.current = self.state = ""
         await self._fetch()
         return replace_query(i="")
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        past, held, refused = await fetch(self, _read, self.current)
-        self.past = [_past(row, identity, language) for row in past]
+        past_imports, held, refused = await fetch(self, _read, self.current)
+        self.past_imports = [_past_import_row(row, identity, language) for row in past_imports]
         self.targets = [Option(name, translate(language, words)) for name, words in imports.TARGETS.items()]
         self.targets += [Option(f"field.{row.key}", row.name) for row in held]
-        row = next((one for one in past if one.id == self.current), None)
+        row = next((one for one in past_imports if one.id == self.current), None)
         self.loaded = True
         if row is None:
-            self.current = self.state = self._drawn = ""
+            self.current = self.state = self._columns_of = ""
             return
-        if self._drawn != row.id:
-            self._drawn, self.columns, self.match_by = row.id, _columns(row), row.match_by
+        if self._columns_of != row.id:
+            self._columns_of, self.columns, self.match_by = row.id, _columns(row), row.match_by
         self.state, self.file_name = row.state.value, row.file_name
-        self.why = translate(language, row.error) if row.error else ""
+        self.error = translate(language, row.error) if row.error else ""
         self.total, self.done = row.rows_total, row.rows_done
         self.percent = round(100 * row.rows_done / row.rows_total) if row.rows_total else 0
-        self.words, self.refused_total, self.incomplete_total = _words(row, language), row.refused, row.incomplete
+        self.summary, self.refused_total, self.incomplete_total = _summary(row, language), row.refused, row.incomplete
         self.refused = [
-            RefusedLine(
+            RefusedRowLine(
                 one.number,
                 imports.describe_problems(one, language),
                 " · ".join(filter(None, one.cells)),
@@ -164,40 +164,44 @@ class ImportContactsState(rx.State):
 def _read(
     session: Transaction, who: Identity, import_id: str
 ) -> tuple[list[ContactImport], list[CustomField], list[RefusedRow]]:
-    past = imports.list_recent(session, who, limit=20)
+    past_imports = imports.list_recent(session, who, limit=20)
     held = custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)
     try:
         asked = imports.get(session, who, import_id) if import_id else None
     except NotFound:
         asked = None
-    if asked is not None and asked.id not in {row.id for row in past}:
-        past = [*past, asked]
-    return past, held, imports.list_refused_rows(session, who, import_id, limit=SHOWN) if asked else []
+    if asked is not None and asked.id not in {row.id for row in past_imports}:
+        past_imports = [*past_imports, asked]
+    return (
+        past_imports,
+        held,
+        imports.list_refused_rows(session, who, import_id, limit=MAX_REFUSED_ROWS) if asked else [],
+    )
 
 
 def _columns(row: ContactImport) -> list[ColumnLine]:
     return [
         ColumnLine(
-            str(place),
-            head,
-            " · ".join(cells[place] for cells in row.sample if place < len(cells) and cells[place]),
-            row.mapping.get(str(place), ""),
+            str(index),
+            header,
+            " · ".join(cells[index] for cells in row.sample if index < len(cells) and cells[index]),
+            row.mapping.get(str(index), ""),
         )
-        for place, head in enumerate(row.columns)
+        for index, header in enumerate(row.columns)
     ]
 
 
-def _words(row: ContactImport, language: str) -> str:
+def _summary(row: ContactImport, language: str) -> str:
     counts = {"created": row.created, "changed": row.changed, "refused": row.refused}
-    words = translate(language, "{created} new, {changed} changed, {refused} refused", **counts)
+    summary = translate(language, "{created} new, {changed} changed, {refused} refused", **counts)
     if not row.incomplete:
-        return words
+        return summary
     one, many = "{count} row lacks some values", "{count} rows lack some values"
-    return f"{words}, {plural(language, one, many, row.incomplete)}"
+    return f"{summary}, {plural(language, one, many, row.incomplete)}"
 
 
-def _past(row: ContactImport, identity: Identity, language: str) -> PastImport:
+def _past_import_row(row: ContactImport, identity: Identity, language: str) -> PastImportRow:
     when = exact_time(language, row.created_at, identity.time_zone)
-    stands = translate(language, _STANDS[row.state]) if row.state in _STANDS else ""
-    words = "" if row.state == ImportState.READY else _words(row, language)
-    return PastImport(row.id, row.file_name, when, " · ".join(filter(None, (stands, words))))
+    state = translate(language, _STATE_LABELS[row.state]) if row.state in _STATE_LABELS else ""
+    summary = "" if row.state == ImportState.READY else _summary(row, language)
+    return PastImportRow(row.id, row.file_name, when, " · ".join(filter(None, (state, summary))))

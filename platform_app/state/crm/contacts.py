@@ -1,4 +1,4 @@
-"""Contacts: the list, found, sorted, chosen and tagged together."""
+"""Contacts: the list of contacts with search, sorting, tags and bulk actions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ DEFAULT_ORDER = "-updated"
 
 @dataclass
 class ContactRow:
-    """A contact as the table shows it."""
+    """A contact in the list."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class ContactRow:
 
 
 class ContactsState(ListPage, Undo, rx.State):
-    """The contacts of a tenant."""
+    """The list of contacts."""
 
     rows: list[ContactRow] = []
     tag: str = ""
@@ -42,46 +42,46 @@ class ContactsState(ListPage, Undo, rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read what is asked from the address, and fetch."""
+        """Set search, sorting, tag and page from the address, and fetch."""
         asked = self._read_query(contacts.SORT_KEYS, DEFAULT_ORDER)
         self.tag, self.undo_sentence, self.adding = asked.get("tag", "")[:60], "", False
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what others change while the page is open."""
+        """Fetch the list again when a contact changes."""
         async for _ in subscribe(self, "contact", "import"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_tag(self, tag: str) -> Any:
-        """Show those with a tag; an empty one shows all."""
+        """Show the contacts with a tag, "" for all."""
         self.tag, self.page, self.selected = tag[:60], 1, []
         return await self._apply_filters()
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
-        """Write a contact and open its card."""
+        """Create a contact and open its card."""
         name = translate((await current_user(self)).language, "New contact")
         made = await call(self, contacts.create, name=name)
         return browser.redirect(f"/manage/{(await current_identity(self)).slug}/contacts/{made.id}")
 
     @handler(Role.OPERATOR)
     async def tag_selected(self, form: dict[str, Any]) -> Any:
-        """Give the chosen contacts a tag."""
+        """Add a tag to the selected contacts."""
         count = await call(self, tags.add_tag, self.selected, str(form.get("tag", "")), target=contacts)
         return await self._finish_bulk_action("{count} contact tagged", "{count} contacts tagged", count)
 
     @handler(Role.OPERATOR)
     async def delete_selected(self) -> Any:
-        """Take the chosen contacts away."""
+        """Delete the selected contacts."""
         selected, self.selected = self.selected, []
         return await self._delete_many(selected, "{count} contact deleted", "{count} contacts deleted")
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some contacts."""
+        """Whether search or tag are set."""
         return bool(self.search or self.tag)
 
     def _soft_delete(self) -> SoftDelete:

@@ -1,4 +1,4 @@
-"""CRM settings: pipelines with their stages, and the tenant's own fields."""
+"""CRM settings: pipelines with their stages, and custom fields."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +26,7 @@ FIELD_KINDS = {
 
 @dataclass
 class StageLine:
-    """A stage as it is edited."""
+    """A stage in the editor."""
 
     id: str
     name: str
@@ -35,7 +35,7 @@ class StageLine:
 
 @dataclass
 class PipelineLine:
-    """A pipeline as it is edited."""
+    """A pipeline in the editor."""
 
     id: str
     name: str
@@ -43,8 +43,8 @@ class PipelineLine:
 
 
 @dataclass
-class OwnField:
-    """A field of the tenant's own."""
+class CustomFieldRow:
+    """A custom field in the editor."""
 
     id: str
     holder: str
@@ -56,80 +56,80 @@ class OwnField:
 
 
 class CrmSettingsState(rx.State):
-    """Pipelines and fields of the tenant."""
+    """The pipelines and custom fields of the tenant."""
 
     pipelines: list[PipelineLine] = []
-    fields: list[OwnField] = []
+    fields: list[CustomFieldRow] = []
     new_kind: str = "text"
-    drawn: int = 0  # grows with every change of what there is: inputs are drawn anew then
+    form_key: int = 0  # incremented with every structural change, which redraws the inputs
     loaded: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch pipelines and fields."""
+        """Fetch pipelines and custom fields."""
         await self._fetch()
 
     @handler(Role.ADMIN)
     async def add_pipeline(self, form: dict[str, Any]) -> Any:
-        """Make a pipeline with the usual stages."""
+        """Create a pipeline with default stages."""
         stages = pipelines.default_stages((await current_user(self)).language)
-        return await self._do(pipelines.create, str(form.get("name", "")), stages)
+        return await self._run(pipelines.create, str(form.get("name", "")), stages)
 
     @handler(Role.ADMIN)
     async def rename_pipeline(self, pipeline_id: str, name: str) -> Any:
-        """Give a pipeline another name."""
-        return await self._do(pipelines.rename, pipeline_id, name, redraw=False)
+        """Rename a pipeline."""
+        return await self._run(pipelines.rename, pipeline_id, name, redraw=False)
 
     @handler(Role.ADMIN)
     async def delete_pipeline(self, pipeline_id: str) -> Any:
-        """Take a pipeline without leads away."""
-        return await self._do(pipelines.delete, pipeline_id)
+        """Delete a pipeline without leads."""
+        return await self._run(pipelines.delete, pipeline_id)
 
     @handler(Role.ADMIN)
     async def add_stage(self, form: dict[str, Any]) -> Any:
-        """Add a stage at the end of the pipeline that the form names."""
-        return await self._do(pipelines.add_stage, str(form.get("pipeline", "")), str(form.get("name", "")))
+        """Add a stage at the end of the pipeline in the form."""
+        return await self._run(pipelines.add_stage, str(form.get("pipeline", "")), str(form.get("name", "")))
 
     @handler(Role.ADMIN)
     async def change_stage(self, stage_id: str, name: str, kind: StageKind) -> Any:
-        """Give a stage another name or meaning."""
-        return await self._do(pipelines.update_stage, stage_id, redraw=False, name=name, kind=kind)
+        """Set the name and kind of a stage."""
+        return await self._run(pipelines.update_stage, stage_id, redraw=False, name=name, kind=kind)
 
     @handler(Role.ADMIN)
     async def move_stage(self, stage_id: str, up: bool) -> Any:
-        """Move a stage before or behind its neighbour."""
-        return await self._do(pipelines.move_stage, stage_id, up=up)
+        """Move a stage up or down."""
+        return await self._run(pipelines.move_stage, stage_id, up=up)
 
     @handler(Role.ADMIN)
     async def delete_stage(self, stage_id: str) -> Any:
-        """Take a stage without leads away."""
-        return await self._do(pipelines.delete_stage, stage_id)
+        """Delete a stage without leads."""
+        return await self._run(pipelines.delete_stage, stage_id)
 
     @handler(Role.ADMIN)
-    async def choose_kind(self, kind: str) -> None:
-        """Say what the new field is to hold."""
+    async def set_new_kind(self, kind: str) -> None:
+        """Set the kind of the field in the form for a new one."""
         self.new_kind = kind if kind in FIELD_KINDS else "text"
 
     @handler(Role.ADMIN)
-    async def add_own_field(self, form: dict[str, Any]) -> Any:
-        """Add a field to contacts or leads."""
+    async def add_custom_field(self, form: dict[str, Any]) -> Any:
+        """Create a custom field of contacts or leads."""
         holder = Holder.LEAD if form.get("holder") == "lead" else Holder.CONTACT
         kind, options = FieldKind(self.new_kind), str(form.get("options", ""))
-        return await self._do(
+        return await self._run(
             custom_field_definitions.create, holder, name=str(form.get("name", "")), kind=kind, options=options
         )
 
     @handler(Role.ADMIN)
     async def change_field(self, field_id: str, name: str, options: str) -> Any:
-        """Rename a field or change its choices."""
-        return await self._do(custom_field_definitions.update, field_id, redraw=False, name=name, options=options)
+        """Set the name and options of a custom field."""
+        return await self._run(custom_field_definitions.update, field_id, redraw=False, name=name, options=options)
 
     @handler(Role.ADMIN)
     async def delete_field(self, field_id: str) -> Any:
-        """Take a field away."""
-        return await self._do(custom_field_definitions.delete, field_id)
+        """Delete a custom field."""
+        return await self._run(custom_field_definitions.delete, field_id)
 
-    async def _do(self, service: Any, *given: Any, redraw: bool = True, **named: Any) -> Any:
+    async def _run(self, service: Any, *given: Any, redraw: bool = True, **named: Any) -> Any:
         try:
             await call(self, service, *given, **named)
         except PlatformError as error:
@@ -140,17 +140,17 @@ class CrmSettingsState(rx.State):
 
     async def _fetch(self, *, redraw: bool = True) -> None:
         self.pipelines, self.fields = await fetch(self, _read)
-        self.drawn += redraw
+        self.form_key += redraw
         self.loaded = True
 
 
-def _read(session: Transaction, who: Identity) -> tuple[list[PipelineLine], list[OwnField]]:
+def _read(session: Transaction, who: Identity) -> tuple[list[PipelineLine], list[CustomFieldRow]]:
     found = [
         PipelineLine(pipeline.id, pipeline.name, [StageLine(s.id, s.name, s.kind.value) for s in stages])
         for pipeline, stages in pipelines.list_pipelines(session, who)
     ]
     own = [
-        OwnField(
+        CustomFieldRow(
             id=row.id,
             holder=row.holder.value,
             name=row.name,

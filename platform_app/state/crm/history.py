@@ -1,4 +1,4 @@
-"""History: the events of a contact or a lead in words for people."""
+"""History: the events of a contact or a lead as sentences."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from platform_app.i18n import exact_time, relative_time, translate
 from platform_app.models.event import Event, EventKind
 from platform_app.models.person import Identity
 
-_WORDS = {
+_SENTENCES = {
     EventKind.MESSAGE_RECEIVED: "The contact wrote",
     EventKind.REPLY_SENT: "The agent replied",
     EventKind.CONVERSATION_STARTED: "A conversation began",
@@ -58,18 +58,18 @@ FIELD_LABELS = {
 
 @dataclass
 class HistoryLine:
-    """Something that happened."""
+    """An event as a sentence."""
 
-    words: str
+    sentence: str
     when: str
     exact: str
 
 
-def history_of(events: list[Event], identity: Identity, language: str) -> list[HistoryLine]:
-    """Return events as lines, in their order."""
+def history_lines(events: list[Event], identity: Identity, language: str) -> list[HistoryLine]:
+    """Return events as lines, in the given order."""
     return [
         HistoryLine(
-            words_of(event, language),
+            describe_event(event, language),
             relative_time(language, event.at, now()),
             exact_time(language, event.at, identity.time_zone),
         )
@@ -77,8 +77,8 @@ def history_of(events: list[Event], identity: Identity, language: str) -> list[H
     ]
 
 
-def words_of(event: Event, language: str) -> str:
-    """Return what happened as a sentence."""
+def describe_event(event: Event, language: str) -> str:
+    """Return an event as a translated sentence."""
     changed = [translate(language, FIELD_LABELS[name]) for name in event.after if name in FIELD_LABELS]
     values: dict[str, Any] = {
         "title": event.after.get("title", ""),
@@ -89,4 +89,4 @@ def words_of(event: Event, language: str) -> str:
         "name": event.after.get("name", ""),
         "tag": event.after.get("tag", ""),
     }
-    return translate(language, _WORDS[event.kind], **values)
+    return translate(language, _SENTENCES[event.kind], **values)

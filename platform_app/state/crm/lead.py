@@ -1,4 +1,4 @@
-"""Lead: the card, saved as typed, its stage and its contact."""
+"""Lead: the card of a lead with its stage and contact."""
 
 from typing import Any
 
@@ -11,90 +11,90 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.crm import contacts, leads
 from platform_app.state.console.base import call, fetch, handler
 from platform_app.state.console.option_lists import Option, stage_options
-from platform_app.state.crm.card import CardView
+from platform_app.state.crm.card import CrmCard
 
-NOBODY = "none"
+NONE = "none"
 
 
-class LeadState(CardView, rx.State):
-    """The lead that the address names."""
+class LeadState(CrmCard, rx.State):
+    """The lead in the address."""
 
     title: str = ""
     stage: str = ""
     stages: list[Option] = []
-    responsible: str = NOBODY
+    responsible: str = NONE
     contact: str = ""
     contact_name: str = ""
-    choosing: bool = False
-    found: list[Option] = []
-    _lead: str = ""
+    contact_dialog_open: bool = False
+    candidates: list[Option] = []
+    _lead_id: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the lead and draw its card."""
-        self.card_key, self.choosing, self.found = "", False, []
+        """Fetch the lead and fill the form."""
+        self.card_key, self.contact_dialog_open, self.candidates = "", False, []
         self.stages = await fetch(self, stage_options)
-        row = await fetch(self, leads.get, self._id_in_address())
-        self._lead = row.id
+        row = await fetch(self, leads.get, self._id_from_path())
+        self._lead_id = row.id
         self.initial = {
             "title": row.title,
             "budget": f"{row.budget.normalize():f}" if row.budget else "",
             "source": row.source,
             "tags": ", ".join(row.tags),
         }
-        await self._draw_fields(row.fields)
-        await self._show(row)
-        await self._draw_beside()
+        await self._load_fields(row.fields)
+        await self._set_lead(row)
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def move(self, stage_id: str) -> None:
-        """Put the lead into another stage."""
-        await self._show(await call(self, leads.move_to_stage, self._lead, stage_id))
-        await self._draw_beside()
+        """Move the lead to a stage."""
+        await self._set_lead(await call(self, leads.move_to_stage, self._lead_id, stage_id))
+        await self._load_related()
 
     @handler(Role.OPERATOR)
     async def assign(self, user_id: str) -> None:
-        """Make a member responsible, or nobody."""
-        await self._save_values({"responsible_id": "" if user_id == NOBODY else user_id})
-        await self._draw_beside()
+        """Set the responsible member, NONE for nobody."""
+        await self._save_values({"responsible_id": "" if user_id == NONE else user_id})
+        await self._load_related()
 
     @handler(Role.OPERATOR)
-    async def keep_choosing(self, is_open: bool) -> None:
+    async def set_contact_dialog_open(self, is_open: bool) -> None:
         """Open or close the search for the lead's contact."""
-        self.choosing, self.found = is_open, []
+        self.contact_dialog_open, self.candidates = is_open, []
         if is_open:
-            await self._find("")
+            await self._search_candidates("")
 
     @handler(Role.OPERATOR)
-    async def find_contact(self, search: str) -> None:
-        """Find contacts to choose from."""
-        await self._find(search[:200])
+    async def search_contacts(self, search: str) -> None:
+        """Search for a contact."""
+        await self._search_candidates(search[:200])
 
     @handler(Role.OPERATOR)
-    async def choose_contact(self, contact_id: str) -> None:
-        """Make somebody the contact of the lead, or nobody."""
+    async def set_contact(self, contact_id: str) -> None:
+        """Set the contact of the lead, "" for none."""
         await self._save_values({"contact_id": contact_id})
-        self.choosing = False
-        await self._draw_beside()
+        self.contact_dialog_open = False
+        await self._load_related()
 
     def _subject(self) -> tuple[Holder, str]:
-        return Holder.LEAD, self._lead
+        return Holder.LEAD, self._lead_id
 
     async def _save_values(self, values: dict[str, Any]) -> None:
-        await self._show(await call(self, leads.save, self._lead, values))
+        await self._set_lead(await call(self, leads.save, self._lead_id, values))
 
-    async def _find(self, search: str) -> None:
+    async def _search_candidates(self, search: str) -> None:
         found, _ = await fetch(self, contacts.list_contacts, search=search, page_size=8)
-        self.found = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
+        self.candidates = [Option(row.id, " · ".join(filter(None, (row.name, row.phone, row.email)))) for row in found]
 
-    async def _show(self, row: Lead) -> None:
-        self.title, self.stage, self.responsible = row.title, row.stage_id, row.responsible_id or NOBODY
-        contact = await fetch(self, _contact_of, row)
+    async def _set_lead(self, row: Lead) -> None:
+        self.title, self.stage, self.responsible = row.title, row.stage_id, row.responsible_id or NONE
+        contact = await fetch(self, _find_contact, row)
         self.contact, self.contact_name = (contact.id, contact.name) if contact else ("", "")
 
 
-def _contact_of(session: Transaction, who: Identity, row: Lead) -> Contact | None:
+def _find_contact(session: Transaction, who: Identity, row: Lead) -> Contact | None:
     try:
         return contacts.get(session, who, row.contact_id or "")
-    except NotFound:  # nobody, or somebody deleted since
+    except NotFound:  # none, or deleted meanwhile
         return None

@@ -1,4 +1,4 @@
-"""Leads: the list and the board by stage."""
+"""Leads: the list of leads and the board by stage."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,12 +25,12 @@ from platform_app.state.console.page_address import replace_query
 from platform_app.state.console.undo import SoftDelete, Undo
 
 DEFAULT_ORDER = "-updated"
-KINDS = {"open": ("Open", ""), "won": ("Won", "green"), "lost": ("Lost", "red")}
+STAGE_KINDS = {"open": ("Open", ""), "won": ("Won", "green"), "lost": ("Lost", "red")}
 
 
 @dataclass
 class LeadRow:
-    """A lead as lists and the board show it."""
+    """A lead in the list and on the board."""
 
     id: str
     title: str
@@ -45,34 +45,34 @@ class LeadRow:
 
 
 @dataclass
-class Column:
-    """A stage on the board."""
+class BoardColumn:
+    """A stage on the board with its newest leads."""
 
     id: str
     name: str
     colour: str
-    words: str  # how many leads, and their budgets together
-    more: str  # how many are not shown
+    words: str  # number of leads and sum of budgets
+    more: str  # number of leads that are not shown
     leads: list[LeadRow] = field(default_factory=list)
 
 
 @dataclass
-class _Frame:
-    """What lists are drawn with: the tenant's pipelines, stages and members."""
+class _PipelineData:
+    """The tenant's pipelines, stages and members, for filters and names."""
 
     pipelines: list[Option]
     stages: list[Option]
     members: list[Option]
-    of_pipeline: dict[str, list[tuple[str, str, str]]]  # stages: id, name, kind
+    stages_by_pipeline: dict[str, list[tuple[str, str, str]]]  # stages: id, name, kind
     names: dict[str, str]
 
 
 class LeadsState(ListPage, Undo, rx.State):
-    """The leads of a tenant."""
+    """The leads of the tenant."""
 
     view: str = "board"
     rows: list[LeadRow] = []
-    columns: list[Column] = []
+    columns: list[BoardColumn] = []
     pipelines: list[Option] = []
     pipeline: str = ""
     stages: list[Option] = []
@@ -80,34 +80,34 @@ class LeadsState(ListPage, Undo, rx.State):
     members: list[Option] = []
     responsible: str = "all"
     tag: str = ""
-    said: str = ""  # of what a move did, for those who do not see it
+    announcement: str = ""  # of a move, for screen readers
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read what is asked from the address, and fetch."""
+        """Set view, filters, sorting and page from the address, and fetch."""
         asked = self._read_query(leads.SORT_KEYS, DEFAULT_ORDER)
         self.view = "list" if asked.get("view") == "list" else "board"
         self.pipeline, self.stage = asked.get("pipeline", "")[:32], asked.get("stage", "all")[:32]
         self.responsible, self.tag = asked.get("responsible", "all")[:32], asked.get("tag", "")[:60]
-        self.undo_sentence = self.said = ""
+        self.undo_sentence = self.announcement = ""
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what others change while the page is open."""
+        """Fetch the list again when a lead changes."""
         async for _ in subscribe(self, "lead"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
-    async def show(self, view: str | list[str]) -> Any:
+    async def set_view(self, view: str | list[str]) -> Any:
         """Show the board or the list."""
         self.view = "list" if view == "list" else "board"
         return await self._apply_filters()
 
     @handler(Role.VIEWER)
-    async def filter_by(self, name: str, value: str) -> Any:
-        """Show the leads of a pipeline, a stage, a member or a tag."""
+    async def set_filter(self, name: str, value: str) -> Any:
+        """Filter by pipeline, stage, responsible member or tag."""
         if name not in ("pipeline", "stage", "responsible", "tag"):
             raise Invalid("This value cannot be taken.")
         setattr(self, name, value[:60])
@@ -116,48 +116,48 @@ class LeadsState(ListPage, Undo, rx.State):
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
-        """Write a lead into the first stage and open its card."""
+        """Create a lead in the first stage and open its card."""
         title = translate((await current_user(self)).language, "New lead")
         made = await call(self, leads.create_in_first_stage, title, self.pipeline)
         return browser.redirect(f"/manage/{(await current_identity(self)).slug}/leads/{made.id}")
 
     @handler(Role.OPERATOR)
     async def move(self, lead_id: str, stage_id: str) -> None:
-        """Put a lead into another stage."""
+        """Move a lead to a stage."""
         row = await call(self, leads.move_to_stage, lead_id, stage_id)
         await self._fetch()
         stage = next((column.name for column in self.columns if column.id == stage_id), "")
-        self.said = translate(
+        self.announcement = translate(
             (await current_user(self)).language, "“{title}” is in {stage}.", title=row.title, stage=stage
         )
 
     @handler(Role.OPERATOR)
     async def tag_selected(self, form: dict[str, Any]) -> Any:
-        """Give the chosen leads a tag."""
+        """Add a tag to the selected leads."""
         count = await call(self, tags.add_tag, self.selected, str(form.get("tag", "")), target=leads)
         return await self._finish_bulk_action("{count} lead tagged", "{count} leads tagged", count)
 
     @handler(Role.OPERATOR)
     async def move_selected(self, stage_id: str) -> Any:
-        """Put the chosen leads into a stage."""
+        """Move the selected leads to a stage."""
         count = await call(self, _move_all, self.selected, stage_id)
         return await self._finish_bulk_action("{count} lead moved", "{count} leads moved", count)
 
     @handler(Role.OPERATOR)
     async def assign_selected(self, user_id: str) -> Any:
-        """Make a member responsible for the chosen leads."""
+        """Set the responsible member of the selected leads."""
         count = await call(self, _assign_all, self.selected, user_id)
         return await self._finish_bulk_action("{count} lead assigned", "{count} leads assigned", count)
 
     @handler(Role.OPERATOR)
     async def delete_selected(self) -> Any:
-        """Take the chosen leads away."""
+        """Delete the selected leads."""
         selected, self.selected = self.selected, []
         return await self._delete_many(selected, "{count} lead deleted", "{count} leads deleted")
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some leads."""
+        """Whether search or filters are set."""
         return bool(self.search or self.tag or self.stage != "all" or self.responsible != "all")
 
     def _soft_delete(self) -> SoftDelete:
@@ -172,20 +172,24 @@ class LeadsState(ListPage, Undo, rx.State):
 
     async def _fetch(self) -> None:
         language = (await current_user(self)).language
-        frame = await fetch(self, _frame)
-        self.pipelines, self.stages, self.members = frame.pipelines, frame.stages, frame.members
-        if self.pipeline not in frame.of_pipeline:
-            self.pipeline = frame.pipelines[0].id if frame.pipelines else ""
+        pipelines_data = await fetch(self, _read_pipeline_data)
+        self.pipelines, self.stages, self.members = (
+            pipelines_data.pipelines,
+            pipelines_data.stages,
+            pipelines_data.members,
+        )
+        if self.pipeline not in pipelines_data.stages_by_pipeline:
+            self.pipeline = pipelines_data.pipelines[0].id if pipelines_data.pipelines else ""
         asked: dict[str, Any] = {"search": self.search, "tag": self.tag}
         asked["responsible_id"] = "" if self.responsible == "all" else self.responsible
         if self.view == "board":
-            await self._fetch_board(frame, asked)
+            await self._fetch_board(pipelines_data, asked)
         else:
-            await self._fetch_list(frame, asked)
+            await self._fetch_list(pipelines_data, asked)
         self.total_words = plural(language, "{count} lead", "{count} leads", self.total)
         self.loaded = True
 
-    async def _fetch_list(self, frame: _Frame, asked: dict[str, Any]) -> None:
+    async def _fetch_list(self, pipelines_data: _PipelineData, asked: dict[str, Any]) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         asked["stage_id"] = "" if self.stage == "all" else self.stage
         sort = self.sort if self.sort in leads.SORT_KEYS else "updated"
@@ -197,38 +201,38 @@ class LeadsState(ListPage, Undo, rx.State):
         }
         found, total = await fetch(self, leads.list_leads, **order, **asked)
         self._set_total(total)
-        known = frame.names | await fetch(self, contacts.contact_names, [row.contact_id for row in found])
-        self.rows, self.columns = [row_of(row, known, identity, language) for row in found], []
+        known = pipelines_data.names | await fetch(self, contacts.contact_names, [row.contact_id for row in found])
+        self.rows, self.columns = [lead_row(row, known, identity, language) for row in found], []
 
-    async def _fetch_board(self, frame: _Frame, asked: dict[str, Any]) -> None:
+    async def _fetch_board(self, pipelines_data: _PipelineData, asked: dict[str, Any]) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
-        stages = frame.of_pipeline.get(self.pipeline, [])
-        totals, shown, people = await fetch(self, _board, [stage_id for stage_id, _, _ in stages], **asked)
+        stages = pipelines_data.stages_by_pipeline.get(self.pipeline, [])
+        totals, shown, people = await fetch(self, _read_board, [stage_id for stage_id, _, _ in stages], **asked)
         self.total = sum(totals.get(stage_id, (0, 0))[0] for stage_id, _, _ in stages)
         self.rows, self.columns = [], []
         for stage_id, name, kind in stages:
             count, budget = totals.get(stage_id, (0, Decimal(0)))
-            rows = [row_of(row, frame.names | people, identity, language) for row in shown[stage_id]]
-            words = f"{count} · {money(budget, language)}" if budget else str(count)
+            rows = [lead_row(row, pipelines_data.names | people, identity, language) for row in shown[stage_id]]
+            words = f"{count} · {format_money(budget, language)}" if budget else str(count)
             more = translate(language, "and {count} more", count=count - len(rows)) if count > len(rows) else ""
-            self.columns.append(Column(stage_id, name, KINDS[kind][1], words, more, rows))
+            self.columns.append(BoardColumn(stage_id, name, STAGE_KINDS[kind][1], words, more, rows))
 
 
-def money(amount: Decimal, language: str) -> str:
-    """Return a sum as people write it, without idle zeros."""
+def format_money(amount: Decimal, language: str) -> str:
+    """Return an amount as text in a language, without a fraction if it is whole."""
     whole = amount == amount.to_integral_value()
     return str(format_decimal(amount, "#,##0" if whole else "#,##0.00", locale=language))
 
 
-def row_of(row: Lead, known: dict[str, str], identity: Identity, language: str) -> LeadRow:
-    """Return a lead as lists show it; `known` are names by id."""
+def lead_row(row: Lead, known: dict[str, str], identity: Identity, language: str) -> LeadRow:
+    """Return the row of a lead; `known` holds names by id."""
     return LeadRow(
         id=row.id,
         title=row.title,
         contact=known.get(row.contact_id or "", ""),
         stage_id=row.stage_id,
         stage=known.get(row.stage_id, ""),
-        budget=money(row.budget, language) if row.budget else "",
+        budget=format_money(row.budget, language) if row.budget else "",
         responsible=known.get(row.responsible_id or "", ""),
         tags=row.tags,
         when=relative_time(language, row.updated_at, now()),
@@ -236,18 +240,20 @@ def row_of(row: Lead, known: dict[str, str], identity: Identity, language: str) 
     )
 
 
-def _frame(session: Transaction, who: Identity) -> _Frame:
+def _read_pipeline_data(session: Transaction, who: Identity) -> _PipelineData:
     found = pipelines.list_pipelines(session, who)
-    return _Frame(
+    return _PipelineData(
         pipelines=[Option(pipeline.id, pipeline.name) for pipeline, _ in found],
         stages=[Option(stage.id, f"{p.name} · {stage.name}") for p, stages in found for stage in stages],
         members=[Option(user.id, user.name) for user, _ in members.list_members(session, who)],
-        of_pipeline={p.id: [(stage.id, stage.name, stage.kind.value) for stage in stages] for p, stages in found},
+        stages_by_pipeline={
+            p.id: [(stage.id, stage.name, stage.kind.value) for stage in stages] for p, stages in found
+        },
         names=entity_names(session, who.tenant_id),
     )
 
 
-def _board(
+def _read_board(
     session: Transaction, who: Identity, /, stage_ids: list[str], **asked: Any
 ) -> tuple[dict[str, tuple[int, Decimal]], dict[str, list[Lead]], dict[str, str]]:
     shown = {stage_id: leads.newest_in_stage(session, who, stage_id, **asked) for stage_id in stage_ids}

@@ -16,7 +16,7 @@ from platform_app.state.console.base import current_identity, current_user, fetc
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.log_list import LogList
 from platform_app.state.console.option_lists import Option, agent_options
-from platform_app.state.crm.history import words_of
+from platform_app.state.crm.history import describe_event
 from platform_app.state.rules.rule_words import TRIGGERS
 
 CAUSES = ("rules", "people")
@@ -97,7 +97,7 @@ def event_row(event: Event, subject: str, identity: Identity, *, language: str) 
     return EventRow(
         id=event.id,
         kind=translate(language, TRIGGERS[event.kind.value]),
-        words=words_of(event, language)[:200],
+        words=describe_event(event, language)[:200],
         subject=subject,
         depth=str(event.depth) if event.depth else "",
         when=relative_time(language, event.at, now()),
