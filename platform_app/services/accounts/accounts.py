@@ -1,4 +1,4 @@
-"""Accounts: registration, sign-in, people and their preferences."""
+"""Accounts: registration, password check, user preferences and settings of the company."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ from platform_app.services.accounts import passwords, sessions, sign_in_throttle
 from platform_app.services.crm import phone_numbers, pipelines
 from platform_app.services.feed import activity
 
-RUN_RETENTION_DAYS = (30, 90, 180, 365, 0)  # for which the log of runs can be kept; 0: for ever
+RUN_RETENTION_DAYS = (30, 90, 180, 365, 0)  # choices; 0: for ever
 _TRANSLITERATION = str.maketrans(
     dict(zip("абвгдеёзийклмнопрстуфыэіїєґ", "abvgdeeziyklmnoprstufyeiieg", strict=True))
     | {"ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
@@ -25,7 +25,10 @@ _EMAIL = re.compile(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,185}\.[^@\s.]{2,63}")
 
 
 def validate_email(email: str) -> str:
-    """Return an e-mail address as it is kept."""
+    """Return an e-mail address in its stored form: NFC, lower case, without spaces around it.
+
+    Raises Invalid if it is not an e-mail address.
+    """
     email = _normalize_email(email)
     if not _is_email(email):
         raise Invalid("This is not an e-mail address.", field="email")
@@ -41,7 +44,10 @@ def _is_email(email: str) -> bool:
 
 
 def _clean_name(text: str, *, empty: str, field: str) -> str:
-    """Return a name on one line without signs that nobody sees; `empty` is what to say when nothing is left."""
+    """Return a name on one line, at most 200 characters, without unprintable characters.
+
+    Raises Invalid with the sentence `empty` at `field` if nothing is left.
+    """
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     if not shown.strip():
         raise Invalid(empty, field=field)
@@ -59,9 +65,11 @@ def register(
     time_zone: str,
     address: str = "",
 ) -> tuple[User, Tenant]:
-    """Create a tenant with its owner and its first pipeline.
+    """Create a tenant, its owner and its first pipeline; return the user and the tenant.
 
-    `address` is where the person comes from: too many accounts are slowed down.
+    Registrations are limited by the client's IP `address`; "" is not. An unknown `language` becomes "en", an unknown
+    `time_zone` "Europe/Moscow". Raises Invalid if a value is not accepted, LimitReached if too many accounts came from
+    the address, Conflict if the e-mail address has an account, and Unavailable if too many passwords are being hashed.
     """
     email = validate_email(email)
     name = _clean_name(name, empty="Enter your name.", field="name")
@@ -69,7 +77,7 @@ def register(
     password = passwords.validate_password(password, email, name, tenant_name)
     if address:
         sign_in_throttle.count_registration(address)
-    hashed = passwords.hash_password(password)  # before the first statement: nobody waits for this transaction
+    hashed = passwords.hash_password(password)  # before the first statement: it is slow and would hold the write lock
     if session.exec(unscoped(User).where(User.email == email)).first():
         raise Conflict("There is an account with this e-mail already. Sign in.", field="email")
     language = language if language in LANGUAGES else "en"
@@ -95,7 +103,12 @@ def _free_slug(session: Transaction, name: str) -> str:
 
 
 def authenticate(email: str, password: str, address: str) -> User:
-    """Return the user whose password this is. Unknown and disabled people get the same answer in the same time."""
+    """Return the user with this e-mail address and password.
+
+    `address` is the IP address of the client. Unknown and disabled users get the same answer in the same time as a
+    wrong password. Raises Forbidden if the credentials are wrong, LimitReached after too many failures, and Unavailable
+    if too many passwords are being hashed.
+    """
     email = _normalize_email(email)
     sign_in_throttle.count_attempt(email, address)
     user = _find_by_email(email) if _is_email(email) else None
@@ -120,10 +133,14 @@ def _get_user(session: Transaction, user_id: str) -> User:
 
 
 def change_password(who: Identity, current: str, new: str) -> None:
-    """Set a new password; every other session of the person ends at once."""
+    """Set a new password and end every other session of the user.
+
+    Raises Forbidden if `current` is wrong, Invalid if `new` breaks a rule for passwords, LimitReached after too many
+    wrong attempts, and Unavailable if too many passwords are being hashed.
+    """
     with session_scope(reason="change of password", read_only=True) as session:
         user = _get_user(session, who.user_id)
-    place = f"session of {user.id}"  # counted for this person alone, never for everybody who changes theirs
+    place = f"session of {user.id}"  # limited per user, not per IP address
     sign_in_throttle.count_attempt(user.email, place)
     if not passwords.verify_password(current, user.password_hash):
         raise Forbidden("The current password is wrong.", field="current")
@@ -135,28 +152,31 @@ def change_password(who: Identity, current: str, new: str) -> None:
 
 
 def set_disabled(session: Transaction, user_id: str, *, disabled: bool) -> None:
-    """Let a person in no more, or again; disabling ends every session at once."""
+    """Disable or enable a user's sign-in. Disabling ends all sessions of the user.
+
+    Raises NotFound if there is no such user.
+    """
     _get_user(session, user_id).disabled_at = now() if disabled else None
     if disabled:
         sessions.end_all_sessions(session, user_id)
 
 
 def set_language(session: Transaction, user_id: str, language: str) -> None:
-    """Keep a person's language."""
+    """Store a user's language, "ru" or "en". Raises Invalid for another value, NotFound for an unknown user."""
     if language not in LANGUAGES:
         raise Invalid("This value cannot be taken.", field="language")
     _get_user(session, user_id).language = language
 
 
 def set_theme(session: Transaction, user_id: str, theme: str) -> None:
-    """Keep a person's theme: light, dark or system."""
+    """Store a user's theme: light, dark or system. Raises Invalid for another value, NotFound for an unknown user."""
     if theme not in ("light", "dark", "system"):
         raise Invalid("This value cannot be taken.", field="theme")
     _get_user(session, user_id).theme = theme
 
 
 def set_name(session: Transaction, user_id: str, name: str) -> None:
-    """Keep a person's name."""
+    """Store a user's name. Raises Invalid if it is empty, NotFound for an unknown user."""
     _get_user(session, user_id).name = _clean_name(name, empty="Enter your name.", field="name")
 
 
@@ -169,9 +189,11 @@ def update_tenant(
     run_days: int | None = None,
     country: str | None = None,
 ) -> None:
-    """Keep the tenant's name, time zone, for how long runs are kept, and the country of its phone numbers.
+    """Update the company's name, time zone, retention of the run log, and default country of phone numbers.
 
-    For owners and admins. None leaves a value as it is; "" is the country of the time zone.
+    None leaves a value unchanged. `run_days` is one of RUN_RETENTION_DAYS; `country` is an ISO 3166 code of two
+    letters, "" stands for the country of the time zone. Raises Forbidden unless the user is an owner or admin, and
+    Invalid if a value is not accepted.
     """
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
@@ -191,17 +213,21 @@ def update_tenant(
 
 
 def run_retention_days(session: Transaction, who: Identity) -> int:
-    """Return for how many days the tenant keeps the log of runs; 0: for ever."""
+    """Return for how many days the tenant's log of rule runs is kept; 0 means for ever."""
     return int(session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one().run_days)
 
 
 def phone_country(session: Transaction, who: Identity) -> str:
-    """Return the country that the tenant chose for phone numbers without a country code; "": that of its time zone."""
+    """Return the tenant's country (two letters) for phone numbers without a country code; "" follows the time zone."""
     return str(session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one().country)
 
 
 def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:
-    """Change a member's role; nobody raises themselves, and one owner stays."""
+    """Change a member's role.
+
+    Raises NotFound if there is no such member, Forbidden if the acting user may not grant or take away one of the
+    roles, and Conflict if the tenant would lose its last owner.
+    """
     members = list(session.exec(owned(Member, who.tenant_id).with_for_update()).all())
     member = next((m for m in members if m.user_id == user_id), None)
     if member is None:

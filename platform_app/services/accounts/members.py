@@ -1,4 +1,4 @@
-"""Members: people who are put into a tenant by whoever runs the platform."""
+"""Members: the people of a tenant and their roles, and identities that act in a tenant."""
 
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound
@@ -9,7 +9,7 @@ from platform_app.services.feed import activity
 
 
 def get_tenant(session: Transaction, slug: str) -> Tenant:
-    """Return the tenant of this slug."""
+    """Return the tenant with this slug. Raises NotFound if there is none."""
     tenant: Tenant | None = session.exec(unscoped(Tenant).where(Tenant.slug == slug)).first()
     if tenant is None:
         raise NotFound("There is no tenant {slug}.", slug=slug)
@@ -17,7 +17,11 @@ def get_tenant(session: Transaction, slug: str) -> Tenant:
 
 
 def add(session: Transaction, slug: str, *, email: str, name: str, password: str, role: Role) -> Member:
-    """Put a person into a tenant. Who has an account already keeps their name and password."""
+    """Add a person to a tenant, with a new account unless one with this e-mail address exists.
+
+    An existing account keeps its name and password. Raises NotFound if there is no such tenant, Invalid if a value is
+    not accepted, Conflict if the person is a member already, and Unavailable if too many passwords are being hashed.
+    """
     tenant = get_tenant(session, slug)
     email = accounts.validate_email(email)
     user: User | None = session.exec(unscoped(User).where(User.email == email)).first()
@@ -36,7 +40,10 @@ def add(session: Transaction, slug: str, *, email: str, name: str, password: str
 
 
 def get_owner(session: Transaction, slug: str) -> Identity:
-    """Return the first owner of a tenant, in whose name the command line acts."""
+    """Return the identity of a tenant's first owner; the command line acts as this user.
+
+    Raises NotFound if there is no such tenant.
+    """
     tenant = get_tenant(session, slug)
     rows = owned(Member, tenant.id).where(Member.role == Role.OWNER).order_by(Member.created_at)
     member: Member = session.exec(rows).first()
@@ -55,7 +62,7 @@ def get_owner(session: Transaction, slug: str) -> Identity:
 
 
 def automation_identity(session: Transaction, tenant_id: str, name: str) -> Identity:
-    """Return an automation of a tenant as the one who acts: no person, with the role of an operator."""
+    """Return an identity named `name` with the role of an operator and no user, for rules, webhooks and imports."""
     tenant = session.get(Tenant, tenant_id)
     assert tenant is not None
     return Identity(
@@ -72,7 +79,7 @@ def automation_identity(session: Transaction, tenant_id: str, name: str) -> Iden
 
 
 def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None:
-    """Put a line for a member into the recent updates."""
+    """Add an activity addressed to a member of the tenant. Raises NotFound if there is no such member."""
     names = {user.id: user.name for user, _ in list_members(session, who)}
     if user_id not in names:
         raise NotFound("There is no such member.")
@@ -81,7 +88,7 @@ def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None
 
 
 def list_members(session: Transaction, who: Identity) -> list[tuple[User, Role]]:
-    """Return the people of a tenant with their roles, in the order they came."""
+    """Return the users of a tenant with their roles, in the order in which they joined."""
     query = (
         owned(Member, who.tenant_id)
         .with_only_columns(User, Member.role)
@@ -92,7 +99,10 @@ def list_members(session: Transaction, who: Identity) -> list[tuple[User, Role]]
 
 
 def list_tenants(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]]:
-    """Return the tenants of a person with the role in each, in the order they joined; needs a reason, not a tenant."""
+    """Return the tenants of a user with the role in each, in the order in which the user joined.
+
+    The transaction must be one without a tenant, opened with a reason.
+    """
     query = (
         unscoped(Member)
         .with_only_columns(Tenant, Member.role)

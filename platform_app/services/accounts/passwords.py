@@ -1,4 +1,4 @@
-"""Passwords: their rules, and argon2id with a cap on how many are hashed at once."""
+"""Passwords: their rules, and argon2id hashing with a limit on concurrent hashes."""
 
 import asyncio
 import re
@@ -26,8 +26,8 @@ TOO_EASY = (
 _COMMON_FILES = [Path(__file__).parent / name for name in ("common_passwords.txt", "common_words_ru.txt")]
 _MAX_ESTIMATED_LEN = 40  # characters; the estimate takes time that grows faster than a text, and longer ones are safe
 _MIN_GUESSES_LOG10 = 7.0  # decimal logarithm of how many tries a guesser may need, by the estimate
-_WAIT_SECONDS = 10.0  # seconds that a person waits for room
-_MAX_CONCURRENT = 2  # each hash takes 64 MiB: a flood of sign-ins must not take all memory
+_WAIT_SECONDS = 10.0  # for a free slot
+_MAX_CONCURRENT = 2  # each hash takes 64 MiB of memory
 _hasher = PasswordHash.recommended()
 _slots = BoundedSemaphore(_MAX_CONCURRENT)
 _threads = ThreadPoolExecutor(_MAX_CONCURRENT, thread_name_prefix="passwords")
@@ -40,11 +40,13 @@ _TRANSLITERATION = str.maketrans(
 
 
 def _busy() -> Unavailable:
+    """Return the error for callers that waited too long for a hash."""
     return Unavailable("Many people are signing in right now. Try again.")
 
 
 @contextmanager
 def _hash_slot() -> Iterator[None]:
+    """Hold one of the slots for hashing. Raises Unavailable if none is free within _WAIT_SECONDS."""
     if not _slots.acquire(timeout=_WAIT_SECONDS):
         raise _busy()
     try:
@@ -54,7 +56,11 @@ def _hash_slot() -> Iterator[None]:
 
 
 async def run_in_hash_threads(work: Callable[[], R]) -> R:
-    """Run what hashes passwords in threads of its own: whoever waits for room holds none that pages need."""
+    """Run `work`, which hashes passwords, in threads of its own and return its result.
+
+    Callers that wait for a slot do not block the threads that pages need. Raises Unavailable if `work` could not be
+    started within _WAIT_SECONDS.
+    """
     asked = time.monotonic()
 
     def run() -> R:
@@ -67,13 +73,13 @@ async def run_in_hash_threads(work: Callable[[], R]) -> R:
 
 @lru_cache
 def _common_passwords() -> frozenset[str]:
-    """Return passwords that many people have, and words that many are made of, in each way they are typed."""
+    """Return common passwords and words, in every spelling of `_spellings`."""
     lines = [line for path in _COMMON_FILES for line in path.read_text(encoding="utf-8").splitlines()]
     return frozenset(_spellings(normalize(line) for line in lines if not line.startswith("#")))
 
 
 def _spellings(words: Iterable[str]) -> set[str]:
-    """Return words as they are, as the same keys type them on a Latin layout, and in Latin letters."""
+    """Return words as they are, as typed on a Latin keyboard layout, and transliterated."""
     return {
         spelled
         for word in words
@@ -82,21 +88,21 @@ def _spellings(words: Iterable[str]) -> set[str]:
 
 
 def normalize(password: str) -> str:
-    """Return a password in the one form that is hashed; nothing is cut off."""
+    """Return a password in the form that is hashed: NFC, never truncated."""
     return unicodedata.normalize("NFC", password)
 
 
 def validate_password(password: str, *personal: str) -> str:
-    """Return the normalised password, or say what is wrong with it. `personal` are words nobody should use.
+    """Return the normalized password. Raises Invalid if it is too short, too long or easy to guess.
 
-    Raises Invalid if it is too short, too long, malformed or easy to guess.
+    `personal` are texts that must not occur in it: the user's name and e-mail address, the company's name.
     """
     password = normalize(password)
     if len(password) < MIN_LENGTH:
         raise Invalid("The password needs at least 8 characters.", field="password")
     if len(password) > MAX_LENGTH:
         raise Invalid("The password may have at most 256 characters.", field="password")
-    if any(unicodedata.category(letter) == "Cs" for letter in password):  # half a character: cannot be encoded
+    if any(unicodedata.category(letter) == "Cs" for letter in password):  # a lone surrogate cannot be encoded
         raise Invalid("This value cannot be taken.", field="password")
     lowered, own = password.lower(), _spellings(_personal_words(personal))
     guessed = _common_passwords() | own
@@ -111,7 +117,10 @@ def validate_password(password: str, *personal: str) -> str:
 
 
 def _is_guessable(password: str, own: list[str]) -> bool:
-    """Tell whether few tries are enough, by an estimate that knows English words, dates, rows of keys and repeats."""
+    """Return whether zxcvbn estimates that few guesses suffice.
+
+    The estimate knows English words, dates, rows of keys and repeats.
+    """
     if len(password) > _MAX_ESTIMATED_LEN:
         return False
     from zxcvbn import zxcvbn  # reads its word lists, which the worker never needs
@@ -124,10 +133,10 @@ def _is_guessable(password: str, own: list[str]) -> bool:
 
 
 def _variants(lowered: str) -> set[str]:
-    """Return what a guesser makes of a password.
+    """Return what a guesser derives from a password.
 
-    As it is, without what stands around its letters, with letters for the signs that look like them, and what it
-    repeats.
+    It is the password itself, without characters around its letters, with letters in place of look-alike characters,
+    and the unit that it repeats.
     """
     bare = re.sub(r"^[\d\W_]+|[\d\W_]+$", "", lowered)
     found = {lowered, bare, re.sub(r"[\d\W_]+$", "", lowered)}
@@ -136,7 +145,7 @@ def _variants(lowered: str) -> set[str]:
 
 
 def _personal_words(personal: tuple[str, ...]) -> set[str]:
-    """Return the words of names and addresses, and the words run together."""
+    """Return the words of names and addresses longer than three characters, and each text without separators."""
     texts = [normalize(text).lower() for text in personal]
     texts += [text.split("@")[0] for text in texts]
     words = {re.sub(r"[\W_]+", "", text) for text in texts}
@@ -145,34 +154,43 @@ def _personal_words(personal: tuple[str, ...]) -> set[str]:
 
 
 def _is_listed(said: str, guessed: frozenset[str] | set[str]) -> bool:
+    """Return whether a variant of a password is in a list, also without trailing digits or separators."""
     stem = re.sub(r"[\d\W_]+$", "", said)
     whole = re.sub(r"[\W_]+", "", said)
     return said in guessed or stem in guessed or whole in guessed
 
 
 def _is_character_run(text: str) -> bool:
-    """Tell whether a text is a run of neighbours: 12345678, abcdefgh, 87654321."""
+    """Return whether a text is a run of neighbouring characters: 12345678, abcdefgh, 87654321."""
     steps = {ord(b) - ord(a) for a, b in zip(text, text[1:], strict=False)}
     return steps <= {1} or steps <= {-1} or text in "01234567890123456789"
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2id hash; takes about half a second, so never within a transaction that writes."""
+    """Return the argon2id hash of a password.
+
+    It takes about half a second, so call it outside a transaction that writes. Raises Unavailable if no slot for
+    hashing is free in time.
+    """
     with _hash_slot():
         return _hasher.hash(password)
 
 
 @lru_cache
 def _dummy_hash() -> str:
+    """Return the hash that unknown users are compared with, so that they take the same time."""
     return hash_password("nobody has this password")
 
 
 def verify_password(password: str, stored: str) -> bool:
-    """Tell whether a password fits a hash; without a hash it takes the same time and says no."""
-    nobody = _dummy_hash()  # made for everybody's first sign-in alike: its time tells nothing
+    """Return whether a password matches a stored hash; "" never matches and takes the same time.
+
+    Raises Unavailable if no slot for hashing is free in time.
+    """
+    nobody = _dummy_hash()  # also for known users, so that the time of the first call tells nothing
     with _hash_slot():
         try:
             fits = _hasher.verify(normalize(password), stored or nobody)
-        except (PwdlibError, ValueError):  # no hash at all, or half a character
+        except (PwdlibError, ValueError):  # not a hash, or a lone surrogate
             return False
     return fits and bool(stored)

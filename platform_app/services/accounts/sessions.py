@@ -1,4 +1,4 @@
-"""Sessions: signed-in browsers, the one-time tickets that make them, and who stands behind a token."""
+"""Sessions: signed-in browsers, one-time sign-in tickets, and the identity behind a session token."""
 
 import hashlib
 import secrets
@@ -10,8 +10,8 @@ from platform_app.db import Transaction, session_scope, unscoped, unscoped_delet
 from platform_app.errors import Forbidden, Unavailable
 from platform_app.models.person import Identity, Member, Session, SignInTicket, Tenant, User
 
-LIFETIME = timedelta(days=14)  # without a visit
-MAX_LIFETIME = timedelta(days=90)  # with however many
+LIFETIME = timedelta(days=14)  # since the last use
+MAX_LIFETIME = timedelta(days=90)  # since the sign-in
 TICKET_LIFETIME = timedelta(seconds=60)
 
 
@@ -20,14 +20,18 @@ def _hash(secret: str) -> str:
 
 
 def issue_ticket(session: Transaction, user_id: str) -> str:
-    """Write a one-time ticket, valid for a minute, and return it; only its hash is kept."""
+    """Create a one-time sign-in ticket, valid for 60 seconds, and return it. Only its SHA-256 is stored."""
     ticket = secrets.token_urlsafe(32)
     session.add(SignInTicket(ticket_hash=_hash(ticket), user_id=user_id, expires_at=now() + TICKET_LIFETIME))
     return ticket
 
 
 def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
-    """Turn a ticket into a new session and return its token. A ticket works once."""
+    """Create a session for a ticket and return its token; a ticket can be redeemed once.
+
+    Expired tickets and sessions of all users are deleted. Raises Forbidden if the ticket is unknown, used or expired,
+    or if its user is disabled.
+    """
     query = unscoped(SignInTicket).join(User, User.id == SignInTicket.user_id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
     held = session.exec(query.where(SignInTicket.ticket_hash == _hash(ticket))).first()
     if held is None or held.expires_at < now() or not _consume_ticket(session, held):
@@ -47,16 +51,16 @@ def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
 
 
 def _consume_ticket(session: Transaction, ticket: SignInTicket) -> bool:
-    """Use a ticket up; of two who come with it at once, one is told that it was still good."""
+    """Delete a ticket; return whether this call deleted it, so that of two concurrent calls one succeeds."""
     mine = unscoped_delete(SignInTicket).where(SignInTicket.id == ticket.id)  # type: ignore[arg-type]
     return session.execute(mine.returning(SignInTicket.id)).first() is not None  # type: ignore[call-overload]
 
 
 def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identity | None:
-    """Return who holds a token in a tenant, or nothing: ended, disabled, or not a member.
+    """Return the identity of a session token in a tenant; None if it ended, is disabled, or is not a member.
 
-    Without a slug the person's first tenant is taken. Nothing is cached: every call reads the rows.
-    A visit lets the session live on.
+    Without a slug it is the user's first tenant. Nothing is cached: every call reads the rows. With `extend`, the
+    session's expiry moves forward.
     """
     with session_scope(reason="who holds this token", read_only=True) as session:
         query = (
@@ -92,7 +96,7 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identi
 
 
 def _extend(held: Session) -> None:
-    """Let a session that is used live on; written once a day at most."""
+    """Move the expiry of a session forward, at most once a day."""
     wanted = min(now() + LIFETIME, held.created_at + MAX_LIFETIME)
     if wanted - held.expires_at < timedelta(days=1):
         return
@@ -101,19 +105,19 @@ def _extend(held: Session) -> None:
 
 
 def list_sessions(session: Transaction, who: Identity) -> list[Session]:
-    """Return a person's own sessions, newest first."""
+    """Return the user's own sessions that have not expired, newest first."""
     query = unscoped(Session).where(Session.user_id == who.user_id, Session.expires_at > now())
     return list(session.exec(query.order_by(Session.created_at.desc())).all())  # type: ignore[attr-defined]
 
 
 def end_session(token: str) -> None:
-    """End the session of a token; it is dead at once."""
+    """Delete the session of a token; the token is invalid at once."""
     with session_scope(reason="sign-out") as session:
         session.execute(unscoped_delete(Session).where(Session.token_hash == _hash(token)))  # type: ignore[arg-type]
 
 
 def end_all_sessions(session: Transaction, user_id: str, *, except_id: str = "") -> None:
-    """End every session of a person, except one, and the tickets for more."""
+    """Delete every session of a user except `except_id`, and the user's sign-in tickets."""
     session.execute(unscoped_delete(SignInTicket).where(SignInTicket.user_id == user_id))  # type: ignore[arg-type]
     query = unscoped_delete(Session).where(Session.user_id == user_id, Session.id != except_id)  # type: ignore[arg-type]
     session.execute(query)

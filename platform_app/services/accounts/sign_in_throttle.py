@@ -1,6 +1,6 @@
-"""Throttle: slows the guessing of passwords down, never locks anybody out for good.
+"""Sign-in throttle: growing pauses after failed sign-ins and other repeated attempts; nobody is locked out for good.
 
-The counts are rows, so that they hold for several web processes and over a restart.
+The counts are rows, so they hold across web processes and restarts.
 """
 
 import hashlib
@@ -22,7 +22,10 @@ KNOWN_ADDRESS_KEPT = timedelta(days=90)
 
 @dataclass(frozen=True)
 class AttemptLimit:
-    """What is counted: this many attempts are free, then each is followed by a pause of 2, 4, 8 … seconds."""
+    """A counter: `free_attempts` are free, each further one is followed by a pause of 2, 4, 8 … seconds.
+
+    `max_pause` is the longest pause.
+    """
 
     key: str
     free_attempts: int
@@ -34,7 +37,7 @@ def _key(*words: str) -> str:
 
 
 def network(address: str) -> str:
-    """Return the address, or the network that one IPv6 customer has to himself."""
+    """Return an IPv4 address as it is, and the /64 network of an IPv6 address; another text unchanged."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -43,7 +46,7 @@ def network(address: str) -> str:
 
 
 def _limits(email: str, address: str) -> list[AttemptLimit]:
-    """Return the counts of an attempt, always in this order: rows are locked in it."""
+    """Return the counters of a sign-in attempt, always in this order, in which their rows are locked."""
     return [
         AttemptLimit(_key("pair", email, address), 5, timedelta(minutes=15)),
         AttemptLimit(_key("account", email), 30, timedelta(minutes=1)),
@@ -52,10 +55,10 @@ def _limits(email: str, address: str) -> list[AttemptLimit]:
 
 
 def count_attempt(email: str, address: str) -> None:
-    """Count an attempt to sign in, or refuse it while a pause lasts.
+    """Count a sign-in attempt before its password is checked. Raises LimitReached during a pause.
 
-    It is counted before the password is looked at, so that a hundred at once are not a hundred free ones. Who has
-    signed in from this address before is held up by their own failures alone, not by a flood of others.
+    A user who has signed in from this address before is limited by failures of this pair of e-mail address and IP
+    address alone, not by a flood of others. Raises Unavailable if the database stays busy.
     """
     address = network(address)
     counts = _limits(email, address)
@@ -68,19 +71,22 @@ def count_attempt(email: str, address: str) -> None:
 
 
 def count_registration(address: str) -> None:
-    """Count a registration from an address, or refuse it while a pause lasts."""
+    """Count a registration from an IP address. Raises LimitReached during a pause."""
     count = AttemptLimit(_key("registration", network(address)), 10, timedelta(minutes=15))
     _run_transaction(lambda session: _count_attempts(session, [count], watched=[count]))
 
 
 def count_test_message(tenant_id: str) -> None:
-    """Count a test message of a tenant, or refuse it while a pause lasts."""
+    """Count a test e-mail of a tenant. Raises LimitReached during a pause."""
     count = AttemptLimit(_key("test message", tenant_id), 10, timedelta(minutes=15))
     _run_transaction(lambda session: _count_attempts(session, [count], watched=[count]))
 
 
 def record_success(email: str, address: str) -> None:
-    """Take the attempt back, forget the account's failures from this address and remember it as known."""
+    """Undo the count of an attempt that succeeded, and remember the address as known for the account.
+
+    The failures of the account from this address are deleted, and so are counts older than FAILURES_KEPT.
+    """
     address = network(address)
     pair, *others = _limits(email, address)
 
@@ -102,7 +108,10 @@ def record_success(email: str, address: str) -> None:
 
 
 def _run_transaction(work: Callable[[Transaction], None]) -> None:
-    """Run a short transaction; again when another process wrote the same first row meanwhile."""
+    """Run a short transaction, again if another process inserted the same row first.
+
+    Raises Unavailable after five conflicts.
+    """
     for _ in range(5):
         try:
             with session_scope(reason="sign-in throttle") as session:
@@ -120,6 +129,7 @@ def _row(session: Transaction, key: str) -> SignInFailure | None:
 
 
 def _count_attempts(session: Transaction, counts: list[AttemptLimit], *, watched: list[AttemptLimit]) -> None:
+    """Increment the counters. Raises LimitReached if one of those in `watched` is in a pause."""
     at = now()
     for count in counts:
         row = _row(session, count.key)

@@ -1,4 +1,4 @@
-"""Secrets: what tenants entrust to the platform: kept encrypted, used, forgotten, sealed anew with another key."""
+"""Tenant secrets: encrypted values of tenants by purpose, and the rotation of their encryption keys."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,16 +21,18 @@ _BATCH_SIZE = 100  # rows of one transaction while all are sealed anew
 
 @dataclass(frozen=True)
 class _SecretColumn:
-    """A column that holds what is sealed, or nothing."""
+    """A column with encrypted values; "" means that a row has none."""
 
     model: type[Secret | IncomingWebhook]
     column: str
     purpose: Callable[[Any], str]
 
     def all(self) -> Any:
+        """Return the query of all rows that have a value."""
         return unscoped(self.model).where(col(getattr(self.model, self.column)) != "")
 
     def unseal(self, row: Any) -> str:
+        """Return a row's value in clear. Raises Conflict if it cannot be decrypted."""
         return encryption.decrypt(getattr(row, self.column), row.tenant_id, self.purpose(row))
 
 
@@ -44,32 +46,33 @@ _SECRET_COLUMNS = (
 
 
 def store(session: Transaction, tenant_id: str, purpose: str, secret: str) -> None:
-    """Keep a tenant's secret for a purpose, in place of the one before."""
+    """Encrypt and store a tenant's secret for a purpose, in place of the one before."""
     row = _row(session, tenant_id, purpose, lock=True) or Secret(tenant_id=tenant_id, purpose=purpose, sealed="")
     row.sealed = encryption.encrypt(secret, tenant_id, purpose)
     session.add(row)
 
 
 def read(session: Transaction, tenant_id: str, purpose: str) -> str | None:
-    """Return a tenant's secret, None when there is none; raises Conflict when it cannot be read."""
+    """Return a tenant's secret for a purpose, None if there is none. Raises Conflict if it cannot be decrypted."""
     row = _row(session, tenant_id, purpose)
     return encryption.decrypt(row.sealed, tenant_id, purpose) if row else None
 
 
 def exists(session: Transaction, tenant_id: str, purpose: str) -> bool:
-    """Tell whether a tenant's secret is kept, readable or not."""
+    """Return whether a tenant has a secret for a purpose, whether or not it can be decrypted."""
     return _row(session, tenant_id, purpose) is not None
 
 
 def delete(session: Transaction, tenant_id: str, purpose: str) -> None:
-    """Take a tenant's secret away."""
+    """Delete a tenant's secret for a purpose, if there is one."""
     session.execute(owned_delete(Secret, tenant_id).where(col(Secret.purpose) == purpose))
 
 
 def rotate() -> int:
-    """Seal every secret with the newest key and return how many were; what was done stays done when it is stopped.
+    """Encrypt every secret with the newest key and return how many were changed.
 
-    Raises Conflict when some cannot be read, after all others are sealed.
+    Rows are committed in batches, so an interrupted rotation keeps its progress. Raises Conflict if some secrets cannot
+    be decrypted; all others are encrypted by then.
     """
     found = [_rotate_column(place) for place in _SECRET_COLUMNS]
     if lost := sum(lost for _, lost in found):
@@ -78,7 +81,7 @@ def rotate() -> int:
 
 
 def _rotate_column(place: _SecretColumn) -> tuple[int, int]:
-    """Seal what stands in one place with the newest key; return how many were sealed, and how many cannot be read."""
+    """Encrypt one column with the newest key; return how many values were changed and how many cannot be decrypted."""
     done, lost, after = 0, 0, ""
     while True:
         with session_scope(reason="secrets are sealed anew") as session:
@@ -103,7 +106,7 @@ def _rows_to_rotate(session: Transaction, place: _SecretColumn, after: str) -> l
 
 
 def count_secrets() -> tuple[int, int]:
-    """Return how many secrets there are, and how many of them cannot be read with the present keys."""
+    """Return how many secrets there are, and how many of them cannot be decrypted with the present keys."""
     count = lost = 0
     with session_scope(reason="a look at the secrets", read_only=True) as session:
         for place in _SECRET_COLUMNS:

@@ -1,4 +1,4 @@
-"""Cards: all that belongs to one contact or one lead: leads, tasks, notes, conversations, what happened."""
+"""Cards: the rows related to one contact or lead: leads, tasks, notes, conversations, events."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +9,12 @@ from platform_app.models.crm import Holder, Lead, Note, Task
 from platform_app.models.event import Event
 from platform_app.models.person import Identity
 
-MAX_ROWS = 50  # of each kind that a card shows
+MAX_ROWS = 50  # of each kind
 
 
 @dataclass
 class Card:
-    """What stands on a card beside the fields, each newest first; tasks that are not done come first."""
+    """Rows related to a contact or lead, newest first; open tasks come before done ones."""
 
     leads: list[Lead] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
@@ -24,7 +24,10 @@ class Card:
 
 
 def get_card(session: Transaction, who: Identity, holder: Holder, row_id: str) -> Card:
-    """Return what belongs to a contact or a lead."""
+    """Return the rows related to a contact or lead, at most MAX_ROWS of each kind.
+
+    A contact or lead that does not exist has an empty card.
+    """
     card = Card(
         tasks=_newest(session, who, Task, holder, row_id),
         notes=_newest(session, who, Note, holder, row_id),

@@ -1,4 +1,4 @@
-"""Contacts: written, found, changed, merged, deleted and brought back, each change with its event."""
+"""Contacts: create, find, update, delete and restore; each change emits an event."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -34,9 +34,10 @@ def create(
     in_feed: bool = True,
     **values: Any,
 ) -> Contact:
-    """Write a contact; `values` are those of FIELDS or field.{key}; `at` is when it came into being, else now.
+    """Create a contact and emit `contact_created` and a `tag_added` for each tag.
 
-    `in_feed` says whether the recent updates tell of it: one of thousands of an import is not told of.
+    `values` maps names of FIELDS or `field.{key}` of custom fields to values; `at` (aware) is the time of creation,
+    None is now. `in_feed` says whether an activity is recorded. Raises Invalid at the field if a value is not accepted.
     """
     row = Contact(tenant_id=who.tenant_id, name="", created_at=at or now(), is_demo=is_demo)
     for field, value in ({"name": name} | values).items():
@@ -56,12 +57,16 @@ def create(
 
 
 def save(session: Transaction, who: Identity, contact_id: str, values: dict[str, Any]) -> Contact:
-    """Change some values; nothing is written when nothing differs."""
+    """Update some values of a contact and emit `contact_updated`; nothing is written if nothing differs.
+
+    Returns the contact; of a merged one, the contact that it was merged into. Raises NotFound if it does not exist or
+    is deleted, and Invalid at the field if a value is not accepted.
+    """
     return update_row(session, who, get(session, who, contact_id, lock=True), values)
 
 
 def update_row(session: Transaction, who: Identity, row: Contact, values: dict[str, Any]) -> Contact:
-    """Change some values of a contact that is locked."""
+    """Update some values of a contact whose row the caller has locked. Raises Invalid at the field."""
     before = field_values(row)
     for field, value in values.items():
         _set_field(session, row, field, value)
@@ -78,7 +83,7 @@ def update_row(session: Transaction, who: Identity, row: Contact, values: dict[s
 
 
 def field_values(row: Contact) -> dict[str, Any]:
-    """Return the values of a contact by field."""
+    """Return the values of a contact by the names of FIELDS, as events store them."""
     return {field: getattr(row, field) for field in FIELDS}
 
 
@@ -91,7 +96,7 @@ def _set_field(session: Transaction, row: Contact, field: str, value: Any) -> No
 
 
 def validate_field(session: Transaction, tenant_id: str, field: str, value: Any) -> Any:
-    """Return the value that one of FIELDS, but for "fields", keeps of what was written. Raises Invalid at the field."""
+    """Return the value of one of FIELDS (except `fields`) in its stored form. Raises Invalid at the field."""
     if field == "language" and value not in ("", "ru", "en"):
         raise Invalid("This value cannot be taken.", field=field)
     checks: dict[str, Callable[[], Any]] = {
@@ -117,7 +122,7 @@ def _mark_updated(session: Transaction, row: Contact, at: datetime | None = None
 
 
 def _publish_change(session: Transaction, row: Contact) -> None:
-    """Tell open pages once for all contacts of a transaction."""
+    """Notify open pages after the commit, once for all contacts of a transaction."""
     if not session.info.get("contacts announced"):
         session.info["contacts announced"] = True
         session.after_commit.append(lambda: notifier.publish(row.tenant_id, "contact", row.id))
@@ -141,9 +146,9 @@ def _emit_tags(session: Transaction, row: Contact, added: Iterable[str]) -> None
 
 
 def get(session: Transaction, who: Identity, contact_id: str, *, lock: bool = False) -> Contact:
-    """Return a contact that is not deleted; of one that was merged, the contact it went into.
+    """Return a contact; of a merged one, the contact that it was merged into.
 
-    Raises NotFound if there is none.
+    Raises NotFound if it does not exist or is deleted.
     """
     query = owned(Contact, who.tenant_id).where(Contact.id == contact_id)
     row: Contact | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
@@ -165,7 +170,10 @@ def list_contacts(
     page: int = 1,
     page_size: int = 25,
 ) -> tuple[list[Contact], int]:
-    """Return one page of contacts and how many fit. `sort` is one of SORTS."""
+    """Return one page of contacts and the number of all that match.
+
+    `search` looks in names, addresses, numbers, custom fields and tags; `sort` is one of SORT_KEYS; pages count from 1.
+    """
     query = _filtered(who, search, tag)
     total = session.exec(query.with_only_columns(func.count())).one()
     key: Any = Contact.search_text if sort == "name" else Contact.updated_at
@@ -180,7 +188,7 @@ def _filtered(who: Identity, search: str, tag: str) -> Any:
 
 
 def contact_names(session: Transaction, who: Identity, contact_ids: Iterable[str | None]) -> dict[str, str]:
-    """Return the names of contacts by id; of those that are deleted none."""
+    """Return the names of contacts by id, without deleted ones. None and "" among the ids are ignored."""
     wanted = {one for one in contact_ids if one}
     if not wanted:
         return {}
@@ -192,7 +200,11 @@ def contact_names(session: Transaction, who: Identity, contact_ids: Iterable[str
 def find_by_address(
     session: Transaction, who: Identity, *, emails: list[str], phones: list[str], name: str = ""
 ) -> Contact | None:
-    """Return the contact that has one of these addresses or numbers: one of a similar name, else the oldest."""
+    """Return a contact that has one of these e-mail addresses or phone numbers, or None.
+
+    The first one with a name similar to `name` is preferred, else the oldest is returned. Addresses and numbers are in
+    their normal form.
+    """
     held = [row for rows in contacts_by_address(session, who, lookup_keys(emails, phones)).values() for row in rows]
     if not held:
         return None
@@ -201,7 +213,7 @@ def find_by_address(
 
 
 def contacts_by_address(session: Transaction, who: Identity, addresses: list[str]) -> dict[str, list[Contact]]:
-    """Return the contacts that have one of these looked-up addresses, by address, the oldest first."""
+    """Return contacts by lookup key (see `lookup_keys`), the oldest first, without deleted ones."""
     if not addresses:
         return {}
     query = owned(Address, who.tenant_id).where(Address.value.in_(addresses))  # type: ignore[attr-defined]
@@ -214,11 +226,12 @@ def contacts_by_address(session: Transaction, who: Identity, addresses: list[str
 
 
 def lookup_keys(emails: list[str], phones: list[str]) -> list[str]:
-    """Return e-mail addresses and phone numbers in their normal form as they are looked up."""
+    """Return the keys by which e-mail addresses and phone numbers in their normal form are looked up."""
     return [*map(fold, emails), *map(phone_numbers.lookup_key, phones)]
 
 
 def _sync_addresses(session: Transaction, row: Contact) -> None:
+    """Make the Address rows of a contact match its e-mail addresses and phone numbers."""
     query = owned(Address, row.tenant_id).where(Address.contact_id == row.id)
     held = {address.value: address for address in session.exec(query).all()}
     wanted = dict.fromkeys(lookup_keys(row.emails, row.phones))
@@ -229,7 +242,10 @@ def _sync_addresses(session: Transaction, row: Contact) -> None:
 
 
 def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
-    """Take a contact away; it can be brought back. Its leads and conversations stay."""
+    """Mark a contact as deleted; `restore` brings it back. Its leads and conversations stay.
+
+    Raises NotFound if it does not exist or is deleted already.
+    """
     row = get(session, who, contact_id)
     row.deleted_at = now()
     activity.record_by(session, who, ActivityKind.PERSON, "Contact “{name}” deleted", link="/contacts", name=row.name)
@@ -238,10 +254,7 @@ def delete(session: Transaction, who: Identity, contact_id: str) -> Contact:
 
 
 def restore(session: Transaction, who: Identity, contact_id: str) -> Contact:
-    """Bring back a contact that was deleted.
-
-    Raises NotFound if there is no such deleted contact, or it was merged into another.
-    """
+    """Restore a deleted contact. Raises NotFound if it does not exist, is not deleted, or was merged."""
     row: Contact | None = session.exec(owned(Contact, who.tenant_id).where(Contact.id == contact_id)).first()
     if row is None or row.deleted_at is None or row.merged_into:
         raise NotFound("There is no such contact.")

@@ -1,4 +1,4 @@
-"""CRM values: what contacts and leads may hold, checked the same for both."""
+"""CRM values: validation and normal forms of what contacts and leads hold."""
 
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,10 @@ MAX_BUDGET = Decimal(10) ** 12
 
 
 def clean_line(value: Any, field: str, *, max_length: int = 200, required: bool = False) -> str:
-    """Return a text on one line. Raises Invalid if it is no text, too long, or empty where it is required."""
+    """Return a text on one line, without spaces around it.
+
+    Raises Invalid at `field` if it is not a text, has more than `max_length` characters, or is empty and `required`.
+    """
     if not isinstance(value, str) or "\x00" in value:
         raise Invalid("This value cannot be taken.", field=field)
     text = " ".join(value.split())
@@ -29,9 +32,10 @@ def clean_line(value: Any, field: str, *, max_length: int = 200, required: bool 
 
 
 def split_values(value: Any, field: str, *, max_count: int, max_length: int) -> list[str]:
-    """Return texts that were written one a line or with commas, each once.
+    """Return the texts of a list or of one text, without duplicates.
 
-    Raises Invalid if there are more than `most`.
+    In one text they are separated by line breaks, commas or semicolons. Raises Invalid at `field` if there are more
+    than `max_count`, or one has more than `max_length` characters.
     """
     parts = value if isinstance(value, list) else str(value).replace("\n", ",").replace(";", ",").split(",")
     found = {fold(text): text for part in parts if (text := clean_line(part, field, max_length=max_length))}
@@ -41,7 +45,7 @@ def split_values(value: Any, field: str, *, max_count: int, max_length: int) -> 
 
 
 def parse_emails(value: Any) -> list[str]:
-    """Return e-mail addresses. Raises Invalid if one of them is not an e-mail address."""
+    """Return e-mail addresses in their normal form. Raises Invalid at "emails" if one is not an address."""
     found = split_values(value, "emails", max_count=MAX_ADDRESSES, max_length=254)
     try:
         return [accounts.validate_email(email) for email in found]
@@ -50,11 +54,10 @@ def parse_emails(value: Any) -> list[str]:
 
 
 def parse_phones(value: Any, region: str) -> list[str]:
-    """Return phone numbers in the international format, each once however it is written.
+    """Return phone numbers in the international format, without duplicates.
 
-    `region` is the country (two letters) of numbers without a country code.
-
-    Raises Invalid if there are too many or one of them is not a phone number.
+    `region` is the country (two letters) of numbers without a country code. Raises Invalid at "phones" if one is not a
+    number or there are more than MAX_ADDRESSES.
     """
     parts = value if isinstance(value, list) else phone_numbers.split_numbers(str(value))
     found: dict[str, str] = {}
@@ -68,27 +71,29 @@ def parse_phones(value: Any, region: str) -> list[str]:
 
 
 def parse_tags(value: Any) -> list[str]:
-    """Return tags."""
+    """Return tags without a leading #. Raises Invalid at "tags" if there are too many or one is too long."""
     return [tag.lstrip("#") or tag for tag in split_values(value, "tags", max_count=MAX_TAGS, max_length=60)]
 
 
 def merge_values(field: str, mine: list[str], theirs: list[str]) -> list[str]:
-    """Return the addresses, numbers or tags of two lists, each once, the first list's before the others, up to the
-    most that the field takes."""
+    """Return two lists of e-mail addresses, phone numbers or tags as one, without duplicates.
+
+    Those of `mine` come first; the list is cut at the maximum of the field.
+    """
     key = phone_numbers.lookup_key if field == "phones" else fold
     found = {key(value): value for value in reversed([*mine, *theirs])}
     return list(reversed(found.values()))[: MAX_VALUES[field]]
 
 
 def validate_time_zone(value: Any) -> str:
-    """Return a time zone's name, or nothing. Raises Invalid if there is no such time zone."""
+    """Return the name of an IANA time zone, or "". Raises Invalid at "time_zone" if it is unknown."""
     if value not in ("", *available_timezones()):
         raise Invalid("There is no such time zone.", field="time_zone")
     return str(value)
 
 
 def parse_budget(value: Decimal | int | str) -> Decimal:
-    """Return a sum of money. Raises Invalid if it is no number or not between 0 and 999,999,999,999."""
+    """Return a sum of money with two decimals. Raises Invalid at "budget" if it is no number or out of range."""
     text = str(value or "").strip()
     found = Decimal(0) if not text else parse_number(text) if isinstance(value, str) else Decimal(text)
     if found is None:
@@ -99,9 +104,9 @@ def parse_budget(value: Decimal | int | str) -> Decimal:
 
 
 def set_custom_field(held: list[CustomField], kept: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """Return a row's own fields with one of them set; `name` is field.{key}.
+    """Return a row's custom fields with one of them set; "" removes it. `name` is `field.{key}`.
 
-    Raises Invalid if there is no such field or the value does not fit it.
+    Raises Invalid at `name` if there is no such field or the value does not fit its kind.
     """
     key = name.removeprefix("field.")
     found = next((row for row in held if row.key == key), None)

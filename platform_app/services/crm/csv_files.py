@@ -1,4 +1,4 @@
-"""Tables: CSV files read in any usual form, and written so that no spreadsheet takes a cell for a formula."""
+"""CSV files: a tolerant reader, and a writer whose cells no spreadsheet takes for formulas."""
 
 import codecs
 import csv
@@ -14,17 +14,18 @@ from platform_app.rag.readers.text import encoding_of
 MAX_ROWS = 200_000
 MAX_COLUMNS = 100
 MAX_ROW_CHARS = 1_000_000  # characters
-_SAMPLE_BYTES = 64_000  # bytes by which an encoding that is not UTF-8 is told
-_MAX_REREAD_CHARS = 8_000_000  # characters of rows with odd quotation marks that are read again
+_SAMPLE_BYTES = 64_000  # from which an encoding other than UTF-8 is guessed
+_MAX_REREAD_CHARS = 8_000_000  # of rows with unbalanced quotation marks
 _FORMULA = re.compile(r'((?:^|(?<=[;,|\t\r\n]))(?:[^\S\t\r\n]|")*)(?=[=+\-@])|^(?=[\t\r\n])')
-_APOSTROPHE = re.compile(r"^'(?=[=+\-@])")  # how a cell that is no formula begins in a table that we wrote
+_APOSTROPHE = re.compile(r"^'(?=[=+\-@])")  # before a cell that `write_rows` has protected
 
 
 def read_rows(file: BinaryIO) -> Iterator[list[str]]:
-    """Yield the rows of a CSV file in any usual encoding, with commas, semicolons, tabs or bars; empty rows go.
+    """Yield the rows of a CSV file as stripped cells, without empty rows.
 
-    One row is held at a time; raises Invalid at the first that is too many, too wide or too long, or whose quotation
-    marks leave open where its cells end.
+    Any usual encoding is read, with commas, semicolons, tabs or bars as separators. Only one row is in memory at a
+    time. Raises Invalid at the first row that is too many, too wide or too long, or whose quotation marks leave open
+    where its cells end.
     """
     text = io.TextIOWrapper(file, _encoding(file), "replace", newline="")
     try:
@@ -43,18 +44,18 @@ def read_rows(file: BinaryIO) -> Iterator[list[str]]:
             yield cells
     finally:
         if not file.closed:
-            text.detach()  # what was opened elsewhere is closed there
+            text.detach()  # the caller closes the file
 
 
 class _RowReader:
-    """The rows of a file. A quotation mark that is never closed belongs to its cell, and its line is a row."""
+    """Iterator over the rows of a file. A quotation mark that is never closed belongs to its cell."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text, self._delimiter = text, _delimiter(text)
-        self._pending_lines: deque[str] = deque()  # lines to be read once more
+        self._pending_lines: deque[str] = deque()  # to be read again
         self._lines: list[str] = []  # of the row
         self._number, self._reread = 0, 0
-        self.width = 0  # cells of the head
+        self.width = 0  # cells of the header
 
     def __iter__(self) -> "_RowReader":
         return self
@@ -67,7 +68,7 @@ class _RowReader:
             return self._repair_row()
 
     def _row_lines(self) -> Iterator[str]:
-        """Yield the lines of one row. Raises Invalid when it goes on too long."""
+        """Yield the lines of one row. Raises Invalid if the row is longer than MAX_ROW_CHARS."""
         length = 0
         while line := self._pending_lines.popleft() if self._pending_lines else self._text.readline(MAX_ROW_CHARS + 1):
             length += len(line)
@@ -78,7 +79,10 @@ class _RowReader:
             yield line.replace("\x00", "")
 
     def _repair_row(self) -> list[str]:
-        """Return the first line of a row with odd quotation marks as a row; the lines behind it are read again."""
+        """Return the first line of a row with unbalanced quotation marks as a row; its other lines are read again.
+
+        Raises Invalid if that yields another number of cells than the header has, or too much had to be read again.
+        """
         line, *others = self._lines
         self._pending_lines.extendleft(reversed(others))
         self._number -= len(others)
@@ -92,9 +96,10 @@ class _RowReader:
 
 
 def _delimiter(text: io.TextIOWrapper) -> str:
-    """Return what separates the cells; the text stands at its first row then.
+    """Return the separator of cells, and leave the text at its first row.
 
-    A first line "sep=;" says it, as Excel writes it. Else it is the one that divides most rows as the first.
+    A first line `sep=;`, as Excel writes it, decides. Else it is the separator that splits most rows into as many cells
+    as the first row.
     """
     beginning = text.read(20_000).replace("\x00", "")
     text.seek(0)
@@ -108,11 +113,11 @@ def _delimiter(text: io.TextIOWrapper) -> str:
         width = sizes[0] if sizes else 0
         return (sizes.count(width) if width > 1 else 0, width)
 
-    return max(";\t|,", key=fitting)  # of two that fit alike, the one that is rarer in texts
+    return max(";\t|,", key=fitting)  # on a tie, the one that is rarer in texts
 
 
 def _encoding(file: BinaryIO) -> str:
-    """Return UTF-8 where all of a file is, else what its beginning looks like; the file stands at its beginning."""
+    """Return "utf-8-sig" if all of the file is UTF-8, else a guess from its beginning; rewinds the file."""
     beginning, decoder = file.read(200_000), codecs.getincrementaldecoder("utf-8")()
     part = beginning
     if b"\x00" in beginning[:_SAMPLE_BYTES]:
@@ -132,9 +137,9 @@ def _encoding(file: BinaryIO) -> str:
 
 
 def write_rows(rows: list[list[str]]) -> str:
-    """Return rows as a CSV file; what a spreadsheet would take for a formula is led by an apostrophe.
+    """Return rows as the text of a CSV file; cells that a spreadsheet would take for formulas begin with an apostrophe.
 
-    Spreadsheets split at semicolons or tabs as well, within a cell of ours too: there a formula is led by one likewise.
+    Spreadsheets may split at semicolons or tabs, also within a cell, so a formula behind one is treated the same.
     """
     out = io.StringIO()
     csv.writer(out).writerows([_FORMULA.sub(r"\1'", cell) for cell in row] for row in rows)

@@ -1,4 +1,4 @@
-"""Fields: those that a tenant adds to its contacts and leads, and what may stand in them."""
+"""Custom field definitions: the fields that a tenant adds to contacts and leads, and the validation of their values."""
 
 import re
 from collections.abc import Container
@@ -15,7 +15,7 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services.feed import activity
 
-MAX_FIELDS = 50  # of contacts, and of leads
+MAX_FIELDS = 50  # of contacts, and as many of leads
 MAX_VALUE_CHARS = 500  # characters of a value
 _TRANSLITERATION = dict(zip("абвгдезийклмнопрстуфхцыэ", "abvgdezijklmnoprstufhcye", strict=True)) | {
     "ж": "zh",
@@ -39,9 +39,10 @@ def create(
     options: str = "",
     is_demo: bool = False,
 ) -> CustomField:
-    """Add a field at the end; `options` of a choice stand one a line. Its key follows its name and never changes.
+    """Add a custom field at the end; its key is derived from its name and never changes.
 
-    Raises LimitReached if there are too many fields.
+    `options` are the choices of a field of kind CHOICE, one a line. Raises LimitReached at MAX_FIELDS, Invalid for a
+    wrong name or no options, and Conflict if the name is taken.
     """
     held = list_custom_fields(session, who.tenant_id, holder)
     if len(held) >= MAX_FIELDS:
@@ -58,7 +59,11 @@ def create(
 
 
 def update(session: Transaction, who: Identity, field_id: str, *, name: str, options: str = "") -> CustomField:
-    """Rename a field, or change what a choice is chosen from; values that are there stay."""
+    """Rename a custom field, or change the options of a choice; stored values stay.
+
+    Raises NotFound if there is no such field, Invalid for a wrong name or no options, and Conflict if the name is
+    taken.
+    """
     row = _get(session, who, field_id)
     _set_definition(
         row, [one for one in list_custom_fields(session, who.tenant_id, row.holder) if one.id != row.id], name, options
@@ -69,7 +74,7 @@ def update(session: Transaction, who: Identity, field_id: str, *, name: str, opt
 
 
 def delete(session: Transaction, who: Identity, field_id: str) -> CustomField:
-    """Take a field away; what stood in it is no longer shown or used."""
+    """Delete a custom field; its stored values are no longer shown or used. Raises NotFound if there is none."""
     row = _get(session, who, field_id)
     session.delete(row)
     _record(session, who, row, "Field “{name}” deleted")
@@ -100,19 +105,19 @@ def _set_definition(row: CustomField, others: list[CustomField], name: str, opti
 
 
 def unique_key(name: str, taken: Container[str]) -> str:
-    """Return the name of a field in texts: Latin letters, digits and _, that no other field has."""
+    """Return the key of a field with this name: lower-case Latin letters, digits and _, not in `taken`."""
     base = re.sub(r"[^a-z0-9]+", "_", transliterate(name)).strip("_")[:30] or "field"
     base = base if base[0].isalpha() else f"f_{base}"
     return next(key for place in count(1) if (key := base if place == 1 else f"{base}_{place}") not in taken)
 
 
 def transliterate(text: str) -> str:
-    """Return a text in lower case with its Russian letters in the Latin alphabet."""
+    """Return a text in lower case with Russian letters in the Latin alphabet."""
     return "".join(_TRANSLITERATION.get(letter, letter) for letter in fold(text))
 
 
 def validate_value(field: CustomField, value: Any) -> str:
-    """Return what a field keeps of what was written, or nothing for an empty value. Raises Invalid at the field."""
+    """Return a field's value in its stored form, "" for an empty one. Raises Invalid at `field.{key}`."""
     place = f"field.{field.key}"
     if not isinstance(value, str) or len(value) > MAX_VALUE_CHARS or "\x00" in value:
         raise Invalid("This value cannot be taken.", field=place)
@@ -143,7 +148,10 @@ _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?:[T ,]+\d{1,
 
 
 def _date(text: str, place: str) -> str:
-    """Return a date in ISO 8601, from that or from day.month.year; a time of day behind it is left out."""
+    """Return a date in ISO 8601 from ISO 8601 or day.month.year; a time of day after it is ignored.
+
+    Raises Invalid at `field` if it is no date.
+    """
     found = _DAY_FIRST.fullmatch(text)
     try:
         if not found:

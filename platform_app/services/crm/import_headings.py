@@ -1,14 +1,14 @@
-"""Import headings: which column of a table goes into which field of a contact, by what stands above it.
+"""Import headings: guesses which column of a table goes into which field of a contact.
 
-Known are the headings of exports from amoCRM, Bitrix24, HubSpot, Google Contacts and Outlook, in Russian and English.
+Headings of exports from amoCRM, Bitrix24, HubSpot, Google Contacts and Outlook are known, in Russian and English.
 """
 
 import re
 
 from platform_app.automation.values import fold
 
-_SUFFIX = re.compile(r"\s*\((?:контакта?|contact)\)$")  # amoCRM says of what a column is
-_OTHERS = re.compile(  # columns of a company or a lead, and columns about a number or an address that hold none
+_SUFFIX = re.compile(r"\s*\((?:контакта?|contact)\)$")  # amoCRM adds the entity to a heading
+_OTHERS = re.compile(  # columns of companies and leads, and columns that only describe a number or address
     r"\((?!контакта?\)|contact\))|\b(?:компани\w*|company|организаци\w*|сделк\w*|deal|lead|лид\w*|ответственн\w*|owner"
     r"|responsible|type|тип|label|метка|fax|факс|pager|пейджер|extension|добавочн\w*|country|код|code|opt|bounce\w*"
     r"|status|статус|domain|домен|last|дата|date|display|отображаем\w*|callback|telex|isdn|radio|assistant\w*"
@@ -49,10 +49,10 @@ _NAME_PARTS = (
 
 
 def guess_mapping(columns: list[str], own: dict[str, str], remembered: dict[str, str]) -> dict[str, str]:
-    """Return which column goes where, as a column's place from 0 to a field; what is not known is left out.
+    """Return the field for each column by its heading, as index of the column (a text, from "0") to field.
 
-    `own` are the tenant's own fields: name to key. `remembered` says where columns went before, by folded heading;
-    an empty field is a column that was left out.
+    Unknown columns are left out. `own` maps names of custom fields to their keys. `remembered` maps folded headings to
+    the fields of earlier imports, "" for a column that was left out.
     """
     heads = [_SUFFIX.sub("", fold(head)) for head in columns]
     names = _name_columns(heads)
@@ -75,7 +75,7 @@ def _target(head: str) -> str:
 
 
 def _name_columns(heads: list[str]) -> set[int]:
-    """Return the columns that make up the name: the one with the whole name, else those with its parts."""
+    """Return the columns that make up the name: the one with the full name, else those with its parts."""
     parts = {place for place, head in enumerate(heads) for part in _NAME_PARTS if re.fullmatch(part, _words(head))}
     if len(parts) > 1 and any(re.fullmatch(_NAME_PARTS[2], _words(heads[place])) for place in parts):
         whole = _first(heads, _FULL_NAMES[0])

@@ -1,4 +1,4 @@
-"""Importing: what the worker does with a file of contacts: row by row, where it stopped it goes on."""
+"""Import job: writes the rows of a contact import in batches; after a crash it resumes behind the last batch."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,7 +23,10 @@ BATCH_SIZE = 200  # rows in one transaction
 
 
 def import_contacts(job: RunningJob) -> None:
-    """Take the rows in, some at a time, each time together with the place where to go on: a crash repeats nothing."""
+    """Run the job of an import: write its rows, BATCH_SIZE in one transaction with the progress.
+
+    Raises LeaseLost if another worker has taken the job over, and Invalid if the file cannot be read any more.
+    """
     with ExitStack() as open_files:
         rows: Iterator[list[str]] | None = None
         while True:
@@ -52,14 +55,14 @@ def _row(session: Transaction, tenant_id: str, import_id: str) -> ContactImport:
 
 
 def _author(row: ContactImport) -> Identity:
-    """Return in whose name the rows are taken in."""
+    """Return the identity in whose name rows are written: an operator without a user."""
     known = {"email": "", "slug": "", "tenant_name": "", "language": "en", "time_zone": "UTC"}
     return Identity(user_id="", tenant_id=row.tenant_id, role=Role.OPERATOR, name=row.author_name, **known)
 
 
 def _import_rows(session: Transaction, row: ContactImport, lines: list[list[str]]) -> None:
-    """Take rows in, each by itself; the contacts that have their addresses are looked up for all of them at once."""
-    session.enable_cache()  # the tenant's fields and country are read once for all rows
+    """Write rows, each by itself; the contacts that have their addresses are read once for all of them."""
+    session.enable_cache()  # custom fields and country are read once for all rows
     who = _author(row)
     read = [import_rows.read_row(session, row.tenant_id, row.mapping, cells) for cells in lines]
     people = _ContactLookup(MatchBy(row.match_by))
@@ -79,7 +82,7 @@ def _import_rows(session: Transaction, row: ContactImport, lines: list[list[str]
 
 
 class _ContactLookup:
-    """The contacts that rows may belong to, found by address or number, the oldest first."""
+    """The contacts that rows may belong to, by address or number, the oldest first."""
 
     def __init__(self, by: MatchBy) -> None:
         self._by = by
@@ -87,13 +90,13 @@ class _ContactLookup:
         self._known: dict[str, PersonData] = {}
 
     def load(self, session: Transaction, who: Identity, addresses: set[str]) -> None:
-        """Find the contacts that have some of these addresses."""
+        """Read the contacts that have some of these addresses."""
         for address, held in contacts.contacts_by_address(session, who, sorted(addresses)).items():
             for contact in held:
                 self.add(contact, [address])
 
     def add(self, contact: Contact, addresses: list[str]) -> None:
-        """Note that a contact has some addresses."""
+        """Add a contact under some addresses."""
         self._known[contact.id] = PersonData(contact.name, contact.emails, contact.phones)
         for address in addresses:
             held = self._by_address.setdefault(address, [])
@@ -101,7 +104,7 @@ class _ContactLookup:
                 held.append(contact.id)
 
     def find(self, one: RowValues) -> str | None:
-        """Return the id of the contact that a row belongs to, if there is one."""
+        """Return the id of the contact that a row belongs to, or None."""
         ids = dict.fromkeys(found for address in one.addresses for found in self._by_address.get(address, ()))
         return best_match(one.person, ((found, self._known[found]) for found in ids), self._by)
 
@@ -109,7 +112,8 @@ class _ContactLookup:
 def _write_row(session: Transaction, who: Identity, one: RowValues, people: _ContactLookup) -> tuple[str, bool]:
     """Write a row to the contact that it belongs to, or to a new one; return its id and whether it is new.
 
-    A contact that is there keeps its name, unless it has none yet. Raises PlatformError when the row names nobody.
+    An existing contact keeps its name, unless it has none yet. Raises Invalid if the row has neither a name nor an
+    address, or a value is not accepted.
     """
     values, same = one.values, people.find(one)
     if same is None:
@@ -131,7 +135,7 @@ def _write_row(session: Transaction, who: Identity, one: RowValues, people: _Con
 
 
 def _missing_name_error(one: RowValues) -> Invalid:
-    """Return why a row names nobody: what was wrong with its first value, or that there is none."""
+    """Return the error for a row without name and address: the problem of its first value, if any."""
     if not one.left_out:
         return Invalid("The row has no name, phone or e-mail.")
     first = one.left_out[0]
@@ -148,7 +152,7 @@ def _record_problem(
     contact_id: str | None = None,
     left_out: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Keep a row that was refused, or that came in without some of its values."""
+    """Store a row that was refused, or that was written without some of its values."""
     noted = RefusedRow(tenant_id=row.tenant_id, import_id=row.id, number=number, why="", contact_id=contact_id)
     noted.cells, noted.left_out = [cell[:1_000] for cell in cells], left_out or []
     if error is not None:
@@ -180,7 +184,7 @@ def _finish(session: Transaction, tenant_id: str, import_id: str) -> None:
 def on_failure(
     session: Transaction, tenant_id: str, payload: ImportContacts, *, state: JobState, sentence: str, values: Any
 ) -> None:
-    """Write that an import stands still and why; its file is kept, and it can be tried again."""
+    """Mark a running import as failed when its job has ended without it; its file stays, so it can be retried."""
     row = _locked(session, tenant_id, payload.import_id)
     if row is not None and row.state == ImportState.RUNNING:
         row.state, row.error = ImportState.FAILED, sentence.format_map(values)[:500]
@@ -191,7 +195,7 @@ def on_failure(
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: ImportContacts) -> None:
-    """Let an import that stood still go on with its job; raises Conflict when it goes on or has ended otherwise."""
+    """Mark a failed import as running again with its job. Raises Conflict if it has not failed."""
     row = _locked(session, tenant_id, payload.import_id)
     if row is None or row.state != ImportState.FAILED:
         raise Conflict("This import does not stand still.")
@@ -200,13 +204,16 @@ def on_retry(session: Transaction, tenant_id: str, payload: ImportContacts) -> N
 
 
 def payload_from_keys(session: Transaction, job: Job) -> ImportContacts | None:
-    """Return the payload from the key by which an import has one job."""
+    """Return the job's payload from its dedupe key, or None."""
     import_id = id_from_key(job.dedupe_key, "import:")
     return ImportContacts(import_id=import_id) if import_id else None
 
 
 def retry(session: Transaction, who: Identity, import_id: str) -> ContactImport:
-    """Let an import that stands still go on where it stopped, with a job of its own."""
+    """Resume a failed import where it stopped, with a new job.
+
+    Raises NotFound if there is no such import, and Conflict if it has not failed.
+    """
     row = imports.get(session, who, import_id)
     on_retry(session, who.tenant_id, ImportContacts(import_id=row.id))
     enqueue(session, who.tenant_id, ImportContacts(import_id=row.id))

@@ -1,4 +1,4 @@
-"""Import rows: the cells of a row of a table as checked values of a contact."""
+"""Import rows: converts the cells of a row into validated values of a contact."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -15,43 +15,44 @@ from platform_app.services.accounts import accounts
 from platform_app.services.crm import contacts, crm_values, phone_numbers
 from platform_app.services.crm.person_matching import PersonData
 
-_LIST = re.compile(r"[,;|\n]| ::: ")  # between the addresses or tags of one cell; the last one is Google's
+_LIST = re.compile(r"[,;|\n]| ::: ")  # between addresses or tags in one cell; Google Contacts writes the last one
 _SEPARATORS = {
     "name": " ",
     "phones": "\n",
     "emails": "\n",
     "tags": "\n",
-}  # how the columns of one field are put together
+}  # between the cells of several columns of one field
 _LANGUAGES = {"русский": "ru", "russian": "ru", "рус": "ru", "английский": "en", "english": "en", "англ": "en"}
 
 
 @dataclass
 class RowValues:
-    """What a row says of a contact. `left_out` has the values that could not be taken: field, title, why, values."""
+    """The values of a row by field, and `left_out`: those that were not accepted, as field, title, why, values."""
 
     values: dict[str, Any] = field(default_factory=dict)
     left_out: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def person(self) -> PersonData:
-        """The row as a person to be matched."""
+        """The row as a person to be matched with contacts."""
         return PersonData(self.values.get("name", ""), self.values.get("emails", []), self.values.get("phones", []))
 
     @property
     def addresses(self) -> list[str]:
-        """E-mail addresses and phone numbers as they are looked up."""
+        """Lookup keys of its e-mail addresses and phone numbers."""
         return contacts.lookup_keys(self.values.get("emails", []), self.values.get("phones", []))
 
     def skip_value(self, error: Invalid, field: str, title: str = "") -> None:
-        """Note that a value could not be taken; `title` is the name of one of the tenant's own fields."""
+        """Add a value that was not accepted to `left_out`; `title` is the name of a custom field."""
         values = {key: str(value)[:200] for key, value in error.values.items()}
         self.left_out.append({"field": field, "title": title, "why": error.sentence, "values": values})
 
 
 def read_row(session: Transaction, tenant_id: str, mapping: dict[str, str], cells: list[str]) -> RowValues:
-    """Return the values of a row by field. A value that its field does not take is left out, not the row.
+    """Return the values of a row by field; a value that its field does not accept is left out, not the row.
 
-    `mapping` says for a column's place, from 0, which field it goes into; columns of one field are put together.
+    `mapping` maps the index of a column (a text, from "0") to its field; the cells of several columns of one field are
+    joined.
     """
     texts: dict[str, list[str]] = {}
     for place, target in sorted(mapping.items(), key=lambda item: int(item[0])):
@@ -64,14 +65,14 @@ def read_row(session: Transaction, tenant_id: str, mapping: dict[str, str], cell
 
 
 class _Reader:
-    """Checks the texts of one row by the fields of the tenant's contacts."""
+    """Validates the texts of one row by the fields of the tenant's contacts."""
 
     def __init__(self, session: Transaction, tenant_id: str) -> None:
         self._session, self._tenant_id = session, tenant_id
         self.found = RowValues()
 
     def read_field(self, target: str, text: str) -> None:
-        """Keep what a field takes of a text; note what it does not."""
+        """Store the value of a field, or the reason why it is not accepted."""
         if target == "phones":
             self._read_list(target, phone_numbers.split_numbers(text), self._parse_phone, key=phone_numbers.lookup_key)
         elif target == "emails":
@@ -111,7 +112,7 @@ class _Reader:
     def _read_list(
         self, target: str, parts: Iterable[str], check: Callable[[str], list[str]], *, key: Callable[[str], str]
     ) -> None:
-        """Keep what a check makes of each part, each once; what it refuses, and what is too much, is left out."""
+        """Store the accepted parts of a list without duplicates; the others are left out."""
         kept: dict[str, str] = {}
         for part in filter(None, parts):
             try:

@@ -1,4 +1,4 @@
-"""Imports: contacts from a CSV file: read, its columns matched, taken in by the worker row by row."""
+"""Imports: uploaded CSV files of contacts, the mapping of their columns, and their progress."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -18,7 +18,7 @@ from platform_app.services.crm import csv_files, import_headings
 from platform_app.services.crm.person_matching import MatchBy
 from platform_app.services.knowledge import unused_uploads, uploads
 
-SAMPLE_ROWS = 5  # rows that are shown before the import begins
+SAMPLE_ROWS = 5  # shown before the import starts
 TARGETS = {
     "name": "Full name",
     "emails": "E-mail",
@@ -27,11 +27,14 @@ TARGETS = {
     "time_zone": "Time zone",
     "tags": "Tags",
 }
-_PREVIOUS_IMPORTS = 20  # imports whose columns are looked at for where those of a new table go
+_PREVIOUS_IMPORTS = 20  # whose mappings are reused
 
 
 async def store_upload(who: Identity, file_name: str, body: AsyncIterator[bytes]) -> str:
-    """Keep an uploaded table and look at its columns; return the import's id. It begins when `begin` says so."""
+    """Store an uploaded CSV file, create its import with a guessed mapping, and return the import's id.
+
+    `start` begins the import. Raises Invalid if it is not a CSV file with rows, and LimitReached if it is too large.
+    """
     name = uploads.plain_name(file_name)
     if not name.lower().endswith((".csv", ".txt", ".tsv")):
         raise Invalid("Only CSV files can be read here.")
@@ -46,7 +49,7 @@ async def store_upload(who: Identity, file_name: str, body: AsyncIterator[bytes]
 
 
 def _read_summary(who: Identity, name: str, stored_as: str) -> ContactImport:
-    """Return the import of a table that was read through: its head, its first rows, and how many there are."""
+    """Return an import with the header, the first rows and the number of rows of a file. Raises Invalid."""
     with (settings().uploads / stored_as).open("rb") as file:
         rows = csv_files.read_rows(file)
         head, sample = next(rows, []), list(islice(rows, SAMPLE_ROWS))
@@ -83,7 +86,7 @@ def _custom_targets(keys: Iterable[str]) -> Iterator[str]:
 
 
 def _previous_mapping(before: list[ContactImport], known: set[str]) -> dict[str, str]:
-    """Return where columns went in imports of before, newest first: the field by folded heading, "" for left out."""
+    """Return the fields of earlier imports by folded heading, newest first; "" for a column that was left out."""
     found: dict[str, str] = {}
     for row in before:
         for place, head in enumerate(row.columns):
@@ -96,8 +99,12 @@ def _previous_mapping(before: list[ContactImport], known: set[str]) -> dict[str,
 def start(
     session: Transaction, who: Identity, import_id: str, mapping: dict[str, str], *, match_by: str = MatchBy.NAME
 ) -> ContactImport:
-    """Let the worker take the rows in; `mapping` says for a column's place, from 0, which field it goes into, and
-    `match_by`, one of MatchBy, when a row belongs to a contact that is there already."""
+    """Start an import: store its mapping and queue the job that writes its rows.
+
+    `mapping` maps the index of a column (a text, from "0") to its field; `match_by`, one of MatchBy, says when a row
+    belongs to an existing contact. Raises NotFound if there is no such import, Conflict if it has started, and Invalid
+    if `mapping` or `match_by` is wrong.
+    """
     row = get(session, who, import_id)
     if row.state != ImportState.READY:
         raise Conflict("This import has begun already.")
@@ -116,7 +123,7 @@ def start(
 
 
 def get(session: Transaction, who: Identity, import_id: str) -> ContactImport:
-    """Return an import."""
+    """Return an import. Raises NotFound if there is none."""
     query = owned(ContactImport, who.tenant_id).where(ContactImport.id == import_id)
     row: ContactImport | None = session.exec(query).first()
     if row is None:
@@ -133,14 +140,17 @@ def list_recent(session: Transaction, who: Identity, *, limit: int = 10) -> list
 def list_refused_rows(
     session: Transaction, who: Identity, import_id: str, *, limit: int | None = None
 ) -> list[RefusedRow]:
-    """Return the rows that could not be taken, or came in without some of their values, in the order of the file."""
+    """Return the rows that were refused or written without some values, in the order of the file.
+
+    Raises NotFound if there is no such import.
+    """
     query = owned(RefusedRow, who.tenant_id).where(RefusedRow.import_id == get(session, who, import_id).id)
     ordered = query.order_by(RefusedRow.number)
     return list(session.exec(ordered.limit(limit) if limit else ordered).all())
 
 
 def describe_problems(row: RefusedRow, language: str) -> str:
-    """Return in words why a row was refused, or which of its values were left out and why."""
+    """Return why a row was refused, or which of its values were left out and why, in a language."""
     if row.why:
         return translate(language, row.why, **row.values)
     found = []
@@ -151,5 +161,5 @@ def describe_problems(row: RefusedRow, language: str) -> str:
 
 
 def publish_change(session: Transaction, row: ContactImport) -> None:
-    """Tell open pages after the commit how far an import has come."""
+    """Notify open pages of an import's progress after the commit."""
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "import", row.id))

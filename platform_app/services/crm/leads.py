@@ -1,4 +1,4 @@
-"""Leads: written, found, moved through their stages, changed, deleted and brought back, each change with its event."""
+"""Leads: create, find, update, move through stages, delete and restore; each change emits an event."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -32,7 +32,12 @@ def create(
     is_demo: bool = False,
     **values: Any,
 ) -> Lead:
-    """Write a lead into a stage; `values` are those of FIELDS or field.{key}; `at` is when it came, else now."""
+    """Create a lead in a stage and emit `lead_created` and a `tag_added` for each tag.
+
+    `values` maps names of FIELDS or `field.{key}` of custom fields to values; `at` (aware) is the time of creation,
+    None is now. Raises NotFound if the stage, contact or responsible member does not exist, and Invalid at the field if
+    a value is not accepted.
+    """
     stage = pipelines.get_stage(session, who, stage_id)
     row = Lead(tenant_id=who.tenant_id, title="", stage_id=stage.id, created_at=at or now(), is_demo=is_demo)
     row.in_stage_since = row.created_at
@@ -63,12 +68,16 @@ def create_in_first_stage(
 
 
 def save(session: Transaction, who: Identity, lead_id: str, values: dict[str, Any]) -> Lead:
-    """Change some values; nothing is written when nothing differs. The stage is changed by `move`."""
+    """Update some values of a lead and emit `lead_updated`; nothing is written if nothing differs.
+
+    The stage is changed by `move_to_stage`. Raises NotFound if the lead, its new contact or responsible member does not
+    exist, and Invalid at the field if a value is not accepted.
+    """
     return update_row(session, who, get(session, who, lead_id, lock=True), values)
 
 
 def update_row(session: Transaction, who: Identity, row: Lead, values: dict[str, Any]) -> Lead:
-    """Change some values of a lead that is locked."""
+    """Update some values of a lead whose row the caller has locked. Raises as `save` does."""
     before = field_values(row)
     for field, value in values.items():
         _set_field(session, who, row, name=field, value=value)
@@ -85,7 +94,11 @@ def update_row(session: Transaction, who: Identity, row: Lead, values: dict[str,
 def move_to_stage(
     session: Transaction, who: Identity, lead_id: str, stage_id: str, *, at: datetime | None = None
 ) -> Lead:
-    """Put a lead into another stage; nothing happens when it stands there already."""
+    """Move a lead to another stage and emit `stage_changed`; return it unchanged if it is there already.
+
+    With `at` (aware), the change is dated and no activity is recorded. Raises NotFound if the lead or stage does not
+    exist.
+    """
     row, new = get(session, who, lead_id, lock=True), pipelines.get_stage(session, who, stage_id)
     if row.stage_id == new.id:
         return row
@@ -99,7 +112,7 @@ def move_to_stage(
 
 
 def field_values(row: Lead) -> dict[str, Any]:
-    """Return the values of a lead by field, as events keep them."""
+    """Return the values of a lead by the names of FIELDS, as events store them."""
     return {field: getattr(row, field) for field in FIELDS} | {"budget": str(row.budget)}
 
 
@@ -154,7 +167,7 @@ def _emit_tags(session: Transaction, row: Lead, added: list[str]) -> None:
 
 
 def get(session: Transaction, who: Identity, lead_id: str, *, lock: bool = False) -> Lead:
-    """Return a lead that is not deleted."""
+    """Return a lead. Raises NotFound if it does not exist or is deleted."""
     query = owned(Lead, who.tenant_id).where(Lead.id == lead_id)
     row: Lead | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is None or row.deleted_at is not None:
@@ -173,7 +186,10 @@ def list_leads(
     page_size: int = 25,
     **filters: str,
 ) -> tuple[list[Lead], int]:
-    """Return one page of leads and how many fit. `filters`: search, tag, stage_id, responsible_id, contact_id."""
+    """Return one page of leads and the number of all that match.
+
+    `filters` are search, tag, stage_id, responsible_id and contact_id; `sort` is one of SORT_KEYS; pages count from 1.
+    """
     query = _filtered(who, **filters)
     total = session.exec(query.with_only_columns(func.count())).one()
     keys: dict[str, Any] = {"title": Lead.search_text, "budget": Lead.budget}
@@ -192,7 +208,7 @@ def _filtered(who: Identity, *, search: str = "", tag: str = "", **same: str) ->
 
 
 def stage_totals(session: Transaction, who: Identity, **filters: str) -> dict[str, tuple[int, Decimal]]:
-    """Return for each stage how many leads stand in it and their budgets together."""
+    """Return the number of leads and the sum of their budgets by stage id, for stages that have leads."""
     columns = (Lead.stage_id, func.count(), func.coalesce(func.sum(Lead.budget), 0))
     query = _filtered(who, **filters).with_only_columns(*columns).group_by(Lead.stage_id)
     return {stage_id: (count, Decimal(budget)) for stage_id, count, budget in session.execute(query).all()}
@@ -201,13 +217,13 @@ def stage_totals(session: Transaction, who: Identity, **filters: str) -> dict[st
 def newest_in_stage(
     session: Transaction, who: Identity, stage_id: str, *, limit: int = 30, **filters: str
 ) -> list[Lead]:
-    """Return the leads of a stage that changed last."""
+    """Return the leads of a stage by their last change, the latest first."""
     query = _filtered(who, stage_id=stage_id, **filters).order_by(Lead.updated_at.desc(), Lead.id.desc())  # type: ignore[attr-defined]
     return list(session.exec(query.limit(limit)).all())
 
 
 def delete(session: Transaction, who: Identity, lead_id: str) -> Lead:
-    """Take a lead away; it can be brought back."""
+    """Mark a lead as deleted; `restore` brings it back. Raises NotFound if it does not exist."""
     row = get(session, who, lead_id)
     row.deleted_at = now()
     activity.record_by(session, who, ActivityKind.PERSON, "Lead “{title}” deleted", link="/leads", title=row.title)
@@ -216,7 +232,7 @@ def delete(session: Transaction, who: Identity, lead_id: str) -> Lead:
 
 
 def restore(session: Transaction, who: Identity, lead_id: str) -> Lead:
-    """Bring back a lead that was deleted."""
+    """Restore a deleted lead. Raises NotFound if it does not exist or is not deleted."""
     row: Lead | None = session.exec(owned(Lead, who.tenant_id).where(Lead.id == lead_id)).first()
     if row is None or row.deleted_at is None:
         raise NotFound("There is no such lead.")

@@ -1,4 +1,4 @@
-"""Merging: two contacts that are one person become one."""
+"""Merge contacts: combines two contacts that are the same person."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,16 +23,16 @@ _LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address)
 
 @dataclass
 class MergePreview:
-    """What merging would make of a contact."""
+    """What a merge would change."""
 
     other: str  # name of the contact that goes
-    values: dict[str, Any]  # that differ from now, by field; own fields by field.{key}
-    left: dict[str, str]  # of the other, that are not taken over since the contact has its own
-    moved: dict[str, int]  # how many leads, tasks, notes and conversations come along
+    values: dict[str, Any]  # that change, by field; custom fields by field.{key}
+    left: dict[str, str]  # values of the other contact that are dropped
+    moved: dict[str, int]  # number of leads, tasks, notes and conversations
 
 
 def preview(session: Transaction, who: Identity, kept_id: str, other_id: str) -> MergePreview:
-    """Return what merging would do, without doing it."""
+    """Return what merging `other_id` into `kept_id` would change. Raises NotFound if one of them does not exist."""
     kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
     after = _merged_values(kept, other) | _missing_fields(session, who, kept, other)
     values = {name: value for name, value in after.items() if value != getattr(kept, name, None)}
@@ -47,18 +47,18 @@ def preview(session: Transaction, who: Identity, kept_id: str, other_id: str) ->
 
 
 def _missing_fields(session: Transaction, who: Identity, kept: Contact, other: Contact) -> dict[str, Any]:
-    """Return own fields that a contact lacks and the other has."""
+    """Return the custom fields that `other` has and `kept` has not, as `field.{key}`."""
     known = {row.key for row in custom_fields.list_custom_fields(session, who.tenant_id, Holder.CONTACT)}
     return {f"field.{key}": value for key, value in other.fields.items() if key in known and not kept.fields.get(key)}
 
 
 def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Contact:
-    """Let a contact take over all of another: what it lacks, and what belongs to it. Its own values win.
+    """Merge a contact into another: its values where the other has none, and all rows that belong to it.
 
-    Raises Invalid if both are the same contact.
+    Returns the contact that stays. Raises NotFound if one of them does not exist, and Invalid if they are the same.
     """
     both = owned(Contact, who.tenant_id).where(col(Contact.id).in_((kept_id, other_id))).order_by(Contact.id)
-    session.exec(both.with_for_update()).all()  # waits also for whoever writes something that belongs to one of them
+    session.exec(both.with_for_update()).all()  # also waits for transactions that write related rows
     kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
     if kept.id == other.id:
         raise Invalid("A contact cannot be merged with itself.", field="other")
@@ -84,7 +84,7 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
 
 
 def _merged_values(kept: Contact, other: Contact) -> dict[str, Any]:
-    """Return what the contact that stays has afterwards."""
+    """Return the values of the contact that stays after the merge."""
     joined: dict[str, Any] = {
         "emails": _union(kept.emails, other.emails)[: crm_values.MAX_ADDRESSES],
         "phones": _union(kept.phones, other.phones)[: crm_values.MAX_ADDRESSES],
@@ -101,7 +101,10 @@ def _union(mine: list[str], theirs: list[str]) -> list[str]:
 
 
 def merge_candidates(session: Transaction, who: Identity, contact_id: str, search: str) -> list[Contact]:
-    """Return contacts that one could be merged with: those that a search finds, else those with the same name."""
+    """Return up to 8 contacts to merge with: those that a search finds, else those with the same name.
+
+    Raises NotFound if the contact does not exist.
+    """
     row = contacts.get(session, who, contact_id)
     found, _ = contacts.list_contacts(session, who, search=search.strip() or row.name, page_size=9)
     return [one for one in found if one.id != row.id][:8]

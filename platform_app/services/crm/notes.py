@@ -1,4 +1,4 @@
-"""Notes: what people write down about a contact or a lead."""
+"""Notes: texts that members write about a contact or a lead."""
 
 from platform_app import notifier
 from platform_app.db import Transaction, owned
@@ -13,7 +13,10 @@ MAX_CHARS = 10_000  # characters
 def create(
     session: Transaction, who: Identity, *, text: str, contact_id: str | None = None, lead_id: str | None = None
 ) -> Note:
-    """Write a note about a lead or a contact. Raises Invalid if the text is empty or too long."""
+    """Create a note about a lead or, without `lead_id`, a contact.
+
+    Raises Invalid if the text is empty or longer than MAX_CHARS, and NotFound if the lead or contact does not exist.
+    """
     if not text.strip() or "\x00" in text or len(text) > MAX_CHARS:
         raise Invalid("Enter a note of at most {count} characters.", field="note", count=MAX_CHARS)
     row = Note(tenant_id=who.tenant_id, text=text.strip(), author_name=who.name)
@@ -28,7 +31,7 @@ def create(
 
 
 def delete(session: Transaction, who: Identity, note_id: str) -> Note:
-    """Take a note away. Raises NotFound if there is no such note."""
+    """Delete a note. Raises NotFound if there is none."""
     row: Note | None = session.exec(owned(Note, who.tenant_id).where(Note.id == note_id)).first()
     if row is None:
         raise NotFound("There is no such note.")

@@ -1,4 +1,4 @@
-"""Person matching: whether a row of a table and a contact are the same person. Pure functions."""
+"""Person matching: pure functions that decide whether a row of a table and a contact are the same person."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from platform_app.models.crm import UNNAMED
 from platform_app.services.crm import phone_numbers
 from platform_app.services.crm.custom_field_definitions import transliterate
 
-_MIN_SIMILARITY = 0.8  # how alike two words of a name are at least, of 1
+_MIN_SIMILARITY = 0.8  # of two words of a name, from 0 to 1
 
 
 class MatchBy(StrEnum):
-    """When a row of a table belongs to a contact that is already there."""
+    """When a row of a table belongs to an existing contact."""
 
     NAME = "name"  # the same number or address, and a similar name
     ADDRESS = "address"  # the same number or address, whatever the name
@@ -23,7 +23,7 @@ class MatchBy(StrEnum):
 
 @dataclass
 class PersonData:
-    """What is known of a person: a contact, or a row of a table. Addresses and numbers in their normal form."""
+    """Name, e-mail addresses and phone numbers of a contact or row, in their normal forms."""
 
     name: str = ""
     emails: list[str] = field(default_factory=list)
@@ -31,11 +31,11 @@ class PersonData:
 
 
 def same_person(row: PersonData, contact: PersonData, by: MatchBy = MatchBy.NAME) -> bool:
-    """Tell whether a row and a contact that share an address or a number are one person.
+    """Return whether a row and a contact that share an address or a number are one person.
 
-    A number or a mailbox may be shared by colleagues or a family. So the names have to be alike; where they are not,
-    the two are one person only when the number is personal, one of the names is a single word (a nickname, a given
-    name), and no e-mail tells them apart.
+    Colleagues or a family may share a number or a mailbox, so the names have to be similar. If they are not, the two
+    are one person only if the number is personal, one of the names is a single word (a nickname or given name), and no
+    e-mail address distinguishes them.
     """
     if by != MatchBy.NAME:
         return by == MatchBy.ADDRESS
@@ -50,8 +50,11 @@ def same_person(row: PersonData, contact: PersonData, by: MatchBy = MatchBy.NAME
 
 
 def similar_names(one: str, other: str) -> bool:
-    """Tell whether two names may be one person's: every word of the shorter one is, as such, as an initial, in another
-    alphabet or with a slip, a word of the longer one. An empty name is like any."""
+    """Return whether two names may be one person's. An empty name is similar to any.
+
+    Every word of the shorter name has to be a word of the longer one: the same, an initial, transliterated, or with a
+    typing error.
+    """
     shorter, longer = sorted((_words(one), _words(other)), key=len)
     left = list(longer)
     for word in shorter:
@@ -79,7 +82,11 @@ def _folded(emails: Iterable[str]) -> set[str]:
 
 
 def best_match(row: PersonData, candidates: Iterable[tuple[str, PersonData]], by: MatchBy) -> str | None:
-    """Return the id of the contact that a row belongs to, of those that share an address with it, oldest first."""
+    """Return the id of the contact that a row belongs to, or None.
+
+    `candidates` are ids and data of contacts that share an address with the row, the oldest first; the first with a
+    similar name wins.
+    """
     fitting = [(contact_id, known) for contact_id, known in candidates if same_person(row, known, by)]
     if not fitting:
         return None

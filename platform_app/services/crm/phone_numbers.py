@@ -1,4 +1,4 @@
-"""Phone numbers: one normal form for every way of writing, by the numbering plans of the `phonenumbers` library."""
+"""Phone numbers: their normal form, by the numbering plans of the `phonenumbers` library."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -28,12 +28,12 @@ _SEPARATORS = re.compile(r"[\n\r\t;,|]+| ::: |\s(?=\+)")
 
 
 def tenant_region(session: Transaction, tenant_id: str) -> str:
-    """Return the country (ISO 3166, two letters) whose numbers a tenant writes without a country code."""
+    """Return the country (ISO 3166, two letters) of the tenant's phone numbers without a country code."""
     return session.cached("phone region", lambda: region_for(session.get(Tenant, tenant_id)))
 
 
 def region_for(tenant: Tenant | None) -> str:
-    """Return the country that a tenant chose, else the one of its time zone, else Russia or the United States."""
+    """Return the country that a tenant chose, else that of its time zone, else RU or US by its language."""
     if tenant is None:
         return "US"
     by_zone = get_global("zone_territories").get(tenant.time_zone, "")
@@ -41,10 +41,11 @@ def region_for(tenant: Tenant | None) -> str:
 
 
 def normalize(text: str, region: str) -> str:
-    """Return a number in the international format, "+7 928 123-45-67" or with " ext. 12" behind it.
+    """Return a number in the international format, such as "+7 928 123-45-67", with " ext. 12" if it has one.
 
     `region` is the country of numbers without a country code. A number of 5 to 15 digits without a plus sign that no
-    numbering plan knows (an internal one, say) is returned as its digits. Raises Invalid, whose value is the text.
+    numbering plan knows, such as an internal one, is returned as its digits. Raises Invalid at "phones" if it is no
+    phone number.
     """
     written = _EXTENSION.sub(" ext. ", text.strip(_QUOTES)[:MAX_CHARS])
     if _FLOAT.fullmatch(written):
@@ -63,8 +64,11 @@ def normalize(text: str, region: str) -> str:
 
 
 def _candidates(written: str, region: str) -> list[tuple[str, str]]:
-    """Return the ways to read a number, the likeliest first: as written, with 00 for +, without a plus put by mistake,
-    with its country code but no plus."""
+    """Return number and region of each reading to try.
+
+    They are the number as written, with 00 read as +, without a plus sign put by mistake, and with a missing plus sign,
+    the likeliest first.
+    """
     bare = written.lstrip("+( ")
     if written.startswith("+"):
         return [(written, region), (bare, region)]
@@ -74,9 +78,9 @@ def _candidates(written: str, region: str) -> list[tuple[str, str]]:
 
 
 def _from_decimal(written: str, text: str) -> str:
-    """Return the digits of a number that a spreadsheet wrote as a decimal, 79121113333.0 or 7,9121113333E+10.
+    """Return the digits of a number that a spreadsheet wrote as a decimal: 79121113333.0 or 7,9121113333E+10.
 
-    Raises Invalid when the spreadsheet left digits out.
+    Raises Invalid at "phones" if the spreadsheet has dropped digits.
     """
     try:
         value = Decimal(written.replace(",", ".").replace("е", "e").replace("Е", "e"))
@@ -99,7 +103,7 @@ def _formatted(found: PhoneNumber) -> str:
 
 
 def split_numbers(text: str) -> list[str]:
-    """Return the numbers that stand in one text: one a line, or with commas, semicolons, bars or slashes between.
+    """Return the numbers in a text, one a line or separated by commas, semicolons, bars or slashes.
 
     An extension after a comma stays with its number, and so does a slash within a number, as in 030/123456.
     """
@@ -120,19 +124,19 @@ def _digits_in(text: str) -> int:
 
 
 def find_numbers(text: str, region: str) -> list[str]:
-    """Return the numbers that stand somewhere in a text of words, in the international format."""
+    """Return the phone numbers that occur in a text of words, in the international format."""
     written = _EXTENSION.sub(" ext. ", text[:2_000])
     matches = phonenumbers.PhoneNumberMatcher(written, region, phonenumbers.Leniency.POSSIBLE, max_tries=50)
     return [_formatted(match.number) for match in matches]
 
 
 def lookup_key(phone: str) -> str:
-    """Return what a number is looked up by: its digits with the country code, without an extension."""
+    """Return the key by which a number is looked up: its digits with the country code, without an extension."""
     return "".join(filter(str.isdigit, phone.partition(" ext.")[0]))
 
 
 def is_personal(phone: str) -> bool:
-    """Tell whether a number in the international format is likely one person's: no fixed line, no extension."""
+    """Return whether a number in the international format is likely one person's: no fixed line, no extension."""
     try:
         found = phonenumbers.parse(phone)
     except NumberParseException:

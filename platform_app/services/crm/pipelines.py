@@ -1,4 +1,4 @@
-"""Pipelines: the sales funnels of a tenant with their stages in order."""
+"""Pipelines: a tenant's sales funnels with their stages in order."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ DEFAULT_STAGES = (
 
 @dataclass
 class StageCount:
-    """How many leads stand in a stage."""
+    """The number of leads in a stage."""
 
     pipeline: str
     stage: str
@@ -36,7 +36,7 @@ class StageCount:
 
 
 def list_pipelines(session: Transaction, who: Identity) -> list[tuple[Pipeline, list[Stage]]]:
-    """Return the tenant's pipelines with their stages, in order."""
+    """Return the tenant's pipelines, each with its stages, in order."""
     found = session.exec(owned(Pipeline, who.tenant_id).order_by(Pipeline.position, Pipeline.id)).all()
     stages = session.exec(owned(Stage, who.tenant_id).order_by(Stage.position, Stage.id)).all()
     return [(row, [stage for stage in stages if stage.pipeline_id == row.id]) for row in found]
@@ -71,7 +71,7 @@ def get_pipeline(session: Transaction, who: Identity, pipeline_id: str) -> Pipel
 
 
 def create_default(session: Transaction, tenant_id: str, language: str) -> Pipeline:
-    """Give a new tenant the pipeline that its first leads stand in, named in a language ("ru" or "en")."""
+    """Create the first pipeline of a new tenant, with names in `language` ("ru" or "en")."""
     row = Pipeline(tenant_id=tenant_id, name=translate(language, DEFAULT_NAME))
     session.add(row)
     session.flush()
@@ -82,12 +82,12 @@ def create_default(session: Transaction, tenant_id: str, language: str) -> Pipel
 
 
 def default_stages(language: str) -> list[tuple[str, StageKind]]:
-    """Return the stages that a new pipeline begins with, named in a language."""
+    """Return the names and kinds of the stages of a new pipeline, with names in `language`."""
     return [(translate(language, name), kind) for name, kind in DEFAULT_STAGES]
 
 
 def create(session: Transaction, who: Identity, name: str, stages: list[tuple[str, StageKind]]) -> Pipeline:
-    """Add a pipeline at the end, with its first stages. Raises LimitReached if there are too many pipelines."""
+    """Create a pipeline with stages at the end. Raises LimitReached at the maximum, Invalid for a wrong name."""
     held = list_pipelines(session, who)
     if len(held) >= MAX_PIPELINES:
         raise LimitReached("There can be {count} pipelines at most.", count=MAX_PIPELINES)
@@ -102,7 +102,7 @@ def create(session: Transaction, who: Identity, name: str, stages: list[tuple[st
 
 
 def rename(session: Transaction, who: Identity, pipeline_id: str, name: str) -> Pipeline:
-    """Give a pipeline another name."""
+    """Rename a pipeline. Raises NotFound if there is none, Invalid for a wrong name."""
     row = get_pipeline(session, who, pipeline_id)
     row.name = crm_values.clean_line(name, "name", max_length=120, required=True)
     if session.is_modified(row):
@@ -111,7 +111,7 @@ def rename(session: Transaction, who: Identity, pipeline_id: str, name: str) -> 
 
 
 def delete(session: Transaction, who: Identity, pipeline_id: str) -> Pipeline:
-    """Take a pipeline away; refused while leads stand in it."""
+    """Delete a pipeline with its stages. Raises NotFound if there is none, Conflict if a stage has leads."""
     row = get_pipeline(session, who, pipeline_id)
     for one in _list_stages(session, who, row.id):
         _delete_stage(session, who, one)
@@ -136,7 +136,10 @@ def _list_stages(session: Transaction, who: Identity, pipeline_id: str) -> list[
 def add_stage(
     session: Transaction, who: Identity, pipeline_id: str, name: str, *, kind: StageKind = StageKind.OPEN
 ) -> Stage:
-    """Add a stage at the end of a pipeline."""
+    """Add a stage at the end of a pipeline.
+
+    Raises NotFound if there is no such pipeline, LimitReached at the maximum, and Invalid for a wrong name.
+    """
     row = _add_stage(session, who, get_pipeline(session, who, pipeline_id), name, kind=kind)
     _record_stages_changed(session, who, pipeline_id)
     return row
@@ -155,7 +158,7 @@ def _add_stage(session: Transaction, who: Identity, into: Pipeline, name: str, *
 
 
 def update_stage(session: Transaction, who: Identity, stage_id: str, *, name: str, kind: StageKind) -> Stage:
-    """Give a stage another name and meaning."""
+    """Set the name and kind of a stage. Raises NotFound if there is none, Invalid for a wrong name."""
     row = get_stage(session, who, stage_id)
     row.name, row.kind = crm_values.clean_line(name, "name", max_length=120, required=True), kind
     if session.is_modified(row):
@@ -164,7 +167,7 @@ def update_stage(session: Transaction, who: Identity, stage_id: str, *, name: st
 
 
 def move_stage(session: Transaction, who: Identity, stage_id: str, *, up: bool) -> None:
-    """Let a stage change places with the one before or after it."""
+    """Swap a stage with the one before it, or after it. Raises NotFound if there is none."""
     row = get_stage(session, who, stage_id)
     order = _list_stages(session, who, row.pipeline_id)
     place = [one.id for one in order].index(row.id)
@@ -177,7 +180,7 @@ def move_stage(session: Transaction, who: Identity, stage_id: str, *, up: bool) 
 
 
 def delete_stage(session: Transaction, who: Identity, stage_id: str) -> Stage:
-    """Take a stage away; refused while leads stand in it."""
+    """Delete a stage. Raises NotFound if there is none, Conflict if it has leads."""
     row = get_stage(session, who, stage_id)
     _delete_stage(session, who, row)
     _record_stages_changed(session, who, row.pipeline_id)

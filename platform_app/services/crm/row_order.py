@@ -1,18 +1,21 @@
-"""Ordering: rows that stand in an order of people's choice."""
+"""Row order: moves rows within an order that users choose."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class Positioned(Protocol):
-    """A row with a place."""
+    """A row with a position."""
 
     id: str
     position: int
 
 
 def move(rows: Sequence[Positioned], row_id: str, *, up: bool, among: list[str]) -> None:
-    """Let a row change places with the one before or after it; `among` are the ids that are shown, in order."""
+    """Swap a row with the visible one before or after it; `among` are the ids of the visible rows, in order.
+
+    Nothing happens at the ends or if the row is not visible.
+    """
     shown = [row.id for row in rows if row.id in among]
     place = shown.index(row_id) if row_id in shown else -1
     other = place - 1 if up else place + 1
@@ -24,7 +27,7 @@ def move(rows: Sequence[Positioned], row_id: str, *, up: bool, among: list[str])
 
 
 def place_at(rows: Sequence[Positioned], row_id: str, other_id: str) -> None:
-    """Put a row where another stands; that one and those behind it follow."""
+    """Move a row to the position of another; that one and those behind it follow. Raises ValueError for unknown ids."""
     order = [row.id for row in rows]
     is_down = order.index(row_id) < order.index(other_id)
     order.remove(row_id)

@@ -1,7 +1,7 @@
-"""Searching: what contacts and leads are found by, kept in one column that one index covers.
+"""Search text: one indexed column by which contacts and leads are searched.
 
-The column holds lines, folded as texts are compared: the name first (lists are sorted by it), then addresses, the
-digits of phone numbers, and each tag after a #. What is deleted keeps its line and is left out by `deleted_at`.
+The column holds folded lines: the name first, since lists are sorted by it, then addresses, the digits of phone
+numbers, and each tag after a #. Deleted rows keep it and are excluded by `deleted_at`.
 """
 
 import re
@@ -19,7 +19,7 @@ _PHONE = re.compile(r"[+(\d][\d\s().\-]{2,}")
 def build_search_text(
     name: str, *, lines: Iterable[str] = (), phones: Iterable[str] = (), tags: Iterable[str] = ()
 ) -> str:
-    """Return what a row is found by."""
+    """Return the search text of a row, at most _MAX_CHARS characters."""
     found = [fold(name), *(fold(line) for line in lines if line)]
     found += [phone + "\n" + _digits(phone) for phone in phones]
     found += [_tag(tag) for tag in tags]
@@ -31,7 +31,7 @@ def _digits(text: str) -> str:
 
 
 def _phone_variants(digits: str) -> list[str]:
-    """Return the digits that a number may be kept with: as they are, and without 00 or a trunk prefix (8 or 0)."""
+    """Return the digits that a number may be stored with: as given, and without 00 or a trunk prefix (8 or 0)."""
     short = digits.removeprefix("00")
     return [digits, short, short[1:]] if len(short) > 4 and short[0] in "08" else [digits, short]
 
@@ -41,7 +41,10 @@ def _tag(tag: str) -> str:
 
 
 def filter_rows(query: Any, column: Any, search: str, tag: str = "") -> Any:
-    """Narrow a query to rows that hold every word of a search, or its digits when it may be a phone number."""
+    """Return the query narrowed to rows with every word of `search` and with `tag`.
+
+    A search that looks like a phone number is matched by its digits.
+    """
     wanted = " ".join(search.split())[:200]
     if _PHONE.fullmatch(number := wanted.strip("'`’")):
         ways = dict.fromkeys((fold(wanted), *_phone_variants(_digits(number))))

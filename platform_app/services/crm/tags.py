@@ -1,4 +1,4 @@
-"""Tagging: what contacts and leads share of their tags."""
+"""Tags: adding, removing and listing the tags of contacts and leads."""
 
 from collections import Counter
 from typing import Any, Protocol
@@ -10,22 +10,25 @@ from platform_app.models.crm import Contact, Lead
 from platform_app.models.person import Identity
 from platform_app.services.crm import crm_values
 
-_MAX_ROWS = 1_000  # rows tagged together, or looked at for their tags
-_MAX_TAGS = 100  # tags to choose from
+_MAX_ROWS = 1_000  # tagged together, or read for their tags
+_MAX_TAGS = 100  # offered to choose from
 
 
 class TaggedService(Protocol):
-    """The service whose rows have tags."""
+    """A service module whose rows have tags: contacts or leads."""
 
     def get(self, session: Transaction, who: Identity, row_id: str, /, *, lock: bool = False) -> Any:
-        """Return a row that is not deleted."""
+        """Return a row. Raises NotFound if it does not exist."""
 
     def update_row(self, session: Transaction, who: Identity, row: Any, values: dict[str, Any], /) -> Any:
-        """Change some values of a row that is locked."""
+        """Update some values of a locked row."""
 
 
 def add_tag(session: Transaction, who: Identity, row_ids: list[str], tag: str, *, target: TaggedService) -> int:
-    """Give rows a tag; return how many had it not. Raises Invalid if the tag is empty."""
+    """Add a tag to rows of `target`; return how many did not have it.
+
+    Raises Invalid if the tag is empty or too long, and NotFound if a row does not exist.
+    """
     wanted = crm_values.parse_tags([tag])
     if not wanted:
         raise Invalid("Enter a tag.", field="tag")
@@ -37,13 +40,13 @@ def add_tag(session: Transaction, who: Identity, row_ids: list[str], tag: str, *
 
 
 def remove_tag(session: Transaction, who: Identity, row_id: str, tag: str, *, target: TaggedService) -> Any:
-    """Take a tag from a row; nothing happens when it has it not."""
+    """Remove a tag from a row of `target`, if it has it; return the row. Raises NotFound if there is none."""
     row = target.get(session, who, row_id, lock=True)
     return target.update_row(session, who, row, {"tags": [one for one in row.tags if fold(one) != fold(tag)]})
 
 
 def list_tags(session: Transaction, who: Identity) -> list[str]:
-    """Return the tags that contacts and leads of late have, the most used first."""
+    """Return the most used tags of the contacts and leads that changed last, at most _MAX_TAGS."""
     counted: Counter[str] = Counter()
     for model in (Contact, Lead):
         query = owned(model, who.tenant_id).where(model.deleted_at.is_(None))  # type: ignore[union-attr]
@@ -54,6 +57,6 @@ def list_tags(session: Transaction, who: Identity) -> list[str]:
 
 
 def new_tags(before: list[str], after: list[str]) -> list[str]:
-    """Return the tags of `after` that `before` has not, however they are written."""
+    """Return the tags of `after` that are not in `before`, compared without case."""
     had = set(map(fold, before))
     return [tag for tag in after if fold(tag) not in had]

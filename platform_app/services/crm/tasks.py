@@ -1,4 +1,4 @@
-"""Tasks: what members have to do for a contact or a lead."""
+"""Tasks: what members have to do, for a contact or a lead."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,11 @@ def create(
     due_at: datetime | None = None,
     responsible_id: str | None = None,
 ) -> Task:
-    """Write a task; `due_at` has a zone. A task of a lead is its contact's too."""
+    """Create a task and emit `task_created`. A task of a lead belongs to the lead's contact too.
+
+    `due_at` is aware; `responsible_id` is the user id of a member, None is the acting user. Raises NotFound if the
+    lead, contact or member does not exist, and Invalid if the text is empty or too long.
+    """
     if lead_id:
         contact_id = leads.get(session, who, lead_id).contact_id
     elif contact_id:
@@ -56,7 +60,7 @@ def _emit(session: Transaction, row: Task, kind: EventKind, after: dict[str, Any
 
 
 def set_done(session: Transaction, who: Identity, task_id: str, *, done: bool) -> Task:
-    """Say that a task is done, or that it is not after all."""
+    """Mark a task as done, which emits `task_completed`, or as open again. Raises NotFound if there is none."""
     row = _get(session, who, task_id)
     if done and row.done_at is None:
         row.done_at = now()
@@ -68,7 +72,7 @@ def set_done(session: Transaction, who: Identity, task_id: str, *, done: bool) -
 
 
 def delete(session: Transaction, who: Identity, task_id: str) -> Task:
-    """Take a task away."""
+    """Delete a task. Raises NotFound if there is none."""
     row = _get(session, who, task_id)
     session.delete(row)
     return row

@@ -1,4 +1,4 @@
-"""Activity: what people and the platform did, newest first."""
+"""Activity: what people and the platform did, in sentences for people."""
 
 import re
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ def record(
     link: str = "",
     **values: Any,
 ) -> Activity:
-    """Write an activity in this transaction; open dashboards hear of it after the commit.
+    """Add an activity to this transaction; open dashboards are notified after the commit.
 
-    `sentence` is a message id with {places} for `values`; `link` is a path below /manage/{tenant}. Of what is an event
-    the caller sets `event_id`.
+    `sentence` is a message id whose {placeholders} `values` fill; `link` is a path below /manage/{tenant}. The caller
+    sets `event_id` if the activity is about an event.
     """
     row = Activity(
         tenant_id=tenant_id,
@@ -52,12 +52,15 @@ def record(
 
 
 def record_by(session: Transaction, who: Identity, kind: ActivityKind, sentence: str, **values: Any) -> Activity:
-    """Write what this person did, as `record` does."""
+    """Add an activity of the acting identity, as `record` does."""
     return record(session, who.tenant_id, kind, sentence, actor=who.name, user_id=who.user_id or None, **values)
 
 
 def record_crm(session: Transaction, who: Identity, event: Event, sentence: str, **values: Any) -> Activity:
-    """Write what happened to a contact, a lead or a task: done by a person, by a rule, or by what sends deliveries."""
+    """Add an activity about the contact, lead or task of an event, as `record` does.
+
+    Its kind is PERSON for a user, RULE in a transaction that automation acts in, else INTEGRATION.
+    """
     kind = ActivityKind.PERSON if who.user_id else ActivityKind.RULE if cause_of(session) else ActivityKind.INTEGRATION
     subject = f"/leads/{event.lead_id}" if event.lead_id else f"/contacts/{event.contact_id}"
     row = record_by(session, who, kind, sentence, link=subject, **values)
@@ -67,7 +70,7 @@ def record_crm(session: Transaction, who: Identity, event: Event, sentence: str,
 
 @dataclass
 class FeedRow:
-    """Activities of one kind about one thing, shown as one row: the newest, how many, and values with present names."""
+    """Activities of one kind about one subject: the newest, their number, and `values` with current names."""
 
     newest: Activity
     count: int
@@ -78,7 +81,7 @@ class FeedRow:
 def list_feed(
     session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
 ) -> list[FeedRow]:
-    """Return the newest activities, the repeated ones of one thing as one row, with the names that things have now."""
+    """Return the newest activities; repeated ones about one subject are one row, with current names."""
     options = {"kind": kind, "agent_id": agent_id, "user_id": user_id}
     grouped: dict[Any, FeedRow] = {}
     for row in list_activities(session, tenant_id, **options, limit=limit * _READ_FACTOR):
@@ -91,8 +94,8 @@ def list_feed(
     return list(grouped.values())
 
 
-_READ_FACTOR = 5  # activities that are read for each row
-# What a link names: the column with its present name, and the value of a sentence that holds it.
+_READ_FACTOR = 5  # activities read for each row of the feed
+# By the first part of a link: the column with the current name, and the value of the sentence that holds the name.
 _SUBJECTS: dict[str, tuple[Any, str]] = {
     "agents": (Agent.name, "name"),
     "contacts": (Contact.name, "name"),
@@ -108,7 +111,7 @@ _LINK = re.compile(r"/(?:agents/[0-9a-f]{32}/)?(\w[\w-]*)(?:/|\?c=)([0-9a-f]{32}
 
 
 def _use_current_names(session: Transaction, tenant_id: str, rows: list[FeedRow]) -> None:
-    """Replace the names of then by those of now; what was deleted since keeps its last name."""
+    """Replace the recorded names by current ones; a deleted subject keeps its recorded name."""
     wanted: dict[str, set[str]] = {"agents": {row.newest.agent_id for row in rows if row.newest.agent_id}}
     subjects: dict[int, tuple[str, str]] = {}
     for place, row in enumerate(rows):
@@ -146,7 +149,7 @@ def _people(session: Transaction, ids: set[str]) -> dict[str, str]:
 def list_activities(
     session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
 ) -> list[Activity]:
-    """Return the newest activities, filtered by kind, agent and person where given."""
+    """Return the newest activities, filtered by kind, agent and user where given."""
     query = owned(Activity, tenant_id).order_by(Activity.at.desc(), Activity.id.desc()).limit(limit)  # type: ignore[attr-defined]
     if kind:
         query = query.where(Activity.kind == kind)

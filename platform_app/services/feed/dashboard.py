@@ -1,4 +1,4 @@
-"""Dashboard: numbers that are counted from rows, in the tenant's own days."""
+"""Dashboard: figures of a tenant, counted in the days of its time zone."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,12 +14,12 @@ from platform_app.models.person import Identity
 from platform_app.services.crm import pipelines
 
 DAYS, MONTHS = 14, 6
-Range = tuple[datetime, datetime]  # in UTC; the end does not belong to it
+Range = tuple[datetime, datetime]  # in UTC; the end is exclusive
 
 
 @dataclass
 class PeriodCount:
-    """How many in a period, and in the same length of time of the period before."""
+    """A count in a period so far, and in the same length of time of the period before."""
 
     now: int
     before: int
@@ -27,7 +27,7 @@ class PeriodCount:
 
 @dataclass
 class DashboardSummary:
-    """What the dashboard shows of a tenant."""
+    """The figures of a tenant's dashboard."""
 
     today: PeriodCount
     week: PeriodCount  # the last 7 days, of which today is one
@@ -41,7 +41,7 @@ class DashboardSummary:
 
 
 def get_summary(session: Transaction, who: Identity, now: datetime) -> DashboardSummary:
-    """Count everything; days begin at midnight of the tenant's zone."""
+    """Return the figures of the dashboard at `now` (aware); days begin at midnight in the tenant's time zone."""
     zone = ZoneInfo(who.time_zone)
     today = now.astimezone(zone).date()
     month = today.replace(day=1)
@@ -70,30 +70,30 @@ def get_summary(session: Transaction, who: Identity, now: datetime) -> Dashboard
 
 
 def _months_before(first: date, count: int) -> date:
-    """Return the first day of the month that lies some months before another first day."""
+    """Return the first day of the month `count` months before another first day."""
     years, month = divmod(first.year * 12 + first.month - 1 - count, 12)
     return date(years, month + 1, 1)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Return when a day begins, in UTC: lengths of time are then true over a change of the clock."""
+    """Return the beginning of a day in UTC, so that durations are right across clock changes."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _with_previous_period(start: date, start_before: date, now: datetime, zone: ZoneInfo) -> list[Range]:
-    """Return a period up to now, and as much of the one before as has passed of this one."""
+    """Return the period from `start` to now, and the same length of time from `start_before`."""
     begin, begin_before = _midnight(start, zone), _midnight(start_before, zone)
     return [(begin, now), (begin_before, min(begin_before + (now - begin), begin))]
 
 
 def _consecutive_periods(starts: list[date], now: datetime, zone: ZoneInfo) -> list[Range]:
-    """Return the periods that begin on these days and follow one another; the last one lasts until now."""
+    """Return the consecutive periods that begin on these days; the last one ends now."""
     begins = [_midnight(start, zone) for start in starts]
     return list(zip(begins, [*begins[1:], now], strict=True))
 
 
 def _count_replies(session: Transaction, who: Identity, ranges: list[Range]) -> list[int]:
-    """Count the replies in each period, in one reading of the events."""
+    """Return the number of replies in each period, with one query."""
     columns = [
         func.coalesce(func.sum(case((and_(Event.at >= start, Event.at < end), 1), else_=0)), 0)  # type: ignore[arg-type]
         for start, end in ranges

@@ -1,4 +1,4 @@
-"""Event log: what has happened, found and read by people."""
+"""Event log: lists of past events."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +14,7 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity
 
 PAGE_SIZE = 50
-BATCH_SIZE = 1_000  # events in memory
+BATCH_SIZE = 1_000  # events in memory at a time
 
 
 def list_events(
@@ -27,7 +27,10 @@ def list_events(
     page: int = 1,
     size: int = PAGE_SIZE,
 ) -> list[Event]:
-    """Return a page of events, newest first; one more than fits. `led` is "rules" or "people" where it matters."""
+    """Return a page of events, newest first, with one event more than `size` if there is a next page.
+
+    `led` is "rules" for events caused by automation, "people" for others, "" for all. Pages count from 1.
+    """
     query = owned(Event, who.tenant_id)
     if kind:
         query = query.where(Event.kind == kind)
@@ -48,7 +51,7 @@ def get(session: Transaction, who: Identity, event_id: str) -> Event:
 
 
 def subject_names(session: Transaction, who: Identity, events: list[Event]) -> dict[str, str]:
-    """Return for each event by id whom it is about: the lead, else the contact, else the conversation."""
+    """Return the name of each event's lead, else contact, else conversation, by event id; "" without one."""
     leads = names_by_id(session, who, Lead, {one.lead_id for one in events})
     contacts = names_by_id(session, who, Contact, {one.contact_id for one in events})
     talks = names_by_id(session, who, Conversation, {one.conversation_id for one in events})
@@ -61,9 +64,9 @@ def subject_names(session: Transaction, who: Identity, events: list[Event]) -> d
 
 
 def names_by_id(session: Transaction, who: Identity, model: Any, ids: set[str | None]) -> dict[str, str]:
-    """Return what leads, contacts or conversations are called, by id.
+    """Return the names or titles of leads, contacts or conversations by id.
 
-    By a join, not by a list of ids: SQLite takes a tenant for ten rows, and for more ids it would read all it has.
+    It uses a join, not a list of ids: SQLite assumes that a tenant has ten rows, and with more ids it would read all.
     """
     asked = [(one,) for one in sorted(ids - {None, ""})]  # type: ignore[type-var]
     if not asked:
@@ -77,7 +80,10 @@ def names_by_id(session: Transaction, who: Identity, model: Any, ids: set[str | 
 def iterate_events(
     session: Transaction, who: Identity, kinds: list[str], *, after: datetime, columns: tuple[Any, ...] = ()
 ) -> Iterator[Any]:
-    """Yield the events of some kinds, the oldest first, few of them in memory at once; plain rows of some columns."""
+    """Yield the events of some kinds since `after` (aware), oldest first, BATCH_SIZE in memory at a time.
+
+    With `columns`, which have to include `at` and `id`, it yields rows of these columns.
+    """
     last: tuple[datetime, str] = (after, "")
     while True:
         query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
