@@ -104,7 +104,7 @@ def work(who: Identity) -> None:
     """Do what the worker does now: jobs, steps, and jobs that follow."""
     while True:
         run_jobs(who)
-        if not sequence_scheduler.take_due():
+        if not sequence_scheduler.run_due_steps():
             return
 
 

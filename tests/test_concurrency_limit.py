@@ -3,7 +3,7 @@
 import pytest
 
 from platform_app.db import Transaction, session_scope
-from platform_app.engine.actions.concurrency_limit import alone
+from platform_app.engine.actions.concurrency_limit import one_at_a_time
 from platform_app.engine.rules import backtest
 from platform_app.engine.sequences import sequence_trial
 from platform_app.errors import Invalid, LimitReached
@@ -14,11 +14,11 @@ from tests.talking import call
 def test_one_of_a_tenant_at_a_time(who: Identity, other: Identity) -> None:
     seen: list[str] = []
 
-    @alone
+    @one_at_a_time
     def inner(session: Transaction, who: Identity) -> None:
         seen.append(who.tenant_id)
 
-    @alone
+    @one_at_a_time
     def outer(session: Transaction, mine: Identity, theirs: Identity, *, days: int) -> int:
         with pytest.raises(LimitReached):
             inner(session, mine)

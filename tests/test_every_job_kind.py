@@ -98,7 +98,7 @@ def a_call(who: Identity) -> str:
     webhook = {"kind": "call_webhook", "url": "https://example.com/hook", "body": ""}
     sequence = a_sequence(who, do("call", webhook), do("end"))
     (row_id,) = enrolled(who, sequence, a_lead(who))
-    sequence_scheduler.take_due()
+    sequence_scheduler.run_due_steps()
     return row_id
 
 
@@ -155,7 +155,7 @@ def test_says_why_it_ended_and_is_tried_again(who: Identity, kind: str, ending: 
     assert case.says(who, subject_id) == CANCELLED
     case.again(who, subject_id)
     if kind == "take_step":
-        sequence_scheduler.take_due()
+        sequence_scheduler.run_due_steps()
     newest = job_of(who)
     assert (newest.kind, newest.state, case.says(who, subject_id)) == (kind, JobState.QUEUED, "")
 

@@ -57,7 +57,7 @@ def message_ids(noun: str, kind: str) -> list[str]:
         return [OPERATORS[kind].label]
     if noun == "action":
         fields = [str(asked["words"]) for _, asked in action_checks.asked_of(kind)]
-        return [actions.words(kind), *filter(None, [actions.note(kind)]), *fields]
+        return [actions.label(kind), *filter(None, [actions.note(kind)]), *fields]
     asked = [one for _, one in steps.asked_of(kind)]
     options = [words for one in asked for value, words in steps.options_of(one).items() if words != value]
     said = [steps.label(kind), *STEPS[kind].branch_labels.values(), *(one["words"] for one in asked), *options]
@@ -93,5 +93,5 @@ def test_branches_of_steps_are_fields_and_a_name_means_the_same_in_every_kind() 
 
 def test_every_sentence_of_a_plan_is_translated() -> None:
     source = "".join(path.read_text() for path in (ROOT / "platform_app/engine/actions").glob("*.py"))
-    said: list[Any] = re.findall(r'\bPlan\(\s*"([^"]+)"', source)
+    said: list[Any] = re.findall(r'\bActionPlan\(\s*"([^"]+)"', source)
     assert len(said) >= len(ACTIONS) and [one for one in said if translate("ru", one) == one] == []

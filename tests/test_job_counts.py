@@ -106,7 +106,7 @@ def test_jobs_that_leave_the_ledger_leave_the_counts_and_tallies_are_put_togethe
     done = _ids(who, JobState.DONE)
     for job_id in done[:3]:
         change(who, job_id, created_at=now() - timedelta(days=40), finished_at=now() - timedelta(days=35))
-    retention.forget_jobs()
+    retention.delete_old_jobs()
     assert len(_ids(who, JobState.DONE)) == len(done) - 3 and is_true()
     job_counts.merge_tallies()
     assert is_true()

@@ -131,14 +131,14 @@ def test_nothing_is_late_when_a_worker_only_drains_slowly(
     sequence = a_sequence(who, do("one", timing=after(1)), late=late, pace=1)
     with at(MONDAY):
         enrolled(who, sequence, *people(who, 5))
-    take = sequence_scheduler.take
+    take = sequence_scheduler.run_enrollment
     with time_machine.travel(MONDAY + timedelta(days=1, seconds=2), tick=False) as clock:
 
         def slowly(*given: Any) -> None:
             take(*given)
             clock.shift(timedelta(minutes=10))
 
-        monkeypatch.setattr(sequence_scheduler, "take", slowly)
+        monkeypatch.setattr(sequence_scheduler, "run_enrollment", slowly)
         work(who)
     assert {line.state for line in lines(who)} == {"done"} and len(lines(who)) == 5
     assert minutes(who, MONDAY + timedelta(days=1)) == [pytest.approx(2 / 60 + 10 * number) for number in range(5)]
@@ -149,7 +149,7 @@ def test_a_short_stop_makes_nothing_late(who: Identity) -> None:
     sequence = a_sequence(who, do("one", timing=after(1)), late="skip")
     with at(MONDAY):
         enrolled(who, sequence, *people(who, 3))
-    with at(MONDAY + timedelta(days=1) + overdue_policy.LATE):
+    with at(MONDAY + timedelta(days=1) + overdue_policy.OVERDUE_AFTER):
         work(who)
     assert {line.state for line in lines(who)} == {"done"}
 
@@ -213,7 +213,7 @@ def test_a_window_that_never_opens_is_said(who: Identity) -> None:
         for week in range(1, 120):
             call(who, sequences.add_holiday, (MONDAY + timedelta(weeks=week)).date(), "")
         publish_anew(who, sequence, steps=[do("one", timing=mondays | after(1))])
-        call(who, sequences.move_inside, sequence)
+        call(who, sequences.move_to_newest_version, sequence)
         assert way(who).state == EnrollmentState.FAILED
         assert any("{reason}" in said for said in activities(who))
     with at(MONDAY + timedelta(days=1)), pytest.raises(Conflict, match="never opens"):

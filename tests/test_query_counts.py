@@ -192,9 +192,9 @@ def test_more_than_the_limit_is_counted_no_further(who: Identity, monkeypatch: p
 
 def test_pages_of_rules_and_sequences_are_turned(who: Identity) -> None:
     some_rules(who, 120)
-    found = [call(who, rules.DEFINITIONS.listed, page=page) for page in (1, 2, 3, 9)]
+    found = [call(who, rules.DEFINITIONS.list_page, page=page) for page in (1, 2, 3, 9)]
     assert [len(one.rows) for one in found] == [50, 50, 21, 21] and found[0].pages == 3 and found[3].page == 3
     assert found[1].rows[0].position == found[0].rows[-1].position + 1
-    assert len(call(who, rules.DEFINITIONS.listed, search="r 11").rows) == 11
+    assert len(call(who, rules.DEFINITIONS.list_page, search="r 11").rows) == 11
     a_sequence(who, do("a"))
     assert len(call(who, sequences._read, "", "", page=1).listed.rows) == 1

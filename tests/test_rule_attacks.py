@@ -52,7 +52,7 @@ def test_what_a_model_writes_is_said_and_never_done(who: Identity, provider: Fak
     before = call(who, leads.get, lead).model_dump()
     a_rule(who, "manual", {"kind": "ask_agent", "prompt": "Write to {{ contact.name }}."})
     rule = call(who, rules.DEFINITIONS.of_tenant)[0]
-    call(who, rules.run_by_hand, rule.id, lead)
+    call(who, rules.run_manually, rule.id, lead)
     run_jobs(who)
     assert [run.state for run in runs(who)] == [RunState.DONE]
     assert shown(who, talk)[-1].strip() != "" and conversation(who, talk).state == ConversationState.OPEN

@@ -36,7 +36,7 @@ class Points:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.deadly = -1
         self.passed: list[str] = []
-        step, post = RunningJob.transaction, outbound_actions.post
+        step, post = RunningJob.transaction, outbound_actions.post_webhook
 
         @contextmanager
         def watched(job: RunningJob, **named: Any) -> Iterator[Any]:
@@ -53,7 +53,7 @@ class Points:
             return answer
 
         monkeypatch.setattr(RunningJob, "transaction", watched)
-        monkeypatch.setattr(outbound_actions, "post", called)
+        monkeypatch.setattr(outbound_actions, "post_webhook", called)
 
     def come(self, name: str) -> None:
         """Come to a point."""
@@ -100,7 +100,7 @@ def die_at(who: Identity, points: Points, number: int) -> str:
 def test_whatever_the_point_each_action_happens_once(
     who: Identity, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, span: float
 ) -> None:
-    monkeypatch.setattr(rule_worker, "SPAN", span)
+    monkeypatch.setattr(rule_worker, "TRANSACTION_SECONDS", span)
     points = Points(monkeypatch)
     write_rules(who, receiver.address)
     names: set[str] = set()
@@ -138,7 +138,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     """It was frozen during its call, another one did the work."""
     write_rules(who, receiver.address)
     call(who, contacts.create, name="Anna")
-    post, frozen = outbound_actions.post, []
+    post, frozen = outbound_actions.post_webhook, []
 
     def freeze(*given: Any) -> Any:
         answer = post(*given)
@@ -148,7 +148,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
             run_jobs(who)
         return answer
 
-    monkeypatch.setattr(outbound_actions, "post", freeze)
+    monkeypatch.setattr(outbound_actions, "post_webhook", freeze)
     _handle(who, lambda job: pytest.raises(LeaseLost, rule_worker.handle_event, job))
     assert [run.state for run in runs(who)] == [RunState.DONE, RunState.DONE]
     assert count(who, Task) == 3 and len({key for key, *_ in receiver.got}) == 2
@@ -178,7 +178,7 @@ def test_a_worker_that_dies_again_and_again_gives_up_only_where_it_does_not_come
             raise Killed
         return {}
 
-    monkeypatch.setattr(outbound_actions, "post", die)
+    monkeypatch.setattr(outbound_actions, "post_webhook", die)
     for _ in range(2):
         _crash(who)
     assert _job(who).crashes == 2 and _job(who).state == JobState.QUEUED and count(who, Task) == 1
@@ -228,6 +228,6 @@ def test_a_fault_of_ours_leaves_the_other_rules_alone(who: Identity, monkeypatch
         job = session.exec(owned(Job, who.tenant_id)).one()
     payload = payload_adapter.validate_python(job.payload)
     rule_worker.handle_event(
-        RunningJob(job.id, who.tenant_id, job.kind, payload, rule_worker.TRIES, job.lease_token or "")
+        RunningJob(job.id, who.tenant_id, job.kind, payload, rule_worker.MAX_ATTEMPTS, job.lease_token or "")
     )
     assert runs(who)[1].state == RunState.FAILED and runs(who)[1].actions[0]["error"] == "Something went wrong."

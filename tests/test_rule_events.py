@@ -73,7 +73,7 @@ def _acts(who: Identity, rule_id: str, talk: str) -> dict[EventKind, tuple[Any, 
         EventKind.LEAD_UPDATED: (leads.save, row.lead_id, {"budget": "5"}),
         EventKind.CONTACT_UPDATED: (contacts.save, row.contact_id, {"name": "Boris"}),
         EventKind.TAG_ADDED: (contacts.save, row.contact_id, {"tags": ["vip"]}),
-        EventKind.MANUAL: (rules.run_by_hand, rule_id, row.lead_id),
+        EventKind.MANUAL: (rules.run_manually, rule_id, row.lead_id),
         EventKind.REPLY_SENT: (agent_messages.send_message, talk, "Hello"),
         EventKind.STAGE_CHANGED: (leads.move_to_stage, row.lead_id, a_stage(who)),
     }
@@ -137,13 +137,13 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         call(who, hand_off.hand_off, talk)
         call(who, conversations.receive, talk, "Is anybody there?")
         with time_machine.travel(now() + timedelta(minutes=31), tick=False):
-            timers.find_silences()
-            timers.find_silences()
+            timers.emit_no_replies()
+            timers.emit_no_replies()
             run_jobs(who)
     elif kind == EventKind.SCHEDULE:
         with time_machine.travel(now() + timedelta(days=8), tick=False):
-            timers.run_schedules()
-            timers.run_schedules()
+            timers.emit_due_schedules()
+            timers.emit_due_schedules()
             run_jobs(who)
 
 
@@ -253,9 +253,9 @@ def test_concerns_only_its_agent(who: Identity) -> None:
     talk = call(who, conversations.create, other)
     say(who, talk.id)
     (event,) = events(who, EventKind.MESSAGE_RECEIVED)
-    assert not event_matching.is_for(rule.agent_id, rule.id, rule.draft, event=event)
+    assert not event_matching.matches_trigger(rule.agent_id, rule.id, rule.draft, event=event)
     assert call(who, dry_run.dry_run, rule.id, event.id, draft=True).reason == "agent"
-    assert call(who, rule_runs.runs) == []
+    assert call(who, rule_runs.list_runs) == []
 
 
 def test_the_agent_writes_what_a_rule_asks_for_and_depth_is_kept(who: Identity, provider: FakeProvider) -> None:
@@ -288,7 +288,7 @@ def test_a_draft_is_tried_on_what_is_typed(who: Identity) -> None:
         ("Hello", lead.id, "condition"),
     ):
         with session_scope(who.tenant_id, read_only=True) as session:
-            tried = dry_run.dry_run_typed(session, who, rule.id, text, lead_id=lead_id)
+            tried = dry_run.dry_run_message(session, who, rule.id, text, lead_id=lead_id)
         assert tried.reason == expected
     assert events(who, EventKind.MESSAGE_RECEIVED) == [] and call(who, leads.get, lead.id).tags == []
 

@@ -219,7 +219,7 @@ def claimed(who: Identity) -> RunningJob:
 def die(who: Identity, job: RunningJob) -> None:
     """Leave what a worker leaves that dies between the call and its outcome; its lease runs out."""
     (run,) = [run for run in runs(who) if run.place == 0]
-    key = rule_runs.key_of(run.event_id, run.id, 0)
+    key = rule_runs.idempotency_key(run.event_id, run.id, 0)
     with session_scope(who.tenant_id) as session:
         session.add(Effect(tenant_id=who.tenant_id, job_id=job.id, key=key, repeatable=False))
         session.exec(owned(Job, who.tenant_id).where(Job.id == job.id)).one().lease_until = now() - timedelta(hours=1)

@@ -36,7 +36,7 @@ def test_two_events_at_a_rule_that_counts_its_runs_are_both_weighed(
     a_rule(who, "contact_created", TAG, daily_cap=1)
     for name in ("Anna", "Boris"):
         call(who, contacts.create, name=name)
-    barrier, before, waits = Barrier(2), rule_evaluation.before, is_postgres(who)  # SQLite lets one write at a time
+    barrier, before, waits = Barrier(2), rule_evaluation.prior_runs, is_postgres(who)  # SQLite lets one write at a time
 
     def both(session: Any, *given: Any, **named: Any) -> Any:
         session.flush()
@@ -46,9 +46,9 @@ def test_two_events_at_a_rule_that_counts_its_runs_are_both_weighed(
 
     def weigh(event: Event) -> None:
         with session_scope(who.tenant_id) as session:
-            rule_evaluation.weigh(session, event)
+            rule_evaluation.create_runs(session, event)
 
-    monkeypatch.setattr(rule_evaluation, "before", both)
+    monkeypatch.setattr(rule_evaluation, "prior_runs", both)
     first, second = events(who, EventKind.CONTACT_CREATED)
     rush(lambda: weigh(first), lambda: weigh(second))
     assert sorted(run.state.value for run in runs(who)) == ["capped", "running"]
@@ -86,7 +86,7 @@ def test_whoever_writes_goes_before_an_event_that_is_handled(
     lead, talk = pair()
     enrolled(who, sequence, lead)
     call(who, conversations.receive, talk, "Hello")
-    handle, has_talk, has_way, waits = enrollment_entry.handle, Happened(), Happened(), is_postgres(who)
+    handle, has_talk, has_way, waits = enrollment_entry.handle_event, Happened(), Happened(), is_postgres(who)
 
     def held(session: Any, event: Event) -> None:
         handle(session, event)
@@ -105,7 +105,7 @@ def test_whoever_writes_goes_before_an_event_that_is_handled(
         assert has_talk.wait(10)
         run_jobs(who)
 
-    monkeypatch.setattr(enrollment_entry, "handle", held)
+    monkeypatch.setattr(enrollment_entry, "handle_event", held)
     rush(write, work)
     run_jobs(who)
     assert [run.state.value for run in runs(who)] == ["done", "done"]

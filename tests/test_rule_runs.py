@@ -39,21 +39,21 @@ def test_runs_leave_the_log_when_their_time_is_over_and_are_counted_on(who: Iden
     call(who, contacts.create, name="Boris")
     run_jobs(who)
     old, young = runs(who)
-    last = call(who, rules.runs_of)[rule][1]
-    assert retention.forget_runs() is False
+    last = call(who, rules.run_counts)[rule][1]
+    assert retention.delete_old_runs() is False
     assert [run.id for run in runs(who)] == [young.id] and len(runs(other)) == 1
-    assert call(who, rules.runs_of)[rule] == (2, last) and call(other, rules.runs_of)[theirs][0] == 1
+    assert call(who, rules.run_counts)[rule] == (2, last) and call(other, rules.run_counts)[theirs][0] == 1
     with pytest.raises(NotFound):
         call(who, rule_runs.get, old.id)
     with session_scope(who.tenant_id, read_only=True) as session:
         assert len(session.exec(owned(Event, who.tenant_id)).all()) == 6  # events are kept for ever
     with time_machine.travel(now() + timedelta(days=31)):
-        retention.forget_runs()
-    assert runs(who) == [] and call(who, rules.runs_of)[rule] == (2, last)
+        retention.delete_old_runs()
+    assert runs(who) == [] and call(who, rules.run_counts)[rule] == (2, last)
 
 
 def test_a_little_at_a_time_and_never_what_is_under_way(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "BATCH_SIZE", 2)
     a_rule(who, "contact_created", {"kind": "add_tag", "tag": "x"})
     with time_machine.travel(now() - timedelta(days=400)):
         for name in ("Anna", "Boris", "Clara", "Dora"):
@@ -62,15 +62,15 @@ def test_a_little_at_a_time_and_never_what_is_under_way(who: Identity, monkeypat
     with session_scope(who.tenant_id) as session:
         kept = session.exec(owned(RuleRun, who.tenant_id).order_by(RuleRun.at)).first()
         kept.state, kept_id = RunState.RETRYING, kept.id
-    assert retention.forget_runs() is True and len(runs(who)) == 2
-    retention.forget_runs()
+    assert retention.delete_old_runs() is True and len(runs(who)) == 2
+    retention.delete_old_runs()
     assert [run.id for run in runs(who)] == [kept_id]
 
 
 def test_jobs_that_are_done_go_after_a_month_and_their_effects_with_them(
     who: Identity, other: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "BATCH_SIZE", 2)
     states, long_ago = (JobState.DONE, JobState.DONE, JobState.DONE, *JobState), now() - timedelta(days=31)
     for identity in (who, other):
         with session_scope(identity.tenant_id) as session:
@@ -84,7 +84,7 @@ def test_jobs_that_are_done_go_after_a_month_and_their_effects_with_them(
                 session.add(effect)
     with session_scope(who.tenant_id) as session:
         session.add(Job(tenant_id=who.tenant_id, kind="test", state=JobState.DONE, finished_at=now()))
-    assert retention.forget_jobs() is True and retention.forget_jobs() is False
+    assert retention.delete_old_jobs() is True and retention.delete_old_jobs() is False
     for identity, more in ((who, 2), (other, 1)):
         with session_scope(identity.tenant_id, read_only=True) as session:
             left = [job.state for job in session.exec(owned(Job, identity.tenant_id)).all()]
@@ -121,7 +121,7 @@ def test_what_two_workers_forget_at_once_is_counted_once(who: Identity, monkeypa
     with time_machine.travel(now() - timedelta(days=40)):
         call(who, contacts.create, name="Anna")
         run_jobs(who)
-    forget, barrier, waits = retention._forget, Barrier(2), is_postgres(who)  # SQLite lets one write at a time
+    forget, barrier, waits = retention._delete_runs, Barrier(2), is_postgres(who)  # SQLite lets one write at a time
 
     def both(session: Transaction, tenant_id: str, since: datetime) -> bool:
         is_more = forget(session, tenant_id, since)
@@ -130,6 +130,6 @@ def test_what_two_workers_forget_at_once_is_counted_once(who: Identity, monkeypa
             barrier.wait(10)  # neither has committed
         return is_more
 
-    monkeypatch.setattr(retention, "_forget", both)
-    rush(retention.forget_runs, retention.forget_runs)
-    assert runs(who) == [] and call(who, rules.runs_of)[rule][0] == 1
+    monkeypatch.setattr(retention, "_delete_runs", both)
+    rush(retention.delete_old_runs, retention.delete_old_runs)
+    assert runs(who) == [] and call(who, rules.run_counts)[rule][0] == 1

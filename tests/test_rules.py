@@ -11,7 +11,7 @@ from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.rules import parse_rule
 from platform_app.db import owned, session_scope
 from platform_app.engine.actions import action_checks, actions
-from platform_app.engine.actions.action_base import PLAIN_FIELDS
+from platform_app.engine.actions.action_base import BUILT_IN_FIELDS
 from platform_app.engine.rules import rule_runs, rules
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.i18n import translate
@@ -197,22 +197,22 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
     ):
         with pytest.raises(NotFound):
             call(other, act, *given, **named)
-    assert call(other, rules.DEFINITIONS.of_tenant) == [] and call(other, rule_runs.runs) == []
+    assert call(other, rules.DEFINITIONS.of_tenant) == [] and call(other, rule_runs.list_runs) == []
 
 
 def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
     said = [*rule_words.TRIGGERS.values(), *(words for words, _ in rule_words.STATES.values())]
-    said += [*rule.FIELD_LABELS.values(), *run_state.ACTION_STATES.values(), *PLAIN_FIELDS.values()]
+    said += [*rule.FIELD_LABELS.values(), *run_state.ACTION_STATES.values(), *BUILT_IN_FIELDS.values()]
     said += [template.name for template in rule_templates.TEMPLATES.values()]
     said += [sentence for _, sentence in rule_runs._SENTENCES.values()]
     for kind in actions.ACTIONS:
         said += [
-            actions.words(kind),
+            actions.label(kind),
             actions.note(kind),
             *(str(asked["words"]) for _, asked in action_checks.asked_of(kind)),
         ]
     source = "".join(path.read_text() for path in Path(actions.__file__).parent.glob("*.py"))
-    said += re.findall(r'Plan\(\s*"([^"]+)"', source) + re.findall(r'SureFailure\("([^"]+)"', source)
+    said += re.findall(r'ActionPlan\(\s*"([^"]+)"', source) + re.findall(r'SureFailure\("([^"]+)"', source)
     lacking = [words for words in said if translate("ru", words) == words]
     assert lacking == []
     for name in rule_templates.TEMPLATES:

@@ -55,7 +55,7 @@ def waiting(who: Identity, receiver: Receiver) -> Identity:
     """Somebody whose first step is to be called by a job that waits."""
     sequence = a_sequence(who, do("call", hook(receiver)), do("end", timing=after(1)))
     enrolled(who, sequence, a_lead(who))
-    sequence_scheduler.take_due()
+    sequence_scheduler.run_due_steps()
     assert taken(who) == [("call", "outside")] and receiver.got == []
     return who
 
@@ -226,7 +226,7 @@ def test_taken_up_after_a_pause_it_waits_for_its_window(who: Identity, receiver:
     noon = now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
     with at(noon):
         enrolled(who, sequence, a_lead(who))
-        sequence_scheduler.take_due()
+        sequence_scheduler.run_due_steps()
         pause(who)
         run_jobs(who)
     with at(noon + timedelta(hours=15)):
@@ -242,7 +242,7 @@ def test_taken_up_when_the_sequence_is_switched_on_again_it_is_late(who: Identit
     sequence = a_sequence(who, do("call", hook(receiver)), late="spread", pace=1)
     with at(MONDAY):
         enrolled(who, sequence, *[a_lead(who) for _ in range(3)])
-        sequence_scheduler.take_due()
+        sequence_scheduler.run_due_steps()
         call(who, DEFINITIONS.switch, sequence, enabled=False)
         run_jobs(who)
         assert {(row.since, row.due_at) for row in ways(who)} == {(None, MONDAY)}
@@ -267,11 +267,11 @@ def test_handed_back_twice_it_keeps_its_time(waiting: Identity) -> None:
 def test_an_event_during_the_call_changes_nothing(who: Identity, receiver: Receiver) -> None:
     goal = when("lead.budget", "greater", "1000000")
     enrolled(who, a_sequence(who, do("call", hook(receiver)), goal=goal), a_lead(who))
-    sequence_scheduler.take_due()
+    sequence_scheduler.run_due_steps()
     before = way(who)
     with session_scope(who.tenant_id) as session:
         made = Event(tenant_id=who.tenant_id, kind=EventKind.LEAD_UPDATED, lead_id=before.lead_id)
-        enrollment_entry.handle(session, made)
+        enrollment_entry.handle_event(session, made)
     assert (way(who).due_at, way(who).is_met, way(who).since) == (None, False, before.since)
     work(who)
     assert len(receiver.got) == 1 and way(who).state == EnrollmentState.FINISHED
@@ -350,7 +350,7 @@ def test_a_call_that_comes_back_late_skips_no_step(
 
     def move() -> None:
         publish_anew(waiting, way(waiting).sequence_id, steps=[do("other", timing=after(1)), do("last")])
-        assert call(waiting, sequences.move_inside, way(waiting).sequence_id) == 1
+        assert call(waiting, sequences.move_to_newest_version, way(waiting).sequence_id) == 1
 
     during_the_call(monkeypatch, move)
     run_jobs(waiting)
@@ -360,7 +360,7 @@ def test_a_call_that_comes_back_late_skips_no_step(
 
 def test_a_call_whose_step_is_gone_is_not_made(waiting: Identity, receiver: Receiver) -> None:
     publish_anew(waiting, way(waiting).sequence_id, steps=[do("end", timing=after(1)), do("last")])
-    assert call(waiting, sequences.move_inside, way(waiting).sequence_id) == 1
+    assert call(waiting, sequences.move_to_newest_version, way(waiting).sequence_id) == 1
     run_jobs(waiting)
     assert receiver.got == [] and taken(waiting) == [("call", "cancelled")] and way(waiting).step_id == "end"
 

@@ -69,12 +69,12 @@ def test_nothing_reads_all_that_a_tenant_has(who: Identity, said: list[tuple[str
     if db.engine().dialect.name != "sqlite":
         pytest.skip("PostgreSQL counts what is there before it plans")
     sequence = a_sequence(who, do("one"), do("two", timing=after(1)), leave_on_stage=True)
-    people = [call(who, contacts.create, name=f"P{number}").id for number in range(sequence_scheduler.AT_ONCE + 5)]
+    people = [call(who, contacts.create, name=f"P{number}").id for number in range(sequence_scheduler.BATCH_SIZE + 5)]
     lead, talk = a_lead(who), begin(who)
     call(who, conversations.set_test_context, talk, lead_id=lead, contact_id=call(who, leads.get, lead).contact_id)
     said.clear()
     enrolled(who, sequence, lead, *people)
-    sequence_scheduler.take_due()
+    sequence_scheduler.run_due_steps()
     call(who, conversations.receive, talk, "Hello")
     assert whole(said) == []
 
@@ -101,6 +101,6 @@ def test_silences_are_found_without_reading_what_was_ever_said(who: Identity, sa
     call(who, conversations.receive, begin(who), "Hello")
     said.clear()
     with at(now() + timedelta(hours=1)):
-        timers.find_silences()
+        timers.emit_no_replies()
     asked = [one for one in said if "EXISTS" in one[0] and "conversation" in one[0]]
     assert len(asked) >= 2 and whole(asked) == []

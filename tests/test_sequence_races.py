@@ -86,7 +86,7 @@ def test_no_step_is_taken_after_a_reply(who: Identity, pair: Pair, first: str) -
         due(who, sequence, lead)
         acts: list[Callable[[], object]] = [
             lambda talk=talk: call(who, conversations.receive, talk, "Hello"),  # type: ignore[misc]
-            sequence_scheduler.take_due,
+            sequence_scheduler.run_due_steps,
         ]
         rush(*(acts if first == "reply" else acts[::-1]), head_start=number % 10 / 1_000)
     took, not_taken, late = after_it(who, event.EventKind.MESSAGE_RECEIVED)
@@ -104,7 +104,7 @@ def test_no_step_is_taken_after_a_move(who: Identity, pair: Pair, first: str) ->
         due(who, sequence, lead)
         acts: list[Callable[[], object]] = [
             lambda lead=lead: call(who, leads.move_to_stage, lead, stage),  # type: ignore[misc]
-            sequence_scheduler.take_due,
+            sequence_scheduler.run_due_steps,
         ]
         rush(*(acts if first == "move" else acts[::-1]), head_start=number % 10 / 1_000)
     took, not_taken, late = after_it(who, event.EventKind.STAGE_CHANGED)
@@ -129,12 +129,12 @@ def test_a_reply_that_is_written_while_the_step_is_taken_comes_after_it(who: Ide
     def step() -> None:
         if is_postgres(who):
             barrier.wait(10)
-        sequence_scheduler.take_due()
+        sequence_scheduler.run_due_steps()
         if is_postgres(who):
             done.wait(10)
 
     rush(reply, step)
-    sequence_scheduler.take_due()
+    sequence_scheduler.run_due_steps()
     if is_postgres(who):
         assert taken(who) == [("note", "done")]
     assert after_it(who, event.EventKind.MESSAGE_RECEIVED)[2] == [] and way(who).state == EnrollmentState.LEFT
@@ -153,8 +153,8 @@ def test_two_workers_take_each_step_once(who: Identity) -> None:
             session.add_all(rows)
             ids = [row.id for row in rows]
         enrolled(who, sequence, *ids)
-        rush(sequence_scheduler.take_due, sequence_scheduler.take_due, sequence_scheduler.take_due)
-    sequence_scheduler.take_due()
+        rush(sequence_scheduler.run_due_steps, sequence_scheduler.run_due_steps, sequence_scheduler.run_due_steps)
+    sequence_scheduler.run_due_steps()
     assert len(lines(who)) == 20 * 8 * 4 and {row.state for row in ways(who)} == {EnrollmentState.FINISHED}
 
 
@@ -164,8 +164,8 @@ def test_two_workers_put_late_steps_off_at_one_pace(who: Identity) -> None:
     with at(MONDAY):
         enrolled(who, sequence, *people)
     with at(MONDAY + timedelta(days=3)):
-        rush(*[lambda: sequence_scheduler._turn(who.tenant_id, now())] * 4)
-        sequence_scheduler.take_due()
+        rush(*[lambda: sequence_scheduler._try_tenant(who.tenant_id, now())] * 4)
+        sequence_scheduler.run_due_steps()
     dues = sorted(row.due_at for row in ways(who) if row.due_at)
     assert len(lines(who)) == 1 and len(set(dues)) == 59
     assert all(later - sooner == timedelta(seconds=1) for sooner, later in zip(dues, dues[1:], strict=False))
@@ -185,6 +185,6 @@ def test_pause_and_step_do_not_meet(who: Identity) -> None:
         lead = call(who, contacts.create, name="Anna").id
         due(who, sequence, lead)
         row = ways(who)[-1].id
-        rush(sequence_scheduler.take_due, lambda row=row: call(who, enrollments.pause, row))  # type: ignore[misc]
-        sequence_scheduler.take_due()
+        rush(sequence_scheduler.run_due_steps, lambda row=row: call(who, enrollments.pause, row))  # type: ignore[misc]
+        sequence_scheduler.run_due_steps()
         assert way(who, row).state == EnrollmentState.PAUSED and len(lines(who, row)) <= 1

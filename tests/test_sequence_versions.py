@@ -9,7 +9,7 @@ from sqlalchemy.event import listen
 from platform_app.db import owned, owned_update, session_scope, unscoped_update
 from platform_app.engine.enrollments import enrollments
 from platform_app.engine.sequences import sequence_scheduler, sequences
-from platform_app.engine.sequences.sequences import DEFINITIONS, Landing
+from platform_app.engine.sequences.sequences import DEFINITIONS, VersionMove
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity, Tenant
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, ExitReason, SequenceVersion
@@ -67,14 +67,17 @@ def test_each_lands_where_the_preview_says(who: Identity) -> None:
         (stands,) = enrolled(who, sequence, paused)
         call(who, enrollments.pause, stands)
         publish_anew(who, sequence, steps=[do("a", timing=after(3)), wait, D])
-        assert call(who, sequences.landings, sequence) == [
-            Landing("a", 1, "a", 2),
-            Landing("b", 1, "w", 1),
-            Landing("w", 1, "w", 1),
+        assert call(who, sequences.preview_version_moves, sequence) == [
+            VersionMove("a", 1, "a", 2),
+            VersionMove("b", 1, "w", 1),
+            VersionMove("w", 1, "w", 1),
         ]
         assert way(who, first).version == 1  # a preview changes nothing
-        assert call(who, sequences.move_inside, sequence) == 4
-        assert call(who, sequences.landings, sequence) == [] and call(who, sequences.move_inside, sequence) == 0
+        assert call(who, sequences.move_to_newest_version, sequence) == 4
+        assert (
+            call(who, sequences.preview_version_moves, sequence) == []
+            and call(who, sequences.move_to_newest_version, sequence) == 0
+        )
     assert way(who, first).due_at == MONDAY + timedelta(days=3)
     assert (way(who, second).step_id, way(who, second).due_at) == ("w", MONDAY)
     assert (way(who, waits).since, way(who, waits).due_at) == (MONDAY, MONDAY + timedelta(days=9))
@@ -91,12 +94,12 @@ def test_who_would_land_where_is_counted_without_a_lock(who: Identity, monkeypat
     asked: list[Any] = []
     with session_scope(who.tenant_id) as session:
         listen(session, "do_orm_execute", lambda state: asked.append(state.statement))
-        found = sequences.landings(session, who, sequence)
+        found = sequences.preview_version_moves(session, who, sequence)
         assert not any(isinstance(row, Enrollment) for row in session)
-    assert found == [Landing("a", 1, "a", 4), Landing("b", 1, "", 1)]
+    assert found == [VersionMove("a", 1, "a", 4), VersionMove("b", 1, "", 1)]
     assert asked and all(one._for_update_arg is None for one in asked)
-    monkeypatch.setattr(sequences, "AT_ONCE", 2)
-    counts = [call(who, sequences.move_inside, sequence) for _ in range(4)]
+    monkeypatch.setattr(sequences, "BATCH_SIZE", 2)
+    counts = [call(who, sequences.move_to_newest_version, sequence) for _ in range(4)]
     assert counts == [2, 2, 1, 0] and {row.version for row in ways(who)} == {2}
     assert [row.state for row in ways(who)] == [EnrollmentState.FINISHED, *[EnrollmentState.ACTIVE] * 4]
 
@@ -108,7 +111,7 @@ def test_whoever_waits_has_the_new_ways_out(who: Identity) -> None:
     work(who)
     since = way(who).since
     publish_anew(who, sequence, leave_on_reply=False, leave_on_stage=True)
-    call(who, sequences.move_inside, sequence)
+    call(who, sequences.move_to_newest_version, sequence)
     assert since is not None and way(who).since == since
     call(who, leads.move_to_stage, way(who).lead_id, a_stage(who))
     assert (way(who, row).state, way(who, row).leaving) == (EnrollmentState.LEFT, ExitReason.STAGE)
@@ -119,8 +122,8 @@ def test_whoever_stands_behind_the_new_end_has_finished(who: Identity) -> None:
     (row,) = enrolled(who, sequence, a_lead(who))
     call(who, enrollments.skip, row)
     publish_anew(who, sequence, steps=[A])
-    assert call(who, sequences.landings, sequence) == [Landing("b", 1, "", 1)]
-    call(who, sequences.move_inside, sequence)
+    assert call(who, sequences.preview_version_moves, sequence) == [VersionMove("b", 1, "", 1)]
+    call(who, sequences.move_to_newest_version, sequence)
     assert way(who).state == EnrollmentState.FINISHED and "sequence_finished" in events(who)
 
 
@@ -131,7 +134,7 @@ def test_moved_into_the_past_nobody_gets_a_burst(who: Identity) -> None:
     start = MONDAY + timedelta(days=5)
     with at(start):
         publish_anew(who, sequence, steps=[A])
-        call(who, sequences.move_inside, sequence)
+        call(who, sequences.move_to_newest_version, sequence)
     run_until(who, start, start + timedelta(minutes=3), hours=1 / 60)
     assert [line.taken_at for line in lines(who)] == [start + timedelta(minutes=number) for number in range(3)]
 
@@ -287,28 +290,32 @@ def test_what_is_not_known_any_more_fails_in_words(
     assert way(who, row).state == EnrollmentState.FAILED and waiting
     assert lines(who, row)[0].error == sentence
     assert way(other).state == EnrollmentState.FINISHED  # the drain goes on
-    for act, given in ((sequences.landings, sequence), (enrollments.history, row), (enrollments.retry, row)):
+    for act, given in (
+        (sequences.preview_version_moves, sequence),
+        (enrollments.history, row),
+        (enrollments.retry, row),
+    ):
         try:
             call(who, act, given)
         except (Conflict, Invalid) as error:
             assert error.sentence
     publish_anew(who, sequence, steps=[A, B])
-    call(who, sequences.landings, sequence)
-    call(who, sequences.move_inside, sequence)
+    call(who, sequences.preview_version_moves, sequence)
+    call(who, sequences.move_to_newest_version, sequence)
 
 
 def test_a_step_that_nobody_foresaw_fails_alone(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     sequence = a_sequence(who, A)
     with at(MONDAY):
         first, second = enrolled(who, sequence, a_lead(who), a_lead(who))
-    scene_of = sequence_scheduler.scene_of
+    scene_of = sequence_scheduler.action_context
 
     def fails(session: Any, row: Enrollment) -> Any:
         if row.id == first:
             raise RuntimeError("out of the blue")
         return scene_of(session, row)
 
-    monkeypatch.setattr(sequence_scheduler, "scene_of", fails)
+    monkeypatch.setattr(sequence_scheduler, "action_context", fails)
     with at(MONDAY + timedelta(days=1)):
         work(who)
     assert (way(who, first).state, lines(who, first)[0].error) == (EnrollmentState.FAILED, "Something went wrong.")

@@ -7,7 +7,7 @@ import pytest
 from platform_app.automation import sequence_templates, steps
 from platform_app.db import session_scope
 from platform_app.engine.enrollments import enrollments
-from platform_app.engine.enrollments.enrollment_entry import Entry
+from platform_app.engine.enrollments.enrollment_entry import EntryResult
 from platform_app.engine.sequences import sequence_scheduler
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, NotFound, PlatformError
@@ -79,7 +79,7 @@ def test_whoever_replies_leaves_at_once(who: Identity) -> None:
     say(who, talk)
     assert (way(who).state, way(who).leaving) == (EnrollmentState.LEFT, ExitReason.REPLIED)
     with at(way(who).entered_at + timedelta(days=2)):
-        assert sequence_scheduler.take_due() == 0
+        assert sequence_scheduler.run_due_steps() == 0
     assert taken(who) == [] and conversation(who, talk).lead_id == lead
 
 
@@ -319,7 +319,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
         for words in table.values()
     ]
     spoken += [words for table in (w.STATES, w.STEP_STATES, w.ENTRIES) for words, _ in table.values()]
-    spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_LABELS.values(), *DEFINITIONS.words.done.values()]
+    spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_LABELS.values(), *DEFINITIONS.messages.done.values()]
     spoken += [steps.label(kind) for kind in steps.STEPS]
     spoken += [asked["words"] for kind in steps.STEPS for _, asked in steps.asked_of(kind)]
     spoken += [template.name for template in sequence_templates.TEMPLATES.values()]
@@ -330,7 +330,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
 def test_every_kind_is_named() -> None:
     assert set(jobs.KIND_LABELS) == set(KINDS) and set(dashboard.KINDS) == set(ActivityKind)
     assert set(w.STATES) == set(EnrollmentState) and set(w.LEAVING) == set(ExitReason)
-    assert set(w.STEP_STATES) == set(StepState) and set(w.ENTRIES) == set(Entry)
+    assert set(w.STEP_STATES) == set(StepState) and set(w.ENTRIES) == set(EntryResult)
     assert set(w.ICONS) == set(steps.STEPS)
 
 

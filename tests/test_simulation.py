@@ -13,7 +13,7 @@ from platform_app.automation.sequences import compile_sequence
 from platform_app.automation.simulation import SimulatedEvent, SimulationContext, SimulationEnd, simulate
 from platform_app.db import session_scope
 from platform_app.engine.sequences import sequence_trial
-from platform_app.engine.sequences.sequence_trial import WhatIf
+from platform_app.engine.sequences.sequence_trial import AssumedEvent
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, Invalid
 from platform_app.models.person import Identity, Tenant
@@ -149,13 +149,15 @@ def test_the_engine_keeps_the_instants_of_the_simulation(who: Identity, seed: in
         lead = a_lead(who, time_zone=zones["contact"])
     with at(entered):
         enrolled(who, sequence, lead)
-        tried = call(who, sequence_trial.try_on, sequence, at=entered, subject_id=lead)
+        tried = call(who, sequence_trial.try_sequence, sequence, at=entered, subject_id=lead)
         work(who)
     while (due := way(who).due_at) is not None:
         with at(due):
             work(who)
-    assert [(line.step_id, line.taken_at) for line in lines(who)] == [(one.step_id, one.at) for one in tried.way.steps]
-    assert way(who).state == EnrollmentState.FINISHED and way(who).ended_at == tried.way.ended_at
+    assert [(line.step_id, line.taken_at) for line in lines(who)] == [
+        (one.step_id, one.at) for one in tried.simulation.steps
+    ]
+    assert way(who).state == EnrollmentState.FINISHED and way(who).ended_at == tried.simulation.ended_at
 
 
 def test_what_if_they_reply_or_the_stage_changes(who: Identity) -> None:
@@ -171,21 +173,27 @@ def test_what_if_they_reply_or_the_stage_changes(who: Identity) -> None:
         {"steps": [do("one"), fork | {"condition": condition, "yes": [do("there")]}]},
         revision=row.revision,
     )
-    tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead)
-    assert [line.step_id for line in tried.way.steps] == ["one", "fork"] and tried.told["one"][2] is True
-    moved = [WhatIf(timedelta(days=1), "stage", stage)]
-    tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=moved)
-    assert [line.step_id for line in tried.way.steps] == ["one", "fork", "there"]
-    replied = [WhatIf(timedelta(days=1), "reply")]
-    tried = call(who, sequence_trial.try_on, sequence, at=MONDAY, subject_id=lead, what_ifs=replied)
-    assert (tried.way.end, tried.way.ended_at, tried.way.stopped_before) == (
+    tried = call(who, sequence_trial.try_sequence, sequence, at=MONDAY, subject_id=lead)
+    assert [line.step_id for line in tried.simulation.steps] == ["one", "fork"] and tried.previews["one"][2] is True
+    moved = [AssumedEvent(timedelta(days=1), "stage", stage)]
+    tried = call(who, sequence_trial.try_sequence, sequence, at=MONDAY, subject_id=lead, assumed=moved)
+    assert [line.step_id for line in tried.simulation.steps] == ["one", "fork", "there"]
+    replied = [AssumedEvent(timedelta(days=1), "reply")]
+    tried = call(who, sequence_trial.try_sequence, sequence, at=MONDAY, subject_id=lead, assumed=replied)
+    assert (tried.simulation.end, tried.simulation.ended_at, tried.simulation.stopped_before) == (
         SimulationEnd.REPLIED,
         MONDAY + timedelta(days=1),
         "fork",
     )
     assert taken(who) == []
     with pytest.raises(Invalid):
-        call(who, sequence_trial.try_on, sequence, at=MONDAY, what_ifs=[WhatIf(timedelta(days=1), "stage", "none")])
+        call(
+            who,
+            sequence_trial.try_sequence,
+            sequence,
+            at=MONDAY,
+            assumed=[AssumedEvent(timedelta(days=1), "stage", "none")],
+        )
 
 
 def test_a_wait_is_over_when_something_meets_it() -> None:
@@ -227,9 +235,9 @@ def test_the_past_is_gone_through_as_it_was(who: Identity) -> None:
         found = call(who, sequence_trial.backtest, sequence, days=7)
         with pytest.raises(Invalid):
             call(who, sequence_trial.backtest, sequence, days=0)
-    assert (found.events, found.entered, dict(found.kept_out)) == (3, 2, {"condition": 1})
+    assert (found.events, found.entered, dict(found.refused)) == (3, 2, {"condition": 1})
     assert dict(found.ends) == {"finished": 1, "stage": 1} and dict(found.steps) == {"one": 2, "two": 1}
-    assert [(one.subject_id, one.way.end) for one in found.samples] == [
+    assert [(one.subject_id, one.simulation.end) for one in found.samples] == [
         (stays, SimulationEnd.FINISHED),
         (moves, SimulationEnd.STAGE),
     ]

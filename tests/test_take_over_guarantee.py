@@ -97,7 +97,7 @@ class Case:
             yield "automation sends"
             enrolled(self.who, self.sequence, contact)
             yield "step is due"
-            sequence_scheduler.take_due()
+            sequence_scheduler.run_due_steps()
             yield "steps are taken"
             call(self.who, agent_messages.request_message, self.talk, "Write to them")
             yield "automation asks"

@@ -47,8 +47,8 @@ def test_of_many_silences_each_is_told_once(who: Identity) -> None:
     silent(who, 600, minutes=90)
     silent(who, 50, author=Author.AGENT)  # answered, and later than all the others
     silent(who, 1, minutes=20)
-    rush(timers.find_silences, timers.find_silences)
-    timers.find_silences()
+    rush(timers.emit_no_replies, timers.emit_no_replies)
+    timers.emit_no_replies()
     told = events(who, EventKind.NO_REPLY)
     assert len(told) == 600 and len({event.conversation_id for event in told}) == 600
 
@@ -62,8 +62,8 @@ def test_what_is_said_again_is_told_again(who: Identity) -> None:
         with time_machine.travel(now(), tick=False):
             call(who, conversations.receive, talk, "Is anybody there?")
         with time_machine.travel(now() + timedelta(minutes=100), tick=False):
-            timers.find_silences()
-            timers.find_silences()
+            timers.emit_no_replies()
+            timers.emit_no_replies()
     told = [event.after["minutes"] for event in events(who, EventKind.NO_REPLY)]
     assert sorted(told) == [30, 30, 90, 90]
 
@@ -79,8 +79,8 @@ def test_a_rule_that_cannot_be_read_stops_nobody_else(who: Identity, other: Iden
         broken = [row.id for row in session.exec(owned(Rule, who.tenant_id)).all()]
     for rule_id in broken:
         break_rule(who, rule_id)
-    timers.run_schedules()
-    timers.find_silences()
+    timers.emit_due_schedules()
+    timers.emit_no_replies()
     for kind in (EventKind.SCHEDULE, EventKind.NO_REPLY):
         assert (len(events(who, kind)), len(events(other, kind))) == (0, 1)
 
@@ -91,15 +91,15 @@ def test_a_tenant_where_something_fails_stops_nobody_else(
     for identity in (who, other):
         silent(identity, 1)
         a_rule(identity, "no_reply", TAG, minutes=30)
-    tell = timers._tell_some
+    tell = timers._emit_no_replies
 
     def fails(tenant_id: str, minutes: int) -> int:
         if tenant_id == min(who.tenant_id, other.tenant_id):
             raise OSError
         return tell(tenant_id, minutes)
 
-    monkeypatch.setattr(timers, "_tell_some", fails)
-    timers.find_silences()
+    monkeypatch.setattr(timers, "_emit_no_replies", fails)
+    timers.emit_no_replies()
     assert len(events(who, EventKind.NO_REPLY)) + len(events(other, EventKind.NO_REPLY)) == 1
 
 
@@ -109,11 +109,11 @@ def test_schedules_follow_the_time_zone(who: Identity) -> None:
         broken = a_rule(who, "schedule", TAG)
         break_rule(who, broken)
         call(who, accounts.update_tenant, name="Acme", time_zone="Asia/Tokyo")
-        call(who, rules.set_zone, "Asia/Tokyo")
+        call(who, rules.reschedule, "Asia/Tokyo")
     planned = call(who, rules.DEFINITIONS.get, rule).next_at
     assert planned == datetime.fromisoformat("2026-11-24T09:00:00+09:00")
     with time_machine.travel(planned + timedelta(seconds=1), tick=False):
-        call(who, rules.set_zone, "Asia/Omsk")  # what is due by now still rings
-        timers.run_schedules()
+        call(who, rules.reschedule, "Asia/Omsk")  # what is due by now still rings
+        timers.emit_due_schedules()
         assert len(events(who, EventKind.SCHEDULE)) == 1
     assert call(who, rules.DEFINITIONS.get, rule).next_at == planned + timedelta(days=1)

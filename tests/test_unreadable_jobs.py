@@ -21,7 +21,7 @@ from worker.ledger_writer import LedgerWriter
 from worker.runner import Runner
 from worker.tasks import HANDLERS
 
-callback_registry.declare()
+callback_registry.register_callbacks()
 OBJECT = "The data of this job is not a JSON object."
 LACKS = "The data of this job lacks the field “{field}”."
 WRONG = "The field “{field}” in the data of this job has a wrong value."

@@ -218,9 +218,9 @@ def test_a_rule_waits_for_its_webhook_or_for_any(who: Identity) -> None:
     assert first.agent_id is None and second.agent_id == other.agent_id
     assert call(who, dry_run.dry_run, one, second.id, draft=True).reason == "agent"
     assert call(who, dry_run.dry_run, one, first.id, draft=True).reason == "fires"
-    assert call(who, dry_run.dry_run_typed, one, "").reason == "fires"
+    assert call(who, dry_run.dry_run_message, one, "").reason == "fires"
     assert call(who, backtest.backtest, one, days=7).reasons == {"fires": 1}
-    assert event_matching.is_for(None, "x", {}, event=first)  # published before there was a choice
+    assert event_matching.matches_trigger(None, "x", {}, event=first)  # published before there was a choice
 
 
 def test_a_rule_of_a_webhook_that_is_gone_is_not_published(who: Identity, other: Identity) -> None:

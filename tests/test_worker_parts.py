@@ -140,7 +140,7 @@ def test_a_job_that_has_to_give_way_each_time_is_given_up_in_words(
         tries.append(1)
         raise OperationalError("SELECT", {}, _GaveWay())
 
-    monkeypatch.setattr(rule_worker._Hand, "_piece", give_way)
+    monkeypatch.setattr(rule_worker._EventHandler, "_run_transaction", give_way)
     (job_id,) = put(who)
     change(who, job_id, attempts=MAX_ATTEMPTS - 1)
     runner = Runner({"errand": rule_worker.handle_event}, 30)
@@ -148,7 +148,7 @@ def test_a_job_that_has_to_give_way_each_time_is_given_up_in_words(
     runner.run(job_id)
     runner.stop()
     dead = row(who, job_id)
-    assert len(tries) == rule_worker.TIMES_TO_GIVE_WAY
+    assert len(tries) == rule_worker.MAX_LOCK_RETRIES
     assert (dead.state, dead.error) == (
         JobState.DEAD,
         "Others changed the same contacts and leads all the while. Try again later.",
@@ -165,16 +165,16 @@ def test_silences_are_told_of_every_tenant_in_turn_and_not_without_end(
 
     def endless(tenant_id: str, minutes: int) -> int:
         asked.append(tenant_id)
-        return timers.AT_ONCE
+        return timers.BATCH_SIZE
 
     clock = iter(range(1_000))
-    monkeypatch.setattr(timers, "_tell_some", endless)
-    monkeypatch.setattr(timers, "SPAN", 2.0)
+    monkeypatch.setattr(timers, "_emit_no_replies", endless)
+    monkeypatch.setattr(timers, "MAX_SECONDS", 2.0)
     monkeypatch.setattr(timers, "time", SimpleNamespace(monotonic=lambda: next(clock) / 2))
-    timers.find_silences()
+    timers.emit_no_replies()
     first = list(asked)
     assert len(first) in (3, 4) and set(first) == {who.tenant_id, quiet.tenant_id}
-    timers.find_silences()
+    timers.emit_no_replies()
     assert asked[len(first)] != first[-1], "it goes on where it stopped"
 
 

@@ -33,10 +33,10 @@ EVERY_SECOND = (
     hand_off.hand_back_due,
     approvals.handle_overdue,
     triage.end_snoozes,
-    timers.run_schedules,
-    timers.find_silences,
+    timers.emit_due_schedules,
+    timers.emit_no_replies,
 )
-EVERY_HOUR = (retention.forget_runs, retention.forget_jobs, unused_uploads.delete_unused)
+EVERY_HOUR = (retention.delete_old_runs, retention.delete_old_jobs, unused_uploads.delete_unused)
 
 
 def run(handlers: Mapping[str, Handler]) -> int:

@@ -172,4 +172,4 @@ class SequenceTicker:
         return self._duty.stuck()
 
     def _take_due(self) -> None:
-        sequence_scheduler.take_due(self._stop.is_set)
+        sequence_scheduler.run_due_steps(self._stop.is_set)

@@ -23,7 +23,7 @@ HANDLERS: Mapping[str, Handler] = {
     "reply": replies.run_job,
 }
 
-callback_registry.declare()
+callback_registry.register_callbacks()
 
 
 def declare(broker: dramatiq.Broker, runner: Runner) -> None:

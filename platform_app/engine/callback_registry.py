@@ -13,7 +13,7 @@ from platform_app.services.feed import activity
 from platform_app.services.knowledge import index_rebuild, source_jobs
 
 
-def declare() -> None:
+def register_callbacks() -> None:
     """Make the purposes known to this process: the worker gives jobs up, people cancel and retry them."""
     CALLBACKS["index_source"] = JobCallbacks(
         source_jobs.on_indexing_failure, source_jobs.on_indexing_retry, source_jobs.indexing_payload_from_keys
@@ -27,13 +27,13 @@ def declare() -> None:
     CALLBACKS["import_contacts"] = JobCallbacks(
         import_job.on_failure, import_job.on_retry, import_job.payload_from_keys
     )
-    CALLBACKS["handle_event"] = JobCallbacks(rule_runs.given_up, rule_runs.revived)
-    CALLBACKS["take_step"] = JobCallbacks(step_calls.given_up, step_calls.revived, step_calls.named_by)
+    CALLBACKS["handle_event"] = JobCallbacks(rule_runs.on_failure, rule_runs.on_retry)
+    CALLBACKS["take_step"] = JobCallbacks(step_calls.on_failure, step_calls.on_retry, step_calls.payload_from_keys)
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
-    CALLBACKS[OTHER_KINDS] = JobCallbacks(_other_given_up, lambda session, tenant_id, payload: None)
+    CALLBACKS[OTHER_KINDS] = JobCallbacks(_on_other_failure, lambda session, tenant_id, payload: None)
 
 
-def _other_given_up(
+def _on_other_failure(
     session: Transaction, tenant_id: str, kind: str, *, state: JobState, sentence: str, values: dict[str, str]
 ) -> None:
     """Say that a job has ended of which nothing else is known than its kind."""

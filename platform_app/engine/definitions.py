@@ -24,12 +24,12 @@ VersionT = TypeVar("VersionT", bound=Any)
 
 
 @dataclass(frozen=True)
-class Words:
+class DefinitionMessages:
     """What is said of a noun: message ids; those of `done` have a place for its name."""
 
     missing: str
     no_version: str
-    most: str
+    limit_reached: str
     done: dict[str, str]  # created, published, on, off, deleted
     incomplete: str
     unpublished: str
@@ -39,7 +39,7 @@ PAGE_SIZE = 50
 
 
 @dataclass(frozen=True)
-class Listed(Generic[RowT]):
+class DefinitionPage(Generic[RowT]):
     """A page of definitions."""
 
     rows: list[RowT]
@@ -60,12 +60,12 @@ class Definitions(Generic[RowT, VersionT]):
     kind: ActivityKind
     topic: str
     path: str  # of a row, below /manage/{tenant}
-    most: int
-    words: Words
+    max_rows: int
+    messages: DefinitionMessages
     problems: Callable[[Transaction, Identity, RowT], dict[str, str]]
-    checked: Callable[[dict[str, Any]], None]
-    published: Callable[[Transaction, Identity, RowT], None]
-    switched: Callable[[Transaction, Identity, RowT], None]
+    validate: Callable[[dict[str, Any]], None]
+    on_publish: Callable[[Transaction, Identity, RowT], None]
+    on_switch: Callable[[Transaction, Identity, RowT], None]
 
     def of_tenant(self, session: Transaction, who: Identity, *, agent_id: str = "", search: str = "") -> list[RowT]:
         """Return the rows in their order; those that concern an agent, where one is named."""
@@ -76,17 +76,17 @@ class Definitions(Generic[RowT, VersionT]):
             row for row in rows if wanted in row.name.casefold() and (not agent_id or row.agent_id in (None, agent_id))
         ]
 
-    def named(self, session: Transaction, who: Identity) -> list[Any]:
+    def list_names(self, session: Transaction, who: Identity) -> list[Any]:
         """Return id, name, agent_id and enabled of the rows in their order, without what they are made of."""
         model = self.model
         query = owned(model, who.tenant_id).where(col(model.deleted_at).is_(None)).order_by(model.position, model.id)
         return list(session.execute(query.with_only_columns(model.id, model.name, model.agent_id, model.enabled)).all())
 
-    def listed(
+    def list_page(
         self, session: Transaction, who: Identity, *, agent_id: str = "", search: str = "", page: int = 1
-    ) -> Listed[RowT]:
+    ) -> DefinitionPage[RowT]:
         """Return a page of the rows in their order, of those that concern an agent and whose names hold a word."""
-        concerned = [row for row in self.named(session, who) if not agent_id or row.agent_id in (None, agent_id)]
+        concerned = [row for row in self.list_names(session, who) if not agent_id or row.agent_id in (None, agent_id)]
         wanted = search.strip().casefold()
         found = [row.id for row in concerned if wanted in row.name.casefold()]
         pages = max(1, -(-len(found) // PAGE_SIZE))
@@ -94,14 +94,14 @@ class Definitions(Generic[RowT, VersionT]):
         shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         query = owned(self.model, who.tenant_id).where(col(self.model.id).in_(shown))
         rows = {row.id: row for row in session.exec(query).all()}
-        return Listed([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, found)
+        return DefinitionPage([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, found)
 
     def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
         """Return a row that is not deleted."""
         query = owned(self.model, who.tenant_id).where(self.model.id == row_id)
         row: RowT | None = session.exec(query.with_for_update() if lock else query).first()
         if row is None or row.deleted_at is not None:
-            raise NotFound(self.words.missing)
+            raise NotFound(self.messages.missing)
         return row
 
     def create(
@@ -116,35 +116,35 @@ class Definitions(Generic[RowT, VersionT]):
     ) -> RowT:
         """Add one at the end: a draft, switched off."""
         rows = self.of_tenant(session, who)
-        if len(rows) >= self.most:
-            raise LimitReached(self.words.most, count=self.most)
+        if len(rows) >= self.max_rows:
+            raise LimitReached(self.messages.limit_reached, count=self.max_rows)
         row: RowT = self.model(tenant_id=who.tenant_id, name="", draft_saved_by=who.name, is_demo=is_demo)
         row.position = max((other.position for other in rows), default=0) + 1
-        row.name, row.agent_id = _name(name), _agent(session, who, agent_id)
+        row.name, row.agent_id = _validate_name(name), _validate_agent(session, who, agent_id)
         row.draft = self.schema.model_validate(draft or {}).model_dump(mode="json")
         session.add(row)
         session.flush()
-        self.record(session, who, row, "created")
+        self.record_activity(session, who, row, "created")
         return row
 
     def save(self, session: Transaction, who: Identity, row_id: str, changes: dict[str, Any], *, revision: int) -> RowT:
         """Change the draft, the name or the agent. Raises Conflict when it was changed since `revision`."""
-        row = self._current(session, who, row_id, revision)
+        row = self._get_for_update(session, who, row_id, revision)
         rest = dict(changes)
         if "name" in rest:
-            row.name = _name(rest.pop("name"))
+            row.name = _validate_name(rest.pop("name"))
         if "agent_id" in rest:
-            row.agent_id = _agent(session, who, rest.pop("agent_id"))
-        self._write(row, who, row.draft | self._values(rest))
+            row.agent_id = _validate_agent(session, who, rest.pop("agent_id"))
+        self._set_draft(row, who, row.draft | self._validate_changes(rest))
         return row
 
-    def _current(self, session: Transaction, who: Identity, row_id: str, revision: int | None) -> RowT:
+    def _get_for_update(self, session: Transaction, who: Identity, row_id: str, revision: int | None) -> RowT:
         row = self.get(session, who, row_id, lock=True)
         if revision is not None and row.revision != revision:
             raise Conflict("{name} changed this meanwhile.", name=row.draft_saved_by)
         return row
 
-    def _values(self, changes: dict[str, Any]) -> dict[str, Any]:
+    def _validate_changes(self, changes: dict[str, Any]) -> dict[str, Any]:
         unknown = changes.keys() - set(self.schema.model_fields)
         if unknown or ("trigger" in changes and changes["trigger"] not in list(EventKind)):
             raise Invalid("This value cannot be taken.", field=next(iter(changes)))
@@ -153,10 +153,10 @@ class Definitions(Generic[RowT, VersionT]):
         except ValidationError as error:
             raise Invalid("This value cannot be taken.", field=str(error.errors()[0]["loc"][0])) from error
         found = {name: whole[name] for name in changes}
-        self.checked(found)
+        self.validate(found)
         return found
 
-    def _write(self, row: RowT, who: Identity, draft: dict[str, Any]) -> None:
+    def _set_draft(self, row: RowT, who: Identity, draft: dict[str, Any]) -> None:
         row.draft, row.revision = draft, row.revision + 1
         row.updated_at, row.draft_saved_by = now(), who.name
 
@@ -165,30 +165,30 @@ class Definitions(Generic[RowT, VersionT]):
 
         Raises Conflict when nothing has changed, or when the draft is no longer the one of `revision`.
         """
-        row = self._current(session, who, row_id, revision)
+        row = self._get_for_update(session, who, row_id, revision)
         if row.published_number and row.published == row.draft:
             raise Conflict("Nothing has changed since it was published.")
         if self.problems(session, who, row):
-            raise Invalid(self.words.incomplete, field="actions")
+            raise Invalid(self.messages.incomplete, field="actions")
         row.published_number += 1
         row.published, row.trigger = dict(row.draft), row.draft["trigger"]
         named = {self.parent: row.id}
         version: VersionT = self.version(tenant_id=row.tenant_id, number=row.published_number, **named)
         version.definition, version.published_by = row.published, who.name
         session.add(version)
-        self.published(session, who, row)
-        self.record(session, who, row, "published")
+        self.on_publish(session, who, row)
+        self.record_activity(session, who, row, "published")
         return version
 
     def switch(self, session: Transaction, who: Identity, row_id: str, *, enabled: bool) -> RowT:
         """Switch one on or off; it has to be published first. What waits is not done any more when it is off."""
         row = self.get(session, who, row_id, lock=True)
         if enabled and not row.published_number:
-            raise Conflict(self.words.unpublished)
+            raise Conflict(self.messages.unpublished)
         if row.enabled != enabled:
             row.enabled = enabled
-            self.switched(session, who, row)
-            self.record(session, who, row, "on" if enabled else "off")
+            self.on_switch(session, who, row)
+            self.record_activity(session, who, row, "on" if enabled else "off")
         return row
 
     def versions(self, session: Transaction, who: Identity, row_id: str) -> list[VersionT]:
@@ -200,7 +200,7 @@ class Definitions(Generic[RowT, VersionT]):
     def _version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> VersionT:
         found = [version for version in self.versions(session, who, row_id) if version.id == version_id]
         if not found:
-            raise NotFound(self.words.no_version)
+            raise NotFound(self.messages.no_version)
         return found[0]
 
     def difference(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> list[FieldChange]:
@@ -212,7 +212,7 @@ class Definitions(Generic[RowT, VersionT]):
     def restore_version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> RowT:
         """Put an older version into the draft; nothing is published by it."""
         row = self.get(session, who, row_id, lock=True)
-        self._write(row, who, dict(self._version(session, who, row_id, version_id).definition))
+        self._set_draft(row, who, dict(self._version(session, who, row_id, version_id).definition))
         return row
 
     def duplicate(self, session: Transaction, who: Identity, row_id: str, *, agent_id: str | None = "same") -> RowT:
@@ -235,33 +235,33 @@ class Definitions(Generic[RowT, VersionT]):
         """Take one away: it does not run any more. It can be brought back."""
         row = self.get(session, who, row_id, lock=True)
         row.deleted_at, row.enabled = now(), False
-        self.switched(session, who, row)
-        self.record(session, who, row, "deleted")
+        self.on_switch(session, who, row)
+        self.record_activity(session, who, row, "deleted")
         return row
 
     def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
         """Bring back what was deleted, switched off."""
         row: RowT | None = session.exec(owned(self.model, who.tenant_id).where(self.model.id == row_id)).first()
         if row is None or row.deleted_at is None:
-            raise NotFound(self.words.missing)
+            raise NotFound(self.messages.missing)
         row.deleted_at = None
         return row
 
-    def record(self, session: Transaction, who: Identity, row: RowT, what: str) -> None:
+    def record_activity(self, session: Transaction, who: Identity, row: RowT, what: str) -> None:
         """Write what a person did, and let open pages know."""
         link = f"{self.path}/{row.id}" if row.deleted_at is None else ""
-        sentence = self.words.done[what]
+        sentence = self.messages.done[what]
         activity.record_by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)
         session.after_commit.append(lambda: notifier.publish(row.tenant_id, self.topic, row.id))
 
 
-def _name(name: Any) -> str:
+def _validate_name(name: Any) -> str:
     if not isinstance(name, str) or not name.strip() or len(name) > 200 or "\x00" in name:
         raise Invalid("Enter a name.", field="name")
     return " ".join(name.split())
 
 
-def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
+def _validate_agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
     if not agent_id:
         return None
     if session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first() is None:

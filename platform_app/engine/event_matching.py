@@ -15,7 +15,7 @@ class TriggerEvent(Protocol):
     after: dict[str, Any]
 
 
-def is_for(agent_id: str | None, definition_id: str, data: dict[str, object], *, event: TriggerEvent) -> bool:
+def matches_trigger(agent_id: str | None, definition_id: str, data: dict[str, object], *, event: TriggerEvent) -> bool:
     """Return whether an event is for the rule or sequence with this id, whose trigger is the event's kind.
 
     `agent_id` is the agent of the rule or sequence, None if it belongs to all agents; `data` is its stored definition,

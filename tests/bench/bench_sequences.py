@@ -94,12 +94,12 @@ def measure_ticks(who: Identity) -> None:
     for count in WAITING:
         let_in(who, sequence, [f"{number:032}" for number in range(held, count)], now() + FAR)
         held = count
-        ticks = [took(sequence_scheduler.take_due) for _ in range(ROUNDS)]
+        ticks = [took(sequence_scheduler.run_due_steps) for _ in range(ROUNDS)]
         some = []
         for _first in range(0, 10 * ROUNDS // 3, 10):
             mine, ids = ids[:10], ids[10:]
             let_in(who, sequence, mine, now())
-            some.append(took(sequence_scheduler.take_due))
+            some.append(took(sequence_scheduler.run_due_steps))
         idle[count], busy[count] = statistics.median(ticks), statistics.median(some)
         print(f"{count:>8,} waiting: tick {idle[count]:.2f} ms, with ten steps due {busy[count]:.1f} ms")
     least, most = WAITING[0], WAITING[-1]
@@ -115,8 +115,8 @@ def show_plans(who: Identity) -> None:
             said.append((statement, parameters))
 
     event.listen(db.engine(), "before_cursor_execute", keep)
-    sequence_scheduler.take_due()
-    sequence_scheduler._take_some(who.tenant_id, now())
+    sequence_scheduler.run_due_steps()
+    sequence_scheduler._run_tenant(who.tenant_id, now())
     event.remove(db.engine(), "before_cursor_execute", keep)
     if db.engine().dialect.name != "sqlite":
         return
@@ -141,10 +141,10 @@ def measure_drain(who: Identity, other: Identity, name: str) -> None:
     thread.start()
     began = time.perf_counter()
     while done(who, mine) < AT_ONCE:
-        sequence_scheduler.take_due()
+        sequence_scheduler.run_due_steps()
     seconds = time.perf_counter() - began
     thread.join()
-    sequence_scheduler.take_due()
+    sequence_scheduler.run_due_steps()
     with session_scope(other.tenant_id, read_only=True) as session:
         line = session.exec(owned(EnrollmentStep, other.tenant_id).where(EnrollmentStep.sequence_id == theirs)).one()
     late = (line.taken_at - line.due_at).total_seconds()

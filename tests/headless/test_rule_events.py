@@ -185,15 +185,15 @@ async def silence(desk: Desk) -> None:
     await hand_off(desk)
     call(desk.who, conversations.receive, desk.seen(TestChatState, "current"), "Is anybody there?")
     with time_machine.travel(now() + timedelta(minutes=31), tick=False):
-        timers.find_silences()
-        timers.find_silences()
+        timers.emit_no_replies()
+        timers.emit_no_replies()
         run_jobs(desk.who)
 
 
 async def days_pass(desk: Desk) -> None:
     with time_machine.travel(now() + timedelta(days=8), tick=False):
-        timers.run_schedules()
-        timers.run_schedules()
+        timers.emit_due_schedules()
+        timers.emit_due_schedules()
         run_jobs(desk.who)
 
 

@@ -199,7 +199,7 @@ async def test_all_that_the_filters_show_are_acted_on_batch_by_batch(
     sequence = a_sequence(who, do("a", timing=after(1)))
     rows = [enrolled(who, sequence, a_lead(who))[0] for _ in range(7)]
     call(who, enrollments.pause, rows[3])
-    monkeypatch.setattr(enrollments, "AT_ONCE", 2)
+    monkeypatch.setattr(enrollments, "BATCH_SIZE", 2)
     monkeypatch.setattr(enrollments, "PAGE_SIZE", 3)
     async with Tab(sign_in(who)) as tab:
         await opened(tab, "sequences/enrollments", EnrollmentsState)

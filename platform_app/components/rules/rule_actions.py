@@ -11,15 +11,15 @@ from platform_app.components.console.picker import choice, picker
 from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
 from platform_app.components.rules.condition_values import native, option
-from platform_app.engine.actions.action_base import LONGEST
-from platform_app.engine.actions.actions import ACTIONS, note, words
+from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
+from platform_app.engine.actions.actions import ACTIONS, label, note
 from platform_app.state.rules.rule_actions import ActionLine, AskLine
 
 
 def rule_actions(state: Any) -> rx.Component:
     """Show the actions of a state that has the RuleActions mixin."""
     add = picker(
-        *(choice(kind, t(words(kind)), icon=one.icon, note=_note(kind)) for kind, one in ACTIONS.items()),
+        *(choice(kind, t(label(kind)), icon=one.icon, note=_note(kind)) for kind, one in ACTIONS.items()),
         label=t("Action to add"),
         shown=t("Add an action…"),
         value="",
@@ -91,7 +91,7 @@ def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[AskLine]) -> rx.C
     plain = rx.el.input(
         default_value=asked.value,
         on_change=later(lambda value: state.set_asked(place, asked.name, value)),
-        max_length=LONGEST,
+        max_length=MAX_TEXT_LENGTH,
         read_only=READ_ONLY,
         aria_label=label,
         class_name="native wide",

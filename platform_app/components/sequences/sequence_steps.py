@@ -16,9 +16,9 @@ from platform_app.components.console.variables import variable_text
 from platform_app.components.rules.condition_values import native, option
 from platform_app.components.sequences.sequence_conditions import conditions
 from platform_app.components.sequences.sequence_timing import timing_fields
-from platform_app.engine.actions.action_base import LONGEST
+from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.engine.actions.actions import ACTIONS, note
-from platform_app.engine.actions.actions import words as action_words
+from platform_app.engine.actions.actions import label as action_words
 from platform_app.state.rules.condition_tree import UNITS
 from platform_app.state.rules.rule_actions import AskLine
 from platform_app.state.sequences.sequence import SequenceState
@@ -163,7 +163,7 @@ def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
         on_change=lambda value: STATE.set_step(asked.name, value),
     )
     text = _text(line, asked, label)
-    plain = _plain(asked, label, STATE.set_asked, max_length=LONGEST, class_name="native wide")
+    plain = _plain(asked, label, STATE.set_asked, max_length=MAX_TEXT_LENGTH, class_name="native wide")
     percent = _plain(asked, label, STATE.set_step, max_length=3, input_mode="numeric", class_name="native")
     return rx.el.div(
         rx.el.span(asked.words, rx.cond(asked.needed, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),

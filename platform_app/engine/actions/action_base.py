@@ -9,14 +9,14 @@ from pydantic import BaseModel, Field
 from platform_app.automation.facts import NamedValue
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
-from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.errors import Invalid
 from platform_app.models.person import Identity
 from platform_app.services.accounts import members
 
-LONGEST = 8_000  # characters of a text
-MOST_DAYS = 3_650  # until something is due
-PLAIN_FIELDS = {  # that a rule may change beside a tenant's own, with their words
+MAX_TEXT_LENGTH = 8_000  # characters of a text
+MAX_DAYS = 3_650  # until something is due
+BUILT_IN_FIELDS = {  # that a rule may change beside a tenant's own, with their words
     "contact.name": "Name of the contact",
     "contact.phones": "Phone of the contact",
     "contact.emails": "E-mail of the contact",
@@ -27,7 +27,7 @@ PLAIN_FIELDS = {  # that a rule may change beside a tenant's own, with their wor
 }
 
 
-class Ask(StrEnum):
+class ActionInput(StrEnum):
     """How a field of an action is entered."""
 
     TEXT = "text"  # with variables, of several lines
@@ -43,10 +43,10 @@ class Ask(StrEnum):
     SEQUENCE = "sequence"
 
 
-def asked(words: str, ask: Ask, *, needed: bool = True, start: str = "") -> Any:
+def asked(words: str, ask: ActionInput, *, needed: bool = True, start: str = "") -> Any:
     """Return a field of an action: its words for people, how it is entered, and what stands in it at first."""
     kept: dict[str, Any] = {"words": words, "ask": ask.value, "needed": needed, "start": start}
-    return Field(default="", max_length=LONGEST, json_schema_extra=kept)
+    return Field(default="", max_length=MAX_TEXT_LENGTH, json_schema_extra=kept)
 
 
 class Action(BaseModel, ABC, frozen=True):
@@ -56,16 +56,16 @@ class Action(BaseModel, ABC, frozen=True):
     menu_order: ClassVar[int] = 1_000  # in the builder; actions with the same number are sorted by kind
 
     @abstractmethod
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Return what is about to be done on a scene."""
 
     @classmethod
-    def lacks(cls, session: Transaction, who: Identity) -> str:
+    def missing_setup(cls, session: Transaction, who: Identity) -> str:
         """Return what the tenant has to set first, as a message id; nothing when all is there."""
         return ""
 
 
-def member_of(scene: Scene, user_id: str) -> NamedValue:
+def find_member(scene: ActionContext, user_id: str) -> NamedValue:
     """Return a member of the tenant by the id of the user."""
     found = {user.id: user.name for user, _ in members.list_members(scene.session, scene.who)}
     if user_id not in found:
@@ -73,9 +73,9 @@ def member_of(scene: Scene, user_id: str) -> NamedValue:
     return NamedValue(user_id, found[user_id])
 
 
-def days_of(written: str) -> int:
+def parse_days(written: str) -> int:
     """Return a number of days as it was written."""
-    days = parse_whole(written, MOST_DAYS)
+    days = parse_whole(written, MAX_DAYS)
     if days is None:
         raise Invalid("Enter a number.", field="days")
     return days

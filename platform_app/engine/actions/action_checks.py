@@ -11,7 +11,7 @@ from platform_app.automation.facts import Catalogue
 from platform_app.automation.values import parse, parse_whole
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
+from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
 from platform_app.engine.enrollments import enrollments
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
@@ -21,34 +21,34 @@ from platform_app.models.person import Identity
 from platform_app.services.accounts import members
 from platform_app.services.crm import pipelines
 
-_WITH_VARIABLES = (Ask.TEXT, Ask.LINE, Ask.TO, Ask.TAG, Ask.VALUE)
+_WITH_VARIABLES = (ActionInput.TEXT, ActionInput.LINE, ActionInput.TO, ActionInput.TAG, ActionInput.VALUE)
 
 
 @dataclass(frozen=True)
-class House:
+class TenantChoices:
     """What there is in the tenant: its facts, and the ids that can be chosen by how they are asked for."""
 
-    known: Catalogue
-    choices: Mapping[str, Collection[str]]
+    catalogue: Catalogue
+    ids: Mapping[str, Collection[str]]
 
 
-def house(session: Transaction, who: Identity) -> House:
+def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
     """Return what there is in a tenant to choose from."""
     held, own = pipelines.list_pipelines(session, who), fact_snapshots.fact_catalogue(session, who.tenant_id)
-    return House(
+    return TenantChoices(
         own,
         {
-            Ask.FIELD: {*PLAIN_FIELDS, *own},
-            Ask.STAGE: {stage.id for _, stages in held for stage in stages},
+            ActionInput.FIELD: {*BUILT_IN_FIELDS, *own},
+            ActionInput.STAGE: {stage.id for _, stages in held for stage in stages},
             "pipeline": {pipeline.id for pipeline, _ in held},
             "agent": set(session.exec(owned(Agent, who.tenant_id).with_only_columns(Agent.id)).all()),
-            Ask.MEMBER: {user.id for user, _ in members.list_members(session, who)},
-            Ask.SEQUENCE: {row.id for row in enrollments.sequences_of(session, who)},
+            ActionInput.MEMBER: {user.id for user, _ in members.list_members(session, who)},
+            ActionInput.SEQUENCE: {row.id for row in enrollments.enabled_sequences(session, who)},
         },
     )
 
 
-def problems(listed: list[dict[str, Any]], house: House, language: str) -> dict[str, str]:
+def problems(listed: list[dict[str, Any]], house: TenantChoices, language: str) -> dict[str, str]:
     """Return a sentence for each field that is not right, by action.{place}.{field}; `actions` when there is none."""
     if not listed:
         return {"actions": translate(language, "Add an action.")}
@@ -60,17 +60,17 @@ def problems(listed: list[dict[str, Any]], house: House, language: str) -> dict[
             continue
         for name, asked in asked_of(kind.model_fields["kind"].default):
             sentence = _problem(str(data.get(name) or ""), asked, house, language)
-            if not sentence and asked["ask"] == Ask.VALUE:
-                sentence = _misfit(str(data.get("field")), str(data.get(name) or ""), house.known, language)
+            if not sentence and asked["ask"] == ActionInput.VALUE:
+                sentence = _type_problem(str(data.get("field")), str(data.get(name) or ""), house.catalogue, language)
             if sentence:
                 found[f"action.{place}.{name}"] = sentence
     return found
 
 
-def lacking(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
+def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
     """Return a sentence for each action that needs something the tenant has not set yet, by action.{place}."""
     found = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
-    lacks = {place: kind.lacks(session, who) for place, kind in found if kind is not None}
+    lacks = {place: kind.missing_setup(session, who) for place, kind in found if kind is not None}
     return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
 
 
@@ -80,26 +80,26 @@ def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
     return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
 
 
-def _problem(value: str, asked: dict[str, Any], house: House, language: str) -> str:
+def _problem(value: str, asked: dict[str, Any], house: TenantChoices, language: str) -> str:
     if not value.strip():
         return translate(language, "Fill this in.") if asked["needed"] else ""
-    if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, house.known)):
+    if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, house.catalogue)):
         return text_templates.describe_problem(wrong[0], language)
-    if asked["ask"] == Ask.DAYS and parse_whole(value, MOST_DAYS) is None:
+    if asked["ask"] == ActionInput.DAYS and parse_whole(value, MAX_DAYS) is None:
         return translate(language, "Enter a number.")
     try:
-        if asked["ask"] == Ask.WORD:
+        if asked["ask"] == ActionInput.WORD:
             egress.check(value)
-        if asked["ask"] == Ask.TO and not text_templates.variables(value):
+        if asked["ask"] == ActionInput.TO and not text_templates.variables(value):
             smtp.checked(value, field="to")
     except Invalid as error:
         return translate(language, error.sentence)
-    if value not in house.choices.get(asked["ask"], (value,)):
+    if value not in house.ids.get(asked["ask"], (value,)):
         return translate(language, "What was chosen here is gone. Choose another.")
     return ""
 
 
-def _misfit(field: str, value: str, facts: Catalogue, language: str) -> str:
+def _type_problem(field: str, value: str, facts: Catalogue, language: str) -> str:
     """Return why a value does not fit its field; one with variables is known only when they are filled."""
     fact = facts.get(field)
     if fact is None or not value.strip() or "{{" in value or "{%" in value:

@@ -15,7 +15,7 @@ from platform_app.models.person import Identity
 
 
 @dataclass(frozen=True)
-class Plan:
+class ActionPlan:
     """What an action is about to do, in words and as a step: inside, in a transaction; or outside, by a call.
 
     `sentence` is a message id with places for `values`. `call` takes the idempotency key and returns what is kept of
@@ -25,12 +25,12 @@ class Plan:
 
     sentence: str
     values: dict[str, str] = field(default_factory=dict)
-    do: Callable[[Transaction, Identity], object] | None = None
+    apply: Callable[[Transaction, Identity], object] | None = None
     call: Callable[[str], dict[str, Any]] | None = None
     repeatable: bool = False
 
 
-def gate_of(outcome: object) -> dict[str, Any]:
+def send_gate_outcome(outcome: object) -> dict[str, Any]:
     """Return why the send gate kept back the message that an action made; empty if it made none or it was sent.
 
     The keys are those of `Decision.as_json`, and `message_id`.
@@ -41,7 +41,7 @@ def gate_of(outcome: object) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Scene:
+class ActionContext:
     """An event, with what was known then. `who` acts: the automation, in the name of its rule."""
 
     session: Transaction
@@ -49,28 +49,28 @@ class Scene:
     event: Event
     facts: Facts
 
-    def fill(self, text: str) -> str:
+    def render(self, text: str) -> str:
         """Return a text with its variables filled."""
         return text_templates.render(text, self.facts).strip()
 
-    def fill_body(self, text: str) -> RequestBody:
+    def render_body(self, text: str) -> RequestBody:
         """Return a text for another program, each value encoded for where it stands; raises Invalid."""
         return text_templates.render_body(text, self.facts)
 
-    def lead(self) -> str:
+    def lead_id(self) -> str:
         """Return the id of the lead; raises Conflict when the event is about none."""
         if self.event.lead_id:
             return self.event.lead_id
-        talk = self._talk()
+        talk = self._find_conversation()
         if talk is None or not talk.lead_id:
             raise Conflict("The event is about no lead.")
         return talk.lead_id
 
-    def contact(self) -> str:
+    def contact_id(self) -> str:
         """Return the id of the contact; raises Conflict when the event is about none."""
         if self.event.contact_id:
             return self.event.contact_id
-        talk = self._talk()
+        talk = self._find_conversation()
         if talk is None or not talk.contact_id:
             raise Conflict("The event is about no contact.")
         return talk.contact_id
@@ -80,12 +80,12 @@ class Scene:
 
         Raises Conflict when there is none.
         """
-        talk = self._talk()
+        talk = self._find_conversation()
         if talk is None:
             raise Conflict("There is no conversation with this lead or contact.")
         return talk
 
-    def _talk(self) -> Conversation | None:
+    def _find_conversation(self) -> Conversation | None:
         event, tenant_id = self.event, self.who.tenant_id
         query = owned(Conversation, tenant_id).where(Conversation.deleted_at.is_(None))  # type: ignore[union-attr]
         if event.conversation_id:
@@ -100,9 +100,9 @@ class Scene:
         found: Conversation | None = self.session.exec(order.limit(1)).first()
         return found
 
-    def has(self, subject: str) -> bool:
+    def is_about(self, subject: str) -> bool:
         """Tell whether the event is about a lead or a contact."""
         try:
-            return bool(self.lead() if subject == "lead" else self.contact())
+            return bool(self.lead_id() if subject == "lead" else self.contact_id())
         except Conflict:
             return False

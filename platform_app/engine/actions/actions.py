@@ -15,7 +15,7 @@ from platform_app.engine.actions.action_base import Action
 from platform_app.errors import Invalid
 
 
-def _found() -> dict[str, type[Action]]:
+def _load_actions() -> dict[str, type[Action]]:
     """Return every action class by its kind, in the order of the builder's menu. Raises ValueError on a duplicate."""
     found: dict[str, type[Action]] = {}
     for module in pkgutil.iter_modules(package.__path__):
@@ -31,10 +31,10 @@ def _found() -> dict[str, type[Action]]:
     return dict(sorted(found.items(), key=lambda item: (item[1].menu_order, item[0])))
 
 
-ACTIONS = _found()
+ACTIONS = _load_actions()
 
 
-def action(data: dict[str, Any]) -> Action:
+def parse_action(data: dict[str, Any]) -> Action:
     """Return an action from JSON values. Raises Invalid if its kind is unknown or its fields do not fit."""
     kind = ACTIONS.get(str(data.get("kind")))
     if kind is None:
@@ -45,7 +45,7 @@ def action(data: dict[str, Any]) -> Action:
         raise Invalid("An action cannot be read.") from error
 
 
-def words(kind: str) -> str:
+def label(kind: str) -> str:
     """Return the name of an action, as a message id."""
     return (ACTIONS[kind].__doc__ or "").split("\n")[0]
 

@@ -12,22 +12,22 @@ from platform_app.models.person import Identity
 P = ParamSpec("P")
 R = TypeVar("R")
 Work = Callable[Concatenate[Transaction, Identity, P], R]
-_at_work: set[str] = set()
+_running: set[str] = set()
 _lock = Lock()
 
 
-def alone(work: Work[P, R]) -> Work[P, R]:
+def one_at_a_time(work: Work[P, R]) -> Work[P, R]:
     """Let a tenant have one of all functions that are so marked at work; the second one raises LimitReached."""
 
     @wraps(work)
     def guarded(session: Transaction, who: Identity, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with _lock:
-            if who.tenant_id in _at_work:
+            if who.tenant_id in _running:
                 raise LimitReached("Somebody tries a draft on the past right now. Try again when that has ended.")
-            _at_work.add(who.tenant_id)
+            _running.add(who.tenant_id)
         try:
             return work(session, who, *args, **kwargs)
         finally:
-            _at_work.discard(who.tenant_id)
+            _running.discard(who.tenant_id)
 
     return guarded

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, Ask, asked, member_of
-from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.actions.action_base import Action, ActionInput, asked, find_member
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.services.chat import agent_messages, hand_off, opt_outs, triage
 from platform_app.services.crm import contacts
 
@@ -17,15 +17,15 @@ class SendMessage(Action):
     icon: ClassVar[str] = "message-square"
     menu_order: ClassVar[int] = 10
     kind: Literal["send_message"] = "send_message"
-    text: str = asked("Text", Ask.TEXT)
+    text: str = asked("Text", ActionInput.TEXT)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Say it in the conversation, in the agent's name."""
-        talk, text = scene.conversation(), scene.fill(self.text)
-        return Plan(
+        talk, text = scene.conversation(), scene.render(self.text)
+        return ActionPlan(
             "Send “{text}”",
             {"text": text},
-            do=lambda session, who: agent_messages.send_message(session, who, talk.id, text),
+            apply=lambda session, who: agent_messages.send_message(session, who, talk.id, text),
         )
 
 
@@ -38,15 +38,15 @@ class AskAgent(Action):
     icon: ClassVar[str] = "sparkles"
     menu_order: ClassVar[int] = 20
     kind: Literal["ask_agent"] = "ask_agent"
-    prompt: str = asked("What it is to write", Ask.TEXT)
+    prompt: str = asked("What it is to write", ActionInput.TEXT)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Let the agent of the conversation write a message; the worker sends it."""
-        talk, prompt = scene.conversation(), scene.fill(self.prompt)
-        return Plan(
+        talk, prompt = scene.conversation(), scene.render(self.prompt)
+        return ActionPlan(
             "Let the agent write: “{text}”",
             {"text": prompt},
-            do=lambda session, who: agent_messages.request_message(session, who, talk.id, prompt),
+            apply=lambda session, who: agent_messages.request_message(session, who, talk.id, prompt),
         )
 
 
@@ -60,10 +60,10 @@ class HandOff(Action):
     menu_order: ClassVar[int] = 120
     kind: Literal["hand_off"] = "hand_off"
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Let the agent be silent until a person gives the conversation back."""
         talk = scene.conversation()
-        return Plan("Hand the conversation to a person", do=lambda s, who: hand_off.hand_off(s, who, talk.id))
+        return ActionPlan("Hand the conversation to a person", apply=lambda s, who: hand_off.hand_off(s, who, talk.id))
 
 
 class AssignConversation(Action):
@@ -75,19 +75,19 @@ class AssignConversation(Action):
     icon: ClassVar[str] = "user-plus"
     menu_order: ClassVar[int] = 125
     kind: Literal["assign_conversation"] = "assign_conversation"
-    user_id: str = asked("Member", Ask.MEMBER, needed=False)
+    user_id: str = asked("Member", ActionInput.MEMBER, needed=False)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Assign the conversation to the member, or to the one whose turn it is."""
         talk = scene.conversation()
         if not self.user_id:
             words = "Assign the conversation in turn"
-            return Plan(words, do=lambda session, who: triage.assign_in_turn(session, who, talk.id))
-        member = member_of(scene, self.user_id)
-        return Plan(
+            return ActionPlan(words, apply=lambda session, who: triage.assign_in_turn(session, who, talk.id))
+        member = find_member(scene, self.user_id)
+        return ActionPlan(
             "Assign the conversation to {name}",
             {"name": member.name},
-            do=lambda session, who: triage.assign(session, who, talk.id, member.id),
+            apply=lambda session, who: triage.assign(session, who, talk.id, member.id),
         )
 
 
@@ -101,13 +101,13 @@ class OptOut(Action):
     menu_order: ClassVar[int] = 135
     kind: Literal["opt_out"] = "opt_out"
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Note that the contact does not want messages."""
-        contact = contacts.get(scene.session, scene.who, scene.contact())
-        return Plan(
+        contact = contacts.get(scene.session, scene.who, scene.contact_id())
+        return ActionPlan(
             "Opt {name} out",
             {"name": contact.name},
-            do=lambda session, who: opt_outs.opt_out(session, who, contact.id),
+            apply=lambda session, who: opt_outs.opt_out(session, who, contact.id),
         )
 
 
@@ -121,7 +121,7 @@ class CloseConversation(Action):
     menu_order: ClassVar[int] = 130
     kind: Literal["close_conversation"] = "close_conversation"
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """End the conversation."""
         talk = scene.conversation()
-        return Plan("Close the conversation", do=lambda session, who: hand_off.close(session, who, talk.id))
+        return ActionPlan("Close the conversation", apply=lambda session, who: hand_off.close(session, who, talk.id))

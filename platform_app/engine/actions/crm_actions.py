@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from platform_app import fact_snapshots
 from platform_app.clock import now
-from platform_app.engine.actions.action_base import Action, Ask, asked, days_of, member_of
-from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.actions.action_base import Action, ActionInput, asked, find_member, parse_days
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.services.crm import contacts, leads, notes, pipelines, tags, tasks
 
 
@@ -19,16 +19,16 @@ class ChangeStage(Action):
     icon: ClassVar[str] = "git-commit-horizontal"
     menu_order: ClassVar[int] = 30
     kind: Literal["change_stage"] = "change_stage"
-    stage_id: str = asked("Stage", Ask.STAGE)
+    stage_id: str = asked("Stage", ActionInput.STAGE)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Move the lead."""
-        lead_id = scene.lead()
+        lead_id = scene.lead_id()
         stage = pipelines.get_stage(scene.session, scene.who, self.stage_id)
-        return Plan(
+        return ActionPlan(
             "Put the lead into {stage}",
             {"stage": stage.name},
-            do=lambda session, who: leads.move_to_stage(session, who, lead_id, stage.id),
+            apply=lambda session, who: leads.move_to_stage(session, who, lead_id, stage.id),
         )
 
 
@@ -41,15 +41,15 @@ class Assign(Action):
     icon: ClassVar[str] = "user-check"
     menu_order: ClassVar[int] = 40
     kind: Literal["assign"] = "assign"
-    user_id: str = asked("Member", Ask.MEMBER)
+    user_id: str = asked("Member", ActionInput.MEMBER)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Make the member responsible for the lead."""
-        lead_id, member = scene.lead(), member_of(scene, self.user_id)
-        return Plan(
+        lead_id, member = scene.lead_id(), find_member(scene, self.user_id)
+        return ActionPlan(
             "Make {name} responsible for the lead",
             {"name": member.name},
-            do=lambda session, who: leads.save(session, who, lead_id, {"responsible_id": member.id}),
+            apply=lambda session, who: leads.save(session, who, lead_id, {"responsible_id": member.id}),
         )
 
 
@@ -62,21 +62,21 @@ class CreateTask(Action):
     icon: ClassVar[str] = "list-checks"
     menu_order: ClassVar[int] = 50
     kind: Literal["create_task"] = "create_task"
-    text: str = asked("What is to be done", Ask.LINE)
-    user_id: str = asked("Responsible", Ask.MEMBER, needed=False)
-    days: str = asked("Due in days", Ask.DAYS, needed=False)
+    text: str = asked("What is to be done", ActionInput.LINE)
+    user_id: str = asked("Responsible", ActionInput.MEMBER, needed=False)
+    days: str = asked("Due in days", ActionInput.DAYS, needed=False)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Write a task for the lead, else for the contact."""
-        of = {"lead_id": scene.lead()} if scene.has("lead") else {"contact_id": scene.contact()}
-        member = member_of(scene, self.user_id) if self.user_id else None
-        due = now() + timedelta(days=days_of(self.days)) if self.days else None
-        text = scene.fill(self.text)
+        of = {"lead_id": scene.lead_id()} if scene.is_about("lead") else {"contact_id": scene.contact_id()}
+        member = find_member(scene, self.user_id) if self.user_id else None
+        due = now() + timedelta(days=parse_days(self.days)) if self.days else None
+        text = scene.render(self.text)
         more: dict[str, Any] = of | {"due_at": due, "responsible_id": member.id if member else None}
-        return Plan(
+        return ActionPlan(
             "Create the task “{text}”",
             {"text": text},
-            do=lambda session, who: tasks.create(session, who, text=text, **more),
+            apply=lambda session, who: tasks.create(session, who, text=text, **more),
         )
 
 
@@ -89,21 +89,21 @@ class UpdateField(Action):
     icon: ClassVar[str] = "pencil-line"
     menu_order: ClassVar[int] = 60
     kind: Literal["update_field"] = "update_field"
-    field: str = asked("Field", Ask.FIELD)
-    value: str = asked("Value", Ask.VALUE, needed=False)
+    field: str = asked("Field", ActionInput.FIELD)
+    value: str = asked("Value", ActionInput.VALUE, needed=False)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Save a value of the contact or the lead."""
         holder, _, name = self.field.partition(".")
-        value: Any = scene.fill(self.value)
+        value: Any = scene.render(self.value)
         if name in ("emails", "phones"):
             value = [value] if value else []
-        store, row_id = (leads, scene.lead()) if holder == "lead" else (contacts, scene.contact())
+        store, row_id = (leads, scene.lead_id()) if holder == "lead" else (contacts, scene.contact_id())
         own = fact_snapshots.fact_catalogue(scene.session, scene.who.tenant_id).get(self.field)
-        return Plan(
+        return ActionPlan(
             "Set {field} to “{text}”",
-            {"field": own.label if own and own.is_custom else self.field, "text": scene.fill(self.value)},
-            do=lambda session, who: store.save(session, who, row_id, {name: value}),
+            {"field": own.label if own and own.is_custom else self.field, "text": scene.render(self.value)},
+            apply=lambda session, who: store.save(session, who, row_id, {name: value}),
         )
 
 
@@ -116,16 +116,16 @@ class AddTag(Action):
     icon: ClassVar[str] = "tag"
     menu_order: ClassVar[int] = 70
     kind: Literal["add_tag"] = "add_tag"
-    tag: str = asked("Tag", Ask.TAG)
+    tag: str = asked("Tag", ActionInput.TAG)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Give the lead, else the contact, a tag."""
-        tag = scene.fill(self.tag)
-        store, row_id = (leads, scene.lead()) if scene.has("lead") else (contacts, scene.contact())
-        return Plan(
+        tag = scene.render(self.tag)
+        store, row_id = (leads, scene.lead_id()) if scene.is_about("lead") else (contacts, scene.contact_id())
+        return ActionPlan(
             "Add the tag “{text}”",
             {"text": tag},
-            do=lambda session, who: tags.add_tag(session, who, [row_id], tag, target=store),
+            apply=lambda session, who: tags.add_tag(session, who, [row_id], tag, target=store),
         )
 
 
@@ -138,16 +138,16 @@ class RemoveTag(Action):
     icon: ClassVar[str] = "eraser"
     menu_order: ClassVar[int] = 80
     kind: Literal["remove_tag"] = "remove_tag"
-    tag: str = asked("Tag", Ask.TAG)
+    tag: str = asked("Tag", ActionInput.TAG)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Take a tag from the lead, else from the contact."""
-        tag = scene.fill(self.tag)
-        store, row_id = (leads, scene.lead()) if scene.has("lead") else (contacts, scene.contact())
-        return Plan(
+        tag = scene.render(self.tag)
+        store, row_id = (leads, scene.lead_id()) if scene.is_about("lead") else (contacts, scene.contact_id())
+        return ActionPlan(
             "Remove the tag “{text}”",
             {"text": tag},
-            do=lambda session, who: tags.remove_tag(session, who, row_id, tag, target=store),
+            apply=lambda session, who: tags.remove_tag(session, who, row_id, tag, target=store),
         )
 
 
@@ -160,14 +160,14 @@ class WriteNote(Action):
     icon: ClassVar[str] = "sticky-note"
     menu_order: ClassVar[int] = 90
     kind: Literal["write_note"] = "write_note"
-    text: str = asked("Text", Ask.TEXT)
+    text: str = asked("Text", ActionInput.TEXT)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Write a note about the lead, else about the contact."""
-        of = {"lead_id": scene.lead()} if scene.has("lead") else {"contact_id": scene.contact()}
-        text = scene.fill(self.text)
-        return Plan(
+        of = {"lead_id": scene.lead_id()} if scene.is_about("lead") else {"contact_id": scene.contact_id()}
+        text = scene.render(self.text)
+        return ActionPlan(
             "Write the note “{text}”",
             {"text": text},
-            do=lambda session, who: notes.create(session, who, text=text, **of),
+            apply=lambda session, who: notes.create(session, who, text=text, **of),
         )

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, Ask, asked, member_of
-from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.actions.action_base import Action, ActionInput, asked, find_member
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.errors import Invalid
 from platform_app.services.accounts import members
 
@@ -17,16 +17,16 @@ class Notify(Action):
     icon: ClassVar[str] = "bell"
     menu_order: ClassVar[int] = 140
     kind: Literal["notify"] = "notify"
-    user_id: str = asked("Member", Ask.MEMBER)
-    text: str = asked("Text", Ask.LINE)
+    user_id: str = asked("Member", ActionInput.MEMBER)
+    text: str = asked("Text", ActionInput.LINE)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Put a line for the member into the recent updates."""
-        member, text = member_of(scene, self.user_id), scene.fill(self.text)
+        member, text = find_member(scene, self.user_id), scene.render(self.text)
         if not text:
             raise Invalid("The text of the message is empty.", field="text")
-        return Plan(
+        return ActionPlan(
             "Tell {name}: “{text}”",
             {"name": member.name, "text": text},
-            do=lambda session, who: members.notify(session, who, member.id, text),
+            apply=lambda session, who: members.notify(session, who, member.id, text),
         )

@@ -9,10 +9,10 @@ from platform_app.errors import Invalid, Unavailable
 from platform_app.integrations import egress, smtp
 from platform_app.services.jobs.effects import CallFailed
 
-UNHEARD = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
+NO_ANSWER_ERRORS = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
 
 
-def send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, Any]:
+def send_email(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, Any]:
     """Send an e-mail; raises SureFailure when it did not leave and may later."""
     try:
         return dict(smtp.send(server, smtp.written(server, **message, key=key)))
@@ -20,7 +20,7 @@ def send(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, An
         raise CallFailed(error.sentence, **error.values) from error
 
 
-def post(address: str, body: RequestBody, key: str) -> dict[str, Any]:
+def post_webhook(address: str, body: RequestBody, key: str) -> dict[str, Any]:
     """Post a body with its key; raises SureFailure when it was not taken and may be later."""
     headers = {"content-type": body.content_type, "webhook-id": key, "idempotency-key": key}
     try:

@@ -7,7 +7,7 @@ from platform_app.db import Transaction
 from platform_app.fact_snapshots import entity_names
 
 
-class Names(Mapping[str, str]):
+class ReferenceNames(Mapping[str, str]):
     """The names of what conditions hold by id, stages, pipelines, agents and members; read when one is asked for."""
 
     def __init__(self, session: Transaction, tenant_id: str) -> None:

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, Ask, asked
-from platform_app.engine.actions.action_context import Plan, Scene
+from platform_app.engine.actions.action_base import Action, ActionInput, asked
+from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.engine.enrollments import enrollment_entry
 
 
@@ -15,15 +15,15 @@ class StartSequence(Action):
 
     menu_order: ClassVar[int] = 150
     kind: Literal["start_sequence"] = "start_sequence"
-    sequence_id: str = asked("Sequence", Ask.SEQUENCE)
+    sequence_id: str = asked("Sequence", ActionInput.SEQUENCE)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Let the lead or the contact into a sequence that is switched on."""
-        row = enrollment_entry.live(scene.session, scene.who, self.sequence_id)
-        return Plan(
+        row = enrollment_entry.get_enabled(scene.session, scene.who, self.sequence_id)
+        return ActionPlan(
             "Start the sequence “{name}”",
             {"name": row.name},
-            do=lambda session, who: enrollment_entry.start(session, who, row.id, scene.event),
+            apply=lambda session, who: enrollment_entry.start(session, who, row.id, scene.event),
         )
 
 
@@ -35,13 +35,13 @@ class StopSequence(Action):
 
     menu_order: ClassVar[int] = 160
     kind: Literal["stop_sequence"] = "stop_sequence"
-    sequence_id: str = asked("Sequence", Ask.SEQUENCE)
+    sequence_id: str = asked("Sequence", ActionInput.SEQUENCE)
 
-    def plan(self, scene: Scene) -> Plan:
+    def plan(self, scene: ActionContext) -> ActionPlan:
         """Take the lead or the contact out of a sequence; nothing happens when they are not in it."""
         row = enrollment_entry.get(scene.session, scene.who, self.sequence_id)
-        return Plan(
+        return ActionPlan(
             "Stop the sequence “{name}”",
             {"name": row.name},
-            do=lambda session, who: enrollment_entry.stop(session, who, row.id, scene.event),
+            apply=lambda session, who: enrollment_entry.stop(session, who, row.id, scene.event),
         )

@@ -11,11 +11,11 @@ from platform_app.models.crm import Contact, Lead
 from platform_app.models.event import Event, EventKind
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep
 
-_WRITTEN = "steps that are written"
-_TOUCHED = "ways that something happened to"
+_HAS_STEP_ROW = "steps that are written"
+_HAS_EXIT_EVENT = "ways that something happened to"
 
 
-def due(session: Transaction, tenant_id: str, at: datetime, most: int) -> list[Enrollment]:
+def lock_due(session: Transaction, tenant_id: str, at: datetime, limit: int) -> list[Enrollment]:
     """Return the ways whose step is due longest, locked, and read what their steps go by.
 
     By joins, not by lists of ids: SQLite takes a tenant for ten rows, and for more ids it would read all it has.
@@ -23,15 +23,15 @@ def due(session: Transaction, tenant_id: str, at: datetime, most: int) -> list[E
     query = owned(Enrollment, tenant_id).where(Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) <= at)
     for model, row_id in ((Contact, Enrollment.contact_id), (Lead, Enrollment.lead_id)):
         query = query.outerjoin(model, and_(model.id == row_id, model.tenant_id == tenant_id)).add_columns(model)  # type: ignore[arg-type]
-    query = query.add_columns(_is_written(tenant_id).label("written"), _is_touched(tenant_id).label("touched"))
-    query = query.order_by(Enrollment.due_at, Enrollment.id).limit(most)
+    query = query.add_columns(_has_step_row(tenant_id).label("written"), _has_exit_event(tenant_id).label("touched"))
+    query = query.order_by(Enrollment.due_at, Enrollment.id).limit(limit)
     lines = session.execute(query.with_for_update(skip_locked=True, of=Enrollment)).all()
-    session.info[_WRITTEN] = {(line.Enrollment.id, line.Enrollment.step_id): line.written for line in lines}
-    session.info[_TOUCHED] = {line.Enrollment.id: line.touched for line in lines}
+    session.info[_HAS_STEP_ROW] = {(line.Enrollment.id, line.Enrollment.step_id): line.written for line in lines}
+    session.info[_HAS_EXIT_EVENT] = {line.Enrollment.id: line.touched for line in lines}
     return [line.Enrollment for line in lines]
 
 
-def _is_written(tenant_id: str) -> Any:
+def _has_step_row(tenant_id: str) -> Any:
     """Return the condition that the step to which somebody has come has its row."""
     return exists().where(
         col(EnrollmentStep.tenant_id) == tenant_id,
@@ -40,7 +40,7 @@ def _is_written(tenant_id: str) -> Any:
     )
 
 
-def _is_touched(tenant_id: str) -> Any:
+def _has_exit_event(tenant_id: str) -> Any:
     """Return the condition that a reply or a change of stage came since a way began, where it counts."""
     pairs = (
         (col(Enrollment.leaves_on_reply), EventKind.MESSAGE_RECEIVED),
@@ -69,12 +69,12 @@ def _is_touched(tenant_id: str) -> Any:
     return or_(*found)
 
 
-def may_be_written(session: Transaction, row: Enrollment) -> bool:
+def may_have_step_row(session: Transaction, row: Enrollment) -> bool:
     """Tell whether the step that somebody has come to may have its row already."""
-    written: dict[tuple[str, str], bool] = session.info.get(_WRITTEN, {})
+    written: dict[tuple[str, str], bool] = session.info.get(_HAS_STEP_ROW, {})
     return written.pop((row.id, row.step_id), True)
 
 
-def may_be_touched(session: Transaction, row: Enrollment) -> bool:
+def may_have_exit_event(session: Transaction, row: Enrollment) -> bool:
     """Tell whether a reply or a change of stage may have come since a way began."""
-    return bool(session.info.get(_TOUCHED, {}).get(row.id, True))
+    return bool(session.info.get(_HAS_EXIT_EVENT, {}).get(row.id, True))

@@ -15,8 +15,8 @@ from platform_app.automation.sequences import CompiledSequence, ReEnrollment
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.enrollments import enrollment_progress
-from platform_app.engine.enrollments.enrollment_progress import Came
-from platform_app.engine.event_matching import is_for
+from platform_app.engine.enrollments.enrollment_progress import EntryCause
+from platform_app.engine.event_matching import matches_trigger
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.events import cause_of
 from platform_app.models.event import Event
@@ -24,7 +24,7 @@ from platform_app.models.person import Identity
 from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentState, ExitReason, Sequence
 
 
-class Entry(StrEnum):
+class EntryResult(StrEnum):
     """Whether somebody comes into a sequence, and if not, why."""
 
     ENTERS = "enters"
@@ -36,49 +36,49 @@ class Entry(StrEnum):
     NOBODY = "nobody"  # the event is about no lead, contact or conversation
 
 
-def handle(session: Transaction, event: Event) -> None:
+def handle_event(session: Transaction, event: Event) -> None:
     """Take an event in: whoever waits for it goes on or leaves, whoever it is for enters."""
     facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, event.tenant_id))
-    for row in _weighing(session, event):
-        _weigh_event(session, row, facts, at=event.at)
-    for sequence in listening(session, event):
+    for row in _affected_enrollments(session, event):
+        _apply_event(session, row, facts, at=event.at)
+    for sequence in triggered_sequences(session, event):
         try:
-            made = enrollment_progress.ready(sequence.id, sequence.published)
+            made = enrollment_progress.cached_sequence(sequence.id, sequence.published)
         except Invalid:
             continue
-        reason, proof = entry(session, sequence, made, event, facts=facts)
-        if reason == Entry.ENTERS:
-            came = Came(event.at, event_id=event.id, origin_id=event.origin_id, depth=event.depth, proof=proof)
-            enrollment_progress.begin(
-                session, sequence, made, subject=enrollment_progress.subject(session, event), came=came
+        reason, proof = evaluate_entry(session, sequence, made, event, facts=facts)
+        if reason == EntryResult.ENTERS:
+            came = EntryCause(event.at, event_id=event.id, origin_id=event.origin_id, depth=event.depth, proof=proof)
+            enrollment_progress.create_enrollment(
+                session, sequence, made, subject=enrollment_progress.event_subject(session, event), came=came
             )
 
 
-def listening(session: Transaction, event: Event) -> list[Sequence]:
+def triggered_sequences(session: Transaction, event: Event) -> list[Sequence]:
     """Return the sequences that are switched on and wait for an event."""
     query = owned(Sequence, event.tenant_id).where(
         Sequence.trigger == event.kind, col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None)
     )
     found = session.exec(query.order_by(Sequence.position, Sequence.id)).all()
-    return [row for row in found if is_for(row.agent_id, row.id, row.published, event=event)]
+    return [row for row in found if matches_trigger(row.agent_id, row.id, row.published, event=event)]
 
 
-def entry(
+def evaluate_entry(
     session: Transaction, sequence: Sequence, made: CompiledSequence, event: Event, *, facts: Facts
-) -> tuple[Entry, dict[str, Any]]:
+) -> tuple[EntryResult, dict[str, Any]]:
     """Return whether the subject of an event enters, with the proof of the condition."""
     proof = evaluate(made.entry, facts, fact_snapshots.fact_catalogue(session, event.tenant_id), event.at)
-    about = enrollment_progress.subject(session, event)
+    about = enrollment_progress.event_subject(session, event)
     if not proof.holds:
-        return Entry.CONDITION, proof.as_json()
+        return EntryResult.CONDITION, proof.as_json()
     if not about.id:
-        return Entry.NOBODY, proof.as_json()
+        return EntryResult.NOBODY, proof.as_json()
     if event.depth >= MAX_CHAIN_DEPTH:
-        return Entry.TOO_DEEP, proof.as_json()
-    return may_enter(session, sequence, made, about.id), proof.as_json()
+        return EntryResult.TOO_DEEP, proof.as_json()
+    return check_reentry(session, sequence, made, about.id), proof.as_json()
 
 
-def may_enter(session: Transaction, sequence: Sequence, made: CompiledSequence, subject_id: str) -> Entry:
+def check_reentry(session: Transaction, sequence: Sequence, made: CompiledSequence, subject_id: str) -> EntryResult:
     """Return whether somebody may come into a sequence who may have been in it."""
     again = made.definition.again
     before = owned(Enrollment, sequence.tenant_id).where(
@@ -86,12 +86,12 @@ def may_enter(session: Transaction, sequence: Sequence, made: CompiledSequence, 
     )
     states = set(session.exec(before.with_only_columns(Enrollment.state)).all())
     if again == ReEnrollment.NEVER and states - set(OPEN_STATES):
-        return Entry.BEFORE
-    return Entry.INSIDE if states & set(OPEN_STATES) and again != ReEnrollment.ALWAYS else Entry.ENTERS
+        return EntryResult.BEFORE
+    return EntryResult.INSIDE if states & set(OPEN_STATES) and again != ReEnrollment.ALWAYS else EntryResult.ENTERS
 
 
-def _weighing(session: Transaction, event: Event) -> list[Enrollment]:
-    same = enrollment_progress.subject(session, event)
+def _affected_enrollments(session: Transaction, event: Event) -> list[Enrollment]:
+    same = enrollment_progress.event_subject(session, event)
     found: dict[str, Enrollment] = {}
     for column, value in (
         (Enrollment.lead_id, same.lead_id),
@@ -108,14 +108,14 @@ def _weighing(session: Transaction, event: Event) -> list[Enrollment]:
     ]
 
 
-def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: datetime) -> None:
+def _apply_event(session: Transaction, row: Enrollment, facts: Facts, *, at: datetime) -> None:
     """Let somebody leave, reach the goal, or go on from a step that waits."""
     try:
-        made = enrollment_progress.version(session, row)
+        made = enrollment_progress.enrollment_version(session, row)
     except Invalid:
         return
     if (
-        enrollment_progress.ended(session, row, made, facts, at=at)
+        enrollment_progress.exit_by_condition(session, row, made, facts, at=at)
         or row.state != EnrollmentState.ACTIVE
         or row.since is None
     ):
@@ -133,7 +133,7 @@ def _weigh_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
         row.is_met, row.due_at = True, at
 
 
-def live(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
+def get_enabled(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
     """Return a sequence that people can come into; raises Conflict for one that is switched off."""
     row = get(session, who, sequence_id)
     if not row.enabled:
@@ -151,35 +151,38 @@ def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
 
 def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -> Enrollment:
     """Let the subject of an event in, as automation asks; raises Conflict when it may not enter."""
-    row = live(session, who, sequence_id)
-    made, about = enrollment_progress.ready(row.id, row.published), enrollment_progress.subject(session, event)
+    row = get_enabled(session, who, sequence_id)
+    made, about = (
+        enrollment_progress.cached_sequence(row.id, row.published),
+        enrollment_progress.event_subject(session, event),
+    )
     cause = cause_of(session)
     depth = cause.depth if cause else 0
-    says = may_enter(session, row, made, about.id) if about.id else Entry.NOBODY
+    says = check_reentry(session, row, made, about.id) if about.id else EntryResult.NOBODY
     if depth >= MAX_CHAIN_DEPTH:
-        says = Entry.TOO_DEEP
-    if says != Entry.ENTERS:
-        raise Conflict(_REFUSALS[says], name=row.name)
+        says = EntryResult.TOO_DEEP
+    if says != EntryResult.ENTERS:
+        raise Conflict(_REFUSED[says], name=row.name)
     # a rule begins a way once for its event; a step of a sequence is taken once, however often its way does so
     event_id = cause.event_id or None if cause and cause.run_id else None
-    came = Came(now(), by=who.name, event_id=event_id, depth=depth)
-    found = enrollment_progress.begin(session, row, made, subject=about, came=came)
+    came = EntryCause(now(), by=who.name, event_id=event_id, depth=depth)
+    found = enrollment_progress.create_enrollment(session, row, made, subject=about, came=came)
     if found is None:
-        raise Conflict(_REFUSALS[Entry.INSIDE], name=row.name)
+        raise Conflict(_REFUSED[EntryResult.INSIDE], name=row.name)
     return found
 
 
-_REFUSALS = {
-    Entry.NOBODY: "The event is about no lead and no contact.",
-    Entry.INSIDE: "They are in the sequence “{name}” already.",
-    Entry.BEFORE: "They have been in the sequence “{name}” before.",
-    Entry.TOO_DEEP: "Automations led to automations five times.",
+_REFUSED = {
+    EntryResult.NOBODY: "The event is about no lead and no contact.",
+    EntryResult.INSIDE: "They are in the sequence “{name}” already.",
+    EntryResult.BEFORE: "They have been in the sequence “{name}” before.",
+    EntryResult.TOO_DEEP: "Automations led to automations five times.",
 }
 
 
 def stop(session: Transaction, who: Identity, sequence_id: str, event: Event) -> int:
     """Take the subject of an event out of a sequence; return how many ways have ended."""
-    about = enrollment_progress.subject(session, event)
+    about = enrollment_progress.event_subject(session, event)
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id,
         col(Enrollment.subject_id).in_(about.ids),

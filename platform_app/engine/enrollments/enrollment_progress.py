@@ -15,7 +15,7 @@ from platform_app.automation.sequences import CompiledSequence, ReEnrollment, co
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.engine.enrollments import due_enrollments
-from platform_app.engine.enrollments.enrollment_subject import Came, Subject, subject, subject_by_id
+from platform_app.engine.enrollments.enrollment_subject import EntryCause, Subject, event_subject, get_subject
 from platform_app.errors import Invalid
 from platform_app.events import emit, origin_of
 from platform_app.models.crm import Contact
@@ -34,12 +34,12 @@ from platform_app.models.sequence import (
 )
 
 
-def begin(
-    session: Transaction, sequence: Sequence, made: CompiledSequence, *, subject: Subject, came: Came
+def create_enrollment(
+    session: Transaction, sequence: Sequence, made: CompiledSequence, *, subject: Subject, came: EntryCause
 ) -> Enrollment | None:
     """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
     own = made.definition
-    if not _make_room(session, sequence, own.again, subject=subject, came=came):
+    if not _end_previous(session, sequence, own.again, subject=subject, came=came):
         return None
     row = Enrollment(
         tenant_id=sequence.tenant_id,
@@ -64,13 +64,15 @@ def begin(
             session.add(row)
     except IntegrityError:  # somebody else has let them in meanwhile
         return None
-    arrive(session, row, made, step_id=made.first_step_id, at=came.at)
+    move_to_step(session, row, made, step_id=made.first_step_id, at=came.at)
     sequence_exits.enrollment_added(session)
     sequence_exits.publish_change(session, row)
     return row
 
 
-def _make_room(session: Transaction, sequence: Sequence, again: ReEnrollment, *, subject: Subject, came: Came) -> bool:
+def _end_previous(
+    session: Transaction, sequence: Sequence, again: ReEnrollment, *, subject: Subject, came: EntryCause
+) -> bool:
     """End the way on which somebody is who begins anew; tell whether they may begin."""
     query = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
@@ -86,20 +88,20 @@ def _make_room(session: Transaction, sequence: Sequence, again: ReEnrollment, *,
     return True
 
 
-def arrive(session: Transaction, row: Enrollment, made: CompiledSequence, *, step_id: str, at: datetime) -> None:
+def move_to_step(session: Transaction, row: Enrollment, made: CompiledSequence, *, step_id: str, at: datetime) -> None:
     """Let somebody come to a step at a moment, or to the end."""
     row.step_id, row.arrived_at, row.planned_at, row.since, row.is_met = step_id, at, None, None, False
     row.weighs_events = bool(made.leave_if.of or made.goal.of)
     if not step_id:
-        finish(session, row, EnrollmentState.FINISHED, at)
+        complete(session, row, EnrollmentState.FINISHED, at)
         return
-    row.due_at = made.due_time(step_id, at, calendar(session, row.tenant_id, row.contact_id)).at
+    row.due_at = made.due_time(step_id, at, calendar_for(session, row.tenant_id, row.contact_id)).at
     if row.due_at is None:
         reason = "The window of a step never opens."
         sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, at, reason=reason)
 
 
-def finish(
+def complete(
     session: Transaction, row: Enrollment, state: EnrollmentState, at: datetime, *, proof: dict[str, Any] | None = None
 ) -> None:
     """Write that somebody has come to the end or to the goal, as an event too."""
@@ -117,11 +119,13 @@ def finish(
     event.cause_id, event.depth = row.event_id, row.depth + 1
 
 
-def ended(session: Transaction, row: Enrollment, made: CompiledSequence, facts: Facts, *, at: datetime) -> bool:
+def exit_by_condition(
+    session: Transaction, row: Enrollment, made: CompiledSequence, facts: Facts, *, at: datetime
+) -> bool:
     """Let somebody leave, or reach the goal, when the conditions say so."""
     own = fact_snapshots.fact_catalogue(session, row.tenant_id)
     if made.goal.of and (proof := evaluate(made.goal, facts, own, at)).holds:
-        finish(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
+        complete(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
         return True
     if made.leave_if.of and (proof := evaluate(made.leave_if, facts, own, at)).holds:
         sequence_exits.end_enrollment(
@@ -131,7 +135,7 @@ def ended(session: Transaction, row: Enrollment, made: CompiledSequence, facts: 
     return False
 
 
-def is_out_already(session: Transaction, sequence: Sequence, made: CompiledSequence, about: Subject) -> bool:
+def would_exit_at_entry(session: Transaction, sequence: Sequence, made: CompiledSequence, about: Subject) -> bool:
     """Tell whether somebody who enters now would leave before the first step."""
     if not made.leave_if.of and not made.goal.of:
         return False
@@ -143,7 +147,7 @@ def is_out_already(session: Transaction, sequence: Sequence, made: CompiledSeque
     return exits_at_entry(made, facts, fact_snapshots.fact_catalogue(session, sequence.tenant_id), now())
 
 
-def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
+def calendar_for(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
     """Return the time zones and holidays that somebody's steps go by."""
     held: dict[str, Any] = session.info.setdefault("calendars", {})
     if "tenant" not in held:
@@ -155,22 +159,22 @@ def calendar(session: Transaction, tenant_id: str, contact_id: str | None) -> Ca
     return Calendar(zone, contact.time_zone if contact else "", holidays)
 
 
-def ready(sequence_id: str, data: dict[str, Any]) -> CompiledSequence:
+def cached_sequence(sequence_id: str, data: dict[str, Any]) -> CompiledSequence:
     """Return a definition ready to be gone through, kept for the next time; raises Invalid when it cannot be read."""
-    return _ready(sequence_id, json.dumps(data, sort_keys=True))
+    return _compile(sequence_id, json.dumps(data, sort_keys=True))
 
 
 @lru_cache(maxsize=2_048)
-def _ready(sequence_id: str, data: str) -> CompiledSequence:
+def _compile(sequence_id: str, data: str) -> CompiledSequence:
     return compile_sequence(json.loads(data))
 
 
-def version(session: Transaction, row: Enrollment) -> CompiledSequence:
+def enrollment_version(session: Transaction, row: Enrollment) -> CompiledSequence:
     """Return the version that somebody goes through."""
-    return numbered(session, row.tenant_id, row.sequence_id, number=row.version)
+    return get_version(session, row.tenant_id, row.sequence_id, number=row.version)
 
 
-def numbered(session: Transaction, tenant_id: str, sequence_id: str, *, number: int) -> CompiledSequence:
+def get_version(session: Transaction, tenant_id: str, sequence_id: str, *, number: int) -> CompiledSequence:
     """Return a version of a sequence; raises Invalid when it cannot be read."""
     held: dict[tuple[str, int], CompiledSequence] = session.info.setdefault("versions of sequences", {})
     key = (sequence_id, number)
@@ -178,17 +182,17 @@ def numbered(session: Transaction, tenant_id: str, sequence_id: str, *, number: 
         query = owned(SequenceVersion, tenant_id).where(
             SequenceVersion.sequence_id == sequence_id, SequenceVersion.number == number
         )
-        held[key] = ready(sequence_id, session.exec(query).one().definition)
+        held[key] = cached_sequence(sequence_id, session.exec(query).one().definition)
     return held[key]
 
 
-def step_row(session: Transaction, row: Enrollment, state: StepState) -> EnrollmentStep:
+def record_step(session: Transaction, row: Enrollment, state: StepState) -> EnrollmentStep:
     """Return the one row of the step that somebody has come to, in a state."""
     query = owned(EnrollmentStep, row.tenant_id).where(
         EnrollmentStep.enrollment_id == row.id, EnrollmentStep.step_id == row.step_id
     )
     line: EnrollmentStep | None = None
-    if due_enrollments.may_be_written(session, row):
+    if due_enrollments.may_have_step_row(session, row):
         line = session.exec(query).first()
     if line is None:
         line = EnrollmentStep(
@@ -202,25 +206,25 @@ def step_row(session: Transaction, row: Enrollment, state: StepState) -> Enrollm
         )
         session.add(line)
     line.state, line.taken_at, line.error, line.error_values = state, now(), "", {}
-    line.kind = _kind(session, row)
+    line.kind = _step_kind(session, row)
     row.last_id = line.id
     return line
 
 
-def _kind(session: Transaction, row: Enrollment) -> str:
+def _step_kind(session: Transaction, row: Enrollment) -> str:
     try:
-        step = version(session, row).steps.get(row.step_id)
+        step = enrollment_version(session, row).steps.get(row.step_id)
     except Invalid:
         return ""
     action = getattr(step, "action", {})
     return str(action.get("kind") or getattr(step, "kind", ""))[:40]
 
 
-def pass_on(session: Transaction, row: Enrollment, made: CompiledSequence, *, branch: str = "") -> None:
+def advance(session: Transaction, row: Enrollment, made: CompiledSequence, *, branch: str = "") -> None:
     """Let somebody go on to the next step; its delay begins when this one was due."""
     at = row.due_at or row.since or now()
-    arrive(session, row, made, step_id=made.next_step_id(row.step_id, branch), at=at)
+    move_to_step(session, row, made, step_id=made.next_step_id(row.step_id, branch), at=at)
     sequence_exits.publish_change(session, row)
 
 
-__all__ = ["Came", "Subject", "begin", "subject", "subject_by_id"]
+__all__ = ["EntryCause", "Subject", "create_enrollment", "event_subject", "get_subject"]

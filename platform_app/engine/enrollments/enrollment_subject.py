@@ -34,7 +34,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Came:
+class EntryCause:
     """Why somebody has come into a sequence."""
 
     at: datetime
@@ -45,7 +45,7 @@ class Came:
     proof: dict[str, Any] = field(default_factory=dict)
 
 
-def subject(session: Transaction, event: Event) -> Subject:
+def event_subject(session: Transaction, event: Event) -> Subject:
     """Return whom an event is about; what a conversation or a lead knows of it is added."""
     talk = session.get(Conversation, event.conversation_id) if event.conversation_id else None
     lead_id = event.lead_id or (talk.lead_id if talk else None)
@@ -54,7 +54,7 @@ def subject(session: Transaction, event: Event) -> Subject:
     return Subject(lead_id, contact_id, event.conversation_id)
 
 
-def subject_by_id(session: Transaction, who: Identity, subject_id: str) -> Subject:
+def get_subject(session: Transaction, who: Identity, subject_id: str) -> Subject:
     """Return a lead or a contact as whom a way is about; raises NotFound when there is none."""
     lead = session.exec(owned(Lead, who.tenant_id).where(Lead.id == subject_id, col(Lead.deleted_at).is_(None))).first()
     if lead is not None:

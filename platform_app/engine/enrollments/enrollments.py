@@ -11,8 +11,8 @@ from platform_app.automation.calendar import next_opening
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.enrollments import enrollment_entry, enrollment_progress
-from platform_app.engine.enrollments.enrollment_entry import Entry
-from platform_app.engine.enrollments.enrollment_progress import Came
+from platform_app.engine.enrollments.enrollment_entry import EntryResult
+from platform_app.engine.enrollments.enrollment_progress import EntryCause
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.person import Identity
 from platform_app.models.sequence import (
@@ -27,41 +27,45 @@ from platform_app.models.sequence import (
 )
 from platform_app.services.jobs import effects
 
-AT_ONCE = 500  # people who are let in by hand in one go, ways that one transaction changes
+BATCH_SIZE = 500  # people who are let in by hand in one go, ways that one transaction changes
 PAGE_SIZE = 50
 
 
-def preview(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> dict[str, Entry]:
+def preview(
+    session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]
+) -> dict[str, EntryResult]:
     """Return for each lead or contact whether letting it in by hand would do so."""
-    row = enrollment_entry.live(session, who, sequence_id)
-    made = enrollment_progress.ready(row.id, row.published)
-    found: dict[str, Entry] = {}
+    row = enrollment_entry.get_enabled(session, who, sequence_id)
+    made = enrollment_progress.cached_sequence(row.id, row.published)
+    found: dict[str, EntryResult] = {}
     wanted = list(dict.fromkeys(subject_ids))
-    if len(wanted) > AT_ONCE:
-        raise Invalid("At most {count} at once.", count=AT_ONCE)
+    if len(wanted) > BATCH_SIZE:
+        raise Invalid("At most {count} at once.", count=BATCH_SIZE)
     for subject_id in wanted:
         try:
-            about = enrollment_progress.subject_by_id(session, who, subject_id)
-            found[subject_id] = enrollment_entry.may_enter(session, row, made, about.id)
-            if found[subject_id] == Entry.ENTERS and enrollment_progress.is_out_already(session, row, made, about):
-                found[subject_id] = Entry.LEAVES
+            about = enrollment_progress.get_subject(session, who, subject_id)
+            found[subject_id] = enrollment_entry.check_reentry(session, row, made, about.id)
+            if found[subject_id] == EntryResult.ENTERS and enrollment_progress.would_exit_at_entry(
+                session, row, made, about
+            ):
+                found[subject_id] = EntryResult.LEAVES
         except NotFound:
-            found[subject_id] = Entry.NOBODY
+            found[subject_id] = EntryResult.NOBODY
     return found
 
 
 def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> list[Enrollment]:
     """Let leads or contacts in who may enter; return their ways."""
-    row = enrollment_entry.live(session, who, sequence_id)
-    made = enrollment_progress.ready(row.id, row.published)
+    row = enrollment_entry.get_enabled(session, who, sequence_id)
+    made = enrollment_progress.cached_sequence(row.id, row.published)
     says = preview(session, who, sequence_id, subject_ids)
-    came = Came(now(), by=who.name)
+    came = EntryCause(now(), by=who.name)
     found = [
-        enrollment_progress.begin(
-            session, row, made, subject=enrollment_progress.subject_by_id(session, who, one), came=came
+        enrollment_progress.create_enrollment(
+            session, row, made, subject=enrollment_progress.get_subject(session, who, one), came=came
         )
         for one, entry in says.items()
-        if entry in (Entry.ENTERS, Entry.LEAVES)
+        if entry in (EntryResult.ENTERS, EntryResult.LEAVES)
     ]
     return [one for one in found if one is not None]
 
@@ -92,7 +96,7 @@ def find(
 ) -> tuple[list[Enrollment], int]:
     """Return a page of ways, newest first, and how many there are, as far as counted; `state` may also be inside, late
     or a Leaving."""
-    query = _shown(who, sequence_id, state)
+    query = _filtered(who, sequence_id, state)
     if subject_id:
         query = query.where((col(Enrollment.lead_id) == subject_id) | (col(Enrollment.contact_id) == subject_id))
     total = bounded_count.count_rows(session, query.with_only_columns(Enrollment.id))
@@ -103,11 +107,11 @@ def find(
 
 def ids_after(session: Transaction, who: Identity, last: str, *, sequence_id: str = "", state: str = "") -> list[str]:
     """Return the ids of the next ways that the filters show, in order of their ids, not those of a page."""
-    query = _shown(who, sequence_id, state).where(Enrollment.id > last).with_only_columns(Enrollment.id)
-    return list(session.exec(query.order_by(Enrollment.id).limit(AT_ONCE)).all())
+    query = _filtered(who, sequence_id, state).where(Enrollment.id > last).with_only_columns(Enrollment.id)
+    return list(session.exec(query.order_by(Enrollment.id).limit(BATCH_SIZE)).all())
 
 
-def _shown(who: Identity, sequence_id: str, state: str) -> Any:
+def _filtered(who: Identity, sequence_id: str, state: str) -> Any:
     query = owned(Enrollment, who.tenant_id)
     return _in_state(query.where(Enrollment.sequence_id == sequence_id) if sequence_id else query, state)
 
@@ -122,7 +126,7 @@ def _in_state(query: Any, state: str) -> Any:
     return query.where(Enrollment.state == state) if state else query
 
 
-def coming(
+def due_between(
     session: Transaction, who: Identity, *, since: datetime, until: datetime, limit: int = 500
 ) -> list[Enrollment]:
     """Return the ways with a step that is due within a time, in due order."""
@@ -132,7 +136,7 @@ def coming(
     return list(session.exec(query.order_by(Enrollment.due_at, Enrollment.id).limit(limit)).all())
 
 
-def _inside(session: Transaction, who: Identity, row_id: str) -> Enrollment:
+def _get_open(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     row = get(session, who, row_id, lock=True)
     if row.state not in OPEN_STATES:
         raise Conflict("This enrollment has ended already.")
@@ -141,7 +145,7 @@ def _inside(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Let somebody stand where they are until they are let go on."""
-    row = _inside(session, who, row_id)
+    row = _get_open(session, who, row_id)
     if row.state == EnrollmentState.PAUSED:
         raise Conflict("This enrollment is paused already.")
     row.state = EnrollmentState.PAUSED
@@ -151,35 +155,35 @@ def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     """Let somebody go on; a step that was due meanwhile is taken as soon as its window is open."""
-    row = _inside(session, who, row_id)
+    row = _get_open(session, who, row_id)
     if row.state != EnrollmentState.PAUSED:
         raise Conflict("This enrollment is not paused.")
     sequence = enrollment_entry.get(session, who, row.sequence_id)
     row.state = EnrollmentState.ACTIVE if sequence.enabled else EnrollmentState.HELD
-    _due_anew(session, row)
+    _reschedule_overdue(session, row)
     sequence_exits.publish_change(session, row)
     return row
 
 
-def _due_anew(session: Transaction, row: Enrollment) -> None:
+def _reschedule_overdue(session: Transaction, row: Enrollment) -> None:
     """Let a step that is due already wait for its window, from now on; one that waits goes on waiting."""
-    step = enrollment_progress.version(session, row).steps.get(row.step_id)
+    step = enrollment_progress.enrollment_version(session, row).steps.get(row.step_id)
     if row.due_at is not None and row.due_at < now() and (row.since is None or hasattr(step, "action")):
-        row.due_at, row.since = _opening(session, row), None
+        row.due_at, row.since = _next_opening(session, row), None
 
 
-def _opening(session: Transaction, row: Enrollment) -> datetime:
+def _next_opening(session: Transaction, row: Enrollment) -> datetime:
     """Return when the window of the step that comes next is open first; raises Conflict when it never is."""
-    step = enrollment_progress.version(session, row).steps.get(row.step_id)
+    step = enrollment_progress.enrollment_version(session, row).steps.get(row.step_id)
     if step is None:
         raise Conflict("A step cannot be read.")
-    at = next_opening(step.timing, now(), enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
+    at = next_opening(step.timing, now(), enrollment_progress.calendar_for(session, row.tenant_id, row.contact_id))
     if at is None:
         raise Conflict("The window of a step never opens.")
     return at
 
 
-def alone(session: Transaction, row: Enrollment) -> None:
+def ensure_no_other_enrollment(session: Transaction, row: Enrollment) -> None:
     """Raise Conflict when somebody whose way stands still has begun another meanwhile."""
     query = owned(Enrollment, row.tenant_id).where(
         Enrollment.sequence_id == row.sequence_id,
@@ -199,19 +203,19 @@ def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
         raise Conflict("This enrollment has ended already.")
     state = EnrollmentState.ACTIVE if row.state == EnrollmentState.FAILED else row.state
     if row.state == EnrollmentState.FAILED:
-        alone(session, row)
-    elif row.due_at is None and _is_outside(session, row):
+        ensure_no_other_enrollment(session, row)
+    elif row.due_at is None and _is_call_pending(session, row):
         raise Conflict("The call of this step is being made.")
-    line = enrollment_progress.step_row(session, row, StepState.PASSED)
+    line = enrollment_progress.record_step(session, row, StepState.PASSED)
     line.values = {"by": who.name}
     row.state, row.ended_at, row.due_at, row.since = state, None, now(), None
-    enrollment_progress.pass_on(session, row, enrollment_progress.version(session, row))
+    enrollment_progress.advance(session, row, enrollment_progress.enrollment_version(session, row))
     if row.state == EnrollmentState.ACTIVE and not enrollment_entry.get(session, who, row.sequence_id).enabled:
         row.state = EnrollmentState.HELD
     return row
 
 
-def _is_outside(session: Transaction, row: Enrollment) -> bool:
+def _is_call_pending(session: Transaction, row: Enrollment) -> bool:
     line = session.get(EnrollmentStep, row.last_id) if row.last_id else None
     return line is not None and line.step_id == row.step_id and line.state in (StepState.OUTSIDE, StepState.RETRYING)
 
@@ -221,11 +225,11 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     row = get(session, who, row_id, lock=True)
     if row.state != EnrollmentState.FAILED:
         raise Conflict("Only a failed step can be tried again.")
-    enrollment_entry.live(session, who, row.sequence_id)
-    alone(session, row)
+    enrollment_entry.get_enabled(session, who, row.sequence_id)
+    ensure_no_other_enrollment(session, row)
     if row.last_id:
         effects.allow_retry(session, who.tenant_id, idempotency_key(row.last_id))
-    row.due_at = _opening(session, row)
+    row.due_at = _next_opening(session, row)
     row.state, row.ended_at, row.since = EnrollmentState.ACTIVE, None, None
     sequence_exits.publish_change(session, row)
     return row
@@ -240,7 +244,7 @@ def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
     return row
 
 
-def sequences_of(session: Transaction, who: Identity) -> list[Sequence]:
+def enabled_sequences(session: Transaction, who: Identity) -> list[Sequence]:
     """Return the sequences that people can be let into."""
     query = owned(Sequence, who.tenant_id).where(col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None))
     return list(session.exec(query.order_by(Sequence.name)).all())

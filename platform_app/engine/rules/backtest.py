@@ -12,8 +12,8 @@ from platform_app.automation.facts import Catalogue
 from platform_app.automation.rules import CompiledRule, PriorRuns, RunReason, run_reason
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine.actions.concurrency_limit import alone
-from platform_app.engine.event_matching import is_for
+from platform_app.engine.actions.concurrency_limit import one_at_a_time
+from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_evaluation, rules
 from platform_app.errors import Invalid
 from platform_app.events import subject_of
@@ -21,14 +21,22 @@ from platform_app.models.event import Event
 from platform_app.models.person import Identity
 from platform_app.services.feed import event_log
 
-SAMPLES = 12  # of one outcome
+MAX_SAMPLES = 12  # of one outcome
 
-_READ: tuple[Any, ...] = (Event.id, Event.kind, Event.at, Event.depth, Event.agent_id, Event.after, Event.facts)
-_READ += (Event.lead_id, Event.contact_id, Event.conversation_id)
+_EVENT_COLUMNS: tuple[Any, ...] = (
+    Event.id,
+    Event.kind,
+    Event.at,
+    Event.depth,
+    Event.agent_id,
+    Event.after,
+    Event.facts,
+)
+_EVENT_COLUMNS += (Event.lead_id, Event.contact_id, Event.conversation_id)
 
 
 @dataclass
-class Sample:
+class BacktestSample:
     """An event of the past with what a rule would have made of it."""
 
     event_id: str
@@ -38,7 +46,7 @@ class Sample:
 
 
 @dataclass
-class Backtest:
+class RuleBacktest:
     """What a draft would have done with the events of a time."""
 
     since: datetime
@@ -48,7 +56,9 @@ class Backtest:
     subjects: set[str] = field(default_factory=set)  # for whom it would have run
     gained: int = 0  # it would have run, the published one not
     lost: int = 0
-    kept: dict[tuple[str, str], deque[tuple[str, datetime]]] = field(default_factory=dict)  # the latest of each outcome
+    samples_by_outcome: dict[tuple[str, str], deque[tuple[str, datetime]]] = field(
+        default_factory=dict
+    )  # the latest of each outcome
 
     @property
     def events(self) -> int:
@@ -56,12 +66,12 @@ class Backtest:
         return self.reasons.total()
 
     @property
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[BacktestSample]:
         """Some events of each outcome, the oldest first."""
-        found = (Sample(*one, *outcome) for outcome, some in self.kept.items() for one in some)
+        found = (BacktestSample(*one, *outcome) for outcome, some in self.samples_by_outcome.items() for one in some)
         return sorted(found, key=lambda one: one.at)
 
-    def count(self, past: "_Past", says: str, was: str) -> None:
+    def add(self, past: "_PastEvent", says: str, was: str) -> None:
         """Take in what the draft and the published rule say to an event."""
         self.reasons[says] += 1
         fires, fired = says == RunReason.FIRES, was == RunReason.FIRES
@@ -72,13 +82,13 @@ class Backtest:
             self.subjects.add(past.subject)
         self.gained += fires and not fired
         self.lost += fired and not fires
-        some = self.kept.get((says, was))
+        some = self.samples_by_outcome.get((says, was))
         if some is None:
-            some = self.kept[says, was] = deque(maxlen=SAMPLES)
+            some = self.samples_by_outcome[says, was] = deque(maxlen=MAX_SAMPLES)
         some.append((past.id, past.at))
 
 
-class _Past:
+class _PastEvent:
     """An event of the past with what was known then, and the day it fell on; plain values, read many times."""
 
     __slots__ = ("after", "agent_id", "at", "day", "depth", "facts", "id", "kind", "subject")
@@ -90,7 +100,7 @@ class _Past:
         self.day = event.at.astimezone(ZoneInfo(self.facts.zone)).date()
 
 
-class _Walker:
+class _Replay:
     """A rule going through the past with a memory of its own: what it did for whom, and how often a day."""
 
     def __init__(self, rule: CompiledRule, own: Catalogue) -> None:
@@ -99,7 +109,7 @@ class _Walker:
         self._last: dict[str, datetime] = {}
         self._days: Counter[date] = Counter()
 
-    def reason(self, past: _Past) -> RunReason:
+    def reason(self, past: _PastEvent) -> RunReason:
         """Return what the rule would have said then, and remember it."""
         zone, at = past.facts.zone, past.at
         test = self._tests.get(zone)
@@ -119,52 +129,60 @@ class _Walker:
 
 
 @dataclass
-class _Pair:
+class _DraftComparison:
     """A draft beside what is published, on their way through the past."""
 
     rule_id: str
     agent_id: str | None
-    drafted: dict[str, Any]
-    published: dict[str, Any]
-    draft: _Walker
-    live: _Walker | None
-    found: Backtest
+    draft_data: dict[str, Any]
+    published_data: dict[str, Any]
+    draft_replay: _Replay
+    published_replay: _Replay | None
+    result: RuleBacktest
 
-    def look(self, past: _Past) -> None:
+    def evaluate(self, past: _PastEvent) -> None:
         """Weigh both on an event that may be for them."""
-        mine = is_for(self.agent_id, self.rule_id, self.drafted, event=past)
-        theirs = self.live is not None and is_for(self.agent_id, self.rule_id, self.published, event=past)
+        mine = matches_trigger(self.agent_id, self.rule_id, self.draft_data, event=past)
+        theirs = self.published_replay is not None and matches_trigger(
+            self.agent_id, self.rule_id, self.published_data, event=past
+        )
         if not mine and not theirs:
             return
-        says = self.draft.reason(past).value if mine else "agent"
-        was = self.live.reason(past).value if self.live is not None and theirs else ""
-        self.found.count(past, says, was)
+        says = self.draft_replay.reason(past).value if mine else "agent"
+        was = self.published_replay.reason(past).value if self.published_replay is not None and theirs else ""
+        self.result.add(past, says, was)
 
 
-@alone
-def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) -> Backtest:
+@one_at_a_time
+def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) -> RuleBacktest:
     """Run a draft over the events of the last days, each with what was known then, beside the published rule."""
     return backtest_all(session, who, [rule_id], days=days)[rule_id]
 
 
-def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, days: int) -> dict[str, Backtest]:
+def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, days: int) -> dict[str, RuleBacktest]:
     """Run several drafts over the past in one pass."""
     if not 1 <= days <= 366:
         raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
     own, since = fact_snapshots.fact_catalogue(session, who.tenant_id), now() - timedelta(days=days)
-    pairs: dict[str, list[_Pair]] = defaultdict(list)
+    pairs: dict[str, list[_DraftComparison]] = defaultdict(list)
     for rule_id in rule_ids:
         row = rules.DEFINITIONS.get(session, who, rule_id)
         same = row.published.get("trigger") == row.draft["trigger"]
-        live = _Walker(rule_evaluation.ready_rule(row.id, row.published), own) if same else None
-        draft = _Walker(rule_evaluation.ready_rule(row.id, row.draft), own)
+        live = _Replay(rule_evaluation.cached_rule(row.id, row.published), own) if same else None
+        draft = _Replay(rule_evaluation.cached_rule(row.id, row.draft), own)
         pairs[row.draft["trigger"]].append(
-            _Pair(row.id, row.agent_id, row.draft, row.published, draft, live, Backtest(since))
+            _DraftComparison(row.id, row.agent_id, row.draft, row.published, draft, live, RuleBacktest(since))
         )
-    walkers = [one for some in pairs.values() for pair in some for one in (pair.draft, pair.live) if one is not None]
+    walkers = [
+        one
+        for some in pairs.values()
+        for pair in some
+        for one in (pair.draft_replay, pair.published_replay)
+        if one is not None
+    ]
     names = frozenset(name for walker in walkers for name in fact_names(walker.rule.tree))
-    for event in event_log.iterate_events(session, who, list(pairs), after=since, columns=_READ):
-        past = _Past(event, names)
+    for event in event_log.iterate_events(session, who, list(pairs), after=since, columns=_EVENT_COLUMNS):
+        past = _PastEvent(event, names)
         for pair in pairs[past.kind]:
-            pair.look(past)
-    return {pair.rule_id: pair.found for found in pairs.values() for pair in found}
+            pair.evaluate(past)
+    return {pair.rule_id: pair.result for found in pairs.values() for pair in found}

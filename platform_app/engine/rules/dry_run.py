@@ -8,8 +8,8 @@ from platform_app import fact_snapshots
 from platform_app.automation.rules import evaluate_rule
 from platform_app.db import Transaction
 from platform_app.engine.actions import actions, reference_names
-from platform_app.engine.actions.action_context import Scene
-from platform_app.engine.event_matching import is_for
+from platform_app.engine.actions.action_context import ActionContext
+from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_evaluation, rule_runs, rules, why_not
 from platform_app.engine.rules.why_not import Note
 from platform_app.errors import Conflict, PlatformError
@@ -21,7 +21,7 @@ from platform_app.services.feed import event_log
 
 
 @dataclass(frozen=True)
-class Told:
+class ActionPreview:
     """What an action would do, or why it could not: a message id with what fills its places."""
 
     kind: str
@@ -31,50 +31,50 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Trial:
+class DryRun:
     """What becomes of an event at a rule."""
 
     reason: str  # a Reason, or why it is not weighed at all: trigger, agent
     proof: dict[str, Any] = field(default_factory=dict)
     change: list[dict[str, Any]] = field(default_factory=list)
-    actions: list[Told] = field(default_factory=list)
+    actions: list[ActionPreview] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
 
-def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> Trial:
+def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> DryRun:
     """Return what a rule, as it is edited or as it is published, would do on an event, and why."""
     row, happened = rules.DEFINITIONS.get(session, who, rule_id), event_log.get(session, who, event_id)
     data = row.draft if draft else row.published
     if not data:
         raise Conflict("Publish the rule first.")
-    found = _tried(session, who, row, data, happened=happened)
+    found = _dry_run(session, who, row, data, happened=happened)
     if draft or found.reason in ("trigger", "agent"):
         return found
     return replace(found, notes=[*found.notes, *why_not.why_no_run(session, row, happened)])
 
 
-def _tried(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, happened: Event) -> Trial:
-    said = partial(why_not.notes, session, row, data, happened=happened)
+def _dry_run(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, happened: Event) -> DryRun:
+    said = partial(why_not.explain, session, row, data, happened=happened)
     if data["trigger"] != happened.kind:
-        return Trial("trigger", notes=said(reason="trigger"))
-    if not is_for(row.agent_id, row.id, data, event=happened):
-        return Trial("agent", notes=said(reason="agent"))
+        return DryRun("trigger", notes=said(reason="trigger"))
+    if not matches_trigger(row.agent_id, row.id, data, event=happened):
+        return DryRun("agent", notes=said(reason="agent"))
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)
-    facts = fact_snapshots.event_facts(happened, reference_names.Names(session, who.tenant_id))
+    facts = fact_snapshots.event_facts(happened, reference_names.ReferenceNames(session, who.tenant_id))
     verdict = evaluate_rule(
-        rule_evaluation.ready_rule(row.id, data),
+        rule_evaluation.cached_rule(row.id, data),
         facts,
         own,
         happened.at,
         depth=happened.depth,
-        prior_runs=lambda: rule_evaluation.before(session, row, happened, zone=facts.zone),
+        prior_runs=lambda: rule_evaluation.prior_runs(session, row, happened, zone=facts.zone),
     )
-    told = _told(session, row, happened, listed=data["actions"]) if verdict.fires else []
+    told = _preview_actions(session, row, happened, listed=data["actions"]) if verdict.fires else []
     notes = said(reason=verdict.reason)
-    return Trial(verdict.reason.value, verdict.proof.as_json(), rule_evaluation.changes_of(verdict), told, notes)
+    return DryRun(verdict.reason.value, verdict.proof.as_json(), rule_evaluation.changes_as_json(verdict), told, notes)
 
 
-def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> Trial:
+def dry_run_message(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> DryRun:
     """Return what a draft would do if a contact wrote this now, or if its event happened now, for a lead."""
     row = rules.DEFINITIONS.get(session, who, rule_id)
     lead = leads.get(session, who, lead_id) if lead_id else None
@@ -85,19 +85,23 @@ def dry_run_typed(session: Transaction, who: Identity, rule_id: str, text: str, 
     happened.after |= {"rule_id": row.id, "minutes": row.draft["minutes"], "tag": text[:60]}
     happened.after["webhook_id"] = row.draft.get("webhook_id", "")
     happened.facts = fact_snapshots.snapshot(session, happened)
-    return _tried(session, who, row, row.draft, happened=happened)
+    return _dry_run(session, who, row, row.draft, happened=happened)
 
 
-def _told(session: Transaction, row: Rule, happened: Event, *, listed: list[dict[str, Any]]) -> list[Told]:
-    scene = Scene(session, rule_runs.acting(session, row), happened, fact_snapshots.event_facts(happened))
-    found: list[Told] = []
+def _preview_actions(
+    session: Transaction, row: Rule, happened: Event, *, listed: list[dict[str, Any]]
+) -> list[ActionPreview]:
+    scene = ActionContext(
+        session, rule_runs.acting_identity(session, row), happened, fact_snapshots.event_facts(happened)
+    )
+    found: list[ActionPreview] = []
     for data in listed:
         kind = str(data.get("kind"))
         try:
-            plan = actions.action(data).plan(scene)
-            found.append(Told(kind, plan.sentence, plan.values, True))
+            plan = actions.parse_action(data).plan(scene)
+            found.append(ActionPreview(kind, plan.sentence, plan.values, True))
         except PlatformError as error:
             values = {name: str(value) for name, value in error.values.items()}
-            found.append(Told(kind, error.sentence, values, False))
+            found.append(ActionPreview(kind, error.sentence, values, False))
             break  # those behind it would not be done
     return found

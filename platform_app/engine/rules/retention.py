@@ -13,12 +13,12 @@ from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
 
-AT_ONCE = 500  # runs or jobs that one transaction takes away
-JOBS_KEPT = timedelta(days=30)
-_UNDER_WAY = (RunState.RUNNING, RunState.RETRYING)
+BATCH_SIZE = 500  # runs or jobs that one transaction takes away
+JOB_RETENTION = timedelta(days=30)
+_UNFINISHED = (RunState.RUNNING, RunState.RETRYING)
 
 
-def forget_runs() -> bool:
+def delete_old_runs() -> bool:
     """Take runs that are older than their tenant wants out of the log, some of each; tell whether more are left."""
     with session_scope(reason="how long runs are kept", read_only=True) as session:
         wishes = unscoped(Tenant).where(Tenant.run_days > 0).with_only_columns(Tenant.id, Tenant.run_days)
@@ -26,22 +26,22 @@ def forget_runs() -> bool:
     is_more = False
     for tenant_id, since in kept:
         with session_scope(tenant_id, read_only=True) as session:
-            found = session.exec(_old(tenant_id, since).limit(1)).first()
+            found = session.exec(_old_run_ids(tenant_id, since).limit(1)).first()
         if found:
             with session_scope(tenant_id) as session:
-                is_more |= _forget(session, tenant_id, since)
+                is_more |= _delete_runs(session, tenant_id, since)
     return is_more
 
 
-def _old(tenant_id: str, since: datetime) -> Any:
+def _old_run_ids(tenant_id: str, since: datetime) -> Any:
     """Return a select of the ids of the runs that are over, oldest first."""
-    query = owned(RuleRun, tenant_id).where(RuleRun.at < since, RuleRun.state.not_in(_UNDER_WAY))  # type: ignore[attr-defined]
+    query = owned(RuleRun, tenant_id).where(RuleRun.at < since, RuleRun.state.not_in(_UNFINISHED))  # type: ignore[attr-defined]
     return query.with_only_columns(RuleRun.id).order_by(RuleRun.at, RuleRun.id)
 
 
-def _forget(session: Transaction, tenant_id: str, since: datetime) -> bool:
+def _delete_runs(session: Transaction, tenant_id: str, since: datetime) -> bool:
     """Take some runs away, and count those that this transaction took: other workers take others."""
-    ids = session.exec(_old(tenant_id, since).limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+    ids = session.exec(_old_run_ids(tenant_id, since).limit(BATCH_SIZE).with_for_update(skip_locked=True)).all()
     gone = owned_delete(RuleRun, tenant_id).where(RuleRun.id.in_(ids))  # type: ignore[attr-defined]
     returned = gone.returning(RuleRun.rule_id, RuleRun.fired, RuleRun.at)  # type: ignore[call-overload]
     fired: dict[str, list[datetime]] = defaultdict(list)
@@ -53,24 +53,24 @@ def _forget(session: Transaction, tenant_id: str, since: datetime) -> bool:
     for rule in session.exec(in_order.with_for_update(key_share=True)).all():
         rule.runs_forgotten += len(fired[rule.id])
         rule.last_forgotten = max([*fired[rule.id], *filter(None, [rule.last_forgotten])])
-    return len(ids) == AT_ONCE
+    return len(ids) == BATCH_SIZE
 
 
-def forget_jobs() -> bool:
+def delete_old_jobs() -> bool:
     """Take jobs that were done long ago out of the ledger with their effects, some of each tenant; tell whether more
     are left. One with a call in doubt stays: the mark keeps the call from being made again."""
-    since = now() - JOBS_KEPT
+    since = now() - JOB_RETENTION
     with session_scope(reason="tenants with jobs", read_only=True) as session:
         tenants = session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all()
-    left = [_forget_jobs(tenant_id, since) for tenant_id in tenants]
+    left = [_delete_jobs(tenant_id, since) for tenant_id in tenants]
     return any(left)
 
 
-def _forget_jobs(tenant_id: str, since: datetime) -> bool:
+def _delete_jobs(tenant_id: str, since: datetime) -> bool:
     done = owned(Job, tenant_id).where(Job.state == JobState.DONE, Job.created_at < since, col(Job.finished_at) < since)
     in_doubt = owned(Effect, tenant_id).where(Effect.job_id == Job.id, col(Effect.closed_at).is_(None))
     over = done.where(~in_doubt.exists())
-    some = over.with_only_columns(Job.id).order_by(Job.created_at).limit(AT_ONCE)
+    some = over.with_only_columns(Job.id).order_by(Job.created_at).limit(BATCH_SIZE)
     with session_scope(tenant_id, read_only=True) as session:
         if session.exec(some.limit(1)).first() is None:
             return False
@@ -80,4 +80,4 @@ def _forget_jobs(tenant_id: str, since: datetime) -> bool:
         kinds = session.execute(gone.execution_options(synchronize_session=False)).scalars().all()
         for kind, count in Counter(kinds).items():
             add_to_tally(session, tenant_id, kind, -count)
-    return len(ids) == AT_ONCE
+    return len(ids) == BATCH_SIZE

@@ -12,7 +12,7 @@ from platform_app.automation.facts import Catalogue, Facts
 from platform_app.automation.rules import CompiledRule, PriorRuns, RunReason, Verdict, compile_rule, evaluate_rule
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import reference_names
-from platform_app.engine.event_matching import is_for
+from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_runs
 from platform_app.errors import Invalid
 from platform_app.events import subject_of
@@ -20,13 +20,13 @@ from platform_app.models.event import Event
 from platform_app.models.rule import Rule, RuleRun, RunState
 
 
-def weigh(session: Transaction, event: Event) -> list[RuleRun]:
+def create_runs(session: Transaction, event: Event) -> list[RuleRun]:
     """Write what becomes of an event at each rule that listens; return the runs, in order."""
-    rules = listening(session, event)
+    rules = triggered_rules(session, event)
     if not rules:
         return []
     own = fact_snapshots.fact_catalogue(session, event.tenant_id)
-    facts = fact_snapshots.event_facts(event, reference_names.Names(session, event.tenant_id))
+    facts = fact_snapshots.event_facts(event, reference_names.ReferenceNames(session, event.tenant_id))
     runs: list[RuleRun] = []
     is_stopped = False
     for place, rule in enumerate(rules):
@@ -42,40 +42,45 @@ def weigh(session: Transaction, event: Event) -> list[RuleRun]:
         )
         session.add(run)
         if not is_stopped:
-            is_stopped = _judge(session, run, rule, event=event, facts=facts, own=own)
+            is_stopped = _evaluate(session, run, rule, event=event, facts=facts, own=own)
         else:
-            rule_runs.end(session, run, rule, RunState.STOPPED)
+            rule_runs.finish_run(session, run, rule, RunState.STOPPED)
         runs.append(run)
     return runs
 
 
-def _judge(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, facts: Facts, own: Catalogue) -> bool:
+def _evaluate(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, facts: Facts, own: Catalogue) -> bool:
     """Write what a rule has to say; tell whether no rule may run after it."""
     try:
-        ready = ready_rule(rule.id, rule.published)
+        ready = cached_rule(rule.id, rule.published)
     except Invalid:
-        rule_runs.end(session, run, rule, RunState.BROKEN)
+        rule_runs.finish_run(session, run, rule, RunState.BROKEN)
         return False
     verdict = evaluate_rule(
-        ready, facts, own, event.at, depth=event.depth, prior_runs=lambda: before(session, rule, event, zone=facts.zone)
+        ready,
+        facts,
+        own,
+        event.at,
+        depth=event.depth,
+        prior_runs=lambda: prior_runs(session, rule, event, zone=facts.zone),
     )
-    run.proof, run.change = verdict.proof.as_json(), changes_of(verdict)
+    run.proof, run.change = verdict.proof.as_json(), changes_as_json(verdict)
     if not verdict.fires:
-        rule_runs.end(session, run, rule, RunState(verdict.reason.value))
+        rule_runs.finish_run(session, run, rule, RunState(verdict.reason.value))
         return False
     run.fired, run.state = True, RunState.RUNNING
     run.actions = [{"kind": str(one.get("kind")), "state": "waiting"} for one in ready.definition.actions]
     return ready.definition.stop_after
 
 
-def changes_of(verdict: Verdict) -> list[dict[str, object]]:
+def changes_as_json(verdict: Verdict) -> list[dict[str, object]]:
     """Return the smallest change that would let a condition hold, as it is kept."""
     if verdict.reason != RunReason.CONDITION:
         return []
     return [change.proof.as_json() | {"is_to_hold": change.is_to_hold} for change in verdict.smallest_change()]
 
 
-def listening(session: Transaction, event: Event) -> list[Rule]:
+def triggered_rules(session: Transaction, event: Event) -> list[Rule]:
     """Return the enabled rules that an event is for, in the order in which they run."""
     query = owned(Rule, event.tenant_id).where(
         Rule.trigger == event.kind,
@@ -83,31 +88,31 @@ def listening(session: Transaction, event: Event) -> list[Rule]:
         Rule.deleted_at.is_(None),  # type: ignore[union-attr]
     )
     rows: list[Rule] = session.exec(query.order_by(Rule.position, Rule.id)).all()
-    return [row for row in rows if is_for(row.agent_id, row.id, row.published, event=event)]
+    return [row for row in rows if matches_trigger(row.agent_id, row.id, row.published, event=event)]
 
 
-def ready_rule(rule_id: str, data: dict[str, object]) -> CompiledRule:
+def cached_rule(rule_id: str, data: dict[str, object]) -> CompiledRule:
     """Return a definition ready to be weighed, kept for the next event; raises Invalid when it cannot be read."""
-    return _ready(rule_id, json.dumps(data, sort_keys=True))
+    return _compile(rule_id, json.dumps(data, sort_keys=True))
 
 
 @lru_cache(maxsize=4_096)
-def _ready(rule_id: str, data: str) -> CompiledRule:
+def _compile(rule_id: str, data: str) -> CompiledRule:
     return compile_rule(json.loads(data))
 
 
-def before(session: Transaction, rule: Rule, event: Event, *, zone: str) -> PriorRuns:
+def prior_runs(session: Transaction, rule: Rule, event: Event, *, zone: str) -> PriorRuns:
     """Return what a rule did before an event; other workers wait meanwhile, those that only write a run do not."""
     session.exec(owned(Rule, rule.tenant_id).where(Rule.id == rule.id).with_for_update(key_share=True)).one()
     mine = owned(RuleRun, rule.tenant_id).where(RuleRun.rule_id == rule.id, RuleRun.fired.is_(True))  # type: ignore[attr-defined]
     same = mine.where(RuleRun.subject_id == subject_of(event), RuleRun.at <= event.at)
     last = session.exec(same.with_only_columns(func.max(RuleRun.at))).one()
-    start, end = day_of(event.at, zone)
+    start, end = day_bounds(event.at, zone)
     today = mine.where(RuleRun.at >= start, RuleRun.at < end).with_only_columns(func.count())
     return PriorRuns(last, session.exec(today).one())
 
 
-def day_of(moment: datetime, zone: str) -> tuple[datetime, datetime]:
+def day_bounds(moment: datetime, zone: str) -> tuple[datetime, datetime]:
     """Return where the day of a moment begins and ends in a time zone."""
     day = moment.astimezone(ZoneInfo(zone)).date()
     start, end = (datetime.combine(one, time(), ZoneInfo(zone)) for one in (day, day + timedelta(days=1)))

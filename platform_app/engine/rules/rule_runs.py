@@ -30,17 +30,17 @@ _SENTENCES = {
 }
 
 
-def acting(session: Transaction, rule: Rule | Sequence) -> Identity:
+def acting_identity(session: Transaction, rule: Rule | Sequence) -> Identity:
     """Return a rule or a sequence as the one who acts."""
     return members.automation_identity(session, rule.tenant_id, rule.name)
 
 
-def key_of(event_id: str, run_id: str, place: int) -> str:
+def idempotency_key(event_id: str, run_id: str, place: int) -> str:
     """Return the idempotency key of an action that goes outside."""
     return f"{event_id}-{run_id}-{place}"
 
 
-def rules_of(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
+def rules_by_id(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
     """Return the rules of runs of one tenant, by id."""
     if not runs:
         return {}
@@ -48,12 +48,12 @@ def rules_of(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
     return {rule.id: rule for rule in session.exec(query).all()}
 
 
-def line(run: RuleRun, place: int, **values: Any) -> None:
+def update_action(run: RuleRun, place: int, **values: Any) -> None:
     """Write down what became of an action."""
     run.actions = [old | values if at == place else old for at, old in enumerate(run.actions)]
 
 
-def end(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None:
+def finish_run(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None:
     """Write down how a run ended, and tell people when it did something or should have."""
     run.state, run.finished_at = state, now()
     run.milliseconds = sum(one.get("ms", 0) for one in run.actions)
@@ -74,7 +74,7 @@ def _announce(session: Transaction, run: RuleRun) -> None:
         session.after_commit.append(lambda: notifier.publish(tenant_id, "run", run_id))
 
 
-def runs(
+def list_runs(
     session: Transaction,
     who: Identity,
     *,
@@ -117,7 +117,7 @@ def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Even
     return run, event, rule
 
 
-def caused(session: Transaction, who: Identity, run_id: str) -> list[Event]:
+def caused_events(session: Transaction, who: Identity, run_id: str) -> list[Event]:
     """Return the events that followed from what a run did."""
     query = owned(Event, who.tenant_id).where(Event.run_id == run_id).order_by(Event.at, Event.id)
     return list(session.exec(query.limit(100)).all())
@@ -130,12 +130,12 @@ def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
         raise Conflict("Only a failed run can be tried again.")
     if not rule.enabled:
         raise Conflict("Switch the rule on first.")
-    _open(session, run)
+    _reopen(session, run)
     enqueue(session, who.tenant_id, HandleEvent(event_id=event.id, again=run.id), lock_key=lock_of(event))
     return run
 
 
-def given_up(
+def on_failure(
     session: Transaction,
     tenant_id: str,
     payload: HandleEvent,
@@ -151,21 +151,21 @@ def given_up(
         unseen = "Rules and sequences did not take up an event: {reason}"
         link, reason = "/jobs?kind=handle_event", sentence.format_map(values)
         activity.record(session, tenant_id, ActivityKind.FAILURE, unseen, link=link, reason=reason)
-    for run, rule in _of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):
+    for run, rule in _runs_of_job(session, tenant_id, payload, (RunState.RUNNING, RunState.RETRYING)):
         place = next((at for at, one in enumerate(run.actions) if one["state"] != RunState.DONE), None)
         if place is not None:
-            line(run, place, state=became, error=sentence, error_values=values, of_job=True)
-        end(session, run, rule, became)
+            update_action(run, place, state=became, error=sentence, error_values=values, of_job=True)
+        finish_run(session, run, rule, became)
 
 
-def revived(session: Transaction, tenant_id: str, payload: HandleEvent) -> None:
+def on_retry(session: Transaction, tenant_id: str, payload: HandleEvent) -> None:
     """Let the runs that ended with the job of their event go on with it."""
-    for run, _ in _of_job(session, tenant_id, payload, (RunState.FAILED, RunState.UNCERTAIN)):
+    for run, _ in _runs_of_job(session, tenant_id, payload, (RunState.FAILED, RunState.UNCERTAIN)):
         if any(one.get("of_job") for one in run.actions):
-            _open(session, run)
+            _reopen(session, run)
 
 
-def _of_job(
+def _runs_of_job(
     session: Transaction, tenant_id: str, payload: HandleEvent, states: tuple[RunState, ...]
 ) -> list[tuple[RuleRun, Rule]]:
     query = owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id, col(RuleRun.state).in_(states))
@@ -174,10 +174,10 @@ def _of_job(
     return [(run, session.exec(owned(Rule, tenant_id).where(Rule.id == run.rule_id)).one()) for run in rows]
 
 
-def _open(session: Transaction, run: RuleRun) -> None:
+def _reopen(session: Transaction, run: RuleRun) -> None:
     """Let a run go on at the action that did not happen."""
     for place in range(len(run.actions)):
-        effects.allow_retry(session, run.tenant_id, key_of(run.event_id, run.id, place))
+        effects.allow_retry(session, run.tenant_id, idempotency_key(run.event_id, run.id, place))
     run.state, run.finished_at = RunState.RUNNING, None
     run.actions = [
         one if one["state"] == RunState.DONE else {"kind": one["kind"], "state": "waiting"} for one in run.actions
@@ -185,6 +185,6 @@ def _open(session: Transaction, run: RuleRun) -> None:
     _announce(session, run)
 
 
-def title(kind: str) -> str:
+def action_label(kind: str) -> str:
     """Return what an action is called, as a message id; one that is not known any more by its code."""
-    return actions.words(kind) if kind in actions.ACTIONS else kind
+    return actions.label(kind) if kind in actions.ACTIONS else kind

@@ -15,7 +15,7 @@ from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import action_checks
-from platform_app.engine.definitions import Definitions, Words
+from platform_app.engine.definitions import DefinitionMessages, Definitions
 from platform_app.errors import Conflict, Invalid
 from platform_app.events import emit
 from platform_app.i18n import translate
@@ -25,16 +25,16 @@ from platform_app.models.rule import Rule, RuleRun, RuleVersion
 from platform_app.services.crm import leads
 from platform_app.services.webhooks import incoming_webhooks
 
-MOST = 1_000  # of a tenant
+MAX_RULES = 1_000  # of a tenant
 
 
 def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence in the person's language by field."""
-    draft, house = parse_rule(row.draft), action_checks.house(session, who)
-    found = action_checks.problems(draft.actions, house, who.language) | action_checks.lacking(
+    draft, house = parse_rule(row.draft), action_checks.tenant_choices(session, who)
+    found = action_checks.problems(draft.actions, house, who.language) | action_checks.missing_setup(
         session, who, draft.actions
     )
-    if condition_checks.problems(parse_conditions(draft.condition), house.known, house.choices):
+    if condition_checks.problems(parse_conditions(draft.condition), house.catalogue, house.ids):
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         found["weekdays"] = translate(who.language, "Choose at least one day.")
@@ -43,7 +43,7 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     return found
 
 
-def next_time(rule: RuleDefinition, zone: str, after: datetime) -> datetime:
+def next_schedule(rule: RuleDefinition, zone: str, after: datetime) -> datetime:
     """Return when a schedule is due next, after a moment."""
     delay = Delay(kind=DelayKind.UNTIL, time=rule.time, days=list(rule.weekdays), may_be_today=True)
     found = due_time(Timing(delay=delay), after + timedelta(microseconds=1), Calendar(tenant_zone=zone)).at
@@ -51,24 +51,24 @@ def next_time(rule: RuleDefinition, zone: str, after: datetime) -> datetime:
     return found
 
 
-def _checked(changes: dict[str, Any]) -> None:
+def _validate(changes: dict[str, Any]) -> None:
     if "condition" in changes:
         changes["condition"] = parse_conditions(changes["condition"]).model_dump(mode="json")
 
 
-def _plan_next(session: Transaction, who: Identity, row: Rule) -> None:
+def _set_next_schedule(session: Transaction, who: Identity, row: Rule) -> None:
     rule = parse_rule(row.published) if row.published else None
     is_planned = rule is not None and row.enabled and rule.trigger == EventKind.SCHEDULE
-    row.next_at = next_time(rule, who.time_zone, now()) if rule and is_planned else None
+    row.next_at = next_schedule(rule, who.time_zone, now()) if rule and is_planned else None
 
 
-def set_zone(session: Transaction, who: Identity, zone: str) -> None:
+def reschedule(session: Transaction, who: Identity, zone: str) -> None:
     """Plan the schedules of a tenant anew, in its time zone as it is from now on."""
     planned = owned(Rule, who.tenant_id).where(col(Rule.next_at).is_not(None)).order_by(Rule.position, Rule.id)
     for row in session.exec(planned.with_for_update(key_share=True)).all():
         if row.next_at is not None and row.next_at > now():  # what is due by now still rings
             with suppress(Invalid):
-                row.next_at = next_time(parse_rule(row.published), zone, now())
+                row.next_at = next_schedule(parse_rule(row.published), zone, now())
 
 
 DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
@@ -79,11 +79,11 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
     kind=ActivityKind.RULE,
     topic="rule",
     path="/rules",
-    most=MOST,
-    words=Words(
+    max_rows=MAX_RULES,
+    messages=DefinitionMessages(
         missing="There is no such rule.",
         no_version="There is no such version.",
-        most="There can be {count} rules at most.",
+        limit_reached="There can be {count} rules at most.",
         done={
             "created": "Rule “{name}” created",
             "published": "Rule “{name}” published",
@@ -95,13 +95,13 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
         unpublished="Publish the rule first.",
     ),
     problems=problems,
-    checked=_checked,
-    published=_plan_next,
-    switched=_plan_next,
+    validate=_validate,
+    on_publish=_set_next_schedule,
+    on_switch=_set_next_schedule,
 )
 
 
-def run_by_hand(session: Transaction, who: Identity, rule_id: str, lead_id: str) -> None:
+def run_manually(session: Transaction, who: Identity, rule_id: str, lead_id: str) -> None:
     """Let a rule that waits for it run for a lead."""
     row, lead = DEFINITIONS.get(session, who, rule_id), leads.get(session, who, lead_id)
     if row.trigger != EventKind.MANUAL or not row.enabled:
@@ -110,14 +110,14 @@ def run_by_hand(session: Transaction, who: Identity, rule_id: str, lead_id: str)
     emit(session, who.tenant_id, EventKind.MANUAL, after={"rule_id": row.id, "by": who.name}, **links)
 
 
-def runs_of(
+def run_counts(
     session: Transaction, who: Identity, rules: Sequence[Rule] | None = None
 ) -> dict[str, tuple[int, datetime]]:
     """Return for rules, else for each, how often it ran, as far as counted, and when last, also what the log no longer
     holds."""
     if rules is None:
         rules = session.exec(owned(Rule, who.tenant_id)).all()
-    fired = {row.id: _fired(row) for row in rules}
+    fired = {row.id: _fired_runs(row) for row in rules}
     counts = bounded_count.count_each(session, [query.with_only_columns(RuleRun.id) for query in fired.values()])
     found: dict[str, tuple[int, datetime]] = {}
     for row, count in zip(rules, counts, strict=True):
@@ -130,5 +130,5 @@ def runs_of(
     return found
 
 
-def _fired(row: Rule) -> Any:
+def _fired_runs(row: Rule) -> Any:
     return owned(RuleRun, row.tenant_id).where(RuleRun.rule_id == row.id, col(RuleRun.fired).is_(True))

@@ -14,7 +14,7 @@ from sqlmodel import col
 from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
-from platform_app.engine.rules.rules import next_time
+from platform_app.engine.rules.rules import next_schedule
 from platform_app.errors import Invalid
 from platform_app.events import emit, start_action
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message, MessageState
@@ -24,14 +24,14 @@ from platform_app.models.rule import Rule
 from platform_app.services.chat import conversations
 
 _logger = structlog.get_logger()
-_LATE = timedelta(days=1)  # silences that began longer ago than this and the rule's own time are let be
-AT_ONCE = 100  # conversations of which one transaction tells
-SPAN = 10.0  # seconds that one call may take
+_MAX_AGE = timedelta(days=1)  # silences that began longer ago than this and the rule's own time are let be
+BATCH_SIZE = 100  # conversations of which one transaction tells
+MAX_SECONDS = 10.0  # seconds that one call may take
 _resume_at = ("", 0)  # the tenant and the minutes with which the next call begins
-PATIENCE = 0.3  # seconds that it waits for a row; whoever writes meanwhile goes first
+LOCK_TIMEOUT = 0.3  # seconds that it waits for a row; whoever writes meanwhile goes first
 
 
-def run_schedules() -> None:
+def emit_due_schedules() -> None:
     """Write the events of the rules whose time has come."""
     with session_scope(reason="schedules that are due", read_only=True) as session:
         due = unscoped(Rule).where(col(Rule.next_at).is_not(None), col(Rule.next_at) <= now()).order_by(Rule.next_at)
@@ -39,40 +39,40 @@ def run_schedules() -> None:
     for tenant_id, rule_id in found:
         try:
             with session_scope(tenant_id) as session:
-                _ring(session, tenant_id, rule_id)
+                _emit_schedule(session, tenant_id, rule_id)
         except Exception:  # the next second tries again
             _logger.exception("a schedule was not rung", tenant_id=tenant_id, rule_id=rule_id)
 
 
-def _ring(session: Transaction, tenant_id: str, rule_id: str) -> None:
+def _emit_schedule(session: Transaction, tenant_id: str, rule_id: str) -> None:
     query = owned(Rule, tenant_id).where(Rule.id == rule_id).with_for_update(key_share=True, skip_locked=True)
     row: Rule | None = session.exec(query).first()
     if row is None or row.next_at is None or row.next_at > now():
         return  # another worker was quicker
-    made = _read(row)
+    made = _parse_published(row)
     if made is None:
         row.next_at = None  # until it is published anew
         return
     zone = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one().time_zone
-    row.next_at = next_time(made, zone, now())
+    row.next_at = next_schedule(made, zone, now())
     emit(session, tenant_id, EventKind.SCHEDULE, after={"rule_id": row.id}, agent_id=row.agent_id)
 
 
-def _read(row: Rule) -> RuleDefinition | None:
+def _parse_published(row: Rule) -> RuleDefinition | None:
     try:
         return parse_rule(row.published)
     except Invalid:
-        _say_broken(row.tenant_id, row.id, row.published_number)
+        _log_unreadable(row.tenant_id, row.id, row.published_number)
         return None
 
 
 @lru_cache(maxsize=4_096)
-def _say_broken(tenant_id: str, rule_id: str, number: int) -> None:
+def _log_unreadable(tenant_id: str, rule_id: str, number: int) -> None:
     """Say once in this process that a rule cannot be read."""
     _logger.error("a rule cannot be read", tenant_id=tenant_id, rule_id=rule_id, version=number)
 
 
-def find_silences() -> None:
+def emit_no_replies() -> None:
     """Write an event for each contact whom nobody has answered for as long as a rule says.
 
     Some of each tenant in turn, for `SPAN` at most; the next call goes on where this one stopped.
@@ -80,9 +80,9 @@ def find_silences() -> None:
     global _resume_at
     with session_scope(reason="rules on silence", read_only=True) as session:
         heard = unscoped(Rule).where(Rule.trigger == EventKind.NO_REPLY, col(Rule.enabled).is_(True))
-        read = [(row.tenant_id, _read(row)) for row in session.exec(heard).all()]
+        read = [(row.tenant_id, _parse_published(row)) for row in session.exec(heard).all()]
     wanted = sorted({(tenant_id, made.minutes) for tenant_id, made in read if made})
-    start, end = bisect_left(wanted, _resume_at), time.monotonic() + SPAN
+    start, end = bisect_left(wanted, _resume_at), time.monotonic() + MAX_SECONDS
     left = wanted[start:] + wanted[:start]
     while left:
         more = []
@@ -90,31 +90,31 @@ def find_silences() -> None:
             _resume_at = one
             if time.monotonic() > end:
                 return
-            if _has_more(*one):
+            if _emit_and_check_more(*one):
                 more.append(one)
         left = more
 
 
-def _has_more(tenant_id: str, minutes: int) -> bool:
+def _emit_and_check_more(tenant_id: str, minutes: int) -> bool:
     """Tell of some silences of a tenant; return whether there may be more."""
     try:
-        return _tell_some(tenant_id, minutes) == AT_ONCE
+        return _emit_no_replies(tenant_id, minutes) == BATCH_SIZE
     except Exception:  # the next second tries again
         _logger.exception("silences of a tenant were not told", tenant_id=tenant_id)
         return False
 
 
-def _tell_some(tenant_id: str, minutes: int) -> int:
+def _emit_no_replies(tenant_id: str, minutes: int) -> int:
     """Tell of the silences that last longest; return of how many. Those that somebody has in hand are let be."""
     latest = now() - timedelta(minutes=minutes)
     with session_scope(tenant_id, read_only=True) as session:
-        if not session.execute(_silent(tenant_id, minutes, latest).limit(1)).all():
+        if not session.execute(_unanswered(tenant_id, minutes, latest).limit(1)).all():
             return 0
-    with session_scope(tenant_id, lock_timeout=PATIENCE) as session:
-        query = _silent(tenant_id, minutes, latest).limit(AT_ONCE)
+    with session_scope(tenant_id, lock_timeout=LOCK_TIMEOUT) as session:
+        query = _unanswered(tenant_id, minutes, latest).limit(BATCH_SIZE)
         locked = query.with_for_update(key_share=True, skip_locked=True, of=Conversation)
         ids = [talk.id for talk, _ in session.execute(locked).all()]
-        again = _silent(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # nobody adds to them now
+        again = _unanswered(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # nobody adds to them now
         found = session.execute(again.execution_options(populate_existing=True)).all()
         for talk, last in found:
             start_action(session)
@@ -130,13 +130,13 @@ def _tell_some(tenant_id: str, minutes: int) -> int:
     return len(ids)
 
 
-def _silent(tenant_id: str, minutes: int, latest: datetime) -> Any:
+def _unanswered(tenant_id: str, minutes: int, latest: datetime) -> Any:
     """Return a select of the conversations, with what was said last, that nobody answered and nobody told of yet."""
     later: Any = aliased(Message)
     is_answered = exists().where(
         later.tenant_id == tenant_id,
         later.conversation_id == Conversation.id,
-        *_counts(later),
+        *_is_shown_message(later),
         (later.created_at > Message.created_at) | ((later.created_at == Message.created_at) & (later.id > Message.id)),
     )
     is_told = exists().where(
@@ -149,12 +149,12 @@ def _silent(tenant_id: str, minutes: int, latest: datetime) -> Any:
         col(Conversation.deleted_at).is_(None),
         Conversation.state != ConversationState.CLOSED,
         Conversation.last_message_at <= latest,
-        Conversation.last_message_at > latest - _LATE,
+        Conversation.last_message_at > latest - _MAX_AGE,
     )
     last = query.join(Message, col(Message.conversation_id) == Conversation.id).add_columns(Message)
-    is_last = (Message.tenant_id == tenant_id, Message.author == Author.CONTACT, *_counts(Message))
+    is_last = (Message.tenant_id == tenant_id, Message.author == Author.CONTACT, *_is_shown_message(Message))
     return last.where(*is_last, ~is_answered, ~is_told).order_by(Conversation.last_message_at, Conversation.id)
 
 
-def _counts(model: Any) -> tuple[Any, ...]:
+def _is_shown_message(model: Any) -> tuple[Any, ...]:
     return (col(model.replaced).is_(False), model.state == MessageState.COMPLETE)

@@ -18,14 +18,14 @@ class Note:
     values: dict[str, Any]
 
 
-def notes(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> list[Note]:
+def explain(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> list[Note]:
     """Return what else there is to say of an outcome of a rule's definition at an event."""
     if reason == "trigger":
         return [Note("It waits for: {kind}.", {"kind": data["trigger"]})]
     if reason == "agent":
-        return [_meant_for_another(row, data, happened)]
+        return [_why_not_for_rule(row, data, happened)]
     if reason in (RunReason.COOLDOWN, RunReason.CAPPED):
-        return [_limit(session, row, data, happened=happened, reason=reason)]
+        return [_explain_limit(session, row, data, happened=happened, reason=reason)]
     return []
 
 
@@ -43,7 +43,7 @@ def why_no_run(session: Transaction, row: Rule, happened: Event) -> list[Note]:
     return [Note("It did not look at this event: it was switched off then, or waited for something else.", {})]
 
 
-def _meant_for_another(row: Rule, data: dict[str, Any], happened: Event) -> Note:
+def _why_not_for_rule(row: Rule, data: dict[str, Any], happened: Event) -> Note:
     if row.agent_id and happened.agent_id and row.agent_id != happened.agent_id:
         return Note("The event is another agent's.", {})
     if happened.kind == EventKind.NO_REPLY:
@@ -51,9 +51,9 @@ def _meant_for_another(row: Rule, data: dict[str, Any], happened: Event) -> Note
     return Note("The event was made for another rule.", {})
 
 
-def _limit(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> Note:
+def _explain_limit(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> Note:
     zone = str(happened.facts.get("zone") or "UTC")
-    before = rule_evaluation.before(session, row, happened, zone=zone)
+    before = rule_evaluation.prior_runs(session, row, happened, zone=zone)
     if reason == RunReason.COOLDOWN:
         values = {"at": before.last_at, "count": data.get("cooldown_minutes")}
         return Note("It ran for the same one {at}; the pause is {count} minutes.", values)

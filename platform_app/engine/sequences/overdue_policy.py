@@ -17,11 +17,13 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.sequence import Enrollment, Sequence, StepState
 from platform_app.services.feed import activity
 
-LATE = timedelta(minutes=15)  # a step that is later than this was kept by a stop
-_GRACE = timedelta(minutes=1)  # a step that comes so much later is taken although its window has closed meanwhile
+OVERDUE_AFTER = timedelta(minutes=15)  # a step that is later than this was kept by a stop
+_WINDOW_GRACE = timedelta(
+    minutes=1
+)  # a step that comes so much later is taken although its window has closed meanwhile
 
 
-def put_off(
+def apply_policy(
     session: Transaction, row: Enrollment, made: CompiledSequence, step: Step, *, began: datetime | None = None
 ) -> bool:
     """Put a step off, or leave it out, that was due while nothing ran; tell whether that was so.
@@ -31,42 +33,42 @@ def put_off(
     due, own = row.due_at or now(), made.definition
     if row.since is not None or not hasattr(step, "action"):
         return False
-    if row.planned_at is not None or (began or now()) - due <= LATE:
-        return _has_closed(session, row, step, due)
+    if row.planned_at is not None or (began or now()) - due <= OVERDUE_AFTER:
+        return _postpone_closed(session, row, step, due)
     query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update(key_share=True)
     sequence: Sequence = session.exec(query.execution_options(populate_existing=True)).one()
-    _tell_late(session, sequence, own.late)
+    _record_overdue(session, sequence, own.late)
     if own.late == OverduePolicy.SKIP:
-        enrollment_progress.step_row(session, row, StepState.LATE)
-        enrollment_progress.pass_on(session, row, made)
+        enrollment_progress.record_step(session, row, StepState.LATE)
+        enrollment_progress.advance(session, row, made)
         return True
     before = sequence.late.get(row.step_id)
     free = datetime.fromisoformat(before) + timedelta(seconds=60 / own.pace) if before else now()
-    row.due_at = _opening(session, row, step, max(now(), free))
+    row.due_at = _next_opening(session, row, step, max(now(), free))
     sequence.late = sequence.late | {row.step_id: row.due_at.isoformat()}
     row.planned_at = due
     return True
 
 
-def _has_closed(session: Transaction, row: Enrollment, step: Step, due: datetime) -> bool:
+def _postpone_closed(session: Transaction, row: Enrollment, step: Step, due: datetime) -> bool:
     """Put a step off to the next opening when its window has closed since it was due; tell whether that was so."""
-    if now() - due <= _GRACE or not (step.timing.periods or step.timing.not_on_holidays):
+    if now() - due <= _WINDOW_GRACE or not (step.timing.periods or step.timing.not_on_holidays):
         return False
-    at = _opening(session, row, step, now())
+    at = _next_opening(session, row, step, now())
     if at <= now():
         return False
     row.planned_at, row.due_at = row.planned_at or due, at
     return True
 
 
-def _opening(session: Transaction, row: Enrollment, step: Step, at: datetime) -> datetime:
-    found = next_opening(step.timing, at, enrollment_progress.calendar(session, row.tenant_id, row.contact_id))
+def _next_opening(session: Transaction, row: Enrollment, step: Step, at: datetime) -> datetime:
+    found = next_opening(step.timing, at, enrollment_progress.calendar_for(session, row.tenant_id, row.contact_id))
     if found is None:
         raise Invalid("The window of a step never opens.")
     return found
 
 
-def _tell_late(session: Transaction, sequence: Sequence, late: OverduePolicy) -> None:
+def _record_overdue(session: Transaction, sequence: Sequence, late: OverduePolicy) -> None:
     if sequence.late_told_at is not None and now() - sequence.late_told_at < timedelta(hours=1):
         return
     sequence.late_told_at = now()

@@ -16,7 +16,7 @@ from platform_app.automation.step_base import Step, StepContext, StepDecision, S
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_context import Scene, gate_of
+from platform_app.engine.actions.action_context import ActionContext, send_gate_outcome
 from platform_app.engine.enrollments import due_enrollments, enrollment_progress
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences import overdue_policy
@@ -29,34 +29,34 @@ from platform_app.models.person import Tenant
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, ExitReason, Sequence, StepState
 
 _logger = structlog.get_logger()
-AT_ONCE = 50  # ways that one transaction takes further
-SLICE = 0.2  # seconds that one tenant's transaction may take before another's turn
-PATIENCE = 0.3  # seconds that a step waits for a row; whoever receives a reply meanwhile goes first
-IN_A_ROW = 20  # steps without a pause that one way takes at once
+BATCH_SIZE = 50  # ways that one transaction takes further
+TENANT_SECONDS = 0.2  # seconds that one tenant's transaction may take before another's turn
+LOCK_TIMEOUT = 0.3  # seconds that a step waits for a row; whoever receives a reply meanwhile goes first
+MAX_STEPS_AT_ONCE = 20  # steps without a pause that one way takes at once
 
 
-def take_due(stopped: Callable[[], bool] = lambda: False) -> int:
+def run_due_steps(stopped: Callable[[], bool] = lambda: False) -> int:
     """Take every step that is due, tenant after tenant, until none is; return how many ways went further."""
     taken, began = 0, now()
-    while not stopped() and (tenants := _waiting()):
+    while not stopped() and (tenants := _tenants_with_due_steps()):
         before = taken
         for tenant_id in tenants:
-            taken += _turn(tenant_id, began)
+            taken += _try_tenant(tenant_id, began)
         if taken == before:
             break  # another worker has them
     return taken
 
 
-def _turn(tenant_id: str, began: datetime) -> int:
+def _try_tenant(tenant_id: str, began: datetime) -> int:
     """Take some steps of one tenant; what goes wrong there does not keep the others waiting."""
     try:
-        return _take_some(tenant_id, began)
+        return _run_tenant(tenant_id, began)
     except Exception:  # the database may be away; the next second tries again
         _logger.exception("steps of a tenant were not taken", tenant_id=tenant_id)
         return 0
 
 
-def _waiting() -> list[str]:
+def _tenants_with_due_steps() -> list[str]:
     """Return the tenants with a step that is due."""
     with session_scope(reason="steps that are due", read_only=True) as session:
         due = exists().where(
@@ -67,76 +67,80 @@ def _waiting() -> list[str]:
         return list(session.exec(unscoped(Tenant).where(due).with_only_columns(Tenant.id)).all())
 
 
-def _take_some(tenant_id: str, began: datetime) -> int:
+def _run_tenant(tenant_id: str, began: datetime) -> int:
     """Take the steps of one tenant that are due longest; return how many ways went further."""
-    end, taken = time.monotonic() + SLICE, 0
-    with session_scope(tenant_id, lock_timeout=PATIENCE) as session:
+    end, taken = time.monotonic() + TENANT_SECONDS, 0
+    with session_scope(tenant_id, lock_timeout=LOCK_TIMEOUT) as session:
         session.enable_cache()
-        for row in due_enrollments.due(session, tenant_id, now(), AT_ONCE):
-            take(session, row, began)
+        for row in due_enrollments.lock_due(session, tenant_id, now(), BATCH_SIZE):
+            run_enrollment(session, row, began)
             taken += 1
             if time.monotonic() > end:
                 break
     return taken
 
 
-def take(session: Transaction, row: Enrollment, began: datetime) -> None:
+def run_enrollment(session: Transaction, row: Enrollment, began: datetime) -> None:
     """Take the steps of one way that are due, one after another, each with the events that follow from it."""
-    for _ in range(IN_A_ROW):
+    for _ in range(MAX_STEPS_AT_ONCE):
         if row.state != EnrollmentState.ACTIVE or row.due_at is None or row.due_at > now():
             return
         try:
             with session.savepoint():
-                _step(session, row, began)
+                _run_step(session, row, began)
         except OperationalError:  # the database is busy or away, which is not the step's fault
             raise
         except Exception as error:
-            _failed(session, row, error)
+            _record_failure(session, row, error)
 
 
-def _failed(session: Transaction, row: Enrollment, error: Exception) -> None:
+def _record_failure(session: Transaction, row: Enrollment, error: Exception) -> None:
     """Write that a step could not be taken; a person can try it again."""
     if not isinstance(error, PlatformError):
         _logger.exception("a step of a sequence failed", enrollment_id=row.id, exc_info=error)
     sentence = error.sentence if isinstance(error, PlatformError) else "Something went wrong."
     values = error.values if isinstance(error, PlatformError) else {}
-    line = enrollment_progress.step_row(session, row, StepState.FAILED)
+    line = enrollment_progress.record_step(session, row, StepState.FAILED)
     line.error, line.error_values = sentence, {name: str(value) for name, value in values.items()}
     sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=sentence)
 
 
-def _step(session: Transaction, row: Enrollment, began: datetime) -> None:
-    made = enrollment_progress.version(session, row)
+def _run_step(session: Transaction, row: Enrollment, began: datetime) -> None:
+    made = enrollment_progress.enrollment_version(session, row)
     step = made.steps.get(row.step_id)
     if step is None:
         raise Invalid("A step cannot be read.")
-    if _is_off(session, row) or is_out(session, row) or overdue_policy.put_off(session, row, made, step, began=began):
+    if (
+        _hold_if_disabled(session, row)
+        or exit_by_event(session, row)
+        or overdue_policy.apply_policy(session, row, made, step, began=began)
+    ):
         return
-    scene = scene_of(session, row)
-    if enrollment_progress.ended(session, row, made, scene.facts, at=now()):
+    scene = action_context(session, row)
+    if enrollment_progress.exit_by_condition(session, row, made, scene.facts, at=now()):
         return
     look = StepContext(
         facts=scene.facts,
         known=fact_snapshots.fact_catalogue(session, row.tenant_id),
         moment=now(),
         key=f"{row.sequence_id}:{row.subject_id}",
-        due_since=row.since or _due(row),
+        due_since=row.since or _due_at(row),
         is_met=row.is_met,
     )
     decision = steps.decide(step, look)
     if decision.outcome == StepOutcome.WAIT:
         row.since, row.due_at, row.weighs_events = look.due_since, decision.until, True
     elif decision.outcome == StepOutcome.LEAVE:
-        _write(session, row, step, decision)
+        _record_step(session, row, step, decision)
         sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.AWAITED)
     elif decision.outcome == StepOutcome.RUN_ACTION:
-        _act(session, row, made, step, decision=decision, scene=scene)
+        _run_action(session, row, made, step, decision=decision, scene=scene)
     else:
-        _write(session, row, step, decision)
-        enrollment_progress.pass_on(session, row, made, branch=decision.branch)
+        _record_step(session, row, step, decision)
+        enrollment_progress.advance(session, row, made, branch=decision.branch)
 
 
-def _is_off(session: Transaction, row: Enrollment) -> bool:
+def _hold_if_disabled(session: Transaction, row: Enrollment) -> bool:
     """Hold somebody who came in while the sequence was being switched off or deleted; tell whether that was so."""
     sequence = session.get(Sequence, row.sequence_id)
     if sequence is not None and sequence.enabled:
@@ -148,31 +152,31 @@ def _is_off(session: Transaction, row: Enrollment) -> bool:
     return row.state != EnrollmentState.ACTIVE
 
 
-def _due(row: Enrollment) -> datetime:
+def _due_at(row: Enrollment) -> datetime:
     assert row.due_at is not None
     return row.due_at
 
 
-def is_out(session: Transaction, row: Enrollment) -> bool:
+def exit_by_event(session: Transaction, row: Enrollment) -> bool:
     """Let somebody leave who is gone, or who wrote while the way was being written."""
     lead = session.get(Lead, row.lead_id) if row.lead_id else None
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
-    if _is_gone(row.lead_id, lead) or _is_gone(row.contact_id, contact):
+    if _is_deleted(row.lead_id, lead) or _is_deleted(row.contact_id, contact):
         sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.DELETED)
-    elif not due_enrollments.may_be_touched(session, row):
+    elif not due_enrollments.may_have_exit_event(session, row):
         return False
-    elif row.leaves_on_reply and _happened(session, row, EventKind.MESSAGE_RECEIVED):
+    elif row.leaves_on_reply and _has_event_since_entry(session, row, EventKind.MESSAGE_RECEIVED):
         sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.REPLIED)
-    elif row.leaves_on_stage and _happened(session, row, EventKind.STAGE_CHANGED):
+    elif row.leaves_on_stage and _has_event_since_entry(session, row, EventKind.STAGE_CHANGED):
         sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.STAGE)
     return row.state != EnrollmentState.ACTIVE
 
 
-def _is_gone(row_id: str | None, held: Lead | Contact | None) -> bool:
+def _is_deleted(row_id: str | None, held: Lead | Contact | None) -> bool:
     return bool(row_id) and (held is None or held.deleted_at is not None)
 
 
-def _happened(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
+def _has_event_since_entry(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
     """Tell whether something happened to whoever is on the way since it began."""
     for column, value in (
         (Event.contact_id, row.contact_id),
@@ -189,7 +193,7 @@ def _happened(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
     return False
 
 
-def scene_of(session: Transaction, row: Enrollment) -> Scene:
+def action_context(session: Transaction, row: Enrollment) -> ActionContext:
     """Return what a step acts on, with what is known now."""
     sequence = session.get(Sequence, row.sequence_id)
     assert sequence is not None
@@ -206,32 +210,38 @@ def scene_of(session: Transaction, row: Enrollment) -> Scene:
     )
     event.facts = fact_snapshots.snapshot(session, event)
     facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, row.tenant_id))
-    return Scene(session, rule_runs.acting(session, sequence), event, facts)
+    return ActionContext(session, rule_runs.acting_identity(session, sequence), event, facts)
 
 
-def _act(
-    session: Transaction, row: Enrollment, made: CompiledSequence, step: Step, *, decision: StepDecision, scene: Scene
+def _run_action(
+    session: Transaction,
+    row: Enrollment,
+    made: CompiledSequence,
+    step: Step,
+    *,
+    decision: StepDecision,
+    scene: ActionContext,
 ) -> None:
     """Do the action of a step; one that goes outside is left to a job."""
-    plan = actions.action(getattr(step, "action", {})).plan(scene)
-    line = _write(session, row, step, decision)
+    plan = actions.parse_action(getattr(step, "action", {})).plan(scene)
+    line = _record_step(session, row, step, decision)
     line.sentence, line.values = plan.sentence, plan.values
     if plan.call is not None:
         line.state, row.since, row.due_at = StepState.OUTSIDE, row.due_at, None
         session.flush()
         enqueue(session, row.tenant_id, TakeStep(step_row_id=line.id), lock_key=f"enrollment:{row.id}")
         return
-    if plan.do is not None:
+    if plan.apply is not None:
         set_cause(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
-        line.gate = gate_of(plan.do(session, scene.who))
+        line.gate = send_gate_outcome(plan.apply(session, scene.who))
         if line.gate:
             line.state = StepState.HELD
     if row.state == EnrollmentState.ACTIVE:  # it may have taken itself out
-        enrollment_progress.pass_on(session, row, made)
+        enrollment_progress.advance(session, row, made)
 
 
-def _write(session: Transaction, row: Enrollment, step: Step, decision: StepDecision) -> EnrollmentStep:
-    line = enrollment_progress.step_row(session, row, StepState.SKIPPED if decision.is_skipped else StepState.DONE)
+def _record_step(session: Transaction, row: Enrollment, step: Step, decision: StepDecision) -> EnrollmentStep:
+    line = enrollment_progress.record_step(session, row, StepState.SKIPPED if decision.is_skipped else StepState.DONE)
     line.branch = decision.branch
     line.proof = decision.proof.as_json() if decision.proof else {}
     return line

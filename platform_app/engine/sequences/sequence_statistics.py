@@ -11,7 +11,7 @@ from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentStep
 
 
 @dataclass(frozen=True)
-class StepNumbers:
+class StepStatistics:
     """What became of a step, in one version and branch."""
 
     step_id: str
@@ -23,7 +23,7 @@ class StepNumbers:
     failed: int
 
 
-def counts(session: Transaction, who: Identity, sequence_id: str = "") -> dict[str, dict[str, int]]:
+def count_by_state(session: Transaction, who: Identity, sequence_id: str = "") -> dict[str, dict[str, int]]:
     """Return for each sequence how many ways stand in each state."""
     query = owned(Enrollment, who.tenant_id)
     if sequence_id:
@@ -36,7 +36,7 @@ def counts(session: Transaction, who: Identity, sequence_id: str = "") -> dict[s
     return found
 
 
-def reasons(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
+def count_by_reason(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
     """Return for each reason how many left for it."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id, col(Enrollment.leaving).is_not(None)
@@ -45,14 +45,14 @@ def reasons(session: Transaction, who: Identity, sequence_id: str) -> dict[str, 
     return {leaving.value: count for leaving, count in session.execute(grouped).all()}
 
 
-def versions(session: Transaction, who: Identity, sequence_id: str) -> dict[int, int]:
+def count_by_version(session: Transaction, who: Identity, sequence_id: str) -> dict[int, int]:
     """Return how many came into each version."""
     query = owned(Enrollment, who.tenant_id).where(Enrollment.sequence_id == sequence_id)
     grouped = query.with_only_columns(Enrollment.version, func.count()).group_by(col(Enrollment.version))
     return {version: count for version, count in session.execute(grouped).all()}  # noqa: C416
 
 
-def waiting(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
+def count_by_step(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
     """Return for each step how many stand before it."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id, col(Enrollment.state).in_(OPEN_STATES)
@@ -61,7 +61,7 @@ def waiting(session: Transaction, who: Identity, sequence_id: str) -> dict[str, 
     return {step_id: count for step_id, count in session.execute(grouped).all()}  # noqa: C416
 
 
-def of_steps(session: Transaction, who: Identity, sequence_id: str) -> list[StepNumbers]:
+def step_statistics(session: Transaction, who: Identity, sequence_id: str) -> list[StepStatistics]:
     """Return what became of each step and what followed it, by version and branch."""
     query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.sequence_id == sequence_id)
     keys = (EnrollmentStep.version, EnrollmentStep.step_id, EnrollmentStep.branch)
@@ -70,6 +70,6 @@ def of_steps(session: Transaction, who: Identity, sequence_id: str) -> list[Step
     columns = (done, func.count(EnrollmentStep.replied_at), func.count(EnrollmentStep.stage_at), failed)  # type: ignore[arg-type]
     rows = session.execute(query.with_only_columns(*keys, *columns).group_by(*keys).order_by(*keys)).all()
     return [
-        StepNumbers(step_id, version, branch, taken, replies, stages, wrong)
+        StepStatistics(step_id, version, branch, taken, replies, stages, wrong)
         for version, step_id, branch, taken, replies, stages, wrong in rows
     ]

@@ -18,10 +18,10 @@ from platform_app.automation.simulation import SimulatedEvent, Simulation, Simul
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_context import Scene
-from platform_app.engine.actions.concurrency_limit import alone
+from platform_app.engine.actions.action_context import ActionContext
+from platform_app.engine.actions.concurrency_limit import one_at_a_time
 from platform_app.engine.enrollments import enrollment_progress
-from platform_app.engine.event_matching import is_for
+from platform_app.engine.event_matching import matches_trigger
 from platform_app.engine.rules import rule_runs
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Conflict, Invalid, PlatformError
@@ -32,13 +32,13 @@ from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence as SequenceRow
 from platform_app.services.feed import event_log
 
-SAMPLES = 15
-MOST = 5_000  # people of the past who are followed
-_EVENTS = 400  # of one of them
+MAX_SAMPLES = 15
+MAX_ENROLLMENTS = 5_000  # people of the past who are followed
+_MAX_EVENTS = 400  # of one of them
 
 
 @dataclass(frozen=True)
-class WhatIf:
+class AssumedEvent:
     """Something that is supposed to happen a while after the entry."""
 
     after: timedelta
@@ -47,49 +47,49 @@ class WhatIf:
 
 
 @dataclass
-class Tried:
+class SequenceTrial:
     """A way that was tried, with what each step would do, by step."""
 
-    way: Simulation
-    is_out: bool = False  # a way out or the goal is true already when they enter
-    told: dict[str, tuple[str, dict[str, str], bool]] = field(default_factory=dict)  # sentence, values, possible
+    simulation: Simulation
+    exits_at_entry: bool = False  # a way out or the goal is true already when they enter
+    previews: dict[str, tuple[str, dict[str, str], bool]] = field(default_factory=dict)  # sentence, values, possible
 
 
-def try_on(
+def try_sequence(
     session: Transaction,
     who: Identity,
     sequence_id: str,
     *,
     at: datetime,
     subject_id: str = "",
-    what_ifs: Sequence[WhatIf] = (),
-) -> Tried:
+    assumed: Sequence[AssumedEvent] = (),
+) -> SequenceTrial:
     """Return what a draft would do with a lead or contact, or with nobody known, who enters at a moment."""
     row = DEFINITIONS.get(session, who, sequence_id)
-    made = enrollment_progress.ready(row.id, row.draft)
-    about = enrollment_progress.subject_by_id(session, who, subject_id) if subject_id else enrollment_progress.Subject()
+    made = enrollment_progress.cached_sequence(row.id, row.draft)
+    about = enrollment_progress.get_subject(session, who, subject_id) if subject_id else enrollment_progress.Subject()
     event = Event(tenant_id=who.tenant_id, kind=EventKind.MANUAL, at=at, agent_id=row.agent_id)
     event.lead_id, event.contact_id = about.lead_id, about.contact_id
     event.facts = fact_snapshots.snapshot(session, event)
     names = fact_snapshots.entity_names(session, who.tenant_id)
     base = fact_snapshots.event_facts(event, names)
     happens = sorted(
-        (SimulatedEvent(at + one.after, one.kind == "reply", one.kind == "stage") for one in what_ifs), key=_at
+        (SimulatedEvent(at + one.after, one.kind == "reply", one.kind == "stage") for one in assumed), key=_at
     )
-    stages = {at + one.after: _stage(session, who, one.stage_id) for one in what_ifs if one.stage_id}
+    stages = {at + one.after: _get_stage(session, who, one.stage_id) for one in assumed if one.stage_id}
     world = SimulationContext(
-        enrollment_progress.calendar(session, who.tenant_id, about.contact_id),
+        enrollment_progress.calendar_for(session, who.tenant_id, about.contact_id),
         fact_snapshots.fact_catalogue(session, who.tenant_id),
-        _changing(base, stages),
+        _facts_over_time(base, stages),
     )
     world = SimulationContext(world.calendar, world.known, world.facts, happens)
-    found = Tried(simulate(made, at, f"{row.id}:{about.id or 'nobody'}", world))
-    found.is_out = bool(about.id) and exits_at_entry(made, world.facts(at), world.known, at)
-    scene = Scene(session, rule_runs.acting(session, row), event, base)
-    for line in found.way.steps:
+    found = SequenceTrial(simulate(made, at, f"{row.id}:{about.id or 'nobody'}", world))
+    found.exits_at_entry = bool(about.id) and exits_at_entry(made, world.facts(at), world.known, at)
+    scene = ActionContext(session, rule_runs.acting_identity(session, row), event, base)
+    for line in found.simulation.steps:
         action = getattr(made.steps[line.step_id], "action", None)
         if action and not line.decision.is_skipped:
-            found.told[line.step_id] = _told(scene, action)
+            found.previews[line.step_id] = _preview_action(scene, action)
     return found
 
 
@@ -97,14 +97,14 @@ def _at(one: SimulatedEvent) -> datetime:
     return one.at
 
 
-def _stage(session: Transaction, who: Identity, stage_id: str) -> NamedValue:
+def _get_stage(session: Transaction, who: Identity, stage_id: str) -> NamedValue:
     row: Stage | None = session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first()
     if row is None:
         raise Invalid("There is no such stage.", field="stage")
     return NamedValue(row.id, row.name)
 
 
-def _changing(base: Facts, stages: dict[datetime, NamedValue]) -> Callable[[datetime], Facts]:
+def _facts_over_time(base: Facts, stages: dict[datetime, NamedValue]) -> Callable[[datetime], Facts]:
     """Return what is known at each moment: what is known now, the clock of then, and the stage that is supposed."""
 
     def facts(at: datetime) -> Facts:
@@ -117,62 +117,62 @@ def _changing(base: Facts, stages: dict[datetime, NamedValue]) -> Callable[[date
     return facts
 
 
-def _told(scene: Scene, action: dict[str, Any]) -> tuple[str, dict[str, str], bool]:
+def _preview_action(scene: ActionContext, action: dict[str, Any]) -> tuple[str, dict[str, str], bool]:
     try:
-        plan = actions.action(action).plan(scene)
+        plan = actions.parse_action(action).plan(scene)
     except PlatformError as error:
         return error.sentence, {name: str(value) for name, value in error.values.items()}, False
     return plan.sentence, plan.values, True
 
 
 @dataclass(frozen=True)
-class Past:
+class PastEnrollment:
     """Somebody of the past: what let them in, and the way they would have gone."""
 
     event_id: str
     subject_id: str
     at: datetime
-    way: Simulation
+    simulation: Simulation
 
 
 @dataclass
-class Backtest:
+class SequenceBacktest:
     """What a draft would have done with the events of a time."""
 
     since: datetime
     events: int = 0
     entered: int = 0
-    kept_out: Counter[str] = field(default_factory=Counter)  # by why
+    refused: Counter[str] = field(default_factory=Counter)  # by why
     ends: Counter[str] = field(default_factory=Counter)  # by End; "on the way" for those not at their end by now
     steps: Counter[str] = field(default_factory=Counter)  # how often each would have been taken by now
-    samples: list[Past] = field(default_factory=list)
+    samples: list[PastEnrollment] = field(default_factory=list)
 
 
-@alone
-def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int) -> Backtest:
+@one_at_a_time
+def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int) -> SequenceBacktest:
     """Let people into a draft as of the last days, with what was known and what happened then."""
     if not 1 <= days <= 366:
         raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
     row = DEFINITIONS.get(session, who, sequence_id)
     if row.draft["trigger"] == EventKind.MANUAL:
         raise Conflict("Choose an event with which the sequence begins: by hand there is no past to try it on.")
-    made, found = enrollment_progress.ready(row.id, row.draft), Backtest(now() - timedelta(days=days))
+    made, found = enrollment_progress.cached_sequence(row.id, row.draft), SequenceBacktest(now() - timedelta(days=days))
     own, ends = fact_snapshots.fact_catalogue(session, who.tenant_id), dict[str, datetime | None]()
     for event in event_log.iterate_events(session, who, [row.draft["trigger"]], after=found.since):
-        if not is_for(row.agent_id, row.id, row.draft, event=event):
+        if not matches_trigger(row.agent_id, row.id, row.draft, event=event):
             continue
         found.events += 1
-        why = _kept_out(made, event, evaluate(made.entry, fact_snapshots.event_facts(event), own, event.at), ends)
+        why = _refusal(made, event, evaluate(made.entry, fact_snapshots.event_facts(event), own, event.at), ends)
         if why:
-            found.kept_out[why] += 1
-        elif found.entered >= MOST:
+            found.refused[why] += 1
+        elif found.entered >= MAX_ENROLLMENTS:
             break
         else:
-            _follow(session, who, row, made, event=event, own=own, ends=ends, found=found)
+            _simulate_past(session, who, row, made, event=event, own=own, ends=ends, found=found)
     return found
 
 
-def _kept_out(made: CompiledSequence, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
+def _refusal(made: CompiledSequence, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
     subject_id = subject_of(event)
     if not proof.holds:
         return "condition"
@@ -188,7 +188,7 @@ def _kept_out(made: CompiledSequence, event: Event, proof: Proof, ends: dict[str
     return ""
 
 
-def _follow(
+def _simulate_past(
     session: Transaction,
     who: Identity,
     row: SequenceRow,
@@ -197,11 +197,11 @@ def _follow(
     event: Event,
     own: Catalogue,
     ends: dict[str, datetime | None],
-    found: Backtest,
+    found: SequenceBacktest,
 ) -> None:
     """Let somebody of the past go the way, as what happened to them later would have had it."""
-    about = enrollment_progress.subject(session, event)
-    later = _later(session, who, about, event)
+    about = enrollment_progress.event_subject(session, event)
+    later = _subject_events(session, who, about, event)
     moments, snapshots = [one.at for one in later], [fact_snapshots.event_facts(one) for one in later]
 
     def facts(at: datetime) -> Facts:
@@ -216,7 +216,7 @@ def _follow(
         if one.origin_id is None or one.origin_id != event.origin_id
     ]
     world = SimulationContext(
-        enrollment_progress.calendar(session, who.tenant_id, about.contact_id), own, facts, happens
+        enrollment_progress.calendar_for(session, who.tenant_id, about.contact_id), own, facts, happens
     )
     way = simulate(made, event.at, f"{row.id}:{about.id}", world)
     ends[about.id] = way.ended_at
@@ -224,10 +224,12 @@ def _follow(
     is_over = way.ended_at is not None and way.ended_at <= now()
     found.ends[way.end.value if is_over or way.end == SimulationEnd.NEVER else "on the way"] += 1
     found.steps.update(line.step_id for line in way.steps if line.at <= now() and not line.decision.is_skipped)
-    found.samples = [*found.samples[-(SAMPLES - 1) :], Past(event.id, about.id, event.at, way)]
+    found.samples = [*found.samples[-(MAX_SAMPLES - 1) :], PastEnrollment(event.id, about.id, event.at, way)]
 
 
-def _later(session: Transaction, who: Identity, about: enrollment_progress.Subject, event: Event) -> list[Event]:
+def _subject_events(
+    session: Transaction, who: Identity, about: enrollment_progress.Subject, event: Event
+) -> list[Event]:
     """Return an event and what happened to its subject after it, in order."""
     column, value = next(
         (column, value)
@@ -239,5 +241,5 @@ def _later(session: Transaction, who: Identity, about: enrollment_progress.Subje
         if value
     )
     query = owned(Event, who.tenant_id).where(column == value, Event.at >= event.at, Event.id != event.id)
-    found = session.exec(query.order_by(col(Event.at), col(Event.id)).limit(_EVENTS)).all()
+    found = session.exec(query.order_by(col(Event.at), col(Event.id)).limit(_MAX_EVENTS)).all()
     return [event, *found]

@@ -16,8 +16,8 @@ from platform_app.automation.values import parse_duration
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.engine.actions import action_checks
-from platform_app.engine.actions.action_checks import House
-from platform_app.engine.definitions import Definitions, Words
+from platform_app.engine.actions.action_checks import TenantChoices
+from platform_app.engine.definitions import DefinitionMessages, Definitions
 from platform_app.engine.enrollments import enrollment_progress
 from platform_app.errors import Conflict, Invalid
 from platform_app.i18n import translate
@@ -32,14 +32,14 @@ from platform_app.models.sequence import (
     SequenceVersion,
 )
 
-MOST = 300  # of a tenant
-MOST_HOLIDAYS = 200
-AT_ONCE = 300  # ways that one transaction moves to the newest version
+MAX_SEQUENCES = 300  # of a tenant
+MAX_HOLIDAYS = 200
+BATCH_SIZE = 300  # ways that one transaction moves to the newest version
 
 
 def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence by field; of a step by {id}.{field}."""
-    house, language = action_checks.house(session, who), who.language
+    house, language = action_checks.tenant_choices(session, who), who.language
     try:
         made = compile_sequence(row.draft)
     except Invalid as error:
@@ -51,28 +51,28 @@ def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, st
     if not made.steps:
         found["steps"] = translate(language, "Add a step.")
     for step in made.steps.values():
-        lacks = action_checks.lacking(session, who, [getattr(step, "action", {})])
-        for field, sentence in {**_of_step(step, house, language), **_as_fields(lacks, "action")}.items():
+        lacks = action_checks.missing_setup(session, who, [getattr(step, "action", {})])
+        for field, sentence in {**_step_problems(step, house, language), **_by_field(lacks, "action")}.items():
             found[f"{step.id}.{field}"] = sentence
     return found
 
 
-def _is_complete(data: Any, house: House) -> bool:
-    return not condition_checks.problems(parse_conditions(data), house.known, house.choices)
+def _is_complete(data: Any, house: TenantChoices) -> bool:
+    return not condition_checks.problems(parse_conditions(data), house.catalogue, house.ids)
 
 
-def _as_fields(found: dict[str, str], name: str) -> dict[str, str]:
+def _by_field(found: dict[str, str], name: str) -> dict[str, str]:
     """Return what is wrong with one action by its own fields; what is wrong with all of it by a name."""
     return {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in found.items()}
 
 
-def _of_step(step: Any, house: House, language: str) -> dict[str, str]:
+def _step_problems(step: Any, house: TenantChoices, language: str) -> dict[str, str]:
     incomplete = translate(language, "Complete the conditions.")
     found = {} if _is_complete(step.only_if, house) else {"only_if": incomplete}
     for name, asked in asked_of(step.kind):
         value = getattr(step, name)
         if asked["ask"] == StepInput.ACTION and value:
-            found |= _as_fields(action_checks.problems([value], house, language), name)
+            found |= _by_field(action_checks.problems([value], house, language), name)
         elif asked["ask"] == StepInput.ACTION:
             found[name] = translate(language, "Choose what is done.")
         elif asked["ask"] == StepInput.CONDITION and not (value.get("of") and _is_complete(value, house)):
@@ -82,7 +82,7 @@ def _of_step(step: Any, house: House, language: str) -> dict[str, str]:
     return found
 
 
-def _checked(changes: dict[str, Any]) -> None:
+def _validate(changes: dict[str, Any]) -> None:
     for name in ("condition", "leave_if", "goal"):
         if name in changes:
             changes[name] = parse_conditions(changes[name]).model_dump(mode="json")
@@ -90,7 +90,7 @@ def _checked(changes: dict[str, Any]) -> None:
         compile_sequence({"steps": changes["steps"]})
 
 
-def _switched(session: Transaction, who: Identity, row: Sequence) -> None:
+def _on_switch(session: Transaction, who: Identity, row: Sequence) -> None:
     """Hold everybody where they are, or let them go on."""
     old, new = EnrollmentState.ACTIVE, EnrollmentState.HELD
     if row.enabled:
@@ -109,11 +109,11 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
     kind=ActivityKind.SEQUENCE,
     topic="sequence",
     path="/sequences",
-    most=MOST,
-    words=Words(
+    max_rows=MAX_SEQUENCES,
+    messages=DefinitionMessages(
         missing="There is no such sequence.",
         no_version="There is no such version.",
-        most="There can be {count} sequences at most.",
+        limit_reached="There can be {count} sequences at most.",
         done={
             "created": "Sequence “{name}” created",
             "published": "Sequence “{name}” published",
@@ -125,37 +125,37 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
         unpublished="Publish the sequence first.",
     ),
     problems=problems,
-    checked=_checked,
-    published=lambda session, who, row: None,
-    switched=_switched,
+    validate=_validate,
+    on_publish=lambda session, who, row: None,
+    on_switch=_on_switch,
 )
 
 
 @dataclass(frozen=True)
-class Landing:
+class VersionMove:
     """Where those stand who go through older versions, and where each would land in the newest."""
 
     step_id: str  # where they stand
     version: int
-    lands: str  # the step of the newest version; empty: the end
+    target_step_id: str  # the step of the newest version; empty: the end
     count: int
 
 
-def landings(session: Transaction, who: Identity, sequence_id: str) -> list[Landing]:
+def preview_version_moves(session: Transaction, who: Identity, sequence_id: str) -> list[VersionMove]:
     """Return who would land where if those inside were moved to the newest version."""
     row = DEFINITIONS.get(session, who, sequence_id)
     if not row.published_number:
         return []
-    made = enrollment_progress.ready(row.id, row.published)
+    made = enrollment_progress.cached_sequence(row.id, row.published)
     columns = (col(Enrollment.step_id), col(Enrollment.version))
-    grouped = _older(row).with_only_columns(*columns, func.count()).group_by(*columns).order_by(*columns)
+    grouped = _on_older_versions(row).with_only_columns(*columns, func.count()).group_by(*columns).order_by(*columns)
     return [
-        Landing(step_id, version, _lands(session, row, (step_id, version), made), count)
+        VersionMove(step_id, version, _target_step(session, row, (step_id, version), made), count)
         for step_id, version, count in session.execute(grouped).all()
     ]
 
 
-def move_inside(session: Transaction, who: Identity, sequence_id: str) -> int:
+def move_to_newest_version(session: Transaction, who: Identity, sequence_id: str) -> int:
     """Move some of those inside to the newest version, each to the step where it stands or the next still there.
 
     Returns how many; nobody is left when it is none.
@@ -163,26 +163,26 @@ def move_inside(session: Transaction, who: Identity, sequence_id: str) -> int:
     row = DEFINITIONS.get(session, who, sequence_id, lock=True)
     if not row.published_number:
         return 0
-    made = enrollment_progress.ready(row.id, row.published)
-    ways = session.exec(_older(row).order_by(Enrollment.id).limit(AT_ONCE).with_for_update()).all()
+    made = enrollment_progress.cached_sequence(row.id, row.published)
+    ways = session.exec(_on_older_versions(row).order_by(Enrollment.id).limit(BATCH_SIZE).with_for_update()).all()
     for way in ways:
-        _move(session, row, way, made)
+        _move_to_version(session, row, way, made)
     return len(ways)
 
 
-def _move(session: Transaction, row: Sequence, way: Enrollment, made: CompiledSequence) -> None:
-    lands, state = _lands(session, row, (way.step_id, way.version), made), way.state
+def _move_to_version(session: Transaction, row: Sequence, way: Enrollment, made: CompiledSequence) -> None:
+    lands, state = _target_step(session, row, (way.step_id, way.version), made), way.state
     is_same, way.version = lands == way.step_id, row.published_number
     way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
     if is_same and way.since is not None:  # it waits there already
         way.weighs_events = way.weighs_events or bool(made.leave_if.of or made.goal.of)
         return
-    enrollment_progress.arrive(session, way, made, step_id=lands, at=way.arrived_at if is_same else now())
+    enrollment_progress.move_to_step(session, way, made, step_id=lands, at=way.arrived_at if is_same else now())
     if way.state == EnrollmentState.ACTIVE:
         way.state = state
 
 
-def _older(row: Sequence) -> Any:
+def _on_older_versions(row: Sequence) -> Any:
     """Return what asks for those inside who go through older versions."""
     return owned(Enrollment, row.tenant_id).where(
         Enrollment.sequence_id == row.id,
@@ -191,13 +191,13 @@ def _older(row: Sequence) -> Any:
     )
 
 
-def _lands(session: Transaction, row: Sequence, stands: tuple[str, int], new: CompiledSequence) -> str:
+def _target_step(session: Transaction, row: Sequence, stands: tuple[str, int], new: CompiledSequence) -> str:
     """Return the step itself, or the next one after it in the old version that the new one still has."""
     step_id, number = stands
     if step_id in new.steps:
         return step_id
     try:
-        old = enrollment_progress.numbered(session, row.tenant_id, row.id, number=number)
+        old = enrollment_progress.get_version(session, row.tenant_id, row.id, number=number)
     except Invalid:
         return ""
     while step_id and step_id not in new.steps:
@@ -213,8 +213,8 @@ def holidays(session: Transaction, who: Identity) -> list[Holiday]:
 def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Holiday:
     """Add a day on which sequences may rest."""
     held = holidays(session, who)
-    if len(held) >= MOST_HOLIDAYS:
-        raise Conflict("There can be {count} holidays at most.", count=MOST_HOLIDAYS)
+    if len(held) >= MAX_HOLIDAYS:
+        raise Conflict("There can be {count} holidays at most.", count=MAX_HOLIDAYS)
     if any(one.day == day for one in held):
         raise Conflict("This day is in the list already.")
     row = Holiday(tenant_id=who.tenant_id, day=day, name=" ".join(name.split())[:100])

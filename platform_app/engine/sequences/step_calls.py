@@ -7,9 +7,9 @@ from platform_app import sequence_exits
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
-from platform_app.engine.actions.action_context import Plan
+from platform_app.engine.actions.action_context import ActionPlan
 from platform_app.engine.enrollments import enrollment_progress, enrollments
-from platform_app.engine.sequences.sequence_scheduler import is_out, scene_of
+from platform_app.engine.sequences.sequence_scheduler import action_context, exit_by_event
 from platform_app.errors import Invalid, PlatformError, Unavailable
 from platform_app.job_callbacks import id_from_key
 from platform_app.jobs import LeaseLost, RunningJob, TakeStep
@@ -27,7 +27,7 @@ from platform_app.services.jobs import effects
 from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 
 _logger = structlog.get_logger()
-TRIES = 5
+MAX_ATTEMPTS = 5
 IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 _OPEN = (StepState.OUTSIDE, StepState.RETRYING)
 
@@ -35,17 +35,17 @@ _OPEN = (StepState.OUTSIDE, StepState.RETRYING)
 def take_step(job: RunningJob) -> None:
     """Make the call of a step, then let whoever is on the way go on; a call that fails is tried again."""
     try:
-        _take(job)
+        _make_call(job)
     except (Unavailable, LeaseLost, CallFailed):
         raise
     except Exception:  # a fault of ours: the job is tried again, at last the step says so
-        if job.attempt < TRIES:
+        if job.attempt < MAX_ATTEMPTS:
             raise
         _logger.exception("the call of a step failed", step_row_id=job.payload.step_row_id)
         _end(job, StepState.FAILED, "Something went wrong.")
 
 
-def _take(job: RunningJob) -> None:
+def _make_call(job: RunningJob) -> None:
     try:
         plan = _plan(job)
     except (Unavailable, LeaseLost):
@@ -68,7 +68,7 @@ def _take(job: RunningJob) -> None:
         _end(job, StepState.FAILED, error.sentence, error.values)
     except (CallFailed, OSError, TimeoutError, httpx.HTTPError) as error:
         sure = error if isinstance(error, CallFailed) else CallFailed("The address does not answer.")
-        if job.attempt >= TRIES:
+        if job.attempt >= MAX_ATTEMPTS:
             _end(job, StepState.FAILED, sure.sentence, sure.values)
             return
         _retry_later(job, sure)
@@ -90,7 +90,7 @@ def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[Enrol
     return line, row if is_at_it else None
 
 
-def _plan(job: RunningJob) -> Plan | None:
+def _plan(job: RunningJob) -> ActionPlan | None:
     """Return what is to be called; nothing when whoever it is for has left or been stopped meanwhile."""
     with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
@@ -103,14 +103,14 @@ def _plan(job: RunningJob) -> Plan | None:
         if row.state != EnrollmentState.ACTIVE or not sequence.enabled:
             row.due_at, row.since = row.since or row.due_at, None  # taken up, with its key, when the way goes on
             return None
-        if is_out(session, row):
+        if exit_by_event(session, row):
             line.state = StepState.CANCELLED
             return None
         if effects.is_uncertain(session, job.tenant_id, idempotency_key(line.id)):
             raise UncertainOutcome(line.id)
-        step = enrollment_progress.version(session, row).steps.get(line.step_id)
+        step = enrollment_progress.enrollment_version(session, row).steps.get(line.step_id)
         line.taken_at = now()
-        return actions.action(getattr(step, "action", {})).plan(scene_of(session, row))
+        return actions.parse_action(getattr(step, "action", {})).plan(action_context(session, row))
 
 
 def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:
@@ -136,7 +136,7 @@ def _fail(
         sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=sentence)
 
 
-def given_up(
+def on_failure(
     session: Transaction,
     tenant_id: str,
     payload: TakeStep,
@@ -151,21 +151,21 @@ def given_up(
     _fail(session, line, row, state=became if row else StepState.CANCELLED, sentence=sentence, values=values)
 
 
-def named_by(session: Transaction, job: Job) -> TakeStep | None:
+def payload_from_keys(session: Transaction, job: Job) -> TakeStep | None:
     """Return the payload from the lock of a job: the call is that of the step taken last."""
     row_id = id_from_key(job.lock_key, "enrollment:")
     row: Enrollment | None = session.exec(owned(Enrollment, job.tenant_id).where(Enrollment.id == row_id)).first()
     return TakeStep(step_row_id=row.last_id) if row is not None and row.last_id else None
 
 
-def revived(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
+def on_retry(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
     """Let whoever stands still at a step whose job is tried again wait for it."""
     line, _ = _rows(session, tenant_id, payload.step_row_id)
     if line is None or line.state not in (StepState.FAILED, StepState.UNCERTAIN):
         return
     row = session.exec(owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id)).one()
     if row.state == EnrollmentState.FAILED and row.last_id == line.id and row.step_id == line.step_id:
-        enrollments.alone(session, row)
+        enrollments.ensure_no_other_enrollment(session, row)
         line.state, row.state, row.ended_at = StepState.RETRYING, EnrollmentState.ACTIVE, None
         sequence_exits.publish_change(session, row)
 
@@ -188,6 +188,6 @@ def _done(job: RunningJob) -> None:
         if row is None:
             return
         try:
-            enrollment_progress.pass_on(session, row, enrollment_progress.version(session, row))
+            enrollment_progress.advance(session, row, enrollment_progress.enrollment_version(session, row))
         except Invalid as error:
             sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, now(), reason=error.sentence)

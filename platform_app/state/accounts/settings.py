@@ -104,7 +104,7 @@ class SettingsState(rx.State):
                 accounts.update_tenant(
                     session, identity, name=tenant_name, time_zone=self.time_zone, run_days=days, country=country
                 )
-                rules.set_zone(session, identity, self.time_zone)
+                rules.reschedule(session, identity, self.time_zone)
 
         return await self._save_form(save, "The tenant's settings are saved.")
 

@@ -240,7 +240,7 @@ def _read_enrollments(
     session: Transaction, who: Identity, row_id: str
 ) -> tuple[list[Enrollment], Names, list[Sequence]]:
     enrolled, _ = enrollments.find(session, who, subject_id=row_id)
-    return enrolled, names_for(session, who, enrolled), enrollments.sequences_of(session, who)
+    return enrolled, names_for(session, who, enrolled), enrollments.enabled_sequences(session, who)
 
 
 def _custom_field_line(row: CustomField, kept: dict[str, Any]) -> CustomFieldLine:

@@ -107,8 +107,8 @@ def _read_event(
     session: Transaction, who: Identity, event_id: str
 ) -> tuple[Event, str, list[tuple[RuleRun, Event, str]], list[Option]]:
     event = event_log.get(session, who, event_id)
-    listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
-    runs = sorted(rule_runs.runs(session, who, event_id=event.id), key=lambda found: found[0].place)
+    listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.list_names(session, who)]
+    runs = sorted(rule_runs.list_runs(session, who, event_id=event.id), key=lambda found: found[0].place)
     return event, event_log.subject_names(session, who, [event])[event.id], runs, listed
 
 

@@ -36,7 +36,7 @@ STATE_LABELS = {
 }
 COLOURS = {"queued": "", "running": "blue", "done": "green", "failed": "red", "dead": "red", "uncertain": "amber"}
 PAGE_SIZE = 25
-callback_registry.declare()
+callback_registry.register_callbacks()
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 import reflex as rx
 
 from platform_app.automation.values import parse_whole
-from platform_app.engine.definitions import Definitions, Listed
+from platform_app.engine.definitions import DefinitionPage, Definitions
 from platform_app.errors import Invalid, PlatformError
 from platform_app.models.person import Role
 from platform_app.services.agents import agents as of_agents
@@ -123,7 +123,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
         definitions = self._definitions()
         return SoftDelete(definitions.delete, definitions.restore)
 
-    def _listed(self, agents: list[Option], listed: Listed[Any], words: str) -> None:
+    def _listed(self, agents: list[Option], listed: DefinitionPage[Any], words: str) -> None:
         """Show what is said of the whole list."""
         self.agents, self.total, self.total_words, self.loaded = agents, listed.total, words, True
         self.page, self.pages = listed.page, listed.pages

@@ -111,7 +111,7 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
     @handler(Role.OPERATOR)
     async def run_by_hand(self, lead_id: str) -> Any:
         """Run the published rule for a lead now; it waits for being run by hand."""
-        await call(self, rules.run_by_hand, self._id(), lead_id)
+        await call(self, rules.run_manually, self._id(), lead_id)
         return await success_toast(self, "The rule is on its way. See its runs.")
 
     def _definitions(self) -> Definitions[Any, Any]:
@@ -172,7 +172,7 @@ def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
         row,
         rules.problems(session, who, row),
         rules.DEFINITIONS.versions(session, who, rule_id),
-        rule_runs.runs(session, who, rule_id=rule_id),
+        rule_runs.list_runs(session, who, rule_id=rule_id),
         agent_options(session, who),
         [Option(one.id, one.title) for one in found],
         [Option(one.id, one.name) for one in incoming_webhooks.list_webhooks(session, who)],

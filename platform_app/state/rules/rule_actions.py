@@ -11,7 +11,7 @@ from platform_app.automation.rules import MAX_ACTIONS
 from platform_app.custom_fields import list_custom_fields
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
-from platform_app.engine.actions.action_base import LONGEST, PLAIN_FIELDS, Ask
+from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_TEXT_LENGTH, ActionInput
 from platform_app.engine.enrollments import enrollments
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
@@ -99,7 +99,7 @@ class RuleActions(rx.State, mixin=True):
     @handler(Role.OPERATOR)
     async def set_asked(self, place: int, name: str, value: str) -> None:
         """Take what was entered in a field of an action."""
-        if len(value) > LONGEST or "\x00" in value:
+        if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value cannot be taken.")
 
         def change(listed: list[dict[str, Any]]) -> None:
@@ -132,7 +132,7 @@ class RuleActions(rx.State, mixin=True):
             ActionLine(
                 str(place),
                 str(place + 1),
-                translate(language, actions.words(data["kind"])) if data["kind"] in actions.ACTIONS else data["kind"],
+                translate(language, actions.label(data["kind"])) if data["kind"] in actions.ACTIONS else data["kind"],
                 problems.get(f"action.{place}", ""),
                 self._asked(place, data, language, problems=problems),
             )
@@ -170,19 +170,19 @@ def asked_lines(
 
 def _options(choices: dict[str, list[Option]], ask: str, data: dict[str, Any]) -> list[Option]:
     """Return what is offered for a field; of a value, what the field that it is for can have."""
-    return choices.get(f"value of {data.get('field')}" if ask == Ask.VALUE else ask, [])
+    return choices.get(f"value of {data.get('field')}" if ask == ActionInput.VALUE else ask, [])
 
 
 def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Option]]:
     """Return what can be chosen in the fields of actions, by how they are entered."""
     own = [row for holder in Holder for row in list_custom_fields(session, who.tenant_id, holder)]
-    plain = [Option(name, translate(language, words)) for name, words in PLAIN_FIELDS.items()]
+    plain = [Option(name, translate(language, words)) for name, words in BUILT_IN_FIELDS.items()]
     found = {
-        Ask.STAGE.value: stage_options(session, who),
-        Ask.MEMBER.value: [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
-        Ask.SEQUENCE.value: [Option(row.id, row.name) for row in enrollments.sequences_of(session, who)],
-        Ask.FIELD.value: [*plain, *(Option(_fact(row), row.name) for row in own)],
-        Ask.TAG.value: [Option(tag, tag) for tag in tags.list_tags(session, who)],
+        ActionInput.STAGE.value: stage_options(session, who),
+        ActionInput.MEMBER.value: [Option(user.id, user.name) for user, _ in members.list_members(session, who)],
+        ActionInput.SEQUENCE.value: [Option(row.id, row.name) for row in enrollments.enabled_sequences(session, who)],
+        ActionInput.FIELD.value: [*plain, *(Option(_fact(row), row.name) for row in own)],
+        ActionInput.TAG.value: [Option(tag, tag) for tag in tags.list_tags(session, who)],
         "value of contact.language": [Option(code, translate(language, words)) for code, words in LANGUAGES.items()],
     }
     yes_no = [Option(code, translate(language, code)) for code in ("yes", "no")]

@@ -9,8 +9,8 @@ from babel.dates import format_date
 from platform_app.automation.rules import RunReason
 from platform_app.db import Transaction
 from platform_app.engine.rules import backtest, dry_run, rule_runs, rules
-from platform_app.engine.rules.backtest import Backtest, Sample
-from platform_app.engine.rules.dry_run import Trial
+from platform_app.engine.rules.backtest import BacktestSample, RuleBacktest
+from platform_app.engine.rules.dry_run import DryRun
 from platform_app.engine.rules.why_not import Note
 from platform_app.errors import PlatformError
 from platform_app.i18n import exact_time, plural, translate
@@ -90,7 +90,7 @@ class RuleTrialState(rx.State):
         """Show what the draft would do if this were written or happened now, for a lead where one is chosen."""
         text, lead = str(form.get("text", "")), str(form.get("lead", ""))[:32]
         self.event = ""
-        found = await fetch(self, dry_run.dry_run_typed, self.rule, text, lead_id=lead)
+        found = await fetch(self, dry_run.dry_run_message, self.rule, text, lead_id=lead)
         self.shown = trial_view(found, await reader_of(self))
 
     @handler(Role.VIEWER)
@@ -143,13 +143,13 @@ def _recent(session: Transaction, who: Identity, rule_id: str) -> tuple[list[Eve
     return found, event_log.subject_names(session, who, found)
 
 
-def _backtest(session: Transaction, who: Identity, rule_id: str, days: int) -> tuple[Backtest, dict[str, str]]:
+def _backtest(session: Transaction, who: Identity, rule_id: str, days: int) -> tuple[RuleBacktest, dict[str, str]]:
     found = backtest.backtest(session, who, rule_id, days=days)
     events = [event_log.get(session, who, one.event_id) for one in found.samples]
     return found, event_log.subject_names(session, who, events)
 
 
-def trial_view(found: Trial, reader: Reader) -> TrialView:
+def trial_view(found: DryRun, reader: Reader) -> TrialView:
     """Return a trial in words."""
     words, colour = STATES[found.reason]
     language = reader.language
@@ -159,7 +159,7 @@ def trial_view(found: Trial, reader: Reader) -> TrialView:
         else translate(
             language,
             "{action}: not possible. {reason}",
-            action=translate(language, rule_runs.title(one.kind)),
+            action=translate(language, rule_runs.action_label(one.kind)),
             reason=translate(language, one.sentence, **one.values),
         )
         for one in found.actions
@@ -183,7 +183,7 @@ def _noted(note: Note, reader: Reader) -> str:
     return translate(reader.language, note.sentence, **values)
 
 
-def summary_of(found: Backtest, language: str) -> list[str]:
+def summary_of(found: RuleBacktest, language: str) -> list[str]:
     """Return what a backtest found, a sentence each."""
     fired = found.reasons[RunReason.FIRES]
     lines = [
@@ -207,7 +207,7 @@ def summary_of(found: Backtest, language: str) -> list[str]:
     return lines
 
 
-def _sample(one: Sample, names: dict[str, str], identity: Identity, *, language: str) -> SampleLine:
+def _sample(one: BacktestSample, names: dict[str, str], identity: Identity, *, language: str) -> SampleLine:
     words, colour = STATES[one.reason]
     live = translate(language, STATES[one.live][0]) if one.live and one.live != one.reason else ""
     return SampleLine(

@@ -9,7 +9,7 @@ from platform_app.automation.rules import RuleDefinition
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.actions import action_checks, actions
-from platform_app.engine.actions.action_base import MOST_DAYS, PLAIN_FIELDS, Ask
+from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
 from platform_app.errors import Invalid
 from platform_app.fact_snapshots import entity_names
 from platform_app.i18n import plural, translate
@@ -120,17 +120,17 @@ def action_of(data: dict[str, Any], language: str, named: Mapping[str, str]) -> 
     asked = [(str(data.get(name) or ""), one) for name, one in action_checks.asked_of(kind)]
     told = [(value, one["ask"]) for value, one in asked if value != one["start"]]
     shown = [found for value, ask in told if (found := _value(value, ask, named, language=language))]
-    words = translate(language, actions.words(kind))
+    words = translate(language, actions.label(kind))
     return f"{words}: {', '.join(shown)}" if shown else words
 
 
 def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> str:
-    if ask in (Ask.STAGE, Ask.MEMBER, Ask.SEQUENCE):
+    if ask in (ActionInput.STAGE, ActionInput.MEMBER, ActionInput.SEQUENCE):
         return named.get(value, "")
-    if ask == Ask.FIELD:
-        return named.get(value) or translate(language, PLAIN_FIELDS.get(value, value))
-    if ask == Ask.DAYS:
-        days = parse_whole(value, MOST_DAYS)
+    if ask == ActionInput.FIELD:
+        return named.get(value) or translate(language, BUILT_IN_FIELDS.get(value, value))
+    if ask == ActionInput.DAYS:
+        days = parse_whole(value, MAX_DAYS)
         if not days:
             return "" if days is None else translate(language, "due the same day")
         return plural(language, "due in {count} day", "due in {count} days", days)
@@ -141,7 +141,7 @@ def told(sentence: str, values: Mapping[str, object], language: str) -> str:
     """Return what an action did or would do, in words; a field by its name."""
     shown = dict(values)
     if "field" in shown:
-        shown["field"] = translate(language, PLAIN_FIELDS.get(str(shown["field"]), str(shown["field"])))
+        shown["field"] = translate(language, BUILT_IN_FIELDS.get(str(shown["field"]), str(shown["field"])))
     return translate(language, sentence, **shown)
 
 

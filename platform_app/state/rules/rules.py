@@ -11,7 +11,7 @@ from platform_app.automation import rule_templates
 from platform_app.automation.rules import parse_rule
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.engine.definitions import Definitions, Listed
+from platform_app.engine.definitions import DefinitionPage, Definitions
 from platform_app.engine.rules import rules
 from platform_app.i18n import exact_time, plural, relative_time, translate
 from platform_app.models.person import Identity, Role
@@ -45,7 +45,7 @@ class RuleRow:
 class _Found:
     """What the list is drawn from."""
 
-    listed: Listed[Rule]
+    listed: DefinitionPage[Rule]
     runs: dict[str, tuple[int, datetime]]
     agents: list[Option]
     names: dict[str, str]
@@ -94,10 +94,10 @@ class RulesState(DefinitionList, rx.State):
 
 
 def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _Found:
-    listed = rules.DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page)
+    listed = rules.DEFINITIONS.list_page(session, who, agent_id=agent_id, search=search, page=page)
     return _Found(
         listed,
-        rules.runs_of(session, who, listed.rows),
+        rules.run_counts(session, who, listed.rows),
         agent_options(session, who),
         names_of(session, who),
     )

@@ -105,7 +105,11 @@ class RunState(rx.State):
 def _read_one(session: Transaction, who: Identity, run_id: str) -> Any:
     found = rule_runs.get(session, who, run_id)
     event = found[1]
-    return found, event_log.subject_names(session, who, [event])[event.id], rule_runs.caused(session, who, run_id)
+    return (
+        found,
+        event_log.subject_names(session, who, [event])[event.id],
+        rule_runs.caused_events(session, who, run_id),
+    )
 
 
 def _done(place: int, one: dict[str, Any], reader: Reader) -> DoneLine:
@@ -115,7 +119,7 @@ def _done(place: int, one: dict[str, Any], reader: Reader) -> DoneLine:
     error = translate(language, str(one["error"]), **one.get("error_values", {})) if one.get("error") else ""
     return DoneLine(
         number=str(place + 1),
-        title=translate(language, rule_runs.title(str(one["kind"]))),
+        title=translate(language, rule_runs.action_label(str(one["kind"]))),
         words=sentence,
         state=translate(language, "Kept back at the send gate" if held else ACTION_STATES.get(state, state)),
         colour="amber" if held else MARKS.get(state, ""),

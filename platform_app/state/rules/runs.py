@@ -105,8 +105,8 @@ class RunsState(LogList, rx.State):
 def _read(
     session: Transaction, who: Identity, asked: dict[str, str], page: int
 ) -> tuple[list[tuple[RuleRun, Event, str]], dict[str, str], list[Option]]:
-    found = rule_runs.runs(session, who, page=page, **asked)
-    listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.named(session, who)]
+    found = rule_runs.list_runs(session, who, page=page, **asked)
+    listed = [Option(row.id, row.name) for row in rules.DEFINITIONS.list_names(session, who)]
     return found, event_log.subject_names(session, who, [event for _, event, _ in found]), listed
 
 

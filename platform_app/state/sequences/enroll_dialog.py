@@ -58,14 +58,14 @@ class Enrolling(rx.State, mixin=True):
     async def want(self, subject_id: str, wanted: bool) -> None:
         """Put a lead or a contact on the list of those to let in, or take it off."""
         others = [one for one in self.wanted_ids if one != subject_id]
-        self.wanted_ids = [*others, subject_id[:32]][: enrollments.AT_ONCE] if wanted else others
+        self.wanted_ids = [*others, subject_id[:32]][: enrollments.BATCH_SIZE] if wanted else others
         await self._preview()
 
     @handler(Role.OPERATOR)
     async def want_all(self) -> None:
         """Put everybody who was found on the list."""
         both = [*self.wanted_ids, *(one.id for one in self.found)]
-        self.wanted_ids = list(dict.fromkeys(both))[: enrollments.AT_ONCE]
+        self.wanted_ids = list(dict.fromkeys(both))[: enrollments.BATCH_SIZE]
         await self._preview()
 
     @handler(Role.OPERATOR)

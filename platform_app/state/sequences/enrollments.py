@@ -109,7 +109,7 @@ class EnrollmentsState(Enrolling, rx.State):
     async def select_row(self, row_id: str, selected: bool) -> None:
         """Choose a way for what is done with several, or not."""
         others = [one for one in self.selected if one != row_id]
-        self.selected = [*others, row_id[:32]][-enrollments.AT_ONCE :] if selected else others
+        self.selected = [*others, row_id[:32]][-enrollments.BATCH_SIZE :] if selected else others
 
     @handler(Role.OPERATOR)
     async def select_all(self, selected: bool) -> None:
@@ -176,7 +176,7 @@ class _Found:
 
 def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, page: int) -> _Found:
     rows, total = enrollments.find(session, who, sequence_id=sequence_id, state=state, page=page)
-    every = DEFINITIONS.named(session, who)
+    every = DEFINITIONS.list_names(session, who)
     return _Found(
         rows,
         total,

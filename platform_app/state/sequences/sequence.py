@@ -12,7 +12,7 @@ from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.definitions import Definitions
 from platform_app.engine.sequences import sequence_statistics, sequences
-from platform_app.engine.sequences.sequences import DEFINITIONS, Landing
+from platform_app.engine.sequences.sequences import DEFINITIONS, VersionMove
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
@@ -47,7 +47,7 @@ class _Found:
     row: Sequence
     problems: dict[str, str]
     versions: list[SequenceVersion]
-    landings: list[Landing]
+    landings: list[VersionMove]
     standing: dict[str, int]
     agents: list[Option]
     names: dict[str, str]
@@ -117,7 +117,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     async def move_inside(self) -> Any:
         """Move those who go through older versions to the newest."""
         count = 0
-        while moved := await call(self, sequences.move_inside, self._id()):
+        while moved := await call(self, sequences.move_to_newest_version, self._id()):
             count += moved
         await self._refresh()
         return await success_toast(self, "Moved: {count}.", count=count)
@@ -184,8 +184,8 @@ def _read(session: Transaction, who: Identity, sequence_id: str) -> _Found:
         row,
         DEFINITIONS.problems(session, who, row),
         DEFINITIONS.versions(session, who, sequence_id),
-        sequences.landings(session, who, sequence_id),
-        sequence_statistics.waiting(session, who, sequence_id),
+        sequences.preview_version_moves(session, who, sequence_id),
+        sequence_statistics.count_by_step(session, who, sequence_id),
         agent_options(session, who),
         names_of(session, who),
     )

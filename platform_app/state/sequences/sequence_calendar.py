@@ -128,7 +128,7 @@ class SequenceCalendarState(rx.State):
 
 def _read(session: Transaction, who: Identity, today: date, zone: str) -> tuple[list[Enrollment], Names, list[Holiday]]:
     end = datetime.combine(today + timedelta(days=DAYS), time(), ZoneInfo(zone))
-    rows = enrollments.coming(session, who, since=end - timedelta(days=DAYS + 366), until=end, limit=MOST)
+    rows = enrollments.due_between(session, who, since=end - timedelta(days=DAYS + 366), until=end, limit=MOST)
     return rows, names_for(session, who, rows), sequences.holidays(session, who)
 
 

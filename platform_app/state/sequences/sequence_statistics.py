@@ -6,7 +6,7 @@ import reflex as rx
 
 from platform_app.db import Transaction
 from platform_app.engine.sequences import sequence_statistics
-from platform_app.engine.sequences.sequence_statistics import StepNumbers
+from platform_app.engine.sequences.sequence_statistics import StepStatistics
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
@@ -46,7 +46,7 @@ class _Found:
     counts: dict[str, int]
     reasons: dict[str, int]
     versions: dict[int, int]
-    steps: list[StepNumbers]
+    steps: list[StepStatistics]
     words: dict[str, str]
 
 
@@ -113,9 +113,9 @@ class SequenceNumbersState(rx.State):
         self.loaded = True
 
 
-def _untaken(key: str) -> StepNumbers:
+def _untaken(key: str) -> StepStatistics:
     version, _, step_id = key.partition(":")
-    return StepNumbers(step_id, int(version), "", 0, 0, 0, 0)
+    return StepStatistics(step_id, int(version), "", 0, 0, 0, 0)
 
 
 def _share(part: int, whole: int) -> str:
@@ -129,12 +129,12 @@ def _with_share(part: int, whole: int) -> str:
 def _read(session: Transaction, who: Identity, sequence_id: str, reader: Reader) -> _Found:
     row, named = DEFINITIONS.get(session, who, sequence_id), names_of(session, who)
     words: dict[str, str] = {}
-    versions = sequence_statistics.versions(session, who, row.id)
+    versions = sequence_statistics.count_by_version(session, who, row.id)
     for number in sorted({*versions, row.published_number} - {0}):
         words |= step_names(session, who, row.id, number, reader=reader, named=named)
-    counted: dict[str, list[StepNumbers]] = {key: [] for key in words}
-    for one in sequence_statistics.of_steps(session, who, row.id):
+    counted: dict[str, list[StepStatistics]] = {key: [] for key in words}
+    for one in sequence_statistics.step_statistics(session, who, row.id):
         counted.setdefault(f"{one.version}:{one.step_id}", []).append(one)
     steps = [one for key, found in counted.items() for one in found or [_untaken(key)]]
-    counts = sequence_statistics.counts(session, who, row.id).get(row.id, {})
-    return _Found(row.name, counts, sequence_statistics.reasons(session, who, row.id), versions, steps, words)
+    counts = sequence_statistics.count_by_state(session, who, row.id).get(row.id, {})
+    return _Found(row.name, counts, sequence_statistics.count_by_reason(session, who, row.id), versions, steps, words)

@@ -12,7 +12,7 @@ from platform_app.automation.step_base import StepInput
 from platform_app.automation.steps import asked_of, options_of
 from platform_app.automation.values import parse_whole
 from platform_app.engine.actions import action_checks, actions
-from platform_app.engine.actions.action_base import LONGEST
+from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
 from platform_app.models.person import Role
@@ -121,7 +121,7 @@ class SequenceSteps(StepTiming, mixin=True):
     @handler(Role.OPERATOR)
     async def set_asked(self, name: str, value: str) -> None:
         """Take what was entered in a field of the open step's action."""
-        if len(value) > LONGEST or "\x00" in value:
+        if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value cannot be taken.")
 
         def change(step: Data) -> None:

@@ -13,7 +13,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.engine.enrollments import enrollment_progress
 from platform_app.engine.sequences import sequence_trial
-from platform_app.engine.sequences.sequence_trial import Backtest, Tried, WhatIf
+from platform_app.engine.sequences.sequence_trial import AssumedEvent, SequenceBacktest, SequenceTrial
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Invalid, PlatformError
 from platform_app.i18n import exact_time, plural, translate
@@ -104,7 +104,7 @@ class SequenceTrialState(rx.State):
             at = _moment(given["at"], identity.time_zone)
             what_ifs = _what_ifs(given)
             tried = await fetch(
-                self, sequence_trial.try_on, self._id(), at=at, subject_id=given["lead"], what_ifs=what_ifs
+                self, sequence_trial.try_sequence, self._id(), at=at, subject_id=given["lead"], assumed=what_ifs
             )
         except PlatformError as error:
             self.problem = translate(reader.language, error.sentence, **error.values)
@@ -112,9 +112,9 @@ class SequenceTrialState(rx.State):
             return
         drawn = await fetch(self, _drawn, self._id(), given["lead"])
         somebody = tried if given["lead"] else None  # of nobody in particular it cannot be said what a step would do
-        self.calendar = _days(tried.way, somebody, drawn, reader=reader, identity=identity)
-        self.end = _end(tried.way, reader, identity)
-        if tried.is_out:
+        self.calendar = _days(tried.simulation, somebody, drawn, reader=reader, identity=identity)
+        self.end = _end(tried.simulation, reader, identity)
+        if tried.exits_at_entry:
             self.end = f"{self.end} · {translate(reader.language, OUT_ALREADY)}"
 
     @handler(Role.VIEWER)
@@ -149,8 +149,8 @@ class SequenceTrialState(rx.State):
                     past.event_id,
                     exact_time(reader.language, past.at, identity.time_zone),
                     subjects.get(past.event_id, ""),
-                    _end(past.way, reader, identity),
-                    _days(past.way, None, drawn, reader=reader, identity=identity),
+                    _end(past.simulation, reader, identity),
+                    _days(past.simulation, None, drawn, reader=reader, identity=identity),
                 )
                 for past in found.samples[::-1]
             ]
@@ -178,15 +178,15 @@ def _drawn(session: Transaction, who: Identity, sequence_id: str, subject_id: st
     row = DEFINITIONS.get(session, who, sequence_id)
     zone = ""
     if subject_id:
-        contact_id = enrollment_progress.subject_by_id(session, who, subject_id).contact_id
+        contact_id = enrollment_progress.get_subject(session, who, subject_id).contact_id
         contact = session.get(Contact, contact_id) if contact_id else None
         zone = contact.time_zone if contact else ""
-    return _Drawn(enrollment_progress.ready(row.id, row.draft).steps, names_of(session, who), zone)
+    return _Drawn(enrollment_progress.cached_sequence(row.id, row.draft).steps, names_of(session, who), zone)
 
 
 def _backtest(
     session: Transaction, who: Identity, sequence_id: str, days: int
-) -> tuple[Backtest, dict[str, str], _Drawn]:
+) -> tuple[SequenceBacktest, dict[str, str], _Drawn]:
     found = sequence_trial.backtest(session, who, sequence_id, days=days)
     events: list[Event] = [event_log.get(session, who, past.event_id) for past in found.samples]
     return found, event_log.subject_names(session, who, events), _drawn(session, who, sequence_id)
@@ -199,7 +199,7 @@ def _moment(text: str, zone: str) -> datetime:
         raise Invalid("Enter a date and a time of day.", field="at") from error
 
 
-def _what_ifs(given: dict[str, str]) -> list[WhatIf]:
+def _what_ifs(given: dict[str, str]) -> list[AssumedEvent]:
     found = []
     for field_, kind in (("reply_day", "reply"), ("stage_day", "stage")):
         if not given[field_]:
@@ -209,19 +209,23 @@ def _what_ifs(given: dict[str, str]) -> list[WhatIf]:
             raise Invalid("Enter a number of days.", field=field_)
         if kind == "stage" and not given["stage"]:
             raise Invalid("Choose a stage.", field="stage")
-        found.append(WhatIf(timedelta(days=days), kind, given["stage"] if kind == "stage" else ""))
+        found.append(AssumedEvent(timedelta(days=days), kind, given["stage"] if kind == "stage" else ""))
     return found
 
 
-def _days(way: Simulation, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> list[DayLine]:
+def _days(
+    way: Simulation, tried: SequenceTrial | None, drawn: _Drawn, *, reader: Reader, identity: Identity
+) -> list[DayLine]:
     return [_day(line, tried, drawn, reader=reader, identity=identity) for line in way.steps]
 
 
-def _day(line: SimulatedStep, tried: Tried | None, drawn: _Drawn, *, reader: Reader, identity: Identity) -> DayLine:
+def _day(
+    line: SimulatedStep, tried: SequenceTrial | None, drawn: _Drawn, *, reader: Reader, identity: Identity
+) -> DayLine:
     language, step = reader.language, drawn.steps[line.step_id]
     told, possible = "", True
-    if tried is not None and line.step_id in tried.told:
-        sentence, values, possible = tried.told[line.step_id]
+    if tried is not None and line.step_id in tried.previews:
+        sentence, values, possible = tried.previews[line.step_id]
         told = translate(language, sentence, **values)
     outcome, colour = "", "" if possible else "red"
     if line.decision.is_skipped:
@@ -247,12 +251,12 @@ def _end(way: Simulation, reader: Reader, identity: Identity) -> str:
     return f"{words} · {clock_of(way.ended_at, reader.language, identity.time_zone)}"
 
 
-def _summary(found: Backtest, language: str, drawn: _Drawn) -> list[str]:
+def _summary(found: SequenceBacktest, language: str, drawn: _Drawn) -> list[str]:
     lines = [
         plural(language, "{count} event looked at", "{count} events looked at", found.events),
         plural(language, "{count} person would have entered", "{count} people would have entered", found.entered),
     ]
-    lines += [f"{translate(language, ENTRIES[why][0])}: {count}" for why, count in found.kept_out.most_common()]
+    lines += [f"{translate(language, ENTRIES[why][0])}: {count}" for why, count in found.refused.most_common()]
     lines += [f"{translate(language, ENDS[end])}: {count}" for end, count in found.ends.most_common()]
     reader = Reader(language, "UTC", {})
     for step_id, count in found.steps.items():

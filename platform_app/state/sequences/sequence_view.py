@@ -6,7 +6,7 @@ from typing import Any
 from platform_app.automation.sequences import parse_sequence
 from platform_app.automation.steps import parse_steps as read_steps
 from platform_app.db import Transaction, owned
-from platform_app.engine.sequences.sequences import Landing
+from platform_app.engine.sequences.sequences import VersionMove
 from platform_app.errors import Invalid
 from platform_app.i18n import translate
 from platform_app.models.person import Identity
@@ -83,7 +83,7 @@ def whole_sentence(row: Sequence, reader: Reader, named: dict[str, str]) -> str:
 
 
 def landing_lines(
-    landings: list[Landing], versions: list[SequenceVersion], reader: Reader, *, named: dict[str, str]
+    landings: list[VersionMove], versions: list[SequenceVersion], reader: Reader, *, named: dict[str, str]
 ) -> list[LandingLine]:
     """Return in words where those inside older versions would land."""
     names: dict[str, str] = {}
@@ -94,10 +94,10 @@ def landing_lines(
     language = reader.language
     lines = []
     for one in landings:
-        stands, lands = names.get(one.step_id, one.step_id), names.get(one.lands, "")
-        if one.lands == one.step_id:
+        stands, lands = names.get(one.step_id, one.step_id), names.get(one.target_step_id, "")
+        if one.target_step_id == one.step_id:
             words = translate(language, "stay at “{step}”", step=stands)
-        elif one.lands:
+        elif one.target_step_id:
             words = translate(language, "go from “{step}” to “{other}”", step=stands, other=lands)
         else:
             words = translate(language, "go from “{step}” to the end", step=stands)

@@ -10,7 +10,7 @@ from platform_app.automation.sequences import parse_sequence
 from platform_app.automation.steps import parse_steps as steps_of
 from platform_app.automation.steps import walk
 from platform_app.db import Transaction
-from platform_app.engine.definitions import Definitions, Listed
+from platform_app.engine.definitions import DefinitionPage, Definitions
 from platform_app.engine.sequences import sequence_statistics
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.errors import Invalid
@@ -46,7 +46,7 @@ class SequenceRow:
 class _Found:
     """What the list is drawn from."""
 
-    listed: Listed[Sequence]
+    listed: DefinitionPage[Sequence]
     counts: dict[str, dict[str, int]]
     agents: list[Option]
     names: dict[str, str]
@@ -81,8 +81,8 @@ class SequencesState(DefinitionList, rx.State):
 
 def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _Found:
     return _Found(
-        DEFINITIONS.listed(session, who, agent_id=agent_id, search=search, page=page),
-        sequence_statistics.counts(session, who),
+        DEFINITIONS.list_page(session, who, agent_id=agent_id, search=search, page=page),
+        sequence_statistics.count_by_state(session, who),
         agent_options(session, who),
         names_of(session, who),
     )
