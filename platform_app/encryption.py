@@ -1,7 +1,7 @@
-"""Vault: tenants' secrets, encrypted so that each opens for its tenant and its purpose alone.
+"""Encryption: secrets of tenants, encrypted with AES-GCM and bound to a tenant and a purpose.
 
-Keys come from PLATFORM_SECRET_KEY, the newest first, else from a file of the data folder that is made once. What is
-sealed names its key, so that a key that is gone is told from a text that was altered or moved.
+Keys come from PLATFORM_SECRET_KEY, the newest first, else from a file in the data folder that is created once. An
+encrypted text names its key, so that a missing key can be told from an altered text.
 """
 
 import os
@@ -31,14 +31,14 @@ class _Key:
 
 
 def encrypt(secret: str, tenant_id: str, purpose: str) -> str:
-    """Return a secret encrypted with the newest key, bound to a tenant and to what it is for."""
+    """Return a secret encrypted with the newest key, bound to a tenant and a purpose."""
     key, nonce = _keys()[0], os.urandom(_NONCE_BYTES)
     closed = key.cipher.encrypt(nonce, secret.encode(), _associated_data(tenant_id, purpose))
     return f"{_FORMAT}.{key.name}.{urlsafe_b64encode(nonce + closed).decode()}"
 
 
 def decrypt(sealed: str, tenant_id: str, purpose: str) -> str:
-    """Return a secret; raises Conflict when its key is not there, or it was sealed for something else."""
+    """Return a secret in clear. Raises Conflict if its key is missing, or it was altered or bound to something else."""
     form, name, written = [*sealed.split(".", 2), "", ""][:3]
     key = next((key for key in _keys() if key.name == name), None)
     if form == _FORMAT and key is None:
@@ -55,17 +55,17 @@ def decrypt(sealed: str, tenant_id: str, purpose: str) -> str:
 
 
 def newest_key_prefix() -> str:
-    """Return how everything begins that is sealed with the newest key."""
+    """Return the prefix of every text that is encrypted with the newest key."""
     return f"{_FORMAT}.{_keys()[0].name}."
 
 
 def visible_suffix(secret: str) -> str:
-    """Return by which end people know a secret again; nothing of a short one."""
+    """Return the last characters of a secret, by which people recognize it; "" for a short one."""
     return secret[-_VISIBLE_CHARS:] if len(secret) >= 3 * _VISIBLE_CHARS else ""
 
 
 def key_file() -> Path:
-    """Return where the key lies that is made when none is given."""
+    """Return the path of the key that is generated if none is configured."""
     return settings().data_dir.resolve() / "secrets" / "secret-key"
 
 

@@ -1,4 +1,4 @@
-"""Events: how services speak to automation."""
+"""Events: rows that record what happened; automation listens to them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,12 +26,12 @@ class Cause:
 
 
 def set_cause(session: Transaction, cause: Cause) -> None:
-    """Let every event that is written in this transaction name its cause."""
+    """Set the cause that every event written in this transaction records."""
     session.info[_CAUSE] = cause
 
 
 def cause_of(session: Transaction) -> Cause | None:
-    """Return what automation acts on in this transaction, if it does."""
+    """Return the cause that automation acts on in this transaction, or None."""
     found: Cause | None = session.info.get(_CAUSE)
     return found
 
@@ -51,7 +51,7 @@ def origin_of(session: Transaction) -> str:
 
 
 def start_action(session: Transaction) -> None:
-    """Let the events from here on be those of another act: for a transaction that takes in several."""
+    """Give the events from here on an origin of their own, in a transaction that handles several deliveries."""
     session.info[_ORIGIN] = new_id()
 
 

@@ -1,4 +1,4 @@
-"""Job purposes: what jobs are for, which is told when they end without it and when they are tried again."""
+"""Job callbacks: functions by kind of job that are called when a job ends without success or is retried."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _logger = structlog.get_logger()
 
 @dataclass(frozen=True)
 class JobCallbacks:
-    """What a job of a kind is for: told when the job ends without it, and when the job is tried again.
+    """The callbacks of a kind of job.
 
-    `named_by` returns the payload from the job's keys when the payload itself cannot be read; nothing when it cannot.
+    `payload_from_keys` returns the payload from the keys of a job whose stored payload cannot be read, or None.
     """
 
     on_failure: Callable[..., object]  # also what the job became, as `state`, a `sentence` that says so, its `values`
@@ -45,9 +45,9 @@ def call_on_failure(
     *,
     values: Mapping[str, str] | None = None,
 ) -> None:
-    """Tell what a job was for that the job has ended without it.
+    """Call the callback of a job that has ended without success; an exception in it is logged.
 
-    `error` is said of one that failed or cannot be read: a message id, `values` fill its places.
+    `error` is a message id whose placeholders `values` fill, used for a job that failed or cannot be read.
     """
     if state not in (JobState.FAILED, *_SENTENCES):
         return
@@ -71,7 +71,7 @@ def _call(session: Transaction, job: Job | RunningJob, said: dict[str, Any]) -> 
 
 
 def call_on_retry(session: Transaction, job: Job) -> None:
-    """Let what a job is for know that it is tried again; raises Conflict when that cannot be."""
+    """Call the callback of a job that is retried. Raises Conflict if it cannot be retried."""
     try:
         payload = read_payload(job.kind, job.payload)
     except UnreadablePayload:
@@ -102,5 +102,5 @@ def _readable_fields(kind: str, data: Any) -> Any:
 
 
 def id_from_key(key: str | None, prefix: str) -> str:
-    """Return the id behind the prefix of a dedupe_key or lock_key; nothing for another key."""
+    """Return the id behind the prefix of a dedupe_key or lock_key, "" for another key."""
     return key.removeprefix(prefix) if key and key.startswith(prefix) else ""

@@ -1,4 +1,4 @@
-"""Bell: Redis, which wakes the worker and the open pages. It may be silent at any time; nothing depends on it."""
+"""Notifier: wakes workers and open pages through Redis. It may be down at any time; nothing depends on it."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _address() -> str:
 
 @lru_cache
 def connection() -> "redis.Redis":
-    """Return the process's Redis client: short timeouts, no retries."""
+    """Return the process's Redis client, with timeouts of one second and without retries."""
     return redis.Redis.from_url(
         _address(),
         socket_timeout=1,
@@ -37,12 +37,12 @@ def connection() -> "redis.Redis":
 
 
 def waiting_connection() -> "redis.Redis":
-    """Return a client for a worker that waits for wake-ups; each answer comes within the wait plus four seconds."""
+    """Return a Redis client for a worker that blocks on the queue; it answers within five seconds."""
     return redis.Redis.from_url(_address(), socket_timeout=5, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 def subscriber_connection() -> "redis.asyncio.Redis":
-    """Return a client for one event loop that waits for announcements."""
+    """Return an asynchronous Redis client for one event loop that reads published changes."""
     return redis.asyncio.Redis.from_url(
         _address(),
         socket_timeout=10,
@@ -52,12 +52,12 @@ def subscriber_connection() -> "redis.asyncio.Redis":
 
 
 def stream_name(tenant_id: str) -> str:
-    """Return the Redis stream on which a tenant's changes are announced."""
+    """Return the name of the Redis stream of a tenant's changes."""
     return f"platform:updates:{tenant_id}"
 
 
 def publish(tenant_id: str, topic: str, subject_id: str) -> None:
-    """Tell the tenant's open pages that something changed: topic is activity, conversation, source, agent or job."""
+    """Notify the tenant's open pages of a change of `subject_id`; errors of Redis are logged, not raised."""
 
     def send() -> None:
         connection().xadd(stream_name(tenant_id), {"topic": topic, "id": subject_id}, maxlen=1000, approximate=True)
@@ -66,7 +66,7 @@ def publish(tenant_id: str, topic: str, subject_id: str) -> None:
 
 
 def wake_workers(jobs: list[tuple[str, str]]) -> bool:
-    """Wake workers for jobs that wait, each given as kind and id; return whether Redis took the call."""
+    """Wake workers for due jobs, each given as kind and id; return whether Redis accepted it."""
     return _try_send(lambda: send_wakeups(connection(), jobs))
 
 

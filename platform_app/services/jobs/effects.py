@@ -1,4 +1,4 @@
-"""Effects: outward calls that happen once, or are known to be uncertain."""
+"""Effects: outbound calls that are made once, or whose outcome is known to be uncertain."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +13,9 @@ from platform_app.models.job import Effect
 
 
 class CallFailed(Exception):
-    """The other side did not do it: refused, or answered with an error. It may be tried again.
+    """The call had no effect: refused, or answered with an error. It may be retried.
 
-    `sentence` is a message id of the catalogs, `values` fill its places.
+    `sentence` is a message id of the catalogs whose placeholders `values` fill.
     """
 
     def __init__(self, sentence: str, **values: object) -> None:
@@ -25,7 +25,7 @@ class CallFailed(Exception):
 
 
 class UncertainOutcome(Exception):
-    """Whether the other side did it is not known: a person decides."""
+    """Whether the call had an effect is not known; a person decides."""
 
 
 def call_once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool) -> dict[str, Any]:
@@ -56,9 +56,9 @@ def call_once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], 
 
 
 def open_effect(session: Transaction, job: RunningJob, key: str, *, repeatable: bool) -> dict[str, Any] | None:
-    """Write down that a call is about to be made; return its outcome when it was made before.
+    """Record that a call is about to be made; return its outcome if it was made before, else None.
 
-    Raises Uncertain when it may have been made and must not be repeated.
+    Raises UncertainOutcome if it may have been made and must not be repeated.
     """
     held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
     if held is None:
@@ -72,24 +72,24 @@ def open_effect(session: Transaction, job: RunningJob, key: str, *, repeatable: 
 
 
 def close_effect(session: Transaction, tenant_id: str, key: str, outcome: dict[str, Any]) -> None:
-    """Write down that a call was made."""
+    """Record the outcome of a call."""
     row = session.exec(owned(Effect, tenant_id).where(Effect.key == key)).one()
     row.closed_at, row.outcome = now(), outcome
 
 
 def delete_effect(session: Transaction, job: RunningJob, key: str) -> None:
-    """Write down that a call was not made by a job: it may be made again."""
+    """Delete the record of a call that had no effect, so that it can be made again."""
     mine = owned_delete(Effect, job.tenant_id).where(col(Effect.key) == key, col(Effect.job_id) == job.id)
     session.execute(mine)
 
 
 def is_uncertain(session: Transaction, tenant_id: str, key: str) -> bool:
-    """Tell whether a call was begun that must not be made again by itself, and its outcome is not known."""
+    """Return whether a call was begun whose outcome is not known and that must not be repeated."""
     query = owned(Effect, tenant_id).where(Effect.key == key, col(Effect.closed_at).is_(None))
     return session.exec(query.where(col(Effect.repeatable).is_(False))).first() is not None
 
 
 def allow_retry(session: Transaction, tenant_id: str, key: str) -> None:
-    """Let a call in doubt be made again: a person takes it upon themselves that it may be done twice."""
+    """Allow a call with an uncertain outcome to be made again; it may then have its effect twice."""
     begun = owned_delete(Effect, tenant_id).where(col(Effect.key) == key, col(Effect.closed_at).is_(None))
     session.execute(begun)

@@ -40,7 +40,7 @@ def claim(job_id: str) -> RunningJob | None:
 def claim_jobs(
     session: Transaction, job_ids: list[str], worker_id: str | None = None, *, is_alone: bool = False
 ) -> list[RunningJob]:
-    """Take those of some jobs that are due, as `claim` does; IntegrityError when a lock was taken meanwhile."""
+    """Claim those of some jobs that are due. Raises IntegrityError if a lock was taken in the meantime."""
     by = {"worker_id": worker_id, "is_alone": is_alone}
     taken = _claim(session, job_ids, by, col(Job.lock_key).is_(None))
     others = set(job_ids) - {job.id for job in taken}
@@ -131,7 +131,7 @@ def _is_blocked(session: Transaction, job: Any) -> bool:
 
 
 def finish_jobs(session: Transaction, jobs: list[RunningJob]) -> set[str]:
-    """Write that jobs are done; return the ids of those that were still this worker's."""
+    """Mark jobs as done; return the ids of those whose leases this worker still held."""
     ids = [job.id for job in jobs]
     held = tuple_(col(Job.id), col(Job.lease_token)).in_([(job.id, job.lease_token) for job in jobs])
     done = (
@@ -147,7 +147,7 @@ def finish_jobs(session: Transaction, jobs: list[RunningJob]) -> set[str]:
 
 
 def wake_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
-    """Ring after the commit for the jobs that waited for the locks of those that have ended."""
+    """Wake workers after the commit for the jobs that waited for the locks of ended jobs."""
     locks = {(job.tenant_id, job.lock_key) for job in ended if job.lock_key}
     if not locks:
         return
@@ -159,13 +159,13 @@ def wake_next(session: Transaction, ended: Sequence[RunningJob | Job]) -> None:
 
 
 def wake_waiting(job: RunningJob) -> None:
-    """Ring for the job that waited for the lock of one that has ended."""
+    """Wake workers for the job that waited for the lock of an ended one."""
     with session_scope(reason="a worker frees a lock", read_only=True) as session:
         wake_next(session, [job])
 
 
 def renew_leases(held: list[RunningJob]) -> None:
-    """Push the leases of running jobs forward."""
+    """Extend the leases of running jobs by the configured seconds."""
     until = now() + timedelta(seconds=settings().lease_seconds)
     with session_scope(reason="a worker renews its leases") as session:
         tokens = [job.lease_token for job in held]
@@ -180,7 +180,10 @@ def end_attempt(
     run_at: datetime | None = None,
     values: Mapping[str, object] | None = None,
 ) -> None:
-    """Write how an attempt ended, unless the lease is lost. `error` is a message id, `values` fill its places."""
+    """Record how an attempt ended, unless the lease is lost.
+
+    `values` fill the placeholders of the message id `error`.
+    """
     told = {name: str(value)[:200] for name, value in (values or {}).items()}
     changes: dict[str, object] = {
         "state": state,
@@ -204,7 +207,7 @@ def end_attempt(
 def retry_later(
     job: RunningJob, error: str, *, max_attempts: int, after: float = 0, values: Mapping[str, object] | None = None
 ) -> None:
-    """Queue a failed attempt again with a growing pause, or give the job up."""
+    """Queue a failed attempt again after a growing pause, or mark the job as dead after `max_attempts`."""
     if job.attempt >= max_attempts:
         end_attempt(job, JobState.DEAD, error, values=values)
         return
@@ -213,7 +216,7 @@ def retry_later(
 
 
 def release_jobs(held: list[RunningJob]) -> None:
-    """Put unfinished jobs of a stopping worker back into the queue at once; the attempt does not count."""
+    """Put running jobs of a stopping worker back into the queue; the attempt does not count."""
     with session_scope(reason="a worker stops") as session:
         tokens = [job.lease_token for job in held]
         query = unscoped_update(Job).where(Job.lease_token.in_(tokens), Job.state == JobState.RUNNING)  # type: ignore[union-attr,arg-type]
@@ -223,7 +226,7 @@ def release_jobs(held: list[RunningJob]) -> None:
 
 
 def record_alone(job: RunningJob, *, is_alone: bool) -> None:
-    """Note whether the worker does nothing beside a job from now on."""
+    """Record whether the worker runs nothing besides this job."""
     with session_scope(reason="a worker does a job alone") as session:
         mine = unscoped_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
         session.execute(mine.values(is_alone=is_alone))
