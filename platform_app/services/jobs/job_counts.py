@@ -1,4 +1,4 @@
-"""Job counts: how many jobs stand where, by indexes and tallies; nothing here reads the whole ledger."""
+"""Job counts: numbers of jobs by state and kind, from indexes and tallies, without reading the whole ledger."""
 
 from collections import Counter
 from typing import Any
@@ -21,13 +21,13 @@ def _not_done() -> Any:
 
 
 def counts_by_state() -> dict[str, int]:
-    """Return how many jobs stand in each state, over all tenants."""
+    """Return the number of jobs in each state, over all tenants."""
     with session_scope(reason=_REASON, read_only=True) as session:
         return _by_state(session, unscoped(Job), unscoped(JobTally))
 
 
 def tenant_counts(session: Transaction, tenant_id: str) -> dict[str, int]:
-    """Return how many of a tenant's jobs stand in each state."""
+    """Return the number of a tenant's jobs in each state."""
     return _by_state(session, owned(Job, tenant_id), owned(JobTally, tenant_id))
 
 
@@ -39,7 +39,7 @@ def _by_state(session: Transaction, jobs: Any, tallies: Any) -> dict[str, int]:
 
 
 def counts_by_kind() -> dict[str, int]:
-    """Return how many jobs there are of each kind, over all tenants."""
+    """Return the number of jobs of each kind, over all tenants."""
     with session_scope(reason=_REASON, read_only=True) as session:
         query = unscoped(Job).where(_not_done()).with_only_columns(Job.kind, func.count()).group_by(Job.kind)
         found = Counter({str(kind): int(count) for kind, count in session.execute(query).all()})
@@ -49,7 +49,7 @@ def counts_by_kind() -> dict[str, int]:
 
 
 def count_jobs(session: Transaction, tenant_id: str, *, state: str = "", kind: str = "") -> int:
-    """Return how many of a tenant's jobs a filter shows."""
+    """Return the number of a tenant's jobs with a state and kind; "" matches every one."""
     found = 0
     if state != JobState.DONE:
         query = owned(Job, tenant_id).where(_not_done())
@@ -64,7 +64,7 @@ def count_jobs(session: Transaction, tenant_id: str, *, state: str = "", kind: s
 
 
 def oldest_wait_seconds() -> float:
-    """Return for how many seconds the oldest due job has waited; 0 when none waits."""
+    """Return for how many seconds the oldest due job has waited, 0 if none is due."""
     with session_scope(reason=_REASON, read_only=True) as session:
         query = unscoped(Job).where(Job.state == JobState.QUEUED, Job.run_at <= now())
         oldest = session.exec(query.with_only_columns(func.min(Job.run_at))).first()
@@ -72,7 +72,7 @@ def oldest_wait_seconds() -> float:
 
 
 def merge_tallies() -> bool:
-    """Put the tallies of each kind and tenant together in one row; tell whether more are left."""
+    """Merge the tallies of each kind and tenant into one row; return whether more may be left to merge."""
     with session_scope(reason="tallies of jobs", read_only=True) as session:
         groups = unscoped(JobTally).with_only_columns(JobTally.tenant_id, JobTally.kind)
         several = groups.group_by(JobTally.tenant_id, JobTally.kind).having(func.count() > 1)

@@ -1,4 +1,4 @@
-"""Categories: the shelves of a tenant's knowledge: nested, ordered, chosen by agents."""
+"""Categories: a tenant's nested and ordered categories of knowledge."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ MAX_NAME_CHARS = 120  # characters of a name
 
 
 def list_categories(session: Transaction, who: Identity) -> list[tuple[Category, int]]:
-    """Return the tenant's categories with their depth from 0, each followed by those in it."""
+    """Return the tenant's categories with their depth from 0, each followed by its descendants."""
     return _tree(_all(session, who.tenant_id))
 
 
@@ -34,7 +34,7 @@ def _tree(rows: Sequence[Category], parent: str | None = None, depth: int = 0) -
 
 
 def get(session: Transaction, who: Identity, category_id: str) -> Category:
-    """Return a category of the tenant."""
+    """Return a category of the tenant. Raises NotFound if there is none."""
     found: Category | None = session.exec(owned(Category, who.tenant_id).where(Category.id == category_id)).first()
     if found is None:
         raise NotFound("There is no such category.")
@@ -42,7 +42,7 @@ def get(session: Transaction, who: Identity, category_id: str) -> Category:
 
 
 def with_descendants(session: Transaction, tenant_id: str, ids: Iterable[str]) -> list[str]:
-    """Return these categories and all that lie in them."""
+    """Return the ids of these categories and of all their descendants."""
     wanted, found = set(ids), list[str]()
     for row, _ in _tree(_all(session, tenant_id)):
         if row.id in wanted or row.parent_id in found:
@@ -51,7 +51,11 @@ def with_descendants(session: Transaction, tenant_id: str, ids: Iterable[str]) -
 
 
 def add(session: Transaction, who: Identity, name: str, *, parent_id: str | None = None) -> Category:
-    """Add a category at the end of its siblings."""
+    """Add a category at the end of its siblings.
+
+    Raises LimitReached at the maximum number or depth, NotFound for an unknown parent, and Invalid for a wrong or taken
+    name.
+    """
     depths = {row.id: depth for row, depth in list_categories(session, who)}
     if len(depths) >= MAX_CATEGORIES:
         raise LimitReached("There can be {count} categories at most.", count=MAX_CATEGORIES)
@@ -70,7 +74,7 @@ def add(session: Transaction, who: Identity, name: str, *, parent_id: str | None
 
 
 def rename(session: Transaction, who: Identity, category_id: str, name: str) -> Category:
-    """Give a category another name."""
+    """Rename a category. Raises NotFound if there is none, Invalid for a wrong or taken name."""
     category = get(session, who, category_id)
     siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == category.parent_id]
     category.name = _unique_name([row for row in siblings if row.id != category.id], name)
@@ -89,7 +93,7 @@ def _unique_name(siblings: Iterable[Category], name: str) -> str:
 
 
 def move(session: Transaction, who: Identity, category_id: str, *, up: bool) -> None:
-    """Let a category change places with the sibling before or after it."""
+    """Swap a category with the sibling before it, or after it. Raises NotFound if there is none."""
     category = get(session, who, category_id)
     siblings = [row for row in _all(session, who.tenant_id) if row.parent_id == category.parent_id]
     place = siblings.index(category)
@@ -101,7 +105,7 @@ def move(session: Transaction, who: Identity, category_id: str, *, up: bool) -> 
 
 
 def delete(session: Transaction, who: Identity, category_id: str) -> None:
-    """Take a category away; what lies in it moves to the one around it."""
+    """Delete a category; its children and sources move to its parent. Raises NotFound if there is none."""
     category = get(session, who, category_id)
     inside = owned_update(Category, who.tenant_id).where(Category.parent_id == category.id)  # type: ignore[arg-type]
     session.execute(inside.values(parent_id=category.parent_id))
@@ -112,7 +116,7 @@ def delete(session: Transaction, who: Identity, category_id: str) -> None:
 
 
 def set_source_category(session: Transaction, who: Identity, source_id: str, category_id: str | None) -> None:
-    """Put a source into a category, or into none; the next reply obeys it."""
+    """Set the category of a source, None for no category. Raises NotFound if either does not exist."""
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is not None:
         raise NotFound("There is no such source.")

@@ -1,4 +1,4 @@
-"""Receiving: deliveries of other systems: known by the address, verified, written down with their event, once."""
+"""Deliveries: requests of other systems to webhooks: verified, and stored with their events, once each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ _SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 class UnverifiedDelivery(PlatformError):
-    """A delivery without a valid signature; what is wrong with it is told to nobody outside."""
+    """A delivery without a valid signature; the reason is logged and not sent to the caller."""
 
     status = 401
 
 
 class BodyTooLarge(LimitReached):
-    """A body that is larger than a webhook takes."""
+    """A body with more than MAX_BODY_BYTES bytes."""
 
     status = 413
 
@@ -52,7 +52,7 @@ _REFUSALS = (UnverifiedDelivery, BodyTooLarge, UnreadableBody)
 
 @dataclass(frozen=True)
 class IncomingRequest:
-    """What came to an address: the body as it was, the headers by their names in lower case, and who sent it."""
+    """A request to a webhook: its raw body, its headers by lower-case name, and the sender's address."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -61,7 +61,7 @@ class IncomingRequest:
 
 
 def find_webhook(address: str) -> IncomingWebhook:
-    """Return the webhook of an address; one that is switched off or deleted is not found, like one that never was."""
+    """Return the webhook of an address. Raises NotFound if there is none, or it is switched off or deleted."""
     query = unscoped(IncomingWebhook).where(IncomingWebhook.address_hash == incoming_webhooks.hash_address(address))
     with session_scope(reason="address of a webhook", read_only=True) as session:
         return _check_enabled(session.exec(query).first())
@@ -77,10 +77,11 @@ VerifiedDelivery = tuple[IncomingRequest, Any]  # a delivery that was verified, 
 
 
 def accept_all(webhook: IncomingWebhook, deliveries: Sequence[IncomingRequest]) -> list[DeliveryOutcome | Exception]:
-    """Verify deliveries of one webhook and write them down in one transaction, each with its event.
+    """Verify requests to one webhook and store them in one transaction, each with its event.
 
-    One whose id was accepted before changes nothing. Of each is returned what became of it: an outcome, or why it was
-    not taken. Unverified, TooLarge and Unreadable are refusals, which are written down as well, after the others.
+    A request whose id was accepted before changes nothing. Returns for each request its outcome, or the exception why
+    it was not accepted. Refusals (UnverifiedDelivery, BodyTooLarge, UnreadableBody) are stored as well, after the
+    others.
     """
     results: list[Any] = [_verify_request(webhook, sent) for sent in deliveries]
     good = [place for place, result in enumerate(results) if not isinstance(result, Exception)]

@@ -1,4 +1,4 @@
-"""Received: the log of what came to webhooks, for people."""
+"""Delivery log: lists of the deliveries to webhooks."""
 
 from platform_app.db import Transaction, owned
 from platform_app.errors import NotFound
@@ -17,7 +17,7 @@ def list_deliveries(
     page: int = 1,
     size: int = PAGE_SIZE,
 ) -> list[ReceivedDelivery]:
-    """Return a page of deliveries, newest first; one more than fits."""
+    """Return a page of deliveries, newest first, with one more than `size` if there is a next page."""
     query = owned(ReceivedDelivery, who.tenant_id)
     if webhook_id:
         query = query.where(ReceivedDelivery.webhook_id == webhook_id)
@@ -28,7 +28,7 @@ def list_deliveries(
 
 
 def get(session: Transaction, who: Identity, delivery_id: str) -> ReceivedDelivery:
-    """Return a delivery."""
+    """Return a delivery. Raises NotFound if there is none."""
     query = owned(ReceivedDelivery, who.tenant_id).where(ReceivedDelivery.id == delivery_id)
     row: ReceivedDelivery | None = session.exec(query).first()
     if row is None:
@@ -37,6 +37,6 @@ def get(session: Transaction, who: Identity, delivery_id: str) -> ReceivedDelive
 
 
 def webhook_names(session: Transaction, who: Identity) -> dict[str, str]:
-    """Return the names of all webhooks by id, those that were deleted among them."""
+    """Return the names of all webhooks by id, also of deleted ones."""
     query = owned(IncomingWebhook, who.tenant_id).with_only_columns(IncomingWebhook.id, IncomingWebhook.name)
     return {webhook_id: name for webhook_id, name in session.execute(query)}  # noqa: C416

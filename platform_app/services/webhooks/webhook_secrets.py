@@ -1,4 +1,4 @@
-"""Webhook secrets: the last part of an address and what deliveries are signed with, each sealed for its webhook."""
+"""Webhook secrets: encrypted address parts and signing keys of webhooks."""
 
 from platform_app import encryption
 from platform_app.clock import now
@@ -8,32 +8,32 @@ COLUMNS = ("address_secret", "secret", "former_secret")
 
 
 def purpose(row: IncomingWebhook, column: str) -> str:
-    """Return what a column is sealed for; a secret that becomes the former one stays as it was sealed."""
+    """Return the purpose that a column is encrypted for; a replaced secret keeps its purpose in `former_secret`."""
     return f"webhook {row.id} {'address' if column == 'address_secret' else 'signature'}"
 
 
 def set_secret(row: IncomingWebhook, column: str, clear: str) -> None:
-    """Seal a text into a column of a webhook."""
+    """Encrypt a text into a column of a webhook."""
     setattr(row, column, encryption.encrypt(clear, row.tenant_id, purpose(row, column)))
 
 
 def get_address(row: IncomingWebhook) -> str:
-    """Return the last part of a webhook's address; raises Conflict when it cannot be read."""
+    """Return the secret last part of a webhook's address. Raises Conflict if it cannot be decrypted."""
     return _decrypted(row, "address_secret")
 
 
 def get_secret(row: IncomingWebhook) -> str:
-    """Return what deliveries are signed with; raises Conflict when it cannot be read."""
+    """Return the key that deliveries are signed with. Raises Conflict if it cannot be decrypted."""
     return _decrypted(row, "secret")
 
 
 def is_former_valid(row: IncomingWebhook) -> bool:
-    """Tell whether the secret before the last renewal is still good."""
+    """Return whether the key before the last rotation is still accepted."""
     return row.former_until is not None and now() < row.former_until
 
 
 def valid_secrets(row: IncomingWebhook) -> list[str]:
-    """Return the secrets that a delivery may be signed with now; raises Conflict when one cannot be read."""
+    """Return the keys that a delivery may be signed with now. Raises Conflict if one cannot be decrypted."""
     return [get_secret(row), *([_decrypted(row, "former_secret")] if is_former_valid(row) else [])]
 
 
