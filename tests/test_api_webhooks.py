@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from limits import parse_many
 
 from platform_app.api import webhooks
 from platform_app.models.person import Identity
@@ -52,7 +53,7 @@ async def test_a_body_that_was_long_under_way_is_judged_by_what_counts_now(who: 
         yield b"}"
 
     slow = asyncio.create_task(post(address_of(webhook), slowly()))
-    while not webhooks._buckets:
+    while not webhooks._limiter.storage.storage:
         await asyncio.sleep(0)
     assert (await post(address_of(webhook), b"{}")).status_code == 202
     call(who, incoming_webhooks.require_signature, webhook.id, signed=True)
@@ -120,7 +121,7 @@ async def test_a_bad_signature_is_answered_without_a_hint(who: Identity) -> None
 
 
 async def test_the_test_suite_of_json_over_http(who: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "PACE", [(10_000, 1.0)])  # a quick machine delivers more than is allowed
+    monkeypatch.setattr(webhooks, "PACE", parse_many("10000/second"))  # a quick machine delivers more than is allowed
     webhook = a_webhook(who)
     counted = {"y": 0, "n": 0}
     async with client() as system:
@@ -157,7 +158,7 @@ async def test_a_body_is_one_megabyte_at_most_said_or_not(who: Identity) -> None
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let three deliveries an hour come to an address."""
-    monkeypatch.setattr(webhooks, "PACE", [(3, 3_600.0)])
+    monkeypatch.setattr(webhooks, "PACE", parse_many("3/hour"))
 
 
 @pytest.mark.usefixtures("slow")

@@ -1,4 +1,4 @@
-"""Token bucket: the rate limit of everything that is limited by how often it comes, in the memory of one process."""
+"""Token bucket: paces websockets, whose events are delayed rather than refused, in the memory of one process."""
 
 import time
 from collections import OrderedDict

@@ -7,18 +7,21 @@ that come while others are written are written together: one transaction for man
 from collections.abc import Sequence
 from math import ceil
 
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from platform_app.api.group_commit import Together
 from platform_app.api.routes import ANYONE, client_address, problem, route
-from platform_app.api.token_bucket import TokenBuckets
+from platform_app.clock import now
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
 from platform_app.services.webhooks import deliveries, incoming_webhooks
 from platform_app.services.webhooks.deliveries import MAX_BODY_BYTES, IncomingRequest
 
-PACE = ((500, 1.0), (10_000, 60.0))  # of one address: deliveries, in so many seconds
-_buckets = TokenBuckets()
+PACE = parse_many("500/second; 10000/minute")  # deliveries to one address
+_limiter = FixedWindowRateLimiter(MemoryStorage())
 
 
 def _find(address: str, asking: Sequence[None]) -> list[IncomingWebhook]:
@@ -38,25 +41,25 @@ _taking = Together(_take, weight=lambda sent: 20_000 + len(sent.body), heaviest=
 async def receive(request: Request) -> Response:
     """Take a delivery: 202 when it is written down, or was before."""
     address = request.path_params["address"]
-    if refused := _rate_limit(incoming_webhooks.hash_address(address)):
-        return _too_many(request, *refused)
+    key = incoming_webhooks.hash_address(address)
+    if limit := _exceeded(key):
+        return _too_many(request, limit, key)
     await _finding.do(address, None)  # before a byte of the body is read
     outcome = await _taking.do(address, await _sent(request))
     return JSONResponse({"status": outcome.value}, 202)
 
 
-def _rate_limit(key: str) -> tuple[int, int] | None:
-    """Count a delivery to an address; return the limit that it exceeds and the seconds until it would not, or None."""
-    for amount, period in PACE:
-        if seconds := _buckets.get(f"{key} {period}", amount / period, amount).refused():
-            return amount, max(1, ceil(seconds))
-    return None
+def _exceeded(key: str) -> RateLimitItem | None:
+    """Count a delivery to an address; return the limit that it exceeds, or None."""
+    return next((limit for limit in PACE if not _limiter.hit(limit, key)), None)
 
 
-def _too_many(request: Request, limit: int, seconds: int) -> Response:
+def _too_many(request: Request, limit: RateLimitItem, key: str) -> Response:
+    reset = _limiter.get_window_stats(limit, key).reset_time
+    seconds = max(1, ceil(reset - now().timestamp()))
     answer = problem(429, "Too many deliveries. Send it again in {seconds} s.", request.state.language, seconds=seconds)
     answer.headers["Retry-After"] = answer.headers["RateLimit-Reset"] = str(seconds)
-    answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"] = str(limit), "0"
+    answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"] = str(limit.amount), "0"
     return answer
 
 
