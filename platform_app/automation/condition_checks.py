@@ -25,9 +25,9 @@ class ConditionProblem:
 Choices = Mapping[str, Collection[str]]  # the ids that there are, by what a choice is chosen from
 
 
-def problems(group: Group, known: Catalogue, choices: Choices | None = None) -> list[ConditionProblem]:
+def problems(group: Group, catalogue: Catalogue, choices: Choices | None = None) -> list[ConditionProblem]:
     """Return what is wrong with a tree; nothing when it can be weighed. `choices` are looked at where given."""
-    found = list(_problems(group, known, (), choices or {}))
+    found = list(_problems(group, catalogue, (), choices or {}))
     return (
         found
         if _count(group) <= MAX_CONDITIONS
@@ -40,15 +40,15 @@ def _count(node: Condition | Group) -> int:
 
 
 def _problems(
-    node: Condition | Group, known: Catalogue, path: tuple[int, ...], choices: Choices
+    node: Condition | Group, catalogue: Catalogue, path: tuple[int, ...], choices: Choices
 ) -> Iterable[ConditionProblem]:
     if isinstance(node, Group):
         if path and not node.of:
             yield ConditionProblem(path, "Add a condition to the group, or remove it.")
         for place, part in enumerate(node.of):
-            yield from _problems(part, known, (*path, place), choices)
+            yield from _problems(part, catalogue, (*path, place), choices)
         return
-    fact, op = known.get(node.fact), OPERATORS.get(node.operator)
+    fact, op = catalogue.get(node.fact), OPERATORS.get(node.operator)
     if fact is None:
         yield ConditionProblem(path, "There is no {what} any more. Choose another.", {"what": node.fact})
     elif op is None or fact.type not in op.types:

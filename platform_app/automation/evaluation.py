@@ -31,17 +31,17 @@ class Proof:
         return {"holds": self.holds, **named, "actual": values.as_json(self.actual)}
 
 
-def evaluate(node: Condition | Group, facts: Facts, known: Catalogue, moment: datetime) -> Proof:
+def evaluate(node: Condition | Group, facts: Facts, catalogue: Catalogue, moment: datetime) -> Proof:
     """Return the proof of a node; every part is looked at, and nothing raises. `moment` has a zone."""
-    return _evaluate(node, facts, known, moment=moment, path=())
+    return _evaluate(node, facts, catalogue, moment=moment, path=())
 
 
 def _evaluate(
-    node: Condition | Group, facts: Facts, known: Catalogue, *, moment: datetime, path: tuple[int, ...]
+    node: Condition | Group, facts: Facts, catalogue: Catalogue, *, moment: datetime, path: tuple[int, ...]
 ) -> Proof:
     if isinstance(node, Condition):
-        return _compare(node, facts, known, moment=moment, path=path)
-    of = tuple(_evaluate(part, facts, known, moment=moment, path=(*path, at)) for at, part in enumerate(node.of))
+        return _compare(node, facts, catalogue, moment=moment, path=path)
+    of = tuple(_evaluate(part, facts, catalogue, moment=moment, path=(*path, at)) for at, part in enumerate(node.of))
     return Proof(group_holds(node.match, [part.holds for part in of]), node.match, of, path=path)
 
 
@@ -53,14 +53,14 @@ def fact_names(node: Condition | Group) -> set[str]:
 Predicate = Callable[[Facts, datetime], bool]
 
 
-def compile_condition(node: Condition | Group, known: Catalogue, zone: str) -> Predicate:
+def compile_condition(node: Condition | Group, catalogue: Catalogue, zone: str) -> Predicate:
     """Return a test that tells whether a node holds, as its proof would, without the proof and as soon as it is sure.
 
     What conditions compare with is read once; `zone` is the time zone of all facts that will be tested.
     """
     if isinstance(node, Condition):
-        return _compile_leaf(node, known, zone)
-    tests = tuple(compile_condition(part, known, zone) for part in node.of)
+        return _compile_leaf(node, catalogue, zone)
+    tests = tuple(compile_condition(part, catalogue, zone) for part in node.of)
     if not tests:
         return lambda facts, moment: True
     decides = node.match != Match.ALL  # what a part has to be for the group to be sure
@@ -75,8 +75,8 @@ def compile_condition(node: Condition | Group, known: Catalogue, zone: str) -> P
     return holds
 
 
-def _compile_leaf(condition: Condition, known: Catalogue, zone: str) -> Predicate:
-    name, fact, op = condition.fact, known.get(condition.fact), OPERATORS.get(condition.operator)
+def _compile_leaf(condition: Condition, catalogue: Catalogue, zone: str) -> Predicate:
+    name, fact, op = condition.fact, catalogue.get(condition.fact), OPERATORS.get(condition.operator)
     wanted = expected_value(fact, op, condition.value, zone) if fact and op and fact.type in op.types else None
     if fact is None or op is None or wanted is None:
         return lambda facts, moment: False
@@ -97,8 +97,10 @@ def group_holds(match: Match, parts: list[bool]) -> bool:
     return not parts or {Match.ALL: all(parts), Match.ANY: any(parts), Match.NONE: not any(parts)}[match]
 
 
-def _compare(condition: Condition, facts: Facts, known: Catalogue, *, moment: datetime, path: tuple[int, ...]) -> Proof:
-    fact, op = known.get(condition.fact), OPERATORS.get(condition.operator)
+def _compare(
+    condition: Condition, facts: Facts, catalogue: Catalogue, *, moment: datetime, path: tuple[int, ...]
+) -> Proof:
+    fact, op = catalogue.get(condition.fact), OPERATORS.get(condition.operator)
     actual = facts.values.get(condition.fact)
     is_choice = fact is None or fact.type == FactType.CHOICE
     shown = _with_names(condition.value, facts.names) if is_choice else condition.value
@@ -150,9 +152,9 @@ def smallest_change(proof: Proof, is_to_hold: bool = True) -> list[ConditionChan
     if proof.match is None:
         return [ConditionChange(proof, is_to_hold)]
     parts_hold = is_to_hold if proof.match != Match.NONE else not is_to_hold
-    ways = [smallest_change(part, parts_hold) for part in proof.of if part.holds != parts_hold]
+    enrollments = [smallest_change(part, parts_hold) for part in proof.of if part.holds != parts_hold]
     needs_all = (proof.match == Match.ALL) == is_to_hold if proof.match != Match.NONE else is_to_hold
-    possible = [way for way in ways if way is not None]
+    possible = [enrollment for enrollment in enrollments if enrollment is not None]
     if needs_all:
-        return [change for way in possible for change in way] if len(possible) == len(ways) > 0 else None
+        return [change for way in possible for change in way] if len(possible) == len(enrollments) > 0 else None
     return min(possible, key=len, default=None)

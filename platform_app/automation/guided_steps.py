@@ -53,10 +53,10 @@ def parse_steps(data: Any) -> list[GuidedStep]:
     return found
 
 
-def collectable_facts(known: Catalogue) -> dict[str, str]:
+def collectable_facts(catalogue: Catalogue) -> dict[str, str]:
     """Return the facts that can be collected, each with what it holds."""
-    own = {name: _KINDS.get(fact.type, "text") for name, fact in known.items() if name.startswith(_CUSTOM_PREFIXES)}
-    return {name: kind for name, kind in _BUILT_IN.items() if name in known} | own
+    own = {name: _KINDS.get(fact.type, "text") for name, fact in catalogue.items() if name.startswith(_CUSTOM_PREFIXES)}
+    return {name: kind for name, kind in _BUILT_IN.items() if name in catalogue} | own
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,9 @@ class EncodedText(str):
 
     def __new__(cls, text: str, form: Format) -> "EncodedText":
         """Return a text that is encoded for a format."""
-        made = super().__new__(cls, text)
-        made.encoded_for = form
-        return made
+        compiled = super().__new__(cls, text)
+        compiled.encoded_for = form
+        return compiled
 
 
 @dataclass(frozen=True)

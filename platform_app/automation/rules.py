@@ -92,14 +92,14 @@ class Verdict:
 def evaluate_rule(
     rule: CompiledRule,
     facts: Facts,
-    known: Catalogue,
+    catalogue: Catalogue,
     moment: datetime,
     *,
     depth: int,
     prior_runs: Callable[[], PriorRuns],
 ) -> Verdict:
     """Return whether a rule runs on an event of its kind. `before` is asked only when the condition holds."""
-    proof = evaluate(rule.tree, facts, known, moment)
+    proof = evaluate(rule.tree, facts, catalogue, moment)
     return Verdict(run_reason(rule.definition, proof.holds, moment, depth=depth, prior_runs=prior_runs), proof)
 
 

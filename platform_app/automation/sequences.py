@@ -70,12 +70,14 @@ class CompiledSequence:
         return due_time(self.steps[step_id].timing, arrived, calendar)
 
 
-def exits_at_entry(made: CompiledSequence, facts: Facts, known: Catalogue, moment: datetime) -> bool:
+def exits_at_entry(compiled: CompiledSequence, facts: Facts, catalogue: Catalogue, moment: datetime) -> bool:
     """Tell whether a way out or the goal is true already: whoever enters then leaves before the first step.
 
     A condition says how something is, not what happens, so it counts from the beginning.
     """
-    return any(tree.of and evaluate(tree, facts, known, moment).holds for tree in (made.goal, made.leave_if))
+    return any(
+        tree.of and evaluate(tree, facts, catalogue, moment).holds for tree in (compiled.goal, compiled.leave_if)
+    )
 
 
 def is_implied(condition: Group, entry: Group) -> bool:
@@ -118,7 +120,7 @@ def compile_sequence(data: dict[str, Any]) -> CompiledSequence:
     """Return a sequence ready to be gone through; raises Invalid when it cannot be read."""
     own = parse_sequence(data)
     found = parse_steps(own.steps)
-    made = CompiledSequence(
+    compiled = CompiledSequence(
         own,
         parse_conditions(own.condition),
         parse_conditions(own.leave_if),
@@ -126,11 +128,11 @@ def compile_sequence(data: dict[str, Any]) -> CompiledSequence:
         first_step_id=str(found[0].id) if found else "",
     )
     for step_id, step, then in _with_next_step(found, ""):
-        made.steps[step_id], made.next_step_ids[step_id] = step, then
+        compiled.steps[step_id], compiled.next_step_ids[step_id] = step, then
         for name, inner in step.branches().items():
             if inner:
-                made.branch_step_ids[step_id, name] = inner[0].id
-    return made
+                compiled.branch_step_ids[step_id, name] = inner[0].id
+    return compiled
 
 
 def _with_next_step(found: list[Any], then: str) -> Iterator[tuple[str, Step, str]]:

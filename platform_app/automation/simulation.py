@@ -73,79 +73,81 @@ class SimulationContext:
     events: Sequence[SimulatedEvent] = ()
 
 
-def simulate(made: CompiledSequence, entered_at: datetime, key: str, world: SimulationContext) -> Simulation:
+def simulate(compiled: CompiledSequence, entered_at: datetime, key: str, context: SimulationContext) -> Simulation:
     """Return the way of somebody who enters at a moment; `key` decides into which part of a split they come."""
-    found, step_id, arrived = Simulation(), made.first_step_id, entered_at
+    found, step_id, arrived = Simulation(), compiled.first_step_id, entered_at
     while step_id:
-        due = made.due_time(step_id, arrived, world.calendar)
+        due = compiled.due_time(step_id, arrived, context.calendar)
         if due.at is None:
             return found.finish(SimulationEnd.NEVER, None, step_id)
-        if ended := _exit_between(made, world, entered_at, due.at):
+        if ended := _exit_between(compiled, context, entered_at, due.at):
             return found.finish(*ended[:2], step_id, ended[2])
-        at, decision = due.at, _decide(made, step_id, due.at, key=key, world=world, since=due.at)
+        at, decision = due.at, _decide(compiled, step_id, due.at, key=key, context=context, since=due.at)
         if decision.outcome == StepOutcome.WAIT and decision.until is not None:
-            ended, at, decision = _wait(made, step_id, due.at, key=key, world=world, until=decision.until)
+            ended, at, decision = _wait(compiled, step_id, due.at, key=key, context=context, until=decision.until)
             if ended:
                 return found.finish(*ended[:2], step_id, ended[2])
         found.steps.append(SimulatedStep(step_id, at, due.waits, decision))
         if decision.outcome == StepOutcome.LEAVE:
             return found.finish(SimulationEnd.AWAITED, at)
-        step_id, arrived = made.next_step_id(step_id, decision.branch), at
+        step_id, arrived = compiled.next_step_id(step_id, decision.branch), at
     return found.finish(SimulationEnd.FINISHED, arrived)
 
 
 _Exit = tuple[SimulationEnd, datetime, Proof | None]
 
 
-def _exit_between(made: CompiledSequence, world: SimulationContext, since: datetime, until: datetime) -> _Exit | None:
+def _exit_between(
+    compiled: CompiledSequence, context: SimulationContext, since: datetime, until: datetime
+) -> _Exit | None:
     """Return how the way ends between two moments, at what happens or, at the latter, by what is known."""
-    own = made.definition
-    for one in world.events:
+    own = compiled.definition
+    for one in context.events:
         if not since < one.at <= until:
             continue
         if one.is_reply and own.leave_on_reply:
             return SimulationEnd.REPLIED, one.at, None
         if one.is_stage and own.leave_on_stage:
             return SimulationEnd.STAGE, one.at, None
-        if ended := _exit_by_condition(made, world, one.at):
+        if ended := _exit_by_condition(compiled, context, one.at):
             return ended
-    return _exit_by_condition(made, world, until)
+    return _exit_by_condition(compiled, context, until)
 
 
-def _exit_by_condition(made: CompiledSequence, world: SimulationContext, at: datetime) -> _Exit | None:
-    for end, tree in ((SimulationEnd.GOAL, made.goal), (SimulationEnd.CONDITION, made.leave_if)):
-        if tree.of and (proof := _evaluate(tree, world, at)).holds:
+def _exit_by_condition(compiled: CompiledSequence, context: SimulationContext, at: datetime) -> _Exit | None:
+    for end, tree in ((SimulationEnd.GOAL, compiled.goal), (SimulationEnd.CONDITION, compiled.leave_if)):
+        if tree.of and (proof := _evaluate(tree, context, at)).holds:
             return end, at, proof
     return None
 
 
-def _evaluate(tree: Group, world: SimulationContext, at: datetime) -> Proof:
-    return evaluate(tree, world.facts(at), world.known, at)
+def _evaluate(tree: Group, context: SimulationContext, at: datetime) -> Proof:
+    return evaluate(tree, context.facts(at), context.known, at)
 
 
 def _decide(
-    made: CompiledSequence,
+    compiled: CompiledSequence,
     step_id: str,
     at: datetime,
     *,
     key: str,
-    world: SimulationContext,
+    context: SimulationContext,
     since: datetime,
     is_met: bool = False,
 ) -> StepDecision:
-    return decide(made.steps[step_id], StepContext(world.facts(at), world.known, at, key, since, is_met))
+    return decide(compiled.steps[step_id], StepContext(context.facts(at), context.known, at, key, since, is_met))
 
 
 def _wait(
-    made: CompiledSequence, step_id: str, since: datetime, *, key: str, world: SimulationContext, until: datetime
+    compiled: CompiledSequence, step_id: str, since: datetime, *, key: str, context: SimulationContext, until: datetime
 ) -> tuple[_Exit | None, datetime, StepDecision]:
     """Wait at a step until something that happens meets it, or its time is over."""
-    for one in world.events:
+    for one in context.events:
         if since < one.at < until:
-            if ended := _exit_between(made, world, since, one.at):
+            if ended := _exit_between(compiled, context, since, one.at):
                 return ended, one.at, StepDecision(StepOutcome.LEAVE)
-            decision = _decide(made, step_id, one.at, key=key, world=world, since=since)
+            decision = _decide(compiled, step_id, one.at, key=key, context=context, since=since)
             if decision.outcome != StepOutcome.WAIT:
                 return None, one.at, decision
-    ended = _exit_between(made, world, since, until)
-    return ended, until, _decide(made, step_id, until, key=key, world=world, since=since)
+    ended = _exit_between(compiled, context, since, until)
+    return ended, until, _decide(compiled, step_id, until, key=key, context=context, since=since)

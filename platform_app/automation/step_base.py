@@ -83,5 +83,5 @@ class Step(BaseModel, ABC, frozen=True):
         return {}
 
     @abstractmethod
-    def decide(self, look: StepContext) -> StepDecision:
+    def decide(self, context: StepContext) -> StepDecision:
         """Return what is done here, when its condition holds."""

@@ -41,7 +41,7 @@ class ActionStep(Step):
     kind: Literal["do"] = "do"
     action: dict[str, Any] = asked("What is done", StepInput.ACTION, {})
 
-    def decide(self, look: StepContext) -> StepDecision:
+    def decide(self, context: StepContext) -> StepDecision:
         """Do the action."""
         return StepDecision(StepOutcome.RUN_ACTION)
 
@@ -61,9 +61,9 @@ class ConditionStep(Step):
         """Return both ways."""
         return {"yes": self.yes, "no": self.no}
 
-    def decide(self, look: StepContext) -> StepDecision:
+    def decide(self, context: StepContext) -> StepDecision:
         """Choose the way by the condition."""
-        proof = evaluate(parse_conditions(self.condition), look.facts, look.known, look.moment)
+        proof = evaluate(parse_conditions(self.condition), context.facts, context.known, context.moment)
         return StepDecision(StepOutcome.CONTINUE, "yes" if proof.holds else "no", proof)
 
 
@@ -83,13 +83,13 @@ class WaitStep(Step):
         options={"on": "They go on", "leave": "They leave the sequence"},
     )
 
-    def decide(self, look: StepContext) -> StepDecision:
+    def decide(self, context: StepContext) -> StepDecision:
         """Go on when it is so, wait while there is time."""
-        proof = evaluate(parse_conditions(self.condition), look.facts, look.known, look.moment)
-        if proof.holds or look.is_met:
+        proof = evaluate(parse_conditions(self.condition), context.facts, context.known, context.moment)
+        if proof.holds or context.is_met:
             return StepDecision(StepOutcome.CONTINUE, proof=proof)
-        end = look.due_since + (parse_duration(self.at_most) or timedelta(0))
-        if look.moment < end:
+        end = context.due_since + (parse_duration(self.at_most) or timedelta(0))
+        if context.moment < end:
             return StepDecision(StepOutcome.WAIT, proof=proof, until=end)
         return StepDecision(StepOutcome.CONTINUE if self.then == "on" else StepOutcome.LEAVE, proof=proof)
 
@@ -109,9 +109,9 @@ class SplitStep(Step):
         """Return both parts."""
         return {"a": self.a, "b": self.b}
 
-    def decide(self, look: StepContext) -> StepDecision:
+    def decide(self, context: StepContext) -> StepDecision:
         """Choose the part by a hash: the same person comes into the same part each time."""
-        digest = hashlib.sha256(f"{self.id}:{look.key}".encode()).digest()
+        digest = hashlib.sha256(f"{self.id}:{context.key}".encode()).digest()
         return StepDecision(
             StepOutcome.CONTINUE, "a" if int.from_bytes(digest[:8], "big") % 100 < self.percent else "b"
         )
@@ -166,12 +166,12 @@ def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any
             yield from walk(inner, depth + 1, f"{path}/{one.id}.{name}")
 
 
-def decide(step: Step, look: StepContext) -> StepDecision:
+def decide(step: Step, context: StepContext) -> StepDecision:
     """Return what is done at a step; one whose condition does not hold is passed by."""
     if step.only_if:
-        proof = evaluate(parse_conditions(step.only_if), look.facts, look.known, look.moment)
+        proof = evaluate(parse_conditions(step.only_if), context.facts, context.known, context.moment)
         if not proof.holds:
             return StepDecision(StepOutcome.CONTINUE, "", proof, is_skipped=True)
-        decision = step.decide(look)
+        decision = step.decide(context)
         return decision if decision.proof is not None else StepDecision(decision.outcome, decision.branch, proof)
-    return step.decide(look)
+    return step.decide(context)

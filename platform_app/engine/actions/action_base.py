@@ -56,7 +56,7 @@ class Action(BaseModel, ABC, frozen=True):
     menu_order: ClassVar[int] = 1_000  # in the builder; actions with the same number are sorted by kind
 
     @abstractmethod
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Return what is about to be done on a scene."""
 
     @classmethod
@@ -65,9 +65,9 @@ class Action(BaseModel, ABC, frozen=True):
         return ""
 
 
-def find_member(scene: ActionContext, user_id: str) -> NamedValue:
+def find_member(context: ActionContext, user_id: str) -> NamedValue:
     """Return a member of the tenant by the id of the user."""
-    found = {user.id: user.name for user, _ in members.list_members(scene.session, scene.who)}
+    found = {user.id: user.name for user, _ in members.list_members(context.session, context.who)}
     if user_id not in found:
         raise Invalid("There is no such member.", field="user_id")
     return NamedValue(user_id, found[user_id])

@@ -48,7 +48,7 @@ def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
     )
 
 
-def problems(listed: list[dict[str, Any]], house: TenantChoices, language: str) -> dict[str, str]:
+def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str) -> dict[str, str]:
     """Return a sentence for each field that is not right, by action.{place}.{field}; `actions` when there is none."""
     if not listed:
         return {"actions": translate(language, "Add an action.")}
@@ -59,9 +59,9 @@ def problems(listed: list[dict[str, Any]], house: TenantChoices, language: str) 
             found[f"action.{place}"] = translate(language, "This action is not known any more. Remove it.")
             continue
         for name, asked in asked_of(kind.model_fields["kind"].default):
-            sentence = _problem(str(data.get(name) or ""), asked, house, language)
+            sentence = _problem(str(data.get(name) or ""), asked, choices, language)
             if not sentence and asked["ask"] == ActionInput.VALUE:
-                sentence = _type_problem(str(data.get("field")), str(data.get(name) or ""), house.catalogue, language)
+                sentence = _type_problem(str(data.get("field")), str(data.get(name) or ""), choices.catalogue, language)
             if sentence:
                 found[f"action.{place}.{name}"] = sentence
     return found
@@ -80,10 +80,10 @@ def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
     return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
 
 
-def _problem(value: str, asked: dict[str, Any], house: TenantChoices, language: str) -> str:
+def _problem(value: str, asked: dict[str, Any], choices: TenantChoices, language: str) -> str:
     if not value.strip():
         return translate(language, "Fill this in.") if asked["needed"] else ""
-    if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, house.catalogue)):
+    if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, choices.catalogue)):
         return text_templates.describe_problem(wrong[0], language)
     if asked["ask"] == ActionInput.DAYS and parse_whole(value, MAX_DAYS) is None:
         return translate(language, "Enter a number.")
@@ -94,7 +94,7 @@ def _problem(value: str, asked: dict[str, Any], house: TenantChoices, language: 
             smtp.checked(value, field="to")
     except Invalid as error:
         return translate(language, error.sentence)
-    if value not in house.ids.get(asked["ask"], (value,)):
+    if value not in choices.ids.get(asked["ask"], (value,)):
         return translate(language, "What was chosen here is gone. Choose another.")
     return ""
 

@@ -61,29 +61,29 @@ class ActionContext:
         """Return the id of the lead; raises Conflict when the event is about none."""
         if self.event.lead_id:
             return self.event.lead_id
-        talk = self._find_conversation()
-        if talk is None or not talk.lead_id:
+        conversation = self._find_conversation()
+        if conversation is None or not conversation.lead_id:
             raise Conflict("The event is about no lead.")
-        return talk.lead_id
+        return conversation.lead_id
 
     def contact_id(self) -> str:
         """Return the id of the contact; raises Conflict when the event is about none."""
         if self.event.contact_id:
             return self.event.contact_id
-        talk = self._find_conversation()
-        if talk is None or not talk.contact_id:
+        conversation = self._find_conversation()
+        if conversation is None or not conversation.contact_id:
             raise Conflict("The event is about no contact.")
-        return talk.contact_id
+        return conversation.contact_id
 
     def conversation(self) -> Conversation:
         """Return the conversation of the event, else the newest one of its lead or contact.
 
         Raises Conflict when there is none.
         """
-        talk = self._find_conversation()
-        if talk is None:
+        conversation = self._find_conversation()
+        if conversation is None:
             raise Conflict("There is no conversation with this lead or contact.")
-        return talk
+        return conversation
 
     def _find_conversation(self) -> Conversation | None:
         event, tenant_id = self.event, self.who.tenant_id

@@ -19,13 +19,13 @@ class SendMessage(Action):
     kind: Literal["send_message"] = "send_message"
     text: str = asked("Text", ActionInput.TEXT)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Say it in the conversation, in the agent's name."""
-        talk, text = scene.conversation(), scene.render(self.text)
+        conversation, text = context.conversation(), context.render(self.text)
         return ActionPlan(
             "Send “{text}”",
             {"text": text},
-            apply=lambda session, who: agent_messages.send_message(session, who, talk.id, text),
+            apply=lambda session, who: agent_messages.send_message(session, who, conversation.id, text),
         )
 
 
@@ -40,13 +40,13 @@ class AskAgent(Action):
     kind: Literal["ask_agent"] = "ask_agent"
     prompt: str = asked("What it is to write", ActionInput.TEXT)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Let the agent of the conversation write a message; the worker sends it."""
-        talk, prompt = scene.conversation(), scene.render(self.prompt)
+        conversation, prompt = context.conversation(), context.render(self.prompt)
         return ActionPlan(
             "Let the agent write: “{text}”",
             {"text": prompt},
-            apply=lambda session, who: agent_messages.request_message(session, who, talk.id, prompt),
+            apply=lambda session, who: agent_messages.request_message(session, who, conversation.id, prompt),
         )
 
 
@@ -60,10 +60,12 @@ class HandOff(Action):
     menu_order: ClassVar[int] = 120
     kind: Literal["hand_off"] = "hand_off"
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Let the agent be silent until a person gives the conversation back."""
-        talk = scene.conversation()
-        return ActionPlan("Hand the conversation to a person", apply=lambda s, who: hand_off.hand_off(s, who, talk.id))
+        conversation = context.conversation()
+        return ActionPlan(
+            "Hand the conversation to a person", apply=lambda s, who: hand_off.hand_off(s, who, conversation.id)
+        )
 
 
 class AssignConversation(Action):
@@ -77,17 +79,17 @@ class AssignConversation(Action):
     kind: Literal["assign_conversation"] = "assign_conversation"
     user_id: str = asked("Member", ActionInput.MEMBER, needed=False)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Assign the conversation to the member, or to the one whose turn it is."""
-        talk = scene.conversation()
+        conversation = context.conversation()
         if not self.user_id:
             words = "Assign the conversation in turn"
-            return ActionPlan(words, apply=lambda session, who: triage.assign_in_turn(session, who, talk.id))
-        member = find_member(scene, self.user_id)
+            return ActionPlan(words, apply=lambda session, who: triage.assign_in_turn(session, who, conversation.id))
+        member = find_member(context, self.user_id)
         return ActionPlan(
             "Assign the conversation to {name}",
             {"name": member.name},
-            apply=lambda session, who: triage.assign(session, who, talk.id, member.id),
+            apply=lambda session, who: triage.assign(session, who, conversation.id, member.id),
         )
 
 
@@ -101,9 +103,9 @@ class OptOut(Action):
     menu_order: ClassVar[int] = 135
     kind: Literal["opt_out"] = "opt_out"
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Note that the contact does not want messages."""
-        contact = contacts.get(scene.session, scene.who, scene.contact_id())
+        contact = contacts.get(context.session, context.who, context.contact_id())
         return ActionPlan(
             "Opt {name} out",
             {"name": contact.name},
@@ -121,7 +123,9 @@ class CloseConversation(Action):
     menu_order: ClassVar[int] = 130
     kind: Literal["close_conversation"] = "close_conversation"
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """End the conversation."""
-        talk = scene.conversation()
-        return ActionPlan("Close the conversation", apply=lambda session, who: hand_off.close(session, who, talk.id))
+        conversation = context.conversation()
+        return ActionPlan(
+            "Close the conversation", apply=lambda session, who: hand_off.close(session, who, conversation.id)
+        )

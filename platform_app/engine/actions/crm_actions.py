@@ -21,10 +21,10 @@ class ChangeStage(Action):
     kind: Literal["change_stage"] = "change_stage"
     stage_id: str = asked("Stage", ActionInput.STAGE)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Move the lead."""
-        lead_id = scene.lead_id()
-        stage = pipelines.get_stage(scene.session, scene.who, self.stage_id)
+        lead_id = context.lead_id()
+        stage = pipelines.get_stage(context.session, context.who, self.stage_id)
         return ActionPlan(
             "Put the lead into {stage}",
             {"stage": stage.name},
@@ -43,9 +43,9 @@ class Assign(Action):
     kind: Literal["assign"] = "assign"
     user_id: str = asked("Member", ActionInput.MEMBER)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Make the member responsible for the lead."""
-        lead_id, member = scene.lead_id(), find_member(scene, self.user_id)
+        lead_id, member = context.lead_id(), find_member(context, self.user_id)
         return ActionPlan(
             "Make {name} responsible for the lead",
             {"name": member.name},
@@ -66,12 +66,12 @@ class CreateTask(Action):
     user_id: str = asked("Responsible", ActionInput.MEMBER, needed=False)
     days: str = asked("Due in days", ActionInput.DAYS, needed=False)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Write a task for the lead, else for the contact."""
-        of = {"lead_id": scene.lead_id()} if scene.is_about("lead") else {"contact_id": scene.contact_id()}
-        member = find_member(scene, self.user_id) if self.user_id else None
+        of = {"lead_id": context.lead_id()} if context.is_about("lead") else {"contact_id": context.contact_id()}
+        member = find_member(context, self.user_id) if self.user_id else None
         due = now() + timedelta(days=parse_days(self.days)) if self.days else None
-        text = scene.render(self.text)
+        text = context.render(self.text)
         more: dict[str, Any] = of | {"due_at": due, "responsible_id": member.id if member else None}
         return ActionPlan(
             "Create the task “{text}”",
@@ -92,17 +92,17 @@ class UpdateField(Action):
     field: str = asked("Field", ActionInput.FIELD)
     value: str = asked("Value", ActionInput.VALUE, needed=False)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Save a value of the contact or the lead."""
         holder, _, name = self.field.partition(".")
-        value: Any = scene.render(self.value)
+        value: Any = context.render(self.value)
         if name in ("emails", "phones"):
             value = [value] if value else []
-        store, row_id = (leads, scene.lead_id()) if holder == "lead" else (contacts, scene.contact_id())
-        own = fact_snapshots.fact_catalogue(scene.session, scene.who.tenant_id).get(self.field)
+        store, row_id = (leads, context.lead_id()) if holder == "lead" else (contacts, context.contact_id())
+        own = fact_snapshots.fact_catalogue(context.session, context.who.tenant_id).get(self.field)
         return ActionPlan(
             "Set {field} to “{text}”",
-            {"field": own.label if own and own.is_custom else self.field, "text": scene.render(self.value)},
+            {"field": own.label if own and own.is_custom else self.field, "text": context.render(self.value)},
             apply=lambda session, who: store.save(session, who, row_id, {name: value}),
         )
 
@@ -118,10 +118,10 @@ class AddTag(Action):
     kind: Literal["add_tag"] = "add_tag"
     tag: str = asked("Tag", ActionInput.TAG)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Give the lead, else the contact, a tag."""
-        tag = scene.render(self.tag)
-        store, row_id = (leads, scene.lead_id()) if scene.is_about("lead") else (contacts, scene.contact_id())
+        tag = context.render(self.tag)
+        store, row_id = (leads, context.lead_id()) if context.is_about("lead") else (contacts, context.contact_id())
         return ActionPlan(
             "Add the tag “{text}”",
             {"text": tag},
@@ -140,10 +140,10 @@ class RemoveTag(Action):
     kind: Literal["remove_tag"] = "remove_tag"
     tag: str = asked("Tag", ActionInput.TAG)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Take a tag from the lead, else from the contact."""
-        tag = scene.render(self.tag)
-        store, row_id = (leads, scene.lead_id()) if scene.is_about("lead") else (contacts, scene.contact_id())
+        tag = context.render(self.tag)
+        store, row_id = (leads, context.lead_id()) if context.is_about("lead") else (contacts, context.contact_id())
         return ActionPlan(
             "Remove the tag “{text}”",
             {"text": tag},
@@ -162,10 +162,10 @@ class WriteNote(Action):
     kind: Literal["write_note"] = "write_note"
     text: str = asked("Text", ActionInput.TEXT)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Write a note about the lead, else about the contact."""
-        of = {"lead_id": scene.lead_id()} if scene.is_about("lead") else {"contact_id": scene.contact_id()}
-        text = scene.render(self.text)
+        of = {"lead_id": context.lead_id()} if context.is_about("lead") else {"contact_id": context.contact_id()}
+        text = context.render(self.text)
         return ActionPlan(
             "Write the note “{text}”",
             {"text": text},

@@ -20,9 +20,9 @@ class Notify(Action):
     user_id: str = asked("Member", ActionInput.MEMBER)
     text: str = asked("Text", ActionInput.LINE)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Put a line for the member into the recent updates."""
-        member, text = find_member(scene, self.user_id), scene.render(self.text)
+        member, text = find_member(context, self.user_id), context.render(self.text)
         if not text:
             raise Invalid("The text of the message is empty.", field="text")
         return ActionPlan(

@@ -26,10 +26,10 @@ class SendEmail(Action):
     subject: str = asked("Subject", ActionInput.LINE)
     text: str = asked("Text", ActionInput.TEXT)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Send it through the tenant's mail server. No key is known there: what is in doubt is not sent again."""
-        server = mail_servers.get_server(scene.session, scene.who.tenant_id)
-        to, subject, text = (scene.render(one) for one in (self.to or CONTACT_EMAIL, self.subject, self.text))
+        server = mail_servers.get_server(context.session, context.who.tenant_id)
+        to, subject, text = (context.render(one) for one in (self.to or CONTACT_EMAIL, self.subject, self.text))
         if not to:
             raise Conflict("There is no address to write to.")
         if not subject or not text:
@@ -56,9 +56,9 @@ class CallWebhook(Action):
     url: str = asked("Address", ActionInput.WORD)
     body: str = asked("What is sent", ActionInput.TEXT, needed=False)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Post a text to an address of the tenant's, with a key by which a repetition is known."""
-        address, body = egress.check(self.url), scene.render_body(self.body)
+        address, body = egress.check(self.url), context.render_body(self.body)
         return ActionPlan(
             "Call {url}", {"url": address}, call=lambda key: post_webhook(address, body, key), repeatable=True
         )

@@ -17,13 +17,13 @@ class StartSequence(Action):
     kind: Literal["start_sequence"] = "start_sequence"
     sequence_id: str = asked("Sequence", ActionInput.SEQUENCE)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Let the lead or the contact into a sequence that is switched on."""
-        row = enrollment_entry.get_enabled(scene.session, scene.who, self.sequence_id)
+        row = enrollment_entry.get_enabled(context.session, context.who, self.sequence_id)
         return ActionPlan(
             "Start the sequence “{name}”",
             {"name": row.name},
-            apply=lambda session, who: enrollment_entry.start(session, who, row.id, scene.event),
+            apply=lambda session, who: enrollment_entry.start(session, who, row.id, context.event),
         )
 
 
@@ -37,11 +37,11 @@ class StopSequence(Action):
     kind: Literal["stop_sequence"] = "stop_sequence"
     sequence_id: str = asked("Sequence", ActionInput.SEQUENCE)
 
-    def plan(self, scene: ActionContext) -> ActionPlan:
+    def plan(self, context: ActionContext) -> ActionPlan:
         """Take the lead or the contact out of a sequence; nothing happens when they are not in it."""
-        row = enrollment_entry.get(scene.session, scene.who, self.sequence_id)
+        row = enrollment_entry.get(context.session, context.who, self.sequence_id)
         return ActionPlan(
             "Stop the sequence “{name}”",
             {"name": row.name},
-            apply=lambda session, who: enrollment_entry.stop(session, who, row.id, scene.event),
+            apply=lambda session, who: enrollment_entry.stop(session, who, row.id, context.event),
         )

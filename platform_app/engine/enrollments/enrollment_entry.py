@@ -43,14 +43,14 @@ def handle_event(session: Transaction, event: Event) -> None:
         _apply_event(session, row, facts, at=event.at)
     for sequence in triggered_sequences(session, event):
         try:
-            made = enrollment_progress.cached_sequence(sequence.id, sequence.published)
+            compiled = enrollment_progress.cached_sequence(sequence.id, sequence.published)
         except Invalid:
             continue
-        reason, proof = evaluate_entry(session, sequence, made, event, facts=facts)
+        reason, proof = evaluate_entry(session, sequence, compiled, event, facts=facts)
         if reason == EntryResult.ENTERS:
-            came = EntryCause(event.at, event_id=event.id, origin_id=event.origin_id, depth=event.depth, proof=proof)
+            cause = EntryCause(event.at, event_id=event.id, origin_id=event.origin_id, depth=event.depth, proof=proof)
             enrollment_progress.create_enrollment(
-                session, sequence, made, subject=enrollment_progress.event_subject(session, event), came=came
+                session, sequence, compiled, subject=enrollment_progress.event_subject(session, event), cause=cause
             )
 
 
@@ -64,23 +64,23 @@ def triggered_sequences(session: Transaction, event: Event) -> list[Sequence]:
 
 
 def evaluate_entry(
-    session: Transaction, sequence: Sequence, made: CompiledSequence, event: Event, *, facts: Facts
+    session: Transaction, sequence: Sequence, compiled: CompiledSequence, event: Event, *, facts: Facts
 ) -> tuple[EntryResult, dict[str, Any]]:
     """Return whether the subject of an event enters, with the proof of the condition."""
-    proof = evaluate(made.entry, facts, fact_snapshots.fact_catalogue(session, event.tenant_id), event.at)
-    about = enrollment_progress.event_subject(session, event)
+    proof = evaluate(compiled.entry, facts, fact_snapshots.fact_catalogue(session, event.tenant_id), event.at)
+    subject = enrollment_progress.event_subject(session, event)
     if not proof.holds:
         return EntryResult.CONDITION, proof.as_json()
-    if not about.id:
+    if not subject.id:
         return EntryResult.NOBODY, proof.as_json()
     if event.depth >= MAX_CHAIN_DEPTH:
         return EntryResult.TOO_DEEP, proof.as_json()
-    return check_reentry(session, sequence, made, about.id), proof.as_json()
+    return check_reentry(session, sequence, compiled, subject.id), proof.as_json()
 
 
-def check_reentry(session: Transaction, sequence: Sequence, made: CompiledSequence, subject_id: str) -> EntryResult:
+def check_reentry(session: Transaction, sequence: Sequence, compiled: CompiledSequence, subject_id: str) -> EntryResult:
     """Return whether somebody may come into a sequence who may have been in it."""
-    again = made.definition.again
+    again = compiled.definition.again
     before = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject_id
     )
@@ -111,16 +111,16 @@ def _affected_enrollments(session: Transaction, event: Event) -> list[Enrollment
 def _apply_event(session: Transaction, row: Enrollment, facts: Facts, *, at: datetime) -> None:
     """Let somebody leave, reach the goal, or go on from a step that waits."""
     try:
-        made = enrollment_progress.enrollment_version(session, row)
+        compiled = enrollment_progress.enrollment_version(session, row)
     except Invalid:
         return
     if (
-        enrollment_progress.exit_by_condition(session, row, made, facts, at=at)
+        enrollment_progress.exit_by_condition(session, row, compiled, facts, at=at)
         or row.state != EnrollmentState.ACTIVE
         or row.since is None
     ):
         return
-    step = made.steps.get(row.step_id)
+    step = compiled.steps.get(row.step_id)
     if step is None or not step.waits_for_event:
         return  # its call is being made
     proof = evaluate(
@@ -152,21 +152,21 @@ def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
 def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -> Enrollment:
     """Let the subject of an event in, as automation asks; raises Conflict when it may not enter."""
     row = get_enabled(session, who, sequence_id)
-    made, about = (
+    compiled, subject = (
         enrollment_progress.cached_sequence(row.id, row.published),
         enrollment_progress.event_subject(session, event),
     )
     cause = cause_of(session)
     depth = cause.depth if cause else 0
-    says = check_reentry(session, row, made, about.id) if about.id else EntryResult.NOBODY
+    says = check_reentry(session, row, compiled, subject.id) if subject.id else EntryResult.NOBODY
     if depth >= MAX_CHAIN_DEPTH:
         says = EntryResult.TOO_DEEP
     if says != EntryResult.ENTERS:
         raise Conflict(_REFUSED[says], name=row.name)
     # a rule begins a way once for its event; a step of a sequence is taken once, however often its way does so
     event_id = cause.event_id or None if cause and cause.run_id else None
-    came = EntryCause(now(), by=who.name, event_id=event_id, depth=depth)
-    found = enrollment_progress.create_enrollment(session, row, made, subject=about, came=came)
+    entry_cause = EntryCause(now(), by=who.name, event_id=event_id, depth=depth)
+    found = enrollment_progress.create_enrollment(session, row, compiled, subject=subject, cause=entry_cause)
     if found is None:
         raise Conflict(_REFUSED[EntryResult.INSIDE], name=row.name)
     return found
@@ -182,10 +182,10 @@ _REFUSED = {
 
 def stop(session: Transaction, who: Identity, sequence_id: str, event: Event) -> int:
     """Take the subject of an event out of a sequence; return how many ways have ended."""
-    about = enrollment_progress.event_subject(session, event)
+    subject = enrollment_progress.event_subject(session, event)
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id,
-        col(Enrollment.subject_id).in_(about.ids),
+        col(Enrollment.subject_id).in_(subject.ids),
         col(Enrollment.state).in_(OPEN_STATES),
     )
     found = session.exec(query.with_for_update()).all()

@@ -35,11 +35,11 @@ from platform_app.models.sequence import (
 
 
 def create_enrollment(
-    session: Transaction, sequence: Sequence, made: CompiledSequence, *, subject: Subject, came: EntryCause
+    session: Transaction, sequence: Sequence, compiled: CompiledSequence, *, subject: Subject, cause: EntryCause
 ) -> Enrollment | None:
     """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
-    own = made.definition
-    if not _end_previous(session, sequence, own.again, subject=subject, came=came):
+    own = compiled.definition
+    if not _end_previous(session, sequence, own.again, subject=subject, cause=cause):
         return None
     row = Enrollment(
         tenant_id=sequence.tenant_id,
@@ -49,13 +49,13 @@ def create_enrollment(
         contact_id=subject.contact_id,
         conversation_id=subject.conversation_id,
         subject_id=subject.id,
-        event_id=came.event_id,
-        origin_id=came.origin_id or origin_of(session),
-        depth=came.depth,
-        proof=came.proof,
-        arrived_at=came.at,
-        entered_at=came.at,
-        entered_by=came.by,
+        event_id=cause.event_id,
+        origin_id=cause.origin_id or origin_of(session),
+        depth=cause.depth,
+        proof=cause.proof,
+        arrived_at=cause.at,
+        entered_at=cause.at,
+        entered_by=cause.by,
         leaves_on_reply=own.leave_on_reply,
         leaves_on_stage=own.leave_on_stage,
     )
@@ -64,38 +64,40 @@ def create_enrollment(
             session.add(row)
     except IntegrityError:  # somebody else has let them in meanwhile
         return None
-    move_to_step(session, row, made, step_id=made.first_step_id, at=came.at)
+    move_to_step(session, row, compiled, step_id=compiled.first_step_id, at=cause.at)
     sequence_exits.enrollment_added(session)
     sequence_exits.publish_change(session, row)
     return row
 
 
 def _end_previous(
-    session: Transaction, sequence: Sequence, again: ReEnrollment, *, subject: Subject, came: EntryCause
+    session: Transaction, sequence: Sequence, again: ReEnrollment, *, subject: Subject, cause: EntryCause
 ) -> bool:
     """End the way on which somebody is who begins anew; tell whether they may begin."""
     query = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
     )
     for held in session.exec(query.with_for_update()).all():
-        if came.event_id and held.event_id == came.event_id:
+        if cause.event_id and held.event_id == cause.event_id:
             return False
         if again == ReEnrollment.NEVER or (again == ReEnrollment.FINISHED and held.state in OPEN_STATES):
             return False
         if held.state in OPEN_STATES:
-            sequence_exits.end_enrollment(session, held, EnrollmentState.LEFT, came.at, leaving=ExitReason.AGAIN)
+            sequence_exits.end_enrollment(session, held, EnrollmentState.LEFT, cause.at, leaving=ExitReason.AGAIN)
     session.flush()
     return True
 
 
-def move_to_step(session: Transaction, row: Enrollment, made: CompiledSequence, *, step_id: str, at: datetime) -> None:
+def move_to_step(
+    session: Transaction, row: Enrollment, compiled: CompiledSequence, *, step_id: str, at: datetime
+) -> None:
     """Let somebody come to a step at a moment, or to the end."""
     row.step_id, row.arrived_at, row.planned_at, row.since, row.is_met = step_id, at, None, None, False
-    row.weighs_events = bool(made.leave_if.of or made.goal.of)
+    row.weighs_events = bool(compiled.leave_if.of or compiled.goal.of)
     if not step_id:
         complete(session, row, EnrollmentState.FINISHED, at)
         return
-    row.due_at = made.due_time(step_id, at, calendar_for(session, row.tenant_id, row.contact_id)).at
+    row.due_at = compiled.due_time(step_id, at, calendar_for(session, row.tenant_id, row.contact_id)).at
     if row.due_at is None:
         reason = "The window of a step never opens."
         sequence_exits.end_enrollment(session, row, EnrollmentState.FAILED, at, reason=reason)
@@ -120,14 +122,14 @@ def complete(
 
 
 def exit_by_condition(
-    session: Transaction, row: Enrollment, made: CompiledSequence, facts: Facts, *, at: datetime
+    session: Transaction, row: Enrollment, compiled: CompiledSequence, facts: Facts, *, at: datetime
 ) -> bool:
     """Let somebody leave, or reach the goal, when the conditions say so."""
     own = fact_snapshots.fact_catalogue(session, row.tenant_id)
-    if made.goal.of and (proof := evaluate(made.goal, facts, own, at)).holds:
+    if compiled.goal.of and (proof := evaluate(compiled.goal, facts, own, at)).holds:
         complete(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
         return True
-    if made.leave_if.of and (proof := evaluate(made.leave_if, facts, own, at)).holds:
+    if compiled.leave_if.of and (proof := evaluate(compiled.leave_if, facts, own, at)).holds:
         sequence_exits.end_enrollment(
             session, row, EnrollmentState.LEFT, at, leaving=ExitReason.CONDITION, proof=proof.as_json()
         )
@@ -135,16 +137,16 @@ def exit_by_condition(
     return False
 
 
-def would_exit_at_entry(session: Transaction, sequence: Sequence, made: CompiledSequence, about: Subject) -> bool:
+def would_exit_at_entry(session: Transaction, sequence: Sequence, compiled: CompiledSequence, subject: Subject) -> bool:
     """Tell whether somebody who enters now would leave before the first step."""
-    if not made.leave_if.of and not made.goal.of:
+    if not compiled.leave_if.of and not compiled.goal.of:
         return False
     event = Event(tenant_id=sequence.tenant_id, kind=EventKind.MANUAL, at=now(), agent_id=sequence.agent_id)
-    event.lead_id, event.contact_id = about.lead_id, about.contact_id
-    event.conversation_id = about.conversation_id
+    event.lead_id, event.contact_id = subject.lead_id, subject.contact_id
+    event.conversation_id = subject.conversation_id
     event.facts = fact_snapshots.snapshot(session, event)
     facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, sequence.tenant_id))
-    return exits_at_entry(made, facts, fact_snapshots.fact_catalogue(session, sequence.tenant_id), now())
+    return exits_at_entry(compiled, facts, fact_snapshots.fact_catalogue(session, sequence.tenant_id), now())
 
 
 def calendar_for(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
@@ -220,10 +222,10 @@ def _step_kind(session: Transaction, row: Enrollment) -> str:
     return str(action.get("kind") or getattr(step, "kind", ""))[:40]
 
 
-def advance(session: Transaction, row: Enrollment, made: CompiledSequence, *, branch: str = "") -> None:
+def advance(session: Transaction, row: Enrollment, compiled: CompiledSequence, *, branch: str = "") -> None:
     """Let somebody go on to the next step; its delay begins when this one was due."""
     at = row.due_at or row.since or now()
-    move_to_step(session, row, made, step_id=made.next_step_id(row.step_id, branch), at=at)
+    move_to_step(session, row, compiled, step_id=compiled.next_step_id(row.step_id, branch), at=at)
     sequence_exits.publish_change(session, row)
 
 

@@ -47,10 +47,12 @@ class EntryCause:
 
 def event_subject(session: Transaction, event: Event) -> Subject:
     """Return whom an event is about; what a conversation or a lead knows of it is added."""
-    talk = session.get(Conversation, event.conversation_id) if event.conversation_id else None
-    lead_id = event.lead_id or (talk.lead_id if talk else None)
+    conversation = session.get(Conversation, event.conversation_id) if event.conversation_id else None
+    lead_id = event.lead_id or (conversation.lead_id if conversation else None)
     lead = session.get(Lead, lead_id) if lead_id else None
-    contact_id = event.contact_id or (talk.contact_id if talk else None) or (lead.contact_id if lead else None)
+    contact_id = (
+        event.contact_id or (conversation.contact_id if conversation else None) or (lead.contact_id if lead else None)
+    )
     return Subject(lead_id, contact_id, event.conversation_id)
 
 

@@ -36,17 +36,17 @@ def preview(
 ) -> dict[str, EntryResult]:
     """Return for each lead or contact whether letting it in by hand would do so."""
     row = enrollment_entry.get_enabled(session, who, sequence_id)
-    made = enrollment_progress.cached_sequence(row.id, row.published)
+    compiled = enrollment_progress.cached_sequence(row.id, row.published)
     found: dict[str, EntryResult] = {}
     wanted = list(dict.fromkeys(subject_ids))
     if len(wanted) > BATCH_SIZE:
         raise Invalid("At most {count} at once.", count=BATCH_SIZE)
     for subject_id in wanted:
         try:
-            about = enrollment_progress.get_subject(session, who, subject_id)
-            found[subject_id] = enrollment_entry.check_reentry(session, row, made, about.id)
+            subject = enrollment_progress.get_subject(session, who, subject_id)
+            found[subject_id] = enrollment_entry.check_reentry(session, row, compiled, subject.id)
             if found[subject_id] == EntryResult.ENTERS and enrollment_progress.would_exit_at_entry(
-                session, row, made, about
+                session, row, compiled, subject
             ):
                 found[subject_id] = EntryResult.LEAVES
         except NotFound:
@@ -57,12 +57,12 @@ def preview(
 def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> list[Enrollment]:
     """Let leads or contacts in who may enter; return their ways."""
     row = enrollment_entry.get_enabled(session, who, sequence_id)
-    made = enrollment_progress.cached_sequence(row.id, row.published)
+    compiled = enrollment_progress.cached_sequence(row.id, row.published)
     says = preview(session, who, sequence_id, subject_ids)
-    came = EntryCause(now(), by=who.name)
+    cause = EntryCause(now(), by=who.name)
     found = [
         enrollment_progress.create_enrollment(
-            session, row, made, subject=enrollment_progress.get_subject(session, who, one), came=came
+            session, row, compiled, subject=enrollment_progress.get_subject(session, who, one), cause=cause
         )
         for one, entry in says.items()
         if entry in (EntryResult.ENTERS, EntryResult.LEAVES)

@@ -43,33 +43,33 @@ class DryRun:
 
 def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> DryRun:
     """Return what a rule, as it is edited or as it is published, would do on an event, and why."""
-    row, happened = rules.DEFINITIONS.get(session, who, rule_id), event_log.get(session, who, event_id)
+    row, event = rules.DEFINITIONS.get(session, who, rule_id), event_log.get(session, who, event_id)
     data = row.draft if draft else row.published
     if not data:
         raise Conflict("Publish the rule first.")
-    found = _dry_run(session, who, row, data, happened=happened)
+    found = _dry_run(session, who, row, data, event=event)
     if draft or found.reason in ("trigger", "agent"):
         return found
-    return replace(found, notes=[*found.notes, *why_not.why_no_run(session, row, happened)])
+    return replace(found, notes=[*found.notes, *why_not.why_no_run(session, row, event)])
 
 
-def _dry_run(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, happened: Event) -> DryRun:
-    said = partial(why_not.explain, session, row, data, happened=happened)
-    if data["trigger"] != happened.kind:
+def _dry_run(session: Transaction, who: Identity, row: Rule, data: dict[str, Any], *, event: Event) -> DryRun:
+    said = partial(why_not.explain, session, row, data, event=event)
+    if data["trigger"] != event.kind:
         return DryRun("trigger", notes=said(reason="trigger"))
-    if not matches_trigger(row.agent_id, row.id, data, event=happened):
+    if not matches_trigger(row.agent_id, row.id, data, event=event):
         return DryRun("agent", notes=said(reason="agent"))
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)
-    facts = fact_snapshots.event_facts(happened, reference_names.ReferenceNames(session, who.tenant_id))
+    facts = fact_snapshots.event_facts(event, reference_names.ReferenceNames(session, who.tenant_id))
     verdict = evaluate_rule(
         rule_evaluation.cached_rule(row.id, data),
         facts,
         own,
-        happened.at,
-        depth=happened.depth,
-        prior_runs=lambda: rule_evaluation.prior_runs(session, row, happened, zone=facts.zone),
+        event.at,
+        depth=event.depth,
+        prior_runs=lambda: rule_evaluation.prior_runs(session, row, event, zone=facts.zone),
     )
-    told = _preview_actions(session, row, happened, listed=data["actions"]) if verdict.fires else []
+    told = _preview_actions(session, row, event, listed=data["actions"]) if verdict.fires else []
     notes = said(reason=verdict.reason)
     return DryRun(verdict.reason.value, verdict.proof.as_json(), rule_evaluation.changes_as_json(verdict), told, notes)
 
@@ -78,27 +78,25 @@ def dry_run_message(session: Transaction, who: Identity, rule_id: str, text: str
     """Return what a draft would do if a contact wrote this now, or if its event happened now, for a lead."""
     row = rules.DEFINITIONS.get(session, who, rule_id)
     lead = leads.get(session, who, lead_id) if lead_id else None
-    happened = Event(tenant_id=who.tenant_id, kind=EventKind(row.draft["trigger"]), after={"text": text[:2_000]})
-    happened.agent_id = row.agent_id
+    event = Event(tenant_id=who.tenant_id, kind=EventKind(row.draft["trigger"]), after={"text": text[:2_000]})
+    event.agent_id = row.agent_id
     if lead is not None:
-        happened.lead_id, happened.contact_id = lead.id, lead.contact_id
-    happened.after |= {"rule_id": row.id, "minutes": row.draft["minutes"], "tag": text[:60]}
-    happened.after["webhook_id"] = row.draft.get("webhook_id", "")
-    happened.facts = fact_snapshots.snapshot(session, happened)
-    return _dry_run(session, who, row, row.draft, happened=happened)
+        event.lead_id, event.contact_id = lead.id, lead.contact_id
+    event.after |= {"rule_id": row.id, "minutes": row.draft["minutes"], "tag": text[:60]}
+    event.after["webhook_id"] = row.draft.get("webhook_id", "")
+    event.facts = fact_snapshots.snapshot(session, event)
+    return _dry_run(session, who, row, row.draft, event=event)
 
 
 def _preview_actions(
-    session: Transaction, row: Rule, happened: Event, *, listed: list[dict[str, Any]]
+    session: Transaction, row: Rule, event: Event, *, listed: list[dict[str, Any]]
 ) -> list[ActionPreview]:
-    scene = ActionContext(
-        session, rule_runs.acting_identity(session, row), happened, fact_snapshots.event_facts(happened)
-    )
+    context = ActionContext(session, rule_runs.acting_identity(session, row), event, fact_snapshots.event_facts(event))
     found: list[ActionPreview] = []
     for data in listed:
         kind = str(data.get("kind"))
         try:
-            plan = actions.parse_action(data).plan(scene)
+            plan = actions.parse_action(data).plan(context)
             found.append(ActionPreview(kind, plan.sentence, plan.values, True))
         except PlatformError as error:
             values = {name: str(value) for name, value in error.values.items()}

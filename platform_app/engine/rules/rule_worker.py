@@ -114,8 +114,8 @@ class _EventHandler:
             runs = self._unfinished_runs(session)
             self._rules = rule_runs.rules_by_id(session, runs)
             if self.call is not None:
-                made, self.call = self.call, None
-                self._record_call(session, next(run for run in runs if run.id == made.run_id), made)
+                compiled, self.call = self.call, None
+                self._record_call(session, next(run for run in runs if run.id == compiled.run_id), compiled)
             is_more = any(self._run_actions(session, run) for run in runs)
             if self._has_progress:
                 self.job.record_progress(session)
@@ -240,8 +240,8 @@ def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place
     wanted = (
         parse_rule(rule.published) if is_current else published_definition(session, run.tenant_id, rule.id, run.version)
     )
-    scene = ActionContext(session, rule_runs.acting_identity(session, rule), event, event_facts(event))
-    return actions.parse_action(wanted.actions[place]).plan(scene)
+    context = ActionContext(session, rule_runs.acting_identity(session, rule), event, event_facts(event))
+    return actions.parse_action(wanted.actions[place]).plan(context)
 
 
 def published_definition(session: Transaction, tenant_id: str, rule_id: str, number: int) -> RuleDefinition:

@@ -30,11 +30,11 @@ MAX_RULES = 1_000  # of a tenant
 
 def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence in the person's language by field."""
-    draft, house = parse_rule(row.draft), action_checks.tenant_choices(session, who)
-    found = action_checks.problems(draft.actions, house, who.language) | action_checks.missing_setup(
+    draft, choices = parse_rule(row.draft), action_checks.tenant_choices(session, who)
+    found = action_checks.problems(draft.actions, choices, who.language) | action_checks.missing_setup(
         session, who, draft.actions
     )
-    if condition_checks.problems(parse_conditions(draft.condition), house.catalogue, house.ids):
+    if condition_checks.problems(parse_conditions(draft.condition), choices.catalogue, choices.ids):
         found["condition"] = translate(who.language, "Complete the conditions.")
     if draft.trigger == EventKind.SCHEDULE and not draft.weekdays:
         found["weekdays"] = translate(who.language, "Choose at least one day.")

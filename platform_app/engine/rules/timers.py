@@ -49,12 +49,12 @@ def _emit_schedule(session: Transaction, tenant_id: str, rule_id: str) -> None:
     row: Rule | None = session.exec(query).first()
     if row is None or row.next_at is None or row.next_at > now():
         return  # another worker was quicker
-    made = _parse_published(row)
-    if made is None:
+    compiled = _parse_published(row)
+    if compiled is None:
         row.next_at = None  # until it is published anew
         return
     zone = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one().time_zone
-    row.next_at = next_schedule(made, zone, now())
+    row.next_at = next_schedule(compiled, zone, now())
     emit(session, tenant_id, EventKind.SCHEDULE, after={"rule_id": row.id}, agent_id=row.agent_id)
 
 
@@ -81,7 +81,7 @@ def emit_no_replies() -> None:
     with session_scope(reason="rules on silence", read_only=True) as session:
         heard = unscoped(Rule).where(Rule.trigger == EventKind.NO_REPLY, col(Rule.enabled).is_(True))
         read = [(row.tenant_id, _parse_published(row)) for row in session.exec(heard).all()]
-    wanted = sorted({(tenant_id, made.minutes) for tenant_id, made in read if made})
+    wanted = sorted({(tenant_id, compiled.minutes) for tenant_id, compiled in read if compiled})
     start, end = bisect_left(wanted, _resume_at), time.monotonic() + MAX_SECONDS
     left = wanted[start:] + wanted[:start]
     while left:
@@ -113,10 +113,10 @@ def _emit_no_replies(tenant_id: str, minutes: int) -> int:
     with session_scope(tenant_id, lock_timeout=LOCK_TIMEOUT) as session:
         query = _unanswered(tenant_id, minutes, latest).limit(BATCH_SIZE)
         locked = query.with_for_update(key_share=True, skip_locked=True, of=Conversation)
-        ids = [talk.id for talk, _ in session.execute(locked).all()]
+        ids = [conversation.id for conversation, _ in session.execute(locked).all()]
         again = _unanswered(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # nobody adds to them now
         found = session.execute(again.execution_options(populate_existing=True)).all()
-        for talk, last in found:
+        for conversation, last in found:
             start_action(session)
             after = {"minutes": minutes, "text": last.text[:2000]}
             emit(
@@ -125,7 +125,7 @@ def _emit_no_replies(tenant_id: str, minutes: int) -> int:
                 EventKind.NO_REPLY,
                 after=after,
                 message_id=last.id,
-                **conversations.event_links(talk),
+                **conversations.event_links(conversation),
             )
     return len(ids)
 

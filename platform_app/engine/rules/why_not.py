@@ -18,42 +18,42 @@ class Note:
     values: dict[str, Any]
 
 
-def explain(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> list[Note]:
+def explain(session: Transaction, row: Rule, data: dict[str, Any], *, event: Event, reason: str) -> list[Note]:
     """Return what else there is to say of an outcome of a rule's definition at an event."""
     if reason == "trigger":
         return [Note("It waits for: {kind}.", {"kind": data["trigger"]})]
     if reason == "agent":
-        return [_why_not_for_rule(row, data, happened)]
+        return [_why_not_for_rule(row, data, event)]
     if reason in (RunReason.COOLDOWN, RunReason.CAPPED):
-        return [_explain_limit(session, row, data, happened=happened, reason=reason)]
+        return [_explain_limit(session, row, data, event=event, reason=reason)]
     return []
 
 
-def why_no_run(session: Transaction, row: Rule, happened: Event) -> list[Note]:
+def why_no_run(session: Transaction, row: Rule, event: Event) -> list[Note]:
     """Return why the log holds no run of a published rule at an event that is for it; nothing when it holds one."""
-    mine = owned(RuleRun, row.tenant_id).where(RuleRun.rule_id == row.id, RuleRun.event_id == happened.id)
+    mine = owned(RuleRun, row.tenant_id).where(RuleRun.rule_id == row.id, RuleRun.event_id == event.id)
     if session.exec(mine.with_only_columns(RuleRun.id)).first() is not None:
         return []
     query = owned(RuleVersion, row.tenant_id).where(RuleVersion.rule_id == row.id).order_by(RuleVersion.number)
     first: RuleVersion | None = session.exec(query).first()
-    if first is not None and first.published_at > happened.at:
+    if first is not None and first.published_at > event.at:
         return [Note("It did not look at this event: it was first published later, {at}.", {"at": first.published_at})]
     if not row.enabled:
         return [Note("It did not look at this event: it is switched off.", {})]
     return [Note("It did not look at this event: it was switched off then, or waited for something else.", {})]
 
 
-def _why_not_for_rule(row: Rule, data: dict[str, Any], happened: Event) -> Note:
-    if row.agent_id and happened.agent_id and row.agent_id != happened.agent_id:
+def _why_not_for_rule(row: Rule, data: dict[str, Any], event: Event) -> Note:
+    if row.agent_id and event.agent_id and row.agent_id != event.agent_id:
         return Note("The event is another agent's.", {})
-    if happened.kind == EventKind.NO_REPLY:
+    if event.kind == EventKind.NO_REPLY:
         return Note("It waits for {count} minutes of silence.", {"count": data.get("minutes")})
     return Note("The event was made for another rule.", {})
 
 
-def _explain_limit(session: Transaction, row: Rule, data: dict[str, Any], *, happened: Event, reason: str) -> Note:
-    zone = str(happened.facts.get("zone") or "UTC")
-    before = rule_evaluation.prior_runs(session, row, happened, zone=zone)
+def _explain_limit(session: Transaction, row: Rule, data: dict[str, Any], *, event: Event, reason: str) -> Note:
+    zone = str(event.facts.get("zone") or "UTC")
+    before = rule_evaluation.prior_runs(session, row, event, zone=zone)
     if reason == RunReason.COOLDOWN:
         values = {"at": before.last_at, "count": data.get("cooldown_minutes")}
         return Note("It ran for the same one {at}; the pause is {count} minutes.", values)

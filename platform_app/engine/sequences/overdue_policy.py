@@ -24,13 +24,13 @@ _WINDOW_GRACE = timedelta(
 
 
 def apply_policy(
-    session: Transaction, row: Enrollment, made: CompiledSequence, step: Step, *, began: datetime | None = None
+    session: Transaction, row: Enrollment, compiled: CompiledSequence, step: Step, *, began: datetime | None = None
 ) -> bool:
     """Put a step off, or leave it out, that was due while nothing ran; tell whether that was so.
 
     `began` is when the worker began to take what is due, without a pause since.
     """
-    due, own = row.due_at or now(), made.definition
+    due, own = row.due_at or now(), compiled.definition
     if row.since is not None or not hasattr(step, "action"):
         return False
     if row.planned_at is not None or (began or now()) - due <= OVERDUE_AFTER:
@@ -40,7 +40,7 @@ def apply_policy(
     _record_overdue(session, sequence, own.late)
     if own.late == OverduePolicy.SKIP:
         enrollment_progress.record_step(session, row, StepState.LATE)
-        enrollment_progress.advance(session, row, made)
+        enrollment_progress.advance(session, row, compiled)
         return True
     before = sequence.late.get(row.step_id)
     free = datetime.fromisoformat(before) + timedelta(seconds=60 / own.pace) if before else now()

@@ -106,38 +106,38 @@ def _record_failure(session: Transaction, row: Enrollment, error: Exception) -> 
 
 
 def _run_step(session: Transaction, row: Enrollment, began: datetime) -> None:
-    made = enrollment_progress.enrollment_version(session, row)
-    step = made.steps.get(row.step_id)
+    compiled = enrollment_progress.enrollment_version(session, row)
+    step = compiled.steps.get(row.step_id)
     if step is None:
         raise Invalid("A step cannot be read.")
     if (
         _hold_if_disabled(session, row)
         or exit_by_event(session, row)
-        or overdue_policy.apply_policy(session, row, made, step, began=began)
+        or overdue_policy.apply_policy(session, row, compiled, step, began=began)
     ):
         return
-    scene = action_context(session, row)
-    if enrollment_progress.exit_by_condition(session, row, made, scene.facts, at=now()):
+    context = action_context(session, row)
+    if enrollment_progress.exit_by_condition(session, row, compiled, context.facts, at=now()):
         return
-    look = StepContext(
-        facts=scene.facts,
+    step_context = StepContext(
+        facts=context.facts,
         known=fact_snapshots.fact_catalogue(session, row.tenant_id),
         moment=now(),
         key=f"{row.sequence_id}:{row.subject_id}",
         due_since=row.since or _due_at(row),
         is_met=row.is_met,
     )
-    decision = steps.decide(step, look)
+    decision = steps.decide(step, step_context)
     if decision.outcome == StepOutcome.WAIT:
-        row.since, row.due_at, row.weighs_events = look.due_since, decision.until, True
+        row.since, row.due_at, row.weighs_events = step_context.due_since, decision.until, True
     elif decision.outcome == StepOutcome.LEAVE:
         _record_step(session, row, step, decision)
         sequence_exits.end_enrollment(session, row, EnrollmentState.LEFT, now(), leaving=ExitReason.AWAITED)
     elif decision.outcome == StepOutcome.RUN_ACTION:
-        _run_action(session, row, made, step, decision=decision, scene=scene)
+        _run_action(session, row, compiled, step, decision=decision, context=context)
     else:
         _record_step(session, row, step, decision)
-        enrollment_progress.advance(session, row, made, branch=decision.branch)
+        enrollment_progress.advance(session, row, compiled, branch=decision.branch)
 
 
 def _hold_if_disabled(session: Transaction, row: Enrollment) -> bool:
@@ -216,14 +216,14 @@ def action_context(session: Transaction, row: Enrollment) -> ActionContext:
 def _run_action(
     session: Transaction,
     row: Enrollment,
-    made: CompiledSequence,
+    compiled: CompiledSequence,
     step: Step,
     *,
     decision: StepDecision,
-    scene: ActionContext,
+    context: ActionContext,
 ) -> None:
     """Do the action of a step; one that goes outside is left to a job."""
-    plan = actions.parse_action(getattr(step, "action", {})).plan(scene)
+    plan = actions.parse_action(getattr(step, "action", {})).plan(context)
     line = _record_step(session, row, step, decision)
     line.sentence, line.values = plan.sentence, plan.values
     if plan.call is not None:
@@ -233,11 +233,11 @@ def _run_action(
         return
     if plan.apply is not None:
         set_cause(session, Cause(row.event_id or "", row.depth + 1, origin_id=row.id))
-        line.gate = send_gate_outcome(plan.apply(session, scene.who))
+        line.gate = send_gate_outcome(plan.apply(session, context.who))
         if line.gate:
             line.state = StepState.HELD
     if row.state == EnrollmentState.ACTIVE:  # it may have taken itself out
-        enrollment_progress.advance(session, row, made)
+        enrollment_progress.advance(session, row, compiled)
 
 
 def _record_step(session: Transaction, row: Enrollment, step: Step, decision: StepDecision) -> EnrollmentStep:

@@ -66,10 +66,10 @@ def try_sequence(
 ) -> SequenceTrial:
     """Return what a draft would do with a lead or contact, or with nobody known, who enters at a moment."""
     row = DEFINITIONS.get(session, who, sequence_id)
-    made = enrollment_progress.cached_sequence(row.id, row.draft)
-    about = enrollment_progress.get_subject(session, who, subject_id) if subject_id else enrollment_progress.Subject()
+    compiled = enrollment_progress.cached_sequence(row.id, row.draft)
+    subject = enrollment_progress.get_subject(session, who, subject_id) if subject_id else enrollment_progress.Subject()
     event = Event(tenant_id=who.tenant_id, kind=EventKind.MANUAL, at=at, agent_id=row.agent_id)
-    event.lead_id, event.contact_id = about.lead_id, about.contact_id
+    event.lead_id, event.contact_id = subject.lead_id, subject.contact_id
     event.facts = fact_snapshots.snapshot(session, event)
     names = fact_snapshots.entity_names(session, who.tenant_id)
     base = fact_snapshots.event_facts(event, names)
@@ -77,19 +77,19 @@ def try_sequence(
         (SimulatedEvent(at + one.after, one.kind == "reply", one.kind == "stage") for one in assumed), key=_at
     )
     stages = {at + one.after: _get_stage(session, who, one.stage_id) for one in assumed if one.stage_id}
-    world = SimulationContext(
-        enrollment_progress.calendar_for(session, who.tenant_id, about.contact_id),
+    context = SimulationContext(
+        enrollment_progress.calendar_for(session, who.tenant_id, subject.contact_id),
         fact_snapshots.fact_catalogue(session, who.tenant_id),
         _facts_over_time(base, stages),
     )
-    world = SimulationContext(world.calendar, world.known, world.facts, happens)
-    found = SequenceTrial(simulate(made, at, f"{row.id}:{about.id or 'nobody'}", world))
-    found.exits_at_entry = bool(about.id) and exits_at_entry(made, world.facts(at), world.known, at)
-    scene = ActionContext(session, rule_runs.acting_identity(session, row), event, base)
+    context = SimulationContext(context.calendar, context.known, context.facts, happens)
+    found = SequenceTrial(simulate(compiled, at, f"{row.id}:{subject.id or 'nobody'}", context))
+    found.exits_at_entry = bool(subject.id) and exits_at_entry(compiled, context.facts(at), context.known, at)
+    action_context = ActionContext(session, rule_runs.acting_identity(session, row), event, base)
     for line in found.simulation.steps:
-        action = getattr(made.steps[line.step_id], "action", None)
+        action = getattr(compiled.steps[line.step_id], "action", None)
         if action and not line.decision.is_skipped:
-            found.previews[line.step_id] = _preview_action(scene, action)
+            found.previews[line.step_id] = _preview_action(action_context, action)
     return found
 
 
@@ -117,9 +117,9 @@ def _facts_over_time(base: Facts, stages: dict[datetime, NamedValue]) -> Callabl
     return facts
 
 
-def _preview_action(scene: ActionContext, action: dict[str, Any]) -> tuple[str, dict[str, str], bool]:
+def _preview_action(context: ActionContext, action: dict[str, Any]) -> tuple[str, dict[str, str], bool]:
     try:
-        plan = actions.parse_action(action).plan(scene)
+        plan = actions.parse_action(action).plan(context)
     except PlatformError as error:
         return error.sentence, {name: str(value) for name, value in error.values.items()}, False
     return plan.sentence, plan.values, True
@@ -156,23 +156,28 @@ def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int
     row = DEFINITIONS.get(session, who, sequence_id)
     if row.draft["trigger"] == EventKind.MANUAL:
         raise Conflict("Choose an event with which the sequence begins: by hand there is no past to try it on.")
-    made, found = enrollment_progress.cached_sequence(row.id, row.draft), SequenceBacktest(now() - timedelta(days=days))
+    compiled, found = (
+        enrollment_progress.cached_sequence(row.id, row.draft),
+        SequenceBacktest(now() - timedelta(days=days)),
+    )
     own, ends = fact_snapshots.fact_catalogue(session, who.tenant_id), dict[str, datetime | None]()
     for event in event_log.iterate_events(session, who, [row.draft["trigger"]], after=found.since):
         if not matches_trigger(row.agent_id, row.id, row.draft, event=event):
             continue
         found.events += 1
-        why = _refusal(made, event, evaluate(made.entry, fact_snapshots.event_facts(event), own, event.at), ends)
+        why = _refusal(
+            compiled, event, evaluate(compiled.entry, fact_snapshots.event_facts(event), own, event.at), ends
+        )
         if why:
             found.refused[why] += 1
         elif found.entered >= MAX_ENROLLMENTS:
             break
         else:
-            _simulate_past(session, who, row, made, event=event, own=own, ends=ends, found=found)
+            _simulate_past(session, who, row, compiled, event=event, own=own, ends=ends, found=found)
     return found
 
 
-def _refusal(made: CompiledSequence, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
+def _refusal(compiled: CompiledSequence, event: Event, proof: Proof, ends: dict[str, datetime | None]) -> str:
     subject_id = subject_of(event)
     if not proof.holds:
         return "condition"
@@ -180,11 +185,11 @@ def _refusal(made: CompiledSequence, event: Event, proof: Proof, ends: dict[str,
         return "nobody"
     if event.depth >= MAX_CHAIN_DEPTH:
         return "too_deep"
-    if subject_id in ends and made.definition.again != ReEnrollment.ALWAYS:
+    if subject_id in ends and compiled.definition.again != ReEnrollment.ALWAYS:
         end = ends[subject_id]
         if end is None or end > event.at:
             return "inside"
-        return "before" if made.definition.again == ReEnrollment.NEVER else ""
+        return "before" if compiled.definition.again == ReEnrollment.NEVER else ""
     return ""
 
 
@@ -192,7 +197,7 @@ def _simulate_past(
     session: Transaction,
     who: Identity,
     row: SequenceRow,
-    made: CompiledSequence,
+    compiled: CompiledSequence,
     *,
     event: Event,
     own: Catalogue,
@@ -200,8 +205,8 @@ def _simulate_past(
     found: SequenceBacktest,
 ) -> None:
     """Let somebody of the past go the way, as what happened to them later would have had it."""
-    about = enrollment_progress.event_subject(session, event)
-    later = _subject_events(session, who, about, event)
+    subject = enrollment_progress.event_subject(session, event)
+    later = _subject_events(session, who, subject, event)
     moments, snapshots = [one.at for one in later], [fact_snapshots.event_facts(one) for one in later]
 
     def facts(at: datetime) -> Facts:
@@ -215,28 +220,28 @@ def _simulate_past(
         for one in later[1:]
         if one.origin_id is None or one.origin_id != event.origin_id
     ]
-    world = SimulationContext(
-        enrollment_progress.calendar_for(session, who.tenant_id, about.contact_id), own, facts, happens
+    context = SimulationContext(
+        enrollment_progress.calendar_for(session, who.tenant_id, subject.contact_id), own, facts, happens
     )
-    way = simulate(made, event.at, f"{row.id}:{about.id}", world)
-    ends[about.id] = way.ended_at
+    enrollment = simulate(compiled, event.at, f"{row.id}:{subject.id}", context)
+    ends[subject.id] = enrollment.ended_at
     found.entered += 1
-    is_over = way.ended_at is not None and way.ended_at <= now()
-    found.ends[way.end.value if is_over or way.end == SimulationEnd.NEVER else "on the way"] += 1
-    found.steps.update(line.step_id for line in way.steps if line.at <= now() and not line.decision.is_skipped)
-    found.samples = [*found.samples[-(MAX_SAMPLES - 1) :], PastEnrollment(event.id, about.id, event.at, way)]
+    is_over = enrollment.ended_at is not None and enrollment.ended_at <= now()
+    found.ends[enrollment.end.value if is_over or enrollment.end == SimulationEnd.NEVER else "on the way"] += 1
+    found.steps.update(line.step_id for line in enrollment.steps if line.at <= now() and not line.decision.is_skipped)
+    found.samples = [*found.samples[-(MAX_SAMPLES - 1) :], PastEnrollment(event.id, subject.id, event.at, enrollment)]
 
 
 def _subject_events(
-    session: Transaction, who: Identity, about: enrollment_progress.Subject, event: Event
+    session: Transaction, who: Identity, subject: enrollment_progress.Subject, event: Event
 ) -> list[Event]:
     """Return an event and what happened to its subject after it, in order."""
     column, value = next(
         (column, value)
         for column, value in (
-            (Event.contact_id, about.contact_id),
-            (Event.lead_id, about.lead_id),
-            (Event.conversation_id, about.conversation_id),
+            (Event.contact_id, subject.contact_id),
+            (Event.lead_id, subject.lead_id),
+            (Event.conversation_id, subject.conversation_id),
         )
         if value
     )

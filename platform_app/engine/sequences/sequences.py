@@ -39,26 +39,26 @@ BATCH_SIZE = 300  # ways that one transaction moves to the newest version
 
 def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
     """Return what keeps a draft from being published: a sentence by field; of a step by {id}.{field}."""
-    house, language = action_checks.tenant_choices(session, who), who.language
+    choices, language = action_checks.tenant_choices(session, who), who.language
     try:
-        made = compile_sequence(row.draft)
+        compiled = compile_sequence(row.draft)
     except Invalid as error:
         return {"steps": translate(language, error.sentence, **error.values)}
     found: dict[str, str] = {}
     for name in ("condition", "leave_if", "goal"):
-        if not _is_complete(row.draft.get(name), house):
+        if not _is_complete(row.draft.get(name), choices):
             found[name] = translate(language, "Complete the conditions.")
-    if not made.steps:
+    if not compiled.steps:
         found["steps"] = translate(language, "Add a step.")
-    for step in made.steps.values():
+    for step in compiled.steps.values():
         lacks = action_checks.missing_setup(session, who, [getattr(step, "action", {})])
-        for field, sentence in {**_step_problems(step, house, language), **_by_field(lacks, "action")}.items():
+        for field, sentence in {**_step_problems(step, choices, language), **_by_field(lacks, "action")}.items():
             found[f"{step.id}.{field}"] = sentence
     return found
 
 
-def _is_complete(data: Any, house: TenantChoices) -> bool:
-    return not condition_checks.problems(parse_conditions(data), house.catalogue, house.ids)
+def _is_complete(data: Any, choices: TenantChoices) -> bool:
+    return not condition_checks.problems(parse_conditions(data), choices.catalogue, choices.ids)
 
 
 def _by_field(found: dict[str, str], name: str) -> dict[str, str]:
@@ -66,16 +66,16 @@ def _by_field(found: dict[str, str], name: str) -> dict[str, str]:
     return {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in found.items()}
 
 
-def _step_problems(step: Any, house: TenantChoices, language: str) -> dict[str, str]:
+def _step_problems(step: Any, choices: TenantChoices, language: str) -> dict[str, str]:
     incomplete = translate(language, "Complete the conditions.")
-    found = {} if _is_complete(step.only_if, house) else {"only_if": incomplete}
+    found = {} if _is_complete(step.only_if, choices) else {"only_if": incomplete}
     for name, asked in asked_of(step.kind):
         value = getattr(step, name)
         if asked["ask"] == StepInput.ACTION and value:
-            found |= _by_field(action_checks.problems([value], house, language), name)
+            found |= _by_field(action_checks.problems([value], choices, language), name)
         elif asked["ask"] == StepInput.ACTION:
             found[name] = translate(language, "Choose what is done.")
-        elif asked["ask"] == StepInput.CONDITION and not (value.get("of") and _is_complete(value, house)):
+        elif asked["ask"] == StepInput.CONDITION and not (value.get("of") and _is_complete(value, choices)):
             found[name] = incomplete
         elif asked["ask"] == StepInput.SPAN and parse_duration(value) is None:
             found[name] = translate(language, "Enter a length of time.")
@@ -146,11 +146,11 @@ def preview_version_moves(session: Transaction, who: Identity, sequence_id: str)
     row = DEFINITIONS.get(session, who, sequence_id)
     if not row.published_number:
         return []
-    made = enrollment_progress.cached_sequence(row.id, row.published)
+    compiled = enrollment_progress.cached_sequence(row.id, row.published)
     columns = (col(Enrollment.step_id), col(Enrollment.version))
     grouped = _on_older_versions(row).with_only_columns(*columns, func.count()).group_by(*columns).order_by(*columns)
     return [
-        VersionMove(step_id, version, _target_step(session, row, (step_id, version), made), count)
+        VersionMove(step_id, version, _target_step(session, row, (step_id, version), compiled), count)
         for step_id, version, count in session.execute(grouped).all()
     ]
 
@@ -163,23 +163,30 @@ def move_to_newest_version(session: Transaction, who: Identity, sequence_id: str
     row = DEFINITIONS.get(session, who, sequence_id, lock=True)
     if not row.published_number:
         return 0
-    made = enrollment_progress.cached_sequence(row.id, row.published)
-    ways = session.exec(_on_older_versions(row).order_by(Enrollment.id).limit(BATCH_SIZE).with_for_update()).all()
-    for way in ways:
-        _move_to_version(session, row, way, made)
-    return len(ways)
+    compiled = enrollment_progress.cached_sequence(row.id, row.published)
+    enrollments = session.exec(
+        _on_older_versions(row).order_by(Enrollment.id).limit(BATCH_SIZE).with_for_update()
+    ).all()
+    for enrollment in enrollments:
+        _move_to_version(session, row, enrollment, compiled)
+    return len(enrollments)
 
 
-def _move_to_version(session: Transaction, row: Sequence, way: Enrollment, made: CompiledSequence) -> None:
-    lands, state = _target_step(session, row, (way.step_id, way.version), made), way.state
-    is_same, way.version = lands == way.step_id, row.published_number
-    way.leaves_on_reply, way.leaves_on_stage = made.definition.leave_on_reply, made.definition.leave_on_stage
-    if is_same and way.since is not None:  # it waits there already
-        way.weighs_events = way.weighs_events or bool(made.leave_if.of or made.goal.of)
+def _move_to_version(session: Transaction, row: Sequence, enrollment: Enrollment, compiled: CompiledSequence) -> None:
+    lands, state = _target_step(session, row, (enrollment.step_id, enrollment.version), compiled), enrollment.state
+    is_same, enrollment.version = lands == enrollment.step_id, row.published_number
+    enrollment.leaves_on_reply, enrollment.leaves_on_stage = (
+        compiled.definition.leave_on_reply,
+        compiled.definition.leave_on_stage,
+    )
+    if is_same and enrollment.since is not None:  # it waits there already
+        enrollment.weighs_events = enrollment.weighs_events or bool(compiled.leave_if.of or compiled.goal.of)
         return
-    enrollment_progress.move_to_step(session, way, made, step_id=lands, at=way.arrived_at if is_same else now())
-    if way.state == EnrollmentState.ACTIVE:
-        way.state = state
+    enrollment_progress.move_to_step(
+        session, enrollment, compiled, step_id=lands, at=enrollment.arrived_at if is_same else now()
+    )
+    if enrollment.state == EnrollmentState.ACTIVE:
+        enrollment.state = state
 
 
 def _on_older_versions(row: Sequence) -> Any:

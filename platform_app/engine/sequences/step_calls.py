@@ -83,8 +83,8 @@ def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[Enrol
     line: EnrollmentStep | None = session.exec(query).first()
     if line is None:  # all of it was removed meanwhile
         return None, None
-    way = owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
-    row: Enrollment = session.exec(way).one()
+    enrollment = owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
+    row: Enrollment = session.exec(enrollment).one()
     session.refresh(line)  # it may have waited for whoever had the way
     is_at_it = line.state in _OPEN and row.state in OPEN_STATES and row.step_id == line.step_id
     return line, row if is_at_it else None
