@@ -102,7 +102,7 @@ def test_an_operator_follows_the_fact_and_values_what_it_takes() -> None:
     ],
 )
 def test_each_line_is_entered_in_its_own_way(condition: dict[str, Any], shown: tuple[str, str, str]) -> None:
-    root, line = condition_tree.lines(group(condition), KNOWN, CHOICES, "en")
+    root, line = condition_tree.condition_lines(group(condition), KNOWN, CHOICES, "en")
     assert (root.is_group, root.path, line.path, line.number) == (True, "", "0", "1")
     assert (line.input, line.value, line.second) == shown
     assert bool(line.problem) is (condition["fact"] == "gone.fact")

@@ -133,7 +133,7 @@ def test_a_dry_run_tells_and_sends_nothing(who: Identity, catcher: Catcher) -> N
 
 
 def test_in_a_list_it_is_told_by_its_subject() -> None:
-    words = rule_words.action_of(EMAIL, "ru", {})
+    words = rule_words.describe_action(EMAIL, "ru", {})
     assert words.startswith("Отправить письмо: «Заказ для {{ contact.name }}»")
     assert dict(action_checks.asked_of("send_email"))["to"]["start"] == "{{ contact.email }}"
 

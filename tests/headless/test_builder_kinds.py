@@ -44,7 +44,7 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
     a_lead(who, tags=["warm"])
     sequence = a_sequence(who, do("a"))
     async with Tab(sign_in(who)) as tab:
-        await opened(tab, f"sequences/{sequence}", SequenceState, "drawn")
+        await opened(tab, f"sequences/{sequence}", SequenceState, "form_key")
         wanted = [*(kind for kind in steps.STEPS if kind != "do"), *(f"do:{kind}" for kind in actions.ACTIONS)]
         for what in wanted:
             await tab.send(SequenceState.add_step("", what))
@@ -56,7 +56,9 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
             for line in drawn.values():
                 for option in line.options:
                     await tab.send(
-                        (SequenceState.set_step if line.name in own else SequenceState.pick_asked)(line.name, option.id)
+                        (SequenceState.set_step if line.name in own else SequenceState.select_action_field)(
+                            line.name, option.id
+                        )
                     )
                     held = {one.name: one.value for one in tab.get(SequenceState, "asked")}
                     assert held[line.name] == option.id and tab.errors == [], (what, line.name)
@@ -71,14 +73,14 @@ async def test_every_kind_of_action_of_a_rule_is_opened_and_set_to_each_choice(w
     a_sequence(who, do("a"))
     rule = a_rule(who, "contact_created", {"kind": "add_tag", "tag": "one"})
     async with Tab(sign_in(who)) as tab:
-        await opened(tab, f"rules/{rule}", RuleState, "acts")
+        await opened(tab, f"rules/{rule}", RuleState, "action_lines")
         for kind in actions.ACTIONS:
             await tab.send(RuleState.add_action(kind))
-            acts = seen(tab, RuleState, "acts")
-            assert len(acts) == 2 and tab.errors == [], kind
-            for line in acts[-1].asked:
+            action_lines = seen(tab, RuleState, "action_lines")
+            assert len(action_lines) == 2 and tab.errors == [], kind
+            for line in action_lines[-1].fields:
                 for option in line.options:
-                    await tab.send(RuleState.pick_asked(1, line.name, option.id))
+                    await tab.send(RuleState.select_action_field(1, line.name, option.id))
                     assert tab.errors == [], (kind, line.name)
             await tab.send(RuleState.remove_action(1))
     assert "cannot be taken" not in tab.scripts()

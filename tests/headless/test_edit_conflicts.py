@@ -44,7 +44,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> StillHub:
 async def opened(tab: Tab, row: Sequence) -> None:
     """Open a sequence and wait until it is drawn."""
     await tab.goto(f"/manage/acme/sequences/{row.id}", settle=False)
-    await tab.until(lambda: seen(tab, SequenceState, "drawn") and seen(tab, SequenceState, "name") == row.name)
+    await tab.until(lambda: seen(tab, SequenceState, "form_key") and seen(tab, SequenceState, "name") == row.name)
 
 
 def kept(who: Identity, row: Sequence) -> tuple[str, list[str]]:
@@ -98,7 +98,7 @@ async def test_what_does_not_change_the_draft_does_not_hide_a_conflict(who: Iden
     async with Tab(sign_in(who)) as anna, Tab(sign_in(make_member(who, Role.OPERATOR))) as boris:
         for tab in (anna, boris):
             await tab.goto(f"/manage/acme/rules/{row.id}", settle=False)
-            await tab.until(lambda tab=tab: seen(tab, RuleState, "drawn"))
+            await tab.until(lambda tab=tab: seen(tab, RuleState, "form_key"))
         await anna.send(RuleState.add_action("hand_off"))
         await boris.send(RuleState.switch(True))
         assert seen(boris, RuleState, "conflict") is True

@@ -87,13 +87,16 @@ class Desk:
         await self.send(RulesState.create(""))
         await self.tab.until(lambda: "/rules/" in self.tab.scripts())
         self.rule = self.tab.scripts().rsplit("/rules/", 1)[-1][:32]
-        await self.open(f"rules/{self.rule}", RuleState, "drawn")
+        await self.open(f"rules/{self.rule}", RuleState, "form_key")
         steps: list[tuple[Any, Callable[[], Any]]] = [
             (RuleState.save("name", "Told"), lambda: self.seen(RuleState, "name") == "Told"),
             (RuleState.save("trigger", kind.value), lambda: self.seen(RuleState, "trigger") == kind.value),
-            (RuleState.add_action("notify"), lambda: self.seen(RuleState, "acts")),
-            (RuleState.set_asked(0, "user_id", self.who.user_id), lambda: len(self.seen(RuleState, "problems")) == 1),
-            (RuleState.set_asked(0, "text", "Seen"), lambda: not self.seen(RuleState, "problems")),
+            (RuleState.add_action("notify"), lambda: self.seen(RuleState, "action_lines")),
+            (
+                RuleState.set_action_field(0, "user_id", self.who.user_id),
+                lambda: len(self.seen(RuleState, "problems")) == 1,
+            ),
+            (RuleState.set_action_field(0, "text", "Seen"), lambda: not self.seen(RuleState, "problems")),
             (RuleState.publish, lambda: self.seen(RuleState, "published")),
             (RuleState.switch(True), lambda: self.seen(RuleState, "enabled")),
         ]

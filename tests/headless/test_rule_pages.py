@@ -14,7 +14,7 @@ from platform_app.state.feed.events import EventsState
 from platform_app.state.rules.rule import RuleState
 from platform_app.state.rules.rule_trial import RuleTrialState
 from platform_app.state.rules.rules import RulesState
-from platform_app.state.rules.run import RunState as RunPage
+from platform_app.state.rules.run import RunPageState as RunPage
 from platform_app.state.rules.runs import RunsState
 from tests.conftest import make_member, make_tenant
 from tests.headless.harness import Tab, sign_in
@@ -50,8 +50,8 @@ def changes(rule: str, failing: str, lead: str) -> tuple[Any, ...]:
         RulesState.delete(rule),
         RulesState.undo,
         RuleState.save("name", "Mine"),
-        RuleState.choose_day(1, True),
-        RuleState.set_stop(True),
+        RuleState.toggle_day(1, True),
+        RuleState.set_stop_after(True),
         RuleState.publish,
         RuleState.switch(False),
         RuleState.run_by_hand(lead),
@@ -65,13 +65,13 @@ def changes(rule: str, failing: str, lead: str) -> tuple[Any, ...]:
         RuleState.set_operator("0", "empty"),
         RuleState.set_value("0", "9"),
         RuleState.add_value("0", "9"),
-        RuleState.choose_one("0", "9", True),
+        RuleState.toggle_option("0", "9", True),
         RuleState.add_action("hand_off"),
         RuleState.remove_action(0),
         RuleState.move_action(0, False),
         RuleState.drop_action("0", "1"),
-        RuleState.set_asked(1, "tag", "mine"),
-        RuleState.pick_asked(1, "tag", "mine"),
+        RuleState.set_action_field(1, "tag", "mine"),
+        RuleState.select_action_field(1, "tag", "mine"),
         RunPage.retry,
     )
 
@@ -99,9 +99,9 @@ async def test_a_viewer_sees_all_of_it_and_changes_nothing(database: str) -> Non
             await tab.goto(f"/manage/acme/{path}", settle=False)
             await tab.until(lambda state=state, name=name: seen(tab, state, name))
         await tab.goto(f"/manage/acme/rules/{rule}", settle=False)
-        await tab.until(lambda: seen(tab, RuleState, "drawn") and seen(tab, RuleTrialState, "events"))
-        await tab.send(RuleTrialState.try_event(failed.event_id), settle=False)
-        await tab.until(lambda: seen(tab, RuleTrialState, "shown").words)
+        await tab.until(lambda: seen(tab, RuleState, "form_key") and seen(tab, RuleTrialState, "events"))
+        await tab.send(RuleTrialState.dry_run_event(failed.event_id), settle=False)
+        await tab.until(lambda: seen(tab, RuleTrialState, "result").words)
         for event in changes(rule, failing, lead.id):
             await tab.send(event, settle=False)
         await tab.goto("/manage/acme/rules/runs", settle=False)
@@ -118,15 +118,15 @@ async def test_what_is_forged_is_refused_and_bad_input_said_at_its_field(who: Id
         await tab.send(RuleState.save("name", "Mine now"), settle=False)
         await tab.send(RulesState.delete(theirs.id), settle=False)
         await tab.goto(f"/manage/acme/rules/{mine.id}", settle=False)
-        await tab.until(lambda: seen(tab, RuleState, "drawn"))
+        await tab.until(lambda: seen(tab, RuleState, "form_key"))
         for name in ("tenant_id", "id", "published", "enabled", "position", "draft", "is_demo"):
             await tab.send(RuleState.save(name, other.tenant_id), settle=False)
         for name, value in (("minutes", "many"), ("cooldown_minutes", "-1"), ("daily_cap", "1e9"), ("name", "  ")):
             await tab.send(RuleState.save(name, value), settle=False)
             await tab.until(lambda name=name: name in seen(tab, RuleState, "problems"))
         await tab.send(RuleState.add_action("change_stage"), settle=False)
-        await tab.until(lambda: seen(tab, RuleState, "acts"))
-        await tab.send(RuleState.set_asked(0, "stage_id", a_stage(other)), settle=False)
+        await tab.until(lambda: seen(tab, RuleState, "action_lines"))
+        await tab.send(RuleState.set_action_field(0, "stage_id", a_stage(other)), settle=False)
         gone = "What was chosen here is gone. Choose another."
         await tab.until(lambda: seen(tab, RuleState, "problems").get("action.0.stage_id") == gone)
         await tab.send(RuleState.publish, settle=False)

@@ -26,5 +26,5 @@ async def test_a_phrase_and_a_lead_are_tried(who: Identity) -> None:
         assert tab.get(ScriptState, "preview") == "Offer Bike in parts."
         assert tab.get(ScriptState, "applies") is False
         for said, fits in (("it's quite expensive", True), ("What is your address?", False)):
-            await tab.send(ScriptState.try_said(said))
+            await tab.send(ScriptState.preview_message(said))
             assert tab.get(ScriptState, "applies") is fits, said

@@ -60,7 +60,7 @@ async def test_the_builder_keeps_what_is_typed_and_says_what_does_not_fit(who: I
     theirs = a_sequence(other, do("a"), name="Theirs")
     mine = a_sequence(who, do("a"), name="Mine")
     async with Tab(sign_in(who)) as tab:
-        await opened(tab, f"sequences/{mine}", SequenceState, "drawn")
+        await opened(tab, f"sequences/{mine}", SequenceState, "form_key")
         for name, value in (("pace", "many"), ("name", " "), ("pace", "0")):
             await tab.send(SequenceState.save(name, value), settle=False)
             await tab.until(lambda name=name: name in seen(tab, SequenceState, "problems"))
@@ -73,7 +73,7 @@ async def test_the_builder_keeps_what_is_typed_and_says_what_does_not_fit(who: I
         await tab.until(lambda: len(seen(tab, SequenceState, "steps")) == 2 and seen(tab, SequenceState, "asked"))
         await tab.send(SequenceState.publish, settle=False)
         await tab.until(lambda: "Complete the sequence first." in tab.scripts())
-        await tab.send(SequenceState.set_asked("tag", "warm"), settle=False)
+        await tab.send(SequenceState.set_action_field("tag", "warm"), settle=False)
         await tab.until(lambda: "warm" in seen(tab, SequenceState, "sentence"))
         await tab.send(SequenceState.publish, settle=False)
         await tab.until(lambda: seen(tab, SequenceState, "published") == "version 2")
@@ -99,7 +99,7 @@ async def test_the_open_step_is_removed_alone_or_with_its_branch(who: Identity) 
     fork = {"id": "f", "kind": "fork", "condition": when("lead.budget", "greater", "10"), "yes": [do("y")], "no": []}
     sequence = a_sequence(who, do("a"), fork, do("z"))
     async with Tab(sign_in(who)) as tab:
-        await opened(tab, f"sequences/{sequence}", SequenceState, "drawn")
+        await opened(tab, f"sequences/{sequence}", SequenceState, "form_key")
         for inner, gone, left in (("a", "a", ["f", "y", "z"]), ("y", "f", ["z"])):
             await tab.send(SequenceState.open_step(inner), settle=False)
             await tab.until(lambda inner=inner: seen(tab, SequenceState, "opened") == inner)

@@ -1,4 +1,4 @@
-"""Condition values: what a condition compares with, entered in the way that fits its fact and operator."""
+"""Condition values: the inputs for the value of a condition, by fact and operator."""
 
 from typing import Any
 
@@ -8,23 +8,23 @@ from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
 from platform_app.state.console.option_lists import Option
-from platform_app.state.rules.condition_tree import UNITS, Line
+from platform_app.state.rules.condition_tree import UNITS, ConditionLine
 
 
 def option(choice: rx.Var[Option]) -> rx.Component:
-    """Show a choice of a native list."""
+    """Return an option of a native select field."""
     return rx.el.option(choice.name, value=choice.id)
 
 
 def native(options: list[rx.Component], *, label: Any, value: Any, on_change: Any) -> rx.Component:
-    """Show a native list to choose from: short to reach by keyboard, searched by typing."""
+    """Return a native select field."""
     return rx.el.select(
         *options, value=value, on_change=on_change, disabled=READ_ONLY, aria_label=label, class_name="native"
     )
 
 
-def value(state: Any, line: rx.Var[Line]) -> rx.Component:
-    """Show where the value of a condition is entered."""
+def value(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
+    """Return the input for the value of a condition."""
     label = t("Value of condition {number}", number=line.number)
     selected = native(
         [rx.el.option(t("Choose…"), value=""), rx.foreach(line.options, option)],
@@ -48,8 +48,8 @@ def value(state: Any, line: rx.Var[Line]) -> rx.Component:
     return rx.fragment(fields, key=line.field_key)
 
 
-def _with_known(state: Any, line: rx.Var[Line], field: rx.Component) -> rx.Component:
-    """Show a field with what is known to stand there, such as tags, to be taken from a list."""
+def _with_known(state: Any, line: rx.Var[ConditionLine], field: rx.Component) -> rx.Component:
+    """Return a field with a select field of known values, such as tags."""
     known = native(
         [rx.el.option(t("Choose…"), value=""), rx.foreach(line.options, option)],
         label=t("Known values of condition {number}", number=line.number),
@@ -73,7 +73,7 @@ def _input(value: Any, label: Any, event: Any, *, kind: str = "text", type: str 
     )
 
 
-def _lines(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
+def _lines(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Component:
     return rx.el.textarea(
         default_value=line.value,
         on_change=later(lambda typed: state.set_value(line.path, typed)),
@@ -86,13 +86,13 @@ def _lines(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
     )
 
 
-def _choices(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
+def _choices(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Component:
     def one(option: rx.Var[Option]) -> rx.Component:
         return rx.el.label(
             rx.el.input(
                 type="checkbox",
                 checked=line.selected.contains(option.id),
-                on_change=lambda selected: state.choose_one(line.path, option.id, selected),
+                on_change=lambda selected: state.toggle_option(line.path, option.id, selected),
                 disabled=READ_ONLY,
             ),
             option.name,
@@ -101,7 +101,7 @@ def _choices(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
     return rx.el.div(rx.foreach(line.options, one), role="group", aria_label=label, class_name="choices")
 
 
-def _two(state: Any, line: rx.Var[Line]) -> rx.Component:
+def _two(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
     def part(place: int, value: Any, words: str) -> rx.Component:
         label = t(words, number=line.number)
         return rx.match(
@@ -120,7 +120,7 @@ def _two(state: Any, line: rx.Var[Line]) -> rx.Component:
     )
 
 
-def _span(state: Any, line: rx.Var[Line], label: Any) -> rx.Component:
+def _span(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Component:
     return rx.flex(
         _input(line.value, label, lambda value: state.set_part(line.path, 0, value), kind="numeric"),
         native(

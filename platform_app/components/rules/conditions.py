@@ -1,4 +1,4 @@
-"""Conditions: the builder of nested groups, drawn as indented lines."""
+"""Conditions: the editor of nested condition groups as indented lines."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from platform_app.components.console.parts import READ_ONLY, icon_tool, move_too
 from platform_app.components.console.picker import choice, group, picker
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native, option, value
-from platform_app.state.rules.condition_tree import Line
+from platform_app.state.rules.condition_tree import ConditionLine
 from platform_app.state.rules.proof_view import MATCHES, ProofLine
 
 _ICONS = {
@@ -78,7 +78,7 @@ def _add(icon: str, words: Any, event: Any) -> rx.Component:
     )
 
 
-def _line(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
+def _line(state: Any, line: rx.Var[ConditionLine], of_events: bool) -> rx.Component:
     return rx.el.li(
         rx.cond(line.is_group, _group(state, line), _condition(state, line, of_events)),
         rx.cond(
@@ -91,7 +91,7 @@ def _line(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
     )
 
 
-def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
+def _group(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
     is_inner = (line.depth > 0) & ~READ_ONLY
     match = rx.el.div(
         native(
@@ -108,15 +108,15 @@ def _group(state: Any, line: rx.Var[Line]) -> rx.Component:
     )
 
 
-def _condition(state: Any, line: rx.Var[Line], of_events: bool) -> rx.Component:
-    own = rx.foreach(state.own_facts, lambda one: choice(one.id, one.name))
+def _condition(state: Any, line: rx.Var[ConditionLine], of_events: bool) -> rx.Component:
+    own = rx.foreach(state.custom_facts, lambda one: choice(one.id, one.name))
     parts = rx.el.div(
         picker(
             *_facts(of_events),
-            rx.cond(state.own_facts.length() > 0, group(t("Your own fields"), own)),
+            rx.cond(state.custom_facts.length() > 0, group(t("Your own fields"), own)),
             *([_of_webhooks(state)] if of_events else []),
             label=t("What condition {number} is about", number=line.number),
-            shown=line.about,
+            shown=line.fact_label,
             value=line.fact,
             on_pick=lambda fact: state.set_fact(line.path, fact),
         ),
@@ -139,8 +139,8 @@ def _of_webhooks(state: Any) -> rx.Component:
     return rx.cond(state.event_facts.length() > 0, group(t("Fields of webhooks"), found))
 
 
-def _grip(line: rx.Var[Line]) -> rx.Component:
-    """Show what a line is dragged by; the arrows at its end do the same by keyboard."""
+def _grip(line: rx.Var[ConditionLine]) -> rx.Component:
+    """Return the drag handle of a line; the move buttons do the same by keyboard."""
     return rx.el.span(
         rx.icon("grip-vertical", size=14), class_name="grip", custom_attrs=draggable(line.path), aria_hidden="true"
     )
@@ -159,7 +159,7 @@ def _fact(fact: Fact) -> rx.Component:
     return choice(fact.name, t(fact.label), icon=_ICONS[fact.type])
 
 
-def _tools(state: Any, line: rx.Var[Line]) -> rx.Component:
+def _tools(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
     return rx.flex(
         move_tools(
             (t("Move line {number} up", number=line.number), t("Move line {number} down", number=line.number)),
@@ -174,7 +174,7 @@ def _tools(state: Any, line: rx.Var[Line]) -> rx.Component:
 
 
 def proof(lines: rx.Var[list[ProofLine]]) -> rx.Component:
-    """Show why something held or not: a mark, what was expected, what was found."""
+    """Return a proof: a mark, the expected and the actual value of each node."""
     return rx.el.ul(rx.foreach(lines, _proof_line), class_name="proof")
 
 

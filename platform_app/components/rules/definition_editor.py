@@ -1,4 +1,4 @@
-"""Defined: what rules and sequences have alike: the head with how they stand, a conflict, the published versions."""
+"""Definition editor: the parts shared by the editors of rules and sequences."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from platform_app.state.rules.definition_editor import VersionLine
 
 
 def definition_head(state: Any, *links: rx.Component) -> rx.Component:
-    """Show the name, whether it is published, links, the switch, and the button that publishes."""
+    """Return the head: name, status, links, switch and publish button."""
     mark = rx.cond(
         state.published == "",
         status("amber", t("Draft")),
-        rx.cond(state.differs, status("amber", t("The draft differs")), status("green", state.published)),
+        rx.cond(state.has_changes, status("amber", t("The draft differs")), status("green", state.published)),
     )
     saved = rx.el.span(state.saved, class_name="muted small")
     off = READ_ONLY | (state.published == "")
@@ -26,7 +26,7 @@ def definition_head(state: Any, *links: rx.Component) -> rx.Component:
             rx.el.label(
                 rx.switch(checked=state.enabled, on_change=state.switch, disabled=off), t("On"), class_name="status"
             ),
-            rx.cond(~READ_ONLY, rx.button(t("Publish"), on_click=state.publish, disabled=~state.differs)),
+            rx.cond(~READ_ONLY, rx.button(t("Publish"), on_click=state.publish, disabled=~state.has_changes)),
             spacing="4",
             align="center",
             wrap="wrap",
@@ -36,12 +36,12 @@ def definition_head(state: Any, *links: rx.Component) -> rx.Component:
 
 
 def head_link(words: Any, address: Any) -> rx.Component:
-    """Show a link of a head."""
+    """Return a link for the head."""
     return rx.link(words, href=address, size="2", underline="always")
 
 
 def conflict(state: Any, sentence: Any) -> rx.Component:
-    """Say that somebody else changed it meanwhile, and offer to load what they left."""
+    """Return the notice about another user's change, with a button that loads it."""
     return rx.cond(
         state.conflict,
         notice(sentence, actions=(rx.button(t("Load theirs"), size="1", on_click=state.load_latest),)),
@@ -49,7 +49,7 @@ def conflict(state: Any, sentence: Any) -> rx.Component:
 
 
 def history(state: Any) -> rx.Component:
-    """List the published versions of a state's definition."""
+    """Return the published versions with compare and restore."""
     return rx.cond(
         state.versions.length() > 0,
         rx.el.section(
@@ -88,5 +88,5 @@ def _version(state: Any, version: rx.Var[VersionLine]) -> rx.Component:
 
 
 def small_button(words: Any, **more: Any) -> rx.Component:
-    """Show a quiet small button."""
+    """Return a small ghost button."""
     return rx.button(words, size="1", variant="soft", color_scheme="gray", high_contrast=True, **more)

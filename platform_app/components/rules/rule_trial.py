@@ -1,4 +1,4 @@
-"""Rule trial: a draft tried on one event of the past, and on all of them."""
+"""Rule trial: the dry run and the backtest of a rule's draft."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule import RuleState
-from platform_app.state.rules.rule_trial import DAYS, RuleTrialState, SampleLine, TrialView
+from platform_app.state.rules.rule_trial import DAYS, BacktestSampleLine, DryRunView, RuleTrialState
 
 
 def dry_run() -> rx.Component:
-    """Let an event be chosen, and show what the draft would do on it."""
+    """Return the dry run on a past event or on a typed message."""
     state = RuleTrialState
     return rx.el.section(
         rx.el.h2(t("Try it")),
@@ -22,20 +22,20 @@ def dry_run() -> rx.Component:
             rx.el.option(t("Choose an event…"), value=""),
             rx.foreach(state.events, lambda one: rx.el.option(one.name, value=one.id)),
             value=state.event,
-            on_change=state.try_event,
-            on_focus=state.offer,
+            on_change=state.dry_run_event,
+            on_focus=state.load_events,
             aria_label=t("Event to try the draft on"),
             class_name="native wide",
         ),
         _typed(),
-        rx.cond(state.shown.words != "", trial_view(state.shown), rx.fragment()),
+        rx.cond(state.result.words != "", dry_run_view(state.result), rx.fragment()),
         class_name="card section",
         aria_label=t("Try it"),
     )
 
 
 def _typed() -> rx.Component:
-    """Let an event be made up: what is written, and for which lead."""
+    """Return the form for a dry run on a typed message."""
     lead = rx.el.select(
         rx.el.option(t("No lead"), value=""),
         rx.foreach(RuleState.leads, lambda one: rx.el.option(one.name, value=one.id)),
@@ -53,22 +53,22 @@ def _typed() -> rx.Component:
     return rx.el.form(
         text,
         rx.flex(lead, rx.button(t("Try"), type="submit", size="2", variant="soft"), spacing="2", wrap="wrap"),
-        on_submit=RuleTrialState.try_typed,
+        on_submit=RuleTrialState.dry_run_message,
         reset_on_submit=False,
         class_name="stack-small",
     )
 
 
-def trial_view(shown: rx.Var[TrialView]) -> rx.Component:
-    """Show what becomes of an event at a rule: in a word, with the proof, the smallest change, and the actions."""
+def dry_run_view(result: rx.Var[DryRunView]) -> rx.Component:
+    """Return the result of a dry run: outcome, proof, smallest change and actions."""
     return rx.el.div(
-        rx.el.p(status(shown.colour, shown.words)),
-        rx.foreach(shown.notes, lambda note: rx.el.p(note, class_name="small")),
-        proof(shown.proof),
-        smallest_change(shown.change),
+        rx.el.p(status(result.colour, result.words)),
+        rx.foreach(result.notes, lambda note: rx.el.p(note, class_name="small")),
+        proof(result.proof),
+        smallest_change(result.change),
         rx.cond(
-            shown.actions.length() > 0,
-            rx.el.ol(rx.foreach(shown.actions, lambda words: rx.el.li(words))),
+            result.actions.length() > 0,
+            rx.el.ol(rx.foreach(result.actions, lambda words: rx.el.li(words))),
         ),
         aria_live="polite",
         class_name="trial",
@@ -76,7 +76,7 @@ def trial_view(shown: rx.Var[TrialView]) -> rx.Component:
 
 
 def smallest_change(change: rx.Var[list[str]]) -> rx.Component:
-    """Show the smallest change of what is known that would let a rule run, where there is one."""
+    """Return the smallest change that would make the rule run, if there is one."""
     return rx.cond(
         change.length() > 0,
         rx.fragment(
@@ -87,7 +87,7 @@ def smallest_change(change: rx.Var[list[str]]) -> rx.Component:
 
 
 def backtest() -> rx.Component:
-    """Run the draft over the past, and show what it would have done."""
+    """Return the backtest with its results."""
     state = RuleTrialState
     words = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "A year"}
     return rx.el.section(
@@ -97,7 +97,7 @@ def backtest() -> rx.Component:
             rx.el.select(
                 *(rx.el.option(t(words[days]), value=days) for days in DAYS),
                 value=state.days,
-                on_change=state.choose_days,
+                on_change=state.set_days,
                 aria_label=t("How far back"),
                 class_name="native",
             ),
@@ -131,7 +131,7 @@ def _days(by_day: Any) -> rx.Component:
     )
 
 
-def _sample(sample: rx.Var[SampleLine]) -> rx.Component:
+def _sample(sample: rx.Var[BacktestSampleLine]) -> rx.Component:
     address = f"/manage/{CurrentUser.slug}/events/{sample.event_id}?rule={RuleTrialState.rule}&draft=1"
     return rx.el.li(
         rx.link(sample.when, " · ", sample.subject, href=address, size="2"),

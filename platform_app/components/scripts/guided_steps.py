@@ -8,11 +8,11 @@ from platform_app.components.console.debounced_input import later
 from platform_app.components.console.parts import READ_ONLY, icon_tool, move_tools
 from platform_app.components.console.text import t
 from platform_app.components.rules.condition_values import native, option
-from platform_app.state.scripts.guided_steps import CollectLine, StepLine
+from platform_app.state.scripts.guided_steps import CollectedFieldLine, GuidedStepLine
 
 
 def guided_steps(state: Any) -> rx.Component:
-    """Show the steps of a state that has the GuidedSteps mixin."""
+    """Return the editor for a state with the GuidedStepEditor mixin."""
     add = rx.button(
         rx.icon("plus", size=14),
         t("Add step"),
@@ -29,40 +29,40 @@ def guided_steps(state: Any) -> rx.Component:
             t("With steps the agent collects what it has to know, asks for nothing twice, and comes back to it."),
             class_name="muted small",
         ),
-        rx.el.ol(rx.foreach(state.guided, lambda step: _step(state, step)), class_name="plain-list"),
+        rx.el.ol(rx.foreach(state.step_lines, lambda step: _step(state, step)), class_name="plain-list"),
         rx.cond(~READ_ONLY, add),
         class_name="conditions",
         key=state.steps_key,
     )
 
 
-def _step(state: Any, step: rx.Var[StepLine]) -> rx.Component:
+def _step(state: Any, step: rx.Var[GuidedStepLine]) -> rx.Component:
     return rx.el.li(
         _step_head(state, step),
         rx.el.input(
             default_value=step.goal,
-            on_change=later(lambda goal: state.set_goal(step.place, goal)),
+            on_change=later(lambda goal: state.set_goal(step.index, goal)),
             placeholder=t("What the step is for"),
             aria_label=t("Goal of step {number}", number=step.number),
             max_length=1000,
             read_only=READ_ONLY,
             class_name="native wide",
         ),
-        rx.el.ul(rx.foreach(step.fields, lambda line: _collected(state, line)), class_name="plain-list"),
+        rx.el.ul(rx.foreach(step.fields, lambda line: _field(state, line)), class_name="plain-list"),
         rx.cond(
             ~READ_ONLY,
             native(
                 [rx.el.option(t("Collect a field…"), value=""), rx.foreach(state.collectable, option)],
                 label=t("Field to collect in step {number}", number=step.number),
                 value="",
-                on_change=lambda fact: state.add_collected(step.place, fact),
+                on_change=lambda fact: state.add_step_field(step.index, fact),
             ),
         ),
         class_name="step-line",
     )
 
 
-def _step_head(state: Any, step: rx.Var[StepLine]) -> rx.Component:
+def _step_head(state: Any, step: rx.Var[GuidedStepLine]) -> rx.Component:
     return rx.flex(
         rx.el.strong(t("Step {number}", number=step.number)),
         rx.cond(
@@ -70,13 +70,13 @@ def _step_head(state: Any, step: rx.Var[StepLine]) -> rx.Component:
             rx.flex(
                 move_tools(
                     (t("Move step {number} up", number=step.number), t("Move step {number} down", number=step.number)),
-                    lambda up: state.move_step(step.place, up),
-                    first=step.place == 0,
-                    last=step.place == state.guided.length() - 1,
+                    lambda up: state.move_step(step.index, up),
+                    first=step.index == 0,
+                    last=step.index == state.step_lines.length() - 1,
                     small=True,
                 ),
                 icon_tool(
-                    "x", t("Remove step {number}", number=step.number), state.remove_step(step.place), small=True
+                    "x", t("Remove step {number}", number=step.number), state.remove_step(step.index), small=True
                 ),
                 spacing="2",
             ),
@@ -86,12 +86,12 @@ def _step_head(state: Any, step: rx.Var[StepLine]) -> rx.Component:
     )
 
 
-def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
+def _field(state: Any, line: rx.Var[CollectedFieldLine]) -> rx.Component:
     return rx.el.li(
         rx.el.span(line.words),
         rx.el.input(
             default_value=line.hint,
-            on_change=later(lambda hint: state.set_hint(line.step, line.place, hint)),
+            on_change=later(lambda hint: state.set_hint(line.step, line.index, hint)),
             placeholder=t("How to ask for it"),
             aria_label=t("How to ask for {title}", title=line.words),
             max_length=300,
@@ -102,7 +102,7 @@ def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
             rx.el.input(
                 type="checkbox",
                 default_checked=line.required,
-                on_change=lambda required: state.set_required(line.step, line.place, required),
+                on_change=lambda required: state.set_required(line.step, line.index, required),
                 disabled=READ_ONLY,
             ),
             t("needed"),
@@ -113,7 +113,7 @@ def _collected(state: Any, line: rx.Var[CollectLine]) -> rx.Component:
             icon_tool(
                 "x",
                 t("Do not collect {title}", title=line.words),
-                state.remove_collected(line.step, line.place),
+                state.remove_step_field(line.step, line.index),
                 small=True,
             ),
         ),

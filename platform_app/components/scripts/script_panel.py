@@ -1,4 +1,4 @@
-"""Script side: what stands beside the fields of a script: as the agent reads it, variables, uses, history."""
+"""Script panel: preview, variables, uses and history beside the form of a script."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_list
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.scripts.script import NOBODY, ScriptState, Step
+from platform_app.state.scripts.script import NONE, ScriptState, ScriptVersionRow
 
 
-def side() -> rx.Component:
-    """Show the text with a lead, the variables, where the script was used, and its history."""
+def script_panel() -> rx.Component:
+    """Return the panel."""
     return rx.el.div(_preview(), _variables(), _used(), _steps(), class_name="script-side")
 
 
@@ -31,24 +31,24 @@ def _preview() -> rx.Component:
         rx.select.root(
             rx.select.trigger(aria_label=t("Lead")),
             rx.select.content(
-                rx.select.item(t("No lead"), value=NOBODY),
+                rx.select.item(t("No lead"), value=NONE),
                 rx.foreach(ScriptState.leads, lambda lead: rx.select.item(lead.name, value=lead.id)),
             ),
             value=ScriptState.lead,
-            on_change=ScriptState.choose_lead,
+            on_change=ScriptState.select_lead,
         ),
-        rx.cond(ScriptState.kind == "objection", _trial()),
+        rx.cond(ScriptState.kind == "objection", _message_field()),
         rx.el.p(ScriptState.preview, class_name="passage-text", id="preview", aria_live="polite"),
         _verdict(),
         class_name="card section",
     )
 
 
-def _trial() -> rx.Component:
-    """Let a phrase be tried, as the contact would say it."""
+def _message_field() -> rx.Component:
+    """Return the field for a sample message of the contact."""
     return rx.el.input(
         default_value="",
-        on_change=later(ScriptState.try_said),
+        on_change=later(ScriptState.preview_message),
         placeholder=t("Try what a contact could say"),
         aria_label=t("Try what a contact could say"),
         max_length=1000,
@@ -57,7 +57,7 @@ def _trial() -> rx.Component:
 
 
 def _verdict() -> rx.Component:
-    """Say whether the script would be used with the chosen lead, why, and what would change that."""
+    """Return whether the script applies, why, and the smallest change."""
     return rx.el.div(
         rx.el.h3(t("Would it be used?")),
         rx.el.p(rx.el.strong(rx.cond(ScriptState.applies, t("Yes: "), t("No: "))), ScriptState.why),
@@ -76,12 +76,12 @@ def _verdict() -> rx.Component:
 
 def _used() -> rx.Component:
     return rx.cond(
-        ScriptState.talks.length() > 0,
+        ScriptState.conversations.length() > 0,
         rx.el.section(
             rx.el.h2(t("Used in")),
             rx.el.ul(
                 rx.foreach(
-                    ScriptState.talks,
+                    ScriptState.conversations,
                     lambda talk: rx.el.li(
                         rx.link(talk.name, href=f"/manage/{CurrentUser.slug}/test-chat?c={talk.id}", size="2")
                     ),
@@ -95,29 +95,29 @@ def _used() -> rx.Component:
 
 def _steps() -> rx.Component:
     return rx.cond(
-        ScriptState.steps.length() > 0,
+        ScriptState.versions.length() > 0,
         rx.el.section(
             rx.el.h2(t("History")),
-            rx.el.ul(rx.foreach(ScriptState.steps, _step), class_name="plain-list"),
+            rx.el.ul(rx.foreach(ScriptState.versions, _step), class_name="plain-list"),
             class_name="card section",
         ),
     )
 
 
-def _step(step: rx.Var[Step]) -> rx.Component:
+def _step(step: rx.Var[ScriptVersionRow]) -> rx.Component:
     return rx.el.li(
         rx.el.div(step.when, " · ", step.author, class_name="muted small"),
         rx.el.p(step.text, class_name="passage-text"),
         rx.flex(
-            _small(t("Compare with now"), on_click=ScriptState.compare(step.id)),
+            _quiet_button(t("Compare with now"), on_click=ScriptState.compare(step.id)),
             rx.cond(
                 ~READ_ONLY,
                 confirm(
-                    _small(t("Restore")),
+                    _quiet_button(t("Restore")),
                     title=t("Make the script what it was?"),
                     sentence=t("What it is now is kept in its history."),
                     verb=t("Restore"),
-                    on_confirm=ScriptState.go_back(step.id),
+                    on_confirm=ScriptState.restore(step.id),
                 ),
             ),
             spacing="2",
@@ -126,7 +126,7 @@ def _step(step: rx.Var[Step]) -> rx.Component:
     )
 
 
-def _small(words: Any, **more: Any) -> rx.Component:
+def _quiet_button(words: Any, **more: Any) -> rx.Component:
     return rx.button(words, size="1", variant="soft", color_scheme="gray", high_contrast=True, **more)
 
 

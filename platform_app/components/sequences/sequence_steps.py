@@ -20,7 +20,7 @@ from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.engine.actions.actions import ACTIONS, note
 from platform_app.engine.actions.actions import label as action_words
 from platform_app.state.rules.condition_tree import UNITS
-from platform_app.state.rules.rule_actions import AskLine
+from platform_app.state.rules.rule_actions import ActionFieldLine
 from platform_app.state.sequences.sequence import SequenceState
 from platform_app.state.sequences.sequence_steps import StepLine
 from platform_app.state.sequences.sequence_words import ICONS
@@ -148,13 +148,13 @@ def _open(line: rx.Var[StepLine]) -> rx.Component:
     )
 
 
-def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
+def _asked(line: rx.Var[StepLine], asked: rx.Var[ActionFieldLine]) -> rx.Component:
     label = t("{words} of step {number}", words=asked.words, number=line.number)
     selected = native(
         [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
         label=label,
         value=asked.value,
-        on_change=lambda value: STATE.set_asked(asked.name, value),
+        on_change=lambda value: STATE.set_action_field(asked.name, value),
     )
     one_of = native(
         [rx.foreach(asked.options, option)],
@@ -163,10 +163,10 @@ def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
         on_change=lambda value: STATE.set_step(asked.name, value),
     )
     text = _text(line, asked, label)
-    plain = _plain(asked, label, STATE.set_asked, max_length=MAX_TEXT_LENGTH, class_name="native wide")
+    plain = _plain(asked, label, STATE.set_action_field, max_length=MAX_TEXT_LENGTH, class_name="native wide")
     percent = _plain(asked, label, STATE.set_step, max_length=3, input_mode="numeric", class_name="native")
     return rx.el.div(
-        rx.el.span(asked.words, rx.cond(asked.needed, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
+        rx.el.span(asked.words, rx.cond(asked.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
         rx.match(
             asked.ask,
             ("text", text),
@@ -186,30 +186,30 @@ def _asked(line: rx.Var[StepLine], asked: rx.Var[AskLine]) -> rx.Component:
     )
 
 
-def _text(line: rx.Var[StepLine], asked: rx.Var[AskLine], label: Any) -> rx.Component:
+def _text(line: rx.Var[StepLine], asked: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
     return variable_text(
         f"step-{line.id}-{asked.name}",
         initial=asked.value,
         variables=STATE.variables,
-        on_change=later(lambda value: STATE.set_asked(asked.name, value)),
+        on_change=later(lambda value: STATE.set_action_field(asked.name, value)),
         label=label,
         rows=rx.cond(asked.ask == "line", 1, 3),
     )
 
 
-def _with_known(line: rx.Var[StepLine], asked: rx.Var[AskLine], text: rx.Component) -> rx.Component:
+def _with_known(line: rx.Var[StepLine], asked: rx.Var[ActionFieldLine], text: rx.Component) -> rx.Component:
     """Show a text with what is known to stand there, to be taken from a list."""
     known = native(
         [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
         label=t("Known values of {words} of step {number}", words=asked.words, number=line.number),
         value="",
-        on_change=lambda value: STATE.pick_asked(asked.name, value),
+        on_change=lambda value: STATE.select_action_field(asked.name, value),
     )
     is_offered = (asked.options.length() > 0) & ~READ_ONLY
     return rx.el.div(rx.el.div(text, class_name="grow"), rx.cond(is_offered, known), class_name="with-known")
 
 
-def _plain(asked: rx.Var[AskLine], label: Any, on_change: Any, **more: Any) -> rx.Component:
+def _plain(asked: rx.Var[ActionFieldLine], label: Any, on_change: Any, **more: Any) -> rx.Component:
     return rx.el.input(
         default_value=asked.value,
         on_change=later(lambda value: on_change(asked.name, value)),
@@ -219,7 +219,7 @@ def _plain(asked: rx.Var[AskLine], label: Any, on_change: Any, **more: Any) -> r
     )
 
 
-def _span(asked: rx.Var[AskLine], label: Any) -> rx.Component:
+def _span(asked: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
     count, unit = asked.value.split(" ")[0], asked.value.split(" ")[1]
     return rx.flex(
         rx.el.input(

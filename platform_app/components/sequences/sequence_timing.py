@@ -74,7 +74,7 @@ def _until(state: Any, number: Any) -> rx.Component:
 
 def _until_days(state: Any, number: Any) -> rx.Component:
     label = t("Days on which step {number} waits for its time", number=number)
-    return _days(label, state.timing.days, lambda day, on: state.choose_day(-1, day, on))
+    return _days(label, state.timing.days, lambda day, on: state.toggle_day(-1, day, on))
 
 
 def _days(label: Any, selected: Any, on_choose: Any) -> rx.Component:
@@ -138,7 +138,7 @@ def _period(state: Any, one: rx.Var[PeriodLine], number: Any) -> rx.Component:
         _days(
             t("Days of hours {place} of step {number}", **named),
             one.days,
-            lambda day, on: state.choose_day(one.place, day, on),
+            lambda day, on: state.toggle_day(one.place, day, on),
         ),
         rx.cond(
             ~READ_ONLY,

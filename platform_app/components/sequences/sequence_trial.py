@@ -95,7 +95,7 @@ def backtest() -> rx.Component:
             rx.el.select(
                 *(rx.el.option(t(words[days]), value=days) for days in DAYS),
                 value=STATE.days,
-                on_change=STATE.choose_days,
+                on_change=STATE.set_days,
                 aria_label=t("How far back"),
                 class_name="native",
             ),

@@ -9,7 +9,7 @@ from platform_app.components.console.listing import columns, framed_table, listi
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import empty_state, row_link, skeleton_rows, status, time_ago
 from platform_app.components.console.text import t
-from platform_app.components.rules.rule_trial import trial_view
+from platform_app.components.rules.rule_trial import dry_run_view
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.feed.event import EventState, RuleRunLine
 from platform_app.state.feed.events import EventRow, EventsState
@@ -145,7 +145,7 @@ def _why() -> rx.Component:
             align="center",
             wrap="wrap",
         ),
-        rx.cond(EventState.trial.words != "", trial_view(EventState.trial)),
+        rx.cond(EventState.trial.words != "", dry_run_view(EventState.trial)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rule: the builder."""
+"""Rule: the editor page."""
 
 from typing import Any
 
@@ -17,12 +17,14 @@ from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.proof_view import WEEKDAYS
 from platform_app.state.rules.rule import ALL, RuleState, RunLine
 from platform_app.state.rules.rule_trial import RuleTrialState
-from platform_app.state.rules.rule_words import OFFERED, TRIGGERS
+from platform_app.state.rules.rule_words import TRIGGER_CODES, TRIGGERS
 
 
 def show() -> rx.Component:
-    """Show the builder."""
-    return frame(rx.cond(rx.State.is_hydrated & (RuleState.drawn != ""), _editor(), skeleton_rows(8)), section="Rules")
+    """Return the page."""
+    return frame(
+        rx.cond(rx.State.is_hydrated & (RuleState.form_key != ""), _editor(), skeleton_rows(8)), section="Rules"
+    )
 
 
 def _editor() -> rx.Component:
@@ -34,7 +36,7 @@ def _editor() -> rx.Component:
             _fields(),
             rx.el.div(dry_run(), backtest(), _runs(), history(RuleState), class_name="script-side"),
             class_name="grid cols-2-1",
-            key=RuleState.drawn,
+            key=RuleState.form_key,
         ),
     )
 
@@ -44,7 +46,7 @@ def _fields() -> rx.Component:
         rx.select.item(t("All agents"), value=ALL),
         rx.foreach(RuleState.agents, lambda one: rx.select.item(one.name, value=one.id)),
     ]
-    triggers = [rx.select.item(t(TRIGGERS[kind]), value=kind) for kind in OFFERED]
+    triggers = [rx.select.item(t(TRIGGERS[kind]), value=kind) for kind in TRIGGER_CODES]
     return rx.el.div(
         _input("name", t("Name"), max_length=200),
         _select("agent_id", t("Agents"), agents, RuleState.agent),
@@ -81,7 +83,7 @@ def _limits() -> rx.Component:
         _input("cooldown_minutes", pause, help_text=t("0: no pause."), input_mode="numeric"),
         _input("daily_cap", t("At most a day"), help_text=t("0: as often as it happens."), input_mode="numeric"),
         rx.el.label(
-            rx.switch(checked=RuleState.stop_after, on_change=RuleState.set_stop, disabled=READ_ONLY),
+            rx.switch(checked=RuleState.stop_after, on_change=RuleState.set_stop_after, disabled=READ_ONLY),
             t("No rule after it runs"),
             class_name="status",
         ),
@@ -137,7 +139,7 @@ def _day(day: int, words: str) -> rx.Component:
         rx.el.input(
             type="checkbox",
             checked=RuleState.weekdays.contains(day),
-            on_change=lambda selected: RuleState.choose_day(day, selected),
+            on_change=lambda selected: RuleState.toggle_day(day, selected),
             disabled=READ_ONLY,
         ),
         t(words),
@@ -161,7 +163,7 @@ def _by_hand() -> rx.Component:
 
 
 def _runs() -> rx.Component:
-    """List the latest events that reached the rule."""
+    """Return the latest runs of the rule."""
     return rx.el.section(
         rx.el.h2(t("Runs")),
         rx.cond(

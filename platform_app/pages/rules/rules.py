@@ -1,4 +1,4 @@
-"""Rules: the list of those of the tenant, and of those that concern an agent."""
+"""Rules: the list page."""
 
 import reflex as rx
 
@@ -23,7 +23,7 @@ from platform_app.state.rules.rules import RuleRow, RulesState
 
 
 def show() -> rx.Component:
-    """Show the rules."""
+    """Return the page."""
     runs = rx.link(t("Runs"), href=f"/manage/{CurrentUser.slug}/rules/runs", size="2", underline="always")
     agent = rx.link(
         RulesState.agent_name, href=f"/manage/{CurrentUser.slug}/agents/{RulesState.agent}", underline="always"

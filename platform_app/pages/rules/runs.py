@@ -1,4 +1,4 @@
-"""Runs: the log of the tenant's rules, and one run."""
+"""Runs: the log page and the page of one run."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from platform_app.components.rules.conditions import proof
 from platform_app.components.rules.rule_trial import smallest_change
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule_words import STATES, TRIGGERS
-from platform_app.state.rules.run import DoneLine, RunState
-from platform_app.state.rules.runs import SHOWN, RunRow, RunsState
+from platform_app.state.rules.run import ActionRunLine, RunPageState
+from platform_app.state.rules.runs import FILTER_STATES, RunRow, RunsState
 
 
 def show() -> rx.Component:
-    """Show the log."""
+    """Return the log page."""
     rules = rx.link(t("All rules"), href=f"/manage/{CurrentUser.slug}/rules", size="2", underline="always")
     return frame(
         rx.fragment(
@@ -50,7 +50,10 @@ def _filters() -> rx.Component:
             on_change=state.filter_rule,
         ),
         select_filter(
-            t("Outcome"), state.state, [*kinds, *((code, t(STATES[code][0])) for code in SHOWN)], state.filter_state
+            t("Outcome"),
+            state.state,
+            [*kinds, *((code, t(STATES[code][0])) for code in FILTER_STATES)],
+            state.filter_state,
         ),
         select_filter(
             t("Event"),
@@ -86,13 +89,13 @@ def _row(run: rx.Var[RunRow]) -> rx.Component:
 
 
 def show_one() -> rx.Component:
-    """Show one run."""
-    return frame(rx.cond(RunState.head.id != "", _run(), skeleton_rows(6)), section="Rules")
+    """Return the page of one run."""
+    return frame(rx.cond(RunPageState.head.id != "", _run(), skeleton_rows(6)), section="Rules")
 
 
 def _run() -> rx.Component:
-    head, view = RunState.head, RunState.view
-    retry = rx.button(rx.icon("rotate-ccw", size=16), t("Try again"), on_click=RunState.retry)
+    head, view = RunPageState.head, RunPageState.view
+    retry = rx.button(rx.icon("rotate-ccw", size=16), t("Try again"), on_click=RunPageState.retry)
     actions = rx.el.ol(rx.foreach(view.actions, _action), class_name="plain-list")
     nothing = rx.el.p(t("Nothing was done."), class_name="muted small")
     followed = rx.foreach(
@@ -118,7 +121,7 @@ def _run() -> rx.Component:
 
 
 def _why() -> rx.Component:
-    head, view = RunState.head, RunState.view
+    head, view = RunPageState.head, RunPageState.view
     return _section(
         t("Why"),
         rx.el.p(row_link(head.trigger, f"/manage/{CurrentUser.slug}/events/{head.event_id}"), " · ", head.subject),
@@ -135,7 +138,7 @@ def _section(title: Any, *parts: rx.Component) -> rx.Component:
     return rx.el.section(rx.el.h2(title), *parts, class_name="card section")
 
 
-def _action(line: rx.Var[DoneLine]) -> rx.Component:
+def _action(line: rx.Var[ActionRunLine]) -> rx.Component:
     return rx.el.li(
         rx.flex(
             rx.el.strong(line.number, ". ", line.title),
@@ -153,5 +156,5 @@ def _action(line: rx.Var[DoneLine]) -> rx.Component:
 
 PAGES = [
     inside("/rules/runs", "Runs", show, RunsState.load, RunsState.watch),
-    inside("/rules/runs/[run_id]", "Run", show_one, RunState.load, RunState.watch),
+    inside("/rules/runs/[run_id]", "Run", show_one, RunPageState.load, RunPageState.watch),
 ]

@@ -1,4 +1,4 @@
-"""Script: the editor, with the variables to use and the text as a lead would get it."""
+"""Script: the editor page."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from platform_app.components.console.text import t
 from platform_app.components.console.variables import variable_text
 from platform_app.components.rules.conditions import builder
 from platform_app.components.scripts.guided_steps import guided_steps
-from platform_app.components.scripts.script_panel import side
+from platform_app.components.scripts.script_panel import script_panel
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.scripts.script import ANY, ScriptState
 from platform_app.state.scripts.scripts import KINDS
 
 
 def show() -> rx.Component:
-    """Show the editor."""
+    """Return the page."""
     return frame(
         rx.cond(rx.State.is_hydrated & (ScriptState.script_key != ""), _editor(), skeleton_rows(8)),
         section="Agents",
@@ -30,7 +30,7 @@ def _editor() -> rx.Component:
     return rx.fragment(
         _head(),
         rx.cond(ScriptState.conflict, _conflict()),
-        rx.el.div(_fields(), side(), class_name="grid cols-2-1", key=ScriptState.script_key),
+        rx.el.div(_fields(), script_panel(), class_name="grid cols-2-1", key=ScriptState.script_key),
     )
 
 
@@ -168,7 +168,7 @@ def _choices() -> list[rx.Component]:
             t("Agents"),
             [rx.select.item(t("This agent"), value="this"), rx.select.item(t("All agents"), value="all")],
             value=rx.cond(ScriptState.for_all, "all", "this"),
-            on_change=ScriptState.choose_agents,
+            on_change=ScriptState.set_scope,
         ),
     ]
 

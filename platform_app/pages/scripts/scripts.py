@@ -1,4 +1,4 @@
-"""Scripts: the list of those that concern an agent."""
+"""Scripts: the list page."""
 
 import reflex as rx
 
@@ -12,7 +12,7 @@ from platform_app.state.scripts.scripts import KINDS, ScriptRow, ScriptsState
 
 
 def show() -> rx.Component:
-    """Show the scripts of an agent."""
+    """Return the page."""
     agent = rx.link(
         ScriptsState.agent_name, href=f"/manage/{CurrentUser.slug}/agents/{ScriptsState.agent}", underline="always"
     )

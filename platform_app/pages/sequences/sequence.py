@@ -26,7 +26,9 @@ STATE = SequenceState
 
 def show() -> rx.Component:
     """Show the builder."""
-    return frame(rx.cond(rx.State.is_hydrated & (STATE.drawn != ""), _editor(), skeleton_rows(8)), section="Sequences")
+    return frame(
+        rx.cond(rx.State.is_hydrated & (STATE.form_key != ""), _editor(), skeleton_rows(8)), section="Sequences"
+    )
 
 
 def _editor() -> rx.Component:
@@ -38,13 +40,13 @@ def _editor() -> rx.Component:
             _fields(),
             rx.el.div(simulate(), backtest(), _inside(), history(STATE), class_name="script-side"),
             class_name="grid cols-2-1",
-            key=STATE.drawn,
+            key=STATE.form_key,
         ),
     )
 
 
 def _head() -> rx.Component:
-    listed, sequence_id = f"/manage/{CurrentUser.slug}/sequences", STATE.drawn.split("-")[0]
+    listed, sequence_id = f"/manage/{CurrentUser.slug}/sequences", STATE.form_key.split("-")[0]
     return definition_head(
         STATE,
         head_link(t("All sequences"), listed),

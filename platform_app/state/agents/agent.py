@@ -16,7 +16,7 @@ from platform_app.state.agents.agent_stages import (
     AgentStageLine,
     VisibleField,
     format_setting,
-    names_of,
+    names_by_id,
     stages_and_fields,
 )
 from platform_app.state.console import browser
@@ -219,7 +219,7 @@ class AgentState(rx.State):
         agent, language = await fetch(self, agents.get, self._id()), (await current_user(self)).language
         found = [v for v in await fetch(self, agents.list_versions, agent.id) if v.id == version_id]
         if found:
-            names = await fetch(self, names_of)
+            names = await fetch(self, names_by_id)
             self.changes = [
                 FieldDiff(
                     translate(language, FIELD_LABELS[change.field]),

@@ -48,7 +48,7 @@ def stages_and_fields(
     return stages, visible_fields
 
 
-def names_of(session: Transaction, who: Identity) -> dict[str, str]:
+def names_by_id(session: Transaction, who: Identity) -> dict[str, str]:
     """Return the names of what settings hold by id."""
     return fact_snapshots.entity_names(session, who.tenant_id)
 

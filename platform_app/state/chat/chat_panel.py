@@ -20,7 +20,7 @@ from platform_app.state.chat.trace_view import (
     trace_scripts,
 )
 from platform_app.state.console.base import current_user, fetch, handler, success_toast
-from platform_app.state.rules.proof_view import reader_of
+from platform_app.state.rules.proof_view import view_context
 
 
 @dataclass
@@ -59,7 +59,7 @@ class ChatPanelState(rx.State):
         if trace is None:
             return await success_toast(self, "The reply was interrupted before its trace was stored.")
         self.passages, self.facts = trace_passages(trace, language), trace_facts(trace, language)
-        self.scripts = trace_scripts(trace, await reader_of(self))
+        self.scripts = trace_scripts(trace, await view_context(self))
         self.durations, self.prompt = trace_durations(trace, language), trace_prompt(trace, language)
         self.degraded = bool(trace.data.get("degraded"))
         self.open_panel = "trace"

@@ -7,7 +7,7 @@ from babel.numbers import format_decimal
 
 from platform_app.i18n import translate
 from platform_app.models.conversation import Trace
-from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of
+from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines
 
 MAX_PROMPT_CHARS = 60_000  # characters of one message of a prompt that are shown
 
@@ -146,16 +146,16 @@ class TraceScript:
     change: list[str] = field(default_factory=list)
 
 
-def trace_scripts(trace: Trace, reader: Reader) -> list[TraceScript]:
+def trace_scripts(trace: Trace, context: ViewContext) -> list[TraceScript]:
     """Return the scripts considered, each with the reason that decided, its proof, and what would change it."""
     return [
         TraceScript(
             one["title"],
             one["applied"],
             bool(one.get("used")),
-            translate(reader.language, one["why"], expected=one["expected"], actual=one["actual"]),
-            lines_of(one.get("proof", {}), reader),
-            [change_of(change, reader) for change in one.get("change", [])],
+            translate(context.language, one["why"], expected=one["expected"], actual=one["actual"]),
+            proof_lines(one.get("proof", {}), context),
+            [describe_change(change, context) for change in one.get("change", [])],
         )
         for one in trace.data.get("scripts", [])
     ]

@@ -32,7 +32,7 @@ from platform_app.state.console.base import (
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.history import HistoryLine, history_lines
-from platform_app.state.rules.proof_view import reader_of
+from platform_app.state.rules.proof_view import view_context
 from platform_app.state.sequences.enrollments import EnrollmentRow, Names, names_for, row_of
 
 
@@ -216,8 +216,8 @@ class CrmCard(rx.State, mixin=True):
         ]
         self.history = history_lines(card.events, identity, language)
         enrolled, enrollment_names, offered = await fetch(self, _read_enrollments, row_id)
-        reader = await reader_of(self)
-        self.enrollments = [row_of(enrollment, enrollment_names, identity, reader=reader) for enrollment in enrolled]
+        context = await view_context(self)
+        self.enrollments = [row_of(enrollment, enrollment_names, identity, context=context) for enrollment in enrolled]
         self.sequences = [Option(one.id, one.name) for one in offered]
         await self._load_specific(card, names)
 

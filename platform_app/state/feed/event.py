@@ -19,8 +19,8 @@ from platform_app.state.console.base import current_identity, current_user, fetc
 from platform_app.state.console.option_lists import Option
 from platform_app.state.console.page_address import replace_query
 from platform_app.state.feed.events import EventRow, event_row
-from platform_app.state.rules.proof_view import Reader, actual_of, fact_words, reader_of
-from platform_app.state.rules.rule_trial import TrialView, trial_view
+from platform_app.state.rules.proof_view import ViewContext, describe_actual, fact_label, view_context
+from platform_app.state.rules.rule_trial import DryRunView, dry_run_view
 from platform_app.state.rules.rule_words import STATES
 
 
@@ -63,16 +63,16 @@ class EventState(rx.State):
     rules: list[Option] = []
     rule: str = ""
     draft: bool = False
-    trial: TrialView = TrialView()
+    trial: DryRunView = DryRunView()
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the event, and the explanation for the rule in the address."""
-        self.head, self.trial = EventRow(), TrialView()
+        self.head, self.trial = EventRow(), DryRunView()
         identity, language = await current_identity(self), (await current_user(self)).language
         event, subject, runs, listed = await fetch(self, _read_event, self._id())
         self.rules = listed
-        self.view = _event_view(event, runs, await reader_of(self))
+        self.view = _event_view(event, runs, await view_context(self))
         self.head = event_row(event, subject, identity, language=language)
         asked = self.router.url.query_parameters
         self.rule, self.draft = asked.get("rule", "")[:32], asked.get("draft") == "1"
@@ -97,10 +97,10 @@ class EventState(rx.State):
 
     async def _explain(self) -> None:
         if self.rule not in {one.id for one in self.rules}:
-            self.trial = TrialView()
+            self.trial = DryRunView()
             return
         found = await fetch(self, dry_run.dry_run, self.rule, self._id(), draft=self.draft)
-        self.trial = trial_view(found, await reader_of(self))
+        self.trial = dry_run_view(found, await view_context(self))
 
 
 def _read_event(
@@ -112,15 +112,15 @@ def _read_event(
     return event, event_log.subject_names(session, who, [event])[event.id], runs, listed
 
 
-def _event_view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Reader) -> EventView:
+def _event_view(event: Event, runs: list[tuple[RuleRun, Event, str]], context: ViewContext) -> EventView:
     rule_runs = [
-        RuleRunLine(run.id, name, translate(reader.language, STATES[run.state.value][0]), STATES[run.state.value][1])
+        RuleRunLine(run.id, name, translate(context.language, STATES[run.state.value][0]), STATES[run.state.value][1])
         for run, _, name in runs
     ]
     payload = {"before": event.before, "after": event.after}
     return EventView(
         payload=json.dumps(payload, ensure_ascii=False, indent=2),
-        facts=_facts(event, reader),
+        facts=_facts(event, context),
         cause_id=event.cause_id or "",
         lead_id=event.lead_id or "",
         contact_id=event.contact_id or "",
@@ -129,13 +129,13 @@ def _event_view(event: Event, runs: list[tuple[RuleRun, Event, str]], reader: Re
     )
 
 
-def _facts(event: Event, reader: Reader) -> list[FactLine]:
+def _facts(event: Event, context: ViewContext) -> list[FactLine]:
     """Return what was known then, in words; a fact that is not in the catalogue any more by its name."""
     known = event_facts(event).values
     return [
         FactLine(
-            fact_words(reader.known.get(name), name, reader.language),
-            actual_of({"fact": name, "actual": as_json(value)}, reader),
+            fact_label(context.known.get(name), name, context.language),
+            describe_actual({"fact": name, "actual": as_json(value)}, context),
         )
         for name, value in known.items()
         if value not in (None, ())

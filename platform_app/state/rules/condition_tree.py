@@ -1,4 +1,4 @@
-"""Condition tree: changes to nested groups, each addressed by its path, and the tree as lines to be drawn."""
+"""Condition tree: changes to nested condition groups by path, and the tree as lines for the editor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,32 +18,32 @@ UNITS = ("minutes", "hours", "days", "weeks")
 
 
 @dataclass
-class Line:
-    """A group or a condition as the builder draws it. `path` are places from the root, with dots between."""
+class ConditionLine:
+    """A group or a condition in the editor. `path` holds the indexes from the root, joined by dots."""
 
     path: str
     depth: int
     is_group: bool
-    number: str = ""  # 1.2, for those who cannot see where it stands
+    number: str = ""  # position such as 1.2, for screen readers
     match: str = ""
     fact: str = ""
     operator: str = ""
     operators: list[Option] = field(default_factory=list)
     input: str = "none"  # none, text, lines, number, date, time, choice, choices, two, span
-    about: str = ""  # what the fact is called
+    fact_label: str = ""
     kind: str = "text"  # of the input's parts: text, number, date, time
     value: str = ""
     second: str = ""
     selected: list[str] = field(default_factory=list)
     options: list[Option] = field(default_factory=list)
-    field_key: str = ""  # another: what is entered is drawn anew; the same: what is being typed stays
+    field_key: str = ""  # a change redraws the input, else the text being typed is kept
     problem: str = ""
-    first: bool = False  # of the whole tree: it cannot go up
+    first: bool = False  # line of the tree, which cannot move up
     last: bool = False
 
 
-def at(tree: Tree, path: str) -> Tree:
-    """Return the node at a path. Raises Invalid when there is none."""
+def node_at(tree: Tree, path: str) -> Tree:
+    """Return the node at a path. Raises Invalid if there is none."""
     node = tree
     for place in path.split(".") if path else []:
         parts = node.get("of", [])
@@ -55,20 +55,17 @@ def at(tree: Tree, path: str) -> Tree:
 
 
 def parent(tree: Tree, path: str) -> tuple[list[Tree], int]:
-    """Return the parts among which a node stands, and its place there. Raises Invalid for the root."""
+    """Return the list that contains a node, and its index there. Raises Invalid if there is none."""
     above, _, place = path.rpartition(".")
     if not path:
         raise Invalid("This value cannot be taken.")
-    at(tree, path)
-    return at(tree, above)["of"], int(place)
+    node_at(tree, path)
+    return node_at(tree, above)["of"], int(place)
 
 
 def add(tree: Tree, path: str, *, group: bool) -> None:
-    """Put a new condition, or a group with one, at the end of a group.
-
-    Raises Invalid if the node at the path is not a group.
-    """
-    within = at(tree, path)
+    """Add a condition, or a group with one, at the end of a group."""
+    within = node_at(tree, path)
     if within.get("kind") != "group":
         raise Invalid("This value cannot be taken.")
     new: Tree = {"kind": "condition", "fact": "lead.stage", "operator": "equals", "value": ""}
@@ -76,7 +73,7 @@ def add(tree: Tree, path: str, *, group: bool) -> None:
 
 
 def remove(tree: Tree, path: str) -> None:
-    """Take a node away."""
+    """Remove a node."""
     parts, place = parent(tree, path)
     parts.pop(place)
 
@@ -100,14 +97,11 @@ def move(tree: Tree, path: str, *, up: bool) -> None:
     outer.insert(group_place if up else group_place + 1, node)
 
 
-def put(tree: Tree, path: str, onto: str) -> None:
-    """Put a node where another stands; onto a group it goes in as its first. A group does not go into itself.
-
-    Raises Invalid if a group is to be put into itself.
-    """
+def move_onto(tree: Tree, path: str, onto: str) -> None:
+    """Move a node to the position of another; onto a group, into it. Raises Invalid for its own group."""
     if onto == path or onto.startswith(f"{path}."):
         raise Invalid("A group cannot be put into itself.")
-    (parts, place), target = parent(tree, path), at(tree, onto)
+    (parts, place), target = parent(tree, path), node_at(tree, onto)
     node, gap = parts[place], Tree(kind="gap")
     parts[place] = gap
     if target["kind"] == "group":
@@ -123,8 +117,8 @@ def _places(path: str) -> list[int]:
 
 
 def set_fact(tree: Tree, path: str, fact: Fact) -> None:
-    """Let a condition be about another fact; an operator that does not fit it is changed to the first that does."""
-    node = at(tree, path)
+    """Set the fact of a condition; an operator that does not fit is replaced by the first that does."""
+    node = node_at(tree, path)
     kept = OPERATORS.get(node.get("operator", ""))
     fitting = [op for op in OPERATORS.values() if fact.type in op.types]
     node |= {"fact": fact.name, "value": ""}
@@ -133,42 +127,44 @@ def set_fact(tree: Tree, path: str, fact: Fact) -> None:
 
 
 def set_operator(tree: Tree, path: str, operator: Operator) -> None:
-    """Compare otherwise; what was entered is kept where it can be."""
-    node = at(tree, path)
+    """Set the operator of a condition; keeps the value if possible."""
+    node = node_at(tree, path)
     several, value = operator.operand in (Operand.MANY, Operand.TWO), node["value"]
     if several != isinstance(value, list):
         node["value"] = ([value] if value else []) if several else (value[0] if value else "")
     node["operator"] = operator.code
 
 
-def lines(tree: Tree, known: Catalogue, choices: Mapping[str, list[Option]], language: str) -> list[Line]:
-    """Return a tree as lines from top to bottom, each with what is wrong with it."""
+def condition_lines(
+    tree: Tree, known: Catalogue, choices: Mapping[str, list[Option]], language: str
+) -> list[ConditionLine]:
+    """Return a tree as lines in depth-first order with the problem of each."""
     group = parse_conditions(tree)
     wrong = {
         ".".join(map(str, one.path)): translate(language, one.sentence, **one.values)
         for one in problems(group, known, {among: {one.id for one in held} for among, held in choices.items()})
     }
-    found: list[Line] = []
+    found: list[ConditionLine] = []
     _walk(group, (), found)
     for line in found:
         line.problem = wrong.get(line.path, "")
         line.first, line.last = line.path == "0", line.path == str(len(group.of) - 1)
         if not line.is_group:
-            _dress(line, known.get(line.fact), choices, language)
+            _set_inputs(line, known.get(line.fact), choices, language)
             line.field_key = f"{line.fact} {line.input}"
     return found
 
 
-def _walk(node: Condition | Group, path: tuple[int, ...], found: list[Line]) -> None:
+def _walk(node: Condition | Group, path: tuple[int, ...], found: list[ConditionLine]) -> None:
     place = ".".join(map(str, path))
     number = ".".join(str(part + 1) for part in path)
     if isinstance(node, Condition):
-        line = Line(place, len(path), False, number, fact=node.fact, operator=node.operator)
+        line = ConditionLine(place, len(path), False, number, fact=node.fact, operator=node.operator)
         line.selected = node.value if isinstance(node.value, list) else []
         line.value = node.value if isinstance(node.value, str) else "\n".join(node.value)
         found.append(line)
         return
-    found.append(Line(place, len(path), True, number, match=node.match.value))
+    found.append(ConditionLine(place, len(path), True, number, match=node.match.value))
     for part_place, part in enumerate(node.of):
         _walk(part, (*path, part_place), found)
 
@@ -177,12 +173,12 @@ _INPUTS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.TIME: "t
 _SINGLE = {Operand.TEXT: "text", Operand.PATTERN: "text", Operand.SPAN: "span", Operand.NOTHING: "none"}
 
 
-def _dress(line: Line, fact: Fact | None, choices: Mapping[str, list[Option]], language: str) -> None:
-    """Say what can be entered in a line."""
+def _set_inputs(line: ConditionLine, fact: Fact | None, choices: Mapping[str, list[Option]], language: str) -> None:
+    """Set operators, options and kind of input of a line."""
     if fact is None:
-        line.about = line.fact
+        line.fact_label = line.fact
         return
-    line.about = fact.label if fact.is_custom else translate(language, fact.label)
+    line.fact_label = fact.label if fact.is_custom else translate(language, fact.label)
     line.operators = [
         Option(op.code, translate(language, op.label)) for op in OPERATORS.values() if fact.type in op.types
     ]

@@ -1,4 +1,4 @@
-"""Conditions: the builder of nested groups, for every page that has one."""
+"""Conditions: the editor of nested condition groups, for every page that has one."""
 
 import copy
 from abc import abstractmethod
@@ -19,38 +19,38 @@ from platform_app.services.crm import pipelines, tags
 from platform_app.state.console.base import current_user, fetch, handler
 from platform_app.state.console.option_lists import Option, agent_options, stage_options
 from platform_app.state.rules import condition_tree
-from platform_app.state.rules.condition_tree import UNITS, Line, Tree
+from platform_app.state.rules.condition_tree import UNITS, ConditionLine, Tree
 from platform_app.state.rules.proof_view import LANGUAGES, WEEKDAYS
 
 
-class Conditions(rx.State, mixin=True):
-    """A page with conditions. It calls `_take_tree`, and `_keep_tree` is called with every change."""
+class ConditionBuilder(rx.State, mixin=True):
+    """A mixin that edits conditions. The page calls `_load_tree`; every change calls `_save_tree`."""
 
-    lines: list[Line] = []
-    own_facts: list[Option] = []
-    event_facts: list[Option] = []  # of webhooks: known of an event alone
-    variables: list[Option] = []  # every fact that texts may use
-    tree_key: int = 0  # grows when lines come, go or move: fields are drawn anew then
+    lines: list[ConditionLine] = []
+    custom_facts: list[Option] = []
+    event_facts: list[Option] = []  # fields of webhooks, known for events only
+    variables: list[Option] = []  # facts that texts may use
+    tree_key: int = 0  # incremented by structural changes, which redraws the inputs
     _tree: Tree = {}
-    _choices: dict[str, list[Option]] = {}
-    _known: Catalogue = {}
-    _of_events: bool = False  # whether texts are filled for an event: what is known of it alone is offered then
+    _options: dict[str, list[Option]] = {}
+    _facts: Catalogue = {}
+    _has_event: bool = False  # whether facts of events are available
 
     @abstractmethod
-    async def _keep_tree(self, tree: Tree) -> None:
-        """Keep the conditions as they stand after a change."""
+    async def _save_tree(self, tree: Tree) -> None:
+        """Save the conditions after a change."""
 
-    async def _take_tree(self, tree: Tree) -> None:
-        """Show these conditions."""
-        self._choices, self._known = await fetch(self, _offered, (await current_user(self)).language)
-        own = [fact for fact in self._known.values() if fact.is_custom]
-        self.own_facts = [Option(fact.name, fact.label) for fact in own if not fact.event_only]
+    async def _load_tree(self, tree: Tree) -> None:
+        """Set the conditions to edit and fetch facts and options."""
+        self._options, self._facts = await fetch(self, _load_options, (await current_user(self)).language)
+        own = [fact for fact in self._facts.values() if fact.is_custom]
+        self.custom_facts = [Option(fact.name, fact.label) for fact in own if not fact.event_only]
         self.event_facts = [Option(fact.name, fact.label) for fact in own if fact.event_only]
         language = (await current_user(self)).language
         self.variables = [
             Option(fact.name, fact.label if fact.is_custom else translate(language, fact.label))
-            for fact in self._known.values()
-            if self._of_events or not fact.event_only
+            for fact in self._facts.values()
+            if self._has_event or not fact.event_only
         ]
         self._tree = parse_conditions(tree).model_dump(mode="json")
         self.tree_key += 1
@@ -58,92 +58,89 @@ class Conditions(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def add_condition(self, path: str, group: bool) -> None:
-        """Put a condition, or a group, at the end of a group."""
-        await self._edit(lambda tree: condition_tree.add(tree, path, group=group))
+        """Add a condition, or a group, at the end of a group."""
+        await self._change_tree(lambda tree: condition_tree.add(tree, path, group=group))
 
     @handler(Role.OPERATOR)
     async def remove_condition(self, path: str) -> None:
-        """Take a condition or a group away."""
-        await self._edit(lambda tree: condition_tree.remove(tree, path))
+        """Remove a condition or a group."""
+        await self._change_tree(lambda tree: condition_tree.remove(tree, path))
 
     @handler(Role.OPERATOR)
     async def move_condition(self, path: str, up: bool) -> None:
         """Move a condition or a group one line up or down."""
-        await self._edit(lambda tree: condition_tree.move(tree, path, up=up))
+        await self._change_tree(lambda tree: condition_tree.move(tree, path, up=up))
 
     @handler(Role.OPERATOR)
     async def drop_condition(self, path: str, onto: str) -> None:
-        """Put a condition or a group where another stands, or into a group."""
+        """Move a condition or a group to the position of another, or into a group."""
         if path != onto:
-            await self._edit(lambda tree: condition_tree.put(tree, path, onto))
+            await self._change_tree(lambda tree: condition_tree.move_onto(tree, path, onto))
 
     @handler(Role.OPERATOR)
     async def set_match(self, path: str, match: Match) -> None:
-        """Say whether all, any or none of a group have to hold."""
-        await self._edit(lambda tree: condition_tree.at(tree, path).update(match=match.value), redraw=False)
+        """Set whether all, any or none of a group must hold."""
+        await self._change_tree(lambda tree: condition_tree.node_at(tree, path).update(match=match.value), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_fact(self, path: str, fact: str) -> None:
-        """Let a condition be about another fact. Raises Invalid for an unknown fact."""
-        if fact not in self._known:
+        """Set the fact of a condition."""
+        if fact not in self._facts:
             raise Invalid("This value cannot be taken.")
-        await self._edit(lambda tree: condition_tree.set_fact(tree, path, self._known[fact]), redraw=False)
+        await self._change_tree(lambda tree: condition_tree.set_fact(tree, path, self._facts[fact]), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_operator(self, path: str, operator: str) -> None:
-        """Compare otherwise. Raises Invalid for an unknown operator."""
+        """Set the operator of a condition."""
         if operator not in OPERATORS:
             raise Invalid("This value cannot be taken.")
-        await self._edit(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=False)
+        await self._change_tree(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_value(self, path: str, value: str) -> None:
-        """Take what a condition compares with; several values stand one a line."""
+        """Set the value of a condition; several values are on separate lines."""
 
         def change(tree: Tree) -> None:
-            node = condition_tree.at(tree, path)
+            node = condition_tree.node_at(tree, path)
             several = isinstance(node["value"], list)
             node["value"] = [line.strip() for line in value.splitlines() if line.strip()] if several else value
 
-        await self._edit(change, redraw=False)
+        await self._change_tree(change, redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_part(self, path: str, place: int, value: str) -> None:
-        """Take the first or second part of what a condition compares with: least and greatest, or count and unit.
-
-        Raises Invalid if there is no such condition or part.
-        """
+        """Set part 0 or 1 of a value: minimum and maximum, or count and unit."""
         line = next((line for line in self.lines if line.path == path), None)
         if line is None or place not in (0, 1) or (line.input == "span" and place == 1 and value not in UNITS):
             raise Invalid("This value cannot be taken.")
         parts = [line.value, line.second]
         parts[place] = value
         joined = " ".join(parts) if line.input == "span" else parts
-        await self._edit(lambda tree: condition_tree.at(tree, path).update(value=joined), redraw=False)
+        await self._change_tree(lambda tree: condition_tree.node_at(tree, path).update(value=joined), redraw=False)
 
     @handler(Role.OPERATOR)
-    async def choose_one(self, path: str, option: str, selected: bool) -> None:
-        """Put one of the options among the values of a condition, or take it out."""
+    async def toggle_option(self, path: str, option: str, selected: bool) -> None:
+        """Add an option to the values of a condition, or take it out."""
 
         def change(tree: Tree) -> None:
-            node = condition_tree.at(tree, path)
+            node = condition_tree.node_at(tree, path)
             held = [one for one in node["value"] if one != option] if isinstance(node["value"], list) else []
             node["value"] = [*held, option] if selected else held
 
-        await self._edit(change, redraw=False)
+        await self._change_tree(change, redraw=False)
 
     @handler(Role.OPERATOR)
     async def add_value(self, path: str, value: str) -> None:
-        """Put one more among the values of a condition, or take it where there can be one alone."""
+        """Add a value to a condition; replaces the value of a condition that takes one."""
 
         def change(tree: Tree) -> None:
-            node = condition_tree.at(tree, path)
+            node = condition_tree.node_at(tree, path)
             held = node["value"]
             node["value"] = [*(one for one in held if one != value), value] if isinstance(held, list) else value
 
-        await self._edit(change)
+        await self._change_tree(change)
 
-    async def _edit(self, change: Any, *, redraw: bool = True) -> None:
+    async def _change_tree(self, change: Any, *, redraw: bool = True) -> None:
         tree = copy.deepcopy(self._tree)
         try:
             change(tree)
@@ -152,15 +149,17 @@ class Conditions(rx.State, mixin=True):
             raise Invalid("This value cannot be taken.") from error
         self._tree = tree
         self.tree_key += redraw
-        await self._keep_tree(tree)
+        await self._save_tree(tree)
         await self._draw_lines()
 
     async def _draw_lines(self) -> None:
-        self.lines = condition_tree.lines(self._tree, self._known, self._choices, (await current_user(self)).language)
+        self.lines = condition_tree.condition_lines(
+            self._tree, self._facts, self._options, (await current_user(self)).language
+        )
 
 
-def _offered(session: Transaction, who: Identity, language: str) -> tuple[dict[str, list[Option]], Catalogue]:
-    """Return what can be chosen, by kind, and every fact."""
+def _load_options(session: Transaction, who: Identity, language: str) -> tuple[dict[str, list[Option]], Catalogue]:
+    """Return the options by kind and the catalogue of facts."""
     choices = {
         "stage": stage_options(session, who),
         "pipeline": [Option(p.id, p.name) for p, _ in pipelines.list_pipelines(session, who)],

@@ -1,4 +1,4 @@
-"""Defined: the builder of one definition: saved as it is typed, published, switched, compared, restored."""
+"""Definition editor: the editor shared by rules and sequences: draft, publishing, versions."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -23,11 +23,11 @@ from platform_app.state.console.base import (
     success_toast,
 )
 from platform_app.state.console.option_lists import Option
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_words import names_of
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_words import names_by_id
 
 ALL = "all"
-MOST_SHOWN = 600  # characters of one side of a change
+MAX_DIFF_CHARS = 600  # of one side of a difference
 
 
 @dataclass
@@ -40,10 +40,10 @@ class VersionLine:
     author: str
 
 
-class Defined(rx.State, mixin=True):
-    """The definition that the address names. What is its own, a page draws in `_draw` and `_refresh`."""
+class DefinitionEditor(rx.State, mixin=True):
+    """A mixin that edits a definition. The page implements `_fill_form` and `_refresh`."""
 
-    drawn: str = ""  # changes with every load: fields are drawn anew then, and only then
+    form_key: str = ""  # changes with every load, which redraws the form
     name: str = ""
     agent: str = ALL
     agents: list[Option] = []
@@ -51,7 +51,7 @@ class Defined(rx.State, mixin=True):
     initial: dict[str, str] = {}
     enabled: bool = False
     published: str = ""
-    differs: bool = False
+    has_changes: bool = False
     sentence: str = ""
     problems: dict[str, str] = {}
     conflict: bool = False
@@ -59,38 +59,38 @@ class Defined(rx.State, mixin=True):
     versions: list[VersionLine] = []
     changes: list[FieldDiff] = []
     compared: str = ""
-    _revision: int = 0  # of the draft that the fields show; a save that knows an older one is refused
+    _revision: int = 0  # of the draft in the form; a save with an older one is refused
     _loads: int = 0
 
     @abstractmethod
     def _definitions(self) -> Definitions[Any, Any]:
-        """Return the definitions among which this one is."""
+        """Return the service of the definition's kind."""
 
     @abstractmethod
-    async def _draw_fields(self, row: Any) -> None:
-        """Fill the fields from the draft of a row."""
+    async def _fill_form(self, row: Any) -> None:
+        """Fill the form from the draft of a row."""
 
     @abstractmethod
     async def _refresh(self) -> None:
-        """Draw everything but what is being typed; calls `_stand`."""
+        """Update all but the form; calls `_set_status`."""
 
     @abstractmethod
     def _field_labels(self) -> dict[str, str]:
-        """Return what each field of the definition is called."""
+        """Return the labels of the definition's fields by name."""
 
     @abstractmethod
-    def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
-        """Return a field of a definition as people read it."""
+    def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
+        """Return the value of a field as text, or as a value that `format_setting` formats."""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the definition and draw its fields."""
-        self.drawn, self.conflict, self.compared = "", False, ""
-        await self._draw()
+        """Fetch the definition and fill the form."""
+        self.form_key, self.conflict, self.compared = "", False, ""
+        await self._load_form()
 
     @handler(Role.OPERATOR)
     async def publish(self) -> Any:
-        """Make the draft the version that runs."""
+        """Publish the draft."""
         try:
             version = await call(self, self._definitions().publish, self._id(), revision=self._revision)
         except PlatformError as error:
@@ -101,7 +101,7 @@ class Defined(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> Any:
-        """Switch it on or off."""
+        """Switch the definition on or off."""
         try:
             await call(self, self._definitions().switch, self._id(), enabled=enabled)
         except PlatformError as error:
@@ -112,39 +112,39 @@ class Defined(rx.State, mixin=True):
 
     @handler(Role.VIEWER)
     async def load_latest(self) -> None:
-        """Show it as somebody else left it."""
+        """Fill the form with the draft that another user saved."""
         self.conflict = False
-        await self._draw()
+        await self._load_form()
 
     @handler(Role.VIEWER)
     async def compare(self, version_id: str) -> None:
-        """Show what the draft has otherwise than a version."""
-        reader, named = await reader_of(self), await fetch(self, names_of)
+        """Show the differences between a version and the draft."""
+        context, named = await view_context(self), await fetch(self, names_by_id)
         found, words = await fetch(self, self._definitions().difference, self._id(), version_id), self._field_labels()
         self.changes = []
         for change in found:
-            sides = (self._side(change.field, side, reader, named) for side in (change.before, change.after))
-            before, after = (format_setting(side, named)[:MOST_SHOWN] for side in sides)
-            self.changes.append(FieldDiff(translate(reader.language, words[change.field]), before, after, []))
+            sides = (self._describe_field(change.field, side, context, named) for side in (change.before, change.after))
+            before, after = (format_setting(side, named)[:MAX_DIFF_CHARS] for side in sides)
+            self.changes.append(FieldDiff(translate(context.language, words[change.field]), before, after, []))
         self.compared = version_id
 
     @handler(Role.OPERATOR)
     async def restore(self, version_id: str) -> Any:
-        """Put a version into the draft."""
+        """Copy a version into the draft."""
         await call(self, self._definitions().restore_version, self._id(), version_id)
-        await self._draw()
+        await self._load_form()
         return await success_toast(self, "The draft is as that version was.")
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
-    async def _draw(self) -> None:
+    async def _load_form(self) -> None:
         row = await fetch(self, self._definitions().get, self._id())
         self._revision = row.revision
-        await self._draw_fields(row)
+        await self._fill_form(row)
         await self._refresh()
         self._loads += 1
-        self.drawn = f"{row.id}-{self._loads}"
+        self.form_key = f"{row.id}-{self._loads}"
 
     async def _save(self, changes: dict[str, Any]) -> None:
         try:
@@ -153,19 +153,19 @@ class Defined(rx.State, mixin=True):
             self.conflict = True
             return
         except Invalid as error:
-            await self._wrong_at(error.field or next(iter(changes)), error.sentence, **error.values)
+            await self._show_problem(error.field or next(iter(changes)), error.sentence, **error.values)
             return
         self._revision = row.revision
         await self._refresh()
 
-    async def _wrong_at(self, field: str, sentence: str, **values: object) -> None:
+    async def _show_problem(self, field: str, sentence: str, **values: object) -> None:
         self.problems = self.problems | {field: translate((await current_user(self)).language, sentence, **values)}
 
-    async def _stand(self, row: Any, versions: Iterable[Any]) -> None:
-        """Show how the definition stands: its head and its history."""
+    async def _set_status(self, row: Any, versions: Iterable[Any]) -> None:
+        """Update name, publishing status and versions from a row."""
         zone, language = (await current_identity(self)).time_zone, (await current_user(self)).language
         self.name, self.agent, self.trigger = row.name, row.agent_id or ALL, row.draft["trigger"]
-        self.enabled, self.differs = row.enabled, row.draft != row.published
+        self.enabled, self.has_changes = row.enabled, row.draft != row.published
         self.conflict = self.conflict or row.revision > self._revision
         number = row.published_number
         self.published = translate(language, "version {number}", number=number) if number else ""

@@ -1,4 +1,4 @@
-"""Definition list: the list of the definitions of one noun: found, switched, copied, deleted, brought back."""
+"""Definition list: the list shared by rules and sequences: search, switch, copy, delete, undo."""
 
 from abc import abstractmethod
 from typing import Any
@@ -21,7 +21,7 @@ NO_AGENT = "none"
 
 
 class DefinitionList(Undo, rx.State, mixin=True):
-    """The definitions of the tenant, or of the agent that the address names. A page draws them in `_fetch`."""
+    """A mixin that lists the definitions of the tenant, or of the agent in the address."""
 
     agent: str = ""
     agent_name: str = ""
@@ -35,23 +35,23 @@ class DefinitionList(Undo, rx.State, mixin=True):
 
     @abstractmethod
     def _definitions(self) -> Definitions[Any, Any]:
-        """Return the definitions that are listed."""
+        """Return the service of the listed kind."""
 
     @abstractmethod
     def _topics(self) -> tuple[str, ...]:
-        """Return the topics of the bell that change the list."""
+        """Return the topics whose updates change the list."""
 
     @abstractmethod
     def _templates(self) -> dict[str, Any]:
         """Return the templates by code."""
 
     @abstractmethod
-    def _new(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
-        """Return the name and the draft of a new one; template "" is from nothing."""
+    def _new_draft(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
+        """Return name and draft of a new definition from a template, "" for an empty one."""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the search from the address, and fetch."""
+        """Set search and page from the address, and fetch."""
         self.agent = agent_of(self.router.url.path)
         asked = self.router.url.query_parameters
         self.search, self.page = asked.get("q", "")[:200], parse_whole(asked.get("page", "1"), 9_999) or 1
@@ -62,38 +62,38 @@ class DefinitionList(Undo, rx.State, mixin=True):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what runs, and what others change, while the page is open."""
+        """Fetch the list again when a definition or its runs change."""
         async for _ in subscribe(self, *self._topics()):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def set_search(self, search: str) -> Any:
-        """Search as one types."""
+        """Search for a text."""
         self.search, self.page = search[:200], 1
         await self._fetch()
         return replace_query(q=self.search)
 
     @handler(Role.VIEWER)
     async def go_to_page(self, page: int) -> Any:
-        """Turn to a page."""
+        """Go to a page, counted from 1."""
         self.page = page
         await self._fetch()
         return replace_query(q=self.search, page="" if self.page == 1 else str(self.page))
 
     @handler(Role.OPERATOR)
     async def create(self, template: str) -> Any:
-        """Make a draft, from a template where one is named, and open it."""
+        """Create a draft, from a template if one is given, and open it."""
         if template and template not in self._templates():
             raise Invalid("This value cannot be taken.")
-        name, draft = self._new(template, (await current_user(self)).language)
+        name, draft = self._new_draft(template, (await current_user(self)).language)
         listed = self._definitions()
         made = await call(self, listed.create, name=name, agent_id=self.agent or None, draft=draft)
         return browser.redirect(f"/manage/{(await current_identity(self)).slug}{listed.path}/{made.id}")
 
     @handler(Role.OPERATOR)
     async def switch(self, row_id: str, enabled: bool) -> Any:
-        """Switch one on or off."""
+        """Switch a definition on or off."""
         try:
             await call(self, self._definitions().switch, row_id, enabled=enabled)
         except PlatformError as error:
@@ -104,34 +104,34 @@ class DefinitionList(Undo, rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def duplicate(self, row_id: str) -> None:
-        """Make a copy for the same agent."""
+        """Copy a definition for the same agent."""
         await call(self, self._definitions().duplicate, row_id)
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def copy_to(self, row_id: str, agent_id: str) -> None:
-        """Make a copy for another agent, or for all."""
+        """Copy a definition for another agent, or for all agents."""
         await call(self, self._definitions().duplicate, row_id, agent_id=None if agent_id == NO_AGENT else agent_id)
         await self._fetch()
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether the search hides some."""
+        """Whether search is set."""
         return bool(self.search)
 
     def _soft_delete(self) -> SoftDelete:
         definitions = self._definitions()
         return SoftDelete(definitions.delete, definitions.restore)
 
-    def _listed(self, agents: list[Option], listed: DefinitionPage[Any], words: str) -> None:
+    def _set_list(self, agents: list[Option], listed: DefinitionPage[Any], words: str) -> None:
         """Show what is said of the whole list."""
         self.agents, self.total, self.total_words, self.loaded = agents, listed.total, words, True
         self.page, self.pages = listed.page, listed.pages
         self.agent_name = next((one.name for one in agents if one.id == self.agent), "")
 
 
-def stand_of(row: Any) -> str:
-    """Return how a definition stands: draft, differs, published."""
+def definition_status(row: Any) -> str:
+    """Return the publishing status of a definition: draft, differs or published."""
     if not row.published_number:
         return "draft"
     return "differs" if row.draft != row.published else "published"

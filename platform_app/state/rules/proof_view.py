@@ -1,4 +1,4 @@
-"""Proof view: why a condition held or not, in words for people."""
+"""Proof view: the proof of a condition as translated lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _UNITS = {"minutes": "{count} minutes", "hours": "{count} hours", "days": "{coun
 
 @dataclass
 class ProofLine:
-    """A node of a proof: whether it held, what was expected and what was found."""
+    """A node of a proof: whether it holds, the expected value and the actual value."""
 
     depth: int
     holds: bool
@@ -42,103 +42,112 @@ class ProofLine:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Who reads a proof: the language, the time zone, and the facts of the tenant."""
+class ViewContext:
+    """What texts are rendered for: a language, a time zone and the tenant's catalogue of facts."""
 
     language: str
     zone: str
     known: Catalogue
 
 
-async def reader_of(state: rx.State) -> Reader:
-    """Return the person at the tab as a reader of proofs."""
+async def view_context(state: rx.State) -> ViewContext:
+    """Return the context of the current user of a tab."""
     identity = await current_identity(state)
 
     def own(session: Transaction, who: Identity) -> Catalogue:
         return fact_snapshots.fact_catalogue(session, who.tenant_id)
 
-    return Reader((await current_user(state)).language, identity.time_zone, await fetch(state, own))
+    return ViewContext((await current_user(state)).language, identity.time_zone, await fetch(state, own))
 
 
-def lines_of(proof: Mapping[str, Any], reader: Reader) -> list[ProofLine]:
-    """Return the nodes of a proof from top to bottom; the root is left out when it only holds all together."""
+def proof_lines(proof: Mapping[str, Any], context: ViewContext) -> list[ProofLine]:
+    """Return the nodes of a proof in depth-first order, without a root that only combines all."""
     found: list[ProofLine] = []
-    _walk(proof, 0, reader, found)
+    _walk(proof, 0, context, found)
     return found[1:] if found and proof.get("match") == "all" else found
 
 
-def _walk(proof: Mapping[str, Any], depth: int, reader: Reader, found: list[ProofLine]) -> None:
+def _walk(proof: Mapping[str, Any], depth: int, context: ViewContext, found: list[ProofLine]) -> None:
     if "match" not in proof:
         if proof:
-            found.append(ProofLine(depth, bool(proof["holds"]), words_of(proof, reader), actual_of(proof, reader)))
+            found.append(
+                ProofLine(
+                    depth, bool(proof["holds"]), describe_condition(proof, context), describe_actual(proof, context)
+                )
+            )
         return
-    found.append(ProofLine(depth, bool(proof["holds"]), translate(reader.language, MATCHES[str(proof["match"])])))
+    found.append(ProofLine(depth, bool(proof["holds"]), translate(context.language, MATCHES[str(proof["match"])])))
     for part in proof.get("of", []):
-        _walk(part, depth + 1, reader, found)
+        _walk(part, depth + 1, context, found)
 
 
-def words_of(leaf: Mapping[str, Any], reader: Reader) -> str:
+def describe_condition(leaf: Mapping[str, Any], context: ViewContext) -> str:
     """Return a condition as a sentence: fact, operator, value."""
-    fact, op = reader.known.get(str(leaf["fact"])), OPERATORS.get(str(leaf["operator"]))
-    name = fact_words(fact, str(leaf["fact"]), reader.language)
-    operator = translate(reader.language, op.label) if op else str(leaf["operator"])
+    fact, op = context.known.get(str(leaf["fact"])), OPERATORS.get(str(leaf["operator"]))
+    name = fact_label(fact, str(leaf["fact"]), context.language)
+    operator = translate(context.language, op.label) if op else str(leaf["operator"])
     if op is None or op.operand == Operand.NOTHING:
         return f"{name} {operator}"
     if op.operand == Operand.SPAN:
         count, _, unit = str(leaf["expected"]).partition(" ")
-        shown = translate(reader.language, _UNITS.get(unit, "{count}"), count=count)
+        shown = translate(context.language, _UNITS.get(unit, "{count}"), count=count)
     else:
-        shown = _shown(leaf["expected"], fact, reader)
+        shown = _shown(leaf["expected"], fact, context)
     return f"{name} {operator} {shown}"
 
 
-def fact_words(fact: Fact | None, name: str, language: str) -> str:
-    """Return what a fact is called."""
+def fact_label(fact: Fact | None, name: str, language: str) -> str:
+    """Return the label of a fact, or its name if it is not in the catalogue."""
     if fact is None:
         return name
     return fact.label if fact.is_custom else translate(language, fact.label)
 
 
-def actual_of(leaf: Mapping[str, Any], reader: Reader) -> str:
-    """Return what was found, or that nothing is known."""
+def describe_actual(leaf: Mapping[str, Any], context: ViewContext) -> str:
+    """Return the actual value in a proof, or "not known"."""
     actual = leaf.get("actual")
     if actual is None or actual in ("", []):
-        return translate(reader.language, "not known")
-    return _shown(actual, reader.known.get(str(leaf["fact"])), reader)
+        return translate(context.language, "not known")
+    return _shown(actual, context.known.get(str(leaf["fact"])), context)
 
 
-def _shown(value: Any, fact: Fact | None, reader: Reader) -> str:
+def _shown(value: Any, fact: Fact | None, context: ViewContext) -> str:
     if isinstance(value, list):
-        return ", ".join(_shown(one, fact, reader) for one in value)
+        return ", ".join(_shown(one, fact, context) for one in value)
     if isinstance(value, bool):
-        return translate(reader.language, "yes" if value else "no")
+        return translate(context.language, "yes" if value else "no")
     text = str(value)
     if fact is None:
         return text
     if fact.type == FactType.NUMBER and (found := parse_exact_number(text) or parse_number(text)) is not None:
-        return str(format_decimal(found, locale=reader.language))
+        return str(format_decimal(found, locale=context.language))
     if fact.type == FactType.MOMENT:
-        return _moment(text, reader)
+        return _moment(text, context)
     if fact.type == FactType.TIME:
         return text[:5]
     words = {"weekday": WEEKDAYS, "language": LANGUAGES}.get(fact.choices_from, {"yes": "yes", "no": "no"})
     is_code = fact.choices_from in ("weekday", "language") or fact.type == FactType.FLAG
     return (
-        translate(reader.language, words[text])
+        translate(context.language, words[text])
         if is_code and text in words
-        else translate(reader.language, "“{text}”", text=text[:200])
+        else translate(context.language, "“{text}”", text=text[:200])
     )
 
 
-def _moment(text: str, reader: Reader) -> str:
+def _moment(text: str, context: ViewContext) -> str:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return exact_time(reader.language, found, reader.zone) if found.tzinfo else text.replace("T", " ")
+    return exact_time(context.language, found, context.zone) if found.tzinfo else text.replace("T", " ")
 
 
-def change_of(change: Mapping[str, Any], reader: Reader) -> str:
-    """Return in words what would have to be otherwise."""
+def describe_change(change: Mapping[str, Any], context: ViewContext) -> str:
+    """Return a change that would turn a condition as a sentence."""
     sentence = "{condition} (now {actual})" if change["is_to_hold"] else "not: {condition} (now {actual})"
-    return translate(reader.language, sentence, condition=words_of(change, reader), actual=actual_of(change, reader))
+    return translate(
+        context.language,
+        sentence,
+        condition=describe_condition(change, context),
+        actual=describe_actual(change, context),
+    )

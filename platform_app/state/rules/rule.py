@@ -1,4 +1,4 @@
-"""Rule: the builder: trigger, conditions, actions and limits, saved as a draft while one edits, then published."""
+"""Rule: the editor of a rule: trigger, conditions, actions and limits."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,18 +20,18 @@ from platform_app.services.webhooks import incoming_webhooks
 from platform_app.state.console.base import call, current_identity, fetch, handler, success_toast
 from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.rules.condition_tree import Tree
-from platform_app.state.rules.conditions import Conditions
-from platform_app.state.rules.definition_editor import ALL, Defined
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_actions import RuleActions
+from platform_app.state.rules.conditions import ConditionBuilder
+from platform_app.state.rules.definition_editor import ALL, DefinitionEditor
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_actions import ActionBuilder
 from platform_app.state.rules.rule_words import (
-    OFFERED,
     STATES,
+    TRIGGER_CODES,
     TRIGGERS,
-    action_of,
-    condition_of,
-    names_of,
-    sentence_of,
+    describe_action,
+    describe_conditions,
+    describe_rule,
+    names_by_id,
 )
 
 FIELD_LABELS = {
@@ -46,7 +46,7 @@ FIELD_LABELS = {
     "cooldown_minutes": "Pause for one lead or contact, in minutes",
     "daily_cap": "At most a day",
 }
-NUMBERS = ("minutes", "cooldown_minutes", "daily_cap")
+NUMBER_FIELDS = ("minutes", "cooldown_minutes", "daily_cap")
 
 
 @dataclass
@@ -62,7 +62,7 @@ class RunLine:
 
 
 @dataclass
-class _Found:
+class _PageData:
     rule: Rule
     problems: dict[str, str]
     versions: list[RuleVersion]
@@ -73,8 +73,8 @@ class _Found:
     names: dict[str, str]
 
 
-class RuleState(Defined, Conditions, RuleActions, rx.State):
-    """The rule that the address names."""
+class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
+    """The rule in the address."""
 
     leads: list[Option] = []
     weekdays: list[int] = []
@@ -82,14 +82,14 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
     webhooks: list[Option] = []
     stop_after: bool = False
     runs: list[RunLine] = []
-    _of_events: bool = True
+    _has_event: bool = True
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
-        """Save one field as it is typed; what does not fit is said at the field."""
-        if field in NUMBERS:
+        """Save a field, or show the problem at the field."""
+        if field in NUMBER_FIELDS:
             if not (value.strip().isdecimal() and len(value) < 9):
-                await self._wrong_at(field, "Enter a number.")
+                await self._show_problem(field, "Enter a number.")
                 return
             await self._save({field: int(value)})
         elif field in ("name", "trigger", "time", "agent_id", "webhook_id"):
@@ -98,14 +98,14 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
             raise Invalid("This value cannot be taken.")
 
     @handler(Role.OPERATOR)
-    async def choose_day(self, day: int, selected: bool) -> None:
-        """Let a schedule run on a day of the week, or not."""
+    async def toggle_day(self, day: int, selected: bool) -> None:
+        """Add a day of the week, 1 is Monday, to the schedule, or take it out."""
         days = {*self.weekdays, day} if selected else {*self.weekdays} - {day}
         await self._save({"weekdays": sorted(one for one in days if 1 <= one <= 7)})
 
     @handler(Role.OPERATOR)
-    async def set_stop(self, stop: bool) -> None:
-        """Let no rule run after this one, or let them."""
+    async def set_stop_after(self, stop: bool) -> None:
+        """Set whether later rules are skipped after this one."""
         await self._save({"stop_after": stop})
 
     @handler(Role.OPERATOR)
@@ -120,40 +120,40 @@ class RuleState(Defined, Conditions, RuleActions, rx.State):
     def _field_labels(self) -> dict[str, str]:
         return FIELD_LABELS
 
-    def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
+    def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
         if field == "condition":
-            return condition_of(value or {}, reader, named)
+            return describe_conditions(value or {}, context, named)
         if field == "actions":
-            return "; ".join(action_of(one, reader.language, named) for one in value or [])
+            return "; ".join(describe_action(one, context.language, named) for one in value or [])
         return value
 
-    async def _draw_fields(self, row: Rule) -> None:
+    async def _fill_form(self, row: Rule) -> None:
         rule = parse_rule(row.draft)
-        self.initial = {name: str(getattr(rule, name)) for name in (*NUMBERS, "time")} | {"name": row.name}
-        await self._take_tree(rule.condition)
-        await self._take_actions(rule.actions)
+        self.initial = {name: str(getattr(rule, name)) for name in (*NUMBER_FIELDS, "time")} | {"name": row.name}
+        await self._load_tree(rule.condition)
+        await self._load_actions(rule.actions)
 
     async def _refresh(self) -> None:
-        identity, reader = await current_identity(self), await reader_of(self)
+        identity, context = await current_identity(self), await view_context(self)
         found = await fetch(self, _read, self._id())
         rule = parse_rule(found.rule.draft)
-        await self._stand(found.rule, found.versions)
+        await self._set_status(found.rule, found.versions)
         self.weekdays, self.stop_after = rule.weekdays, rule.stop_after
         self.webhook, self.webhooks = rule.webhook_id or ALL, found.webhooks
-        self.sentence = sentence_of(rule, reader, found.names)
+        self.sentence = describe_rule(rule, context, found.names)
         self.agents, self.leads, self.problems = found.agents, found.leads, found.problems
-        self.runs = [run_line(run, identity, reader.language) for run, _, _ in found.runs[:10]]
+        self.runs = [run_line(run, identity, context.language) for run, _, _ in found.runs[:10]]
         await self._draw_actions(found.problems)
 
-    async def _keep_tree(self, tree: Tree) -> None:
+    async def _save_tree(self, tree: Tree) -> None:
         await self._save({"condition": tree})
 
-    async def _keep_actions(self, listed: list[dict[str, Any]]) -> None:
+    async def _save_actions(self, listed: list[dict[str, Any]]) -> None:
         await self._save({"actions": listed})
 
 
 def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
-    """Return a run as lists show it."""
+    """Return the line of a run."""
     words, colour = STATES[run.state.value]
     return RunLine(
         run.id,
@@ -165,10 +165,10 @@ def run_line(run: RuleRun, identity: Identity, language: str) -> RunLine:
     )
 
 
-def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
+def _read(session: Transaction, who: Identity, rule_id: str) -> _PageData:
     row = rules.DEFINITIONS.get(session, who, rule_id)
     found, _ = leads.list_leads(session, who, page_size=50)
-    return _Found(
+    return _PageData(
         row,
         rules.problems(session, who, row),
         rules.DEFINITIONS.versions(session, who, rule_id),
@@ -176,8 +176,8 @@ def _read(session: Transaction, who: Identity, rule_id: str) -> _Found:
         agent_options(session, who),
         [Option(one.id, one.title) for one in found],
         [Option(one.id, one.name) for one in incoming_webhooks.list_webhooks(session, who)],
-        names_of(session, who),
+        names_by_id(session, who),
     )
 
 
-__all__ = ["OFFERED", "TRIGGERS", "RuleState", "run_line"]
+__all__ = ["TRIGGER_CODES", "TRIGGERS", "RuleState", "run_line"]

@@ -1,4 +1,4 @@
-"""Rule actions: the actions of a rule in the builder, drawn from their classes."""
+"""Rule actions: the editor of a rule's actions, with fields drawn from the action classes."""
 
 import copy
 from abc import abstractmethod
@@ -25,142 +25,144 @@ from platform_app.state.rules.proof_view import LANGUAGES
 
 
 @dataclass
-class AskLine:
-    """A field of an action as it is entered."""
+class ActionFieldLine:
+    """A field of an action in the editor."""
 
     name: str
     words: str
     ask: str
     value: str
-    needed: bool
+    required: bool
     problem: str = ""
     options: list[Option] = field(default_factory=list)
 
 
 @dataclass
 class ActionLine:
-    """An action as the builder draws it."""
+    """An action in the editor."""
 
-    place: str
+    index: str
     number: str
     title: str
     problem: str
-    asked: list[AskLine] = field(default_factory=list)
+    fields: list[ActionFieldLine] = field(default_factory=list)
 
 
-class RuleActions(rx.State, mixin=True):
-    """A page with actions. It calls `_take_actions`; `_keep_actions` is called with every change."""
+class ActionBuilder(rx.State, mixin=True):
+    """A mixin that edits actions. The page calls `_load_actions`; every change calls `_save_actions`."""
 
-    acts: list[ActionLine] = []
-    acts_key: int = 0  # grows when actions come, go or move: they are drawn anew then
-    _acts: list[dict[str, Any]] = []
-    _offered: dict[str, list[Option]] = {}
+    action_lines: list[ActionLine] = []
+    actions_key: int = 0  # incremented by structural changes, which redraws the inputs
+    _actions: list[dict[str, Any]] = []
+    _field_options: dict[str, list[Option]] = {}
     _wrong: dict[str, str] = {}
 
     @abstractmethod
-    async def _keep_actions(self, listed: list[dict[str, Any]]) -> None:
-        """Keep the actions as they stand after a change."""
+    async def _save_actions(self, listed: list[dict[str, Any]]) -> None:
+        """Save the actions after a change."""
 
-    async def _take_actions(self, listed: list[dict[str, Any]]) -> None:
-        """Show these actions."""
-        self._offered = await fetch(self, offered, (await current_user(self)).language)
-        self._acts = copy.deepcopy(listed)
-        self.acts_key += 1
+    async def _load_actions(self, listed: list[dict[str, Any]]) -> None:
+        """Set the actions to edit and fetch the options of their fields."""
+        self._field_options = await fetch(self, field_options, (await current_user(self)).language)
+        self._actions = copy.deepcopy(listed)
+        self.actions_key += 1
 
     @handler(Role.OPERATOR)
     async def add_action(self, kind: str) -> None:
-        """Add an action at the end."""
+        """Add an action at the end. Raises Invalid for an unknown kind, LimitReached at MAX_ACTIONS."""
         if kind not in actions.ACTIONS:
             raise Invalid("This value cannot be taken.")
-        if len(self._acts) >= MAX_ACTIONS:
+        if len(self._actions) >= MAX_ACTIONS:
             raise LimitReached("There can be {count} actions at most.", count=MAX_ACTIONS)
         new = {"kind": kind} | {name: str(asked["start"]) for name, asked in action_checks.asked_of(kind)}
         await self._change_actions(lambda listed: listed.append(new))
 
     @handler(Role.OPERATOR)
-    async def remove_action(self, place: int) -> None:
-        """Take an action away."""
-        await self._change_actions(lambda listed: listed.pop(place))
+    async def remove_action(self, index: int) -> None:
+        """Remove an action."""
+        await self._change_actions(lambda listed: listed.pop(index))
 
     @handler(Role.OPERATOR)
-    async def move_action(self, place: int, up: bool) -> None:
-        """Let an action change places with the one before or after it."""
-        other = place - 1 if up else place + 1
-        if 0 <= place < len(self._acts) and 0 <= other < len(self._acts):
-            await self._change_actions(lambda listed: listed.insert(other, listed.pop(place)))
+    async def move_action(self, index: int, up: bool) -> None:
+        """Swap an action with the one before or after it."""
+        other = index - 1 if up else index + 1
+        if 0 <= index < len(self._actions) and 0 <= other < len(self._actions):
+            await self._change_actions(lambda listed: listed.insert(other, listed.pop(index)))
 
     @handler(Role.OPERATOR)
-    async def drop_action(self, thing: str, onto: str) -> None:
-        """Put an action where another stands."""
-        old, new = (int(one) if one.isdecimal() and len(one) < 3 else -1 for one in (thing, onto))
-        if 0 <= old < len(self._acts) and 0 <= new < len(self._acts) and old != new:
+    async def drop_action(self, source: str, target: str) -> None:
+        """Move an action to the position of another one."""
+        old, new = (int(one) if one.isdecimal() and len(one) < 3 else -1 for one in (source, target))
+        if 0 <= old < len(self._actions) and 0 <= new < len(self._actions) and old != new:
             await self._change_actions(lambda listed: listed.insert(new, listed.pop(old)))
 
     @handler(Role.OPERATOR)
-    async def set_asked(self, place: int, name: str, value: str) -> None:
+    async def set_action_field(self, index: int, name: str, value: str) -> None:
         """Take what was entered in a field of an action."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value cannot be taken.")
 
         def change(listed: list[dict[str, Any]]) -> None:
-            if name not in dict(action_checks.asked_of(listed[place]["kind"])):
+            if name not in dict(action_checks.asked_of(listed[index]["kind"])):
                 raise KeyError(name)
-            listed[place][name] = value
+            listed[index][name] = value
 
         await self._change_actions(change, redraw=False)
 
     @handler(Role.OPERATOR)
-    async def pick_asked(self, place: int, name: str, value: str) -> None:
-        """Put one of what is offered into a field of an action."""
-        await self.set_asked(place, name, value)
-        self.acts_key += 1  # the field shows what it was drawn with
+    async def select_action_field(self, index: int, name: str, value: str) -> None:
+        """Set a field of an action to one of its options, and redraw the field."""
+        await self.set_action_field(index, name, value)
+        self.actions_key += 1  # an uncontrolled input shows a new value only when it is redrawn
 
     async def _change_actions(self, change: Any, *, redraw: bool = True) -> None:
-        listed = copy.deepcopy(self._acts)
+        listed = copy.deepcopy(self._actions)
         try:
             change(listed)
         except (IndexError, KeyError, TypeError, OverflowError) as error:
             raise Invalid("This value cannot be taken.") from error
-        self._acts = listed
-        self.acts_key += redraw
-        await self._keep_actions(listed)
+        self._actions = listed
+        self.actions_key += redraw
+        await self._save_actions(listed)
 
     async def _draw_actions(self, problems: dict[str, str]) -> None:
-        """Draw the actions with what is wrong with them."""
+        """Update the lines of the actions with the problems by field."""
         language = (await current_user(self)).language
-        self.acts = [
+        self.action_lines = [
             ActionLine(
-                str(place),
-                str(place + 1),
+                str(index),
+                str(index + 1),
                 translate(language, actions.label(data["kind"])) if data["kind"] in actions.ACTIONS else data["kind"],
-                problems.get(f"action.{place}", ""),
-                self._asked(place, data, language, problems=problems),
+                problems.get(f"action.{index}", ""),
+                self._field_lines(index, data, language, problems=problems),
             )
-            for place, data in enumerate(self._acts)
+            for index, data in enumerate(self._actions)
         ]
 
-    def _asked(self, place: int, data: dict[str, Any], language: str, *, problems: dict[str, str]) -> list[AskLine]:
-        return asked_lines(data, self._offered, language, problems=problems, prefix=f"action.{place}.")
+    def _field_lines(
+        self, index: int, data: dict[str, Any], language: str, *, problems: dict[str, str]
+    ) -> list[ActionFieldLine]:
+        return action_field_lines(data, self._field_options, language, problems=problems, prefix=f"action.{index}.")
 
 
-def asked_lines(
+def action_field_lines(
     data: dict[str, Any],
     choices: dict[str, list[Option]],
     language: str,
     *,
     problems: dict[str, str],
     prefix: str,
-) -> list[AskLine]:
-    """Return the fields of an action as they are entered; `prefix` stands before their names in `problems`."""
+) -> list[ActionFieldLine]:
+    """Return the fields of an action. `problems` are by `prefix` followed by the name of the field."""
     if data.get("kind") not in actions.ACTIONS:
         return []
     return [
-        AskLine(
+        ActionFieldLine(
             name,
             translate(language, str(asked["words"])),
             str(asked["ask"]),
             str(data.get(name) or ""),
-            bool(asked["needed"] or asked["start"]),  # what stands in it says enough
+            bool(asked["needed"] or asked["start"]),  # a field with a default is not marked as optional
             problems.get(f"{prefix}{name}", ""),
             _options(choices, str(asked["ask"]), data),
         )
@@ -169,12 +171,12 @@ def asked_lines(
 
 
 def _options(choices: dict[str, list[Option]], ask: str, data: dict[str, Any]) -> list[Option]:
-    """Return what is offered for a field; of a value, what the field that it is for can have."""
+    """Return what is field_options for a field; of a value, what the field that it is for can have."""
     return choices.get(f"value of {data.get('field')}" if ask == ActionInput.VALUE else ask, [])
 
 
-def offered(session: Transaction, who: Identity, language: str) -> dict[str, list[Option]]:
-    """Return what can be chosen in the fields of actions, by how they are entered."""
+def field_options(session: Transaction, who: Identity, language: str) -> dict[str, list[Option]]:
+    """Return the options of action fields by kind of input."""
     own = [row for holder in Holder for row in list_custom_fields(session, who.tenant_id, holder)]
     plain = [Option(name, translate(language, words)) for name, words in BUILT_IN_FIELDS.items()]
     found = {

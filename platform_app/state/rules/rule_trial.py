@@ -1,4 +1,4 @@
-"""Rule trial: a draft tried on an event that happened, and on all of them since a day."""
+"""Rule trial: dry run of a rule's draft on one event, and backtest on past events."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,15 +19,15 @@ from platform_app.models.person import Identity, Role
 from platform_app.services.feed import event_log
 from platform_app.state.console.base import current_identity, current_user, error_toast, fetch, fetch_as, handler
 from platform_app.state.console.option_lists import Option
-from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
-from platform_app.state.rules.rule_words import STATES, TRIGGERS, told
+from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines, view_context
+from platform_app.state.rules.rule_words import STATES, TRIGGERS, describe_result
 
 DAYS = ("7", "30", "90", "365")
 
 
 @dataclass
-class TrialView:
-    """What becomes of an event at a rule, in words."""
+class DryRunView:
+    """The result of a dry run."""
 
     words: str = ""
     colour: str = ""
@@ -38,8 +38,8 @@ class TrialView:
 
 
 @dataclass
-class SampleLine:
-    """An event of the past and what the draft makes of it."""
+class BacktestSampleLine:
+    """A past event with the result of the draft."""
 
     event_id: str
     when: str
@@ -50,57 +50,57 @@ class SampleLine:
 
 
 class RuleTrialState(rx.State):
-    """The rule that the address names, tried on the past."""
+    """The dry run and the backtest of the rule in the address."""
 
     rule: str = ""
     events: list[Option] = []
     event: str = ""
-    shown: TrialView = TrialView()
+    result: DryRunView = DryRunView()
     days: str = "30"
     busy: bool = False
     summary: list[str] = []
     by_day: list[dict[str, str | int]] = []
-    samples: list[SampleLine] = []
+    samples: list[BacktestSampleLine] = []
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Offer the latest events that the draft waits for."""
+        """Fetch the latest events of the draft's trigger."""
         self.rule = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
-        self.event, self.shown, self.summary, self.samples, self.by_day = "", TrialView(), [], [], []
+        self.event, self.result, self.summary, self.samples, self.by_day = "", DryRunView(), [], [], []
         self.busy = False
-        await self._offer()
+        await self._load_events()
 
     @handler(Role.VIEWER)
-    async def offer(self) -> None:
-        """Offer the latest events anew: the draft may wait for another kind."""
-        await self._offer()
+    async def load_events(self) -> None:
+        """Fetch the events again, since the draft's trigger may have changed."""
+        await self._load_events()
 
     @handler(Role.VIEWER)
-    async def try_event(self, event_id: str) -> None:
-        """Show what the draft would do on an event; nothing is changed and nothing is sent."""
+    async def dry_run_event(self, event_id: str) -> None:
+        """Show the result of the draft on an event, without effects."""
         self.event = event_id[:32]
         if not event_id:
-            self.shown = TrialView()
+            self.result = DryRunView()
             return
         found = await fetch(self, dry_run.dry_run, self.rule, self.event, draft=True)
-        self.shown = trial_view(found, await reader_of(self))
+        self.result = dry_run_view(found, await view_context(self))
 
     @handler(Role.VIEWER)
-    async def try_typed(self, form: dict[str, Any]) -> None:
-        """Show what the draft would do if this were written or happened now, for a lead where one is chosen."""
+    async def dry_run_message(self, form: dict[str, Any]) -> None:
+        """Show the result of the draft on a message with this text now, for a lead if one is selected."""
         text, lead = str(form.get("text", "")), str(form.get("lead", ""))[:32]
         self.event = ""
         found = await fetch(self, dry_run.dry_run_message, self.rule, text, lead_id=lead)
-        self.shown = trial_view(found, await reader_of(self))
+        self.result = dry_run_view(found, await view_context(self))
 
     @handler(Role.VIEWER)
-    async def choose_days(self, days: str) -> None:
-        """Say how far back the backtest goes."""
+    async def set_days(self, days: str) -> None:
+        """Set the number of days the backtest covers."""
         self.days = days if days in DAYS else "30"
 
     @handler(Role.VIEWER, background=True)
     async def backtest(self) -> Any:
-        """Run the draft over the events of the last days."""
+        """Run the draft on the events of the last days, without effects."""
         async with self:
             if self.busy:
                 return
@@ -116,14 +116,14 @@ class RuleTrialState(rx.State):
         async with self:
             language = (await current_user(self)).language
             self.busy = False
-            self.summary = summary_of(found, language)
+            self.summary = summarize_backtest(found, language)
             self.by_day = [
                 {"day": format_date(day, "d MMM", locale=language), "count": count}
                 for day, count in sorted(found.days.items())
             ]
             self.samples = [_sample(one, names, identity, language=language) for one in reversed(found.samples)]
 
-    async def _offer(self) -> None:
+    async def _load_events(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         found, subjects = await fetch(self, _recent, self.rule)
         self.events = [
@@ -149,12 +149,12 @@ def _backtest(session: Transaction, who: Identity, rule_id: str, days: int) -> t
     return found, event_log.subject_names(session, who, events)
 
 
-def trial_view(found: DryRun, reader: Reader) -> TrialView:
+def dry_run_view(found: DryRun, context: ViewContext) -> DryRunView:
     """Return a trial in words."""
     words, colour = STATES[found.reason]
-    language = reader.language
+    language = context.language
     actions = [
-        told(one.sentence, one.values, language)
+        describe_result(one.sentence, one.values, language)
         if one.possible
         else translate(
             language,
@@ -164,26 +164,26 @@ def trial_view(found: DryRun, reader: Reader) -> TrialView:
         )
         for one in found.actions
     ]
-    return TrialView(
+    return DryRunView(
         translate(language, words),
         colour,
-        lines_of(found.proof, reader),
-        [change_of(one, reader) for one in found.change],
+        proof_lines(found.proof, context),
+        [describe_change(one, context) for one in found.change],
         actions,
-        [_noted(note, reader) for note in found.notes],
+        [_describe_note(note, context) for note in found.notes],
     )
 
 
-def _noted(note: Note, reader: Reader) -> str:
+def _describe_note(note: Note, context: ViewContext) -> str:
     values = dict(note.values)
     if "kind" in values:
-        values["kind"] = translate(reader.language, TRIGGERS[str(values["kind"])])
+        values["kind"] = translate(context.language, TRIGGERS[str(values["kind"])])
     if "at" in values:
-        values["at"] = exact_time(reader.language, values["at"], reader.zone)
-    return translate(reader.language, note.sentence, **values)
+        values["at"] = exact_time(context.language, values["at"], context.zone)
+    return translate(context.language, note.sentence, **values)
 
 
-def summary_of(found: RuleBacktest, language: str) -> list[str]:
+def summarize_backtest(found: RuleBacktest, language: str) -> list[str]:
     """Return what a backtest found, a sentence each."""
     fired = found.reasons[RunReason.FIRES]
     lines = [
@@ -207,10 +207,10 @@ def summary_of(found: RuleBacktest, language: str) -> list[str]:
     return lines
 
 
-def _sample(one: BacktestSample, names: dict[str, str], identity: Identity, *, language: str) -> SampleLine:
+def _sample(one: BacktestSample, names: dict[str, str], identity: Identity, *, language: str) -> BacktestSampleLine:
     words, colour = STATES[one.reason]
     live = translate(language, STATES[one.live][0]) if one.live and one.live != one.reason else ""
-    return SampleLine(
+    return BacktestSampleLine(
         one.event_id,
         exact_time(language, one.at, identity.time_zone),
         names.get(one.event_id, ""),

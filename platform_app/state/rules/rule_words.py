@@ -1,4 +1,4 @@
-"""Rule words: what rules are made of, in words for people."""
+"""Rule words: rules, triggers and actions as translated sentences."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from platform_app.errors import Invalid
 from platform_app.fact_snapshots import entity_names
 from platform_app.i18n import plural, translate
 from platform_app.models.person import Identity
-from platform_app.state.rules.proof_view import WEEKDAYS, Reader, words_of
+from platform_app.state.rules.proof_view import WEEKDAYS, ViewContext, describe_condition
 
 TRIGGERS = {
     "message_received": "A contact writes",
@@ -48,7 +48,7 @@ TRIGGERS = {
     "sequence_finished": "A sequence ends",
     "webhook_received": "A webhook comes in",
 }
-OFFERED = list(TRIGGERS)
+TRIGGER_CODES = list(TRIGGERS)
 STATES = {
     "running": ("Runs", "blue"),
     "done": ("Ran", "green"),
@@ -69,14 +69,14 @@ STATES = {
 _MATCHES = {"all": " and ", "any": " or "}
 
 
-def names_of(session: Transaction, who: Identity) -> dict[str, str]:
-    """Return the names of stages, agents and members by id, and of the tenant's own fields."""
+def names_by_id(session: Transaction, who: Identity) -> dict[str, str]:
+    """Return the names of stages, agents and members by id, and the labels of custom fields by fact."""
     own = custom_fields.custom_field_facts(custom_fields.list_custom_fields(session, who.tenant_id))
     return entity_names(session, who.tenant_id) | {fact.name: fact.label for fact in own}
 
 
-def trigger_of(rule: RuleDefinition, language: str, named: Mapping[str, str]) -> str:
-    """Return what a rule waits for."""
+def describe_trigger(rule: RuleDefinition, language: str, named: Mapping[str, str]) -> str:
+    """Return the trigger of a rule as text."""
     words = translate(language, TRIGGERS[rule.trigger])
     if rule.trigger == "no_reply":
         return translate(language, "Nobody has answered for {count} minutes", count=rule.minutes)
@@ -89,31 +89,31 @@ def trigger_of(rule: RuleDefinition, language: str, named: Mapping[str, str]) ->
     return words
 
 
-def condition_of(data: dict[str, Any], reader: Reader, named: Mapping[str, str]) -> str:
-    """Return a condition as part of a sentence; nothing when there is none."""
+def describe_conditions(data: dict[str, Any], context: ViewContext, named: Mapping[str, str]) -> str:
+    """Return conditions as part of a sentence, "" if there are none."""
     try:
-        return _words(parse_conditions(data), reader, named, outer=True)
+        return _words(parse_conditions(data), context, named, outer=True)
     except Invalid as error:
-        return translate(reader.language, error.sentence, **error.values)
+        return translate(context.language, error.sentence, **error.values)
 
 
-def _words(node: Condition | Group, reader: Reader, named: Mapping[str, str], *, outer: bool = False) -> str:
+def _words(node: Condition | Group, context: ViewContext, named: Mapping[str, str], *, outer: bool = False) -> str:
     if isinstance(node, Condition):
         many = node.value if isinstance(node.value, list) else [node.value]
         shown = [named.get(one, one) for one in many]
         leaf = {"fact": node.fact, "operator": node.operator, "expected": shown if len(shown) > 1 else "".join(shown)}
-        return words_of(leaf, reader)
+        return describe_condition(leaf, context)
     if not node.of:
         return ""
-    parts = [_words(part, reader, named) for part in node.of]
+    parts = [_words(part, context, named) for part in node.of]
     if node.match == "none":
-        return translate(reader.language, "none of ({parts})", parts="; ".join(parts))
-    joined = translate(reader.language, _MATCHES[node.match]).join(parts)
+        return translate(context.language, "none of ({parts})", parts="; ".join(parts))
+    joined = translate(context.language, _MATCHES[node.match]).join(parts)
     return joined if outer or len(parts) == 1 else f"({joined})"
 
 
-def action_of(data: dict[str, Any], language: str, named: Mapping[str, str]) -> str:
-    """Return an action in a few words."""
+def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str]) -> str:
+    """Return an action as a short text."""
     kind = str(data.get("kind"))
     if kind not in actions.ACTIONS:
         return kind
@@ -137,20 +137,22 @@ def _value(value: str, ask: str, named: Mapping[str, str], *, language: str) -> 
     return translate(language, "“{text}”", text=" ".join(value.split())[:80].rstrip(".")) if value else ""
 
 
-def told(sentence: str, values: Mapping[str, object], language: str) -> str:
-    """Return what an action did or would do, in words; a field by its name."""
+def describe_result(sentence: str, values: Mapping[str, object], language: str) -> str:
+    """Return the result of an action as a translated sentence."""
     shown = dict(values)
     if "field" in shown:
         shown["field"] = translate(language, BUILT_IN_FIELDS.get(str(shown["field"]), str(shown["field"])))
     return translate(language, sentence, **shown)
 
 
-def sentence_of(rule: RuleDefinition, reader: Reader, named: Mapping[str, str]) -> str:
-    """Return a whole rule as a sentence."""
-    language = reader.language
-    condition = condition_of(rule.condition, reader, named)
-    done = "; ".join(action_of(one, language, named) for one in rule.actions) or translate(language, "nothing yet")
-    parts = [translate(language, "When: {trigger}.", trigger=trigger_of(rule, language, named))]
+def describe_rule(rule: RuleDefinition, context: ViewContext, named: Mapping[str, str]) -> str:
+    """Return a rule as sentences."""
+    language = context.language
+    condition = describe_conditions(rule.condition, context, named)
+    done = "; ".join(describe_action(one, language, named) for one in rule.actions) or translate(
+        language, "nothing yet"
+    )
+    parts = [translate(language, "When: {trigger}.", trigger=describe_trigger(rule, language, named))]
     if condition:
         parts.append(translate(language, "If: {condition}.", condition=condition))
     parts.append(translate(language, "Then: {actions}.", actions=done))

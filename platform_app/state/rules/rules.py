@@ -1,4 +1,4 @@
-"""Rules: the list of those of a tenant or of an agent: found, ordered, switched, copied, deleted, brought back."""
+"""Rules: the list of rules of the tenant or of an agent."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +18,14 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.rule import Rule
 from platform_app.state.console.base import call, current_identity, fetch, handler
 from platform_app.state.console.option_lists import Option, agent_options
-from platform_app.state.rules.definition_list import DefinitionList, stand_of
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_words import action_of, condition_of, names_of, trigger_of
+from platform_app.state.rules.definition_list import DefinitionList, definition_status
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_words import describe_action, describe_conditions, describe_trigger, names_by_id
 
 
 @dataclass
 class RuleRow:
-    """A rule as the table shows it."""
+    """A rule in the list."""
 
     id: str
     name: str
@@ -42,8 +42,8 @@ class RuleRow:
 
 
 @dataclass
-class _Found:
-    """What the list is drawn from."""
+class _PageData:
+    """What the list is rendered from."""
 
     listed: DefinitionPage[Rule]
     runs: dict[str, tuple[int, datetime]]
@@ -52,20 +52,20 @@ class _Found:
 
 
 class RulesState(DefinitionList, rx.State):
-    """The rules of the tenant, or of the agent that the address names."""
+    """The list of rules of the tenant, or of the agent in the address."""
 
     rows: list[RuleRow] = []
-    _order: list[str] = []  # of all that are found, also on other pages
+    _order: list[str] = []  # ids of all matching rules, on every page
 
     @handler(Role.OPERATOR)
     async def move(self, rule_id: str, up: bool) -> None:
-        """Let a rule run before or after its neighbour."""
+        """Move a rule up or down."""
         await call(self, rules.DEFINITIONS.move, rule_id, up=up, among=self._order)
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def drop(self, rule_id: str, other_id: str) -> None:
-        """Put a rule where another stands."""
+        """Move a rule to the position of another one."""
         if rule_id != other_id:
             await call(self, rules.DEFINITIONS.place, rule_id, other_id)
         await self._fetch()
@@ -79,42 +79,42 @@ class RulesState(DefinitionList, rx.State):
     def _templates(self) -> dict[str, Any]:
         return rule_templates.TEMPLATES
 
-    def _new(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
+    def _new_draft(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
         if not template:
             return translate(language, "New rule"), None
         return translate(language, rule_templates.TEMPLATES[template].name), rule_templates.draft(template, language)
 
     async def _fetch(self) -> None:
-        identity, reader = await current_identity(self), await reader_of(self)
+        identity, context = await current_identity(self), await view_context(self)
         found = await fetch(self, _read, self.agent, self.search, page=self.page)
-        self.rows = [_row(row, found, identity, reader=reader) for row in found.listed.rows]
-        words = plural(reader.language, "{count} rule", "{count} rules", found.listed.total)
-        self._listed(found.agents, found.listed, words)
+        self.rows = [_row(row, found, identity, context=context) for row in found.listed.rows]
+        words = plural(context.language, "{count} rule", "{count} rules", found.listed.total)
+        self._set_list(found.agents, found.listed, words)
         self._order = found.listed.ids
 
 
-def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _Found:
+def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _PageData:
     listed = rules.DEFINITIONS.list_page(session, who, agent_id=agent_id, search=search, page=page)
-    return _Found(
+    return _PageData(
         listed,
         rules.run_counts(session, who, listed.rows),
         agent_options(session, who),
-        names_of(session, who),
+        names_by_id(session, who),
     )
 
 
-def _row(row: Rule, found: _Found, identity: Identity, *, reader: Reader) -> RuleRow:
-    language, rule = reader.language, parse_rule(row.draft)
+def _row(row: Rule, found: _PageData, identity: Identity, *, context: ViewContext) -> RuleRow:
+    language, rule = context.language, parse_rule(row.draft)
     count, last = found.runs.get(row.id, (0, None))
     return RuleRow(
         id=row.id,
         name=row.name,
-        trigger=trigger_of(rule, language, found.names),
-        condition=condition_of(rule.condition, reader, found.names)[:300],
-        actions="; ".join(action_of(one, language, found.names) for one in rule.actions)[:300],
+        trigger=describe_trigger(rule, language, found.names),
+        condition=describe_conditions(rule.condition, context, found.names)[:300],
+        actions="; ".join(describe_action(one, language, found.names) for one in rule.actions)[:300],
         priority=str(row.position),
         agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),
-        state=stand_of(row),
+        state=definition_status(row),
         enabled=row.enabled,
         runs=bounded_count.count_words(language, "{count} run", "{count} runs", count) if count else "",
         when=relative_time(language, last, now()) if last else "",

@@ -1,4 +1,4 @@
-"""Run: one run of a rule with its proof, its actions, and what followed."""
+"""Run: a run of a rule with its proof, its actions and the events it caused."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +13,18 @@ from platform_app.services.feed import event_log
 from platform_app.state.console.base import call, current_identity, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.send_gate_words import gate_words
-from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of, reader_of
-from platform_app.state.rules.rule_words import TRIGGERS, told
-from platform_app.state.rules.runs import RunRow, run_row, took
+from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines, view_context
+from platform_app.state.rules.rule_words import TRIGGERS, describe_result
+from platform_app.state.rules.runs import RunRow, format_duration, run_row
 
-MARKS = {"done": "green", "failed": "red", "retrying": "amber", "uncertain": "amber", "waiting": "", "cancelled": ""}
+ACTION_COLOURS = {
+    "done": "green",
+    "failed": "red",
+    "retrying": "amber",
+    "uncertain": "amber",
+    "waiting": "",
+    "cancelled": "",
+}
 ACTION_STATES = {
     "done": "Done",
     "failed": "Failed",
@@ -29,7 +36,7 @@ ACTION_STATES = {
 
 
 @dataclass
-class DoneLine:
+class ActionRunLine:
     """An action of a run."""
 
     number: str
@@ -42,8 +49,8 @@ class DoneLine:
 
 
 @dataclass
-class CausedLine:
-    """An event that followed from a run."""
+class CausedEventLine:
+    """An event that a run caused."""
 
     id: str
     words: str
@@ -51,18 +58,18 @@ class CausedLine:
 
 @dataclass
 class RunView:
-    """A run with its reasons."""
+    """The details of a run."""
 
     proof: list[ProofLine] = field(default_factory=list)
     change: list[str] = field(default_factory=list)
-    actions: list[DoneLine] = field(default_factory=list)
-    caused: list[CausedLine] = field(default_factory=list)
+    actions: list[ActionRunLine] = field(default_factory=list)
+    caused: list[CausedEventLine] = field(default_factory=list)
     version: str = ""
     can_retry: bool = False
 
 
-class RunState(rx.State):
-    """The run that the address names."""
+class RunPageState(rx.State):
+    """The run in the address."""
 
     head: RunRow = RunRow("", "", "", "", "", "", "", "", "", "", "")
     view: RunView = RunView()
@@ -75,34 +82,34 @@ class RunState(rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow the run while the page is open."""
+        """Fetch the run again when it changes."""
         async for _ in subscribe(self, "run"):
             async with self:
                 await self._fetch()
 
     @handler(Role.OPERATOR)
     async def retry(self) -> Any:
-        """Try the action that failed again."""
+        """Retry the failed action."""
         await call(self, rule_runs.retry, self.head.id)
         await self._fetch()
         return await success_toast(self, "It is tried again.")
 
     async def _fetch(self) -> None:
-        identity, reader = await current_identity(self), await reader_of(self)
+        identity, context = await current_identity(self), await view_context(self)
         run_id = self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
-        (run, event, rule), subject, caused = await fetch(self, _read_one, run_id)
-        self.head = run_row(run, event, rule.name, subject=subject, identity=identity, language=reader.language)
+        (run, event, rule), subject, caused = await fetch(self, _read_run, run_id)
+        self.head = run_row(run, event, rule.name, subject=subject, identity=identity, language=context.language)
         self.view = RunView(
-            proof=lines_of(run.proof, reader),
-            change=[change_of(one, reader) for one in run.change],
-            actions=[_done(place, one, reader) for place, one in enumerate(run.actions)],
-            caused=[CausedLine(one.id, translate(reader.language, TRIGGERS[one.kind.value])) for one in caused],
-            version=translate(reader.language, "version {number}", number=run.version),
+            proof=proof_lines(run.proof, context),
+            change=[describe_change(one, context) for one in run.change],
+            actions=[_action_run_line(place, one, context) for place, one in enumerate(run.actions)],
+            caused=[CausedEventLine(one.id, translate(context.language, TRIGGERS[one.kind.value])) for one in caused],
+            version=translate(context.language, "version {number}", number=run.version),
             can_retry=run.state.value in ("failed", "uncertain"),
         )
 
 
-def _read_one(session: Transaction, who: Identity, run_id: str) -> Any:
+def _read_run(session: Transaction, who: Identity, run_id: str) -> Any:
     found = rule_runs.get(session, who, run_id)
     event = found[1]
     return (
@@ -112,17 +119,17 @@ def _read_one(session: Transaction, who: Identity, run_id: str) -> Any:
     )
 
 
-def _done(place: int, one: dict[str, Any], reader: Reader) -> DoneLine:
-    state, language = str(one["state"]), reader.language
-    held = gate_words(one.get("gate") or {}, language, reader.zone)
-    sentence = told(str(one["sentence"]), one.get("values", {}), language) if one.get("sentence") else ""
+def _action_run_line(place: int, one: dict[str, Any], context: ViewContext) -> ActionRunLine:
+    state, language = str(one["state"]), context.language
+    held = gate_words(one.get("gate") or {}, language, context.zone)
+    sentence = describe_result(str(one["sentence"]), one.get("values", {}), language) if one.get("sentence") else ""
     error = translate(language, str(one["error"]), **one.get("error_values", {})) if one.get("error") else ""
-    return DoneLine(
+    return ActionRunLine(
         number=str(place + 1),
         title=translate(language, rule_runs.action_label(str(one["kind"]))),
         words=sentence,
         state=translate(language, "Kept back at the send gate" if held else ACTION_STATES.get(state, state)),
-        colour="amber" if held else MARKS.get(state, ""),
+        colour="amber" if held else ACTION_COLOURS.get(state, ""),
         error=held or (error if state != "done" else ""),
-        took=took(int(one["ms"]), language) if "ms" in one else "",
+        took=format_duration(int(one["ms"]), language) if "ms" in one else "",
     )

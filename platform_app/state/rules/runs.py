@@ -1,4 +1,4 @@
-"""Runs: the log of what became of events at rules."""
+"""Runs: the log of rule runs."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from platform_app.state.console.log_list import LogList
 from platform_app.state.console.option_lists import Option
 from platform_app.state.rules.rule_words import STATES, TRIGGERS
 
-SHOWN: tuple[str, ...] = (
+FILTER_STATES: tuple[str, ...] = (
     "done",
     "running",
     "failed",
@@ -31,12 +31,12 @@ SHOWN: tuple[str, ...] = (
     "capped",
     "stopped",
 )
-SHOWN = (*SHOWN, "too_deep", "cancelled", "broken")
+FILTER_STATES = (*FILTER_STATES, "too_deep", "cancelled", "broken")
 
 
 @dataclass
 class RunRow:
-    """A run as the log shows it."""
+    """A run in the log."""
 
     id: str
     rule: str
@@ -52,7 +52,7 @@ class RunRow:
 
 
 class RunsState(LogList, rx.State):
-    """The log of the tenant's rules."""
+    """The log of rule runs."""
 
     rows: list[RunRow] = []
     rules: list[Option] = []
@@ -62,33 +62,33 @@ class RunsState(LogList, rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow the runs while the page is open."""
+        """Fetch the log again when a rule runs."""
         async for _ in subscribe(self, "run"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_rule(self, rule: str) -> Any:
-        """Show the runs of one rule."""
+        """Show the runs of a rule, or all."""
         return await self._set_filter("rule", rule)
 
     @handler(Role.VIEWER)
     async def filter_state(self, state: str) -> Any:
-        """Show the runs that ended in one way."""
+        """Show the runs in a state, or all."""
         return await self._set_filter("state", state)
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
-        """Show the runs on events of one kind."""
+        """Show the runs on events of a kind, or all."""
         return await self._set_filter("kind", kind)
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some runs."""
+        """Whether filters are set."""
         return self.rule != "all" or self.state != "all" or self.kind != "all"
 
     def _filters(self) -> dict[str, Container[str] | None]:
-        return {"rule": None, "state": (*SHOWN, "fired"), "kind": TRIGGERS}
+        return {"rule": None, "state": (*FILTER_STATES, "fired"), "kind": TRIGGERS}
 
     async def _fetch(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
@@ -111,7 +111,7 @@ def _read(
 
 
 def run_row(run: RuleRun, event: Event, name: str, *, subject: str, identity: Identity, language: str) -> RunRow:
-    """Return a run as lists show it."""
+    """Return the row of a run."""
     words, colour = STATES[run.state.value]
     return RunRow(
         id=run.id,
@@ -122,12 +122,12 @@ def run_row(run: RuleRun, event: Event, name: str, *, subject: str, identity: Id
         subject=subject,
         words=translate(language, words),
         colour=colour,
-        took=took(run.milliseconds, language) if run.fired else "",
+        took=format_duration(run.milliseconds, language) if run.fired else "",
         when=relative_time(language, run.at, now()),
         exact=exact_time(language, run.at, identity.time_zone),
     )
 
 
-def took(milliseconds: int, language: str) -> str:
-    """Return how long something took."""
+def format_duration(milliseconds: int, language: str) -> str:
+    """Return a duration in milliseconds as text."""
     return translate(language, "{count} ms", count=milliseconds)

@@ -1,4 +1,4 @@
-"""Guided steps: the steps of a guided script in the editor, with the fields they collect."""
+"""Guided steps: the editor of a guided script's steps and the fields they collect."""
 
 import copy
 from abc import abstractmethod
@@ -17,11 +17,11 @@ from platform_app.state.console.option_lists import Option
 
 
 @dataclass
-class CollectLine:
+class CollectedFieldLine:
     """A field that a step collects."""
 
     step: int
-    place: int
+    index: int
     fact: str
     words: str
     hint: str
@@ -29,29 +29,29 @@ class CollectLine:
 
 
 @dataclass
-class StepLine:
-    """A step as the editor draws it."""
+class GuidedStepLine:
+    """A step in the editor."""
 
-    place: int
+    index: int
     number: str
     goal: str
-    fields: list[CollectLine] = field(default_factory=list)
+    fields: list[CollectedFieldLine] = field(default_factory=list)
 
 
-class GuidedSteps(rx.State, mixin=True):
-    """A page with the steps of a guided script. It calls `_take_steps`; `_keep_steps` is called with every change."""
+class GuidedStepEditor(rx.State, mixin=True):
+    """A mixin that edits guided steps. The page calls `_load_steps`; every change calls `_save_steps`."""
 
-    guided: list[StepLine] = []
+    step_lines: list[GuidedStepLine] = []
     collectable: list[Option] = []
-    steps_key: int = 0  # grows when steps or fields come, go or move: they are drawn anew then
+    steps_key: int = 0  # incremented by structural changes, which redraws the inputs
     _steps: list[dict[str, Any]] = []
 
     @abstractmethod
-    async def _keep_steps(self, steps: list[dict[str, Any]]) -> None:
-        """Keep the steps as they stand after a change."""
+    async def _save_steps(self, steps: list[dict[str, Any]]) -> None:
+        """Save the steps after a change."""
 
-    async def _take_steps(self, steps: list[dict[str, Any]], known: Catalogue) -> None:
-        """Show these steps."""
+    async def _load_steps(self, steps: list[dict[str, Any]], known: Catalogue) -> None:
+        """Set the steps to edit."""
         language = (await current_user(self)).language
         self.collectable = [
             Option(name, known[name].label if known[name].is_custom else translate(language, known[name].label))
@@ -59,7 +59,7 @@ class GuidedSteps(rx.State, mixin=True):
         ]
         self._steps = [step.model_dump(mode="json") for step in guided_steps.parse_steps(steps)]
         self.steps_key += 1
-        self._draw_steps()
+        self._update_step_lines()
 
     @handler(Role.OPERATOR)
     async def add_step(self) -> None:
@@ -67,48 +67,48 @@ class GuidedSteps(rx.State, mixin=True):
         await self._change_steps(lambda steps: steps.append({"goal": "", "fields": []}))
 
     @handler(Role.OPERATOR)
-    async def remove_step(self, place: int) -> None:
-        """Take a step away."""
-        await self._change_steps(lambda steps: steps.pop(place))
+    async def remove_step(self, index: int) -> None:
+        """Remove a step."""
+        await self._change_steps(lambda steps: steps.pop(index))
 
     @handler(Role.OPERATOR)
-    async def move_step(self, place: int, up: bool) -> None:
-        """Let a step change places with the one before or after it."""
+    async def move_step(self, index: int, up: bool) -> None:
+        """Swap a step with the one before or after it."""
 
         def change(steps: list[dict[str, Any]]) -> None:
-            other = place - 1 if up else place + 1
-            if 0 <= place < len(steps) and 0 <= other < len(steps):
-                steps[place], steps[other] = steps[other], steps[place]
+            other = index - 1 if up else index + 1
+            if 0 <= index < len(steps) and 0 <= other < len(steps):
+                steps[index], steps[other] = steps[other], steps[index]
 
         await self._change_steps(change)
 
     @handler(Role.OPERATOR)
-    async def set_goal(self, place: int, goal: str) -> None:
-        """Say what a step is for."""
-        await self._change_steps(lambda steps: steps[place].update(goal=goal), redraw=False)
+    async def set_goal(self, index: int, goal: str) -> None:
+        """Set the goal of a step."""
+        await self._change_steps(lambda steps: steps[index].update(goal=goal), redraw=False)
 
     @handler(Role.OPERATOR)
-    async def add_collected(self, place: int, fact: str) -> None:
-        """Let a step collect another field. Raises Invalid if the field cannot be collected."""
+    async def add_step_field(self, index: int, fact: str) -> None:
+        """Add a field to collect to a step. Raises Invalid if the field cannot be collected."""
         if fact not in {choice.id for choice in self.collectable}:
             raise Invalid("This value cannot be taken.")
         new = {"fact": fact, "hint": "", "required": True}
-        await self._change_steps(lambda steps: steps[place]["fields"].append(new))
+        await self._change_steps(lambda steps: steps[index]["fields"].append(new))
 
     @handler(Role.OPERATOR)
-    async def remove_collected(self, step: int, place: int) -> None:
-        """Let a step no longer collect a field."""
-        await self._change_steps(lambda steps: steps[step]["fields"].pop(place))
+    async def remove_step_field(self, step: int, index: int) -> None:
+        """Remove a collected field from a step."""
+        await self._change_steps(lambda steps: steps[step]["fields"].pop(index))
 
     @handler(Role.OPERATOR)
-    async def set_hint(self, step: int, place: int, hint: str) -> None:
-        """Say how a field is to be asked for."""
-        await self._change_steps(lambda steps: steps[step]["fields"][place].update(hint=hint), redraw=False)
+    async def set_hint(self, step: int, index: int, hint: str) -> None:
+        """Set the hint on how to ask for a field."""
+        await self._change_steps(lambda steps: steps[step]["fields"][index].update(hint=hint), redraw=False)
 
     @handler(Role.OPERATOR)
-    async def set_required(self, step: int, place: int, required: bool) -> None:
-        """Say whether a step waits for a field."""
-        await self._change_steps(lambda steps: steps[step]["fields"][place].update(required=required), redraw=False)
+    async def set_required(self, step: int, index: int, required: bool) -> None:
+        """Set whether a step is finished only when the field is known."""
+        await self._change_steps(lambda steps: steps[step]["fields"][index].update(required=required), redraw=False)
 
     async def _change_steps(self, change: Any, *, redraw: bool = True) -> None:
         steps = copy.deepcopy(self._steps)
@@ -118,22 +118,22 @@ class GuidedSteps(rx.State, mixin=True):
             raise Invalid("This value cannot be taken.") from error
         self._steps = [step.model_dump(mode="json") for step in guided_steps.parse_steps(steps)]
         self.steps_key += redraw
-        await self._keep_steps(self._steps)
-        self._draw_steps()
+        await self._save_steps(self._steps)
+        self._update_step_lines()
 
-    def _draw_steps(self) -> None:
+    def _update_step_lines(self) -> None:
         words = {choice.id: choice.name for choice in self.collectable}
-        self.guided = [
-            StepLine(
-                place,
-                str(place + 1),
+        self.step_lines = [
+            GuidedStepLine(
+                index,
+                str(index + 1),
                 step["goal"],
                 [
-                    CollectLine(
-                        place, at, one["fact"], words.get(one["fact"], one["fact"]), one["hint"], one["required"]
+                    CollectedFieldLine(
+                        index, at, one["fact"], words.get(one["fact"], one["fact"]), one["hint"], one["required"]
                     )
                     for at, one in enumerate(step["fields"])
                 ],
             )
-            for place, step in enumerate(self._steps)
+            for index, step in enumerate(self._steps)
         ]

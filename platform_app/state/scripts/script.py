@@ -1,4 +1,4 @@
-"""Script: the editor: saved as typed, checked while typing, seen with a lead before it is used."""
+"""Script: the editor of a script with preview and history."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +20,7 @@ from platform_app.services.chat import conversations
 from platform_app.services.crm import leads
 from platform_app.services.scripts import script_selection, scripts
 from platform_app.state.agents.agent import FieldDiff
-from platform_app.state.agents.agent_stages import format_setting, names_of
+from platform_app.state.agents.agent_stages import format_setting, names_by_id
 from platform_app.state.console import browser
 from platform_app.state.console.base import (
     call,
@@ -34,9 +34,9 @@ from platform_app.state.console.base import (
 from platform_app.state.console.option_lists import Option, stage_options
 from platform_app.state.console.page_address import agent_of
 from platform_app.state.rules.condition_tree import Tree
-from platform_app.state.rules.conditions import Conditions
-from platform_app.state.rules.proof_view import ProofLine, Reader, change_of, lines_of
-from platform_app.state.scripts.guided_steps import GuidedSteps
+from platform_app.state.rules.conditions import ConditionBuilder
+from platform_app.state.rules.proof_view import ProofLine, ViewContext, describe_change, proof_lines
+from platform_app.state.scripts.guided_steps import GuidedStepEditor
 
 FIELD_LABELS = {
     "title": "Title",
@@ -49,12 +49,12 @@ FIELD_LABELS = {
     "steps": "Steps",
 }
 ANY = "any"
-NOBODY = "none"
+NONE = "none"
 
 
 @dataclass
-class Step:
-    """What the script was before a change."""
+class ScriptVersionRow:
+    """A version of the script before a change."""
 
     id: str
     when: str
@@ -63,8 +63,8 @@ class Step:
 
 
 @dataclass
-class _Seen:
-    """A script with a lead: its text filled, whether it would be used, why, and what would change that."""
+class _ScriptPreview:
+    """The script for a lead: filled text, whether it applies, the reason, the proof, the smallest change."""
 
     preview: str
     applies: bool
@@ -73,8 +73,8 @@ class _Seen:
     change: list[str]
 
 
-class ScriptState(Conditions, GuidedSteps, rx.State):
-    """The script that the address names."""
+class ScriptState(ConditionBuilder, GuidedStepEditor, rx.State):
+    """The script in the address."""
 
     script_key: str = ""  # changes with every load, which redraws the fields
     agent: str = ""
@@ -89,15 +89,15 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     conflict: bool = False
     saved: str = ""
     leads: list[Option] = []
-    lead: str = NOBODY
-    said: str = ""  # by the contact, to try which objections it is
+    lead: str = NONE
+    sample_message: str = ""  # of the contact, to test objection handling
     preview: str = ""
     applies: bool = False
     why: str = ""
     proof: list[ProofLine] = []
     change: list[str] = []
-    steps: list[Step] = []
-    talks: list[Option] = []
+    versions: list[ScriptVersionRow] = []
+    conversations: list[Option] = []
     changes: list[FieldDiff] = []
     compared: str = ""
     _text: str = ""
@@ -106,16 +106,16 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the script and draw its fields."""
-        self.script_key, self.conflict, self.compared, self.said = "", False, "", ""
+        """Fetch the script and fill the form."""
+        self.script_key, self.conflict, self.compared, self.sample_message = "", False, "", ""
         self.agent = self._agent_id()
         self.stages = await fetch(self, stage_options)
-        self.leads, self.lead = await fetch(self, _leads, self._script_id())
-        await self._draw()
+        self.leads, self.lead = await fetch(self, _lead_options, self._script_id())
+        await self._load_form()
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
-        """Save one field; what does not fit is said at the field, and a mistake in the text is marked there."""
+        """Save a field, or show the problem at the field; a mistake in the text is marked too."""
         await self._save_field(field, "" if field in ("stage_id", "agent_id") and value == ANY else value)
 
     async def _save_field(self, field: str, value: Any) -> None:
@@ -130,12 +130,12 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
             self.problems = others | {field: translate(language, error.sentence, **error.values)}
             return
         self.problems = others
-        await self._show(row)
-        await self._check()
+        await self._set_fields(row)
+        await self._update_preview()
 
     @handler(Role.OPERATOR)
-    async def choose_agents(self, which: str) -> Any:
-        """Let this agent alone use the script, or all."""
+    async def set_scope(self, which: str) -> Any:
+        """Set whether only this agent or all agents use the script."""
         return browser.call_handler(ScriptState.save, "agent_id", ANY if which == "all" else self._agent_id())
 
     @handler(Role.OPERATOR)
@@ -145,28 +145,28 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         self.enabled = enabled
 
     @handler(Role.VIEWER)
-    async def choose_lead(self, lead_id: str) -> None:
-        """See the text with this lead's values."""
+    async def select_lead(self, lead_id: str) -> None:
+        """Preview the text with the values of a lead."""
         self.lead = lead_id[:32]
-        await self._check()
+        await self._update_preview()
 
     @handler(Role.VIEWER)
-    async def try_said(self, said: str) -> None:
-        """See whether the script is used when the contact says this."""
-        self.said = said[:1_000]
-        await self._check()
+    async def preview_message(self, sample_message: str) -> None:
+        """Preview whether the script applies to a message of the contact."""
+        self.sample_message = sample_message[:1_000]
+        await self._update_preview()
 
     @handler(Role.VIEWER)
     async def load_latest(self) -> None:
-        """Show the script as somebody else left it."""
+        """Fill the form with the version that another user saved."""
         self.conflict = False
-        await self._draw()
+        await self._load_form()
 
     @handler(Role.VIEWER)
     async def compare(self, version_id: str) -> None:
-        """Show what the script has now that it had otherwise then."""
+        """Show the differences between a version and the current script."""
         language = (await current_user(self)).language
-        names = await fetch(self, names_of)
+        names = await fetch(self, names_by_id)
         self.changes = [
             FieldDiff(
                 translate(language, FIELD_LABELS[change.field]),
@@ -179,13 +179,13 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
         self.compared = version_id
 
     @handler(Role.OPERATOR)
-    async def go_back(self, version_id: str) -> Any:
-        """Make the script what it was."""
+    async def restore(self, version_id: str) -> Any:
+        """Restore a version."""
         try:
             await call(self, scripts.restore_version, self._script_id(), version_id)
         except PlatformError as error:
             return await error_toast(self, error)
-        await self._draw()
+        await self._load_form()
         return await success_toast(self, "The script is as it was.")
 
     def _agent_id(self) -> str:
@@ -194,78 +194,89 @@ class ScriptState(Conditions, GuidedSteps, rx.State):
     def _script_id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
-    async def _draw(self) -> None:
+    async def _load_form(self) -> None:
         row = await fetch(self, scripts.get, self._script_id())
         self.initial = {name: getattr(row, name) for name in ("title", "text", "examples")}
         self.problems = {}
-        await self._take_tree(row.condition)
-        await self._take_steps(row.steps, self._known)
-        await self._show(row)
-        await self._check()
+        await self._load_tree(row.condition)
+        await self._load_steps(row.steps, self._facts)
+        await self._set_fields(row)
+        await self._update_preview()
         self._loads += 1
         self.script_key = f"{row.id}-{self._loads}"
 
-    async def _show(self, row: Script) -> None:
+    async def _set_fields(self, row: Script) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         self.title, self.kind, self.stage = row.title, row.kind.value, row.stage_id or ANY
         self.for_all, self.enabled = row.agent_id is None, row.enabled
         self._text, self._revision = row.text, row.revision
         clock = exact_time(language, row.updated_at, identity.time_zone)
         self.saved = translate(language, "Saved {when}", when=clock)
-        self.steps = [
-            Step(one.id, exact_time(language, one.created_at, identity.time_zone), one.author_name, one.data["text"])
+        self.versions = [
+            ScriptVersionRow(
+                one.id, exact_time(language, one.created_at, identity.time_zone), one.author_name, one.data["text"]
+            )
             for one in await fetch(self, scripts.list_versions, row.id)
         ]
         untitled = translate(language, "New conversation")
-        self.talks = [Option(talk.id, talk.title or untitled) for talk in await fetch(self, _used_in, row.id)]
+        self.conversations = [Option(talk.id, talk.title or untitled) for talk in await fetch(self, _used_in, row.id)]
 
-    async def _check(self) -> None:
-        """Mark the first mistake of the text, and show it filled."""
+    async def _update_preview(self) -> None:
+        """Show the first mistake of the text and the preview."""
         language = (await current_user(self)).language
-        found = text_templates.problems(self._text, self._known)
+        found = text_templates.problems(self._text, self._facts)
         others = {name: words for name, words in self.problems.items() if name != "text"}
         if found:
             self.problems = others | {"text": text_templates.describe_problem(found[0], language)}
         else:
             self.problems = others
-        seen = await fetch(self, _seen, self._script_id(), agent_id=self._agent_id(), lead_id=self.lead, said=self.said)
+        seen = await fetch(
+            self,
+            _preview_script,
+            self._script_id(),
+            agent_id=self._agent_id(),
+            lead_id=self.lead,
+            sample_message=self.sample_message,
+        )
         self.preview, self.applies, self.why = seen.preview, seen.applies, seen.why
         self.proof, self.change = seen.proof, seen.change
 
-    async def _keep_tree(self, tree: Tree) -> None:
+    async def _save_tree(self, tree: Tree) -> None:
         await self._save_field("condition", tree)
 
-    async def _keep_steps(self, steps: list[dict[str, Any]]) -> None:
+    async def _save_steps(self, steps: list[dict[str, Any]]) -> None:
         await self._save_field("steps", steps)
 
 
-def _leads(session: Transaction, who: Identity, script_id: str) -> tuple[list[Option], str]:
-    """Return leads to look at a script with, and the one to begin with: the newest in the script's stage."""
+def _lead_options(session: Transaction, who: Identity, script_id: str) -> tuple[list[Option], str]:
+    """Return leads for the preview and the id of the first: the newest in the script's stage."""
     row = scripts.get(session, who, script_id)
     found, _ = leads.list_leads(session, who, page_size=50)
     fits = leads.newest_in_stage(session, who, row.stage_id, limit=1) if row.stage_id else found[:1]
     shown = {lead.id: lead.title for lead in (*fits, *found)}
-    return [Option(lead_id, title) for lead_id, title in shown.items()], fits[0].id if fits else NOBODY
+    return [Option(lead_id, title) for lead_id, title in shown.items()], fits[0].id if fits else NONE
 
 
 def _used_in(session: Transaction, who: Identity, script_id: str) -> list[Conversation]:
     return conversations.some(session, who, scripts.conversations_using(session, who, script_id, limit=8))
 
 
-def _seen(session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str, said: str) -> _Seen:
-    """Return what would become of a script in a conversation with a lead, as a reply would decide it."""
+def _preview_script(
+    session: Transaction, who: Identity, script_id: str, *, agent_id: str, lead_id: str, sample_message: str
+) -> _ScriptPreview:
+    """Return the preview of a script as a reply to a lead would decide it."""
     agent, row = agents.get(session, who, agent_id), scripts.get(session, who, script_id)
     facts = fact_snapshots.lead_facts(session, who.tenant_id, lead_id, NamedValue(agent.id, agent.name))
-    facts = replace(facts, values={**facts.values, script_selection.MESSAGE_TEXT: said})
+    facts = replace(facts, values={**facts.values, script_selection.MESSAGE_TEXT: sample_message})
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)
     found = script_selection.decide(
         row, replace(facts, names=fact_snapshots.entity_names(session, who.tenant_id)), own, now()
     )
-    reader = Reader(who.language, who.time_zone, own)
+    context = ViewContext(who.language, who.time_zone, own)
     try:
         preview = "" if text_templates.problems(row.text, own) else text_templates.render(row.text, facts)
     except Invalid as error:
         preview = translate(who.language, error.sentence, **error.values)
     why = translate(who.language, found.why, expected=found.expected, actual=found.actual)
-    change = [change_of(one, reader) for one in found.change]
-    return _Seen(preview, found.applied, why, lines_of(found.proof, reader), change)
+    change = [describe_change(one, context) for one in found.change]
+    return _ScriptPreview(preview, found.applied, why, proof_lines(found.proof, context), change)

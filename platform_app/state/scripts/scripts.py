@@ -1,4 +1,4 @@
-"""Scripts: the list of those that concern an agent: found, ordered, switched, copied, deleted and brought back."""
+"""Scripts: the list of scripts that apply to an agent."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ KINDS = {
 
 @dataclass
 class ScriptRow:
-    """A script as the table shows it."""
+    """A script in the list."""
 
     id: str
     title: str
@@ -45,8 +45,8 @@ class ScriptRow:
 
 
 @dataclass
-class _Found:
-    """What the list is drawn from."""
+class _PageData:
+    """What the list is rendered from."""
 
     agent: Agent
     scripts: list[Script]
@@ -56,7 +56,7 @@ class _Found:
 
 
 class ScriptsState(Undo, rx.State):
-    """The scripts of the agent that the address names."""
+    """The scripts of the agent in the address."""
 
     agent: str = ""
     agent_name: str = ""
@@ -71,7 +71,7 @@ class ScriptsState(Undo, rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the filters from the address, and fetch."""
+        """Set the filters from the address, and fetch."""
         asked = self.router.url.query_parameters
         self.agent = agent_of(self.router.url.path)
         self.search = asked.get("q", "")[:200]
@@ -82,25 +82,25 @@ class ScriptsState(Undo, rx.State):
 
     @handler(Role.VIEWER)
     async def set_search(self, search: str) -> Any:
-        """Search as one types."""
+        """Search for a text."""
         self.search = search[:200]
         return await self._apply_filters()
 
     @handler(Role.VIEWER)
     async def filter_kind(self, kind: str) -> Any:
-        """Show scripts of one kind."""
+        """Show the scripts of a kind, or all."""
         self.kind = kind if kind in KINDS else "all"
         return await self._apply_filters()
 
     @handler(Role.VIEWER)
     async def filter_stage(self, stage: str) -> Any:
-        """Show scripts of one stage."""
+        """Show the scripts of a stage, or all."""
         self.stage = stage[:32]
         return await self._apply_filters()
 
     @handler(Role.OPERATOR)
     async def create(self) -> Any:
-        """Make a script for this agent and open it."""
+        """Create a script for this agent and open it."""
         title = translate((await current_user(self)).language, "New script")
         made = await call(self, scripts.create, title=title, agent_id=self.agent)
         return browser.redirect(f"/manage/{(await current_identity(self)).slug}/agents/{self.agent}/scripts/{made.id}")
@@ -113,26 +113,26 @@ class ScriptsState(Undo, rx.State):
 
     @handler(Role.OPERATOR)
     async def move(self, script_id: str, up: bool) -> None:
-        """Move a script before or behind its neighbour."""
+        """Move a script up or down."""
         await call(self, scripts.move, script_id, up=up, among=[row.id for row in self.rows])
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def drop(self, script_id: str, before_id: str) -> None:
-        """Put a script where another stands."""
+        """Move a script to the position of another one."""
         if script_id != before_id:
             await call(self, scripts.place_at, script_id, before_id)
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def duplicate(self, script_id: str) -> None:
-        """Make a copy, switched off."""
+        """Copy a script; the copy is switched off."""
         await call(self, scripts.duplicate, script_id)
         await self._fetch()
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some scripts."""
+        """Whether search or filters are set."""
         return bool(self.search) or self.kind != "all" or self.stage != "all"
 
     def _soft_delete(self) -> SoftDelete:
@@ -158,14 +158,14 @@ class ScriptsState(Undo, rx.State):
         self.loaded = True
 
 
-def _read(session: Transaction, who: Identity, /, agent_id: str, **filters: str) -> _Found:
+def _read(session: Transaction, who: Identity, /, agent_id: str, **filters: str) -> _PageData:
     agent = agents.get(session, who, agent_id)
     shown = scripts.list_scripts(session, who, agent_id, **filters)
     total = len(scripts.list_scripts(session, who, agent_id))
-    return _Found(agent, shown, total, scripts.usage_by_script(session, who), stage_options(session, who))
+    return _PageData(agent, shown, total, scripts.usage_by_script(session, who), stage_options(session, who))
 
 
-def _row(row: Script, found: _Found, identity: Identity, language: str) -> ScriptRow:
+def _row(row: Script, found: _PageData, identity: Identity, language: str) -> ScriptRow:
     stages = {stage.id: stage.name for stage in found.stages}
     used = found.used.get(row.id, ScriptUsage())
     return ScriptRow(

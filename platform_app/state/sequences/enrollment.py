@@ -16,7 +16,7 @@ from platform_app.models.sequence import Enrollment, EnrollmentState, Enrollment
 from platform_app.state.console.base import call, current_identity, error_toast, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.send_gate_words import gate_words
-from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
+from platform_app.state.rules.proof_view import ProofLine, ViewContext, proof_lines, view_context
 from platform_app.state.sequences.enrollments import DOING, EnrollmentRow, Names, names_for, row_of
 from platform_app.state.sequences.sequence_words import BRANCHES, STEP_STATES
 
@@ -48,7 +48,7 @@ class StepTaken:
 
 
 @dataclass
-class _Found:
+class _PageData:
     row: Enrollment
     history: list[EnrollmentStep]
     names: Names
@@ -104,17 +104,17 @@ class OneEnrollmentState(rx.State):
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
     async def _fetch(self) -> None:
-        identity, reader = await current_identity(self), await reader_of(self)
+        identity, context = await current_identity(self), await view_context(self)
         found = await fetch(self, _read, self._id())
-        row, language = found.row, reader.language
-        self.row = row_of(row, found.names, identity, reader=reader)
+        row, language = found.row, context.language
+        self.row = row_of(row, found.names, identity, context=context)
         self.version = translate(language, "version {number}", number=row.version)
         self.entered_by, self.event_id = row.entered_by, row.event_id or ""
         is_elsewhere = bool(found.zone) and found.zone != identity.time_zone
         self.due_theirs = exact_time(language, row.due_at, found.zone) if row.due_at and is_elsewhere else ""
         self.planned = exact_time(language, row.planned_at, identity.time_zone) if row.planned_at else ""
-        self.waits, self.proof = row.since is not None, lines_of(row.proof, reader)
-        self.history = [_taken(line, row, found.names, reader=reader, identity=identity) for line in found.history]
+        self.waits, self.proof = row.since is not None, proof_lines(row.proof, context)
+        self.history = [_taken(line, row, found.names, context=context, identity=identity) for line in found.history]
         state, inside = row.state, row.ended_at is None
         self.may_pause = inside and state != EnrollmentState.PAUSED
         self.may_resume = state == EnrollmentState.PAUSED
@@ -123,15 +123,17 @@ class OneEnrollmentState(rx.State):
         self.loaded = True
 
 
-def _read(session: Transaction, who: Identity, row_id: str) -> _Found:
+def _read(session: Transaction, who: Identity, row_id: str) -> _PageData:
     row = enrollments.get(session, who, row_id)
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     zone = contact.time_zone if contact else ""
-    return _Found(row, enrollments.history(session, who, row_id), names_for(session, who, [row]), zone)
+    return _PageData(row, enrollments.history(session, who, row_id), names_for(session, who, [row]), zone)
 
 
-def _taken(line: EnrollmentStep, row: Enrollment, names: Names, *, reader: Reader, identity: Identity) -> StepTaken:
-    language = reader.language
+def _taken(
+    line: EnrollmentStep, row: Enrollment, names: Names, *, context: ViewContext, identity: Identity
+) -> StepTaken:
+    language = context.language
     words, colour = STEP_STATES[line.state.value]
     followed = [
         translate(language, said, when=exact_time(language, at, identity.time_zone))
@@ -152,5 +154,5 @@ def _taken(line: EnrollmentStep, row: Enrollment, names: Names, *, reader: Reade
         else gate_words(line.gate, language, identity.time_zone),
         branch=translate(language, BRANCHES[line.branch]) if line.branch in BRANCHES else "",
         followed=", ".join(followed),
-        proof=lines_of(line.proof, reader),
+        proof=proof_lines(line.proof, context),
     )

@@ -21,8 +21,8 @@ from platform_app.state.console.base import call, current_identity, current_user
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
 from platform_app.state.console.page_address import replace_query
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_words import names_of
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.enroll_dialog import Enrolling
 from platform_app.state.sequences.sequence_view import step_names
 from platform_app.state.sequences.sequence_words import LEAVING, STATES, state_of
@@ -138,16 +138,16 @@ class EnrollmentsState(Enrolling, rx.State):
         return await fetch(self, enrollments.ids_after, last, **asked)
 
     async def _fetch(self) -> None:
-        identity, reader = await current_identity(self), await reader_of(self)
+        identity, context = await current_identity(self), await view_context(self)
         sequence_id = "" if self.sequence == "all" else self.sequence
         found = await fetch(self, _read, sequence_id, state=_state(self.state), page=self.page)
         self.sequences = found.sequences
         self.sequence_name = next((one.name for one in found.sequences if one.id == sequence_id), "")
         self.can_enroll = sequence_id in found.live
         self.total, self.pages = found.total, max(1, -(-min(found.total, bounded_count.LIMIT) // enrollments.PAGE_SIZE))
-        self.rows = [row_of(row, found.names, identity, reader=reader) for row in found.rows]
+        self.rows = [row_of(row, found.names, identity, context=context) for row in found.rows]
         self.total_words = bounded_count.count_words(
-            reader.language, "{count} enrollment", "{count} enrollments", found.total
+            context.language, "{count} enrollment", "{count} enrollments", found.total
         )
         self.loaded = True
 
@@ -166,7 +166,7 @@ class Names:
 
 
 @dataclass
-class _Found:
+class _PageData:
     rows: list[Enrollment]
     total: int
     names: Names
@@ -174,10 +174,10 @@ class _Found:
     live: set[str]
 
 
-def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, page: int) -> _Found:
+def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, page: int) -> _PageData:
     rows, total = enrollments.find(session, who, sequence_id=sequence_id, state=state, page=page)
     every = DEFINITIONS.list_names(session, who)
-    return _Found(
+    return _PageData(
         rows,
         total,
         names_for(session, who, rows),
@@ -191,17 +191,17 @@ def names_for(session: Transaction, who: Identity, rows: list[Enrollment]) -> Na
     leads = event_log.names_by_id(session, who, Lead, {row.lead_id for row in rows})
     contacts = event_log.names_by_id(session, who, Contact, {row.contact_id for row in rows})
     subjects = {row.id: leads.get(row.lead_id or "") or contacts.get(row.contact_id or "", "") for row in rows}
-    known = names_of(session, who)
-    reader = Reader(who.language, who.time_zone, {})
+    known = names_by_id(session, who)
+    context = ViewContext(who.language, who.time_zone, {})
     steps: dict[str, str] = {}
     for key in {(row.sequence_id, row.version) for row in rows}:
-        steps |= step_names(session, who, *key, reader=reader, named=known)
+        steps |= step_names(session, who, *key, context=context, named=known)
     return Names(known, subjects, steps)
 
 
-def row_of(row: Enrollment, names: Names, identity: Identity, *, reader: Reader) -> EnrollmentRow:
+def row_of(row: Enrollment, names: Names, identity: Identity, *, context: ViewContext) -> EnrollmentRow:
     """Return a way as tables show it."""
-    language = reader.language
+    language = context.language
     words, colour = state_of(row, language)
     return EnrollmentRow(
         id=row.id,

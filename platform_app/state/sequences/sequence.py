@@ -21,10 +21,10 @@ from platform_app.state.console.base import call, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.rules.condition_tree import Tree
-from platform_app.state.rules.conditions import Conditions
-from platform_app.state.rules.definition_editor import ALL, Defined
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_words import condition_of, names_of
+from platform_app.state.rules.conditions import ConditionBuilder
+from platform_app.state.rules.definition_editor import ALL, DefinitionEditor
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_words import describe_conditions, names_by_id
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_steps import SequenceSteps
 from platform_app.state.sequences.sequence_tree import Data
@@ -43,7 +43,7 @@ TRUE_AT_ENTRY = "True already for whoever comes in: they leave before the first 
 
 
 @dataclass
-class _Found:
+class _PageData:
     row: Sequence
     problems: dict[str, str]
     versions: list[SequenceVersion]
@@ -53,7 +53,7 @@ class _Found:
     names: dict[str, str]
 
 
-class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
+class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State):
     """The sequence that the address names. When it is published anew, those inside finish the one they began."""
 
     again: str = ""
@@ -70,7 +70,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         """Follow who comes and goes while the page is open."""
         async for _ in subscribe(self, "enrollment"):
             async with self:
-                if self.drawn:
+                if self.form_key:
                     await self._refresh()
 
     @handler(Role.OPERATOR)
@@ -79,7 +79,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         if field == "pace":
             pace = parse_whole(value.strip(), 600)
             if not pace:
-                await self._wrong_at(field, "Enter a number.")
+                await self._show_problem(field, "Enter a number.")
                 return
             await self._save({field: pace})
         elif field in ("name", "trigger", "agent_id"):
@@ -101,7 +101,7 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         """Open the conditions of the sequence or of the open step, or close them."""
         self.edited = "" if name == self.edited else name
         if self.edited:
-            await self._take_tree(self._tree_of(name))
+            await self._load_tree(self._tree_of(name))
 
     def _tree_of(self, name: str) -> Tree:
         step_id, _, field = name.rpartition(".")
@@ -128,44 +128,46 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
     def _field_labels(self) -> dict[str, str]:
         return FIELD_LABELS
 
-    def _side(self, field: str, value: Any, reader: Reader, named: dict[str, str]) -> Any:
-        return side_words(field, value, reader, named)
+    def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
+        return side_words(field, value, context, named)
 
-    async def _draw_fields(self, row: Sequence) -> None:
+    async def _fill_form(self, row: Sequence) -> None:
         own = parse_sequence(row.draft)
         self.initial = {"name": row.name, "pace": str(own.pace)}
         self.edited = ""
-        await self._take_tree({})
-        await self._take_steps(own.steps)
+        await self._load_tree({})
+        await self._load_steps(own.steps)
 
     async def _refresh(self) -> None:
-        reader = await reader_of(self)
+        context = await view_context(self)
         found = await fetch(self, _read, self._id())
         own = parse_sequence(found.row.draft)
-        await self._stand(found.row, found.versions)
+        await self._set_status(found.row, found.versions)
         self.again, self.late = own.again.value, own.late.value
         self.leave_on_reply, self.leave_on_stage = own.leave_on_reply, own.leave_on_stage
         self._conditions = {name: getattr(own, name) for name in TREES}
-        self.descriptions = {name: condition_of(held, reader, found.names) for name, held in self._conditions.items()}
+        self.descriptions = {
+            name: describe_conditions(held, context, found.names) for name, held in self._conditions.items()
+        }
         entry = parse_conditions(own.condition)
         for name in ("leave_if", "goal"):
             if is_implied(parse_conditions(self._conditions[name]), entry):
-                self.descriptions[name] += f" · {translate(reader.language, TRUE_AT_ENTRY)}"
-        self.sentence = whole_sentence(found.row, reader, found.names)
+                self.descriptions[name] += f" · {translate(context.language, TRUE_AT_ENTRY)}"
+        self.sentence = whole_sentence(found.row, context, found.names)
         self.agents, self.problems = found.agents, found.problems
-        self.landings = landing_lines(found.landings, found.versions, reader, named=found.names)
+        self.landings = landing_lines(found.landings, found.versions, context, named=found.names)
         await self._draw_steps(found.problems, found.standing)
         if self.opened:
-            self.descriptions = self.descriptions | self._step_words(reader, found.names)
+            self.descriptions = self.descriptions | self._step_words(context, found.names)
 
-    def _step_words(self, reader: Reader, named: dict[str, str]) -> dict[str, str]:
+    def _step_words(self, context: ViewContext, named: dict[str, str]) -> dict[str, str]:
         step = tree.find(self._steps, self.opened)
         return {
-            name: condition_of(step.get(field) or {}, reader, named)
+            name: describe_conditions(step.get(field) or {}, context, named)
             for name, field in (("step", "condition"), ("only_if", "only_if"))
         }
 
-    async def _keep_tree(self, tree_: Tree) -> None:
+    async def _save_tree(self, tree_: Tree) -> None:
         step_id, _, field = self.edited.rpartition(".")
         if not step_id:
             await self._save({field: tree_})
@@ -174,20 +176,20 @@ class SequenceState(Defined, Conditions, SequenceSteps, rx.State):
         tree.find(steps, step_id)[field] = tree_
         await self._keep(steps)
 
-    async def _keep_steps(self, steps: list[Data]) -> None:
+    async def _save_steps(self, steps: list[Data]) -> None:
         await self._save({"steps": steps})
 
 
-def _read(session: Transaction, who: Identity, sequence_id: str) -> _Found:
+def _read(session: Transaction, who: Identity, sequence_id: str) -> _PageData:
     row = DEFINITIONS.get(session, who, sequence_id)
-    return _Found(
+    return _PageData(
         row,
         DEFINITIONS.problems(session, who, row),
         DEFINITIONS.versions(session, who, sequence_id),
         sequences.preview_version_moves(session, who, sequence_id),
         sequence_statistics.count_by_step(session, who, sequence_id),
         agent_options(session, who),
-        names_of(session, who),
+        names_by_id(session, who),
     )
 
 

@@ -18,7 +18,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.sequence import Enrollment, Holiday
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
-from platform_app.state.rules.proof_view import reader_of
+from platform_app.state.rules.proof_view import view_context
 from platform_app.state.sequences.enrollments import Names, names_for
 
 DAYS = 14
@@ -100,8 +100,8 @@ class SequenceCalendarState(rx.State):
         await self._fetch()
 
     async def _fetch(self) -> None:
-        identity, reader = await current_identity(self), await reader_of(self)
-        zone, language = ZoneInfo(identity.time_zone), reader.language
+        identity, context = await current_identity(self), await view_context(self)
+        zone, language = ZoneInfo(identity.time_zone), context.language
         today = now().astimezone(zone).date()
         rows, names, found = await fetch(self, _read, today, identity.time_zone)
         self.is_full = len(rows) >= MOST

@@ -12,8 +12,8 @@ from platform_app.i18n import translate
 from platform_app.models.person import Identity, Role
 from platform_app.state.console.base import fetch, handler
 from platform_app.state.console.live_updates import subscribe
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_words import names_of
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.sequence_view import step_names
 from platform_app.state.sequences.sequence_words import BRANCHES, LEAVING, STATES
 
@@ -41,7 +41,7 @@ class StepCount:
 
 
 @dataclass
-class _Found:
+class _PageData:
     name: str
     counts: dict[str, int]
     reasons: dict[str, int]
@@ -78,8 +78,8 @@ class SequenceNumbersState(rx.State):
         return self.router.url.path.rstrip("/").split("/")[-2]
 
     async def _fetch(self) -> None:
-        reader = await reader_of(self)
-        found, language = await fetch(self, _read, self._id(), reader), reader.language
+        context = await view_context(self)
+        found, language = await fetch(self, _read, self._id(), context), context.language
         total = sum(found.counts.values())
         self.name, self.address = found.name, self._id()
         self.cards = [Count(translate(language, "Entered"), str(total))]
@@ -126,15 +126,17 @@ def _with_share(part: int, whole: int) -> str:
     return f"{part} ({_share(part, whole)})" if part else "0"
 
 
-def _read(session: Transaction, who: Identity, sequence_id: str, reader: Reader) -> _Found:
-    row, named = DEFINITIONS.get(session, who, sequence_id), names_of(session, who)
+def _read(session: Transaction, who: Identity, sequence_id: str, context: ViewContext) -> _PageData:
+    row, named = DEFINITIONS.get(session, who, sequence_id), names_by_id(session, who)
     words: dict[str, str] = {}
     versions = sequence_statistics.count_by_version(session, who, row.id)
     for number in sorted({*versions, row.published_number} - {0}):
-        words |= step_names(session, who, row.id, number, reader=reader, named=named)
+        words |= step_names(session, who, row.id, number, context=context, named=named)
     counted: dict[str, list[StepStatistics]] = {key: [] for key in words}
     for one in sequence_statistics.step_statistics(session, who, row.id):
         counted.setdefault(f"{one.version}:{one.step_id}", []).append(one)
     steps = [one for key, found in counted.items() for one in found or [_untaken(key)]]
     counts = sequence_statistics.count_by_state(session, who, row.id).get(row.id, {})
-    return _Found(row.name, counts, sequence_statistics.count_by_reason(session, who, row.id), versions, steps, words)
+    return _PageData(
+        row.name, counts, sequence_statistics.count_by_reason(session, who, row.id), versions, steps, words
+    )

@@ -18,9 +18,9 @@ from platform_app.i18n import translate
 from platform_app.models.person import Role
 from platform_app.state.console.base import current_user, fetch, handler
 from platform_app.state.console.option_lists import Option
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_actions import AskLine, asked_lines, offered
-from platform_app.state.rules.rule_words import names_of
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_actions import ActionFieldLine, action_field_lines, field_options
+from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_timing import StepTiming, offered_zones, timing_view
 from platform_app.state.sequences.sequence_tree import Data
@@ -52,20 +52,20 @@ class SequenceSteps(StepTiming, mixin=True):
 
     steps: list[StepLine] = []
     opened_kind: str = ""
-    asked: list[AskLine] = []
+    asked: list[ActionFieldLine] = []
     has_only_if: bool = False
     said_step: str = ""  # of what a move did, for those who do not see it
-    _offers: dict[str, list[Option]] = {}
+    _field_options: dict[str, list[Option]] = {}
     _step_problems: dict[str, str] = {}
     _standing: dict[str, int] = {}
 
     @abstractmethod
-    async def _keep_steps(self, steps: list[Data]) -> None:
+    async def _save_steps(self, steps: list[Data]) -> None:
         """Keep the steps as they stand after a change."""
 
-    async def _take_steps(self, steps: list[Data]) -> None:
+    async def _load_steps(self, steps: list[Data]) -> None:
         """Show these steps; the open one is closed."""
-        self._offers = await fetch(self, offered, (await current_user(self)).language)
+        self._field_options = await fetch(self, field_options, (await current_user(self)).language)
         self._steps, self.opened = copy.deepcopy(steps), ""
         self.zones = offered_zones()
         self.steps_key += 1
@@ -119,7 +119,7 @@ class SequenceSteps(StepTiming, mixin=True):
         await self._open("" if step_id == self.opened else step_id)
 
     @handler(Role.OPERATOR)
-    async def set_asked(self, name: str, value: str) -> None:
+    async def set_action_field(self, name: str, value: str) -> None:
         """Take what was entered in a field of the open step's action."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value cannot be taken.")
@@ -132,9 +132,9 @@ class SequenceSteps(StepTiming, mixin=True):
         await self._change_open(change)
 
     @handler(Role.OPERATOR)
-    async def pick_asked(self, name: str, value: str) -> None:
+    async def select_action_field(self, name: str, value: str) -> None:
         """Put one of what is offered into a field of the open step's action."""
-        await self.set_asked(name, value)
+        await self.set_action_field(name, value)
         self.steps_key += 1  # the field shows what it was drawn with
 
     @handler(Role.OPERATOR)
@@ -173,7 +173,7 @@ class SequenceSteps(StepTiming, mixin=True):
         self._steps = steps
         if self.opened and not any(step["id"] == self.opened for step in tree.walk(steps)):
             self.opened = ""  # it went, or the branch in which it stood
-        await self._keep_steps(steps)
+        await self._save_steps(steps)
 
     async def _open(self, step_id: str) -> None:
         self.opened = step_id
@@ -190,14 +190,16 @@ class SequenceSteps(StepTiming, mixin=True):
         self.has_only_if = bool((step.get("only_if") or {}).get("of"))
         own, found = step.get("action") or {}, [_ask_line(step, name, asked, language) for name, asked in _own(step)]
         prefix = f"{self.opened}."
-        self.asked = found + asked_lines(own, self._offers, language, problems=self._step_problems, prefix=prefix)
+        self.asked = found + action_field_lines(
+            own, self._field_options, language, problems=self._step_problems, prefix=prefix
+        )
 
     async def _draw_steps(self, problems: dict[str, str], standing: dict[str, int]) -> None:
         """Draw the line of steps with what is wrong with them and how many stand before each."""
-        reader, named = await reader_of(self), await fetch(self, names_of)
+        context, named = await view_context(self), await fetch(self, names_by_id)
         self._step_problems, self._standing = problems, standing
         self.steps = [
-            _line(place, reader=reader, named=named, problems=problems, standing=standing)
+            _line(place, context=context, named=named, problems=problems, standing=standing)
             for place in tree.layout(self._steps)
         ]
         await self._draw_open()
@@ -210,25 +212,30 @@ def _own(step: Data) -> list[tuple[str, dict[str, Any]]]:
     return [(name, asked) for name, asked in asked_of(step["kind"]) if asked["ask"] in typed]
 
 
-def _ask_line(step: Data, name: str, asked: dict[str, Any], language: str) -> AskLine:
+def _ask_line(step: Data, name: str, asked: dict[str, Any], language: str) -> ActionFieldLine:
     held = step.get(name)
     if held is None:
         held = kinds.STEPS[step["kind"]].model_fields[name].get_default(call_default_factory=True, validated_data={})
     choices = [Option(value, translate(language, words)) for value, words in options_of(asked).items()]
-    return AskLine(name, translate(language, asked["words"]), asked["ask"], str(held), True, "", choices)
+    return ActionFieldLine(name, translate(language, asked["words"]), asked["ask"], str(held), True, "", choices)
 
 
 def _line(
-    place: tree.Place, *, reader: Reader, named: Mapping[str, str], problems: dict[str, str], standing: dict[str, int]
+    place: tree.Place,
+    *,
+    context: ViewContext,
+    named: Mapping[str, str],
+    problems: dict[str, str],
+    standing: dict[str, int],
 ) -> StepLine:
-    language, step = reader.language, place.step
+    language, step = context.language, place.step
     if place.branch:
         words = translate(language, BRANCHES[place.branch])
         return StepLine(f"{step['id']}.{place.branch}", True, place.depth, place.number, words)
     wrong = next((said for name, said in problems.items() if name.startswith(f"{step['id']}.")), "")
     try:
         (read,) = kinds.parse_steps([step])
-        title, wait = step_of(read, reader, named), timing_of(read.timing, language)
+        title, wait = step_of(read, context, named), timing_of(read.timing, language)
     except Invalid:
         title, wait = str(step.get("kind")), ""
         wrong = translate(language, "This step is not known any more. Remove it.")

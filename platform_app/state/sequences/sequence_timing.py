@@ -90,7 +90,7 @@ class StepTiming(rx.State, mixin=True):
         )
 
     @handler(Role.OPERATOR)
-    async def choose_day(self, place: int, day: int, selected: bool) -> None:
+    async def toggle_day(self, place: int, day: int, selected: bool) -> None:
         """Take a day of the week for a period, or of the delay where the place is -1, or leave it out."""
 
         def change(timing: Data) -> None:

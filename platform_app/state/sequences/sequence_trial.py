@@ -24,8 +24,8 @@ from platform_app.services.crm import leads
 from platform_app.services.feed import event_log
 from platform_app.state.console.base import current_identity, error_toast, fetch, fetch_as, handler
 from platform_app.state.console.option_lists import Option, stage_options
-from platform_app.state.rules.proof_view import ProofLine, Reader, lines_of, reader_of
-from platform_app.state.rules.rule_words import names_of
+from platform_app.state.rules.proof_view import ProofLine, ViewContext, proof_lines, view_context
+from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.sequence_words import (
     BRANCHES,
     ENDS,
@@ -97,7 +97,7 @@ class SequenceTrialState(rx.State):
     @handler(Role.VIEWER)
     async def simulate(self, form: dict[str, Any]) -> None:
         """Show the calendar of somebody who enters at the chosen moment."""
-        identity, reader = await current_identity(self), await reader_of(self)
+        identity, context = await current_identity(self), await view_context(self)
         given = {name: str(form.get(name) or "")[:60] for name in ("at", "lead", "reply_day", "stage_day", "stage")}
         self.problem = ""
         try:
@@ -107,18 +107,18 @@ class SequenceTrialState(rx.State):
                 self, sequence_trial.try_sequence, self._id(), at=at, subject_id=given["lead"], assumed=what_ifs
             )
         except PlatformError as error:
-            self.problem = translate(reader.language, error.sentence, **error.values)
+            self.problem = translate(context.language, error.sentence, **error.values)
             self.calendar, self.end = [], ""
             return
         drawn = await fetch(self, _drawn, self._id(), given["lead"])
         somebody = tried if given["lead"] else None  # of nobody in particular it cannot be said what a step would do
-        self.calendar = _days(tried.simulation, somebody, drawn, reader=reader, identity=identity)
-        self.end = _end(tried.simulation, reader, identity)
+        self.calendar = _days(tried.simulation, somebody, drawn, context=context, identity=identity)
+        self.end = _end(tried.simulation, context, identity)
         if tried.exits_at_entry:
-            self.end = f"{self.end} · {translate(reader.language, OUT_ALREADY)}"
+            self.end = f"{self.end} · {translate(context.language, OUT_ALREADY)}"
 
     @handler(Role.VIEWER)
-    async def choose_days(self, days: str) -> None:
+    async def set_days(self, days: str) -> None:
         """Set how far back the past is gone through."""
         self.days = days if days in DAYS else "30"
 
@@ -133,7 +133,7 @@ class SequenceTrialState(rx.State):
         async with self:
             if self.busy:
                 return None
-            identity, reader, days = await current_identity(self), await reader_of(self), int(self.days)
+            identity, context, days = await current_identity(self), await view_context(self), int(self.days)
             sequence_id, self.busy = self._id(), True
         try:
             found, subjects, drawn = await fetch_as(identity, _backtest, sequence_id, days)
@@ -143,14 +143,14 @@ class SequenceTrialState(rx.State):
                 return await error_toast(self, error)
         async with self:
             self.busy = False
-            self.summary = _summary(found, reader.language, drawn)
+            self.summary = _summary(found, context.language, drawn)
             self.samples = [
                 PastLine(
                     past.event_id,
-                    exact_time(reader.language, past.at, identity.time_zone),
+                    exact_time(context.language, past.at, identity.time_zone),
                     subjects.get(past.event_id, ""),
-                    _end(past.simulation, reader, identity),
-                    _days(past.simulation, None, drawn, reader=reader, identity=identity),
+                    _end(past.simulation, context, identity),
+                    _days(past.simulation, None, drawn, context=context, identity=identity),
                 )
                 for past in found.samples[::-1]
             ]
@@ -181,7 +181,7 @@ def _drawn(session: Transaction, who: Identity, sequence_id: str, subject_id: st
         contact_id = enrollment_progress.get_subject(session, who, subject_id).contact_id
         contact = session.get(Contact, contact_id) if contact_id else None
         zone = contact.time_zone if contact else ""
-    return _Drawn(enrollment_progress.cached_sequence(row.id, row.draft).steps, names_of(session, who), zone)
+    return _Drawn(enrollment_progress.cached_sequence(row.id, row.draft).steps, names_by_id(session, who), zone)
 
 
 def _backtest(
@@ -214,15 +214,15 @@ def _what_ifs(given: dict[str, str]) -> list[AssumedEvent]:
 
 
 def _days(
-    way: Simulation, tried: SequenceTrial | None, drawn: _Drawn, *, reader: Reader, identity: Identity
+    way: Simulation, tried: SequenceTrial | None, drawn: _Drawn, *, context: ViewContext, identity: Identity
 ) -> list[DayLine]:
-    return [_day(line, tried, drawn, reader=reader, identity=identity) for line in way.steps]
+    return [_day(line, tried, drawn, context=context, identity=identity) for line in way.steps]
 
 
 def _day(
-    line: SimulatedStep, tried: SequenceTrial | None, drawn: _Drawn, *, reader: Reader, identity: Identity
+    line: SimulatedStep, tried: SequenceTrial | None, drawn: _Drawn, *, context: ViewContext, identity: Identity
 ) -> DayLine:
-    language, step = reader.language, drawn.steps[line.step_id]
+    language, step = context.language, drawn.steps[line.step_id]
     told, possible = "", True
     if tried is not None and line.step_id in tried.previews:
         sentence, values, possible = tried.previews[line.step_id]
@@ -235,20 +235,20 @@ def _day(
     return DayLine(
         when=clock_of(line.at, language, identity.time_zone),
         theirs=clock_of(line.at, language, drawn.zone) if drawn.zone and drawn.zone != identity.time_zone else "",
-        words=step_of(step, reader, drawn.names),
+        words=step_of(step, context, drawn.names),
         told=told,
         waits=[wait_words(wait, clock_of(at, language, identity.time_zone), language) for wait, at in line.waits],
         colour=colour,
         outcome=outcome,
-        proof=lines_of(line.decision.proof.as_json(), reader) if line.decision.proof else [],
+        proof=proof_lines(line.decision.proof.as_json(), context) if line.decision.proof else [],
     )
 
 
-def _end(way: Simulation, reader: Reader, identity: Identity) -> str:
-    words = translate(reader.language, ENDS[way.end.value])
+def _end(way: Simulation, context: ViewContext, identity: Identity) -> str:
+    words = translate(context.language, ENDS[way.end.value])
     if way.ended_at is None or way.end == SimulationEnd.NEVER:
         return words
-    return f"{words} · {clock_of(way.ended_at, reader.language, identity.time_zone)}"
+    return f"{words} · {clock_of(way.ended_at, context.language, identity.time_zone)}"
 
 
 def _summary(found: SequenceBacktest, language: str, drawn: _Drawn) -> list[str]:
@@ -258,8 +258,8 @@ def _summary(found: SequenceBacktest, language: str, drawn: _Drawn) -> list[str]
     ]
     lines += [f"{translate(language, ENTRIES[why][0])}: {count}" for why, count in found.refused.most_common()]
     lines += [f"{translate(language, ENDS[end])}: {count}" for end, count in found.ends.most_common()]
-    reader = Reader(language, "UTC", {})
+    context = ViewContext(language, "UTC", {})
     for step_id, count in found.steps.items():
-        words = step_of(drawn.steps[step_id], reader, drawn.names)
+        words = step_of(drawn.steps[step_id], context, drawn.names)
         lines.append(translate(language, "“{step}” would have been taken {count} times", step=words, count=count))
     return lines

@@ -13,8 +13,8 @@ from platform_app.automation.step_base import Step, StepInput
 from platform_app.automation.steps import STEPS, asked_of, options_of
 from platform_app.i18n import plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
-from platform_app.state.rules.proof_view import Reader
-from platform_app.state.rules.rule_words import TRIGGERS, action_of, condition_of
+from platform_app.state.rules.proof_view import ViewContext
+from platform_app.state.rules.rule_words import TRIGGERS, describe_action, describe_conditions
 
 OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply")]
 SHORT_DAYS = {1: "Mon", 2: "Tue", 3: "Wed", 4: "Thu", 5: "Fri", 6: "Sat", 7: "Sun"}
@@ -164,19 +164,19 @@ def timing_of(timing: Timing, language: str) -> str:
     return ", ".join(part for part in parts if part) or translate(language, "at once")
 
 
-def step_of(step: Any, reader: Reader, named: Mapping[str, str]) -> str:
+def step_of(step: Any, context: ViewContext, named: Mapping[str, str]) -> str:
     """Return what a step does, in a few words."""
-    language = reader.language
+    language = context.language
     if step.kind == "do":
-        return action_of(step.action, language, named) if step.action else translate(language, "Do something")
-    shown = {name: _shown(getattr(step, name), asked, reader, named=named) for name, asked in asked_of(step.kind)}
+        return describe_action(step.action, language, named) if step.action else translate(language, "Do something")
+    shown = {name: _shown(getattr(step, name), asked, context, named=named) for name, asked in asked_of(step.kind)}
     return translate(language, step.sentence, **shown)
 
 
-def _shown(value: Any, asked: Mapping[str, Any], reader: Reader, *, named: Mapping[str, str]) -> str:
+def _shown(value: Any, asked: Mapping[str, Any], context: ViewContext, *, named: Mapping[str, str]) -> str:
     if asked["ask"] == StepInput.CONDITION:
-        return condition_of(value, reader, named) or "…"
-    return translate(reader.language, options_of(asked).get(str(value), str(value)))
+        return describe_conditions(value, context, named) or "…"
+    return translate(context.language, options_of(asked).get(str(value), str(value)))
 
 
 def trigger_of(own: SequenceDefinition, language: str) -> str:
@@ -184,23 +184,23 @@ def trigger_of(own: SequenceDefinition, language: str) -> str:
     return translate(language, TRIGGERS[own.trigger])
 
 
-def sentence_of(own: SequenceDefinition, steps: list[Step], reader: Reader, named: Mapping[str, str]) -> str:
+def sentence_of(own: SequenceDefinition, steps: list[Step], context: ViewContext, named: Mapping[str, str]) -> str:
     """Return a whole sequence as a sentence."""
-    language = reader.language
+    language = context.language
     parts = [translate(language, "Begins: {trigger}.", trigger=trigger_of(own, language))]
-    if condition := condition_of(own.condition, reader, named):
+    if condition := describe_conditions(own.condition, context, named):
         parts.append(translate(language, "If: {condition}.", condition=condition))
-    told = "; ".join(f"{timing_of(one.timing, language)} — {step_of(one, reader, named)}" for one in steps)
+    told = "; ".join(f"{timing_of(one.timing, language)} — {step_of(one, context, named)}" for one in steps)
     parts.append(translate(language, "Then: {actions}.", actions=told or translate(language, "nothing yet")))
     out = [
         translate(language, words)
         for words, holds in (("they reply", own.leave_on_reply), ("the stage changes", own.leave_on_stage))
         if holds
     ]
-    if leave := condition_of(own.leave_if, reader, named):
+    if leave := describe_conditions(own.leave_if, context, named):
         out.append(leave)
     if out:
         parts.append(translate(language, "Ends when {reasons}.", reasons=translate(language, " or ").join(out)))
-    if goal := condition_of(own.goal, reader, named):
+    if goal := describe_conditions(own.goal, context, named):
         parts.append(translate(language, "The goal: {condition}.", condition=goal))
     return " ".join(parts)

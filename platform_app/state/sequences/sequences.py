@@ -19,9 +19,9 @@ from platform_app.models.person import Identity
 from platform_app.models.sequence import Sequence
 from platform_app.state.console.base import fetch
 from platform_app.state.console.option_lists import Option, agent_options
-from platform_app.state.rules.definition_list import DefinitionList, stand_of
-from platform_app.state.rules.proof_view import Reader, reader_of
-from platform_app.state.rules.rule_words import condition_of, names_of
+from platform_app.state.rules.definition_list import DefinitionList, definition_status
+from platform_app.state.rules.proof_view import ViewContext, view_context
+from platform_app.state.rules.rule_words import describe_conditions, names_by_id
 from platform_app.state.sequences.sequence_words import trigger_of
 
 
@@ -43,7 +43,7 @@ class SequenceRow:
 
 
 @dataclass
-class _Found:
+class _PageData:
     """What the list is drawn from."""
 
     listed: DefinitionPage[Sequence]
@@ -66,30 +66,30 @@ class SequencesState(DefinitionList, rx.State):
     def _templates(self) -> dict[str, Any]:
         return templates.TEMPLATES
 
-    def _new(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
+    def _new_draft(self, template: str, language: str) -> tuple[str, dict[str, Any] | None]:
         if not template:
             return translate(language, "New sequence"), None
         return translate(language, templates.TEMPLATES[template].name), templates.draft(template, language)
 
     async def _fetch(self) -> None:
-        reader = await reader_of(self)
+        context = await view_context(self)
         found = await fetch(self, _read, self.agent, self.search, page=self.page)
-        self.rows = [_row(row, found, reader) for row in found.listed.rows]
-        words = plural(reader.language, "{count} sequence", "{count} sequences", found.listed.total)
-        self._listed(found.agents, found.listed, words)
+        self.rows = [_row(row, found, context) for row in found.listed.rows]
+        words = plural(context.language, "{count} sequence", "{count} sequences", found.listed.total)
+        self._set_list(found.agents, found.listed, words)
 
 
-def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _Found:
-    return _Found(
+def _read(session: Transaction, who: Identity, agent_id: str, search: str, *, page: int) -> _PageData:
+    return _PageData(
         DEFINITIONS.list_page(session, who, agent_id=agent_id, search=search, page=page),
         sequence_statistics.count_by_state(session, who),
         agent_options(session, who),
-        names_of(session, who),
+        names_by_id(session, who),
     )
 
 
-def _row(row: Sequence, found: _Found, reader: Reader) -> SequenceRow:
-    language, own = reader.language, parse_sequence(row.draft)
+def _row(row: Sequence, found: _PageData, context: ViewContext) -> SequenceRow:
+    language, own = context.language, parse_sequence(row.draft)
     counts = found.counts.get(row.id, {})
     inside = sum(counts.get(state, 0) for state in ("active", "paused", "held"))
     try:
@@ -101,10 +101,10 @@ def _row(row: Sequence, found: _Found, reader: Reader) -> SequenceRow:
         id=row.id,
         name=row.name,
         trigger=trigger_of(own, language),
-        condition=condition_of(own.condition, reader, found.names)[:300],
+        condition=describe_conditions(own.condition, context, found.names)[:300],
         steps=plural(language, "{count} step", "{count} steps", steps),
         agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),
-        state=stand_of(row),
+        state=definition_status(row),
         enabled=row.enabled,
         inside=str(inside),
         entered=str(sum(counts.values())),

@@ -28,7 +28,7 @@ HEADER_WORDS = {
     "content-type": "Type of the body",
     "webhook-timestamp": "Signed at",
 }
-MOST_SHOWN = 50_000  # characters of a body
+MAX_DIFF_CHARS = 50_000  # characters of a body
 
 
 @dataclass
@@ -154,9 +154,9 @@ def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> Deliver
     body = _spread(row.body)
     return DeliveryView(
         headers=[one for one in shown if one.name],
-        body=body[:MOST_SHOWN],
+        body=body[:MAX_DIFF_CHARS],
         is_duplicate=row.outcome == DeliveryOutcome.DUPLICATE,
-        is_cut=len(body) > MOST_SHOWN
+        is_cut=len(body) > MAX_DIFF_CHARS
         or (row.outcome != DeliveryOutcome.DUPLICATE and len(row.body.encode()) < row.size),
     )
 

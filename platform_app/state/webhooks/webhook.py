@@ -48,7 +48,7 @@ class OfferLine:
 
 
 @dataclass
-class _Found:
+class _PageData:
     webhook: IncomingWebhook
     fields: list[WebhookField]
     offers: list[FieldSuggestion]
@@ -199,9 +199,9 @@ class WebhookState(rx.State):
         self.deliveries = [row_of(one, names, identity, language=language) for one in found.deliveries[:LAST]]
 
 
-def _read(session: Transaction, who: Identity, webhook_id: str) -> _Found:
+def _read(session: Transaction, who: Identity, webhook_id: str) -> _PageData:
     row = incoming_webhooks.get(session, who, webhook_id)
-    return _Found(
+    return _PageData(
         row,
         webhook_fields.list_fields(session, who, row.id),
         webhook_fields.suggest_fields(session, who, row.id),
