@@ -1,4 +1,4 @@
-"""Agent changes: what differs between two states of an agent's settings."""
+"""Agent changes: differences between two states of an agent's settings."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from typing import Any
 
 from platform_app.models.agent import AgentSettings
 
-_MAX_DIFF_LINES = 2000  # lines: beyond it a comparison line by line takes seconds
+_MAX_DIFF_LINES = 2000  # longer texts are not compared by line, which would take seconds
 
 
 @dataclass
 class FieldChange:
-    """What differs in one field between two states of an agent; lines of texts begin with +, - or a space."""
+    """The difference in one field; `lines` is a unified diff of a text of several lines, else empty."""
 
     field: str
     before: Any
@@ -27,7 +27,7 @@ def diff_settings(before: dict[str, Any], after: dict[str, Any]) -> list[FieldCh
 
 
 def diff_fields(old: dict[str, Any], new: dict[str, Any], fields: Iterable[str]) -> list[FieldChange]:
-    """Return which of the fields differ between two states, in their order."""
+    """Return the given fields that differ between two states, in the given order."""
     return [
         FieldChange(field, old.get(field), new.get(field), _changed_lines(old.get(field), new.get(field)))
         for field in fields
@@ -36,11 +36,11 @@ def diff_fields(old: dict[str, Any], new: dict[str, Any], fields: Iterable[str])
 
 
 def _changed_lines(before: Any, after: Any) -> list[str]:
-    """Return the lines of a long text that changed, each with its neighbours; nothing for other values."""
+    """Return a unified diff, with one line of context, of a text of several lines; else []."""
     if not isinstance(before, str) or "\n" not in f"{before}{after}":
         return []
     old, new = before.splitlines(), after.splitlines()
     if max(len(old), len(new)) > _MAX_DIFF_LINES:
         return []
-    marked = list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]  # without the two names of files
+    marked = list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]  # without the two file names
     return [line for line in marked if not line.startswith("@@")]

@@ -1,4 +1,4 @@
-"""Agent list: a tenant's agents as a table shows them: searched, filtered, sorted, in pages."""
+"""Agent list: a tenant's agents with search, filter, order and pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ SORT_KEYS = {"name", "status", "updated", "conversations"}
 
 @dataclass
 class AgentRow:
-    """An agent as lists show it."""
+    """A row of the list of agents."""
 
     id: str
     name: str
     active: bool
-    status: str  # active, inactive, draft
+    status: str  # "active", "inactive" or "draft"
     model: str
     published_number: int
     changed: bool
@@ -31,7 +31,7 @@ class AgentRow:
 
 
 def status_of(agent: Agent) -> str:
-    """Return active, inactive or draft (never published)."""
+    """Return "active", "inactive" or "draft" (never published)."""
     return _status(agent.active, agent.published_id)
 
 
@@ -52,7 +52,7 @@ def list_agents(
     page: int = 1,
     page_size: int = 25,
 ) -> tuple[list[AgentRow], int]:
-    """Return one page of agents and how many fit. `sort` is one of SORTS."""
+    """Return one page of agents and the number of all matching ones. `sort` is one of SORT_KEYS."""
     rows = [row for row in _rows(session, who, search) if status in ("", row.status)]
     keys: dict[str, Callable[[AgentRow], Any]] = {
         "name": lambda row: row.name.casefold(),
@@ -76,7 +76,10 @@ def _only(query: Any, *columns: str) -> Any:
 
 
 def _rows(session: Transaction, who: Identity, search: str) -> list[AgentRow]:
-    """Return the agents whose names hold what is searched, without their drafts. SQLite's LIKE knows no Russian."""
+    """Return the agents whose names contain the search text, without models.
+
+    SQLite's LIKE ignores case in ASCII only.
+    """
     counted = (
         owned(Conversation, who.tenant_id)
         .where(Conversation.deleted_at.is_(None))  # type: ignore[union-attr]

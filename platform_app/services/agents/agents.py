@@ -1,4 +1,4 @@
-"""Agents: drafts, publishing, history."""
+"""Agents: create, change, publish, switch, delete and restore agents, with their versions."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ _LIMITS = {
 
 
 def validate_settings(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values that fit, and the problems of the rest by field. Unknown fields are left out."""
+    """Return the valid values, and the problems of the others by field. Unknown fields are left out."""
     good: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for field, value in changes.items():
@@ -41,7 +41,7 @@ def validate_settings(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str
             problems[field] = _LIMITS.get(field, "This value cannot be taken.")
             continue
         kept = whole.model_dump(mode="json")[field]
-        if isinstance(kept, str) and "\x00" in kept:  # PostgreSQL keeps no text with it
+        if isinstance(kept, str) and "\x00" in kept:  # PostgreSQL cannot store it
             problems[field] = "This value cannot be taken."
         else:
             good[field] = kept
@@ -49,7 +49,7 @@ def validate_settings(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str
 
 
 def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Agent:
-    """Write a new agent as a draft, inactive."""
+    """Create an agent as an inactive draft. Raises Invalid with the field's name for the first wrong value."""
     good, problems = validate_settings(settings)
     if problems or not good.get("name"):
         field = next(iter(problems), "name")
@@ -82,7 +82,7 @@ def _publish_change(session: Transaction, agent: Agent) -> None:
 
 
 def get(session: Transaction, who: Identity, agent_id: str, *, lock: bool = False) -> Agent:
-    """Return an agent that is not deleted."""
+    """Return an agent. Raises NotFound if it does not exist or is deleted."""
     query = owned(Agent, who.tenant_id).where(Agent.id == agent_id)
     agent: Agent | None = session.exec(query.with_for_update() if lock else query).first()
     if agent is None or agent.deleted_at is not None:
@@ -93,9 +93,9 @@ def get(session: Transaction, who: Identity, agent_id: str, *, lock: bool = Fals
 def save_draft(
     session: Transaction, who: Identity, agent_id: str, changes: dict[str, Any], *, revision: int
 ) -> tuple[int, dict[str, str]]:
-    """Save the fields that fit; return the new revision and the problems of the others by field.
+    """Save the valid fields of the draft; return the new revision and the problems of the others by field.
 
-    Raises Conflict when the draft was changed since `revision`.
+    Raises NotFound if there is no such agent, Conflict if the draft was changed since `revision`.
     """
     agent = get(session, who, agent_id, lock=True)
     _check_revision(agent, who, revision)
@@ -130,9 +130,10 @@ def _published(session: Transaction, agent: Agent) -> dict[str, Any] | None:
 def publish(
     session: Transaction, who: Identity, agent_id: str, *, revision: int | None = None, switch_on: bool = False
 ) -> AgentVersion:
-    """Make the draft the version that talks to contacts; with `switch_on` it also begins to talk.
+    """Publish the draft as a new version and return it; `switch_on` also switches the agent on.
 
-    With `revision`, raises Conflict when the draft was changed since: nobody publishes what they have not seen.
+    Raises Conflict if nothing has changed since the last version, or the draft was changed since `revision`, and
+    Invalid if a setting is no longer valid.
     """
     agent = get(session, who, agent_id, lock=True)
     if revision is not None:
@@ -162,7 +163,7 @@ def publish(
 
 
 def list_versions(session: Transaction, who: Identity, agent_id: str) -> list[AgentVersion]:
-    """Return the published versions of an agent, newest first."""
+    """Return the published versions of an agent, newest first. Raises NotFound if there is no such agent."""
     agent = get(session, who, agent_id)
     query = owned(AgentVersion, who.tenant_id).where(AgentVersion.agent_id == agent.id)
     query = query.order_by(AgentVersion.number.desc())  # type: ignore[attr-defined]
@@ -180,14 +181,14 @@ def _version(session: Transaction, agent: Agent, version_id: str) -> AgentVersio
 def compare_versions(
     session: Transaction, who: Identity, agent_id: str, *, before: str, after: str = ""
 ) -> list[FieldChange]:
-    """Return what differs between two versions, given by id; an empty id is the draft."""
+    """Return the differences between two versions, "" for the draft. Raises NotFound if one is missing."""
     agent = get(session, who, agent_id)
     old, new = (_version(session, agent, side).settings if side else agent.draft for side in (before, after))
     return diff_settings(old, new)
 
 
 def restore_version(session: Transaction, who: Identity, agent_id: str, version_id: str) -> Agent:
-    """Put an older version into the draft; nothing is published by it."""
+    """Copy a published version into the draft. Raises NotFound if there is no such agent or version."""
     agent = get(session, who, agent_id, lock=True)
     settings = AgentSettings.model_validate(_version(session, agent, version_id).settings)
     _write_draft(session, who, agent, settings.model_dump(mode="json"))
@@ -195,7 +196,7 @@ def restore_version(session: Transaction, who: Identity, agent_id: str, version_
 
 
 def set_active(session: Transaction, who: Identity, agent_id: str, *, active: bool) -> Agent:
-    """Switch an agent on or off; it has to be published first."""
+    """Switch an agent on or off. Raises Conflict if it is switched on before it was published."""
     agent = get(session, who, agent_id, lock=True)
     if active and agent.published_id is None:
         raise Conflict("Publish the agent first.")
@@ -207,7 +208,7 @@ def set_active(session: Transaction, who: Identity, agent_id: str, *, active: bo
 
 
 def duplicate(session: Transaction, who: Identity, agent_id: str) -> Agent:
-    """Write a copy as a new draft."""
+    """Create a copy of an agent's draft as a new agent."""
     agent = get(session, who, agent_id)
     room = 120 - len(translate(who.language, "{name} (copy)", name=""))
     name = translate(who.language, "{name} (copy)", name=agent.name[:room].strip())
@@ -215,7 +216,7 @@ def duplicate(session: Transaction, who: Identity, agent_id: str) -> Agent:
 
 
 def delete(session: Transaction, who: Identity, agent_id: str) -> Agent:
-    """Take an agent away; it can be brought back."""
+    """Delete an agent; it can be restored."""
     agent = get(session, who, agent_id, lock=True)
     agent.deleted_at = now()
     _record(session, who, agent, "Agent “{name}” deleted")
@@ -223,7 +224,7 @@ def delete(session: Transaction, who: Identity, agent_id: str) -> Agent:
 
 
 def restore(session: Transaction, who: Identity, agent_id: str) -> Agent:
-    """Bring a deleted agent back with all it had."""
+    """Restore a deleted agent with all it had. Raises NotFound if there is no such deleted agent."""
     agent: Agent | None = session.exec(owned(Agent, who.tenant_id).where(Agent.id == agent_id)).first()
     if agent is None or agent.deleted_at is None:
         raise NotFound("There is no such agent.")
@@ -235,7 +236,7 @@ def restore(session: Transaction, who: Identity, agent_id: str) -> Agent:
 def effective_settings(
     session: Transaction, tenant_id: str, agent_id: str, *, draft: bool
 ) -> tuple[AgentSettings, int]:
-    """Return the settings that a reply obeys and their version's number; 0 is the draft."""
+    """Return the settings for a reply and the version number, 0: draft. Raises NotFound if it is deleted."""
     agent: Agent | None = session.exec(owned(Agent, tenant_id).where(Agent.id == agent_id)).first()
     if agent is None or agent.deleted_at is not None:
         raise NotFound("There is no such agent.")

@@ -1,4 +1,4 @@
-"""Agent messages that answer nobody: written by automation, or by the agent because automation asks for one."""
+"""Agent messages: messages in an agent's name that do not answer a contact, sent by automation."""
 
 from datetime import timedelta
 
@@ -17,9 +17,10 @@ from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 def send_message(
     session: Transaction, who: Identity, conversation_id: str, text: str, *, is_exempt: bool = False
 ) -> Message:
-    """Send a message in the agent's name; return it, with the send gate's reason in `gate` where it was not sent.
+    """Send a message in the agent's name; return it, with the send gate's reason in `gate` if it was not sent.
 
-    `is_exempt`: transactional, free of caps and quiet hours.
+    `is_exempt` marks a transactional message: caps and quiet hours do not apply. Raises Invalid if the text is empty,
+    NotFound if there is no such conversation.
     """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     text = mended(text).strip()[:MAX_MESSAGE_CHARS]
@@ -35,9 +36,10 @@ def send_message(
 def request_message(
     session: Transaction, who: Identity, conversation_id: str, task: str, *, is_exempt: bool = False
 ) -> Message:
-    """Let the agent write a message and send it; the worker does it, as the agent's settings say.
+    """Ask the agent to write a message, which a worker then writes and sends; return its row.
 
-    Nothing is written while the send gate would not let it through: the message is then held or dropped at once.
+    If the send gate does not let it through now, no text is generated and the message is held or dropped at once.
+    Raises Invalid if `task`, the prompt, is empty, and NotFound if there is no such conversation.
     """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     task = mended(task).strip()[:MAX_MESSAGE_CHARS]
@@ -55,16 +57,16 @@ def request_message(
 
 
 def enqueue_writing(session: Transaction, row: Conversation, message: Message) -> None:
-    """Let the worker write a message that the agent was asked for."""
+    """Enqueue the job in which the agent writes a requested message."""
     message.due_at, message.beat_at = now(), now() + timedelta(seconds=1)
     payload = Reply(conversation_id=row.id, message_id=message.id)
-    is_first = not message.finished_at  # one that was held has its job behind it
+    is_first = not message.finished_at  # the job of a message that was held has already run
     enqueue(session, row.tenant_id, payload, dedupe_key=f"reply:{message.id}" if is_first else None)
     conversation_rows.publish_change(session, row)
 
 
 def _agent_name(session: Transaction, row: Conversation) -> str:
-    """Return the name of a conversation's agent; empty if the agent is deleted, for which the gate drops messages."""
+    """Return the name of a conversation's agent, or "" if the agent is deleted (the gate drops such messages)."""
     try:
         return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0].name
     except PlatformError:

@@ -1,4 +1,4 @@
-"""Approvals: what a member decides on a reply that waits to be checked before it is sent."""
+"""Approvals: members approve or reject replies that wait to be checked before sending."""
 
 import structlog
 from sqlmodel import col
@@ -16,11 +16,11 @@ from platform_app.services.chat import conversation_rows, hand_off, sending
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 
 _logger = structlog.get_logger()
-BATCH = 100  # replies that one turn of the clock finds overdue
+BATCH = 100  # overdue replies handled per run
 
 
 def list_waiting(session: Transaction, who: Identity, *, limit: int = 100) -> list[Message]:
-    """Return the replies of the tenant that wait for approval, oldest first."""
+    """Return the tenant's replies that wait for approval, oldest first."""
     query = owned(Message, who.tenant_id).where(
         Message.state == MessageState.TO_APPROVE, col(Message.replaced).is_(False)
     )
@@ -28,7 +28,11 @@ def list_waiting(session: Transaction, who: Identity, *, limit: int = 100) -> li
 
 
 def approve(session: Transaction, who: Identity, reply_id: str, text: str, *, despite_opt_out: bool = False) -> Message:
-    """Send a reply that waited, as it is or as the member changed it; the agent's own text is kept in `own_text`."""
+    """Send a reply that waits for approval, unchanged or with the member's `text`.
+
+    The agent's original text is kept in `own_text` if the member changed it. An empty `text` changes nothing. Raises
+    Conflict if the reply does not wait for approval, or the gate does not let it through.
+    """
     row, reply = _waiting(session, who, reply_id)
     changed = mended(text).strip()[:MAX_MESSAGE_CHARS]
     if changed and changed != reply.text:
@@ -40,7 +44,7 @@ def approve(session: Transaction, who: Identity, reply_id: str, text: str, *, de
 
 
 def reject(session: Transaction, who: Identity, reply_id: str, reason: str = "") -> Message:
-    """Do not send a reply that waited; keep the member's reason."""
+    """Discard a reply that waits for approval and store the member's reason. Raises Conflict if it does not wait."""
     row, reply = _waiting(session, who, reply_id)
     reply.state, reply.finished_at, reply.due_at = MessageState.DISCARDED, now(), None
     reply.review = sending.review_of(who, "rejected", reason=mended(reason).strip()[:1_000])
@@ -66,7 +70,7 @@ def _waiting(session: Transaction, who: Identity, reply_id: str) -> tuple[Conver
 
 
 def handle_overdue() -> None:
-    """Do what each tenant wants with replies that nobody has decided on in time: notify, or hand over."""
+    """Handle replies whose approval is overdue, as each tenant's policy says: notify members, or hand off."""
     with session_scope(reason="approvals that are overdue", read_only=True) as session:
         due = unscoped(Message).where(Message.state == MessageState.TO_APPROVE, col(Message.due_at) <= now())
         found = session.execute(due.limit(BATCH).with_only_columns(Message.tenant_id, Message.id)).all()
@@ -74,7 +78,7 @@ def handle_overdue() -> None:
         try:
             with session_scope(tenant_id) as session:
                 _handle_one(session, tenant_id, message_id)
-        except Exception:  # the next second tries again
+        except Exception:  # retried a second later
             _logger.exception("an overdue approval was not handled", message_id=message_id)
 
 

@@ -1,4 +1,4 @@
-"""Conversation rows: reading and locking conversations and messages, and what each change of one reports."""
+"""Conversation rows: reads and locks of conversations and messages, and the notifications of their changes."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ MAX_MESSAGE_CHARS = 20_000
 
 
 def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool = False) -> Conversation:
-    """Return a conversation that is not deleted."""
+    """Return a conversation, locked if `lock`. Raises NotFound if it does not exist or is deleted."""
     query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
     row: Conversation | None = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is None or row.deleted_at is not None:
@@ -28,7 +28,8 @@ def get(session: Transaction, who: Identity, conversation_id: str, *, lock: bool
 def lock(session: Transaction, tenant_id: str, conversation_id: str) -> Conversation:
     """Return a conversation, deleted or not, locked until the end of the transaction.
 
-    It is locked before any of its messages, so that two who change both never wait for each other.
+    Lock the conversation before any of its messages, so that concurrent transactions cannot deadlock. Raises
+    NoResultFound if it does not exist.
     """
     query = owned(Conversation, tenant_id).where(Conversation.id == conversation_id)
     row: Conversation = session.exec(query.with_for_update(key_share=True)).one()
@@ -36,7 +37,7 @@ def lock(session: Transaction, tenant_id: str, conversation_id: str) -> Conversa
 
 
 def get_message(session: Transaction, who: Identity, message_id: str, *, lock: bool = False) -> Message:
-    """Return a message."""
+    """Return a message, locked if `lock`. Raises NotFound if it does not exist."""
     query = owned(Message, who.tenant_id).where(Message.id == message_id)
     row: Message | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
@@ -45,19 +46,19 @@ def get_message(session: Transaction, who: Identity, message_id: str, *, lock: b
 
 
 def get_locked(session: Transaction, who: Identity, message_id: str) -> tuple[Conversation, Message]:
-    """Return a message with its conversation, both locked, the conversation first."""
+    """Return a conversation and one of its messages, both locked. Raises NotFound if either does not exist."""
     row = get(session, who, get_message(session, who, message_id).conversation_id, lock=True)
     return row, get_message(session, who, message_id, lock=True)
 
 
 def publish_change(session: Transaction, conversation: Conversation) -> None:
-    """Tell open pages, after the commit, that a conversation changed."""
+    """Notify open pages of a change to a conversation after the transaction commits."""
     tenant_id, conversation_id = conversation.tenant_id, conversation.id
     session.after_commit.append(lambda: notifier.publish(tenant_id, "conversation", conversation_id))
 
 
 def event_links(row: Conversation) -> dict[str, Any]:
-    """Return what an event of a conversation is linked with."""
+    """Return the columns (agent, conversation, contact, lead) that link an event to a conversation."""
     return {
         "agent_id": row.agent_id,
         "conversation_id": row.id,
@@ -67,18 +68,18 @@ def event_links(row: Conversation) -> dict[str, Any]:
 
 
 def first_line(text: str) -> str:
-    """Return the line of a text that stands for it in a list."""
+    """Return the first line of a text, at most 160 characters, as lists show it."""
     return next(iter(text.strip().splitlines()), "")[:160]
 
 
 def update_last_message(session: Transaction, row: Conversation, said: Message) -> None:
-    """Let lists show what was said last."""
+    """Store a message as the last one of its conversation, which lists show and sort by."""
     row.last_message_at, row.last_line = now(), first_line(said.text)
     publish_change(session, row)
 
 
 def checked_text(text: str) -> str:
-    """Return what somebody wrote as it is stored; raises Invalid when it is empty or too long."""
+    """Return a text stripped of surrounding space. Raises Invalid if it is empty or too long."""
     text = mended(text).strip()
     if not text:
         raise Invalid("Write something first.", field="text")
@@ -88,7 +89,7 @@ def checked_text(text: str) -> str:
 
 
 def link_of(row: Conversation) -> str:
-    """Return the path of a conversation below /manage/{tenant}."""
+    """Return the path of a conversation's page below /manage/{tenant}."""
     page = "test-chat" if row.channel == Channel.TEST else "inbox"
     return f"/{page}?c={row.id}"
 
@@ -96,7 +97,7 @@ def link_of(row: Conversation) -> str:
 def record(
     session: Transaction, row: Conversation, kind: ActivityKind, sentence: str, *, who: Identity | None, **values: Any
 ) -> Activity:
-    """Write an activity about a conversation: of a person, or of the agent where `who` is None."""
+    """Record an activity about a conversation, attributed to `who`, or to the agent if `who` is None."""
     told = {"agent_id": row.agent_id, "link": link_of(row), "title": row.title[:80]} | values
     if who is None:
         return activity.record(session, row.tenant_id, kind, sentence, **told)

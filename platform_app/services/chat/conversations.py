@@ -1,4 +1,4 @@
-"""Conversations: what is said to an agent, and what people do with it."""
+"""Conversations: create, list and change conversations, and receive what contacts and testers write."""
 
 from platform_app.automation.send_gate import OutboundMessage, Sender
 from platform_app.clock import now
@@ -46,11 +46,11 @@ __all__ = [
     "publish_change",
     "update_last_message",
 ]
-SEARCH_LIMIT = 1_000  # conversations of the test chat, the newest, in which a search looks
+SEARCH_LIMIT = 1_000  # newest test conversations that a search covers
 
 
 def create(session: Transaction, who: Identity, agent_id: str, *, use_draft: bool = True) -> Conversation:
-    """Begin a conversation in the test chat."""
+    """Create a conversation in the test chat. Raises NotFound if there is no such agent."""
     agents.effective_settings(session, who.tenant_id, agent_id, draft=use_draft)
     row = Conversation(tenant_id=who.tenant_id, agent_id=agent_id, use_draft=use_draft, created_by=who.user_id)
     session.add(row)
@@ -68,7 +68,10 @@ def create_for_contact(
     channel: Channel,
     lead_id: str | None = None,
 ) -> Conversation:
-    """Begin a conversation of a contact with the published state of an agent, on a channel that reaches the contact."""
+    """Create a conversation of a contact with the published version of an agent.
+
+    Raises Invalid for the test channel, and NotFound if there is no such agent, lead or contact.
+    """
     if channel == Channel.TEST:
         raise Invalid("This value cannot be taken.", field="channel")
     agents.get(session, who, agent_id)
@@ -84,7 +87,7 @@ def create_for_contact(
 def list_test_conversations(
     session: Transaction, who: Identity, *, search: str = "", limit: int = 100
 ) -> list[Conversation]:
-    """Return the conversations of the test chat, newest first."""
+    """Return up to `limit` conversations of the test chat that match `search`, newest first."""
     query = owned(Conversation, who.tenant_id).where(
         Conversation.channel == Channel.TEST,
         Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
@@ -100,7 +103,7 @@ def list_test_conversations(
 
 
 def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> list[Conversation]:
-    """Return these conversations in this order, without those that are deleted."""
+    """Return the conversations with these ids in this order, without the deleted ones."""
     query = owned(Conversation, who.tenant_id).where(
         Conversation.id.in_(conversation_ids),  # type: ignore[attr-defined]
         Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
@@ -110,17 +113,17 @@ def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> li
 
 
 def is_plain(session: Transaction, who: Identity, conversation_id: str) -> bool:
-    """Tell whether the agent of a conversation writes without Markdown."""
+    """Return whether the agent of a conversation writes without Markdown; False if its agent cannot be used."""
     row = get(session, who, conversation_id)
     try:
         settings, _ = agents.effective_settings(session, who.tenant_id, row.agent_id, draft=row.use_draft)
-    except PlatformError:  # the agent is gone, or was never published
+    except PlatformError:  # the agent is deleted
         return False
     return not settings.markdown
 
 
 def list_messages(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
-    """Return what was said, oldest first, without what was edited or retried away."""
+    """Return the messages of a conversation, oldest first, without those replaced by an edit or a retry."""
     query = current_messages(get(session, who, conversation_id))
     return list(session.exec(query.order_by(Message.created_at, Message.id)).all())
 
@@ -128,7 +131,7 @@ def list_messages(session: Transaction, who: Identity, conversation_id: str) -> 
 def newest_messages(
     session: Transaction, who: Identity, conversation_id: str, *, limit: int
 ) -> tuple[list[Message], bool]:
-    """Return what was said last, oldest first, and whether something was said before that."""
+    """Return the newest `limit` messages, oldest first, and whether there are earlier ones."""
     query = current_messages(get(session, who, conversation_id))
     order = query.order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
     found = list(session.exec(order.limit(limit + 1)).all())
@@ -136,20 +139,21 @@ def newest_messages(
 
 
 def get_trace(session: Transaction, who: Identity, message_id: str) -> Trace | None:
-    """Return why a reply came out as it did; nothing while it is being written."""
+    """Return the trace of a reply, or None while the reply is being written."""
     row: Trace | None = session.exec(owned(Trace, who.tenant_id).where(Trace.message_id == message_id)).first()
     return row
 
 
 def receive(session: Transaction, who: Identity, conversation_id: str, text: str) -> tuple[Message, Message | None]:
-    """Take what a contact or tester says; return it and the row of the reply to come, none while a person writes.
+    """Store a message of a contact or tester; return it and the row of the reply, or None if no reply is sent.
 
-    The reply is to be streamed when its state is STREAMING; when it is DELAYED a job is due. Replies that were
-    still on their way are replaced: a burst is answered once.
+    The caller streams a reply in state STREAMING; a reply in state DELAYED has a job. Pending replies to earlier
+    messages are replaced, so that a burst of messages is answered once. Raises Invalid if the text is empty or too
+    long, NotFound if there is no such conversation, Conflict if a test conversation is closed.
     """
     text = checked_text(text)
-    session.enable_cache()  # what is known is written from the same rows
-    row = get(session, who, conversation_id, lock=True)  # a burst is taken one by one
+    session.enable_cache()  # fact snapshots are written from the same rows
+    row = get(session, who, conversation_id, lock=True)  # concurrent messages are received one after another
     if row.state == ConversationState.CLOSED:
         if row.channel == Channel.TEST:
             raise Conflict("This conversation is closed.")
@@ -181,7 +185,7 @@ def receive(session: Transaction, who: Identity, conversation_id: str, text: str
 
 
 def _apply_opt_out(session: Transaction, who: Identity, row: Conversation, text: str) -> None:
-    """Opt the contact out if the message is one of the tenant's words for it."""
+    """Opt the contact out if the message is one of the tenant's opt-out words."""
     if row.contact_id and row.channel != Channel.TEST:
         word = opt_outs.word_in(sending.policy_of(session, row.tenant_id), text)
         if word:
@@ -189,7 +193,7 @@ def _apply_opt_out(session: Transaction, who: Identity, row: Conversation, text:
 
 
 def reopen_locked(session: Transaction, row: Conversation, who: Identity | None) -> None:
-    """Open a closed conversation again, that is locked; a person who was in charge of it is in charge again."""
+    """Reopen a closed conversation, already locked; the member who was in charge is in charge again."""
     row.state = ConversationState.HANDED_OFF if row.in_charge_since else ConversationState.OPEN
     event = emit(session, row.tenant_id, EventKind.CONVERSATION_REOPENED, **event_links(row))
     conversation_rows.record(
@@ -199,7 +203,7 @@ def reopen_locked(session: Transaction, row: Conversation, who: Identity | None)
 
 
 def _author_name(session: Transaction, who: Identity, row: Conversation) -> str:
-    """Return the name of whoever writes: the tester, or the contact of a conversation on a channel."""
+    """Return the name of the author: the tester, or the contact of a conversation on a channel."""
     contact = session.get(Contact, row.contact_id) if row.channel != Channel.TEST and row.contact_id else None
     return contact.name if contact else who.name
 
@@ -224,7 +228,7 @@ def _record_start(session: Transaction, who: Identity, row: Conversation, settin
 
 
 def skip_delay(session: Transaction, who: Identity, reply_id: str) -> Message:
-    """Do not wait for the delay: the reply is to be streamed now."""
+    """Put a delayed reply into state STREAMING, to be streamed now. Raises Conflict if it is not delayed."""
     reply = get_message(session, who, reply_id, lock=True)
     if reply.state != MessageState.DELAYED:
         raise Conflict("This reply is not waiting.")
@@ -234,7 +238,11 @@ def skip_delay(session: Transaction, who: Identity, reply_id: str) -> Message:
 
 
 def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
-    """Ask for another reply to the same message; the old one is kept, and shown no more."""
+    """Create another reply to the same message; the old one is kept, marked as replaced.
+
+    Raises Conflict if the message is not a finished reply of the agent, Forbidden if the agent is switched off or does
+    not work on the channel.
+    """
     row, old = get_locked(session, who, reply_id)
     if old.author != Author.AGENT or old.answers_id is None or old.state in PENDING or old.replaced:
         raise Conflict("This message cannot be retried now.")
@@ -246,7 +254,11 @@ def retry(session: Transaction, who: Identity, reply_id: str) -> Message:
 
 
 def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: str) -> tuple[Message, Message | None]:
-    """Say something else instead of an earlier message; what followed it is kept, and shown no more."""
+    """Replace an earlier message by a new text and receive that; return the same as `receive`.
+
+    The old message and those after it are kept, marked as replaced. Raises Conflict if it is not the tester's own
+    message or is already replaced, and what `receive` raises.
+    """
     row, old = get_locked(session, who, message_id)
     if old.author != Author.CONTACT or old.replaced:
         raise Conflict("Only your own message can be edited.")
@@ -255,7 +267,7 @@ def edit_and_resend(session: Transaction, who: Identity, message_id: str, text: 
 
 
 def _replace_from(session: Transaction, row: Conversation, first: Message | None = None) -> None:
-    """Show no more what was said from a message on, or all of it."""
+    """Mark the messages from one on, or all of a conversation, as replaced."""
     cancel_pending_replies(session, row)
     session.flush()
     query = owned_update(Message, row.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
@@ -265,7 +277,7 @@ def _replace_from(session: Transaction, row: Conversation, first: Message | None
 
 
 def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
-    """Stop a reply; what has arrived stays."""
+    """Stop a pending reply, keeping the text so far; a finished reply is returned unchanged."""
     reply = get_message(session, who, reply_id, lock=True)
     if reply.state in PENDING:
         reply.state, reply.finished_at, reply.due_at = MessageState.STOPPED, now(), None
@@ -274,7 +286,7 @@ def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
 
 
 def rename(session: Transaction, who: Identity, conversation_id: str, title: str) -> Conversation:
-    """Give a conversation another title."""
+    """Change the title of a conversation. Raises Invalid if it is empty."""
     row = get(session, who, conversation_id)
     if not mended(title).strip():
         raise Invalid("Enter a title.", field="title")
@@ -292,7 +304,10 @@ def set_test_context(
     contact_id: str | None,
     stage_id: str | None = None,
 ) -> Conversation:
-    """Set the lead, the contact and the stage that a test conversation is played with; no stage: the lead's own."""
+    """Set the lead, contact and stage of a test conversation; without a stage, the lead's own applies.
+
+    Raises NotFound if there is no such lead, contact or stage.
+    """
     row = get(session, who, conversation_id)
     _check_people(session, who, lead_id=lead_id, contact_id=contact_id)
     if stage_id and session.exec(owned(Stage, who.tenant_id).where(Stage.id == stage_id)).first() is None:
@@ -313,7 +328,10 @@ def _check_people(session: Transaction, who: Identity, *, lead_id: str | None, c
 def set_agent(
     session: Transaction, who: Identity, conversation_id: str, agent_id: str, *, use_draft: bool
 ) -> Conversation:
-    """Let another agent, or another state of it, answer from now on."""
+    """Set the agent, and its draft or published version, that replies from now on.
+
+    Raises NotFound if there is no such conversation or agent.
+    """
     row = get(session, who, conversation_id)
     agents.effective_settings(session, who.tenant_id, agent_id, draft=use_draft)
     row.agent_id, row.use_draft = agent_id, use_draft
@@ -322,7 +340,7 @@ def set_agent(
 
 
 def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Begin a conversation anew: what was said is kept, and shown no more."""
+    """Mark all messages of a conversation as replaced; they are kept but no longer shown."""
     row = get(session, who, conversation_id, lock=True)
     _replace_from(session, row)
     row.last_line = ""
@@ -331,7 +349,7 @@ def clear(session: Transaction, who: Identity, conversation_id: str) -> Conversa
 
 
 def delete(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Take a conversation away; it can be brought back."""
+    """Delete a conversation and stop its pending replies; it can be restored."""
     row = get(session, who, conversation_id, lock=True)
     cancel_pending_replies(session, row)
     row.deleted_at = now()
@@ -340,7 +358,7 @@ def delete(session: Transaction, who: Identity, conversation_id: str) -> Convers
 
 
 def restore(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Bring a deleted conversation back."""
+    """Restore a deleted conversation. Raises NotFound if there is no such deleted conversation."""
     query = owned(Conversation, who.tenant_id).where(Conversation.id == conversation_id)
     row: Conversation | None = session.exec(query).first()
     if row is None or row.deleted_at is None:

@@ -1,4 +1,4 @@
-"""Hand-off: who writes in a conversation: the agent, a person, or nobody any more."""
+"""Hand-off: hand conversations to members and back to the agent, close them and reopen them."""
 
 from datetime import timedelta
 
@@ -19,11 +19,11 @@ from platform_app.services.chat import conversation_rows, conversations, pending
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 
 _logger = structlog.get_logger()
-BATCH = 100  # conversations that one turn of the clock hands back
+BATCH = 100  # conversations handed back per run
 
 
 def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Let a person write from now on: the agent is silent until the conversation is given back."""
+    """Hand a conversation to members: the agent does not reply until it is handed back."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.HANDED_OFF:
         _put_in_charge(session, row)
@@ -33,7 +33,7 @@ def hand_off(session: Transaction, who: Identity, conversation_id: str) -> Conve
 
 
 def hand_off_by_clock(session: Transaction, row: Conversation) -> None:
-    """Hand a conversation that is locked to a person, since nobody has decided on its reply in time."""
+    """Hand an open conversation, already locked, to members because an approval is overdue."""
     if row.state == ConversationState.OPEN:
         _put_in_charge(session, row)
         event = emit(session, row.tenant_id, EventKind.HANDED_OFF, **conversations.event_links(row))
@@ -41,14 +41,14 @@ def hand_off_by_clock(session: Transaction, row: Conversation) -> None:
 
 
 def take_over(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Let this member write from now on: nothing automatic is sent until the conversation is handed back."""
+    """Put a member in charge: nothing automatic is sent until the conversation is handed back."""
     row = conversations.get(session, who, conversation_id, lock=True)
     take_over_locked(session, who, row)
     return row
 
 
 def take_over_locked(session: Transaction, who: Identity, row: Conversation) -> None:
-    """Put a member in charge of a conversation that is locked; nothing changes if they are in charge already."""
+    """Put a member in charge of a conversation, already locked; does nothing if they are in charge."""
     if row.state == ConversationState.HANDED_OFF and row.in_charge_id == who.user_id:
         return
     _put_in_charge(session, row, who)
@@ -58,7 +58,7 @@ def take_over_locked(session: Transaction, who: Identity, row: Conversation) -> 
 
 
 def _put_in_charge(session: Transaction, row: Conversation, who: Identity | None = None) -> None:
-    """Put a member in charge, or whoever is free, and hold what the agent is writing."""
+    """Put a member in charge, or nobody in particular, and hold the pending replies of the agent."""
     since = row.in_charge_since if row.state == ConversationState.HANDED_OFF else None
     row.state, row.in_charge_since = ConversationState.HANDED_OFF, since or now()
     row.in_charge_id, row.in_charge = (who.user_id, who.name) if who else (None, "")
@@ -67,16 +67,16 @@ def _put_in_charge(session: Transaction, row: Conversation, who: Identity | None
 
 
 def note_member(session: Transaction, row: Conversation) -> None:
-    """Note that a member has just done something in a conversation; the time until it is handed back begins anew."""
+    """Store that a member was active in a conversation now, which restarts the time until it is handed back."""
     hours = sending.policy_of(session, row.tenant_id).hand_back_hours
     row.member_at = now()
     row.hand_back_at = row.member_at + timedelta(hours=hours) if hours else None
 
 
 def hand_back(session: Transaction, who: Identity, conversation_id: str, note: str = "") -> Conversation:
-    """Let the agent write again, also after the conversation was closed.
+    """Hand a conversation back to the agent, also a closed one.
 
-    `note` tells the agent what happened meanwhile. On a channel, the agent answers what the contact wrote last if
+    `note` tells the agent what happened meanwhile. On a channel, the agent then answers the contact's last message if
     nobody has.
     """
     row = conversations.get(session, who, conversation_id, lock=True)
@@ -100,7 +100,7 @@ def _hand_back(session: Transaction, row: Conversation, who: Identity | None) ->
 
 
 def hand_back_due() -> None:
-    """Hand back the conversations in which no member has done anything for as long as their tenant says."""
+    """Hand back the conversations in which no member was active for their tenant's `hand_back_hours`."""
     with session_scope(reason="conversations to hand back", read_only=True) as session:
         due = unscoped(Conversation).where(
             Conversation.state == ConversationState.HANDED_OFF, col(Conversation.hand_back_at) <= now()
@@ -114,12 +114,15 @@ def hand_back_due() -> None:
                 is_due = row.hand_back_at is not None and row.hand_back_at <= now()
                 if is_due and row.state == ConversationState.HANDED_OFF:
                     _hand_back(session, row, None)
-        except Exception:  # the next second tries again
+        except Exception:  # retried a second later
             _logger.exception("a conversation was not handed back", conversation_id=conversation_id)
 
 
 def reopen(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Open a closed conversation again; a member who was in charge of it is in charge again."""
+    """Reopen a closed conversation; the member who was in charge is in charge again.
+
+    Raises Conflict if it is not closed.
+    """
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.CLOSED:
         raise Conflict("This conversation is not closed.")
@@ -128,7 +131,7 @@ def reopen(session: Transaction, who: Identity, conversation_id: str) -> Convers
 
 
 def close(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """End a conversation: nobody is answered in it any more."""
+    """Close a conversation and stop its pending replies."""
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.CLOSED:
         _cancel_replies(session, row)
@@ -144,7 +147,7 @@ def _cancel_replies(session: Transaction, row: Conversation) -> None:
 
 
 def _hold_replies(session: Transaction, row: Conversation) -> None:
-    """Hold what the agent is writing: a reply in the making is kept as a suggestion, one not begun is not wanted."""
+    """Hold pending replies: one with text so far becomes a suggestion, one not begun is replaced."""
     gate = sending.check(session, row, OutboundMessage(Sender.REPLY)).as_json()
     for reply in pending_replies.list_pending(session, row):
         is_begun = reply.state == MessageState.STREAMING
@@ -158,7 +161,7 @@ def _hold_replies(session: Transaction, row: Conversation) -> None:
 def _record_change(
     session: Transaction, who: Identity | None, row: Conversation, sentence: str, *, event_id: str | None = None
 ) -> None:
-    """Tell open pages and the recent updates of a change of state."""
+    """Notify open pages and record an activity about a change of state."""
     conversations.publish_change(session, row)
     told = conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=who)
     told.event_id = event_id

@@ -1,4 +1,4 @@
-"""Held messages: what the send gate keeps back, sent or discarded by a member, or tried again by the clock."""
+"""Held messages: messages that the send gate held, later sent or discarded by a member or sent when due."""
 
 import structlog
 from sqlmodel import col
@@ -13,14 +13,14 @@ from platform_app.services.chat import agent_messages, conversation_rows, sendin
 from platform_app.services.chat.conversation_rows import MAX_MESSAGE_CHARS
 
 _logger = structlog.get_logger()
-BATCH = 100  # messages that one turn of the clock tries again
+BATCH = 100  # due messages sent per run
 NOT_HELD = "This message is not held back any more."
 
 
 def list_held(session: Transaction, who: Identity, conversation_id: str) -> list[Message]:
-    """Return the messages of a conversation that are held back, oldest first.
+    """Return the held messages of a conversation, oldest first.
 
-    One with a `task` and no text has not been written yet: the agent was asked for it.
+    A message with a `task` and no text was requested from the agent and is not written yet.
     """
     row = conversation_rows.get(session, who, conversation_id)
     query = owned(Message, who.tenant_id).where(
@@ -35,10 +35,10 @@ def list_held(session: Transaction, who: Identity, conversation_id: str) -> list
 def release(
     session: Transaction, who: Identity, message_id: str, text: str = "", *, despite_opt_out: bool = False
 ) -> Message:
-    """Send a held message as it is or as the member changed it; let the agent write one that is not written yet.
+    """Send a held message, unchanged or with the member's `text`; have the agent write one that has no text yet.
 
-    Raises Conflict when it is not held any more, or when the gate drops it: the conversation is closed, or the contact
-    does not want messages and the member has not confirmed with `despite_opt_out`.
+    Raises Conflict if it is no longer held, the conversation is closed, or the contact has opted out and
+    `despite_opt_out` does not confirm that it is sent anyway.
     """
     row, message = _held(session, who, message_id)
     if not message.text and not text.strip():
@@ -48,14 +48,14 @@ def release(
     changed = mended(text).strip()[:MAX_MESSAGE_CHARS]
     if changed and changed != message.text:
         message.own_text, message.text = message.own_text or message.text, changed
-    message.created_at = now()  # it stands where it is said
+    message.created_at = now()  # it is shown where it was sent
     sending.send_for_member(session, row, message, who, despite_opt_out=despite_opt_out)
     message.review = sending.review_of(who, "released")
     return message
 
 
 def discard(session: Transaction, who: Identity, message_id: str) -> Message:
-    """Do not send a held message."""
+    """Discard a held message. Raises Conflict if it is no longer held."""
     row, message = _held(session, who, message_id)
     message.state, message.finished_at, message.due_at = MessageState.DISCARDED, now(), None
     message.review = sending.review_of(who, "discarded")
@@ -71,7 +71,7 @@ def _held(session: Transaction, who: Identity, message_id: str) -> tuple[Convers
 
 
 def release_due() -> None:
-    """Try held messages again whose time has come: quiet hours are over, or the caps have room."""
+    """Send held messages that are due: quiet hours are over, or the caps allow more."""
     with session_scope(reason="held messages that are due", read_only=True) as session:
         due = unscoped(Message).where(Message.state == MessageState.HELD, col(Message.due_at) <= now())
         query = due.order_by(Message.due_at).limit(BATCH).with_only_columns(Message.tenant_id, Message.id)
@@ -80,7 +80,7 @@ def release_due() -> None:
         try:
             with session_scope(tenant_id) as session:
                 _release_one(session, tenant_id, message_id)
-        except Exception:  # the next second tries again
+        except Exception:  # retried a second later
             _logger.exception("a held message was not tried again", tenant_id=tenant_id, message_id=message_id)
 
 
@@ -92,7 +92,7 @@ def _release_one(session: Transaction, tenant_id: str, message_id: str) -> None:
     row = conversation_rows.lock(session, tenant_id, found.conversation_id)
     message: Message = session.exec(query.with_for_update()).one()
     if message.state != MessageState.HELD or message.replaced or message.due_at is None or message.due_at > now():
-        return  # another worker was quicker, or a member
+        return  # another worker or a member has handled it
     if message.text:
         message.created_at = now()
         sending.send(session, row, message)

@@ -1,4 +1,4 @@
-"""Member messages: what members write: to the contact, or notes for one another."""
+"""Member messages: messages of members to contacts, and their internal notes."""
 
 from platform_app.db import Transaction
 from platform_app.errors import NotFound
@@ -16,10 +16,10 @@ MAX_MENTIONS = 20
 def send(
     session: Transaction, who: Identity, conversation_id: str, text: str, *, despite_opt_out: bool = False
 ) -> Message:
-    """Send a member's message; the member is in charge of the conversation from then on.
+    """Send a member's message to the contact and put the member in charge of the conversation.
 
-    Raises Conflict when the conversation is closed, or when the contact does not want messages and the member has not
-    confirmed with `despite_opt_out`.
+    Raises Invalid if the text is empty or too long. Raises Conflict if the conversation is closed, or the contact has
+    opted out and `despite_opt_out` does not confirm that it is sent anyway.
     """
     text = checked_text(text)
     row = conversation_rows.get(session, who, conversation_id, lock=True)
@@ -33,7 +33,11 @@ def send(
 def add_note(
     session: Transaction, who: Identity, conversation_id: str, text: str, *, mentions: list[str] | None = None
 ) -> Message:
-    """Write a note that only members see; `mentions` are the users whom it names. It takes nothing over."""
+    """Add a note that only members see; it does not take the conversation over.
+
+    `mentions` are ids of users to notify. Raises NotFound if one of them is not a member or there are too many, and
+    Invalid if the text is empty or too long.
+    """
     text, named = checked_text(text), list(dict.fromkeys(mentions or []))
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     known = {user.id for user, _ in members.list_members(session, who)}

@@ -1,4 +1,4 @@
-"""No answer: a reply that says that there is none, and the task that it leaves for a person."""
+"""No answer: detects replies without an answer and creates tasks for them."""
 
 from platform_app.db import Transaction
 from platform_app.events import emit
@@ -10,7 +10,7 @@ from platform_app.services.feed import activity
 
 
 def is_no_answer(work: ReplyContext) -> bool:
-    """Tell whether the reply says that there is no answer, or is one to a question that nothing could answer."""
+    """Return whether a reply says that there is no answer, or its question had no matching passage."""
     facts = work.facts
     return facts.is_without_answer or (
         facts.searched and (work.marks.no_answer or prompts.no_answer(facts) in work.raw_text)
@@ -18,7 +18,7 @@ def is_no_answer(work: ReplyContext) -> bool:
 
 
 def create_task(session: Transaction, work: ReplyContext) -> None:
-    """Leave a task for a person: the agent had no answer."""
+    """Create a task for a member with the question that the agent could not answer."""
     question = work.facts.question[:400]
     task = Task(tenant_id=work.tenant_id, text=question, conversation_id=work.conversation.id)
     task.contact_id, task.lead_id = work.conversation.contact_id, work.conversation.lead_id

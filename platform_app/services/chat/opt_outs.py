@@ -1,4 +1,4 @@
-"""Opt-outs: contacts who do not want messages: by a member, by automation, or by a word that they write."""
+"""Opt-outs: contacts who do not want messages, set by a member, by automation or by a word they wrote."""
 
 import re
 from typing import Any
@@ -23,12 +23,12 @@ _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
 def words_of(policy: SendingPolicy) -> dict[str, list[str]]:
-    """Return the words by language: the tenant's own where it has set some, else the defaults."""
+    """Return the opt-out words by language: the tenant's own if set, else the defaults."""
     return {language: policy.opt_out_words.get(language, words) for language, words in DEFAULT_WORDS.items()}
 
 
 def word_in(policy: SendingPolicy, text: str) -> str:
-    """Return the word of the list that a message consists of; empty if it says anything else."""
+    """Return the opt-out word that a message consists of, or "" if it says anything else."""
     said = _plain(text)
     return next((word for words in words_of(policy).values() for word in words if said and _plain(word) == said), "")
 
@@ -38,7 +38,11 @@ def _plain(text: str) -> str:
 
 
 def opt_out(session: Transaction, who: Identity, contact_id: str, *, word: str = "") -> Contact:
-    """Note that a contact does not want messages. `word` is what they wrote; the cause is `who` where it is empty."""
+    """Opt a contact out of messages and return it; does nothing if it is opted out already.
+
+    `word` is the opt-out word that the contact wrote; without it the cause is the member or automation in `who`. Raises
+    NotFound if there is no such contact.
+    """
     row = _locked(session, who, contact_id)
     if row.opted_out_at is not None:
         return row
@@ -52,7 +56,7 @@ def opt_out(session: Transaction, who: Identity, contact_id: str, *, word: str =
 
 
 def opt_in(session: Transaction, who: Identity, contact_id: str) -> Contact:
-    """Note that a contact takes messages again."""
+    """Let a contact receive messages again and return it. Raises NotFound if there is no such contact."""
     row = _locked(session, who, contact_id)
     if row.opted_out_at is not None:
         row.opted_out_at, row.opt_out_cause, row.opt_out_by = None, None, ""
@@ -66,7 +70,7 @@ def _record(session: Transaction, who: Identity, row: Contact, sentence: str) ->
 
 
 def _locked(session: Transaction, who: Identity, contact_id: str) -> Contact:
-    """Return a contact, locked after its conversations, so that no message is sent at the same time."""
+    """Return a contact, locked after its conversations, so that no message is sent concurrently."""
     talks = owned(Conversation, who.tenant_id).where(Conversation.contact_id == contact_id).order_by(Conversation.id)
     session.exec(talks.with_only_columns(Conversation.id).with_for_update(key_share=True)).all()
     query = owned(Contact, who.tenant_id).where(Contact.id == contact_id).with_for_update(key_share=True)

@@ -1,4 +1,4 @@
-"""Pending replies: replies of an agent that are on their way: begun, waiting for their delay, or ended early."""
+"""Pending replies: replies of agents that are being written or wait for their delay."""
 
 from datetime import timedelta
 
@@ -18,8 +18,8 @@ PENDING = (MessageState.STREAMING, MessageState.DELAYED)
 
 
 def start_reply(session: Transaction, row: Conversation, *, said: Message, settings: AgentSettings) -> Message:
-    """Write the row of a reply that is on its way, replacing any that was."""
-    with session.no_autoflush:  # what is new is written at once, in the end
+    """Create the row of a pending reply to `said`, replacing other pending ones; enqueue its job if delayed."""
+    with session.no_autoflush:  # new rows are flushed together at the end
         pending = cancel_pending_replies(session, row)
     for other in pending:
         other.replaced = True
@@ -38,7 +38,7 @@ def start_reply(session: Transaction, row: Conversation, *, said: Message, setti
 
 
 def answer_last(session: Transaction, row: Conversation) -> None:
-    """Let the worker answer what the contact said last, if nobody has answered it. The conversation is locked."""
+    """Enqueue a reply to the contact's last message if it is unanswered. The conversation must be locked."""
     query = current_messages(row).where(Message.state == MessageState.COMPLETE)
     last: Message | None = session.exec(
         query.order_by(Message.created_at.desc(), Message.id.desc()).limit(1)  # type: ignore[attr-defined]
@@ -59,7 +59,7 @@ def answer_last(session: Transaction, row: Conversation) -> None:
 
 
 def list_pending(session: Transaction, row: Conversation) -> list[Message]:
-    """Return the replies of a conversation that are on their way, locked."""
+    """Return the pending replies of a conversation, locked."""
     query = owned(Message, row.tenant_id).where(
         Message.conversation_id == row.id,
         Message.state.in_(PENDING),  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def list_pending(session: Transaction, row: Conversation) -> list[Message]:
 
 
 def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Message]:
-    """End the replies of a conversation that are on their way; whoever writes one finds that it is over."""
+    """Stop the pending replies of a conversation and return them; their writers notice it and end."""
     found = list_pending(session, row)
     for pending in found:
         pending.state, pending.finished_at, pending.due_at = MessageState.STOPPED, now(), None
@@ -76,7 +76,11 @@ def cancel_pending_replies(session: Transaction, row: Conversation) -> list[Mess
 
 
 def agent_settings(session: Transaction, row: Conversation) -> AgentSettings:
-    """Return the settings of a conversation's agent. What a contact writes is taken also if the agent is deleted."""
+    """Return the settings of a conversation's agent.
+
+    On a channel, defaults are returned if the agent is deleted, so that messages are still stored. Raises NotFound for
+    a test conversation then.
+    """
     try:
         return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0]
     except NotFound:

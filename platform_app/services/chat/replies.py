@@ -1,4 +1,4 @@
-"""Replies: from a message to a stored reply with its trace. The test chat and the worker call the same function."""
+"""Replies: generate the reply to a message and store it with its trace. The test chat and the worker both use it."""
 
 import asyncio
 import time
@@ -28,20 +28,21 @@ from platform_app.services.scripts.guided_scripts import GuidedProgress
 
 log = structlog.get_logger()
 FLUSH_SECONDS = 1.0
-BATCH_SECONDS = 0.05  # pieces that come within this are shown at once
-MIN_TOKENS = 128  # of an answer to a prompt that fills the context
+BATCH_SECONDS = 0.05  # text that arrives within this time is yielded together
+MIN_TOKENS = 128  # least output limit when the prompt fills the context
 INTERRUPTED_AFTER = timedelta(seconds=20)
-HEARTBEAT_TIMEOUT = timedelta(seconds=4)  # nobody writes a reply that has given no sign of life for so long
+HEARTBEAT_TIMEOUT = timedelta(seconds=4)  # without a heartbeat for this long, no process writes the reply
 MODEL_NOT_LISTED = "The provider does not list this model any more: replies will fail. Choose another."
 MODEL_RETIRES = "The provider switches this model off on {date}. Choose another before then."
 _UNKNOWN = "Something went wrong while the reply was written. Try again."
 
 
 async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> AsyncIterator[str]:
-    """Write the reply whose row waits in state STREAMING; yield its text piece by piece.
+    """Generate the reply whose row is in state STREAMING; yield its text in pieces.
 
-    The row holds all of it at the end: text, sources, state and trace. A failure of the provider ends the stream
-    without an error; the row says it in words and keeps what had arrived. Closing the stream stops the reply.
+    At the end the row holds text, sources, state and trace. A failure of the provider does not raise: the row stores
+    its sentence and keeps the text so far. Closing the stream stops the reply. An unexpected error is stored as a
+    failed reply and raised again.
     """
     try:
         work = await asyncio.to_thread(load_context, tenant_id, reply_id)
@@ -71,7 +72,7 @@ async def stream(tenant_id: str, reply_id: str, *, trigger: str = "message") -> 
 async def _new_text(
     work: ReplyContext, writer: "asyncio.Task[None]", keeper: "asyncio.Task[None]"
 ) -> AsyncIterator[str]:
-    """Yield what the writer has brought since the last look, until it ends or the reply is not ours any more."""
+    """Yield new text of the writer until it ends, or the reply no longer belongs to this process."""
     while True:
         await work.progress.wait()
         work.progress.clear()
@@ -85,7 +86,7 @@ async def _new_text(
 
 
 async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
-    """Store how the reply ended."""
+    """Store the end of the reply: complete, stopped or failed."""
     if not writer.done():
         writer.cancel()
         await asyncio.to_thread(reply_store.store_if_stopped, work)
@@ -102,7 +103,7 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
 
 
 async def _generate(work: ReplyContext) -> None:
-    """Find passages, build the prompt, and take in the model's text."""
+    """Retrieve passages, build the prompt and read the model's text."""
     own = work.settings
     try:
         await _prepare_prompt(work)
@@ -111,7 +112,7 @@ async def _generate(work: ReplyContext) -> None:
             messages=work.messages,
             temperature=own.temperature,
             max_tokens=own.max_tokens,
-            max_chars=own.max_reply_chars + 100,  # a little more: the cut is made at the end of a sentence
+            max_chars=own.max_reply_chars + 100,  # the text is cut later, at the end of a sentence
         )
         while True:
             try:
@@ -119,7 +120,7 @@ async def _generate(work: ReplyContext) -> None:
             except ModelFailure as failure:
                 if failure.fault != Fault.TOO_LONG or work.raw_text:
                     raise
-                fewer = max(request.max_tokens // 4, MIN_TOKENS)  # they count as well where the context is small
+                fewer = max(request.max_tokens // 4, MIN_TOKENS)  # in a small context, output tokens count as well
                 if not _shorten_prompt(work) and fewer == request.max_tokens:
                     raise
             request = replace(request, messages=work.messages, max_tokens=fewer)
@@ -129,7 +130,7 @@ async def _generate(work: ReplyContext) -> None:
 
 
 async def _read_stream(work: ReplyContext, request: ModelRequest) -> None:
-    """Take in the model's text."""
+    """Read the model's text into the context."""
     async with aclosing(client.stream(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
         async for _ in pieces:
             work.raw_text = work.marks.read(work.outcome.text)
@@ -139,7 +140,7 @@ async def _read_stream(work: ReplyContext, request: ModelRequest) -> None:
 
 
 def _shorten_prompt(work: ReplyContext) -> bool:
-    """Make the prompt smaller after the model found it too long; tell whether it could be made so."""
+    """Halve the prompt after the model found it too long; return whether it became smaller."""
     size = prompt_trimming.size(work.messages)
     work.facts = prompt_trimming.fitted(work.facts, size // 2)
     work.messages = prompts.build(work.facts)
@@ -148,7 +149,7 @@ def _shorten_prompt(work: ReplyContext) -> bool:
 
 
 async def _prepare_prompt(work: ReplyContext) -> None:
-    """Find the passages, choose the model and build the prompt."""
+    """Retrieve passages, choose the model and build the prompt. Raises ModelFailure if there is no model."""
     own = work.settings
     work.model = await catalogue.model_for(work.provider, own.model)
     if not work.model and await catalogue.offered(work.provider):
@@ -162,12 +163,12 @@ async def _prepare_prompt(work: ReplyContext) -> None:
     if most := model_limitations.traits_of(work.provider, work.model).prompt_tokens:
         whole, work.facts = work.facts, prompt_trimming.fitted(work.facts, most)
         work.is_shortened = work.facts is not whole
-    work.messages = await asyncio.to_thread(prompts.build, work.facts)  # the first text loads the language model
+    work.messages = await asyncio.to_thread(prompts.build, work.facts)  # the first call loads the language model
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
 
 
 async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None:
-    """Let the model find what the contact has told, write it down, and see what is to be asked for next."""
+    """Have the model extract the contact's answers, store them and reload the facts."""
     asked = extraction.request(guidance.wanted, guidance.asked, work.facts.question)
     request = ModelRequest(model=work.model, messages=asked, temperature=0.0, max_tokens=500, max_chars=4_000)
     outcome = client.Outcome()
@@ -175,7 +176,7 @@ async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None
         async with aclosing(client.stream(request, work.provider, outcome)) as pieces:  # type: ignore[type-var]
             async for _ in pieces:
                 pass
-    except ModelFailure as failure:  # the reply itself will say what is wrong with the provider
+    except ModelFailure as failure:  # the reply itself reports the provider's failure
         log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.fault.name)
     told = extraction.told(outcome.text, {one.name for one in guidance.wanted})
     await asyncio.to_thread(guided_scripts.store_answers, work.tenant_id, work.conversation.id, guidance, told)
@@ -185,7 +186,7 @@ async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None
 
 
 def _search(work: ReplyContext) -> None:
-    """Find the passages for what is asked, with what it follows; a task stands alone, and a courtesy needs none."""
+    """Retrieve passages for the question and the messages before it; courtesies need none, tasks stand alone."""
     facts, own = work.facts, work.settings
     work.query = Query(facts.question) if facts.is_task else query_of(facts.question, facts.history)
     if not work.query.text:
@@ -202,12 +203,15 @@ def _selected_categories(tenant_id: str, ids: list[str]) -> list[str]:
 
 
 async def available_models() -> list[str]:
-    """Return the models that an agent may be given."""
+    """Return the names of the provider's models."""
     return await catalogue.offered(client.provider())
 
 
 async def model_problem(wished: str) -> tuple[str, date | None]:
-    """Return what is wrong with a model that an agent names, as a sentence, and the {date} in it; empty: nothing."""
+    """Return a sentence about a model that is not listed or ends soon, and the date for its {date}.
+
+    Returns ("", None) if there is no problem.
+    """
     is_absent, ends = await catalogue.ending(client.provider(), wished)
     if is_absent:
         return MODEL_NOT_LISTED, None
@@ -215,23 +219,23 @@ async def model_problem(wished: str) -> tuple[str, date | None]:
 
 
 async def _flush_periodically(work: ReplyContext) -> None:
-    """Keep the row alive with the text so far; end when the reply was stopped or is no longer ours."""
+    """Flush text and heartbeat to the row until the reply is stopped or taken by another process."""
     try:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
                 if not await asyncio.to_thread(reply_store.flush, work):
                     return
-            except Exception as error:  # the database is busy or away: the text is still here, the next flush has it
+            except Exception as error:  # the text is kept in memory for the next flush
                 log.warning("reply was not flushed", reply_id=work.reply_id, error=type(error).__name__)
     finally:
         work.progress.set()
 
 
 def run_job(job: RunningJob) -> None:
-    """Write a reply whose delay is over, or that a dead worker left."""
+    """Generate a reply whose delay is over, or that a dead worker left; the body of a reply job."""
     while (state := _claim_reply(job)) == "busy":
-        time.sleep(0.5)  # somebody writes it: wait for the end, or for the end of the signs of life
+        time.sleep(0.5)  # another process writes it: wait until it ends or its heartbeat stops
     if state != "taken":
         return
 
@@ -243,7 +247,7 @@ def run_job(job: RunningJob) -> None:
 
 
 def _claim_reply(job: RunningJob) -> str:
-    """Begin a delayed or abandoned reply: taken, busy (another process writes it), or over."""
+    """Claim a delayed or abandoned reply. Returns "taken", "busy" (another process writes it) or "over"."""
     with session_scope(job.tenant_id) as session:
         query = owned(Message, job.tenant_id).where(Message.id == job.payload.message_id).with_for_update()
         reply = session.exec(query).first()
@@ -259,7 +263,7 @@ def _claim_reply(job: RunningJob) -> str:
 
 
 def mark_interrupted() -> None:
-    """End replies whose writer gave no sign of life: what had arrived is kept and marked."""
+    """Mark replies whose heartbeat stopped as interrupted, keeping the text so far."""
     with session_scope(reason="replies that nobody writes", read_only=True) as session:
         late = unscoped(Message).where(
             Message.state == MessageState.STREAMING,

@@ -1,4 +1,4 @@
-"""Reply work: a reply in the making, and all that it stands on."""
+"""Reply context: everything that is read to generate a reply, and the reply's progress."""
 
 import asyncio
 import time
@@ -23,13 +23,13 @@ from platform_app.services.scripts import guided_scripts, script_selection
 from platform_app.services.scripts.guided_scripts import GuidedProgress
 from platform_app.services.scripts.script_selection import ScriptDecision
 
-HISTORY_PAGE = 100  # messages that are read at first
+HISTORY_PAGE = 100  # messages read at first
 _HISTORY_STATES = (MessageState.COMPLETE, MessageState.TO_APPROVE, MessageState.STOPPED, MessageState.PARTIAL)
 
 
 @dataclass
 class ReplyContext:
-    """A reply in the making: what it stands on and how far it has come."""
+    """A reply that is being generated: its inputs, and its text and outcome so far."""
 
     tenant_id: str
     reply_id: str
@@ -48,17 +48,20 @@ class ReplyContext:
     model: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     raw_text: str = ""
-    visible_text: str = ""  # what of it people may see already
-    final_text: str = ""  # what of it is stored at the end
-    stored_text: str = ""  # what is shown and in the row
+    visible_text: str = ""  # the part that people see already
+    final_text: str = ""  # the text stored at the end
+    stored_text: str = ""  # the text in the row
     is_shortened: bool = False  # the prompt was too long for the model
-    progress: asyncio.Event = field(default_factory=asyncio.Event)  # more text, or the end
+    progress: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is more text, or at the end
     preparation_ms: int = 0
     started: float = field(default_factory=time.monotonic)
 
 
 def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
-    """Read all that a reply stands on; nothing when it is not to be written any more."""
+    """Read the context of a reply. Returns None if it is no longer to be written.
+
+    Raises NotFound if the agent is deleted, Forbidden if it may not reply on the channel or in the lead's stage.
+    """
     with session_scope(tenant_id, read_only=True) as session:
         reply = session.exec(owned(Message, tenant_id).where(Message.id == reply_id)).first()
         if reply is None or reply.replaced or reply.state != MessageState.STREAMING:
@@ -85,7 +88,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
 
 
 def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> GuidedProgress | None:
-    """Return the first guided script that applies and has not come to its end."""
+    """Return the progress of the first applied guided script that is not finished, or None."""
     for one in work.scripts:
         found = guided_scripts.get_progress(session, work.conversation, one.script_id, values) if one.applied else None
         if found is not None and found.is_active:
@@ -97,7 +100,10 @@ def _guidance(session: Transaction, work: ReplyContext, values: Facts) -> Guided
 
 
 def check_channel(session: Transaction, conversation: Conversation, settings: AgentSettings) -> None:
-    """Refuse on a channel that the agent does not work on; the test chat may play with any agent."""
+    """Check that the conversation's agent may reply on its channel; the test chat allows every agent.
+
+    Raises Forbidden if the agent is switched off or does not work on the channel.
+    """
     if conversation.channel == Channel.TEST:
         return
     query = owned(Agent, conversation.tenant_id).where(Agent.id == conversation.agent_id)
@@ -110,9 +116,9 @@ def check_channel(session: Transaction, conversation: Conversation, settings: Ag
 def _read_history(
     session: Transaction, conversation: Conversation, reply: Message
 ) -> tuple[RecentMessages, str, list[tuple[str, str]]]:
-    """Return what was said, what is to be answered, and of what was said before at least as much as the prompt takes.
+    """Return recent messages, the question, and the history before it, at least as much as the prompt takes.
 
-    A long conversation is read from its end, further only where the newest messages are so short that more fit.
+    A long conversation is read from its end, in larger pages while more messages fit the prompt.
     """
     limit = HISTORY_PAGE
     while True:
@@ -128,7 +134,7 @@ def _messages_before(messages: list[PromptMessage], reply: Message) -> list[Prom
 
 
 def _question_and_history(said: list[PromptMessage], task: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return what is to be answered, a burst as one, or the task; and what was said before it."""
+    """Return the text to answer (the task, or the last messages as one) and the history before it."""
     burst: list[str] = [task] if task else []
     while not task and said and said[-1].author == Author.CONTACT:
         burst.insert(0, said.pop().text)
@@ -137,18 +143,18 @@ def _question_and_history(said: list[PromptMessage], task: str) -> tuple[str, li
 
 
 def _history_text(message: PromptMessage) -> str:
-    """Return a message as the prompt holds it: the agent sees which ones a member wrote."""
+    """Return a message as in the prompt, in which messages of members are marked."""
     return f"{prompts.MEMBER_MARK} {message.text}" if message.author == Author.MEMBER else message.text
 
 
 def _briefing(messages: list[PromptMessage]) -> list[tuple[str, str]]:
-    """Return what a member told the agent when they handed the conversation back last, as a known fact."""
+    """Return the member's note of the last hand-back as a known fact."""
     told = [one.text for one in messages if one.state == MessageState.BRIEFING]
     return [("what a colleague told you when handing the conversation back", told[-1])] if told else []
 
 
 def _check_stage(settings: AgentSettings, stage_id: str | None) -> None:
-    """Refuse in a stage that the agent does not work in; without a lead there is none."""
+    """Check that the agent works in the lead's stage, if there is a lead. Raises Forbidden if not."""
     if settings.works_in == Scope.CHOSEN and stage_id and stage_id not in settings.stages:
         raise Forbidden("This agent does not work in the stage of this lead.")
 
@@ -176,7 +182,7 @@ _LABELS = {
 
 
 def _contact_facts(session: Transaction, tenant_id: str, facts: Facts) -> list[tuple[str, str]]:
-    """Return what the model is told of contact and lead, as name and value."""
+    """Return the facts of contact and lead that the prompt holds, as pairs of label and value."""
     there = [
         name
         for name, value in facts.values.items()

@@ -1,4 +1,4 @@
-"""Reply jobs: what a reply says when the job that writes it ends without it, or is tried again."""
+"""Reply jobs: callbacks that update a reply when its job fails or is retried."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from platform_app.services.chat.replies import HEARTBEAT_TIMEOUT
 def on_failure(
     session: Transaction, tenant_id: str, payload: Reply, *, state: JobState, sentence: str, values: Any
 ) -> None:
-    """Write that a reply was not written; what had arrived is kept. One that somebody is writing is left alone."""
+    """Mark a pending reply as failed, or partial if it has text, unless another process is writing it."""
     row = _row(session, tenant_id, payload)
     if row is None or row.replaced or row.state not in conversations.PENDING:
         return
@@ -30,7 +30,10 @@ def on_failure(
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: Reply) -> None:
-    """Let a reply wait for its job again; raises Conflict when it is written, retried otherwise or not wanted."""
+    """Put a failed reply back into state DELAYED.
+
+    Raises Conflict if it is replaced, written already or stopped.
+    """
     row = _row(session, tenant_id, payload)
     if row is None or row.replaced:
         raise Conflict("This reply is no longer wanted: the conversation has gone on.")
@@ -43,7 +46,7 @@ def on_retry(session: Transaction, tenant_id: str, payload: Reply) -> None:
 
 
 def payload_from_keys(session: Transaction, job: Job) -> Reply | None:
-    """Return the payload from the key by which a reply has one job."""
+    """Return the payload of a reply job from its dedupe key, or None."""
     message_id = id_from_key(job.dedupe_key, "reply:")
     return Reply(conversation_id="", message_id=message_id) if message_id else None
 

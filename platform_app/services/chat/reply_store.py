@@ -1,4 +1,4 @@
-"""Reply store: how a reply's row is kept while it is written, and how it ends, each in one transaction."""
+"""Reply store: updates of a reply's row while it is generated and at its end, one transaction each."""
 
 from datetime import timedelta
 
@@ -18,14 +18,14 @@ _EMPTY = "The model gave an empty reply. Try again."
 
 
 def _row(session: Transaction, work: ReplyContext, *states: MessageState) -> Message | None:
-    """Return the reply's row while it is ours to write."""
+    """Return the reply's locked row if it is in one of the states and not replaced, else None."""
     query = owned(Message, work.tenant_id).where(Message.id == work.reply_id).with_for_update()
     row: Message | None = session.exec(query).first()
     return row if row is not None and not row.replaced and row.state in states else None
 
 
 def flush(work: ReplyContext) -> bool:
-    """Keep the text so far; return whether the reply is still to be written."""
+    """Store the text so far and a heartbeat; return whether the reply is still to be written."""
     text = work.visible_text
     with session_scope(work.tenant_id) as session:
         row = _row(session, work, MessageState.STREAMING)
@@ -39,7 +39,7 @@ def flush(work: ReplyContext) -> bool:
 
 
 def _fill_row(row: Message, work: ReplyContext) -> None:
-    """Put into the row what people may see: as long and as formatted as the agent may write, with its sources."""
+    """Fill the row with the final text, cut and formatted as the agent's settings say, and its sources."""
     own = work.settings
     row.text, used = finished(work.raw_text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars)
     _fill_sources(row, work, used)
@@ -56,26 +56,26 @@ def _fill_sources(row: Message, work: ReplyContext, used: set[int]) -> None:
 
 
 def visible_text(work: ReplyContext) -> str:
-    """Return what of a reply people may see while it is written: the beginning of what they will see at the end."""
+    """Return the text of an unfinished reply that may be shown: a prefix of the final text."""
     own = work.settings
     return reply_text.settled(work.raw_text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars)
 
 
 def _numbers(work: ReplyContext) -> set[int]:
-    """Return the numbers of the passages that the model was given."""
+    """Return the numbers of the passages in the prompt."""
     return {number for number, *_ in work.facts.passages}
 
 
 def complete(work: ReplyContext) -> None:
-    """Store a whole reply: text as the agent may send it, sources, trace, event, activity."""
+    """Store a complete reply with sources and trace, and pass it to the send gate."""
     own = work.settings
     with session_scope(work.tenant_id) as session:
-        session.enable_cache()  # what is known is written from the same rows
+        session.enable_cache()  # fact snapshots are written from the same rows
         talk = conversation_rows.lock(session, work.tenant_id, work.conversation.id)
         row = _row_to_end(session, work, is_whole=True)
         if row is None:
             return
-        with session.no_autoflush:  # the row is written once, as the gate decides
+        with session.no_autoflush:  # the row is flushed once, after the gate's decision
             _fill_row(row, work)
             if not row.text:
                 _store_failure(session, work, row, _EMPTY)
@@ -87,7 +87,7 @@ def complete(work: ReplyContext) -> None:
 
 
 def fail(work: ReplyContext, sentence: str) -> None:
-    """Store that a reply broke off or never began; what had arrived is kept."""
+    """Store a reply as failed with a sentence, or as partial if it has text."""
     with session_scope(work.tenant_id) as session:
         row = _row_to_end(session, work)
         if row is not None:
@@ -96,7 +96,7 @@ def fail(work: ReplyContext, sentence: str) -> None:
 
 
 def stop(work: ReplyContext) -> None:
-    """Store that a reply was stopped; what had arrived is kept."""
+    """Store a reply as stopped, keeping the text so far."""
     with session_scope(work.tenant_id) as session:
         row = _row_to_end(session, work)
         if row is not None:
@@ -104,13 +104,13 @@ def stop(work: ReplyContext) -> None:
 
 
 def store_if_stopped(work: ReplyContext) -> None:
-    """Store what had arrived of a reply that a person stopped; one that ended otherwise is left alone."""
+    """Store the text so far of a reply that a member stopped or took over; others are left unchanged."""
     with session_scope(work.tenant_id) as session:
         _row_to_end(session, work)
 
 
 def _store_stopped(session: Transaction, work: ReplyContext, row: Message) -> None:
-    row.text = work.visible_text  # what was seen when it was stopped
+    row.text = work.visible_text  # the text shown when it was stopped
     _fill_sources(row, work, cited(row.text, _numbers(work))[1])
     row.state = MessageState.STOPPED
     add_trace(session, work)
@@ -118,7 +118,7 @@ def _store_stopped(session: Transaction, work: ReplyContext, row: Message) -> No
 
 
 def _store_suggestion(session: Transaction, work: ReplyContext, row: Message, *, is_whole: bool) -> None:
-    """Keep a reply that was being written when a member took over: they may use it."""
+    """Store a reply that was being written when a member took over as a suggestion for them."""
     if is_whole:
         _fill_row(row, work)
         row.gate = {**row.gate, "is_partial": False}
@@ -131,9 +131,9 @@ def _store_suggestion(session: Transaction, work: ReplyContext, row: Message, *,
 
 
 def _row_to_end(session: Transaction, work: ReplyContext, *, is_whole: bool = False) -> Message | None:
-    """Return the row that is to end, or None after the end of one that a person stopped or took over meanwhile.
+    """Return the row to end, or None if a member stopped or took over the reply; that is then stored.
 
-    `is_whole`: the model has written all of it.
+    `is_whole` means that the model has written the whole text.
     """
     row = _row(session, work, MessageState.STREAMING, MessageState.STOPPED, MessageState.HELD)
     if row is None or row.state == MessageState.STREAMING:
@@ -154,13 +154,16 @@ def _store_failure(session: Transaction, work: ReplyContext, row: Message, sente
 
 
 def record_failure(session: Transaction, row: Message, conversation: Conversation) -> None:
-    """Tell people that a reply broke off or never began."""
+    """Record an activity about a reply that failed or was interrupted."""
     told = {"actor": row.author_name, "agent": row.author_name}
     conversation_rows.record(session, conversation, ActivityKind.FAILURE, "“{agent}” could not reply", who=None, **told)
 
 
 def abandon(tenant_id: str, reply_id: str, sentence: str, *, silent_for: timedelta | None = None) -> None:
-    """End a reply that nobody writes, or that cannot be written; with `silent_for`, only after such a silence."""
+    """Mark a streaming reply as failed, or as partial if it has text.
+
+    With `silent_for`, only if it had no heartbeat for that long.
+    """
     with session_scope(tenant_id) as session:
         row = session.exec(owned(Message, tenant_id).where(Message.id == reply_id).with_for_update()).first()
         if row is None or row.state != MessageState.STREAMING:

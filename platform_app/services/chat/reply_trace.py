@@ -1,4 +1,4 @@
-"""Reply trace: why a reply came out as it did, as it is kept."""
+"""Reply trace: the stored explanation of how a reply came about."""
 
 import time
 from typing import Any
@@ -9,12 +9,12 @@ from platform_app.models.conversation import Trace
 from platform_app.models.script import ScriptUse
 from platform_app.services.chat.reply_context import ReplyContext
 
-MAX_REASONING_CHARS = 4_000  # characters
-MAX_TOKEN_COUNT = 10**9  # what a provider counts is not believed beyond this
+MAX_REASONING_CHARS = 4_000
+MAX_TOKEN_COUNT = 10**9  # larger counts of a provider are capped
 
 
 def add_trace(session: Transaction, work: ReplyContext) -> None:
-    """Write the trace of a reply that has ended, once."""
+    """Store the trace of a reply that has ended, unless it has one."""
     if session.exec(owned(Trace, work.tenant_id).where(Trace.message_id == work.reply_id)).first() is not None:
         return
     out = work.outcome
@@ -49,7 +49,7 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
 
 
 def _count(counted: int | None, text: str) -> int:
-    """Return the provider's count of tokens, or an estimate of our own."""
+    """Return the provider's count of tokens, or an estimate if it gave none."""
     estimate = prompts.tokens(text) if text else 0
     return estimate if counted is None else min(max(counted, 0), MAX_TOKEN_COUNT)
 

@@ -1,4 +1,4 @@
-"""Send policy: a tenant's limits on what its contacts are sent, read and changed by its admins."""
+"""Send policy: a tenant's limits on messages to its contacts, as admins read and change them."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from platform_app.services.feed import activity
 
 
 def get(session: Transaction, who: Identity) -> tuple[SendingPolicy, bool]:
-    """Return the tenant's policy with its words, and whether sequences end for whom a member has written to."""
+    """Return the tenant's policy with its opt-out words, and whether a member's reply ends sequences."""
     policy = sending.policy_of(session, who.tenant_id)
     tenant = session.get(Tenant, who.tenant_id)
     whole = policy.model_copy(update={"opt_out_words": opt_outs.words_of(policy)})
@@ -25,7 +25,10 @@ def get(session: Transaction, who: Identity) -> tuple[SendingPolicy, bool]:
 
 
 def save(session: Transaction, who: Identity, values: dict[str, Any], *, stop_on_member_reply: bool) -> SendingPolicy:
-    """Replace the tenant's policy; what waits goes by the new one from now on. For owners and admins."""
+    """Replace the tenant's policy and reschedule what waits; return the policy.
+
+    Raises Forbidden unless `who` is an owner or admin, and Invalid with the field's name if a value is not allowed.
+    """
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
     try:
@@ -45,7 +48,7 @@ def save(session: Transaction, who: Identity, values: dict[str, Any], *, stop_on
 
 
 def _reschedule(session: Transaction, who: Identity, policy: SendingPolicy) -> None:
-    """Set anew when conversations are handed back and approvals are overdue."""
+    """Recompute when conversations are handed back and approvals become overdue."""
     talks = owned(Conversation, who.tenant_id).where(Conversation.state == ConversationState.HANDED_OFF)
     for row in session.exec(talks.order_by(Conversation.id).with_for_update(key_share=True)).all():
         since = row.member_at or row.in_charge_since or now()

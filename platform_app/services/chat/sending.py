@@ -1,4 +1,4 @@
-"""Sending: the send gate, the one way in which a message comes to be sent to a contact."""
+"""Sending: the send gate, which alone sends, holds or drops messages to contacts."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from platform_app.services.chat import conversation_rows
 from platform_app.services.chat.conversation_rows import event_links, publish_change, update_last_message
 
 Window = Callable[[Transaction, Conversation, datetime], Decision | None]
-WINDOWS: dict[Channel, Window] = {}  # what a channel's own rules say at a moment, where it has such
+WINDOWS: dict[Channel, Window] = {}  # a channel's own decision at a moment, if it has limits
 HELD_SENTENCES = {
     GateReason.PERSON: "Message in “{title}” held back: a person is in charge",
     GateReason.WINDOW: "Message in “{title}” held back: the channel allows no messages now",
@@ -42,7 +42,7 @@ HELD_SENTENCES = {
     GateReason.AGENT_OFF: "Message in “{title}” not sent: the agent is switched off",
     GateReason.CHANNEL: "Message in “{title}” not sent: the agent does not work on this channel",
 }
-REFUSALS = {  # of what a member wants to send
+REFUSALS = {  # sentences for members
     GateReason.CLOSED: "This conversation is closed.",
     GateReason.OPTED_OUT: "This contact does not want messages. Confirm that you write all the same.",
     GateReason.WINDOW: "The channel allows no messages now.",
@@ -51,7 +51,7 @@ _KINDS = {Origin.RULE: ActivityKind.RULE, Origin.SEQUENCE: ActivityKind.SEQUENCE
 
 
 def new_message(session: Transaction, row: Conversation, author: Author, name: str, **values: Any) -> Message:
-    """Add a message of an agent or a member that is not sent yet: only `send` sends it."""
+    """Add a message of an agent or a member; it is not sent until `send` sends it."""
     given: dict[str, Any] = {"state": MessageState.DELAYED, "beat_at": now()} | values
     message = Message(tenant_id=row.tenant_id, conversation_id=row.id, author=author, author_name=name, **given)
     session.add(message)
@@ -61,7 +61,7 @@ def new_message(session: Transaction, row: Conversation, author: Author, name: s
 def add_internal(
     session: Transaction, row: Conversation, who: Identity, text: str, *, state: MessageState, **values: Any
 ) -> Message:
-    """Add what a member writes for other members or for the agent; it is never sent."""
+    """Add a member's message for other members or the agent; it is never sent."""
     note = new_message(session, row, Author.MEMBER, who.name, text=text, state=state, author_id=who.user_id, **values)
     note.finished_at = note.created_at
     publish_change(session, row)
@@ -69,7 +69,7 @@ def add_internal(
 
 
 def origin_of_act(session: Transaction, who: Identity) -> dict[str, Any]:
-    """Return the columns of a message that name the rule or the sequence that acts in this transaction."""
+    """Return the columns of a message that name the rule or sequence acting in this transaction."""
     cause = cause_of(session)
     if cause is None:
         return {"origin": Origin.RULE, "origin_name": who.name[:200]}
@@ -80,7 +80,7 @@ def origin_of_act(session: Transaction, who: Identity) -> dict[str, Any]:
 
 
 def outbound(message: Message, *, by: Identity | None = None, despite_opt_out: bool = False) -> OutboundMessage:
-    """Return what the gate asks of a message. `by` is the member who wrote or released it."""
+    """Return the gate's view of a message. `by` is the member who wrote or released it."""
     if by is not None:
         return OutboundMessage(Sender.MEMBER, despite_opt_out=despite_opt_out)
     sender = Sender.REPLY if message.origin == Origin.CONVERSATION else Sender.AUTOMATION
@@ -88,20 +88,20 @@ def outbound(message: Message, *, by: Identity | None = None, despite_opt_out: b
 
 
 def policy_of(session: Transaction, tenant_id: str) -> SendingPolicy:
-    """Return a tenant's limits on what its contacts are sent."""
+    """Return a tenant's limits on messages to its contacts."""
     tenant = session.get(Tenant, tenant_id)
     return SendingPolicy.model_validate(tenant.sending if tenant else {})
 
 
 def check(session: Transaction, row: Conversation, asked: OutboundMessage) -> Decision:
-    """Return what would become of a message now; nothing is changed."""
+    """Return the gate's decision on a message now, without changing anything."""
     return decide(_context(session, row, asked, lock=False), asked, now())
 
 
 def send(session: Transaction, row: Conversation, message: Message, *, needs_approval: bool = False) -> Decision:
-    """Send an automatic message, hold it or drop it, and store why. The conversation has to be locked.
+    """Send an automatic message, or hold or drop it and store why; return the decision.
 
-    A message that `needs_approval` waits for a member instead of being sent.
+    The conversation must be locked. A message that `needs_approval` waits for a member instead of being sent.
     """
     asked = outbound(message)
     decision = decide(_context(session, row, asked, lock=True), asked, now())
@@ -115,7 +115,7 @@ def send(session: Transaction, row: Conversation, message: Message, *, needs_app
 
 
 def _request_approval(session: Transaction, row: Conversation, message: Message) -> None:
-    """Let a message wait for a member; `due_at` is when the tenant thinks that it has waited too long."""
+    """Put a message into state TO_APPROVE; `due_at` is when its approval becomes overdue, if ever."""
     policy = policy_of(session, row.tenant_id)
     is_timed = policy.approval_minutes and policy.approval_overdue != OverdueApproval.WAIT
     message.due_at = now() + timedelta(minutes=policy.approval_minutes) if is_timed else None
@@ -130,10 +130,10 @@ def _request_approval(session: Transaction, row: Conversation, message: Message)
 def send_for_member(
     session: Transaction, row: Conversation, message: Message, who: Identity, *, despite_opt_out: bool = False
 ) -> None:
-    """Send a message that a member wrote or released; the conversation has to be locked.
+    """Send a message that a member wrote or released; the conversation must be locked.
 
-    Raises Conflict when the gate does not let it through. `despite_opt_out`: the member has confirmed that it goes to a
-    contact who does not want messages.
+    Raises Conflict if the gate does not let it through. `despite_opt_out`: the member confirmed that it is sent to a
+    contact who has opted out.
     """
     asked = outbound(message, by=who, despite_opt_out=despite_opt_out)
     decision = decide(_context(session, row, asked, lock=True), asked, now())
@@ -143,12 +143,12 @@ def send_for_member(
 
 
 def review_of(who: Identity, outcome: str, **more: str) -> dict[str, Any]:
-    """Return what a member decided on a message, as it is stored with it."""
+    """Return a member's decision on a message, as stored in its `review`."""
     return {"outcome": outcome, "by": who.name, "user_id": who.user_id, "at": now().isoformat()} | more
 
 
 def keep_back(session: Transaction, row: Conversation, message: Message, decision: Decision) -> None:
-    """Hold or drop a message, as a decision says, with its reason."""
+    """Hold or drop a message, as a decision says, and store its reason."""
     assert decision.reason is not None
     is_new = message.gate.get("reason") != decision.reason
     message.gate, message.due_at = decision.as_json(), decision.until
@@ -163,7 +163,7 @@ def keep_back(session: Transaction, row: Conversation, message: Message, decisio
 
 
 def _commit(session: Transaction, row: Conversation, message: Message, *, asked: OutboundMessage) -> None:
-    """Write that a message goes to the contact."""
+    """Mark a message as sent, count it for the caps and emit its event."""
     message.state, message.finished_at, message.gate, message.due_at = MessageState.COMPLETE, now(), {}, None
     if asked.is_counted and row.contact_id and row.channel != Channel.TEST:
         dispatch = Dispatch(tenant_id=row.tenant_id, contact_id=row.contact_id, key=message.id)
@@ -184,7 +184,7 @@ def _commit(session: Transaction, row: Conversation, message: Message, *, asked:
 
 
 def _context(session: Transaction, row: Conversation, asked: OutboundMessage, *, lock: bool) -> SendContext:
-    """Return the circumstances of a message. A test chat reaches nobody: only who is in charge of it counts."""
+    """Return the circumstances of a message. In a test chat only the state and who is in charge count."""
     is_closed = row.state == ConversationState.CLOSED or row.deleted_at is not None
     is_handed_off = row.state == ConversationState.HANDED_OFF
     in_charge_since = (row.in_charge_since or row.last_message_at) if is_handed_off else None
@@ -209,7 +209,7 @@ def _context(session: Transaction, row: Conversation, asked: OutboundMessage, *,
 
 
 def _contact(session: Transaction, row: Conversation, *, lock: bool) -> Contact | None:
-    """Return the contact, locked where the caps count: two messages to one contact are then sent one by one."""
+    """Return the contact, locked if caps count, so that two messages to one contact are sent in turn."""
     if not row.contact_id:
         return None
     query = owned(Contact, row.tenant_id).where(Contact.id == row.contact_id)

@@ -1,4 +1,4 @@
-"""Triage: who is to answer a conversation and when: assignment, snoozes, tags, and what each member has read."""
+"""Triage: assignment, snoozes and tags of conversations, and what each member has read."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,7 +19,7 @@ from platform_app.services.crm import crm_values
 
 _logger = structlog.get_logger()
 MAX_TAGS = 20
-BATCH = 100  # conversations whose snooze ends in one turn of the clock
+BATCH = 100  # ended snoozes per run
 
 
 def assign(session: Transaction, who: Identity, conversation_id: str, user_id: str | None) -> Conversation:
@@ -41,9 +41,9 @@ def assign(session: Transaction, who: Identity, conversation_id: str, user_id: s
 
 
 def assign_in_turn(session: Transaction, who: Identity, conversation_id: str) -> Conversation:
-    """Assign a conversation to the member who can answer and was given one longest ago.
+    """Assign a conversation to the member who was assigned one longest ago.
 
-    Raises Conflict if there is none: viewers and people who are disabled get no conversations.
+    Raises Conflict if nobody is available: viewers and disabled users are not assigned conversations.
     """
     query = owned(Member, who.tenant_id).join(User, User.id == Member.user_id)
     can_answer = query.where(Member.role != Role.VIEWER, col(User.disabled_at).is_(None))
@@ -64,7 +64,10 @@ def _member_user(session: Transaction, who: Identity, user_id: str) -> User:
 
 
 def snooze(session: Transaction, who: Identity, conversation_id: str, until: datetime) -> Conversation:
-    """Put a conversation aside until a moment, or until the contact writes."""
+    """Hide a conversation until a moment, or until the contact writes.
+
+    Raises Invalid if `until` is not in the future.
+    """
     if until <= now():
         raise Invalid("Choose a later moment.", field="until")
     row = conversation_rows.get(session, who, conversation_id, lock=True)
@@ -78,7 +81,7 @@ def snooze(session: Transaction, who: Identity, conversation_id: str, until: dat
 
 
 def end_snoozes() -> None:
-    """Bring back the conversations whose snooze is over."""
+    """End the snoozes whose moment has passed."""
     with session_scope(reason="snoozes that are over", read_only=True) as session:
         due = unscoped(Conversation).where(col(Conversation.snoozed_until) <= now()).limit(BATCH)
         found = session.execute(due.with_only_columns(Conversation.tenant_id, Conversation.id)).all()
@@ -91,12 +94,15 @@ def end_snoozes() -> None:
                     sentence = "“{title}” is back: the snooze is over"
                     conversation_rows.record(session, row, ActivityKind.CONVERSATION, sentence, who=None)
                     conversation_rows.publish_change(session, row)
-        except Exception:  # the next second tries again
+        except Exception:  # retried a second later
             _logger.exception("a snooze was not ended", conversation_id=conversation_id)
 
 
 def set_tags(session: Transaction, who: Identity, conversation_id: str, tags: list[str]) -> list[str]:
-    """Replace the tags of a conversation; return them as they are kept, in order."""
+    """Replace the tags of a conversation; return them as stored, in order.
+
+    Raises LimitReached if there are more than MAX_TAGS.
+    """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     wanted = {fold(tag): tag for tag in crm_values.parse_tags(tags)}
     if len(wanted) > MAX_TAGS:
@@ -113,7 +119,7 @@ def set_tags(session: Transaction, who: Identity, conversation_id: str, tags: li
 
 
 def tags_of(session: Transaction, who: Identity, conversation_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return the tags of conversations by id, in the order in which they were given."""
+    """Return the tags of conversations by id, in the order in which they were added."""
     ids = list(conversation_ids)
     query = owned(ConversationTag, who.tenant_id).where(col(ConversationTag.conversation_id).in_(ids))
     found: dict[str, list[str]] = {one: [] for one in ids}
@@ -123,7 +129,7 @@ def tags_of(session: Transaction, who: Identity, conversation_ids: Iterable[str]
 
 
 def mark_read(session: Transaction, who: Identity, conversation_id: str) -> None:
-    """Note that a member has read a conversation up to now."""
+    """Store that a member has read a conversation up to now."""
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     query = owned(ConversationRead, who.tenant_id).where(
         ConversationRead.conversation_id == row.id, ConversationRead.user_id == who.user_id
@@ -136,7 +142,7 @@ def mark_read(session: Transaction, who: Identity, conversation_id: str) -> None
 
 
 def unread_ids(session: Transaction, who: Identity, conversation_ids: Iterable[str]) -> set[str]:
-    """Return those of some conversations in which the contact wrote after the member read them last."""
+    """Return the ids of those conversations in which the contact wrote since the member last read them."""
     ids = list(conversation_ids)
     reads = owned(ConversationRead, who.tenant_id).where(
         ConversationRead.user_id == who.user_id, col(ConversationRead.conversation_id).in_(ids)

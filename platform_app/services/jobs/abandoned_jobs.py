@@ -1,14 +1,13 @@
-"""Abandoned jobs: what becomes of jobs whose worker gave no sign of life.
+"""Abandoned jobs: recovery of running jobs whose lease ran out.
 
-A lease that ran out does not say that the job is to blame. Its worker may live and be starved, it may have been
-stopped from outside, or have died of another job that it did at the same time. So:
+An expired lease does not prove that the job is at fault: its worker may be starved or stopped, or have died of another
+job that it ran at the same time. So:
 
-- A worker that gives signs of life after its last renewal of the lease lives: nothing is counted.
-- A job that made a call since it was taken has come on: what was counted before is forgotten.
-- A worker that died while it did nothing but this job counts as a crash of the job. Three are the end of it.
-- A worker that died while it did several counts as a shared crash of each. From the first one on, the job is a
-  suspect: workers do it alone (see worker.alone), so that the next death tells. Where they cannot, `SHARED_CRASHES` are
-  the end of it.
+- If the worker's heartbeat is newer than its last renewal, it is alive: nothing is counted.
+- If the job finished an outbound call in this attempt, it made progress: its counts are reset.
+- If the worker died while it ran only this job, that is a crash of the job. After MAX_CRASHES the job is dead.
+- If it ran several jobs, that is a shared crash of each. From then on the job is run alone (see worker.isolation) to
+  find the culprit; where that is not possible, MAX_SHARED_CRASHES make it dead.
 
 An attempt that is not counted as a crash does not count as an attempt either.
 """
@@ -24,13 +23,13 @@ from platform_app.job_callbacks import call_on_failure
 from platform_app.jobs import REPORT_UNCERTAIN
 from platform_app.models.job import Effect, Job, JobState, WorkerBeat
 
-MAX_CRASHES = 3  # a job that takes its worker down three times, and does not come on between, is dead
-MAX_SHARED_CRASHES = 12  # the same of workers that did other jobs too
-BATCH_SIZE = 200  # jobs that one transaction takes back
+MAX_CRASHES = 3  # without progress in between
+MAX_SHARED_CRASHES = 12  # of workers that ran other jobs too
+BATCH_SIZE = 200  # jobs recovered per transaction
 
 
 def recover_abandoned() -> None:
-    """Take jobs from workers that gave no sign of life: back to the queue, uncertain, or dead."""
+    """Take running jobs with expired leases from their workers: queued again, uncertain or dead."""
     with session_scope(reason="leases that ran out") as session:
         late = unscoped(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
         for job in session.exec(late.limit(BATCH_SIZE).with_for_update(skip_locked=True)).all():
@@ -55,14 +54,14 @@ def _recover(session: Transaction, job: Job) -> None:
 
 
 def _is_alive(session: Transaction, job: Job) -> bool:
-    """Tell whether the worker of a job gave a sign of life well after it renewed the lease last."""
+    """Return whether the worker's heartbeat is well after its last renewal of the lease."""
     beat = session.get(WorkerBeat, job.worker_id) if job.worker_id else None
     half = timedelta(seconds=settings().lease_seconds / 2)
     return beat is not None and job.lease_until is not None and beat.beat_at > job.lease_until - half
 
 
 def _count_crash(job: Job, *, is_alive: bool, came_on: bool) -> None:
-    """Count what is known of the end of an attempt, and queue the job again or end it."""
+    """Count the end of an attempt, and queue the job again or mark it as dead."""
     if came_on:
         job.crashes = job.shared_crashes = 0
     elif job.is_alone and not is_alive:
@@ -78,4 +77,4 @@ def _count_crash(job: Job, *, is_alive: bool, came_on: bool) -> None:
         if job.crashes < MAX_CRASHES:
             job.error = "The workers that took it stopped again and again, while they did other jobs too."
     elif job.run_at < now():
-        job.run_at = now()  # behind those that wait: the first in line would meet each fault of the machine
+        job.run_at = now()  # behind the waiting jobs: the first in line would meet every fault of the machine

@@ -1,4 +1,4 @@
-"""Due jobs: which jobs could run and were not rung of late, fairly over the tenants."""
+"""Due jobs: selects jobs to wake workers for, fairly among tenants."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,11 +11,14 @@ from platform_app.config import settings
 from platform_app.db import session_scope, unscoped
 from platform_app.models.job import Job, JobState
 
-MAX_PER_TENANT = 20  # wake-ups that one tick sends for one tenant: nobody's backlog fills the queue
+MAX_PER_TENANT = 20  # wake-ups per tenant and run, so that no tenant's backlog fills the queue
 
 
 def dispatch_due() -> list[tuple[str, str]]:
-    """Return kind and id of jobs that could run and were not rung of late, at most 20 of a tenant; note the ring."""
+    """Return kind and id of due jobs not dispatched recently, and mark them as dispatched now.
+
+    At most MAX_PER_TENANT jobs of each tenant are returned.
+    """
     with session_scope(reason="jobs that are due") as session:
         at = now()
         silent = or_(
@@ -35,9 +38,9 @@ def dispatch_due() -> list[tuple[str, str]]:
 
 
 def _is_first_in_line(tenant_id: str) -> Any:
-    """Return the condition that nobody before a job has its lock: the first in line may wait for its next attempt.
+    """Return the SQL condition that no older or running job has a job's lock.
 
-    The heads of the lines are read once for all jobs: to look before each would take a line's length squared.
+    The heads of all lines are read once; a look before each job would take quadratic time.
     """
     locked = unscoped(Job).where(Job.tenant_id == tenant_id, col(Job.lock_key).is_not(None))
     heads = locked.where(Job.state == JobState.QUEUED).with_only_columns(func.min(Job.id)).group_by(Job.lock_key)

@@ -29,11 +29,11 @@ class UncertainOutcome(Exception):
 
 
 def call_once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool) -> dict[str, Any]:
-    """Make an outward call for a job once and return its outcome.
+    """Make an outbound call for a job once and return its outcome.
 
-    The effect is written down before the call and closed after it. `call` gets the key to send along as the
-    idempotency key; `repeatable` says that the other side honours it, so that a doubtful call may be made again.
-    Raises SureFailure and PlatformError as `call` does: nothing was done then. Raises Uncertain when the outcome is
+    The effect is recorded before the call and closed after it. `call` gets `key` to send as the idempotency key;
+    `repeatable` says that the other side honours it, so that a call with an uncertain outcome may be repeated. Raises
+    CallFailed and PlatformError as `call` does: nothing was done then. Raises UncertainOutcome if the outcome is
     unknown and the call must not be repeated.
     """
     with session_scope(job.tenant_id) as session:

@@ -11,12 +11,12 @@ from platform_app.db import Transaction, owned, session_scope, unscoped, unscope
 from platform_app.jobs import add_to_tally
 from platform_app.models.job import Job, JobState, JobTally
 
-MERGE_LIMIT = 200  # of tallies that one transaction puts together
+MERGE_LIMIT = 200  # groups of tallies merged per run
 _REASON = "the worker's probe"
 
 
 def _not_done() -> Any:
-    """Return the condition of the partial index; a planner knows it again by its text, not by a parameter."""
+    """Return the condition of the partial index, as literal SQL, which query planners recognize."""
     return col(Job.state) != bindparam(None, JobState.DONE, type_=Job.state.type, literal_execute=True)  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""Jobs: what a person sees of the ledger and may do with it, and the worker's own word about itself."""
+"""Job list: jobs as the console shows them, what members may do with them, and the worker's status."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +14,13 @@ from platform_app.models.person import Identity
 from platform_app.services.jobs import job_counts
 
 RETRYABLE = (JobState.FAILED, JobState.DEAD, JobState.UNCERTAIN, JobState.CANCELLED)
-BEAT_TIMEOUT = 10.0  # seconds without a beat after which no worker answers
+BEAT_TIMEOUT = 10.0  # seconds without a heartbeat after which the worker counts as down
 
 
 def list_jobs(
     session: Transaction, who: Identity, *, state: str = "", kind: str = "", page: int = 1, page_size: int = 25
 ) -> tuple[list[Job], int]:
-    """Return one page of the tenant's jobs, newest first, and how many there are."""
+    """Return one page of the tenant's jobs, newest first, and the number of all matching ones."""
     query = owned(Job, who.tenant_id)
     if state:
         query = query.where(Job.state == state)
@@ -39,7 +39,10 @@ def _get(session: Transaction, who: Identity, job_id: str) -> Job:
 
 
 def retry(session: Transaction, who: Identity, job_id: str) -> Job:
-    """Put a job that failed, died, is uncertain or was cancelled back into the queue."""
+    """Queue a failed, dead, uncertain or cancelled job again.
+
+    Raises NotFound if there is no such job, Conflict if it is in another state or its callback refuses.
+    """
     job = _get(session, who, job_id)
     if job.state not in RETRYABLE:
         raise Conflict("This job cannot be retried now.")
@@ -57,7 +60,7 @@ def retry(session: Transaction, who: Identity, job_id: str) -> Job:
 
 
 def cancel(session: Transaction, who: Identity, job_id: str) -> Job:
-    """Take a waiting job out of the queue."""
+    """Cancel a queued job. Raises NotFound if there is no such job, Conflict if it is not queued."""
     job = _get(session, who, job_id)
     if job.state != JobState.QUEUED:
         raise Conflict("Only a job that waits can be cancelled.")
@@ -67,11 +70,14 @@ def cancel(session: Transaction, who: Identity, job_id: str) -> Job:
 
 
 def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
-    """Note a person's word that an uncertain call did arrive."""
+    """Mark an uncertain job as done: a member says that its call arrived.
+
+    Raises NotFound if there is no such job, Conflict if it is not uncertain.
+    """
     job = _get(session, who, job_id)
     if job.state != JobState.UNCERTAIN:
         raise Conflict("This job is not uncertain.")
-    call_on_failure(session, job, job.state)  # where people look for it, they decide
+    call_on_failure(session, job, job.state)  # its callback lets people decide where they look for it
     job.state, job.finished_at = JobState.DONE, now()
     add_to_tally(session, who.tenant_id, job.kind)
     return job
@@ -79,16 +85,16 @@ def resolve_uncertain(session: Transaction, who: Identity, job_id: str) -> Job:
 
 @dataclass
 class WorkerStatus:
-    """The worker's newest snapshot, and whether all is well."""
+    """The newest snapshot of a worker, and whether it is healthy."""
 
     is_healthy: bool
-    is_responding: bool  # a worker gave a sign of life of late
+    is_responding: bool  # a worker's heartbeat is recent
     snapshot: dict[str, Any] = field(default_factory=dict)
     tenant_jobs: dict[str, int] = field(default_factory=dict)  # the tenant's own jobs by state
 
 
 def worker_status(session: Transaction, who: Identity) -> WorkerStatus:
-    """Return what the dashboard shows of the worker: the very snapshot that /health and /metrics render."""
+    """Return the worker's status for the dashboard, from the snapshot that /health and /metrics render."""
     beat: WorkerBeat | None = session.exec(unscoped(WorkerBeat).order_by(WorkerBeat.beat_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
     mine = job_counts.tenant_counts(session, who.tenant_id)
     if beat is None or (now() - beat.beat_at).total_seconds() > BEAT_TIMEOUT:

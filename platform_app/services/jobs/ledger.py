@@ -1,4 +1,4 @@
-"""Ledger: how workers take jobs, keep them, end them, and what becomes of those a dead worker held."""
+"""Ledger: claims jobs for workers, renews their leases, and ends, retries and releases them."""
 
 import secrets
 from collections import Counter
@@ -26,9 +26,9 @@ UNKNOWN_KIND = "This release does not know this kind of job."
 
 
 def claim(job_id: str) -> RunningJob | None:
-    """Take a job that is due, counting the attempt before the work; nothing if another has it or it has to wait.
+    """Claim a due job and count the attempt. Returns None if another worker has it or it has to wait.
 
-    Whoever takes one job by itself does nothing beside it: if it dies, it dies of that job.
+    The worker must run nothing else beside it, so that a crash of the worker is a crash of the job.
     """
     try:
         with session_scope(reason="a worker claims") as session:
@@ -51,7 +51,7 @@ def claim_jobs(
     )
     rows = session.execute(locked.with_only_columns(Job.id, Job.tenant_id, Job.lock_key)).all()
     blocked = {row.id for row in rows if _is_blocked(session, row)}
-    if blocked:  # the next tick rings again
+    if blocked:  # dispatched again by the next run
         session.execute(unscoped_update(Job).where(col(Job.id).in_(blocked)).values(dispatched_at=None))
     return taken + _claim(session, [row.id for row in rows if row.id not in blocked], by)
 
@@ -90,7 +90,7 @@ _CLAIMED_COLUMNS = (
 
 
 def _running(session: Transaction, row: Any, token: str) -> RunningJob | None:
-    """Return a job that was taken; one whose payload cannot be read ends, and frees its lock."""
+    """Return a claimed job, or None after ending one whose payload cannot be read."""
     try:
         payload = read_payload(row.kind, row.payload)
     except UnreadablePayload as error:
@@ -119,7 +119,7 @@ def _end_unreadable(session: Transaction, job_id: str, error: UnreadablePayload)
 
 
 def _is_blocked(session: Transaction, job: Any) -> bool:
-    """Tell whether a job with the same lock runs or is older."""
+    """Return whether a job with the same lock is running or older."""
     other = aliased(Job)
     waits_before = (col(other.state) == JobState.QUEUED) & (col(other.id) < job.id)
     query = unscoped(other).where(

@@ -10,7 +10,7 @@ from platform_app.rag import lexical_index
 
 MAX_CATEGORIES = 200  # of a tenant
 MAX_DEPTH = 5
-MAX_NAME_CHARS = 120  # characters of a name
+MAX_NAME_CHARS = 120
 
 
 def list_categories(session: Transaction, who: Identity) -> list[tuple[Category, int]]:

@@ -1,4 +1,4 @@
-"""Chunk rows: the stored chunks of a source as the vector index takes them, a few at a time."""
+"""Chunk rows: iterates over the stored chunks of a source in batches for the vector index."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ BATCH_SIZE = 200  # chunks in memory at once
 
 
 def distinct_chunks(source: Source, generation: int) -> Iterator[list[tuple[str, str]]]:
-    """Yield ids and texts of a generation's chunks in order; of chunks with equal texts only the first.
+    """Yield batches of (id, text) of a generation's chunks in order, without chunks of equal text.
 
-    Hundreds of equal vectors would make the graph of the index very slow and its members hard to reach.
+    Hundreds of equal vectors would slow the graph of the index down and make its members hard to reach.
     """
     seen: set[bytes] = set()
     after = -1

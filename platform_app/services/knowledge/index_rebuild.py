@@ -1,4 +1,4 @@
-"""Rebuilding: the vector index made anew from the chunks in the database, when it is lost or does not fit."""
+"""Index rebuild: rebuilds the vector index from the stored chunks if it is lost or does not match them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _KIND = RebuildIndex().kind
 
 
 def request_rebuild(tenant_id: str) -> None:
-    """Queue the rebuilding, unless it is queued or under way."""
+    """Enqueue the rebuild of a tenant's index, unless it is queued or running."""
     with session_scope(tenant_id) as session:
         open_states = (JobState.QUEUED, JobState.RUNNING)
         waiting = owned(Job, tenant_id).where(Job.kind == _KIND, col(Job.state).in_(open_states))
@@ -27,7 +27,7 @@ def request_rebuild(tenant_id: str) -> None:
 
 
 def request_all_rebuilds() -> int:
-    """Queue the rebuilding for every tenant; return how many there are."""
+    """Enqueue the rebuild of every tenant's index; return the number of tenants."""
     with session_scope(reason="rebuilding every index", read_only=True) as session:
         ids = list(session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all())
     for tenant_id in ids:
@@ -36,9 +36,9 @@ def request_all_rebuilds() -> int:
 
 
 def rebuild_index(job: RunningJob) -> None:
-    """Write the vectors of all chunks that answer, in a new collection; again if meanwhile others do.
+    """Write the vectors of all ready sources into a new collection; repeat if sources change meanwhile.
 
-    The lexical index answers alone in the meantime. Another attempt leaves what is written already.
+    Meanwhile the lexical index answers alone. A second attempt continues with what is written already.
     """
     if job.attempt == 1:
         vector_index.clear(job.tenant_id)
@@ -55,7 +55,7 @@ def _revision(tenant_id: str) -> int:
 
 
 def _ready_sources(tenant_id: str) -> list[Source]:
-    """Return the sources that answer, and those deleted a moment ago that may still be brought back."""
+    """Return the ready sources, with recently deleted ones that may still be restored."""
     with session_scope(tenant_id, read_only=True) as session:
         query = owned(Source, tenant_id).where(Source.state == SourceState.READY)
         return list(session.exec(query.order_by(Source.id)).all())
@@ -64,11 +64,11 @@ def _ready_sources(tenant_id: str) -> list[Source]:
 def on_failure(
     session: Transaction, tenant_id: str, payload: RebuildIndex, *, state: JobState, sentence: str, values: Any
 ) -> None:
-    """Say that the index was not built anew; its job can be tried again, and the next search that misses it asks."""
+    """Record an activity that the index was not rebuilt; the job can be retried, and searches request it again."""
     link, reason = f"/jobs?kind={_KIND}", sentence.format_map(values)
     told = "The vector index was not built anew: {reason} Until then the words alone find passages."
     activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, reason=reason)
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: RebuildIndex) -> None:
-    """Let the job of an index go on: whatever is there is built anew."""
+    """Do nothing: the job rebuilds the index whatever its state."""

@@ -1,4 +1,4 @@
-"""Indexing: what the worker does with a source: read, cut, index; or take it away."""
+"""Indexing: the jobs that parse, chunk and index a source, or remove it."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -39,9 +39,10 @@ def _set_progress(job: RunningJob, state: SourceState, progress: int) -> None:
 
 
 def index_source(job: RunningJob) -> None:
-    """Read an uploaded source, cut it and index it in both legs; after a crash it goes on where it stopped.
+    """Parse a source, store its chunks and index them; after a crash it continues where it stopped.
 
-    Raises Unavailable while the vector index is away: the ledger tries again.
+    A source that cannot be parsed is marked as failed. Raises Unavailable if the vector index is down, and IndexLost
+    after requesting a rebuild if the collection is missing; the ledger retries the job.
     """
     source = _source(job)
     if source is None or source.deleted_at is not None:
@@ -71,14 +72,17 @@ def index_source(job: RunningJob) -> None:
 
 
 def _has_chunks(tenant_id: str) -> bool:
-    """Tell whether a source answers already: then there has to be a collection."""
+    """Return whether the tenant has an indexed source, so that a collection must exist."""
     with session_scope(tenant_id, read_only=True) as session:
         ready = owned(Source, tenant_id).where(Source.chunk_count > 0, Source.generation > 0)
         return session.exec(ready.limit(1)).first() is not None
 
 
 def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], generation: int) -> int:
-    """Write the chunks of a generation that nobody finds yet, a few at a time; return how many there are."""
+    """Store the chunks of a new generation in batches; return their number.
+
+    Raises Invalid if there is no text.
+    """
     with job.transaction() as session:
         session.execute(
             owned_delete(Chunk, job.tenant_id).where(
@@ -108,14 +112,14 @@ def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], gene
 
 
 def _record_chunks(job: RunningJob, source: Source, count: int, remarks: list[dict[str, Any]]) -> None:
-    """Note that all chunks are written: another attempt goes on from here."""
+    """Store that all chunks are written, so that another attempt continues from here."""
     with job.transaction() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
         row.next_chunks, row.remarks = count, remarks
 
 
 def _activate(job: RunningJob, source: Source, generation: int, count: int) -> None:
-    """Let the new generation answer, together with the job's end."""
+    """Make the new generation the one that is searched, in the transaction that finishes the job."""
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id).with_for_update()).one()
         stale = (Chunk.source_id == source.id, Chunk.generation != generation)
@@ -157,15 +161,15 @@ def _fail(job: RunningJob, source: Source, sentence: str) -> None:
 
 
 def _undo_period(source: Source) -> timedelta:
-    """Return for how long a deleted source can be brought back; what the demo brought goes at once."""
+    """Return how long a deleted source can be restored; a source of the demo cannot."""
     return timedelta(seconds=0 if source.is_demo else UNDO_SECONDS)
 
 
 def remove_source(job: RunningJob) -> None:
-    """Take a deleted source's vectors, chunks and file away; a source brought back meanwhile stays."""
+    """Delete the vectors, chunks and file of a deleted source, unless it was restored meanwhile."""
     source = _source(job)
     if source is None or source.deleted_at is None or source.deleted_at > now() - _undo_period(source):
-        return  # brought back, or deleted again: that has a job of its own
+        return  # restored, or deleted again, which has another job
     with session_scope(job.tenant_id, read_only=True) as session:
         ids = list(
             session.exec(

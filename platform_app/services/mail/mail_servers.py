@@ -1,4 +1,4 @@
-"""Mail: the server through which a tenant's e-mail leaves: set, tried, taken away, used."""
+"""Mail servers: the SMTP server of a tenant: set, test, remove and use it."""
 
 import re
 from ipaddress import ip_address
@@ -18,19 +18,19 @@ from platform_app.services.accounts import sign_in_throttle, tenant_secrets
 from platform_app.services.crm.crm_values import clean_line
 from platform_app.services.feed import activity
 
-PASSWORD = "smtp password"  # noqa: S105  # what the secret is for
+PASSWORD = "smtp password"  # noqa: S105  # the purpose of the secret
 NO_SERVER = "There is no mail server yet. An admin sets it under Settings, E-mail."
 _HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*", re.ASCII)
 _MAX_PASSWORD_CHARS = 500
 
 
 def has_server(session: Transaction, tenant_id: str) -> bool:
-    """Tell whether a tenant can send e-mail."""
+    """Return whether the tenant has a mail server."""
     return _row(session, tenant_id) is not None
 
 
 def get_server(session: Transaction, tenant_id: str) -> smtp.Server:
-    """Return the tenant's mail server, ready to be used; raises Conflict when there is none."""
+    """Return the tenant's mail server with its password. Raises Conflict if there is none."""
     row = _row(session, tenant_id)
     if row is None:
         raise Conflict(NO_SERVER)
@@ -46,15 +46,15 @@ def get_server(session: Transaction, tenant_id: str) -> smtp.Server:
 
 
 def get_settings(session: Transaction, who: Identity) -> MailServer | None:
-    """Return what is set, None when nothing is; for owners and admins."""
+    """Return the tenant's mail settings, or None. Raises Forbidden unless `who` is an owner or admin."""
     _require_admin(who)
     return _row(session, who.tenant_id)
 
 
 def password_suffix(session: Transaction, who: Identity) -> str | None:
-    """Return the end of the kept password, empty when it is short; None when there is none.
+    """Return the last characters of the password, "" if it is short, None if there is none.
 
-    Raises Conflict when it cannot be read any more.
+    Raises Forbidden unless `who` is an owner or admin, Conflict if the password cannot be decrypted.
     """
     _require_admin(who)
     password = tenant_secrets.read(session, who.tenant_id, PASSWORD)
@@ -62,7 +62,11 @@ def password_suffix(session: Transaction, who: Identity) -> str | None:
 
 
 def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServer:
-    """Keep the server. An empty password leaves the kept one, which does not go to another server or into the clear."""
+    """Store the mail server from a form. An empty password keeps the stored one for the same server.
+
+    Raises Forbidden unless `who` is an owner or admin; Invalid with the field's name for a wrong value, or if the host
+    changed or encryption was switched off and no password is given; Conflict if it was changed concurrently.
+    """
     _require_admin(who)
     row = _row(session, who.tenant_id, lock=True) or MailServer(
         tenant_id=who.tenant_id, host="", port=0, security=MailSecurity.TLS, sender_address=""
@@ -72,7 +76,7 @@ def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServe
     row.security = _security(form.get("security", ""))
     row.user_name = _ascii_text(form.get("user_name", ""), field="user_name", longest=254)
     row.sender_address = _line(form, "sender_address", longest=254)
-    smtp.checked(row.sender_address, field="sender_address")  # kept as it is typed, also with a domain of other letters
+    smtp.checked(row.sender_address, field="sender_address")  # stored as typed, also with a non-ASCII domain
     row.sender_name = smtp.one_line(_line(form, "sender_name", longest=100))
     is_moved = before != (row.host, row.security == MailSecurity.NONE)
     _store_password(session, row, form.get("password", ""), is_moved=is_moved)
@@ -101,7 +105,7 @@ def _store_password(session: Transaction, row: MailServer, given: str, *, is_mov
 
 
 def remove(session: Transaction, who: Identity) -> None:
-    """Take the server and its password away: no e-mail leaves any more."""
+    """Delete the mail server and its password. Raises Forbidden unless `who` is an owner or admin."""
     _require_admin(who)
     session.execute(owned_delete(MailServer, who.tenant_id))
     tenant_secrets.delete(session, who.tenant_id, PASSWORD)
@@ -109,7 +113,11 @@ def remove(session: Transaction, who: Identity) -> None:
 
 
 def send_test(who: Identity) -> None:
-    """Send a message to the person's own address, through the server as it is set; raises as smtp.send does."""
+    """Send a test message to the member's own address through the mail server.
+
+    Raises Forbidden unless `who` is an owner or admin, LimitReached after too many tests, Conflict if there is no
+    server, and what `smtp.send` raises.
+    """
     _require_admin(who)
     sign_in_throttle.count_test_message(who.tenant_id)
     with session_scope(who.tenant_id, read_only=True) as session:
@@ -135,7 +143,7 @@ def _line(form: dict[str, str], field: str, *, longest: int) -> str:
 
 
 def _ascii_text(text: str, *, field: str, longest: int) -> str:
-    """Return what is told to the server as it is: its protocol knows no other letters."""
+    """Return a text that SMTP can transmit. Raises Invalid if it is too long or not printable ASCII."""
     if not isinstance(text, str) or len(text) > longest:
         raise Invalid("This is longer than {count} characters.", field=field, count=longest)
     if not (text.isascii() and text.isprintable()):

@@ -1,4 +1,4 @@
-"""Guiding: a guided script in a conversation: what was told is taken in, and what is asked for next is decided."""
+"""Guided scripts: progress of a guided script in a conversation: the answers so far and the next question."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from platform_app.models.person import Identity, Role
 from platform_app.models.script import Script, ScriptProgress
 from platform_app.services.crm import contacts, leads
 
-CORRECTION_MESSAGES = 2  # messages after all is given, for corrections
+CORRECTION_MESSAGES = 2  # messages after the last answer in which corrections are read
 _QUESTION_LABELS = {
     "contact.name": "your name",
     "contact.phone": "your phone number",
@@ -31,36 +31,36 @@ _FIELDS = {"contact.phone": "phones", "contact.email": "emails"}
 
 @dataclass
 class GuidedProgress:
-    """A guided script that is under way in a conversation."""
+    """The progress of a guided script in a conversation."""
 
     script_id: str
     title: str
     steps: list[GuidedStep]
-    given: dict[str, str] = field(default_factory=dict)  # by fact, as people read it
+    given: dict[str, str] = field(default_factory=dict)  # display values by fact
     refused: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
-    after: int = 0  # messages since all was given
-    labels: dict[str, str] = field(default_factory=dict)  # of each fact
+    after: int = 0  # messages since the last answer
+    labels: dict[str, str] = field(default_factory=dict)  # by fact
     collectable: dict[str, Wanted] = field(default_factory=dict)
 
     @property
     def position(self) -> Position:
-        """Where it stands."""
+        """The current step and its missing facts."""
         return guided_steps.current_position(self.steps, self.given, self.refused)
 
     @property
     def is_active(self) -> bool:
-        """Whether what the contact says is looked through: while something is wanted, and a little longer."""
+        """Whether messages are searched for answers: while one is missing, and a few messages longer."""
         return self.position.step is not None or self.after < CORRECTION_MESSAGES
 
     @property
     def wanted(self) -> list[Wanted]:
-        """Everything the script collects, as a model is asked for it."""
+        """The facts that the script collects, as a model is asked for them."""
         names = dict.fromkeys(one.fact for step in self.steps for one in step.fields)
         return [self.collectable[name] for name in names if name in self.collectable]
 
     def for_prompt(self, language: str) -> prompts.Guided:
-        """Return what the model is told of it; built-in fields are named in a language, ru or en, as one asks."""
+        """Return the progress as the prompt holds it. `language` is that of questions: "ru" or "en"."""
         at = self.position
         given = [(self._question_label(name, language), value) for name, value in self.given.items()]
         goal = self.steps[at.step].goal if at.step is not None else ""
@@ -68,11 +68,11 @@ class GuidedProgress:
         return prompts.Guided(self.title, goal, given, wanted)
 
     def _question_label(self, fact: str, language: str) -> str:
-        """Return the words in which the contact is asked for a fact; a tenant's own field keeps its name."""
+        """Return the words that ask for a fact; a custom field keeps its name."""
         return translate(language, _QUESTION_LABELS[fact]) if fact in _QUESTION_LABELS else self.labels.get(fact, fact)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a trace keeps it."""
+        """Return the progress as a trace stores it."""
         at = self.position
         return {
             "title": self.title,
@@ -86,7 +86,7 @@ class GuidedProgress:
 def get_progress(
     session: Transaction, conversation: Conversation, script_id: str, facts: Facts
 ) -> GuidedProgress | None:
-    """Return how far a script has come in a conversation; nothing when it has no steps."""
+    """Return the progress of a script in a conversation, or None if it has no steps."""
     tenant_id = conversation.tenant_id
     row: Script | None = session.exec(owned(Script, tenant_id).where(Script.id == script_id)).first()
     if row is None or not row.steps:
@@ -122,9 +122,9 @@ def _progress_row(session: Transaction, tenant_id: str, conversation_id: str, sc
 
 
 def store_answers(tenant_id: str, conversation_id: str, guidance: GuidedProgress, told: Told) -> None:
-    """Write what was told to the contact and the lead, and what is asked for next.
+    """Write extracted answers to the contact and lead, and store what to ask for next.
 
-    A value that its field does not take is left out: it is asked for again.
+    A value that its field does not accept is left out and asked for again.
     """
     with session_scope(tenant_id) as session:
         talk = session.exec(owned(Conversation, tenant_id).where(Conversation.id == conversation_id)).one()
@@ -145,7 +145,7 @@ def store_answers(tenant_id: str, conversation_id: str, guidance: GuidedProgress
 
 
 def _write_value(session: Transaction, talk: Conversation, name: str, value: str) -> bool:
-    """Write a value to the contact or the lead of a conversation; tell whether it could be taken."""
+    """Write a value to the contact or lead of a conversation; return whether it was accepted."""
     holder, _, field_name = name.partition(".")
     who = _agent_identity(talk)
     try:
@@ -163,12 +163,12 @@ def _write_value(session: Transaction, talk: Conversation, name: str, value: str
 
 
 def _new_value(contact: Contact, name: str, value: str) -> Any:
-    """Return a new value; of addresses and numbers the new one comes first, and the others stay."""
+    """Return the new value of a field; a new address or number is put before the others."""
     return [value, *getattr(contact, name)] if name in ("phones", "emails") else value
 
 
 def _contact(session: Transaction, who: Identity, talk: Conversation, name: str) -> Contact:
-    """Return the contact of a conversation; one is made when there is none yet."""
+    """Return the contact of a conversation, creating one if it has none."""
     if talk.contact_id:
         return contacts.get(session, who, talk.contact_id)
     made = contacts.create(session, who, name=name)
@@ -184,7 +184,10 @@ def _agent_identity(talk: Conversation) -> Identity:
 def list_progress(
     session: Transaction, who: Identity, conversation_id: str
 ) -> list[tuple[str, int | None, int, list[str]]]:
-    """Return the guided scripts of a conversation: title, step from 0 (none: over), steps, and what is still wanted."""
+    """Return (title, step, number of steps, labels of missing facts) of a conversation's guided scripts.
+
+    The step counts from 0 and is None when the script is finished.
+    """
     query = owned(ScriptProgress, who.tenant_id).where(ScriptProgress.conversation_id == conversation_id)
     found = []
     own = fact_snapshots.fact_catalogue(session, who.tenant_id)

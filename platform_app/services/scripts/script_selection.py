@@ -1,4 +1,4 @@
-"""Script choice: which scripts a reply is given, and of each why or why not."""
+"""Script selection: which scripts apply to a reply, and why the others do not."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,15 +15,15 @@ from platform_app.errors import Invalid
 from platform_app.llm.prompts import Guided, PromptScript, tokens
 from platform_app.models.script import Script, ScriptKind
 
-TOKEN_BUDGET = 1_500  # tokens of all scripts in one prompt
+TOKEN_BUDGET = 1_500  # for all scripts of one prompt
 AGENT, STAGE, MESSAGE_TEXT = "agent.name", "lead.stage", "message.text"
 
 
 @dataclass
 class ScriptDecision:
-    """A script with what became of it. `why` is a message id, `expected` and `actual` fill its places.
+    """The decision on a script. `why` is a message id whose placeholders `expected` and `actual` fill.
 
-    A script that applies is offered to the model; it is used when the reply stands on it.
+    A script that applies is offered to the model; it is used if the reply says what it says.
     """
 
     script_id: str
@@ -33,25 +33,26 @@ class ScriptDecision:
     why: str
     expected: str = ""
     actual: str = ""
-    text: str = ""  # as the model reads it
-    by_message: bool = False  # it applies because of what the last message says
-    number: int = 0  # by which the model marks what it says by it; 0 when not offered
-    asks: str = ""  # of a guided script: what it asks for next
+    text: str = ""  # as in the prompt
+    by_message: bool = False  # applies because of the text of the last message
+    number: int = 0  # by which the model marks its use; 0 if not offered
+    asks: str = ""  # facts that a guided script asks for next
     used: bool = False
     proof: dict[str, Any] = field(default_factory=dict)
-    change: list[dict[str, Any]] = field(default_factory=list)  # the smallest that would let it apply
+    change: list[dict[str, Any]] = field(default_factory=list)  # the smallest change that would make it apply
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the decision as JSON values."""
         return asdict(self)
 
 
 def select_scripts(
     session: Transaction, tenant_id: str, facts: Facts, seen: Facts | None = None
 ) -> list[ScriptDecision]:
-    """Return every enabled script of the tenant in order, applied or not, with the first reason that decided.
+    """Return the decision on every enabled script of the tenant, in the scripts' order.
 
-    `seen` are the facts that the agent may see: texts are filled with them, conditions know all.
+    Texts are filled with `seen`, the facts that the agent may see; conditions are evaluated on all facts. Scripts that
+    exceed TOKEN_BUDGET do not apply.
     """
     query = owned(Script, tenant_id).where(Script.deleted_at.is_(None), Script.enabled.is_(True))  # type: ignore[union-attr, attr-defined]
     rows: list[Script] = list(session.exec(query.order_by(Script.position, Script.id)).all())
@@ -72,7 +73,7 @@ def select_scripts(
 
 
 def offer_scripts(considered: list[ScriptDecision]) -> list[PromptScript]:
-    """Number the scripts that apply, and return those that have a text as a prompt holds them."""
+    """Number the scripts that apply and have a text; return them as the prompt holds them."""
     found = [one for one in considered if one.applied and one.text]
     for number, one in enumerate(found, 1):
         one.number = number
@@ -80,13 +81,16 @@ def offer_scripts(considered: list[ScriptDecision]) -> list[PromptScript]:
 
 
 def offer_guided(one: ScriptDecision, step: Guided, offered: int) -> None:
-    """Number a guided script that is under way, after those that are offered by their text alone."""
+    """Number an active guided script, after the `offered` scripts if it has no text of its own."""
     one.number = step.number = one.number or offered + 1
     one.asks = ", ".join(words for words, _ in step.wanted)
 
 
 def full_condition(row: Script) -> Group:
-    """Return all that has to hold for a script: its agent, its stage, what is said, and its own condition."""
+    """Return the whole condition of a script: agent, stage, examples and its own condition.
+
+    Raises Invalid if its own condition cannot be parsed.
+    """
     parts: list[Condition | Group] = []
     if row.agent_id:
         parts.append(Condition(fact=AGENT, operator="equals", value=row.agent_id))
@@ -100,7 +104,7 @@ def full_condition(row: Script) -> Group:
 
 
 def decide(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen: Facts | None = None) -> ScriptDecision:
-    """Return what becomes of a script when these facts are known."""
+    """Return the decision on a script for these facts."""
     found = ScriptDecision(row.id, row.title, row.kind, False, "")
     try:
         proof = evaluate(full_condition(row), facts, own, moment)
@@ -113,7 +117,7 @@ def decide(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen:
         found.why, found.expected, found.actual = _rejection(failed, str(facts.values.get(MESSAGE_TEXT) or ""))
         found.change = [_change(one) for one in smallest_change(proof) or []]
         return found
-    for problem in text_templates.problems(row.text, own)[:1]:  # kept as typed, used when it is right
+    for problem in text_templates.problems(row.text, own)[:1]:  # texts with mistakes are saved, but not used
         found.why, found.expected = "Its text has a mistake: {expected}", problem.what
         return found
     try:
@@ -129,7 +133,7 @@ def decide(row: Script, facts: Facts, own: Catalogue, moment: datetime, *, seen:
 
 
 def _rejection(failed: Proof, said: str) -> tuple[str, str, str]:
-    """Return why a script does not apply: a sentence, and what fills its places."""
+    """Return why a script does not apply: a message id and the values of `expected` and `actual`."""
     condition, actual = failed.condition, str(failed.actual or "")
     if condition is None:
         return "Its condition does not hold.", "", ""
@@ -150,7 +154,7 @@ def _change(change: ConditionChange) -> dict[str, Any]:
 
 
 def _is_objection(row: Script) -> bool:
-    """Tell whether a script applies only to messages like its examples."""
+    """Return whether a script applies only to messages like its examples."""
     return row.kind == ScriptKind.OBJECTION and bool(row.examples.strip())
 
 

@@ -1,4 +1,4 @@
-"""Script use: which of the scripts that a model was offered its reply stands on."""
+"""Script usage: detects which of the offered scripts a reply used."""
 
 import re
 
@@ -6,18 +6,18 @@ from platform_app.services.scripts.script_selection import ScriptDecision
 from platform_app.text.courtesy_phrases import LIGHT
 from platform_app.text.stemming import stems
 
-TEXT_SHARE, SENTENCE_SHARE = 0.5, 0.6  # share of a script's words, or of one of its sentences, that a reply has to say
-MIN_SENTENCE_WORDS = 4  # words that a sentence needs to be told from others
+TEXT_SHARE, SENTENCE_SHARE = 0.5, 0.6  # least share of a script's, or a sentence's, words in a reply
+MIN_SENTENCE_WORDS = 4  # shorter sentences are not compared
 _SENTENCE = re.compile(r"(?<=[.!?…:;])\s+|\n+")
 _CITED = re.compile(r"[^.!?…\n]*\[\d+(?:\s*,\s*\d+)*\][.!?…]*")
 
 
 def mark_used(considered: list[ScriptDecision], marked: set[int], reply: str, said: str) -> None:
-    """Note which scripts a reply stands on: those whose mark it has, and those whose words it says.
+    """Set `used` on the scripts whose mark or whose words a reply contains.
 
-    `said` is what the contact has said: words that the reply repeats from there prove nothing.
+    Words of `said`, the contact's messages, do not count, since the reply may repeat them from there.
     """
-    own = _CITED.sub(" ", reply)  # what is taken from a passage is not taken from a script
+    own = _CITED.sub(" ", reply)  # sentences that cite a passage do not count
     for one in considered:
         one.used = one.number > 0 and (
             one.number in marked or repeats_text(own, one.text, said) or repeats_text(own, one.asks, said)
@@ -25,7 +25,7 @@ def mark_used(considered: list[ScriptDecision], marked: set[int], reply: str, sa
 
 
 def repeats_text(reply: str, text: str, said: str = "") -> bool:
-    """Tell whether a reply says what a text says, by the words that are not the contact's own."""
+    """Return whether a reply contains enough words of a text, apart from those in `said`."""
     heard, known = set(stems(reply)), set(stems(said)) | LIGHT
     whole = set(stems(text)) - known
     if not whole:

@@ -1,4 +1,4 @@
-"""Scripts: written, ordered, switched, deleted and brought back, within their tenant."""
+"""Scripts: create, change, order, version, delete and restore scripts of a tenant."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,14 +22,14 @@ from platform_app.services.feed import activity
 
 MAX_SCRIPTS = 500  # of a tenant
 MAX_EXAMPLES = 200  # lines
-MAX_TEXT_CHARS = 8_000  # characters of a text
+MAX_TEXT_CHARS = 8_000
 FIELDS = ("title", "kind", "text", "examples", "agent_id", "stage_id", "condition", "steps")
-VERSION_WINDOW = timedelta(minutes=10)  # changes of one person within this time are one step back
+VERSION_WINDOW = timedelta(minutes=10)  # changes by one person within this time share a version
 
 
 @dataclass
 class ScriptUsage:
-    """How many replies stand on a script, and when the last one was written."""
+    """How many replies used a script, and when it was last used."""
 
     count: int = 0
     last: datetime | None = None
@@ -38,7 +38,10 @@ class ScriptUsage:
 def list_scripts(
     session: Transaction, who: Identity, agent_id: str, *, search: str = "", kind: str = "", stage_id: str = ""
 ) -> list[Script]:
-    """Return the scripts that concern an agent, its own and those for all, in order. `stage_id` "none": any stage."""
+    """Return the scripts of an agent and those for all agents, in order.
+
+    `search` is looked for in title and text; `stage_id` "none" returns scripts for any stage.
+    """
     wanted = search.strip().casefold()
     return [
         row
@@ -56,14 +59,14 @@ def _all(session: Transaction, who: Identity) -> list[Script]:
 
 
 def usage_by_script(session: Transaction, who: Identity) -> dict[str, ScriptUsage]:
-    """Return for each script how many replies stand on it; that it was given to the model alone does not count."""
+    """Return by script id how many replies used a script; being offered to the model does not count."""
     columns = (ScriptUse.script_id, func.count(), func.max(ScriptUse.created_at))
     query = owned(ScriptUse, who.tenant_id).with_only_columns(*columns).group_by(ScriptUse.script_id)
     return {script_id: ScriptUsage(count, last) for script_id, count, last in session.execute(query).all()}
 
 
 def conversations_using(session: Transaction, who: Identity, script_id: str, *, limit: int = 20) -> list[str]:
-    """Return the conversations in which a reply stands on a script, the latest first."""
+    """Return the ids of conversations in which a reply used a script, latest first."""
     query = owned(ScriptUse, who.tenant_id).where(ScriptUse.script_id == script_id)
     newest = query.order_by(ScriptUse.created_at.desc()).limit(500)  # type: ignore[attr-defined]
     found = dict.fromkeys(use.conversation_id for use in session.exec(newest).all())
@@ -71,7 +74,7 @@ def conversations_using(session: Transaction, who: Identity, script_id: str, *, 
 
 
 def get(session: Transaction, who: Identity, script_id: str, *, lock: bool = False) -> Script:
-    """Return a script that is not deleted."""
+    """Return a script. Raises NotFound if it does not exist or is deleted."""
     query = owned(Script, who.tenant_id).where(Script.id == script_id)
     row: Script | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None or row.deleted_at is not None:
@@ -80,7 +83,11 @@ def get(session: Transaction, who: Identity, script_id: str, *, lock: bool = Fal
 
 
 def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str | None = None, **fields: Any) -> Script:
-    """Add a script at the end."""
+    """Create a script at the end of the list.
+
+    Raises LimitReached at MAX_SCRIPTS, Invalid with the field's name for a wrong value, and NotFound for an unknown
+    agent or stage.
+    """
     rows = _all(session, who)
     if len(rows) >= MAX_SCRIPTS:
         raise LimitReached("There can be {count} scripts at most.", count=MAX_SCRIPTS)
@@ -94,7 +101,10 @@ def create(session: Transaction, who: Identity, /, *, title: str, agent_id: str 
 
 
 def save(session: Transaction, who: Identity, script_id: str, fields: dict[str, Any], *, revision: int) -> Script:
-    """Change some fields; what was before becomes a version. Conflict when it was changed since `revision`."""
+    """Change some fields of a script and store its former state as a version.
+
+    Raises Conflict if it was changed since `revision`, and otherwise what `create` raises for fields.
+    """
     row = get(session, who, script_id, lock=True)
     if row.revision != revision:
         raise Conflict("{name} changed this meanwhile.", name=row.updated_by)
@@ -107,7 +117,7 @@ def save(session: Transaction, who: Identity, script_id: str, fields: dict[str, 
 
 
 def field_values(row: Script) -> dict[str, Any]:
-    """Return what a version keeps of a script."""
+    """Return the fields of a script that versions store."""
     return {name: getattr(row, name) for name in FIELDS}
 
 
@@ -152,13 +162,16 @@ def _add_version(session: Transaction, who: Identity, row: Script, before: dict[
 
 
 def list_versions(session: Transaction, who: Identity, script_id: str) -> list[ScriptVersion]:
-    """Return what a script was before its changes, the latest first."""
+    """Return the former states of a script, latest first."""
     query = owned(ScriptVersion, who.tenant_id).where(ScriptVersion.script_id == script_id)
     return list(session.exec(query.order_by(ScriptVersion.number.desc())).all())  # type: ignore[attr-defined]
 
 
 def restore_version(session: Transaction, who: Identity, script_id: str, version_id: str) -> Script:
-    """Make a script what it was; what it is now becomes a version too."""
+    """Restore a former state of a script; its present state becomes a version too.
+
+    Raises NotFound if there is no such script or version.
+    """
     row = get(session, who, script_id, lock=True)
     found = [version for version in list_versions(session, who, row.id) if version.id == version_id]
     if not found:
@@ -167,7 +180,10 @@ def restore_version(session: Transaction, who: Identity, script_id: str, version
 
 
 def diff_version(session: Transaction, who: Identity, script_id: str, version_id: str) -> list[FieldChange]:
-    """Return what a script has now that it had otherwise in a version."""
+    """Return the fields that have changed since a version.
+
+    Raises NotFound if there is no such script or version.
+    """
     row = get(session, who, script_id)
     found = [version for version in list_versions(session, who, row.id) if version.id == version_id]
     if not found:
@@ -176,14 +192,14 @@ def diff_version(session: Transaction, who: Identity, script_id: str, version_id
 
 
 def set_enabled(session: Transaction, who: Identity, script_id: str, *, enabled: bool) -> Script:
-    """Switch a script on or off: the next reply obeys it."""
+    """Switch a script on or off, with effect from the next reply. Raises NotFound if there is none."""
     row = get(session, who, script_id)
     row.enabled = enabled
     return row
 
 
 def duplicate(session: Transaction, who: Identity, script_id: str) -> Script:
-    """Make a copy at the end, switched off."""
+    """Create a copy of a script at the end of the list, switched off."""
     row = get(session, who, script_id)
     fields = {name: value for name, value in field_values(row).items() if name != "title"}
     copied = create(session, who, title=f"{row.title[:190]} (2)", **fields)
@@ -192,18 +208,18 @@ def duplicate(session: Transaction, who: Identity, script_id: str) -> Script:
 
 
 def move(session: Transaction, who: Identity, script_id: str, *, up: bool, among: list[str]) -> None:
-    """Let a script change places with the one before or after it; `among` are the ids that are shown, in order."""
+    """Swap a script with the one before or after it among the shown ones, whose ids `among` gives in order."""
     row_order.move(_all(session, who), get(session, who, script_id).id, up=up, among=among)
 
 
 def place_at(session: Transaction, who: Identity, script_id: str, before_id: str) -> None:
-    """Put a script where another stands; that one and those behind it follow."""
+    """Move a script to the position of another, which follows it."""
     moved, other = get(session, who, script_id), get(session, who, before_id)
     row_order.place_at(_all(session, who), moved.id, other.id)
 
 
 def delete(session: Transaction, who: Identity, script_id: str) -> Script:
-    """Take a script away; it can be brought back."""
+    """Delete a script; it can be restored."""
     row = get(session, who, script_id)
     row.deleted_at = now()
     _record(session, who, row, "Script “{title}” deleted")
@@ -211,7 +227,7 @@ def delete(session: Transaction, who: Identity, script_id: str) -> Script:
 
 
 def restore(session: Transaction, who: Identity, script_id: str) -> Script:
-    """Bring back a script that was deleted."""
+    """Restore a deleted script. Raises NotFound if there is no such deleted script."""
     row: Script | None = session.exec(owned(Script, who.tenant_id).where(Script.id == script_id)).first()
     if row is None or row.deleted_at is None:
         raise NotFound("There is no such script.")

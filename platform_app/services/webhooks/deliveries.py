@@ -1,4 +1,4 @@
-"""Deliveries: requests of other systems to webhooks: verified, and stored with their events, once each."""
+"""Deliveries: incoming webhook requests, verified and stored with their events, each once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ from platform_app.services.webhooks import (
 )
 
 log = structlog.get_logger()
-MAX_BODY_BYTES = 1_000_000  # bytes of a body
-MAX_EVENT_BYTES = 64_000  # bytes of a body whose payload stands in the event too
-MAX_REFUSED_CHARS = 10_000  # characters of a body
+MAX_BODY_BYTES = 1_000_000
+MAX_EVENT_BYTES = 64_000  # largest body whose payload is stored in the event too
+MAX_REFUSED_CHARS = 10_000  # stored characters of a refused body
 _LOGGED_HEADERS = ("content-type", "user-agent", "webhook-timestamp")
 _SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -57,7 +57,7 @@ class IncomingRequest:
     body: bytes
     headers: Mapping[str, str]
     sender: str = ""
-    is_truncated: bool = False  # the body was larger than is taken, and was not read to its end
+    is_truncated: bool = False  # the body was over the limit and not read to its end
 
 
 def find_webhook(address: str) -> IncomingWebhook:
@@ -73,7 +73,7 @@ def _check_enabled(row: IncomingWebhook | None) -> IncomingWebhook:
     return row
 
 
-VerifiedDelivery = tuple[IncomingRequest, Any]  # a delivery that was verified, with its payload
+VerifiedDelivery = tuple[IncomingRequest, Any]  # a verified delivery and its payload
 
 
 def accept_all(webhook: IncomingWebhook, deliveries: Sequence[IncomingRequest]) -> list[DeliveryOutcome | Exception]:
@@ -96,15 +96,15 @@ def accept_all(webhook: IncomingWebhook, deliveries: Sequence[IncomingRequest]) 
 
 
 def _verify_request(webhook: IncomingWebhook, sent: IncomingRequest) -> VerifiedDelivery | Exception:
-    """Return what a delivery holds, or why it is not taken."""
+    """Return a verified delivery with its payload, or the exception why it is refused."""
     try:
         return sent, _verified_payload(webhook, sent)
-    except Exception as error:  # of this one alone: the others are taken
+    except Exception as error:  # concerns this delivery only
         return error
 
 
 def _verified_payload(webhook: IncomingWebhook, sent: IncomingRequest) -> Any:
-    """Return what a right delivery holds. Raises _REFUSALS, and Unavailable."""
+    """Return the payload of a delivery. Raises one of _REFUSALS, or Unavailable."""
     if sent.is_truncated:
         raise BodyTooLarge("The body is larger than 1 MB.")
     _verify(webhook, sent)
@@ -114,7 +114,7 @@ def _verified_payload(webhook: IncomingWebhook, sent: IncomingRequest) -> Any:
 
 
 def _store_all(webhook: IncomingWebhook, read: list[VerifiedDelivery]) -> list[DeliveryOutcome | Exception]:
-    """Write deliveries together; where one of them cannot be taken, half of them, until it is alone."""
+    """Store deliveries in one transaction; on failure, halve the batch until the failing one is alone."""
     if not read:
         return []
     kept: list[DeliveryOutcome | Exception] = []
@@ -135,14 +135,14 @@ def _store_all(webhook: IncomingWebhook, read: list[VerifiedDelivery]) -> list[D
 
 
 def _affects_all(error: Exception) -> bool:
-    """Tell whether the others would fare no better: the webhook is gone, or the database away."""
+    """Return whether an error concerns all deliveries: the webhook is deleted, or the database is down."""
     if isinstance(error, OperationalError):
         return not is_lock_conflict(error)
     return isinstance(error, (Unavailable, NotFound, TimeoutError))
 
 
 def _store_refusals(webhook: IncomingWebhook, refused: list[tuple[IncomingRequest, PlatformError]]) -> list[Exception]:
-    """Write refusals down and return what the senders are told."""
+    """Store refusals and return the errors that the senders receive."""
     if not refused:
         return []
     try:
@@ -156,7 +156,7 @@ def _store_refusals(webhook: IncomingWebhook, refused: list[tuple[IncomingReques
 
 
 def _verify(webhook: IncomingWebhook, sent: IncomingRequest) -> None:
-    """Raise Unverified, with what is wrong for the log, unless the signature is right or none is required."""
+    """Check the signature if one is required. Raises UnverifiedDelivery with the reason for the log."""
     if not webhook.signed:
         return
     headers = {name: sent.headers.get(name, "") for name in _SIGNATURE_HEADERS}
@@ -174,13 +174,13 @@ def _verify(webhook: IncomingWebhook, sent: IncomingRequest) -> None:
         except WebhookVerificationError as error:
             if "timestamp" in str(error):
                 why = "It was signed more than five minutes before or after it came."
-        except ValueError:  # a signature that is no base64, a body that is no text
+        except ValueError:  # the signature is not base64, or the body is not text
             continue
     raise UnverifiedDelivery(why)
 
 
 def _store(session: Transaction, found: IncomingWebhook, read: list[VerifiedDelivery]) -> Iterable[DeliveryOutcome]:
-    """Write deliveries with their events. Those of one webhook wait for each other at its row."""
+    """Store deliveries with their events; those of one webhook are serialized by a lock of its row."""
     query = owned(IncomingWebhook, found.tenant_id).where(IncomingWebhook.id == found.id)
     webhook = _check_enabled(session.exec(query.with_for_update()).first())
     rows = [(_row(webhook, sent, DeliveryOutcome.ACCEPTED), sent, payload) for sent, payload in read]
@@ -200,7 +200,7 @@ def _store(session: Transaction, found: IncomingWebhook, read: list[VerifiedDeli
 
 
 def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, read: VerifiedDelivery) -> Event:
-    """Write down a delivery that did not come before, with its event."""
+    """Store a delivery that was not accepted before, and emit its event."""
     sent, payload = read
     start_action(session)
     who = members.automation_identity(session, webhook.tenant_id, webhook.name)
@@ -224,7 +224,7 @@ def _accept(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeliver
 
 
 def _store_refusal(session: Transaction, webhook: IncomingWebhook, sent: IncomingRequest, why: str) -> None:
-    """Write down that a delivery was refused; people are told of the first of several in a row."""
+    """Store a refused delivery; an activity is recorded for the first of several in a row."""
     row = _row(webhook, sent, DeliveryOutcome.REFUSED)
     row.why, row.body = why, _text(sent)[:MAX_REFUSED_CHARS]
     last = delivery_retention.latest_delivery(session, row)
@@ -261,7 +261,7 @@ def _text(sent: IncomingRequest) -> str:
 
 
 def _accepted_before(session: Transaction, webhook: IncomingWebhook, ids: list[str]) -> dict[str, str | None]:
-    """Return the events of the deliveries that were accepted before, of those with these ids."""
+    """Return the event ids of deliveries accepted before, by message id."""
     same = owned(ReceivedDelivery, webhook.tenant_id).where(
         ReceivedDelivery.webhook_id == webhook.id, col(ReceivedDelivery.taken_id).in_(ids)
     )
@@ -270,6 +270,6 @@ def _accepted_before(session: Transaction, webhook: IncomingWebhook, ids: list[s
 
 
 def _add_to_log(session: Transaction, row: ReceivedDelivery) -> None:
-    """Put a delivery into the log."""
+    """Add a delivery to the log and notify open pages after the commit."""
     session.add(row)
     session.after_commit.append(lambda: notifier.publish(row.tenant_id, "webhook", row.id))

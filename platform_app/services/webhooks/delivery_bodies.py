@@ -1,4 +1,4 @@
-"""Bodies: what the body of a delivery holds, JSON or a form."""
+"""Delivery bodies: parsing of the bodies of webhook deliveries, JSON or forms."""
 
 import codecs
 import io
@@ -25,20 +25,23 @@ _BYTE_ORDER_MARKS = (
 
 
 def parse_body(body: bytes, content_type: str) -> Any:
-    """Return the fields of a form, else the value of a JSON text, whatever its type is said to be.
+    """Return the fields of a form, else the parsed JSON, whatever the content type.
 
-    Raises Unreadable.
+    Raises UnreadableBody if the body is neither.
     """
     return _payload(body, content_type, detect_encoding(body, content_type))
 
 
 def parse_stored_body(text: str, content_type: str) -> Any:
-    """Return what `payload_of` does, from the text that a log keeps of a body, whatever encoding it came in."""
+    """Return the same as `parse_body`, from the text of a body stored in the log.
+
+    Raises UnreadableBody if the text is neither JSON nor a form.
+    """
     return _payload(text.encode("utf-8", "replace"), content_type, "utf-8")
 
 
 def detect_encoding(body: bytes, content_type: str) -> str:
-    """Return the encoding of a body: what its byte order mark says, else its charset, else UTF-8."""
+    """Return the encoding of a body from its byte order mark, else its charset, else "utf-8"."""
     for mark, name in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return name
@@ -66,7 +69,7 @@ def _payload(body: bytes, content_type: str, encoding: str) -> Any:
 
 
 def _form_fields(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """Return the fields of a form in parts; of a file its name. Raises ValueError."""
+    """Return the fields of a multipart form; of a file its name. Raises ValueError if it is malformed."""
     found: list[tuple[str, str]] = []
 
     def take(name: bytes | None, value: bytes | None) -> None:

@@ -1,4 +1,4 @@
-"""Received log: what of deliveries is kept, how much of it, and for how long."""
+"""Delivery retention: limits on the number, size and age of stored deliveries."""
 
 from datetime import datetime, timedelta
 
@@ -9,13 +9,13 @@ from platform_app.db import Transaction, owned, owned_delete
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook, ReceivedDelivery
 
 MAX_REFUSED = 100  # of a webhook
-MAX_TENANT_BYTES = 500_000_000  # bytes of accepted bodies; beyond them a body is not kept, all else is
-_DELETE_BATCH = 50  # refused ones that make room for a new one
+MAX_TENANT_BYTES = 500_000_000  # stored bodies of a tenant; later deliveries have none
+_DELETE_BATCH = 50  # refused deliveries deleted at once
 RETENTION = timedelta(days=30)
 
 
 def latest_delivery(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
-    """Return the delivery before this one."""
+    """Return the webhook's newest stored delivery, or None."""
     mine = owned(ReceivedDelivery, row.tenant_id).where(ReceivedDelivery.webhook_id == row.webhook_id)
     newest = mine.order_by(ReceivedDelivery.at.desc(), ReceivedDelivery.id.desc()).limit(1)  # type: ignore[attr-defined]
     found: ReceivedDelivery | None = session.exec(newest).first()
@@ -23,7 +23,7 @@ def latest_delivery(session: Transaction, row: ReceivedDelivery) -> ReceivedDeli
 
 
 def trim_refused(session: Transaction, row: ReceivedDelivery) -> None:
-    """Take refused deliveries of the webhook out of the log that are more than are kept, a limited number at once."""
+    """Delete the oldest refused deliveries of a webhook beyond MAX_REFUSED, a limited number at once."""
     refused = owned(ReceivedDelivery, row.tenant_id).where(
         ReceivedDelivery.webhook_id == row.webhook_id, ReceivedDelivery.outcome == DeliveryOutcome.REFUSED
     )
@@ -39,7 +39,7 @@ def trim_refused(session: Transaction, row: ReceivedDelivery) -> None:
 
 
 def stored_bytes(session: Transaction, row: ReceivedDelivery) -> int:
-    """Return how many bytes of accepted bodies are in the log of a webhook."""
+    """Return the size in bytes of the accepted bodies stored for a webhook."""
     accepted = owned(ReceivedDelivery, row.tenant_id).where(
         ReceivedDelivery.webhook_id == row.webhook_id,
         ReceivedDelivery.outcome == DeliveryOutcome.ACCEPTED,
@@ -49,7 +49,7 @@ def stored_bytes(session: Transaction, row: ReceivedDelivery) -> int:
 
 
 def store_body(session: Transaction, webhook: IncomingWebhook, row: ReceivedDelivery, body: str) -> None:
-    """Keep the body of an accepted delivery while those of the tenant are not too many bytes together."""
+    """Store the body of an accepted delivery unless the tenant's bodies exceed MAX_TENANT_BYTES."""
 
     def others() -> int:
         query = owned(IncomingWebhook, webhook.tenant_id).where(IncomingWebhook.id != webhook.id)
@@ -61,7 +61,10 @@ def store_body(session: Transaction, webhook: IncomingWebhook, row: ReceivedDeli
 
 
 def delete_old(session: Transaction, row: ReceivedDelivery, *, previous_at: datetime | None) -> bool:
-    """With the first delivery of a day take out what is too old, and tell it. `before` is when the last one came."""
+    """Delete deliveries past RETENTION with the first delivery of a UTC day; return whether it ran.
+
+    `previous_at` is the time of the delivery before `row`.
+    """
     if previous_at is None or previous_at.date() == row.at.date():
         return False
     old = owned_delete(ReceivedDelivery, row.tenant_id).where(

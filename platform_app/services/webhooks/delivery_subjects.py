@@ -1,4 +1,4 @@
-"""Addressees: whom a delivery of a webhook is about."""
+"""Delivery subjects: the lead or contact that a webhook delivery is about."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,12 @@ from platform_app.services.crm import contacts, crm_values, leads, phone_numbers
 
 
 def find_links(session: Transaction, who: Identity, webhook: IncomingWebhook, payload: Any) -> dict[str, Any]:
-    """Return the lead whose id a payload names, else the contact that has its address or number, as links of an event.
+    """Return the columns that link an event to the lead or contact that a payload names.
 
-    Where the webhook says so, a contact that nobody has is created. Addresses that are none are let be.
+    The lead is found by id, else the contact by e-mail address or phone number. An unknown contact is created if the
+    webhook says so. Invalid addresses are ignored. Returns {} if nothing is found.
     """
-    with session.no_autoflush:  # of what deliveries of this transaction wrote, contacts alone are looked for here
+    with session.no_autoflush:  # of the new rows, only contacts matter here
         return _find_links(session, who, webhook, payload)
 
 
@@ -27,7 +28,7 @@ def _find_links(session: Transaction, who: Identity, webhook: IncomingWebhook, p
             lead = leads.get(session, who, lead_id)
             return {"lead_id": lead.id, "contact_id": lead.contact_id}
         except NotFound:
-            pass  # of another tenant, deleted, or never there: perhaps the contact is known
+            pass  # unknown lead: look for the contact
     emails = _valid_or_empty(crm_values.parse_emails, _text_at(payload, webhook.email_path))
     region = phone_numbers.tenant_region(session, who.tenant_id)
     phones = _valid_or_empty(

@@ -1,7 +1,7 @@
-"""Webhooks: addresses at which other systems deliver: made, changed, their secrets renewed, deleted, brought back.
+"""Incoming webhooks: addresses to which other systems deliver, and their secrets.
 
-Where deliveries are signed the address is known to many and the secret protects; where they are not, the address is
-the secret. An address is found by its SHA-256; itself it is sealed, like the secrets: see webhook_secrets.
+If deliveries are signed, the signing secret protects a webhook; if not, its address is the secret. An address is looked
+up by its SHA-256 hash and stored encrypted, like the signing secrets (see webhook_secrets).
 """
 
 import hashlib
@@ -28,18 +28,18 @@ PATHS = ("email_path", "phone_path", "name_path", "lead_path")
 
 
 def hash_address(address: str) -> str:
-    """Return what the last part of an address is found by."""
+    """Return the SHA-256 hash, in hexadecimal, by which an address is looked up."""
     return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()
 
 
 def list_webhooks(session: Transaction, who: Identity) -> list[IncomingWebhook]:
-    """Return the webhooks by their names."""
+    """Return the tenant's webhooks, sorted by name."""
     query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.deleted_at.is_(None))  # type: ignore[union-attr]
     return sorted(session.exec(query).all(), key=lambda row: (row.name.casefold(), row.id))
 
 
 def get(session: Transaction, who: Identity, webhook_id: str, *, lock: bool = False) -> IncomingWebhook:
-    """Return a webhook that is not deleted."""
+    """Return a webhook. Raises NotFound if it does not exist or is deleted."""
     query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
     row: IncomingWebhook | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None or row.deleted_at is not None:
@@ -48,12 +48,15 @@ def get(session: Transaction, who: Identity, webhook_id: str, *, lock: bool = Fa
 
 
 def is_valid_filter(session: Transaction, who: Identity, webhook_id: str) -> bool:
-    """Tell whether a webhook is there; no id stands for any."""
+    """Return whether a webhook exists; True for "", which means all webhooks."""
     return not webhook_id or webhook_id in {row.id for row in list_webhooks(session, who)}
 
 
 def create(session: Transaction, who: Identity, *, name: str, signed: bool = True) -> IncomingWebhook:
-    """Make a webhook with an address and a secret that nobody can guess; its secret is shown now and never again."""
+    """Create a webhook with a random address and a random signing secret.
+
+    Raises LimitReached if the tenant has MAX_WEBHOOKS, Invalid if the name is empty or too long.
+    """
     if len(list_webhooks(session, who)) >= MAX_WEBHOOKS:
         raise LimitReached("There can be {count} webhooks at most.", count=MAX_WEBHOOKS)
     address = secrets.token_urlsafe(24)
@@ -78,7 +81,10 @@ def _new_secret() -> str:
 
 
 def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str, Any]) -> IncomingWebhook:
-    """Change the name, the agent, the paths, or whether a contact is created."""
+    """Change the name, the agent, the paths, or whether contacts are created.
+
+    Raises NotFound if there is no such webhook or agent, Invalid for an unknown field or a wrong value.
+    """
     row = get(session, who, webhook_id, lock=True)
     for field, value in changes.items():
         if field == "name":
@@ -96,7 +102,7 @@ def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str
 
 
 def clean_path(value: Any, field: str) -> str:
-    """Return a path within a payload, as it is kept."""
+    """Return a path within a payload in its stored form. Raises Invalid if it is not a line of text."""
     return crm_values.clean_line(value, field).strip(".").removeprefix("$.")
 
 
@@ -109,7 +115,7 @@ def _agent(session: Transaction, who: Identity, agent_id: Any) -> str | None:
 
 
 def set_enabled(session: Transaction, who: Identity, webhook_id: str, *, enabled: bool) -> IncomingWebhook:
-    """Take deliveries, or answer them as if there were no such address."""
+    """Switch a webhook on or off; requests to one that is off are answered as not found."""
     row = get(session, who, webhook_id, lock=True)
     if row.enabled != enabled:
         row.enabled = enabled
@@ -118,7 +124,7 @@ def set_enabled(session: Transaction, who: Identity, webhook_id: str, *, enabled
 
 
 def require_signature(session: Transaction, who: Identity, webhook_id: str, *, signed: bool) -> IncomingWebhook:
-    """Take signed deliveries alone, or all that come to the address."""
+    """Set whether deliveries must be signed."""
     row = get(session, who, webhook_id, lock=True)
     if row.signed != signed:
         row.signed = signed
@@ -128,7 +134,7 @@ def require_signature(session: Transaction, who: Identity, webhook_id: str, *, s
 
 
 def rotate_secret(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
-    """Give a webhook a new secret; the one until now stays good for a day."""
+    """Replace the signing secret; the former one stays valid for FORMER_SECRET_LIFETIME."""
     row = get(session, who, webhook_id, lock=True)
     row.former_secret, row.former_until = row.secret, now() + FORMER_SECRET_LIFETIME
     webhook_secrets.set_secret(row, "secret", _new_secret())
@@ -137,7 +143,7 @@ def rotate_secret(session: Transaction, who: Identity, webhook_id: str) -> Incom
 
 
 def delete(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
-    """Take a webhook away: nothing is at its address any more. It can be brought back."""
+    """Delete a webhook: its address is answered as not found. It can be restored."""
     row = get(session, who, webhook_id, lock=True)
     row.deleted_at = now()
     _record(session, who, row, "Webhook “{name}” deleted")
@@ -145,7 +151,7 @@ def delete(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebh
 
 
 def restore(session: Transaction, who: Identity, webhook_id: str) -> IncomingWebhook:
-    """Bring back a webhook that was deleted."""
+    """Restore a deleted webhook. Raises NotFound if there is no such deleted webhook."""
     query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.id == webhook_id)
     row: IncomingWebhook | None = session.exec(query).first()
     if row is None or row.deleted_at is None:

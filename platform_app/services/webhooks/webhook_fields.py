@@ -1,4 +1,4 @@
-"""Webhook fields: values of a webhook's payload that rules and texts know by name."""
+"""Webhook fields: named values of a webhook's payload for use in rules and texts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,11 @@ def list_fields(session: Transaction, who: Identity, webhook_id: str) -> list[We
 def add_field(
     session: Transaction, who: Identity, webhook_id: str, *, path: str, name: str = "", kind: FieldKind
 ) -> WebhookField:
-    """Name a value of the payload; without a name it is called as the last part of its path."""
+    """Add a field for a value of the payload; without a name, the last part of its path is used.
+
+    Raises Invalid if the path is empty or the kind is not allowed, LimitReached at MAX_FIELDS, Conflict if the name is
+    taken, and NotFound if there is no such webhook.
+    """
     webhook, path = (
         incoming_webhooks.get(session, who, webhook_id, lock=True),
         incoming_webhooks.clean_path(path, "path"),
@@ -55,14 +59,17 @@ def add_field(
 
 
 def _default_name(path: str, held: list[WebhookField]) -> str:
-    """Return a name for a path: its last part in words, or the whole of it where that is taken."""
+    """Return the last part of a path in words, or the whole path if that name is taken."""
     last = " ".join(path.rsplit(".", 1)[-1].replace("_", " ").split())[:80]
     name = last[:1].upper() + last[1:]
     return path[:80] if not name or fold(name) in {fold(other.name) for other in held} else name
 
 
 def rename(session: Transaction, who: Identity, field_id: str, *, name: str) -> WebhookField:
-    """Call a field otherwise; what it is in texts and conditions stays."""
+    """Rename a field; its key in texts and conditions stays.
+
+    Raises NotFound if there is no such field, Conflict if the name is taken.
+    """
     row = _get(session, who, field_id)
     name = crm_values.clean_line(name, "name", max_length=80, required=True)
     others = (other for other in list_fields(session, who, row.webhook_id) if other.id != row.id)
@@ -73,7 +80,7 @@ def rename(session: Transaction, who: Identity, field_id: str, *, name: str) -> 
 
 
 def delete(session: Transaction, who: Identity, field_id: str) -> WebhookField:
-    """Take a field away; rules that use it say so."""
+    """Delete a field; rules that use it report it as missing. Raises NotFound if there is no such field."""
     row = _get(session, who, field_id)
     session.delete(row)
     return row
@@ -90,14 +97,14 @@ def _get(session: Transaction, who: Identity, field_id: str) -> WebhookField:
 
 @dataclass(frozen=True)
 class FieldSuggestion:
-    """A value of the last delivery that could be a field."""
+    """A value of the last delivery that could become a field."""
 
     leaf: Leaf
     kind: FieldKind
 
 
 def suggest_fields(session: Transaction, who: Identity, webhook_id: str) -> list[FieldSuggestion]:
-    """Return the values of the last accepted delivery that are no fields yet."""
+    """Return the values of the last accepted delivery that are not fields yet."""
     webhook = incoming_webhooks.get(session, who, webhook_id)
     held = {row.path for row in list_fields(session, who, webhook.id)}
     kinds = {FACT_TYPES[kind]: kind for kind in KINDS}
@@ -117,7 +124,7 @@ def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
 
 
 def add_all_suggested(session: Transaction, who: Identity, webhook_id: str) -> int:
-    """Make fields of all values of the last delivery, as many as may be; return how many."""
+    """Add all suggested fields up to MAX_FIELDS; return how many were added."""
     room = MAX_FIELDS - len(list_fields(session, who, webhook_id))
     found = suggest_fields(session, who, webhook_id)[: max(room, 0)]
     for one in found:
@@ -126,7 +133,7 @@ def add_all_suggested(session: Transaction, who: Identity, webhook_id: str) -> i
 
 
 def field_values(session: Transaction, who: Identity, webhook_id: str, payload: Any) -> dict[str, str]:
-    """Return what a payload brings by field; what is missing or of another type is left out."""
+    """Return the values of a payload by field key, as text; missing or mistyped values are left out."""
     rows = session.cached(("fields of a webhook", webhook_id), lambda: list_fields(session, who, webhook_id))
     found = {
         row.key: webhook_payloads.to_fact_text(
