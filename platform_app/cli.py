@@ -44,7 +44,10 @@ def _show_version(asked: bool) -> None:
 def main(
     _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
 ) -> None:
-    """Work in the clone's directory, whatever directory the command is called from; installed, in that directory."""
+    """Work in the clone's directory, whatever directory the command is called from; installed, in that directory.
+
+    Raises typer.Exit with status 2 if a setting is invalid.
+    """
     if "PLATFORM_DATA_DIR" in os.environ:
         os.environ["PLATFORM_DATA_DIR"] = os.path.abspath(os.environ["PLATFORM_DATA_DIR"])
     if CLONE:
@@ -76,7 +79,10 @@ def _become(command: list[str], environment: dict[str, str] | None = None) -> No
 def up(
     dev: Annotated[bool, typer.Option("--dev", help="Load console and worker again when code changes.")] = False,
 ) -> None:
-    """Start everything: servers, worker, console. Ctrl-C stops it."""
+    """Start everything: servers, worker, console. Ctrl-C stops it.
+
+    Raises typer.Exit with the status of the launcher when it ends.
+    """
     from platform_app.runtime import launcher
 
     try:
@@ -122,7 +128,10 @@ def migrate(
     check: Annotated[bool, typer.Option("--check", help="Only say whether tables and models fit.")] = False,
     message: Annotated[str, typer.Option(help="Write a new revision with this title.")] = "",
 ) -> None:
-    """Bring the database to the tables of this version."""
+    """Bring the database to the tables of this version.
+
+    Raises typer.Exit with status 1 if the database cannot be upgraded.
+    """
     from alembic.util import CommandError
 
     from platform_app import migrations
@@ -147,7 +156,10 @@ def migrate(
 
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Ask everything the platform depends on. Exit code 0: all well, 1: something to do, 2: wrong settings."""
+    """Ask everything the platform depends on. Exit code 0: all well, 1: something to do, 2: wrong settings.
+
+    Raises typer.Exit with that code.
+    """
     from platform_app.runtime.doctor import examine
 
     found = examine(settings())
@@ -235,7 +247,10 @@ def user_add(
     role: Annotated[str, typer.Option(help="owner, admin, operator or viewer")] = "operator",
     password: Password = "",
 ) -> None:
-    """Put a person into a tenant; without a password one is made and printed."""
+    """Put a person into a tenant; without a password one is made and printed.
+
+    Raises typer.BadParameter if the role is unknown.
+    """
     from platform_app.db import session_scope
     from platform_app.models.person import Role
     from platform_app.services.accounts import members

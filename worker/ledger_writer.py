@@ -69,7 +69,10 @@ class LedgerWriter:
         self._thread.join(10)
 
     def claim(self, job_id: str) -> RunningJob | None:
-        """Take a job that is due, as `ledger.claim` does; nothing when the database does not answer in time."""
+        """Take a job that is due, as `ledger.claim` does; nothing when the database does not answer in time.
+
+        Raises the database's error if the batch could not be written.
+        """
         claim = _Claim(job_id)
         with self._change:
             self._threads.add(get_ident())

@@ -68,7 +68,10 @@ async def name_taken(request: Request, who: Identity) -> Response:
 
 @route("/api/sources/{tenant}/{source_id}/file", Role.VIEWER, methods=["GET"])
 async def source_file(request: Request, who: Identity) -> Response:
-    """Hand out an uploaded file as an attachment, never to be shown in place."""
+    """Hand out an uploaded file as an attachment, never to be shown in place.
+
+    Raises NotFound if the file is no longer on disk.
+    """
 
     def find() -> tuple[str, str]:
         with session_scope(who.tenant_id, read_only=True) as session:

@@ -97,7 +97,7 @@ class Definitions(Generic[RowT, VersionT]):
         return DefinitionPage([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, found)
 
     def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
-        """Return a row that is not deleted."""
+        """Return a row that is not deleted. Raises NotFound if there is none."""
         query = owned(self.model, who.tenant_id).where(self.model.id == row_id)
         row: RowT | None = session.exec(query.with_for_update() if lock else query).first()
         if row is None or row.deleted_at is not None:
@@ -114,7 +114,7 @@ class Definitions(Generic[RowT, VersionT]):
         draft: dict[str, Any] | None = None,
         is_demo: bool = False,
     ) -> RowT:
-        """Add one at the end: a draft, switched off."""
+        """Add one at the end: a draft, switched off. Raises LimitReached if there are too many."""
         rows = self.of_tenant(session, who)
         if len(rows) >= self.max_rows:
             raise LimitReached(self.messages.limit_reached, count=self.max_rows)
@@ -181,7 +181,10 @@ class Definitions(Generic[RowT, VersionT]):
         return version
 
     def switch(self, session: Transaction, who: Identity, row_id: str, *, enabled: bool) -> RowT:
-        """Switch one on or off; it has to be published first. What waits is not done any more when it is off."""
+        """Switch one on or off; it has to be published first. What waits is not done any more when it is off.
+
+        Raises Conflict if it is to be switched on and has no published version.
+        """
         row = self.get(session, who, row_id, lock=True)
         if enabled and not row.published_number:
             raise Conflict(self.messages.unpublished)
@@ -240,7 +243,7 @@ class Definitions(Generic[RowT, VersionT]):
         return row
 
     def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
-        """Bring back what was deleted, switched off."""
+        """Bring back what was deleted, switched off. Raises NotFound if there is no such deleted row."""
         row: RowT | None = session.exec(owned(self.model, who.tenant_id).where(self.model.id == row_id)).first()
         if row is None or row.deleted_at is None:
             raise NotFound(self.messages.missing)

@@ -66,7 +66,7 @@ class Action(BaseModel, ABC, frozen=True):
 
 
 def find_member(context: ActionContext, user_id: str) -> NamedValue:
-    """Return a member of the tenant by the id of the user."""
+    """Return a member of the tenant by the id of the user. Raises Invalid if there is none."""
     found = {user.id: user.name for user, _ in members.list_members(context.session, context.who)}
     if user_id not in found:
         raise Invalid("There is no such member.", field="user_id")
@@ -74,7 +74,7 @@ def find_member(context: ActionContext, user_id: str) -> NamedValue:
 
 
 def parse_days(written: str) -> int:
-    """Return a number of days as it was written."""
+    """Return a number of days as it was written. Raises Invalid if it is no whole number."""
     days = parse_whole(written, MAX_DAYS)
     if days is None:
         raise Invalid("Enter a number.", field="days")

@@ -21,7 +21,7 @@ class Notify(Action):
     text: str = asked("Text", ActionInput.LINE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Put a line for the member into the recent updates."""
+        """Put a line for the member into the recent updates. Raises Invalid if the text is empty."""
         member, text = find_member(context, self.user_id), context.render(self.text)
         if not text:
             raise Invalid("The text of the message is empty.", field="text")

@@ -27,7 +27,10 @@ class SendEmail(Action):
     text: str = asked("Text", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Send it through the tenant's mail server. No key is known there: what is in doubt is not sent again."""
+        """Send it through the tenant's mail server. No key is known there: what is in doubt is not sent again.
+
+        Raises Conflict if the contact has no address and Invalid if subject or text is empty.
+        """
         server = mail_servers.get_server(context.session, context.who.tenant_id)
         to, subject, text = (context.render(one) for one in (self.to or CONTACT_EMAIL, self.subject, self.text))
         if not to:

@@ -142,7 +142,7 @@ def get_enabled(session: Transaction, who: Identity, sequence_id: str) -> Sequen
 
 
 def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
-    """Return a sequence that is not deleted."""
+    """Return a sequence that is not deleted. Raises NotFound if there is none."""
     row: Sequence | None = session.exec(owned(Sequence, who.tenant_id).where(Sequence.id == sequence_id)).first()
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such sequence.")

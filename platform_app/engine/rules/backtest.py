@@ -160,7 +160,7 @@ def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) ->
 
 
 def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, days: int) -> dict[str, RuleBacktest]:
-    """Run several drafts over the past in one pass."""
+    """Run several drafts over the past in one pass. Raises Invalid if `days` is not from 1 to 366."""
     if not 1 <= days <= 366:
         raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
     own, since = fact_snapshots.fact_catalogue(session, who.tenant_id), now() - timedelta(days=days)

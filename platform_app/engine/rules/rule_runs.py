@@ -108,7 +108,7 @@ def _by_id(session: Transaction, who: Identity, model: Any, ids: set[str]) -> di
 
 
 def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Event, Rule]:
-    """Return a run with its event and its rule, deleted or not."""
+    """Return a run with its event and its rule, deleted or not. Raises NotFound if there is none."""
     run: RuleRun | None = session.exec(owned(RuleRun, who.tenant_id).where(RuleRun.id == run_id)).first()
     if run is None:
         raise NotFound("There is no such run.")
@@ -124,7 +124,10 @@ def caused_events(session: Transaction, who: Identity, run_id: str) -> list[Even
 
 
 def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
-    """Try the action that failed or is in doubt again, and then those behind it. The rule has to be switched on."""
+    """Try the action that failed or is in doubt again, and then those behind it. The rule has to be switched on.
+
+    Raises Conflict if the run has not failed or the rule is switched off.
+    """
     run, event, rule = get(session, who, run_id)
     if run.state not in (RunState.FAILED, RunState.UNCERTAIN):
         raise Conflict("Only a failed run can be tried again.")

@@ -102,7 +102,10 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
 
 
 def run_manually(session: Transaction, who: Identity, rule_id: str, lead_id: str) -> None:
-    """Let a rule that waits for it run for a lead."""
+    """Let a rule that waits for it run for a lead.
+
+    Raises Conflict if the rule is not triggered by hand or is switched off.
+    """
     row, lead = DEFINITIONS.get(session, who, rule_id), leads.get(session, who, lead_id)
     if row.trigger != EventKind.MANUAL or not row.enabled:
         raise Conflict("Publish the rule with “By hand” and switch it on first.")

@@ -218,7 +218,7 @@ def holidays(session: Transaction, who: Identity) -> list[Holiday]:
 
 
 def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Holiday:
-    """Add a day on which sequences may rest."""
+    """Add a day on which sequences may rest. Raises Conflict if the day is listed already or there are too many."""
     held = holidays(session, who)
     if len(held) >= MAX_HOLIDAYS:
         raise Conflict("There can be {count} holidays at most.", count=MAX_HOLIDAYS)

@@ -76,7 +76,10 @@ def is_loaded(session: Transaction, who: Identity) -> bool:
 
 
 def load(session: Transaction, who: Identity) -> None:
-    """Put the demo into a tenant, in the person's language. The worker indexes its documents."""
+    """Put the demo into a tenant, in the person's language. The worker indexes its documents.
+
+    Raises Conflict if the tenant has the demo already.
+    """
     if is_loaded(session, who):
         raise Conflict("The demo is here already.")
     told = shop(who.language)

@@ -68,7 +68,10 @@ def has_same_name(session: Transaction, who: Identity, file_name: str, category_
 def add_source(
     session: Transaction, who: Identity, file_name: str, stored_as: str, *, size: int, category_id: str | None = None
 ) -> Source:
-    """Write a source whose file is in place, and the job that indexes it."""
+    """Write a source whose file is in place, and the job that indexes it.
+
+    Raises LimitReached if the tenant's files would take more than QUOTA bytes.
+    """
     query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
     if taken + size > QUOTA_BYTES:
@@ -134,7 +137,7 @@ def list_sources(
 
 
 def get(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Return a source that is not deleted."""
+    """Return a source that is not deleted. Raises NotFound if there is none."""
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is not None:
         raise NotFound("There is no such source.")
@@ -149,7 +152,10 @@ def list_chunks(session: Transaction, who: Identity, source_id: str) -> list[Chu
 
 
 def get_passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Source, list[Chunk]]:
-    """Return a chunk with its neighbours, and the source it is from; also of a source deleted since."""
+    """Return a chunk with its neighbours, and the source it is from; also of a source deleted since.
+
+    Raises NotFound if the chunk was replaced or deleted.
+    """
     chunk: Chunk | None = session.exec(owned(Chunk, who.tenant_id).where(Chunk.id == chunk_id)).first()
     if chunk is None:
         raise NotFound("This passage is no longer in the knowledge base.")
@@ -164,7 +170,7 @@ def get_passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Sou
 
 
 def retry(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Read and index a failed source again."""
+    """Read and index a failed source again. Raises Conflict if the source has not failed."""
     source = get(session, who, source_id)
     if source.state != SourceState.FAILED:
         raise Conflict("Only a failed source can be read again.")
@@ -189,7 +195,10 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def restore(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Bring a source back that was deleted a moment ago."""
+    """Bring a source back that was deleted a moment ago.
+
+    Raises NotFound if there is no such deleted source, or its file is gone.
+    """
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is None or source.stored_as == "":
         raise NotFound("There is no such source.")

@@ -20,7 +20,10 @@ class StoredFile:
 
 
 def plain_name(file_name: str) -> str:
-    """Return a file's bare name, fit to be shown; folders in it are dropped."""
+    """Return a file's bare name, fit to be shown; folders in it are dropped.
+
+    Raises Invalid if nothing is left of the name.
+    """
     name = PureWindowsPath(Path(file_name).name).name
     name = "".join(letter for letter in name if letter.isprintable())[-200:].strip()
     if not name or name.startswith("."):
@@ -30,7 +33,10 @@ def plain_name(file_name: str) -> str:
 
 @asynccontextmanager
 async def store_file(body: AsyncIterator[bytes]) -> AsyncIterator[StoredFile]:
-    """Write a body to disk; nothing stays of it when it is too large, empty, or what follows fails."""
+    """Write a body to disk; nothing stays of it when it is too large, empty, or what follows fails.
+
+    Raises LimitReached if the body is larger than the limit for uploads and Invalid if it is empty.
+    """
     limit = settings().upload_max_mb * 1_000_000
     settings().uploads.mkdir(parents=True, exist_ok=True)
     stored_as, size = secrets.token_hex(16), 0

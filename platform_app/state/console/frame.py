@@ -59,7 +59,10 @@ class FrameState(rx.State):
 
     @handler(ANYONE)
     async def change_language(self, language: str) -> Any:
-        """Switch the language of every text and store it with the user and in a cookie."""
+        """Switch the language of every text and store it with the user and in a cookie.
+
+        Raises Invalid for an unknown language.
+        """
         if language not in LANGUAGES:
             raise Invalid("This value cannot be taken.")
         shown = await current_user(self)
@@ -77,7 +80,7 @@ class FrameState(rx.State):
 
     @handler(Role.VIEWER)
     async def change_theme(self, theme: str) -> None:
-        """Store the theme with the user."""
+        """Store the theme with the user. Raises Invalid for an unknown theme."""
         if theme not in ("light", "dark", "system"):
             raise Invalid("This value cannot be taken.")
         identity = await current_identity(self)

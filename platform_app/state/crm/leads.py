@@ -107,7 +107,7 @@ class LeadsState(ListPage, Undo, rx.State):
 
     @handler(Role.VIEWER)
     async def set_filter(self, name: str, value: str) -> Any:
-        """Filter by pipeline, stage, responsible member or tag."""
+        """Filter by pipeline, stage, responsible member or tag. Raises Invalid for an unknown filter."""
         if name not in ("pipeline", "stage", "responsible", "tag"):
             raise Invalid("This value cannot be taken.")
         setattr(self, name, value[:60])

@@ -79,7 +79,7 @@ class WebhooksState(Undo, rx.State):
 
     @handler(Role.VIEWER)
     async def show_tab(self, tab: str) -> Any:
-        """Change the tab; the address keeps it."""
+        """Change the tab; the address keeps it. Raises Invalid for an unknown tab."""
         if tab not in TABS:
             raise Invalid("This value cannot be taken.")
         self.tab = tab
