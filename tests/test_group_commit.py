@@ -1,4 +1,4 @@
-"""Together: what comes while a group is done makes the next group, in its order; each gets its own result."""
+"""GroupCommit: what comes while a group is done makes the next group, in its order; each gets its own result."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from platform_app.api.group_commit import Together
+from platform_app.api.group_commit import GroupCommit
 from platform_app.errors import NotFound, Unavailable
 
 
@@ -36,11 +36,11 @@ async def until(true: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
-def in_groups(work: Work, count: int) -> Together[int, int]:
-    return Together(work, weight=lambda thing: max(1, thing // 100), heaviest=count)
+def in_groups(work: Work, count: int) -> GroupCommit[int, int]:
+    return GroupCommit(work, weight=lambda thing: max(1, thing // 100), heaviest=count)
 
 
-async def gathered(together: Together[int, int], work: Work, *things: tuple[str, int]) -> list[int | BaseException]:
+async def gathered(together: GroupCommit[int, int], work: Work, *things: tuple[str, int]) -> list[int | BaseException]:
     tasks = [asyncio.create_task(together.do(key, thing)) for key, thing in things]
     keys = {key for key, _ in things}
     await until(lambda: len({key for key, _ in work.groups}) == len(keys))

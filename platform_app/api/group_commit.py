@@ -1,4 +1,4 @@
-"""Together: what comes one by one is done in groups (group commit): while one group is done, the next one gathers."""
+"""Group commit: items that arrive while a group is processed are processed together as the next group."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 Waiting = tuple[Thing, asyncio.Future[Result]]
 
 
-class Together(Generic[Thing, Result]):
+class GroupCommit(Generic[Thing, Result]):
     """Does the things of one key in groups, one after another in a thread; what comes alone is done at once.
 
     `work` takes a key with a group of its things, in the order in which they came, and returns for each of them a

@@ -13,7 +13,7 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from platform_app.api.group_commit import Together
+from platform_app.api.group_commit import GroupCommit
 from platform_app.api.routes import ANYONE, client_address, problem, route
 from platform_app.clock import now
 from platform_app.models.webhook import DeliveryOutcome, IncomingWebhook
@@ -33,8 +33,8 @@ def _take(address: str, sent: Sequence[IncomingRequest]) -> list[DeliveryOutcome
     return deliveries.accept_all(webhook, sent)
 
 
-_finding = Together(_find, weight=lambda _: 1, heaviest=1_000)
-_taking = Together(_take, weight=lambda sent: 20_000 + len(sent.body), heaviest=4_000_000)
+_finding = GroupCommit(_find, weight=lambda _: 1, heaviest=1_000)
+_taking = GroupCommit(_take, weight=lambda sent: 20_000 + len(sent.body), heaviest=4_000_000)
 
 
 @route("/hooks/{address}", ANYONE, methods=["POST"])

@@ -14,13 +14,13 @@ from platform_app.models.script import ScriptKind
 _FOLDER = Path(__file__).parent
 
 
-class _Part(BaseModel):
+class _DemoModel(BaseModel):
     """A part of the shop; a word that nothing reads is a mistake in the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ShopAgent(_Part):
+class ShopAgent(_DemoModel):
     """The agent: what it was told at first, and what it is told now."""
 
     name: str
@@ -29,14 +29,14 @@ class ShopAgent(_Part):
     instructions: str
 
 
-class ShopPipeline(_Part):
+class ShopPipeline(_DemoModel):
     """The pipeline with its stages in order."""
 
     name: str
     stages: list[tuple[str, StageKind]]
 
 
-class ShopScript(_Part):
+class ShopScript(_DemoModel):
     """A script of the agent; `stage` is a place in the pipeline, none for every stage.
 
     A field of the shop's own is named by its name in `steps`: contact.field.Height.
@@ -52,7 +52,7 @@ class ShopScript(_Part):
     steps: list[dict[str, Any]] = Field(default_factory=list)
 
 
-class ShopField(_Part):
+class ShopField(_DemoModel):
     """A field of the shop's own."""
 
     holder: Holder
@@ -61,7 +61,7 @@ class ShopField(_Part):
     options: list[str] = Field(default_factory=list)
 
 
-class ShopTask(_Part):
+class ShopTask(_DemoModel):
     """Something the owner has to do, due so many days from today."""
 
     text: str
@@ -69,7 +69,7 @@ class ShopTask(_Part):
     done: bool = False
 
 
-class _Held(_Part):
+class _Held(_DemoModel):
     """What contacts and leads have alike; in `own` a number for a date is days from today."""
 
     day: int
@@ -99,7 +99,7 @@ class ShopLead(_Held):
     mine: bool = False  # the owner is responsible
 
 
-class ShopConversation(_Part):
+class ShopConversation(_DemoModel):
     """A conversation of turns: said, replied, title of the article the reply stands on, empty for none.
 
     It began `day` days ago at a time of day of the tenant's zone, or `ago` minutes ago. With `guided`, the title of a
@@ -117,7 +117,7 @@ class ShopConversation(_Part):
     told: list[dict[str, str]] = Field(default_factory=list)
 
 
-class Shop(_Part):
+class Shop(_DemoModel):
     """All of the demo that is not an article."""
 
     tenant: str

@@ -102,7 +102,7 @@ def _choices(state: Any, line: rx.Var[ConditionLine], label: Any) -> rx.Componen
 
 
 def _two(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
-    def part(place: int, value: Any, words: str) -> rx.Component:
+    def bound(place: int, value: Any, words: str) -> rx.Component:
         label = t(words, number=line.number)
         return rx.match(
             line.kind,
@@ -112,9 +112,9 @@ def _two(state: Any, line: rx.Var[ConditionLine]) -> rx.Component:
         )
 
     return rx.flex(
-        part(0, line.value, "Least value of condition {number}"),
+        bound(0, line.value, "Least value of condition {number}"),
         rx.el.span("–", aria_hidden="true"),
-        part(1, line.second, "Greatest value of condition {number}"),
+        bound(1, line.second, "Greatest value of condition {number}"),
         spacing="2",
         align="center",
     )

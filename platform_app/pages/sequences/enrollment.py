@@ -17,10 +17,10 @@ STATE = OneEnrollmentState
 
 def show() -> rx.Component:
     """Show the way."""
-    return frame(rx.cond(STATE.loaded, _way(), skeleton_rows(6)), section="Sequences")
+    return frame(rx.cond(STATE.loaded, _enrollment(), skeleton_rows(6)), section="Sequences")
 
 
-def _way() -> rx.Component:
+def _enrollment() -> rx.Component:
     base, row = f"/manage/{CurrentUser.slug}", STATE.row
     tools = [
         (STATE.may_retry, "retry", "Try again"),

@@ -35,7 +35,7 @@ def show() -> rx.Component:
             page_head(t("Enrollments"), t("Who is on the way, where they stand, and what comes next."), back, enroll),
             rx.cond(STATE.is_open, enrolling(STATE)),
             _filters(),
-            rx.cond((STATE.total > 0) & ~READ_ONLY, _together()),
+            rx.cond((STATE.total > 0) & ~READ_ONLY, _bulk_actions()),
             listing(
                 loaded=STATE.loaded,
                 total=STATE.total,
@@ -72,7 +72,7 @@ def _filters() -> rx.Component:
     )
 
 
-def _together() -> rx.Component:
+def _bulk_actions() -> rx.Component:
     """Offer what can be done with several ways."""
     selected = STATE.selected.length() > 0
     count = rx.cond(
