@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from platform_app.automation import steps
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.operators import OPERATORS
 from platform_app.automation.steps import STEPS
-from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.actions import actions
 from platform_app.engine.actions.actions import ACTIONS
 from platform_app.i18n import translate
 
@@ -56,11 +57,11 @@ def message_ids(noun: str, kind: str) -> list[str]:
     if noun == "operator":
         return [OPERATORS[kind].label]
     if noun == "action":
-        fields = [str(asked["words"]) for _, asked in action_checks.asked_of(kind)]
+        fields = [one.label for one in input_fields(ACTIONS[kind])]
         return [actions.label(kind), *filter(None, [actions.note(kind)]), *fields]
-    asked = [one for _, one in steps.asked_of(kind)]
-    options = [words for one in asked for value, words in steps.options_of(one).items() if words != value]
-    said = [steps.label(kind), *STEPS[kind].branch_labels.values(), *(one["words"] for one in asked), *options]
+    asked = input_fields(STEPS[kind])
+    options = [words for one in asked for value, words in one.options.items() if words != value]
+    said = [steps.label(kind), *STEPS[kind].branch_labels.values(), *(one.label for one in asked), *options]
     return [*said, *filter(None, [STEPS[kind].sentence])]
 
 
@@ -78,7 +79,7 @@ def test_no_two_kinds_have_the_same_name() -> None:
 def test_a_sentence_of_a_step_has_places_for_its_fields_alone() -> None:
     for kind, step in STEPS.items():
         places = {name for _, name, _, _ in string.Formatter().parse(step.sentence) if name}
-        assert places <= {name for name, _ in steps.asked_of(kind)}, kind
+        assert places <= {one.name for one in input_fields(step)}, kind
 
 
 def test_branches_of_steps_are_fields_and_a_name_means_the_same_in_every_kind() -> None:

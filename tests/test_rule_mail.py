@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col
 
+from platform_app.automation.input_fields import input_fields
 from platform_app.clock import now
 from platform_app.config import settings
 from platform_app.db import owned, session_scope, unscoped
-from platform_app.engine.actions import action_checks
+from platform_app.engine.actions.outbound_actions import SendEmail
 from platform_app.engine.rules import dry_run, rule_runs, rule_worker, rules
 from platform_app.errors import Conflict, Invalid
 from platform_app.integrations import smtp
@@ -135,7 +136,7 @@ def test_a_dry_run_tells_and_sends_nothing(who: Identity, catcher: Catcher) -> N
 def test_in_a_list_it_is_told_by_its_subject() -> None:
     words = rule_words.describe_action(EMAIL, "ru", {})
     assert words.startswith("Отправить письмо: «Заказ для {{ contact.name }}»")
-    assert dict(action_checks.asked_of("send_email"))["to"]["start"] == "{{ contact.email }}"
+    assert {one.name: one.prefill for one in input_fields(SendEmail)}["to"] == "{{ contact.email }}"
 
 
 def test_refused_for_good_is_not_repeated_and_the_other_rules_go_on(who: Identity, catcher: Catcher) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from platform_app.automation import rule_templates
 from platform_app.automation.conditions import parse_conditions
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.rules import parse_rule
 from platform_app.db import owned, session_scope
-from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS
 from platform_app.engine.rules import rule_runs, rules
 from platform_app.errors import Conflict, Invalid, NotFound
@@ -209,7 +210,7 @@ def test_everything_that_a_rule_is_made_of_has_its_russian() -> None:
         said += [
             actions.label(kind),
             actions.note(kind),
-            *(str(asked["words"]) for _, asked in action_checks.asked_of(kind)),
+            *(one.label for one in input_fields(actions.ACTIONS[kind])),
         ]
     source = "".join(path.read_text() for path in Path(actions.__file__).parent.glob("*.py"))
     said += re.findall(r'ActionPlan\(\s*"([^"]+)"', source) + re.findall(r'SureFailure\("([^"]+)"', source)

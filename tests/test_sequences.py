@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from platform_app.automation import sequence_templates, steps
+from platform_app.automation.input_fields import input_fields
 from platform_app.db import session_scope
 from platform_app.engine.enrollments import enrollments
 from platform_app.engine.enrollments.enrollment_entry import EntryResult
@@ -321,7 +322,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
     spoken += [words for table in (w.STATES, w.STEP_STATES, w.ENTRIES) for words, _ in table.values()]
     spoken += [*w.SHORT_DAYS.values(), *sequence_view.FIELD_LABELS.values(), *DEFINITIONS.messages.done.values()]
     spoken += [steps.label(kind) for kind in steps.STEPS]
-    spoken += [asked["words"] for kind in steps.STEPS for _, asked in steps.asked_of(kind)]
+    spoken += [one.label for step in steps.STEPS.values() for one in input_fields(step)]
     spoken += [template.name for template in sequence_templates.TEMPLATES.values()]
     spoken += [*jobs.KIND_LABELS.values(), *(words for _, words in dashboard.KINDS.values())]
     assert not [said for said in spoken if translate("ru", said) == said and said != "Test"]

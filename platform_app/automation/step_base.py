@@ -56,14 +56,6 @@ class StepDecision:
     is_skipped: bool = False
 
 
-def asked(words: str, ask: StepInput, default: Any = "", **more: Any) -> Any:
-    """Return a field of a step: its words for people and how it is entered.
-
-    Of a CHOICE, `options` are the words of each value that can be chosen.
-    """
-    return Field(default_factory=lambda: default, json_schema_extra={"words": words, "ask": ask.value} | more)
-
-
 class Step(BaseModel, ABC, frozen=True):
     """A place in a sequence. `only_if` is a condition without which it is passed by.
 

@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, TypeAdapter, Valida
 
 from platform_app.automation.conditions import parse_conditions
 from platform_app.automation.evaluation import evaluate
-from platform_app.automation.step_base import Step, StepContext, StepDecision, StepInput, StepOutcome, asked
+from platform_app.automation.input_fields import input_field
+from platform_app.automation.step_base import Step, StepContext, StepDecision, StepInput, StepOutcome
 from platform_app.automation.values import parse_duration
 from platform_app.errors import Invalid
 
@@ -39,7 +40,7 @@ class ActionStep(Step):
     """Do something"""
 
     kind: Literal["do"] = "do"
-    action: dict[str, Any] = asked("What is done", StepInput.ACTION, {})
+    action: dict[str, Any] = input_field("What is done", StepInput.ACTION, default={})
 
     def decide(self, context: StepContext) -> StepDecision:
         """Do the action."""
@@ -53,7 +54,7 @@ class ConditionStep(Step):
     sentence: ClassVar[str] = "If {condition}"
     branch_labels: ClassVar[Mapping[str, str]] = {"yes": "If so", "no": "If not"}
     kind: Literal["fork"] = "fork"
-    condition: dict[str, Any] = asked("If", StepInput.CONDITION, {})
+    condition: dict[str, Any] = input_field("If", StepInput.CONDITION, default={})
     yes: list[AnyStep] = Field(default_factory=list)
     no: list[AnyStep] = Field(default_factory=list)
 
@@ -74,12 +75,12 @@ class WaitStep(Step):
     sentence: ClassVar[str] = "Wait until {condition}"
     waits_for_event: ClassVar[bool] = True
     kind: Literal["await"] = "await"
-    condition: dict[str, Any] = asked("Until", StepInput.CONDITION, {})
-    at_most: str = asked("At most", StepInput.SPAN, DEFAULT_WAIT)
-    then: Literal["on", "leave"] = asked(
+    condition: dict[str, Any] = input_field("Until", StepInput.CONDITION, default={})
+    at_most: str = input_field("At most", StepInput.SPAN, default=DEFAULT_WAIT)
+    then: Literal["on", "leave"] = input_field(
         "If it does not come",
         StepInput.CHOICE,
-        "on",
+        default="on",
         options={"on": "They go on", "leave": "They leave the sequence"},
     )
 
@@ -101,7 +102,7 @@ class SplitStep(Step):
     sentence: ClassVar[str] = "{percent} % go into part A"
     branch_labels: ClassVar[Mapping[str, str]] = {"a": "Part A", "b": "Part B"}
     kind: Literal["split"] = "split"
-    percent: int = asked("Part A, per cent", StepInput.PERCENT, 50)
+    percent: int = input_field("Part A, per cent", StepInput.PERCENT, default=50)
     a: list[AnyStep] = Field(default_factory=list)
     b: list[AnyStep] = Field(default_factory=list)
 
@@ -144,18 +145,6 @@ def parse_steps(data: list[dict[str, Any]]) -> list[Step]:
 def label(kind: str) -> str:
     """Return what a step is called."""
     return (STEPS[kind].__doc__ or "").split("\n")[0]
-
-
-def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the fields of a step with their words and how they are entered."""
-    fields = STEPS[kind].model_fields.items()
-    return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
-
-
-def options_of(asked: Mapping[str, Any]) -> dict[str, str]:
-    """Return what can be chosen in a field with the words of each; a value without words stands for itself."""
-    given = asked.get("options") or {}
-    return dict(given) if isinstance(given, Mapping) else {str(one): str(one) for one in given}
 
 
 def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any, int, str]]:

@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from platform_app.automation import steps
-from platform_app.automation.step_base import Step, StepContext, StepDecision, StepInput, StepOutcome, asked
-from platform_app.automation.steps import asked_of, options_of
-from platform_app.engine.actions import action_checks, actions
+from platform_app.automation.input_fields import input_field, input_fields
+from platform_app.automation.step_base import Step, StepContext, StepDecision, StepInput, StepOutcome
+from platform_app.engine.actions import actions
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.i18n import translate
 from platform_app.models.person import Identity
@@ -27,10 +27,10 @@ class Remind(Step):
 
     sentence: ClassVar[str] = "Remind them {how}"
     kind: Literal["remind"] = "remind"
-    how: str = asked(
-        "How", StepInput.CHOICE, "gently", options={"gently": "In a friendly way", "firmly": "In all clarity"}
+    how: str = input_field(
+        "How", StepInput.CHOICE, default="gently", options={"gently": "In a friendly way", "firmly": "In all clarity"}
     )
-    often: str = asked("How often", StepInput.CHOICE, "once", options=("once", "twice"))
+    often: str = input_field("How often", StepInput.CHOICE, default="once", options=("once", "twice"))
 
     def decide(self, look: StepContext) -> StepDecision:
         """Go on."""
@@ -50,8 +50,11 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
             await tab.send(SequenceState.add_step("", what))
             drawn = {line.name: line for line in tab.get(SequenceState, "asked")}
             kind, _, action = what.partition(":")
-            own = [name for name, how in asked_of(kind) if how["ask"] in ("span", "percent", "choice")]
-            assert set(drawn) == {*own, *(name for name, _ in (action_checks.asked_of(action) if action else ()))}, what
+            own = [one.name for one in input_fields(steps.STEPS[kind]) if one.input in ("span", "percent", "choice")]
+            assert set(drawn) == {
+                *own,
+                *(one.name for one in (input_fields(actions.ACTIONS[action]) if action else ())),
+            }, what
             assert tab.errors == [] and "cannot be taken" not in tab.scripts(), what
             for line in drawn.values():
                 for option in line.options:
@@ -97,8 +100,8 @@ def test_a_choice_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_choice_of_a_step_has_its_words_in_both_languages() -> None:
-    for kind in steps.STEPS:
-        for name, how in asked_of(kind):
-            if how["ask"] == StepInput.CHOICE:
-                assert options_of(how), name
-                assert all(words != code and translate("ru", words) != words for code, words in options_of(how).items())
+    for step in steps.STEPS.values():
+        for one in input_fields(step):
+            if one.input == StepInput.CHOICE:
+                assert one.options, one.name
+                assert all(words != code and translate("ru", words) != words for code, words in one.options.items())

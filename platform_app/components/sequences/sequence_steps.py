@@ -4,8 +4,9 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.step_base import StepInput
-from platform_app.automation.steps import STEPS, asked_of
+from platform_app.automation.steps import STEPS
 from platform_app.automation.steps import label as step_words
 from platform_app.components.console.debounced_input import later
 from platform_app.components.console.drag import DragArea, draggable, droppable
@@ -27,7 +28,7 @@ from platform_app.state.sequences.sequence_words import ICONS
 
 STATE = SequenceState
 _CONDITIONS = {  # kinds of steps that weigh one, with what it is called there
-    kind: str(asked["words"]) for kind in STEPS for _, asked in asked_of(kind) if asked["ask"] == StepInput.CONDITION
+    kind: one.label for kind, step in STEPS.items() for one in input_fields(step) if one.input == StepInput.CONDITION
 }
 
 

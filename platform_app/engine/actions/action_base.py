@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from platform_app.automation.facts import NamedValue
+from platform_app.automation.input_fields import input_field
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
@@ -43,10 +44,9 @@ class ActionInput(StrEnum):
     SEQUENCE = "sequence"
 
 
-def asked(words: str, ask: ActionInput, *, needed: bool = True, start: str = "") -> Any:
-    """Return a field of an action: its words for people, how it is entered, and what stands in it at first."""
-    kept: dict[str, Any] = {"words": words, "ask": ask.value, "needed": needed, "start": start}
-    return Field(default="", max_length=MAX_TEXT_LENGTH, json_schema_extra=kept)
+def action_field(label: str, input: ActionInput, *, required: bool = True, prefill: str = "") -> Any:
+    """Return a text field of an action: its label (a message id), how it is entered, and what it starts with."""
+    return input_field(label, input, required=required, prefill=prefill, max_length=MAX_TEXT_LENGTH)
 
 
 class Action(BaseModel, ABC, frozen=True):

@@ -8,6 +8,7 @@ from platform_app import fact_snapshots
 from platform_app.automation import text_templates
 from platform_app.automation.condition_checks import INPUT_HINTS
 from platform_app.automation.facts import Catalogue
+from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.values import parse, parse_whole
 from platform_app.db import Transaction, owned
 from platform_app.engine.actions import actions
@@ -58,12 +59,14 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
         if kind is None:
             found[f"action.{place}"] = translate(language, "This action is not known any more. Remove it.")
             continue
-        for name, asked in asked_of(kind.model_fields["kind"].default):
-            sentence = _problem(str(data.get(name) or ""), asked, choices, language)
-            if not sentence and asked["ask"] == ActionInput.VALUE:
-                sentence = _type_problem(str(data.get("field")), str(data.get(name) or ""), choices.catalogue, language)
+        for field in input_fields(kind):
+            sentence = _problem(str(data.get(field.name) or ""), field, choices, language)
+            if not sentence and field.input == ActionInput.VALUE:
+                sentence = _type_problem(
+                    str(data.get("field")), str(data.get(field.name) or ""), choices.catalogue, language
+                )
             if sentence:
-                found[f"action.{place}.{name}"] = sentence
+                found[f"action.{place}.{field.name}"] = sentence
     return found
 
 
@@ -74,27 +77,21 @@ def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, An
     return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
 
 
-def asked_of(kind: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the fields of an action with their words, how they are entered, and whether they are needed."""
-    fields = actions.ACTIONS[kind].model_fields.items()
-    return [(name, dict(one.json_schema_extra)) for name, one in fields if isinstance(one.json_schema_extra, dict)]
-
-
-def _problem(value: str, asked: dict[str, Any], choices: TenantChoices, language: str) -> str:
+def _problem(value: str, field: InputField, choices: TenantChoices, language: str) -> str:
     if not value.strip():
-        return translate(language, "Fill this in.") if asked["needed"] else ""
-    if asked["ask"] in _WITH_VARIABLES and (wrong := text_templates.problems(value, choices.catalogue)):
+        return translate(language, "Fill this in.") if field.required else ""
+    if field.input in _WITH_VARIABLES and (wrong := text_templates.problems(value, choices.catalogue)):
         return text_templates.describe_problem(wrong[0], language)
-    if asked["ask"] == ActionInput.DAYS and parse_whole(value, MAX_DAYS) is None:
+    if field.input == ActionInput.DAYS and parse_whole(value, MAX_DAYS) is None:
         return translate(language, "Enter a number.")
     try:
-        if asked["ask"] == ActionInput.WORD:
+        if field.input == ActionInput.WORD:
             egress.check(value)
-        if asked["ask"] == ActionInput.TO and not text_templates.variables(value):
+        if field.input == ActionInput.TO and not text_templates.variables(value):
             smtp.checked(value, field="to")
     except Invalid as error:
         return translate(language, error.sentence)
-    if value not in choices.ids.get(asked["ask"], (value,)):
+    if value not in choices.ids.get(field.input, (value,)):
         return translate(language, "What was chosen here is gone. Choose another.")
     return ""
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, ActionInput, asked, find_member
+from platform_app.engine.actions.action_base import Action, ActionInput, action_field, find_member
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.services.chat import agent_messages, hand_off, opt_outs, triage
 from platform_app.services.crm import contacts
@@ -17,7 +17,7 @@ class SendMessage(Action):
     icon: ClassVar[str] = "message-square"
     menu_order: ClassVar[int] = 10
     kind: Literal["send_message"] = "send_message"
-    text: str = asked("Text", ActionInput.TEXT)
+    text: str = action_field("Text", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Say it in the conversation, in the agent's name."""
@@ -38,7 +38,7 @@ class AskAgent(Action):
     icon: ClassVar[str] = "sparkles"
     menu_order: ClassVar[int] = 20
     kind: Literal["ask_agent"] = "ask_agent"
-    prompt: str = asked("What it is to write", ActionInput.TEXT)
+    prompt: str = action_field("What it is to write", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Let the agent of the conversation write a message; the worker sends it."""
@@ -77,7 +77,7 @@ class AssignConversation(Action):
     icon: ClassVar[str] = "user-plus"
     menu_order: ClassVar[int] = 125
     kind: Literal["assign_conversation"] = "assign_conversation"
-    user_id: str = asked("Member", ActionInput.MEMBER, needed=False)
+    user_id: str = action_field("Member", ActionInput.MEMBER, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Assign the conversation to the member, or to the one whose turn it is."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from platform_app import fact_snapshots
 from platform_app.clock import now
-from platform_app.engine.actions.action_base import Action, ActionInput, asked, find_member, parse_days
+from platform_app.engine.actions.action_base import Action, ActionInput, action_field, find_member, parse_days
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.services.crm import contacts, leads, notes, pipelines, tags, tasks
 
@@ -19,7 +19,7 @@ class ChangeStage(Action):
     icon: ClassVar[str] = "git-commit-horizontal"
     menu_order: ClassVar[int] = 30
     kind: Literal["change_stage"] = "change_stage"
-    stage_id: str = asked("Stage", ActionInput.STAGE)
+    stage_id: str = action_field("Stage", ActionInput.STAGE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Move the lead."""
@@ -41,7 +41,7 @@ class Assign(Action):
     icon: ClassVar[str] = "user-check"
     menu_order: ClassVar[int] = 40
     kind: Literal["assign"] = "assign"
-    user_id: str = asked("Member", ActionInput.MEMBER)
+    user_id: str = action_field("Member", ActionInput.MEMBER)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Make the member responsible for the lead."""
@@ -62,9 +62,9 @@ class CreateTask(Action):
     icon: ClassVar[str] = "list-checks"
     menu_order: ClassVar[int] = 50
     kind: Literal["create_task"] = "create_task"
-    text: str = asked("What is to be done", ActionInput.LINE)
-    user_id: str = asked("Responsible", ActionInput.MEMBER, needed=False)
-    days: str = asked("Due in days", ActionInput.DAYS, needed=False)
+    text: str = action_field("What is to be done", ActionInput.LINE)
+    user_id: str = action_field("Responsible", ActionInput.MEMBER, required=False)
+    days: str = action_field("Due in days", ActionInput.DAYS, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Write a task for the lead, else for the contact."""
@@ -89,8 +89,8 @@ class UpdateField(Action):
     icon: ClassVar[str] = "pencil-line"
     menu_order: ClassVar[int] = 60
     kind: Literal["update_field"] = "update_field"
-    field: str = asked("Field", ActionInput.FIELD)
-    value: str = asked("Value", ActionInput.VALUE, needed=False)
+    field: str = action_field("Field", ActionInput.FIELD)
+    value: str = action_field("Value", ActionInput.VALUE, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Save a value of the contact or the lead."""
@@ -116,7 +116,7 @@ class AddTag(Action):
     icon: ClassVar[str] = "tag"
     menu_order: ClassVar[int] = 70
     kind: Literal["add_tag"] = "add_tag"
-    tag: str = asked("Tag", ActionInput.TAG)
+    tag: str = action_field("Tag", ActionInput.TAG)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Give the lead, else the contact, a tag."""
@@ -138,7 +138,7 @@ class RemoveTag(Action):
     icon: ClassVar[str] = "eraser"
     menu_order: ClassVar[int] = 80
     kind: Literal["remove_tag"] = "remove_tag"
-    tag: str = asked("Tag", ActionInput.TAG)
+    tag: str = action_field("Tag", ActionInput.TAG)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Take a tag from the lead, else from the contact."""
@@ -160,7 +160,7 @@ class WriteNote(Action):
     icon: ClassVar[str] = "sticky-note"
     menu_order: ClassVar[int] = 90
     kind: Literal["write_note"] = "write_note"
-    text: str = asked("Text", ActionInput.TEXT)
+    text: str = action_field("Text", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Write a note about the lead, else about the contact."""

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, ActionInput, asked, find_member
+from platform_app.engine.actions.action_base import Action, ActionInput, action_field, find_member
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.errors import Invalid
 from platform_app.services.accounts import members
@@ -17,8 +17,8 @@ class Notify(Action):
     icon: ClassVar[str] = "bell"
     menu_order: ClassVar[int] = 140
     kind: Literal["notify"] = "notify"
-    user_id: str = asked("Member", ActionInput.MEMBER)
-    text: str = asked("Text", ActionInput.LINE)
+    user_id: str = action_field("Member", ActionInput.MEMBER)
+    text: str = action_field("Text", ActionInput.LINE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Put a line for the member into the recent updates. Raises Invalid if the text is empty."""

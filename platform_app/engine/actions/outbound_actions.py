@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from platform_app.db import Transaction
-from platform_app.engine.actions.action_base import Action, ActionInput, asked
+from platform_app.engine.actions.action_base import Action, ActionInput, action_field
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.engine.actions.outbound_calls import post_webhook, send_email
 from platform_app.errors import Conflict, Invalid
@@ -22,9 +22,9 @@ class SendEmail(Action):
 
     menu_order: ClassVar[int] = 100
     kind: Literal["send_email"] = "send_email"
-    to: str = asked("To", ActionInput.TO, needed=False, start=CONTACT_EMAIL)
-    subject: str = asked("Subject", ActionInput.LINE)
-    text: str = asked("Text", ActionInput.TEXT)
+    to: str = action_field("To", ActionInput.TO, required=False, prefill=CONTACT_EMAIL)
+    subject: str = action_field("Subject", ActionInput.LINE)
+    text: str = action_field("Text", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Send it through the tenant's mail server. No key is known there: what is in doubt is not sent again.
@@ -56,8 +56,8 @@ class CallWebhook(Action):
     icon: ClassVar[str] = "webhook"
     menu_order: ClassVar[int] = 110
     kind: Literal["call_webhook"] = "call_webhook"
-    url: str = asked("Address", ActionInput.WORD)
-    body: str = asked("What is sent", ActionInput.TEXT, needed=False)
+    url: str = action_field("Address", ActionInput.WORD)
+    body: str = action_field("What is sent", ActionInput.TEXT, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Post a text to an address of the tenant's, with a key by which a repetition is known."""

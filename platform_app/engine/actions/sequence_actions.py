@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from platform_app.engine.actions.action_base import Action, ActionInput, asked
+from platform_app.engine.actions.action_base import Action, ActionInput, action_field
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan
 from platform_app.engine.enrollments import enrollment_entry
 
@@ -15,7 +15,7 @@ class StartSequence(Action):
 
     menu_order: ClassVar[int] = 150
     kind: Literal["start_sequence"] = "start_sequence"
-    sequence_id: str = asked("Sequence", ActionInput.SEQUENCE)
+    sequence_id: str = action_field("Sequence", ActionInput.SEQUENCE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Let the lead or the contact into a sequence that is switched on."""
@@ -35,7 +35,7 @@ class StopSequence(Action):
 
     menu_order: ClassVar[int] = 160
     kind: Literal["stop_sequence"] = "stop_sequence"
-    sequence_id: str = asked("Sequence", ActionInput.SEQUENCE)
+    sequence_id: str = action_field("Sequence", ActionInput.SEQUENCE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
         """Take the lead or the contact out of a sequence; nothing happens when they are not in it."""

@@ -9,9 +9,9 @@ from sqlmodel import col
 
 from platform_app.automation import condition_checks
 from platform_app.automation.conditions import parse_conditions
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.sequences import CompiledSequence, SequenceDefinition, compile_sequence
 from platform_app.automation.step_base import StepInput
-from platform_app.automation.steps import asked_of
 from platform_app.automation.values import parse_duration
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
@@ -69,15 +69,15 @@ def _by_field(found: dict[str, str], name: str) -> dict[str, str]:
 def _step_problems(step: Any, choices: TenantChoices, language: str) -> dict[str, str]:
     incomplete = translate(language, "Complete the conditions.")
     found = {} if _is_complete(step.only_if, choices) else {"only_if": incomplete}
-    for name, asked in asked_of(step.kind):
-        value = getattr(step, name)
-        if asked["ask"] == StepInput.ACTION and value:
+    for field in input_fields(type(step)):
+        name, value = field.name, getattr(step, field.name)
+        if field.input == StepInput.ACTION and value:
             found |= _by_field(action_checks.problems([value], choices, language), name)
-        elif asked["ask"] == StepInput.ACTION:
+        elif field.input == StepInput.ACTION:
             found[name] = translate(language, "Choose what is done.")
-        elif asked["ask"] == StepInput.CONDITION and not (value.get("of") and _is_complete(value, choices)):
+        elif field.input == StepInput.CONDITION and not (value.get("of") and _is_complete(value, choices)):
             found[name] = incomplete
-        elif asked["ask"] == StepInput.SPAN and parse_duration(value) is None:
+        elif field.input == StepInput.SPAN and parse_duration(value) is None:
             found[name] = translate(language, "Enter a length of time.")
     return found
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import reflex as rx
 
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.rules import MAX_ACTIONS
 from platform_app.custom_fields import list_custom_fields
 from platform_app.db import Transaction
-from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_TEXT_LENGTH, ActionInput
 from platform_app.engine.enrollments import enrollments
 from platform_app.errors import Invalid, LimitReached
@@ -74,7 +75,7 @@ class ActionBuilder(rx.State, mixin=True):
             raise Invalid("This value cannot be taken.")
         if len(self._actions) >= MAX_ACTIONS:
             raise LimitReached("There can be {count} actions at most.", count=MAX_ACTIONS)
-        new = {"kind": kind} | {name: str(asked["start"]) for name, asked in action_checks.asked_of(kind)}
+        new = {"kind": kind} | {one.name: one.prefill for one in input_fields(actions.ACTIONS[kind])}
         await self._change_actions(lambda listed: listed.append(new))
 
     @handler(Role.OPERATOR)
@@ -103,7 +104,7 @@ class ActionBuilder(rx.State, mixin=True):
             raise Invalid("This value cannot be taken.")
 
         def change(listed: list[dict[str, Any]]) -> None:
-            if name not in dict(action_checks.asked_of(listed[index]["kind"])):
+            if name not in {one.name for one in input_fields(actions.ACTIONS[listed[index]["kind"]])}:
                 raise KeyError(name)
             listed[index][name] = value
 
@@ -158,15 +159,15 @@ def action_field_lines(
         return []
     return [
         ActionFieldLine(
-            name,
-            translate(language, str(asked["words"])),
-            str(asked["ask"]),
-            str(data.get(name) or ""),
-            bool(asked["needed"] or asked["start"]),  # a field with a default is not marked as optional
-            problems.get(f"{prefix}{name}", ""),
-            _options(choices, str(asked["ask"]), data),
+            one.name,
+            translate(language, one.label),
+            one.input,
+            str(data.get(one.name) or ""),
+            bool(one.required or one.prefill),  # a field with a default is not marked as optional
+            problems.get(f"{prefix}{one.name}", ""),
+            _options(choices, one.input, data),
         )
-        for name, asked in action_checks.asked_of(data["kind"])
+        for one in input_fields(actions.ACTIONS[data["kind"]])
     ]
 
 

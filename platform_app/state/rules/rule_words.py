@@ -5,10 +5,11 @@ from typing import Any
 
 from platform_app import custom_fields
 from platform_app.automation.conditions import Condition, Group, parse_conditions
+from platform_app.automation.input_fields import input_fields
 from platform_app.automation.rules import RuleDefinition
 from platform_app.automation.values import parse_whole
 from platform_app.db import Transaction
-from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import BUILT_IN_FIELDS, MAX_DAYS, ActionInput
 from platform_app.errors import Invalid
 from platform_app.fact_snapshots import entity_names
@@ -117,8 +118,8 @@ def describe_action(data: dict[str, Any], language: str, named: Mapping[str, str
     kind = str(data.get("kind"))
     if kind not in actions.ACTIONS:
         return kind
-    asked = [(str(data.get(name) or ""), one) for name, one in action_checks.asked_of(kind)]
-    told = [(value, one["ask"]) for value, one in asked if value != one["start"]]
+    fields = [(str(data.get(one.name) or ""), one) for one in input_fields(actions.ACTIONS[kind])]
+    told = [(value, one.input) for value, one in fields if value != one.prefill]
     shown = [found for value, ask in told if (found := _value(value, ask, named, language=language))]
     words = translate(language, actions.label(kind))
     return f"{words}: {', '.join(shown)}" if shown else words

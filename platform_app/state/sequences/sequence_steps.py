@@ -8,10 +8,10 @@ from typing import Any
 
 from platform_app.automation import steps as kinds
 from platform_app.automation.calendar import Timing
+from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.step_base import StepInput
-from platform_app.automation.steps import asked_of, options_of
 from platform_app.automation.values import parse_whole
-from platform_app.engine.actions import action_checks, actions
+from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_base import MAX_TEXT_LENGTH
 from platform_app.errors import Invalid, LimitReached
 from platform_app.i18n import translate
@@ -80,7 +80,7 @@ class SequenceSteps(StepTiming, mixin=True):
             raise LimitReached("There can be {count} steps at most.", count=kinds.MAX_STEPS)
         data: Data = {"kind": kind}
         if action:
-            data["action"] = {"kind": action} | {name: "" for name, _ in action_checks.asked_of(action)}
+            data["action"] = {"kind": action} | {one.name: "" for one in input_fields(actions.ACTIONS[action])}
         steps = copy.deepcopy(self._steps)
         made = tree.add(steps, where, data)
         await self._keep(steps)
@@ -125,7 +125,7 @@ class SequenceSteps(StepTiming, mixin=True):
             raise Invalid("This value cannot be taken.")
 
         def change(step: Data) -> None:
-            if name not in dict(action_checks.asked_of(step["action"]["kind"])):
+            if name not in {one.name for one in input_fields(actions.ACTIONS[step["action"]["kind"]])}:
                 raise KeyError(name)
             step["action"][name] = value
 
@@ -142,13 +142,13 @@ class SequenceSteps(StepTiming, mixin=True):
         """Take what was entered in a field of the open step itself."""
 
         def change(step: Data) -> None:
-            asked = dict(asked_of(step["kind"]))[name]
-            if asked["ask"] == StepInput.PERCENT:
+            field = {one.name: one for one in input_fields(kinds.STEPS[step["kind"]])}[name]
+            if field.input == StepInput.PERCENT:
                 percent = parse_whole(value.strip(), 100)
                 if percent is None:
                     raise Invalid("Enter a number from 0 to 100.")
                 step[name] = percent
-            elif asked["ask"] == StepInput.SPAN or (asked["ask"] == StepInput.CHOICE and value in options_of(asked)):
+            elif field.input == StepInput.SPAN or (field.input == StepInput.CHOICE and value in field.options):
                 step[name] = value[:40]
             else:
                 raise KeyError(name)
@@ -188,7 +188,7 @@ class SequenceSteps(StepTiming, mixin=True):
         self.opened_kind = str(step["kind"])
         self.timing = timing_view(Timing.model_validate(step.get("timing") or {}))
         self.has_only_if = bool((step.get("only_if") or {}).get("of"))
-        own, found = step.get("action") or {}, [_ask_line(step, name, asked, language) for name, asked in _own(step)]
+        own, found = step.get("action") or {}, [_ask_line(step, one, language) for one in _own(step)]
         prefix = f"{self.opened}."
         self.asked = found + action_field_lines(
             own, self._field_options, language, problems=self._step_problems, prefix=prefix
@@ -205,19 +205,21 @@ class SequenceSteps(StepTiming, mixin=True):
         await self._draw_open()
 
 
-def _own(step: Data) -> list[tuple[str, dict[str, Any]]]:
+def _own(step: Data) -> list[InputField]:
     if step.get("kind") not in kinds.STEPS:
         return []
     typed = (StepInput.SPAN, StepInput.PERCENT, StepInput.CHOICE)
-    return [(name, asked) for name, asked in asked_of(step["kind"]) if asked["ask"] in typed]
+    return [one for one in input_fields(kinds.STEPS[step["kind"]]) if one.input in typed]
 
 
-def _ask_line(step: Data, name: str, asked: dict[str, Any], language: str) -> ActionFieldLine:
-    held = step.get(name)
+def _ask_line(step: Data, field: InputField, language: str) -> ActionFieldLine:
+    held = step.get(field.name)
     if held is None:
-        held = kinds.STEPS[step["kind"]].model_fields[name].get_default(call_default_factory=True, validated_data={})
-    choices = [Option(value, translate(language, words)) for value, words in options_of(asked).items()]
-    return ActionFieldLine(name, translate(language, asked["words"]), asked["ask"], str(held), True, "", choices)
+        held = (
+            kinds.STEPS[step["kind"]].model_fields[field.name].get_default(call_default_factory=True, validated_data={})
+        )
+    choices = [Option(value, translate(language, words)) for value, words in field.options.items()]
+    return ActionFieldLine(field.name, translate(language, field.label), field.input, str(held), True, "", choices)
 
 
 def _line(

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 from platform_app.automation.calendar import Delay, DelayKind, Period, Timing, WaitReason, ZoneSource
+from platform_app.automation.input_fields import InputField, input_fields
 from platform_app.automation.sequences import SequenceDefinition
 from platform_app.automation.step_base import Step, StepInput
-from platform_app.automation.steps import STEPS, asked_of, options_of
+from platform_app.automation.steps import STEPS
 from platform_app.i18n import plural, translate
 from platform_app.models.sequence import Enrollment, EnrollmentState
 from platform_app.state.rules.proof_view import ViewContext
@@ -169,14 +170,14 @@ def step_of(step: Any, context: ViewContext, named: Mapping[str, str]) -> str:
     language = context.language
     if step.kind == "do":
         return describe_action(step.action, language, named) if step.action else translate(language, "Do something")
-    shown = {name: _shown(getattr(step, name), asked, context, named=named) for name, asked in asked_of(step.kind)}
+    shown = {one.name: _shown(getattr(step, one.name), one, context, named=named) for one in input_fields(type(step))}
     return translate(language, step.sentence, **shown)
 
 
-def _shown(value: Any, asked: Mapping[str, Any], context: ViewContext, *, named: Mapping[str, str]) -> str:
-    if asked["ask"] == StepInput.CONDITION:
+def _shown(value: Any, field: InputField, context: ViewContext, *, named: Mapping[str, str]) -> str:
+    if field.input == StepInput.CONDITION:
         return describe_conditions(value, context, named) or "…"
-    return translate(context.language, options_of(asked).get(str(value), str(value)))
+    return translate(context.language, field.options.get(str(value), str(value)))
 
 
 def trigger_of(own: SequenceDefinition, language: str) -> str:
