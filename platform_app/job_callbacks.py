@@ -23,13 +23,13 @@ class JobCallbacks:
     `payload_from_keys` returns the payload from the keys of a job whose stored payload cannot be read, or None.
     """
 
-    on_failure: Callable[..., object]  # also what the job became, as `state`, a `sentence` that says so, its `values`
-    on_retry: Callable[[Transaction, str, Any], object]  # of a tenant, with the payload
+    on_failure: Callable[..., object]  # also with `state`, the state of the job, a `sentence` and its `values`
+    on_retry: Callable[[Transaction, str, Any], object]  # with the session, tenant id and payload
     payload_from_keys: Callable[[Transaction, Job], Any] = lambda session, job: None
 
 
-CALLBACKS: dict[str, JobCallbacks] = {}  # by kind; see engine.purposes
-OTHER_KINDS = ""  # stands in PURPOSES for kinds without a purpose of their own; its payload is the kind
+CALLBACKS: dict[str, JobCallbacks] = {}  # by kind; see engine.callback_registry
+OTHER_KINDS = ""  # key in CALLBACKS of kinds without callbacks of their own; its payload is the kind
 _SENTENCES = {
     JobState.CANCELLED: "Its job was cancelled.",
     JobState.DEAD: "It was tried again and again, and given up.",

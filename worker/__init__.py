@@ -1,1 +1,1 @@
-"""Worker: takes jobs from the ledger and does them."""
+"""Worker: claims jobs from the ledger and runs them."""

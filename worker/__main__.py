@@ -1,4 +1,4 @@
-"""Main: `python -m worker`: broker, threads, ticker, leases, health in one process."""
+"""Main: `python -m worker`: broker, threads, ticker, leases and health server in one process."""
 
 import signal
 import sys
@@ -25,7 +25,7 @@ from worker.tasks import HANDLERS, declare
 
 log = structlog.get_logger()
 HOUR_SECONDS = 3_600
-MERGE_SECONDS = 10  # seconds between two times that tallies of done jobs are put together
+MERGE_SECONDS = 10  # seconds between two merges of tallies
 
 EVERY_SECOND = (
     replies.mark_interrupted,
@@ -40,7 +40,7 @@ EVERY_HOUR = (retention.delete_old_runs, retention.delete_old_jobs, unused_uploa
 
 
 def run(handlers: Mapping[str, Handler]) -> int:
-    """Work until told to stop; return the process's exit code."""
+    """Run a worker until SIGTERM or SIGINT; return the process's exit code."""
     logs.configure()
     own, stop = settings(), Event()
     database_roles.warn()
@@ -79,15 +79,17 @@ def run(handlers: Mapping[str, Handler]) -> int:
 
 
 def worker_threads(broker: WakeupBroker, concurrency: int) -> dramatiq.Worker:
-    """Return the threads that do jobs. No wake-up waits here behind a long job while another worker is idle: no more
-    are fetched than there are threads for them."""
+    """Return the Dramatiq worker whose threads run jobs.
+
+    It prefetches at most one wake-up per thread, so that none waits behind a long job while another worker is idle.
+    """
     made = dramatiq.Worker(broker, worker_threads=concurrency, worker_timeout=100)
     made.queue_prefetch = concurrency
     return made
 
 
 def _stop(threads: dramatiq.Worker, runner: Runner, seconds: float) -> None:
-    """Take nothing new, wait for what runs, give the rest back."""
+    """Stop taking jobs, wait up to `seconds` for running ones, and release the rest."""
     end = time.monotonic() + seconds
     for consumer in threads.consumers.values():
         consumer.stop()

@@ -1,4 +1,4 @@
-"""Health: one bounded probe, and its renderings: /health, /metrics, /metrics/prometheus, the beat in the database."""
+"""Health: a bounded probe, and its output as /health, /metrics, /metrics/prometheus and heartbeat."""
 
 import json
 import os
@@ -27,25 +27,25 @@ from platform_app.services.jobs import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
-CACHE_SECONDS = 1.0  # seconds for which a snapshot serves everybody who asks
-DATABASE_TIMEOUT = 0.8  # seconds that it waits for the database
+CACHE_SECONDS = 1.0  # seconds for which a snapshot is reused
+DATABASE_TIMEOUT = 0.8  # seconds to wait for the database
 _NOTHING: dict[str, Any] = {"jobs": {}, "byType": {}, "oldest": 0.0}
 
 
 class Probe:
-    """Asks Redis (AUTH, PING, queue length) and the database, within a second each, and keeps the answer for one."""
+    """Measures Redis, the database and the disk within about a second each; the result is reused for a second."""
 
     def __init__(self, own: Settings, runner: Runner) -> None:
         self.own, self.runner = own, runner
         self.worker_id = runner.worker_id
-        self.checks: list[Callable[[], str]] = [runner.stuck]  # each says what is stuck, or nothing
+        self.checks: list[Callable[[], str]] = [runner.stuck]  # each returns what is stuck, or ""
         self.started = time.monotonic()
         self.reconnects = 0
         self._was_connected = True
         self._snapshot: dict[str, Any] = {}
         self._measured_at = float("-inf")
         self._lock = Lock()
-        self._question: Thread | None = None  # to the database
+        self._question: Thread | None = None  # the thread that queries the database
         self._answer: dict[str, Any] = {}
         self._counted = _NOTHING
         self._client = redis.Redis.from_url(
@@ -56,7 +56,7 @@ class Probe:
         )
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what is true now, at most a second old."""
+        """Return the worker's state as JSON values, at most CACHE_SECONDS old."""
         with self._lock:
             if time.monotonic() - self._measured_at > CACHE_SECONDS:
                 self._snapshot = self._measure()
@@ -64,7 +64,7 @@ class Probe:
             return self._snapshot
 
     def write_beat(self) -> None:
-        """Write the snapshot as this worker's sign of life."""
+        """Store the snapshot as this worker's heartbeat."""
         snapshot = self.snapshot()
         with session_scope(reason="a worker's sign of life") as session:
             held = session.exec(unscoped(WorkerBeat).where(WorkerBeat.id == self.worker_id)).first()
@@ -73,7 +73,7 @@ class Probe:
             session.add(row)
 
     def delete_beat(self) -> None:
-        """Take the sign of life away when the worker stops."""
+        """Delete this worker's heartbeat when it stops."""
         with session_scope(reason="a worker stops") as session:
             session.execute(unscoped_delete(WorkerBeat).where(WorkerBeat.id == self.worker_id))  # type: ignore[arg-type]
 
@@ -122,7 +122,7 @@ class Probe:
         return True, None, int(depth)
 
     def _ask_database(self) -> dict[str, Any]:
-        """Ask in a thread, which may wait longer than those who ask; a second one is not begun beside it."""
+        """Query in a thread, which may outlast the wait; no second one is started meanwhile."""
         if self._question is None or not self._question.is_alive():
             self._answer = {"connected": False, "error": "The database does not answer."}
             self._question = Thread(target=self._query_database, args=(self._answer,), name="probe", daemon=True)
@@ -137,12 +137,12 @@ class Probe:
             answer.update(connected=True, error=None)
             oldest = round(ledger.oldest_wait_seconds(), 1)
             self._counted = {"jobs": ledger.counts_by_state(), "byType": ledger.counts_by_kind(), "oldest": oldest}
-        except Exception as error:  # whatever the reason, the probe answers
+        except Exception as error:  # the probe reports every error
             answer.update(connected=False, error=redact(str(error)[:300]))
 
 
 def metrics(snapshot: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON of /metrics."""
+    """Return the JSON values of /metrics for a snapshot."""
     jobs, seconds = snapshot["jobs"], snapshot["seconds"]
     return {
         "timestamp": snapshot["timestamp"],
@@ -171,13 +171,13 @@ def metrics(snapshot: dict[str, Any]) -> dict[str, Any]:
 
 
 class SnapshotCollector:
-    """Renders the probe's snapshot in Prometheus' conventions."""
+    """Renders the probe's snapshot as Prometheus metrics."""
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
 
     def collect(self) -> Iterator[Metric]:
-        """Yield each metric of one snapshot."""
+        """Yield the metrics of one snapshot."""
         shot = self.probe.snapshot()
         plain = {
             "platform_redis_up": ("Whether Redis takes our password and answers.", shot["redis"]["connected"]),
@@ -202,13 +202,13 @@ class SnapshotCollector:
 
 
 def serve(probe: Probe, host: str, port: int) -> ThreadingHTTPServer:
-    """Answer health questions in a thread of this very process: a hung worker must fail its probe."""
+    """Start the health server in a thread of this process, so that a hung worker fails its probe; return it."""
     registry = CollectorRegistry()
     registry.register(SnapshotCollector(probe))
 
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # header and body leave together
+        wbufsize = -1  # header and body are sent together
 
         def do_GET(self) -> None:
             path = self.path.split("?")[0].rstrip("/")
@@ -235,7 +235,7 @@ def serve(probe: Probe, host: str, port: int) -> ThreadingHTTPServer:
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing for each question."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer((host, port), Answer)
     server.daemon_threads = True

@@ -1,28 +1,28 @@
-"""Alone: lets a job that is suspected of killing workers run while its worker does nothing else.
+"""Isolation: runs a job that may have crashed a worker while its worker runs nothing else.
 
-When the worker dies then, it is known of which job. That is kept up for `ALONE_SECONDS`: a job that lives longer does
-not kill at once, and the others wait no more.
+If the worker crashes then, the culprit is known. The isolation ends after MAX_WAIT_SECONDS, since a job that runs
+longer does not crash at once, and other jobs need not wait.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition, Timer
 
-MAX_WAIT_SECONDS = 10.0  # that a suspect waits for the others to end, and that these wait for it
+MAX_WAIT_SECONDS = 10.0  # limit of a suspect's wait for other jobs, and of theirs for it
 
 
 class IsolationLock:
-    """Counts who is at work; one at a time may have the room to itself."""
+    """A lock that many jobs share, or one job holds exclusively for a limited time."""
 
     def __init__(self, seconds: float = MAX_WAIT_SECONDS) -> None:
         self.seconds = seconds
         self._change = Condition()
         self._inside = 0
-        self._wanted = 0  # suspects that wait for the room or have it
+        self._wanted = 0  # suspects that wait for the lock or hold it
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Be in the room with others; waits while somebody has it alone or wants it."""
+        """Hold the lock together with others; waits while a job holds or wants it exclusively."""
         with self._change:
             self._change.wait_for(lambda: not self._wanted)
             self._inside += 1
@@ -33,7 +33,10 @@ class IsolationLock:
 
     @contextmanager
     def exclusive(self, opened: Callable[[], None]) -> Iterator[bool]:
-        """Have the room alone if it is empty in time, which is yielded; `opened` is called when others are let in."""
+        """Wait up to the limit for exclusive use and yield whether it was obtained.
+
+        After another `seconds`, `opened` is called and others are admitted.
+        """
         with self._change:
             self._wanted += 1
             keeps_out = [self._change.wait_for(lambda: self._inside == 0, self.seconds)]

@@ -1,6 +1,6 @@
-"""Batch: what the worker's threads write into the ledger at the same moment goes in one transaction.
+"""Ledger writer: batches the ledger writes of a worker's threads into common transactions.
 
-One thread writes for all. While it commits, what the others ask for gathers; it takes all of that next.
+One thread writes for all: what others request while it commits is written next.
 """
 
 import time
@@ -16,28 +16,28 @@ from platform_app.jobs import RunningJob
 from platform_app.services.jobs import ledger
 
 log = structlog.get_logger()
-MAX_TRIES = 20  # of writing an end, while the database is busy or away; then the lease runs out
-RETRY_SECONDS = 0.5  # seconds between them
-ANSWER_SECONDS = 60.0  # that a thread waits for its claim; SQLite's own patience with other writers is 30
-STUCK_SECONDS = 10.0  # that what was asked for may wait before the worker says that something is wrong
-GATHER_SECONDS = 0.001  # seconds that a transaction under load waits for the threads that have just been answered
+MAX_TRIES = 20  # attempts to store the end of a job; then its lease runs out
+RETRY_SECONDS = 0.5  # between two attempts
+ANSWER_SECONDS = 60.0  # wait for a claim; SQLite itself waits 30 s for other writers
+STUCK_SECONDS = 10.0  # a request that waits longer is reported as stuck
+GATHER_SECONDS = 0.001  # under load, wait for further requests of threads
 
 
 @dataclass
 class _Claim:
-    """A job that a thread wants; it waits until the answer is there."""
+    """A thread's request for a job; the thread waits for the answer."""
 
     job_id: str
     job: RunningJob | None = None
     error: Exception | None = None
-    is_abandoned: bool = False  # the thread waits no more
+    is_abandoned: bool = False  # the thread no longer waits
     asked_at: float = field(default_factory=time.monotonic)
     answered: Event = field(default_factory=Event)
 
 
 @dataclass
 class _End:
-    """A job that is done; nobody waits."""
+    """A finished job to be stored; no thread waits for it."""
 
     job: RunningJob
     tries: int = 0
@@ -45,33 +45,33 @@ class _End:
 
 
 class LedgerWriter:
-    """Claims and ends jobs for many threads of one worker."""
+    """Claims and finishes jobs for the threads of one worker."""
 
     def __init__(self, worker_id: str | None = None) -> None:
         self.worker_id = worker_id
-        self._at_work: list[_Claim | _End] = []  # what is being written
+        self._at_work: list[_Claim | _End] = []  # being written
         self._claims: list[_Claim] = []
         self._ends: list[_End] = []
-        self._threads: set[int] = set()  # that claim here
+        self._threads: set[int] = set()  # ids of threads that claim here
         self._change = Condition()
         self._stop = False
         self._thread = Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the writer thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left, and end."""
+        """Write the pending requests and stop, within 10 seconds."""
         with self._change:
             self._stop = True
             self._change.notify()
         self._thread.join(10)
 
     def claim(self, job_id: str) -> RunningJob | None:
-        """Take a job that is due, as `ledger.claim` does; nothing when the database does not answer in time.
+        """Claim a due job as `ledger.claim` does. Returns None also if there is no answer in ANSWER_SECONDS.
 
-        Raises the database's error if the batch could not be written.
+        Raises the error of the database if the claim failed.
         """
         claim = _Claim(job_id)
         with self._change:
@@ -86,7 +86,7 @@ class LedgerWriter:
         return claim.job
 
     def _abandon(self, claim: _Claim) -> bool:
-        """Wait no more for a claim; tell whether it is still unanswered. What it takes later goes back at once."""
+        """Withdraw a claim; return whether it is still unanswered. A job claimed later is released at once."""
         with self._change:
             claim.is_abandoned = not claim.answered.is_set()
             if claim in self._claims:
@@ -94,7 +94,7 @@ class LedgerWriter:
             return claim.is_abandoned
 
     def stuck(self) -> str:
-        """Return what is wrong with the writer, in words; nothing when all is well."""
+        """Return a sentence about what is wrong with the writer, or ""."""
         if self._thread.ident is not None and not self._thread.is_alive() and not self._stop:
             return "The thread that writes the ledger has ended."
         with self._change:
@@ -103,7 +103,7 @@ class LedgerWriter:
         return f"The ledger has not been written for {waited:.0f} s." if waited > STUCK_SECONDS else ""
 
     def done(self, job: RunningJob) -> None:
-        """Have it written that a job is done, unless another worker has it by now. Does not wait."""
+        """Request that a job is marked as done, unless its lease is lost. Does not wait."""
         with self._change:
             self._ends.append(_End(job))
             self._change.notify()
@@ -124,7 +124,7 @@ class LedgerWriter:
             answered = len(claims)
 
     def _write_or_split(self, claims: list[_Claim], ends: list[_End]) -> None:
-        """Write all of it; what cannot be written together is written one by one."""
+        """Write all requests in one transaction, or one by one if that fails."""
         try:
             self._write(claims, ends)
         except Exception as error:
@@ -135,7 +135,7 @@ class LedgerWriter:
                     self._write_or_split([], [end])
             elif ends:
                 self._retry(ends[0], error)
-            elif not isinstance(error, IntegrityError):  # another worker runs a job with this lock: nothing is taken
+            elif not isinstance(error, IntegrityError):  # another worker runs a job with this lock
                 claims[0].error = error
         for claim in claims:
             self._answer(claim)
@@ -170,7 +170,7 @@ class LedgerWriter:
             taken = ledger.claim_jobs(session, wanted, self.worker_id) if wanted else []
         by_id = {job.id: job for job in taken}
         for claim in claims:
-            claim.job = by_id.pop(claim.job_id, None)  # a job rung twice goes to one of them
+            claim.job = by_id.pop(claim.job_id, None)  # a job with two wake-ups goes to one of them
         for end in ends:
             if end.job.id not in ended:
                 log.warning("lease lost, nothing written", job_id=end.job.id)

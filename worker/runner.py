@@ -1,4 +1,4 @@
-"""Runner: takes one job from the ledger, does it, and writes down how it ended."""
+"""Runner: claims a job, runs its handler and records how it ended."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -22,14 +22,14 @@ Handler = Callable[[RunningJob], None]
 
 
 class Runner:
-    """Runs jobs by their handlers and keeps their leases alive."""
+    """Runs jobs by their handlers and renews their leases."""
 
     def __init__(self, handlers: Mapping[str, Handler], lease_seconds: float) -> None:
         self.handlers = handlers
-        self.worker_id = new_id()  # of its sign of life
+        self.worker_id = new_id()  # id of its heartbeat
         self.renew_interval = lease_seconds / 3
         self.running: dict[str, RunningJob] = {}
-        self.seconds: list[float] = []  # of the last hundred jobs
+        self.seconds: list[float] = []  # durations of the last hundred jobs
         self._ledger = LedgerWriter(self.worker_id)
         self._isolation = IsolationLock()
         self._lock = Lock()
@@ -37,12 +37,12 @@ class Runner:
         self._thread = Thread(target=self._renew_leases, name="leases", daemon=True)
 
     def start(self) -> None:
-        """Begin to keep leases alive."""
+        """Start the threads that write the ledger and renew leases."""
         self._ledger.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Give unfinished jobs back to the queue at once."""
+        """Stop, and release running jobs back to the queue."""
         self._stop.set()
         self._ledger.stop()
         with self._lock:
@@ -52,11 +52,11 @@ class Runner:
             log.warning("jobs went back into the queue", count=len(held))
 
     def stuck(self) -> str:
-        """Return what keeps jobs from being taken, in words; nothing when all is well."""
+        """Return a sentence about what keeps jobs from being claimed, or ""."""
         return self._ledger.stuck()
 
     def run(self, job_id: str) -> None:
-        """Do a job if it can be taken; one that may have killed workers while nothing else is done here."""
+        """Claim a job and run it; a suspect of crashes runs while this worker runs nothing else."""
         with self._isolation.shared():
             job = self._ledger.claim(job_id)
             if job is None:
@@ -118,12 +118,12 @@ class Runner:
             try:
                 if held:
                     ledger.renew_leases(held)
-            except Exception:  # the database may be away; the next round tries again
+            except Exception:  # retried with the next renewal
                 log.exception("leases were not renewed")
 
 
 def _record_alone(job: RunningJob, *, is_alone: bool) -> None:
-    """Note that a job is done alone, or no longer; without the note its worker's death tells less, and that is all."""
+    """Record whether a job runs alone; failures are logged, since they only make the next diagnosis less exact."""
     try:
         ledger.record_alone(job, is_alone=is_alone)
     except Exception:

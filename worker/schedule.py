@@ -1,4 +1,4 @@
-"""Schedule: what runs by the clock, once a second: leases that ran out, jobs that are due, the sign of life."""
+"""Schedule: periodic work of a worker, each second: expired leases, due jobs, due steps, the heartbeat."""
 
 import time
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from platform_app.services.jobs import ledger
 from worker.runner import Runner
 
 log = structlog.get_logger()
-INTERVAL_SECONDS = 1.0  # seconds between two times that a duty is done
-DEADLINE_SECONDS = 60.0  # seconds after which a duty that has not ended is said to be stuck
-STEPS_DEADLINE_SECONDS = 600.0  # the same of steps: after a stop there may be many
+INTERVAL_SECONDS = 1.0  # seconds between two runs
+DEADLINE_SECONDS = 60.0  # a run that takes longer is reported as stuck
+STEPS_DEADLINE_SECONDS = 600.0  # of steps, of which many may be due after a stop
 
 
 class Periodic:
-    """Work that is done once in a while; when it says that more is left, with the next tick."""
+    """Runs a function every `seconds`, and again at the next call if it returns that more is left."""
 
     def __init__(self, work: Callable[[], bool], seconds: float) -> None:
         self.work, self.seconds = work, seconds
@@ -28,7 +28,7 @@ class Periodic:
         self.__name__ = work.__name__
 
     def __call__(self) -> None:
-        """Work, when it is time."""
+        """Run the function if it is due."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self.seconds
             if self.work():
@@ -36,8 +36,10 @@ class Periodic:
 
 
 class Sweeper:
-    """Takes jobs back whose lease ran out, unless this process was kept from working itself: where the whole machine
-    was starved or asleep, the other workers need a moment to renew their leases."""
+    """Recovers jobs with expired leases, unless this process itself was delayed.
+
+    If the whole machine was starved or asleep, other workers need a moment to renew their leases.
+    """
 
     __name__ = "sweep"
 
@@ -47,20 +49,20 @@ class Sweeper:
         self._patient_until = 0.0
 
     def __call__(self) -> None:
-        """Sweep, or be patient."""
+        """Recover abandoned jobs, or wait once after a delay."""
         at = time.monotonic()
         late = at - self._last - INTERVAL_SECONDS if self._last is not None else 0.0
         self._last = at
         if late > self.lease_seconds / 2 and not self._patient_until:
             log.warning("the worker was kept from working", seconds=round(late, 1))
             self._patient_until = at + self.lease_seconds / 3
-        if at >= self._patient_until:  # once, however slow the machine stays: what is abandoned has to go on
+        if at >= self._patient_until:  # waits only once, even on a slow machine
             self._patient_until = 0.0
             ledger.recover_abandoned()
 
 
 class PeriodicThread:
-    """One part of the schedule in a thread of its own: a slow one keeps no other waiting."""
+    """A thread that runs a function periodically, so that a slow one delays no other."""
 
     def __init__(
         self, work: Callable[[], object], pause: float = INTERVAL_SECONDS, *, deadline: float = DEADLINE_SECONDS
@@ -72,16 +74,16 @@ class PeriodicThread:
         self._stop = Event()
 
     def start(self, stop: Event) -> None:
-        """Begin to work each second until told to stop."""
+        """Start the thread, which runs until `stop` is set."""
         self._stop = stop
         self._thread.start()
 
     def join(self, seconds: float) -> None:
-        """Wait until what is being done has ended, at most some seconds."""
+        """Wait for the current run to end, at most `seconds`."""
         self._thread.join(seconds)
 
     def run_once(self) -> None:
-        """Work now; what fails is logged, and done again in its turn."""
+        """Run the function now; errors are logged."""
         self._began = time.monotonic()
         try:
             self.work()
@@ -91,7 +93,7 @@ class PeriodicThread:
             self._began = None
 
     def stuck(self) -> str:
-        """Return that the duty has not ended in time or its thread is gone, in words; nothing when all is well."""
+        """Return a sentence if a run exceeds its deadline or the thread has ended, else ""."""
         began = self._began
         took = time.monotonic() - began if began is not None else 0.0
         if took > self.deadline:
@@ -105,7 +107,10 @@ class PeriodicThread:
 
 
 class Ticker:
-    """Rings for what nobody rang; any number of tickers may run. While Redis is silent it runs the jobs itself."""
+    """Runs the periodic work in threads and wakes workers for due jobs; any number may run.
+
+    If Redis does not answer, it runs the jobs itself.
+    """
 
     def __init__(self, runner: Runner, concurrency: int, also: list[Callable[[], object]]) -> None:
         self.runner = runner
@@ -116,22 +121,22 @@ class Ticker:
         self._stop = Event()
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start the threads."""
         for duty in self.threads:
             duty.start(self._stop)
 
     def stop(self) -> None:
-        """Tick no more."""
+        """Stop the threads and direct runs that have not started."""
         self._stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
-        """Do what is due now, one after another."""
+        """Run all periodic work now, one after another."""
         for duty in self.threads:
             duty.run_once()
 
     def stuck(self) -> str:
-        """Return which duties are stuck, in words; nothing when all is well."""
+        """Return a sentence about work that is stuck, or ""."""
         return " ".join(filter(None, (duty.stuck() for duty in self.threads)))
 
     def _wake_workers(self) -> None:
@@ -152,23 +157,23 @@ class Ticker:
 
 
 class SequenceTicker:
-    """Takes the steps of sequences that are due, in a thread of its own; any number of them may run."""
+    """Runs due steps of sequences in its own thread; any number may run."""
 
     def __init__(self, pause: float = INTERVAL_SECONDS) -> None:
         self._stop = Event()
         self._duty = PeriodicThread(self._take_due, pause, deadline=STEPS_DEADLINE_SECONDS)
 
     def start(self) -> None:
-        """Begin to take steps."""
+        """Start the thread."""
         self._duty.start(self._stop)
 
     def stop(self) -> None:
-        """Take no more; wait for the transaction that is open."""
+        """Stop, and wait up to 10 seconds for the open transaction."""
         self._stop.set()
         self._duty.join(10)
 
     def stuck(self) -> str:
-        """Return that steps are not taken, in words; nothing when all is well."""
+        """Return a sentence if steps are stuck, or ""."""
         return self._duty.stuck()
 
     def _take_due(self) -> None:

@@ -1,4 +1,4 @@
-"""Tasks: one actor per kind of job; each is given the id of a row."""
+"""Tasks: a Dramatiq actor for each kind of job; each receives the id of a job."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ callback_registry.register_callbacks()
 
 
 def declare(broker: dramatiq.Broker, runner: Runner) -> None:
-    """Declare an actor for each kind that the runner handles."""
+    """Declare an actor on the broker for each kind that the runner handles."""
 
     def wake(job_id: str) -> None:
         runner.run(job_id)

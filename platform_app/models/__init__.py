@@ -1,4 +1,4 @@
-"""Models: every table, so that metadata is complete wherever one is needed."""
+"""Models: imports every table, so that the metadata is complete."""
 
 from platform_app.models import (
     agent,

@@ -1,4 +1,4 @@
-"""Base: columns that tables share."""
+"""Base: columns and column types that tables share."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ SQLModel.metadata = MetaData(
 
 
 class Instant(TypeDecorator[datetime]):
-    """An instant in UTC. SQLite forgets zones: it is stored without one and read back with UTC."""
+    """A timezone-aware datetime, stored without a zone in UTC and read back with UTC."""
 
     impl = DateTime
     cache_ok = True
@@ -39,14 +39,14 @@ class Instant(TypeDecorator[datetime]):
 
 
 def enum_column(kind: type[StrEnum]) -> Any:
-    """Return a column type that stores the words of a closed vocabulary as plain text."""
+    """Return a column type that stores the values of an enumeration as text."""
     return Enum(kind, native_enum=False, length=40, values_callable=lambda words: [word.value for word in words])
 
 
 def factory(make: Callable[[], ValueT]) -> Callable[[], ValueT]:
-    """Return a maker of defaults that says by itself that it takes no argument.
+    """Return a default factory with an explicit signature without arguments.
 
-    The library looks that up anew for each column of each row, which takes longer than all else about a new row.
+    The library inspects the signature for each column of each row, which costs more than creating the row otherwise.
     """
 
     def made() -> ValueT:
@@ -57,13 +57,13 @@ def factory(make: Callable[[], ValueT]) -> Callable[[], ValueT]:
 
 
 class Row(SQLModel):
-    """A row with an id that sorts by time."""
+    """A table row with an id that sorts by creation time."""
 
     id: str = Field(default_factory=factory(new_id), primary_key=True, max_length=32)
     created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
 
 
 class Owned(Row):
-    """A row of one tenant. Read only through `owned`; the session refuses anything else."""
+    """A row of one tenant, read through `owned` only; sessions refuse statements without the tenant."""
 
     tenant_id: str = Field(foreign_key="tenant.id", index=True, max_length=32, ondelete="CASCADE")

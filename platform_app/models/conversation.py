@@ -1,4 +1,4 @@
-"""Conversation: what was said, and the trace of why."""
+"""Conversation models: conversations, messages, tags, read marks and traces."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,15 +13,15 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class ConversationState(StrEnum):
-    """Whether a conversation goes on."""
+    """The state of a conversation."""
 
     OPEN = "open"
-    HANDED_OFF = "handed_off"  # a person writes; the agent is silent until it is given back
+    HANDED_OFF = "handed_off"  # a member writes; the agent does not until it is handed back
     CLOSED = "closed"
 
 
 class Author(StrEnum):
-    """Who said it."""
+    """The author of a message."""
 
     CONTACT = "contact"
     AGENT = "agent"
@@ -29,27 +29,27 @@ class Author(StrEnum):
 
 
 class Origin(StrEnum):
-    """What a message of the agent or a member came from."""
+    """What caused a message of an agent or a member."""
 
-    CONVERSATION = "conversation"  # an answer, or a member's own words
+    CONVERSATION = "conversation"  # a reply, or a message that a member wrote
     RULE = "rule"
     SEQUENCE = "sequence"
 
 
 class MessageState(StrEnum):
-    """How far a message has come."""
+    """The state of a message."""
 
-    DELAYED = "delayed"  # waits for the agent's delay; a job is due
+    DELAYED = "delayed"  # waits for the agent's delay or a worker; it has a job
     STREAMING = "streaming"
     COMPLETE = "complete"
-    TO_APPROVE = "to_approve"  # written, waits for a person
-    PARTIAL = "partial"  # broke off; what had arrived is kept
-    STOPPED = "stopped"  # a person stopped it; what had arrived is kept
-    FAILED = "failed"  # nothing had arrived
-    DISCARDED = "discarded"  # a person or the send gate did not let it go out
-    HELD = "held"  # the send gate holds it: `gate` says why
-    NOTE = "note"  # a member's note for other members; never sent
-    BRIEFING = "briefing"  # what a member tells the agent when handing back; never sent
+    TO_APPROVE = "to_approve"  # written, waits for a member's approval
+    PARTIAL = "partial"  # interrupted; the text so far is kept
+    STOPPED = "stopped"  # stopped by a member; the text so far is kept
+    FAILED = "failed"  # without any text
+    DISCARDED = "discarded"  # not sent: a member or the send gate decided so
+    HELD = "held"  # held by the send gate; `gate` stores the reason
+    NOTE = "note"  # a member's note for members; never sent
+    BRIEFING = "briefing"  # a member's note for the agent at the hand-back; never sent
 
 
 _STREAMING: ColumnElement[bool] = literal_column("state = 'streaming'")
@@ -59,7 +59,7 @@ _SNOOZED: ColumnElement[bool] = literal_column("snoozed_until IS NOT NULL")
 
 
 class Conversation(Owned, table=True):
-    """One contact, or tester, with one agent on one channel."""
+    """A conversation of a contact, or a tester, with an agent on a channel."""
 
     __table_args__ = (
         Index("ix_conversation_recent", "tenant_id", "channel", "last_message_at"),
@@ -72,31 +72,31 @@ class Conversation(Owned, table=True):
         Index("ix_conversation_snooze", "snoozed_until", sqlite_where=_SNOOZED, postgresql_where=_SNOOZED),
     )
     agent_id: str = Field(foreign_key="agent.id", index=True, max_length=32)
-    use_draft: bool = True  # test chat only: play with the draft, or with what is published
+    use_draft: bool = True  # test chat only: reply with the draft, else the published version
     contact_id: str | None = Field(default=None, foreign_key="contact.id", max_length=32)
     lead_id: str | None = Field(default=None, foreign_key="lead.id", max_length=32)
-    stage_id: str | None = Field(default=None, max_length=32)  # test chat only: a stage to play in
+    stage_id: str | None = Field(default=None, max_length=32)  # test chat only: a stage instead of the lead's
     channel: Channel = Field(default=Channel.TEST, sa_type=enum_column(Channel))
     title: str = Field(default="", max_length=200)
     last_line: str = Field(default="", max_length=200)
     last_message_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     state: ConversationState = Field(default=ConversationState.OPEN, sa_type=enum_column(ConversationState))
     created_by: str = Field(default="", max_length=32)  # user
-    is_live: bool = True  # rules run on it and numbers count it; a test chat only where the tester asks for it
+    is_live: bool = True  # rules run on it and statistics count it; a test chat only on request
     assignee_id: str | None = Field(default=None, max_length=32)  # a member's user
-    in_charge_since: datetime | None = Field(default=None, sa_type=Instant)  # a person, kept while it is closed
-    in_charge_id: str | None = Field(default=None, max_length=32)  # the member's user; None: handed to whoever is free
+    in_charge_since: datetime | None = Field(default=None, sa_type=Instant)  # kept while it is closed
+    in_charge_id: str | None = Field(default=None, max_length=32)  # the member's user; None: any member
     in_charge: str = Field(default="", max_length=200)  # the member's name
-    member_at: datetime | None = Field(default=None, sa_type=Instant)  # when a member wrote or took over last
-    hand_back_at: datetime | None = Field(default=None, sa_type=Instant)  # by itself; None: by hand alone
+    member_at: datetime | None = Field(default=None, sa_type=Instant)  # when a member last wrote or took over
+    hand_back_at: datetime | None = Field(default=None, sa_type=Instant)  # automatically; None: by a member only
     snoozed_until: datetime | None = Field(default=None, sa_type=Instant)
-    contact_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact wrote last
+    contact_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact last wrote
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Message(Owned, table=True):
-    """One thing said."""
+    """A message of a conversation."""
 
     __table_args__ = (
         Index("ix_message_order", "conversation_id", "created_at"),
@@ -108,33 +108,33 @@ class Message(Owned, table=True):
     conversation_id: str = Field(foreign_key="conversation.id", max_length=32, ondelete="CASCADE")
     author: Author = Field(sa_type=enum_column(Author))
     author_name: str = Field(default="", max_length=200)
-    author_id: str | None = Field(default=None, max_length=32)  # of a member: the user
+    author_id: str | None = Field(default=None, max_length=32)  # a member's user
     origin: Origin = Field(default=Origin.CONVERSATION, sa_type=enum_column(Origin))
-    origin_name: str = Field(default="", max_length=200)  # of the rule or the sequence
-    enrollment_id: str | None = Field(default=None, max_length=32)  # of the sequence that sends
+    origin_name: str = Field(default="", max_length=200)  # name of the rule or sequence
+    enrollment_id: str | None = Field(default=None, max_length=32)  # in the sequence that sends it
     text: str = ""
     state: MessageState = Field(default=MessageState.COMPLETE, sa_type=enum_column(MessageState))
-    error: str = Field(default="", max_length=500)  # a message id: why it broke off
-    task: str = ""  # what a rule asked the agent to write; the message answers nobody then
-    cause_id: str | None = Field(default=None, max_length=32)  # the event that led a rule to ask
-    depth: int = 0  # of what follows from it
-    run_id: str | None = Field(default=None, max_length=32)  # of the rule that asked
-    answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message this one replies to
-    replaced: bool = False  # retried or edited away: kept, not shown, not in any prompt
-    sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see llm.prompts.Passage
-    without_vectors: bool = False  # the vector index was away: the words alone found the sources
-    is_exempt: bool = False  # transactional: free of caps and quiet hours
+    error: str = Field(default="", max_length=500)  # a message id: the reason of the failure
+    task: str = ""  # prompt of a rule or sequence; the message is not a reply then
+    cause_id: str | None = Field(default=None, max_length=32)  # the event that made the rule run
+    depth: int = 0  # of the events that it causes
+    run_id: str | None = Field(default=None, max_length=32)  # the rule run that requested it
+    answers_id: str | None = Field(default=None, max_length=32, index=True)  # the message that it replies to
+    replaced: bool = False  # replaced by a retry or an edit: kept, but neither shown nor in a prompt
+    sources: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # see rag.retrieval.Passage
+    without_vectors: bool = False  # the vector index was down: lexical search alone found the sources
+    is_exempt: bool = False  # transactional: caps and quiet hours do not apply
     gate: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.send_gate.Decision
-    own_text: str = ""  # the agent's own words, where a member changed them before they were sent
+    own_text: str = ""  # the agent's text, if a member changed it before it was sent
     review: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # a member's: outcome, by, user_id, at
-    mentions: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # of a note: users
+    mentions: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # users mentioned in a note
     due_at: datetime | None = Field(default=None, sa_type=Instant)  # delayed, held: next try; to approve: overdue
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
-    beat_at: datetime | None = Field(default=None, sa_type=Instant)  # last sign of life of who streams it
+    beat_at: datetime | None = Field(default=None, sa_type=Instant)  # last heartbeat of the process that streams it
 
 
 class ConversationRead(Owned, table=True):
-    """Until when a member has read a conversation."""
+    """When a member last read a conversation."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "user_id", "conversation_id"),)
     user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
@@ -143,7 +143,7 @@ class ConversationRead(Owned, table=True):
 
 
 class ConversationTag(Owned, table=True):
-    """A tag of a conversation; `key` is the tag as it is compared."""
+    """A tag of a conversation; `key` is its case-folded form for comparison."""
 
     __table_args__ = (
         UniqueConstraint("conversation_id", "key"),
@@ -155,7 +155,7 @@ class ConversationTag(Owned, table=True):
 
 
 class Trace(Owned, table=True):
-    """Why a reply came out as it did."""
+    """The stored explanation of how a reply came about."""
 
     message_id: str = Field(foreign_key="message.id", unique=True, max_length=32, ondelete="CASCADE")
     agent_id: str = Field(index=True, max_length=32)

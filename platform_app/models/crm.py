@@ -1,4 +1,4 @@
-"""CRM: contacts, leads, their own fields, pipelines with stages, tasks, notes, imports."""
+"""CRM models: contacts, leads, custom fields, pipelines with stages, tasks, notes and imports."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,11 +12,11 @@ from platform_app.clock import now
 from platform_app.models.base import Instant, Owned, enum_column, factory
 from platform_app.models.sending import OptOutCause
 
-UNNAMED = "—"  # the name of a contact that has told none yet
+UNNAMED = "—"  # the name of a contact whose name is unknown
 
 
 class StageKind(StrEnum):
-    """What standing in a stage means."""
+    """The meaning of a stage for its leads."""
 
     OPEN = "open"
     WON = "won"
@@ -24,7 +24,7 @@ class StageKind(StrEnum):
 
 
 class FieldKind(StrEnum):
-    """What a field of a tenant's own holds."""
+    """The type of a custom field."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -35,18 +35,18 @@ class FieldKind(StrEnum):
 
 
 class Holder(StrEnum):
-    """What has fields, tags and notes."""
+    """The kind of row that has custom fields, tags and notes."""
 
     CONTACT = "contact"
     LEAD = "lead"
 
 
 class CustomField(Owned, table=True):
-    """A field that the tenant has added to its contacts or leads."""
+    """A field that a tenant has added to its contacts or leads."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "holder", "key"),)
     holder: Holder = Field(sa_type=enum_column(Holder))
-    key: str = Field(max_length=40)  # its name in texts and conditions: contact.field.{key}
+    key: str = Field(max_length=40)  # in texts and conditions: contact.field.{key}
     name: str = Field(max_length=80)
     kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=enum_column(FieldKind))
     options: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # of a choice
@@ -68,28 +68,28 @@ class Contact(Owned, table=True):
     time_zone: str = Field(default="", max_length=60)
     tags: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     fields: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # the tenant's own, by key
-    search_text: str = ""  # what a search looks in: see services.searching
+    search_text: str = ""  # folded text for search: see services.crm.search_text
     updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     merged_into: str | None = Field(default=None, max_length=32)
-    opted_out_at: datetime | None = Field(default=None, sa_type=Instant)  # since when they do not want messages
+    opted_out_at: datetime | None = Field(default=None, sa_type=Instant)  # when the contact opted out
     opt_out_cause: OptOutCause | None = Field(default=None, sa_type=enum_column(OptOutCause))
-    opt_out_by: str = Field(default="", max_length=200)  # name of the member or the rule, or the word
+    opt_out_by: str = Field(default="", max_length=200)  # name of the member or rule, or the opt-out word
     is_demo: bool = False
 
     @property
     def email(self) -> str:
-        """The first e-mail address, or nothing."""
+        """The first e-mail address, or ""."""
         return self.emails[0] if self.emails else ""
 
     @property
     def phone(self) -> str:
-        """The first phone number, or nothing."""
+        """The first phone number, or ""."""
         return self.phones[0] if self.phones else ""
 
 
 class Address(Owned, table=True):
-    """An e-mail address or a phone number of a contact as it is looked up: folded, or the digits alone."""
+    """An e-mail address or phone number of a contact in its form for lookup: folded, or digits only."""
 
     __table_args__ = (Index("ix_address_value", "tenant_id", "value"),)
     contact_id: str = Field(foreign_key="contact.id", index=True, max_length=32, ondelete="CASCADE")
@@ -114,7 +114,7 @@ class Stage(Owned, table=True):
 
 
 class Lead(Owned, table=True):
-    """A deal with a contact, standing in one stage."""
+    """A deal with a contact, in one stage of a pipeline."""
 
     __table_args__ = (
         Index("ix_lead_search", "tenant_id", "deleted_at", "search_text", "id"),
@@ -139,7 +139,7 @@ class Lead(Owned, table=True):
 
 
 class Task(Owned, table=True):
-    """Something a member has to do."""
+    """A task for a member."""
 
     text: str = Field(max_length=500)
     conversation_id: str | None = Field(default=None, max_length=32, index=True)
@@ -151,7 +151,7 @@ class Task(Owned, table=True):
 
 
 class Note(Owned, table=True):
-    """What a person wrote down about a contact or a lead."""
+    """A member's note about a contact or a lead."""
 
     text: str
     contact_id: str | None = Field(default=None, max_length=32, index=True)
@@ -160,36 +160,36 @@ class Note(Owned, table=True):
 
 
 class ImportState(StrEnum):
-    """How far an import has come."""
+    """The state of an import."""
 
-    READY = "ready"  # read, waits for its columns to be confirmed
+    READY = "ready"  # parsed, waits for its columns to be confirmed
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
 
 class ContactImport(Owned, table=True):
-    """A file of contacts that is taken in row by row; `rows_done` is where a worker goes on after a crash."""
+    """A file of contacts that is imported row by row; after a crash a worker continues at `rows_done`."""
 
     file_name: str = Field(max_length=200)
     stored_as: str = Field(default="", max_length=64)
     state: ImportState = Field(default=ImportState.READY, sa_type=enum_column(ImportState))
     columns: list[str] = Field(default_factory=factory(list), sa_type=JSON)
     sample: list[list[str]] = Field(default_factory=factory(list), sa_type=JSON)
-    mapping: dict[str, str] = Field(default_factory=factory(dict), sa_type=JSON)  # column's place, from 0, to a field
-    match_by: str = Field(default="name", max_length=10)  # see services.person_matching.MatchBy
+    mapping: dict[str, str] = Field(default_factory=factory(dict), sa_type=JSON)  # field by index of a column, from 0
+    match_by: str = Field(default="name", max_length=10)  # see services.crm.person_matching.MatchBy
     rows_total: int = 0
     rows_done: int = 0
     created: int = 0
     changed: int = 0
     refused: int = 0
-    incomplete: int = 0  # rows that came in without some of their values
-    error: str = Field(default="", max_length=500)  # a message id: why it stands still
+    incomplete: int = 0  # rows imported without some of their values
+    error: str = Field(default="", max_length=500)  # a message id: why it failed
     author_name: str = Field(default="", max_length=200)
 
 
 class RefusedRow(Owned, table=True):
-    """A row of an import that could not be taken, or came in without some of its values, and why."""
+    """A row of an import that was refused, or imported without some of its values, and why."""
 
     __table_args__ = (UniqueConstraint("import_id", "number"),)
     import_id: str = Field(foreign_key="contactimport.id", max_length=32, ondelete="CASCADE")
@@ -198,5 +198,5 @@ class RefusedRow(Owned, table=True):
     values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     field: str = Field(default="", max_length=120)
     cells: list[str] = Field(default_factory=factory(list), sa_type=JSON)
-    contact_id: str | None = Field(default=None, max_length=32)  # what the row became without the values below
-    left_out: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # field, why and values of each
+    contact_id: str | None = Field(default=None, max_length=32)  # the contact imported without the values below
+    left_out: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # field, why, values

@@ -1,4 +1,4 @@
-"""Event: something that happened, and the words about it for people."""
+"""Event models: events, and the activities that tell people about them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class EventKind(StrEnum):
-    """Everything that can start automation."""
+    """The kinds of events; each can start automation."""
 
     MESSAGE_RECEIVED = "message_received"
     REPLY_SENT = "reply_sent"
@@ -47,7 +47,7 @@ class EventKind(StrEnum):
 
 
 class Event(Owned, table=True):
-    """Something that happened; kept for ever."""
+    """Something that happened; never deleted."""
 
     __table_args__ = (
         Index("ix_event_recent", "tenant_id", "at"),
@@ -68,15 +68,15 @@ class Event(Owned, table=True):
     after: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     facts: dict[str, Any] = Field(
         default_factory=factory(dict), sa_type=JSON
-    )  # what was known then: see known.snapshot
+    )  # facts at that time: see fact_snapshots.snapshot
     depth: int = 0  # how many automations led to it
     cause_id: str | None = Field(default=None, max_length=32)
-    run_id: str | None = Field(default=None, max_length=32, index=True)  # of the rule that led to it
-    origin_id: str | None = Field(default=None, max_length=32)  # the same for all that one act brought: see events
+    run_id: str | None = Field(default=None, max_length=32, index=True)  # the rule run that caused it
+    origin_id: str | None = Field(default=None, max_length=32)  # shared by all events of one act: see events.origin_of
 
 
 class ActivityKind(StrEnum):
-    """What an activity is about; the mark's colour follows it."""
+    """The subject of an activity, which decides its colour."""
 
     AGENT = "agent"
     KNOWLEDGE = "knowledge"
@@ -90,16 +90,16 @@ class ActivityKind(StrEnum):
 
 
 class Activity(Owned, table=True):
-    """What people and the platform did, in words for people."""
+    """An entry of the activity feed: what a person or the platform did."""
 
     __table_args__ = (Index("ix_activity_recent", "tenant_id", "at"),)
     at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     kind: ActivityKind = Field(sa_type=enum_column(ActivityKind))
     sentence: str = Field(max_length=200)  # a message id with {places}
     values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    actor: str = Field(default="", max_length=200)  # a person's or an agent's name; empty: the platform
+    actor: str = Field(default="", max_length=200)  # name of a person or an agent; "": the platform
     user_id: str | None = Field(default=None, max_length=32, index=True)
     agent_id: str | None = Field(default=None, max_length=32, index=True)
     link: str = Field(default="", max_length=300)  # path below /manage/{tenant}
-    event_id: str | None = Field(default=None, max_length=32)  # of what happened, where it is an event
+    event_id: str | None = Field(default=None, max_length=32)  # the event that it tells of, if any
     is_demo: bool = False

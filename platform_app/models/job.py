@@ -1,4 +1,4 @@
-"""Job: the ledger of the worker's units of work, effects and the workers' signs of life."""
+"""Job models: the ledger of jobs, their effects, and the heartbeats of workers."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +15,7 @@ from platform_app.models.base import Instant, Owned, Row, enum_column, factory
 
 
 class JobState(StrEnum):
-    """Where a job stands. `failed` is a failure the person has to mend, `dead` gave up after its attempts."""
+    """The state of a job. FAILED needs a person to fix something; DEAD gave up after its attempts."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -32,13 +32,13 @@ _NOT_DONE = text("state <> 'done'")
 
 
 class StoredPayload(TypeDecorator[Any]):
-    """JSON as it was written by whatever release; a text that is no JSON is returned as it is instead of raising."""
+    """JSON of any release; a text that is not JSON is returned as a string instead of raising."""
 
     impl = JSON
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
-        """Return what reads a stored value."""
+        """Return the function that converts stored values."""
         read = super().result_processor(dialect, coltype)
 
         def process(value: Any) -> Any:
@@ -51,7 +51,7 @@ class StoredPayload(TypeDecorator[Any]):
 
 
 class Job(Owned, table=True):
-    """A unit of work for the worker. The row is the queue; Redis only rings."""
+    """A unit of work for the worker. The row is the queue; Redis only wakes workers."""
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "dedupe_key"),
@@ -69,8 +69,8 @@ class Job(Owned, table=True):
     state: JobState = Field(default=JobState.QUEUED, sa_type=enum_column(JobState))
     run_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     attempts: int = 0
-    crashes: int = 0  # workers that died over it since it came on last, while they did nothing else
-    shared_crashes: int = 0  # workers that died while they did it and more: any of it may be the reason
+    crashes: int = 0  # crashes of workers that ran only it, since its last progress
+    shared_crashes: int = 0  # crashes of workers that ran it and other jobs
     max_attempts: int = 5
     dedupe_key: str | None = Field(default=None, max_length=200)
     lock_key: str | None = Field(default=None, max_length=100, index=True)
@@ -79,15 +79,17 @@ class Job(Owned, table=True):
     dispatched_at: datetime | None = Field(default=None, sa_type=Instant)
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
-    worker_id: str | None = Field(default=None, max_length=32)  # the WorkerBeat of who took it last
-    is_alone: bool = False  # its worker does nothing else meanwhile: if that dies, it dies of this job
+    worker_id: str | None = Field(default=None, max_length=32)  # the WorkerBeat of the worker that last claimed it
+    is_alone: bool = False  # its worker runs nothing else, so a crash of the worker is one of the job
     error: str = ""  # a message id with {places}
     error_values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
 
 
 class JobTally(Owned, table=True):
-    """How many jobs of a kind are done: the sum of its rows. Each transaction adds a row of its own, so that none
-    waits for another; the worker puts rows together now and then."""
+    """The number of finished jobs of a kind: the sum of its rows.
+
+    Each transaction adds its own row, so that none waits for another; the worker merges them.
+    """
 
     __table_args__ = (Index("ix_jobtally_kind", "tenant_id", "kind"),)
     kind: str = Field(max_length=40)
@@ -95,18 +97,18 @@ class JobTally(Owned, table=True):
 
 
 class Effect(Owned, table=True):
-    """One outward call. Written before the call, closed after: an open one after a crash is uncertain."""
+    """An outbound call, recorded before it and closed after it; an open one after a crash is uncertain."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "key"),)
     job_id: str = Field(foreign_key="job.id", index=True, max_length=32, ondelete="CASCADE")
     key: str = Field(max_length=200)
-    repeatable: bool = False  # the other side honours the key: a doubtful call may be made again
+    repeatable: bool = False  # the other side honours the key, so an uncertain call may be repeated
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
     outcome: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
 
 
 class WorkerBeat(Row, table=True):
-    """A worker's sign of life with the snapshot of its probe; the console shows this very snapshot."""
+    """A worker's heartbeat with the snapshot of its probe, which the console shows."""
 
     beat_at: datetime = Field(sa_type=Instant)
     snapshot: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)

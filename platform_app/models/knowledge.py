@@ -1,4 +1,4 @@
-"""Knowledge: categories, sources and their chunks."""
+"""Knowledge models: categories, sources and their chunks."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class Category(Owned, table=True):
-    """A shelf of knowledge; shelves nest."""
+    """A category of knowledge; categories nest."""
 
     name: str = Field(max_length=120)
     parent_id: str | None = Field(default=None, foreign_key="category.id", max_length=32)
@@ -19,7 +19,7 @@ class Category(Owned, table=True):
 
 
 class SourceState(StrEnum):
-    """Where a source stands on its way into the index."""
+    """The state of a source."""
 
     QUEUED = "queued"
     READING = "reading"
@@ -39,18 +39,18 @@ class Source(Owned, table=True):
     state: SourceState = Field(default=SourceState.QUEUED, sa_type=enum_column(SourceState))
     progress: int = 0  # per cent
     error: str = Field(default="", max_length=500)  # a message id
-    generation: int = 0  # the chunks of this generation answer; others are on their way in or out
+    generation: int = 0  # chunks of this generation are searched; others are being added or deleted
     chunk_count: int = 0
-    next_chunks: int = 0  # of the next generation, once all of them are written: what is done is not done again
+    next_chunks: int = 0  # of the next generation, once all are written: a retry continues from there
     remarks: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # {"sentence": …, "values": {…}}
-    replaces: str | None = Field(default=None, max_length=32)  # the source that goes when this one is ready
+    replaces: str | None = Field(default=None, max_length=32)  # the source that is deleted when this one is ready
     created_by: str = Field(default="", max_length=200)
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Chunk(Owned, table=True):
-    """A stored piece of a source: the text that retrieval finds and the reply cites."""
+    """A piece of a source that retrieval finds and replies cite."""
 
     __table_args__ = (Index("ix_chunk_source_generation", "source_id", "generation"),)
     source_id: str = Field(foreign_key="source.id", max_length=32, ondelete="CASCADE")
@@ -61,6 +61,6 @@ class Chunk(Owned, table=True):
 
 
 class KnowledgeState(Owned, table=True):
-    """One row a tenant: grows with every change of what may be found, so that caches know they are old."""
+    """A tenant's counter of changes to its searchable knowledge, which invalidates caches."""
 
     revision: int = 0

@@ -1,4 +1,4 @@
-"""Mail: the server through which a tenant's e-mail leaves."""
+"""Mail models: the mail server of a tenant."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,10 +11,10 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class MailSecurity(StrEnum):
-    """How the connection to a mail server is kept from others."""
+    """The encryption of the connection to a mail server."""
 
     TLS = "tls"  # from the first byte
-    STARTTLS = "starttls"  # asked for before anything is said; without it nothing is sent
+    STARTTLS = "starttls"  # required: nothing is sent without it
     NONE = "none"
 
 
@@ -25,7 +25,7 @@ class MailServer(Owned, table=True):
     host: str = Field(max_length=253)
     port: int
     security: MailSecurity = Field(sa_type=enum_column(MailSecurity))
-    user_name: str = Field(default="", max_length=254)  # empty: no sign-in
+    user_name: str = Field(default="", max_length=254)  # "": no sign-in
     sender_address: str = Field(max_length=254)
     sender_name: str = Field(default="", max_length=100)
     updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)

@@ -1,4 +1,4 @@
-"""Person: tenants, users, members, sessions."""
+"""Person models: tenants, users, members and sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from platform_app.models.base import Instant, Owned, Row, enum_column, factory
 
 
 class Role(StrEnum):
-    """What a member may do; each includes what stands after it."""
+    """The role of a member; each includes those after it."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -20,13 +20,13 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
     def includes(self, other: "Role") -> bool:
-        """Tell whether this role may do what the other may."""
+        """Return whether this role may do what another may."""
         order = list(Role)
         return order.index(self) <= order.index(other)
 
 
 class Tenant(Row, table=True):
-    """A customer organisation; owns every row."""
+    """A customer organisation; owns all rows of its data."""
 
     slug: str = Field(unique=True, max_length=64)
     name: str = Field(max_length=200)
@@ -35,7 +35,7 @@ class Tenant(Row, table=True):
     country: str = Field(default="", max_length=2)  # of phone numbers without a country code; "": the time zone's
     is_demo: bool = False
     stop_on_member_reply: bool = True
-    run_days: int = 180  # for which the log of runs is kept; 0: for ever
+    run_days: int = 180  # days for which rule runs are kept; 0: for ever
     sending: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see models.sending.SendingPolicy
 
 
@@ -51,16 +51,16 @@ class User(Row, table=True):
 
 
 class Member(Owned, table=True):
-    """A person in a tenant with a role."""
+    """A user's membership in a tenant, with a role."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "user_id"),)
     user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
     role: Role = Field(default=Role.VIEWER, sa_type=enum_column(Role))
-    assigned_at: datetime | None = Field(default=None, sa_type=Instant)  # when a conversation was, in turn
+    assigned_at: datetime | None = Field(default=None, sa_type=Instant)  # when a conversation was last assigned in turn
 
 
 class Session(Row, table=True):
-    """A signed-in browser. Only the SHA-256 of its token is kept."""
+    """A signed-in browser. Only the SHA-256 of its token is stored."""
 
     token_hash: str = Field(unique=True, max_length=64)
     user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
@@ -69,7 +69,7 @@ class Session(Row, table=True):
 
 
 class SignInTicket(Row, table=True):
-    """A one-time right to fetch a session cookie, valid for a minute. Only its SHA-256 is kept."""
+    """A one-time ticket to fetch a session cookie, valid for a minute. Only its SHA-256 is stored."""
 
     ticket_hash: str = Field(unique=True, max_length=64)
     user_id: str = Field(foreign_key="user.id", max_length=32, ondelete="CASCADE")
@@ -77,7 +77,7 @@ class SignInTicket(Row, table=True):
 
 
 class SignInFailure(Row, table=True):
-    """Attempts to sign in of late, by account, by address or by both; without a count: an address that is known."""
+    """Recent failed sign-ins by account, address or both; a count of 0 marks a known address."""
 
     key: str = Field(unique=True, max_length=64)  # SHA-256 of what is counted
     count: int = 0
@@ -86,7 +86,7 @@ class SignInFailure(Row, table=True):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who acts: a person in a tenant with a role. Services take it as `who`."""
+    """The acting member: a user in a tenant with a role. Services take it as `who`."""
 
     user_id: str
     tenant_id: str

@@ -1,4 +1,4 @@
-"""Rule: what happens by itself after an event, its published versions, and the log of what became of each event."""
+"""Rule models: rules, their published versions, and the log of rule runs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class Rule(Owned, table=True):
-    """Trigger, condition and actions. What runs is the published definition; `draft` is what is edited."""
+    """A trigger, a condition and actions. The published definition runs; `draft` is edited."""
 
     __table_args__ = (
         Index("ix_rule_listening", "tenant_id", "trigger", "enabled"),
@@ -21,12 +21,12 @@ class Rule(Owned, table=True):
     agent_id: str | None = Field(default=None, foreign_key="agent.id", max_length=32, index=True)  # None: every agent
     name: str = Field(max_length=200)
     enabled: bool = False
-    position: int = 0  # priority: the least runs first
-    trigger: str = Field(default="", max_length=40)  # of the published definition; empty: never published
-    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.rules.Definition
+    position: int = 0  # priority: the lowest runs first
+    trigger: str = Field(default="", max_length=40)  # of the published definition; "": never published
+    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # an automation.RuleDefinition
     published: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     published_number: int = 0
-    revision: int = 0  # grows with every change of the draft: two people do not overwrite each other unseen
+    revision: int = 0  # incremented with each change of the draft, for optimistic locking
     draft_saved_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
@@ -38,7 +38,7 @@ class Rule(Owned, table=True):
 
 
 class RuleVersion(Owned, table=True):
-    """A definition as it was published."""
+    """A published version of a rule's definition."""
 
     __table_args__ = (UniqueConstraint("rule_id", "number"),)
     rule_id: str = Field(foreign_key="rule.id", max_length=32, ondelete="CASCADE")
@@ -49,27 +49,27 @@ class RuleVersion(Owned, table=True):
 
 
 class RunState(StrEnum):
-    """What became of an event at a rule."""
+    """The state of a rule run."""
 
     RUNNING = "running"
     DONE = "done"
-    FAILED = "failed"  # an action failed; those behind it were not done
-    RETRYING = "retrying"  # an action will be tried again by itself
-    UNCERTAIN = "uncertain"  # whether an action arrived outside is not known
-    CANCELLED = "cancelled"  # switched off while it waited
-    CONDITION = "condition"  # the condition did not hold
-    COOLDOWN = "cooldown"  # it ran for the same lead or contact a short while ago
-    CAPPED = "capped"  # it ran as often as it may today
-    STOPPED = "stopped"  # a rule before it lets none run after it
-    TOO_DEEP = "too_deep"  # rules led to rules, five times
-    BROKEN = "broken"  # the definition cannot be read
+    FAILED = "failed"  # an action failed; later ones were not run
+    RETRYING = "retrying"  # an action will be retried automatically
+    UNCERTAIN = "uncertain"  # the outcome of an outbound action is unknown
+    CANCELLED = "cancelled"  # the rule was switched off while it waited
+    CONDITION = "condition"  # the condition was not met
+    COOLDOWN = "cooldown"  # it ran for the same subject within the cooldown
+    CAPPED = "capped"  # it reached its daily limit
+    STOPPED = "stopped"  # an earlier rule stops later ones
+    TOO_DEEP = "too_deep"  # the event is too deep in a chain of automations
+    BROKEN = "broken"  # the definition cannot be parsed
 
 
 _FIRED: ColumnElement[bool] = literal_column("fired")
 
 
 class RuleRun(Owned, table=True):
-    """What became of one event at one rule, with the proof."""
+    """The outcome of one event for one rule, with its proof."""
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "event_id", "rule_id"),
@@ -86,13 +86,13 @@ class RuleRun(Owned, table=True):
     rule_id: str = Field(foreign_key="rule.id", max_length=32, ondelete="CASCADE")
     event_id: str = Field(foreign_key="event.id", max_length=32, ondelete="CASCADE")
     version: int = 0
-    place: int = 0  # in the order in which the rules of the event run
+    place: int = 0  # position in the order of the event's rules
     at: datetime = Field(sa_type=Instant)  # when the event happened
     state: RunState = Field(sa_type=enum_column(RunState))
-    fired: bool = False  # the condition held and nothing kept it from running
-    subject_id: str = Field(default="", max_length=32)  # lead, else contact, else conversation: whom a cooldown spares
+    fired: bool = False  # the condition was met and nothing prevented the run
+    subject_id: str = Field(default="", max_length=32)  # lead, else contact, else conversation, for cooldowns
     proof: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
-    change: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # smallest that would let it run
+    change: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # the smallest to make it run
     actions: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # kind, state, sentence, values
     milliseconds: int = 0
     finished_at: datetime | None = Field(default=None, sa_type=Instant)

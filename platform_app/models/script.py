@@ -1,4 +1,4 @@
-"""Script: a prepared talk of the tenant that an agent uses where agent, stage and words fit."""
+"""Script models: scripts, their versions, their use, and the progress of guided ones."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class ScriptKind(StrEnum):
-    """What a script is for."""
+    """The purpose of a script."""
 
     GREETING = "greeting"
     QUALIFICATION = "qualification"
@@ -22,27 +22,27 @@ class ScriptKind(StrEnum):
 
 
 class Script(Owned, table=True):
-    """A script: for one agent or all, in one stage or any, in the order of its position."""
+    """A sales script for one agent or all, in one stage or any, ordered by position."""
 
     __table_args__ = (Index("ix_script_order", "tenant_id", "position"),)
     title: str = Field(max_length=200)
     kind: ScriptKind = Field(default=ScriptKind.PRESENTATION, sa_type=enum_column(ScriptKind))
     text: str = ""
-    examples: str = ""  # of what a contact says, one a line: an objection is handled when one is like it
+    examples: str = ""  # messages of contacts, one per line: an objection script applies to similar ones
     agent_id: str | None = Field(default=None, foreign_key="agent.id", index=True, max_length=32)  # None: all
     stage_id: str | None = Field(default=None, foreign_key="stage.id", index=True, max_length=32)  # None: any
     condition: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # a group of automation.conditions
-    steps: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # guided: see automation.guided
+    steps: list[dict[str, Any]] = Field(default_factory=factory(list), sa_type=JSON)  # a list of automation.GuidedStep
     enabled: bool = True
     position: int = 0
-    revision: int = 1  # grows with every change: the token of optimistic locking
+    revision: int = 1  # incremented with each change, for optimistic locking
     updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     updated_by: str = Field(default="", max_length=200)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class ScriptVersion(Owned, table=True):
-    """What a script was before a change; changes of one person within ten minutes are one."""
+    """A former state of a script; changes by one person within ten minutes share one."""
 
     __table_args__ = (UniqueConstraint("script_id", "number"),)
     script_id: str = Field(foreign_key="script.id", max_length=32, ondelete="CASCADE")
@@ -52,7 +52,7 @@ class ScriptVersion(Owned, table=True):
 
 
 class ScriptUse(Owned, table=True):
-    """A reply that stands on a script; written with the reply's trace."""
+    """The use of a script by a reply."""
 
     __table_args__ = (Index("ix_scriptuse_recent", "script_id", "created_at"),)
     script_id: str = Field(foreign_key="script.id", max_length=32, ondelete="CASCADE")
@@ -61,12 +61,12 @@ class ScriptUse(Owned, table=True):
 
 
 class ScriptProgress(Owned, table=True):
-    """How far a guided script has come in a conversation."""
+    """The progress of a guided script in a conversation."""
 
     __table_args__ = (UniqueConstraint("conversation_id", "script_id"),)
     conversation_id: str = Field(foreign_key="conversation.id", max_length=32, ondelete="CASCADE")
     script_id: str = Field(foreign_key="script.id", index=True, max_length=32, ondelete="CASCADE")
-    values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # what was given, by fact
-    refused: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # facts that the contact will not tell
-    asked: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # facts that were asked for last
-    after: int = 0  # messages since all was given: a correction may still come
+    values: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # given answers by fact
+    refused: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # facts that the contact declined to give
+    asked: list[str] = Field(default_factory=factory(list), sa_type=JSON)  # facts last asked for
+    after: int = 0  # messages since the last answer, in which corrections are read

@@ -1,4 +1,4 @@
-"""Secret: what a tenant entrusts to the platform, encrypted."""
+"""Secret model: encrypted secrets of tenants."""
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
@@ -7,7 +7,7 @@ from platform_app.models.base import Owned
 
 
 class Secret(Owned, table=True):
-    """One secret of a tenant for one purpose; see vault."""
+    """A secret of a tenant for one purpose; see encryption."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "purpose"),)
     purpose: str = Field(max_length=100)

@@ -1,4 +1,4 @@
-"""Sending: a tenant's limits on what its contacts are sent, the reasons of the send gate, what the caps count."""
+"""Sending models: a tenant's sending policy, the reasons of the send gate, and what the caps count."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,14 +15,14 @@ from platform_app.models.base import Instant, Owned, factory
 MAX_CAP = 1_000  # automatic messages
 MAX_HAND_BACK_HOURS = 24 * 90
 MAX_APPROVAL_MINUTES = 60 * 24 * 7
-MAX_OPT_OUT_WORDS = 50  # of a language
+MAX_OPT_OUT_WORDS = 50  # per language
 
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 OptOutWord = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
 
 
 class GateReason(StrEnum):
-    """Why the send gate does not let a message through."""
+    """Why the send gate holds or drops a message."""
 
     CLOSED = "closed"  # the conversation is closed
     OPTED_OUT = "opted_out"  # the contact does not want messages
@@ -36,30 +36,30 @@ class GateReason(StrEnum):
 
 
 class OverdueApproval(StrEnum):
-    """What happens to a reply that nobody has decided on in time."""
+    """What happens to a reply whose approval is overdue."""
 
     WAIT = "wait"
     NOTIFY = "notify"
-    HAND_OFF = "hand_off"  # the conversation is handed to a person
+    HAND_OFF = "hand_off"  # the conversation is handed off to members
 
 
 class SendingPolicy(BaseModel):
-    """A tenant's limits on what its contacts are sent, and how its people share conversations with the agents."""
+    """A tenant's limits on messages to its contacts, and on how members and agents share conversations."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    quiet_from: TimeOfDay = ""  # in the contact's time zone; empty, or the same as quiet_to: no quiet hours
+    quiet_from: TimeOfDay = ""  # "HH:MM" in the contact's zone; "" or equal to quiet_to: no quiet hours
     quiet_to: TimeOfDay = ""
     daily_cap: int = Setting(0, ge=0, le=MAX_CAP)  # automatic messages to a contact in 24 hours; 0: no cap
     weekly_cap: int = Setting(0, ge=0, le=MAX_CAP)  # in 7 days
-    hand_back_hours: int = Setting(0, ge=0, le=MAX_HAND_BACK_HOURS)  # after the last word of a member; 0: never
+    hand_back_hours: int = Setting(0, ge=0, le=MAX_HAND_BACK_HOURS)  # after a member's last activity; 0: never
     approval_minutes: int = Setting(0, ge=0, le=MAX_APPROVAL_MINUTES)  # 0: replies wait for ever
     approval_overdue: OverdueApproval = OverdueApproval.WAIT
-    opt_out_words: dict[str, list[OptOutWord]] = Setting(default_factory=dict)  # by language; one without: the defaults
+    opt_out_words: dict[str, list[OptOutWord]] = Setting(default_factory=dict)  # by language; missing: the defaults
 
 
 class OptOutCause(StrEnum):
-    """How a contact came to be opted out."""
+    """How a contact was opted out."""
 
     MEMBER = "member"  # a member set it
     AUTOMATION = "automation"  # a rule or a sequence set it
@@ -67,7 +67,7 @@ class OptOutCause(StrEnum):
 
 
 class Dispatch(Owned, table=True):
-    """One automatic message to a contact, as the caps count it."""
+    """An automatic message or e-mail to a contact, as the caps count it."""
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "key"),

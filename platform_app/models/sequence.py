@@ -1,4 +1,4 @@
-"""Sequence: an ordered follow-up, its published versions, who is on the way, and what became of each step."""
+"""Sequence models: sequences, their published versions, enrollments and the outcomes of their steps."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,31 +12,29 @@ from platform_app.models.base import Instant, Owned, enum_column, factory
 
 
 class Sequence(Owned, table=True):
-    """Trigger, condition, ways out and steps. What runs is the published definition; `draft` is what is edited."""
+    """A trigger, a condition, exits and steps. The published definition runs; `draft` is edited."""
 
     __table_args__ = (Index("ix_sequence_listening", "tenant_id", "trigger", "enabled"),)
     agent_id: str | None = Field(default=None, foreign_key="agent.id", max_length=32, index=True)  # None: every agent
     name: str = Field(max_length=200)
     enabled: bool = False
     position: int = 0
-    trigger: str = Field(default="", max_length=40)  # of the published definition; empty: never published
-    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # see automation.sequences.Definition
+    trigger: str = Field(default="", max_length=40)  # of the published definition; "": never published
+    draft: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # an automation.SequenceDefinition
     published: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)
     published_number: int = 0
-    revision: int = 0  # grows with every change of the draft: two people do not overwrite each other unseen
+    revision: int = 0  # incremented with each change of the draft, for optimistic locking
     draft_saved_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
     updated_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
-    late: dict[str, str] = Field(
-        default_factory=factory(dict), sa_type=JSON
-    )  # by step: last moment given to one put off
+    late: dict[str, str] = Field(default_factory=factory(dict), sa_type=JSON)  # by step: latest time of a postponed one
     late_told_at: datetime | None = Field(default=None, sa_type=Instant)
     is_demo: bool = False
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class SequenceVersion(Owned, table=True):
-    """A definition as it was published."""
+    """A published version of a sequence's definition."""
 
     __table_args__ = (UniqueConstraint("sequence_id", "number"),)
     sequence_id: str = Field(foreign_key="sequence.id", max_length=32, ondelete="CASCADE")
@@ -47,29 +45,29 @@ class SequenceVersion(Owned, table=True):
 
 
 class EnrollmentState(StrEnum):
-    """How far somebody has come."""
+    """The state of an enrollment."""
 
     ACTIVE = "active"
-    PAUSED = "paused"  # by a person
+    PAUSED = "paused"  # by a member
     HELD = "held"  # while the sequence is switched off
     FINISHED = "finished"
-    GOAL = "goal"  # what the sequence is for has come about
+    GOAL = "goal"  # the goal's condition was met
     LEFT = "left"  # for a reason
-    FAILED = "failed"  # a step failed; it can be tried again
+    FAILED = "failed"  # a step failed; it can be retried
 
 
 class ExitReason(StrEnum):
-    """Why somebody left before the end."""
+    """Why an enrollment ended early."""
 
     REPLIED = "replied"
     STAGE = "stage"
     CONDITION = "condition"
-    AWAITED = "awaited"  # what a step waited for did not come
-    AGAIN = "again"  # began anew
-    REMOVED = "removed"  # by a person
+    AWAITED = "awaited"  # the event that a step waited for did not happen
+    AGAIN = "again"  # enrolled again
+    REMOVED = "removed"  # by a member
     STOPPED = "stopped"  # by automation
-    MEMBER = "member"  # a member wrote, where the tenant wants it so
-    DELETED = "deleted"  # the sequence, the lead or the contact is gone
+    MEMBER = "member"  # a member wrote, and the tenant's settings end sequences then
+    DELETED = "deleted"  # the sequence, lead or contact was deleted
 
 
 OPEN_STATES = (EnrollmentState.ACTIVE, EnrollmentState.PAUSED, EnrollmentState.HELD)
@@ -78,7 +76,7 @@ _INSIDE = text("state IN ('active', 'paused', 'held')")
 
 
 class Enrollment(Owned, table=True):
-    """One way through a sequence. `due_at` is when the step is taken; nothing: it is being done outside."""
+    """One subject's way through a sequence. `due_at` is when the next step is due; None: an outbound call runs."""
 
     __table_args__ = (
         UniqueConstraint("sequence_id", "event_id", "subject_id"),
@@ -103,21 +101,19 @@ class Enrollment(Owned, table=True):
     contact_id: str | None = Field(default=None, max_length=32)
     conversation_id: str | None = Field(default=None, max_length=32)
     subject_id: str = Field(max_length=32)  # the lead, else the contact, else the conversation
-    event_id: str | None = Field(default=None, max_length=32)  # what it began with; nothing: by hand
-    origin_id: str | None = Field(default=None, max_length=32)  # of that event: what has the same takes nobody out
+    event_id: str | None = Field(default=None, max_length=32)  # the event that enrolled it; None: by hand
+    origin_id: str | None = Field(default=None, max_length=32)  # of that event; events of the same origin do not end it
     depth: int = 0  # automations that led to it
     state: EnrollmentState = Field(default=EnrollmentState.ACTIVE, sa_type=enum_column(EnrollmentState))
     leaving: ExitReason | None = Field(default=None, sa_type=enum_column(ExitReason))
-    proof: dict[str, Any] = Field(
-        default_factory=factory(dict), sa_type=JSON
-    )  # of entering, then of leaving or the goal
-    step_id: str = Field(default="", max_length=32)  # the one that comes next
-    arrived_at: datetime = Field(default_factory=factory(now), sa_type=Instant)  # when the delay of that step began
+    proof: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # of the entry, then of the exit or goal
+    step_id: str = Field(default="", max_length=32)  # the next step
+    arrived_at: datetime = Field(default_factory=factory(now), sa_type=Instant)  # when the delay of that step started
     due_at: datetime | None = Field(default=None, sa_type=Instant)
-    planned_at: datetime | None = Field(default=None, sa_type=Instant)  # before it was put off by a stop
-    since: datetime | None = Field(default=None, sa_type=Instant)  # of a step that waits: when it was due first
-    is_met: bool = False  # an event has met what the step waits for
-    weighs_events: bool = False  # events of its lead or contact are weighed: a way out, a goal, a step that waits
+    planned_at: datetime | None = Field(default=None, sa_type=Instant)  # the due time before a stop postponed it
+    since: datetime | None = Field(default=None, sa_type=Instant)  # of a waiting step: when it was first due
+    is_met: bool = False  # the event that the step waits for has happened
+    weighs_events: bool = False  # it has an exit, a goal or a waiting step, which events of its subject may meet
     leaves_on_reply: bool = False
     leaves_on_stage: bool = False
     entered_at: datetime = Field(default_factory=factory(now), sa_type=Instant)
@@ -128,22 +124,22 @@ class Enrollment(Owned, table=True):
 
 
 class StepState(StrEnum):
-    """What became of a step."""
+    """The state of a step."""
 
     DONE = "done"
     SKIPPED = "skipped"  # its condition did not hold
-    HELD = "held"  # the send gate did not let its message through: `gate` says why
-    LATE = "late"  # it was due while nothing ran, and is left out then
-    PASSED = "passed"  # a person let it be passed by
-    OUTSIDE = "outside"  # its call is being made
+    HELD = "held"  # the send gate held its message; `gate` stores the reason
+    LATE = "late"  # it was due while no worker ran, and was left out
+    PASSED = "passed"  # a member skipped it
+    OUTSIDE = "outside"  # its outbound call is running
     RETRYING = "retrying"
     FAILED = "failed"
-    UNCERTAIN = "uncertain"  # whether its call arrived is not known
-    CANCELLED = "cancelled"  # whoever it was for had left before its call was made
+    UNCERTAIN = "uncertain"  # the outcome of its call is unknown
+    CANCELLED = "cancelled"  # the enrollment ended before its call was made
 
 
 class EnrollmentStep(Owned, table=True):
-    """What became of one step on one way; there is one row for it, however often it is tried."""
+    """The outcome of one step of an enrollment; one row, however often it is tried."""
 
     __table_args__ = (
         UniqueConstraint("enrollment_id", "step_id"),
@@ -169,12 +165,12 @@ class EnrollmentStep(Owned, table=True):
 
 
 def idempotency_key(step_row_id: str) -> str:
-    """Return the idempotency key of the call of a step, by the id of its row."""
+    """Return the idempotency key of a step's outbound call."""
     return f"step-{step_row_id}"
 
 
 class Holiday(Owned, table=True):
-    """A day on which a tenant's sequences may rest."""
+    """A day on which a tenant's sequences may pause."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "day"),)
     day: date

@@ -1,4 +1,4 @@
-"""Webhook: addresses at which other systems tell what happened there, what is taken from it, and what came in."""
+"""Webhook models: incoming webhooks, their fields, and received deliveries."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,33 +13,33 @@ from platform_app.models.crm import FieldKind
 
 
 class IncomingWebhook(Owned, table=True):
-    """An address of the tenant's own at which another system delivers."""
+    """An address of the tenant to which another system delivers."""
 
     name: str = Field(max_length=120)
     agent_id: str | None = Field(default=None, foreign_key="agent.id", max_length=32, ondelete="SET NULL")
-    address_hash: str = Field(unique=True, max_length=64)  # SHA-256 of the address's last part: it is found by this
-    address_secret: str = Field(max_length=500, repr=False)  # the last part, sealed; unsigned, it alone protects
-    secret: str = Field(max_length=500, repr=False)  # whsec_…, sealed: what deliveries are signed with
-    former_secret: str = Field(default="", max_length=500, repr=False)  # the one before, good until former_until
+    address_hash: str = Field(unique=True, max_length=64)  # SHA-256 of the address's last part, for lookup
+    address_secret: str = Field(max_length=500, repr=False)  # the last part, encrypted; the only protection if unsigned
+    secret: str = Field(max_length=500, repr=False)  # whsec_…, encrypted: the signing key
+    former_secret: str = Field(default="", max_length=500, repr=False)  # the key before, valid until former_until
     former_until: datetime | None = Field(default=None, sa_type=Instant)
     signed: bool = True  # a delivery without a valid signature is refused
     enabled: bool = True
-    email_path: str = Field(default="", max_length=200)  # where in a payload the contact's e-mail address stands
+    email_path: str = Field(default="", max_length=200)  # path in the payload of the contact's e-mail address
     phone_path: str = Field(default="", max_length=200)
     name_path: str = Field(default="", max_length=200)
-    lead_path: str = Field(default="", max_length=200)  # where the id of a lead stands
-    creates_contact: bool = False  # when nobody has the address or the number
+    lead_path: str = Field(default="", max_length=200)  # path of a lead's id
+    creates_contact: bool = False  # if no contact has the address or number
     received_at: datetime | None = Field(default=None, sa_type=Instant)
-    kept_bytes: int = Field(default=0, sa_type=BigInteger)  # of accepted bodies in the log
+    kept_bytes: int = Field(default=0, sa_type=BigInteger)  # of stored accepted bodies
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class WebhookField(Owned, table=True):
-    """A value of a webhook's payload that rules and texts know by name."""
+    """A named value of a webhook's payload, for rules and texts."""
 
     __table_args__ = (UniqueConstraint("tenant_id", "key"),)
     webhook_id: str = Field(foreign_key="incomingwebhook.id", index=True, max_length=32, ondelete="CASCADE")
-    key: str = Field(max_length=40)  # its name in texts and conditions: webhook.field.{key}
+    key: str = Field(max_length=40)  # in texts and conditions: webhook.field.{key}
     name: str = Field(max_length=80)
     path: str = Field(max_length=200)  # order.customer.email, items.0.sku
     kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=enum_column(FieldKind))
@@ -47,7 +47,7 @@ class WebhookField(Owned, table=True):
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of a delivery."""
+    """The outcome of a delivery."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"  # its id was accepted before
@@ -55,7 +55,7 @@ class DeliveryOutcome(StrEnum):
 
 
 class ReceivedDelivery(Owned, table=True):
-    """What was sent to a webhook, as it came."""
+    """A delivery to a webhook, as received."""
 
     __table_args__ = (
         UniqueConstraint("webhook_id", "taken_id"),
@@ -68,8 +68,8 @@ class ReceivedDelivery(Owned, table=True):
     outcome: DeliveryOutcome = Field(sa_type=enum_column(DeliveryOutcome))
     why: str = Field(default="", max_length=200)  # a message id: why it was refused
     message_id: str = Field(default="", max_length=255)  # the sender's webhook-id
-    taken_id: str | None = Field(default=None, max_length=255)  # the same once it is accepted: no second one is
-    headers: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # those that help to find a fault
+    taken_id: str | None = Field(default=None, max_length=255)  # message_id if accepted; finds duplicates
+    headers: dict[str, Any] = Field(default_factory=factory(dict), sa_type=JSON)  # those useful for diagnosis
     body: str = ""
     size: int = 0  # bytes of the whole body
-    event_id: str | None = Field(default=None, max_length=32)  # what it wrote, or the first of its id wrote
+    event_id: str | None = Field(default=None, max_length=32)  # the event, or that of the first with this id

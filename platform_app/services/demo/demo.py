@@ -1,4 +1,4 @@
-"""Demo: a shop with an agent, its knowledge, its people and two weeks of talk; comes and goes with one click."""
+"""Demo: loads the demo, a shop with an agent, knowledge, contacts and two weeks of conversations, into a tenant."""
 
 import secrets
 from datetime import datetime
@@ -30,9 +30,10 @@ _CREATED, _PUBLISHED, _IMPROVED = (14, "10:00"), (14, "15:30"), (9, "09:30")  # 
 
 
 def ensure_demo(password: str, language: str) -> str:
-    """Make sure that the demo tenant with its sign-in exists; return the e-mail address.
+    """Create the demo tenant with its owner unless it exists; return the owner's e-mail address.
 
-    The password given now is the one that works. A demo that somebody emptied stays empty.
+    The password becomes that of the owner, whose sessions end if it changed. A demo that was removed is not loaded
+    again.
     """
     with session_scope(reason="the demo tenant", read_only=True) as session:
         user: User | None = session.exec(unscoped(User).where(User.email == EMAIL)).first()
@@ -50,7 +51,7 @@ def ensure_demo(password: str, language: str) -> str:
 
 
 def _create_tenant(session: Transaction, password_hash: str, language: str) -> Identity:
-    """Write the demo tenant with its owner."""
+    """Create the demo tenant with its owner; return the owner."""
     told = shop(language)
     tenant = Tenant(slug=SLUG, name=told.tenant, language=language, is_demo=True)
     user = User(email=EMAIL, name=told.owner, password_hash=password_hash, language=language)
@@ -71,14 +72,14 @@ def _create_tenant(session: Transaction, password_hash: str, language: str) -> I
 
 
 def is_loaded(session: Transaction, who: Identity) -> bool:
-    """Tell whether the demo stands in this tenant."""
+    """Return whether the demo is loaded in this tenant."""
     return session.exec(owned(Agent, who.tenant_id).where(Agent.is_demo.is_(True))).first() is not None  # type: ignore[attr-defined]
 
 
 def load(session: Transaction, who: Identity) -> None:
-    """Put the demo into a tenant, in the person's language. The worker indexes its documents.
+    """Load the demo into a tenant, in the member's language; the worker indexes its documents.
 
-    Raises Conflict if the tenant has the demo already.
+    Raises Conflict if it is loaded already. If anything fails, the files it wrote are deleted.
     """
     if is_loaded(session, who):
         raise Conflict("The demo is here already.")
@@ -99,13 +100,13 @@ def load(session: Transaction, who: Identity) -> None:
             path.unlink(missing_ok=True)
         raise
     tenant_id, agent_id, improved = who.tenant_id, agent.id, days_ago(who, *_IMPROVED)
-    session.before_commit.append(lambda: demo_rules.write(session, who, agent_id, improved))  # heard from now on
+    session.before_commit.append(lambda: demo_rules.write(session, who, agent_id, improved))  # listening from now on
     session.before_commit.append(lambda: demo_sequences.write(session, who, agent_id, improved))
     session.after_commit.append(lambda: notifier.publish(tenant_id, "agent", agent_id))
 
 
 def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list[tuple[datetime, AgentSettings]]]:
-    """Write the agent as it was made, published, improved, published again and switched on."""
+    """Create the agent, publish it twice and switch it on; return it with (time, settings) of each version."""
     chosen = {"name": told.agent.name, "no_answer_text": told.agent.no_answer_text, "no_answer_task": True}
     agent = agents.create(session, who, chosen | {"instructions": told.agent.first_instructions.strip()})
     agent.is_demo, agent.created_at = True, days_ago(who, *_CREATED)
@@ -123,14 +124,14 @@ def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list
 
 
 def _backdate(session: Transaction, who: Identity, link: str, at: datetime) -> None:
-    """Move the updates about a thing that were written just now to when they belong."""
+    """Move the activities just recorded about a page to the time at which they belong."""
     session.flush()
     query = owned_update(Activity, who.tenant_id).where(Activity.link == link, Activity.is_demo.is_(False))  # type: ignore[arg-type, attr-defined]
     session.execute(query.values(at=at, created_at=at, is_demo=True))
 
 
 def _source(session: Transaction, who: Identity, path: Path, written: list[Path]) -> tuple[Source, list[Piece]]:
-    """Upload an article as a person would; return its source, and the pieces that the worker will cut."""
+    """Upload an article as a member would; return its source, and the pieces that indexing will cut."""
     settings().uploads.mkdir(parents=True, exist_ok=True)
     data, kept = path.read_bytes(), settings().uploads / secrets.token_hex(16)
     written.append(kept)

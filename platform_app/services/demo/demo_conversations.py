@@ -1,4 +1,4 @@
-"""Demo talk: the conversations of the demo, with everything that real ones leave behind: traces, events, updates."""
+"""Demo conversations: the conversations of the demo with messages, traces, events, tasks and activities."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -30,10 +30,10 @@ BETWEEN_TURNS = timedelta(seconds=95)
 
 @dataclass
 class DemoContext:
-    """What the conversations of the demo stand on."""
+    """What the conversations of the demo refer to."""
 
     agent: Agent
-    versions: list[tuple[datetime, AgentSettings]]  # since when each was published, oldest first
+    versions: list[tuple[datetime, AgentSettings]]  # time of publication and settings, oldest first
     articles: dict[str, tuple[Source, list[Piece]]]  # by title
     crm: DemoCrm
     scripts: DemoScripts
@@ -41,7 +41,7 @@ class DemoContext:
 
 @dataclass
 class _ConversationWriter:
-    """A conversation while it is being written; rows go to the database parents first."""
+    """A conversation that is being written; its rows are flushed parents first."""
 
     who: Identity
     stand: DemoContext
@@ -51,14 +51,14 @@ class _ConversationWriter:
     settings: AgentSettings
     version: int
     at: datetime
-    guided: list[GuidedProgress] = field(default_factory=list)  # how the guided script stood at each reply
+    guided: list[GuidedProgress] = field(default_factory=list)  # progress of the guided script at each reply
     history: list[tuple[str, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     rest: list[Owned] = field(default_factory=list)
 
 
 def write_conversations(session: Transaction, who: Identity, stand: DemoContext, told: list[ShopConversation]) -> None:
-    """Write every conversation with its messages, traces, events, tasks and updates."""
+    """Write the conversations with their messages, traces, events, tasks and activities."""
     talks = [_start_conversation(who, stand, conversation) for conversation in told]
     session.add_all(talk.row for talk in talks)
     session.flush()
@@ -103,11 +103,9 @@ def _start_conversation(who: Identity, stand: DemoContext, told: ShopConversatio
 def _write_turn(
     session: Transaction, talk: _ConversationWriter, turn: tuple[str, str, str], guidance: GuidedProgress | None
 ) -> None:
-    """Write what is said and what is replied, and move the talk's clock on."""
+    """Write a message and its reply, and advance the conversation's time."""
     words, written, article = turn
-    marks = Marks(
-        len(talk.stand.scripts.rows)
-    )  # the demo's replies mark the scripts that they stand on, as real ones do
+    marks = Marks(len(talk.stand.scripts.rows))  # the demo's replies mark the scripts they use, as real ones do
     answer = marks.feed(written) + marks.rest()
     said = _message(talk, Author.CONTACT, talk.contact.name, words)
     _emit(session, talk, EventKind.MESSAGE_RECEIVED, said)
@@ -141,7 +139,7 @@ def _write_turn(
 
 
 def _at_that_time(talk: _ConversationWriter) -> Conversation:
-    """Return the conversation as one that plays in the stage in which its lead stood then."""
+    """Return a copy of the conversation with the stage in which its lead was then."""
     was = Conversation(**talk.row.model_dump())
     if talk.lead is not None and talk.at < talk.lead.in_stage_since:
         was.stage_id = next(iter(talk.stand.crm.stages))
@@ -181,7 +179,7 @@ def _emit(
 
 
 def _record_activity(talk: _ConversationWriter, kind: ActivityKind, sentence: str, **values: str) -> None:
-    """Write an update into the past; unlike activity.record it tells no open page."""
+    """Record an activity in the past; unlike activity.record it notifies no open pages."""
     talk.rest.append(
         Activity(
             tenant_id=talk.who.tenant_id,
@@ -199,7 +197,7 @@ def _record_activity(talk: _ConversationWriter, kind: ActivityKind, sentence: st
 
 
 def _task(session: Transaction, talk: _ConversationWriter, question: str) -> None:
-    """Leave the task that an agent without an answer leaves."""
+    """Create the task of a reply without an answer."""
     task = Task(tenant_id=talk.who.tenant_id, text=question, conversation_id=talk.row.id, created_at=talk.at)
     talk.rest.append(task)
     _emit(session, talk, EventKind.TASK_CREATED, text=question)

@@ -1,4 +1,4 @@
-"""Demo CRM: the people of the demo and their deals, with own fields, tasks and notes."""
+"""Demo CRM: the pipeline, contacts and leads of the demo, with custom fields, tasks and notes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -19,23 +19,23 @@ from platform_app.services.crm import contacts, custom_field_definitions, leads,
 
 @dataclass
 class DemoCrm:
-    """What the conversations and scripts of the demo stand on."""
+    """The CRM rows that conversations and scripts of the demo refer to."""
 
-    stages: dict[str, str]  # names by id, in order
+    stages: dict[str, str]  # name by id, in order
     fields: dict[tuple[Holder, str], CustomField] = field(default_factory=dict)  # by holder and name in the file
     contacts: list[Contact] = field(default_factory=list)
     leads: list[Lead] = field(default_factory=list)
 
 
 def days_ago(who: Identity, day: int, clock: str) -> datetime:
-    """Return a time of day in the tenant's zone, some days ago."""
+    """Return a time of day ("HH:MM") in the tenant's zone, `day` days ago."""
     zone = ZoneInfo(who.time_zone)
     date = now().astimezone(zone).date() - timedelta(days=day)
     return datetime.combine(date, time.fromisoformat(clock), zone)
 
 
 def write(session: Transaction, who: Identity, told: Shop) -> DemoCrm:
-    """Write the pipeline, the own fields, the contacts, and the leads on their way through the stages."""
+    """Write the pipeline, the custom fields, the contacts and the leads with their moves between stages."""
     made = DemoCrm(_stages(session, who, told))
     made.fields = {(one.holder, one.name): _field(session, who, one, told.tenant) for one in told.fields}
     for person in told.contacts:
@@ -47,7 +47,7 @@ def write(session: Transaction, who: Identity, told: Shop) -> DemoCrm:
 
 def _stages(session: Transaction, who: Identity, told: Shop) -> dict[str, str]:
     first = min((row.position for row, _ in pipelines.list_pipelines(session, who)), default=1)
-    position = first - 1  # before the tenant's own: the board opens on the leads of the demo
+    position = first - 1  # before the tenant's pipelines, so that the board opens on the demo
     pipeline = Pipeline(tenant_id=who.tenant_id, name=told.pipeline.name, position=position, is_demo=True)
     session.add(pipeline)
     session.flush()
@@ -61,7 +61,7 @@ def _stages(session: Transaction, who: Identity, told: Shop) -> dict[str, str]:
 
 
 def _field(session: Transaction, who: Identity, told: ShopField, shop: str) -> CustomField:
-    """Add a field; one of the tenant's own that is the same is used, and a name that is taken is told apart."""
+    """Return the tenant's own field if it is the same, else add one, with the shop's name if its name is taken."""
     held = {fold(row.name): row for row in custom_fields.list_custom_fields(session, who.tenant_id, told.holder)}
     mine = held.get(fold(told.name))
     if mine is not None and (mine.kind, mine.options) == (told.kind, told.options):
@@ -95,7 +95,7 @@ def _lead(session: Transaction, who: Identity, made: DemoCrm, told: ShopLead) ->
 
 
 def _custom_values(who: Identity, made: DemoCrm, holder: Holder, told: dict[str, str | int]) -> dict[str, str]:
-    """Return values of own fields as services take them; a number is a date so many days from today."""
+    """Return values of custom fields as services accept them; an int is a date, that many days from today."""
     return {
         f"field.{made.fields[holder, name].key}": value if isinstance(value, str) else _day(who, value)
         for name, value in told.items()
@@ -107,7 +107,7 @@ def _day(who: Identity, days: int) -> str:
 
 
 def _note_and_task(session: Transaction, who: Identity, told: ShopContact | ShopLead, **links: str) -> None:
-    """Write the note and the task that stand beside a contact or a lead; a note belongs to one of them alone."""
+    """Write the note and the task of a contact or lead."""
     at = days_ago(who, told.day, "09:20")
     if told.note:
         only = {"lead_id": links["lead_id"]} if "lead_id" in links else links
@@ -130,6 +130,6 @@ def _task(session: Transaction, who: Identity, told: ShopTask, at: datetime, **l
 
 
 def resolve_fact(made: DemoCrm, fact: str) -> str:
-    """Return the name of a fact whose own field is named as in the file."""
+    """Return the name of a fact, with the key of a custom field that the file names by its name."""
     holder, _, name = fact.partition(".field.")
     return f"{holder}.field.{made.fields[Holder(holder), name].key}" if name else fact

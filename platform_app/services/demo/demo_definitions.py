@@ -1,4 +1,4 @@
-"""Demo definitions: rules and sequences of the demo, as if they had been published at a time."""
+"""Demo definitions: rules and sequences of the demo as if published in the past."""
 
 from datetime import datetime
 from typing import Any, TypeVar
@@ -19,7 +19,11 @@ def add_published(
     place: int,
     at: datetime,
 ) -> RowT:
-    """Write a row and its first version, switched on; they come with what is theirs alone: name, agent, parent."""
+    """Add a rule or sequence with its first version, switched on, and return it.
+
+    `row` and `version` come with the columns of their kind (name, agent, parent); `drawn` is the definition, `at` the
+    time of publication.
+    """
     row.draft_saved_by, version.published_by = who.name, who.name
     row.enabled, row.is_demo, row.position = True, True, place + 1
     row.trigger, row.draft, row.published, row.published_number = drawn["trigger"], drawn, drawn, 1

@@ -1,4 +1,4 @@
-"""Demo removal: takes away all that the demo brought and all that grew on it; what the tenant made itself stays."""
+"""Demo removal: removes the rows of the demo and what depends on them, and keeps the tenant's own."""
 
 from sqlalchemy import Text, and_, cast, or_
 
@@ -20,10 +20,10 @@ from platform_app.rag import lexical_index
 
 
 def remove(session: Transaction, who: Identity) -> None:
-    """Take the demo out of a tenant.
+    """Remove the demo from a tenant.
 
-    Its documents answer no more at once; their files, chunks and vectors go with a job. What a person made on the
-    ground of the demo goes with it where it cannot stand alone: conversations with its agent, its leads' history.
+    Its documents are no longer searched at once; a job deletes their files, chunks and vectors. Rows of the tenant that
+    cannot exist without the demo go with it: conversations with its agent, the history of its leads.
     """
     tenant = who.tenant_id
     agents = _demo_ids(session, tenant, Agent)
@@ -60,7 +60,7 @@ def _delete_history(
     leads: list[str],
     sources: list[str],
 ) -> None:
-    """Remove the events of what goes, and the updates that would lead nowhere."""
+    """Delete the events of the removed rows, and activities that link to them."""
     links = (
         [f"/agents/{i}" for i in agents] + [f"/test-chat?c={i}" for i in talks] + [f"/knowledge/{i}" for i in sources]
     )
@@ -87,7 +87,7 @@ def _delete_history(
 
 
 def _remove_conversations(session: Transaction, tenant: str, talks: list[str]) -> None:
-    """Remove conversations with their messages and traces, their tasks, and replies that were to come."""
+    """Delete conversations with their messages, traces, tasks and pending replies."""
     of_talks = owned(Message, tenant).where(Message.conversation_id.in_(talks))  # type: ignore[attr-defined]
     keys = [f"reply:{i}" for i in session.exec(of_talks.with_only_columns(Message.id)).all()]
     session.execute(owned_delete(Job, tenant).where(Job.dedupe_key.in_(keys)))  # type: ignore[union-attr]
@@ -96,7 +96,7 @@ def _remove_conversations(session: Transaction, tenant: str, talks: list[str]) -
 
 
 def _remove_sequences(session: Transaction, tenant: str, agents: list[str], *, subjects: list[str]) -> None:
-    """Remove the demo's sequences, those of its agents, and every way that somebody of the demo goes."""
+    """Delete the demo's sequences, those of its agents, and the enrollments of its subjects."""
     ways = owned_delete(Enrollment, tenant).where(
         or_(
             Enrollment.subject_id.in_(subjects),  # type: ignore[attr-defined]
@@ -110,9 +110,9 @@ def _remove_sequences(session: Transaction, tenant: str, agents: list[str], *, s
 
 
 def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: list[str]) -> None:
-    """Remove contacts, leads and pipelines, and untie what stays from them.
+    """Delete contacts, leads and pipelines, and unlink the rows that stay.
 
-    A pipeline in which an own lead stands, or that an own script names, is the tenant's from now on.
+    A pipeline that one of the tenant's leads or scripts uses is kept as the tenant's own.
     """
     for model, column, gone in (
         (Event, "contact_id", contacts),
@@ -143,7 +143,7 @@ def _remove_crm(session: Transaction, tenant: str, contacts: list[str], leads: l
 
 
 def _remove_fields(session: Transaction, tenant: str) -> None:
-    """Remove own fields; one that an own contact, lead or script uses is the tenant's from now on."""
+    """Delete custom fields; one that the tenant's contacts, leads or scripts use is kept as its own."""
     query = owned(CustomField, tenant).where(CustomField.is_demo.is_(True))  # type: ignore[attr-defined]
     for row in session.exec(query).all():
         if _is_used(session, tenant, row):
@@ -163,7 +163,7 @@ def _is_used(session: Transaction, tenant: str, row: CustomField) -> bool:
 
 
 def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> None:
-    """Hide the documents at once and let the worker take them apart; jobs that only wait to index them go."""
+    """Hide the documents and enqueue their removal; delete jobs that wait to index them."""
     locks = [f"source:{i}" for i in sources]
     waiting = owned_delete(Job, tenant).where(Job.lock_key.in_(locks), Job.state != JobState.RUNNING)  # type: ignore[union-attr, arg-type]
     session.execute(waiting)

@@ -1,4 +1,4 @@
-"""Demo rules: what happens by itself in the demo, from the templates."""
+"""Demo rules: rules of the demo, from the templates."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ _CHOSEN = ("person", "large", "complaint")
 
 
 def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> None:
-    """Write rules of an agent as if they had been published then, and switch them on."""
+    """Add the demo's rules to an agent, published at `at` and switched on."""
     for place, name in enumerate(_CHOSEN):
         drawn = parse_rule(rule_templates.draft(name, who.language)).model_dump(mode="json")
         row = Rule(

@@ -1,4 +1,4 @@
-"""Demo scripts: those of the demo's agent, which of them its replies had, and how far the guided one has come."""
+"""Demo scripts: the scripts of the demo's agent, their use by its replies, and the progress of the guided one."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,14 +21,14 @@ from platform_app.services.scripts.script_selection import ScriptDecision
 
 @dataclass
 class DemoScripts:
-    """The scripts, and what it takes to weigh them."""
+    """The demo's scripts, and the catalogue and names needed to evaluate them."""
 
     rows: list[Script]
     own: Catalogue
     names: dict[str, str]
 
     def guided(self, title: str) -> Script:
-        """Return the guided script of this title."""
+        """Return the guided script with this title."""
         return next(row for row in self.rows if row.title == title)
 
 
@@ -42,7 +42,7 @@ def write(
     began: datetime,
     improved: datetime,
 ) -> DemoScripts:
-    """Write the agent's scripts: as they were at first, and as they were improved."""
+    """Write the agent's scripts, created at `began` and changed at `improved`."""
     rows = [_script(session, who, one, made, agent_id=agent_id) for one in told.scripts]
     for row, one in zip(rows, told.scripts, strict=True):
         row.created_at, row.updated_at = began, improved if one.first_text else began
@@ -75,14 +75,14 @@ def _steps(told: ShopScript, made: DemoCrm) -> list[dict[str, Any]]:
 def decide_all(
     session: Transaction, held: DemoScripts, talk: Conversation, *, agent: str, said: str
 ) -> list[ScriptDecision]:
-    """Return what becomes of each script when this is said, as the reply's trace keeps it."""
+    """Return the decision on each script for a message, as the reply's trace stores it."""
     facts, _ = fact_snapshots.conversation_facts(session, talk, agent, said)
     facts = replace(facts, names=held.names)
     return [script_selection.decide(row, facts, held.own, now()) for row in held.rows]
 
 
 def usage_rows(found: list[ScriptDecision], talk: Conversation, message_id: str, at: datetime) -> list[ScriptUse]:
-    """Return the rows that say which scripts a reply stands on."""
+    """Return the rows that record which scripts a reply used."""
     return [
         ScriptUse(
             tenant_id=talk.tenant_id,
@@ -99,7 +99,7 @@ def usage_rows(found: list[ScriptDecision], talk: Conversation, message_id: str,
 def guided_progress(
     held: DemoScripts, told: ShopConversation, made: DemoCrm
 ) -> tuple[ScriptProgress, list[guided_scripts.GuidedProgress]]:
-    """Return how far the guided script came in a conversation, and how it stood at each of the replies."""
+    """Return a conversation's final progress in the guided script, and the progress at each reply."""
     row = held.guided(told.guided)
     steps, words = guided_steps.parse_steps(row.steps), {name: fact.label for name, fact in held.own.items()}
     given: dict[str, str] = {}
@@ -115,7 +115,7 @@ def guided_progress(
 def add_to_prompt(
     facts: prompts.Facts, found: list[ScriptDecision], guidance: guided_scripts.GuidedProgress | None
 ) -> None:
-    """Put what applied into what the prompt is made from."""
+    """Add the scripts that applied to the facts of the prompt."""
     facts.scripts = script_selection.offer_scripts(found)
     if guidance is not None:
         facts.guided = guidance.for_prompt(facts.platform_language)

@@ -1,4 +1,4 @@
-"""Demo sequences: follow-ups of the demo, from the templates, with people on the way through one of them."""
+"""Demo sequences: sequences of the demo, from the templates, with leads enrolled in one of them."""
 
 from datetime import datetime
 
@@ -24,11 +24,11 @@ from platform_app.models.sequence import (
 from platform_app.services.demo.demo_definitions import add_published
 
 _CHOSEN = ("new_lead", "come_back")
-_ENROLLED_LEADS = 4  # leads that go through the first of them
+_ENROLLED_LEADS = 4  # leads enrolled in the first of them
 
 
 def write(session: Transaction, who: Identity, agent_id: str, at: datetime) -> None:
-    """Write sequences of an agent as if they had been published then, and let the newest leads in."""
+    """Add the demo's sequences to an agent, published at `at`, and enroll the newest leads."""
     made = [_sequence(session, who, name, agent_id=agent_id, place=place, at=at) for place, name in enumerate(_CHOSEN)]
     leads = owned(Lead, who.tenant_id).where(col(Lead.is_demo).is_(True)).order_by(col(Lead.created_at).desc())
     for lead in session.exec(leads.limit(_ENROLLED_LEADS)).all():
@@ -45,7 +45,7 @@ def _sequence(session: Transaction, who: Identity, name: str, *, agent_id: str, 
 
 
 def _enroll(session: Transaction, who: Identity, row: Sequence, lead: Lead, *, at: datetime) -> None:
-    """Let a lead in as if it had been then: what was due meanwhile is passed by, what comes next waits."""
+    """Enroll a lead as of `at`: steps due meanwhile are passed, the next one waits."""
     made, calendar = compile_sequence(row.published), Calendar(who.time_zone)
     way = Enrollment(
         tenant_id=who.tenant_id,

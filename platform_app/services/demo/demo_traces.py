@@ -1,4 +1,4 @@
-"""Demo trace: why the replies of the demo came out as they did, in the form that real replies leave it."""
+"""Demo traces: traces of the demo's replies in the form of real ones."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,20 +11,20 @@ from platform_app.rag.retrieval import Passage
 from platform_app.rag.search_terms import stems
 from platform_app.rag.vector_index import embed_passage, embed_question
 
-MODEL = "demo"  # these replies were written beforehand, and their traces say so
+MODEL = "demo"  # these replies were written in advance
 PREPARATION_MS, FIRST_TOKEN_MS = 80, 820
 _SHOWN = {"temperature", "max_tokens", "reply_language", "markdown"}
 
 
 def best_passage(source: Source, pieces: list[Piece], *, question: str, reply: str) -> Passage:
-    """Return the piece of an article that shares most with a reply, as retrieval would have found it."""
+    """Return the piece of an article that shares the most words with a reply, as a retrieved passage."""
     wanted, asked = set(stems(reply)), set(stems(question))
     number = max(range(len(pieces)), key=lambda n: len(wanted & set(stems(pieces[n].text))))
     piece = pieces[number]
     text = indexed_text(source.title, piece.heading, piece.text)
     near = sum(a * b for a, b in zip(embed_question(question), embed_passage(text), strict=True))
     return Passage(
-        chunk_id=chunk_id(source.id, 1, number),  # as indexing will name it in the first generation
+        chunk_id=chunk_id(source.id, 1, number),  # the id that indexing gives it in the first generation
         source_id=source.id,
         source_title=source.title,
         heading=piece.heading,
@@ -42,7 +42,7 @@ def best_passage(source: Source, pieces: list[Piece], *, question: str, reply: s
 def build_trace(
     reply: Message, facts: prompts.Facts, passages: list[Passage], *, agent_id: str, version: int, took: timedelta
 ) -> Trace:
-    """Return the trace of a reply that a version of an agent gave to the question in the facts."""
+    """Return the trace of a demo reply. `took` is the time from message to reply."""
     facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in passages]
     prompt = prompts.build(facts)
     return Trace(
