@@ -1,14 +1,17 @@
 """Settings: everything that comes from the environment, read once."""
 
 import os
+import re
+from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_app.install_paths import default_data_dir
+from platform_app.smtp_address import parse_smtp_url
 
 ENV_FILE = "PLATFORM_ENV_FILE"  # set by the command line for its child processes: the absolute path of .env
 MIN_KEY_CHARS = 32  # characters
@@ -64,6 +67,14 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PLATFORM_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
         description="Address of an OpenAI-compatible provider.",
     )
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server of the platform itself: smtps://user:password@smtp.example.com:465, smtp://… with "
+        "STARTTLS, smtp+plain://… without TLS; empty: links of invitations and new passwords are shown to copy.",
+    )
+    mail_from: str = Field(
+        "", description="Sender of the platform's e-mails: support@example.com, or Support <support@example.com>."
+    )
     demo_password: SecretStr = Field(SecretStr(""), description="Password of the demo sign-in; empty: generated.")
     demo_language: Literal["ru", "en"] = Field("en", description="Language of the demo tenant.")
     worker_concurrency: int = Field(5, ge=1, le=64, description="Jobs that one worker runs at once.")
@@ -115,6 +126,23 @@ class Settings(BaseSettings):
         if any(len(key) < MIN_KEY_CHARS for key in split_list(given.get_secret_value())):
             raise ValueError(f"a key has at least {MIN_KEY_CHARS} characters; keys are separated by commas")
         return given
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, given: SecretStr) -> SecretStr:
+        if given.get_secret_value():
+            parse_smtp_url(given.get_secret_value())
+        return given
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_sender(cls, given: str, info: ValidationInfo) -> str:
+        server = info.data.get("smtp_url")
+        if server and server.get_secret_value() and not given.strip():
+            raise ValueError("PLATFORM_SMTP_URL needs the address of a sender here")
+        if given.strip() and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", parseaddr(given)[1]):
+            raise ValueError("an e-mail address such as support@example.com or Support <support@example.com>")
+        return given.strip()
 
     @property
     def database(self) -> str:

@@ -64,7 +64,16 @@ class Reply(BaseModel):
     message_id: str  # the reply's own row, in state delayed
 
 
-AnyPayload = IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply
+class SendInvitation(BaseModel):
+    """Send the e-mail with the link of an invitation."""
+
+    kind: Literal["send_invitation"] = "send_invitation"
+    invitation_id: str
+
+
+AnyPayload = (
+    IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply | SendInvitation
+)
 Payload = Annotated[AnyPayload, Field(discriminator="kind")]
 payload_adapter: TypeAdapter[AnyPayload] = TypeAdapter(Payload)
 REPORT_UNCERTAIN = (

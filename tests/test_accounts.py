@@ -11,7 +11,7 @@ from platform_app.db import owned, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound, PlatformError
 from platform_app.models.crm import Pipeline, Stage
 from platform_app.models.person import Identity, Member, Role, Tenant, User
-from platform_app.services.accounts import accounts, members, passwords, sessions
+from platform_app.services.accounts import accounts, member_changes, members, passwords, sessions
 from platform_app.services.crm import pipelines
 from tests.api_client import sign_in, ticket_for
 from tests.conftest import make_tenant
@@ -298,9 +298,9 @@ def test_who_may_give_which_role(
         acting, changed = add_member(session, who, actor), add_member(session, who, subject)
         if error:
             with pytest.raises(error):
-                accounts.set_role(session, acting, changed.user_id, wanted)
+                member_changes.set_role(session, acting, changed.user_id, wanted)
         else:
-            accounts.set_role(session, acting, changed.user_id, wanted)
+            member_changes.set_role(session, acting, changed.user_id, wanted)
     token = sign_in(changed)
     found = sessions.get_identity(token, "acme")
     assert found is not None
@@ -311,11 +311,11 @@ def test_nobody_raises_themselves_and_one_owner_stays(who: Identity, other: Iden
     with session_scope(who.tenant_id) as session:
         admin = add_member(session, who, Role.ADMIN)
         with pytest.raises(Forbidden):
-            accounts.set_role(session, admin, admin.user_id, Role.OWNER)
+            member_changes.set_role(session, admin, admin.user_id, Role.OWNER)
         with pytest.raises(Conflict):
-            accounts.set_role(session, who, who.user_id, Role.ADMIN)
+            member_changes.set_role(session, who, who.user_id, Role.ADMIN)
         with pytest.raises(NotFound):
-            accounts.set_role(session, who, other.user_id, Role.VIEWER)
+            member_changes.set_role(session, who, other.user_id, Role.VIEWER)
 
 
 def test_members_and_tenants_are_listed(who: Identity, other: Identity) -> None:

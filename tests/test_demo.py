@@ -115,6 +115,7 @@ def test_the_demo_comes_whole(who: Identity) -> None:
         "effect",
         "holiday",
         "incomingwebhook",
+        "invitation",
         "jobtally",
         "knowledgestate",
         "mailserver",

@@ -15,15 +15,18 @@ from platform_app.jobs import KINDS
 from platform_app.models.conversation import Message, MessageState
 from platform_app.models.crm import ImportState
 from platform_app.models.event import Activity, EventKind
+from platform_app.models.invitation import MailState
 from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
 from platform_app.models.sequence import EnrollmentState
+from platform_app.services.accounts import invitations
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.jobs import job_list
 from platform_app.services.knowledge import index_rebuild, sources
 from platform_app.state.jobs.jobs import KIND_LABELS
+from tests.inviting import invited, use_platform_mail
 from tests.sequencing import a_lead, a_sequence, do, enrolled, lines, way
 from tests.talking import begin, call, say
 from tests.test_imports import begun
@@ -31,6 +34,13 @@ from tests.test_job_callbacks import Ending, cancelled, change, crashed, given_u
 from tests.test_rules import a_rule, runs
 from tests.test_unreadable_jobs import damage, work
 from worker.tasks import HANDLERS
+
+
+@pytest.fixture(autouse=True)
+def platform_mail(env: pytest.MonkeyPatch) -> None:
+    """The platform has a mail server of its own."""
+    use_platform_mail(env)
+
 
 CANCELLED, DEAD = "Its job was cancelled.", "It was tried again and again, and given up."
 
@@ -118,6 +128,16 @@ def reply_says(who: Identity, reply_id: str) -> str:
     return str(row.error)
 
 
+def an_invitation(who: Identity) -> str:
+    return str(invited(who, by_mail=True)[0].id)
+
+
+def invitation_says(who: Identity, invitation_id: str) -> str:
+    (row,) = call(who, invitations.list_open)
+    assert row.mail in (MailState.FAILED, MailState.QUEUED)
+    return str(row.mail_error)
+
+
 CASES = {
     "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
     "remove_source": Case(
@@ -131,6 +151,9 @@ CASES = {
     "import_contacts": Case(lambda who: begun(who, 3), import_says, lambda who, one: call(who, import_job.retry, one)),
     "handle_event": Case(an_event, told("Rules and sequences did not take up an event: {reason}"), by_job),
     "take_step": Case(a_call, step_says, lambda who, one: call(who, enrollments.retry, one)),
+    "send_invitation": Case(
+        an_invitation, invitation_says, lambda who, one: call(who, invitations.renew, one, by_mail=True)
+    ),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
 }
 every_kind = pytest.mark.parametrize("kind", sorted(CASES))

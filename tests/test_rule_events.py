@@ -16,8 +16,9 @@ from platform_app.errors import Invalid
 from platform_app.fact_snapshots import event_facts
 from platform_app.models.crm import Holder
 from platform_app.models.event import Event, EventKind
-from platform_app.models.person import Identity
+from platform_app.models.person import Identity, Role
 from platform_app.models.rule import RunState
+from platform_app.services.accounts import invitation_acceptance, invitations, member_changes
 from platform_app.services.chat import (
     agent_messages,
     approvals,
@@ -31,8 +32,10 @@ from platform_app.services.chat import (
 )
 from platform_app.services.crm import cards, contacts, leads, tags, tasks
 from tests import sequencing
+from tests.conftest import make_member
 from tests.fake_provider import FakeProvider, says, serving
 from tests.hooks import a_webhook, deliver
+from tests.inviting import add_user, invited
 from tests.talking import a_stage, add_agent, answered, call, conversation, run_jobs, say, set_policy, shown
 from tests.test_rules import a_rule, is_rich, runs
 
@@ -106,6 +109,47 @@ def wait_for_approval(who: Identity, talk: str, kind: EventKind) -> None:
             run_jobs(who)
 
 
+OF_THE_TEAM = (
+    EventKind.MEMBER_INVITED,
+    EventKind.INVITATION_REVOKED,
+    EventKind.MEMBER_JOINED,
+    EventKind.MEMBER_CHANGED,
+    EventKind.MEMBER_REMOVED,
+)
+
+
+def change_team(who: Identity, kind: EventKind) -> None:
+    """Bring about an event of the members of the tenant."""
+    if kind in (EventKind.MEMBER_CHANGED, EventKind.MEMBER_REMOVED):
+        colleague = make_member(who, Role.VIEWER).user_id
+        if kind == EventKind.MEMBER_REMOVED:
+            call(who, member_changes.remove, colleague)
+        else:
+            call(who, member_changes.set_role, colleague, Role.OPERATOR)
+        return
+    row, token = invited(who)
+    if kind == EventKind.INVITATION_REVOKED:
+        call(who, invitations.revoke, row.id)
+    elif kind == EventKind.MEMBER_JOINED:
+        invitation_acceptance.join(token, add_user())
+
+
+def by_the_clock(who: Identity, kind: EventKind, talk: str) -> None:
+    """Let time bring about an event: nobody answers, or the hour of a schedule comes."""
+    if kind == EventKind.NO_REPLY:
+        call(who, hand_off.hand_off, talk)
+        call(who, conversations.receive, talk, "Is anybody there?")
+        with time_machine.travel(now() + timedelta(minutes=31), tick=False):
+            timers.emit_no_replies()
+            timers.emit_no_replies()
+            run_jobs(who)
+    elif kind == EventKind.SCHEDULE:
+        with time_machine.travel(now() + timedelta(days=8), tick=False):
+            timers.emit_due_schedules()
+            timers.emit_due_schedules()
+            run_jobs(who)
+
+
 async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     """Bring about an event of a kind, as the console does."""
     talk = a_talk(who)
@@ -120,6 +164,8 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
     elif kind == EventKind.CONVERSATION_REOPENED:
         call(who, hand_off.close, talk)
         call(who, hand_off.reopen, talk)
+    elif kind in OF_THE_TEAM:
+        change_team(who, kind)
     elif kind in simple:
         act, *given = simple[kind]
         call(who, act, *given)
@@ -133,18 +179,8 @@ async def happen(who: Identity, kind: EventKind, rule_id: str) -> None:
         sequencing.work(who)
     elif kind in (EventKind.MESSAGE_RECEIVED, EventKind.CONVERSATION_STARTED):
         say(who, talk)
-    elif kind == EventKind.NO_REPLY:
-        call(who, hand_off.hand_off, talk)
-        call(who, conversations.receive, talk, "Is anybody there?")
-        with time_machine.travel(now() + timedelta(minutes=31), tick=False):
-            timers.emit_no_replies()
-            timers.emit_no_replies()
-            run_jobs(who)
-    elif kind == EventKind.SCHEDULE:
-        with time_machine.travel(now() + timedelta(days=8), tick=False):
-            timers.emit_due_schedules()
-            timers.emit_due_schedules()
-            run_jobs(who)
+    else:
+        by_the_clock(who, kind, talk)
 
 
 @pytest.mark.parametrize("kind", list(EventKind))

@@ -11,6 +11,7 @@ from platform_app.engine.sequences import step_calls
 from platform_app.services.chat import replies
 from platform_app.services.crm import import_job
 from platform_app.services.knowledge import index_rebuild, sources
+from platform_app.services.mail import invitation_mail
 from worker.runner import Handler, Runner
 
 HANDLERS: Mapping[str, Handler] = {
@@ -21,6 +22,7 @@ HANDLERS: Mapping[str, Handler] = {
     "handle_event": rule_worker.handle_event,
     "take_step": step_calls.take_step,
     "reply": replies.run_job,
+    "send_invitation": invitation_mail.send_invitation,
 }
 
 callback_registry.register_callbacks()

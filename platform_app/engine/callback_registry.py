@@ -11,6 +11,7 @@ from platform_app.services.chat import reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import index_rebuild, source_jobs
+from platform_app.services.mail import invitation_mail
 
 
 def register_callbacks() -> None:
@@ -30,6 +31,9 @@ def register_callbacks() -> None:
     CALLBACKS["handle_event"] = JobCallbacks(rule_runs.on_failure, rule_runs.on_retry)
     CALLBACKS["take_step"] = JobCallbacks(step_calls.on_failure, step_calls.on_retry, step_calls.payload_from_keys)
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
+    CALLBACKS["send_invitation"] = JobCallbacks(
+        invitation_mail.on_failure, invitation_mail.on_retry, invitation_mail.payload_from_keys
+    )
     CALLBACKS[OTHER_KINDS] = JobCallbacks(_on_other_failure, lambda session, tenant_id, payload: None)
 
 

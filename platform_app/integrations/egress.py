@@ -120,13 +120,17 @@ async def _beginning(answer: httpx.Response) -> str:
 
 
 @contextmanager
-def connection(host: str, port: int, *, seconds: float) -> Iterator[socket.socket]:
+def connection(host: str, port: int, *, seconds: float, is_trusted: bool = False) -> Iterator[socket.socket]:
     """Connect to a server, at the very address that was checked; it is cut off after so many seconds.
 
+    `is_trusted` says that the operator of the platform named it: any address may be connected to.
     Raises Invalid when the server may not be reached, OSError when it does not answer.
     """
     end = time.monotonic() + seconds
-    with _connected(host, port) as opened, opened.dup() as same:  # opened may be wrapped for TLS, and is gone then
+    with (
+        _connected(host, port, is_trusted=is_trusted) as opened,
+        opened.dup() as same,  # opened may be wrapped for TLS, and is gone then
+    ):
         guard = Timer(max(end - time.monotonic(), 0), _cut, (same,))
         guard.daemon = True
         guard.start()
@@ -142,9 +146,12 @@ def _cut(opened: socket.socket) -> None:
         opened.shutdown(socket.SHUT_RDWR)
 
 
-def _connected(host: str, port: int) -> socket.socket:
+def _connected(host: str, port: int, *, is_trusted: bool) -> socket.socket:
     end, failure = time.monotonic() + SECONDS, OSError("nothing to connect to")
-    for (family, kind, protocol, _, address), seconds in _turns(_checked(_resolved(host, port), "host"), end):
+    found = _resolved(host, port)
+    if not is_trusted:
+        found = _checked(found, "host")
+    for (family, kind, protocol, _, address), seconds in _turns(found, end):
         opened = socket.socket(family, kind, protocol)
         try:
             opened.settimeout(seconds)

@@ -43,6 +43,7 @@ class Server:
     sender_name: str = ""
     user_name: str = ""
     password: str = field(default="", repr=False)
+    is_trusted: bool = False  # named in the settings: it may stand in an inner network
 
 
 def checked(address: str, *, field: str) -> str:
@@ -100,6 +101,16 @@ def send(server: Server, message: EmailMessage) -> dict[str, str]:
     return {"answer": answer}
 
 
+def check_server(server: Server) -> None:
+    """Connect and sign in without sending anything; raises Invalid or Unavailable as `send` does."""
+    try:
+        with _session(server) as session:
+            _sign_in(server, session)
+            session.putcmd("quit")
+    except OSError as error:
+        raise _not_sent(server, error) from error
+
+
 def _not_sent(server: Server, error: OSError) -> Unavailable:
     if isinstance(error, smtplib.SMTPException):
         return Unavailable("{host} broke off before it had the message.", host=server.host)
@@ -144,7 +155,7 @@ def _latin(host: str) -> str:
 def _session(server: Server) -> Iterator[_Session]:
     """Connect, greet, and take to TLS where it is asked for."""
     context = ssl.create_default_context()
-    with egress.connection(server.host, server.port, seconds=TOTAL_SECONDS) as opened:
+    with egress.connection(server.host, server.port, seconds=TOTAL_SECONDS, is_trusted=server.is_trusted) as opened:
         if server.security == MailSecurity.TLS:
             with _in_words(server):
                 opened = context.wrap_socket(opened, server_hostname=_latin(server.host))

@@ -44,6 +44,11 @@ class EventKind(StrEnum):
     SCHEDULE = "schedule"
     WEBHOOK_RECEIVED = "webhook_received"
     MANUAL = "manual"
+    MEMBER_INVITED = "member_invited"
+    INVITATION_REVOKED = "invitation_revoked"
+    MEMBER_JOINED = "member_joined"
+    MEMBER_CHANGED = "member_changed"  # role, access, ownership, second factor
+    MEMBER_REMOVED = "member_removed"
 
 
 class Event(Owned, table=True):

@@ -57,6 +57,8 @@ class Member(Owned, table=True):
     user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
     role: Role = Field(default=Role.VIEWER, sa_type=enum_column(Role))
     assigned_at: datetime | None = Field(default=None, sa_type=Instant)  # when a conversation was last assigned in turn
+    disabled_at: datetime | None = Field(default=None, sa_type=Instant)  # access to this tenant is switched off
+    seen_at: datetime | None = Field(default=None, sa_type=Instant)  # last use of the console, to a few minutes
 
 
 class Session(Row, table=True):

@@ -14,6 +14,7 @@ from platform_app import encryption, logs, migrations
 from platform_app.config import Settings, split_list
 from platform_app.errors import PlatformError
 from platform_app.install_paths import CLONE
+from platform_app.integrations import platform_smtp, smtp
 from platform_app.runtime import database_roles, frontend_build
 from platform_app.runtime.embedded_servers import redis_binary
 from platform_app.runtime.launcher import answers, is_free
@@ -134,6 +135,19 @@ def provider(own: Settings) -> Finding:
     return Finding("model", f"{base or 'OpenAI'} answers")
 
 
+def platform_mail(own: Settings) -> Finding:
+    """Sign in to the platform's own mail server, and look where the links of its e-mails lead."""
+    if not own.smtp_url.get_secret_value():
+        return Finding("mail", "none; links of invitations and new passwords are shown to copy")
+    server = platform_smtp.get_server()
+    try:
+        smtp.check_server(server)
+    except PlatformError as error:
+        return Finding("mail", logs.redact(str(error)), "Correct PLATFORM_SMTP_URL, or start the mail server.")
+    advice = "" if own.public_url else "Set PLATFORM_PUBLIC_URL: links in e-mails lead there."
+    return Finding("mail", f"{server.host} answers; {server.sender_address} sends", advice)
+
+
 def console(own: Settings) -> Finding:
     """Look whether the console is built, or can be."""
     if frontend_build.is_built():
@@ -170,6 +184,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     redis_server,
     chroma,
     provider,
+    platform_mail,
     console,
     ports,
 )

@@ -9,7 +9,7 @@ import reflex as rx
 from platform_app.clock import now
 from platform_app.db import session_scope, unscoped_delete, unscoped_update
 from platform_app.models.person import Identity, Member, Role, Session
-from platform_app.services.accounts import accounts, sessions
+from platform_app.services.accounts import accounts, member_changes, sessions
 from platform_app.services.agents import agents
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts
@@ -58,10 +58,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     real = sessions.get_identity
 
-    def read(token: str, slug: str | None, *, visit: bool = True) -> Identity | None:
-        if not visit:
+    def read(token: str, slug: str | None, *, extend: bool = True) -> Identity | None:
+        if not extend:
             found.append(str(slug))
-        return real(token, slug, extend=visit)
+        return real(token, slug, extend=extend)
 
     monkeypatch.setattr(sessions, "get_identity", read)
     return found
@@ -122,7 +122,7 @@ async def test_a_smaller_role_is_taken_and_the_page_goes_on(who: Identity, hub: 
     colleague = make_member(who, Role.OPERATOR)
     async with Tab(sign_in(colleague)) as boris:
         await opened(boris, hub)
-        call(who, accounts.set_role, colleague.user_id, Role.VIEWER)
+        call(who, member_changes.set_role, colleague.user_id, Role.VIEWER)
         call(who, contacts.create, name="New")
         hub.tell("contact")
         await boris.until(lambda: names(boris) == ["New"])
@@ -133,10 +133,25 @@ async def test_what_the_smaller_role_may_not_follow_ends(who: Identity, hub: Cou
     colleague = make_member(who, Role.OPERATOR)
     async with Tab(sign_in(colleague)) as boris:
         await opened(boris, hub, "contacts/import")
-        call(who, accounts.set_role, colleague.user_id, Role.VIEWER)
+        call(who, member_changes.set_role, colleague.user_id, Role.VIEWER)
         hub.tell("import")
         await boris.until(lambda: hub.left == 1)
         assert boris.get(CurrentUser, "role") == "viewer" and "reload" not in boris.scripts()
+
+
+async def test_a_disabled_member_is_sent_away_as_soon_as_it_is_told(
+    who: Identity, hub: CountingHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No update of the page's own is needed, nor has the last look to be a while ago."""
+    monkeypatch.setattr(live_updates, "RECHECK_SECONDS", 3600.0)
+    colleague = make_member(who, Role.OPERATOR)
+    async with Tab(sign_in(colleague)) as boris:
+        await opened(boris, hub)
+        hub.tell("contact")
+        call(who, member_changes.set_access, colleague.user_id, allowed=False)
+        hub.tell("member")
+        await boris.until(lambda: "reload" in boris.scripts())
+        await boris.until(lambda: hub.left == 1)
 
 
 async def test_the_session_is_read_only_for_what_is_shown_and_not_for_each(

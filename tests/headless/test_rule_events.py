@@ -35,9 +35,14 @@ OF_THE_INBOX = (
     *(EventKind.CONVERSATION_ASSIGNED, EventKind.CONVERSATION_SNOOZED, EventKind.OPTED_OUT),
     *(EventKind.APPROVAL_REQUESTED, EventKind.APPROVAL_OVERDUE, EventKind.REPLY_APPROVED, EventKind.REPLY_REJECTED),
 )
+OF_THE_TEAM = (
+    *(EventKind.MEMBER_INVITED, EventKind.INVITATION_REVOKED, EventKind.MEMBER_JOINED),
+    *(EventKind.MEMBER_CHANGED, EventKind.MEMBER_REMOVED),
+)
 ELSEWHERE = (  # by the clock and from outside: e2e has them
     *(EventKind.SEQUENCE_FINISHED, EventKind.WEBHOOK_RECEIVED),
     *OF_THE_INBOX,
+    *OF_THE_TEAM,
     EventKind.HANDED_BACK,
 )
 KINDS = [kind for kind in EventKind if kind not in ELSEWHERE]

@@ -25,16 +25,26 @@ def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
 
 
 def one_time_secret() -> rx.Component:
-    """Show the field in which a new secret appears, once; `shown_once.show_once` puts it there."""
+    """Show the field in which a new secret appears, once; `one_time_secret.show_once` puts it there."""
+    help_text = t("Keep it where the other system needs it. It is not shown again.")
+    return _one_time_field(t("Secret"), t("Copy the secret"), help_text)
+
+
+def one_time_link(label: Any, help_text: Any) -> rx.Component:
+    """Show the field in which a new link appears, once; `one_time_secret.show_once` puts it there."""
+    return _one_time_field(label, t("Copy the link"), help_text)
+
+
+def _one_time_field(label: Any, copy_label: Any, help_text: Any) -> rx.Component:
     copied = [rx.call_script(COPY_SCRIPT), rx.toast.success(t("Copied."))]
     return rx.el.div(
-        rx.el.label(t("Secret"), html_for=FIELD_ID),
+        rx.el.label(label, html_for=FIELD_ID),
         rx.flex(
             rx.el.input(read_only=True, id=FIELD_ID, auto_complete="off", class_name="native grow code"),
-            icon_tool("copy", t("Copy the secret"), copied, small=True),
+            icon_tool("copy", copy_label, copied, small=True),
             spacing="2",
             align="center",
         ),
-        rx.el.span(t("Keep it where the other system needs it. It is not shown again."), class_name="help"),
+        rx.el.span(help_text, class_name="help"),
         class_name="field",
     )

@@ -98,10 +98,11 @@ def delete_cell(title: Any, on_click: Any) -> rx.Component:
     return rx.cond(~READ_ONLY, rx.table.cell(icon_tool("trash-2", t("Delete “{title}”", title=title), on_click)))
 
 
-def framed_table(head: rx.Component, body: rx.Component) -> rx.Component:
-    """Put a table into its frame."""
+def framed_table(head: rx.Component, body: rx.Component, *, label: Any = None) -> rx.Component:
+    """Return a table in its frame; a page with several tables gives each its own `label`."""
+    name = t("Table") if label is None else label
     return rx.el.div(
-        rx.table.root(head, body, size="2"), class_name="table-wrap", tab_index=0, role="region", aria_label=t("Table")
+        rx.table.root(head, body, size="2"), class_name="table-wrap", tab_index=0, role="region", aria_label=name
     )
 
 

@@ -179,6 +179,7 @@ def _clock() -> rx.Component:
 
 def _more() -> rx.Component:
     places = [
+        (t("Members"), t("Colleagues, their roles and invitations."), "/settings/members"),
         (t("Pipelines and fields"), t("Stages of leads, your own fields."), "/settings/crm"),
         (t("E-mail"), t("The server through which e-mail leaves."), "/settings/mail"),
     ]

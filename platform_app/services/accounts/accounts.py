@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from sqlalchemy.exc import IntegrityError
 
 from platform_app.clock import new_id, now
-from platform_app.db import Transaction, owned, session_scope, unscoped
+from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_app.i18n import LANGUAGES
 from platform_app.models.event import ActivityKind
@@ -43,7 +43,7 @@ def _is_email(email: str) -> bool:
     return len(email) <= 254 and email.isprintable() and _EMAIL.fullmatch(email) is not None
 
 
-def _clean_name(text: str, *, empty: str, field: str) -> str:
+def clean_name(text: str, *, empty: str, field: str) -> str:
     """Return a name on one line, at most 200 characters, without unprintable characters.
 
     Raises Invalid with the sentence `empty` at `field` if nothing is left.
@@ -72,8 +72,8 @@ def register(
     the address, Conflict if the e-mail address has an account, and Unavailable if too many passwords are being hashed.
     """
     email = validate_email(email)
-    name = _clean_name(name, empty="Enter your name.", field="name")
-    tenant_name = _clean_name(tenant_name, empty="Enter the name of your company.", field="tenant")
+    name = clean_name(name, empty="Enter your name.", field="name")
+    tenant_name = clean_name(tenant_name, empty="Enter the name of your company.", field="tenant")
     password = passwords.validate_password(password, email, name, tenant_name)
     if address:
         sign_in_throttle.count_registration(address)
@@ -177,7 +177,7 @@ def set_theme(session: Transaction, user_id: str, theme: str) -> None:
 
 def set_name(session: Transaction, user_id: str, name: str) -> None:
     """Store a user's name. Raises Invalid if it is empty, NotFound for an unknown user."""
-    _get_user(session, user_id).name = _clean_name(name, empty="Enter your name.", field="name")
+    _get_user(session, user_id).name = clean_name(name, empty="Enter your name.", field="name")
 
 
 def update_tenant(
@@ -197,7 +197,7 @@ def update_tenant(
     """
     if not who.role.includes(Role.ADMIN):
         raise Forbidden("Only an owner or an admin may change this.")
-    name = _clean_name(name, empty="Enter the name of your company.", field="tenant")
+    name = clean_name(name, empty="Enter the name of your company.", field="tenant")
     if time_zone not in available_timezones():
         raise Invalid("There is no such time zone.", field="time_zone")
     if run_days is not None and run_days not in RUN_RETENTION_DAYS:
@@ -220,24 +220,3 @@ def run_retention_days(session: Transaction, who: Identity) -> int:
 def phone_country(session: Transaction, who: Identity) -> str:
     """Return the tenant's country (two letters) for phone numbers without a country code; "" follows the time zone."""
     return str(session.exec(unscoped(Tenant).where(Tenant.id == who.tenant_id)).one().country)
-
-
-def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:
-    """Change a member's role.
-
-    Raises NotFound if there is no such member, Forbidden if the acting user may not grant or take away one of the
-    roles, and Conflict if the tenant would lose its last owner.
-    """
-    members = list(session.exec(owned(Member, who.tenant_id).with_for_update()).all())
-    member = next((m for m in members if m.user_id == user_id), None)
-    if member is None:
-        raise NotFound("There is no such person.")
-    if not who.role.includes(Role.ADMIN) or not who.role.includes(role) or not who.role.includes(member.role):
-        raise Forbidden("Your role does not allow this.")
-    owners = [m for m in members if m.role == Role.OWNER]
-    if member.role == Role.OWNER and role != Role.OWNER and len(owners) == 1:
-        raise Conflict("A tenant needs an owner.")
-    if member.role != role:
-        member.role = role
-        name = _get_user(session, user_id).name
-        activity.record_by(session, who, ActivityKind.PERSON, "Role of {name} changed", link="/settings", name=name)

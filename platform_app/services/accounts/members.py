@@ -45,7 +45,8 @@ def get_owner(session: Transaction, slug: str) -> Identity:
     Raises NotFound if there is no such tenant.
     """
     tenant = get_tenant(session, slug)
-    rows = owned(Member, tenant.id).where(Member.role == Role.OWNER).order_by(Member.created_at)
+    owners = owned(Member, tenant.id).where(Member.role == Role.OWNER, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+    rows = owners.order_by(Member.created_at)
     member: Member = session.exec(rows).first()
     user: User = session.exec(unscoped(User).where(User.id == member.user_id)).one()
     return Identity(
@@ -88,11 +89,12 @@ def notify(session: Transaction, who: Identity, user_id: str, text: str) -> None
 
 
 def list_members(session: Transaction, who: Identity) -> list[tuple[User, Role]]:
-    """Return the users of a tenant with their roles, in the order in which they joined."""
+    """Return the users who may work in a tenant with their roles, in the order in which they joined."""
     query = (
         owned(Member, who.tenant_id)
         .with_only_columns(User, Member.role)
         .join(User, User.id == Member.user_id)
+        .where(Member.disabled_at.is_(None))  # type: ignore[union-attr]
         .order_by(Member.created_at)
     )
     return [(user, role) for user, role in session.execute(query)]
@@ -107,7 +109,7 @@ def list_tenants(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]
         unscoped(Member)
         .with_only_columns(Tenant, Member.role)
         .join(Tenant, Tenant.id == Member.tenant_id)
-        .where(Member.user_id == user_id)
+        .where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
         .order_by(Member.created_at)
     )
     return [(tenant, role) for tenant, role in session.execute(query)]

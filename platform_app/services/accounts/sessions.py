@@ -6,12 +6,13 @@ from contextlib import suppress
 from datetime import timedelta
 
 from platform_app.clock import now
-from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete, unscoped_update
+from platform_app.db import Transaction, owned_update, session_scope, unscoped, unscoped_delete, unscoped_update
 from platform_app.errors import Forbidden, Unavailable
 from platform_app.models.person import Identity, Member, Session, SignInTicket, Tenant, User
 
 LIFETIME = timedelta(days=14)  # since the last use
 MAX_LIFETIME = timedelta(days=90)  # since the sign-in
+SEEN_PRECISION = timedelta(minutes=5)
 TICKET_LIFETIME = timedelta(seconds=60)
 
 
@@ -69,7 +70,8 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identi
             .join(User, User.id == Session.user_id)
             .join(Member, Member.user_id == User.id)
             .join(Tenant, Tenant.id == Member.tenant_id)
-            .where(Session.token_hash == _hash(token), Session.expires_at > now(), User.disabled_at.is_(None))  # type: ignore[union-attr]
+            .where(Session.token_hash == _hash(token), Session.expires_at > now())
+            .where(User.disabled_at.is_(None), Member.disabled_at.is_(None))  # type: ignore[union-attr]
             .order_by(Member.created_at)
         )
         if slug is not None:
@@ -80,6 +82,7 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identi
     held, user, member, tenant = found
     if extend:
         _extend(held)
+        _note_visit(member)
     return Identity(
         user_id=user.id,
         tenant_id=tenant.id,
@@ -102,6 +105,31 @@ def _extend(held: Session) -> None:
         return
     with suppress(Unavailable), session_scope(reason="session in use") as session:
         session.execute(unscoped_update(Session).where(Session.id == held.id).values(expires_at=wanted))  # type: ignore[arg-type]
+
+
+def _note_visit(member: Member) -> None:
+    """Write when a member was seen last, at most once in a few minutes."""
+    if member.seen_at is not None and now() - member.seen_at < SEEN_PRECISION:
+        return
+    with suppress(Unavailable), session_scope(member.tenant_id) as session:
+        session.execute(owned_update(Member, member.tenant_id).where(Member.id == member.id).values(seen_at=now()))  # type: ignore[arg-type]
+
+
+def get_user(token: str) -> User | None:
+    """Return the person who holds a token, member of a tenant or not; None when the session has ended."""
+    with session_scope(reason="who holds this token", read_only=True) as session:
+        query = unscoped(User).join(Session, Session.user_id == User.id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
+        query = query.where(Session.token_hash == _hash(token), Session.expires_at > now())
+        user: User | None = session.exec(query).first()
+        return user
+
+
+def end_without_tenant(user_id: str) -> None:
+    """End the sessions of a person who may work in no tenant any more; needs a transaction of its own."""
+    with session_scope(reason="sessions of a former member") as session:
+        left = unscoped(Member).where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+        if session.exec(left).first() is None:
+            end_all_sessions(session, user_id)
 
 
 def list_sessions(session: Transaction, who: Identity) -> list[Session]:

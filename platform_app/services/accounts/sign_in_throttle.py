@@ -82,6 +82,15 @@ def count_test_message(tenant_id: str) -> None:
     _run_transaction(lambda session: _count_attempts(session, [count], watched=[count]))
 
 
+def count_invitation(tenant_id: str, subject: str) -> None:
+    """Count an invitation of a tenant, and one of an address or an invitation; refuse it while a pause lasts."""
+    counts = [
+        AttemptLimit(_key("invitations", tenant_id), 30, timedelta(minutes=15)),
+        AttemptLimit(_key("invited", subject), 5, timedelta(minutes=15)),
+    ]
+    _run_transaction(lambda session: _count_attempts(session, counts, watched=counts))
+
+
 def record_success(email: str, address: str) -> None:
     """Undo the count of an attempt that succeeded, and remember the address as known for the account.
 

@@ -143,7 +143,8 @@ def _set_field(session: Transaction, who: Identity, row: Lead, *, name: str, val
 
 
 def _check_member(session: Transaction, who: Identity, user_id: str) -> str:
-    if session.exec(owned(Member, who.tenant_id).where(Member.user_id == user_id)).first() is None:
+    query = owned(Member, who.tenant_id).where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+    if session.exec(query).first() is None:
         raise NotFound("There is no such member.")
     return user_id
 

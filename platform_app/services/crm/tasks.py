@@ -49,7 +49,8 @@ def create(
 
 
 def _is_member(session: Transaction, who: Identity, user_id: str) -> bool:
-    return session.exec(owned(Member, who.tenant_id).where(Member.user_id == user_id)).first() is not None
+    query = owned(Member, who.tenant_id).where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+    return session.exec(query).first() is not None
 
 
 def _emit(session: Transaction, row: Task, kind: EventKind, after: dict[str, Any]) -> Event:

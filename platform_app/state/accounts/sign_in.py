@@ -7,40 +7,33 @@ import reflex as rx
 
 from platform_app.api.security import session_token
 from platform_app.db import session_scope
-from platform_app.errors import PlatformError
-from platform_app.i18n import translate
-from platform_app.services.accounts import accounts, passwords, sessions
+from platform_app.errors import Forbidden
+from platform_app.services.accounts import accounts, invitations, members, sessions
+from platform_app.state.accounts.entry import Entry
 from platform_app.state.console import browser
 from platform_app.state.console.base import ANYONE, current_user, handler
 
-_CLAIM = """(ticket, next) => window.location.assign(
-  '/auth/claim?ticket=' + encodeURIComponent(ticket) + '&next=' + encodeURIComponent(next))"""
 
-
-class SignInState(rx.State):
+class SignInState(Entry, rx.State):
     """The forms for sign-in and registration."""
-
-    busy: bool = False
-    problem: str = ""
-    problem_field: str = ""
 
     @handler(ANYONE)
     async def load(self) -> Any:
         """Clear the forms and set the document's language."""
-        self.problem = self.problem_field = ""
-        self.busy = False
-        return browser.set_language((await current_user(self)).language)
+        return await self._reset_form()
 
     @handler(ANYONE)
     async def sign_in(self, form: dict[str, Any]) -> Any:
         """Check e-mail and password, then claim the session cookie."""
-        address = self.router.session.client_ip
+        address, target = self.router.session.client_ip, self._target()
         email, password = str(form.get("email", ""))[:300], str(form.get("password", ""))[:1000]
 
-        def check() -> str:
+        def check() -> tuple[str, str]:
             user = accounts.authenticate(email, password, address)
             with session_scope(reason="sign-in") as session:
-                return sessions.issue_ticket(session, user.id)
+                if target != invitations.PAGE and not members.list_tenants(session, user.id):
+                    raise Forbidden("You have no access to any company here. Ask an admin of yours for an invitation.")
+                return sessions.issue_ticket(session, user.id), target
 
         async for event in self._claim_session(check):
             yield event
@@ -49,8 +42,9 @@ class SignInState(rx.State):
     async def register(self, form: dict[str, Any]) -> Any:
         """Create a tenant with its owner, then claim the session cookie."""
         language, address = (await current_user(self)).language, self.router.session.client_ip
+        target = self._target()
 
-        def create() -> str:
+        def create() -> tuple[str, str]:
             with session_scope(reason="registration") as session:
                 user, _tenant = accounts.register(
                     session,
@@ -63,24 +57,14 @@ class SignInState(rx.State):
                     address=address,
                 )
                 session.flush()
-                return sessions.issue_ticket(session, user.id)
+                return sessions.issue_ticket(session, user.id), target
 
         async for event in self._claim_session(create):
             yield event
 
-    async def _claim_session(self, work: Any) -> Any:
-        self.busy, self.problem, self.problem_field = True, "", ""
-        yield
-        try:
-            ticket = await passwords.run_in_hash_threads(work)
-        except PlatformError as error:
-            self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
-            self.problem_field = error.field
-            self.busy = False
-            yield browser.focus(error.field or "email")
-            return
-        target = self.router.url.query_parameters.get("next", "/")
-        yield browser.call_function(_CLAIM, ticket, target)
+    def _target(self) -> str:
+        """Return the path that the query names as the next one."""
+        return str(self.router.url.query_parameters.get("next", "/"))
 
 
 class HomeState(rx.State):

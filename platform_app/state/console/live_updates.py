@@ -15,6 +15,7 @@ from platform_app.state.console import browser
 from platform_app.state.console.base import current_identity, current_user
 from platform_app.state.console.hub import Update, hub
 
+ACCESS_TOPIC = "member"  # changes of members: every subscription checks its session at once
 RECHECK_SECONDS = 1.0  # a session is read again when the last check is older
 
 
@@ -25,9 +26,12 @@ class SessionCheck:
         self._state, self.identity, self._token, self._required_role = state, identity, token, required_role
         self._next_check = 0.0
 
-    async def is_valid(self) -> bool:
-        """Return whether the user still has the required role; updates the tab's current user if something changed."""
-        if time.monotonic() < self._next_check:
+    async def is_valid(self, *, at_once: bool = False) -> bool:
+        """Return whether the user still has the required role; updates the tab's current user if something changed.
+
+        `at_once` reads the session however short ago the last check was.
+        """
+        if time.monotonic() < self._next_check and not at_once:
             return True
         self._next_check = time.monotonic() + RECHECK_SECONDS
         old = self.identity
@@ -68,8 +72,11 @@ async def subscribe(
     identity, tab = check.identity, state.router.session.client_token
     async with aclosing(hub.subscribe(identity.tenant_id, tab, every)) as updates:
         async for update in updates:
-            if topics and update.topic not in (*topics, "*"):
+            is_wanted = not topics or update.topic in (*topics, "*")
+            is_access = update.topic == ACCESS_TOPIC
+            if not is_wanted and not is_access:
                 continue
-            if not await check.is_valid():
+            if not await check.is_valid(at_once=is_access):
                 return
-            yield update
+            if is_wanted:
+                yield update

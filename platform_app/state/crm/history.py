@@ -39,6 +39,11 @@ _SENTENCES = {
     EventKind.SCHEDULE: "By the clock",
     EventKind.WEBHOOK_RECEIVED: "The webhook “{name}” came in",
     EventKind.MANUAL: "Started by hand",
+    EventKind.MEMBER_INVITED: "A colleague is invited",
+    EventKind.INVITATION_REVOKED: "An invitation is revoked",
+    EventKind.MEMBER_JOINED: "A colleague joins",
+    EventKind.MEMBER_CHANGED: "Role or access of a member changes",
+    EventKind.MEMBER_REMOVED: "A member is removed",
 }
 FIELD_LABELS = {
     "name": "Name",

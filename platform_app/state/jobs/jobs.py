@@ -24,6 +24,7 @@ KIND_LABELS = {
     "handle_event": "Handle an event",
     "take_step": "Take a step of a sequence",
     "reply": "Reply",
+    "send_invitation": "Send an invitation",
 }
 STATE_LABELS = {
     "queued": "Queued",

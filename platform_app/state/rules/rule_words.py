@@ -48,6 +48,11 @@ TRIGGERS = {
     "manual": "By hand",
     "sequence_finished": "A sequence ends",
     "webhook_received": "A webhook comes in",
+    "member_invited": "A colleague is invited",
+    "invitation_revoked": "An invitation is revoked",
+    "member_joined": "A colleague joins",
+    "member_changed": "Role or access of a member changes",
+    "member_removed": "A member is removed",
 }
 TRIGGER_CODES = list(TRIGGERS)
 STATES = {

@@ -17,7 +17,8 @@ from platform_app.models.sequence import Enrollment, EnrollmentState
 from platform_app.state.rules.proof_view import ViewContext
 from platform_app.state.rules.rule_words import TRIGGERS, describe_action, describe_conditions
 
-OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply")]
+_WITHOUT_SUBJECT = ("member_invited", "invitation_revoked", "member_joined", "member_changed", "member_removed")
+OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply", *_WITHOUT_SUBJECT)]
 SHORT_DAYS = {1: "Mon", 2: "Tue", 3: "Wed", 4: "Thu", 5: "Fri", 6: "Sat", 7: "Sun"}
 AGAIN = {
     "never": "Never a second time",

@@ -1,0 +1,125 @@
+"""Invitation acceptance: a person joins a tenant with the token of an invitation, once."""
+
+from dataclasses import dataclass
+
+from platform_app.clock import now
+from platform_app.db import Transaction, session_scope, unscoped, unscoped_update
+from platform_app.errors import Conflict, Forbidden, NotFound
+from platform_app.events import emit
+from platform_app.models.event import ActivityKind, EventKind
+from platform_app.models.invitation import Invitation
+from platform_app.models.person import Member, Role, Tenant, User
+from platform_app.services.accounts import accounts, invitations, link_tokens, passwords
+from platform_app.services.feed import activity
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What an open invitation offers to whoever has its link."""
+
+    tenant_id: str
+    tenant_name: str
+    slug: str
+    role: Role
+    email: str
+    inviter_name: str
+    language: str  # of the tenant
+    has_account: bool
+
+
+def find_offer(token: str) -> Offer:
+    """Return what an invitation offers; raises NotFound or Conflict when its link cannot be used any more."""
+    with session_scope(reason="an invitation is looked at", read_only=True) as session:
+        row = _find(session, token)
+        return _offer(session, row)
+
+
+def join(token: str, user_id: str) -> Offer:
+    """Make the signed-in person a member with the invitation's role; raises Forbidden for anybody else's invitation."""
+    with session_scope(reason="an invitation is accepted") as session:
+        row = _find(session, token, lock=True)
+        user: User = session.exec(unscoped(User).where(User.id == user_id)).one()
+        if user.email != row.email:
+            sentence = "This invitation is for {email}. You are signed in as {other}."
+            raise Forbidden(sentence, email=row.email, other=user.email)
+        offer = _offer(session, row)
+        _accept(session, row, user)
+        return offer
+
+
+def register(token: str, *, name: str, password: str, language: str) -> tuple[User, Offer]:
+    """Create the account of an invited person and make them a member with the invitation's role."""
+    offer = find_offer(token)
+    name = accounts.clean_name(name, empty="Enter your name.", field="name")
+    password = passwords.validate_password(password, offer.email, name, offer.tenant_name)
+    hashed = passwords.hash_password(password)  # before the transaction, which it would hold up
+    with session_scope(reason="an invitation is accepted") as session:
+        row = _find(session, token, lock=True)
+        if _has_account(session, row.email):
+            raise Conflict("There is an account with this e-mail already. Sign in.", field="password")
+        user = User(email=row.email, name=name, password_hash=hashed, language=language)
+        session.add(user)
+        session.flush()
+        _accept(session, row, user)
+        return user, offer
+
+
+def _accept(session: Transaction, row: Invitation, user: User) -> None:
+    query = unscoped(Member).where(Member.tenant_id == row.tenant_id, Member.user_id == user.id)
+    if session.exec(query).first() is not None:
+        raise Conflict("You are a member of this company already.")
+    unused = unscoped_update(Invitation).where(
+        Invitation.id == row.id,  # type: ignore[arg-type]
+        Invitation.accepted_at.is_(None),  # type: ignore[union-attr]
+        Invitation.revoked_at.is_(None),  # type: ignore[union-attr]
+    )
+    if session.execute(unused.values(accepted_at=now())).rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict("This invitation has been used already.")
+    session.add(Member(tenant_id=row.tenant_id, user_id=user.id, role=row.role))
+    session.flush()
+    after = {"user_id": user.id, "name": user.name, "email": user.email, "role": row.role.value}
+    event = emit(session, row.tenant_id, EventKind.MEMBER_JOINED, after=after)
+    told = activity.record(
+        session,
+        row.tenant_id,
+        ActivityKind.PERSON,
+        "{name} joined",
+        actor=user.name,
+        user_id=user.id,
+        link=invitations.MEMBERS_LINK,
+        name=user.name,
+    )
+    told.event_id = event.id
+    invitations.announce(session, row)
+
+
+def _find(session: Transaction, token: str, *, lock: bool = False) -> Invitation:
+    query = unscoped(Invitation).where(Invitation.token_hash == link_tokens.hash_token(token))
+    row: Invitation | None = session.exec(query.with_for_update() if lock else query).first()
+    if row is None or not link_tokens.is_same(row.token_hash, token):
+        raise NotFound("This invitation link does not work. Ask for a new one.")
+    if row.accepted_at is not None:
+        raise Conflict("This invitation has been used already.")
+    if row.revoked_at is not None:
+        raise Conflict("This invitation has been revoked.")
+    if row.expires_at <= now():
+        raise Conflict("This invitation has expired. Ask {name} for a new one.", name=row.inviter_name)
+    return row
+
+
+def _offer(session: Transaction, row: Invitation) -> Offer:
+    tenant: Tenant = session.exec(unscoped(Tenant).where(Tenant.id == row.tenant_id)).one()
+    return Offer(
+        tenant_id=tenant.id,
+        tenant_name=tenant.name,
+        slug=tenant.slug,
+        role=row.role,
+        email=row.email,
+        inviter_name=row.inviter_name,
+        language=tenant.language,
+        has_account=_has_account(session, row.email),
+    )
+
+
+def _has_account(session: Transaction, email: str) -> bool:
+    return session.exec(unscoped(User).where(User.email == email)).first() is not None

@@ -1,0 +1,93 @@
+"""Invitation mail: the job that writes to an invited person, and what an invitation says when it ends otherwise."""
+
+from typing import Any
+
+from platform_app.clock import now
+from platform_app.db import Transaction
+from platform_app.errors import Conflict
+from platform_app.i18n import exact_time, translate
+from platform_app.job_callbacks import id_from_key
+from platform_app.jobs import RunningJob, SendInvitation
+from platform_app.models.invitation import Invitation, MailState
+from platform_app.models.job import Job, JobState
+from platform_app.models.person import Role, Tenant
+from platform_app.services.accounts import invitations, link_tokens
+from platform_app.services.jobs import effects
+from platform_app.services.mail import platform_mail
+
+ROLE_WORDS = {Role.OWNER: "Owner", Role.ADMIN: "Admin", Role.OPERATOR: "Operator", Role.VIEWER: "Viewer"}
+
+
+def send_invitation(job: RunningJob) -> None:
+    """Send the e-mail of an invitation with a new link; one that was accepted or revoked meanwhile is left alone."""
+
+    def call(key: str) -> dict[str, Any]:
+        with job.transaction() as session:
+            composed = _compose(session, job)
+        if composed is not None:
+            platform_mail.send(**composed, key=key)
+        return {"sent": composed is not None}
+
+    effects.call_once(job, f"invitation:{job.id}", call, repeatable=False)
+    with job.finish() as session:
+        row = invitations.get_open(session, job.tenant_id, job.payload.invitation_id)
+        if row is not None:
+            row.mail, row.mailed_at = MailState.SENT, now()
+            row.mail_error, row.mail_error_values = "", {}
+            invitations.announce(session, row)
+
+
+def _compose(session: Transaction, job: RunningJob) -> dict[str, str] | None:
+    """Give an open invitation a new token; return receiver, subject and text of its e-mail."""
+    row = invitations.get_open(session, job.tenant_id, job.payload.invitation_id)
+    if row is None:
+        return None
+    tenant = session.get(Tenant, job.tenant_id)
+    assert tenant is not None
+    address = link_tokens.link(invitations.PAGE, invitations.issue_token(session, row))
+    names = {"inviter": row.inviter_name, "tenant": tenant.name}
+    subject = translate(tenant.language, "{inviter} invites you to {tenant}", **names)
+    text = platform_mail.bilingual(tenant.language, lambda language: _text(language, row, tenant, address))
+    return {"to": row.email, "subject": subject, "text": text}
+
+
+def _text(language: str, row: Invitation, tenant: Tenant, address: str) -> str:
+    role, until = translate(language, ROLE_WORDS[row.role]), exact_time(language, row.expires_at, tenant.time_zone)
+    names = {"inviter": row.inviter_name, "tenant": tenant.name, "role": role}
+    parts = (
+        translate(language, "{inviter} invites you to join “{tenant}”. Your role: {role}.", **names),
+        translate(language, "To join, open this link:"),
+        address,
+        translate(language, "The link works once, until {when}.", when=until),
+        translate(language, "If you were not expecting this invitation, ignore this message."),
+    )
+    return "\n\n".join(parts)
+
+
+def on_failure(
+    session: Transaction, tenant_id: str, payload: SendInvitation, *, state: JobState, sentence: str, values: Any
+) -> None:
+    """Write that the e-mail of an invitation was not sent, or that it is not known; its link can be sent again."""
+    row = invitations.get_open(session, tenant_id, payload.invitation_id)
+    if row is None:
+        return
+    row.mail = MailState.UNCERTAIN if state == JobState.UNCERTAIN else MailState.FAILED
+    row.mail_error, row.mail_error_values = sentence[:500], {name: str(value) for name, value in values.items()}
+    invitations.announce(session, row)
+
+
+def on_retry(session: Transaction, tenant_id: str, payload: SendInvitation) -> None:
+    """Let an invitation wait for its job again; raises Conflict when it is closed or has expired."""
+    row = invitations.get_open(session, tenant_id, payload.invitation_id)
+    if row is None or row.expires_at <= now():
+        raise Conflict("This invitation is closed or has expired.")
+    if row.mail not in (MailState.FAILED, MailState.UNCERTAIN):
+        raise Conflict("This invitation has a newer link.")
+    row.mail, row.mail_error, row.mail_error_values = MailState.QUEUED, "", {}
+    invitations.announce(session, row)
+
+
+def payload_from_keys(session: Transaction, job: Job) -> SendInvitation | None:
+    """Return the payload from the lock of a job."""
+    invitation_id = id_from_key(job.lock_key, "invitation:")
+    return SendInvitation(invitation_id=invitation_id) if invitation_id else None

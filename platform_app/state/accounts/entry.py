@@ -1,0 +1,47 @@
+"""Entry: state shared by the forms before the sign-in: errors, and claiming the session cookie."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import reflex as rx
+
+from platform_app.errors import PlatformError
+from platform_app.i18n import translate
+from platform_app.services.accounts import passwords
+from platform_app.state.console import browser
+from platform_app.state.console.base import current_user
+
+_CLAIM = """(ticket, next) => window.location.assign(
+  '/auth/claim?ticket=' + encodeURIComponent(ticket) + '&next=' + encodeURIComponent(next))"""
+
+
+class Entry(rx.State, mixin=True):
+    """Mixin of a form that ends with a new session."""
+
+    busy: bool = False
+    problem: str = ""
+    problem_field: str = ""
+
+    async def _reset_form(self) -> Any:
+        """Clear the errors; return the event that sets the document's language."""
+        self.problem = self.problem_field = ""
+        self.busy = False
+        return browser.set_language((await current_user(self)).language)
+
+    async def _claim_session(self, work: Callable[[], tuple[str, str]]) -> AsyncIterator[Any]:
+        """Run work that returns a ticket and the next path, then claim the cookie; show an expected error."""
+        self.busy, self.problem, self.problem_field = True, "", ""
+        yield
+        try:
+            ticket, target = await passwords.run_in_hash_threads(work)
+        except PlatformError as error:
+            yield await self._show_error(error)
+            return
+        yield browser.call_function(_CLAIM, ticket, target)
+
+    async def _show_error(self, error: PlatformError) -> Any:
+        """Show an expected error in the form; return the event that focuses its field."""
+        self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
+        self.problem_field = error.field
+        self.busy = False
+        return browser.focus(error.field or "email")

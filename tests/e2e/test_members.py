@@ -1,0 +1,132 @@
+"""Members: an owner invites, a colleague joins by the link, changes roles and is out at once; in both languages."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from platform_app.i18n import lookup
+from tests.e2e.conftest import PASSWORD, NewPerson, Recorded, sign_in
+from tests.e2e.test_pages import choose_theme, faults, keep
+
+pytestmark = pytest.mark.e2e
+
+
+class Owner:
+    """The owner of the demo at the members page, and the browsers of colleagues."""
+
+    def __init__(self, page: Page, recorded: Recorded, language: str) -> None:
+        self.page, self.recorded, self.language = page, recorded, language
+        self.home = f"{recorded.address}/manage/demo"
+        sign_in(page, recorded.address, language=language)
+        page.goto(f"{self.home}/settings/members")
+        expect(page.get_by_role("table").first).to_be_visible()
+
+    def t(self, words: str, /, **values: str) -> str:
+        """Return a sentence in the owner's language."""
+        return lookup(self.language, words).format(**values)
+
+    def look(self, name: str, page: Page | None = None) -> None:
+        """Look at a page as it is, in two widths: nothing that axe knows is wrong, nothing is cut off."""
+        page = page or self.page
+        expect(page.locator("[data-sonner-toast]")).to_have_count(0)
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            place = f"members-{name}-{self.language}-{width}"
+            keep(page, place)
+            assert faults(page, place) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+    def menu(self, name: str, item: str) -> None:
+        """Choose from the menu of a row."""
+        self.page.get_by_role("button", name=self.t("Actions for “{title}”", title=name)).click()
+        self.page.get_by_role("menuitem", name=self.t(item)).click()
+
+    def invite(self, email: str, role: str) -> str:
+        """Invite a person and return the link that is shown."""
+        self.page.get_by_role("button", name=self.t("Invite"), exact=True).click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.locator("#email").fill("no address")
+        dialog.locator("#role").select_option(role)
+        self.look("form")
+        dialog.get_by_role("button", name=self.t("Create link")).click()
+        expect(dialog.get_by_role("alert")).to_have_text(self.t("This is not an e-mail address."))
+        dialog.locator("#email").fill(email)
+        dialog.get_by_role("button", name=self.t("Create link")).click()
+        box = self.page.locator("#shown-once")
+        expect(box).to_have_value(re.compile("/invitation#"))
+        self.look("link")
+        link = box.input_value()
+        self.page.get_by_role("button", name=self.t("Close")).click()
+        expect(self.page.get_by_role("dialog")).to_have_count(0)
+        assert link not in self.page.content()
+        return link
+
+
+@pytest.fixture(params=["ru", "en"])
+def owner(request: pytest.FixtureRequest, recorded: Recorded, new_person: NewPerson) -> Iterator[Owner]:
+    yield Owner(new_person(request.param).new_page(), recorded, request.param)
+
+
+def test_invited_joined_changed_and_disabled(owner: Owner, new_person: NewPerson) -> None:
+    page, name, email = owner.page, f"Cleo {owner.language}", f"cleo.{owner.language}@colleagues.test"
+    link = owner.invite(email, "viewer")
+    row = page.get_by_role("row").filter(has_text=email)
+    expect(row).to_contain_text(owner.t("Link created"))
+    owner.look("invited")
+    theirs = new_person(owner.language).new_page()
+    theirs.goto(link)
+    expect(theirs.get_by_role("heading")).to_have_text(owner.t("Join {tenant}", tenant="Old Port"))
+    assert "#" not in theirs.url
+    owner.look("invitation", theirs)
+    theirs.fill("#name", name)
+    theirs.fill("#password", PASSWORD)
+    theirs.get_by_role("button", name=owner.t("Create account and join")).click()
+    theirs.wait_for_url("**/manage/demo")
+    expect(theirs.locator(".updates li").first).to_be_visible()
+    member = page.get_by_role("row").filter(has_text=name)
+    expect(member).to_contain_text(owner.t("Has access"))  # without a reload
+    member.get_by_role("combobox", name=owner.t("Role of {name}", name=name)).click()
+    page.get_by_role("option", name=owner.t("Operator")).click()
+    expect(page.get_by_text(owner.t("Role changed."))).to_be_visible()
+    theirs.goto(f"{owner.home}/agents")
+    expect(theirs.get_by_role("button", name=owner.t("Create agent")).first).to_be_visible()
+    theirs.goto(owner.home)
+    expect(theirs.locator(".updates li").first).to_be_visible()
+    owner.menu(name, "Disable…")
+    expect(page.get_by_role("alertdialog")).to_contain_text(name)
+    owner.look("disable")
+    page.get_by_role("alertdialog").get_by_role("button", name=owner.t("Disable")).click()
+    expect(member).to_contain_text(owner.t("No access"))
+    theirs.wait_for_url("**/sign-in**", timeout=10_000)  # without a click of theirs
+    refuse_used(owner, link, new_person)
+    choose_theme(page, owner.home, "dark")
+    page.goto(f"{owner.home}/settings/members")
+    expect(page.get_by_role("table").first).to_be_visible()
+    owner.look("dark")
+    owner.menu(name, "Remove…")
+    page.get_by_role("alertdialog").get_by_role("button", name=owner.t("Remove member")).click()
+    expect(member).to_have_count(0)
+    choose_theme(page, owner.home, "light")
+
+
+def refuse_used(owner: Owner, link: str, new_person: NewPerson) -> None:
+    """Open a link that was used, as a stranger; then one for somebody else, as the owner, who signs out."""
+    stranger = new_person(owner.language).new_page()
+    stranger.goto(link)
+    expect(stranger.get_by_role("alert")).to_have_text(owner.t("This invitation has been used already."))
+    owner.look("refused", stranger)
+    email = f"dora.{owner.language}@colleagues.test"
+    other = owner.invite(email, "operator")
+    sign_in(stranger, owner.recorded.address, language=owner.language)
+    stranger.goto(other)
+    words = "This invitation is for {email}. You are signed in as {other}."
+    expect(stranger.get_by_role("alert")).to_have_text(owner.t(words, email=email, other="demo@demo.example"))
+    owner.look("other", stranger)
+    stranger.get_by_role("button", name=owner.t("Sign out and continue")).click()
+    expect(stranger.locator("#name")).to_be_visible()
+    owner.menu(email, "Revoke…")
+    owner.page.get_by_role("alertdialog").get_by_role("button", name=owner.t("Revoke")).click()
+    expect(owner.page.get_by_role("row").filter(has_text=email)).to_have_count(0)
