@@ -1,4 +1,4 @@
-"""Counting: how many rows there are, up to a number beyond which nobody reads on."""
+"""Bounded count: numbers of rows, counted up to a limit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ LIMIT = 10_000
 
 
 def count_each(session: Transaction, queries: Sequence[Any], most: int = LIMIT) -> list[int]:
-    """Return for each query of rows how many it finds, and `most` + 1 where it finds more; asks once for all."""
+    """Return for each query the number of its rows, or `most` + 1 if there are more, in one statement."""
     if not queries:
         return []
     found: list[Any] = [Select(func.count()).select_from(query.limit(most + 1).subquery()) for query in queries]
@@ -21,12 +21,12 @@ def count_each(session: Transaction, queries: Sequence[Any], most: int = LIMIT) 
 
 
 def count_rows(session: Transaction, query: Any, most: int = LIMIT) -> int:
-    """Return how many rows a query finds, and `most` + 1 where it finds more."""
+    """Return the number of rows of a query, or `most` + 1 if there are more."""
     return count_each(session, [query], most)[0]
 
 
 def count_words(language: str, one: str, many: str, count: int) -> str:
-    """Return a count in words, with a plus sign where there are more than were counted."""
+    """Return a count in words, with a plus sign if it exceeds LIMIT."""
     if count <= LIMIT:
         return plural(language, one, many, count)
     return plural(language, one, many, LIMIT).replace(str(LIMIT), f"{LIMIT}+", 1)

@@ -1,6 +1,7 @@
-"""Broker: Dramatiq over a plain Redis list. A message is a wake-up, the job is a row, so a lost message is no loss.
+"""Broker: Dramatiq over a plain Redis list. A message only wakes a worker; the job is a row.
 
-That is why there are no acknowledgements, retries, delays or dead letters here: the ledger has them all.
+A lost message loses nothing, so there are no acknowledgements, retries, delays or dead letters here: the ledger has
+them.
 """
 
 from collections.abc import Iterable
@@ -16,17 +17,17 @@ from dramatiq.middleware import Middleware
 
 log = structlog.get_logger()
 QUEUE = "agent-jobs"
-FALLBACK_ACTOR = "other-kinds"  # the actor of kinds that no other actor has
-_BLOCK_SECONDS = 1  # seconds that an idle consumer waits in Redis before it looks whether it is to stop
+FALLBACK_ACTOR = "other-kinds"  # the actor of unknown kinds
+_BLOCK_SECONDS = 1  # seconds between an idle consumer's checks whether to stop
 
 
 def list_name(queue: str) -> str:
-    """Return the Redis list of a queue."""
+    """Return the name of the Redis list of a queue."""
     return f"platform:queue:{queue}"
 
 
 def send_wakeups(client: "redis.Redis", jobs: list[tuple[str, str]]) -> None:
-    """Push a wake-up for each job, given as kind and id: the kind names the actor."""
+    """Push a wake-up for each job, given as kind, which names the actor, and id."""
     messages: Iterable[Message[Any]] = (
         Message(queue_name=QUEUE, actor_name=kind, args=(job,), kwargs={}, options={}) for kind, job in jobs
     )
@@ -34,33 +35,30 @@ def send_wakeups(client: "redis.Redis", jobs: list[tuple[str, str]]) -> None:
 
 
 class WakeupBroker(Broker):
-    """Carries wake-ups to the worker's threads within a millisecond of the push."""
+    """A Dramatiq broker that delivers wake-ups to the worker's threads."""
 
     def __init__(self, client: "redis.Redis", middleware: list[Middleware] | None = None) -> None:
         super().__init__(middleware=middleware or [])
         self.client = client
 
     def declare_queue(self, queue_name: str) -> None:
-        """Take note of a queue."""
+        """Declare a queue."""
         if queue_name not in self.queues:
             self.queues[queue_name] = None
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
-        """Push a message; delays belong to the ledger.
-
-        Raises ValueError if a delay is given: delays belong to the ledger.
-        """
+        """Push a message and return it. Raises ValueError if a delay is given; the ledger has delays."""
         if delay:
             raise ValueError("delays belong to the ledger")
         self.client.rpush(list_name(message.queue_name), message.encode())
         return message
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30000) -> "WakeupConsumer":
-        """Return a consumer of a queue."""
+        """Return a consumer of a queue that prefetches `prefetch` wake-ups."""
         return WakeupConsumer(self, queue_name, prefetch)
 
     def get_actor(self, actor_name: str) -> Actor[Any, Any]:
-        """Return the actor of a kind of job; of a kind that this release does not know, the one that ends its job."""
+        """Return the actor of a kind of job; for an unknown kind the fallback, which ends the job."""
         return super().get_actor(actor_name if actor_name in self.actors else FALLBACK_ACTOR)
 
     def get_declared_queues(self) -> set[str]:
@@ -68,17 +66,17 @@ class WakeupBroker(Broker):
         return set(self.queues)
 
     def flush(self, queue_name: str) -> None:
-        """Drop the wake-ups of a queue; their jobs stay."""
+        """Delete the wake-ups of a queue; their jobs stay."""
         self.client.delete(list_name(queue_name))
 
     def flush_all(self) -> None:
-        """Drop all wake-ups."""
+        """Delete all wake-ups."""
         for queue_name in self.queues:
             self.flush(queue_name)
 
 
 class WakeupConsumer(Consumer):
-    """Waits in Redis for wake-ups while threads are free, and on the threads while none is."""
+    """Waits for wake-ups in Redis while threads are free, else for a free thread."""
 
     def __init__(self, broker: WakeupBroker, queue_name: str, prefetch: int) -> None:
         self.client = broker.client
@@ -102,7 +100,7 @@ class WakeupConsumer(Consumer):
         data = self.fetched.pop(0)
         try:
             message = Message.decode(data.encode() if isinstance(data, str) else data)
-        except Exception as error:  # the ledger rings again for whatever it was
+        except Exception as error:  # the ledger dispatches the job again
             log.warning("a wake-up cannot be read", error=type(error).__name__)
             return None
         with self.change:
@@ -125,15 +123,15 @@ class WakeupConsumer(Consumer):
             self.change.notify_all()
 
     def ack(self, message: MessageProxy) -> None:
-        """Make room for the next."""
+        """Free the thread's place for the next message."""
         self._done()
 
     def nack(self, message: MessageProxy) -> None:
-        """Make room for the next."""
+        """Free the thread's place for the next message."""
         self._done()
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Give wake-ups back that were not begun. Raises ConnectionClosed if Redis does not answer."""
+        """Push unprocessed wake-ups back. Raises ConnectionClosed if Redis does not answer."""
         data = [message.encode() for message in messages]
         try:
             if data:
@@ -142,7 +140,7 @@ class WakeupConsumer(Consumer):
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        """Give back what was fetched and not begun; lost is nothing, the ledger rings again."""
+        """Push back fetched wake-ups. Errors are ignored: the ledger dispatches their jobs again."""
         try:
             if self.fetched:
                 self.client.lpush(self.name, *self.fetched)

@@ -1,4 +1,7 @@
-"""Command line: gpt-agents."""
+"""Command line: the commands of gpt-agents.
+
+`--help` prints the docstring of a command up to a form feed; the rest is for developers.
+"""
 
 import json
 import os
@@ -44,9 +47,12 @@ def _show_version(asked: bool) -> None:
 def main(
     _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
 ) -> None:
-    """Work in the clone's directory, whatever directory the command is called from; installed, in that directory.
+    """Build, test and run AI agents.
 
-    Raises typer.Exit with status 2 if a setting is invalid.
+    \f
+
+    Set the working directory to the clone, if run from one, and read the settings. Raises typer.Exit with status 2 if a
+    setting is invalid.
     """
     if "PLATFORM_DATA_DIR" in os.environ:
         os.environ["PLATFORM_DATA_DIR"] = os.path.abspath(os.environ["PLATFORM_DATA_DIR"])
@@ -69,7 +75,7 @@ def _refuse(error: PlatformError) -> NoReturn:
 
 
 def _become(command: list[str], environment: dict[str, str] | None = None) -> NoReturn:
-    """Let another program take the place of this one, so that signals reach it."""
+    """Replace this process by another program, so that signals reach it."""
     os.environ.update(environment or {})
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606
@@ -79,9 +85,11 @@ def _become(command: list[str], environment: dict[str, str] | None = None) -> No
 def up(
     dev: Annotated[bool, typer.Option("--dev", help="Load console and worker again when code changes.")] = False,
 ) -> None:
-    """Start everything: servers, worker, console. Ctrl-C stops it.
+    """Start the servers, the worker and the console. Ctrl-C stops them.
 
-    Raises typer.Exit with the status of the launcher when it ends.
+    \f
+
+    Raises typer.Exit with the exit code of the launcher.
     """
     from platform_app.runtime import launcher
 
@@ -93,7 +101,7 @@ def up(
 
 @app.command()
 def web() -> None:
-    """Start the console alone; it uses the servers named in the environment."""
+    """Start only the console; it uses the servers named in the environment."""
     from platform_app.runtime import frontend_build
 
     own = settings()
@@ -108,13 +116,13 @@ def web() -> None:
 
 @app.command()
 def worker() -> None:
-    """Start a worker alone; it uses the servers named in the environment."""
+    """Start only a worker; it uses the servers named in the environment."""
     _become([sys.executable, "-P", "-m", "worker"])
 
 
 @app.command()
 def build() -> None:
-    """Build the console where it does not fit the code."""
+    """Build the console's frontend if it is out of date."""
     from platform_app.runtime import frontend_build
 
     try:
@@ -128,9 +136,11 @@ def migrate(
     check: Annotated[bool, typer.Option("--check", help="Only say whether tables and models fit.")] = False,
     message: Annotated[str, typer.Option(help="Write a new revision with this title.")] = "",
 ) -> None:
-    """Bring the database to the tables of this version.
+    """Migrate the database to this version.
 
-    Raises typer.Exit with status 1 if the database cannot be upgraded.
+    \f
+
+    Raises typer.Exit with status 1 if it cannot be migrated.
     """
     from alembic.util import CommandError
 
@@ -156,7 +166,9 @@ def migrate(
 
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Ask everything the platform depends on. Exit code 0: all well, 1: something to do, 2: wrong settings.
+    """Check everything the platform depends on. Exit code 0: all well, 1: something to do, 2: wrong settings.
+
+    \f
 
     Raises typer.Exit with that code.
     """
@@ -176,7 +188,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 @app.command()
 def reindex() -> None:
-    """Have the worker build the vector indexes of all tenants anew, after a restored backup for one."""
+    """Enqueue the rebuild of all tenants' vector indexes, for example after restoring a backup."""
     from platform_app.services.knowledge import index_rebuild
 
     typer.echo(f"queued for {index_rebuild.request_all_rebuilds()} tenants")
@@ -184,7 +196,7 @@ def reindex() -> None:
 
 @app.command("env-example")
 def env_example() -> None:
-    """Print every setting with its meaning, as a file for the environment."""
+    """Print an example .env file with every setting and its meaning."""
     from platform_app.runtime.env_example import env_example as text
 
     typer.echo(text(), nl=False)
@@ -192,7 +204,7 @@ def env_example() -> None:
 
 @secret.command("rotate")
 def secrets_rotate() -> None:
-    """Encrypt every secret with the newest key of PLATFORM_SECRET_KEY; then the old keys can go."""
+    """Encrypt every secret with the newest key of PLATFORM_SECRET_KEY; then old keys can be removed."""
     from platform_app.services.accounts import tenant_secrets as kept
 
     try:
@@ -204,7 +216,7 @@ def secrets_rotate() -> None:
 
 @demo.command("remove")
 def demo_remove(slug: Annotated[str, typer.Option(help="The tenant to take it out of.")] = "demo") -> None:
-    """Take away everything that the demo put into a tenant."""
+    """Remove the demo from a tenant."""
     from platform_app.db import session_scope
     from platform_app.services.accounts import members
     from platform_app.services.demo import demo as service
@@ -221,7 +233,7 @@ def demo_remove(slug: Annotated[str, typer.Option(help="The tenant to take it ou
 
 @demo.command("reset")
 def demo_reset(slug: Annotated[str, typer.Option(help="The tenant to put it into.")] = "demo") -> None:
-    """Take the demo away and put it in afresh."""
+    """Remove the demo from a tenant and load it again."""
     from platform_app.db import session_scope
     from platform_app.services.accounts import members
     from platform_app.services.demo import demo as service
@@ -247,7 +259,9 @@ def user_add(
     role: Annotated[str, typer.Option(help="owner, admin, operator or viewer")] = "operator",
     password: Password = "",
 ) -> None:
-    """Put a person into a tenant; without a password one is made and printed.
+    """Add a user to a tenant; without a password one is generated and printed.
+
+    \f
 
     Raises typer.BadParameter if the role is unknown.
     """
@@ -276,7 +290,7 @@ def tenant_add(
     time_zone: Annotated[str, typer.Option()] = "Europe/Moscow",
     password: Password = "",
 ) -> None:
-    """Make a tenant with its owner; without a password one is made and printed."""
+    """Create a tenant with its owner; without a password one is generated and printed."""
     from platform_app.db import session_scope
     from platform_app.services.accounts import accounts
 

@@ -1,6 +1,6 @@
 """Clock: the only place that reads the wall clock, and ids that sort by time.
 
-With PLATFORM_TEST_CLOCK a developer may move it: a file in the data folder says by how much, to every process.
+With PLATFORM_TEST_CLOCK a developer may shift it: a file in the data folder tells every process by how much.
 """
 
 import secrets
@@ -11,19 +11,19 @@ from threading import Lock
 
 from platform_app.config import settings
 
-_REREAD_SECONDS = 0.2  # seconds for which a move may be unknown to another process
+_REREAD_SECONDS = 0.2  # seconds until other processes notice a shift
 _lock = Lock()
-_cached_offset: tuple[float, timedelta] = (-1.0, timedelta(0))  # when it was read, by a clock that is never moved
+_cached_offset: tuple[float, timedelta] = (-1.0, timedelta(0))  # when it was read, by the monotonic clock
 
 
 def now() -> datetime:
-    """Return this instant in UTC, moved where a developer has moved the clock."""
+    """Return the current time in UTC, shifted if a developer has shifted the clock."""
     real = datetime.now(UTC)
     return real + offset() if settings().test_clock else real
 
 
 def offset() -> timedelta:
-    """Return by how much the clock is moved."""
+    """Return by how much the clock is shifted."""
     global _cached_offset
     if not settings().test_clock:
         return timedelta(0)
@@ -35,7 +35,7 @@ def offset() -> timedelta:
 
 
 def shift(by: timedelta) -> timedelta:
-    """Move the clock on, or back to the real time with nothing; return by how much it is moved now."""
+    """Shift the clock further by `by`, or back to the real time if that is zero; return the whole offset."""
     global _cached_offset
     there = offset() + by if by else timedelta(0)
     part = _file().with_suffix(".part")
@@ -56,13 +56,13 @@ def _read() -> timedelta:
         return timedelta(0)
 
 
-_last = (0, 0)  # milliseconds and sequence of the id made last
+_last = (0, 0)  # milliseconds and sequence of the last id
 
 
 def new_id() -> str:
     """Return 32 hexadecimal digits: 48 bits of milliseconds, 16 of a sequence, 64 random ones.
 
-    Ids of one process sort in the order they were made, also within a millisecond and when the clock goes back.
+    Ids of one process sort by creation, also within a millisecond and when the clock goes back.
     """
     global _last
     with _lock:

@@ -1,4 +1,4 @@
-"""Settings: everything that comes from the environment, read once."""
+"""Settings: all settings, read once from the environment."""
 
 import os
 import re
@@ -14,23 +14,23 @@ from platform_app.install_paths import default_data_dir
 from platform_app.smtp_address import parse_smtp_url
 
 ENV_FILE = "PLATFORM_ENV_FILE"  # set by the command line for its child processes: the absolute path of .env
-MIN_KEY_CHARS = 32  # characters
+MIN_KEY_CHARS = 32
 
 
 def split_list(written: str) -> list[str]:
-    """Return what was written with commas."""
+    """Return the parts of a comma-separated text, stripped, without empty ones."""
     return [one.strip() for one in written.split(",") if one.strip()]
 
 
 class Settings(BaseSettings):
-    """What the operator of the machine may set. Every name is prefixed with PLATFORM_."""
+    """The settings of an installation; every environment variable begins with PLATFORM_."""
 
     model_config = SettingsConfigDict(
         env_prefix="PLATFORM_",
         env_file=os.environ.get(ENV_FILE, ".env"),
         extra="ignore",
         populate_by_name=True,
-        hide_input_in_errors=True,  # it may be a key
+        hide_input_in_errors=True,  # the input may be a key
     )
 
     data_dir: Path = Field(
@@ -146,23 +146,23 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """SQLAlchemy address of the database."""
+        """The SQLAlchemy address of the database."""
         given = _with_driver(self.database_url.get_secret_value())
         return given or f"sqlite:///{self.data_dir.resolve()}/platform.db"
 
     @property
     def migration_database(self) -> str:
-        """SQLAlchemy address of the database for whoever changes its tables."""
+        """The SQLAlchemy address of the database for migrations."""
         return _with_driver(self.migration_database_url.get_secret_value()) or self.database
 
     @property
     def uploads(self) -> Path:
-        """Folder of uploaded files; never served."""
+        """The folder of uploaded files; it is never served."""
         return self.data_dir / "uploads"
 
 
 def _with_driver(address: str) -> str:
-    """Return a database address with the driver that is installed."""
+    """Return a database address with the installed driver."""
     if address.startswith(("postgres://", "postgresql://")):
         return "postgresql+psycopg://" + address.split("://", 1)[1]
     return address
@@ -170,5 +170,5 @@ def _with_driver(address: str) -> str:
 
 @lru_cache
 def settings() -> Settings:
-    """Return the settings of this process."""
+    """Return the settings of this process, read once. Raises ValidationError if one is invalid."""
     return Settings()

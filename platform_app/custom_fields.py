@@ -1,4 +1,4 @@
-"""Own fields: those that a tenant added to its contacts, leads and webhooks, as facts."""
+"""Custom fields: fields that tenants add to contacts, leads and webhooks, as facts."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ FACT_TYPES = {
 
 
 def list_custom_fields(session: Transaction, tenant_id: str, holder: Holder | None = None) -> list[CustomField]:
-    """Return the fields in their order, of contacts or leads alone where asked."""
+    """Return the custom fields in their order, of contacts and leads or of one of them."""
     return session.cached(("own fields", holder), lambda: _read_custom_fields(session, tenant_id, holder))
 
 
@@ -32,7 +32,7 @@ def _read_custom_fields(session: Transaction, tenant_id: str, holder: Holder | N
 
 
 def custom_field_facts(held: list[CustomField]) -> list[Fact]:
-    """Return the fields as facts."""
+    """Return custom fields as facts of the catalogue."""
     return [
         Fact(
             f"{row.holder}.field.{row.key}", row.name, FACT_TYPES[row.kind], options=tuple(row.options), is_custom=True
@@ -42,7 +42,10 @@ def custom_field_facts(held: list[CustomField]) -> list[Fact]:
 
 
 def custom_field_values(held: list[CustomField], kept: dict[str, Any], holder: Holder, zone: str) -> dict[str, Value]:
-    """Return what stands in a row's fields as facts."""
+    """Return the values of a row's custom fields by fact.
+
+    `kept` are the stored values by key, `zone` is the time zone of dates without one.
+    """
     return {
         f"{holder}.field.{row.key}": _typed_value(row.kind, str(kept.get(row.key) or ""), zone)
         for row in held
@@ -59,7 +62,7 @@ def list_webhook_fields(session: Transaction, tenant_id: str) -> list[tuple[Webh
 
 
 def webhook_field_facts(held: list[tuple[WebhookField, str]]) -> list[Fact]:
-    """Return the fields of webhooks as facts."""
+    """Return fields of webhooks as facts of the catalogue."""
     return [
         Fact(f"webhook.field.{row.key}", f"{row.name} · {name}", FACT_TYPES[row.kind], is_custom=True, event_only=True)
         for row, name in held
@@ -67,7 +70,7 @@ def webhook_field_facts(held: list[tuple[WebhookField, str]]) -> list[Fact]:
 
 
 def delivery_values(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
-    """Return what a delivery brought as facts; nothing for an event of another kind."""
+    """Return the values of a delivery by fact; {} for an event of another kind."""
     if event.kind != EventKind.WEBHOOK_RECEIVED:
         return {}
     found: dict[str, Value] = {"webhook.name": str(event.after.get("name") or "") or None}

@@ -1,4 +1,4 @@
-"""Data folder: the one place that holds what a platform keeps, its lock and its secrets."""
+"""Data folder: the folder of a platform's data, its lock and its secrets."""
 
 import fcntl
 import os
@@ -10,11 +10,14 @@ from types import TracebackType
 
 from platform_app.errors import Conflict, Unavailable
 
-_WAIT_SECONDS = 8.0  # for the warden of a platform that was killed
+_WAIT_SECONDS = 8.0  # for the supervisor of a platform that was killed
 
 
 class DataDir:
-    """A data folder held by this process; a second platform on it is refused."""
+    """A data folder, locked by this process as a context manager.
+
+    Entering raises Conflict if another platform runs on it, and Unavailable if it cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
@@ -51,12 +54,12 @@ class DataDir:
         return True
 
     def secret(self, name: str) -> str:
-        """Return a secret of this folder, made once, readable only by its owner."""
+        """Return a secret of this folder, created once and readable only by its owner."""
         return read_or_create_secret(self.path / "secrets" / name, 12)
 
 
 def read_or_create_secret(path: Path, size: int) -> str:
-    """Return a secret from its file; the first who asks makes it of so many random bytes, whole or not at all."""
+    """Return the secret in a file, created atomically from `size` random bytes if missing."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mine = path.with_name(f".{path.name}-{secrets.token_hex(8)}")

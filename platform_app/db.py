@@ -1,7 +1,7 @@
-"""Database: the engine, transactions of one tenant, and the guard that keeps tenants apart.
+"""Database: the engine, transactions of one tenant, and the guard that isolates tenants.
 
-Only this module commits, and only this module builds a bare select. A transaction belongs to one tenant or names
-an audited reason; a statement that names a tenant's table without its tenant is refused before it is sent.
+Only this module commits, and only it builds a bare select. A transaction belongs to one tenant or states an audited
+reason; a statement on a tenant's table without its tenant is refused before it is sent.
 """
 
 import re
@@ -30,11 +30,11 @@ from platform_app.config import settings
 from platform_app.errors import Unavailable
 from platform_app.models.base import Owned
 
-_ = models  # every table must be known before the guard lists them
+_ = models  # imports every table, which the guard lists
 log = structlog.get_logger()
 Model = TypeVar("Model", bound=SQLModel)
 CachedT = TypeVar("CachedT")
-_LOCK_CONFLICT_STATES = ("55P03", "40P01")  # PostgreSQL: the lock was not had in time; there was a deadlock
+_LOCK_CONFLICT_STATES = ("55P03", "40P01")  # PostgreSQL: lock timeout, deadlock
 OwnedModel = TypeVar("OwnedModel", bound=Owned)
 
 
@@ -51,12 +51,12 @@ def owned_tables() -> dict[str, type[Owned]]:
 
 @lru_cache
 def engine() -> Engine:
-    """Return the engine of this process."""
+    """Return the engine of this process, created once."""
     return make_engine(settings().database)
 
 
 def make_engine(address: str) -> Engine:
-    """Build an engine with the recipe for its dialect and the tenant guard."""
+    """Return an engine with the settings of its dialect and the tenant guard."""
     if address.startswith("sqlite"):
         made = create_engine(address, pool_size=20, max_overflow=20, connect_args={"timeout": _LOCK_TIMEOUT})
         event.listen(made, "connect", _prepare_sqlite)
@@ -75,12 +75,12 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     _set_busy_timeout(connection, _LOCK_TIMEOUT * 1000)
 
 
-_write_lock = Lock()  # writers of this process wait for each other here
-_LOCK_TIMEOUT = 30  # seconds that a writer waits for the others
+_write_lock = Lock()  # serializes the writers of this process
+_LOCK_TIMEOUT = 30  # seconds
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once: read, change, write then never overwrites another's change."""
+    """Take the write lock at once, so that no read-modify-write overwrites another's change."""
     if connection.get_execution_options().get("read_only", False):
         connection.exec_driver_sql("BEGIN")
         return
@@ -95,8 +95,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _lock_sqlite(connection: Connection) -> None:
-    """Take the write lock as soon as another process lets go of it: SQLite's own pauses grow to a tenth of a second,
-    in which a busy worker takes it many times."""
+    """Take the write lock as soon as it is free: SQLite itself pauses up to 0.1 s between attempts."""
     own: Any = connection.connection.driver_connection
     end = monotonic() + _LOCK_TIMEOUT
     _set_busy_timeout(own, 5)
@@ -108,7 +107,7 @@ def _lock_sqlite(connection: Connection) -> None:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     break
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # says in the library's way what is wrong
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises the error that the library raises
     finally:
         _set_busy_timeout(own, _LOCK_TIMEOUT * 1000)
 
@@ -135,14 +134,14 @@ class Transaction(Session):
         self.after_commit: list[Callable[[], object]] = []
         self.started_at = now()
         self.cache: dict[Any, Any] | None = None
-        self.lock_timeout = 0.0  # seconds that it waits for a row which another has; 0: as long as it takes
+        self.lock_timeout = 0.0  # seconds to wait for a locked row; 0: no limit
 
     def enable_cache(self) -> None:
-        """Keep every row that is read, and what `cached` reads, until the end: for work on many rows of one kind."""
+        """Keep every row and what `cached` reads until the end, for work on many rows of one kind."""
         self.cache = {}
 
     def cached(self, key: Any, read: Callable[[], CachedT]) -> CachedT:
-        """Return what is read; the second time without reading in a transaction that holds what it reads."""
+        """Return what `read` returns; with the cache enabled it is called once per key."""
         if self.cache is None:
             return read()
         if key not in self.cache:
@@ -151,16 +150,16 @@ class Transaction(Session):
         return held
 
     def run_before_commit(self) -> None:
-        """Do what belongs to the changes made so far."""
+        """Run the callbacks for before the commit, also those added meanwhile."""
         while self.before_commit:
             self.before_commit.pop(0)()
 
     def exec(self, statement: Any, **options: Any) -> Any:
-        """Run a statement; SQLModel's overloads do not know a select that was narrowed to columns."""
+        """Run a statement; unlike SQLModel's overloads it accepts a select narrowed to columns."""
         return super().exec(statement, **options)
 
     def exists_each(self, *queries: Any) -> list[bool]:
-        """Return for each query of a model whether it finds a row, in one statement; raises TenantIsolationError."""
+        """Return for each query whether it finds a row. Raises TenantIsolationError for queries of columns."""
         if any(query.column_descriptions[0].get("entity") is None for query in queries):
             raise TenantIsolationError("rows are looked for by their models")
         found = self.execute(Select(*(query.exists() for query in queries))).one()
@@ -168,7 +167,7 @@ class Transaction(Session):
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Open a part of the transaction that may fail by itself: what it wrote and would have sent goes with it."""
+        """Open a savepoint: if the block raises, its changes and callbacks are undone, and the transaction goes on."""
         before, self.before_commit = self.before_commit, []
         sends, info = len(self.after_commit), dict(self.info)
         try:
@@ -197,7 +196,7 @@ def _mark_connection(session: OrmSession, transaction: Any, connection: Connecti
 
 @event.listens_for(Transaction, "do_orm_execute")
 def _refresh_locked_rows(state: ORMExecuteState) -> None:
-    """Take a row that is locked as it is now: the transaction may hold it as it was before another changed it."""
+    """Reload a row that is being locked, since another transaction may have changed it."""
     if getattr(state.statement, "_for_update_arg", None) is not None and state.session.autoflush:
         state.update_execution_options(populate_existing=True)
 
@@ -207,14 +206,14 @@ def _add_tenant(state: ORMExecuteState) -> None:
     tenant = state.session.tenant_id  # type: ignore[attr-defined]  # only Transactions are listened to
     if tenant is None:
         return
-    if state.is_column_load:  # more columns of a row this transaction already holds
+    if state.is_column_load:  # further columns of a row that the transaction has read
         state.update_execution_options(held_row=True)
         return
     state.statement = state.statement.options(_tenant_option(tenant))
 
 
 class _TenantCriteria(LoaderCriteriaOption):
-    """Holds a table to a tenant under whatever name; by itself the library forgets the alias that is joined."""
+    """Restricts a table to a tenant, also under the alias of a join, which the library would omit."""
 
     def _resolve_where_criteria(self, ext_info: Any) -> Any:
         criterion = super()._resolve_where_criteria(ext_info)
@@ -222,7 +221,7 @@ class _TenantCriteria(LoaderCriteriaOption):
 
 
 class _TenantOption(CriteriaOption):
-    """Holds every owned table to a tenant. One option for all of them: their number costs nothing at a statement."""
+    """Restricts every owned table to a tenant; one option for all tables keeps its cost per statement low."""
 
     _cache_key_traversal = [("tenant", InternalTraversal.dp_clauseelement)]
     propagate_to_loaders = True
@@ -244,7 +243,7 @@ class _TenantOption(CriteriaOption):
 
 @lru_cache(maxsize=1024)
 def _tenant_option(tenant: str) -> _TenantOption:
-    """Return what holds every owned table to a tenant. Kept: building it costs more than most statements."""
+    """Return the option of a tenant. Cached: building it costs more than most statements."""
     return _TenantOption(tenant)
 
 
@@ -275,12 +274,12 @@ def _flushed(session: OrmSession, context: UOWTransaction) -> None:
 def _cache_row(session: OrmSession, row: Any) -> None:
     assert isinstance(session, Transaction)
     if session.cache is not None:
-        session.cache[id(row)] = row  # a session forgets rows that nobody refers to
+        session.cache[id(row)] = row  # a session forgets rows without references
 
 
 @event.listens_for(Transaction, "after_soft_rollback")
 def _rolled_back(session: OrmSession, previous: Any) -> None:
-    session.info["flushing"] = False  # a flush that failed within a savepoint
+    session.info["flushing"] = False  # after a failed flush in a savepoint
 
 
 _TABLE = re.compile(
@@ -292,7 +291,7 @@ _TABLE = re.compile(
 
 @lru_cache(maxsize=4096)
 def _table_without_tenant(statement: str) -> str:
-    """Return the first tenant table in a statement that is not held to its tenant, or nothing."""
+    """Return the first owned table that a statement does not restrict to a tenant, or ""."""
     for name, alias in _TABLE.findall(statement):
         if name in owned_tables() and f"{alias or name}.tenant_id = " not in statement:
             return str(name)
@@ -324,10 +323,11 @@ def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, conte
 def session_scope(
     tenant_id: str | None = None, *, reason: str = "", read_only: bool = False, lock_timeout: float = 0
 ) -> Iterator[Transaction]:
-    """Open one transaction: commit at its end, roll back on any error, then run the callbacks for after the commit.
+    """Open a transaction: commit at the end, roll back on an error, then run callbacks for after the commit.
 
-    `tenant_id` or `reason` is required. `read_only` takes no write lock and never commits. `lock_timeout` is the time
-    in seconds to wait for a locked row. Raises Unavailable if the database stays locked by others.
+    `tenant_id` or `reason` is required; TenantIsolationError is raised without. `read_only` takes no write lock and
+    never commits. `lock_timeout` is the time in seconds to wait for a locked row. Raises Unavailable if the database
+    stays locked.
     """
     with Transaction(tenant_id, reason, read_only, engine()) as session:
         session.lock_timeout = lock_timeout
@@ -353,7 +353,7 @@ def session_scope(
 
 
 def _run_after_commit(hooks: list[Callable[[], object]]) -> None:
-    """Run every hook. The rows are written: a hook that fails is logged, and stops neither the rest nor the caller."""
+    """Run every callback; since the rows are written, one that fails is logged and stops nothing."""
     for hook in hooks:
         try:
             hook()
@@ -362,7 +362,7 @@ def _run_after_commit(hooks: list[Callable[[], object]]) -> None:
 
 
 def is_lock_conflict(error: OperationalError) -> bool:
-    """Tell whether a transaction ended since it waited too long for another's row: it may be begun anew at once."""
+    """Return whether a transaction ended by a lock timeout or deadlock and may be retried at once."""
     return getattr(error.orig, "sqlstate", "") in _LOCK_CONFLICT_STATES
 
 
@@ -382,17 +382,17 @@ def owned_delete(model: type[OwnedModel], tenant_id: str) -> Delete:
 
 
 def unscoped(model: type[Model]) -> Any:
-    """Return a select over all rows: tables without a tenant, or a transaction with a reason."""
+    """Return a select over all rows, for tables without a tenant or transactions with a reason."""
     return select(model)
 
 
 def unscoped_update(model: type[Model]) -> Update:
-    """Return an update over all rows: tables without a tenant, or a transaction with a reason."""
+    """Return an update of all rows, for tables without a tenant or transactions with a reason."""
     return update(model)
 
 
 def unscoped_delete(model: type[Model]) -> Delete:
-    """Return a delete over all rows: tables without a tenant, or a transaction with a reason."""
+    """Return a delete of all rows, for tables without a tenant or transactions with a reason."""
     return delete(model)
 
 

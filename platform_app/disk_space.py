@@ -1,4 +1,4 @@
-"""Disk: how much room is left where the platform keeps its data."""
+"""Disk space: the free space for the platform's data."""
 
 import shutil
 
@@ -6,7 +6,7 @@ from platform_app.config import settings
 
 
 def free_bytes() -> int:
-    """Return how many bytes can still be written to the data folder; 0 when it is not there."""
+    """Return the free bytes of the data folder's disk, 0 if the folder does not exist."""
     try:
         return shutil.disk_usage(settings().data_dir).free
     except OSError:
@@ -14,5 +14,5 @@ def free_bytes() -> int:
 
 
 def is_full() -> bool:
-    """Tell whether less room is left than is kept in reserve: writes may fail at any moment."""
+    """Return whether less than `disk_reserve_mb` is free, so that writes may fail."""
     return free_bytes() < settings().disk_reserve_mb * 1_000_000

@@ -1,8 +1,11 @@
-"""Errors: the few kinds that people may see, each with a sentence."""
+"""Errors: the kinds of expected errors, each shown to people as a sentence."""
 
 
 class PlatformError(Exception):
-    """An expected failure. `sentence` is a message id of the catalogs, `args` fill its places."""
+    """An expected error. `sentence` is a message id whose placeholders `values` fill; `field` names a form field.
+
+    `status` is the HTTP status.
+    """
 
     status = 400
 
@@ -14,36 +17,36 @@ class PlatformError(Exception):
 
 
 class Invalid(PlatformError):
-    """Input that cannot be taken; `field` names the form field."""
+    """The input is not valid; `field` names the form field."""
 
     status = 422
 
 
 class NotFound(PlatformError):
-    """There is no such thing, or it belongs to another tenant."""
+    """The thing does not exist, or belongs to another tenant."""
 
     status = 404
 
 
 class Forbidden(PlatformError):
-    """The person's role does not allow it."""
+    """The member's role, or a setting, does not allow it."""
 
     status = 403
 
 
 class Conflict(PlatformError):
-    """Somebody else changed it meanwhile, or it already exists."""
+    """The state does not allow it: it exists already, or somebody else has changed it."""
 
     status = 409
 
 
 class LimitReached(PlatformError):
-    """Too much, too often, or too large."""
+    """There are too many, requests are too frequent, or something is too large."""
 
     status = 429
 
 
 class Unavailable(PlatformError):
-    """Something the platform depends on does not answer."""
+    """A service that the platform depends on does not answer."""
 
     status = 503

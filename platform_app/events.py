@@ -19,10 +19,10 @@ _ORIGIN = "origin of events"
 class Cause:
     """The event that led an automation to act in a transaction."""
 
-    event_id: str  # empty: a person began it
+    event_id: str  # "": a person started it
     depth: int  # of the events that follow
-    run_id: str | None = None  # of the rule that acts
-    origin_id: str | None = None  # of the events that follow: that of the event, or the way whose step acts
+    run_id: str | None = None  # of the rule that runs
+    origin_id: str | None = None  # of the events that follow: that of the event, or the enrollment whose step runs
 
 
 def set_cause(session: Transaction, cause: Cause) -> None:
@@ -37,10 +37,10 @@ def cause_of(session: Transaction) -> Cause | None:
 
 
 def origin_of(session: Transaction) -> str:
-    """Return the id that all events of one act share: those of one transaction, and whatever rules do because of them.
+    """Return the id that all events of one act share: those of a transaction and what rules do because of them.
 
-    The message that opens a conversation is one act with the opening, and with the lead that a rule makes of it: what
-    begins with the one does not end by the other. Steps of sequences are acts of the way that takes them.
+    The message that opens a conversation, the opening, and a lead that a rule creates for it are one act: an enrollment
+    that began with one is not ended by another. Steps of sequences are acts of their enrollment.
     """
     cause = cause_of(session)
     if cause is not None and (cause.origin_id or cause.run_id):
@@ -64,10 +64,10 @@ def emit(
     after: dict[str, Any] | None = None,
     **links: Any,
 ) -> Event:
-    """Write an event at the end of the transaction of the change, with what is known then.
+    """Add an event at the end of the transaction of the change, with the facts at that time; return it.
 
-    `links` are the columns agent_id, conversation_id, message_id, contact_id and lead_id.
-    `before` and `after` hold JSON values of the fields that changed. Rules that listen are run by the worker.
+    `links` are the columns agent_id, conversation_id, message_id, contact_id and lead_id. `before` and `after` hold
+    JSON values of the changed fields. Rules that listen are run by the worker.
     """
     event = Event(tenant_id=tenant_id, kind=kind, before=before or {}, after=after or {}, **links)
     event.origin_id = origin_of(session)
@@ -88,7 +88,7 @@ def _complete(session: Transaction, event: Event) -> None:
 
 
 def _has_listeners(session: Transaction, event: Event) -> bool:
-    """Tell whether a rule or a sequence listens to events of this kind; asked once for a kind in a transaction."""
+    """Return whether a rule or sequence listens to events of this kind; queried once per transaction."""
     heard: dict[EventKind, bool] = session.info.setdefault("kinds that are heard", {})
     if event.kind not in heard:
         listeners = [
@@ -102,10 +102,10 @@ def _has_listeners(session: Transaction, event: Event) -> bool:
 
 
 def lock_of(event: Event) -> str:
-    """Return the lock under which what happened to one lead, contact or conversation is handled in its order."""
+    """Return the lock key under which events of one subject are handled in order."""
     return f"event:{subject_of(event) or event.id}"
 
 
 def subject_of(event: Event) -> str:
-    """Return whom an event is about: the lead, else the contact, else the conversation."""
+    """Return the id of an event's subject: the lead, else the contact, else the conversation, else ""."""
     return event.lead_id or event.contact_id or event.conversation_id or ""

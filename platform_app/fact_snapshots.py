@@ -1,4 +1,4 @@
-"""Known: what is known of a conversation, its contact and its lead, as facts."""
+"""Fact snapshots: the facts about a conversation, its contact and its lead, at a reply or an event."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -27,7 +27,7 @@ OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
 
 class PromptMessage(NamedTuple):
-    """What counts of a message when a reply is written."""
+    """The columns of a message that prompts use."""
 
     author: Author
     text: str
@@ -36,15 +36,15 @@ class PromptMessage(NamedTuple):
 
 
 class RecentMessages(NamedTuple):
-    """The newest of what was said in a conversation, and how much of it the contact said in all."""
+    """The newest messages of a conversation, and counts of all messages of the contact."""
 
     messages: list[PromptMessage]  # oldest first
-    contact_count: int  # messages
-    last_contact_at: datetime | None  # when the contact wrote last
+    contact_count: int  # messages of the contact
+    last_contact_at: datetime | None  # when the contact last wrote
 
 
 def recent_messages(session: Transaction, conversation: Conversation, *, limit: int) -> RecentMessages:
-    """Return the newest of what was said in a conversation, without what was edited or retried away."""
+    """Return the newest `limit` messages of a conversation, without those replaced by an edit or a retry."""
     newest_first = current_messages(conversation).order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
     other: Any = aliased(Message)
     theirs = owned(other, conversation.tenant_id).where(
@@ -61,7 +61,7 @@ def recent_messages(session: Transaction, conversation: Conversation, *, limit: 
 
 
 def current_messages(conversation: Conversation) -> Any:
-    """Return the query of a conversation's messages without those that were edited or retried away."""
+    """Return the query of a conversation's messages without those replaced by an edit or a retry."""
     return owned(Message, conversation.tenant_id).where(
         Message.conversation_id == conversation.id,
         Message.replaced.is_(False),  # type: ignore[attr-defined]
@@ -76,9 +76,9 @@ def conversation_facts(
     *,
     recent: RecentMessages | None = None,
 ) -> tuple[Facts, str | None]:
-    """Return what is known when a reply is written, and the stage that counts: the one played in, else the lead's.
+    """Return the facts for a reply, and the id of the stage: the conversation's own, else the lead's.
 
-    `talk` is what was said in the conversation, where it is at hand.
+    `recent` are the conversation's messages if they are read already.
     """
     tenant = _tenant(session, conversation.tenant_id)
     lead = _row(session, Lead, conversation.lead_id)
@@ -101,7 +101,7 @@ def conversation_facts(
 
 
 def lead_facts(session: Transaction, tenant_id: str, lead_id: str, agent: NamedValue) -> Facts:
-    """Return what would be known in a conversation with a lead, for looking at a text before it is used."""
+    """Return the facts that a conversation with a lead would have, for the preview of a text."""
     lead: Lead | None = session.exec(owned(Lead, tenant_id).where(Lead.id == lead_id)).first()
     talk = Conversation(tenant_id=tenant_id, agent_id=agent.id, lead_id=lead.id if lead else None)
     talk.contact_id = lead.contact_id if lead else None
@@ -109,7 +109,7 @@ def lead_facts(session: Transaction, tenant_id: str, lead_id: str, agent: NamedV
 
 
 def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
-    """Return as JSON what is known when an event has just happened, and what its change left behind."""
+    """Return, as JSON values, the facts at an event that has just happened, and the former values it changed."""
     tenant, talk, lead, contact = event_subjects(session, event)
     agent = _row(session, Agent, event.agent_id)
     stage_id = (talk.stage_id if talk else None) or (lead.stage_id if lead else None)
@@ -134,7 +134,7 @@ def snapshot(session: Transaction, event: Event) -> dict[str, Any]:
 def event_subjects(
     session: Transaction, event: Event
 ) -> tuple[Tenant, Conversation | None, Lead | None, Contact | None]:
-    """Return the rows that an event is about: the tenant, the conversation, the lead, the contact."""
+    """Return the tenant, conversation, lead and contact that an event is about."""
     talk = _row(session, Conversation, event.conversation_id)
     lead = _row(session, Lead, event.lead_id or (talk.lead_id if talk else None))
     contact = _row(session, Contact, event.contact_id or (talk.contact_id if talk else None))
@@ -152,9 +152,9 @@ _EVENT_TEXTS: Mapping[EventKind, tuple[tuple[str, str], ...]] = {
 
 
 def event_facts(event: Event, names: Mapping[str, str] | None = None, *, only: Collection[str] | None = None) -> Facts:
-    """Return what was known when an event happened, some of it alone where asked.
+    """Return the facts stored with an event, all or those named in `only`.
 
-    `names` are those of what conditions hold by id.
+    `names` are the names of entities by id.
     """
     kept = event.facts
     zone = str(kept.get("zone") or "UTC")
@@ -172,7 +172,7 @@ def event_facts(event: Event, names: Mapping[str, str] | None = None, *, only: C
 
 
 def _previous_values(session: Transaction, event: Event, zone: str) -> dict[str, Value]:
-    """Return what an event changed, as it was, by the names of facts."""
+    """Return the former values of what an event changed, by the names of facts."""
     if event.kind == EventKind.STAGE_CHANGED and event.before:
         return {"lead.stage": NamedValue(event.before["stage_id"], event.before["stage"])}
     if event.kind not in (EventKind.CONTACT_UPDATED, EventKind.LEAD_UPDATED):
@@ -210,7 +210,7 @@ def _previous_value(session: Transaction, name: str, value: Any) -> Value:
 
 
 def fact_catalogue(session: Transaction, tenant_id: str) -> Catalogue:
-    """Return every fact that a tenant can use, its own fields among them."""
+    """Return the catalogue of all facts of a tenant, with its custom fields."""
     return session.cached("catalogue", lambda: _build_catalogue(session, tenant_id))
 
 
@@ -222,7 +222,7 @@ def _build_catalogue(session: Transaction, tenant_id: str) -> Catalogue:
 
 
 def entity_names(session: Transaction, tenant_id: str) -> dict[str, str]:
-    """Return the names of what conditions hold by id: stages, pipelines, agents, sequences, webhooks, members."""
+    """Return the names of what conditions refer to by id: stages, pipelines, agents, sequences, webhooks, members."""
     return session.cached("names", lambda: _read_entity_names(session, tenant_id))
 
 
@@ -238,7 +238,7 @@ def _read_entity_names(session: Transaction, tenant_id: str) -> dict[str, str]:
 
 
 def clock_facts(at: datetime, zone: str) -> dict[str, Value]:
-    """Return the facts that follow from a moment alone, in a time zone."""
+    """Return the facts that follow from a moment in a time zone."""
     there = at.astimezone(ZoneInfo(zone))
     weekday = str(there.isoweekday())
     return {"now": at, "clock.time": there.time().replace(microsecond=0), "clock.weekday": NamedValue(weekday, weekday)}
@@ -251,7 +251,7 @@ def _tenant(session: Transaction, tenant_id: str) -> Tenant:
 
 
 def _row(session: Transaction, model: type[OwnedRow], row_id: str | None) -> OwnedRow | None:
-    """Return a row of the transaction's tenant; one that the transaction already holds is not read again."""
+    """Return a row of the transaction's tenant; one that the transaction has read is not read again."""
     return session.get(model, row_id) if row_id else None
 
 

@@ -1,4 +1,4 @@
-"""Words: every sentence in Russian and English, numbers, dates and plurals."""
+"""Internationalization: sentences in English and Russian, plurals, dates and times."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,7 +15,7 @@ _LOCALES = Path(__file__).parent / "locales"
 
 @lru_cache
 def _catalogs(language: str) -> tuple[Catalog, ...]:
-    """Read every catalog of a language; English is the source and has only plurals of its own."""
+    """Return all catalogs of a language; English is the source and has plurals only."""
     found = []
     for path in sorted((_LOCALES / language).glob("*.po")):
         with path.open("rb") as file:
@@ -25,7 +25,7 @@ def _catalogs(language: str) -> tuple[Catalog, ...]:
 
 @lru_cache(maxsize=8192)
 def lookup(language: str, msgid: str) -> str:
-    """Return the sentence of a message id in a language; the English text is the id itself."""
+    """Return the translation of a message id, or the id, which is the English text."""
     for catalog in _catalogs(language):
         message = catalog.get(msgid)
         if message is not None and isinstance(message.string, str) and message.string:
@@ -34,13 +34,13 @@ def lookup(language: str, msgid: str) -> str:
 
 
 def translate(language: str, msgid: str, **values: object) -> str:
-    """Return the sentence in a language with its {places} filled."""
+    """Return the translation of a message id with its {placeholders} filled."""
     text = lookup(language, msgid)
     return text.format(**values) if values else text
 
 
 def plural(language: str, one: str, many: str, count: int, **values: object) -> str:
-    """Return the form of a sentence that fits a count; `{count}` is filled."""
+    """Return the translated plural form for a count, with `{count}` and other placeholders filled."""
     for catalog in _catalogs(language):
         message = catalog.get(one)
         if message is not None and isinstance(message.string, tuple):
@@ -57,13 +57,13 @@ def _plural_form(language: str, count: int) -> int:
 
 
 def exact_time(language: str, at: datetime, zone: str) -> str:
-    """Return an instant as a date and time of day in a zone, 24 hours."""
+    """Return an instant as date and time of day (24 hours) in a time zone."""
     pattern = "d MMM y, HH:mm" if language == "ru" else "MMM d, y, HH:mm"
     return format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language)
 
 
 def relative_time(language: str, at: datetime, now: datetime) -> str:
-    """Return how long ago an instant was, in words."""
+    """Return the time from `now` to an instant in words, such as "3 hours ago"."""
     passed = at - now
     if abs(passed) < timedelta(seconds=45):
         return translate(language, "just now")

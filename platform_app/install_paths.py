@@ -1,11 +1,11 @@
-"""Install paths: where the program's own files lie, in a clone of the repository or in an installed package."""
+"""Install paths: the locations of the program's files, in a clone or an installed package."""
 
 import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-CLONE = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None  # None: installed from a wheel
-FRONTEND = CLONE or PACKAGE / "frontend"  # holds assets and reflex.lock
+CLONE = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None  # None if installed from a wheel
+FRONTEND = CLONE or PACKAGE / "frontend"  # contains assets and reflex.lock
 
 
 def default_data_dir() -> Path:
@@ -21,5 +21,5 @@ def default_data_dir() -> Path:
 
 
 def import_path() -> str:
-    """Return the PYTHONPATH under which a child process imports this program and what this process may import."""
+    """Return the PYTHONPATH for child processes, which import this program and what this process may import."""
     return os.pathsep.join(filter(None, [str(CLONE or ""), os.environ.get("PYTHONPATH", "")]))

@@ -1,4 +1,4 @@
-"""Jobs: what the worker can be asked to do, and the only door to it."""
+"""Jobs: payloads of the worker's jobs, `enqueue`, and running jobs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,53 +15,53 @@ from platform_app.models.job import Job, JobState, JobTally
 
 
 class IndexSource(BaseModel):
-    """Read an uploaded source, cut it into chunks and index them."""
+    """Parse an uploaded source, cut it into chunks and index them."""
 
     kind: Literal["index_source"] = "index_source"
     source_id: str
 
 
 class RemoveSource(BaseModel):
-    """Take a deleted source's vectors, chunks and file away."""
+    """Delete the vectors, chunks and file of a deleted source."""
 
     kind: Literal["remove_source"] = "remove_source"
     source_id: str
 
 
 class RebuildIndex(BaseModel):
-    """Build a tenant's vector index anew from the chunks in the database."""
+    """Rebuild a tenant's vector index from the chunks in the database."""
 
     kind: Literal["rebuild_index"] = "rebuild_index"
 
 
 class ImportContacts(BaseModel):
-    """Take the rows of an uploaded file in as contacts."""
+    """Import the rows of an uploaded file as contacts."""
 
     kind: Literal["import_contacts"] = "import_contacts"
     import_id: str
 
 
 class HandleEvent(BaseModel):
-    """Weigh the rules that listen to an event, and do what they say."""
+    """Evaluate the rules and sequences that listen to an event, and run their actions."""
 
     kind: Literal["handle_event"] = "handle_event"
     event_id: str
-    again: str = ""  # the run whose failed action is tried again
+    again: str = ""  # the rule run whose failed action is retried
 
 
 class TakeStep(BaseModel):
-    """Make the call of a step of a sequence that goes outside."""
+    """Make the outbound call of a step of a sequence."""
 
     kind: Literal["take_step"] = "take_step"
     step_row_id: str
 
 
 class Reply(BaseModel):
-    """Let the agent answer a message whose delay is over."""
+    """Generate an agent's reply whose delay is over, or a message that automation requested."""
 
     kind: Literal["reply"] = "reply"
     conversation_id: str
-    message_id: str  # the reply's own row, in state delayed
+    message_id: str  # the row of the reply itself
 
 
 class SendInvitation(BaseModel):
@@ -79,13 +79,13 @@ payload_adapter: TypeAdapter[AnyPayload] = TypeAdapter(Payload)
 REPORT_UNCERTAIN = (
     "handle_event",
     "take_step",
-)  # find a call in doubt when they are taken up, and say so where people look for it
+)  # kinds that find an uncertain call when retried, and report it where people look for it
 PAYLOAD_CLASSES: dict[str, type[BaseModel]] = {one.model_fields["kind"].default: one for one in get_args(AnyPayload)}
 KINDS: tuple[str, ...] = tuple(PAYLOAD_CLASSES)
 
 
 class UnreadablePayload(ValueError):
-    """A payload that cannot be read. `sentence` is a message id, `values` fill its places."""
+    """A payload that cannot be parsed. `sentence` is a message id whose placeholders `values` fill."""
 
     def __init__(self, sentence: str, **values: str) -> None:
         super().__init__(sentence.format(**values))
@@ -93,9 +93,9 @@ class UnreadablePayload(ValueError):
 
 
 def read_payload(kind: str, data: Any) -> Any:
-    """Return the stored payload of a job as its class; that of a kind which is not listed here as it is.
+    """Return a job's stored payload as its class, or unchanged if the kind is unknown.
 
-    Raises Unreadable for what is no JSON object, for a missing field and for one of another type.
+    Raises UnreadablePayload if it is not a JSON object, lacks a field or has one of a wrong type.
     """
     if not isinstance(data, dict):
         raise UnreadablePayload("The data of this job is not a JSON object.")
@@ -120,10 +120,10 @@ def enqueue(
     dedupe_key: str | None = None,
     lock_key: str | None = None,
 ) -> Job:
-    """Write a job in this transaction; the bell rings after its commit.
+    """Add a job in this transaction and return it; workers are woken after the commit if it is due.
 
-    A job with the same `dedupe_key` is returned instead of a second one. Jobs with the same `lock_key` run one
-    after another, oldest first.
+    `run_at` is when it is due, by default now. If a job with the same `dedupe_key` exists, that is returned instead.
+    Jobs with the same `lock_key` run one after another, oldest first.
     """
     if dedupe_key:
         held: Job | None = session.exec(owned(Job, tenant_id).where(Job.dedupe_key == dedupe_key)).first()
@@ -140,17 +140,17 @@ def enqueue(
 
 
 def add_to_tally(session: Transaction, tenant_id: str, kind: str, count: int = 1) -> None:
-    """Count jobs that are done in the transaction in which they end, or that leave the ledger, below 0."""
+    """Add to the number of finished jobs of a kind; a negative count when they are deleted."""
     session.add(JobTally(tenant_id=tenant_id, kind=kind, done=count))
 
 
 class LeaseLost(RuntimeError):
-    """Another worker has the job by now: what this one did is rolled back."""
+    """Another worker holds the job by now; this worker's transaction is rolled back."""
 
 
 @dataclass
 class RunningJob:
-    """A job in the hands of a worker, held by a lease."""
+    """A job that a worker runs and holds by a lease."""
 
     id: str
     tenant_id: str
@@ -160,11 +160,14 @@ class RunningJob:
     lease_token: str
     is_finished: bool = False
     lock_key: str | None = None
-    is_suspect: bool = False  # a worker died while it ran, and perhaps of it
+    is_suspect: bool = False  # a worker crashed while it ran, perhaps because of it
 
     @contextmanager
     def transaction(self, *, lock_timeout: float = 0) -> Iterator[Transaction]:
-        """Open a transaction for a part of the job that commits only while this worker has it."""
+        """Open a transaction for a part of the job. Raises LeaseLost if this worker no longer holds it.
+
+        `lock_timeout` is the time in seconds to wait for a locked row.
+        """
         with session_scope(self.tenant_id, lock_timeout=lock_timeout) as session:
             held = owned(Job, self.tenant_id).where(Job.id == self.id, Job.lease_token == self.lease_token)
             if session.exec(held.with_for_update()).first() is None:
@@ -172,7 +175,7 @@ class RunningJob:
             yield session
 
     def record_progress(self, session: Transaction) -> None:
-        """Note that a part of the job is done: what went wrong before is held against it no more, nor who died."""
+        """Record that a part of the job is done: its crashes and attempts are counted from 0 again."""
         if self.attempt > 1 or self.is_suspect:
             mine = owned_update(Job, self.tenant_id).where(Job.id == self.id)  # type: ignore[arg-type]
             session.execute(
@@ -185,7 +188,7 @@ class RunningJob:
 
     @contextmanager
     def finish(self) -> Iterator[Transaction]:
-        """Open the transaction in which the job's effects and its end commit together, or neither does."""
+        """Open the transaction that also marks the job as done. Raises LeaseLost at its end if the lease is lost."""
         with session_scope(self.tenant_id) as session:
             yield session
             done = owned_update(Job, self.tenant_id).where(

@@ -1,4 +1,4 @@
-"""Logs: one JSON line per happening, without secrets."""
+"""Logs: structured log lines without secrets."""
 
 import logging
 import re
@@ -14,9 +14,9 @@ from platform_app.config import Settings, settings, split_list
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):([^\s/@]{1,300})@")
 _NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "chromadb", "dramatiq", "granian.access", "alembic")
-_MAX_VALUE_CHARS = 8000  # characters of one value; hostile input must not fill the log or keep the process busy
-_MAX_REPEATS, _REPEAT_SECONDS = 20, 60.0  # lines of one place in a library, and in how many seconds
-_MIN_SECRET_CHARS = 6  # a shorter secret would blot out ordinary words
+_MAX_VALUE_CHARS = 8000  # per value; hostile input must not fill the log or keep the process busy
+_MAX_REPEATS, _REPEAT_SECONDS = 20, 60.0  # lines per place in a library, and the period
+_MIN_SECRET_CHARS = 6  # shorter secrets would hide ordinary words
 
 
 def _secrets(own: Settings) -> Iterator[str]:
@@ -28,7 +28,7 @@ def _secrets(own: Settings) -> Iterator[str]:
 
 
 def redact(text: str) -> str:
-    """Return a text without passwords in addresses and without the platform's own secrets, cut where it is long."""
+    """Return a text without passwords in addresses and the platform's secrets, cut to 8000 characters."""
     text = text if len(text) <= _MAX_VALUE_CHARS else text[:_MAX_VALUE_CHARS] + "…"
     text = _URL_PASSWORD.sub(r"\1:***@", text)
     for secret in _secrets(settings()):
@@ -53,18 +53,18 @@ def _redact_entry(logger: Any, method: str, entry: MutableMapping[str, Any]) -> 
 
 
 class RepeatFilter(logging.Filter):
-    """Lets some lines a minute of each place in a library through, and says at the next how many were left out.
+    """Passes a limited number of lines a minute from each place in a library, and reports how many it dropped.
 
-    What a stranger sends may make a library write a line for each frame, with a trace.
+    Hostile input may make a library log a line with a trace for each frame.
     """
 
     def __init__(self, most: int = _MAX_REPEATS, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._most, self._clock = most, clock
-        self._counts: dict[tuple[str, int], tuple[float, int]] = {}  # since when, and how many
+        self._counts: dict[tuple[str, int], tuple[float, int]] = {}  # start of the period, and count
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a line is written."""
+        """Return whether a line is logged."""
         at, key = self._clock(), (record.name, record.lineno)
         since, count = self._counts.get(key, (at, 0))
         if at - since >= _REPEAT_SECONDS:
@@ -76,10 +76,10 @@ class RepeatFilter(logging.Filter):
 
 
 def configure() -> None:
-    """Send structlog's and the standard library's lines to stderr in the configured form."""
+    """Send the lines of structlog and the standard library to stderr, as JSON or text."""
     own = settings()
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,  # request_id, tenant_id, job_id where they are bound
+        structlog.contextvars.merge_contextvars,  # request_id, tenant_id, job_id, if bound
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),

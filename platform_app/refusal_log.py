@@ -1,4 +1,4 @@
-"""Refusals: log lines about what was refused, one a minute from each source with a count of the others."""
+"""Refusal log: log lines about refused requests, at most one a minute per source, with counts."""
 
 import time
 from collections import OrderedDict
@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 log = structlog.get_logger()
-INTERVAL_SECONDS = 60.0  # seconds between two lines about the same source
-MAX_SOURCES = 1_000  # that are told apart; all others share one line
+INTERVAL_SECONDS = 60.0  # seconds between two lines about a source
+MAX_SOURCES = 1_000  # further sources share one line
 
 
 @dataclass
@@ -21,7 +21,7 @@ class _Count:
 
 
 class RefusalLog:
-    """Writes the first refusal of a source at once, counts what follows, and tells the count when the pause is over."""
+    """Logs the first refusal of a source at once, counts the next ones, and logs the count after a minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class RefusalLog:
         self._lock = Lock()
 
     def record(self, what: str, source: str, **fields: Any) -> None:
-        """Take a refusal; `what` is the log line, `source` whom it is counted for: an address, or a person's id."""
+        """Log or count a refusal. `what` is the log line, `source` an address or a user's id."""
         with self._lock:
             self._write_counts()
             key = (what, source)
@@ -43,7 +43,7 @@ class RefusalLog:
                 noted.more += 1
 
     def _write_counts(self) -> None:
-        """Write how many there were from each source whose pause is over, the oldest first."""
+        """Log the counts of the sources whose minute is over, oldest first."""
         while self._counts:
             (what, source), noted = next(iter(self._counts.items()))
             if self._clock() - noted.since < INTERVAL_SECONDS:

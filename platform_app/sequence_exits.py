@@ -1,4 +1,4 @@
-"""Leaving: who is taken out of a sequence by an event, in the very transaction in which it happens."""
+"""Sequence exits: ends enrollments by an event, in the transaction in which it happens."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from platform_app.models.event import Activity, ActivityKind, Event, EventKind
 from platform_app.models.person import Tenant
 from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentState, EnrollmentStep, ExitReason, Sequence
 
-REPLY_COUNTS_FOR = timedelta(days=7)  # for so long a reply counts for the step taken last
+REPLY_COUNTS_FOR = timedelta(days=7)  # how long a reply counts for the last step
 _HAS_ENROLLMENTS = "tenants with enrollments"
 _PUBLISHED = "ways that are announced"
 _COUNTED_KINDS = (EventKind.MESSAGE_RECEIVED, EventKind.STAGE_CHANGED)
@@ -28,7 +28,7 @@ _SENTENCES = {
 
 
 def apply_exits(session: Transaction, event: Event) -> bool:
-    """Let those leave whom an event takes out; tell whether the worker has to weigh it for others who stay."""
+    """End the enrollments whose exits an event meets; return whether the worker has to evaluate it for others."""
     if not _has_enrollments(session, event.tenant_id):
         return False
     to_weigh, rows = False, _event_enrollments(session, event)
@@ -49,14 +49,17 @@ def apply_exits(session: Transaction, event: Event) -> bool:
 
 
 def _stops_on_member(session: Transaction, tenant_id: str) -> bool:
-    """Tell whether the tenant wants sequences to end for contacts whom a member has written to."""
+    """Return whether a member's message to a contact ends the contact's sequences."""
     tenant = session.get(Tenant, tenant_id)
     return tenant is not None and tenant.stop_on_member_reply
 
 
 def happened_after_entry(row: Enrollment, event: Event) -> bool:
-    """Tell whether an event came after a way began. What came before does not end it, and what came with its beginning
-    does not either: the message that opened the conversation, what rules did because of it. Nor do its own steps."""
+    """Return whether an event may end an enrollment: it is later than the entry and of another act.
+
+    Events of the act that enrolled the subject (its message, what rules did because of it) and those of the
+    enrollment's own steps do not end it.
+    """
     is_same_act = event.origin_id is not None and event.origin_id in (row.origin_id, row.id)
     return row.entered_at <= event.at and not is_same_act
 
@@ -68,26 +71,26 @@ def _has_enrollments(session: Transaction, tenant_id: str) -> bool:
 
 
 def any_enrollment(tenant_id: str) -> Any:
-    """Return the query that finds something where a tenant has ways at all; what it found is told to `learn`."""
-    return owned(Enrollment, tenant_id).with_only_columns(Enrollment.tenant_id)  # the index alone answers
+    """Return the query that finds a row if a tenant has enrollments; pass the result to `set_has_enrollments`."""
+    return owned(Enrollment, tenant_id).with_only_columns(Enrollment.tenant_id)  # answered by the index alone
 
 
 def set_has_enrollments(session: Transaction, *, has_any: bool) -> None:
-    """Take what is known of the tenant of a transaction, so that it need not be asked for."""
+    """Store whether the transaction's tenant has enrollments, so that it is not queried again."""
     session.info[_HAS_ENROLLMENTS] = has_any
 
 
 def _order_after_steps(session: Transaction, event: Event, rows: list[Enrollment]) -> None:
-    """Let an event be later than the steps for which its transaction had to wait: what it takes out is over by then."""
+    """Date an event after the steps whose transaction its own waited for."""
     if event.kind not in _COUNTED_KINDS or event.at < session.started_at:
-        return  # what is written down later keeps its time
+        return  # an event recorded afterwards keeps its time
     lines = [session.get(EnrollmentStep, row.last_id) for row in rows if row.last_id]
     if any(line is not None and line.taken_at >= event.at for line in lines):
         event.at = now()
 
 
 def _event_enrollments(session: Transaction, event: Event) -> list[Enrollment]:
-    """Return the ways of whoever an event is about: those that go on, and those that ended of late."""
+    """Return the open and recently ended enrollments of an event's subjects, locked."""
     key = ("ways", event.lead_id, event.contact_id, event.conversation_id)
     with session.no_autoflush:  # ways that are new are written at once: see journey.begin
         return session.cached(key, lambda: _read_enrollments(session, event))
@@ -108,15 +111,17 @@ def _read_enrollments(session: Transaction, event: Event) -> list[Enrollment]:
         return []
     counts = or_(col(Enrollment.state).in_(OPEN_STATES), col(Enrollment.ended_at) > event.at - REPLY_COUNTS_FOR)
     queries = [owned(Enrollment, event.tenant_id).where(one, counts) for one in same]
-    if len(queries) > 1:  # one after another: each goes by an index of its own; then all are locked in one order
+    if len(queries) > 1:  # each query uses its own index; then all rows are locked in one order
         ids = {found for query in queries for found in session.exec(query.with_only_columns(Enrollment.id)).all()}
         queries = [owned(Enrollment, event.tenant_id).where(col(Enrollment.id).in_(ids))] if ids else []
     return [row for query in queries for row in session.exec(query.order_by(Enrollment.id).with_for_update()).all()]
 
 
 def lock_enrollments(session: Transaction, tenant_id: str, events: Collection[Event]) -> None:
-    """Lock the ways of all whom events of a transaction are about in one order, before each event locks its own: two
-    transactions about the same people then wait for each other once."""
+    """Lock the enrollments of all subjects of some events in one order, before each event locks its own.
+
+    Transactions about the same subjects then cannot deadlock.
+    """
     if not events or not _has_enrollments(session, tenant_id):
         return
     contacts, leads = {event.contact_id for event in events}, {event.lead_id for event in events}
@@ -129,7 +134,7 @@ def lock_enrollments(session: Transaction, tenant_id: str, events: Collection[Ev
 
 
 def _count_response(session: Transaction, row: Enrollment, event: Event) -> None:
-    """Note a reply or a change of stage at the step taken last."""
+    """Store a reply or a change of stage with the last step."""
     if event.kind not in _COUNTED_KINDS or not row.last_id:
         return
     step = session.get(EnrollmentStep, row.last_id)
@@ -151,7 +156,10 @@ def end_enrollment(
     proof: dict[str, Any] | None = None,
     reason: str = "",
 ) -> None:
-    """Write that a way has ended, and tell people."""
+    """End an enrollment at `at` with a state and record an activity.
+
+    `leaving` is the exit's reason, `proof` its proof, `reason` the sentence of a failure.
+    """
     row.state, row.leaving, row.ended_at, row.due_at = state, leaving, at, None
     row.proof = proof or row.proof
     sequence = session.get(Sequence, row.sequence_id)
@@ -167,7 +175,10 @@ def end_enrollment(
 
 
 def merge_enrollments(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> None:
-    """Move the ways of one contact to another; of two in the same sequence, that of the one that stays goes on."""
+    """Move the enrollments of contact `other_id` to contact `kept_id`.
+
+    If both are enrolled in a sequence, the enrollment of the one that is kept goes on.
+    """
     query = owned(Enrollment, tenant_id).where(col(Enrollment.subject_id).in_((kept_id, other_id)))
     inside = query.where(col(Enrollment.state).in_(OPEN_STATES)).order_by(Enrollment.id).with_for_update()
     rows = session.exec(inside).all()
@@ -182,17 +193,17 @@ def merge_enrollments(session: Transaction, tenant_id: str, kept_id: str, other_
 
 
 def publish_change(session: Transaction, row: Enrollment) -> None:
-    """Let open pages know after the commit that a way has changed."""
+    """Notify open pages of a change to an enrollment after the transaction commits, once."""
     tenant_id, row_id = row.tenant_id, row.id
     told: frozenset[str] = session.info.get(_PUBLISHED, frozenset())
     if row_id in told:
         return
-    session.info[_PUBLISHED] = told | {row_id}  # a new one: a part that is taken back takes it back too
+    session.info[_PUBLISHED] = told | {row_id}  # a new set, so that a rolled back savepoint restores the former one
     session.after_commit.append(lambda: notifier.publish(tenant_id, "enrollment", row_id))
 
 
 def enrollment_added(session: Transaction) -> None:
-    """Note in a transaction that the tenant has somebody on the way."""
+    """Record that the transaction's tenant has enrollments, and drop cached ones."""
     session.info[_HAS_ENROLLMENTS] = True
     for key in [one for one in session.cache or () if isinstance(one, tuple) and one[0] == "ways"]:
         del (session.cache or {})[key]

@@ -1,4 +1,4 @@
-"""Storage errors: what it means, in words, when a database or a disk refuses."""
+"""Storage errors: translates errors of the database or disk into sentences."""
 
 import errno
 import sqlite3
@@ -9,11 +9,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from platform_app.errors import Unavailable
 
 _FULL = ("53100", "53200")  # PostgreSQL: the disk is full, memory is
-_UNAVAILABLE = ("08", "53", "57", "58")  # PostgreSQL's classes: connection, resources, operator's doing, system
+_UNAVAILABLE = ("08", "53", "57", "58")  # PostgreSQL's classes: connection, resources, operator intervention, system
 
 
 def as_unavailable(error: BaseException) -> Unavailable | None:
-    """Return what people are told when storage refused, or None when the error is another's."""
+    """Return the Unavailable error for an error of storage, or None for any other error."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _disk_full()
     if isinstance(error, PoolTimeout):

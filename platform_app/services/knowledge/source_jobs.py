@@ -1,4 +1,4 @@
-"""Source jobs: what a source says when the job that reads it or takes it away ends without that, or is tried again."""
+"""Source jobs: callbacks that update a source when its indexing or removal fails or is retried."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def _source(session: Transaction, tenant_id: str, source_id: str, *, deleted: bo
 def on_indexing_failure(
     session: Transaction, tenant_id: str, payload: IndexSource, *, state: JobState, sentence: str, values: Any
 ) -> None:
-    """Write that a source was not read; it can be read again from its row, or with its job."""
+    """Mark a source as failed if its indexing was in progress."""
     source = _source(session, tenant_id, payload.source_id, deleted=False)
     if source is None or source.state not in _IN_PROGRESS:
         return
@@ -41,7 +41,7 @@ def on_indexing_failure(
 
 
 def on_indexing_retry(session: Transaction, tenant_id: str, payload: IndexSource) -> None:
-    """Let a source that was not read wait for its job again; raises Conflict when it is deleted."""
+    """Put a failed source back into state QUEUED. Raises Conflict if it is deleted."""
     source = _source(session, tenant_id, payload.source_id, deleted=False)
     if source is None:
         raise Conflict("This source is deleted.")
@@ -53,7 +53,7 @@ def on_indexing_retry(session: Transaction, tenant_id: str, payload: IndexSource
 def on_removal_failure(
     session: Transaction, tenant_id: str, payload: RemoveSource, *, state: JobState, sentence: str, values: Any
 ) -> None:
-    """Say that file and chunks of a deleted source are still there; its job can be tried again."""
+    """Record an activity that the file and chunks of a deleted source are still stored."""
     source = _source(session, tenant_id, payload.source_id, deleted=True)
     if source is None:
         return
@@ -63,19 +63,22 @@ def on_removal_failure(
 
 
 def on_removal_retry(session: Transaction, tenant_id: str, payload: RemoveSource) -> None:
-    """Let a source be taken away after all; raises Conflict when it was brought back or is gone."""
+    """Check that a source is still to be removed.
+
+    Raises Conflict if it was restored or is removed already.
+    """
     if _source(session, tenant_id, payload.source_id, deleted=True) is None:
         raise Conflict("This source was brought back, or is removed already.")
 
 
 def indexing_payload_from_keys(session: Transaction, job: Job) -> IndexSource | None:
-    """Return the payload from the lock of a job."""
+    """Return the payload of an indexing job from its lock key, or None."""
     source_id = id_from_key(job.lock_key, "source:")
     return IndexSource(source_id=source_id) if source_id else None
 
 
 def removal_payload_from_keys(session: Transaction, job: Job) -> RemoveSource | None:
-    """Return the payload from the lock of a job."""
+    """Return the payload of a removal job from its lock key, or None."""
     source_id = id_from_key(job.lock_key, "source:")
     return RemoveSource(source_id=source_id) if source_id else None
 

@@ -1,4 +1,4 @@
-"""Replacing: a second file of the same name: which source it is the new version of, and how the old one goes."""
+"""Source replacement: uploads with the name of an existing source, and the removal of the source replaced."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,15 +11,12 @@ from platform_app.jobs import RemoveSource, enqueue
 from platform_app.models.knowledge import Source
 from platform_app.rag import lexical_index
 
-UNDO_SECONDS = 60  # for so long a deleted source can be brought back
+UNDO_SECONDS = 60  # a deleted source can be restored for this long
 SameName = Literal["replace", "keep"]
 
 
 def find_same_name(session: Transaction, tenant_id: str, file_name: str, category_id: str | None) -> Source | None:
-    """Return the source that a file of this name would be the new version of.
-
-    It is the newest of this name; within the category, when the file goes to one.
-    """
+    """Return the newest source with this file name, or None; within the category if one is given."""
     query = owned(Source, tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     if category_id:
         query = query.where(Source.category_id == category_id)
@@ -30,7 +27,7 @@ def find_same_name(session: Transaction, tenant_id: str, file_name: str, categor
 
 
 def unique_name(session: Transaction, tenant_id: str, file_name: str) -> str:
-    """Return a name that no other source has: `Prices (2).md`."""
+    """Return the file name with the first number that no source has, such as `Prices (2).md`."""
     query = owned(Source, tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     taken = {name.casefold() for name in session.exec(query.with_only_columns(Source.file_name)).all()}
     path, count = Path(file_name), 2
@@ -40,7 +37,7 @@ def unique_name(session: Transaction, tenant_id: str, file_name: str) -> str:
 
 
 def retire(session: Transaction, tenant_id: str, source_id: str) -> None:
-    """Take a source out of all answers in this transaction; its file and chunks go a minute later."""
+    """Delete a source from searches at once; a job deletes its file and chunks after UNDO_SECONDS."""
     old: Source | None = session.exec(owned(Source, tenant_id).where(Source.id == source_id)).first()
     if old is None or old.deleted_at is not None:
         return

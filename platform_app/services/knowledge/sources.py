@@ -1,4 +1,4 @@
-"""Knowledge: sources from upload to answer and out again."""
+"""Sources: upload, list, read, retry, delete and restore sources of knowledge."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ from platform_app.services.knowledge import categories, source_replacement, uplo
 from platform_app.services.knowledge.indexing import index_source, remove_source
 from platform_app.services.knowledge.source_replacement import SameName
 
-QUOTA_BYTES = 2_000_000_000  # bytes that a tenant's files may take
+QUOTA_BYTES = 2_000_000_000  # for all files of a tenant
 
 __all__ = ["index_source", "remove_source"]
 
@@ -33,10 +33,11 @@ async def store_upload(
     category_id: str | None = None,
     same_name: SameName = "replace",
 ) -> str:
-    """Keep an uploaded file under a random name and queue it for indexing; return the source's id.
+    """Store an uploaded file under a random name and enqueue its indexing; return the source's id.
 
-    A source of the same name goes when the new one is ready, or both are kept and the new one is named `… (2)`.
-    Nothing stays of a file that is too large, of a kind that cannot be read, or that did not arrive whole.
+    A source of the same name is deleted when the new one is ready, or with `same_name` "keep" the new one is named `…
+    (2)`. Raises Invalid if the name or type of the file is not allowed or it is empty, LimitReached if it is too large
+    or the quota is used up, NotFound if there is no such category. Nothing is stored then.
     """
     name = uploads.plain_name(file_name)
     check_name(name)
@@ -58,7 +59,7 @@ async def store_upload(
 
 
 def has_same_name(session: Transaction, who: Identity, file_name: str, category_id: str | None) -> bool:
-    """Tell whether a file of this name would replace a source."""
+    """Return whether a file of this name would replace a source. Raises Invalid if the name is empty."""
     return (
         source_replacement.find_same_name(session, who.tenant_id, uploads.plain_name(file_name), category_id)
         is not None
@@ -68,9 +69,9 @@ def has_same_name(session: Transaction, who: Identity, file_name: str, category_
 def add_source(
     session: Transaction, who: Identity, file_name: str, stored_as: str, *, size: int, category_id: str | None = None
 ) -> Source:
-    """Write a source whose file is in place, and the job that indexes it.
+    """Create a source whose file is stored, and enqueue its indexing.
 
-    Raises LimitReached if the tenant's files would take more than QUOTA bytes.
+    Raises LimitReached if the tenant's files exceed QUOTA_BYTES.
     """
     query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
@@ -115,9 +116,9 @@ def list_sources(
     page: int = 1,
     page_size: int = 25,
 ) -> tuple[list[Source], int]:
-    """Return one page of the tenant's sources, newest first, and how many there are.
+    """Return one page of the tenant's sources, newest first, and the number of all matching ones.
 
-    `category`: its id, with those nested in it; "none" for sources outside of all.
+    `category` is an id, which includes nested ones, or "none" for sources without a category.
     """
     query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
     if search.strip():
@@ -137,7 +138,7 @@ def list_sources(
 
 
 def get(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Return a source that is not deleted. Raises NotFound if there is none."""
+    """Return a source. Raises NotFound if it does not exist or is deleted."""
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is not None:
         raise NotFound("There is no such source.")
@@ -145,16 +146,16 @@ def get(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def list_chunks(session: Transaction, who: Identity, source_id: str) -> list[Chunk]:
-    """Return the chunks of a source as they are found today, in order."""
+    """Return the chunks of a source's current generation, in order. Raises NotFound if there is no such source."""
     source = get(session, who, source_id)
     query = owned(Chunk, who.tenant_id).where(Chunk.source_id == source.id, Chunk.generation == source.generation)
     return list(session.exec(query.order_by(Chunk.number)).all())
 
 
 def get_passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Source, list[Chunk]]:
-    """Return a chunk with its neighbours, and the source it is from; also of a source deleted since.
+    """Return the source of a chunk, deleted or not, and the chunk with its neighbours in order.
 
-    Raises NotFound if the chunk was replaced or deleted.
+    Raises NotFound if there is no such chunk.
     """
     chunk: Chunk | None = session.exec(owned(Chunk, who.tenant_id).where(Chunk.id == chunk_id)).first()
     if chunk is None:
@@ -170,7 +171,10 @@ def get_passage(session: Transaction, who: Identity, chunk_id: str) -> tuple[Sou
 
 
 def retry(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Read and index a failed source again. Raises Conflict if the source has not failed."""
+    """Enqueue the indexing of a failed source again.
+
+    Raises NotFound if there is no such source, Conflict if it has not failed.
+    """
     source = get(session, who, source_id)
     if source.state != SourceState.FAILED:
         raise Conflict("Only a failed source can be read again.")
@@ -181,7 +185,7 @@ def retry(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def delete(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Take a source out of all answers at once; its file and chunks go a minute later."""
+    """Delete a source from searches; its file and chunks are deleted after UNDO_SECONDS unless it is restored."""
     source = get(session, who, source_id)
     source_replacement.retire(session, who.tenant_id, source.id)
     activity.record_by(
@@ -195,9 +199,9 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def restore(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Bring a source back that was deleted a moment ago.
+    """Restore a source that was deleted less than UNDO_SECONDS ago.
 
-    Raises NotFound if there is no such deleted source, or its file is gone.
+    Raises NotFound if there is no such deleted source.
     """
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is None or source.stored_as == "":

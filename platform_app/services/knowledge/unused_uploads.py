@@ -1,4 +1,4 @@
-"""Unused: uploads of which nothing came: few of a tenant wait at a time, and none for longer than a day."""
+"""Unused uploads: deletes uploaded files that no import or source uses."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -12,20 +12,20 @@ from platform_app.models.crm import ContactImport, ImportState
 from platform_app.models.knowledge import Source
 from platform_app.models.person import Tenant
 
-MAX_WAITING = 5  # tables of one tenant that are uploaded and not begun
+MAX_WAITING = 5  # uploaded imports of a tenant that have not started
 RETENTION = timedelta(days=1)
-_BATCH_SIZE = 500  # file names that are looked up together
+_BATCH_SIZE = 500  # file names per query
 
 
 def trim_waiting(session: Transaction, tenant_id: str) -> None:
-    """Make room for another table: the oldest of those that were not begun go."""
+    """Delete the oldest imports that have not started, so that another one fits MAX_WAITING."""
     waiting = owned(ContactImport, tenant_id).where(ContactImport.state == ImportState.READY)
     newest_first = waiting.order_by(col(ContactImport.created_at).desc(), col(ContactImport.id).desc())
     _remove(session, session.exec(newest_first.offset(MAX_WAITING - 1)).all())
 
 
 def delete_unused() -> bool:
-    """Remove the tables that were not begun for a day, and the files that no row knows; nothing is left for later."""
+    """Delete imports not started for RETENTION, and files without a row. Returns False: nothing is left."""
     with session_scope(reason="tenants with uploads", read_only=True) as session:
         tenants = session.exec(unscoped(Tenant).with_only_columns(Tenant.id)).all()
     for tenant_id in tenants:
@@ -49,7 +49,7 @@ def _remove(session: Transaction, rows: Iterable[ContactImport]) -> None:
 
 
 def _remove_unknown_files() -> None:
-    """Remove files that a process left when it was killed between the file and its row."""
+    """Delete old files that a process left when it was killed between writing the file and its row."""
     if not settings().uploads.is_dir():
         return
     oldest = (now() - RETENTION).timestamp()
@@ -63,7 +63,7 @@ def _remove_unknown_files() -> None:
 
 
 def _referenced_names(names: list[str]) -> set[str]:
-    """Return those of these file names that a row knows."""
+    """Return those of these file names that a row refers to."""
     with session_scope(reason="files of rows", read_only=True) as session:
         found: set[str] = set()
         for model in (Source, ContactImport):

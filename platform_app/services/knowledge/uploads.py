@@ -1,4 +1,4 @@
-"""Uploads: files of a tenant on disk, each under a random name."""
+"""Uploads: files of tenants on disk, each under a random name."""
 
 import asyncio
 import secrets
@@ -13,17 +13,14 @@ from platform_app.errors import Invalid, LimitReached
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file on disk: its name there, and its size in bytes."""
+    """A stored file: its name on disk, and its size in bytes."""
 
     stored_as: str
     size: int
 
 
 def plain_name(file_name: str) -> str:
-    """Return a file's bare name, fit to be shown; folders in it are dropped.
-
-    Raises Invalid if nothing is left of the name.
-    """
+    """Return a file's name without folders and unprintable characters. Raises Invalid if nothing is left."""
     name = PureWindowsPath(Path(file_name).name).name
     name = "".join(letter for letter in name if letter.isprintable())[-200:].strip()
     if not name or name.startswith("."):
@@ -33,9 +30,9 @@ def plain_name(file_name: str) -> str:
 
 @asynccontextmanager
 async def store_file(body: AsyncIterator[bytes]) -> AsyncIterator[StoredFile]:
-    """Write a body to disk; nothing stays of it when it is too large, empty, or what follows fails.
+    """Write a body to disk and yield the stored file, which is deleted if the block raises.
 
-    Raises LimitReached if the body is larger than the limit for uploads and Invalid if it is empty.
+    Raises Invalid if the body is empty, LimitReached if it is larger than `upload_max_mb`.
     """
     limit = settings().upload_max_mb * 1_000_000
     settings().uploads.mkdir(parents=True, exist_ok=True)
