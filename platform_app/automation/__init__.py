@@ -1,1 +1,1 @@
-"""Automation: what is decided from facts, without a database or a clock of its own."""
+"""Automation: pure functions of facts, without database or clock."""

@@ -1,4 +1,4 @@
-"""Checks: what is wrong with conditions before they are used, each at its place."""
+"""Condition checks: the problems of a condition tree, each with its path."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field

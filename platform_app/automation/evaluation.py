@@ -1,4 +1,4 @@
-"""Proofs: weighing a condition is a pure function that returns why it holds or not, and what would change that."""
+"""Evaluation: evaluates conditions as pure functions, with a proof and the smallest change that would flip it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

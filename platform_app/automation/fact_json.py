@@ -1,4 +1,4 @@
-"""Snapshots: what was known when an event happened, kept as JSON and read back as it was."""
+"""Fact JSON: fact values converted to JSON and back."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Facts: what can be known when a text is filled or a condition is weighed, by name."""
+"""Facts: the values that templates and conditions can use, by name."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Guided: steps of a script with a goal and fields to collect, and where a conversation stands in them."""
+"""Guided steps: the steps of a script with a goal and fields to collect, and the current position in them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

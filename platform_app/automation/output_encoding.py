@@ -1,4 +1,4 @@
-"""Encoding: how values are written into a text that another program reads: JSON, a form, XML or HTML.
+"""Output encoding: how values are written into text for another program: JSON, forms, XML or HTML.
 
 A text is filled in two steps: first with a mark in the place of each value, then, when it is known where each mark
 stands, with the values, each encoded for its place. What a customer wrote never ends a string or adds a field.

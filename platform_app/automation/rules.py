@@ -1,4 +1,4 @@
-"""Rules: a definition, and weighing it against an event as a pure function. Nothing here reads clock or database."""
+"""Rules: a rule's definition and its evaluation as a pure function, without database or clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Sequences: a definition, and the way through it as pure functions. Nothing here reads clock or database."""
+"""Sequences: a sequence's definition and its order of steps as pure functions, without database or clock."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Likeness: how much what is said is like an example, word by word, whatever the grammar and the typing."""
+"""Similarity: how similar a message is to an example, word by word, regardless of inflection and typing errors."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

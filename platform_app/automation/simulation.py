@@ -1,4 +1,4 @@
-"""Simulation: a way through a sequence as a pure function: when each step would be taken, and why then."""
+"""Simulation: when each step of a sequence would be taken and why, as a pure function."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

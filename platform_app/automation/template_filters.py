@@ -1,4 +1,4 @@
-"""Filters: what templates do with values, each call metered against what one text may cost."""
+"""Template filters: the Liquid filters that templates may use, within limits per text."""
 
 import html
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Values: what facts and conditions hold, made comparable. Nothing here raises on any value."""
+"""Values: parsing and comparing the values of facts and conditions. No function here raises on any value."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Payloads: what other systems send: read within limits, looked into by path, taken as values of a type."""
+"""Webhook payloads: parsing within limits, reading by path, converting to the type of a fact."""
 
 import json
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""Engine: rules at work: what they do, and the log of it."""
+"""Engine: rules and sequences at run time: actions, enrollments, run logs, tests on past events."""

@@ -1,4 +1,4 @@
-"""Purposes: by the kind of a job, what is told when the job ends without what it was for, and when it is revived."""
+"""Callback registry: what is called, by kind of job, when a job fails for good and when it is retried."""
 
 from platform_app.db import Transaction
 from platform_app.engine.rules import rule_runs

@@ -1,4 +1,4 @@
-"""Definitions: what is written as a draft and runs as published: versions, switch, order, copies, deletion and undo."""
+"""Definitions: drafts, published versions, switching, order, copies, deletion and undo of rules and sequences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

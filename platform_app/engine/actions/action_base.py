@@ -1,4 +1,4 @@
-"""Asking: what an action is, and how its fields are entered."""
+"""Action base: the base class of actions, and how their fields are entered."""
 
 from abc import ABC, abstractmethod
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Drafts: what is wrong with actions before they are published, each at its field."""
+"""Action checks: the problems of the actions of a draft, by field."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Scene: what an action acts on: the event, what was known then, and the rows that it is about."""
+"""Action context: what an action acts on (the event, its facts, its rows), and the plan it returns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Alone: what keeps a processor busy for seconds runs once for a tenant at the same time in each process."""
+"""Concurrency limit: work that takes seconds of CPU runs once at a time per tenant and process."""
 
 from collections.abc import Callable
 from functools import wraps

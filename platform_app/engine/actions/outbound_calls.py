@@ -1,4 +1,4 @@
-"""Calls: what actions send to the outside, and what is known of whether it arrived."""
+"""Outbound calls: the e-mails and HTTP requests of actions, each with an idempotency key."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Naming: the names of what conditions and actions hold by id."""
+"""Reference names: the names of the stages, agents and members that conditions hold by id."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Gathering: what the steps of one transaction go by, read for all of them at once."""
+"""Due enrollments: locks enrollments with a due step, and reads what their steps need in one query."""
 
 from datetime import datetime
 from typing import Any

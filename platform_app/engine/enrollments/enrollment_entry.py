@@ -1,4 +1,4 @@
-"""Entering: who comes into a sequence by an event or by automation, and whom events let go on or leave."""
+"""Enrollment entry: who is enrolled by an event or an action, and which enrollments an event affects."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Journey: one way through a sequence: its beginning, coming to a step, its end."""
+"""Enrollment progress: creating an enrollment, moving it from step to step, ending it."""
 
 import json
 from datetime import datetime

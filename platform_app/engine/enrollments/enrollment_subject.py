@@ -1,4 +1,4 @@
-"""Coming: whom a way through a sequence is about, and why they have come into it."""
+"""Enrollment subject: the lead, contact or conversation that is enrolled, and the cause of the entry."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Enrollments: people let in by hand, paused, taken further or out, and found with their history."""
+"""Enrollments: enrolling by hand, pausing, resuming, skipping, retrying, removing, listing."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Backtest: drafts tried on the events of the past. Nothing is changed and nothing is sent."""
+"""Backtest: rule drafts evaluated on past events, without side effects."""
 
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field

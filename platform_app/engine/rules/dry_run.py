@@ -1,4 +1,4 @@
-"""Dry run: what a rule would do on one event. Nothing is changed and nothing is sent."""
+"""Dry run: what a rule would do on one event, without side effects."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial

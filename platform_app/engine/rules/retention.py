@@ -1,4 +1,4 @@
-"""Keeping: the log of runs is kept as long as the tenant says, jobs that are done for a month; runs are counted on."""
+"""Retention: deletes old rule runs and finished jobs, and keeps their counts."""
 
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta

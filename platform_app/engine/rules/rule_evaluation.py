@@ -1,4 +1,4 @@
-"""Judging: which rules listen to an event, and what each has to say to it, with the proof."""
+"""Rule evaluation: the rules that an event triggers, and the run written for each with its proof."""
 
 import json
 from datetime import datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Log: what became of events at rules: written while they run, read by people, tried again by them."""
+"""Rule runs: the log of runs: written by the worker, listed, retried."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Handling: the worker weighs the rules that listen to an event, and does what they say, each once."""
+"""Rule worker: evaluates the rules that an event triggers and runs their actions, each once."""
 
 import time
 from collections.abc import Callable

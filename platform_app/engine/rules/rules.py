@@ -1,4 +1,4 @@
-"""Rules: written as drafts, published, switched, ordered, copied, deleted and brought back, within their tenant."""
+"""Rules: drafts, publishing, schedules and manual runs of a tenant's rules."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Clockwork: events that only the clock brings: schedules that are due, and contacts that nobody answered."""
+"""Timers: events that the clock causes: due schedules, and contacts without a reply."""
 
 import time
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""Absence: why a rule did not run on an event, beside what its condition says."""
+"""Why not: why a rule did not run on an event, besides its condition."""
 
 from dataclasses import dataclass
 from typing import Any

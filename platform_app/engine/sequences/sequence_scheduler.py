@@ -1,4 +1,4 @@
-"""Stepping: takes the steps that are due, each once, in due order, for every tenant in turn."""
+"""Sequence scheduler: runs due steps, each once, in order of due time, tenant by tenant."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Sequence numbers: how many came in, are inside, came to the end or left, and what followed each step."""
+"""Sequence statistics: numbers of enrollments by state, reason, version and step."""
 
 from dataclasses import dataclass
 

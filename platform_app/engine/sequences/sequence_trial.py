@@ -1,4 +1,4 @@
-"""Rehearsal: sequences tried without anybody noticing: on somebody at a chosen moment, and on the past."""
+"""Sequence trial: a draft simulated for one subject at a chosen time, or on past events."""
 
 from bisect import bisect_right
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Sequences: written as drafts, published, switched; what becomes of those inside; holidays of the tenant."""
+"""Sequences: drafts, publishing, switching, moves between versions, holidays."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""Outside steps: the calls that steps of sequences make to the outside, each once, by the worker."""
+"""Step calls: the outbound calls of sequence steps, each made once by the worker."""
 
 import httpx
 import structlog
