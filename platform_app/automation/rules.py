@@ -18,7 +18,7 @@ MAX_ACTIONS = 20
 
 
 class RuleDefinition(BaseModel):
-    """What a rule is made of."""
+    """The stored definition of a rule."""
 
     trigger: str = Field(default="message_received", max_length=40)  # a kind of event
     minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: for how long nobody answered
@@ -34,7 +34,7 @@ class RuleDefinition(BaseModel):
 
 @dataclass(frozen=True)
 class CompiledRule:
-    """A definition that is ready to be weighed."""
+    """A definition that is parsed for evaluation."""
 
     definition: RuleDefinition
     tree: Group
@@ -66,7 +66,7 @@ class RunReason(StrEnum):
 
 @dataclass(frozen=True)
 class PriorRuns:
-    """What a rule did before the moment that is weighed."""
+    """Earlier runs of a rule that its limits count."""
 
     last_at: datetime | None = None  # for the same lead or contact
     today: int = 0  # runs of the tenant's day

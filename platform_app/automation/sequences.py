@@ -18,7 +18,7 @@ from platform_app.errors import Invalid
 
 
 class ReEnrollment(StrEnum):
-    """Whether somebody who was in a sequence comes into it again."""
+    """Whether a subject that was enrolled before may be enrolled again."""
 
     NEVER = "never"
     FINISHED = "finished"  # when the way through it has ended
@@ -26,14 +26,14 @@ class ReEnrollment(StrEnum):
 
 
 class OverduePolicy(StrEnum):
-    """What becomes of steps that were due while nothing ran."""
+    """What happens to steps that became overdue while no worker ran."""
 
     SPREAD = "spread"  # they go out one after another, within their windows
     SKIP = "skip"
 
 
 class SequenceDefinition(BaseModel):
-    """What a sequence is made of."""
+    """The stored definition of a sequence."""
 
     trigger: str = Field(default="manual", max_length=40)  # a kind of event; manual: by hand and by rules alone
     minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: for how long nobody answered

@@ -16,7 +16,7 @@ from platform_app.automation.steps import decide
 
 @dataclass(frozen=True)
 class SimulatedEvent:
-    """Something that happens on the way: a reply, a change of stage, or a change of what is known."""
+    """An assumed reply, stage change or change of facts."""
 
     at: datetime
     is_reply: bool = False
@@ -24,7 +24,7 @@ class SimulatedEvent:
 
 
 class SimulationEnd(StrEnum):
-    """How a way ends."""
+    """How a simulated enrollment ends."""
 
     FINISHED = "finished"
     GOAL = "goal"
@@ -37,7 +37,7 @@ class SimulationEnd(StrEnum):
 
 @dataclass(frozen=True)
 class SimulatedStep:
-    """A step on the way: when it would be taken, what was waited for, and what was decided."""
+    """A step of a simulation: when it is taken, what it waited for, what was decided."""
 
     step_id: str
     at: datetime
@@ -47,7 +47,7 @@ class SimulatedStep:
 
 @dataclass
 class Simulation:
-    """A way from its beginning to its end."""
+    """A simulated enrollment from entry to end."""
 
     steps: list[SimulatedStep] = field(default_factory=list)
     end: SimulationEnd = SimulationEnd.FINISHED
@@ -65,7 +65,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class SimulationContext:
-    """What a simulation goes by: the calendar, what is known at each moment, and what happens, in order."""
+    """The input of a simulation: calendar, facts by time, and events in order of time."""
 
     calendar: Calendar
     known: Catalogue
@@ -74,7 +74,7 @@ class SimulationContext:
 
 
 def simulate(compiled: CompiledSequence, entered_at: datetime, key: str, context: SimulationContext) -> Simulation:
-    """Return the way of somebody who enters at a moment; `key` decides into which part of a split they come."""
+    """Return the simulated enrollment of a subject that enters at a time; `key` decides its part of a split."""
     found, step_id, arrived = Simulation(), compiled.first_step_id, entered_at
     while step_id:
         due = compiled.due_time(step_id, arrived, context.calendar)

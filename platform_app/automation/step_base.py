@@ -37,7 +37,7 @@ class StepContext:
 
 
 class StepOutcome(StrEnum):
-    """What is done at a step."""
+    """What happens at a step."""
 
     CONTINUE = "on"  # to the next step, or into a branch
     RUN_ACTION = "do"  # the step's action, then on

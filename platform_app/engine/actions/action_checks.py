@@ -27,14 +27,14 @@ _WITH_VARIABLES = (ActionInput.TEXT, ActionInput.LINE, ActionInput.TO, ActionInp
 
 @dataclass(frozen=True)
 class TenantChoices:
-    """What there is in the tenant: its facts, and the ids that can be chosen by how they are asked for."""
+    """The facts of a tenant, and the ids that each kind of input accepts."""
 
     catalogue: Catalogue
     ids: Mapping[str, Collection[str]]
 
 
 def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
-    """Return what there is in a tenant to choose from."""
+    """Return the facts and the ids that drafts of a tenant may refer to."""
     held, own = pipelines.list_pipelines(session, who), fact_snapshots.fact_catalogue(session, who.tenant_id)
     return TenantChoices(
         own,
@@ -50,7 +50,7 @@ def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
 
 
 def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str) -> dict[str, str]:
-    """Return a sentence for each field that is not right, by action.{place}.{field}; `actions` when there is none."""
+    """Return a sentence for each invalid field by action.{place}.{field}; `actions` if there are none."""
     if not listed:
         return {"actions": translate(language, "Add an action.")}
     found: dict[str, str] = {}
@@ -71,7 +71,7 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
 
 
 def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
-    """Return a sentence for each action that needs something the tenant has not set yet, by action.{place}."""
+    """Return a sentence for each action that needs a setting that the tenant lacks, by action.{place}."""
     found = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
     lacks = {place: kind.missing_setup(session, who) for place, kind in found if kind is not None}
     return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}

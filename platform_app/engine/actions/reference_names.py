@@ -8,7 +8,7 @@ from platform_app.fact_snapshots import entity_names
 
 
 class ReferenceNames(Mapping[str, str]):
-    """The names of what conditions hold by id, stages, pipelines, agents and members; read when one is asked for."""
+    """The names of stages, pipelines, agents and members by id, read at the first access."""
 
     def __init__(self, session: Transaction, tenant_id: str) -> None:
         self._session, self._tenant_id = session, tenant_id

@@ -70,11 +70,11 @@ def _has_exit_event(tenant_id: str) -> Any:
 
 
 def may_have_step_row(session: Transaction, row: Enrollment) -> bool:
-    """Tell whether the step that somebody has come to may have its row already."""
+    """Return whether the current step may have a row already; True if that was not read."""
     written: dict[tuple[str, str], bool] = session.info.get(_HAS_STEP_ROW, {})
     return written.pop((row.id, row.step_id), True)
 
 
 def may_have_exit_event(session: Transaction, row: Enrollment) -> bool:
-    """Tell whether a reply or a change of stage may have come since a way began."""
+    """Return whether a reply or stage change may have come since the entry; True if that was not read."""
     return bool(session.info.get(_HAS_EXIT_EVENT, {}).get(row.id, True))

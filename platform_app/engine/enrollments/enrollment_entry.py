@@ -25,7 +25,7 @@ from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentStat
 
 
 class EntryResult(StrEnum):
-    """Whether somebody comes into a sequence, and if not, why."""
+    """Whether a subject is enrolled, and if not, why."""
 
     ENTERS = "enters"
     CONDITION = "condition"
@@ -37,7 +37,7 @@ class EntryResult(StrEnum):
 
 
 def handle_event(session: Transaction, event: Event) -> None:
-    """Take an event in: whoever waits for it goes on or leaves, whoever it is for enters."""
+    """Apply an event to open enrollments, then enroll its subject in the sequences that it triggers."""
     facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, event.tenant_id))
     for row in _affected_enrollments(session, event):
         _apply_event(session, row, facts, at=event.at)
@@ -55,7 +55,7 @@ def handle_event(session: Transaction, event: Event) -> None:
 
 
 def triggered_sequences(session: Transaction, event: Event) -> list[Sequence]:
-    """Return the sequences that are switched on and wait for an event."""
+    """Return the enabled sequences that an event triggers, in order."""
     query = owned(Sequence, event.tenant_id).where(
         Sequence.trigger == event.kind, col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None)
     )
@@ -66,7 +66,7 @@ def triggered_sequences(session: Transaction, event: Event) -> list[Sequence]:
 def evaluate_entry(
     session: Transaction, sequence: Sequence, compiled: CompiledSequence, event: Event, *, facts: Facts
 ) -> tuple[EntryResult, dict[str, Any]]:
-    """Return whether the subject of an event enters, with the proof of the condition."""
+    """Return whether the subject of an event would be enrolled, with the proof of the entry condition as JSON."""
     proof = evaluate(compiled.entry, facts, fact_snapshots.fact_catalogue(session, event.tenant_id), event.at)
     subject = enrollment_progress.event_subject(session, event)
     if not proof.holds:
@@ -79,7 +79,7 @@ def evaluate_entry(
 
 
 def check_reentry(session: Transaction, sequence: Sequence, compiled: CompiledSequence, subject_id: str) -> EntryResult:
-    """Return whether somebody may come into a sequence who may have been in it."""
+    """Return whether a subject that may have been enrolled before may be enrolled again."""
     again = compiled.definition.again
     before = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject_id
@@ -134,7 +134,7 @@ def _apply_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
 
 
 def get_enabled(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
-    """Return a sequence that people can come into; raises Conflict for one that is switched off."""
+    """Return a sequence. Raises NotFound if there is none, Conflict if it is switched off."""
     row = get(session, who, sequence_id)
     if not row.enabled:
         raise Conflict("The sequence “{name}” is switched off.", name=row.name)
@@ -142,7 +142,7 @@ def get_enabled(session: Transaction, who: Identity, sequence_id: str) -> Sequen
 
 
 def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
-    """Return a sequence that is not deleted. Raises NotFound if there is none."""
+    """Return a sequence. Raises NotFound if there is none or it is deleted."""
     row: Sequence | None = session.exec(owned(Sequence, who.tenant_id).where(Sequence.id == sequence_id)).first()
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such sequence.")
@@ -150,7 +150,7 @@ def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
 
 
 def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -> Enrollment:
-    """Let the subject of an event in, as automation asks; raises Conflict when it may not enter."""
+    """Enroll the subject of an event for an action. Raises NotFound without a sequence, Conflict if it is refused."""
     row = get_enabled(session, who, sequence_id)
     compiled, subject = (
         enrollment_progress.cached_sequence(row.id, row.published),
@@ -181,7 +181,7 @@ _REFUSED = {
 
 
 def stop(session: Transaction, who: Identity, sequence_id: str, event: Event) -> int:
-    """Take the subject of an event out of a sequence; return how many ways have ended."""
+    """End the open enrollments of an event's subject in a sequence. Returns how many were ended."""
     subject = enrollment_progress.event_subject(session, event)
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id,

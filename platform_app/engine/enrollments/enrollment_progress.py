@@ -37,7 +37,10 @@ from platform_app.models.sequence import (
 def create_enrollment(
     session: Transaction, sequence: Sequence, compiled: CompiledSequence, *, subject: Subject, cause: EntryCause
 ) -> Enrollment | None:
-    """Write a way that begins; nothing when the same event has begun it before, or another one at this moment."""
+    """Create an enrollment.
+
+    Returns None if this event already enrolled the subject, or another transaction did so at the same time.
+    """
     own = compiled.definition
     if not _end_previous(session, sequence, own.again, subject=subject, cause=cause):
         return None
@@ -91,7 +94,7 @@ def _end_previous(
 def move_to_step(
     session: Transaction, row: Enrollment, compiled: CompiledSequence, *, step_id: str, at: datetime
 ) -> None:
-    """Let somebody come to a step at a moment, or to the end."""
+    """Set the next step of an enrollment and when it is due; an empty `step_id` finishes the enrollment."""
     row.step_id, row.arrived_at, row.planned_at, row.since, row.is_met = step_id, at, None, None, False
     row.weighs_events = bool(compiled.leave_if.of or compiled.goal.of)
     if not step_id:
@@ -106,7 +109,7 @@ def move_to_step(
 def complete(
     session: Transaction, row: Enrollment, state: EnrollmentState, at: datetime, *, proof: dict[str, Any] | None = None
 ) -> None:
-    """Write that somebody has come to the end or to the goal, as an event too."""
+    """End an enrollment as finished or with its goal reached, and emit `sequence_finished`."""
     row.step_id = ""
     sequence_exits.end_enrollment(session, row, state, at, proof=proof)
     sequence = session.get(Sequence, row.sequence_id)
@@ -124,7 +127,7 @@ def complete(
 def exit_by_condition(
     session: Transaction, row: Enrollment, compiled: CompiledSequence, facts: Facts, *, at: datetime
 ) -> bool:
-    """Let somebody leave, or reach the goal, when the conditions say so."""
+    """End an enrollment whose goal or exit condition holds. Returns whether it ended."""
     own = fact_snapshots.fact_catalogue(session, row.tenant_id)
     if compiled.goal.of and (proof := evaluate(compiled.goal, facts, own, at)).holds:
         complete(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
@@ -138,7 +141,7 @@ def exit_by_condition(
 
 
 def would_exit_at_entry(session: Transaction, sequence: Sequence, compiled: CompiledSequence, subject: Subject) -> bool:
-    """Tell whether somebody who enters now would leave before the first step."""
+    """Return whether the goal or exit condition holds now: an enrollment would end before its first step."""
     if not compiled.leave_if.of and not compiled.goal.of:
         return False
     event = Event(tenant_id=sequence.tenant_id, kind=EventKind.MANUAL, at=now(), agent_id=sequence.agent_id)
@@ -150,7 +153,7 @@ def would_exit_at_entry(session: Transaction, sequence: Sequence, compiled: Comp
 
 
 def calendar_for(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
-    """Return the time zones and holidays that somebody's steps go by."""
+    """Return the time zones and holidays that decide when a contact's steps are due."""
     held: dict[str, Any] = session.info.setdefault("calendars", {})
     if "tenant" not in held:
         tenant = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one()
@@ -189,7 +192,7 @@ def get_version(session: Transaction, tenant_id: str, sequence_id: str, *, numbe
 
 
 def record_step(session: Transaction, row: Enrollment, state: StepState) -> EnrollmentStep:
-    """Return the one row of the step that somebody has come to, in a state."""
+    """Create or update the row of the current step of an enrollment with a state, and return it."""
     query = owned(EnrollmentStep, row.tenant_id).where(
         EnrollmentStep.enrollment_id == row.id, EnrollmentStep.step_id == row.step_id
     )
@@ -223,7 +226,7 @@ def _step_kind(session: Transaction, row: Enrollment) -> str:
 
 
 def advance(session: Transaction, row: Enrollment, compiled: CompiledSequence, *, branch: str = "") -> None:
-    """Let somebody go on to the next step; its delay begins when this one was due."""
+    """Move an enrollment to the step after the current one; the delay counts from when the current one was due."""
     at = row.due_at or row.since or now()
     move_to_step(session, row, compiled, step_id=compiled.next_step_id(row.step_id, branch), at=at)
     sequence_exits.publish_change(session, row)

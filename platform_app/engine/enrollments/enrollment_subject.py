@@ -16,7 +16,7 @@ from platform_app.models.person import Identity
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom a way through a sequence is about."""
+    """The lead, contact or conversation that an enrollment is about."""
 
     lead_id: str | None = None
     contact_id: str | None = None
@@ -35,7 +35,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class EntryCause:
-    """Why somebody has come into a sequence."""
+    """Why a subject was enrolled."""
 
     at: datetime
     by: str = ""
@@ -46,7 +46,7 @@ class EntryCause:
 
 
 def event_subject(session: Transaction, event: Event) -> Subject:
-    """Return whom an event is about; what a conversation or a lead knows of it is added."""
+    """Return the subject of an event, with what its conversation or lead adds."""
     conversation = session.get(Conversation, event.conversation_id) if event.conversation_id else None
     lead_id = event.lead_id or (conversation.lead_id if conversation else None)
     lead = session.get(Lead, lead_id) if lead_id else None
@@ -57,7 +57,7 @@ def event_subject(session: Transaction, event: Event) -> Subject:
 
 
 def get_subject(session: Transaction, who: Identity, subject_id: str) -> Subject:
-    """Return a lead or a contact as whom a way is about; raises NotFound when there is none."""
+    """Return a lead or contact as a subject. Raises NotFound if there is none with this id."""
     lead = session.exec(owned(Lead, who.tenant_id).where(Lead.id == subject_id, col(Lead.deleted_at).is_(None))).first()
     if lead is not None:
         return Subject(lead.id, lead.contact_id)

@@ -129,7 +129,7 @@ def _in_state(query: Any, state: str) -> Any:
 def due_between(
     session: Transaction, who: Identity, *, since: datetime, until: datetime, limit: int = 500
 ) -> list[Enrollment]:
-    """Return the ways with a step that is due within a time, in due order."""
+    """Return the active enrollments with a step due from `since` to before `until`, in order of due time."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) >= since, col(Enrollment.due_at) < until
     )
@@ -144,7 +144,7 @@ def _get_open(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """Let somebody stand where they are until they are let go on."""
+    """Pause an enrollment. Raises NotFound if there is none, Conflict if it has ended or is paused."""
     row = _get_open(session, who, row_id)
     if row.state == EnrollmentState.PAUSED:
         raise Conflict("This enrollment is paused already.")
@@ -154,7 +154,7 @@ def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """Let somebody go on; a step that was due meanwhile is taken as soon as its window is open."""
+    """Resume a paused enrollment; an overdue step runs when its window opens. Raises Conflict if it is not paused."""
     row = _get_open(session, who, row_id)
     if row.state != EnrollmentState.PAUSED:
         raise Conflict("This enrollment is not paused.")
@@ -236,7 +236,7 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """Take somebody out."""
+    """End an enrollment by hand. Raises Conflict if it has ended already."""
     row = get(session, who, row_id, lock=True)
     if row.state not in (*OPEN_STATES, EnrollmentState.FAILED):
         raise Conflict("This enrollment has ended already.")
@@ -245,6 +245,6 @@ def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def enabled_sequences(session: Transaction, who: Identity) -> list[Sequence]:
-    """Return the sequences that people can be let into."""
+    """Return the enabled sequences by name."""
     query = owned(Sequence, who.tenant_id).where(col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None))
     return list(session.exec(query.order_by(Sequence.name)).all())

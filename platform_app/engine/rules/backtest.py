@@ -37,7 +37,7 @@ _EVENT_COLUMNS += (Event.lead_id, Event.contact_id, Event.conversation_id)
 
 @dataclass
 class BacktestSample:
-    """An event of the past with what a rule would have made of it."""
+    """A past event with the outcome of the draft and of the published rule."""
 
     event_id: str
     at: datetime
@@ -47,7 +47,7 @@ class BacktestSample:
 
 @dataclass
 class RuleBacktest:
-    """What a draft would have done with the events of a time."""
+    """What a draft would have done with the events of a period."""
 
     since: datetime
     reasons: Counter[str] = field(default_factory=Counter)

@@ -22,7 +22,7 @@ from platform_app.services.feed import event_log
 
 @dataclass(frozen=True)
 class ActionPreview:
-    """What an action would do, or why it could not: a message id with what fills its places."""
+    """What an action would do, or why it cannot: a message id and its values."""
 
     kind: str
     sentence: str
@@ -32,7 +32,7 @@ class ActionPreview:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What becomes of an event at a rule."""
+    """The outcome of a rule on one event."""
 
     reason: str  # a Reason, or why it is not weighed at all: trigger, agent
     proof: dict[str, Any] = field(default_factory=dict)

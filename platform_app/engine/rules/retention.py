@@ -19,7 +19,7 @@ _UNFINISHED = (RunState.RUNNING, RunState.RETRYING)
 
 
 def delete_old_runs() -> bool:
-    """Take runs that are older than their tenant wants out of the log, some of each; tell whether more are left."""
+    """Delete a batch of rule runs older than their tenant keeps them. Returns whether more may be left."""
     with session_scope(reason="how long runs are kept", read_only=True) as session:
         wishes = unscoped(Tenant).where(Tenant.run_days > 0).with_only_columns(Tenant.id, Tenant.run_days)
         kept = [(tenant_id, now() - timedelta(days=days)) for tenant_id, days in session.execute(wishes)]

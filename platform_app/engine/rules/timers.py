@@ -32,7 +32,7 @@ LOCK_TIMEOUT = 0.3  # seconds that it waits for a row; whoever writes meanwhile 
 
 
 def emit_due_schedules() -> None:
-    """Write the events of the rules whose time has come."""
+    """Emit a `schedule` event for each rule whose time has come, each in its own transaction."""
     with session_scope(reason="schedules that are due", read_only=True) as session:
         due = unscoped(Rule).where(col(Rule.next_at).is_not(None), col(Rule.next_at) <= now()).order_by(Rule.next_at)
         found = [(row.tenant_id, row.id) for row in session.exec(due.limit(100)).all()]

@@ -36,7 +36,7 @@ MAX_STEPS_AT_ONCE = 20  # steps without a pause that one way takes at once
 
 
 def run_due_steps(stopped: Callable[[], bool] = lambda: False) -> int:
-    """Take every step that is due, tenant after tenant, until none is; return how many ways went further."""
+    """Run every due step, tenant by tenant, until none is left. Returns how many enrollments were advanced."""
     taken, began = 0, now()
     while not stopped() and (tenants := _tenants_with_due_steps()):
         before = taken
@@ -81,7 +81,7 @@ def _run_tenant(tenant_id: str, began: datetime) -> int:
 
 
 def run_enrollment(session: Transaction, row: Enrollment, began: datetime) -> None:
-    """Take the steps of one way that are due, one after another, each with the events that follow from it."""
+    """Run the due steps of one enrollment one after another, at most MAX_STEPS_AT_ONCE."""
     for _ in range(MAX_STEPS_AT_ONCE):
         if row.state != EnrollmentState.ACTIVE or row.due_at is None or row.due_at > now():
             return
@@ -158,7 +158,7 @@ def _due_at(row: Enrollment) -> datetime:
 
 
 def exit_by_event(session: Transaction, row: Enrollment) -> bool:
-    """Let somebody leave who is gone, or who wrote while the way was being written."""
+    """End an enrollment whose subject was deleted, replied or changed stage. Returns whether it may not go on."""
     lead = session.get(Lead, row.lead_id) if row.lead_id else None
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     if _is_deleted(row.lead_id, lead) or _is_deleted(row.contact_id, contact):
@@ -194,7 +194,7 @@ def _has_event_since_entry(session: Transaction, row: Enrollment, kind: EventKin
 
 
 def action_context(session: Transaction, row: Enrollment) -> ActionContext:
-    """Return what a step acts on, with what is known now."""
+    """Return the context for the action of a step, with the facts of now."""
     sequence = session.get(Sequence, row.sequence_id)
     assert sequence is not None
     event = Event(

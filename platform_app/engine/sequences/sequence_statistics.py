@@ -12,7 +12,7 @@ from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentStep
 
 @dataclass(frozen=True)
 class StepStatistics:
-    """What became of a step, in one version and branch."""
+    """The numbers of a step, in one version and branch."""
 
     step_id: str
     version: int
@@ -24,7 +24,7 @@ class StepStatistics:
 
 
 def count_by_state(session: Transaction, who: Identity, sequence_id: str = "") -> dict[str, dict[str, int]]:
-    """Return for each sequence how many ways stand in each state."""
+    """Return the number of enrollments by state, by id of the sequence."""
     query = owned(Enrollment, who.tenant_id)
     if sequence_id:
         query = query.where(Enrollment.sequence_id == sequence_id)
@@ -37,7 +37,7 @@ def count_by_state(session: Transaction, who: Identity, sequence_id: str = "") -
 
 
 def count_by_reason(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
-    """Return for each reason how many left for it."""
+    """Return the number of enrollments that left, by reason."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id, col(Enrollment.leaving).is_not(None)
     )
@@ -46,14 +46,14 @@ def count_by_reason(session: Transaction, who: Identity, sequence_id: str) -> di
 
 
 def count_by_version(session: Transaction, who: Identity, sequence_id: str) -> dict[int, int]:
-    """Return how many came into each version."""
+    """Return the number of enrollments by version."""
     query = owned(Enrollment, who.tenant_id).where(Enrollment.sequence_id == sequence_id)
     grouped = query.with_only_columns(Enrollment.version, func.count()).group_by(col(Enrollment.version))
     return {version: count for version, count in session.execute(grouped).all()}  # noqa: C416
 
 
 def count_by_step(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
-    """Return for each step how many stand before it."""
+    """Return the number of open enrollments by the step that comes next."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id, col(Enrollment.state).in_(OPEN_STATES)
     )
@@ -62,7 +62,7 @@ def count_by_step(session: Transaction, who: Identity, sequence_id: str) -> dict
 
 
 def step_statistics(session: Transaction, who: Identity, sequence_id: str) -> list[StepStatistics]:
-    """Return what became of each step and what followed it, by version and branch."""
+    """Return the numbers of each step, by version and branch."""
     query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.sequence_id == sequence_id)
     keys = (EnrollmentStep.version, EnrollmentStep.step_id, EnrollmentStep.branch)
     failed = func.count().filter(col(EnrollmentStep.state).in_([StepState.FAILED, StepState.UNCERTAIN]))

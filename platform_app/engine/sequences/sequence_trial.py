@@ -39,7 +39,7 @@ _MAX_EVENTS = 400  # of one of them
 
 @dataclass(frozen=True)
 class AssumedEvent:
-    """Something that is supposed to happen a while after the entry."""
+    """An event that a trial assumes, by its time after the entry."""
 
     after: timedelta
     kind: str  # reply, or stage
@@ -48,7 +48,7 @@ class AssumedEvent:
 
 @dataclass
 class SequenceTrial:
-    """A way that was tried, with what each step would do, by step."""
+    """A simulated enrollment, with a preview of each action by step."""
 
     simulation: Simulation
     exits_at_entry: bool = False  # a way out or the goal is true already when they enter
@@ -127,7 +127,7 @@ def _preview_action(context: ActionContext, action: dict[str, Any]) -> tuple[str
 
 @dataclass(frozen=True)
 class PastEnrollment:
-    """Somebody of the past: what let them in, and the way they would have gone."""
+    """A subject of the past: the event that enrolls it, and its simulation."""
 
     event_id: str
     subject_id: str
@@ -137,7 +137,7 @@ class PastEnrollment:
 
 @dataclass
 class SequenceBacktest:
-    """What a draft would have done with the events of a time."""
+    """What a draft would have done with the events of a period."""
 
     since: datetime
     events: int = 0

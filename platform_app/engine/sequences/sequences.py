@@ -133,7 +133,7 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
 
 @dataclass(frozen=True)
 class VersionMove:
-    """Where those stand who go through older versions, and where each would land in the newest."""
+    """Enrollments on an older version, and the step they would move to in the newest."""
 
     step_id: str  # where they stand
     version: int
@@ -142,7 +142,7 @@ class VersionMove:
 
 
 def preview_version_moves(session: Transaction, who: Identity, sequence_id: str) -> list[VersionMove]:
-    """Return who would land where if those inside were moved to the newest version."""
+    """Return to which steps open enrollments would move in the newest version."""
     row = DEFINITIONS.get(session, who, sequence_id)
     if not row.published_number:
         return []
