@@ -1,1 +1,1 @@
-"""Engine: rules and sequences at run time: actions, enrollments, run logs, tests on past events."""
+"""Engine: runs rules and sequences, and stores what they did."""

@@ -1,4 +1,4 @@
-"""Callback registry: what is called, by kind of job, when a job fails for good and when it is retried."""
+"""Callback registry: registers the callbacks of each kind of job."""
 
 from platform_app.db import Transaction
 from platform_app.engine.rules import rule_runs
@@ -15,7 +15,7 @@ from platform_app.services.mail import invitation_mail
 
 
 def register_callbacks() -> None:
-    """Make the purposes known to this process: the worker gives jobs up, people cancel and retry them."""
+    """Register the callbacks in this process; workers and the console call them."""
     CALLBACKS["index_source"] = JobCallbacks(
         source_jobs.on_indexing_failure, source_jobs.on_indexing_retry, source_jobs.indexing_payload_from_keys
     )
@@ -40,7 +40,7 @@ def register_callbacks() -> None:
 def _on_other_failure(
     session: Transaction, tenant_id: str, kind: str, *, state: JobState, sentence: str, values: dict[str, str]
 ) -> None:
-    """Say that a job has ended of which nothing else is known than its kind."""
+    """Record an activity about the failure of a job of an unknown kind."""
     told, reason = "The background job “{job}” was given up: {reason}", sentence.format_map(values)
     link = f"/jobs?state={state.value}"
     activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, job=kind, reason=reason)

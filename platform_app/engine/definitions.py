@@ -1,4 +1,4 @@
-"""Definitions: drafts, published versions, switching, order, copies, deletion and undo of rules and sequences."""
+"""Definitions: drafts, versions, switching, order, copies, deletion and restoring of rules and sequences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ VersionT = TypeVar("VersionT", bound=Any)
 
 @dataclass(frozen=True)
 class DefinitionMessages:
-    """What is said of a noun: message ids; those of `done` have a place for its name."""
+    """The messages about a kind of definition: message ids, those of `done` with a placeholder for the name."""
 
     missing: str
     no_version: str
     limit_reached: str
-    done: dict[str, str]  # created, published, on, off, deleted
+    done: dict[str, str]  # by "created", "published", "on", "off" and "deleted"
     incomplete: str
     unpublished: str
 
@@ -43,15 +43,18 @@ class DefinitionPage(Generic[RowT]):
     """A page of definitions."""
 
     rows: list[RowT]
-    total: int  # of all that concern the agent, whatever is searched for
-    page: int  # from 1; the last one where a later one was asked for
+    total: int  # all rows of the agent, regardless of the search
+    page: int  # from 1; the last page if a later one was requested
     pages: int
-    ids: list[str]  # of all that are found, in order
+    ids: list[str]  # ids of all matching rows, in order
 
 
 @dataclass(frozen=True)
 class Definitions(Generic[RowT, VersionT]):
-    """Definitions of one noun. `problems` returns a sentence by field for what keeps a draft from being published."""
+    """The operations on a kind of definition.
+
+    `problems` returns a sentence by field for what prevents a draft from being published.
+    """
 
     model: type[RowT]
     version: type[VersionT]
@@ -68,7 +71,7 @@ class Definitions(Generic[RowT, VersionT]):
     on_switch: Callable[[Transaction, Identity, RowT], None]
 
     def of_tenant(self, session: Transaction, who: Identity, *, agent_id: str = "", search: str = "") -> list[RowT]:
-        """Return the rows in their order; those that concern an agent, where one is named."""
+        """Return the rows in their order, all or those of an agent and those for all agents."""
         query = owned(self.model, who.tenant_id).where(col(self.model.deleted_at).is_(None))
         rows = list(session.exec(query.order_by(self.model.position, self.model.id)).all())
         wanted = search.strip().casefold()
@@ -77,7 +80,7 @@ class Definitions(Generic[RowT, VersionT]):
         ]
 
     def list_names(self, session: Transaction, who: Identity) -> list[Any]:
-        """Return id, name, agent_id and enabled of the rows in their order, without what they are made of."""
+        """Return (id, name, agent_id, enabled) of the rows in their order, without their definitions."""
         model = self.model
         query = owned(model, who.tenant_id).where(col(model.deleted_at).is_(None)).order_by(model.position, model.id)
         return list(session.execute(query.with_only_columns(model.id, model.name, model.agent_id, model.enabled)).all())
@@ -85,7 +88,7 @@ class Definitions(Generic[RowT, VersionT]):
     def list_page(
         self, session: Transaction, who: Identity, *, agent_id: str = "", search: str = "", page: int = 1
     ) -> DefinitionPage[RowT]:
-        """Return a page of the rows in their order, of those that concern an agent and whose names hold a word."""
+        """Return a page of the rows of an agent whose names contain the search text, in their order."""
         concerned = [row for row in self.list_names(session, who) if not agent_id or row.agent_id in (None, agent_id)]
         wanted = search.strip().casefold()
         found = [row.id for row in concerned if wanted in row.name.casefold()]
@@ -97,7 +100,7 @@ class Definitions(Generic[RowT, VersionT]):
         return DefinitionPage([rows[row_id] for row_id in shown if row_id in rows], len(concerned), page, pages, found)
 
     def get(self, session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> RowT:
-        """Return a row that is not deleted. Raises NotFound if there is none."""
+        """Return a row. Raises NotFound if it does not exist or is deleted."""
         query = owned(self.model, who.tenant_id).where(self.model.id == row_id)
         row: RowT | None = session.exec(query.with_for_update() if lock else query).first()
         if row is None or row.deleted_at is not None:
@@ -114,7 +117,7 @@ class Definitions(Generic[RowT, VersionT]):
         draft: dict[str, Any] | None = None,
         is_demo: bool = False,
     ) -> RowT:
-        """Add one at the end: a draft, switched off. Raises LimitReached if there are too many."""
+        """Create a disabled row with a draft at the end. Raises LimitReached if there are too many."""
         rows = self.of_tenant(session, who)
         if len(rows) >= self.max_rows:
             raise LimitReached(self.messages.limit_reached, count=self.max_rows)
@@ -128,7 +131,11 @@ class Definitions(Generic[RowT, VersionT]):
         return row
 
     def save(self, session: Transaction, who: Identity, row_id: str, changes: dict[str, Any], *, revision: int) -> RowT:
-        """Change the draft, the name or the agent. Raises Conflict when it was changed since `revision`."""
+        """Change the draft, name or agent.
+
+        Raises NotFound if there is no such row or agent, Conflict if it was changed since `revision`, Invalid for a
+        wrong value.
+        """
         row = self._get_for_update(session, who, row_id, revision)
         rest = dict(changes)
         if "name" in rest:
@@ -161,9 +168,10 @@ class Definitions(Generic[RowT, VersionT]):
         row.updated_at, row.draft_saved_by = now(), who.name
 
     def publish(self, session: Transaction, who: Identity, row_id: str, *, revision: int | None = None) -> VersionT:
-        """Make the draft the version that runs. Raises Invalid when it is not complete.
+        """Publish the draft as a new version and return it.
 
-        Raises Conflict when nothing has changed, or when the draft is no longer the one of `revision`.
+        Raises Invalid if the draft is incomplete, and Conflict if nothing has changed or the draft was changed since
+        `revision`.
         """
         row = self._get_for_update(session, who, row_id, revision)
         if row.published_number and row.published == row.draft:
@@ -181,9 +189,9 @@ class Definitions(Generic[RowT, VersionT]):
         return version
 
     def switch(self, session: Transaction, who: Identity, row_id: str, *, enabled: bool) -> RowT:
-        """Switch one on or off; it has to be published first. What waits is not done any more when it is off.
+        """Switch a row on or off; what waits is cancelled or held when it is off.
 
-        Raises Conflict if it is to be switched on and has no published version.
+        Raises Conflict if it is switched on without a published version, NotFound if there is no such row.
         """
         row = self.get(session, who, row_id, lock=True)
         if enabled and not row.published_number:
@@ -207,35 +215,35 @@ class Definitions(Generic[RowT, VersionT]):
         return found[0]
 
     def difference(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> list[FieldChange]:
-        """Return what the draft has otherwise than a version."""
+        """Return the differences between a version and the draft. Raises NotFound if either is missing."""
         row = self.get(session, who, row_id)
         held = self._version(session, who, row_id, version_id).definition
         return diff_fields(held, row.draft, tuple(self.schema.model_fields))
 
     def restore_version(self, session: Transaction, who: Identity, row_id: str, version_id: str) -> RowT:
-        """Put an older version into the draft; nothing is published by it."""
+        """Copy a published version into the draft. Raises NotFound if there is no such row or version."""
         row = self.get(session, who, row_id, lock=True)
         self._set_draft(row, who, dict(self._version(session, who, row_id, version_id).definition))
         return row
 
     def duplicate(self, session: Transaction, who: Identity, row_id: str, *, agent_id: str | None = "same") -> RowT:
-        """Make a copy at the end, for the same agent or another: a draft, switched off."""
+        """Create a disabled copy at the end, for the same agent or another."""
         row = self.get(session, who, row_id)
         name = translate(who.language, "{name} (copy)", name=row.name[:180])
         agent = row.agent_id if agent_id == "same" else agent_id
         return self.create(session, who, name=name, agent_id=agent, draft=row.draft)
 
     def move(self, session: Transaction, who: Identity, row_id: str, *, up: bool, among: list[str]) -> None:
-        """Put one before or after its neighbour; `among` are the ids that are shown, in order."""
+        """Swap a row with the one before or after it among the shown ones, whose ids `among` gives in order."""
         row_order.move(self.of_tenant(session, who), self.get(session, who, row_id).id, up=up, among=among)
 
     def place(self, session: Transaction, who: Identity, row_id: str, other_id: str) -> None:
-        """Put one where another stands."""
+        """Move a row to the position of another."""
         moved, other = self.get(session, who, row_id), self.get(session, who, other_id)
         row_order.place_at(self.of_tenant(session, who), moved.id, other.id)
 
     def delete(self, session: Transaction, who: Identity, row_id: str) -> RowT:
-        """Take one away: it does not run any more. It can be brought back."""
+        """Delete a row, so that it no longer runs; it can be restored."""
         row = self.get(session, who, row_id, lock=True)
         row.deleted_at, row.enabled = now(), False
         self.on_switch(session, who, row)
@@ -243,7 +251,7 @@ class Definitions(Generic[RowT, VersionT]):
         return row
 
     def restore(self, session: Transaction, who: Identity, row_id: str) -> RowT:
-        """Bring back what was deleted, switched off. Raises NotFound if there is no such deleted row."""
+        """Restore a deleted row, disabled. Raises NotFound if there is no such deleted row."""
         row: RowT | None = session.exec(owned(self.model, who.tenant_id).where(self.model.id == row_id)).first()
         if row is None or row.deleted_at is None:
             raise NotFound(self.messages.missing)
@@ -251,7 +259,7 @@ class Definitions(Generic[RowT, VersionT]):
         return row
 
     def record_activity(self, session: Transaction, who: Identity, row: RowT, what: str) -> None:
-        """Write what a person did, and let open pages know."""
+        """Record an activity of a member and notify open pages."""
         link = f"{self.path}/{row.id}" if row.deleted_at is None else ""
         sentence = self.messages.done[what]
         activity.record_by(session, who, self.kind, sentence, agent_id=row.agent_id, link=link, name=row.name)

@@ -1,10 +1,10 @@
-"""Event matching: whether an event that has the trigger of a rule or sequence is meant for it."""
+"""Event matching: whether a rule or sequence is triggered by an event of its kind."""
 
 from typing import Any, Protocol
 
 from platform_app.models.event import EventKind
 
-_NAMES_ITS_RULE = (EventKind.SCHEDULE, EventKind.MANUAL)  # such an event is for the one rule that it names
+_NAMES_ITS_RULE = (EventKind.SCHEDULE, EventKind.MANUAL)  # such an event names its one rule
 
 
 class TriggerEvent(Protocol):

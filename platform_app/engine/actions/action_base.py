@@ -17,7 +17,7 @@ from platform_app.services.accounts import members
 
 MAX_TEXT_LENGTH = 8_000  # characters of a text
 MAX_DAYS = 3_650  # until something is due
-BUILT_IN_FIELDS = {  # that a rule may change beside a tenant's own, with their words
+BUILT_IN_FIELDS = {  # built-in fields that a rule may change, with their labels
     "contact.name": "Name of the contact",
     "contact.phones": "Phone of the contact",
     "contact.emails": "E-mail of the contact",
@@ -29,7 +29,7 @@ BUILT_IN_FIELDS = {  # that a rule may change beside a tenant's own, with their 
 
 
 class ActionInput(StrEnum):
-    """How a field of an action is entered."""
+    """How a field of an action is entered in the builder."""
 
     TEXT = "text"  # with variables, of several lines
     LINE = "line"  # with variables, of one line
@@ -50,23 +50,23 @@ def action_field(label: str, input: ActionInput, *, required: bool = True, prefi
 
 
 class Action(BaseModel, ABC, frozen=True):
-    """What a rule can do; `plan` says what it is about to do, and raises PlatformError when that cannot be done."""
+    """What a rule or step can do. `plan` returns what it is about to do, or raises PlatformError if it cannot."""
 
     icon: ClassVar[str] = "zap"  # in the builder
     menu_order: ClassVar[int] = 1_000  # in the builder; actions with the same number are sorted by kind
 
     @abstractmethod
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Return what is about to be done on a scene."""
+        """Return the plan of the action in a context. Raises PlatformError if the action is not possible."""
 
     @classmethod
     def missing_setup(cls, session: Transaction, who: Identity) -> str:
-        """Return what the tenant has to set first, as a message id; nothing when all is there."""
+        """Return a message id of what the tenant has to set up first, or ""."""
         return ""
 
 
 def find_member(context: ActionContext, user_id: str) -> NamedValue:
-    """Return a member of the tenant by the id of the user. Raises Invalid if there is none."""
+    """Return the member with this user id. Raises Invalid if there is none."""
     found = {user.id: user.name for user, _ in members.list_members(context.session, context.who)}
     if user_id not in found:
         raise Invalid("There is no such member.", field="user_id")
@@ -74,7 +74,7 @@ def find_member(context: ActionContext, user_id: str) -> NamedValue:
 
 
 def parse_days(written: str) -> int:
-    """Return a number of days as it was written. Raises Invalid if it is no whole number."""
+    """Return a number of days from text. Raises Invalid if it is not a whole number from 0 to MAX_DAYS."""
     days = parse_whole(written, MAX_DAYS)
     if days is None:
         raise Invalid("Enter a number.", field="days")

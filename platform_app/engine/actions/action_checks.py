@@ -1,4 +1,4 @@
-"""Action checks: the problems of the actions of a draft, by field."""
+"""Action checks: problems of actions before they are published, by field."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ _WITH_VARIABLES = (ActionInput.TEXT, ActionInput.LINE, ActionInput.TO, ActionInp
 
 @dataclass(frozen=True)
 class TenantChoices:
-    """The facts of a tenant, and the ids that each kind of input accepts."""
+    """The facts and selectable ids of a tenant, by kind of input."""
 
     catalogue: Catalogue
     ids: Mapping[str, Collection[str]]
 
 
 def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
-    """Return the facts and the ids that drafts of a tenant may refer to."""
+    """Return the facts and selectable ids of a tenant."""
     held, own = pipelines.list_pipelines(session, who), fact_snapshots.fact_catalogue(session, who.tenant_id)
     return TenantChoices(
         own,
@@ -50,7 +50,7 @@ def tenant_choices(session: Transaction, who: Identity) -> TenantChoices:
 
 
 def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str) -> dict[str, str]:
-    """Return a sentence for each invalid field by action.{place}.{field}; `actions` if there are none."""
+    """Return a sentence for each invalid field by "action.{place}.{field}", or by "actions" if there are none."""
     if not listed:
         return {"actions": translate(language, "Add an action.")}
     found: dict[str, str] = {}
@@ -71,7 +71,7 @@ def problems(listed: list[dict[str, Any]], choices: TenantChoices, language: str
 
 
 def missing_setup(session: Transaction, who: Identity, listed: list[dict[str, Any]]) -> dict[str, str]:
-    """Return a sentence for each action that needs a setting that the tenant lacks, by action.{place}."""
+    """Return a sentence for each action that needs a missing setting of the tenant, by "action.{place}"."""
     found = [(place, actions.ACTIONS.get(str(data.get("kind")))) for place, data in enumerate(listed)]
     lacks = {place: kind.missing_setup(session, who) for place, kind in found if kind is not None}
     return {f"action.{place}": translate(who.language, sentence) for place, sentence in lacks.items() if sentence}
@@ -97,7 +97,7 @@ def _problem(value: str, field: InputField, choices: TenantChoices, language: st
 
 
 def _type_problem(field: str, value: str, facts: Catalogue, language: str) -> str:
-    """Return why a value does not fit its field; one with variables is known only when they are filled."""
+    """Return why a value does not fit its field, or ""; values with variables are checked when filled."""
     fact = facts.get(field)
     if fact is None or not value.strip() or "{{" in value or "{%" in value:
         return ""

@@ -1,4 +1,4 @@
-"""Action context: what an action acts on (the event, its facts, its rows), and the plan it returns."""
+"""Action context: the event, facts and rows that an action works on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ from platform_app.models.person import Identity
 
 @dataclass(frozen=True)
 class ActionPlan:
-    """What an action is about to do, in words and as a step: inside, in a transaction; or outside, by a call.
+    """What an action is about to do: either a change inside a transaction, or an outbound call.
 
-    `sentence` is a message id with places for `values`. `call` takes the idempotency key and returns what is kept of
-    the outcome; it raises effects.SureFailure when the other side did not do it and may later, PlatformError when it
-    never will. `repeatable`: the other side honours the key, so that a call in doubt may be made again.
+    `sentence` is a message id whose placeholders `values` fill. `call` receives the idempotency key and returns the
+    outcome to store; it raises effects.CallFailed if nothing was done but a retry may succeed, and PlatformError if it
+    never will. `repeatable`: the other side honours the key, so that a call with an uncertain outcome may be repeated.
     """
 
     sentence: str
@@ -31,7 +31,7 @@ class ActionPlan:
 
 
 def send_gate_outcome(outcome: object) -> dict[str, Any]:
-    """Return why the send gate kept back the message that an action made; empty if it made none or it was sent.
+    """Return why the send gate held or dropped an action's message; {} if none was made or it was sent.
 
     The keys are those of `Decision.as_json`, and `message_id`.
     """
@@ -42,7 +42,7 @@ def send_gate_outcome(outcome: object) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ActionContext:
-    """An event, with what was known then. `who` acts: the automation, in the name of its rule."""
+    """An event with the facts at that time. `who` is the acting automation, named by its rule or sequence."""
 
     session: Transaction
     who: Identity
@@ -50,15 +50,15 @@ class ActionContext:
     facts: Facts
 
     def render(self, text: str) -> str:
-        """Return a text with its variables filled."""
+        """Return a text with its variables filled. Raises Invalid if it cannot be rendered."""
         return text_templates.render(text, self.facts).strip()
 
     def render_body(self, text: str) -> RequestBody:
-        """Return a text for another program, each value encoded for where it stands; raises Invalid."""
+        """Return a request body with each value encoded for its place. Raises Invalid if it cannot be rendered."""
         return text_templates.render_body(text, self.facts)
 
     def lead_id(self) -> str:
-        """Return the id of the lead; raises Conflict when the event is about none."""
+        """Return the id of the lead. Raises Conflict if the event is not about a lead."""
         if self.event.lead_id:
             return self.event.lead_id
         conversation = self._find_conversation()
@@ -67,7 +67,7 @@ class ActionContext:
         return conversation.lead_id
 
     def contact_id(self) -> str:
-        """Return the id of the contact; raises Conflict when the event is about none."""
+        """Return the id of the contact. Raises Conflict if the event is not about a contact."""
         if self.event.contact_id:
             return self.event.contact_id
         conversation = self._find_conversation()
@@ -78,7 +78,7 @@ class ActionContext:
     def conversation(self) -> Conversation:
         """Return the conversation of the event, else the newest one of its lead or contact.
 
-        Raises Conflict when there is none.
+        Raises Conflict if there is none.
         """
         conversation = self._find_conversation()
         if conversation is None:
@@ -101,7 +101,7 @@ class ActionContext:
         return found
 
     def is_about(self, subject: str) -> bool:
-        """Tell whether the event is about a lead or a contact."""
+        """Return whether the event is about a lead or contact ("lead" or "contact")."""
         try:
             return bool(self.lead_id() if subject == "lead" else self.contact_id())
         except Conflict:

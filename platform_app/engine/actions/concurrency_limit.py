@@ -1,4 +1,4 @@
-"""Concurrency limit: work that takes seconds of CPU runs once at a time per tenant and process."""
+"""Concurrency limit: heavy computations run one at a time per tenant and process."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,7 @@ _lock = Lock()
 
 
 def one_at_a_time(work: Work[P, R]) -> Work[P, R]:
-    """Let a tenant have one of all functions that are so marked at work; the second one raises LimitReached."""
+    """Decorate a function so that one decorated function runs per tenant; raises LimitReached for a second."""
 
     @wraps(work)
     def guarded(session: Transaction, who: Identity, /, *args: P.args, **kwargs: P.kwargs) -> R:

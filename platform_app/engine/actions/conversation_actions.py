@@ -1,4 +1,4 @@
-"""Conversation actions: what rules and steps do in a conversation."""
+"""Conversation actions: actions of rules and steps in a conversation."""
 
 from typing import ClassVar, Literal
 
@@ -20,7 +20,7 @@ class SendMessage(Action):
     text: str = action_field("Text", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Say it in the conversation, in the agent's name."""
+        """Plan to send the text in the conversation, in the agent's name."""
         conversation, text = context.conversation(), context.render(self.text)
         return ActionPlan(
             "Send “{text}”",
@@ -41,7 +41,7 @@ class AskAgent(Action):
     prompt: str = action_field("What it is to write", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Let the agent of the conversation write a message; the worker sends it."""
+        """Plan to have the agent of the conversation write a message, which a worker sends."""
         conversation, prompt = context.conversation(), context.render(self.prompt)
         return ActionPlan(
             "Let the agent write: “{text}”",
@@ -61,7 +61,7 @@ class HandOff(Action):
     kind: Literal["hand_off"] = "hand_off"
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Let the agent be silent until a person gives the conversation back."""
+        """Plan to hand the conversation off to members."""
         conversation = context.conversation()
         return ActionPlan(
             "Hand the conversation to a person", apply=lambda s, who: hand_off.hand_off(s, who, conversation.id)
@@ -80,7 +80,7 @@ class AssignConversation(Action):
     user_id: str = action_field("Member", ActionInput.MEMBER, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Assign the conversation to the member, or to the one whose turn it is."""
+        """Plan to assign the conversation to the member, or in turn."""
         conversation = context.conversation()
         if not self.user_id:
             words = "Assign the conversation in turn"
@@ -104,7 +104,7 @@ class OptOut(Action):
     kind: Literal["opt_out"] = "opt_out"
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Note that the contact does not want messages."""
+        """Plan to opt the contact out of messages."""
         contact = contacts.get(context.session, context.who, context.contact_id())
         return ActionPlan(
             "Opt {name} out",
@@ -124,7 +124,7 @@ class CloseConversation(Action):
     kind: Literal["close_conversation"] = "close_conversation"
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """End the conversation."""
+        """Plan to close the conversation."""
         conversation = context.conversation()
         return ActionPlan(
             "Close the conversation", apply=lambda session, who: hand_off.close(session, who, conversation.id)

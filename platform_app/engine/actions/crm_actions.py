@@ -1,4 +1,4 @@
-"""CRM actions: what rules and steps do with leads, contacts and their tasks, tags and notes."""
+"""CRM actions: actions of rules and steps on leads, contacts, tasks, tags and notes."""
 
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
@@ -22,7 +22,7 @@ class ChangeStage(Action):
     stage_id: str = action_field("Stage", ActionInput.STAGE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Move the lead."""
+        """Plan to move the lead to the stage."""
         lead_id = context.lead_id()
         stage = pipelines.get_stage(context.session, context.who, self.stage_id)
         return ActionPlan(
@@ -44,7 +44,7 @@ class Assign(Action):
     user_id: str = action_field("Member", ActionInput.MEMBER)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Make the member responsible for the lead."""
+        """Plan to make the member responsible for the lead."""
         lead_id, member = context.lead_id(), find_member(context, self.user_id)
         return ActionPlan(
             "Make {name} responsible for the lead",
@@ -67,7 +67,7 @@ class CreateTask(Action):
     days: str = action_field("Due in days", ActionInput.DAYS, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Write a task for the lead, else for the contact."""
+        """Plan to create a task for the lead, else for the contact."""
         of = {"lead_id": context.lead_id()} if context.is_about("lead") else {"contact_id": context.contact_id()}
         member = find_member(context, self.user_id) if self.user_id else None
         due = now() + timedelta(days=parse_days(self.days)) if self.days else None
@@ -93,7 +93,7 @@ class UpdateField(Action):
     value: str = action_field("Value", ActionInput.VALUE, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Save a value of the contact or the lead."""
+        """Plan to change a field of the contact or lead."""
         holder, _, name = self.field.partition(".")
         value: Any = context.render(self.value)
         if name in ("emails", "phones"):
@@ -119,7 +119,7 @@ class AddTag(Action):
     tag: str = action_field("Tag", ActionInput.TAG)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Give the lead, else the contact, a tag."""
+        """Plan to add the tag to the lead, else to the contact."""
         tag = context.render(self.tag)
         store, row_id = (leads, context.lead_id()) if context.is_about("lead") else (contacts, context.contact_id())
         return ActionPlan(
@@ -141,7 +141,7 @@ class RemoveTag(Action):
     tag: str = action_field("Tag", ActionInput.TAG)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Take a tag from the lead, else from the contact."""
+        """Plan to remove the tag from the lead, else from the contact."""
         tag = context.render(self.tag)
         store, row_id = (leads, context.lead_id()) if context.is_about("lead") else (contacts, context.contact_id())
         return ActionPlan(
@@ -163,7 +163,7 @@ class WriteNote(Action):
     text: str = action_field("Text", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Write a note about the lead, else about the contact."""
+        """Plan to add a note to the lead, else to the contact."""
         of = {"lead_id": context.lead_id()} if context.is_about("lead") else {"contact_id": context.contact_id()}
         text = context.render(self.text)
         return ActionPlan(

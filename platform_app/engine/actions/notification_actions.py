@@ -1,4 +1,4 @@
-"""Notification actions: what rules and steps tell members."""
+"""Notification actions: actions of rules and steps that notify members."""
 
 from typing import ClassVar, Literal
 
@@ -21,7 +21,7 @@ class Notify(Action):
     text: str = action_field("Text", ActionInput.LINE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Put a line for the member into the recent updates. Raises Invalid if the text is empty."""
+        """Plan to notify the member in the activity feed. Raises Invalid if the text is empty."""
         member, text = find_member(context, self.user_id), context.render(self.text)
         if not text:
             raise Invalid("The text of the message is empty.", field="text")

@@ -1,4 +1,4 @@
-"""Outbound actions: what rules and steps send to other systems, each call with an idempotency key."""
+"""Outbound actions: actions that call other systems, each with an idempotency key."""
 
 from typing import ClassVar, Literal
 
@@ -27,9 +27,9 @@ class SendEmail(Action):
     text: str = action_field("Text", ActionInput.TEXT)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Send it through the tenant's mail server. No key is known there: what is in doubt is not sent again.
+        """Plan to send an e-mail through the tenant's mail server, which does not support retries of uncertain calls.
 
-        Raises Conflict if the contact has no address and Invalid if subject or text is empty.
+        Raises Conflict if the contact has no address, and Invalid if subject or text is empty.
         """
         server = mail_servers.get_server(context.session, context.who.tenant_id)
         to, subject, text = (context.render(one) for one in (self.to or CONTACT_EMAIL, self.subject, self.text))
@@ -43,7 +43,7 @@ class SendEmail(Action):
 
     @classmethod
     def missing_setup(cls, session: Transaction, who: Identity) -> str:
-        """Return that a mail server has to be set first."""
+        """Return that a mail server has to be set up, or ""."""
         return "" if mail_servers.has_server(session, who.tenant_id) else mail_servers.NO_SERVER
 
 
@@ -60,7 +60,7 @@ class CallWebhook(Action):
     body: str = action_field("What is sent", ActionInput.TEXT, required=False)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Post a text to an address of the tenant's, with a key by which a repetition is known."""
+        """Plan to post a text to an address, with an idempotency key."""
         address, body = egress.check(self.url), context.render_body(self.body)
         return ActionPlan(
             "Call {url}", {"url": address}, call=lambda key: post_webhook(address, body, key), repeatable=True

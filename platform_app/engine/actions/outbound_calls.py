@@ -1,4 +1,4 @@
-"""Outbound calls: the e-mails and HTTP requests of actions, each with an idempotency key."""
+"""Outbound calls: the calls of actions, and whether they arrived."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from platform_app.errors import Invalid, Unavailable
 from platform_app.integrations import egress, smtp
 from platform_app.services.jobs.effects import CallFailed
 
-NO_ANSWER_ERRORS = (httpx.HTTPError,)  # a call of which it is not known whether it arrived; it carries a key
+NO_ANSWER_ERRORS = (httpx.HTTPError,)  # errors with an uncertain outcome; the key makes a repetition safe
 
 
 def send_email(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, Any]:
-    """Send an e-mail; raises SureFailure when it did not leave and may later."""
+    """Send an e-mail and return its outcome. Raises CallFailed if it was not sent and may be retried."""
     try:
         return dict(smtp.send(server, smtp.written(server, **message, key=key)))
     except Unavailable as error:
@@ -21,7 +21,10 @@ def send_email(server: smtp.Server, message: dict[str, str], key: str) -> dict[s
 
 
 def post_webhook(address: str, body: RequestBody, key: str) -> dict[str, Any]:
-    """Post a body with its key; raises SureFailure when it was not taken and may be later."""
+    """Post a body with its idempotency key and return the outcome.
+
+    Raises CallFailed if it was not accepted and may be retried, Invalid if the address rejects it.
+    """
     headers = {"content-type": body.content_type, "webhook-id": key, "idempotency-key": key}
     try:
         answer = egress.post(address, body.text, headers)

@@ -1,4 +1,4 @@
-"""Reference names: the names of the stages, agents and members that conditions hold by id."""
+"""Reference names: the names of entities that conditions and actions refer to by id."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -8,7 +8,7 @@ from platform_app.fact_snapshots import entity_names
 
 
 class ReferenceNames(Mapping[str, str]):
-    """The names of stages, pipelines, agents and members by id, read at the first access."""
+    """A mapping of the ids of stages, pipelines, agents and members to names, read on first use."""
 
     def __init__(self, session: Transaction, tenant_id: str) -> None:
         self._session, self._tenant_id = session, tenant_id

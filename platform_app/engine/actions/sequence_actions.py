@@ -1,4 +1,4 @@
-"""Sequence actions: how rules and steps start and stop sequences."""
+"""Sequence actions: actions that start and stop sequences."""
 
 from typing import ClassVar, Literal
 
@@ -18,7 +18,7 @@ class StartSequence(Action):
     sequence_id: str = action_field("Sequence", ActionInput.SEQUENCE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Let the lead or the contact into a sequence that is switched on."""
+        """Plan to enroll the lead or contact in an enabled sequence."""
         row = enrollment_entry.get_enabled(context.session, context.who, self.sequence_id)
         return ActionPlan(
             "Start the sequence “{name}”",
@@ -38,7 +38,7 @@ class StopSequence(Action):
     sequence_id: str = action_field("Sequence", ActionInput.SEQUENCE)
 
     def plan(self, context: ActionContext) -> ActionPlan:
-        """Take the lead or the contact out of a sequence; nothing happens when they are not in it."""
+        """Plan to end the enrollment of the lead or contact, if any."""
         row = enrollment_entry.get(context.session, context.who, self.sequence_id)
         return ActionPlan(
             "Stop the sequence “{name}”",

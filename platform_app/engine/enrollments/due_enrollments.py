@@ -1,4 +1,4 @@
-"""Due enrollments: locks enrollments with a due step, and reads what their steps need in one query."""
+"""Due enrollments: reads what the due steps of one transaction need in a few queries."""
 
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,9 @@ _HAS_EXIT_EVENT = "ways that something happened to"
 
 
 def lock_due(session: Transaction, tenant_id: str, at: datetime, limit: int) -> list[Enrollment]:
-    """Return the ways whose step is due longest, locked, and read what their steps go by.
+    """Lock and return the enrollments whose steps are due longest, and read what their steps need.
 
-    By joins, not by lists of ids: SQLite takes a tenant for ten rows, and for more ids it would read all it has.
+    Joins are used instead of lists of ids, for which SQLite would choose a full scan.
     """
     query = owned(Enrollment, tenant_id).where(Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) <= at)
     for model, row_id in ((Contact, Enrollment.contact_id), (Lead, Enrollment.lead_id)):
@@ -32,7 +32,7 @@ def lock_due(session: Transaction, tenant_id: str, at: datetime, limit: int) -> 
 
 
 def _has_step_row(tenant_id: str) -> Any:
-    """Return the condition that the step to which somebody has come has its row."""
+    """Return the SQL condition that the next step has a row already."""
     return exists().where(
         col(EnrollmentStep.tenant_id) == tenant_id,
         col(EnrollmentStep.enrollment_id) == col(Enrollment.id),
@@ -41,7 +41,7 @@ def _has_step_row(tenant_id: str) -> Any:
 
 
 def _has_exit_event(tenant_id: str) -> Any:
-    """Return the condition that a reply or a change of stage came since a way began, where it counts."""
+    """Return the SQL condition that a reply or change of stage since the entry may end the enrollment."""
     pairs = (
         (col(Enrollment.leaves_on_reply), EventKind.MESSAGE_RECEIVED),
         (col(Enrollment.leaves_on_stage), EventKind.STAGE_CHANGED),
@@ -70,11 +70,11 @@ def _has_exit_event(tenant_id: str) -> Any:
 
 
 def may_have_step_row(session: Transaction, row: Enrollment) -> bool:
-    """Return whether the current step may have a row already; True if that was not read."""
+    """Return whether the next step may have a row already."""
     written: dict[tuple[str, str], bool] = session.info.get(_HAS_STEP_ROW, {})
     return written.pop((row.id, row.step_id), True)
 
 
 def may_have_exit_event(session: Transaction, row: Enrollment) -> bool:
-    """Return whether a reply or stage change may have come since the entry; True if that was not read."""
+    """Return whether a reply or change of stage may have happened since the entry."""
     return bool(session.info.get(_HAS_EXIT_EVENT, {}).get(row.id, True))

@@ -1,4 +1,4 @@
-"""Enrollment entry: who is enrolled by an event or an action, and which enrollments an event affects."""
+"""Enrollment entry: enrolls the subjects of events, and applies events to enrollments."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -29,15 +29,15 @@ class EntryResult(StrEnum):
 
     ENTERS = "enters"
     CONDITION = "condition"
-    LEAVES = "leaves"  # enters, and leaves before the first step: a way out is true already
-    INSIDE = "inside"  # is in it already
-    BEFORE = "before"  # has been in it, and nobody comes twice
-    TOO_DEEP = "too_deep"  # automations led to automations, five times
+    LEAVES = "leaves"  # would leave before the first step: an exit is met already
+    INSIDE = "inside"  # is enrolled already
+    BEFORE = "before"  # was enrolled before, and may not be enrolled again
+    TOO_DEEP = "too_deep"  # the event is too deep in a chain of automations
     NOBODY = "nobody"  # the event is about no lead, contact or conversation
 
 
 def handle_event(session: Transaction, event: Event) -> None:
-    """Apply an event to open enrollments, then enroll its subject in the sequences that it triggers."""
+    """Apply an event: end or advance the enrollments it concerns, and enroll its subject."""
     facts = fact_snapshots.event_facts(event, fact_snapshots.entity_names(session, event.tenant_id))
     for row in _affected_enrollments(session, event):
         _apply_event(session, row, facts, at=event.at)
@@ -55,7 +55,7 @@ def handle_event(session: Transaction, event: Event) -> None:
 
 
 def triggered_sequences(session: Transaction, event: Event) -> list[Sequence]:
-    """Return the enabled sequences that an event triggers, in order."""
+    """Return the enabled sequences that an event triggers."""
     query = owned(Sequence, event.tenant_id).where(
         Sequence.trigger == event.kind, col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None)
     )
@@ -66,7 +66,7 @@ def triggered_sequences(session: Transaction, event: Event) -> list[Sequence]:
 def evaluate_entry(
     session: Transaction, sequence: Sequence, compiled: CompiledSequence, event: Event, *, facts: Facts
 ) -> tuple[EntryResult, dict[str, Any]]:
-    """Return whether the subject of an event would be enrolled, with the proof of the entry condition as JSON."""
+    """Return whether the subject of an event is enrolled, with the proof of the condition as JSON."""
     proof = evaluate(compiled.entry, facts, fact_snapshots.fact_catalogue(session, event.tenant_id), event.at)
     subject = enrollment_progress.event_subject(session, event)
     if not proof.holds:
@@ -79,7 +79,7 @@ def evaluate_entry(
 
 
 def check_reentry(session: Transaction, sequence: Sequence, compiled: CompiledSequence, subject_id: str) -> EntryResult:
-    """Return whether a subject that may have been enrolled before may be enrolled again."""
+    """Return whether a subject that may have been enrolled before can be enrolled."""
     again = compiled.definition.again
     before = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject_id
@@ -109,7 +109,7 @@ def _affected_enrollments(session: Transaction, event: Event) -> list[Enrollment
 
 
 def _apply_event(session: Transaction, row: Enrollment, facts: Facts, *, at: datetime) -> None:
-    """Let somebody leave, reach the goal, or go on from a step that waits."""
+    """End an enrollment, complete it by its goal, or advance it from a waiting step."""
     try:
         compiled = enrollment_progress.enrollment_version(session, row)
     except Invalid:
@@ -122,7 +122,7 @@ def _apply_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
         return
     step = compiled.steps.get(row.step_id)
     if step is None or not step.waits_for_event:
-        return  # its call is being made
+        return  # its outbound call is running
     proof = evaluate(
         parse_conditions(getattr(step, "condition", {})),
         facts,
@@ -134,7 +134,7 @@ def _apply_event(session: Transaction, row: Enrollment, facts: Facts, *, at: dat
 
 
 def get_enabled(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
-    """Return a sequence. Raises NotFound if there is none, Conflict if it is switched off."""
+    """Return an enabled sequence. Raises NotFound if there is none, Conflict if it is switched off."""
     row = get(session, who, sequence_id)
     if not row.enabled:
         raise Conflict("The sequence “{name}” is switched off.", name=row.name)
@@ -142,7 +142,7 @@ def get_enabled(session: Transaction, who: Identity, sequence_id: str) -> Sequen
 
 
 def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
-    """Return a sequence. Raises NotFound if there is none or it is deleted."""
+    """Return a sequence. Raises NotFound if it does not exist or is deleted."""
     row: Sequence | None = session.exec(owned(Sequence, who.tenant_id).where(Sequence.id == sequence_id)).first()
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such sequence.")
@@ -150,7 +150,10 @@ def get(session: Transaction, who: Identity, sequence_id: str) -> Sequence:
 
 
 def start(session: Transaction, who: Identity, sequence_id: str, event: Event) -> Enrollment:
-    """Enroll the subject of an event for an action. Raises NotFound without a sequence, Conflict if it is refused."""
+    """Enroll the subject of an event for an automation.
+
+    Raises NotFound or Conflict if the sequence is missing or off, and Conflict if the subject may not be enrolled.
+    """
     row = get_enabled(session, who, sequence_id)
     compiled, subject = (
         enrollment_progress.cached_sequence(row.id, row.published),
@@ -181,7 +184,7 @@ _REFUSED = {
 
 
 def stop(session: Transaction, who: Identity, sequence_id: str, event: Event) -> int:
-    """End the open enrollments of an event's subject in a sequence. Returns how many were ended."""
+    """End the enrollments of the subject of an event in a sequence; return how many ended."""
     subject = enrollment_progress.event_subject(session, event)
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id,

@@ -1,4 +1,4 @@
-"""Enrollment progress: creating an enrollment, moving it from step to step, ending it."""
+"""Enrollment progress: creates an enrollment, moves it from step to step and ends it."""
 
 import json
 from datetime import datetime
@@ -39,7 +39,7 @@ def create_enrollment(
 ) -> Enrollment | None:
     """Create an enrollment.
 
-    Returns None if this event already enrolled the subject, or another transaction did so at the same time.
+    Returns None if this event already enrolled the subject, or it was enrolled concurrently.
     """
     own = compiled.definition
     if not _end_previous(session, sequence, own.again, subject=subject, cause=cause):
@@ -65,7 +65,7 @@ def create_enrollment(
     try:
         with session.savepoint():
             session.add(row)
-    except IntegrityError:  # somebody else has let them in meanwhile
+    except IntegrityError:  # enrolled by another transaction meanwhile
         return None
     move_to_step(session, row, compiled, step_id=compiled.first_step_id, at=cause.at)
     sequence_exits.enrollment_added(session)
@@ -76,7 +76,7 @@ def create_enrollment(
 def _end_previous(
     session: Transaction, sequence: Sequence, again: ReEnrollment, *, subject: Subject, cause: EntryCause
 ) -> bool:
-    """End the way on which somebody is who begins anew; tell whether they may begin."""
+    """End the open enrollment of a subject that may be enrolled again; return whether it may."""
     query = owned(Enrollment, sequence.tenant_id).where(
         Enrollment.sequence_id == sequence.id, Enrollment.subject_id == subject.id
     )
@@ -94,7 +94,7 @@ def _end_previous(
 def move_to_step(
     session: Transaction, row: Enrollment, compiled: CompiledSequence, *, step_id: str, at: datetime
 ) -> None:
-    """Set the next step of an enrollment and when it is due; an empty `step_id` finishes the enrollment."""
+    """Move an enrollment to a step, arriving at a moment, or complete it if there is no step."""
     row.step_id, row.arrived_at, row.planned_at, row.since, row.is_met = step_id, at, None, None, False
     row.weighs_events = bool(compiled.leave_if.of or compiled.goal.of)
     if not step_id:
@@ -109,7 +109,7 @@ def move_to_step(
 def complete(
     session: Transaction, row: Enrollment, state: EnrollmentState, at: datetime, *, proof: dict[str, Any] | None = None
 ) -> None:
-    """End an enrollment as finished or with its goal reached, and emit `sequence_finished`."""
+    """End an enrollment as finished or by its goal, and emit an event."""
     row.step_id = ""
     sequence_exits.end_enrollment(session, row, state, at, proof=proof)
     sequence = session.get(Sequence, row.sequence_id)
@@ -127,7 +127,7 @@ def complete(
 def exit_by_condition(
     session: Transaction, row: Enrollment, compiled: CompiledSequence, facts: Facts, *, at: datetime
 ) -> bool:
-    """End an enrollment whose goal or exit condition holds. Returns whether it ended."""
+    """End an enrollment if its exit condition or goal is met; return whether it ended."""
     own = fact_snapshots.fact_catalogue(session, row.tenant_id)
     if compiled.goal.of and (proof := evaluate(compiled.goal, facts, own, at)).holds:
         complete(session, row, EnrollmentState.GOAL, at, proof=proof.as_json())
@@ -141,7 +141,7 @@ def exit_by_condition(
 
 
 def would_exit_at_entry(session: Transaction, sequence: Sequence, compiled: CompiledSequence, subject: Subject) -> bool:
-    """Return whether the goal or exit condition holds now: an enrollment would end before its first step."""
+    """Return whether a subject enrolled now would leave before the first step."""
     if not compiled.leave_if.of and not compiled.goal.of:
         return False
     event = Event(tenant_id=sequence.tenant_id, kind=EventKind.MANUAL, at=now(), agent_id=sequence.agent_id)
@@ -153,7 +153,7 @@ def would_exit_at_entry(session: Transaction, sequence: Sequence, compiled: Comp
 
 
 def calendar_for(session: Transaction, tenant_id: str, contact_id: str | None) -> Calendar:
-    """Return the time zones and holidays that decide when a contact's steps are due."""
+    """Return the time zones and holidays for the steps of a contact."""
     held: dict[str, Any] = session.info.setdefault("calendars", {})
     if "tenant" not in held:
         tenant = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one()
@@ -165,7 +165,7 @@ def calendar_for(session: Transaction, tenant_id: str, contact_id: str | None) -
 
 
 def cached_sequence(sequence_id: str, data: dict[str, Any]) -> CompiledSequence:
-    """Return a definition ready to be gone through, kept for the next time; raises Invalid when it cannot be read."""
+    """Return a compiled definition from a cache. Raises Invalid if it cannot be parsed."""
     return _compile(sequence_id, json.dumps(data, sort_keys=True))
 
 
@@ -175,12 +175,12 @@ def _compile(sequence_id: str, data: str) -> CompiledSequence:
 
 
 def enrollment_version(session: Transaction, row: Enrollment) -> CompiledSequence:
-    """Return the version that somebody goes through."""
+    """Return the compiled version of an enrollment. Raises Invalid if it cannot be parsed."""
     return get_version(session, row.tenant_id, row.sequence_id, number=row.version)
 
 
 def get_version(session: Transaction, tenant_id: str, sequence_id: str, *, number: int) -> CompiledSequence:
-    """Return a version of a sequence; raises Invalid when it cannot be read."""
+    """Return a compiled version of a sequence. Raises Invalid if it cannot be parsed."""
     held: dict[tuple[str, int], CompiledSequence] = session.info.setdefault("versions of sequences", {})
     key = (sequence_id, number)
     if key not in held:
@@ -192,7 +192,7 @@ def get_version(session: Transaction, tenant_id: str, sequence_id: str, *, numbe
 
 
 def record_step(session: Transaction, row: Enrollment, state: StepState) -> EnrollmentStep:
-    """Create or update the row of the current step of an enrollment with a state, and return it."""
+    """Return the row of the enrollment's current step, created if needed, with a state."""
     query = owned(EnrollmentStep, row.tenant_id).where(
         EnrollmentStep.enrollment_id == row.id, EnrollmentStep.step_id == row.step_id
     )
@@ -226,7 +226,7 @@ def _step_kind(session: Transaction, row: Enrollment) -> str:
 
 
 def advance(session: Transaction, row: Enrollment, compiled: CompiledSequence, *, branch: str = "") -> None:
-    """Move an enrollment to the step after the current one; the delay counts from when the current one was due."""
+    """Move an enrollment to the next step, whose delay starts when the current one was due."""
     at = row.due_at or row.since or now()
     move_to_step(session, row, compiled, step_id=compiled.next_step_id(row.step_id, branch), at=at)
     sequence_exits.publish_change(session, row)

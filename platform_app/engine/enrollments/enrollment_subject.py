@@ -1,4 +1,4 @@
-"""Enrollment subject: the lead, contact or conversation that is enrolled, and the cause of the entry."""
+"""Enrollment subject: whom an enrollment is about, and what caused it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from platform_app.models.person import Identity
 
 @dataclass(frozen=True)
 class Subject:
-    """The lead, contact or conversation that an enrollment is about."""
+    """The lead, contact and conversation that an enrollment is about."""
 
     lead_id: str | None = None
     contact_id: str | None = None
@@ -24,29 +24,29 @@ class Subject:
 
     @property
     def id(self) -> str:
-        """The lead, else the contact, else the conversation."""
+        """The id of the lead, else the contact, else the conversation."""
         return next(iter(self.ids), "")
 
     @property
     def ids(self) -> list[str]:
-        """All that is known of it."""
+        """All known ids."""
         return [one for one in (self.lead_id, self.contact_id, self.conversation_id) if one]
 
 
 @dataclass(frozen=True)
 class EntryCause:
-    """Why a subject was enrolled."""
+    """What caused an enrollment."""
 
     at: datetime
     by: str = ""
     event_id: str | None = None
-    origin_id: str | None = None  # of that event, or of whoever lets them in
+    origin_id: str | None = None  # of that event, or of the member who enrolls
     depth: int = 0
     proof: dict[str, Any] = field(default_factory=dict)
 
 
 def event_subject(session: Transaction, event: Event) -> Subject:
-    """Return the subject of an event, with what its conversation or lead adds."""
+    """Return the subject of an event, completed by its conversation and lead."""
     conversation = session.get(Conversation, event.conversation_id) if event.conversation_id else None
     lead_id = event.lead_id or (conversation.lead_id if conversation else None)
     lead = session.get(Lead, lead_id) if lead_id else None
@@ -57,7 +57,7 @@ def event_subject(session: Transaction, event: Event) -> Subject:
 
 
 def get_subject(session: Transaction, who: Identity, subject_id: str) -> Subject:
-    """Return a lead or contact as a subject. Raises NotFound if there is none with this id."""
+    """Return a lead or contact as a subject. Raises NotFound if there is none."""
     lead = session.exec(owned(Lead, who.tenant_id).where(Lead.id == subject_id, col(Lead.deleted_at).is_(None))).first()
     if lead is not None:
         return Subject(lead.id, lead.contact_id)

@@ -1,4 +1,4 @@
-"""Enrollments: enrolling by hand, pausing, resuming, skipping, retrying, removing, listing."""
+"""Enrollments: enroll subjects by hand, and pause, resume, skip, retry, remove and list enrollments."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -27,14 +27,14 @@ from platform_app.models.sequence import (
 )
 from platform_app.services.jobs import effects
 
-BATCH_SIZE = 500  # people who are let in by hand in one go, ways that one transaction changes
+BATCH_SIZE = 500  # enrollments per request, and per transaction
 PAGE_SIZE = 50
 
 
 def preview(
     session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]
 ) -> dict[str, EntryResult]:
-    """Return for each lead or contact whether letting it in by hand would do so."""
+    """Return for each lead or contact whether it would be enrolled. Raises Invalid for too many at once."""
     row = enrollment_entry.get_enabled(session, who, sequence_id)
     compiled = enrollment_progress.cached_sequence(row.id, row.published)
     found: dict[str, EntryResult] = {}
@@ -55,7 +55,7 @@ def preview(
 
 
 def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: Iterable[str]) -> list[Enrollment]:
-    """Let leads or contacts in who may enter; return their ways."""
+    """Enroll the leads or contacts that may be enrolled; return their enrollments."""
     row = enrollment_entry.get_enabled(session, who, sequence_id)
     compiled = enrollment_progress.cached_sequence(row.id, row.published)
     says = preview(session, who, sequence_id, subject_ids)
@@ -71,7 +71,7 @@ def enroll(session: Transaction, who: Identity, sequence_id: str, subject_ids: I
 
 
 def get(session: Transaction, who: Identity, row_id: str, *, lock: bool = False) -> Enrollment:
-    """Return a way."""
+    """Return an enrollment. Raises NotFound if there is none."""
     query = owned(Enrollment, who.tenant_id).where(Enrollment.id == row_id)
     row: Enrollment | None = session.exec(query.with_for_update() if lock else query).first()
     if row is None:
@@ -80,7 +80,7 @@ def get(session: Transaction, who: Identity, row_id: str, *, lock: bool = False)
 
 
 def history(session: Transaction, who: Identity, row_id: str) -> list[EnrollmentStep]:
-    """Return what became of each step, in the order in which they were taken."""
+    """Return the steps of an enrollment in the order in which they were taken."""
     query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.enrollment_id == get(session, who, row_id).id)
     return list(session.exec(query.order_by(EnrollmentStep.id)).all())
 
@@ -94,8 +94,7 @@ def find(
     subject_id: str = "",
     page: int = 1,
 ) -> tuple[list[Enrollment], int]:
-    """Return a page of ways, newest first, and how many there are, as far as counted; `state` may also be inside, late
-    or a Leaving."""
+    """Return a page of enrollments, newest first, and their number; `state` may be an ExitReason, inside or late."""
     query = _filtered(who, sequence_id, state)
     if subject_id:
         query = query.where((col(Enrollment.lead_id) == subject_id) | (col(Enrollment.contact_id) == subject_id))
@@ -106,7 +105,7 @@ def find(
 
 
 def ids_after(session: Transaction, who: Identity, last: str, *, sequence_id: str = "", state: str = "") -> list[str]:
-    """Return the ids of the next ways that the filters show, in order of their ids, not those of a page."""
+    """Return the ids of the next matching enrollments after the id `last`, in order of ids."""
     query = _filtered(who, sequence_id, state).where(Enrollment.id > last).with_only_columns(Enrollment.id)
     return list(session.exec(query.order_by(Enrollment.id).limit(BATCH_SIZE)).all())
 
@@ -129,7 +128,7 @@ def _in_state(query: Any, state: str) -> Any:
 def due_between(
     session: Transaction, who: Identity, *, since: datetime, until: datetime, limit: int = 500
 ) -> list[Enrollment]:
-    """Return the active enrollments with a step due from `since` to before `until`, in order of due time."""
+    """Return the enrollments whose next step is due within a period, in due order."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) >= since, col(Enrollment.due_at) < until
     )
@@ -144,7 +143,7 @@ def _get_open(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """Pause an enrollment. Raises NotFound if there is none, Conflict if it has ended or is paused."""
+    """Pause an enrollment. Raises Conflict if it is paused or has ended."""
     row = _get_open(session, who, row_id)
     if row.state == EnrollmentState.PAUSED:
         raise Conflict("This enrollment is paused already.")
@@ -154,7 +153,7 @@ def pause(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """Resume a paused enrollment; an overdue step runs when its window opens. Raises Conflict if it is not paused."""
+    """Resume an enrollment; an overdue step waits for its window. Raises Conflict if it is not paused."""
     row = _get_open(session, who, row_id)
     if row.state != EnrollmentState.PAUSED:
         raise Conflict("This enrollment is not paused.")
@@ -166,14 +165,14 @@ def resume(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def _reschedule_overdue(session: Transaction, row: Enrollment) -> None:
-    """Let a step that is due already wait for its window, from now on; one that waits goes on waiting."""
+    """Reschedule an overdue step to the next opening of its window; a waiting step keeps waiting."""
     step = enrollment_progress.enrollment_version(session, row).steps.get(row.step_id)
     if row.due_at is not None and row.due_at < now() and (row.since is None or hasattr(step, "action")):
         row.due_at, row.since = _next_opening(session, row), None
 
 
 def _next_opening(session: Transaction, row: Enrollment) -> datetime:
-    """Return when the window of the step that comes next is open first; raises Conflict when it never is."""
+    """Return when the window of the next step opens. Raises Conflict if it never does."""
     step = enrollment_progress.enrollment_version(session, row).steps.get(row.step_id)
     if step is None:
         raise Conflict("A step cannot be read.")
@@ -184,7 +183,7 @@ def _next_opening(session: Transaction, row: Enrollment) -> datetime:
 
 
 def ensure_no_other_enrollment(session: Transaction, row: Enrollment) -> None:
-    """Raise Conflict when somebody whose way stands still has begun another meanwhile."""
+    """Raise Conflict if the subject was enrolled again while this enrollment was stopped."""
     query = owned(Enrollment, row.tenant_id).where(
         Enrollment.sequence_id == row.sequence_id,
         Enrollment.subject_id == row.subject_id,
@@ -197,7 +196,7 @@ def ensure_no_other_enrollment(session: Transaction, row: Enrollment) -> None:
 
 
 def skip(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """Let somebody pass the step that comes next; the delay of the one after it begins now."""
+    """Skip the next step; the following delay starts now. Raises Conflict if it has ended or its call runs."""
     row = get(session, who, row_id, lock=True)
     if row.state not in (*OPEN_STATES, EnrollmentState.FAILED):
         raise Conflict("This enrollment has ended already.")
@@ -221,7 +220,7 @@ def _is_call_pending(session: Transaction, row: Enrollment) -> bool:
 
 
 def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """Take a step that failed again, as soon as its window is open."""
+    """Retry a failed step at the next opening of its window. Raises Conflict if no step failed."""
     row = get(session, who, row_id, lock=True)
     if row.state != EnrollmentState.FAILED:
         raise Conflict("Only a failed step can be tried again.")
@@ -236,7 +235,7 @@ def retry(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
-    """End an enrollment by hand. Raises Conflict if it has ended already."""
+    """End an enrollment. Raises Conflict if it has ended already."""
     row = get(session, who, row_id, lock=True)
     if row.state not in (*OPEN_STATES, EnrollmentState.FAILED):
         raise Conflict("This enrollment has ended already.")
@@ -245,6 +244,6 @@ def remove(session: Transaction, who: Identity, row_id: str) -> Enrollment:
 
 
 def enabled_sequences(session: Transaction, who: Identity) -> list[Sequence]:
-    """Return the enabled sequences by name."""
+    """Return the sequences in which members can enroll."""
     query = owned(Sequence, who.tenant_id).where(col(Sequence.enabled).is_(True), col(Sequence.deleted_at).is_(None))
     return list(session.exec(query.order_by(Sequence.name)).all())

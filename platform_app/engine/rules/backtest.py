@@ -1,4 +1,4 @@
-"""Backtest: rule drafts evaluated on past events, without side effects."""
+"""Backtest: evaluates drafts of rules on past events. Nothing is changed and nothing is sent."""
 
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
@@ -37,12 +37,12 @@ _EVENT_COLUMNS += (Event.lead_id, Event.contact_id, Event.conversation_id)
 
 @dataclass
 class BacktestSample:
-    """A past event with the outcome of the draft and of the published rule."""
+    """A past event and what a rule would have done with it."""
 
     event_id: str
     at: datetime
     reason: str
-    live: str  # what the published rule makes of it; empty: there is none
+    live: str  # outcome of the published rule; "": there is none
 
 
 @dataclass
@@ -52,27 +52,27 @@ class RuleBacktest:
     since: datetime
     reasons: Counter[str] = field(default_factory=Counter)
     live_reasons: Counter[str] = field(default_factory=Counter)
-    days: Counter[date] = field(default_factory=Counter)  # on which it would have run
-    subjects: set[str] = field(default_factory=set)  # for whom it would have run
-    gained: int = 0  # it would have run, the published one not
+    days: Counter[date] = field(default_factory=Counter)  # runs by day
+    subjects: set[str] = field(default_factory=set)  # ids of subjects for which it would have run
+    gained: int = 0  # events on which only the draft would have run
     lost: int = 0
     samples_by_outcome: dict[tuple[str, str], deque[tuple[str, datetime]]] = field(
         default_factory=dict
-    )  # the latest of each outcome
+    )  # the newest events of each outcome
 
     @property
     def events(self) -> int:
-        """How many events were looked at."""
+        """The number of evaluated events."""
         return self.reasons.total()
 
     @property
     def samples(self) -> list[BacktestSample]:
-        """Some events of each outcome, the oldest first."""
+        """Sample events of each outcome, oldest first."""
         found = (BacktestSample(*one, *outcome) for outcome, some in self.samples_by_outcome.items() for one in some)
         return sorted(found, key=lambda one: one.at)
 
     def add(self, past: "_PastEvent", says: str, was: str) -> None:
-        """Take in what the draft and the published rule say to an event."""
+        """Add the outcomes of the draft and of the published rule for an event."""
         self.reasons[says] += 1
         fires, fired = says == RunReason.FIRES, was == RunReason.FIRES
         if was:
@@ -89,7 +89,7 @@ class RuleBacktest:
 
 
 class _PastEvent:
-    """An event of the past with what was known then, and the day it fell on; plain values, read many times."""
+    """A past event with the facts and the day it happened; plain values, since they are read many times."""
 
     __slots__ = ("after", "agent_id", "at", "day", "depth", "facts", "id", "kind", "subject")
 
@@ -101,7 +101,7 @@ class _PastEvent:
 
 
 class _Replay:
-    """A rule going through the past with a memory of its own: what it did for whom, and how often a day."""
+    """A rule evaluated on past events with its own memory of cooldowns and daily limits."""
 
     def __init__(self, rule: CompiledRule, own: Catalogue) -> None:
         self.rule, self.own = rule, own
@@ -110,7 +110,7 @@ class _Replay:
         self._days: Counter[date] = Counter()
 
     def reason(self, past: _PastEvent) -> RunReason:
-        """Return what the rule would have said then, and remember it."""
+        """Return the outcome of the rule for an event, and remember it."""
         zone, at = past.facts.zone, past.at
         test = self._tests.get(zone)
         if test is None:
@@ -130,7 +130,7 @@ class _Replay:
 
 @dataclass
 class _DraftComparison:
-    """A draft beside what is published, on their way through the past."""
+    """A draft and the published rule, evaluated on the same events."""
 
     rule_id: str
     agent_id: str | None
@@ -141,7 +141,7 @@ class _DraftComparison:
     result: RuleBacktest
 
     def evaluate(self, past: _PastEvent) -> None:
-        """Weigh both on an event that may be for them."""
+        """Evaluate both on an event, if it triggers them."""
         mine = matches_trigger(self.agent_id, self.rule_id, self.draft_data, event=past)
         theirs = self.published_replay is not None and matches_trigger(
             self.agent_id, self.rule_id, self.published_data, event=past
@@ -155,12 +155,15 @@ class _DraftComparison:
 
 @one_at_a_time
 def backtest(session: Transaction, who: Identity, rule_id: str, *, days: int) -> RuleBacktest:
-    """Run a draft over the events of the last days, each with what was known then, beside the published rule."""
+    """Evaluate a draft on the events of the last days, with the facts of then, and compare the published rule.
+
+    Raises NotFound if there is no such rule, Invalid if `days` is not from 1 to 366 or the draft cannot be parsed.
+    """
     return backtest_all(session, who, [rule_id], days=days)[rule_id]
 
 
 def backtest_all(session: Transaction, who: Identity, rule_ids: list[str], *, days: int) -> dict[str, RuleBacktest]:
-    """Run several drafts over the past in one pass. Raises Invalid if `days` is not from 1 to 366."""
+    """Evaluate several drafts in one pass over the events. Raises Invalid if `days` is not from 1 to 366."""
     if not 1 <= days <= 366:
         raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
     own, since = fact_snapshots.fact_catalogue(session, who.tenant_id), now() - timedelta(days=days)

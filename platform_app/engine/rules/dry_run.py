@@ -1,4 +1,4 @@
-"""Dry run: what a rule would do on one event, without side effects."""
+"""Dry run: what a rule would do on one event. Nothing is changed and nothing is sent."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,7 +22,7 @@ from platform_app.services.feed import event_log
 
 @dataclass(frozen=True)
 class ActionPreview:
-    """What an action would do, or why it cannot: a message id and its values."""
+    """What an action would do, or why it could not: a message id and its values."""
 
     kind: str
     sentence: str
@@ -32,9 +32,9 @@ class ActionPreview:
 
 @dataclass(frozen=True)
 class DryRun:
-    """The outcome of a rule on one event."""
+    """The outcome of a rule on an event."""
 
-    reason: str  # a Reason, or why it is not weighed at all: trigger, agent
+    reason: str  # a RunReason, or why it is not evaluated: "trigger" or "agent"
     proof: dict[str, Any] = field(default_factory=dict)
     change: list[dict[str, Any]] = field(default_factory=list)
     actions: list[ActionPreview] = field(default_factory=list)
@@ -42,7 +42,10 @@ class DryRun:
 
 
 def dry_run(session: Transaction, who: Identity, rule_id: str, event_id: str, *, draft: bool) -> DryRun:
-    """Return what a rule, as it is edited or as it is published, would do on an event, and why."""
+    """Return what a rule's draft, or its published version, would do on an event, and why.
+
+    Raises NotFound if there is no such rule or event, Conflict if it is not published and `draft` is false.
+    """
     row, event = rules.DEFINITIONS.get(session, who, rule_id), event_log.get(session, who, event_id)
     data = row.draft if draft else row.published
     if not data:
@@ -75,7 +78,7 @@ def _dry_run(session: Transaction, who: Identity, row: Rule, data: dict[str, Any
 
 
 def dry_run_message(session: Transaction, who: Identity, rule_id: str, text: str, *, lead_id: str = "") -> DryRun:
-    """Return what a draft would do if a contact wrote this now, or if its event happened now, for a lead."""
+    """Return what a draft would do if a contact wrote this text now, or if its trigger happened for a lead."""
     row = rules.DEFINITIONS.get(session, who, rule_id)
     lead = leads.get(session, who, lead_id) if lead_id else None
     event = Event(tenant_id=who.tenant_id, kind=EventKind(row.draft["trigger"]), after={"text": text[:2_000]})
@@ -101,5 +104,5 @@ def _preview_actions(
         except PlatformError as error:
             values = {name: str(value) for name, value in error.values.items()}
             found.append(ActionPreview(kind, error.sentence, values, False))
-            break  # those behind it would not be done
+            break  # later actions would not run
     return found

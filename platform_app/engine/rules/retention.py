@@ -1,4 +1,4 @@
-"""Retention: deletes old rule runs and finished jobs, and keeps their counts."""
+"""Retention: deletes old rule runs as tenants configure and finished jobs after a month, keeping their counts."""
 
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
@@ -13,13 +13,13 @@ from platform_app.models.job import Effect, Job, JobState
 from platform_app.models.person import Tenant
 from platform_app.models.rule import Rule, RuleRun, RunState
 
-BATCH_SIZE = 500  # runs or jobs that one transaction takes away
+BATCH_SIZE = 500  # runs or jobs deleted per transaction
 JOB_RETENTION = timedelta(days=30)
 _UNFINISHED = (RunState.RUNNING, RunState.RETRYING)
 
 
 def delete_old_runs() -> bool:
-    """Delete a batch of rule runs older than their tenant keeps them. Returns whether more may be left."""
+    """Delete some of each tenant's rule runs older than its limit; return whether more are left."""
     with session_scope(reason="how long runs are kept", read_only=True) as session:
         wishes = unscoped(Tenant).where(Tenant.run_days > 0).with_only_columns(Tenant.id, Tenant.run_days)
         kept = [(tenant_id, now() - timedelta(days=days)) for tenant_id, days in session.execute(wishes)]
@@ -34,13 +34,13 @@ def delete_old_runs() -> bool:
 
 
 def _old_run_ids(tenant_id: str, since: datetime) -> Any:
-    """Return a select of the ids of the runs that are over, oldest first."""
+    """Return the select of the ids of finished runs before `since`, oldest first."""
     query = owned(RuleRun, tenant_id).where(RuleRun.at < since, RuleRun.state.not_in(_UNFINISHED))  # type: ignore[attr-defined]
     return query.with_only_columns(RuleRun.id).order_by(RuleRun.at, RuleRun.id)
 
 
 def _delete_runs(session: Transaction, tenant_id: str, since: datetime) -> bool:
-    """Take some runs away, and count those that this transaction took: other workers take others."""
+    """Delete some runs and count those deleted by this transaction, since other workers delete too."""
     ids = session.exec(_old_run_ids(tenant_id, since).limit(BATCH_SIZE).with_for_update(skip_locked=True)).all()
     gone = owned_delete(RuleRun, tenant_id).where(RuleRun.id.in_(ids))  # type: ignore[attr-defined]
     returned = gone.returning(RuleRun.rule_id, RuleRun.fired, RuleRun.at)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Rule evaluation: the rules that an event triggers, and the run written for each with its proof."""
+"""Rule evaluation: evaluates the rules that an event triggers, and stores the outcomes with their proofs."""
 
 import json
 from datetime import datetime, time, timedelta
@@ -21,7 +21,7 @@ from platform_app.models.rule import Rule, RuleRun, RunState
 
 
 def create_runs(session: Transaction, event: Event) -> list[RuleRun]:
-    """Write what becomes of an event at each rule that listens; return the runs, in order."""
+    """Create a run for each rule that an event triggers; return the runs in order."""
     rules = triggered_rules(session, event)
     if not rules:
         return []
@@ -50,7 +50,7 @@ def create_runs(session: Transaction, event: Event) -> list[RuleRun]:
 
 
 def _evaluate(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, facts: Facts, own: Catalogue) -> bool:
-    """Write what a rule has to say; tell whether no rule may run after it."""
+    """Store a rule's outcome in its run; return whether no later rule may run."""
     try:
         ready = cached_rule(rule.id, rule.published)
     except Invalid:
@@ -74,14 +74,14 @@ def _evaluate(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, f
 
 
 def changes_as_json(verdict: Verdict) -> list[dict[str, object]]:
-    """Return the smallest change that would let a condition hold, as it is kept."""
+    """Return the smallest change that would meet a condition, as stored."""
     if verdict.reason != RunReason.CONDITION:
         return []
     return [change.proof.as_json() | {"is_to_hold": change.is_to_hold} for change in verdict.smallest_change()]
 
 
 def triggered_rules(session: Transaction, event: Event) -> list[Rule]:
-    """Return the enabled rules that an event is for, in the order in which they run."""
+    """Return the enabled rules that an event triggers, in the order in which they run."""
     query = owned(Rule, event.tenant_id).where(
         Rule.trigger == event.kind,
         Rule.enabled.is_(True),  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ def triggered_rules(session: Transaction, event: Event) -> list[Rule]:
 
 
 def cached_rule(rule_id: str, data: dict[str, object]) -> CompiledRule:
-    """Return a definition ready to be weighed, kept for the next event; raises Invalid when it cannot be read."""
+    """Return a compiled definition from a cache. Raises Invalid if it cannot be parsed."""
     return _compile(rule_id, json.dumps(data, sort_keys=True))
 
 
@@ -102,7 +102,7 @@ def _compile(rule_id: str, data: str) -> CompiledRule:
 
 
 def prior_runs(session: Transaction, rule: Rule, event: Event, *, zone: str) -> PriorRuns:
-    """Return what a rule did before an event; other workers wait meanwhile, those that only write a run do not."""
+    """Return the runs of a rule before an event; it locks the rule, so that other workers wait."""
     session.exec(owned(Rule, rule.tenant_id).where(Rule.id == rule.id).with_for_update(key_share=True)).one()
     mine = owned(RuleRun, rule.tenant_id).where(RuleRun.rule_id == rule.id, RuleRun.fired.is_(True))  # type: ignore[attr-defined]
     same = mine.where(RuleRun.subject_id == subject_of(event), RuleRun.at <= event.at)
@@ -113,7 +113,7 @@ def prior_runs(session: Transaction, rule: Rule, event: Event, *, zone: str) -> 
 
 
 def day_bounds(moment: datetime, zone: str) -> tuple[datetime, datetime]:
-    """Return where the day of a moment begins and ends in a time zone."""
+    """Return the start and end of a moment's day in a time zone."""
     day = moment.astimezone(ZoneInfo(zone)).date()
     start, end = (datetime.combine(one, time(), ZoneInfo(zone)) for one in (day, day + timedelta(days=1)))
     return start, end

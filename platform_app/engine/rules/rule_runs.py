@@ -1,4 +1,4 @@
-"""Rule runs: the log of runs: written by the worker, listed, retried."""
+"""Rule runs: the log of what rules did with events, written by workers, listed and retried by members."""
 
 from typing import Any
 
@@ -31,17 +31,17 @@ _SENTENCES = {
 
 
 def acting_identity(session: Transaction, rule: Rule | Sequence) -> Identity:
-    """Return a rule or a sequence as the one who acts."""
+    """Return the identity under which a rule or sequence acts, with its name."""
     return members.automation_identity(session, rule.tenant_id, rule.name)
 
 
 def idempotency_key(event_id: str, run_id: str, place: int) -> str:
-    """Return the idempotency key of an action that goes outside."""
+    """Return the idempotency key of an outbound action."""
     return f"{event_id}-{run_id}-{place}"
 
 
 def rules_by_id(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
-    """Return the rules of runs of one tenant, by id."""
+    """Return the rules of some runs of a tenant, by id."""
     if not runs:
         return {}
     query = owned(Rule, runs[0].tenant_id).where(col(Rule.id).in_([run.rule_id for run in runs]))
@@ -49,12 +49,12 @@ def rules_by_id(session: Transaction, runs: list[RuleRun]) -> dict[str, Rule]:
 
 
 def update_action(run: RuleRun, place: int, **values: Any) -> None:
-    """Write down what became of an action."""
+    """Store the outcome of an action in its run."""
     run.actions = [old | values if at == place else old for at, old in enumerate(run.actions)]
 
 
 def finish_run(session: Transaction, run: RuleRun, rule: Rule, state: RunState) -> None:
-    """Write down how a run ended, and tell people when it did something or should have."""
+    """Store the end of a run, and record an activity if it did something or failed."""
     run.state, run.finished_at = state, now()
     run.milliseconds = sum(one.get("ms", 0) for one in run.actions)
     if state in _SENTENCES:
@@ -67,7 +67,7 @@ def finish_run(session: Transaction, run: RuleRun, rule: Rule, state: RunState) 
 
 
 def _announce(session: Transaction, run: RuleRun) -> None:
-    """Tell open pages once for all runs of a transaction."""
+    """Notify open pages once for all runs of a transaction."""
     if not session.info.get("runs announced"):
         session.info["runs announced"] = True
         tenant_id, run_id = run.tenant_id, run.id
@@ -84,7 +84,7 @@ def list_runs(
     kind: str = "",
     page: int = 1,
 ) -> list[tuple[RuleRun, Event, str]]:
-    """Return a page of runs, newest first, each with its event and the name of its rule; one more than fits."""
+    """Return a page of (run, event, rule's name), newest first, with one more if there is a next page."""
     query = owned(RuleRun, who.tenant_id)
     for column, value in ((RuleRun.rule_id, rule_id), (RuleRun.event_id, event_id)):
         query = query.where(column == value) if value else query
@@ -118,15 +118,15 @@ def get(session: Transaction, who: Identity, run_id: str) -> tuple[RuleRun, Even
 
 
 def caused_events(session: Transaction, who: Identity, run_id: str) -> list[Event]:
-    """Return the events that followed from what a run did."""
+    """Return the events that the actions of a run caused."""
     query = owned(Event, who.tenant_id).where(Event.run_id == run_id).order_by(Event.at, Event.id)
     return list(session.exec(query.limit(100)).all())
 
 
 def retry(session: Transaction, who: Identity, run_id: str) -> RuleRun:
-    """Try the action that failed or is in doubt again, and then those behind it. The rule has to be switched on.
+    """Retry the failed or uncertain action of a run, and then run the later ones.
 
-    Raises Conflict if the run has not failed or the rule is switched off.
+    Raises NotFound if there is no such run, Conflict if the run has not failed or the rule is switched off.
     """
     run, event, rule = get(session, who, run_id)
     if run.state not in (RunState.FAILED, RunState.UNCERTAIN):
@@ -147,8 +147,7 @@ def on_failure(
     sentence: str,
     values: dict[str, str],
 ) -> None:
-    """End the runs that have something left to do when the job of their event has ended without it. When no rule has
-    looked at the event yet, say that."""
+    """End the unfinished runs of an event whose job has failed, or record that no rule was evaluated."""
     became = RunState.UNCERTAIN if state == JobState.UNCERTAIN else RunState.FAILED
     if not session.exists_each(owned(RuleRun, tenant_id).where(RuleRun.event_id == payload.event_id))[0]:
         unseen = "Rules and sequences did not take up an event: {reason}"
@@ -162,7 +161,7 @@ def on_failure(
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: HandleEvent) -> None:
-    """Let the runs that ended with the job of their event go on with it."""
+    """Reopen the runs that ended with the job of their event."""
     for run, _ in _runs_of_job(session, tenant_id, payload, (RunState.FAILED, RunState.UNCERTAIN)):
         if any(one.get("of_job") for one in run.actions):
             _reopen(session, run)
@@ -178,7 +177,7 @@ def _runs_of_job(
 
 
 def _reopen(session: Transaction, run: RuleRun) -> None:
-    """Let a run go on at the action that did not happen."""
+    """Reopen a run at the action that was not done."""
     for place in range(len(run.actions)):
         effects.allow_retry(session, run.tenant_id, idempotency_key(run.event_id, run.id, place))
     run.state, run.finished_at = RunState.RUNNING, None
@@ -189,5 +188,5 @@ def _reopen(session: Transaction, run: RuleRun) -> None:
 
 
 def action_label(kind: str) -> str:
-    """Return what an action is called, as a message id; one that is not known any more by its code."""
+    """Return the label of an action as a message id, or its code if the kind is unknown."""
     return actions.label(kind) if kind in actions.ACTIONS else kind

@@ -1,4 +1,4 @@
-"""Rule worker: evaluates the rules that an event triggers and runs their actions, each once."""
+"""Rule worker: the job that evaluates the rules of an event and runs their actions, each once."""
 
 import time
 from collections.abc import Callable
@@ -25,20 +25,21 @@ from platform_app.services.jobs import effects
 from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 
 _logger = structlog.get_logger()
-MAX_ATTEMPTS = 5  # of an action that goes outside
+MAX_ATTEMPTS = 5  # of an outbound action
 IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
-TRANSACTION_SECONDS = 0.05  # seconds for which one transaction goes on from action to action
-LOCK_TIMEOUT = 0.3  # seconds that it waits for a row; whoever has it may wait for what this one has, and goes first
-MAX_LOCK_RETRIES = 50  # in a row, each after PATIENCE
+TRANSACTION_SECONDS = 0.05  # seconds after which a transaction starts no further action
+LOCK_TIMEOUT = 0.3  # seconds to wait for a locked row; on a conflict the other transaction goes first
+MAX_LOCK_RETRIES = 50  # in a row, each after LOCK_TIMEOUT
 _UNFINISHED = (RunState.RUNNING, RunState.RETRYING)
 _UNEXPECTED = "Something went wrong."
-_JOB_ERRORS = (Unavailable, LeaseLost)  # the job is done again as a whole
+_JOB_ERRORS = (Unavailable, LeaseLost)  # the whole job is retried
 
 
 def handle_event(job: RunningJob) -> None:
-    """Weigh the rules once, then do the actions of those that fire, in order.
+    """Evaluate the rules once, then run the actions of those that fire, in order.
 
-    A run whose action goes outside and fails is tried again with the job, while the others go on.
+    If an outbound action fails, its run is retried with the job while other runs go on. Raises CallFailed to have the
+    job retried.
     """
     handler = _EventHandler(job)
     while handler.run_transaction():
@@ -50,7 +51,7 @@ def handle_event(job: RunningJob) -> None:
 
 @dataclass
 class _Call:
-    """A call to the outside that an action wants, and how it ended."""
+    """An outbound call of an action, and its outcome."""
 
     run_id: str
     place: int
@@ -62,7 +63,7 @@ class _Call:
     error: Exception | None = None
 
     def make(self) -> None:
-        """Call, and keep what came of it."""
+        """Make the call and store its outcome."""
         try:
             self.outcome = self.plan(self.key)
         except _JOB_ERRORS:
@@ -72,28 +73,30 @@ class _Call:
 
 
 class _EventHandler:
-    """An event in the hands of a worker.
+    """Handles an event in several transactions.
 
-    Each transaction holds the job's lease, writes down what came of the last call, and does at least one action, and
-    more of rule after rule until one goes outside or the time of a transaction is over.
+    Each transaction holds the job's lease, stores the outcome of the last call, and runs at least one action and
+    further ones until an outbound call or the time limit.
     """
 
     def __init__(self, job: RunningJob) -> None:
         self.job = job
-        self.call: _Call | None = None  # to be made, or just made
-        self.retried: set[str] = set()  # runs that are tried again with the job
+        self.call: _Call | None = None  # to be made, or made and not yet stored
+        self.retried: set[str] = set()  # ids of runs that are retried with the job
         self._has_runs = False
-        self._has_progress = False  # something was done in this transaction
-        self._deadline: float | None = None  # when the time of the transaction is over; none before its first action
-        self._event = Event(tenant_id=job.tenant_id, kind=EventKind.MANUAL)  # until it is read
+        self._has_progress = False  # an action was run in this transaction
+        self._deadline: float | None = None  # end of the transaction's time; None before its first action
+        self._event = Event(tenant_id=job.tenant_id, kind=EventKind.MANUAL)  # placeholder placeholder until it is read
         self._rules: dict[str, Rule] = {}
         self._loaded_rows: tuple[
             object, ...
-        ] = ()  # rows that every action asks for: a session forgets what nobody holds
+        ] = ()  # rows that every action reads; a session forgets rows without references
 
     def run_transaction(self) -> bool:
-        """Do the next piece of work in one transaction, anew when that gave way; tell whether there is more.
-        Raises SureFailure when it had to give way each time: the job is tried again, and given up in the end."""
+        """Run the next transaction, again after lock conflicts; return whether there is more to do.
+
+        Raises CallFailed after too many lock conflicts, so that the job is retried.
+        """
         before = self.call, self.retried, self._has_runs
         for _ in range(MAX_LOCK_RETRIES):
             try:
@@ -122,7 +125,7 @@ class _EventHandler:
             return is_more
 
     def _unfinished_runs(self, session: Transaction) -> list[RuleRun]:
-        """Return the runs that have something left to do, in order."""
+        """Return the unfinished runs, in order."""
         query = owned(RuleRun, self.job.tenant_id).where(RuleRun.event_id == self._event.id)
         again, listed = self.job.payload.again, query.order_by(RuleRun.place, RuleRun.id)
         if not self._has_runs:
@@ -135,12 +138,12 @@ class _EventHandler:
         return [run for run in rows if run.id not in self.retried]
 
     def _run_actions(self, session: Transaction, run: RuleRun) -> bool:
-        """Do the actions of a run that are left; tell whether the transaction has to end before they are all done."""
+        """Run the remaining actions of a run; return whether the transaction has to end before they are done."""
         rule = self._rules[run.rule_id]
         while run.id not in self.retried and run.state in _UNFINISHED:
             place = _next_place(run)
             key = rule_runs.idempotency_key(run.event_id, run.id, place or 0)
-            if place is not None and effects.is_uncertain(session, run.tenant_id, key):  # whatever has changed since
+            if place is not None and effects.is_uncertain(session, run.tenant_id, key):  # even if it changed
                 self._fail_run(session, run, RunState.UNCERTAIN, time.monotonic(), sentence=IN_DOUBT)
             elif place is None or not rule.enabled:
                 rule_runs.finish_run(session, run, rule, RunState.DONE if place is None else RunState.CANCELLED)
@@ -153,7 +156,7 @@ class _EventHandler:
         return False
 
     def _run_action(self, session: Transaction, run: RuleRun, place: int) -> None:
-        """Do an action, or note the call that it wants."""
+        """Run an action, or store the outbound call that it needs."""
         rule, began = self._rules[run.rule_id], time.monotonic()
         self._deadline = self._deadline or began + TRANSACTION_SECONDS
         try:
@@ -175,12 +178,12 @@ class _EventHandler:
             self._fail_run(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
         except UncertainOutcome:
             self._fail_run(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
-        except Exception:  # a fault of ours: the run is tried again, at last it says so
+        except Exception:  # a bug: the run is retried, and fails in the end
             _logger.exception("an action of a rule failed", run_id=run.id)
             self._retry_later(session, run, began, sentence=_UNEXPECTED)
 
     def _begin_call(self, session: Transaction, plan: ActionPlan, run: RuleRun, *, place: int, began: float) -> bool:
-        """Tell whether a call was made before; note it when it is still to be made."""
+        """Return whether a call was made before; store it if it is still to be made."""
         assert plan.call is not None
         key = rule_runs.idempotency_key(self._event.id, run.id, place)
         if effects.open_effect(session, self.job, key, repeatable=plan.repeatable) is not None:
@@ -189,7 +192,7 @@ class _EventHandler:
         return False
 
     def _record_call(self, session: Transaction, run: RuleRun, call: _Call) -> None:
-        """Write down how a call ended."""
+        """Store the outcome of a call."""
         error, began = call.error, call.began
         if error is None:
             effects.close_effect(session, run.tenant_id, call.key, call.outcome or {})
@@ -216,7 +219,7 @@ class _EventHandler:
         rule_runs.update_action(run, place, state=RunState.DONE, ms=round((time.monotonic() - began) * 1_000))
 
     def _retry_later(self, session: Transaction, run: RuleRun, began: float, **told: Any) -> None:
-        """Let a run be tried again with the job, unless that was tried often enough."""
+        """Have a run retried with the job, unless it was retried often enough."""
         if self.job.attempt >= MAX_ATTEMPTS:
             self._fail_run(session, run, RunState.FAILED, began, **told)
             return
@@ -225,13 +228,13 @@ class _EventHandler:
         _record_failure(run, RunState.RETRYING, began, **told)
 
     def _fail_run(self, session: Transaction, run: RuleRun, state: RunState, began: float, **told: Any) -> None:
-        """End a run at an action that did not happen."""
+        """End a run at an action that failed."""
         _record_failure(run, state, began, **told)
         rule_runs.finish_run(session, run, self._rules[run.rule_id], state)
 
 
 def _next_place(run: RuleRun) -> int | None:
-    """Return the place of the action that is next, nothing when all are done."""
+    """Return the place of the next action, or None if all are done."""
     return next((at for at, line in enumerate(run.actions) if line["state"] != RunState.DONE), None)
 
 
@@ -245,7 +248,7 @@ def _plan(session: Transaction, run: RuleRun, rule: Rule, *, event: Event, place
 
 
 def published_definition(session: Transaction, tenant_id: str, rule_id: str, number: int) -> RuleDefinition:
-    """Return a published definition."""
+    """Return a published version of a rule's definition."""
     query = owned(RuleVersion, tenant_id).where(RuleVersion.rule_id == rule_id, RuleVersion.number == number)
     return parse_rule(session.exec(query).one().definition)
 

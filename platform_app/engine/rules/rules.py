@@ -1,4 +1,4 @@
-"""Rules: drafts, publishing, schedules and manual runs of a tenant's rules."""
+"""Rules: drafts, versions, switching, order, schedules and manual runs of a tenant's rules."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,7 +29,7 @@ MAX_RULES = 1_000  # of a tenant
 
 
 def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
-    """Return what keeps a draft from being published: a sentence in the person's language by field."""
+    """Return what prevents a draft from being published: sentences in the member's language by field."""
     draft, choices = parse_rule(row.draft), action_checks.tenant_choices(session, who)
     found = action_checks.problems(draft.actions, choices, who.language) | action_checks.missing_setup(
         session, who, draft.actions
@@ -44,10 +44,10 @@ def problems(session: Transaction, who: Identity, row: Rule) -> dict[str, str]:
 
 
 def next_schedule(rule: RuleDefinition, zone: str, after: datetime) -> datetime:
-    """Return when a schedule is due next, after a moment."""
+    """Return when a schedule is next due after a moment."""
     delay = Delay(kind=DelayKind.UNTIL, time=rule.time, days=list(rule.weekdays), may_be_today=True)
     found = due_time(Timing(delay=delay), after + timedelta(microseconds=1), Calendar(tenant_zone=zone)).at
-    assert found is not None  # one of the weekdays comes within a week
+    assert found is not None  # a weekday is found within a week
     return found
 
 
@@ -63,10 +63,10 @@ def _set_next_schedule(session: Transaction, who: Identity, row: Rule) -> None:
 
 
 def reschedule(session: Transaction, who: Identity, zone: str) -> None:
-    """Plan the schedules of a tenant anew, in its time zone as it is from now on."""
+    """Recompute a tenant's schedules for a new time zone."""
     planned = owned(Rule, who.tenant_id).where(col(Rule.next_at).is_not(None)).order_by(Rule.position, Rule.id)
     for row in session.exec(planned.with_for_update(key_share=True)).all():
-        if row.next_at is not None and row.next_at > now():  # what is due by now still rings
+        if row.next_at is not None and row.next_at > now():  # a schedule due by now still runs
             with suppress(Invalid):
                 row.next_at = next_schedule(parse_rule(row.published), zone, now())
 
@@ -102,9 +102,9 @@ DEFINITIONS: Definitions[Rule, RuleVersion] = Definitions(
 
 
 def run_manually(session: Transaction, who: Identity, rule_id: str, lead_id: str) -> None:
-    """Let a rule that waits for it run for a lead.
+    """Emit the event that runs a manually triggered rule for a lead.
 
-    Raises Conflict if the rule is not triggered by hand or is switched off.
+    Raises NotFound if there is no such rule or lead, Conflict if the rule is not triggered by hand or is off.
     """
     row, lead = DEFINITIONS.get(session, who, rule_id), leads.get(session, who, lead_id)
     if row.trigger != EventKind.MANUAL or not row.enabled:
@@ -116,8 +116,7 @@ def run_manually(session: Transaction, who: Identity, rule_id: str, lead_id: str
 def run_counts(
     session: Transaction, who: Identity, rules: Sequence[Rule] | None = None
 ) -> dict[str, tuple[int, datetime]]:
-    """Return for rules, else for each, how often it ran, as far as counted, and when last, also what the log no longer
-    holds."""
+    """Return by rule id how often rules ran and when last, with runs deleted from the log."""
     if rules is None:
         rules = session.exec(owned(Rule, who.tenant_id)).all()
     fired = {row.id: _fired_runs(row) for row in rules}

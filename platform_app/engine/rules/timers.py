@@ -1,4 +1,4 @@
-"""Timers: events that the clock causes: due schedules, and contacts without a reply."""
+"""Timers: emits the events of schedules that are due, and of contacts whom nobody answered."""
 
 import time
 from bisect import bisect_left
@@ -24,15 +24,15 @@ from platform_app.models.rule import Rule
 from platform_app.services.chat import conversations
 
 _logger = structlog.get_logger()
-_MAX_AGE = timedelta(days=1)  # silences that began longer ago than this and the rule's own time are let be
-BATCH_SIZE = 100  # conversations of which one transaction tells
-MAX_SECONDS = 10.0  # seconds that one call may take
-_resume_at = ("", 0)  # the tenant and the minutes with which the next call begins
-LOCK_TIMEOUT = 0.3  # seconds that it waits for a row; whoever writes meanwhile goes first
+_MAX_AGE = timedelta(days=1)  # older silences, beyond the rule's own time, are ignored
+BATCH_SIZE = 100  # conversations per transaction
+MAX_SECONDS = 10.0  # seconds per call
+_resume_at = ("", 0)  # tenant and minutes at which the next call continues
+LOCK_TIMEOUT = 0.3  # seconds to wait for a locked row; writers go first
 
 
 def emit_due_schedules() -> None:
-    """Emit a `schedule` event for each rule whose time has come, each in its own transaction."""
+    """Emit the events of schedules that are due."""
     with session_scope(reason="schedules that are due", read_only=True) as session:
         due = unscoped(Rule).where(col(Rule.next_at).is_not(None), col(Rule.next_at) <= now()).order_by(Rule.next_at)
         found = [(row.tenant_id, row.id) for row in session.exec(due.limit(100)).all()]
@@ -48,10 +48,10 @@ def _emit_schedule(session: Transaction, tenant_id: str, rule_id: str) -> None:
     query = owned(Rule, tenant_id).where(Rule.id == rule_id).with_for_update(key_share=True, skip_locked=True)
     row: Rule | None = session.exec(query).first()
     if row is None or row.next_at is None or row.next_at > now():
-        return  # another worker was quicker
+        return  # handled by another worker
     compiled = _parse_published(row)
     if compiled is None:
-        row.next_at = None  # until it is published anew
+        row.next_at = None  # until it is published again
         return
     zone = session.exec(unscoped(Tenant).where(Tenant.id == tenant_id)).one().time_zone
     row.next_at = next_schedule(compiled, zone, now())
@@ -68,14 +68,14 @@ def _parse_published(row: Rule) -> RuleDefinition | None:
 
 @lru_cache(maxsize=4_096)
 def _log_unreadable(tenant_id: str, rule_id: str, number: int) -> None:
-    """Say once in this process that a rule cannot be read."""
+    """Log once per process that a rule cannot be parsed."""
     _logger.error("a rule cannot be read", tenant_id=tenant_id, rule_id=rule_id, version=number)
 
 
 def emit_no_replies() -> None:
-    """Write an event for each contact whom nobody has answered for as long as a rule says.
+    """Emit a `no_reply` event for each contact whom nobody answered for a rule's number of minutes.
 
-    Some of each tenant in turn, for `SPAN` at most; the next call goes on where this one stopped.
+    Tenants take turns for at most MAX_SECONDS; the next call continues where this one stopped.
     """
     global _resume_at
     with session_scope(reason="rules on silence", read_only=True) as session:
@@ -96,7 +96,7 @@ def emit_no_replies() -> None:
 
 
 def _emit_and_check_more(tenant_id: str, minutes: int) -> bool:
-    """Tell of some silences of a tenant; return whether there may be more."""
+    """Emit some `no_reply` events of a tenant; return whether there may be more."""
     try:
         return _emit_no_replies(tenant_id, minutes) == BATCH_SIZE
     except Exception:  # the next second tries again
@@ -105,7 +105,7 @@ def _emit_and_check_more(tenant_id: str, minutes: int) -> bool:
 
 
 def _emit_no_replies(tenant_id: str, minutes: int) -> int:
-    """Tell of the silences that last longest; return of how many. Those that somebody has in hand are let be."""
+    """Emit the `no_reply` events that are due longest; return how many. Locked conversations are skipped."""
     latest = now() - timedelta(minutes=minutes)
     with session_scope(tenant_id, read_only=True) as session:
         if not session.execute(_unanswered(tenant_id, minutes, latest).limit(1)).all():
@@ -114,7 +114,7 @@ def _emit_no_replies(tenant_id: str, minutes: int) -> int:
         query = _unanswered(tenant_id, minutes, latest).limit(BATCH_SIZE)
         locked = query.with_for_update(key_share=True, skip_locked=True, of=Conversation)
         ids = [conversation.id for conversation, _ in session.execute(locked).all()]
-        again = _unanswered(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # nobody adds to them now
+        again = _unanswered(tenant_id, minutes, latest).where(col(Conversation.id).in_(ids))  # locked now
         found = session.execute(again.execution_options(populate_existing=True)).all()
         for conversation, last in found:
             start_action(session)
@@ -131,7 +131,7 @@ def _emit_no_replies(tenant_id: str, minutes: int) -> int:
 
 
 def _unanswered(tenant_id: str, minutes: int, latest: datetime) -> Any:
-    """Return a select of the conversations, with what was said last, that nobody answered and nobody told of yet."""
+    """Return the select of conversations with an unanswered last message and no event about it yet."""
     later: Any = aliased(Message)
     is_answered = exists().where(
         later.tenant_id == tenant_id,

@@ -1,4 +1,4 @@
-"""Why not: why a rule did not run on an event, besides its condition."""
+"""Why not: explains why a rule did not run on an event, beyond its condition."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,14 @@ from platform_app.models.rule import Rule, RuleRun, RuleVersion
 
 @dataclass(frozen=True)
 class Note:
-    """A message id with what fills its places; `kind` is a kind of event, `at` a moment."""
+    """A message id and its values; `kind` is a kind of event, `at` a moment."""
 
     sentence: str
     values: dict[str, Any]
 
 
 def explain(session: Transaction, row: Rule, data: dict[str, Any], *, event: Event, reason: str) -> list[Note]:
-    """Return what else there is to say of an outcome of a rule's definition at an event."""
+    """Return further explanations of a rule's outcome on an event."""
     if reason == "trigger":
         return [Note("It waits for: {kind}.", {"kind": data["trigger"]})]
     if reason == "agent":
@@ -30,7 +30,7 @@ def explain(session: Transaction, row: Rule, data: dict[str, Any], *, event: Eve
 
 
 def why_no_run(session: Transaction, row: Rule, event: Event) -> list[Note]:
-    """Return why the log holds no run of a published rule at an event that is for it; nothing when it holds one."""
+    """Return why there is no run of a published rule for an event that triggers it; [] if there is one."""
     mine = owned(RuleRun, row.tenant_id).where(RuleRun.rule_id == row.id, RuleRun.event_id == event.id)
     if session.exec(mine.with_only_columns(RuleRun.id)).first() is not None:
         return []

@@ -1,7 +1,7 @@
-"""Lateness: what becomes of steps that were due while nothing ran: put off one after another, or left out.
+"""Overdue policy: postpones or skips steps that became due while no worker ran.
 
-A drain that is slow makes nothing late: what counts is when it began. Steps that only divide people or wait are taken
-whenever that is; what they lead to is late in its turn.
+A slow drain does not make steps overdue: its start counts. Steps that only branch or wait are always taken; overdue are
+the steps they lead to.
 """
 
 from datetime import datetime, timedelta
@@ -17,18 +17,16 @@ from platform_app.models.event import ActivityKind
 from platform_app.models.sequence import Enrollment, Sequence, StepState
 from platform_app.services.feed import activity
 
-OVERDUE_AFTER = timedelta(minutes=15)  # a step that is later than this was kept by a stop
-_WINDOW_GRACE = timedelta(
-    minutes=1
-)  # a step that comes so much later is taken although its window has closed meanwhile
+OVERDUE_AFTER = timedelta(minutes=15)  # a later step was delayed by a stop
+_WINDOW_GRACE = timedelta(minutes=1)  # a step delayed up to this long is taken although its window has closed
 
 
 def apply_policy(
     session: Transaction, row: Enrollment, compiled: CompiledSequence, step: Step, *, began: datetime | None = None
 ) -> bool:
-    """Put a step off, or leave it out, that was due while nothing ran; tell whether that was so.
+    """Postpone or skip a step that became due while no worker ran; return whether that was so.
 
-    `began` is when the worker began to take what is due, without a pause since.
+    `began` is when the worker started its present drain of due steps.
     """
     due, own = row.due_at or now(), compiled.definition
     if row.since is not None or not hasattr(step, "action"):
@@ -51,7 +49,7 @@ def apply_policy(
 
 
 def _postpone_closed(session: Transaction, row: Enrollment, step: Step, due: datetime) -> bool:
-    """Put a step off to the next opening when its window has closed since it was due; tell whether that was so."""
+    """Postpone a step to the next opening if its window closed since it was due; return whether that was so."""
     if now() - due <= _WINDOW_GRACE or not (step.timing.periods or step.timing.not_on_holidays):
         return False
     at = _next_opening(session, row, step, now())

@@ -1,4 +1,4 @@
-"""Sequence scheduler: runs due steps, each once, in order of due time, tenant by tenant."""
+"""Sequence scheduler: takes due steps, each once, in due order, for every tenant in turn."""
 
 import time
 from collections.abc import Callable
@@ -29,35 +29,35 @@ from platform_app.models.person import Tenant
 from platform_app.models.sequence import Enrollment, EnrollmentState, EnrollmentStep, ExitReason, Sequence, StepState
 
 _logger = structlog.get_logger()
-BATCH_SIZE = 50  # ways that one transaction takes further
-TENANT_SECONDS = 0.2  # seconds that one tenant's transaction may take before another's turn
-LOCK_TIMEOUT = 0.3  # seconds that a step waits for a row; whoever receives a reply meanwhile goes first
-MAX_STEPS_AT_ONCE = 20  # steps without a pause that one way takes at once
+BATCH_SIZE = 50  # enrollments per transaction
+TENANT_SECONDS = 0.2  # seconds per transaction of a tenant
+LOCK_TIMEOUT = 0.3  # seconds to wait for a locked row; incoming messages go first
+MAX_STEPS_AT_ONCE = 20  # steps without delay that an enrollment takes at once
 
 
 def run_due_steps(stopped: Callable[[], bool] = lambda: False) -> int:
-    """Run every due step, tenant by tenant, until none is left. Returns how many enrollments were advanced."""
+    """Take due steps of all tenants in turn until none is left; return how many enrollments advanced."""
     taken, began = 0, now()
     while not stopped() and (tenants := _tenants_with_due_steps()):
         before = taken
         for tenant_id in tenants:
             taken += _try_tenant(tenant_id, began)
         if taken == before:
-            break  # another worker has them
+            break  # locked by another worker
     return taken
 
 
 def _try_tenant(tenant_id: str, began: datetime) -> int:
-    """Take some steps of one tenant; what goes wrong there does not keep the others waiting."""
+    """Take some steps of a tenant; errors are logged, so that others do not wait."""
     try:
         return _run_tenant(tenant_id, began)
-    except Exception:  # the database may be away; the next second tries again
+    except Exception:  # retried a second later
         _logger.exception("steps of a tenant were not taken", tenant_id=tenant_id)
         return 0
 
 
 def _tenants_with_due_steps() -> list[str]:
-    """Return the tenants with a step that is due."""
+    """Return the ids of tenants with due steps."""
     with session_scope(reason="steps that are due", read_only=True) as session:
         due = exists().where(
             col(Enrollment.tenant_id) == Tenant.id,
@@ -68,7 +68,7 @@ def _tenants_with_due_steps() -> list[str]:
 
 
 def _run_tenant(tenant_id: str, began: datetime) -> int:
-    """Take the steps of one tenant that are due longest; return how many ways went further."""
+    """Take the steps of a tenant that are due longest; return how many enrollments advanced."""
     end, taken = time.monotonic() + TENANT_SECONDS, 0
     with session_scope(tenant_id, lock_timeout=LOCK_TIMEOUT) as session:
         session.enable_cache()
@@ -81,21 +81,21 @@ def _run_tenant(tenant_id: str, began: datetime) -> int:
 
 
 def run_enrollment(session: Transaction, row: Enrollment, began: datetime) -> None:
-    """Run the due steps of one enrollment one after another, at most MAX_STEPS_AT_ONCE."""
+    """Take the due steps of an enrollment one after another, each with the events it causes."""
     for _ in range(MAX_STEPS_AT_ONCE):
         if row.state != EnrollmentState.ACTIVE or row.due_at is None or row.due_at > now():
             return
         try:
             with session.savepoint():
                 _run_step(session, row, began)
-        except OperationalError:  # the database is busy or away, which is not the step's fault
+        except OperationalError:  # not the step's fault
             raise
         except Exception as error:
             _record_failure(session, row, error)
 
 
 def _record_failure(session: Transaction, row: Enrollment, error: Exception) -> None:
-    """Write that a step could not be taken; a person can try it again."""
+    """Mark the enrollment's step as failed; a member can retry it."""
     if not isinstance(error, PlatformError):
         _logger.exception("a step of a sequence failed", enrollment_id=row.id, exc_info=error)
     sentence = error.sentence if isinstance(error, PlatformError) else "Something went wrong."
@@ -141,12 +141,12 @@ def _run_step(session: Transaction, row: Enrollment, began: datetime) -> None:
 
 
 def _hold_if_disabled(session: Transaction, row: Enrollment) -> bool:
-    """Hold somebody who came in while the sequence was being switched off or deleted; tell whether that was so."""
+    """Hold an enrollment whose sequence was switched off or deleted; return whether that was so."""
     sequence = session.get(Sequence, row.sequence_id)
     if sequence is not None and sequence.enabled:
         return False
     query = owned(Sequence, row.tenant_id).where(Sequence.id == row.sequence_id).with_for_update()
-    if not session.exec(query).one().enabled:  # locked: whoever switches it on meanwhile lets this way go on too
+    if not session.exec(query).one().enabled:  # locked: a concurrent switch-on resumes this enrollment too
         row.state = EnrollmentState.HELD
         sequence_exits.publish_change(session, row)
     return row.state != EnrollmentState.ACTIVE
@@ -158,7 +158,7 @@ def _due_at(row: Enrollment) -> datetime:
 
 
 def exit_by_event(session: Transaction, row: Enrollment) -> bool:
-    """End an enrollment whose subject was deleted, replied or changed stage. Returns whether it may not go on."""
+    """End an enrollment whose subject is deleted, or replied while it was being created; return whether it ended."""
     lead = session.get(Lead, row.lead_id) if row.lead_id else None
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     if _is_deleted(row.lead_id, lead) or _is_deleted(row.contact_id, contact):
@@ -177,13 +177,13 @@ def _is_deleted(row_id: str | None, held: Lead | Contact | None) -> bool:
 
 
 def _has_event_since_entry(session: Transaction, row: Enrollment, kind: EventKind) -> bool:
-    """Tell whether something happened to whoever is on the way since it began."""
+    """Return whether an event of this kind happened to the subject since its entry."""
     for column, value in (
         (Event.contact_id, row.contact_id),
         (Event.lead_id, row.lead_id),
         (Event.conversation_id, row.conversation_id),
     ):
-        if value:  # one after another: each goes by an index of its own
+        if value:  # each query uses its own index
             query = owned(Event, row.tenant_id).where(column == value, Event.kind == kind, Event.at > row.entered_at)
             found = query.where(Event.id != row.event_id) if row.event_id else query
             for origin in filter(None, (row.origin_id, row.id)):
@@ -194,7 +194,7 @@ def _has_event_since_entry(session: Transaction, row: Enrollment, kind: EventKin
 
 
 def action_context(session: Transaction, row: Enrollment) -> ActionContext:
-    """Return the context for the action of a step, with the facts of now."""
+    """Return the context of a step's action, with the facts of now."""
     sequence = session.get(Sequence, row.sequence_id)
     assert sequence is not None
     event = Event(
@@ -222,7 +222,7 @@ def _run_action(
     decision: StepDecision,
     context: ActionContext,
 ) -> None:
-    """Do the action of a step; one that goes outside is left to a job."""
+    """Run the action of a step; an outbound one is left to a job."""
     plan = actions.parse_action(getattr(step, "action", {})).plan(context)
     line = _record_step(session, row, step, decision)
     line.sentence, line.values = plan.sentence, plan.values
@@ -236,7 +236,7 @@ def _run_action(
         line.gate = send_gate_outcome(plan.apply(session, context.who))
         if line.gate:
             line.state = StepState.HELD
-    if row.state == EnrollmentState.ACTIVE:  # it may have taken itself out
+    if row.state == EnrollmentState.ACTIVE:  # the action may have ended the enrollment
         enrollment_progress.advance(session, row, compiled)
 
 

@@ -1,4 +1,4 @@
-"""Sequence statistics: numbers of enrollments by state, reason, version and step."""
+"""Sequence statistics: numbers of enrollments by state, reason, version and step, and outcomes of steps."""
 
 from dataclasses import dataclass
 
@@ -12,19 +12,19 @@ from platform_app.models.sequence import OPEN_STATES, Enrollment, EnrollmentStep
 
 @dataclass(frozen=True)
 class StepStatistics:
-    """The numbers of a step, in one version and branch."""
+    """The outcomes of a step, in one version and branch."""
 
     step_id: str
     version: int
     branch: str
     taken: int
-    replies: int  # before the next step, or within a week after the last
-    stages: int  # changes of stage, likewise
+    replies: int  # replies before the next step, or within a week after the last
+    stages: int  # changes of stage in the same period
     failed: int
 
 
 def count_by_state(session: Transaction, who: Identity, sequence_id: str = "") -> dict[str, dict[str, int]]:
-    """Return the number of enrollments by state, by id of the sequence."""
+    """Return for each sequence the number of enrollments by state."""
     query = owned(Enrollment, who.tenant_id)
     if sequence_id:
         query = query.where(Enrollment.sequence_id == sequence_id)
@@ -37,7 +37,7 @@ def count_by_state(session: Transaction, who: Identity, sequence_id: str = "") -
 
 
 def count_by_reason(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
-    """Return the number of enrollments that left, by reason."""
+    """Return the number of enrollments that ended early, by reason."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id, col(Enrollment.leaving).is_not(None)
     )
@@ -53,7 +53,7 @@ def count_by_version(session: Transaction, who: Identity, sequence_id: str) -> d
 
 
 def count_by_step(session: Transaction, who: Identity, sequence_id: str) -> dict[str, int]:
-    """Return the number of open enrollments by the step that comes next."""
+    """Return the number of enrollments that wait at each step, by step id."""
     query = owned(Enrollment, who.tenant_id).where(
         Enrollment.sequence_id == sequence_id, col(Enrollment.state).in_(OPEN_STATES)
     )
@@ -62,7 +62,7 @@ def count_by_step(session: Transaction, who: Identity, sequence_id: str) -> dict
 
 
 def step_statistics(session: Transaction, who: Identity, sequence_id: str) -> list[StepStatistics]:
-    """Return the numbers of each step, by version and branch."""
+    """Return the outcomes of each step and the responses to it, by version and branch."""
     query = owned(EnrollmentStep, who.tenant_id).where(EnrollmentStep.sequence_id == sequence_id)
     keys = (EnrollmentStep.version, EnrollmentStep.step_id, EnrollmentStep.branch)
     failed = func.count().filter(col(EnrollmentStep.state).in_([StepState.FAILED, StepState.UNCERTAIN]))

@@ -1,4 +1,4 @@
-"""Sequence trial: a draft simulated for one subject at a chosen time, or on past events."""
+"""Sequence trial: simulates drafts of sequences for one subject, and on past events, without effects."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -33,25 +33,25 @@ from platform_app.models.sequence import Sequence as SequenceRow
 from platform_app.services.feed import event_log
 
 MAX_SAMPLES = 15
-MAX_ENROLLMENTS = 5_000  # people of the past who are followed
-_MAX_EVENTS = 400  # of one of them
+MAX_ENROLLMENTS = 5_000  # simulated enrollments
+_MAX_EVENTS = 400  # events per subject
 
 
 @dataclass(frozen=True)
 class AssumedEvent:
-    """An event that a trial assumes, by its time after the entry."""
+    """An event that is assumed to happen some time after the entry."""
 
     after: timedelta
-    kind: str  # reply, or stage
+    kind: str  # "reply" or "stage"
     stage_id: str = ""
 
 
 @dataclass
 class SequenceTrial:
-    """A simulated enrollment, with a preview of each action by step."""
+    """A simulated enrollment, with previews of its actions by step."""
 
     simulation: Simulation
-    exits_at_entry: bool = False  # a way out or the goal is true already when they enter
+    exits_at_entry: bool = False  # an exit or the goal is met at the entry
     previews: dict[str, tuple[str, dict[str, str], bool]] = field(default_factory=dict)  # sentence, values, possible
 
 
@@ -64,7 +64,7 @@ def try_sequence(
     subject_id: str = "",
     assumed: Sequence[AssumedEvent] = (),
 ) -> SequenceTrial:
-    """Return what a draft would do with a lead or contact, or with nobody known, who enters at a moment."""
+    """Simulate a draft for a lead, a contact or an unknown subject. Raises Invalid if it cannot be parsed."""
     row = DEFINITIONS.get(session, who, sequence_id)
     compiled = enrollment_progress.cached_sequence(row.id, row.draft)
     subject = enrollment_progress.get_subject(session, who, subject_id) if subject_id else enrollment_progress.Subject()
@@ -105,7 +105,7 @@ def _get_stage(session: Transaction, who: Identity, stage_id: str) -> NamedValue
 
 
 def _facts_over_time(base: Facts, stages: dict[datetime, NamedValue]) -> Callable[[datetime], Facts]:
-    """Return what is known at each moment: what is known now, the clock of then, and the stage that is supposed."""
+    """Return a function from moment to facts: those of now, the clock of then, and assumed stages."""
 
     def facts(at: datetime) -> Facts:
         values = dict(base.values) | fact_snapshots.clock_facts(at, base.zone)
@@ -127,7 +127,7 @@ def _preview_action(context: ActionContext, action: dict[str, Any]) -> tuple[str
 
 @dataclass(frozen=True)
 class PastEnrollment:
-    """A subject of the past: the event that enrolls it, and its simulation."""
+    """A past event that would have enrolled its subject, and the simulated enrollment."""
 
     event_id: str
     subject_id: str
@@ -142,15 +142,15 @@ class SequenceBacktest:
     since: datetime
     events: int = 0
     entered: int = 0
-    refused: Counter[str] = field(default_factory=Counter)  # by why
-    ends: Counter[str] = field(default_factory=Counter)  # by End; "on the way" for those not at their end by now
-    steps: Counter[str] = field(default_factory=Counter)  # how often each would have been taken by now
+    refused: Counter[str] = field(default_factory=Counter)  # by EntryResult
+    ends: Counter[str] = field(default_factory=Counter)  # by SimulationEnd; "on the way" if not ended by now
+    steps: Counter[str] = field(default_factory=Counter)  # how often each step would have been taken by now
     samples: list[PastEnrollment] = field(default_factory=list)
 
 
 @one_at_a_time
 def backtest(session: Transaction, who: Identity, sequence_id: str, *, days: int) -> SequenceBacktest:
-    """Let people into a draft as of the last days, with what was known and what happened then."""
+    """Simulate a draft on the last days' events. Raises Invalid for wrong days, Conflict if it starts by hand."""
     if not 1 <= days <= 366:
         raise Invalid("Choose between 1 and {count} days.", field="days", count=366)
     row = DEFINITIONS.get(session, who, sequence_id)
@@ -204,7 +204,7 @@ def _simulate_past(
     ends: dict[str, datetime | None],
     found: SequenceBacktest,
 ) -> None:
-    """Let somebody of the past go the way, as what happened to them later would have had it."""
+    """Simulate the enrollment of a past subject, with its later events."""
     subject = enrollment_progress.event_subject(session, event)
     later = _subject_events(session, who, subject, event)
     moments, snapshots = [one.at for one in later], [fact_snapshots.event_facts(one) for one in later]
@@ -235,7 +235,7 @@ def _simulate_past(
 def _subject_events(
     session: Transaction, who: Identity, subject: enrollment_progress.Subject, event: Event
 ) -> list[Event]:
-    """Return an event and what happened to its subject after it, in order."""
+    """Return an event and the later events of its subject, in order."""
     column, value = next(
         (column, value)
         for column, value in (

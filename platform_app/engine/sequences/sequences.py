@@ -1,4 +1,4 @@
-"""Sequences: drafts, publishing, switching, moves between versions, holidays."""
+"""Sequences: drafts, versions and switching of sequences, moves between versions, and holidays."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -34,11 +34,11 @@ from platform_app.models.sequence import (
 
 MAX_SEQUENCES = 300  # of a tenant
 MAX_HOLIDAYS = 200
-BATCH_SIZE = 300  # ways that one transaction moves to the newest version
+BATCH_SIZE = 300  # enrollments moved per transaction
 
 
 def problems(session: Transaction, who: Identity, row: Sequence) -> dict[str, str]:
-    """Return what keeps a draft from being published: a sentence by field; of a step by {id}.{field}."""
+    """Return what prevents a draft from being published: sentences by field, of steps by {id}.{field}."""
     choices, language = action_checks.tenant_choices(session, who), who.language
     try:
         compiled = compile_sequence(row.draft)
@@ -62,7 +62,7 @@ def _is_complete(data: Any, choices: TenantChoices) -> bool:
 
 
 def _by_field(found: dict[str, str], name: str) -> dict[str, str]:
-    """Return what is wrong with one action by its own fields; what is wrong with all of it by a name."""
+    """Return the problems of an action by its fields; those of the whole action by `name`."""
     return {place.removeprefix("action.0").removeprefix(".") or name: said for place, said in found.items()}
 
 
@@ -91,7 +91,7 @@ def _validate(changes: dict[str, Any]) -> None:
 
 
 def _on_switch(session: Transaction, who: Identity, row: Sequence) -> None:
-    """Hold everybody where they are, or let them go on."""
+    """Hold the enrollments, or let them continue."""
     old, new = EnrollmentState.ACTIVE, EnrollmentState.HELD
     if row.enabled:
         old, new = new, old
@@ -133,16 +133,16 @@ DEFINITIONS: Definitions[Sequence, SequenceVersion] = Definitions(
 
 @dataclass(frozen=True)
 class VersionMove:
-    """Enrollments on an older version, and the step they would move to in the newest."""
+    """Enrollments at a step of an older version, and the step to which they would move."""
 
-    step_id: str  # where they stand
+    step_id: str  # their step
     version: int
-    target_step_id: str  # the step of the newest version; empty: the end
+    target_step_id: str  # the step in the newest version; "": the end
     count: int
 
 
 def preview_version_moves(session: Transaction, who: Identity, sequence_id: str) -> list[VersionMove]:
-    """Return to which steps open enrollments would move in the newest version."""
+    """Return where the open enrollments of older versions would move in the newest version."""
     row = DEFINITIONS.get(session, who, sequence_id)
     if not row.published_number:
         return []
@@ -156,9 +156,9 @@ def preview_version_moves(session: Transaction, who: Identity, sequence_id: str)
 
 
 def move_to_newest_version(session: Transaction, who: Identity, sequence_id: str) -> int:
-    """Move some of those inside to the newest version, each to the step where it stands or the next still there.
+    """Move some open enrollments to the newest version, each to its step or the next that still exists.
 
-    Returns how many; nobody is left when it is none.
+    Returns how many were moved; 0 when none are left.
     """
     row = DEFINITIONS.get(session, who, sequence_id, lock=True)
     if not row.published_number:
@@ -179,7 +179,7 @@ def _move_to_version(session: Transaction, row: Sequence, enrollment: Enrollment
         compiled.definition.leave_on_reply,
         compiled.definition.leave_on_stage,
     )
-    if is_same and enrollment.since is not None:  # it waits there already
+    if is_same and enrollment.since is not None:  # it is waiting there already
         enrollment.weighs_events = enrollment.weighs_events or bool(compiled.leave_if.of or compiled.goal.of)
         return
     enrollment_progress.move_to_step(
@@ -190,7 +190,7 @@ def _move_to_version(session: Transaction, row: Sequence, enrollment: Enrollment
 
 
 def _on_older_versions(row: Sequence) -> Any:
-    """Return what asks for those inside who go through older versions."""
+    """Return the query of open enrollments in older versions."""
     return owned(Enrollment, row.tenant_id).where(
         Enrollment.sequence_id == row.id,
         col(Enrollment.state).in_(OPEN_STATES),
@@ -199,7 +199,7 @@ def _on_older_versions(row: Sequence) -> Any:
 
 
 def _target_step(session: Transaction, row: Sequence, stands: tuple[str, int], new: CompiledSequence) -> str:
-    """Return the step itself, or the next one after it in the old version that the new one still has."""
+    """Return the step, or the next one after it in the old version that exists in the new one, or ""."""
     step_id, number = stands
     if step_id in new.steps:
         return step_id
@@ -218,7 +218,7 @@ def holidays(session: Transaction, who: Identity) -> list[Holiday]:
 
 
 def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Holiday:
-    """Add a day on which sequences may rest. Raises Conflict if the day is listed already or there are too many."""
+    """Add a day on which sequences may pause. Raises Conflict if it is listed or there are too many."""
     held = holidays(session, who)
     if len(held) >= MAX_HOLIDAYS:
         raise Conflict("There can be {count} holidays at most.", count=MAX_HOLIDAYS)
@@ -230,6 +230,6 @@ def add_holiday(session: Transaction, who: Identity, day: date, name: str) -> Ho
 
 
 def remove_holiday(session: Transaction, who: Identity, holiday_id: str) -> None:
-    """Take a holiday from the list."""
+    """Remove a holiday."""
     for row in session.exec(owned(Holiday, who.tenant_id).where(Holiday.id == holiday_id)).all():
         session.delete(row)

@@ -1,4 +1,4 @@
-"""Step calls: the outbound calls of sequence steps, each made once by the worker."""
+"""Step calls: the job that makes the outbound call of a step, once."""
 
 import httpx
 import structlog
@@ -33,12 +33,15 @@ _OPEN = (StepState.OUTSIDE, StepState.RETRYING)
 
 
 def take_step(job: RunningJob) -> None:
-    """Make the call of a step, then let whoever is on the way go on; a call that fails is tried again."""
+    """Make the call of a step and advance its enrollment.
+
+    Errors of the call that allow a retry are raised, so that the ledger retries the job.
+    """
     try:
         _make_call(job)
     except (Unavailable, LeaseLost, CallFailed):
         raise
-    except Exception:  # a fault of ours: the job is tried again, at last the step says so
+    except Exception:  # a bug: the job is retried, and the step fails in the end
         if job.attempt < MAX_ATTEMPTS:
             raise
         _logger.exception("the call of a step failed", step_row_id=job.payload.step_row_id)
@@ -78,20 +81,23 @@ def _make_call(job: RunningJob) -> None:
 
 
 def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[EnrollmentStep | None, Enrollment | None]:
-    """Return the step with its way, while the step is the one whose call is made; else what is left of them."""
+    """Return the step and its enrollment if the step waits for its call; else what still exists of them."""
     query = owned(EnrollmentStep, tenant_id).where(EnrollmentStep.id == step_row_id)
     line: EnrollmentStep | None = session.exec(query).first()
-    if line is None:  # all of it was removed meanwhile
+    if line is None:  # deleted meanwhile
         return None, None
     enrollment = owned(Enrollment, tenant_id).where(Enrollment.id == line.enrollment_id).with_for_update()
     row: Enrollment = session.exec(enrollment).one()
-    session.refresh(line)  # it may have waited for whoever had the way
+    session.refresh(line)  # the lock may have waited for a change
     is_at_it = line.state in _OPEN and row.state in OPEN_STATES and row.step_id == line.step_id
     return line, row if is_at_it else None
 
 
 def _plan(job: RunningJob) -> ActionPlan | None:
-    """Return what is to be called; nothing when whoever it is for has left or been stopped meanwhile."""
+    """Return the plan of the call, or None if the enrollment ended or was stopped meanwhile.
+
+    Raises UncertainOutcome if the call may have been made and must not be repeated.
+    """
     with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is None or line.state not in _OPEN:
@@ -101,7 +107,7 @@ def _plan(job: RunningJob) -> ActionPlan | None:
             return None
         sequence = session.exec(owned(Sequence, job.tenant_id).where(Sequence.id == row.sequence_id)).one()
         if row.state != EnrollmentState.ACTIVE or not sequence.enabled:
-            row.due_at, row.since = row.since or row.due_at, None  # taken up, with its key, when the way goes on
+            row.due_at, row.since = row.since or row.due_at, None  # called, with its key, when it continues
             return None
         if exit_by_event(session, row):
             line.state = StepState.CANCELLED
@@ -114,7 +120,7 @@ def _plan(job: RunningJob) -> ActionPlan | None:
 
 
 def _end(job: RunningJob, state: StepState, sentence: str, values: dict[str, object] | None = None) -> None:
-    """Write that a call did not come to a good end; a person decides."""
+    """Store that a call failed or is uncertain; a member decides."""
     with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         _fail(session, line, row, state=state, sentence=sentence, values=values)
@@ -145,21 +151,21 @@ def on_failure(
     sentence: str,
     values: dict[str, object],
 ) -> None:
-    """Write that the job of a call has ended without it; a person decides."""
+    """Store that the job of a call failed; a member decides."""
     line, row = _rows(session, tenant_id, payload.step_row_id)
     became = StepState.UNCERTAIN if state == JobState.UNCERTAIN else StepState.FAILED
     _fail(session, line, row, state=became if row else StepState.CANCELLED, sentence=sentence, values=values)
 
 
 def payload_from_keys(session: Transaction, job: Job) -> TakeStep | None:
-    """Return the payload from the lock of a job: the call is that of the step taken last."""
+    """Return the payload of a job from its lock key and the enrollment's last step, or None."""
     row_id = id_from_key(job.lock_key, "enrollment:")
     row: Enrollment | None = session.exec(owned(Enrollment, job.tenant_id).where(Enrollment.id == row_id)).first()
     return TakeStep(step_row_id=row.last_id) if row is not None and row.last_id else None
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
-    """Let whoever stands still at a step whose job is tried again wait for it."""
+    """Let an enrollment stopped at a step wait for its retried job."""
     line, _ = _rows(session, tenant_id, payload.step_row_id)
     if line is None or line.state not in (StepState.FAILED, StepState.UNCERTAIN):
         return
@@ -180,7 +186,7 @@ def _retry_later(job: RunningJob, sure: CallFailed) -> None:
 
 
 def _done(job: RunningJob) -> None:
-    """Write that a call was made, and let whoever still stands at its step go on."""
+    """Store that a call was made, and advance the enrollment."""
     with job.finish() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is not None:
