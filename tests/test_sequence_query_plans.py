@@ -14,7 +14,7 @@ from platform_app.engine.sequences import sequence_scheduler
 from platform_app.models.person import Identity
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, leads
-from platform_app.state.sequences.enrollments import names_for
+from platform_app.state.sequences.enrollments import read_enrollment_names
 from tests.sequencing import a_lead, a_sequence, after, at, do, enrolled, ways
 from tests.talking import begin, call
 from tests.test_rules import a_rule
@@ -86,7 +86,7 @@ def test_the_names_of_many_are_read_at_once_by_their_ids(who: Identity, said: li
     rows, asked = ways(who), []
     for few in (rows[8:10], rows):
         said.clear()
-        names = call(who, names_for, few)
+        names = call(who, read_enrollment_names, few)
         asked.append(len(said))
     assert sorted(names.subjects.values()) == [f"{kind}{number}" for kind in "LP" for number in range(9)]
     assert asked[0] == asked[1]

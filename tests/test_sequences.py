@@ -316,7 +316,16 @@ def test_of_another_tenant_there_is_none(who: Identity, other: Identity) -> None
 def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
     spoken = [
         words
-        for table in (w.AGAIN, w.LATE, w.ZONES, w.UNITS, w.DELAYS, w.LEAVING, w.ENDS, w.BRANCHES)
+        for table in (
+            w.REENTRY_LABELS,
+            w.OVERDUE_LABELS,
+            w.ZONES,
+            w.UNITS,
+            w.DELAYS,
+            w.EXIT_REASONS,
+            w.ENDS,
+            w.BRANCHES,
+        )
         for words in table.values()
     ]
     spoken += [words for table in (w.STATES, w.STEP_STATES, w.ENTRIES) for words, _ in table.values()]
@@ -330,7 +339,7 @@ def test_everything_that_a_sequence_is_made_of_has_its_russian() -> None:
 
 def test_every_kind_is_named() -> None:
     assert set(jobs.KIND_LABELS) == set(KINDS) and set(dashboard.KINDS) == set(ActivityKind)
-    assert set(w.STATES) == set(EnrollmentState) and set(w.LEAVING) == set(ExitReason)
+    assert set(w.STATES) == set(EnrollmentState) and set(w.EXIT_REASONS) == set(ExitReason)
     assert set(w.STEP_STATES) == set(StepState) and set(w.ENTRIES) == set(EntryResult)
     assert set(w.ICONS) == set(steps.STEPS)
 

@@ -13,7 +13,7 @@ from platform_app.i18n import translate
 from platform_app.models.person import Identity
 from platform_app.state.rules.rule import RuleState
 from platform_app.state.sequences.sequence import SequenceState
-from platform_app.state.sequences.sequence_words import step_of
+from platform_app.state.sequences.sequence_words import describe_step
 from tests.headless.harness import Tab, sign_in
 from tests.headless.test_rule_pages import seen
 from tests.headless.test_sequence_pages import opened
@@ -48,7 +48,7 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
         wanted = [*(kind for kind in steps.STEPS if kind != "do"), *(f"do:{kind}" for kind in actions.ACTIONS)]
         for what in wanted:
             await tab.send(SequenceState.add_step("", what))
-            drawn = {line.name: line for line in tab.get(SequenceState, "asked")}
+            drawn = {line.name: line for line in tab.get(SequenceState, "field_lines")}
             kind, _, action = what.partition(":")
             own = [one.name for one in input_fields(steps.STEPS[kind]) if one.input in ("span", "percent", "choice")]
             assert set(drawn) == {
@@ -63,7 +63,7 @@ async def test_every_kind_of_step_is_opened_and_set_to_each_choice(
                             line.name, option.id
                         )
                     )
-                    held = {one.name: one.value for one in tab.get(SequenceState, "asked")}
+                    held = {one.name: one.value for one in tab.get(SequenceState, "field_lines")}
                     assert held[line.name] == option.id and tab.errors == [], (what, line.name)
     assert "cannot be taken" not in tab.scripts()
     kept = call(who, DEFINITIONS.get, sequence).draft["steps"]
@@ -96,7 +96,7 @@ def test_a_choice_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
         language = "en"
 
     step: Any = Remind(id="a", how="firmly")
-    assert step_of(step, Reader, {}) == "Remind them In all clarity"  # type: ignore[arg-type]
+    assert describe_step(step, Reader, {}) == "Remind them In all clarity"  # type: ignore[arg-type]
 
 
 def test_every_choice_of_a_step_has_its_words_in_both_languages() -> None:

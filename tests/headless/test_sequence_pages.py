@@ -9,11 +9,11 @@ from platform_app.clock import now
 from platform_app.engine.enrollments import enrollments
 from platform_app.engine.sequences.sequences import DEFINITIONS
 from platform_app.models.person import Identity, Role
-from platform_app.state.sequences.enrollment import OneEnrollmentState
+from platform_app.state.sequences.enrollment import EnrollmentPageState
 from platform_app.state.sequences.enrollments import EnrollmentsState
 from platform_app.state.sequences.sequence import SequenceState
 from platform_app.state.sequences.sequence_calendar import SequenceCalendarState
-from platform_app.state.sequences.sequence_statistics import SequenceNumbersState
+from platform_app.state.sequences.sequence_statistics import SequenceStatisticsState
 from platform_app.state.sequences.sequence_trial import SequenceTrialState
 from platform_app.state.sequences.sequences import SequencesState
 from tests.conftest import make_member
@@ -67,10 +67,10 @@ async def test_the_builder_keeps_what_is_typed_and_says_what_does_not_fit(who: I
         for name in ("tenant_id", "steps", "published", "enabled", "is_demo", "leave_on_reply"):
             await tab.send(SequenceState.save(name, other.tenant_id), settle=False)
         await tab.send(SequenceState.save("late", "skip"), settle=False)
-        await tab.send(SequenceState.switch_way_out("leave_on_stage", True), settle=False)
-        await tab.send(SequenceState.switch_way_out("enabled", True), settle=False)
+        await tab.send(SequenceState.set_leave_switch("leave_on_stage", True), settle=False)
+        await tab.send(SequenceState.set_leave_switch("enabled", True), settle=False)
         await tab.send(SequenceState.add_step("", "do:add_tag"), settle=False)
-        await tab.until(lambda: len(seen(tab, SequenceState, "steps")) == 2 and seen(tab, SequenceState, "asked"))
+        await tab.until(lambda: len(seen(tab, SequenceState, "steps")) == 2 and seen(tab, SequenceState, "field_lines"))
         await tab.send(SequenceState.publish, settle=False)
         await tab.until(lambda: "Complete the sequence first." in tab.scripts())
         await tab.send(SequenceState.set_action_field("tag", "warm"), settle=False)
@@ -125,10 +125,10 @@ async def test_simulated_for_nobody_and_for_somebody_with_what_ifs(who: Identity
         await tab.until(lambda: len(seen(tab, SequenceTrialState, "calendar")) == 2)
         days = tab.get(SequenceTrialState, "calendar")
         assert [day.when for day in days] == ["Mon, Nov 23, 18:00", "Thu, Nov 26, 18:00"]
-        assert [day.told for day in days] == ["", ""], "of nobody it cannot be said what a step would do"
+        assert [day.result for day in days] == ["", ""], "of nobody it cannot be said what a step would do"
         await tab.send(SequenceTrialState.simulate(given | {"lead": lead, "reply_day": "2"}), settle=False)
         await tab.until(lambda: len(seen(tab, SequenceTrialState, "calendar")) == 1)
-        assert tab.get(SequenceTrialState, "calendar")[0].told
+        assert tab.get(SequenceTrialState, "calendar")[0].result
         assert "Wed, Nov 25, 18:00" in tab.get(SequenceTrialState, "end")
         for wrong, said in (
             ({"at": "tomorrow"}, "Enter a date and a time of day."),
@@ -147,9 +147,9 @@ async def test_numbers_name_every_step_taken_or_not(who: Identity) -> None:
     work(who)
     publish_anew(who, sequence, steps=[do("new")])
     async with Tab(sign_in(who)) as tab:
-        await opened(tab, f"sequences/{sequence}/numbers", SequenceNumbersState)
-        steps = tab.get(SequenceNumbersState, "steps")
-        cards = {one.words: one.count for one in tab.get(SequenceNumbersState, "cards")}
+        await opened(tab, f"sequences/{sequence}/numbers", SequenceStatisticsState)
+        steps = tab.get(SequenceStatisticsState, "steps")
+        cards = {one.words: one.count for one in tab.get(SequenceStatisticsState, "cards")}
     assert [step.version + step.taken for step in steps] == ["11", "11", "10", "10", "20"]
     assert "new" in steps[-1].words
     assert "10" in steps[1].words and "Write a note" not in steps[1].words
@@ -165,8 +165,8 @@ async def test_ways_are_acted_on_one_by_one_and_all(who: Identity) -> None:
         await opened(tab, "sequences/enrollments", EnrollmentsState)
         assert len(tab.get(EnrollmentsState, "rows")) == 3
         await tab.send(EnrollmentsState.act("remove", True), settle=False)
-        await opened(tab, f"sequences/enrollments/{one}", OneEnrollmentState)
-        await tab.send(OneEnrollmentState.act("remove"), settle=False)
+        await opened(tab, f"sequences/enrollments/{one}", EnrollmentPageState)
+        await tab.send(EnrollmentPageState.act("remove"), settle=False)
         await opened(tab, "sequences/calendar", SequenceCalendarState)
     assert {row.state.value for row in ways(who)} == {"active"}
     async with Tab(sign_in(who)) as tab:
@@ -181,14 +181,14 @@ async def test_ways_are_acted_on_one_by_one_and_all(who: Identity) -> None:
         await tab.send(EnrollmentsState.filter_by("state", "paused"), settle=False)
         await tab.until(lambda: len(seen(tab, EnrollmentsState, "rows")) == 3)
         await tab.send(EnrollmentsState.act("erase", True), settle=False)
-        await opened(tab, f"sequences/enrollments/{two}", OneEnrollmentState)
-        await tab.send(OneEnrollmentState.act("resume"), settle=False)
-        await tab.until(lambda: seen(tab, OneEnrollmentState, "may_pause"))
-        await tab.send(OneEnrollmentState.act("skip"), settle=False)
-        await tab.until(lambda: len(seen(tab, OneEnrollmentState, "history")) == 1)
-        await opened(tab, f"sequences/enrollments/{three}", OneEnrollmentState)
-        await tab.send(OneEnrollmentState.act("remove"), settle=False)
-        await tab.until(lambda: not seen(tab, OneEnrollmentState, "may_remove"))
+        await opened(tab, f"sequences/enrollments/{two}", EnrollmentPageState)
+        await tab.send(EnrollmentPageState.act("resume"), settle=False)
+        await tab.until(lambda: seen(tab, EnrollmentPageState, "can_pause"))
+        await tab.send(EnrollmentPageState.act("skip"), settle=False)
+        await tab.until(lambda: len(seen(tab, EnrollmentPageState, "history")) == 1)
+        await opened(tab, f"sequences/enrollments/{three}", EnrollmentPageState)
+        await tab.send(EnrollmentPageState.act("remove"), settle=False)
+        await tab.until(lambda: not seen(tab, EnrollmentPageState, "can_remove"))
     assert [way(who, row).state.value for row in (one, two, three)] == ["paused", "active", "left"]
     assert way(who, two).step_id == "b"
 

@@ -8,7 +8,7 @@ import pytest
 from platform_app.models.crm import FieldKind
 from platform_app.models.person import Identity, Role
 from platform_app.services.webhooks import incoming_webhooks, webhook_fields
-from platform_app.state.webhooks.deliveries import DeliveryState, ReceivedState
+from platform_app.state.webhooks.deliveries import DeliveriesState, DeliveryState
 from platform_app.state.webhooks.webhook import WebhookState
 from platform_app.state.webhooks.webhooks import WebhooksState
 from tests.conftest import make_member
@@ -28,15 +28,15 @@ async def opened(tab: Tab, path: str, state: Any, name: str) -> None:
 async def test_a_secret_is_shown_once_and_held_in_no_state(who: Identity) -> None:
     async with Tab(sign_in(who)) as tab:
         await opened(tab, "/webhooks", WebhooksState, "loaded")
-        await tab.send(WebhooksState.open_creation(True), settle=False)
+        await tab.send(WebhooksState.set_dialog_open(True), settle=False)
         await tab.send(WebhooksState.create({"name": "Shop"}), settle=False)
         await tab.until(lambda: SECRET.search(tab.scripts()))
         (row,) = call(who, incoming_webhooks.list_webhooks)
-        assert secret_of(row) in tab.scripts() and tab.get(WebhooksState, "made") == row.id
-        assert tab.get(WebhooksState, "made_address") == f"http://127.0.0.1:8000/hooks/{address_of(row)}"
+        assert secret_of(row) in tab.scripts() and tab.get(WebhooksState, "created_id") == row.id
+        assert tab.get(WebhooksState, "created_address") == f"http://127.0.0.1:8000/hooks/{address_of(row)}"
         await opened(tab, f"/webhooks/{row.id}", WebhookState, "webhook_key")
         tab.said.clear()
-        await tab.send(WebhookState.renew(), settle=False)
+        await tab.send(WebhookState.rotate_secret(), settle=False)
         await tab.until(lambda: SECRET.search(tab.scripts()))
         fresh = secret_of(call(who, incoming_webhooks.get, row.id))
         assert fresh != secret_of(row) and fresh in tab.scripts() and secret_of(row) not in tab.scripts()
@@ -61,13 +61,13 @@ async def test_without_the_right_there_is_no_address_and_no_managing(who: Identi
         for sent in (
             WebhooksState.create({"name": "Mine"}),
             WebhooksState.delete(webhook.id),
-            WebhooksState.open_creation(True),
+            WebhooksState.set_dialog_open(True),
         ):
             await tab.send(sent, settle=False)
         await opened(tab, f"/webhooks/{webhook.id}", WebhookState, "webhook_key")
-        for sent in (WebhookState.renew(), WebhookState.require_signature(True)):
+        for sent in (WebhookState.rotate_secret(), WebhookState.require_signature(True)):
             await tab.send(sent, settle=False)
-        await tab.send(WebhookState.take_all(), settle=False)
+        await tab.send(WebhookState.add_all_suggested(), settle=False)
         await tab.send(WebhookState.save("name", "Changed"), settle=False)
         await tab.goto(f"/manage/acme/webhooks/received/{log(who)[0].id}", settle=False)
         await tab.until(lambda: '"total": 5' in str(tab.seen))
@@ -88,14 +88,14 @@ async def test_of_another_tenant_nothing_is_shown_or_changed(who: Identity, othe
         await tab.goto(f"/manage/acme/webhooks/{theirs.id}", settle=False)
         for sent in (
             WebhookState.save("name", "Mine"),
-            WebhookState.renew(),
+            WebhookState.rotate_secret(),
             WebhookState.delete_field(field.id),
             WebhooksState.delete(theirs.id),
             WebhooksState.switch(theirs.id, False),
         ):
             await tab.send(sent, settle=False)
         await tab.goto(f"/manage/acme/webhooks/received/{log(other)[0].id}", settle=False)
-        await opened(tab, f"/webhooks?tab=received&webhook={theirs.id}", ReceivedState, "loaded")
+        await opened(tab, f"/webhooks?tab=received&webhook={theirs.id}", DeliveriesState, "loaded")
         assert "CANARY" not in str(tab.seen)
     row = call(other, incoming_webhooks.get, theirs.id)
     assert (row.name, row.enabled, row.secret) == ("CANARY", True, theirs.secret)
@@ -109,9 +109,11 @@ async def test_the_log_keeps_its_filters_and_its_page_in_the_address(who: Identi
     deliver(second, 1, message_id="one")
     deliver(second, 1, message_id="one")
     async with Tab(sign_in(who)) as tab:
-        await opened(tab, f"/webhooks?tab=received&webhook={second.id}", ReceivedState, "loaded")
-        assert (tab.get(WebhooksState, "tab"), len(tab.get(ReceivedState, "rows"))) == ("received", 2)
-        await tab.send(ReceivedState.filter_outcome("duplicate"), settle=False)
-        await tab.until(lambda: len(tab.get(ReceivedState, "rows")) == 1 and '"outcome": "duplicate"' in tab.scripts())
-        await opened(tab, f"/webhooks?tab=received&webhook={first.id}&page=2", ReceivedState, "loaded")
-        await tab.until(lambda: len(tab.get(ReceivedState, "rows")) == 5)
+        await opened(tab, f"/webhooks?tab=received&webhook={second.id}", DeliveriesState, "loaded")
+        assert (tab.get(WebhooksState, "tab"), len(tab.get(DeliveriesState, "rows"))) == ("received", 2)
+        await tab.send(DeliveriesState.filter_outcome("duplicate"), settle=False)
+        await tab.until(
+            lambda: len(tab.get(DeliveriesState, "rows")) == 1 and '"outcome": "duplicate"' in tab.scripts()
+        )
+        await opened(tab, f"/webhooks?tab=received&webhook={first.id}&page=2", DeliveriesState, "loaded")
+        await tab.until(lambda: len(tab.get(DeliveriesState, "rows")) == 5)

@@ -52,7 +52,7 @@ def _action(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Compone
             align="center",
         ),
         problem_line(line.problem),
-        rx.foreach(line.fields, lambda asked: _asked(state, line, asked)),
+        rx.foreach(line.fields, lambda spec: _action_field(state, line, spec)),
         class_name="step-line",
         custom_attrs=droppable(line.index),
     )
@@ -80,57 +80,57 @@ def _tools(state: Any, line: rx.Var[ActionLine], at: rx.Var[int]) -> rx.Componen
     )
 
 
-def _asked(state: Any, line: rx.Var[ActionLine], asked: rx.Var[ActionFieldLine]) -> rx.Component:
-    place, label = line.index.to(int), t("{words} of action {number}", words=asked.words, number=line.number)
+def _action_field(state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionFieldLine]) -> rx.Component:
+    place, label = line.index.to(int), t("{words} of action {number}", words=spec.words, number=line.number)
     text = variable_text(
-        f"action-{line.index}-{asked.name}",
-        initial=asked.value,
+        f"action-{line.index}-{spec.name}",
+        initial=spec.value,
         variables=state.variables,
-        on_change=later(lambda value: state.set_action_field(place, asked.name, value)),
+        on_change=later(lambda value: state.set_action_field(place, spec.name, value)),
         label=label,
-        rows=rx.cond(asked.ask == "text", 3, 1),
+        rows=rx.cond(spec.ask == "text", 3, 1),
     )
     plain = rx.el.input(
-        default_value=asked.value,
-        on_change=later(lambda value: state.set_action_field(place, asked.name, value)),
+        default_value=spec.value,
+        on_change=later(lambda value: state.set_action_field(place, spec.name, value)),
         max_length=MAX_TEXT_LENGTH,
         read_only=READ_ONLY,
         aria_label=label,
         class_name="native wide",
     )
     selected = native(
-        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(spec.options, option)],
         label=label,
-        value=asked.value,
-        on_change=lambda value: state.set_action_field(place, asked.name, value),
+        value=spec.value,
+        on_change=lambda value: state.set_action_field(place, spec.name, value),
     )
     return rx.el.div(
-        rx.el.span(asked.words, rx.cond(asked.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
+        rx.el.span(spec.words, rx.cond(spec.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
         rx.match(
-            asked.ask,
+            spec.ask,
             ("text", text),
             ("line", text),
             ("to", text),
-            ("tag", _with_known(state, line, asked, text)),
-            ("value", _with_known(state, line, asked, text)),
+            ("tag", _with_known(state, line, spec, text)),
+            ("value", _with_known(state, line, spec, text)),
             ("word", plain),
             ("days", plain),
             selected,
         ),
-        problem_line(asked.problem),
+        problem_line(spec.problem),
         class_name="field",
     )
 
 
 def _with_known(
-    state: Any, line: rx.Var[ActionLine], asked: rx.Var[ActionFieldLine], text: rx.Component
+    state: Any, line: rx.Var[ActionLine], spec: rx.Var[ActionFieldLine], text: rx.Component
 ) -> rx.Component:
     """Return a text field with a select field of known values."""
     known = native(
-        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
-        label=t("Known values of {words} of action {number}", words=asked.words, number=line.number),
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(spec.options, option)],
+        label=t("Known values of {words} of action {number}", words=spec.words, number=line.number),
         value="",
-        on_change=lambda value: state.select_action_field(line.index.to(int), asked.name, value),
+        on_change=lambda value: state.select_action_field(line.index.to(int), spec.name, value),
     )
-    is_offered = (asked.options.length() > 0) & ~READ_ONLY
+    is_offered = (spec.options.length() > 0) & ~READ_ONLY
     return rx.el.div(rx.el.div(text, class_name="grow"), rx.cond(is_offered, known), class_name="with-known")

@@ -1,4 +1,4 @@
-"""Enrolling: leads and contacts chosen to be let into a sequence, with what would happen."""
+"""Enroll dialog: the dialog that enrolls leads and contacts by hand."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import reflex as rx
 from platform_app.components.console.parts import status
 from platform_app.components.console.text import t
 from platform_app.state.console.option_lists import Option
-from platform_app.state.sequences.enroll_dialog import EntryLine
+from platform_app.state.sequences.enroll_dialog import EnrollPreviewLine
 
 
 def enrolling(state: Any) -> rx.Component:
-    """Show the choice of whom to let in, of a state that has the Enrolling mixin."""
+    """Return the dialog for a state with the EnrollDialog mixin."""
     return rx.el.section(
         rx.el.h2(t("Enroll")),
         rx.el.div(_search(state), _preview(state), class_name="grid cols-2-1"),
@@ -35,7 +35,7 @@ def _search(state: Any) -> rx.Component:
     return rx.el.div(
         search,
         rx.el.div(found, class_name="choices scroll-box", role="group", aria_label=t("Search leads and contacts")),
-        rx.box(rx.button(t("Take all of these"), on_click=state.want_all, size="1", variant="soft")),
+        rx.box(rx.button(t("Take all of these"), on_click=state.add_all_found, size="1", variant="soft")),
         class_name="stack-small",
     )
 
@@ -43,8 +43,8 @@ def _search(state: Any) -> rx.Component:
 def _candidate(state: Any, one: rx.Var[Option]) -> rx.Component:
     box = rx.el.input(
         type="checkbox",
-        checked=state.wanted_ids.contains(one.id),
-        on_change=lambda wanted: state.want(one.id, wanted),
+        checked=state.subject_ids.contains(one.id),
+        on_change=lambda wanted: state.toggle_subject(one.id, wanted),
     )
     return rx.el.label(box, one.name, class_name="check")
 
@@ -57,11 +57,11 @@ def _preview(state: Any) -> rx.Component:
             rx.el.ul(rx.foreach(state.preview, _entry), class_name="plain-list", id="preview"),
             rx.el.p(t("Choose leads or contacts first."), class_name="muted small"),
         ),
-        rx.box(rx.button(t("Enroll them"), on_click=state.enroll, disabled=state.wanted_ids.length() == 0)),
+        rx.box(rx.button(t("Enroll them"), on_click=state.enroll, disabled=state.subject_ids.length() == 0)),
         class_name="stack-small",
         aria_live="polite",
     )
 
 
-def _entry(one: rx.Var[EntryLine]) -> rx.Component:
+def _entry(one: rx.Var[EnrollPreviewLine]) -> rx.Component:
     return rx.el.li(status(one.colour, one.words), " ", rx.el.strong(one.count))

@@ -1,4 +1,4 @@
-"""Sequence conditions: conditions in words, with their builder while they are open; one of a page is open at a time."""
+"""Sequence conditions: conditions as text with their editor; one editor of a page is open at a time."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ STATE = SequenceState
 
 
 def conditions(name: Any, title: Any, words: Any, empty: Any, *, of_events: bool = False) -> rx.Component:
-    """Show conditions in words, and their builder while they are open."""
+    """Return conditions as text, and their editor while it is open."""
     is_open = STATE.edited == name
     return rx.el.div(
         rx.flex(

@@ -1,4 +1,4 @@
-"""Sequence steps: the vertical line of steps, the waiting on the line between them, one step open to be edited."""
+"""Sequence steps: the editor of steps in a vertical line, with one step open."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from platform_app.engine.actions.actions import label as action_words
 from platform_app.state.rules.condition_tree import UNITS
 from platform_app.state.rules.rule_actions import ActionFieldLine
 from platform_app.state.sequences.sequence import SequenceState
-from platform_app.state.sequences.sequence_steps import StepLine
+from platform_app.state.sequences.sequence_steps import SequenceStepLine
 from platform_app.state.sequences.sequence_words import ICONS
 
 STATE = SequenceState
@@ -33,18 +33,18 @@ _CONDITIONS = {  # kinds of steps that weigh one, with what it is called there
 
 
 def steps() -> rx.Component:
-    """Show the steps in their order, with branches set in."""
+    """Return the steps in order, with indented branches."""
     return rx.el.div(
         DragArea.create(
             rx.el.ol(rx.foreach(STATE.steps, _line), class_name="sequence-line"),
             on_move=STATE.drop_step,
         ),
         rx.cond(~READ_ONLY, _adder("", t("Add a step…"))),
-        rx.el.span(STATE.said_step, class_name="visually-hidden", role="status"),
+        rx.el.span(STATE.announcement, class_name="visually-hidden", role="status"),
     )
 
 
-def _line(line: rx.Var[StepLine]) -> rx.Component:
+def _line(line: rx.Var[SequenceStepLine]) -> rx.Component:
     return rx.el.li(
         rx.cond(line.is_branch, _branch(line), _step(line)),
         style={"margin-inline-start": f"calc({line.depth} * 28px)"},
@@ -52,7 +52,7 @@ def _line(line: rx.Var[StepLine]) -> rx.Component:
     )
 
 
-def _branch(line: rx.Var[StepLine]) -> rx.Component:
+def _branch(line: rx.Var[SequenceStepLine]) -> rx.Component:
     label = t("Add a step to “{branch}” of step {number}", branch=line.title, number=line.number)
     return rx.flex(
         rx.badge(line.title, variant="surface", high_contrast=True),
@@ -63,7 +63,7 @@ def _branch(line: rx.Var[StepLine]) -> rx.Component:
     )
 
 
-def _step(line: rx.Var[StepLine]) -> rx.Component:
+def _step(line: rx.Var[SequenceStepLine]) -> rx.Component:
     is_open = STATE.opened == line.id
     here = rx.cond(line.count != "", rx.badge(t("Waiting here: {count}", count=line.count), variant="soft"))
     return rx.fragment(
@@ -93,12 +93,12 @@ def _step(line: rx.Var[StepLine]) -> rx.Component:
     )
 
 
-def _icon(line: rx.Var[StepLine]) -> rx.Component:
+def _icon(line: rx.Var[SequenceStepLine]) -> rx.Component:
     drawn = {icon: rx.icon(icon, size=16, aria_hidden="true") for icon in dict.fromkeys(ICONS.values())}
     return rx.match(line.icon, *drawn.items(), rx.icon("zap", size=16, aria_hidden="true"))
 
 
-def _tools(line: rx.Var[StepLine]) -> rx.Component:
+def _tools(line: rx.Var[SequenceStepLine]) -> rx.Component:
     number = line.number
     return rx.flex(
         move_tools(
@@ -131,14 +131,14 @@ def _adder(where: Any, words: Any, label: Any = None) -> rx.Component:
     )
 
 
-def _open(line: rx.Var[StepLine]) -> rx.Component:
+def _open(line: rx.Var[SequenceStepLine]) -> rx.Component:
     title = rx.match(STATE.opened_kind, *((kind, t(words)) for kind, words in _CONDITIONS.items()), "")
     return rx.el.div(
         rx.cond(
             title != "",
             conditions(f"{STATE.opened}.condition", title, STATE.descriptions["step"], t("No condition yet.")),
         ),
-        rx.foreach(STATE.asked, lambda asked: _asked(line, asked)),
+        rx.foreach(STATE.field_lines, lambda spec: _action_field(line, spec)),
         rx.el.h3(t("When it is taken")),
         timing_fields(STATE, line.number),
         conditions(
@@ -149,83 +149,87 @@ def _open(line: rx.Var[StepLine]) -> rx.Component:
     )
 
 
-def _asked(line: rx.Var[StepLine], asked: rx.Var[ActionFieldLine]) -> rx.Component:
-    label = t("{words} of step {number}", words=asked.words, number=line.number)
+def _action_field(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine]) -> rx.Component:
+    label = t("{words} of step {number}", words=spec.words, number=line.number)
     selected = native(
-        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(spec.options, option)],
         label=label,
-        value=asked.value,
-        on_change=lambda value: STATE.set_action_field(asked.name, value),
+        value=spec.value,
+        on_change=lambda value: STATE.set_action_field(spec.name, value),
     )
     one_of = native(
-        [rx.foreach(asked.options, option)],
+        [rx.foreach(spec.options, option)],
         label=label,
-        value=asked.value,
-        on_change=lambda value: STATE.set_step(asked.name, value),
+        value=spec.value,
+        on_change=lambda value: STATE.set_step(spec.name, value),
     )
-    text = _text(line, asked, label)
-    plain = _plain(asked, label, STATE.set_action_field, max_length=MAX_TEXT_LENGTH, class_name="native wide")
-    percent = _plain(asked, label, STATE.set_step, max_length=3, input_mode="numeric", class_name="native")
+    text = _text(line, spec, label)
+    plain = _plain(spec, label, STATE.set_action_field, max_length=MAX_TEXT_LENGTH, class_name="native wide")
+    percent = _plain(spec, label, STATE.set_step, max_length=3, input_mode="numeric", class_name="native")
     return rx.el.div(
-        rx.el.span(asked.words, rx.cond(asked.required, "", rx.el.span(" ", t("(if wanted)"))), class_name="label"),
+        rx.el.span(
+            spec.words,
+            rx.cond(spec.required, "", rx.el.span(" ", t("(if wanted)"))),
+            class_name="label",
+        ),
         rx.match(
-            asked.ask,
+            spec.ask,
             ("text", text),
             ("line", text),
             ("to", text),
-            ("tag", _with_known(line, asked, text)),
-            ("value", _with_known(line, asked, text)),
+            ("tag", _with_known(line, spec, text)),
+            ("value", _with_known(line, spec, text)),
             ("word", plain),
             ("days", plain),
             ("percent", percent),
-            ("span", _span(asked, label)),
+            ("span", _span(spec, label)),
             ("choice", one_of),
             selected,
         ),
-        problem_line(asked.problem),
+        problem_line(spec.problem),
         class_name="field",
     )
 
 
-def _text(line: rx.Var[StepLine], asked: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
+def _text(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
     return variable_text(
-        f"step-{line.id}-{asked.name}",
-        initial=asked.value,
+        f"step-{line.id}-{spec.name}",
+        initial=spec.value,
         variables=STATE.variables,
-        on_change=later(lambda value: STATE.set_action_field(asked.name, value)),
+        on_change=later(lambda value: STATE.set_action_field(spec.name, value)),
         label=label,
-        rows=rx.cond(asked.ask == "line", 1, 3),
+        rows=rx.cond(spec.ask == "line", 1, 3),
     )
 
 
-def _with_known(line: rx.Var[StepLine], asked: rx.Var[ActionFieldLine], text: rx.Component) -> rx.Component:
-    """Show a text with what is known to stand there, to be taken from a list."""
+def _with_known(line: rx.Var[SequenceStepLine], spec: rx.Var[ActionFieldLine], text: rx.Component) -> rx.Component:
+    """Return a text field with a select field of known values."""
     known = native(
-        [rx.el.option(t("Choose…"), value=""), rx.foreach(asked.options, option)],
-        label=t("Known values of {words} of step {number}", words=asked.words, number=line.number),
+        [rx.el.option(t("Choose…"), value=""), rx.foreach(spec.options, option)],
+        label=t("Known values of {words} of step {number}", words=spec.words, number=line.number),
         value="",
-        on_change=lambda value: STATE.select_action_field(asked.name, value),
+        on_change=lambda value: STATE.select_action_field(spec.name, value),
     )
-    is_offered = (asked.options.length() > 0) & ~READ_ONLY
+    is_offered = (spec.options.length() > 0) & ~READ_ONLY
     return rx.el.div(rx.el.div(text, class_name="grow"), rx.cond(is_offered, known), class_name="with-known")
 
 
-def _plain(asked: rx.Var[ActionFieldLine], label: Any, on_change: Any, **more: Any) -> rx.Component:
+def _plain(spec: rx.Var[ActionFieldLine], label: Any, on_change: Any, **more: Any) -> rx.Component:
     return rx.el.input(
-        default_value=asked.value,
-        on_change=later(lambda value: on_change(asked.name, value)),
+        default_value=spec.value,
+        on_change=later(lambda value: on_change(spec.name, value)),
         read_only=READ_ONLY,
         aria_label=label,
         **more,
     )
 
 
-def _span(asked: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
-    count, unit = asked.value.split(" ")[0], asked.value.split(" ")[1]
+def _span(spec: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
+    count, unit = spec.value.split(" ")[0], spec.value.split(" ")[1]
     return rx.flex(
         rx.el.input(
             default_value=count,
-            on_change=later(lambda value: STATE.set_step(asked.name, f"{value} {unit}")),
+            on_change=later(lambda value: STATE.set_step(spec.name, f"{value} {unit}")),
             input_mode="numeric",
             max_length=6,
             read_only=READ_ONLY,
@@ -236,7 +240,7 @@ def _span(asked: rx.Var[ActionFieldLine], label: Any) -> rx.Component:
             [rx.el.option(t(one), value=one) for one in UNITS],
             label=t("Unit: {what}", what=label),
             value=unit,
-            on_change=lambda value: STATE.set_step(asked.name, f"{count} {value}"),
+            on_change=lambda value: STATE.set_step(spec.name, f"{count} {value}"),
         ),
         spacing="2",
     )

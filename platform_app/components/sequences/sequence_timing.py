@@ -1,4 +1,4 @@
-"""Sequence timing: the fields that say when the open step is taken."""
+"""Sequence timing: the fields for delay, window, time zone and holidays of the open step."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from platform_app.state.sequences.sequence_words import DELAYS, SHORT_DAYS, UNIT
 
 
 def timing_fields(state: Any, number: Any) -> rx.Component:
-    """Show delay, window, clock and holidays of the open step of a state that has the StepTiming mixin."""
+    """Return the fields for a state with the StepTimingEditor mixin."""
     timing = state.timing
     return rx.el.div(
         rx.flex(

@@ -1,4 +1,4 @@
-"""Sequence trial: a draft tried on somebody at a chosen moment, and on the people of the past."""
+"""Sequence trial: the simulation and the backtest of a draft."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from platform_app.components.console.parts import problem_line
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.sequences.sequence_trial import DAYS, DayLine, PastLine, SequenceTrialState
+from platform_app.state.sequences.sequence_trial import DAYS, BacktestSampleLine, SequenceTrialState, SimulatedStepLine
 
 STATE = SequenceTrialState
 
 
 def simulate() -> rx.Component:
-    """Let somebody enter at a moment, and show the calendar of what would come."""
+    """Return the form of the simulation with its result."""
     return rx.el.section(
         rx.el.h2(t("Simulate")),
         rx.el.p(t("Nothing is changed and nothing is sent."), class_name="muted small"),
@@ -38,7 +38,7 @@ def simulate() -> rx.Component:
             rx.cond(
                 STATE.end != "",
                 rx.fragment(
-                    rx.el.ol(rx.foreach(STATE.calendar, _day), class_name="plain-list calendar-days"),
+                    rx.el.ol(rx.foreach(STATE.calendar, _simulated_step), class_name="plain-list calendar-days"),
                     rx.el.p(rx.icon("flag", size=14, aria_hidden="true"), STATE.end, class_name="status small"),
                 ),
             ),
@@ -67,18 +67,20 @@ def _days_input(name: str) -> rx.Component:
     return rx.el.input(name=name, input_mode="numeric", max_length=3, class_name="native wide", placeholder=t("never"))
 
 
-def _day(day: rx.Var[DayLine]) -> rx.Component:
+def _simulated_step(day: rx.Var[SimulatedStepLine]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
             rx.el.strong(day.when),
-            rx.cond(day.theirs != "", rx.el.span(" · ", t("theirs: "), day.theirs, class_name="muted small")),
+            rx.cond(
+                day.contact_time != "", rx.el.span(" · ", t("theirs: "), day.contact_time, class_name="muted small")
+            ),
         ),
         rx.el.div(day.words),
         rx.foreach(day.waits, lambda words: rx.el.div(words, class_name="muted small")),
         rx.cond(day.outcome != "", rx.el.div(day.outcome, class_name="small")),
         rx.cond(
-            day.told != "",
-            rx.el.div(day.told, class_name=rx.cond(day.colour == "red", "small problem", "muted small")),
+            day.result != "",
+            rx.el.div(day.result, class_name=rx.cond(day.colour == "red", "small problem", "muted small")),
         ),
         rx.cond(day.proof.length() > 0, proof(day.proof)),
         class_name="sample",
@@ -86,7 +88,7 @@ def _day(day: rx.Var[DayLine]) -> rx.Component:
 
 
 def backtest() -> rx.Component:
-    """Let the people of the past into the draft."""
+    """Return the backtest with its results."""
     words = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "A year"}
     return rx.el.section(
         rx.el.h2(t("Backtest")),
@@ -117,7 +119,7 @@ def backtest() -> rx.Component:
     )
 
 
-def _sample(past: rx.Var[PastLine]) -> rx.Component:
+def _sample(past: rx.Var[BacktestSampleLine]) -> rx.Component:
     is_open = STATE.opened == past.event_id
     return rx.el.li(
         rx.el.button(
@@ -133,7 +135,7 @@ def _sample(past: rx.Var[PastLine]) -> rx.Component:
         rx.cond(
             is_open,
             rx.fragment(
-                rx.el.ol(rx.foreach(past.steps, _day), class_name="plain-list calendar-days"),
+                rx.el.ol(rx.foreach(past.steps, _simulated_step), class_name="plain-list calendar-days"),
                 rx.link(
                     t("The event"),
                     href=f"/manage/{CurrentUser.slug}/events/{past.event_id}",

@@ -1,4 +1,4 @@
-"""Webhook log: what came to webhooks, as a table."""
+"""Delivery table: the log of deliveries."""
 
 from typing import Any
 
@@ -8,23 +8,23 @@ from platform_app.components.console.listing import columns, framed_table, listi
 from platform_app.components.console.parts import empty_state, row_link, status, time_ago
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.webhooks.deliveries import OUTCOMES, DeliveryRow, ReceivedState
+from platform_app.state.webhooks.deliveries import OUTCOMES, DeliveriesState, DeliveryRow
 
 
 def received_log() -> rx.Component:
-    """Show the log with its filters."""
+    """Return the log with its filters."""
     return rx.fragment(
         _filters(),
         listing(
-            loaded=ReceivedState.loaded,
-            total=ReceivedState.rows.length(),
-            filtered=ReceivedState.is_filtered,
+            loaded=DeliveriesState.loaded,
+            total=DeliveriesState.rows.length(),
+            filtered=DeliveriesState.is_filtered,
             table=rx.fragment(
                 framed_table(
                     columns(t("Webhook"), t("Outcome"), "webhook-id", t("Size"), t("Event"), t("When")),
-                    rx.table.body(rx.foreach(ReceivedState.rows, _row)),
+                    rx.table.body(rx.foreach(DeliveriesState.rows, _row)),
                 ),
-                turn_pages(ReceivedState.page, ReceivedState.has_more, ReceivedState.go_to_page),
+                turn_pages(DeliveriesState.page, DeliveriesState.has_more, DeliveriesState.go_to_page),
             ),
             empty=empty_state(t("Nothing has come in yet."), icon="inbox"),
         ),
@@ -32,7 +32,7 @@ def received_log() -> rx.Component:
 
 
 def _filters() -> rx.Component:
-    state = ReceivedState
+    state = DeliveriesState
     outcomes = [("all", t("Everything")), *((code, t(words)) for code, (words, _) in OUTCOMES.items())]
     return rx.el.div(
         rx.select.root(
@@ -63,12 +63,12 @@ def _row(delivery: rx.Var[DeliveryRow]) -> rx.Component:
 
 
 def delivery_address(delivery: Any) -> Any:
-    """Return where a delivery is shown."""
+    """Return the path of a delivery's page."""
     return f"/manage/{CurrentUser.slug}/webhooks/received/{delivery.id}"
 
 
 def outcome(delivery: Any) -> rx.Component:
-    """Show what became of a delivery, and why it was refused."""
+    """Return the outcome of a delivery with the reason for a refusal."""
     return rx.fragment(
         status(delivery.colour, delivery.words),
         rx.cond(delivery.why != "", rx.el.div(delivery.why, class_name="muted small")),
@@ -76,6 +76,6 @@ def outcome(delivery: Any) -> rx.Component:
 
 
 def event_link(delivery: Any) -> rx.Component:
-    """Lead to the event that a delivery wrote."""
+    """Return the link to the event of a delivery."""
     href = f"/manage/{CurrentUser.slug}/events/{delivery.event_id}"
     return rx.cond(delivery.event_id != "", rx.link(t("Event"), href=href, size="2", underline="always"))

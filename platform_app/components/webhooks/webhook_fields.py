@@ -1,4 +1,4 @@
-"""Webhook fields: values of the payload that rules know by name, named by hand or taken from the last delivery."""
+"""Webhook fields: the values of the payload that rules can use, with suggestions from the last delivery."""
 
 import reflex as rx
 
@@ -8,11 +8,11 @@ from platform_app.components.console.parts import READ_ONLY, icon_tool
 from platform_app.components.console.text import t
 from platform_app.services.webhooks.webhook_fields import KINDS
 from platform_app.state.crm.crm_settings import FIELD_KINDS
-from platform_app.state.webhooks.webhook import FieldLine, OfferLine, WebhookState
+from platform_app.state.webhooks.webhook import SuggestedFieldLine, WebhookFieldLine, WebhookState
 
 
 def fields_card() -> rx.Component:
-    """Show the fields, the form of a new one, and what the last delivery offers."""
+    """Return the fields, the form for a new one and the suggestions."""
     return rx.el.section(
         rx.el.h2(t("Fields")),
         rx.el.p(
@@ -25,12 +25,12 @@ def fields_card() -> rx.Component:
             rx.el.p(t("None yet."), class_name="muted small"),
         ),
         rx.cond(~READ_ONLY, _new_field()),
-        rx.cond((WebhookState.offers.length() > 0) & ~READ_ONLY, _offers()),
+        rx.cond((WebhookState.suggestions.length() > 0) & ~READ_ONLY, _offers()),
         class_name="card section",
     )
 
 
-def _field(one: rx.Var[FieldLine]) -> rx.Component:
+def _field(one: rx.Var[WebhookFieldLine]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
             rx.flex(
@@ -88,7 +88,7 @@ def _new_field() -> rx.Component:
             wrap="wrap",
             align="center",
         ),
-        on_submit=WebhookState.name_value,
+        on_submit=WebhookState.add_field_by_path,
         reset_on_submit=True,
         class_name="card-form",
     )
@@ -100,7 +100,7 @@ def _offers() -> rx.Component:
             rx.el.h3(t("In the last delivery")),
             rx.button(
                 t("Take the fields from the last delivery"),
-                on_click=WebhookState.take_all,
+                on_click=WebhookState.add_all_suggested,
                 size="1",
                 variant="soft",
                 color_scheme="gray",
@@ -112,12 +112,12 @@ def _offers() -> rx.Component:
             wrap="wrap",
             spacing="2",
         ),
-        rx.el.ul(rx.foreach(WebhookState.offers, _offer), class_name="plain-list"),
+        rx.el.ul(rx.foreach(WebhookState.suggestions, _offer), class_name="plain-list"),
         class_name="offers",
     )
 
 
-def _offer(one: rx.Var[OfferLine]) -> rx.Component:
+def _offer(one: rx.Var[SuggestedFieldLine]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
             rx.el.code(one.path, class_name="small break"),
@@ -126,7 +126,10 @@ def _offer(one: rx.Var[OfferLine]) -> rx.Component:
         ),
         _badge(one.kind_words),
         icon_tool(
-            "plus", t("Make a field of {path}", path=one.path), WebhookState.take(one.path, one.kind), small=True
+            "plus",
+            t("Make a field of {path}", path=one.path),
+            WebhookState.add_suggested_field(one.path, one.kind),
+            small=True,
         ),
         class_name="card-line",
         key=one.path,

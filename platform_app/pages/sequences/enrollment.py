@@ -1,4 +1,4 @@
-"""Enrollment: one way through a sequence."""
+"""Enrollment: the page of an enrollment."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from platform_app.components.console.parts import READ_ONLY, confirm, skeleton_r
 from platform_app.components.console.text import t
 from platform_app.components.rules.conditions import proof
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.sequences.enrollment import OneEnrollmentState, StepTaken
+from platform_app.state.sequences.enrollment import EnrollmentPageState, StepHistoryLine
 
-STATE = OneEnrollmentState
+STATE = EnrollmentPageState
 
 
 def show() -> rx.Component:
@@ -23,11 +23,11 @@ def show() -> rx.Component:
 def _enrollment() -> rx.Component:
     base, row = f"/manage/{CurrentUser.slug}", STATE.row
     tools = [
-        (STATE.may_retry, "retry", "Try again"),
-        (STATE.may_resume, "resume", "Let go on"),
-        (STATE.may_pause, "pause", "Pause"),
-        (STATE.may_skip, "skip", "Skip the next step"),
-        (STATE.may_remove, "remove", "Take out"),
+        (STATE.can_retry, "retry", "Try again"),
+        (STATE.can_resume, "resume", "Let go on"),
+        (STATE.can_pause, "pause", "Pause"),
+        (STATE.can_skip, "skip", "Skip the next step"),
+        (STATE.can_remove, "remove", "Take out"),
     ]
     return rx.fragment(
         page_head(
@@ -78,7 +78,8 @@ def _facts() -> rx.Component:
             class_name="facts",
         ),
         rx.cond(
-            STATE.due_theirs != "", rx.el.p(t("By the contact's clock: "), STATE.due_theirs, class_name="muted small")
+            STATE.due_contact_time != "",
+            rx.el.p(t("By the contact's clock: "), STATE.due_contact_time, class_name="muted small"),
         ),
         rx.cond(
             STATE.planned != "",
@@ -96,7 +97,7 @@ def _line(words: Any, value: Any) -> list[rx.Component]:
 
 
 def _why() -> rx.Component:
-    """Show why somebody came in or left: by whom, by which event, with the proof."""
+    """Return the reasons for entry and exit: user, event and proof."""
     event = rx.link(
         t("The event"), href=f"/manage/{CurrentUser.slug}/events/{STATE.event_id}", size="2", underline="always"
     )
@@ -109,7 +110,7 @@ def _why() -> rx.Component:
     )
 
 
-def _step(step: rx.Var[StepTaken]) -> rx.Component:
+def _step(step: rx.Var[StepHistoryLine]) -> rx.Component:
     return rx.el.li(
         rx.flex(
             rx.el.strong(step.words),
@@ -123,7 +124,7 @@ def _step(step: rx.Var[StepTaken]) -> rx.Component:
             spacing="3",
         ),
         rx.el.div(t("due {when}", when=step.due), class_name="muted small"),
-        rx.cond(step.told != "", rx.el.div(step.told, class_name="small")),
+        rx.cond(step.result != "", rx.el.div(step.result, class_name="small")),
         rx.cond(step.error != "", rx.el.div(step.error, class_name="problem")),
         rx.cond(step.followed != "", rx.el.div(step.followed, class_name="small")),
         rx.cond(step.proof.length() > 0, proof(step.proof)),

@@ -1,4 +1,4 @@
-"""Enrollments: who is or was on the way through sequences."""
+"""Enrollments: the list page."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from platform_app.components.rules.condition_values import native
 from platform_app.components.sequences.enroll_dialog import enrolling
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.sequences.enrollments import EnrollmentRow, EnrollmentsState
-from platform_app.state.sequences.sequence_words import LEAVING, STATES
+from platform_app.state.sequences.sequence_words import EXIT_REASONS, STATES
 
 STATE = EnrollmentsState
 
 
 def show() -> rx.Component:
-    """Show the ways."""
+    """Return the page."""
     base = f"/manage/{CurrentUser.slug}/sequences"
     back = rx.cond(
         STATE.sequence_name != "",
@@ -28,7 +28,7 @@ def show() -> rx.Component:
     )
     enroll = rx.cond(
         STATE.can_enroll & ~READ_ONLY,
-        rx.button(rx.icon("user-plus", size=16), t("Enroll"), on_click=STATE.open_enrolling(~STATE.is_open)),
+        rx.button(rx.icon("user-plus", size=16), t("Enroll"), on_click=STATE.set_dialog_open(~STATE.is_open)),
     )
     return frame(
         rx.fragment(
@@ -54,7 +54,7 @@ def _filters() -> rx.Component:
         rx.el.option(t("Inside"), value="inside"),
         rx.el.option(t("Put off by a stop"), value="late"),
         rx.el.optgroup(*(rx.el.option(t(words), value=code) for code, (words, _) in STATES.items()), label=t("State")),
-        rx.el.optgroup(*(rx.el.option(t(words), value=code) for code, words in LEAVING.items()), label=t("Left")),
+        rx.el.optgroup(*(rx.el.option(t(words), value=code) for code, words in EXIT_REASONS.items()), label=t("Left")),
     ]
     sequences = [
         rx.el.option(t("All sequences"), value="all"),

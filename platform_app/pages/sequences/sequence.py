@@ -1,4 +1,4 @@
-"""Sequence: the builder."""
+"""Sequence: the editor page."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ from platform_app.state.console.base import CurrentUser
 from platform_app.state.rules.rule_words import TRIGGERS
 from platform_app.state.sequences.sequence import ALL, SequenceState
 from platform_app.state.sequences.sequence_trial import SequenceTrialState
-from platform_app.state.sequences.sequence_view import LandingLine
-from platform_app.state.sequences.sequence_words import AGAIN, LATE, OFFERED
+from platform_app.state.sequences.sequence_view import StepMappingLine
+from platform_app.state.sequences.sequence_words import OFFERED, OVERDUE_LABELS, REENTRY_LABELS
 
 STATE = SequenceState
 
 
 def show() -> rx.Component:
-    """Show the builder."""
+    """Return the page."""
     return frame(
         rx.cond(rx.State.is_hydrated & (STATE.form_key != ""), _editor(), skeleton_rows(8)), section="Sequences"
     )
@@ -68,7 +68,7 @@ def _fields() -> rx.Component:
         _select("trigger", t("Begins"), triggers, STATE.trigger),
         conditions("condition", t("If"), STATE.descriptions["condition"], t("Everybody."), of_events=True),
         problem_line(STATE.problems.get("condition", "")),
-        _select("again", t("Entering again"), _options(AGAIN), STATE.again),
+        _select("again", t("Entering again"), _options(REENTRY_LABELS), STATE.again),
         rx.el.h2(t("Steps")),
         steps(),
         problem_line(STATE.problems.get("steps", "")),
@@ -80,7 +80,7 @@ def _fields() -> rx.Component:
         conditions("goal", t("Goal"), STATE.descriptions["goal"], t("No goal: it ends with the last step.")),
         problem_line(STATE.problems.get("goal", "")),
         rx.el.h2(t("After a stop")),
-        _select("late", t("Steps that are more than 15 minutes late"), _options(LATE), STATE.late),
+        _select("late", t("Steps that are more than 15 minutes late"), _options(OVERDUE_LABELS), STATE.late),
         rx.cond(STATE.late == "spread", _input("pace", t("Late steps a minute"), input_mode="numeric")),
         class_name="form",
     )
@@ -109,14 +109,14 @@ def _select(name: str, label: Any, options: list[rx.Component], value: Any) -> r
 
 def _switch(name: str, words: Any, on: Any) -> rx.Component:
     return rx.el.label(
-        rx.switch(checked=on, on_change=lambda selected: STATE.switch_way_out(name, selected), disabled=READ_ONLY),
+        rx.switch(checked=on, on_change=lambda selected: STATE.set_leave_switch(name, selected), disabled=READ_ONLY),
         words,
         class_name="status",
     )
 
 
 def _inside() -> rx.Component:
-    """Show who goes through older versions, and offer to move them."""
+    """Return the people inside older versions, with the button that moves them."""
     move = confirm(
         small_button(t("Move them to the newest version")),
         title=t("Move those inside to the newest version?"),
@@ -136,7 +136,7 @@ def _inside() -> rx.Component:
     )
 
 
-def _landing(line: rx.Var[LandingLine]) -> rx.Component:
+def _landing(line: rx.Var[StepMappingLine]) -> rx.Component:
     return rx.el.li(rx.el.strong(line.count), " ", line.words, class_name="small")
 
 

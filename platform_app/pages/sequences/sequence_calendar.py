@@ -1,4 +1,4 @@
-"""Sequence calendar: what is due in the days to come."""
+"""Sequence calendar: the page with due steps and holidays."""
 
 import reflex as rx
 
@@ -7,13 +7,13 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import READ_ONLY, icon_tool, problem_line, row_link, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.sequences.sequence_calendar import DayOfSteps, DueLine, HolidayLine, SequenceCalendarState
+from platform_app.state.sequences.sequence_calendar import DueDay, DueLine, HolidayLine, SequenceCalendarState
 
 STATE = SequenceCalendarState
 
 
 def show() -> rx.Component:
-    """Show the calendar."""
+    """Return the page."""
     back = rx.link(t("All sequences"), href=f"/manage/{CurrentUser.slug}/sequences", size="2", underline="always")
     return frame(
         rx.fragment(
@@ -36,7 +36,7 @@ def _calendar() -> rx.Component:
     )
 
 
-def _day(day: rx.Var[DayOfSteps]) -> rx.Component:
+def _day(day: rx.Var[DueDay]) -> rx.Component:
     return rx.el.section(
         rx.flex(
             rx.el.h2(day.words),

@@ -1,4 +1,4 @@
-"""Sequence numbers: what became of the people of a sequence."""
+"""Sequence statistics: the page of a sequence's statistics."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from platform_app.components.console.page import inside
 from platform_app.components.console.parts import empty_state, skeleton_rows
 from platform_app.components.console.text import t
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.sequences.sequence_statistics import Count, SequenceNumbersState, StepCount
+from platform_app.state.sequences.sequence_statistics import CountLine, SequenceStatisticsState, StepStatisticsLine
 
-STATE = SequenceNumbersState
+STATE = SequenceStatisticsState
 
 
 def show() -> rx.Component:
-    """Show the numbers."""
+    """Return the page."""
     back = rx.link(
         STATE.name, href=f"/manage/{CurrentUser.slug}/sequences/{STATE.address}", size="2", underline="always"
     )
@@ -57,7 +57,7 @@ def _numbers() -> rx.Component:
     )
 
 
-def _card(one: rx.Var[Count]) -> rx.Component:
+def _card(one: rx.Var[CountLine]) -> rx.Component:
     return rx.el.div(
         rx.el.div(one.words, class_name="muted small"),
         rx.el.div(one.count, class_name="figure"),
@@ -66,7 +66,7 @@ def _card(one: rx.Var[Count]) -> rx.Component:
     )
 
 
-def _step(one: rx.Var[StepCount]) -> rx.Component:
+def _step(one: rx.Var[StepStatisticsLine]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(one.words),
         rx.table.cell(one.version),
@@ -90,7 +90,7 @@ def _list(title: Any, counts: Any, empty: Any) -> rx.Component:
     )
 
 
-def _count(one: rx.Var[Count]) -> rx.Component:
+def _count(one: rx.Var[CountLine]) -> rx.Component:
     return rx.el.li(
         rx.el.span(one.words, class_name="grow"),
         rx.el.strong(one.count),

@@ -1,4 +1,4 @@
-"""Sequences: the list of those of the tenant, and of those that concern an agent."""
+"""Sequences: the list page."""
 
 import reflex as rx
 
@@ -15,7 +15,7 @@ STATE = SequencesState
 
 
 def show() -> rx.Component:
-    """Show the sequences."""
+    """Return the page."""
     base = f"/manage/{CurrentUser.slug}/sequences"
     people = rx.link(t("Enrollments"), href=f"{base}/enrollments", size="2", underline="always")
     due = rx.link(t("Calendar"), href=f"{base}/calendar", size="2", underline="always")

@@ -1,4 +1,4 @@
-"""Delivery: what came to a webhook, as it came, and what became of it."""
+"""Delivery: the page of a delivery."""
 
 import reflex as rx
 
@@ -13,7 +13,7 @@ from platform_app.state.webhooks.deliveries import DeliveryState
 
 
 def show() -> rx.Component:
-    """Show the delivery."""
+    """Return the page."""
     return frame(rx.cond(DeliveryState.head.id != "", _delivery(), skeleton_rows(6)), section="Webhooks")
 
 

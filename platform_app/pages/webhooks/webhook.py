@@ -1,4 +1,4 @@
-"""Webhook: one address at which another system delivers, with its settings, fields and latest deliveries."""
+"""Webhook: the page of an incoming webhook."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ from platform_app.components.webhooks.delivery_table import delivery_address, ou
 from platform_app.components.webhooks.webhook_fields import fields_card
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveryRow
-from platform_app.state.webhooks.webhook import NOBODY, WebhookState
+from platform_app.state.webhooks.webhook import NONE, WebhookState
 
 CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Show the webhook."""
+    """Return the page."""
     return frame(
         rx.cond(rx.State.is_hydrated & (WebhookState.webhook_key != ""), _webhook(), skeleton_rows(8)),
         section="Webhooks",
@@ -105,11 +105,11 @@ def _renewal() -> rx.Component:
         title=t("Renew the secret?"),
         sentence=t("The secret of now stays valid for 24 hours, so that the other system can be changed over."),
         verb=t("Renew the secret"),
-        on_confirm=WebhookState.renew,
+        on_confirm=WebhookState.rotate_secret,
     )
     return rx.el.div(
         rx.box(asked),
-        rx.cond(WebhookState.former != "", rx.el.span(WebhookState.former, class_name="help")),
+        rx.cond(WebhookState.previous_secret != "", rx.el.span(WebhookState.previous_secret, class_name="help")),
         class_name="field",
     )
 
@@ -119,7 +119,7 @@ def _renewed() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(t("The new secret"), size="4"),
             rx.el.div(
-                rx.dialog.description(WebhookState.former, size="2"),
+                rx.dialog.description(WebhookState.previous_secret, size="2"),
                 one_time_secret(),
                 rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
                 class_name="form",
@@ -127,14 +127,14 @@ def _renewed() -> rx.Component:
             max_width="560px",
             on_close_auto_focus=RETURN_FOCUS,
         ),
-        open=WebhookState.renewed,
-        on_open_change=WebhookState.close_renewed,
+        open=WebhookState.secret_dialog_open,
+        on_open_change=WebhookState.set_secret_dialog_open,
     )
 
 
 def _settings_card() -> rx.Component:
     agents = [
-        rx.select.item(t("No agent"), value=NOBODY),
+        rx.select.item(t("No agent"), value=NONE),
         rx.foreach(WebhookState.agents, lambda one: rx.select.item(one.name, value=one.id)),
     ]
     agent = rx.select.root(
@@ -166,7 +166,7 @@ def _subject_card() -> rx.Component:
             rx.el.label(
                 rx.switch(
                     checked=WebhookState.creates_contact,
-                    on_change=WebhookState.choose_creation,
+                    on_change=WebhookState.set_creates_contact,
                     disabled=READ_ONLY,
                 ),
                 t("Create a contact when nobody is found"),

@@ -1,4 +1,4 @@
-"""Webhooks: the addresses at which other systems deliver, and the log of what came."""
+"""Webhooks: the page with the list of incoming webhooks and the log of deliveries."""
 
 import reflex as rx
 
@@ -20,14 +20,14 @@ from platform_app.components.console.parts import (
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import received_log
 from platform_app.state.console.base import CurrentUser
-from platform_app.state.webhooks.deliveries import ReceivedState
+from platform_app.state.webhooks.deliveries import DeliveriesState
 from platform_app.state.webhooks.webhooks import WebhookRow, WebhooksState
 
 CAN_EDIT = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
 
 
 def show() -> rx.Component:
-    """Show the webhooks and the log."""
+    """Return the page."""
     return frame(
         rx.fragment(
             page_head(
@@ -53,7 +53,7 @@ def show() -> rx.Component:
 
 
 def _create_button() -> rx.Component:
-    return rx.button(rx.icon("plus", size=16), t("Create webhook"), on_click=WebhooksState.open_creation(True))
+    return rx.button(rx.icon("plus", size=16), t("Create webhook"), on_click=WebhooksState.set_dialog_open(True))
 
 
 def _incoming() -> rx.Component:
@@ -127,14 +127,14 @@ def _creation() -> rx.Component:
     return rx.dialog.root(
         rx.dialog.content(
             rx.dialog.title(
-                rx.cond(WebhooksState.made == "", t("Create webhook"), t("The webhook is ready")), size="4"
+                rx.cond(WebhooksState.created_id == "", t("Create webhook"), t("The webhook is ready")), size="4"
             ),
-            rx.cond(WebhooksState.made == "", _form(), _made()),
+            rx.cond(WebhooksState.created_id == "", _form(), _made()),
             max_width="560px",
             on_close_auto_focus=RETURN_FOCUS,
         ),
-        open=WebhooksState.creating,
-        on_open_change=WebhooksState.open_creation,
+        open=WebhooksState.dialog_open,
+        on_open_change=WebhooksState.set_dialog_open,
     )
 
 
@@ -152,13 +152,13 @@ def _form() -> rx.Component:
             ),
             rx.el.div(
                 rx.el.label(
-                    rx.switch(checked=WebhooksState.made_signed, on_change=WebhooksState.choose_signed),
+                    rx.switch(checked=WebhooksState.new_signed, on_change=WebhooksState.set_new_signed),
                     t("Take signed deliveries alone"),
                     class_name="status",
                 ),
                 rx.el.span(
                     rx.cond(
-                        WebhooksState.made_signed,
+                        WebhooksState.new_signed,
                         t("The other system signs with a secret, in the form of Standard Webhooks."),
                         t("For systems that cannot sign. Whoever knows the address can send: keep it to yourself."),
                     ),
@@ -179,12 +179,12 @@ def _form() -> rx.Component:
 
 
 def _made() -> rx.Component:
-    page = f"/manage/{CurrentUser.slug}/webhooks/{WebhooksState.made}"
-    leave = [WebhooksState.open_creation(False), rx.redirect(page)]
+    page = f"/manage/{CurrentUser.slug}/webhooks/{WebhooksState.created_id}"
+    leave = [WebhooksState.set_dialog_open(False), rx.redirect(page)]
     return rx.el.div(
         rx.dialog.description(t("Enter these in the system that is to send."), size="2"),
-        copied_line(WebhooksState.made_address, t("Address"), name="made-address"),
-        rx.cond(WebhooksState.made_signed, one_time_secret()),
+        copied_line(WebhooksState.created_address, t("Address"), name="made-address"),
+        rx.cond(WebhooksState.new_signed, one_time_secret()),
         rx.flex(
             rx.dialog.close(rx.button(t("Close"), variant="soft", color_scheme="gray")),
             rx.button(t("Open the webhook"), on_click=leave),
@@ -201,8 +201,8 @@ PAGES = [
         "Webhooks",
         show,
         WebhooksState.load,
-        ReceivedState.load,
+        DeliveriesState.load,
         WebhooksState.watch,
-        ReceivedState.watch,
+        DeliveriesState.watch,
     )
 ]

@@ -33,7 +33,12 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.option_lists import Option
 from platform_app.state.crm.history import HistoryLine, history_lines
 from platform_app.state.rules.proof_view import view_context
-from platform_app.state.sequences.enrollments import EnrollmentRow, Names, names_for, row_of
+from platform_app.state.sequences.enrollments import (
+    EnrollmentNames,
+    EnrollmentRow,
+    enrollment_row,
+    read_enrollment_names,
+)
 
 
 @dataclass
@@ -217,7 +222,9 @@ class CrmCard(rx.State, mixin=True):
         self.history = history_lines(card.events, identity, language)
         enrolled, enrollment_names, offered = await fetch(self, _read_enrollments, row_id)
         context = await view_context(self)
-        self.enrollments = [row_of(enrollment, enrollment_names, identity, context=context) for enrollment in enrolled]
+        self.enrollments = [
+            enrollment_row(enrollment, enrollment_names, identity, context=context) for enrollment in enrolled
+        ]
         self.sequences = [Option(one.id, one.name) for one in offered]
         await self._load_specific(card, names)
 
@@ -238,9 +245,9 @@ def _read_related(session: Transaction, who: Identity, holder: Holder, row_id: s
 
 def _read_enrollments(
     session: Transaction, who: Identity, row_id: str
-) -> tuple[list[Enrollment], Names, list[Sequence]]:
+) -> tuple[list[Enrollment], EnrollmentNames, list[Sequence]]:
     enrolled, _ = enrollments.find(session, who, subject_id=row_id)
-    return enrolled, names_for(session, who, enrolled), enrollments.enabled_sequences(session, who)
+    return enrolled, read_enrollment_names(session, who, enrolled), enrollments.enabled_sequences(session, who)
 
 
 def _custom_field_line(row: CustomField, kept: dict[str, Any]) -> CustomFieldLine:

@@ -1,4 +1,4 @@
-"""Enrolling: leads and contacts chosen to be let into a sequence by hand, with what would happen."""
+"""Enroll dialog: leads and contacts selected for enrollment in a sequence, with a preview."""
 
 from abc import abstractmethod
 from collections import Counter
@@ -20,59 +20,59 @@ from platform_app.state.sequences.sequence_words import ENTRIES
 
 
 @dataclass
-class EntryLine:
-    """What enrolling would do, for how many."""
+class EnrollPreviewLine:
+    """A result of enrolling with the number of subjects it applies to."""
 
     words: str
     colour: str
     count: str
 
 
-class Enrolling(rx.State, mixin=True):
-    """A list of enrollments to which people can be added; `sequence` is the one that they enter."""
+class EnrollDialog(rx.State, mixin=True):
+    """A mixin for a list of enrollments that can enroll by hand; `sequence` is the sequence to enter."""
 
     sequence: str = "all"
     search: str = ""
     found: list[Option] = []
-    wanted_ids: list[str] = []
-    preview: list[EntryLine] = []
+    subject_ids: list[str] = []
+    preview: list[EnrollPreviewLine] = []
     is_open: bool = False
 
     @abstractmethod
     async def _fetch(self) -> None:
-        """Draw the list anew."""
+        """Read the list again."""
 
     @handler(Role.OPERATOR)
-    async def open_enrolling(self, is_open: bool) -> None:
-        """Open or close the choice of whom to let in."""
-        self.is_open, self.wanted_ids, self.preview = is_open, [], []
+    async def set_dialog_open(self, is_open: bool) -> None:
+        """Open or close the dialog."""
+        self.is_open, self.subject_ids, self.preview = is_open, [], []
         if is_open:
             await self._search("")
 
     @handler(Role.OPERATOR)
     async def set_search(self, search: str) -> None:
-        """Find leads and contacts as one types."""
+        """Search for leads and contacts."""
         await self._search(search[:200])
 
     @handler(Role.OPERATOR)
-    async def want(self, subject_id: str, wanted: bool) -> None:
-        """Put a lead or a contact on the list of those to let in, or take it off."""
-        others = [one for one in self.wanted_ids if one != subject_id]
-        self.wanted_ids = [*others, subject_id[:32]][: enrollments.BATCH_SIZE] if wanted else others
+    async def toggle_subject(self, subject_id: str, wanted: bool) -> None:
+        """Add a lead or contact to the selection, or take it out."""
+        others = [one for one in self.subject_ids if one != subject_id]
+        self.subject_ids = [*others, subject_id[:32]][: enrollments.BATCH_SIZE] if wanted else others
         await self._preview()
 
     @handler(Role.OPERATOR)
-    async def want_all(self) -> None:
-        """Put everybody who was found on the list."""
-        both = [*self.wanted_ids, *(one.id for one in self.found)]
-        self.wanted_ids = list(dict.fromkeys(both))[: enrollments.BATCH_SIZE]
+    async def add_all_found(self) -> None:
+        """Add all search results to the selection."""
+        both = [*self.subject_ids, *(one.id for one in self.found)]
+        self.subject_ids = list(dict.fromkeys(both))[: enrollments.BATCH_SIZE]
         await self._preview()
 
     @handler(Role.OPERATOR)
     async def enroll(self) -> Any:
-        """Let in who may."""
-        made = await call(self, enrollments.enroll, self.sequence, self.wanted_ids)
-        self.is_open, self.wanted_ids, self.preview = False, [], []
+        """Enroll the selection."""
+        made = await call(self, enrollments.enroll, self.sequence, self.subject_ids)
+        self.is_open, self.subject_ids, self.preview = False, [], []
         await self._fetch()
         language = (await current_user(self)).language
         return browser.toast_success(plural(language, "{count} person enrolled", "{count} people enrolled", len(made)))
@@ -84,13 +84,13 @@ class Enrolling(rx.State, mixin=True):
     async def _preview(self) -> None:
         language = (await current_user(self)).language
         try:
-            says = await fetch(self, enrollments.preview, self.sequence, self.wanted_ids)
+            says = await fetch(self, enrollments.preview, self.sequence, self.subject_ids)
         except PlatformError as error:
-            self.preview = [EntryLine(translate(language, error.sentence, **error.values), "red", "")]
+            self.preview = [EnrollPreviewLine(translate(language, error.sentence, **error.values), "red", "")]
             return
         counted = Counter(says.values())
         self.preview = [
-            EntryLine(translate(language, ENTRIES[entry.value][0]), ENTRIES[entry.value][1], str(count))
+            EnrollPreviewLine(translate(language, ENTRIES[entry.value][0]), ENTRIES[entry.value][1], str(count))
             for entry, count in counted.most_common()
         ]
 

@@ -1,4 +1,4 @@
-"""Enrollment: one way through a sequence: where it stands, when the next step is due, and its history with proofs."""
+"""Enrollment: an enrollment with its position, next due time and history."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +17,16 @@ from platform_app.state.console.base import call, current_identity, error_toast,
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.send_gate_words import gate_words
 from platform_app.state.rules.proof_view import ProofLine, ViewContext, proof_lines, view_context
-from platform_app.state.sequences.enrollments import DOING, EnrollmentRow, Names, names_for, row_of
+from platform_app.state.sequences.enrollments import (
+    ACTIONS,
+    EnrollmentNames,
+    EnrollmentRow,
+    enrollment_row,
+    read_enrollment_names,
+)
 from platform_app.state.sequences.sequence_words import BRANCHES, STEP_STATES
 
-_DONE = {
+_ACTION_TOASTS = {
     "pause": "Paused.",
     "resume": "On the way again.",
     "skip": "The step is passed by.",
@@ -30,8 +36,8 @@ _DONE = {
 
 
 @dataclass
-class StepTaken:
-    """What became of a step."""
+class StepHistoryLine:
+    """A step that was taken, with its result."""
 
     id: str
     words: str
@@ -40,7 +46,7 @@ class StepTaken:
     when: str
     exact: str
     due: str
-    told: str
+    result: str
     error: str
     branch: str
     followed: str
@@ -51,54 +57,54 @@ class StepTaken:
 class _PageData:
     row: Enrollment
     history: list[EnrollmentStep]
-    names: Names
+    names: EnrollmentNames
     zone: str
 
 
-class OneEnrollmentState(rx.State):
-    """The way that the address names."""
+class EnrollmentPageState(rx.State):
+    """The enrollment in the address."""
 
     loaded: bool = False
     row: EnrollmentRow | None = None
     version: str = ""
     entered_by: str = ""
     event_id: str = ""
-    due_theirs: str = ""
+    due_contact_time: str = ""
     planned: str = ""
     waits: bool = False
     proof: list[ProofLine] = []
-    history: list[StepTaken] = []
-    may_pause: bool = False
-    may_resume: bool = False
-    may_skip: bool = False
-    may_remove: bool = False
-    may_retry: bool = False
+    history: list[StepHistoryLine] = []
+    can_pause: bool = False
+    can_resume: bool = False
+    can_skip: bool = False
+    can_remove: bool = False
+    can_retry: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the way."""
+        """Fetch the enrollment."""
         self.loaded = False
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow it while the page is open."""
+        """Fetch the enrollment again when it changes."""
         async for _ in subscribe(self, "enrollment", "sequence"):
             async with self:
                 await self._fetch()
 
     @handler(Role.OPERATOR)
     async def act(self, what: str) -> Any:
-        """Pause, let go on, skip the next step, take out, or try again."""
-        if what not in DOING:
+        """Pause, resume, skip a step of, remove or retry the enrollment."""
+        if what not in ACTIONS:
             return None
         try:
-            await call(self, DOING[what], self._id())
+            await call(self, ACTIONS[what], self._id())
         except PlatformError as error:
             await self._fetch()
             return await error_toast(self, error)
         await self._fetch()
-        return await success_toast(self, _DONE[what])
+        return await success_toast(self, _ACTION_TOASTS[what])
 
     def _id(self) -> str:
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
@@ -107,19 +113,21 @@ class OneEnrollmentState(rx.State):
         identity, context = await current_identity(self), await view_context(self)
         found = await fetch(self, _read, self._id())
         row, language = found.row, context.language
-        self.row = row_of(row, found.names, identity, context=context)
+        self.row = enrollment_row(row, found.names, identity, context=context)
         self.version = translate(language, "version {number}", number=row.version)
         self.entered_by, self.event_id = row.entered_by, row.event_id or ""
         is_elsewhere = bool(found.zone) and found.zone != identity.time_zone
-        self.due_theirs = exact_time(language, row.due_at, found.zone) if row.due_at and is_elsewhere else ""
+        self.due_contact_time = exact_time(language, row.due_at, found.zone) if row.due_at and is_elsewhere else ""
         self.planned = exact_time(language, row.planned_at, identity.time_zone) if row.planned_at else ""
         self.waits, self.proof = row.since is not None, proof_lines(row.proof, context)
-        self.history = [_taken(line, row, found.names, context=context, identity=identity) for line in found.history]
+        self.history = [
+            _history_line(line, row, found.names, context=context, identity=identity) for line in found.history
+        ]
         state, inside = row.state, row.ended_at is None
-        self.may_pause = inside and state != EnrollmentState.PAUSED
-        self.may_resume = state == EnrollmentState.PAUSED
-        self.may_retry = state == EnrollmentState.FAILED
-        self.may_skip = self.may_remove = inside or self.may_retry
+        self.can_pause = inside and state != EnrollmentState.PAUSED
+        self.can_resume = state == EnrollmentState.PAUSED
+        self.can_retry = state == EnrollmentState.FAILED
+        self.can_skip = self.can_remove = inside or self.can_retry
         self.loaded = True
 
 
@@ -127,12 +135,12 @@ def _read(session: Transaction, who: Identity, row_id: str) -> _PageData:
     row = enrollments.get(session, who, row_id)
     contact = session.get(Contact, row.contact_id) if row.contact_id else None
     zone = contact.time_zone if contact else ""
-    return _PageData(row, enrollments.history(session, who, row_id), names_for(session, who, [row]), zone)
+    return _PageData(row, enrollments.history(session, who, row_id), read_enrollment_names(session, who, [row]), zone)
 
 
-def _taken(
-    line: EnrollmentStep, row: Enrollment, names: Names, *, context: ViewContext, identity: Identity
-) -> StepTaken:
+def _history_line(
+    line: EnrollmentStep, row: Enrollment, names: EnrollmentNames, *, context: ViewContext, identity: Identity
+) -> StepHistoryLine:
     language = context.language
     words, colour = STEP_STATES[line.state.value]
     followed = [
@@ -140,7 +148,7 @@ def _taken(
         for said, at in (("replied {when}", line.replied_at), ("stage changed {when}", line.stage_at))
         if at
     ]
-    return StepTaken(
+    return StepHistoryLine(
         id=line.id,
         words=names.steps.get(f"{line.version}:{line.step_id}", "") or line.kind,
         state=translate(language, words),
@@ -148,7 +156,7 @@ def _taken(
         when=relative_time(language, line.taken_at, now()),
         exact=exact_time(language, line.taken_at, identity.time_zone),
         due=exact_time(language, line.due_at, identity.time_zone),
-        told=translate(language, line.sentence, **line.values) if line.sentence else "",
+        result=translate(language, line.sentence, **line.values) if line.sentence else "",
         error=translate(language, line.error, **line.error_values)
         if line.error
         else gate_words(line.gate, language, identity.time_zone),

@@ -1,4 +1,4 @@
-"""Enrollments: who is or was on the way through sequences: found, let in by hand, and acted on together."""
+"""Enrollments: the list of enrollments with filters and bulk actions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +23,12 @@ from platform_app.state.console.option_lists import Option
 from platform_app.state.console.page_address import replace_query
 from platform_app.state.rules.proof_view import ViewContext, view_context
 from platform_app.state.rules.rule_words import names_by_id
-from platform_app.state.sequences.enroll_dialog import Enrolling
+from platform_app.state.sequences.enroll_dialog import EnrollDialog
 from platform_app.state.sequences.sequence_view import step_names
-from platform_app.state.sequences.sequence_words import LEAVING, STATES, state_of
+from platform_app.state.sequences.sequence_words import EXIT_REASONS, STATES, enrollment_status
 
-FILTERS = ("all", "inside", *STATES, *LEAVING, "late")
-DOING = {
+FILTERS = ("all", "inside", *STATES, *EXIT_REASONS, "late")
+ACTIONS = {
     "pause": enrollments.pause,
     "resume": enrollments.resume,
     "skip": enrollments.skip,
@@ -39,7 +39,7 @@ DOING = {
 
 @dataclass
 class EnrollmentRow:
-    """Somebody on the way, as the table shows it."""
+    """An enrollment in the list."""
 
     id: str
     subject: str
@@ -56,8 +56,8 @@ class EnrollmentRow:
     is_late: bool
 
 
-class EnrollmentsState(Enrolling, rx.State):
-    """The ways through one sequence, or through all."""
+class EnrollmentsState(EnrollDialog, rx.State):
+    """The enrollments of a sequence, or of all sequences."""
 
     sequence: str = "all"
     sequence_name: str = ""
@@ -74,7 +74,7 @@ class EnrollmentsState(Enrolling, rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the filters from the address, and fetch."""
+        """Set the filters from the address, and fetch."""
         asked = self.router.url.query_parameters
         self.sequence = asked.get("sequence", "all")[:32]
         self.state = asked.get("state", "inside") if asked.get("state") in FILTERS else "inside"
@@ -83,14 +83,14 @@ class EnrollmentsState(Enrolling, rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow who comes and goes while the page is open."""
+        """Fetch the list again when an enrollment changes."""
         async for _ in subscribe(self, "enrollment", "sequence"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_by(self, name: str, value: str) -> Any:
-        """Show the ways of a sequence, or in a state."""
+        """Filter by sequence or state."""
         if name not in ("sequence", "state") or (name == "state" and value not in FILTERS):
             raise Invalid("This value cannot be taken.")
         setattr(self, name, value[:32])
@@ -101,25 +101,25 @@ class EnrollmentsState(Enrolling, rx.State):
 
     @handler(Role.VIEWER)
     async def go_to_page(self, page: int) -> None:
-        """Turn to a page."""
+        """Go to a page, counted from 1."""
         self.page = max(1, min(page, self.pages))
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def select_row(self, row_id: str, selected: bool) -> None:
-        """Choose a way for what is done with several, or not."""
+        """Add an enrollment to the selection or take it out."""
         others = [one for one in self.selected if one != row_id]
         self.selected = [*others, row_id[:32]][-enrollments.BATCH_SIZE :] if selected else others
 
     @handler(Role.OPERATOR)
     async def select_all(self, selected: bool) -> None:
-        """Choose every way of this page, or none."""
+        """Select every enrollment of this page, or none."""
         self.selected = [row.id for row in self.rows] if selected else []
 
     @handler(Role.OPERATOR)
     async def act(self, what: str, every: bool) -> Any:
-        """Do something with the chosen ways, or with all that the filters show."""
-        if what not in DOING:
+        """Apply an action to the selection, or to all enrollments that the filters show."""
+        if what not in ACTIONS:
             raise Invalid("This value cannot be taken.")
         asked = {"sequence_id": "" if self.sequence == "all" else self.sequence, "state": _state(self.state)}
         done, refused, ids = 0, 0, await self._next("", **asked) if every else self.selected
@@ -145,7 +145,7 @@ class EnrollmentsState(Enrolling, rx.State):
         self.sequence_name = next((one.name for one in found.sequences if one.id == sequence_id), "")
         self.can_enroll = sequence_id in found.live
         self.total, self.pages = found.total, max(1, -(-min(found.total, bounded_count.LIMIT) // enrollments.PAGE_SIZE))
-        self.rows = [row_of(row, found.names, identity, context=context) for row in found.rows]
+        self.rows = [enrollment_row(row, found.names, identity, context=context) for row in found.rows]
         self.total_words = bounded_count.count_words(
             context.language, "{count} enrollment", "{count} enrollments", found.total
         )
@@ -157,8 +157,8 @@ def _state(state: str) -> str:
 
 
 @dataclass
-class Names:
-    """What ways are shown with: names of sequences, subjects and steps, by id."""
+class EnrollmentNames:
+    """The names of sequences, subjects and steps of enrollments, by id."""
 
     sequences: dict[str, str]
     subjects: dict[str, str]
@@ -169,7 +169,7 @@ class Names:
 class _PageData:
     rows: list[Enrollment]
     total: int
-    names: Names
+    names: EnrollmentNames
     sequences: list[Option]
     live: set[str]
 
@@ -180,14 +180,14 @@ def _read(session: Transaction, who: Identity, sequence_id: str, *, state: str, 
     return _PageData(
         rows,
         total,
-        names_for(session, who, rows),
+        read_enrollment_names(session, who, rows),
         [Option(row.id, row.name) for row in every],
         {row.id for row in every if row.enabled},
     )
 
 
-def names_for(session: Transaction, who: Identity, rows: list[Enrollment]) -> Names:
-    """Return the names that some ways are shown with."""
+def read_enrollment_names(session: Transaction, who: Identity, rows: list[Enrollment]) -> EnrollmentNames:
+    """Return the names that a list of enrollments is shown with."""
     leads = event_log.names_by_id(session, who, Lead, {row.lead_id for row in rows})
     contacts = event_log.names_by_id(session, who, Contact, {row.contact_id for row in rows})
     subjects = {row.id: leads.get(row.lead_id or "") or contacts.get(row.contact_id or "", "") for row in rows}
@@ -196,13 +196,15 @@ def names_for(session: Transaction, who: Identity, rows: list[Enrollment]) -> Na
     steps: dict[str, str] = {}
     for key in {(row.sequence_id, row.version) for row in rows}:
         steps |= step_names(session, who, *key, context=context, named=known)
-    return Names(known, subjects, steps)
+    return EnrollmentNames(known, subjects, steps)
 
 
-def row_of(row: Enrollment, names: Names, identity: Identity, *, context: ViewContext) -> EnrollmentRow:
-    """Return a way as tables show it."""
+def enrollment_row(
+    row: Enrollment, names: EnrollmentNames, identity: Identity, *, context: ViewContext
+) -> EnrollmentRow:
+    """Return the row of an enrollment."""
     language = context.language
-    words, colour = state_of(row, language)
+    words, colour = enrollment_status(row, language)
     return EnrollmentRow(
         id=row.id,
         subject=names.subjects.get(row.id, "") or translate(language, "Nobody"),
@@ -221,12 +223,12 @@ def row_of(row: Enrollment, names: Names, identity: Identity, *, context: ViewCo
 
 
 def _act_on(session: Transaction, who: Identity, what: str, ids: list[str]) -> tuple[int, int]:
-    """Do something with each of some ways; return how many have changed, and how many would not."""
+    """Apply an action to enrollments; return how many changed and how many were refused."""
     done = refused = 0
     for row_id in ids:
         try:
             with session.savepoint():
-                DOING[what](session, who, row_id)
+                ACTIONS[what](session, who, row_id)
             done += 1
         except PlatformError:
             refused += 1

@@ -1,4 +1,4 @@
-"""Sequence: the builder: how people come in, the steps, how they leave, saved as a draft while one edits."""
+"""Sequence: the editor of a sequence: entry, steps and exit."""
 
 import copy
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ from platform_app.state.rules.definition_editor import ALL, DefinitionEditor
 from platform_app.state.rules.proof_view import ViewContext, view_context
 from platform_app.state.rules.rule_words import describe_conditions, names_by_id
 from platform_app.state.sequences import sequence_tree as tree
-from platform_app.state.sequences.sequence_steps import SequenceSteps
+from platform_app.state.sequences.sequence_steps import SequenceStepEditor
 from platform_app.state.sequences.sequence_tree import Data
 from platform_app.state.sequences.sequence_view import (
     FIELD_LABELS,
     TREES,
-    LandingLine,
-    landing_lines,
-    side_words,
-    whole_sentence,
+    StepMappingLine,
+    describe_draft,
+    describe_field,
+    step_mapping_lines,
 )
 from platform_app.state.sequences.sequence_words import OFFERED
 
@@ -53,8 +53,8 @@ class _PageData:
     names: dict[str, str]
 
 
-class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State):
-    """The sequence that the address names. When it is published anew, those inside finish the one they began."""
+class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.State):
+    """The sequence in the address. People inside finish the version they entered."""
 
     again: str = ""
     late: str = ""
@@ -62,12 +62,12 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State)
     leave_on_stage: bool = False
     descriptions: dict[str, str] = {}  # conditions in words, by field
     edited: str = ""  # the conditions that are open: a field, or step.field of the open step
-    landings: list[LandingLine] = []
+    landings: list[StepMappingLine] = []
     _conditions: dict[str, Tree] = {}
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow who comes and goes while the page is open."""
+        """Fetch the counts again when enrollments change."""
         async for _ in subscribe(self, "enrollment"):
             async with self:
                 if self.form_key:
@@ -75,7 +75,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State)
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
-        """Save one field as it is typed; what does not fit is said at the field."""
+        """Save a field, or show the problem at the field."""
         if field == "pace":
             pace = parse_whole(value.strip(), 600)
             if not pace:
@@ -90,15 +90,15 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State)
             raise Invalid("This value cannot be taken.")
 
     @handler(Role.OPERATOR)
-    async def switch_way_out(self, field: str, on: bool) -> None:
-        """Let people leave by themselves on a reply or a change of stage, or not."""
+    async def set_leave_switch(self, field: str, on: bool) -> None:
+        """Set whether people leave on a reply, or on a change of stage."""
         if field not in SWITCHES:
             raise Invalid("This value cannot be taken.")
         await self._save({field: on})
 
     @handler(Role.VIEWER)
     async def edit_conditions(self, name: str) -> None:
-        """Open the conditions of the sequence or of the open step, or close them."""
+        """Open the conditions of the sequence or of the open step in the editor, or close it."""
         self.edited = "" if name == self.edited else name
         if self.edited:
             await self._load_tree(self._tree_of(name))
@@ -115,7 +115,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State)
 
     @handler(Role.OPERATOR)
     async def move_inside(self) -> Any:
-        """Move those who go through older versions to the newest."""
+        """Move the people inside older versions to the newest one."""
         count = 0
         while moved := await call(self, sequences.move_to_newest_version, self._id()):
             count += moved
@@ -129,7 +129,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State)
         return FIELD_LABELS
 
     def _describe_field(self, field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
-        return side_words(field, value, context, named)
+        return describe_field(field, value, context, named)
 
     async def _fill_form(self, row: Sequence) -> None:
         own = parse_sequence(row.draft)
@@ -153,9 +153,9 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceSteps, rx.State)
         for name in ("leave_if", "goal"):
             if is_implied(parse_conditions(self._conditions[name]), entry):
                 self.descriptions[name] += f" · {translate(context.language, TRUE_AT_ENTRY)}"
-        self.sentence = whole_sentence(found.row, context, found.names)
+        self.sentence = describe_draft(found.row, context, found.names)
         self.agents, self.problems = found.agents, found.problems
-        self.landings = landing_lines(found.landings, found.versions, context, named=found.names)
+        self.landings = step_mapping_lines(found.landings, found.versions, context, named=found.names)
         await self._draw_steps(found.problems, found.standing)
         if self.opened:
             self.descriptions = self.descriptions | self._step_words(context, found.names)

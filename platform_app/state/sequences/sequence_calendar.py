@@ -1,4 +1,4 @@
-"""Sequence calendar: the steps that are due in the days to come, and holidays."""
+"""Sequence calendar: steps due in the next days, and holidays."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -19,7 +19,7 @@ from platform_app.models.sequence import Enrollment, Holiday
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 from platform_app.state.console.live_updates import subscribe
 from platform_app.state.rules.proof_view import view_context
-from platform_app.state.sequences.enrollments import Names, names_for
+from platform_app.state.sequences.enrollments import EnrollmentNames, read_enrollment_names
 
 DAYS = 14
 MOST = 500
@@ -37,7 +37,7 @@ class DueLine:
 
 
 @dataclass
-class DayOfSteps:
+class DueDay:
     """A day with the steps that are due on it."""
 
     words: str
@@ -56,9 +56,9 @@ class HolidayLine:
 
 
 class SequenceCalendarState(rx.State):
-    """The steps of the next two weeks."""
+    """The due steps of the next two weeks."""
 
-    days: list[DayOfSteps] = []
+    days: list[DueDay] = []
     holidays: list[HolidayLine] = []
     problem: str = ""
     is_full: bool = False
@@ -67,20 +67,20 @@ class SequenceCalendarState(rx.State):
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch what is due."""
+        """Fetch the due steps and holidays."""
         self.problem = ""
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what changes while the page is open."""
+        """Fetch them again when something changes."""
         async for _ in subscribe(self, "enrollment", "sequence"):
             async with self:
                 await self._fetch()
 
     @handler(Role.OPERATOR)
     async def add_holiday(self, form: dict[str, Any]) -> Any:
-        """Add a day on which sequences may rest."""
+        """Add a holiday, on which steps may be postponed."""
         language = (await current_user(self)).language
         self.problem = ""
         try:
@@ -95,7 +95,7 @@ class SequenceCalendarState(rx.State):
 
     @handler(Role.OPERATOR)
     async def remove_holiday(self, holiday_id: str) -> None:
-        """Take a day from the holidays."""
+        """Delete a holiday."""
         await call(self, sequences.remove_holiday, holiday_id)
         await self._fetch()
 
@@ -120,16 +120,18 @@ class SequenceCalendarState(rx.State):
             )
             by_day.setdefault(max(there.date(), today), []).append(line)
         self.days = [
-            DayOfSteps(_date(day, language), str(len(lines)) if lines else "", free.get(day, ""), lines)
+            DueDay(_date(day, language), str(len(lines)) if lines else "", free.get(day, ""), lines)
             for day, lines in sorted(by_day.items())
         ]
         self.loaded = True
 
 
-def _read(session: Transaction, who: Identity, today: date, zone: str) -> tuple[list[Enrollment], Names, list[Holiday]]:
+def _read(
+    session: Transaction, who: Identity, today: date, zone: str
+) -> tuple[list[Enrollment], EnrollmentNames, list[Holiday]]:
     end = datetime.combine(today + timedelta(days=DAYS), time(), ZoneInfo(zone))
     rows = enrollments.due_between(session, who, since=end - timedelta(days=DAYS + 366), until=end, limit=MOST)
-    return rows, names_for(session, who, rows), sequences.holidays(session, who)
+    return rows, read_enrollment_names(session, who, rows), sequences.holidays(session, who)
 
 
 def _day(text: str) -> date:

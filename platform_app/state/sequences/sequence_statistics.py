@@ -1,4 +1,4 @@
-"""Sequence numbers: what became of the people of a sequence, and what followed each step."""
+"""Sequence statistics: the outcomes of a sequence and of its steps."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.rules.proof_view import ViewContext, view_context
 from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.sequence_view import step_names
-from platform_app.state.sequences.sequence_words import BRANCHES, LEAVING, STATES
+from platform_app.state.sequences.sequence_words import BRANCHES, EXIT_REASONS, STATES
 
 
 @dataclass
-class Count:
-    """How many, of what."""
+class CountLine:
+    """A count with its label and its share."""
 
     words: str
     count: str
@@ -28,8 +28,8 @@ class Count:
 
 
 @dataclass
-class StepCount:
-    """A step in one version and branch, with what followed it."""
+class StepStatisticsLine:
+    """The outcomes of a step in a version and branch."""
 
     words: str
     version: str
@@ -50,26 +50,26 @@ class _PageData:
     words: dict[str, str]
 
 
-class SequenceNumbersState(rx.State):
-    """The numbers of the sequence that the address names."""
+class SequenceStatisticsState(rx.State):
+    """The statistics of the sequence in the address."""
 
     name: str = ""
     address: str = ""
-    cards: list[Count] = []
-    reasons: list[Count] = []
-    versions: list[Count] = []
-    steps: list[StepCount] = []
+    cards: list[CountLine] = []
+    reasons: list[CountLine] = []
+    versions: list[CountLine] = []
+    steps: list[StepStatisticsLine] = []
     loaded: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the numbers."""
+        """Fetch the statistics."""
         self.loaded = False
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow who comes and goes while the page is open."""
+        """Fetch the statistics again when enrollments change."""
         async for _ in subscribe(self, "enrollment"):
             async with self:
                 await self._fetch()
@@ -82,24 +82,24 @@ class SequenceNumbersState(rx.State):
         found, language = await fetch(self, _read, self._id(), context), context.language
         total = sum(found.counts.values())
         self.name, self.address = found.name, self._id()
-        self.cards = [Count(translate(language, "Entered"), str(total))]
+        self.cards = [CountLine(translate(language, "Entered"), str(total))]
         self.cards += [
-            Count(
+            CountLine(
                 translate(language, words), str(found.counts.get(state, 0)), _share(found.counts.get(state, 0), total)
             )
             for state, (words, _) in STATES.items()
             if found.counts.get(state) or state in ("active", "finished", "left")
         ]
         self.reasons = [
-            Count(translate(language, LEAVING[reason]), str(count), _share(count, total))
+            CountLine(translate(language, EXIT_REASONS[reason]), str(count), _share(count, total))
             for reason, count in sorted(found.reasons.items(), key=lambda one: -one[1])
         ]
         self.versions = [
-            Count(translate(language, "version {number}", number=number), str(count))
+            CountLine(translate(language, "version {number}", number=number), str(count))
             for number, count in sorted(found.versions.items())
         ]
         self.steps = [
-            StepCount(
+            StepStatisticsLine(
                 found.words.get(f"{one.version}:{one.step_id}", one.step_id),
                 str(one.version),
                 translate(language, BRANCHES[one.branch]) if one.branch in BRANCHES else "",

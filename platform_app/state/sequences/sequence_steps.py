@@ -1,4 +1,4 @@
-"""Sequence steps: the steps of a sequence in the builder, one of them open to be edited."""
+"""Sequence steps: the editor of a sequence's steps, with one step open."""
 
 import copy
 from abc import abstractmethod
@@ -22,17 +22,17 @@ from platform_app.state.rules.proof_view import ViewContext, view_context
 from platform_app.state.rules.rule_actions import ActionFieldLine, action_field_lines, field_options
 from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences import sequence_tree as tree
-from platform_app.state.sequences.sequence_timing import StepTiming, offered_zones, timing_view
+from platform_app.state.sequences.sequence_timing import StepTimingEditor, offered_zones, timing_view
 from platform_app.state.sequences.sequence_tree import Data
-from platform_app.state.sequences.sequence_words import BRANCHES, ICONS, step_of, timing_of
+from platform_app.state.sequences.sequence_words import BRANCHES, ICONS, describe_step, describe_timing
 
 MOST_PERIODS = 14
 _SWITCHES = ("may_be_today", "not_on_holidays")
 
 
 @dataclass
-class StepLine:
-    """A step on the line, or the heading of a branch."""
+class SequenceStepLine:
+    """A step, or the heading of a branch."""
 
     id: str  # of a branch: step.branch
     is_branch: bool
@@ -47,24 +47,24 @@ class StepLine:
     last: bool = False
 
 
-class SequenceSteps(StepTiming, mixin=True):
-    """A page with the steps of a sequence. `_keep_steps` is called with every change."""
+class SequenceStepEditor(StepTimingEditor, mixin=True):
+    """A mixin that edits steps. Every change calls `_save_steps`."""
 
-    steps: list[StepLine] = []
+    steps: list[SequenceStepLine] = []
     opened_kind: str = ""
-    asked: list[ActionFieldLine] = []
-    has_only_if: bool = False
-    said_step: str = ""  # of what a move did, for those who do not see it
+    field_lines: list[ActionFieldLine] = []
+    has_condition: bool = False
+    announcement: str = ""  # of what a move did, for those who do not see it
     _field_options: dict[str, list[Option]] = {}
     _step_problems: dict[str, str] = {}
-    _standing: dict[str, int] = {}
+    _subjects_per_step: dict[str, int] = {}
 
     @abstractmethod
     async def _save_steps(self, steps: list[Data]) -> None:
-        """Keep the steps as they stand after a change."""
+        """Save the steps after a change."""
 
     async def _load_steps(self, steps: list[Data]) -> None:
-        """Show these steps; the open one is closed."""
+        """Set the steps to edit; closes the open one."""
         self._field_options = await fetch(self, field_options, (await current_user(self)).language)
         self._steps, self.opened = copy.deepcopy(steps), ""
         self.zones = offered_zones()
@@ -72,7 +72,7 @@ class SequenceSteps(StepTiming, mixin=True):
 
     @handler(Role.OPERATOR)
     async def add_step(self, where: str, what: str) -> None:
-        """Put a step at the end of a branch and open it; `what` is a kind of step, or do: and a kind of action."""
+        """Add a step at the end of a branch and open it; `what` is a kind of step, or "do:" and a kind of action."""
         kind, _, action = what.partition(":")
         if kind not in kinds.STEPS or (action and action not in actions.ACTIONS):
             raise Invalid("This value cannot be taken.")
@@ -88,39 +88,39 @@ class SequenceSteps(StepTiming, mixin=True):
 
     @handler(Role.OPERATOR)
     async def remove_step(self, step_id: str) -> None:
-        """Take a step away, with its branches."""
+        """Remove a step with its branches."""
         await self._change(lambda steps: tree.remove(steps, step_id))
 
     @handler(Role.OPERATOR)
     async def copy_step(self, step_id: str) -> None:
-        """Put a copy of a step behind it."""
+        """Insert a copy of a step after it."""
 
         def change(steps: list[Data]) -> None:
-            found, place = tree.home(steps, step_id)
-            found.insert(place + 1, tree.copied(found[place]))
+            found, index = tree.containing_list(steps, step_id)
+            found.insert(index + 1, tree.copy_step_data(found[index]))
 
         await self._change(change)
 
     @handler(Role.OPERATOR)
     async def move_step(self, step_id: str, up: bool) -> None:
-        """Let a step change places with its neighbour."""
+        """Swap a step with its neighbour."""
         await self._change(lambda steps: tree.move(steps, step_id, up=up))
         number = next((line.number for line in self.steps if line.id == step_id), "")
-        self.said_step = translate((await current_user(self)).language, "Now step {number}", number=number)
+        self.announcement = translate((await current_user(self)).language, "Now step {number}", number=number)
 
     @handler(Role.OPERATOR)
     async def drop_step(self, step_id: str, other_id: str) -> None:
-        """Put a step where another stands."""
-        await self._change(lambda steps: tree.put(steps, step_id, other_id))
+        """Move a step to the position of another one."""
+        await self._change(lambda steps: tree.move_onto(steps, step_id, other_id))
 
     @handler(Role.VIEWER)
     async def open_step(self, step_id: str) -> None:
-        """Open a step to be read or edited, or close it."""
+        """Open a step for editing, or close it."""
         await self._open("" if step_id == self.opened else step_id)
 
     @handler(Role.OPERATOR)
     async def set_action_field(self, name: str, value: str) -> None:
-        """Take what was entered in a field of the open step's action."""
+        """Set the value of a field of the open step's action."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value cannot be taken.")
 
@@ -133,13 +133,13 @@ class SequenceSteps(StepTiming, mixin=True):
 
     @handler(Role.OPERATOR)
     async def select_action_field(self, name: str, value: str) -> None:
-        """Put one of what is offered into a field of the open step's action."""
+        """Set a field of the open step's action to one of its options, and redraw the field."""
         await self.set_action_field(name, value)
         self.steps_key += 1  # the field shows what it was drawn with
 
     @handler(Role.OPERATOR)
     async def set_step(self, name: str, value: str) -> None:
-        """Take what was entered in a field of the open step itself."""
+        """Set the value of a field of the open step itself."""
 
         def change(step: Data) -> None:
             field = {one.name: one for one in input_fields(kinds.STEPS[step["kind"]])}[name]
@@ -181,26 +181,26 @@ class SequenceSteps(StepTiming, mixin=True):
         await self._draw_open()
 
     async def _draw_open(self) -> None:
-        """Draw the fields of the open step."""
+        """Update the fields of the open step."""
         if not self.opened:
             return
         step, language = tree.find(self._steps, self.opened), (await current_user(self)).language
         self.opened_kind = str(step["kind"])
         self.timing = timing_view(Timing.model_validate(step.get("timing") or {}))
-        self.has_only_if = bool((step.get("only_if") or {}).get("of"))
+        self.has_condition = bool((step.get("only_if") or {}).get("of"))
         own, found = step.get("action") or {}, [_ask_line(step, one, language) for one in _own(step)]
         prefix = f"{self.opened}."
-        self.asked = found + action_field_lines(
+        self.field_lines = found + action_field_lines(
             own, self._field_options, language, problems=self._step_problems, prefix=prefix
         )
 
     async def _draw_steps(self, problems: dict[str, str], standing: dict[str, int]) -> None:
-        """Draw the line of steps with what is wrong with them and how many stand before each."""
+        """Update the lines with their problems and the number of subjects before each step."""
         context, named = await view_context(self), await fetch(self, names_by_id)
-        self._step_problems, self._standing = problems, standing
+        self._step_problems, self._subjects_per_step = problems, standing
         self.steps = [
-            _line(place, context=context, named=named, problems=problems, standing=standing)
-            for place in tree.layout(self._steps)
+            _line(index, context=context, named=named, problems=problems, standing=standing)
+            for index in tree.layout(self._steps)
         ]
         await self._draw_open()
 
@@ -223,26 +223,26 @@ def _ask_line(step: Data, field: InputField, language: str) -> ActionFieldLine:
 
 
 def _line(
-    place: tree.Place,
+    index: tree.Place,
     *,
     context: ViewContext,
     named: Mapping[str, str],
     problems: dict[str, str],
     standing: dict[str, int],
-) -> StepLine:
-    language, step = context.language, place.step
-    if place.branch:
-        words = translate(language, BRANCHES[place.branch])
-        return StepLine(f"{step['id']}.{place.branch}", True, place.depth, place.number, words)
+) -> SequenceStepLine:
+    language, step = context.language, index.step
+    if index.branch:
+        words = translate(language, BRANCHES[index.branch])
+        return SequenceStepLine(f"{step['id']}.{index.branch}", True, index.depth, index.number, words)
     wrong = next((said for name, said in problems.items() if name.startswith(f"{step['id']}.")), "")
     try:
         (read,) = kinds.parse_steps([step])
-        title, wait = step_of(read, context, named), timing_of(read.timing, language)
+        title, wait = describe_step(read, context, named), describe_timing(read.timing, language)
     except Invalid:
         title, wait = str(step.get("kind")), ""
         wrong = translate(language, "This step is not known any more. Remove it.")
     count, icon = standing.get(step["id"], 0), ICONS.get(str(step["kind"]), "zap")
     shown = str(count) if count else ""
-    line = StepLine(step["id"], False, place.depth, place.number, title, icon, wait, shown, wrong)
-    line.first, line.last = place.first, place.last
+    line = SequenceStepLine(step["id"], False, index.depth, index.number, title, icon, wait, shown, wrong)
+    line.first, line.last = index.first, index.last
     return line

@@ -1,4 +1,4 @@
-"""Sequence timing: when the open step of a sequence is taken: its delay, its window, whose clock counts."""
+"""Sequence timing: delay, window and time zone of the open step."""
 
 import copy
 from abc import abstractmethod
@@ -24,7 +24,7 @@ _SWITCHES = ("may_be_today", "not_on_holidays")
 
 @dataclass
 class PeriodLine:
-    """Hours on days of the week, as they are entered."""
+    """A period of a window: hours on days of the week."""
 
     place: int
     number: str
@@ -35,7 +35,7 @@ class PeriodLine:
 
 @dataclass
 class TimingView:
-    """When the open step is taken, as it is entered."""
+    """The timing of the open step in the editor."""
 
     delay: str = "none"
     count: str = "1"
@@ -50,8 +50,8 @@ class TimingView:
     problem: str = ""
 
 
-class StepTiming(rx.State, mixin=True):
-    """The part of the builder that says when the open step is taken."""
+class StepTimingEditor(rx.State, mixin=True):
+    """The part of the editor that sets when the open step is taken."""
 
     timing: TimingView = TimingView()
     zones: list[str] = []
@@ -65,11 +65,11 @@ class StepTiming(rx.State, mixin=True):
 
     @abstractmethod
     async def _draw_open(self) -> None:
-        """Draw the fields of the open step."""
+        """Update the fields of the open step."""
 
     @handler(Role.OPERATOR)
     async def set_timing(self, name: str, value: str) -> None:
-        """Take a part of when the open step is taken. Raises Invalid for an unknown name."""
+        """Set a field of the timing."""
         if name in ("kind", "unit", "time"):
             await self._change_timing(lambda timing: timing["delay"].update({name: value}))
         elif name == "count":
@@ -82,7 +82,7 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def switch_timing(self, name: str, on: bool) -> None:
-        """Say yes or no to a part of when the open step is taken. Raises Invalid for an unknown name."""
+        """Switch an option of the timing on or off."""
         if name not in _SWITCHES:
             raise Invalid("This value cannot be taken.")
         await self._change_timing(
@@ -91,7 +91,7 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def toggle_day(self, place: int, day: int, selected: bool) -> None:
-        """Take a day of the week for a period, or of the delay where the place is -1, or leave it out."""
+        """Add a day of the week to a period, or take it out; place -1 is the delay."""
 
         def change(timing: Data) -> None:
             own = timing["delay"] if place < 0 else timing["periods"][place]
@@ -102,7 +102,7 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def add_period(self) -> None:
-        """Add hours to the window of the open step. Raises LimitReached if there are too many periods."""
+        """Add a period to the window of the open step."""
         if len(self.timing.periods) >= MOST_PERIODS:
             raise LimitReached("There can be {count} periods at most.", count=MOST_PERIODS)
         await self._change_timing(lambda timing: timing["periods"].append(Period().model_dump(mode="json")))
@@ -110,20 +110,20 @@ class StepTiming(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def remove_period(self, place: int) -> None:
-        """Take hours from the window."""
+        """Remove a period from the window."""
         await self._change_timing(lambda timing: timing["periods"].pop(place))
         self.steps_key += 1
 
     @handler(Role.OPERATOR)
     async def set_period(self, place: int, name: str, value: str) -> None:
-        """Take when hours of the window begin or end. Raises Invalid for an unknown name."""
+        """Set the start or end of a period."""
         if name not in ("start", "end"):
             raise Invalid("This value cannot be taken.")
         shown = "24:00" if name == "end" and value == "00:00" else value
         await self._change_timing(lambda timing: timing["periods"][place].update({name: shown}))
 
     async def _change_timing(self, change: Callable[[Data], Any]) -> None:
-        """Change when the open step is taken; what does not fit is said and not kept, and stays as it was typed."""
+        """Change the timing; an invalid value is shown with its problem and not saved."""
         steps = copy.deepcopy(self._steps)
         step = tree.find(steps, self.opened)
         timing = Timing.model_validate(step.get("timing") or {}).model_dump(mode="json")
@@ -146,7 +146,7 @@ def offered_zones() -> list[str]:
 
 
 def timing_view(own: Timing) -> TimingView:
-    """Return a timing as it is entered."""
+    """Return a timing as the editor shows it."""
     periods = [
         PeriodLine(place, str(place + 1), one.start, "00:00" if one.end == "24:00" else one.end, list(one.days))
         for place, one in enumerate(own.periods)
@@ -167,7 +167,7 @@ def timing_view(own: Timing) -> TimingView:
 
 
 def _timing_problem(error: ValidationError) -> str:
-    """Return what is wrong with a timing, as a message id."""
+    """Return the problem with a timing as a message id."""
     text = " ".join(one["msg"] for one in error.errors())
     if "ends later" in text:
         return "The end has to be later than the beginning."

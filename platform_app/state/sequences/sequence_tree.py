@@ -1,4 +1,4 @@
-"""Sequence tree: steps as JSON values while they are edited: found, added, moved and taken away."""
+"""Sequence tree: changes to steps and branches as JSON values."""
 
 import copy
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Place:
 
 
 def layout(steps: list[Data], depth: int = 0, number: str = "") -> Iterator[Place]:
-    """Yield steps and headings of branches from top to bottom."""
+    """Yield steps and branch headings from top to bottom."""
     for place, step in enumerate(steps, 1):
         own = f"{number}{place}"
         yield Place(step, depth, own, first=place == 1, last=place == len(steps))
@@ -37,33 +37,30 @@ def layout(steps: list[Data], depth: int = 0, number: str = "") -> Iterator[Plac
 
 
 def walk(steps: list[Data]) -> Iterator[Data]:
-    """Yield every step, from top to bottom."""
+    """Yield every step from top to bottom."""
     return (place.step for place in layout(steps) if not place.branch)
 
 
 def find(steps: list[Data], step_id: str) -> Data:
-    """Return a step; raises Invalid when there is none."""
-    return home(steps, step_id)[0][home(steps, step_id)[1]]
+    """Return a step. Raises Invalid if there is none."""
+    return containing_list(steps, step_id)[0][containing_list(steps, step_id)[1]]
 
 
-def home(steps: list[Data], step_id: str) -> tuple[list[Data], int]:
-    """Return the list in which a step stands, and its place there; raises Invalid when there is none."""
+def containing_list(steps: list[Data], step_id: str) -> tuple[list[Data], int]:
+    """Return the list that contains a step and its index there. Raises Invalid if there is none."""
     for place, step in enumerate(steps):
         if step["id"] == step_id:
             return steps, place
         for branch in BRANCHES.get(str(step.get("kind")), ()):
             try:
-                return home(step.get(branch) or [], step_id)
+                return containing_list(step.get(branch) or [], step_id)
             except Invalid:
                 continue
     raise Invalid("This value cannot be taken.")
 
 
 def branch(steps: list[Data], where: str) -> list[Data]:
-    """Return a list of steps to add to: the outermost, or that of a branch as step.branch.
-
-    Raises Invalid if the step has no such branch.
-    """
+    """Return the list to add steps to: the outermost, or a branch given as "step.branch"."""
     if not where:
         return steps
     step_id, _, name = where.partition(".")
@@ -75,41 +72,41 @@ def branch(steps: list[Data], where: str) -> list[Data]:
 
 
 def add(steps: list[Data], where: str, data: Data) -> str:
-    """Put a new step at the end of a branch; return its id."""
+    """Add a new step at the end of a branch; return its id."""
     step_id = new_id()[-12:]
     branch(steps, where).append(data | {"id": step_id})
     return step_id
 
 
 def remove(steps: list[Data], step_id: str) -> None:
-    """Take a step away, with its branches."""
-    found, place = home(steps, step_id)
+    """Remove a step with its branches."""
+    found, place = containing_list(steps, step_id)
     found.pop(place)
 
 
 def move(steps: list[Data], step_id: str, *, up: bool) -> None:
-    """Put a step before or after its neighbour in the same branch."""
-    found, place = home(steps, step_id)
+    """Swap a step with its neighbour in the same branch."""
+    found, place = containing_list(steps, step_id)
     other = place - 1 if up else place + 1
     if 0 <= other < len(found):
         found.insert(other, found.pop(place))
 
 
-def put(steps: list[Data], step_id: str, other_id: str) -> None:
-    """Put a step where another stands, also in another branch; never into its own."""
+def move_onto(steps: list[Data], step_id: str, other_id: str) -> None:
+    """Move a step to the position of another, also in another branch. Raises Invalid for its own branch."""
     moved = find(steps, step_id)
     if step_id == other_id or any(step["id"] == other_id for step in walk([moved])):
         return
-    old, was = home(steps, step_id)
-    new, place = home(steps, other_id)
+    old, was = containing_list(steps, step_id)
+    new, place = containing_list(steps, other_id)
     same_and_below = old is new and was < place
     old.pop(was)
-    _, place = home(steps, other_id)
+    _, place = containing_list(steps, other_id)
     new.insert(place + 1 if same_and_below else place, moved)
 
 
-def copied(step: Data) -> Data:
-    """Return a copy of a step and its branches with ids of their own."""
+def copy_step_data(step: Data) -> Data:
+    """Return a copy of a step and its branches with new ids."""
     made = copy.deepcopy(step)
     for one in walk([made]):
         one["id"] = new_id()[-12:]

@@ -1,4 +1,4 @@
-"""Sequence trial: a draft tried on somebody at a chosen moment, with what-ifs, and on the past."""
+"""Sequence trial: simulation of a draft for a lead, and backtest on past events."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,13 +28,13 @@ from platform_app.state.rules.proof_view import ProofLine, ViewContext, proof_li
 from platform_app.state.rules.rule_words import names_by_id
 from platform_app.state.sequences.sequence_words import (
     BRANCHES,
+    ENDED,
     ENDS,
     ENTRIES,
-    OUT_ALREADY,
     STEP_STATES,
-    clock_of,
-    step_of,
-    wait_words,
+    describe_step,
+    format_clock,
+    wait_text,
 )
 
 DAYS = ("7", "30", "90", "365")
@@ -42,13 +42,13 @@ MOST_DAYS = 730
 
 
 @dataclass
-class DayLine:
-    """A step in the calendar of a way: when, in both zones, what, and why then."""
+class SimulatedStepLine:
+    """A step of a simulation: time in both zones, action, and the reasons for the time."""
 
     when: str
-    theirs: str  # by the contact's clock, where that differs
+    contact_time: str  # by the contact's clock, where that differs
     words: str
-    told: str
+    result: str
     waits: list[str] = field(default_factory=list)
     colour: str = ""
     outcome: str = ""
@@ -56,18 +56,18 @@ class DayLine:
 
 
 @dataclass
-class PastLine:
-    """Somebody of the past and the way they would have gone."""
+class BacktestSampleLine:
+    """A past event and the simulation that starts with it."""
 
     event_id: str
     when: str
     subject: str
     end: str
-    steps: list[DayLine] = field(default_factory=list)
+    steps: list[SimulatedStepLine] = field(default_factory=list)
 
 
 class SequenceTrialState(rx.State):
-    """The sequence that the address names, tried without anybody noticing."""
+    """The simulation and the backtest of the sequence in the address."""
 
     leads: list[Option] = []
     stages: list[Option] = []
@@ -76,18 +76,18 @@ class SequenceTrialState(rx.State):
     reply_day: str = ""
     stage_day: str = ""
     stage: str = ""
-    calendar: list[DayLine] = []
+    calendar: list[SimulatedStepLine] = []
     end: str = ""
     problem: str = ""
     days: str = "30"
     busy: bool = False
     summary: list[str] = []
-    samples: list[PastLine] = []
+    samples: list[BacktestSampleLine] = []
     opened: str = ""
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Offer leads and stages; forget what was tried before."""
+        """Fetch leads and stages, and clear earlier results."""
         identity = await current_identity(self)
         self.calendar, self.summary, self.samples, self.busy = [], [], [], False
         self.end = self.problem = self.opened = self.lead = self.reply_day = self.stage_day = self.stage = ""
@@ -96,7 +96,7 @@ class SequenceTrialState(rx.State):
 
     @handler(Role.VIEWER)
     async def simulate(self, form: dict[str, Any]) -> None:
-        """Show the calendar of somebody who enters at the chosen moment."""
+        """Show the steps of somebody who enters at the selected time."""
         identity, context = await current_identity(self), await view_context(self)
         given = {name: str(form.get(name) or "")[:60] for name in ("at", "lead", "reply_day", "stage_day", "stage")}
         self.problem = ""
@@ -110,47 +110,47 @@ class SequenceTrialState(rx.State):
             self.problem = translate(context.language, error.sentence, **error.values)
             self.calendar, self.end = [], ""
             return
-        drawn = await fetch(self, _drawn, self._id(), given["lead"])
+        step_data = await fetch(self, _read_step_data, self._id(), given["lead"])
         somebody = tried if given["lead"] else None  # of nobody in particular it cannot be said what a step would do
-        self.calendar = _days(tried.simulation, somebody, drawn, context=context, identity=identity)
-        self.end = _end(tried.simulation, context, identity)
+        self.calendar = _simulated_lines(tried.simulation, somebody, step_data, context=context, identity=identity)
+        self.end = _end_text(tried.simulation, context, identity)
         if tried.exits_at_entry:
-            self.end = f"{self.end} · {translate(context.language, OUT_ALREADY)}"
+            self.end = f"{self.end} · {translate(context.language, ENDED)}"
 
     @handler(Role.VIEWER)
     async def set_days(self, days: str) -> None:
-        """Set how far back the past is gone through."""
+        """Set the number of days the backtest covers."""
         self.days = days if days in DAYS else "30"
 
     @handler(Role.VIEWER)
     async def open_sample(self, event_id: str) -> None:
-        """Show the way of somebody of the past, or fold it."""
+        """Expand a sample of the backtest, or collapse it."""
         self.opened = "" if self.opened == event_id else event_id[:32]
 
     @handler(Role.VIEWER, background=True)
     async def backtest(self) -> Any:
-        """Let people of the past into the draft."""
+        """Simulate the draft for the events of the last days."""
         async with self:
             if self.busy:
                 return None
             identity, context, days = await current_identity(self), await view_context(self), int(self.days)
             sequence_id, self.busy = self._id(), True
         try:
-            found, subjects, drawn = await fetch_as(identity, _backtest, sequence_id, days)
+            found, subjects, step_data = await fetch_as(identity, _backtest, sequence_id, days)
         except PlatformError as error:
             async with self:
                 self.busy = False
                 return await error_toast(self, error)
         async with self:
             self.busy = False
-            self.summary = _summary(found, context.language, drawn)
+            self.summary = _summary(found, context.language, step_data)
             self.samples = [
-                PastLine(
+                BacktestSampleLine(
                     past.event_id,
                     exact_time(context.language, past.at, identity.time_zone),
                     subjects.get(past.event_id, ""),
-                    _end(past.simulation, context, identity),
-                    _days(past.simulation, None, drawn, context=context, identity=identity),
+                    _end_text(past.simulation, context, identity),
+                    _simulated_lines(past.simulation, None, step_data, context=context, identity=identity),
                 )
                 for past in found.samples[::-1]
             ]
@@ -161,7 +161,7 @@ class SequenceTrialState(rx.State):
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _StepData:
     """What steps are drawn with: what each does, by id, and the contact's time zone."""
 
     steps: dict[str, Any]
@@ -174,22 +174,22 @@ def _offered(session: Transaction, who: Identity) -> tuple[list[Option], list[Op
     return [Option(one.id, one.title) for one in found], stage_options(session, who)
 
 
-def _drawn(session: Transaction, who: Identity, sequence_id: str, subject_id: str = "") -> _Drawn:
+def _read_step_data(session: Transaction, who: Identity, sequence_id: str, subject_id: str = "") -> _StepData:
     row = DEFINITIONS.get(session, who, sequence_id)
     zone = ""
     if subject_id:
         contact_id = enrollment_progress.get_subject(session, who, subject_id).contact_id
         contact = session.get(Contact, contact_id) if contact_id else None
         zone = contact.time_zone if contact else ""
-    return _Drawn(enrollment_progress.cached_sequence(row.id, row.draft).steps, names_by_id(session, who), zone)
+    return _StepData(enrollment_progress.cached_sequence(row.id, row.draft).steps, names_by_id(session, who), zone)
 
 
 def _backtest(
     session: Transaction, who: Identity, sequence_id: str, days: int
-) -> tuple[SequenceBacktest, dict[str, str], _Drawn]:
+) -> tuple[SequenceBacktest, dict[str, str], _StepData]:
     found = sequence_trial.backtest(session, who, sequence_id, days=days)
     events: list[Event] = [event_log.get(session, who, past.event_id) for past in found.samples]
-    return found, event_log.subject_names(session, who, events), _drawn(session, who, sequence_id)
+    return found, event_log.subject_names(session, who, events), _read_step_data(session, who, sequence_id)
 
 
 def _moment(text: str, zone: str) -> datetime:
@@ -213,45 +213,52 @@ def _what_ifs(given: dict[str, str]) -> list[AssumedEvent]:
     return found
 
 
-def _days(
-    way: Simulation, tried: SequenceTrial | None, drawn: _Drawn, *, context: ViewContext, identity: Identity
-) -> list[DayLine]:
-    return [_day(line, tried, drawn, context=context, identity=identity) for line in way.steps]
+def _simulated_lines(
+    simulation: Simulation,
+    tried: SequenceTrial | None,
+    step_data: _StepData,
+    *,
+    context: ViewContext,
+    identity: Identity,
+) -> list[SimulatedStepLine]:
+    return [_simulated_line(line, tried, step_data, context=context, identity=identity) for line in simulation.steps]
 
 
-def _day(
-    line: SimulatedStep, tried: SequenceTrial | None, drawn: _Drawn, *, context: ViewContext, identity: Identity
-) -> DayLine:
-    language, step = context.language, drawn.steps[line.step_id]
-    told, possible = "", True
+def _simulated_line(
+    line: SimulatedStep, tried: SequenceTrial | None, step_data: _StepData, *, context: ViewContext, identity: Identity
+) -> SimulatedStepLine:
+    language, step = context.language, step_data.steps[line.step_id]
+    result, possible = "", True
     if tried is not None and line.step_id in tried.previews:
         sentence, values, possible = tried.previews[line.step_id]
-        told = translate(language, sentence, **values)
+        result = translate(language, sentence, **values)
     outcome, colour = "", "" if possible else "red"
     if line.decision.is_skipped:
         outcome = translate(language, STEP_STATES["skipped"][0])
     elif line.decision.branch:
         outcome = translate(language, BRANCHES[line.decision.branch])
-    return DayLine(
-        when=clock_of(line.at, language, identity.time_zone),
-        theirs=clock_of(line.at, language, drawn.zone) if drawn.zone and drawn.zone != identity.time_zone else "",
-        words=step_of(step, context, drawn.names),
-        told=told,
-        waits=[wait_words(wait, clock_of(at, language, identity.time_zone), language) for wait, at in line.waits],
+    return SimulatedStepLine(
+        when=format_clock(line.at, language, identity.time_zone),
+        contact_time=format_clock(line.at, language, step_data.zone)
+        if step_data.zone and step_data.zone != identity.time_zone
+        else "",
+        words=describe_step(step, context, step_data.names),
+        result=result,
+        waits=[wait_text(wait, format_clock(at, language, identity.time_zone), language) for wait, at in line.waits],
         colour=colour,
         outcome=outcome,
         proof=proof_lines(line.decision.proof.as_json(), context) if line.decision.proof else [],
     )
 
 
-def _end(way: Simulation, context: ViewContext, identity: Identity) -> str:
-    words = translate(context.language, ENDS[way.end.value])
-    if way.ended_at is None or way.end == SimulationEnd.NEVER:
+def _end_text(simulation: Simulation, context: ViewContext, identity: Identity) -> str:
+    words = translate(context.language, ENDS[simulation.end.value])
+    if simulation.ended_at is None or simulation.end == SimulationEnd.NEVER:
         return words
-    return f"{words} · {clock_of(way.ended_at, context.language, identity.time_zone)}"
+    return f"{words} · {format_clock(simulation.ended_at, context.language, identity.time_zone)}"
 
 
-def _summary(found: SequenceBacktest, language: str, drawn: _Drawn) -> list[str]:
+def _summary(found: SequenceBacktest, language: str, step_data: _StepData) -> list[str]:
     lines = [
         plural(language, "{count} event looked at", "{count} events looked at", found.events),
         plural(language, "{count} person would have entered", "{count} people would have entered", found.entered),
@@ -260,6 +267,6 @@ def _summary(found: SequenceBacktest, language: str, drawn: _Drawn) -> list[str]
     lines += [f"{translate(language, ENDS[end])}: {count}" for end, count in found.ends.most_common()]
     context = ViewContext(language, "UTC", {})
     for step_id, count in found.steps.items():
-        words = step_of(drawn.steps[step_id], context, drawn.names)
+        words = describe_step(step_data.steps[step_id], context, step_data.names)
         lines.append(translate(language, "“{step}” would have been taken {count} times", step=words, count=count))
     return lines

@@ -1,4 +1,4 @@
-"""Sequence view: a definition, its steps, and who would land where, in words for people."""
+"""Sequence view: a definition, its steps and the effect of a new version as translated texts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,13 @@ from platform_app.state.rules.proof_view import ViewContext
 from platform_app.state.rules.rule_words import describe_conditions
 from platform_app.state.sequences import sequence_tree as tree
 from platform_app.state.sequences.sequence_tree import Data
-from platform_app.state.sequences.sequence_words import AGAIN, LATE, sentence_of, step_of, timing_of
+from platform_app.state.sequences.sequence_words import (
+    OVERDUE_LABELS,
+    REENTRY_LABELS,
+    describe_sequence,
+    describe_step,
+    describe_timing,
+)
 
 TREES = ("condition", "leave_if", "goal")
 FIELD_LABELS = {
@@ -34,26 +40,26 @@ FIELD_LABELS = {
 
 
 @dataclass
-class LandingLine:
-    """Where those stand who go through an older version, and where they would land."""
+class StepMappingLine:
+    """The number of people at a step of an older version and the step they would move to."""
 
     count: str
     words: str
 
 
-def side_words(field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
-    """Return a field of a definition as people read it."""
+def describe_field(field: str, value: Any, context: ViewContext, named: dict[str, str]) -> Any:
+    """Return a field of a definition as text."""
     language = context.language
     if field in TREES:
         return describe_conditions(value or {}, context, named)
     if field == "steps":
-        return steps_words(value or [], context, named)
-    words = {"again": AGAIN, "late": LATE}.get(field)
+        return describe_steps(value or [], context, named)
+    words = {"again": REENTRY_LABELS, "late": OVERDUE_LABELS}.get(field)
     return translate(language, words[value]) if words and value in words else value
 
 
-def steps_words(data: list[Data], context: ViewContext, named: dict[str, str]) -> str:
-    """Return steps with their numbers and when each is taken."""
+def describe_steps(data: list[Data], context: ViewContext, named: dict[str, str]) -> str:
+    """Return steps with their numbers and timing."""
     told = []
     for place in tree.layout(data):
         if place.branch:
@@ -69,28 +75,28 @@ def _one(data: Data, context: ViewContext, named: dict[str, str]) -> tuple[str, 
         (step,) = read_steps([data])
     except Invalid:
         return "", str(data.get("kind"))
-    return timing_of(step.timing, context.language), step_of(step, context, named)
+    return describe_timing(step.timing, context.language), describe_step(step, context, named)
 
 
-def whole_sentence(row: Sequence, context: ViewContext, named: dict[str, str]) -> str:
-    """Return a draft as a sentence."""
+def describe_draft(row: Sequence, context: ViewContext, named: dict[str, str]) -> str:
+    """Return a draft as sentences."""
     own = parse_sequence(row.draft)
     try:
         steps: list[Any] = list(read_steps(own.steps))
     except Invalid:
         steps = []
-    return sentence_of(own, steps, context, named)
+    return describe_sequence(own, steps, context, named)
 
 
-def landing_lines(
+def step_mapping_lines(
     landings: list[VersionMove], versions: list[SequenceVersion], context: ViewContext, *, named: dict[str, str]
-) -> list[LandingLine]:
-    """Return in words where those inside older versions would land."""
+) -> list[StepMappingLine]:
+    """Return where the people inside older versions would move to."""
     names: dict[str, str] = {}
     for row in versions[::-1]:
         for place in tree.layout(row.definition.get("steps") or []):
             if not place.branch:
-                names[place.step["id"]] = steps_words([place.step], context, named).partition(" — ")[2]
+                names[place.step["id"]] = describe_steps([place.step], context, named).partition(" — ")[2]
     language = context.language
     lines = []
     for one in landings:
@@ -102,14 +108,14 @@ def landing_lines(
         else:
             words = translate(language, "go from “{step}” to the end", step=stands)
         version = translate(language, "version {number}", number=one.version)
-        lines.append(LandingLine(str(one.count), f"{words} ({version})"))
+        lines.append(StepMappingLine(str(one.count), f"{words} ({version})"))
     return lines
 
 
 def step_names(
     session: Transaction, who: Identity, sequence_id: str, version: int, *, context: ViewContext, named: dict[str, str]
 ) -> dict[str, str]:
-    """Return what the steps of a version do, by {version}:{id of the step}."""
+    """Return descriptions of a version's steps by "version:step id"."""
     query = owned(SequenceVersion, who.tenant_id).where(
         SequenceVersion.sequence_id == sequence_id, SequenceVersion.number == version
     )

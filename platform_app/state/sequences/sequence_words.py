@@ -1,4 +1,4 @@
-"""Sequence words: what sequences are made of, and what becomes of people in them, in words for people."""
+"""Sequence words: sequences, steps and enrollments as translated texts."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,12 +20,12 @@ from platform_app.state.rules.rule_words import TRIGGERS, describe_action, descr
 _WITHOUT_SUBJECT = ("member_invited", "invitation_revoked", "member_joined", "member_changed", "member_removed")
 OFFERED = [kind for kind in TRIGGERS if kind not in ("schedule", "no_reply", *_WITHOUT_SUBJECT)]
 SHORT_DAYS = {1: "Mon", 2: "Tue", 3: "Wed", 4: "Thu", 5: "Fri", 6: "Sat", 7: "Sun"}
-AGAIN = {
+REENTRY_LABELS = {
     "never": "Never a second time",
     "finished": "Again, once it has ended",
     "always": "At any time: whoever is inside begins anew",
 }
-LATE = {"spread": "They go out one after another", "skip": "They are left out"}
+OVERDUE_LABELS = {"spread": "They go out one after another", "skip": "They are left out"}
 ZONES = {
     "tenant": "Your time zone",
     "contact": "The contact's time zone",
@@ -42,7 +42,7 @@ STATES = {
     "left": ("Left", ""),
     "failed": ("A step failed", "red"),
 }
-LEAVING = {
+EXIT_REASONS = {
     "replied": "Replied",
     "stage": "The stage changed",
     "condition": "A condition took them out",
@@ -74,7 +74,7 @@ ENTRIES = {
     "too_deep": ("Automations led to automations five times", "amber"),
     "nobody": ("Is no lead and no contact", ""),
 }
-OUT_ALREADY = "A way out or the goal is true already when they enter: they leave before the first step."
+ENDED = "A way out or the goal is true already when they enter: they leave before the first step."
 ENDS = {
     "finished": "Came to the end",
     "goal": "Reached the goal",
@@ -95,31 +95,31 @@ _WAITS = {
 }
 
 
-def state_of(row: Enrollment, language: str) -> tuple[str, str]:
-    """Return how far somebody has come, in words and as a colour."""
+def enrollment_status(row: Enrollment, language: str) -> tuple[str, str]:
+    """Return the state of an enrollment as text and colour."""
     words, colour = STATES[row.state.value]
     if row.state == EnrollmentState.LEFT and row.leaving is not None:
-        words = LEAVING[row.leaving.value]
+        words = EXIT_REASONS[row.leaving.value]
     return translate(language, words), colour
 
 
-def clock_of(at: datetime, language: str, zone: str) -> str:
-    """Return a moment as day and time of day in a zone."""
+def format_clock(at: datetime, language: str, zone: str) -> str:
+    """Return a time as day and time of day in a zone."""
     pattern = "EEE, d MMM, HH:mm" if language == "ru" else "EEE, MMM d, HH:mm"
     return str(format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language))
 
 
-def wait_words(wait: WaitReason, when: str, language: str) -> str:
-    """Return what was waited for."""
+def wait_text(wait: WaitReason, when: str, language: str) -> str:
+    """Return the reason for waiting as text."""
     return translate(language, _WAITS[wait], when=when)
 
 
-def delay_of(delay: Delay, language: str) -> str:
-    """Return a delay in words; nothing when there is none."""
+def describe_delay(delay: Delay, language: str) -> str:
+    """Return a delay as text, "" for none."""
     if delay.kind == DelayKind.NONE:
         return ""
     if delay.kind == DelayKind.UNTIL:
-        return translate(language, "{days} at {time}", days=days_of(delay.days, language), time=delay.time)
+        return translate(language, "{days} at {time}", days=describe_days(delay.days, language), time=delay.time)
     count = delay.count
     return {
         "minutes": lambda: plural(language, "after {count} minute", "after {count} minutes", count),
@@ -129,8 +129,8 @@ def delay_of(delay: Delay, language: str) -> str:
     }[delay.unit.value]()
 
 
-def days_of(days: list[int], language: str) -> str:
-    """Return days of the week, runs of them joined."""
+def describe_days(days: list[int], language: str) -> str:
+    """Return days of the week as text, with ranges joined."""
     if len(days) == len(SHORT_DAYS):
         return translate(language, "every day")
     parts: list[list[int]] = []
@@ -146,16 +146,16 @@ def days_of(days: list[int], language: str) -> str:
     )
 
 
-def period_of(period: Period, language: str) -> str:
-    """Return hours on days of the week."""
-    return f"{days_of(period.days, language)} {period.start}–{period.end}"
+def describe_period(period: Period, language: str) -> str:
+    """Return a period of a window as text."""
+    return f"{describe_days(period.days, language)} {period.start}–{period.end}"
 
 
-def timing_of(timing: Timing, language: str) -> str:
-    """Return when a step is taken, in words."""
-    parts = [delay_of(timing.delay, language)]
+def describe_timing(timing: Timing, language: str) -> str:
+    """Return a timing as text."""
+    parts = [describe_delay(timing.delay, language)]
     if timing.periods:
-        shown = "; ".join(period_of(one, language) for one in timing.periods)
+        shown = "; ".join(describe_period(one, language) for one in timing.periods)
         parts.append(translate(language, "within {periods}", periods=shown))
     if timing.not_on_holidays:
         parts.append(translate(language, "not on holidays"))
@@ -166,8 +166,8 @@ def timing_of(timing: Timing, language: str) -> str:
     return ", ".join(part for part in parts if part) or translate(language, "at once")
 
 
-def step_of(step: Any, context: ViewContext, named: Mapping[str, str]) -> str:
-    """Return what a step does, in a few words."""
+def describe_step(step: Any, context: ViewContext, named: Mapping[str, str]) -> str:
+    """Return a step as a short text."""
     language = context.language
     if step.kind == "do":
         return describe_action(step.action, language, named) if step.action else translate(language, "Do something")
@@ -181,18 +181,20 @@ def _shown(value: Any, field: InputField, context: ViewContext, *, named: Mappin
     return translate(context.language, field.options.get(str(value), str(value)))
 
 
-def trigger_of(own: SequenceDefinition, language: str) -> str:
-    """Return what a sequence begins with."""
+def describe_trigger(own: SequenceDefinition, language: str) -> str:
+    """Return the trigger of a sequence as text."""
     return translate(language, TRIGGERS[own.trigger])
 
 
-def sentence_of(own: SequenceDefinition, steps: list[Step], context: ViewContext, named: Mapping[str, str]) -> str:
-    """Return a whole sequence as a sentence."""
+def describe_sequence(
+    own: SequenceDefinition, steps: list[Step], context: ViewContext, named: Mapping[str, str]
+) -> str:
+    """Return a sequence as sentences."""
     language = context.language
-    parts = [translate(language, "Begins: {trigger}.", trigger=trigger_of(own, language))]
+    parts = [translate(language, "Begins: {trigger}.", trigger=describe_trigger(own, language))]
     if condition := describe_conditions(own.condition, context, named):
         parts.append(translate(language, "If: {condition}.", condition=condition))
-    told = "; ".join(f"{timing_of(one.timing, language)} — {step_of(one, context, named)}" for one in steps)
+    told = "; ".join(f"{describe_timing(one.timing, language)} — {describe_step(one, context, named)}" for one in steps)
     parts.append(translate(language, "Then: {actions}.", actions=told or translate(language, "nothing yet")))
     out = [
         translate(language, words)

@@ -1,4 +1,4 @@
-"""Sequences: the list of those of a tenant or of an agent: found, ordered, switched, copied, deleted, brought back."""
+"""Sequences: the list of sequences of the tenant or of an agent."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +22,12 @@ from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.rules.definition_list import DefinitionList, definition_status
 from platform_app.state.rules.proof_view import ViewContext, view_context
 from platform_app.state.rules.rule_words import describe_conditions, names_by_id
-from platform_app.state.sequences.sequence_words import trigger_of
+from platform_app.state.sequences.sequence_words import describe_trigger
 
 
 @dataclass
 class SequenceRow:
-    """A sequence as the table shows it."""
+    """A sequence in the list."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class SequenceRow:
 
 @dataclass
 class _PageData:
-    """What the list is drawn from."""
+    """What the list is rendered from."""
 
     listed: DefinitionPage[Sequence]
     counts: dict[str, dict[str, int]]
@@ -53,7 +53,7 @@ class _PageData:
 
 
 class SequencesState(DefinitionList, rx.State):
-    """The sequences of the tenant, or of the agent that the address names."""
+    """The list of sequences of the tenant, or of the agent in the address."""
 
     rows: list[SequenceRow] = []
 
@@ -100,7 +100,7 @@ def _row(row: Sequence, found: _PageData, context: ViewContext) -> SequenceRow:
     return SequenceRow(
         id=row.id,
         name=row.name,
-        trigger=trigger_of(own, language),
+        trigger=describe_trigger(own, language),
         condition=describe_conditions(own.condition, context, found.names)[:300],
         steps=plural(language, "{count} step", "{count} steps", steps),
         agent=found.names.get(row.agent_id or "", "") or translate(language, "All agents"),

@@ -1,4 +1,4 @@
-"""Received: the log of what came to webhooks, and one delivery with its body."""
+"""Deliveries: the log of deliveries to incoming webhooks, and one delivery."""
 
 import json
 from collections.abc import Container
@@ -33,7 +33,7 @@ MAX_DIFF_CHARS = 50_000  # characters of a body
 
 @dataclass
 class DeliveryRow:
-    """A delivery as the log shows it."""
+    """A delivery in the log."""
 
     id: str = ""
     webhook_id: str = ""
@@ -50,7 +50,7 @@ class DeliveryRow:
 
 @dataclass
 class DeliveryView:
-    """What came with a delivery."""
+    """Headers and body of a delivery."""
 
     headers: list[Option] = field(default_factory=list)
     body: str = ""
@@ -58,8 +58,8 @@ class DeliveryView:
     is_cut: bool = False
 
 
-def row_of(row: ReceivedDelivery, names: dict[str, str], identity: Identity, *, language: str) -> DeliveryRow:
-    """Return a delivery as lists show it."""
+def delivery_row(row: ReceivedDelivery, names: dict[str, str], identity: Identity, *, language: str) -> DeliveryRow:
+    """Return the row of a delivery."""
     words, colour = OUTCOMES[row.outcome.value]
     return DeliveryRow(
         id=row.id,
@@ -76,8 +76,8 @@ def row_of(row: ReceivedDelivery, names: dict[str, str], identity: Identity, *, 
     )
 
 
-class ReceivedState(LogList, rx.State):
-    """The log of the tenant's webhooks."""
+class DeliveriesState(LogList, rx.State):
+    """The log of deliveries."""
 
     rows: list[DeliveryRow] = []
     webhooks: list[Option] = []
@@ -86,24 +86,24 @@ class ReceivedState(LogList, rx.State):
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Show what comes in while the page is open."""
+        """Fetch the log again when a delivery arrives."""
         async for _ in subscribe(self, "webhook"):
             async with self:
                 await self._fetch()
 
     @handler(Role.VIEWER)
     async def filter_webhook(self, webhook: str) -> Any:
-        """Show what came to one webhook."""
+        """Show the deliveries to a webhook, or all."""
         return await self._set_filter("webhook", webhook)
 
     @handler(Role.VIEWER)
     async def filter_outcome(self, outcome: str) -> Any:
-        """Show deliveries of one outcome."""
+        """Show the deliveries with an outcome, or all."""
         return await self._set_filter("outcome", outcome)
 
     @rx.var
     def is_filtered(self) -> bool:
-        """Whether a filter hides some deliveries."""
+        """Whether filters are set."""
         return self.webhook != "all" or self.outcome != "all"
 
     def _filters(self) -> dict[str, Container[str] | None]:
@@ -115,7 +115,7 @@ class ReceivedState(LogList, rx.State):
         found, names = await fetch(self, _read, asked, self.page)
         self.webhooks = [Option(webhook_id, name) for webhook_id, name in sorted(names.items(), key=lambda one: one[1])]
         self.has_more = len(found) > delivery_log.PAGE_SIZE
-        self.rows = [row_of(row, names, identity, language=language) for row in found[: delivery_log.PAGE_SIZE]]
+        self.rows = [delivery_row(row, names, identity, language=language) for row in found[: delivery_log.PAGE_SIZE]]
         self.loaded = True
 
 
@@ -126,7 +126,7 @@ def _read(
 
 
 class DeliveryState(rx.State):
-    """The delivery that the address names."""
+    """The delivery in the address."""
 
     head: DeliveryRow = DeliveryRow()
     view: DeliveryView = DeliveryView()
@@ -136,22 +136,22 @@ class DeliveryState(rx.State):
         """Fetch the delivery."""
         self.head, self.view = DeliveryRow(), DeliveryView()
         identity, language = await current_identity(self), (await current_user(self)).language
-        row, names = await fetch(self, _read_one, self.router.url.path.rstrip("/").rsplit("/", 1)[-1])
-        self.view = view_of(row, identity, language)
-        self.head = row_of(row, names, identity, language=language)
+        row, names = await fetch(self, _read_delivery, self.router.url.path.rstrip("/").rsplit("/", 1)[-1])
+        self.view = delivery_view(row, identity, language)
+        self.head = delivery_row(row, names, identity, language=language)
 
 
-def _read_one(session: Transaction, who: Identity, delivery_id: str) -> tuple[ReceivedDelivery, dict[str, str]]:
+def _read_delivery(session: Transaction, who: Identity, delivery_id: str) -> tuple[ReceivedDelivery, dict[str, str]]:
     return delivery_log.get(session, who, delivery_id), delivery_log.webhook_names(session, who)
 
 
-def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> DeliveryView:
-    """Return what came with a delivery; a body in JSON with its lines set apart."""
+def delivery_view(row: ReceivedDelivery, identity: Identity, language: str) -> DeliveryView:
+    """Return headers and body of a delivery, with a JSON body indented."""
     kept = row.headers | {
         "webhook-timestamp": _moment(str(row.headers.get("webhook-timestamp", "")), identity, language)
     }
     shown = [Option(translate(language, words), str(kept.get(name, ""))) for name, words in HEADER_WORDS.items()]
-    body = _spread(row.body)
+    body = _format_body(row.body)
     return DeliveryView(
         headers=[one for one in shown if one.name],
         body=body[:MAX_DIFF_CHARS],
@@ -162,13 +162,13 @@ def view_of(row: ReceivedDelivery, identity: Identity, language: str) -> Deliver
 
 
 def _moment(stamp: str, identity: Identity, language: str) -> str:
-    """Return the seconds since 1970 as a time; what is none as it is."""
+    """Return a Unix timestamp in seconds as a time, or the text unchanged if it is none."""
     seconds = parse_whole(stamp, 10**10)
     at = datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
     return exact_time(language, at, identity.time_zone) if at else stamp
 
 
-def _spread(body: str) -> str:
+def _format_body(body: str) -> str:
     try:
         return json.dumps(json.loads(body), ensure_ascii=False, indent=2).encode("utf-8", "replace").decode()
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Webhook: one address at which another system delivers: its settings, secret and fields, and what came last."""
+"""Webhook: an incoming webhook: settings, secret, fields and latest deliveries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +18,16 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.one_time_secret import reveal_once
 from platform_app.state.console.option_lists import Option, agent_options
 from platform_app.state.crm.crm_settings import FIELD_KINDS
-from platform_app.state.webhooks.deliveries import DeliveryRow, row_of
+from platform_app.state.webhooks.deliveries import DeliveryRow, delivery_row
 from platform_app.state.webhooks.webhooks import address_of
 
-NOBODY = "none"
-TEXTS = ("name", *incoming_webhooks.PATHS)
-LAST = 10  # deliveries beside the settings
+NONE = "none"
+TEXT_FIELDS = ("name", *incoming_webhooks.PATHS)
+MAX_DELIVERIES = 10  # deliveries beside the settings
 
 
 @dataclass
-class FieldLine:
+class WebhookFieldLine:
     """A field of the webhook."""
 
     id: str
@@ -38,8 +38,8 @@ class FieldLine:
 
 
 @dataclass
-class OfferLine:
-    """A value of the last delivery that could be a field."""
+class SuggestedFieldLine:
+    """A value of the last delivery that could become a field."""
 
     path: str
     kind: str
@@ -51,45 +51,45 @@ class OfferLine:
 class _PageData:
     webhook: IncomingWebhook
     fields: list[WebhookField]
-    offers: list[FieldSuggestion]
+    suggestions: list[FieldSuggestion]
     deliveries: list[ReceivedDelivery]
     agents: list[Option]
 
 
 class WebhookState(rx.State):
-    """The webhook that the address names."""
+    """The webhook in the address."""
 
     webhook_key: str = ""  # changes with every load, which redraws the fields
     name: str = ""
     initial: dict[str, str] = {}
     address: str = ""
-    agent: str = NOBODY
+    agent: str = NONE
     agents: list[Option] = []
     signed: bool = True
     enabled: bool = True
     creates_contact: bool = False
-    former: str = ""
-    renewed: bool = False
+    previous_secret: str = ""
+    secret_dialog_open: bool = False
     problems: dict[str, str] = {}
-    fields: list[FieldLine] = []
+    fields: list[WebhookFieldLine] = []
     fields_key: int = 0
-    offers: list[OfferLine] = []
+    suggestions: list[SuggestedFieldLine] = []
     deliveries: list[DeliveryRow] = []
     _loads: int = 0
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Fetch the webhook and draw its fields."""
-        self.webhook_key, self.renewed, self.problems = "", False, {}
+        """Fetch the webhook and fill the form."""
+        self.webhook_key, self.secret_dialog_open, self.problems = "", False, {}
         row = await fetch(self, incoming_webhooks.get, self._id())
-        self.initial = {name: str(getattr(row, name)) for name in TEXTS}
+        self.initial = {name: str(getattr(row, name)) for name in TEXT_FIELDS}
         await self._fetch()
         self._loads += 1
         self.webhook_key = f"{row.id}-{self._loads}"
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Show what comes in while the page is open."""
+        """Fetch the deliveries again when one arrives."""
         async for _ in subscribe(self, "webhook"):
             async with self:
                 if self.webhook_key:
@@ -97,11 +97,11 @@ class WebhookState(rx.State):
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
-        """Save one setting as it is typed; what does not fit is said at the field."""
-        if field not in (*TEXTS, "agent_id"):
+        """Save a setting, or show the problem at the field."""
+        if field not in (*TEXT_FIELDS, "agent_id"):
             raise Invalid("This value cannot be taken.")
         try:
-            await call(self, incoming_webhooks.save, self._id(), {field: "" if value == NOBODY else value})
+            await call(self, incoming_webhooks.save, self._id(), {field: "" if value == NONE else value})
         except Invalid as error:
             words = translate((await current_user(self)).language, error.sentence, **error.values)
             self.problems = self.problems | {field: words}
@@ -110,39 +110,39 @@ class WebhookState(rx.State):
         await self._fetch()
 
     @handler(Role.OPERATOR)
-    async def choose_creation(self, creates: bool) -> None:
-        """Create a contact when nobody has the address, or not."""
+    async def set_creates_contact(self, creates: bool) -> None:
+        """Set whether a delivery with an unknown address creates a contact."""
         await call(self, incoming_webhooks.save, self._id(), {"creates_contact": creates})
         await self._fetch()
 
     @handler(Role.OPERATOR)
     async def switch(self, enabled: bool) -> None:
-        """Take deliveries, or answer them as if there were no such address."""
+        """Switch the webhook on or off; off answers as if there were no such address."""
         await call(self, incoming_webhooks.set_enabled, self._id(), enabled=enabled)
         await self._fetch()
 
     @handler(Role.ADMIN)
     async def require_signature(self, signed: bool) -> None:
-        """Take signed deliveries alone, or all that come to the address."""
+        """Set whether deliveries must be signed."""
         await call(self, incoming_webhooks.require_signature, self._id(), signed=signed)
         await self._fetch()
 
     @handler(Role.ADMIN)
-    async def renew(self) -> Any:
-        """Make a new secret and show it, this once."""
+    async def rotate_secret(self) -> Any:
+        """Create a new secret and show it once."""
         row = await call(self, incoming_webhooks.rotate_secret, self._id())
-        self.renewed = True
+        self.secret_dialog_open = True
         await self._fetch()
         return reveal_once(webhook_secrets.get_secret(row))
 
     @handler(Role.ADMIN)
-    async def close_renewed(self, is_open: bool) -> None:
-        """Take the new secret from the screen."""
-        self.renewed = is_open
+    async def set_secret_dialog_open(self, is_open: bool) -> None:
+        """Open or close the dialog with the new secret."""
+        self.secret_dialog_open = is_open
 
     @handler(Role.OPERATOR)
-    async def name_value(self, form: dict[str, Any]) -> Any:
-        """Name a value of the payload."""
+    async def add_field_by_path(self, form: dict[str, Any]) -> Any:
+        """Add a field for a path of the payload."""
         kind = str(form.get("kind", ""))
         if kind not in FIELD_KINDS:
             raise Invalid("This value cannot be taken.")
@@ -150,27 +150,27 @@ class WebhookState(rx.State):
         return await self._change(webhook_fields.add_field, self._id(), path=path, name=name, kind=FieldKind(kind))
 
     @handler(Role.OPERATOR)
-    async def take(self, path: str, kind: FieldKind) -> Any:
-        """Make a field of a value of the last delivery."""
+    async def add_suggested_field(self, path: str, kind: FieldKind) -> Any:
+        """Add a field for a value of the last delivery."""
         return await self._change(webhook_fields.add_field, self._id(), path=path, kind=kind)
 
     @handler(Role.OPERATOR)
-    async def take_all(self) -> Any:
-        """Make fields of all values of the last delivery."""
+    async def add_all_suggested(self) -> Any:
+        """Add fields for all values of the last delivery."""
         return await self._change(webhook_fields.add_all_suggested, self._id())
 
     @handler(Role.OPERATOR)
     async def rename_field(self, field_id: str, name: str) -> Any:
-        """Call a field otherwise."""
+        """Rename a field."""
         return await self._change(webhook_fields.rename, field_id, name=name, redraw=False)
 
     @handler(Role.OPERATOR)
     async def delete_field(self, field_id: str) -> Any:
-        """Take a field away."""
+        """Delete a field."""
         return await self._change(webhook_fields.delete, field_id)
 
     async def _change(self, service: Any, *given: Any, redraw: bool = True, **named: Any) -> Any:
-        """Change the fields; return a toast that says why not."""
+        """Change the fields; return a toast if that is refused."""
         try:
             await call(self, service, *given, **named)
         except PlatformError as error:
@@ -183,20 +183,24 @@ class WebhookState(rx.State):
         return self.router.url.path.rstrip("/").rsplit("/", 1)[-1]
 
     async def _fetch(self) -> None:
-        """Show how the webhook stands; fields stay as they are typed."""
+        """Fetch everything but the form."""
         identity, language = await current_identity(self), (await current_user(self)).language
         found = await fetch(self, _read, self._id())
         row = found.webhook
-        self.name, self.agent, self.agents = row.name, row.agent_id or NOBODY, found.agents
+        self.name, self.agent, self.agents = row.name, row.agent_id or NONE, found.agents
         self.signed, self.enabled, self.creates_contact = row.signed, row.enabled, row.creates_contact
         self.address = address_of(row, identity, self.router.headers.origin)
         last = row.former_until if webhook_secrets.is_former_valid(row) else None
         until = exact_time(language, last, identity.time_zone) if last else ""
-        self.former = translate(language, "The secret before is valid until {when}.", when=until) if until else ""
+        self.previous_secret = (
+            translate(language, "The secret before is valid until {when}.", when=until) if until else ""
+        )
         self.fields = [_line(one, language) for one in found.fields]
-        self.offers = [_offer(one, language) for one in found.offers]
+        self.suggestions = [_offer(one, language) for one in found.suggestions]
         names = {row.id: row.name}
-        self.deliveries = [row_of(one, names, identity, language=language) for one in found.deliveries[:LAST]]
+        self.deliveries = [
+            delivery_row(one, names, identity, language=language) for one in found.deliveries[:MAX_DELIVERIES]
+        ]
 
 
 def _read(session: Transaction, who: Identity, webhook_id: str) -> _PageData:
@@ -205,16 +209,16 @@ def _read(session: Transaction, who: Identity, webhook_id: str) -> _PageData:
         row,
         webhook_fields.list_fields(session, who, row.id),
         webhook_fields.suggest_fields(session, who, row.id),
-        delivery_log.list_deliveries(session, who, webhook_id=row.id, size=LAST),
+        delivery_log.list_deliveries(session, who, webhook_id=row.id, size=MAX_DELIVERIES),
         agent_options(session, who),
     )
 
 
-def _line(row: WebhookField, language: str) -> FieldLine:
+def _line(row: WebhookField, language: str) -> WebhookFieldLine:
     words = translate(language, FIELD_KINDS[row.kind.value])
-    return FieldLine(row.id, row.name, row.path, words, f"{{{{ webhook.field.{row.key} }}}}")
+    return WebhookFieldLine(row.id, row.name, row.path, words, f"{{{{ webhook.field.{row.key} }}}}")
 
 
-def _offer(one: FieldSuggestion, language: str) -> OfferLine:
+def _offer(one: FieldSuggestion, language: str) -> SuggestedFieldLine:
     words = translate(language, FIELD_KINDS[one.kind.value])
-    return OfferLine(one.leaf.path, one.kind.value, words, one.leaf.text[:120])
+    return SuggestedFieldLine(one.leaf.path, one.kind.value, words, one.leaf.text[:120])

@@ -1,4 +1,4 @@
-"""Webhooks: the list of addresses at which other systems deliver, and the making of one."""
+"""Webhooks: the list of incoming webhooks, and the dialog that creates one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ TABS = ("incoming", "received")
 
 @dataclass
 class WebhookRow:
-    """A webhook as the table shows it."""
+    """A webhook in the list."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class WebhookRow:
 
 
 def address_of(row: IncomingWebhook, identity: Identity, origin: str) -> str:
-    """Return the whole address of a webhook to those who manage webhooks, or why it cannot be read."""
+    """Return the address of a webhook for admins, an error text if it cannot be decrypted, "" for others."""
     if not identity.role.includes(Role.ADMIN):
         return ""
     parts = urlsplit(settings().public_url or origin)
@@ -50,29 +50,29 @@ def address_of(row: IncomingWebhook, identity: Identity, origin: str) -> str:
 
 
 class WebhooksState(Undo, rx.State):
-    """The webhooks of the tenant."""
+    """The list of incoming webhooks."""
 
     tab: str = TABS[0]
     rows: list[WebhookRow] = []
     total_words: str = ""
-    creating: bool = False
+    dialog_open: bool = False
     problem: str = ""
-    made: str = ""  # the webhook that was made in the dialog
-    made_address: str = ""
-    made_signed: bool = True
+    created_id: str = ""  # the webhook that was made in the dialog
+    created_address: str = ""
+    new_signed: bool = True
     loaded: bool = False
 
     @handler(Role.VIEWER)
     async def load(self) -> None:
-        """Read the tab from the address, and fetch."""
+        """Set the tab from the address, and fetch."""
         asked = self.router.url.query_parameters.get("tab")
         self.tab = asked if asked in TABS else TABS[0]
-        self.undo_sentence, self.creating = "", False
+        self.undo_sentence, self.dialog_open = "", False
         await self._fetch()
 
     @handler(Role.VIEWER, background=True)
     async def watch(self) -> None:
-        """Follow what changes while the page is open."""
+        """Fetch the list again when a webhook changes."""
         async for _ in subscribe(self, "webhook"):
             async with self:
                 await self._fetch()
@@ -86,45 +86,48 @@ class WebhooksState(Undo, rx.State):
         return replace_query(tab="" if tab == TABS[0] else tab)
 
     @handler(Role.ADMIN)
-    async def open_creation(self, is_open: bool) -> None:
-        """Show the form of a new webhook, or close it."""
-        self.creating = is_open
-        self.made, self.made_address, self.made_signed, self.problem = "", "", True, ""
+    async def set_dialog_open(self, is_open: bool) -> None:
+        """Open or close the dialog for a new webhook."""
+        self.dialog_open = is_open
+        self.created_id, self.created_address, self.new_signed, self.problem = "", "", True, ""
 
     @handler(Role.ADMIN)
-    async def choose_signed(self, signed: bool) -> None:
-        """Say whether the new webhook is to take signed deliveries alone."""
-        self.made_signed = signed
+    async def set_new_signed(self, signed: bool) -> None:
+        """Set whether the new webhook requires signed deliveries."""
+        self.new_signed = signed
 
     @handler(Role.ADMIN)
     async def create(self, form: dict[str, Any]) -> Any:
-        """Make a webhook, and show its address and, this once, its secret."""
+        """Create a webhook; show its address and its secret once."""
         try:
-            row = await call(self, incoming_webhooks.create, name=str(form.get("name", "")), signed=self.made_signed)
+            row = await call(self, incoming_webhooks.create, name=str(form.get("name", "")), signed=self.new_signed)
         except Invalid as error:
             self.problem = translate((await current_user(self)).language, error.sentence, **error.values)
             return None
-        self.made, self.made_address = row.id, address_of(row, await current_identity(self), self.router.headers.origin)
+        self.created_id, self.created_address = (
+            row.id,
+            address_of(row, await current_identity(self), self.router.headers.origin),
+        )
         self.problem = ""
         await self._fetch()
         return reveal_once(webhook_secrets.get_secret(row)) if row.signed else None
 
     @handler(Role.OPERATOR)
     async def switch(self, webhook_id: str, enabled: bool) -> None:
-        """Take deliveries, or answer them as if there were no such address."""
+        """Switch a webhook on or off; off answers as if there were no such address."""
         await call(self, incoming_webhooks.set_enabled, webhook_id, enabled=enabled)
         await self._fetch()
 
     @handler(Role.ADMIN)
     async def delete(self, row_id: str) -> Any:
-        """Take a webhook away; return the event that ends the offer to bring it back."""
+        """Delete a webhook and offer to undo it."""
         row = await call(self, incoming_webhooks.delete, row_id)
         await self._fetch()
         return await self._offer_undo(row_id, row.name)
 
     @handler(Role.ADMIN)
     async def undo(self) -> Any:
-        """Bring back the webhook that was deleted last."""
+        """Restore the webhook that was deleted last."""
         self.undo_sentence = ""
         await call(self, incoming_webhooks.restore, self._undo_id)
         await self._fetch()
