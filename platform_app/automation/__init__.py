@@ -1,1 +1,1 @@
-"""Automation: pure functions of facts, without database or clock."""
+"""Automation: decisions computed from facts, without database or clock."""

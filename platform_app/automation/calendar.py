@@ -1,7 +1,7 @@
 """Calendar: when a step is due: its delay, then its sending window, in a time zone. Nothing here reads a clock.
 
-Minutes and hours are lengths of time; days and weeks keep the time of day over changes of the clock. A window that
-opens at a time of day which a change of the clock leaves out opens right after it.
+Minutes and hours are durations; days and weeks keep the time of day over clock changes. A window that opens at a time
+of day skipped by a clock change opens right after it.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-MAX_DAYS_AHEAD = 750  # days after which nothing is looked for any more
+MAX_DAYS_AHEAD = 750  # days to search ahead
 MAX_DELAY_WEEKS = 104
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)  # 1 is Monday
 _CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -22,12 +22,12 @@ _END = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 @lru_cache
 def time_zone_names() -> frozenset[str]:
-    """Return the names of all time zones; read from the disk once."""
+    """Return the names of all time zones, read from disk once."""
     return frozenset(available_timezones())
 
 
 class Unit(StrEnum):
-    """What a delay is counted in."""
+    """The unit of a delay."""
 
     MINUTES = "minutes"
     HOURS = "hours"
@@ -42,15 +42,15 @@ class DelayKind(StrEnum):
     """How a delay is given."""
 
     NONE = "none"
-    SPAN = "span"  # so many minutes, hours, days or weeks
+    SPAN = "span"  # a number of minutes, hours, days or weeks
     UNTIL = "until"  # a time of day, on the next of some days of the week
 
 
 class ZoneSource(StrEnum):
-    """Whose time of day counts."""
+    """Whose time zone applies."""
 
     TENANT = "tenant"
-    CONTACT = "contact"  # the tenant's where the contact's is not known
+    CONTACT = "contact"  # the tenant's if the contact's is unknown
     FIXED = "fixed"
 
 
@@ -61,14 +61,14 @@ def _days(days: list[int]) -> list[int]:
 
 
 class Delay(BaseModel, frozen=True):
-    """How long is waited before a window is looked at."""
+    """The time to wait before the window applies."""
 
     kind: DelayKind = DelayKind.NONE
     count: int = Field(default=1, ge=1, le=MAX_DELAY_WEEKS * 7 * 24 * 60)
     unit: Unit = Unit.DAYS
     time: str = Field(default="10:00", pattern=_CLOCK)
     days: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
-    may_be_today: bool = False  # of UNTIL: also later on the day on which the waiting begins
+    may_be_today: bool = False  # of UNTIL: also later on the day of arrival
 
     _check_days = field_validator("days")(_days)
 
@@ -80,7 +80,7 @@ class Delay(BaseModel, frozen=True):
 
 
 class Period(BaseModel, frozen=True):
-    """Hours on days of the week; the end is not part of it."""
+    """Hours on days of the week; the end is exclusive."""
 
     days: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
     start: str = Field(default="09:00", pattern=_CLOCK)
@@ -96,7 +96,7 @@ class Period(BaseModel, frozen=True):
 
 
 class Timing(BaseModel, frozen=True):
-    """When a step may be taken: a delay, then the first moment within the periods; no periods: at any time."""
+    """When a step may be taken: after a delay, at the first moment within the periods; none: at any time."""
 
     delay: Delay = Delay()
     periods: list[Period] = Field(default_factory=list, max_length=14)
@@ -121,7 +121,7 @@ class Calendar:
     holidays: frozenset[date] = frozenset()
 
     def zone(self, timing: Timing) -> ZoneInfo:
-        """Return the time zone that a timing goes by."""
+        """Return the time zone of a timing."""
         if timing.zone == ZoneSource.FIXED:
             return ZoneInfo(timing.fixed_zone)
         return ZoneInfo((timing.zone == ZoneSource.CONTACT and self.contact_zone) or self.tenant_zone)
@@ -133,19 +133,19 @@ class WaitReason(StrEnum):
     DELAY = "delay"
     UNTIL = "until"
     WINDOW = "window"
-    HOLIDAY = "holiday"  # the window would have opened, were it no holiday
+    HOLIDAY = "holiday"  # the window would have opened without the holiday
 
 
 @dataclass(frozen=True)
 class DueTime:
-    """When a step is due, and what was waited for, each with the moment at which that was over."""
+    """When a step is due, and the reasons for waiting, each with the moment at which it ended."""
 
     at: datetime | None  # None: its window never opens
     waits: list[tuple[WaitReason, datetime]] = field(default_factory=list)
 
 
 def due_time(timing: Timing, arrived: datetime, calendar: Calendar) -> DueTime:
-    """Return when a step is due whose waiting begins at a moment."""
+    """Return when a step is due that was reached at `arrived`."""
     at = _after_delay(timing, arrived, calendar)
     if at is None:
         return DueTime(None)
@@ -162,7 +162,7 @@ def due_time(timing: Timing, arrived: datetime, calendar: Calendar) -> DueTime:
 
 
 def next_opening(timing: Timing, at: datetime, calendar: Calendar) -> datetime | None:
-    """Return the first moment from `at` on at which a step's window is open, its delay left aside."""
+    """Return the first moment from `at` on at which a step's window is open, or None; delays are ignored."""
     found = _first_opening(timing, at, calendar, holidays=calendar.holidays if timing.not_on_holidays else frozenset())
     return found.astimezone(UTC) if found else None
 
@@ -193,7 +193,7 @@ def _at_time_of_day(timing: Timing, arrived: datetime, calendar: Calendar) -> da
 
 
 def _to_utc(there: datetime, zone: ZoneInfo, fold: int = 0) -> datetime:
-    """Return the instant of a time of day; one that is left out is as much later, one that comes twice the first."""
+    """Return the instant of a local time: a skipped one is shifted by the gap, of a repeated one the first."""
     return there.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
@@ -215,7 +215,7 @@ def _first_opening(timing: Timing, at: datetime, calendar: Calendar, *, holidays
 
 
 def _openings_of_day(period: Period, day: date, at: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield the moments of a day at which a period may be found open first, from `at` on."""
+    """Yield the moments of a day, from `at` on, at which a period may open."""
     if day.isoweekday() not in period.days:
         return
     start = datetime.combine(day, time.fromisoformat(period.start))
@@ -226,7 +226,7 @@ def _openings_of_day(period: Period, day: date, at: datetime, zone: ZoneInfo) ->
 
 
 def _clock_changes(day: date, zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield the instant at which the clock is changed on a day, if it is."""
+    """Yield the instant of a clock change on a day, if any."""
     low = int(_to_utc(datetime.combine(day, time()), zone).timestamp()) - 1
     high = int(_to_utc(datetime.combine(day + timedelta(days=1), time()), zone, fold=1).timestamp())
     before = _offset(low, zone)

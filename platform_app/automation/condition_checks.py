@@ -1,4 +1,4 @@
-"""Condition checks: the problems of a condition tree, each with its path."""
+"""Condition checks: problems of conditions before they are used, by their place in the tree."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ MAX_CONDITIONS = 100  # conditions of one tree
 
 @dataclass(frozen=True)
 class ConditionProblem:
-    """What is wrong with a node: where it stands, and a message id with what fills its places."""
+    """A problem of a node: its place, and a message id with values."""
 
     path: tuple[int, ...]
     sentence: str
     values: Mapping[str, object] = field(default_factory=dict)
 
 
-Choices = Mapping[str, Collection[str]]  # the ids that there are, by what a choice is chosen from
+Choices = Mapping[str, Collection[str]]  # the existing ids by kind of choice
 
 
 def problems(group: Group, catalogue: Catalogue, choices: Choices | None = None) -> list[ConditionProblem]:
-    """Return what is wrong with a tree; nothing when it can be weighed. `choices` are looked at where given."""
+    """Return the problems of a tree, [] if it can be evaluated. `choices` are checked if given."""
     found = list(_problems(group, catalogue, (), choices or {}))
     return (
         found
@@ -69,7 +69,7 @@ def _problems(
             yield ConditionProblem(path, "What was chosen here is gone. Choose another.")
 
 
-INPUT_HINTS: dict[str, str] = {  # what to say where a value does not fit
+INPUT_HINTS: dict[str, str] = {  # sentences for values that do not fit
     FactType.NUMBER: "Enter a number.",
     FactType.MOMENT: "Choose a date.",
     FactType.TIME: "Enter a time of day, such as 09:30.",

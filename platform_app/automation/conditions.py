@@ -1,4 +1,4 @@
-"""Conditions: nested groups of conditions, each a fact, an operator and a value."""
+"""Conditions: nested groups of conditions, each of a fact, an operator and a value."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from platform_app.errors import Invalid
 
 MAX_DEPTH = 5  # groups within groups
-MAX_VALUE_LENGTH = 1_000  # characters of a value
-MAX_VALUES = 1_000  # of a tree: conditions, and what several of them compare with
+MAX_VALUE_LENGTH = 1_000
+MAX_VALUES = 1_000  # of a tree: conditions and values in lists
 
 
 class Match(StrEnum):
-    """How many parts of a group have to hold."""
+    """How many parts of a group have to be met."""
 
     ALL = "all"
     ANY = "any"
@@ -21,7 +21,7 @@ class Match(StrEnum):
 
 
 class Condition(BaseModel, frozen=True):
-    """A fact compared with a value."""
+    """A comparison of a fact with a value."""
 
     kind: Literal["condition"] = "condition"
     fact: str = Field(max_length=120)
@@ -30,7 +30,7 @@ class Condition(BaseModel, frozen=True):
 
 
 class Group(BaseModel, frozen=True):
-    """Parts of which all, any or none have to hold; a group of nothing holds."""
+    """Parts of which all, any or none have to be met; an empty group is met."""
 
     kind: Literal["group"] = "group"
     match: Match = Match.ALL
@@ -42,7 +42,7 @@ _group: TypeAdapter[Group] = TypeAdapter(Group)
 
 
 def parse_conditions(data: Any) -> Group:
-    """Return a tree from JSON values. Raises Invalid when it is no tree, too deep, or too large."""
+    """Return a tree from JSON values. Raises Invalid if it is malformed, too deep or too large."""
     if not data:
         return Group()
     if _count_values(data, 0) > MAX_VALUES:
@@ -54,7 +54,7 @@ def parse_conditions(data: Any) -> Group:
 
 
 def _count_values(data: Any, depth: int) -> int:
-    """Return how many parts lists of it have together."""
+    """Return the total length of the lists in a tree. Raises Invalid beyond the limits."""
     if depth > MAX_DEPTH * 2 + 2:
         raise Invalid("Groups can stand within groups {count} deep at most.", count=MAX_DEPTH)
     if isinstance(data, str) and len(data) > MAX_VALUE_LENGTH:

@@ -1,4 +1,4 @@
-"""Evaluation: evaluates conditions as pure functions, with a proof and the smallest change that would flip it."""
+"""Evaluation: evaluates conditions as a pure function that returns a proof, and finds the smallest change."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from platform_app.automation.operators import OPERATORS, Comparison, Operand, Op
 
 @dataclass(slots=True)
 class Proof:
-    """Why a node holds or not: a group with the proofs of its parts, or a condition with what was found."""
+    """Why a node is met or not: a group with the proofs of its parts, or a condition with the actual value."""
 
     holds: bool
-    match: Match | None = None  # of a group
+    match: Match | None = None  # of a group only
     of: tuple["Proof", ...] = ()
     condition: Condition | None = None
     actual: Value = None
-    expected: str | list[str] = ""  # with names for ids
+    expected: str | list[str] = ""  # with names instead of ids
     path: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the proof as JSON values."""
         if self.condition is None:
             return {"holds": self.holds, "match": self.match, "of": [part.as_json() for part in self.of]}
         named = {"fact": self.condition.fact, "operator": self.condition.operator, "expected": self.expected}
@@ -32,7 +32,7 @@ class Proof:
 
 
 def evaluate(node: Condition | Group, facts: Facts, catalogue: Catalogue, moment: datetime) -> Proof:
-    """Return the proof of a node; every part is looked at, and nothing raises. `moment` has a zone."""
+    """Return the proof of a node. Every part is evaluated, and nothing is raised. `moment` is timezone-aware."""
     return _evaluate(node, facts, catalogue, moment=moment, path=())
 
 
@@ -46,7 +46,7 @@ def _evaluate(
 
 
 def fact_names(node: Condition | Group) -> set[str]:
-    """Return the names of the facts that a node is about."""
+    """Return the names of the facts that a node uses."""
     return {node.fact} if isinstance(node, Condition) else set().union(*map(fact_names, node.of))
 
 
@@ -54,17 +54,17 @@ Predicate = Callable[[Facts, datetime], bool]
 
 
 def compile_condition(node: Condition | Group, catalogue: Catalogue, zone: str) -> Predicate:
-    """Return a test that tells whether a node holds, as its proof would, without the proof and as soon as it is sure.
+    """Return a predicate that computes whether a node is met, without a proof and with short cuts.
 
-    What conditions compare with is read once; `zone` is the time zone of all facts that will be tested.
+    Values are parsed once; `zone` is the time zone of all facts that will be tested.
     """
     if isinstance(node, Condition):
         return _compile_leaf(node, catalogue, zone)
     tests = tuple(compile_condition(part, catalogue, zone) for part in node.of)
     if not tests:
         return lambda facts, moment: True
-    decides = node.match != Match.ALL  # what a part has to be for the group to be sure
-    then = node.match == Match.ANY  # what the group is when one part is so
+    decides = node.match != Match.ALL  # the result of a part that decides the group
+    then = node.match == Match.ANY  # the result of the group then
 
     def holds(facts: Facts, moment: datetime) -> bool:
         for test in tests:
@@ -81,7 +81,7 @@ def _compile_leaf(condition: Condition, catalogue: Catalogue, zone: str) -> Pred
     if fact is None or op is None or wanted is None:
         return lambda facts, moment: False
     kind, test, fits, of_kind = fact.type, op.test, values.is_of_type, values.PYTHON_TYPES[fact.type]
-    is_plain = fact.type != FactType.NUMBER  # there are numbers that are none
+    is_plain = fact.type != FactType.NUMBER  # numbers may be NaN
 
     def holds(facts: Facts, moment: datetime) -> bool:
         actual, before = facts.values.get(name), facts.before
@@ -93,7 +93,7 @@ def _compile_leaf(condition: Condition, catalogue: Catalogue, zone: str) -> Pred
 
 
 def group_holds(match: Match, parts: list[bool]) -> bool:
-    """Tell whether a group holds, from whether its parts do."""
+    """Return whether a group is met, from the results of its parts."""
     return not parts or {Match.ALL: all(parts), Match.ANY: any(parts), Match.NONE: not any(parts)}[match]
 
 
@@ -120,7 +120,7 @@ def _with_names(value: str | list[str], names: Mapping[str, str]) -> str | list[
 
 
 def expected_value(fact: Fact, op: Operator, value: str | list[str], zone: str) -> Any:
-    """Return what an operator compares with, or None when the value does not fit."""
+    """Return the parsed value of a condition, or None if it does not fit."""
     one = value if isinstance(value, str) else ""
     if op.operand == Operand.NOTHING:
         return ""
@@ -139,14 +139,14 @@ def expected_value(fact: Fact, op: Operator, value: str | list[str], zone: str) 
 
 @dataclass(frozen=True)
 class ConditionChange:
-    """A condition that would have to hold, or not to hold, for the whole to be otherwise."""
+    """A condition whose result has to change to change the whole."""
 
     proof: Proof
     is_to_hold: bool
 
 
 def smallest_change(proof: Proof, is_to_hold: bool = True) -> list[ConditionChange] | None:
-    """Return the fewest conditions that would have to be otherwise; nothing when it is so, None when none can."""
+    """Return the fewest conditions to change, [] if the result is as wanted, None if impossible."""
     if proof.holds == is_to_hold:
         return []
     if proof.match is None:

@@ -1,4 +1,4 @@
-"""Fact JSON: fact values converted to JSON and back."""
+"""Fact JSON: the facts of an event as JSON values, and back."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,12 +9,12 @@ from platform_app.automation.facts import NamedValue, Value
 
 
 def to_json(values: Mapping[str, Value], *, with_unknown: bool = False) -> dict[str, Any]:
-    """Return values as JSON; those not known are left out unless asked for."""
+    """Return values as JSON; unknown ones (None) are omitted unless `with_unknown`."""
     return {name: _value_to_json(value) for name, value in values.items() if value is not None or with_unknown}
 
 
 def from_json(data: Mapping[str, Any]) -> dict[str, Value]:
-    """Return values from what `kept` gave."""
+    """Return the values that `to_json` converted."""
     return {name: _value_from_json(value) for name, value in data.items()}
 
 

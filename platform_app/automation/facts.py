@@ -1,4 +1,4 @@
-"""Facts: the values that templates and conditions can use, by name."""
+"""Facts: the named values that texts and conditions can use."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class NamedValue:
-    """Something with an id that people know by its name: a stage, an agent, a member."""
+    """An entity with an id and a name: a stage, an agent, a member."""
 
     id: str
     name: str
@@ -22,7 +22,7 @@ Value = str | bool | Decimal | datetime | time | NamedValue | tuple[str, ...] | 
 
 
 class FactType(StrEnum):
-    """What kind of value a fact has; operators fit kinds."""
+    """The type of a fact, which decides its operators."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -35,17 +35,15 @@ class FactType(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """A thing that may be known, with its words for people."""
+    """The definition of a fact with its labels."""
 
     name: str  # group.field, as written between {{ and }}
     label: str
     type: FactType = FactType.TEXT
-    choices_from: str = (
-        ""  # what is offered: stage, pipeline, agent, member, weekday, language; tag: beside what is typed
-    )
-    options: tuple[str, ...] = ()  # of a tenant's own field
-    is_custom: bool = False  # a tenant's own field: its words are not in the catalogs
-    event_only: bool = False  # known only of the event that a rule is weighed for
+    choices_from: str = ""  # kind of choices: stage, pipeline, agent, member, weekday, language; tag: besides free text
+    options: tuple[str, ...] = ()  # of a custom field
+    is_custom: bool = False  # a custom field: its label is not translated
+    event_only: bool = False  # known only for the event of a rule
 
 
 CATALOGUE: tuple[Fact, ...] = (
@@ -83,26 +81,26 @@ Catalogue = Mapping[str, Fact]
 
 
 def catalogue(custom: Iterable[Fact] = ()) -> Catalogue:
-    """Return every fact by its name: the platform's, then a tenant's own fields."""
+    """Return all facts by name: the platform's, then a tenant's custom fields."""
     return {fact.name: fact for fact in (*CATALOGUE, *custom)}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known at one moment; a name that is missing or None is not known.
+    """The values known at one moment; a name that is missing or None is unknown.
 
-    `before` holds what changed with the event that is weighed, as it was. `zone` is the tenant's time zone, in which
-    moments without one are meant. `names` are the names of what conditions hold by id.
+    `before` holds the former values of what the event changed. `zone` is the tenant's time zone, for moments without
+    one. `names` are the names of entities that conditions refer to by id.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     before: Mapping[str, Value] = field(default_factory=dict)
     zone: str = "UTC"
-    language: str = "en"  # of the tenant: how numbers and dates are written in texts
+    language: str = "en"  # of the tenant, for numbers and dates in texts
     names: Mapping[str, str] = field(default_factory=dict)
 
     def nested(self) -> dict[str, object]:
-        """Return the values as templates reach them: contact.name as a name within a contact."""
+        """Return the values as templates access them: contact.name as `name` within `contact`."""
         found: dict[str, object] = {}
         for name, value in self.values.items():
             *groups, leaf = name.split(".")

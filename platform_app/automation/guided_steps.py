@@ -1,4 +1,4 @@
-"""Guided steps: the steps of a script with a goal and fields to collect, and the current position in them."""
+"""Guided steps: steps of a guided script with a goal and fields to collect, and the position in them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _KINDS = {FactType.NUMBER: "number", FactType.MOMENT: "date", FactType.FLAG: "ye
 
 
 class CollectedField(BaseModel, frozen=True):
-    """A field that a step collects into a fact of the contact or the lead."""
+    """A field whose answer a step stores in a fact of the contact or lead."""
 
     fact: str = Field(max_length=120)
     hint: str = Field(default="", max_length=300)
@@ -31,7 +31,7 @@ class CollectedField(BaseModel, frozen=True):
 
 
 class GuidedStep(BaseModel, frozen=True):
-    """A step: what it is for, and what it collects."""
+    """A step: its goal and the fields it collects."""
 
     goal: str = Field(default="", max_length=1_000)
     fields: list[CollectedField] = Field(default_factory=list, max_length=MAX_FIELDS)
@@ -41,7 +41,7 @@ _steps: TypeAdapter[list[GuidedStep]] = TypeAdapter(list[GuidedStep])
 
 
 def parse_steps(data: Any) -> list[GuidedStep]:
-    """Return steps from JSON values. Raises Invalid when they are none, or too many."""
+    """Return steps from JSON values. Raises Invalid if they are malformed or too many."""
     try:
         found = _steps.validate_python(data or [])
     except ValidationError as error:
@@ -54,21 +54,21 @@ def parse_steps(data: Any) -> list[GuidedStep]:
 
 
 def collectable_facts(catalogue: Catalogue) -> dict[str, str]:
-    """Return the facts that can be collected, each with what it holds."""
+    """Return the names of the facts that can be collected, each with its type."""
     own = {name: _KINDS.get(fact.type, "text") for name, fact in catalogue.items() if name.startswith(_CUSTOM_PREFIXES)}
     return {name: kind for name, kind in _BUILT_IN.items() if name in catalogue} | own
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a conversation stands: the step, from 0, and what it still wants; no step when all is over."""
+    """The position of a conversation: the step, from 0, and its missing fields; None when finished."""
 
     step: int | None
     missing: tuple[CollectedField, ...] = ()
 
 
 def current_position(steps: list[GuidedStep], given: Mapping[str, str], refused: Collection[str]) -> Position:
-    """Return the first step that still wants a required field, in the order of the steps."""
+    """Return the first step with a missing required field, in the order of the steps."""
     for number, step in enumerate(steps):
         missing = tuple(one for one in step.fields if one.fact not in given and one.fact not in refused)
         if any(one.required for one in missing):

@@ -14,11 +14,11 @@ from platform_app.automation.facts import FactType, Value
 
 
 class Operand(StrEnum):
-    """What an operator compares with."""
+    """What an operator compares a fact with."""
 
     NOTHING = "nothing"
     ONE = "one"  # a value of the fact's own type
-    TWO = "two"  # the least and the greatest
+    TWO = "two"  # minimum and maximum
     MANY = "many"
     TEXT = "text"
     PATTERN = "pattern"
@@ -27,7 +27,7 @@ class Operand(StrEnum):
 
 @dataclass(slots=True)
 class Comparison:
-    """What an operator is given: values of one type, ready to be compared. `moment` is when it is weighed."""
+    """The typed values that an operator compares. `moment` is the time of the evaluation."""
 
     type: FactType
     actual: Value
@@ -38,13 +38,13 @@ class Comparison:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known."""
+        """Whether the fact is unknown or empty."""
         return self.actual is None or self.actual in ("", ())
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A way to compare: its words for people, the types it fits, what it takes, and its test."""
+    """A comparison: its label, the types it fits, its operand and its function."""
 
     code: str
     label: str
@@ -60,7 +60,7 @@ _ORDERED = (_T.NUMBER, _T.MOMENT, _T.TIME)
 
 
 def operator(label: str, types: Iterable[FactType], operand: Operand = Operand.ONE) -> Callable[[Any], Any]:
-    """Make an operator of a function; the function's name is its code."""
+    """Decorate a function as an operator; the function's name is its code."""
 
     def wrap(test: Callable[[Comparison], bool]) -> Callable[[Comparison], bool]:
         code = test.__name__.strip("_")

@@ -1,7 +1,7 @@
-"""Output encoding: how values are written into text for another program: JSON, forms, XML or HTML.
+"""Output encoding: encodes values in a text for another program: JSON, a form, XML or HTML.
 
-A text is filled in two steps: first with a mark in the place of each value, then, when it is known where each mark
-stands, with the values, each encoded for its place. What a customer wrote never ends a string or adds a field.
+A text is rendered in two steps: first with a placeholder for each value, then, when the context of each placeholder is
+known, with each value encoded for it. What a customer wrote can never end a string or add a field.
 """
 
 import html
@@ -16,17 +16,17 @@ from urllib.parse import quote_plus
 
 from platform_app.errors import Invalid
 
-PLACEHOLDER = "\x00"  # on both sides of a number; no template and no stored text has it
+PLACEHOLDER = "\x00"  # on both sides of a number; occurs in no template and no stored text
 _PLACEHOLDERS = re.compile(f"{PLACEHOLDER}(\\d+){PLACEHOLDER}")
 _FORM = re.compile(r"[^\s=&{}<>\"]+=[^\s&]*(?:&[^\s=&{}<>\"]+=[^\s&]*)*")
 _JSON = re.compile(r"\{(?!\w+\})|\[\s*(?:[\"'\[\]{\d\x00-]|(?:true|false|null)\b)")  # not: {lead} came, [urgent] a lead
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}  # that end a string in older JavaScript
+_LINE_SEPARATORS = {"\u2028": "\\u2028", "\u2029": "\\u2029"}  # end a string in older JavaScript
 _NOT_JSON = "What is sent begins as JSON and is none when it is filled: {what}"
 
 
 class Format(StrEnum):
-    """What a text is, as its content type says."""
+    """The format of a text, as its content type says."""
 
     PLAIN = "text/plain"
     JSON = "application/json"
@@ -36,7 +36,7 @@ class Format(StrEnum):
 
 
 class EncodedText(str):
-    """A value that a filter has encoded: `| json`, `| escape`; it is not encoded so a second time."""
+    """A value already encoded by a filter (`| json`, `| escape`), which is not encoded again."""
 
     __slots__ = ("encoded_for",)
     encoded_for: Format
@@ -50,19 +50,19 @@ class EncodedText(str):
 
 @dataclass(frozen=True)
 class RequestBody:
-    """A text that is sent, and what it is."""
+    """A text to send, and its format."""
 
     text: str
     format: Format
 
     @property
     def content_type(self) -> str:
-        """Return what stands in the header of this name."""
+        """Return the value of the Content-Type header."""
         return self.format.value if self.format in (Format.JSON, Format.FORM) else f"{self.format}; charset=utf-8"
 
 
 def detect_format(marked: str) -> Format:
-    """Return what a text is by what was written around its values; the values themselves decide nothing."""
+    """Return the format of a text from what is written around its values."""
     text = marked.lstrip("\ufeff \t\r\n")
     if _JSON.match(text):
         return Format.JSON
@@ -72,9 +72,9 @@ def detect_format(marked: str) -> Format:
 
 
 def encode(marked: str, values: Sequence[object]) -> RequestBody:
-    """Return a text with its values in the place of their marks, each encoded for where it stands.
+    """Return a text with the values in the place of their placeholders, each encoded for its context.
 
-    Raises Invalid when the text is to be JSON and is none.
+    Raises Invalid if the text should be JSON and is not.
     """
     form = detect_format(marked)
     if form == Format.JSON:
@@ -87,7 +87,7 @@ def encode(marked: str, values: Sequence[object]) -> RequestBody:
 
 
 def to_text(value: object) -> str:
-    """Return a value as people read it, without halves of letters and zero bytes."""
+    """Return a value as text, without lone surrogates and zero bytes."""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = "" if value is None else str(value)
@@ -95,7 +95,7 @@ def to_text(value: object) -> str:
 
 
 def to_json(value: object) -> str:
-    """Return a value as a JSON literal; what is not known is null."""
+    """Return a value as a JSON literal; null if it is unknown."""
     if isinstance(value, EncodedText) and value.encoded_for == Format.JSON:
         return to_text(value)
     if isinstance(value, bool) or (isinstance(value, (int, float)) and abs(value) < float("inf")):
@@ -115,7 +115,7 @@ def _escape_line_separators(literal: str) -> str:
 
 
 def _to_json_string_content(value: object) -> str:
-    """Return a value as it stands between quotation marks of JSON."""
+    """Return a value as the content of a JSON string, without quotation marks."""
     if isinstance(value, EncodedText) and value.encoded_for == Format.JSON:
         return to_text(value)[1:-1] if value.startswith('"') else "" if value == "null" else to_text(value)
     return _escape_line_separators(json.dumps(to_text(value), ensure_ascii=False))[1:-1]
@@ -135,7 +135,7 @@ def _encode_json(marked: str, values: Sequence[object]) -> str:
 
 
 def _ends_in_string(text: str, quoted: bool) -> bool:
-    """Tell whether the end of a piece of JSON stands within a string, when its beginning does or does not."""
+    """Return whether a piece of JSON ends inside a string, given whether it begins in one."""
     marks = re.sub(r"\\.", "", text, flags=re.DOTALL) if quoted or "\\" in text else text
     return quoted ^ bool(marks.count('"') & 1)
 

@@ -1,7 +1,7 @@
-"""Patterns: regular expressions of tenants, in RE2 (linear in time), with words and borders of every alphabet.
+"""Patterns: regular expressions of tenants, in RE2 (linear time), with Unicode words and word boundaries.
 
-RE2 knows letters of ASCII alone in `\\w` and `\\b`. `\\w` is rewritten to classes of Unicode. For `\\b` the text is
-marked at every border of a word, and every other piece of the pattern is allowed to step over marks.
+RE2 supports only ASCII in `\\w` and `\\b`. `\\w` is rewritten to Unicode classes. For `\\b` the text is marked at every
+word boundary, and every other piece of the pattern may step over marks.
 """
 
 import re
@@ -13,7 +13,7 @@ import re2
 from platform_app.errors import Invalid
 
 MAX_PATTERN_LENGTH = 1_000  # characters of a pattern
-_MAX_TEXT_LENGTH = 20_000  # characters of a text that are looked at
+_MAX_TEXT_LENGTH = 20_000  # characters of a text that are searched
 _MARK = "\ue000"
 _SKIP_MARKS = f"{_MARK}*"
 _IN_CLASS = {"w": r"\pL\pM\pN_", "s": r"\s\pZ", "d": r"\d", "D": r"\D"}
@@ -39,25 +39,25 @@ _PIECE = re.compile(
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Tell whether a pattern is found in a text, whatever the case of letters. False when it cannot be read."""
+    """Return whether a pattern is found in a text, ignoring case. False if it cannot be parsed."""
     try:
         compiled, marked = _compile(pattern)
     except Invalid:
         return False
     text = (
         text[:_MAX_TEXT_LENGTH].replace(_MARK, "").encode("utf-8", "replace").decode()
-    )  # RE2 takes no lone surrogates
+    )  # RE2 does not accept lone surrogates
     return compiled.search(re.sub(r"\b", _MARK * 3, text) if marked else text) is not None
 
 
 def check(pattern: str) -> None:
-    """Raise Invalid when a pattern cannot be read, is too long or too big."""
+    """Check a pattern. Raises Invalid if it cannot be parsed, is too long or too complex."""
     _compile(pattern)
 
 
 @lru_cache(maxsize=1_000)
 def _compile(pattern: str) -> tuple[Any, bool]:
-    """Return a compiled pattern, and whether it wants the borders of words marked."""
+    """Return a compiled pattern, and whether it needs marked word boundaries. Raises Invalid if it cannot be parsed."""
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise Invalid("The pattern is longer than {count} characters.", count=MAX_PATTERN_LENGTH)
     if _MARK in pattern or "\x00" in pattern or any(0xD800 <= ord(letter) <= 0xDFFF for letter in pattern):

@@ -1,4 +1,4 @@
-"""Templates: rules to begin with, in both languages."""
+"""Rule templates: rules to start from, in both languages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Translate = Callable[[str], str]
 
 @dataclass(frozen=True)
 class DefinitionTemplate:
-    """A rule to begin with; its texts are message ids."""
+    """A template of a rule or sequence; its texts are message ids."""
 
     name: str
     draft: Callable[[Translate], dict[str, Any]] = field(repr=False)

@@ -1,4 +1,4 @@
-"""Rules: a rule's definition and its evaluation as a pure function, without database or clock."""
+"""Rules: definitions of rules, and their evaluation as a pure function, without clock or database."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ MAX_ACTIONS = 20
 
 
 class RuleDefinition(BaseModel):
-    """The stored definition of a rule."""
+    """The definition of a rule."""
 
     trigger: str = Field(default="message_received", max_length=40)  # a kind of event
-    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: for how long nobody answered
+    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: minutes without an answer
     time: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # of schedule, in the tenant's zone
     weekdays: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], max_length=7)  # of schedule: 1 is Monday
-    webhook_id: str = Field(default="", max_length=32, pattern="^[0-9a-f]*$")  # of webhook_received; empty: any
+    webhook_id: str = Field(default="", max_length=32, pattern="^[0-9a-f]*$")  # of webhook_received; "": any
     condition: dict[str, Any] = Field(default_factory=dict)
     actions: list[dict[str, Any]] = Field(default_factory=list, max_length=MAX_ACTIONS)
     stop_after: bool = False
@@ -34,20 +34,20 @@ class RuleDefinition(BaseModel):
 
 @dataclass(frozen=True)
 class CompiledRule:
-    """A definition that is parsed for evaluation."""
+    """A definition with its compiled condition."""
 
     definition: RuleDefinition
     tree: Group
 
 
 def compile_rule(data: dict[str, Any]) -> CompiledRule:
-    """Return a rule ready to be weighed; raises Invalid when it cannot be read."""
+    """Return a compiled rule. Raises Invalid if it cannot be parsed."""
     found = parse_rule(data)
     return CompiledRule(found, parse_conditions(found.condition))
 
 
 def parse_rule(data: dict[str, Any]) -> RuleDefinition:
-    """Return a definition from JSON values; raises Invalid when it cannot be read."""
+    """Return a definition from JSON values. Raises Invalid if it cannot be parsed."""
     try:
         return RuleDefinition.model_validate(data)
     except ValidationError as error:
@@ -66,7 +66,7 @@ class RunReason(StrEnum):
 
 @dataclass(frozen=True)
 class PriorRuns:
-    """Earlier runs of a rule that its limits count."""
+    """The earlier runs of a rule, for cooldown and daily limit."""
 
     last_at: datetime | None = None  # for the same lead or contact
     today: int = 0  # runs of the tenant's day
@@ -85,7 +85,7 @@ class Verdict:
         return self.reason == RunReason.FIRES
 
     def smallest_change(self) -> list[ConditionChange]:
-        """Return the smallest change of what is known that would let the condition hold."""
+        """Return the smallest change of facts that would meet the condition."""
         return smallest_change(self.proof) or []
 
 
@@ -98,7 +98,7 @@ def evaluate_rule(
     depth: int,
     prior_runs: Callable[[], PriorRuns],
 ) -> Verdict:
-    """Return whether a rule runs on an event of its kind. `before` is asked only when the condition holds."""
+    """Return whether a rule runs on an event of its trigger. `prior_runs` is called only if the condition is met."""
     proof = evaluate(rule.tree, facts, catalogue, moment)
     return Verdict(run_reason(rule.definition, proof.holds, moment, depth=depth, prior_runs=prior_runs), proof)
 
@@ -106,7 +106,7 @@ def evaluate_rule(
 def run_reason(
     definition: RuleDefinition, holds: bool, moment: datetime, *, depth: int, prior_runs: Callable[[], PriorRuns]
 ) -> RunReason:
-    """Return why a rule runs or not, when its condition holds or not."""
+    """Return why a rule runs or not, given whether its condition is met."""
     if not holds:
         return RunReason.CONDITION
     if depth >= MAX_CHAIN_DEPTH:

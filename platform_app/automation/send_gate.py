@@ -1,4 +1,4 @@
-"""Send gate: whether a message may go to a contact, as a pure function. Nothing here reads clock or database."""
+"""Send gate: whether a message may be sent to a contact, as a pure function, without clock or database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,30 +21,30 @@ class Sender(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What becomes of a message."""
+    """Whether a message is sent, held or dropped."""
 
     SEND = "send"
-    HOLD = "hold"  # kept; sent later by a person, or by the clock
+    HOLD = "hold"  # kept; sent later by a member, or when due
     DROP = "drop"
 
 
 @dataclass(frozen=True)
 class OutboundMessage:
-    """What matters of a message that is to be sent."""
+    """The properties of a message on which the decision depends."""
 
     sender: Sender
-    is_exempt: bool = False  # transactional: free of caps and quiet hours
-    despite_opt_out: bool = False  # a member has confirmed that it goes to a contact who does not want messages
+    is_exempt: bool = False  # transactional: caps and quiet hours do not apply
+    despite_opt_out: bool = False  # a member confirmed sending it to a contact who has opted out
 
     @property
     def is_counted(self) -> bool:
-        """Whether caps and quiet hours hold for it, so that the caps count it."""
+        """Whether caps and quiet hours apply to it."""
         return self.sender == Sender.AUTOMATION and not self.is_exempt
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict with its reason. `until` is when a held message is tried again; None: a person decides."""
+    """A verdict with its reason. `until` is when a held message is sent again; None: a member decides."""
 
     verdict: Verdict = Verdict.SEND
     reason: GateReason | None = None
@@ -75,13 +75,13 @@ class SendContext:
     is_on_channel: bool = True
     opted_out_at: datetime | None = None
     in_charge_since: datetime | None = None  # a person; None: the agent
-    in_charge: str = ""  # name of the member; empty: handed to whoever is free
-    window: Decision | None = None  # the channel's own limit, where it has one
+    in_charge: str = ""  # name of the member; "": any member
+    window: Decision | None = None  # the decision of the channel's own limit, if any
     sent: Sequence[datetime] = ()  # counted automatic messages of the last 7 days, oldest first
 
 
 def decide(context: SendContext, message: OutboundMessage, moment: datetime) -> Decision:
-    """Return what becomes of a message at a moment."""
+    """Return the decision on a message at a moment."""
     if dropped := _dropped(context, message):
         return dropped
     if message.sender != Sender.MEMBER and context.in_charge_since is not None:
@@ -110,7 +110,7 @@ def _dropped(context: SendContext, message: OutboundMessage) -> Decision | None:
 
 
 def limited(policy: SendingPolicy, zone: str, sent: Sequence[datetime], moment: datetime) -> Decision:
-    """Return what quiet hours and caps make of an automatic message; `sent` is ordered, oldest first."""
+    """Return the decision of quiet hours and caps on an automatic message. `sent` is ordered, oldest first."""
     if quiet := quiet_until(policy, zone, moment):
         return Decision(Verdict.HOLD, GateReason.QUIET_HOURS, {"end": policy.quiet_to}, quiet)
     caps = (
@@ -125,7 +125,7 @@ def limited(policy: SendingPolicy, zone: str, sent: Sequence[datetime], moment: 
 
 
 def quiet_until(policy: SendingPolicy, zone: str, moment: datetime) -> datetime | None:
-    """Return when the quiet hours end that a moment lies in, or None outside of them."""
+    """Return the end of the quiet hours that include a moment, or None."""
     if not policy.quiet_from or not policy.quiet_to or policy.quiet_from == policy.quiet_to:
         return None
     there = moment.astimezone(ZoneInfo(zone))
@@ -136,6 +136,6 @@ def quiet_until(policy: SendingPolicy, zone: str, moment: datetime) -> datetime 
         return None
     day = there.date() if clock < end else there.date() + timedelta(days=1)
     found = datetime.combine(day, end, ZoneInfo(zone)).astimezone(UTC)
-    while found <= moment or quiet_until(policy, zone, found):  # the clock was changed in between
+    while found <= moment or quiet_until(policy, zone, found):  # because of a clock change
         found += timedelta(minutes=15)
     return found

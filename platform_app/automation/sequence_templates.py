@@ -1,4 +1,4 @@
-"""Sequence templates: sequences to begin with, in both languages."""
+"""Sequence templates: sequences to start from, in both languages."""
 
 from typing import Any
 

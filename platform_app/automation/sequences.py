@@ -1,4 +1,4 @@
-"""Sequences: a sequence's definition and its order of steps as pure functions, without database or clock."""
+"""Sequences: definitions of sequences and the order of their steps, without clock or database."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,25 +18,25 @@ from platform_app.errors import Invalid
 
 
 class ReEnrollment(StrEnum):
-    """Whether a subject that was enrolled before may be enrolled again."""
+    """Whether a subject can be enrolled again."""
 
     NEVER = "never"
-    FINISHED = "finished"  # when the way through it has ended
-    ALWAYS = "always"  # also from within: it begins anew then
+    FINISHED = "finished"  # when the enrollment has ended
+    ALWAYS = "always"  # also while enrolled, which starts again
 
 
 class OverduePolicy(StrEnum):
-    """What happens to steps that became overdue while no worker ran."""
+    """What happens to steps that became due while no worker ran."""
 
-    SPREAD = "spread"  # they go out one after another, within their windows
+    SPREAD = "spread"  # they are taken one after another, within their windows
     SKIP = "skip"
 
 
 class SequenceDefinition(BaseModel):
-    """The stored definition of a sequence."""
+    """The definition of a sequence."""
 
     trigger: str = Field(default="manual", max_length=40)  # a kind of event; manual: by hand and by rules alone
-    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: for how long nobody answered
+    minutes: int = Field(default=30, ge=1, le=60 * 24 * 30)  # of no_reply: minutes without an answer
     condition: dict[str, Any] = Field(default_factory=dict)
     leave_on_reply: bool = True
     leave_on_stage: bool = False
@@ -50,7 +50,7 @@ class SequenceDefinition(BaseModel):
 
 @dataclass(frozen=True)
 class CompiledSequence:
-    """A definition with its steps by id and what follows each."""
+    """A definition with its steps by id and their successors."""
 
     definition: SequenceDefinition
     entry: Group
@@ -62,18 +62,18 @@ class CompiledSequence:
     branch_step_ids: dict[tuple[str, str], str] = field(default_factory=dict)  # the first step of a branch
 
     def next_step_id(self, step_id: str, branch: str = "") -> str:
-        """Return the step that follows one, or the first of its branch; nothing at the end."""
+        """Return the id of the next step, or of the first of a branch; "" at the end."""
         return self.branch_step_ids.get((step_id, branch)) or self.next_step_ids.get(step_id, "")
 
     def due_time(self, step_id: str, arrived: datetime, calendar: Calendar) -> DueTime:
-        """Return when a step is due for somebody who has come to it at a moment."""
+        """Return when a step is due that was reached at `arrived`."""
         return due_time(self.steps[step_id].timing, arrived, calendar)
 
 
 def exits_at_entry(compiled: CompiledSequence, facts: Facts, catalogue: Catalogue, moment: datetime) -> bool:
-    """Tell whether a way out or the goal is true already: whoever enters then leaves before the first step.
+    """Return whether an exit or the goal is met already, so that the enrollment would end at once.
 
-    A condition says how something is, not what happens, so it counts from the beginning.
+    A condition describes a state, not an event, so it applies from the entry on.
     """
     return any(
         tree.of and evaluate(tree, facts, catalogue, moment).holds for tree in (compiled.goal, compiled.leave_if)
@@ -81,12 +81,12 @@ def exits_at_entry(compiled: CompiledSequence, facts: Facts, catalogue: Catalogu
 
 
 def is_implied(condition: Group, entry: Group) -> bool:
-    """Tell whether one condition is true for whoever fulfils another, as far as that is seen from their parts alone."""
+    """Return whether a condition is met whenever another is, as far as their parts alone show."""
     return bool(condition.of) and _is_implied(condition, _implied_conditions(entry))
 
 
 def _implied_conditions(entry: Group) -> set[Condition]:
-    """Return the comparisons that hold whenever a group does."""
+    """Return the conditions that are met whenever a group is."""
     found: set[Condition] = set()
     if entry.match == Match.ALL or (entry.match == Match.ANY and len(entry.of) == 1):
         for part in entry.of:
@@ -103,13 +103,13 @@ def _is_implied(node: Condition | Group, sure: set[Condition]) -> bool:
 
 
 def _hashable(leaf: Condition) -> Condition:
-    """Return a comparison that can be held in a set."""
+    """Return a condition that can be an element of a set."""
     value = leaf.value if isinstance(leaf.value, str) else "\x00".join(sorted(leaf.value))
     return Condition(fact=leaf.fact, operator=leaf.operator, value=value)
 
 
 def parse_sequence(data: dict[str, Any]) -> SequenceDefinition:
-    """Return a definition from JSON values; raises Invalid when it cannot be read."""
+    """Return a definition from JSON values. Raises Invalid if it cannot be parsed."""
     try:
         return SequenceDefinition.model_validate(data)
     except ValidationError as error:
@@ -117,7 +117,7 @@ def parse_sequence(data: dict[str, Any]) -> SequenceDefinition:
 
 
 def compile_sequence(data: dict[str, Any]) -> CompiledSequence:
-    """Return a sequence ready to be gone through; raises Invalid when it cannot be read."""
+    """Return a compiled sequence. Raises Invalid if it cannot be parsed."""
     own = parse_sequence(data)
     found = parse_steps(own.steps)
     compiled = CompiledSequence(
@@ -136,7 +136,7 @@ def compile_sequence(data: dict[str, Any]) -> CompiledSequence:
 
 
 def _with_next_step(found: list[Any], then: str) -> Iterator[tuple[str, Step, str]]:
-    """Yield each step with the one that follows when it and its branches are over."""
+    """Yield each step with the id of the one that follows it and its branches."""
     for place, step in enumerate(found):
         following = found[place + 1].id if place + 1 < len(found) else then
         yield step.id, step, following

@@ -1,11 +1,11 @@
-"""Similarity: how similar a message is to an example, word by word, regardless of inflection and typing errors."""
+"""Similarity: how similar a message is to examples, by words, tolerant of grammar and typing errors."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from platform_app.text.stemming import STOP, grams, stems, words
 
-THRESHOLD = 0.45  # measured on tests/objections: above it, what is no objection is hardly ever taken for one
+THRESHOLD = 0.45  # measured on tests/objections: false positives are rare above it
 WEAK_WORDS = frozenset(
     stems(
         "not no never cannot too very quite really now just still yet need want have has had much more first going "
@@ -22,11 +22,11 @@ FILLER_WORDS = (STOP - WEAK_WORDS) | frozenset(
 _SAME, _SHORTEST = 0.3, 4  # of two words that are not one: share of grams from which, and letters to have, to compare
 _CLOSER, _OTHER = 2 / 3, 1 / 3  # a short example in a long message, or a short message for a long example, are enough
 
-_Word = tuple[str, str]  # as it is written, and its stem
+_Word = tuple[str, str]  # as written, and its stem
 
 
 def most_similar(said: str, examples: Iterable[object]) -> tuple[str, float]:
-    """Return the example that is most like what was said, and how much, 0 to 1."""
+    """Return the example that is most similar to a message, and the similarity from 0 to 1."""
     heard = _words(said[:2_000])
     best, most = "", 0.0
     for example in (str(one).strip() for one in examples):
@@ -37,7 +37,7 @@ def most_similar(said: str, examples: Iterable[object]) -> tuple[str, float]:
 
 
 def word_coverage(wanted: Mapping[str, float], text: str) -> float:
-    """Return how much of some words, given with their weights, a text says too, whatever the grammar; 0 to 1."""
+    """Return the weighted share, from 0 to 1, of words that a text contains, whatever the grammar."""
     heard = _words(text)
     if not heard or not wanted:
         return 0.0
@@ -61,7 +61,7 @@ def _similarity(heard: tuple[_Word, ...], wanted: tuple[_Word, ...]) -> float:
 
 
 def _coverage(some: tuple[_Word, ...], others: tuple[_Word, ...]) -> float:
-    """Return how much of some words the others say too."""
+    """Return the share of some words that the others contain."""
     weights = [_weight(stem) for _, stem in some]
     found = (
         weight * max(_word_similarity(word, other) for other in others)

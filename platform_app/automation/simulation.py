@@ -1,4 +1,4 @@
-"""Simulation: when each step of a sequence would be taken and why, as a pure function."""
+"""Simulation: an enrollment as a pure function: when each step would be taken, and why."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from platform_app.automation.steps import decide
 
 @dataclass(frozen=True)
 class SimulatedEvent:
-    """An assumed reply, stage change or change of facts."""
+    """An event during the enrollment: a reply, a change of stage, or a change of facts."""
 
     at: datetime
     is_reply: bool = False
@@ -24,7 +24,7 @@ class SimulatedEvent:
 
 
 class SimulationEnd(StrEnum):
-    """How a simulated enrollment ends."""
+    """How an enrollment ends."""
 
     FINISHED = "finished"
     GOAL = "goal"
@@ -37,7 +37,7 @@ class SimulationEnd(StrEnum):
 
 @dataclass(frozen=True)
 class SimulatedStep:
-    """A step of a simulation: when it is taken, what it waited for, what was decided."""
+    """A step: when it would be taken, the reasons for waiting, and the decision."""
 
     step_id: str
     at: datetime
@@ -52,20 +52,20 @@ class Simulation:
     steps: list[SimulatedStep] = field(default_factory=list)
     end: SimulationEnd = SimulationEnd.FINISHED
     ended_at: datetime | None = None
-    stopped_before: str = ""  # the step that would have come next
-    proof: Proof | None = None  # of a condition that ended it
+    stopped_before: str = ""  # id of the step that would have followed
+    proof: Proof | None = None  # of the condition that ended it
 
     def finish(
         self, end: SimulationEnd, at: datetime | None, before: str = "", proof: Proof | None = None
     ) -> "Simulation":
-        """Note how it ends."""
+        """Store how the enrollment ends, and return the simulation."""
         self.end, self.ended_at, self.stopped_before, self.proof = end, at, before, proof
         return self
 
 
 @dataclass(frozen=True)
 class SimulationContext:
-    """The input of a simulation: calendar, facts by time, and events in order of time."""
+    """The inputs of a simulation: the calendar, the facts at each moment, and the events in order."""
 
     calendar: Calendar
     known: Catalogue
@@ -74,7 +74,7 @@ class SimulationContext:
 
 
 def simulate(compiled: CompiledSequence, entered_at: datetime, key: str, context: SimulationContext) -> Simulation:
-    """Return the simulated enrollment of a subject that enters at a time; `key` decides its part of a split."""
+    """Return the simulation of an enrollment at a moment; `key` decides the branch of splits."""
     found, step_id, arrived = Simulation(), compiled.first_step_id, entered_at
     while step_id:
         due = compiled.due_time(step_id, arrived, context.calendar)
@@ -100,7 +100,7 @@ _Exit = tuple[SimulationEnd, datetime, Proof | None]
 def _exit_between(
     compiled: CompiledSequence, context: SimulationContext, since: datetime, until: datetime
 ) -> _Exit | None:
-    """Return how the way ends between two moments, at what happens or, at the latter, by what is known."""
+    """Return the exit between two moments, by an event or, at the end, by facts; None if there is none."""
     own = compiled.definition
     for one in context.events:
         if not since < one.at <= until:
@@ -141,7 +141,7 @@ def _decide(
 def _wait(
     compiled: CompiledSequence, step_id: str, since: datetime, *, key: str, context: SimulationContext, until: datetime
 ) -> tuple[_Exit | None, datetime, StepDecision]:
-    """Wait at a step until something that happens meets it, or its time is over."""
+    """Wait at a step until an event meets its condition, or its time is over."""
     for one in context.events:
         if since < one.at < until:
             if ended := _exit_between(compiled, context, since, one.at):

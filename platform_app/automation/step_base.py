@@ -1,4 +1,4 @@
-"""Step base: what a step is, what it is decided on, and how its fields are entered."""
+"""Step base: the base class of steps, their decisions, and how their fields are entered."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from platform_app.automation.facts import Catalogue, Facts
 
 
 class StepInput(StrEnum):
-    """How a field of a step is entered."""
+    """How a field of a step is entered in the builder."""
 
     CONDITION = "condition"
     ACTION = "action"
@@ -26,28 +26,28 @@ class StepInput(StrEnum):
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a step is decided on."""
+    """The inputs of a step's decision."""
 
     facts: Facts
     known: Catalogue
     moment: datetime
-    key: str  # of whoever goes through the sequence: the same at every step
-    due_since: datetime  # when it was due first
-    is_met: bool = False  # an event has met what a step waits for
+    key: str  # identifies the subject: the same at every step
+    due_since: datetime  # when it was first due
+    is_met: bool = False  # the event that the step waits for has happened
 
 
 class StepOutcome(StrEnum):
     """What happens at a step."""
 
     CONTINUE = "on"  # to the next step, or into a branch
-    RUN_ACTION = "do"  # the step's action, then on
+    RUN_ACTION = "do"  # run the action, then continue
     WAIT = "wait"  # until an event meets the step's condition, at most until a moment
     LEAVE = "leave"
 
 
 @dataclass(frozen=True)
 class StepDecision:
-    """What is decided at a step, with the proof where a condition was weighed."""
+    """The decision at a step, with the proof of its condition, if any."""
 
     outcome: StepOutcome
     branch: str = ""
@@ -57,9 +57,9 @@ class StepDecision:
 
 
 class Step(BaseModel, ABC, frozen=True):
-    """A place in a sequence. `only_if` is a condition without which it is passed by.
+    """A step of a sequence, skipped unless its condition `only_if` is met.
 
-    `sentence` is a message id with places for its fields; `branch_labels` are the names of its branches in words.
+    `sentence` is a message id with placeholders for its fields; `branch_labels` are the labels of its branches.
     """
 
     icon: ClassVar[str] = "zap"  # in the builder
@@ -76,4 +76,4 @@ class Step(BaseModel, ABC, frozen=True):
 
     @abstractmethod
     def decide(self, context: StepContext) -> StepDecision:
-        """Return what is done here, when its condition holds."""
+        """Return the decision at this step, if its condition is met."""

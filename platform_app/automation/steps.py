@@ -43,7 +43,7 @@ class ActionStep(Step):
     action: dict[str, Any] = input_field("What is done", StepInput.ACTION, default={})
 
     def decide(self, context: StepContext) -> StepDecision:
-        """Do the action."""
+        """Decide to run the action."""
         return StepDecision(StepOutcome.RUN_ACTION)
 
 
@@ -59,11 +59,11 @@ class ConditionStep(Step):
     no: list[AnyStep] = Field(default_factory=list)
 
     def branches(self) -> Mapping[str, list[Any]]:
-        """Return both ways."""
+        """Return both branches."""
         return {"yes": self.yes, "no": self.no}
 
     def decide(self, context: StepContext) -> StepDecision:
-        """Choose the way by the condition."""
+        """Choose the branch by the condition."""
         proof = evaluate(parse_conditions(self.condition), context.facts, context.known, context.moment)
         return StepDecision(StepOutcome.CONTINUE, "yes" if proof.holds else "no", proof)
 
@@ -85,7 +85,7 @@ class WaitStep(Step):
     )
 
     def decide(self, context: StepContext) -> StepDecision:
-        """Go on when it is so, wait while there is time."""
+        """Continue if the condition is met, else wait until the time is over."""
         proof = evaluate(parse_conditions(self.condition), context.facts, context.known, context.moment)
         if proof.holds or context.is_met:
             return StepDecision(StepOutcome.CONTINUE, proof=proof)
@@ -107,11 +107,11 @@ class SplitStep(Step):
     b: list[AnyStep] = Field(default_factory=list)
 
     def branches(self) -> Mapping[str, list[Any]]:
-        """Return both parts."""
+        """Return both branches."""
         return {"a": self.a, "b": self.b}
 
     def decide(self, context: StepContext) -> StepDecision:
-        """Choose the part by a hash: the same person comes into the same part each time."""
+        """Choose the branch by a hash, so that a subject always takes the same one."""
         digest = hashlib.sha256(f"{self.id}:{context.key}".encode()).digest()
         return StepDecision(
             StepOutcome.CONTINUE, "a" if int.from_bytes(digest[:8], "big") % 100 < self.percent else "b"
@@ -127,7 +127,7 @@ _adapter: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep])
 
 
 def parse_steps(data: list[dict[str, Any]]) -> list[Step]:
-    """Return steps from JSON values; raises Invalid for what is not known any more, too much or too deep."""
+    """Return steps from JSON values. Raises Invalid if a kind is unknown, or there are too many or too deep."""
     try:
         found = _adapter.validate_python(data)
     except (ValidationError, RecursionError) as error:
@@ -143,12 +143,12 @@ def parse_steps(data: list[dict[str, Any]]) -> list[Step]:
 
 
 def label(kind: str) -> str:
-    """Return what a step is called."""
+    """Return the label of a kind of step, as a message id."""
     return (STEPS[kind].__doc__ or "").split("\n")[0]
 
 
 def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any, int, str]]:
-    """Yield every step with how deep it stands and the branches that lead to it, in the order of the page."""
+    """Yield every step with its depth and the path of branches to it, in the order of the page."""
     for one in found:
         yield one, depth, path
         for name, inner in one.branches().items():
@@ -156,7 +156,7 @@ def walk(found: list[Any], depth: int = 0, path: str = "") -> Iterator[tuple[Any
 
 
 def decide(step: Step, context: StepContext) -> StepDecision:
-    """Return what is done at a step; one whose condition does not hold is passed by."""
+    """Return the decision at a step; one whose condition is not met is skipped."""
     if step.only_if:
         proof = evaluate(parse_conditions(step.only_if), context.facts, context.known, context.moment)
         if not proof.holds:

@@ -1,4 +1,4 @@
-"""Template filters: the Liquid filters that templates may use, within limits per text."""
+"""Template filters: the filters of templates, each call counted against the limits of a text."""
 
 import html
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from platform_app.automation.output_encoding import EncodedText, Format, to_json
 from platform_app.automation.values import parse_exact_number, parse_number
 
 LANGUAGE = "language of the text"  # no template can name it
-MAX_CHARACTERS = 500_000  # characters that the filters of one text take and give, together
-MAX_VALUE_LENGTH = 100_000  # characters of what a filter gives
+MAX_CHARACTERS = 500_000  # characters of all inputs and outputs of the filters of a text
+MAX_VALUE_LENGTH = 100_000  # characters of a filter's output
 MAX_NUMBER = 10**30  # of a number
-_MAX_FORMAT_LENGTH = 60  # characters of a pattern for dates, and of a text that is read as a date
+_MAX_FORMAT_LENGTH = 60  # characters of a date pattern, and of a text parsed as a date
 _CHARACTERS_USED = "work"
 _LIBRARY_FILTERS = (
     *("append", "prepend", "capitalize", "downcase", "upcase", "strip", "remove", "truncate", "truncatewords"),
@@ -32,7 +32,7 @@ def _language(context: RenderContext) -> str:
 
 
 def _to_number(value: object) -> Decimal:
-    """Return a number within bounds; 0 for what is none."""
+    """Return a bounded number; 0 if the value is not a number."""
     text = str(value)
     found = (parse_exact_number(text) or parse_number(text)) if len(text) <= _MAX_FORMAT_LENGTH else None
     return found if found is not None and found.is_finite() and abs(found) < MAX_NUMBER else Decimal(0)
@@ -40,7 +40,7 @@ def _to_number(value: object) -> Decimal:
 
 @with_context
 def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> str:
-    """Write a sum of money as the tenant's language does: 12 500 ₽; without idle zeros."""
+    """Format an amount of money in the tenant's language, such as 12 500 ₽, without trailing zeros."""
     amount, language = _to_number(value), _language(context)
     pattern = None if amount != amount.to_integral_value() else "#,##0 ¤" if language == "ru" else "¤#,##0"
     code = str(currency).upper()
@@ -55,13 +55,13 @@ def _money(value: object, currency: str = "RUB", *, context: RenderContext) -> s
 
 @with_context
 def _number(value: object, *, context: RenderContext) -> str:
-    """Write a number as the tenant's language does."""
+    """Format a number in the tenant's language."""
     return format_decimal(_to_number(value), locale=_language(context))
 
 
 @with_context
 def _plural(count: object, one: object, few: object, many: object = None, *, context: RenderContext) -> str:
-    """Write a count with the form of a word that fits it: 1 день, 2 дня, 5 дней; two forms for English."""
+    """Return a count with the matching plural form: 1 день, 2 дня, 5 дней; two forms for English."""
     amount = _to_number(count)
     shown = format_decimal(amount, locale=_language(context))
     if many is None:
@@ -75,7 +75,7 @@ def _plural(count: object, one: object, few: object, many: object = None, *, con
 
 @string_filter
 def _replace(value: str, sought: object, text: object = "") -> str:
-    """Put a text in place of another; a chain of these could grow without end."""
+    """Replace a text by another. Raises ResourceLimitError if the result is too long."""
     old, new = str(sought), str(text)
     if len(value) + value.count(old) * (len(new) - len(old)) > MAX_VALUE_LENGTH:
         raise ResourceLimitError("the text grows too long", token=None)
@@ -83,13 +83,13 @@ def _replace(value: str, sought: object, text: object = "") -> str:
 
 
 def _json(value: object) -> EncodedText:
-    """Write a value as a JSON literal, quotation marks and all."""
+    """Return a value as a JSON literal, with quotation marks."""
     return EncodedText(to_json(value), Format.JSON)
 
 
 @string_filter
 def _escape(value: str) -> EncodedText:
-    """Write a text so that HTML and XML show it as it is."""
+    """Return a text escaped for HTML and XML."""
     return (
         value
         if isinstance(value, EncodedText) and value.encoded_for == Format.HTML
@@ -98,7 +98,7 @@ def _escape(value: str) -> EncodedText:
 
 
 def _limited_date(given: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the library's filter for dates, kept from long patterns and from texts that are no date."""
+    """Return the library's filter for dates with limits on patterns and texts."""
 
     @with_environment
     @wraps(given)
@@ -116,7 +116,7 @@ def _limited_date(given: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _metered(given: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that takes what it costs from what its text may cost, and gives no endless number."""
+    """Return a filter that counts its characters against the limits of the text."""
     takes_context, takes_environment = (getattr(given, name, False) for name in ("with_context", "with_environment"))
 
     @with_context
@@ -148,7 +148,7 @@ def _count_characters(context: RenderContext, *values: object) -> None:
 
 
 def template_filters(library: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """Return the filters that templates may use: some of the library's, and our own."""
+    """Return the filters that templates may use: some of the library's, and the platform's."""
     kept = {name: library[name] for name in _LIBRARY_FILTERS} | {"date": _limited_date(library["date"])}
     own = {"money": _money, "number": _number, "plural": _plural, "replace": _replace, "json": _json, "escape": _escape}
     return {name: _metered(one) for name, one in (kept | own).items()}

@@ -1,7 +1,7 @@
-"""Template lexer: cuts a template into Liquid's tokens in one pass, and refuses what would be slow to read.
+"""Template lexer: splits a template into Liquid tokens in one pass, and refuses expensive ones.
 
-It takes the place of the library's own lexer, whose patterns look at the rest of the text again from each opening that
-is not closed. Every limit is a count, so that the cost grows with the length of the text and with nothing else.
+It replaces the library's lexer, whose patterns scan the rest of the text again from each unclosed opening. Every limit
+is a count, so that the cost grows only with the length of the text.
 """
 
 import re
@@ -27,7 +27,7 @@ _LIMITS = {  # of one output or tag: what counts as what, and how many of it the
     "[": ("brackets", 10),
     "contains": ("searches", MAX_SEARCHES),
 }
-_EXCERPT_LENGTH = 60  # characters of a part, as it is named in a problem
+_EXCERPT_LENGTH = 60  # characters of an excerpt
 _TOO_MUCH = "There is too much in “{what}”. Divide it into several parts."
 
 BLOCKS = {"if": {"elsif", "else"}, "unless": {"elsif", "else"}, "case": {"when", "else"}}
@@ -44,7 +44,7 @@ _WORD = re.compile(
 
 @dataclass(frozen=True)
 class TemplateProblem:
-    """What is wrong with a template: a message id, what fills its places, and the line it stands in, from 1."""
+    """A problem of a template: a message id, its value, and the line, from 1."""
 
     sentence: str
     what: str
@@ -52,7 +52,7 @@ class TemplateProblem:
 
 
 class TemplateSyntaxError(LiquidSyntaxError):
-    """A template that is not read, with its problem."""
+    """A template that cannot be parsed, with its problem."""
 
     def __init__(self, problem: TemplateProblem) -> None:
         super().__init__(problem.sentence, token=None)
@@ -60,7 +60,7 @@ class TemplateSyntaxError(LiquidSyntaxError):
 
 
 def excerpt(text: str, start: int) -> str:
-    """Return the output or tag around a place of a template as people see it: its start, on one line."""
+    """Return the start of the output or tag at a position of a template, on one line."""
     if not text.startswith(("{{", "{%"), start):
         start = max(text.rfind("{{", 0, start + 1), text.rfind("{%", 0, start + 1), 0)
     end = text.find("%}" if text.startswith("{%", start) else "}}", start)
@@ -69,7 +69,7 @@ def excerpt(text: str, start: int) -> str:
 
 
 def syntax_error(sentence: str, text: str, start: int, what: str = "") -> TemplateSyntaxError:
-    """Return the error for a place of a template; without `what` the part that stands there is named."""
+    """Return the error for a position of a template; without `what` it names the part there."""
     return TemplateSyntaxError(TemplateProblem(sentence, what or excerpt(text, start), text.count("\n", 0, start) + 1))
 
 
@@ -79,8 +79,8 @@ class _Lexer:
     parts: int = 0
     words: int = 0
     searches: int = 0
-    open: list[tuple[str, int]] = field(default_factory=list)  # tags that are not closed yet, and where they stand
-    strips: bool = False  # the part before asks for the space behind it to go
+    open: list[tuple[str, int]] = field(default_factory=list)  # open tags and their positions
+    strips: bool = False  # the part before strips the following space
 
     def tokens(self) -> Iterator[Token]:
         text, place = self.text, 0
@@ -112,7 +112,7 @@ class _Lexer:
             yield Token(TOKEN_CONTENT, value, start, self.text)
 
     def _inner(self, start: int, end: int) -> tuple[int, int]:
-        """Return where the content of a part begins and ends, without its dashes and the space around it."""
+        """Return the start and end of a part's content, without dashes and surrounding space."""
         text, begin = self.text, start + 2
         self.strips = end > begin and text[end - 1] == "-"
         begin += text.startswith("-", begin)
@@ -121,7 +121,7 @@ class _Lexer:
         return begin + len(inner) - len(inner.lstrip()), begin + len(inner.rstrip())
 
     def _tag(self, inner: int, inner_end: int, *, start: int, place: int) -> Generator[Token, None, int]:
-        """Yield the tokens of a tag; returns where the text goes on behind it."""
+        """Yield the tokens of a tag; return the position after it."""
         text = self.text
         found = _TAG.match(text, inner, inner_end)
         name = found[1] if found else ""
@@ -139,7 +139,7 @@ class _Lexer:
         return place
 
     def _nest(self, name: str, start: int) -> None:
-        """Keep which tags are open; refuses unknown ones and those that stand where they do not belong."""
+        """Update the open tags. Raises TemplateSyntaxError for unknown or misplaced ones."""
         around = self.open[-1][0] if self.open else ""
         if name in BLOCKS:
             self.open.append((name, start))
@@ -154,7 +154,7 @@ class _Lexer:
             raise syntax_error("There is no tag {what}.", self.text, start, name or excerpt(self.text, start))
 
     def _end_of_comment(self, place: int, start: int) -> tuple[int, int]:
-        """Return where the end tag of a comment begins and ends; comments stand within each other."""
+        """Return the start and end of a comment's end tag; comments nest."""
         depth = 1
         for found in _COMMENT.finditer(self.text, place):
             depth += -1 if found[1] else 1
@@ -164,7 +164,7 @@ class _Lexer:
         raise syntax_error("“{what}” has no end tag.", self.text, start)
 
     def _expression(self, begin: int, end: int, start: int) -> Token:
-        """Return the token of an expression; raises Unreadable when there is too much in it."""
+        """Return the token of an expression. Raises TemplateSyntaxError if it is too complex."""
         text, seen = self.text, Counter[str]()
         for word in _WORD.finditer(text, begin, end):
             kind, value = str(word.lastgroup), word[0]
@@ -193,7 +193,7 @@ class _Lexer:
 
 
 def tokenize(text: str) -> Iterator[Token]:
-    """Yield the tokens of a template; raises Unreadable."""
+    """Yield the tokens of a template. Raises TemplateSyntaxError if it cannot be parsed."""
     if len(text) > MAX_SOURCE_LENGTH:
         raise syntax_error(
             "The text is longer than {what} characters.", text, MAX_SOURCE_LENGTH, str(MAX_SOURCE_LENGTH)

@@ -1,4 +1,4 @@
-"""Texts: templates with {{variables}} in Liquid, limited so that none of them can harm or hang."""
+"""Text templates: texts with {{variables}} in Liquid, limited so that none of them can harm or hang."""
 
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
@@ -26,12 +26,12 @@ from platform_app.i18n import translate
 
 MAX_OUTPUT_LENGTH = 20_000  # characters of a filled text, and of a value
 _TAGS = {"#", "comment", "content", "illegal", "output", "if", "unless", "case"}
-_VALUES = "values"  # in a context: those whose marks stand in the text
+_VALUES = "values"  # in a context: the values whose placeholders are in the text
 _OUTPUT_TOO_LONG = "The text grows too long when it is filled."
 
 
 class _OutputNode(OutputNode):
-    """A value of the text; a mark stands for it when it is encoded later."""
+    """A value in a text; a placeholder stands for it if it is encoded later."""
 
     __slots__ = ()
 
@@ -51,7 +51,7 @@ class _Output(Output):
 
 
 class _AnyOf(Expression):
-    """Tells whether any value of a `when` fits."""
+    """Whether any value of a `when` matches."""
 
     __slots__ = ("values",)
 
@@ -67,7 +67,7 @@ class _AnyOf(Expression):
 
 
 class _Case(CaseTag):
-    """Chooses; the library writes a branch once for each of its values that fits, and branches within each other."""
+    """A `case` tag; the library would render a branch once for each matching value, and nest branches."""
 
     def parse(self, stream: TokenStream) -> Any:
         node: Any = super().parse(stream)
@@ -86,7 +86,7 @@ class _LimitedEnvironment(Environment):
     output_stream_limit = MAX_OUTPUT_LENGTH * 4  # bytes
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
-        """Keep what only chooses and formats."""
+        """Register only the tags and filters that choose and format."""
         super().setup_tags_and_filters(extra=extra)
         self.add_tag(_Output)
         self.add_tag(_Case)
@@ -94,7 +94,7 @@ class _LimitedEnvironment(Environment):
         self.filters = template_filters.template_filters(self.filters)
 
     def tokenizer(self) -> Callable[[str], Iterator[Token]]:
-        """Return our own lexer: the library's takes time that grows with the square of a text."""
+        """Return the platform's lexer; the library's takes quadratic time."""
         return template_lexer.tokenize
 
 
@@ -103,7 +103,7 @@ _ENVIRONMENT = _LimitedEnvironment(tolerance=Mode.STRICT)
 
 @lru_cache(maxsize=200)
 def _parse(text: str) -> BoundTemplate:
-    """Return a template that was read; raises Unreadable."""
+    """Return a parsed template. Raises TemplateSyntaxError if it cannot be parsed."""
     try:
         return _ENVIRONMENT.from_string(text)
     except TemplateSyntaxError:
@@ -115,13 +115,13 @@ def _parse(text: str) -> BoundTemplate:
 
 
 def _error_index(error: BaseException) -> int:
-    """Return where in its template an error is; the beginning when it does not say."""
+    """Return the position of an error in its template; 0 if unknown."""
     token = error.token if isinstance(error, LiquidError) else None
     return max(token.start_index, 0) if token else 0
 
 
 def problems(text: str, names: Container[str] = NAMES) -> list[TemplateProblem]:
-    """Return what is wrong with a template that may use these variables; nothing when it can be filled."""
+    """Return the problems of a template that may use these variables, [] if it can be rendered."""
     try:
         parts = _parse(text).analyze()
     except TemplateSyntaxError as error:
@@ -140,13 +140,13 @@ def problems(text: str, names: Container[str] = NAMES) -> list[TemplateProblem]:
 
 
 def describe_problem(problem: TemplateProblem, language: str) -> str:
-    """Return a problem as a sentence for people, with its line."""
+    """Return a problem as a sentence with its line."""
     sentence = translate(language, problem.sentence, what=problem.what)
     return translate(language, "Line {line}: {problem}", line=problem.line, problem=sentence)
 
 
 def variables(text: str) -> list[str]:
-    """Return the names of the variables that a template uses, known or not; nothing when it cannot be read."""
+    """Return the names of the variables in a template, known or not; [] if it cannot be parsed."""
     try:
         used = _parse(text).analyze().globals
     except TemplateSyntaxError:
@@ -155,18 +155,18 @@ def variables(text: str) -> list[str]:
 
 
 def render(text: str, facts: Facts) -> str:
-    """Return a template with its variables filled, cut at LONGEST; what is not known is left empty.
+    """Return a template with its variables filled, cut at MAX_OUTPUT_LENGTH; unknown ones are empty.
 
-    Raises Invalid when it cannot be read or grows beyond the limits.
+    Raises Invalid if it cannot be parsed or exceeds the limits.
     """
     with _translated_errors(text):
         return _render(text, facts)[:MAX_OUTPUT_LENGTH]
 
 
 def render_body(text: str, facts: Facts) -> RequestBody:
-    """Return a template as a text for another program, each value encoded for where it stands.
+    """Return a template as a request body, each value encoded for its context.
 
-    Raises Invalid when it cannot be read, grows beyond the limits, or begins as JSON and is none.
+    Raises Invalid if it cannot be parsed, exceeds the limits, or starts as JSON and is not valid.
     """
     values: list[object] = []
     with _translated_errors(text):
@@ -188,7 +188,7 @@ def _render(text: str, facts: Facts, values: list[object] | None = None) -> str:
 
 @contextmanager
 def _translated_errors(text: str) -> Iterator[None]:
-    """Say what the library raises as a sentence that names the place."""
+    """Translate errors of the library into Invalid with a sentence that names the place."""
     try:
         yield
     except TemplateSyntaxError as error:
@@ -201,7 +201,7 @@ def _translated_errors(text: str) -> Iterator[None]:
 
 
 def format_value(value: object, zone: str) -> object:
-    """Return a value as people write it: a sum without idle zeros, a moment in the tenant's zone to the minute."""
+    """Return a value as people write it: amounts without trailing zeros, moments in `zone` to the minute."""
     if isinstance(value, dict):
         return {name: format_value(inner, zone) for name, inner in value.items()}
     if isinstance(value, Decimal):

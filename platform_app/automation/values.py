@@ -1,4 +1,4 @@
-"""Values: parsing and comparing the values of facts and conditions. No function here raises on any value."""
+"""Values: parsing and comparison of the values of facts and conditions. Nothing here raises."""
 
 import re
 import unicodedata
@@ -38,7 +38,7 @@ PYTHON_TYPES: dict[FactType, type] = {
 
 
 def is_of_type(value: Value, kind: FactType) -> bool:
-    """Tell whether a value is of a type, or not known."""
+    """Return whether a value is of a type, or unknown."""
     if value is None:
         return True
     if not isinstance(value, PYTHON_TYPES[kind]):
@@ -47,17 +47,17 @@ def is_of_type(value: Value, kind: FactType) -> bool:
 
 
 def fold(value: object) -> str:
-    """Return a text as it is compared: whatever its case and way of writing, ё as е."""
+    """Return a text in its form for comparison: lower case, normalized, ё as е."""
     return _fold(str(value or ""))
 
 
-@lru_cache(maxsize=4_096)  # one message is compared with many conditions
+@lru_cache(maxsize=4_096)  # one text is compared with many conditions
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е").strip()
 
 
 def is_equal(actual: Value, expected: Any) -> bool:
-    """Tell whether two values are the same; a choice is known by its id or its name."""
+    """Return whether two values are equal; a NamedValue equals its id or its name."""
     if isinstance(actual, NamedValue):
         return str(expected) == actual.id or fold(expected) == fold(actual.name)
     if isinstance(actual, str):
@@ -66,19 +66,19 @@ def is_equal(actual: Value, expected: Any) -> bool:
 
 
 def contains(actual: Value, wanted: object) -> bool:
-    """Tell whether a text has a text in it, or a list has it as one of its own."""
+    """Return whether a text contains a text, or a list contains it as an element."""
     if isinstance(actual, tuple):
         return any(fold(one) == fold(wanted) for one in actual)
     return fold(wanted) in fold(actual)
 
 
 def compare(left: Any, right: Any) -> int:
-    """Return -1, 0 or 1 as left is less than, the same as or greater than right."""
+    """Return -1, 0 or 1 if left is less than, equal to or greater than right."""
     return int(left > right) - int(left < right)
 
 
 def parse(text: str, kind: FactType, zone: str) -> Value:
-    """Return a typed value from what was written, or None when it is none of its kind."""
+    """Return a typed value from text, or None if it is not of the type."""
     text = text.strip()
     if not text or "\x00" in text:
         return None
@@ -94,10 +94,10 @@ def parse(text: str, kind: FactType, zone: str) -> Value:
 
 
 def parse_number(text: str) -> Decimal | None:
-    """Return a number as people write it: decimals after a point or a comma, groups of three digits or none.
+    """Return a number as people write it, or None: decimals after a point or comma, grouped thousands.
 
-    Thousands are parted by spaces, apostrophes, points or commas: 12 500, 12'500, 1.234.567, 1,234.56. "12,500" is
-    12500; "12.500" may be that or twelve and a half, and is not taken. None is returned for what is no number.
+    Groups are separated by spaces, apostrophes, points or commas: 12 500, 12'500, 1.234.567, 1,234.56. "12,500" is
+    12500; the ambiguous "12.500" is None.
     """
     written = _APOSTROPHES.sub("'", " ".join(text.split()).replace("−", "-"))
     for form, thousands, decimals in _NUMBER_FORMATS:
@@ -108,7 +108,7 @@ def parse_number(text: str) -> Decimal | None:
 
 
 def parse_exact_number(text: str) -> Decimal | None:
-    """Return a number as machines write it: digits with a point before the decimals, 1.125 or 2e3."""
+    """Return a number as machines write it (1.125 or 2e3), or None."""
     if not _EXACT_NUMBER.fullmatch(text):
         return None
     found = Decimal(text)
@@ -116,7 +116,7 @@ def parse_exact_number(text: str) -> Decimal | None:
 
 
 def parse_datetime(text: str, zone: str) -> datetime | None:
-    """Return a moment from ISO 8601; one without a zone is meant in `zone`."""
+    """Return a datetime from ISO 8601, or None; one without a zone is in `zone`."""
     try:
         found = datetime.fromisoformat(text)
         return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
@@ -132,14 +132,14 @@ def _parse_time(text: str) -> time | None:
 
 
 def parse_whole(text: str, most: int) -> int | None:
-    """Return a whole number from 0 to `most` from its digits alone; nothing from anything else."""
+    """Return a whole number from 0 to `most` from digits, or None."""
     if not text.isascii() or not text.isdigit() or len(text) > len(str(most)):
         return None
     return int(text) if int(text) <= most else None
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Return a length of time from "3 days"."""
+    """Return a duration from a text such as "3 days", or None."""
     count, _, unit = text.strip().partition(" ")
     if not count.isascii() or not count.isdigit() or len(count) > 7 or unit not in _UNITS:
         return None
@@ -148,7 +148,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def as_json(value: Value) -> str | bool | list[str] | None:
-    """Return a value as it is kept in a proof."""
+    """Return a value as a proof stores it."""
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, tuple):

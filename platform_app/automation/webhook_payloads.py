@@ -1,4 +1,4 @@
-"""Webhook payloads: parsing within limits, reading by path, converting to the type of a fact."""
+"""Webhook payloads: parsing of payloads within limits, and access to their values by path."""
 
 import json
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ _YES_NO = {"yes": "yes", "true": "yes", "да": "yes", "1": "yes", "no": "no", "
 
 
 class UnreadableBody(PlatformError):
-    """A body that cannot be taken: neither JSON nor a form, or nested too deeply."""
+    """A body that is neither JSON nor a form, or is nested too deeply."""
 
 
 def parse_json(body: bytes, encoding: str = "utf-8") -> Any:
-    """Return the value of a JSON text; raises Unreadable when it is none, or has numbers without end."""
+    """Return the value of a JSON text. Raises UnreadableBody if it is not JSON or has infinite numbers."""
     try:
         found = json.loads(body.decode(encoding), parse_constant=_reject_constant, parse_float=_finite_float)
     except RecursionError as error:
@@ -35,7 +35,7 @@ def parse_json(body: bytes, encoding: str = "utf-8") -> Any:
 
 
 def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return the fields of a form; one that comes several times becomes a list."""
+    """Return the fields of a form; one that occurs several times becomes a list."""
     found: dict[str, Any] = {}
     for name, value in ((_clean(name), _clean(value)) for name, value in pairs):
         held = found.get(name)
@@ -44,7 +44,7 @@ def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _reject_constant(word: str) -> Any:
-    raise ValueError(word)  # NaN and Infinity are no JSON
+    raise ValueError(word)  # NaN and Infinity are not JSON
 
 
 def _finite_float(text: str) -> float:
@@ -65,7 +65,7 @@ def _is_too_deep(value: Any) -> bool:
 
 
 def _clean(value: Any) -> Any:
-    """Return a value without what no database and no socket takes: NUL, and halves of a pair of UTF-16."""
+    """Return a value without NUL and lone surrogates, which databases and sockets reject."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
     if isinstance(value, list):
@@ -74,9 +74,9 @@ def _clean(value: Any) -> Any:
 
 
 def value_at(payload: Any, path: str) -> Any:
-    """Return what stands at a path of names and places, such as order.items.0.sku; None when there is nothing."""
+    """Return the value at a path of names and indexes, such as order.items.0.sku, or None."""
     while path:
-        if isinstance(payload, dict) and path in payload:  # a name that has dots itself
+        if isinstance(payload, dict) and path in payload:  # a name that contains dots
             return payload[path]
         name, _, path = path.partition(".")
         if isinstance(payload, dict):
@@ -89,7 +89,7 @@ def value_at(payload: Any, path: str) -> Any:
 
 
 def to_fact_text(value: Any, kind: FactType, zone: str) -> str:
-    """Return a value as text from which the fact of a type is read; empty when it is not of the type."""
+    """Return a value as the text of a fact of this type, "" if it is not of the type."""
     if kind == FactType.NUMBER:
         read = parse_exact_number if isinstance(value, (int, float)) else parse_number
         found = None if isinstance(value, bool) else read(_text(value))
@@ -122,7 +122,7 @@ def _moment(value: Any, zone: str) -> datetime | None:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A value within a payload: where it stands, of which type it seems to be, and how it reads."""
+    """A value within a payload: its path, its apparent type and its text."""
 
     path: str
     kind: FactType
@@ -130,7 +130,7 @@ class Leaf:
 
 
 def leaves(payload: Any) -> list[Leaf]:
-    """Return the values of a payload, in their order; of a list of objects those of the first."""
+    """Return the values of a payload in order; of a list of objects those of the first."""
     found: list[Leaf] = []
     _walk(payload, "", found)
     return found[:_MAX_LEAVES]
