@@ -1,4 +1,4 @@
-"""Catalogue: the models that a provider offers, asked now and then, and which of them answers by default."""
+"""Catalogue: the models of a provider, cached, and its default model."""
 
 import re
 import time
@@ -19,12 +19,12 @@ _NO_CHAT = re.compile(
 _NO_CHAT_MODES = ("embedding", "image_generation", "audio_transcription", "audio_speech", "moderation", "rerank")
 _UNSETTLED = re.compile(r"preview|experimental|(?:^|[-_.])(?:exp|beta|alpha|test|rc\d*)(?:[-_.:]|$)|^ft:|:free$")
 _SNAPSHOT = re.compile(r"^(.+?)[-@:](?:\d{4}-\d{2}-\d{2}|20\d{6}|\d{4})(?=$|[-:])")
-_TYPICAL = (3_000, 300)  # tokens asked and written for one reply
+_TYPICAL = (3_000, 300)  # tokens of prompt and reply
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that a provider lists; `ends` is when the provider switches it off, where that is known."""
+    """A model of a provider; `ends` is the date on which it is switched off, if known."""
 
     name: str
     ends: date | None = None
@@ -35,7 +35,7 @@ _listed: dict[Provider, tuple[float, list[Model]]] = {}
 
 
 async def models(where: Provider) -> list[Model]:
-    """Return the provider's models, asked at most once a minute; nothing when it does not say."""
+    """Return the provider's models, requested at most once a minute; [] if it does not list any."""
     held = _listed.get(where)
     if held and time.monotonic() - held[0] < KEPT_SECONDS:
         return held[1]
@@ -43,7 +43,7 @@ async def models(where: Provider) -> list[Model]:
         rows = {row["id"]: row for row in await client.listed(where)}
         found = [_model(name, rows[name]) for name in sorted(rows)][:500]
     except ModelFailure:
-        found = []  # kept as well: a silent provider must not slow down every reply
+        found = []  # cached as well: a silent provider must not slow down every reply
     _listed[where] = (time.monotonic(), found)
     return found
 
@@ -61,15 +61,15 @@ def _model(name: str, row: dict[str, object]) -> Model:
 
 
 async def offered(where: Provider) -> list[str]:
-    """Return the names of the provider's models, asked at most once a minute; nothing when it does not say."""
+    """Return the names of the provider's models, requested at most once a minute; [] if it does not list any."""
     return [model.name for model in await models(where)]
 
 
 def usual(offers: list[Model] | list[str]) -> str:
-    """Return the model for an agent that names none; empty when none chats.
+    """Return the default model for agents that name none, "" if no model can chat.
 
-    It chats and is not switched off by the provider soon; it is no preview, fine-tune or dated snapshot where another
-    is there; its price is known where that of any is; of those it is the cheapest, free trials last.
+    It can chat and is not switched off soon. Stable models come before previews, fine-tunes and dated snapshots, models
+    with known prices before others, cheap ones before expensive ones, free trials last.
     """
     today = now().date()
     known = [one if isinstance(one, Model) else _model(one, {}) for one in offers]
@@ -88,9 +88,9 @@ def usual(offers: list[Model] | list[str]) -> str:
 
 
 async def model_for(where: Provider, wished: str) -> str:
-    """Return the model that answers: the wished one, or the provider's usual one. The offline model knows only its own.
+    """Return the model to use: the wished one, or the provider's default; the offline model has only its own.
 
-    The name is empty when the agent wishes none and the provider does not say which it has.
+    Returns "" if the agent wishes none and the provider does not list its models.
     """
     if wished and not where.is_offline:
         return wished
@@ -98,9 +98,9 @@ async def model_for(where: Provider, wished: str) -> str:
 
 
 async def ending(where: Provider, wished: str) -> tuple[bool, date | None]:
-    """Tell whether a wished model is absent from the provider's list, and when the provider switches it off.
+    """Return whether a model is missing in the provider's list, and the date on which it is switched off, if known.
 
-    Nothing is said of a provider that lists no models.
+    Returns (False, None) for a provider that lists no models.
     """
     found = await models(where)
     if where.is_offline or not wished or not found:

@@ -1,4 +1,4 @@
-"""Citations: the numbers of sources in a model's text, in every form that models write, made one form or left alone."""
+"""Citations: finds the numbers of sources in a model's text, in every form that models write, and unifies them."""
 
 import html
 import re
@@ -38,11 +38,11 @@ _SENTENCE_ENDED = re.compile(r"[.!?…»”][ \t]*\Z")
 
 
 def cited(text: str, known: set[int]) -> tuple[str, set[int]]:
-    """Return a reply with its sources written as [1], and the numbers of the known sources that it cites.
+    """Return a reply with its citations written as [1], and the numbers of the known sources that it cites.
 
-    Numbers that name no known source are taken out where they can be nothing else: after a sentence, or in a form
-    that only citations have. What stands in code, in links, after a word character (an index) or names no source
-    elsewhere stays. A link that looks like a source shows the host that it leads to.
+    Numbers of unknown sources are removed where they can be nothing else: after a sentence, or in a form that only
+    citations have. Numbers in code, links, after a word character (an index), or elsewhere stay. A link that looks like
+    a citation shows its host.
     """
     used: set[int] = set()
 
@@ -59,7 +59,7 @@ def cited(text: str, known: set[int]) -> tuple[str, set[int]]:
 
 
 def _numbers(text: str) -> list[int]:
-    """Return the numbers that a citation names, in order, ranges written out."""
+    """Return the numbers that a citation names, in order, with ranges expanded."""
     found: dict[int, None] = {}
     for match in _RANGE.finditer(text):
         first, last = int(match[1]), int(match[2] or match[1])

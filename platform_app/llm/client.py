@@ -1,4 +1,4 @@
-"""Client: the one door to a model provider, with deadlines of our own and failures in words."""
+"""Client: requests to model providers, with deadlines and failures as sentences."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def provider() -> Provider:
-    """Return the configured provider, or the offline model when there is none."""
+    """Return the configured provider, or the offline model if none is configured."""
     own = settings()
     key, address = own.openai_api_key.get_secret_value().strip(), own.openai_base_url.strip()
     if key or address:
@@ -36,12 +36,12 @@ def provider() -> Provider:
 
 
 async def stream(request: ModelRequest, where: Provider, outcome: Outcome) -> AsyncIterator[str]:
-    """Yield the reply's text as it comes, without the model's thoughts; fill the outcome in.
+    """Yield the reply's text as it arrives, without the model's reasoning; fill `outcome`.
 
-    Tries again only before the first token, as often as three times, honouring Retry-After, within the total
-    deadline. What a model refuses is left out, once and for the next replies too. Before the first word keep-alives
-    count as signs of life, after it only what the model writes. Text beyond `max_chars` is not yielded, and the model
-    is soon hung up on. Raises ModelFailure; a reply without a finish reason or a declared end broke off.
+    Retries up to three times, only before the first token and within the total deadline, honouring Retry-After.
+    Parameters that a model refuses are omitted, for later replies too. Before the first text keep-alives count as signs
+    of life, after it only the model's output. Text beyond `max_chars` is not yielded, and the connection is closed soon
+    after. Raises ModelFailure, also if the reply ends without a finish reason.
     """
     answer = Answer(request, where, outcome)
     try:
@@ -58,7 +58,7 @@ async def stream(request: ModelRequest, where: Provider, outcome: Outcome) -> As
 
 
 async def listed(where: Provider) -> list[dict[str, Any]]:
-    """Return what the provider lists of its models, each with an `id`. Raises ModelFailure."""
+    """Return the provider's list of models, each with an `id`. Raises ModelFailure if it fails."""
     try:
         async with asyncio.timeout(8):
             found = await (await client_of(where)).get("/models", cast_to=object)
@@ -73,5 +73,5 @@ async def listed(where: Provider) -> list[dict[str, Any]]:
 
 
 async def models(where: Provider) -> list[str]:
-    """Return the names of the provider's models, sorted. Raises ModelFailure."""
+    """Return the names of the provider's models, sorted. Raises ModelFailure if the request fails."""
     return sorted({row["id"] for row in await listed(where)})[:500]

@@ -1,4 +1,4 @@
-"""Packed answers: gzip, deflate and Brotli undone piece by piece, never more at once than can be held."""
+"""Decompression: decodes gzip, deflate and Brotli in pieces of bounded size."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -48,7 +48,10 @@ _KINDS: dict[str, Any] = {"gzip": _Zlib, "x-gzip": _Zlib, "deflate": _Zlib, "br"
 
 
 async def unpacked(parts: AsyncIterator[bytes], packing: str) -> AsyncIterator[bytes]:
-    """Yield what was packed, as `packing` (a Content-Encoding) says. Raises ValueError for what it does not fit."""
+    """Yield decompressed pieces. `packing` is a Content-Encoding.
+
+    Raises ValueError if it is unknown or does not fit.
+    """
     kinds = [one.strip().lower() for one in packing.split(",") if one.strip().lower() not in ("", "identity")]
     if len(kinds) > 1 or any(kind not in _KINDS for kind in kinds):
         raise ValueError("an answer packed in an unknown way")

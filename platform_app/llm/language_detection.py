@@ -1,4 +1,4 @@
-"""Language: which one people write in, as far as their words tell it for sure."""
+"""Language detection: the language of a text, if its words show it with certainty."""
 
 import re
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ _lock = Lock()
 
 @lru_cache
 def _identifier() -> Any:
-    """Return the identifier; its model (80 MB of memory) is loaded with the first text."""
+    """Return the identifier; its model (80 MB of memory) is loaded at the first call."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
@@ -39,7 +39,7 @@ def _identifier() -> Any:
 
 @lru_cache(maxsize=2_000)
 def detect(text: str) -> str:
-    """Return the ISO 639-1 code of the language of a text, or nothing when its words do not tell it for sure."""
+    """Return the ISO 639-1 code of the language of a text, or "" if it is uncertain."""
     own = _own_words(_NOT_WORDS.sub(" ", text[:LONGEST]))
     if not own:
         return ""
@@ -56,20 +56,20 @@ def detect(text: str) -> str:
 
 
 def _is_ours(word: str) -> bool:
-    """Tell whether a word is a frequent one of Russian or English."""
+    """Return whether a word is a frequent one of Russian or English."""
     return len(word) > 2 and word not in _NEUTRAL and stems(word)[0] in LIGHT
 
 
 def script_of(text: str) -> str:
-    """Return ru for a text that is mostly Cyrillic, else en: of the two that the platform speaks, the nearer one."""
+    """Return "ru" for a text that is mostly Cyrillic, else "en"."""
     letters = len(re.findall(r"[^\W\d_]", text))
     return "ru" if letters and len(_CYRILLIC.findall(text)) * 2 > letters else "en"
 
 
 def of_conversation(question: str, history: list[tuple[str, str]]) -> str:
-    """Return the code of the language to reply in; nothing when neither question nor history tell it for sure.
+    """Return the code of the language to reply in, "" if neither question nor history show it.
 
-    `history` is (role, text), oldest first. What tells nothing ("ok", a number) keeps the language so far.
+    `history` is (role, text), oldest first. A text that shows nothing ("ok", a number) keeps the language so far.
     """
     texts = [question, *_said_by("user", history), *_said_by("assistant", history)]
     return next((code for code in map(detect, texts) if code), "")
@@ -85,7 +85,7 @@ def name_of(code: str) -> str:
 
 
 def _own_words(text: str) -> list[str]:
-    """Return the words that a text is written in, without names of products in another script or in capitals."""
+    """Return the words of a text without product names in another script or in capitals."""
     found = [word for word in _WORD.findall(text) if not any(letter.isdigit() for letter in word)]
     latin = [word for word in found if _LATIN.search(word)]
     other = [word for word in found if not _LATIN.search(word)]

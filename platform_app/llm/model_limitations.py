@@ -1,4 +1,4 @@
-"""Learned: what each model of each provider refused, remembered for some hours, so that it is not asked again."""
+"""Model limitations: parameters that models have refused, remembered for some hours."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _GUESSES = ("temperature", "max_tokens", "stream_options", "max_completion_token
 
 @dataclass(frozen=True)
 class Traits:
-    """What a model does not take, and how it answers."""
+    """The limitations of a model, and how it replies."""
 
     dropped: frozenset[str] = frozenset()  # parameters
     renames_limit: bool = False  # max_completion_tokens in place of max_tokens
@@ -34,7 +34,7 @@ class Traits:
     until: float = field(default=0.0, compare=False)  # by the monotonic clock
 
     def told(self) -> list[tuple[str, str]]:
-        """Return what is done otherwise than asked for, each as a sentence with {value} and the value."""
+        """Return the changes to a request, each as a sentence with {value} and the value."""
         found = [("without {value}", name) for name in sorted(self.dropped)]
         found += [("max_tokens as {value}", "max_completion_tokens")] if self.renames_limit else []
         found += [("at most {value} tokens", str(self.most_tokens))] if self.most_tokens else []
@@ -47,13 +47,13 @@ _known: dict[tuple[str, str], Traits] = {}
 
 
 def traits_of(where: Provider, model: str) -> Traits:
-    """Return what is known of a model."""
+    """Return the known limitations of a model."""
     found = _known.get((where.base_url, model))
     return found if found and found.until > time.monotonic() else Traits()
 
 
 def remember(where: Provider, model: str, traits: Traits) -> None:
-    """Keep what was learned of a model."""
+    """Store the limitations of a model."""
     if traits == traits_of(where, model):
         return
     while len(_known) >= MOST:
@@ -62,19 +62,19 @@ def remember(where: Provider, model: str, traits: Traits) -> None:
 
 
 def remember_size(where: Provider, model: str, prompt_tokens: int) -> None:
-    """Keep how large a prompt was that was not too long, after a larger one was."""
+    """Store the size in tokens of a prompt that was accepted after a larger one was too long."""
     remember(where, model, replace(traits_of(where, model), prompt_tokens=prompt_tokens))
 
 
 def forget() -> None:
-    """Forget all models."""
+    """Forget the limitations of all models."""
     _known.clear()
 
 
 def body(wanted: dict[str, Any], traits: Traits) -> dict[str, Any]:
-    """Return the body of a request as a model takes it.
+    """Return the body of a request as a model accepts it.
 
-    `wanted` has model, messages, temperature and max_tokens. Messages of one role that follow each other become one.
+    `wanted` has model, messages, temperature and max_tokens. Consecutive messages of one role are joined.
     """
     tokens = wanted["max_tokens"] * traits.more_tokens
     limit = "max_completion_tokens" if traits.renames_limit else "max_tokens"
@@ -90,7 +90,7 @@ def body(wanted: dict[str, Any], traits: Traits) -> dict[str, Any]:
 
 
 def turns(messages: list[dict[str, str]], traits: Traits) -> list[dict[str, str]]:
-    """Return messages in turns: one role after the other; instructions first, or where a model takes them."""
+    """Return messages in alternating roles, with instructions first or where a model accepts them."""
     system = "\n\n".join(one["content"] for one in messages if one["role"] == "system")
     said: list[dict[str, str]] = []
     for one in messages:
@@ -111,9 +111,9 @@ def turns(messages: list[dict[str, str]], traits: Traits) -> list[dict[str, str]
 
 
 def adapted(traits: Traits, wanted: dict[str, Any], error: Exception) -> Traits | None:
-    """Return how to ask again after a refusal; nothing when there is no other way, or the refusal is of another kind.
+    """Return the limitations with which to retry after a refusal, or None if there is nothing to change.
 
-    A refusal that names no parameter, in no known words, is met by leaving out one thing after the other.
+    After a refusal that names no known parameter, parameters are omitted one after the other.
     """
     if status_of(error) not in (400, 422, 500, 501) or not isinstance(error, openai.APIStatusError | ProviderError):
         return None
@@ -140,7 +140,7 @@ def _turned(traits: Traits, refusal: Refusal) -> Iterator[Traits]:
 
 
 def _without(traits: Traits, name: str, most: int | None) -> Traits:
-    """Return the traits without a parameter; a limit is lowered or renamed before it is left out."""
+    """Return the limitations without a parameter; a limit is lowered or renamed before it is omitted."""
     if name.startswith("max_") and most and most >= FEWEST_TOKENS and traits.most_tokens is None:
         return replace(traits, most_tokens=most)
     if name == "max_tokens":

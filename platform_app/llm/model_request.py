@@ -1,22 +1,22 @@
-"""Request: what a model is asked, and how its answer ended."""
+"""Model request: a request to a model, and the outcome of its reply."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """What the model is asked. Messages are those of the chat completions API."""
+    """A request to a model. Messages are those of the chat completions API."""
 
     model: str
     messages: list[dict[str, str]]
     temperature: float
     max_tokens: int
-    max_chars: int = 40_000  # text beyond this is not passed on
+    max_chars: int = 40_000  # text beyond this is not yielded
 
 
 @dataclass
 class Outcome:
-    """How a whole reply ended; filled in while the stream goes on."""
+    """The outcome of a reply; filled in while it is streamed."""
 
     finish_reason: str = ""
     prompt_tokens: int | None = None

@@ -1,4 +1,4 @@
-"""Fitting: a prompt made smaller for a model that it is too long for."""
+"""Prompt trimming: shortens a prompt for a model's context."""
 
 from dataclasses import replace
 
@@ -9,15 +9,15 @@ PASSAGES = 0.6  # of the room that instructions and question leave; the newest h
 
 
 def size(messages: list[dict[str, str]]) -> int:
-    """Estimate the tokens of a prompt."""
+    """Return the estimated number of tokens of a prompt."""
     return sum(prompts.tokens(one["content"]) + 4 for one in messages)
 
 
 def fitted(facts: Facts, most: int) -> Facts:
-    """Return facts whose prompt has at most so many tokens, by our estimate.
+    """Return facts whose prompt has at most `most` estimated tokens.
 
-    The best passages stay and the newest of the history; instructions, scripts, what is known and the question are
-    never cut, so that the prompt may be larger.
+    The best passages and the newest history stay. Instructions, scripts, known facts and the question are never cut, so
+    the prompt may be larger.
     """
     if size(prompts.build(facts)) <= most:
         return facts

@@ -1,4 +1,4 @@
-"""Prompts: what the model is told, in order: instructions, scripts, passages, what is known, rules, history."""
+"""Prompts: builds the prompt in order: instructions, scripts, passages, known facts, rules, history."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"^(\s*)\[(S?\d+)\]", re.MULTILINE)
 
 @dataclass
 class Guided:
-    """Where a guided script stands: what it is for, what is known by now, and what is asked for next."""
+    """The progress of a guided script: its goal, the answers so far, and the facts to ask for next."""
 
     title: str
     goal: str
@@ -36,7 +36,7 @@ class Guided:
 
 
 class PromptScript(NamedTuple):
-    """A script as a prompt holds it; by_message: it applies because of what the last message says."""
+    """A script in a prompt; `by_message`: it applies because of the last message."""
 
     kind: str
     title: str
@@ -46,10 +46,9 @@ class PromptScript(NamedTuple):
 
 @dataclass
 class Facts:
-    """What a prompt is made from.
+    """The inputs of a prompt.
 
-    Scripts stand in their order; passages are (number, title, heading, text); history is (role, text),
-    oldest first.
+    Scripts are in order; passages are (number, title, heading, text); history is (role, text), oldest first.
     """
 
     settings: AgentSettings
@@ -69,14 +68,14 @@ class Facts:
 
     @property
     def is_without_answer(self) -> bool:
-        """Whether something was asked that neither the knowledge nor a script can hold an answer to."""
+        """Whether there is a question that neither passages nor scripts can answer."""
         is_told = self.guided is not None and bool(self.guided.wanted)  # an answer to us, more often than a question
         is_empty = not self.passages and not self.scripts
         return self.searched and is_empty and not is_told and courtesy_phrases.asks(self.question)
 
     @cached_property
     def language(self) -> str:
-        """ISO 639-1 code of the language of the reply; empty when the customer's is not known for sure."""
+        """ISO 639-1 code of the language of the reply; "" if the contact's is uncertain."""
         own = self.settings
         if own.reply_language != ReplyLanguage.CUSTOMER:
             return own.reply_language.value
@@ -90,25 +89,25 @@ class Facts:
 
     @property
     def platform_language(self) -> str:
-        """The one of the platform's languages, ru or en, that is nearest to the language of the reply."""
+        """ "ru" or "en", whichever is nearer to the language of the reply."""
         if self.language in NO_ANSWER:
             return self.language
         return language_detection.script_of(self.question)
 
 
 def tokens(text: str) -> int:
-    """Estimate the tokens of a text; the provider's own count is what is billed."""
+    """Return the estimated number of tokens of a text; providers bill by their own count."""
     narrow = len(text.encode("ascii", "ignore"))
     return round(narrow / 4.3 + (len(text) - narrow) / 3.0) + 1
 
 
 def no_answer(facts: Facts) -> str:
-    """Return what the agent says when it knows no answer; in another language the model translates it."""
+    """Return the agent's sentence for a missing answer; the model translates it into other languages."""
     return facts.settings.no_answer_text or NO_ANSWER[facts.platform_language]
 
 
 def build(facts: Facts) -> list[dict[str, str]]:
-    """Return the messages for the model; the last one is the question, once."""
+    """Return the messages for the model; the last one is the question."""
     orders = (facts.settings.instructions.strip(), facts.stage_instructions.strip())
     parts = [order for order in orders if order]
     scripts = [_script(number, script) for number, script in enumerate(facts.scripts, 1)]

@@ -1,4 +1,4 @@
-"""Faults: why a model gave no whole reply, each a sentence for people."""
+"""Provider errors: why a model gave no complete reply, as sentences for people."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from platform_app.llm.refusal_causes import Refusal, read
 
 
 class Fault(StrEnum):
-    """Why a reply of the model failed: the cause, and what to do."""
+    """The cause of a failed reply, as a sentence that says what to do."""
 
     BUSY = "The model provider is busy. Try again in a minute."
     KEY = "The model provider does not accept the key. Check the provider's settings."
@@ -36,7 +36,7 @@ class Fault(StrEnum):
 
 
 class ModelFailure(Exception):
-    """The model gave no whole reply; what had arrived is with the one who listened.
+    """The model gave no complete reply; the caller has the text so far.
 
     `detail` is for the log: the kind of error, never its text, which may repeat the key or the prompt.
     """
@@ -48,11 +48,11 @@ class ModelFailure(Exception):
 
 
 class TooLarge(ValueError):
-    """An answer that has more bytes than any model's reply."""
+    """A response with more bytes than the limit."""
 
 
 class ProviderError(Exception):
-    """An error that came within an answer of status 200; its body is JSON or text."""
+    """An error inside a response of status 200; its body is JSON or text."""
 
     def __init__(self, body: Any) -> None:
         super().__init__("an error within the answer")
@@ -111,18 +111,18 @@ _BY_WORD = {
 
 
 def body_of(error: Exception) -> Any:
-    """Return what a provider's error holds: JSON or text; nothing for one that is not the provider's."""
+    """Return the body of a provider's error, JSON or text; None for another error."""
     return error.body if isinstance(error, ProviderError | openai.APIError) else None
 
 
 def words_of(error: Exception) -> str:
-    """Return all that a provider's error says, as one text."""
+    """Return all texts of a provider's error as one."""
     body = body_of(error)
     return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str) if body else ""
 
 
 def status_of(error: Exception) -> int:
-    """Return the HTTP status of a provider's error, also of one sent within a stream; 0 when it names none."""
+    """Return the HTTP status of a provider's error, also of one inside a stream; 0 if it has none."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code
     body = body_of(error)
@@ -135,12 +135,12 @@ def status_of(error: Exception) -> int:
 
 
 def refusal_of(error: Exception) -> Refusal | None:
-    """Return what the provider's words say of the cause, if anything."""
+    """Return the cause that a provider's error text names, or None."""
     return read(status_of(error), words_of(error)) if body_of(error) else None
 
 
 def is_slow(error: Exception) -> bool:
-    """Tell whether a deadline has passed: to the library every connection that fails is one."""
+    """Return whether a deadline has passed; the library reports every failed connection as one."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, aiohttp.ClientError):
@@ -150,7 +150,7 @@ def is_slow(error: Exception) -> bool:
 
 
 def failure(error: Exception, *, began: bool) -> ModelFailure:
-    """Return a provider's error as one of the faults that people understand; `began`: text had arrived."""
+    """Return the ModelFailure for a provider's error. `began`: text had arrived."""
     detail = f"{type(error).__name__} {status_of(error) or ''}".strip()
     if is_slow(error):
         return ModelFailure(Fault.SLOW, detail)

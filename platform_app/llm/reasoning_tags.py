@@ -1,4 +1,4 @@
-"""Thinking: what a model writes for itself between tags, kept apart from its answer while both are streamed."""
+"""Reasoning tags: separates a model's reasoning between tags from its answer while both are streamed."""
 
 import re
 from dataclasses import dataclass, field
@@ -28,16 +28,16 @@ _TEMPLATE_MAY_OPEN = re.compile(
 
 
 def template_may_open(model: str) -> bool:
-    """Tell from its name whether a model's template may open the thinking, so that a reply has the end tag alone."""
+    """Return whether a model's template may open the reasoning, so that a reply has only the end tag."""
     return bool(_TEMPLATE_MAY_OPEN.search(model))
 
 
 @dataclass
 class ThinkingFilter:
-    """Parts a growing text into the answer and the thoughts, whatever pieces it comes in.
+    """Splits a growing text into the answer and the reasoning, in pieces of any size.
 
-    Tags within Markdown code belong to the answer. An end without a beginning makes all before it a thought: the
-    answer begins anew. With `is_waiting`, nothing is given out until such an end or a beginning is seen.
+    Tags inside Markdown code belong to the answer. An end tag without a start makes all before it reasoning: the answer
+    starts again. With `is_waiting`, nothing is returned until such an end or a start is found.
     """
 
     is_waiting: bool = False
@@ -51,11 +51,11 @@ class ThinkingFilter:
 
     @property
     def is_thinking(self) -> bool:
-        """Whether a thought has begun and not ended."""
+        """Whether reasoning has started and not ended."""
         return self._is_thinking
 
     def feed(self, piece: str, *, is_last: bool = False) -> str:
-        """Take the next piece, `is_last` at the end of the text; return what is new of the answer."""
+        """Add a piece, `is_last` at the end of the text; return the new part of the answer."""
         self._held += piece
         while self._settle(is_last=is_last):
             pass

@@ -1,11 +1,11 @@
-"""Refusals: what providers say when they refuse a request, in their many wordings, as one of a few causes."""
+"""Refusal causes: the causes of refused requests, from the many wordings of providers."""
 
 import re
 from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """Why a request was refused, as far as the provider's words tell."""
+    """The cause of a refused request, as far as the provider's words tell."""
 
     TOO_LONG = "too long"
     QUOTA = "quota"
@@ -106,7 +106,7 @@ _MOST_TOKENS = re.compile(
 
 
 def read(status: int, text: str) -> Refusal | None:
-    """Return what a refusal says, or nothing when its words are none that are known."""
+    """Return the cause of a refusal, or None if its words are unknown."""
     text = text[:4000]
     if text.lstrip(' "\n\ufeff').startswith("<"):
         return Refusal.ADDRESS
@@ -126,7 +126,7 @@ def read(status: int, text: str) -> Refusal | None:
 
 
 def parameter(named: str, text: str) -> str:
-    """Return which parameter a refusal is about: as it names it, else as its words do; empty when neither does."""
+    """Return the parameter that a refusal names, else the one its words describe, else ""."""
     for name in PARAMETERS:
         if named == name or named.startswith(f"{name}."):
             return name
@@ -140,6 +140,6 @@ def parameter(named: str, text: str) -> str:
 
 
 def most_tokens(text: str) -> int | None:
-    """Return the most tokens of an answer that a refusal allows, if it says."""
+    """Return the maximum of output tokens that a refusal allows, or None."""
     match = _MOST_TOKENS.search(text)
     return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""Marks: what a model writes for the platform into its reply and the contact does not see: [S1], [no answer]."""
+"""Reply markers: marks for the platform in a model's reply that contacts do not see: [S1], [no answer]."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ _OPEN = re.compile(rf"[ \t]*(?:[\[【][^\[\]【】\n]{{0,{LONGEST}}})?$")
 
 @dataclass
 class Marks:
-    """Takes the marks out of a text that arrives in pieces, and keeps which ones there were.
+    """Removes the marks from a text that arrives in pieces, and stores which there were.
 
-    `scripts` is how many scripts the prompt has: the marks of others are text like any other.
+    `scripts` is the number of scripts in the prompt; other marks are text.
     """
 
     scripts: int = 0
@@ -24,13 +24,13 @@ class Marks:
     _held: str = ""
 
     def read(self, text: str, *, final: bool = False) -> str:
-        """Return what of a whole text can be shown, as `feed` does; with `final` all of it."""
+        """Return the part of a whole text that can be shown, as `feed` does; all of it if `final`."""
         self.used, self.no_answer, self._held = set(), False, ""
         shown = self.feed(text)
         return shown + self.rest() if final else shown
 
     def feed(self, piece: str) -> str:
-        """Return what of the text so far can be shown: all but what may be the beginning of a mark."""
+        """Return the part of the text so far that can be shown: all but a possible start of a mark."""
         text = _BRACKETS.sub(self._take, self._held + piece)
         open_at = _OPEN.search(text)
         cut = open_at.start() if open_at else len(text)
@@ -38,7 +38,7 @@ class Marks:
         return text[:cut]
 
     def rest(self) -> str:
-        """Return what was held back, at the end of the text; blanks there are nothing."""
+        """Return the text held back at the end, without trailing space."""
         held, self._held = self._held.rstrip(), ""
         return held
 

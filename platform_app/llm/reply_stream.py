@@ -1,4 +1,4 @@
-"""Answer: one reply in the making: the connection, the deadlines, and what has come."""
+"""Reply stream: one streamed reply of a model: the connection, the deadlines, and what has arrived."""
 
 import asyncio
 import time
@@ -50,11 +50,11 @@ class Answer:
         self.thinking = ThinkingFilter(is_waiting=is_waiting)
 
     def milliseconds(self) -> int:
-        """Return how long it has taken."""
+        """Return the time since the request, in milliseconds."""
         return round((time.monotonic() - self._began) * 1000)
 
     async def pieces(self) -> AsyncIterator[str]:
-        """Yield what comes of the text until the model ends."""
+        """Yield text of the reply until the model ends. Raises ModelFailure if it fails or does not end."""
         raw = await self._begin()
         until, held = self._end, ""
         try:
@@ -81,7 +81,7 @@ class Answer:
             yield fresh
 
     def _taken_in(self, raw: str, *, is_last: bool = False) -> str:
-        """Take in a piece; return what of it is for people."""
+        """Process a piece; return the part of it that is shown."""
         fresh = self.thinking.feed(raw, is_last=is_last)
         limit = self._request.max_chars
         self._taken = len(self.thinking.answer)
@@ -95,7 +95,7 @@ class Answer:
         return fresh[: limit + 1]
 
     def is_to_be_longer(self) -> bool:
-        """Tell whether to ask once more with more tokens: thinking has used them up before a word was written."""
+        """Return whether to ask again with more tokens, since reasoning used them all up."""
         used_up = self._outcome.finish_reason in _LENGTH and not self.thinking.answer.strip()
         if not used_up or self._traits.more_tokens > 1 or time.monotonic() >= self._end:
             return False
@@ -105,7 +105,7 @@ class Answer:
         return True
 
     def check_end(self) -> None:
-        """Raise ModelFailure for a reply that is not whole."""
+        """Raise ModelFailure if the reply is filtered, incomplete or without text."""
         reason, is_empty = self._outcome.finish_reason.lower(), not self.thinking.answer.strip()
         if reason in _FILTERED:
             raise ModelFailure(Fault.FILTERED)
@@ -117,7 +117,7 @@ class Answer:
         model_limitations.remember(self._where, self._request.model, replace(self._traits, opens_thinking=opens))
 
     async def _begin(self) -> str | None:
-        """Open a stream and return its first piece, trying again while nothing has come yet."""
+        """Open a stream and return its first piece, retrying while nothing has arrived."""
         wanted = vars(self._request)
         while True:
             self._outcome.tries += 1
@@ -141,7 +141,7 @@ class Answer:
                 raise
 
     async def _open(self, body: dict[str, Any]) -> None:
-        """Ask, and check that the answer may be one."""
+        """Send the request and check the form of the response."""
         self._outcome.messages, self._outcome.adapted = body["messages"], self._traits.told()
         self._last_sign = time.monotonic()
         async with asyncio.timeout_at(self._loop_time(self._deadline(self._end))):
@@ -158,14 +158,14 @@ class Answer:
         self._events = events(self._response.aiter_raw())
 
     def _deadline(self, until: float) -> float:
-        """Return until when a next sign of life is waited for: longer before the first word, as models think."""
+        """Return the deadline of the next sign of life, which is later before the first text."""
         own = settings()
         gap = own.reply_idle_seconds if self.thinking.answer else own.reply_first_token_seconds
         return min(until, self._end, self._last_sign + max(gap, own.reply_idle_seconds))
 
     @staticmethod
     def _loop_time(at: float) -> float:
-        """Return a moment of the monotonic clock as the event loop counts."""
+        """Return a moment of the monotonic clock in the event loop's time."""
         return asyncio.get_running_loop().time() + max(at - time.monotonic(), 0.001)
 
     async def _next(self, until: float) -> str | None:
@@ -192,7 +192,7 @@ class Answer:
             self._last_sign = time.monotonic()
 
     def _piece(self, event: Any) -> str | None:
-        """Return the text that an event brings; nothing when it is no sign of the model."""
+        """Return the text of an event, or None if it is not a sign of the model."""
         if isinstance(event, list):
             event = event[0] if event else {}
         _check_error(event)
@@ -237,7 +237,7 @@ class Answer:
 
 
 def _check_error(event: Any) -> None:
-    """Raise ProviderError for an error within an answer, and ModelFailure for what is neither that nor a chunk."""
+    """Raise ProviderError for an error inside the stream, ModelFailure for an unknown event."""
     if not isinstance(event, dict):
         raise ModelFailure(Fault.STRANGE, type(event).__name__)
     if error := event.get("error"):

@@ -1,4 +1,4 @@
-"""Output: what becomes of a model's text before people see it."""
+"""Reply text: cleans a model's text before people see it."""
 
 import re
 
@@ -21,7 +21,7 @@ _CLOSED = re.compile(  # a piece that is complete, followed by what shows how it
 
 
 def joined(held: str, text: str) -> tuple[str, str]:
-    """Return the next piece as text that can be stored, and what must wait: half of a letter may come alone."""
+    """Return the next piece as text that can be stored, and the rest that must wait: half of a surrogate pair."""
     text = (held + text).replace("\x00", "")
     held = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
     whole = text[: len(text) - len(held)]
@@ -29,25 +29,25 @@ def joined(held: str, text: str) -> tuple[str, str]:
 
 
 def mended(text: str) -> str:
-    """Return a text that can be stored anywhere: no zero bytes, no halves of letters."""
+    """Return a text that can be stored: without zero bytes and lone surrogates."""
     if _SURROGATE.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.replace("\x00", "")
 
 
 def finished(text: str, known: set[int], *, markdown: bool, limit: int) -> tuple[str, set[int]]:
-    """Return a whole reply as people may see it, and the numbers of the sources that it cites.
+    """Return a complete reply as it is shown, and the numbers of the sources that it cites.
 
-    `known` are the sources that there are; `limit` is the most characters.
+    `known` are the existing sources; `limit` is in characters.
     """
     text, used = cited(text.strip(), known)
     return shorten((text if markdown else plain(text)).strip(), limit), used
 
 
 def settled(text: str, known: set[int], *, markdown: bool, limit: int) -> str:
-    """Return what of a growing reply can be shown already: the beginning of what it will be when it is finished.
+    """Return the part of a growing reply that can be shown: a prefix of the finished reply.
 
-    What may turn out to be Markdown, a citation or too long is held back until it is clear.
+    Text that may become Markdown, a citation or too long is held back.
     """
     shown, _ = cited(text[: _clear(text, _OPENS_CITATION if markdown else _OPENS_MARKDOWN)].strip(), known)
     shown = (shown if markdown else plain(shown)).strip()
@@ -77,7 +77,7 @@ def _clear(text: str, opens: re.Pattern[str]) -> int:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return a text cut to at most `limit` characters, at the end of a sentence where one is near."""
+    """Return a text cut to at most `limit` characters, at the end of a sentence if one is near."""
     if len(text) <= limit:
         return text
     head = text[: limit - 1]

@@ -1,4 +1,4 @@
-"""Pauses: how long to wait before a provider is asked again."""
+"""Retry delays: how long to wait before a provider is asked again."""
 
 from email.utils import parsedate_to_datetime
 
@@ -15,7 +15,7 @@ _PASSING = (408, 409, 429, 500, 502, 503, 504, 529)
 
 
 def pause_after(error: Exception, tries: int) -> float | None:
-    """Return how long to wait before another try; nothing when another try is of no use."""
+    """Return the seconds to wait before a retry, or None if a retry is useless."""
     usual = 0.3 * 2.0**tries
     if is_slow(error):
         return None
@@ -30,7 +30,7 @@ def pause_after(error: Exception, tries: int) -> float | None:
 
 
 def _seconds(wished: str) -> float | None:
-    """Return a Retry-After header, which is a number or a date, as seconds from now."""
+    """Return a Retry-After header, a number or a date, as seconds from now, or None."""
     try:
         return max(0.0, float(wished))
     except ValueError:

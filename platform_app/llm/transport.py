@@ -1,4 +1,4 @@
-"""Wire: connections to model providers, kept open between replies, each answer held to a number of bytes."""
+"""Transport: connections to model providers, kept open between replies, with a limit on response size."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,7 +18,7 @@ MOST_BYTES = 6_000_000  # 8000 tokens, each in a chunk of 400 bytes, and as many
 
 @dataclass(frozen=True)
 class Provider:
-    """Where the model is asked."""
+    """A model provider: address and key."""
 
     name: str
     base_url: str
@@ -64,7 +64,7 @@ _clients = WeakKeyDictionary()
 
 
 async def client_of(where: Provider) -> AsyncOpenAI:
-    """Return this event loop's client of a provider; it closes itself when the loop shuts down."""
+    """Return this event loop's client of a provider; it is closed when the loop shuts down."""
     held = _clients.setdefault(asyncio.get_running_loop(), {})
     if where not in held:
         keeper = _keep(where)

@@ -48,7 +48,11 @@ def join(token: str, user_id: str) -> Offer:
 
 
 def register(token: str, *, name: str, password: str, language: str) -> tuple[User, Offer]:
-    """Create the account of an invited person and make them a member with the invitation's role."""
+    """Create the account of an invited person and make them a member; return the user and the offer.
+
+    Raises Conflict if there is an account with this e-mail, Invalid for a wrong name or password, and what `find_offer`
+    raises.
+    """
     offer = find_offer(token)
     name = accounts.clean_name(name, empty="Enter your name.", field="name")
     password = passwords.validate_password(password, offer.email, name, offer.tenant_name)

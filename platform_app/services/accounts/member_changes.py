@@ -57,7 +57,11 @@ def list_views(session: Transaction, who: Identity) -> list[MemberView]:
 
 
 def set_role(session: Transaction, who: Identity, user_id: str, role: Role) -> None:
-    """Change a member's role. Nobody gives more than they have or changes who has more, and one owner stays."""
+    """Change a member's role.
+
+    Raises Forbidden if either role exceeds that of `who`, Conflict if no owner would be left, and NotFound if there is
+    no such member.
+    """
     member, others = _locked(session, who, user_id)
     if not who.role.includes(role):
         raise Forbidden("Your role does not allow this.")
@@ -86,7 +90,11 @@ def set_access(session: Transaction, who: Identity, user_id: str, *, allowed: bo
 
 
 def hand_over(session: Transaction, who: Identity, user_id: str) -> None:
-    """Make another member the owner in place of who asks, who becomes an admin."""
+    """Make another member the owner in place of `who`, who becomes an admin.
+
+    Raises Forbidden if `who` is not an owner, Conflict if the member is disabled or is `who`, NotFound if there is
+    none.
+    """
     if who.role != Role.OWNER:
         raise Forbidden("Only an owner may do this.")
     member, others = _locked(session, who, user_id)
@@ -100,9 +108,10 @@ def hand_over(session: Transaction, who: Identity, user_id: str) -> None:
 
 
 def remove(session: Transaction, who: Identity, user_id: str, *, successor_id: str = "") -> None:
-    """Take a member out of the tenant; their leads and open tasks go to the successor, or to nobody.
+    """Remove a member from the tenant; their leads and open tasks go to the successor, or to nobody.
 
-    The account of the person stays, with their other tenants.
+    The user's account stays, with their other tenants. Raises NotFound if there is no such member or successor,
+    Forbidden or Conflict if the member may not be removed.
     """
     member, others = _locked(session, who, user_id)
     _check_other(who, user_id)

@@ -40,7 +40,10 @@ class InvitationState(Entry, rx.State):
 
     @handler(ANYONE)
     async def open_link(self, link: str) -> None:
-        """Look the token up and show the view for the user of this browser."""
+        """Look up the token and show the view for this browser's user.
+
+        Conflict, raised for a changed link, is shown.
+        """
         self._link = link[:200]
         try:
             if _CHANGED & set(self.router.url.query_parameters):

@@ -112,7 +112,7 @@ class MembersState(rx.State):
 
     @handler(Role.ADMIN)
     async def ask(self, action: str, row_id: str) -> None:
-        """Open the confirmation dialog for an action on a member or an invitation."""
+        """Open the confirmation dialog for an action on a member or invitation. Raises Invalid if either is unknown."""
         names = {row.id: row.name for row in self.rows} | {row.id: row.email for row in self.invited}
         if action not in ACTIONS or row_id not in names:
             raise Invalid("This value cannot be taken.")

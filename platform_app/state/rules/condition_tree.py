@@ -64,7 +64,7 @@ def parent(tree: Tree, path: str) -> tuple[list[Tree], int]:
 
 
 def add(tree: Tree, path: str, *, group: bool) -> None:
-    """Add a condition, or a group with one, at the end of a group."""
+    """Add a condition, or a group with one, at the end of a group. Raises Invalid if `path` is not a group's."""
     within = node_at(tree, path)
     if within.get("kind") != "group":
         raise Invalid("This value cannot be taken.")

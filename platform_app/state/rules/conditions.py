@@ -84,14 +84,14 @@ class ConditionBuilder(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_fact(self, path: str, fact: str) -> None:
-        """Set the fact of a condition."""
+        """Set the fact of a condition. Raises Invalid if the fact is unknown."""
         if fact not in self._facts:
             raise Invalid("This value cannot be taken.")
         await self._change_tree(lambda tree: condition_tree.set_fact(tree, path, self._facts[fact]), redraw=False)
 
     @handler(Role.OPERATOR)
     async def set_operator(self, path: str, operator: str) -> None:
-        """Set the operator of a condition."""
+        """Set the operator of a condition. Raises Invalid if the operator is unknown."""
         if operator not in OPERATORS:
             raise Invalid("This value cannot be taken.")
         await self._change_tree(lambda tree: condition_tree.set_operator(tree, path, OPERATORS[operator]), redraw=False)
@@ -109,7 +109,10 @@ class ConditionBuilder(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_part(self, path: str, place: int, value: str) -> None:
-        """Set part 0 or 1 of a value: minimum and maximum, or count and unit."""
+        """Set part 0 or 1 of a value: minimum and maximum, or count and unit.
+
+        Raises Invalid if there is no such part.
+        """
         line = next((line for line in self.lines if line.path == path), None)
         if line is None or place not in (0, 1) or (line.input == "span" and place == 1 and value not in UNITS):
             raise Invalid("This value cannot be taken.")

@@ -83,7 +83,7 @@ class DefinitionList(Undo, rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def create(self, template: str) -> Any:
-        """Create a draft, from a template if one is given, and open it."""
+        """Create a draft, from a template if one is given, and open it. Raises Invalid if the template is unknown."""
         if template and template not in self._templates():
             raise Invalid("This value cannot be taken.")
         name, draft = self._new_draft(template, (await current_user(self)).language)

@@ -86,7 +86,7 @@ class RuleState(DefinitionEditor, ConditionBuilder, ActionBuilder, rx.State):
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
-        """Save a field, or show the problem at the field."""
+        """Save a field, or show the problem at the field. Raises Invalid if the field is unknown."""
         if field in NUMBER_FIELDS:
             if not (value.strip().isdecimal() and len(value) < 9):
                 await self._show_problem(field, "Enter a number.")

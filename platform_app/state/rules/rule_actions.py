@@ -99,7 +99,7 @@ class ActionBuilder(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_action_field(self, index: int, name: str, value: str) -> None:
-        """Take what was entered in a field of an action."""
+        """Set the value of a field of an action. Raises Invalid if the value is too long or contains NUL."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value cannot be taken.")
 

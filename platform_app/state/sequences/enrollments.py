@@ -90,7 +90,7 @@ class EnrollmentsState(EnrollDialog, rx.State):
 
     @handler(Role.VIEWER)
     async def filter_by(self, name: str, value: str) -> Any:
-        """Filter by sequence or state."""
+        """Filter by sequence or state. Raises Invalid for another filter or an unknown state."""
         if name not in ("sequence", "state") or (name == "state" and value not in FILTERS):
             raise Invalid("This value cannot be taken.")
         setattr(self, name, value[:32])
@@ -118,7 +118,7 @@ class EnrollmentsState(EnrollDialog, rx.State):
 
     @handler(Role.OPERATOR)
     async def act(self, what: str, every: bool) -> Any:
-        """Apply an action to the selection, or to all enrollments that the filters show."""
+        """Apply an action to the selection, or to all matching enrollments. Raises Invalid if the action is unknown."""
         if what not in ACTIONS:
             raise Invalid("This value cannot be taken.")
         asked = {"sequence_id": "" if self.sequence == "all" else self.sequence, "state": _state(self.state)}

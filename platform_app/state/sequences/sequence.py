@@ -75,7 +75,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
-        """Save a field, or show the problem at the field."""
+        """Save a field, or show the problem at the field. Raises Invalid for an unknown field or value."""
         if field == "pace":
             pace = parse_whole(value.strip(), 600)
             if not pace:
@@ -91,7 +91,7 @@ class SequenceState(DefinitionEditor, ConditionBuilder, SequenceStepEditor, rx.S
 
     @handler(Role.OPERATOR)
     async def set_leave_switch(self, field: str, on: bool) -> None:
-        """Set whether people leave on a reply, or on a change of stage."""
+        """Set whether a reply or a change of stage ends enrollments. Raises Invalid if the field is unknown."""
         if field not in SWITCHES:
             raise Invalid("This value cannot be taken.")
         await self._save({field: on})

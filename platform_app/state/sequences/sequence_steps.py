@@ -72,7 +72,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
 
     @handler(Role.OPERATOR)
     async def add_step(self, where: str, what: str) -> None:
-        """Add a step at the end of a branch and open it; `what` is a kind of step, or "do:" and a kind of action."""
+        """Add a step (a kind, or "do:" and an action) and open it. Raises Invalid, or LimitReached if too many."""
         kind, _, action = what.partition(":")
         if kind not in kinds.STEPS or (action and action not in actions.ACTIONS):
             raise Invalid("This value cannot be taken.")
@@ -120,7 +120,7 @@ class SequenceStepEditor(StepTimingEditor, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_action_field(self, name: str, value: str) -> None:
-        """Set the value of a field of the open step's action."""
+        """Set a field of the open step's action. Raises Invalid if the value is too long or contains NUL."""
         if len(value) > MAX_TEXT_LENGTH or "\x00" in value:
             raise Invalid("This value cannot be taken.")
 

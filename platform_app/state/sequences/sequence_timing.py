@@ -69,7 +69,7 @@ class StepTimingEditor(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_timing(self, name: str, value: str) -> None:
-        """Set a field of the timing."""
+        """Set a field of the timing. Raises Invalid if the field is unknown."""
         if name in ("kind", "unit", "time"):
             await self._change_timing(lambda timing: timing["delay"].update({name: value}))
         elif name == "count":
@@ -82,7 +82,7 @@ class StepTimingEditor(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def switch_timing(self, name: str, on: bool) -> None:
-        """Switch an option of the timing on or off."""
+        """Switch an option of the timing on or off. Raises Invalid if the option is unknown."""
         if name not in _SWITCHES:
             raise Invalid("This value cannot be taken.")
         await self._change_timing(
@@ -102,7 +102,7 @@ class StepTimingEditor(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def add_period(self) -> None:
-        """Add a period to the window of the open step."""
+        """Add a period to the window of the open step. Raises LimitReached at the maximum number."""
         if len(self.timing.periods) >= MOST_PERIODS:
             raise LimitReached("There can be {count} periods at most.", count=MOST_PERIODS)
         await self._change_timing(lambda timing: timing["periods"].append(Period().model_dump(mode="json")))
@@ -116,7 +116,7 @@ class StepTimingEditor(rx.State, mixin=True):
 
     @handler(Role.OPERATOR)
     async def set_period(self, place: int, name: str, value: str) -> None:
-        """Set the start or end of a period."""
+        """Set the start or end of a period. Raises Invalid if `name` is neither "start" nor "end"."""
         if name not in ("start", "end"):
             raise Invalid("This value cannot be taken.")
         shown = "24:00" if name == "end" and value == "00:00" else value

@@ -60,7 +60,10 @@ def containing_list(steps: list[Data], step_id: str) -> tuple[list[Data], int]:
 
 
 def branch(steps: list[Data], where: str) -> list[Data]:
-    """Return the list to add steps to: the outermost, or a branch given as "step.branch"."""
+    """Return the list of steps of a branch ("step.branch"), or the outermost for "".
+
+    Raises Invalid if there is none.
+    """
     if not where:
         return steps
     step_id, _, name = where.partition(".")

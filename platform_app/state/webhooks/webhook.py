@@ -97,7 +97,7 @@ class WebhookState(rx.State):
 
     @handler(Role.OPERATOR)
     async def save(self, field: str, value: str) -> None:
-        """Save a setting, or show the problem at the field."""
+        """Save a setting, or show the problem at the field. Raises Invalid if the field is unknown."""
         if field not in (*TEXT_FIELDS, "agent_id"):
             raise Invalid("This value cannot be taken.")
         try:
@@ -142,7 +142,7 @@ class WebhookState(rx.State):
 
     @handler(Role.OPERATOR)
     async def add_field_by_path(self, form: dict[str, Any]) -> Any:
-        """Add a field for a path of the payload."""
+        """Add a field for a path of the payload. Raises Invalid if its kind is unknown."""
         kind = str(form.get("kind", ""))
         if kind not in FIELD_KINDS:
             raise Invalid("This value cannot be taken.")
