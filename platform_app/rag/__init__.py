@@ -1,1 +1,1 @@
-"""RAG: parse, chunk, index, retrieve."""
+"""RAG: parses, chunks, indexes and retrieves knowledge."""

@@ -1,4 +1,4 @@
-"""Chunk: cuts a text into pieces that each say something by themselves."""
+"""Chunking: cuts a text into pieces that are understandable by themselves."""
 
 import re
 from collections.abc import Iterator
@@ -11,24 +11,24 @@ SIZE = (500, 1000)  # characters
 OVERLAP = 150
 SECTION = 20_000
 _DASHES = re.compile(r"[ \t|:-]*-[ \t|:-]*")  # below the head of a table
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(\S.*)$", re.MULTILINE)  # no part can match what another does: it stays linear
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(\S.*)$", re.MULTILINE)  # no two parts match the same text, so it stays linear
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of a text with the headings it stands under."""
+    """A piece of a text with the headings above it."""
 
     heading: str
     text: str
 
 
 def chunk_id(source_id: str, generation: int, number: int) -> str:
-    """Return the id of a chunk: the same whenever the same generation of a source is cut."""
+    """Return the id of a chunk, which is the same each time a generation of a source is cut."""
     return f"{source_id[:20]}{generation:04x}{number:06x}"
 
 
 def indexed_text(title: str, heading: str, text: str) -> str:
-    """Return what a chunk is found by: its text with the source's title and the headings above it."""
+    """Return the text by which a chunk is found: its own with the source's title and the headings above it."""
     return f"{title}\n{heading}\n{text}"
 
 
@@ -38,7 +38,7 @@ def _splitter() -> MarkdownSplitter:
 
 
 def cut(text: str) -> list[Piece]:
-    """Return the pieces of a Markdown text, in order; a heading never stands alone, table rows keep their head."""
+    """Return the pieces of a Markdown text in order; headings never stand alone, tables repeat their header."""
     marks = [(m.start(), len(m[1]), m[2].rstrip("# \t")[:120]) for m in _HEADING.finditer(text)]
     tables = _tables(text)
     pieces: list[Piece] = []
@@ -63,9 +63,9 @@ def cut(text: str) -> list[Piece]:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what the splitter makes of a text and where each part begins; a long text is given to it in sections.
+    """Yield the parts of a text with their positions; a long text is split in sections.
 
-    The splitter's time grows with the square of the length: 70 s for 8 MB, 0.2 s in sections.
+    The splitter's time grows quadratically: 70 s for 8 MB, 0.2 s in sections.
     """
     start = 0
     while start < len(text):
@@ -79,7 +79,7 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _tables(text: str) -> list[tuple[int, int, int]]:
-    """Return where tables begin, where their rows begin, and where they end."""
+    """Return (start, start of the rows, end) of each table."""
     found: list[tuple[int, int, int]] = []
     lines = [*text.split("\n"), ""]
     place, start, begins = 0, 0, 0
@@ -94,7 +94,7 @@ def _tables(text: str) -> list[tuple[int, int, int]]:
 
 
 def _under_head(head: str, rows: str) -> Iterator[str]:
-    """Yield rows of a table under its head, as many as a piece may hold; a head that is too long is left out."""
+    """Yield rows of a table under its header, up to the size of a piece; a header that is too long is omitted."""
     room = SIZE[1] - len(head) - 1
     if room < SIZE[1] // 3:
         head, room = "", SIZE[1]

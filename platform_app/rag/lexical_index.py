@@ -1,4 +1,4 @@
-"""Lexical: BM25 over a tenant's chunks, in memory, rebuilt when the tenant's knowledge has changed."""
+"""Lexical index: BM25 over a tenant's chunks, in memory, rebuilt when the tenant's knowledge has changed."""
 
 import math
 from collections import Counter, OrderedDict
@@ -15,7 +15,7 @@ from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceS
 from platform_app.rag.chunking import indexed_text
 from platform_app.rag.search_terms import terms, weighted_terms
 
-TENANTS = 64  # indexes kept at once
+TENANTS = 64  # indexes in memory
 
 
 @dataclass
@@ -26,12 +26,12 @@ class Index:
     chunk_ids: list[str] = field(default_factory=list)
     source_ids: list[str] = field(default_factory=list)
     categories: list[str | None] = field(default_factory=list)
-    tokens: dict[str, list[str]] = field(default_factory=dict)  # by chunk: a rebuild reads only new ones
+    tokens: dict[str, list[str]] = field(default_factory=dict)  # by chunk id: a rebuild reads only new chunks
     engine: bm25s.BM25 | None = None
-    seen_in: Counter[str] = field(default_factory=Counter)  # chunks that hold a term
+    seen_in: Counter[str] = field(default_factory=Counter)  # number of chunks that contain a term
 
     def weight(self, question: str) -> float:
-        """Return the best score that any chunk could have for a question: what all its terms are worth."""
+        """Return the best possible score for a question: the weight of all its terms."""
         count = max(1, len(self.chunk_ids))
         return sum(
             weight * math.log(1 + (count - n + 0.5) / (n + 0.5))
@@ -48,8 +48,8 @@ class Index:
     ) -> list[tuple[str, float]]:
         """Return chunk ids with their BM25 scores, best first.
 
-        `before` are texts that the question follows, with their weights: the best chunk of one scores its weight of
-        what the question's own best chunk scores.
+        `before` are texts that the question follows, with weights: the best chunk of one scores its weight times the
+        score of the question's best chunk.
         """
         if self.engine is None:
             return []
@@ -84,13 +84,13 @@ _building: dict[str, Lock] = {}
 
 
 def revision(session: Transaction, tenant_id: str) -> int:
-    """Return the revision of a tenant's knowledge; it grows with every change of what may be found."""
+    """Return the revision of a tenant's knowledge, which grows with every change of what can be found."""
     row = session.exec(owned(KnowledgeState, tenant_id)).first()
     return row.revision if row else 0
 
 
 def bump(session: Transaction, tenant_id: str) -> None:
-    """Note in this transaction that what may be found has changed."""
+    """Increment the revision of the tenant's knowledge in this transaction."""
     row = session.exec(owned(KnowledgeState, tenant_id).with_for_update()).first()
     if row is None:
         row = KnowledgeState(tenant_id=tenant_id)
@@ -133,7 +133,7 @@ def _build(session: Transaction, tenant_id: str, current: int, before: Index | N
     )
     made = Index(current)
     old = before.tokens if before else {}
-    places: set[tuple[str, str, str]] = set()  # a text that a source repeats is found once
+    places: set[tuple[str, str, str]] = set()  # a repeated text of a source is found once
     for chunk_id, source_id, category, heading, text, title in session.execute(query).all():
         if (source_id, heading, text) in places:
             continue

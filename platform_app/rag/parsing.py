@@ -1,4 +1,4 @@
-"""Parse: turns an uploaded file into pieces of Markdown, in a child process with little time and memory."""
+"""Parsing: converts an uploaded file to pieces of Markdown, in a child process with limited time and memory."""
 
 import errno
 import importlib
@@ -56,17 +56,14 @@ _DISK_FULL = 74  # how the child ends when its output could not be written
 
 @dataclass
 class Reading:
-    """What the child has read: remarks about the file, and its pieces, one in memory at a time."""
+    """The output of the child process: remarks about the file, and an iterator of its pieces."""
 
     remarks: list[dict[str, Any]]  # {"sentence": a message id, "values": {…}}
     pieces: Iterator[Piece]
 
 
 def check_name(file_name: str) -> str:
-    """Return the kind of a file by its name, or say that it cannot be read.
-
-    Raises Invalid if files of this kind cannot be read.
-    """
+    """Return the kind of a file by its name. Raises Invalid if files of this kind cannot be parsed."""
     kind = KINDS.get(Path(file_name).suffix.lower())
     if kind is None:
         raise Invalid("Files of this kind cannot be read. Upload PDF, DOCX, XLSX, CSV, TXT, MD or HTML.")
@@ -74,9 +71,9 @@ def check_name(file_name: str) -> str:
 
 
 def check_content(path: Path, kind: str) -> None:
-    """Refuse what is empty or is not what its name says.
+    """Check that a file is what its name says.
 
-    Raises Invalid if the file is empty, looks like a virus, or is not what its name says.
+    Raises Invalid if it is empty, looks like a virus, or is of another kind.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -93,10 +90,10 @@ def check_content(path: Path, kind: str) -> None:
 
 @contextmanager
 def reading(path: Path, file_name: str) -> Iterator[Reading]:
-    """Let a bounded child process read a file and cut it; yield what it found.
+    """Parse and cut a file in a child process; yield the result.
 
-    Neither the file nor its text is in this process's memory as a whole. Raises Invalid with a sentence for people
-    when the file cannot be read, also while the pieces are taken.
+    Neither the file nor its text is in this process's memory as a whole. Raises Invalid if the file cannot be parsed,
+    also while the pieces are iterated, and Unavailable if the child cannot run.
     """
     with _child(path, file_name, "pieces") as out:
         lines = _lines(out)
@@ -104,14 +101,14 @@ def reading(path: Path, file_name: str) -> Iterator[Reading]:
 
 
 def parse(path: Path, file_name: str) -> str:
-    """Return the whole text of a file as Markdown, read by a bounded child process; raises as `reading` does."""
+    """Return the whole text of a file as Markdown, parsed in a child process. Raises as `reading` does."""
     with _child(path, file_name, "text") as out:
         return "".join(line.get("text", "") for line in _lines(out))
 
 
 @contextmanager
 def _child(path: Path, file_name: str, wanted: str) -> Iterator[IO[bytes]]:
-    """Run the child to its end; yield the file that it wrote, which goes with the block."""
+    """Run the child process and yield the file of its output, which is deleted after the block."""
     kind = check_name(file_name)
     check_content(path, kind)
     own = settings()
@@ -157,7 +154,7 @@ def _wait(child: "subprocess.Popen[bytes]", seconds: float) -> None:
 
 
 def _lines(out: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield what the child wrote, a line at a time; raises Invalid where it says so or breaks off."""
+    """Yield the lines of the child's output. Raises Invalid if it reports a problem or is incomplete."""
     while True:
         try:
             line = json.loads(out.readline())
@@ -171,7 +168,7 @@ def _lines(out: IO[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def clean(text: str) -> str:
-    """Return a text in one normal form, without characters that nobody sees."""
+    """Return a text in Unicode normal form, without invisible characters."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES))
     text = _CONTROL.sub(" ", _JOINERS.sub("", _INVISIBLE.sub("", text)))
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t\u00a0]+\n", "\n", text)).strip()
@@ -192,7 +189,7 @@ def _read(kind: str, path: Path) -> tuple[str, Report]:
 
 
 def _answer(kind: str, wanted: str, path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines that tell the parent what was read."""
+    """Yield the lines of output for the parent process."""
     try:
         text, report = _read(kind, path)
         yield {"remarks": report.finish()}
@@ -208,7 +205,7 @@ def _answer(kind: str, wanted: str, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def main(kind: str, wanted: str, path: str) -> int:
-    """Read a file and print what it holds, or the problem with it, as lines of JSON."""
+    """Parse a file and print its pieces, or the problem, as lines of JSON; return the exit code."""
     try:
         for line in _answer(kind, wanted, Path(path)):
             print(json.dumps(line, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Retrieve: the passages of a tenant's knowledge that fit a question, found by two legs and mixed by score."""
+"""Retrieval: the passages of a tenant's knowledge for a question, by lexical and vector search."""
 
 import time
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from platform_app.errors import Unavailable
 from platform_app.models.knowledge import Chunk, Source
 from platform_app.rag import lexical_index, vector_index
 
-POOL = 50  # candidates of each leg
-LEXICAL_SHARE = 0.8  # the hashed vectors see the same letters again: a second opinion, not an equal one
+POOL = 50  # candidates of each search
+LEXICAL_SHARE = 0.8  # the hashed vectors see the same letters again, so they count less
 LIMIT = 8  # passages that a model is given
 FLOOR = 0.02  # share of a question's worth below which a passage has hardly a letter in common: it is not given
 SHARE_OF_BEST = 0.2  # ... and of what the best passage holds; right ones hold .3 at least (tests/shop_questions.py)
@@ -26,13 +26,13 @@ class Passage:
     source_title: str
     heading: str
     text: str
-    score: float  # the mix, 0 to 1
+    score: float  # combined, 0 to 1
     lexical_score: float  # share of the question's worth that the words hold
     vector_score: float  # cosine similarity
     rank: int
-    used: bool  # it was given to the model
-    number: int = 0  # by which a reply cites it; 0 when not given
-    cited: bool = False  # the reply names it as a source
+    used: bool  # in the prompt
+    number: int = 0  # by which a reply cites it; 0 if not in the prompt
+    cited: bool = False  # cited by the reply
 
     def as_json(self) -> dict[str, Any]:
         """Return the passage as JSON values."""
@@ -41,12 +41,12 @@ class Passage:
 
 @dataclass
 class Retrieval:
-    """What was found, what was only considered, and how."""
+    """The passages found and considered, and how the search went."""
 
     passages: list[Passage] = field(default_factory=list)
     considered: list[Passage] = field(default_factory=list)
-    degraded: bool = False  # the vector index did not answer
-    lost: bool = False  # it has to be built anew
+    degraded: bool = False  # the vector index was down
+    lost: bool = False  # the vector index has to be rebuilt
     milliseconds: int = 0
 
 
@@ -58,9 +58,9 @@ def retrieve(
     categories: list[str] | None = None,
     limit: int = LIMIT,
 ) -> Retrieval:
-    """Return the best passages for a question; whether they hold the answer is for the model to say.
+    """Return the best passages for a question; whether they hold the answer is for the model to decide.
 
-    `before` are earlier texts that the question follows, with their weights; `categories` None means all of them.
+    `before` are earlier texts that the question follows, with weights; `categories` None means all.
     """
     started = time.monotonic()
     result = Retrieval()
@@ -89,7 +89,7 @@ def retrieve(
 
 
 def _given(considered: list[Passage], limit: int) -> list[Passage]:
-    """Choose and number the passages that the model is given."""
+    """Choose and number the passages for the prompt."""
     floor = max(FLOOR, SHARE_OF_BEST * max((passage.lexical_score for passage in considered), default=0.0))
     found = [passage for passage in considered[:limit] if passage.lexical_score >= floor]
     for number, passage in enumerate(found, 1):
@@ -100,7 +100,7 @@ def _given(considered: list[Passage], limit: int) -> list[Passage]:
 def _by_vector(
     tenant_id: str, question: str, before: Sequence[tuple[str, float]], result: Retrieval
 ) -> dict[str, float]:
-    """Return what the vector index finds; that it does not answer, or is lost, is noted in the result."""
+    """Return the results of the vector index; if it is down or lost, `result` says so."""
     try:
         return dict(vector_index.search(tenant_id, question, POOL, before=before))
     except vector_index.IndexLost:
@@ -111,7 +111,7 @@ def _by_vector(
 
 
 def _mix(by_word: dict[str, float], by_vector: dict[str, float]) -> dict[str, float]:
-    """Bring both legs' scores to 0..1 and add them by their shares; a missing leg leaves the other alone."""
+    """Scale the scores of both searches to 0..1 and add them by their shares; one alone is used as is."""
     share = LEXICAL_SHARE if by_vector else 1.0
     mixed: dict[str, float] = {}
     for scores, part in ((by_word, share), (by_vector, 1 - share)):

@@ -1,4 +1,4 @@
-"""Query: what is searched for when a contact has said something: the message, and what it follows."""
+"""Search query: the query for a contact's message and the messages before it."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ _LEAST = 0.15  # ... when there are more of them: the message can be understood 
 
 @dataclass(frozen=True)
 class Query:
-    """A message without its courtesies, and earlier texts with their weights beside its own, which is 1.
+    """A message without courtesies, and earlier texts with weights; the message's own weight is 1.
 
-    An empty text: there is nothing to search for.
+    An empty text means that there is nothing to search for.
     """
 
     text: str
@@ -26,15 +26,15 @@ class Query:
 
     @property
     def shown(self) -> str:
-        """The query in one line, as people read it in a trace."""
+        """The query on one line, as a trace shows it."""
         return " ← ".join((self.text, *(text for text, _ in self.before)))
 
 
 def query_of(message: str, history: list[tuple[str, str]]) -> Query:
-    """Return what is searched for; `history` is (role, text) before the message, oldest first.
+    """Return the query for a message; `history` is (role, text) before it, oldest first.
 
-    The fewer words say what a question is about ("And on Sunday?"), the more counts what is told around it and what
-    was said before it.
+    The fewer words show what a question is about ("And on Sunday?"), the more weight have the rest of the message and
+    the earlier ones.
     """
     text, around = _question_of(without_courtesy(message) or (message if "?" in message else ""))
     if not text:

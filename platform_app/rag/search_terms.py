@@ -1,4 +1,4 @@
-"""Terms: what a text is looked up by: stems of its words, and the four-letter grams within them."""
+"""Search terms: the terms of the lexical index: stems of words, and four-letter grams within them."""
 
 from platform_app.text.courtesy_phrases import LIGHT
 from platform_app.text.stemming import grams, stems, words
@@ -9,7 +9,7 @@ LIGHT_SHARE = 0.2  # what words that only ask ("how much", "tell me") keep of th
 
 
 def terms(text: str) -> list[str]:
-    """Return stems and grams, the terms of the lexical index."""
+    """Return the stems and grams of a text."""
     return [*stems(text), *(gram for word in words(text) for gram in grams(word))]
 
 

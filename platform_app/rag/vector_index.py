@@ -1,4 +1,4 @@
-"""Vectors: hashed lexical vectors of chunks in a Chroma server, one collection for a tenant and embedder."""
+"""Vector index: hashed lexical vectors of chunks in a Chroma server, one collection per tenant and embedder."""
 
 import hashlib
 import math
@@ -54,15 +54,15 @@ def _weigh(text: str, weight: Callable[[int], float]) -> list[float]:
 
 
 def embed_passage(text: str) -> list[float]:
-    """Return the vector of a passage: grams damped as BM25 damps repeated words."""
+    """Return the vector of a passage, in which repeated grams are damped as in BM25."""
     return _weigh(text, lambda count: count * 2.2 / (count + 1.2))
 
 
 def apart(vector: list[float], chunk_id: str) -> list[float]:
-    """Return a vector moved by a hair in a direction of its chunk's own.
+    """Return a vector shifted slightly in a direction of its chunk's own.
 
-    Equal vectors make the graph degenerate: 400 of them took 30 s for a batch of 50 and hid each other; moved
-    apart they take 0.1 s, and each is found. A cosine changes by 0.00005.
+    Equal vectors make the index's graph degenerate: 400 of them took 30 s for a batch of 50 and hid each other; shifted
+    ones take 0.1 s and are all found. A cosine changes by 0.00005.
     """
     seed = int.from_bytes(hashlib.blake2b(chunk_id.encode(), digest_size=8).digest(), "big")
     moved = np.asarray(vector) + np.random.default_rng(seed).normal(0, APART / math.sqrt(DIMS), DIMS)
@@ -70,7 +70,7 @@ def apart(vector: list[float], chunk_id: str) -> list[float]:
 
 
 def embed_question(text: str, before: Sequence[tuple[str, float]] = ()) -> list[float]:
-    """Return the vector of a question: each gram once; `before` are texts that it follows, with their weights."""
+    """Return the vector of a question, each gram once; `before` are texts that it follows, with weights."""
     vector = _weigh(text, lambda count: 1.0)
     for earlier, weight in before:
         vector = [own + weight * other for own, other in zip(vector, _weigh(earlier, lambda _: 1.0), strict=True)]
@@ -79,17 +79,17 @@ def embed_question(text: str, before: Sequence[tuple[str, float]] = ()) -> list[
 
 
 def _opened() -> Any:
-    """Return the client of the server that the settings name."""
+    """Return the client of the configured server."""
     own = settings()
     return _client(own.chroma_url or "http://127.0.0.1:8001", own.chroma_token.get_secret_value())
 
 
 @lru_cache
 def _client(address: str, token: str = "") -> Any:
-    """Return a client; with a token its collections are in a space whose name follows from it.
+    """Return a client; with a token its collections are in a Chroma tenant whose name is derived from it.
 
-    Chroma has no sign-in of its own since 1.0, but spaces ("tenants"), of which a server tells nobody the names: who
-    does not know the token finds, reads and changes nothing. A proxy in front that asks for a token gets it too.
+    Chroma has had no sign-in since 1.0, but tenants whose names a server does not list: without the token nothing can
+    be found, read or changed. A proxy in front that requires a token receives it too.
     """
     import chromadb
     from chromadb.config import DEFAULT_TENANT
@@ -109,7 +109,7 @@ def _client(address: str, token: str = "") -> Any:
 
 
 def _make_space(space: str, place: dict[str, Any]) -> None:
-    """Make a space where it is missing, and take away what was kept for all to read before there was a token."""
+    """Create the Chroma tenant if it is missing, and delete collections stored before there was a token."""
     import chromadb
     from chromadb.config import DEFAULT_DATABASE
     from chromadb.config import Settings as ChromaSettings
@@ -132,14 +132,14 @@ def _make_space(space: str, place: dict[str, Any]) -> None:
 
 
 class IndexLost(Unavailable):
-    """The tenant's collection is gone, or its vectors are of another size: it has to be built anew."""
+    """The tenant's collection is missing, or its vectors have another size: it has to be rebuilt."""
 
     def __init__(self) -> None:
         super().__init__("The vector index is being built anew.")
 
 
 def _bounded(work: Callable[[], T], seconds: float, *, writes: bool = True) -> T:
-    """Run a call of Chroma's client, which has no deadline of its own, within one."""
+    """Run a call of Chroma's client, which has no deadline, with one in seconds."""
     global _silent_until
     try:
         return (_writers if writes else _pool).submit(work).result(seconds)
@@ -154,7 +154,7 @@ def _bounded(work: Callable[[], T], seconds: float, *, writes: bool = True) -> T
 
 @contextmanager
 def _collection(tenant_id: str, *, make: bool = False) -> Iterator[Any]:
-    """Open the tenant's collection; whatever shows that it is not the one we filled is IndexLost."""
+    """Open the tenant's collection. Raises IndexLost if it is missing or not the one that was filled."""
     from chromadb.errors import InvalidArgumentError, NotFoundError
 
     client, name = _opened(), _name(tenant_id)
@@ -178,7 +178,7 @@ def _name(tenant_id: str) -> str:
 
 
 def clear(tenant_id: str) -> None:
-    """Take a tenant's collection away, whatever it holds."""
+    """Delete a tenant's collection. Raises Unavailable if the server does not answer."""
     from chromadb.errors import NotFoundError
 
     def remove() -> None:
@@ -191,10 +191,10 @@ def clear(tenant_id: str) -> None:
 def put(
     tenant_id: str, source_id: str, rows: list[tuple[str, str]], *, make: bool = True, skip_known: bool = False
 ) -> None:
-    """Write the vectors of chunks, given as id and text. Writing them again changes nothing.
+    """Write the vectors of chunks, given as id and text; writing them again changes nothing.
 
-    `skip_known` leaves those out that are there. Raises IndexLost when the collection does not exist and is not to
-    be made.
+    `skip_known` omits existing ones. Raises IndexLost if the collection is missing and `make` is false, Unavailable if
+    the server does not answer.
     """
     if skip_known and (known := _known(tenant_id, [chunk_id for chunk_id, _ in rows])):
         rows = [row for row in rows if row[0] not in known]
@@ -215,7 +215,7 @@ def put(
 
 
 def _known(tenant_id: str, chunk_ids: list[str]) -> set[str]:
-    """Return which chunks have their vectors."""
+    """Return the ids of the chunks that have vectors."""
 
     def ask() -> set[str]:
         with _collection(tenant_id) as collection:
@@ -228,7 +228,7 @@ def _known(tenant_id: str, chunk_ids: list[str]) -> set[str]:
 
 
 def drop(tenant_id: str, chunk_ids: list[str]) -> None:
-    """Take the vectors of chunks away."""
+    """Delete the vectors of chunks. Raises Unavailable if the server does not answer."""
     for start in range(0, len(chunk_ids), BATCH):
         part = chunk_ids[start : start + BATCH]
 
@@ -245,7 +245,7 @@ def search(
 ) -> list[tuple[str, float]]:
     """Return chunk ids with their cosine similarity, best first; `before` are texts that the question follows.
 
-    Raises Unavailable within two seconds, IndexLost when there is no collection that fits.
+    Raises Unavailable within two seconds, IndexLost if there is no matching collection.
     """
     if time.monotonic() < _silent_until:
         raise Unavailable("The vector index does not answer. It is tried again.")

@@ -1,1 +1,1 @@
-"""Readers: one module for each kind of file; each returns the text as Markdown and reports what it left out."""
+"""Readers: one module for each kind of file, which returns the text as Markdown and reports what it omitted."""

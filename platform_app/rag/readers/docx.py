@@ -1,4 +1,4 @@
-"""DOCX: the text of a Word file in the order that a reader sees it, in one pass over its XML."""
+"""DOCX: the text of a Word file in reading order, in one pass over its XML."""
 
 import re
 from pathlib import Path

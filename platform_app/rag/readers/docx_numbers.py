@@ -1,4 +1,4 @@
-"""DOCX numbers: what stands before a paragraph of a list, counted as Word counts."""
+"""DOCX numbers: the numbers and bullets of list paragraphs, counted as Word does."""
 
 import re
 
@@ -7,14 +7,14 @@ _RUSSIAN = "абвгдежзиклмнопрстуфхцчшщэюя"
 
 
 class Numbers:
-    """Counts the paragraphs of each list and depth."""
+    """Counters of each list and depth."""
 
     def __init__(self, lists: dict[str, list[tuple[str, str, int]]]) -> None:
         self.lists = lists
         self.counts: dict[str, list[int]] = {}
 
     def next(self, key: str, depth: int) -> str:
-        """Return the number or bullet of the next paragraph of a list at a depth; empty outside of all lists."""
+        """Return the number or bullet of the next paragraph of a list at a depth; "" outside of lists."""
         levels = self.lists.get(key, [])
         if not 0 <= depth < len(levels):
             return ""

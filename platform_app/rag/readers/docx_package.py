@@ -1,4 +1,4 @@
-"""DOCX package: the parts of a Word file that hold text, opened without unpacking the others."""
+"""DOCX package: the parts of a Word file that contain text, opened without unpacking the others."""
 
 import zipfile
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ _DAMAGED = "The file is damaged or is not a DOCX."
 
 
 def local(node: Any) -> str:
-    """Return an element's name without its namespace; nothing for comments and instructions."""
+    """Return an element's name without its namespace; "" for comments and instructions."""
     return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
 
 
 def value(node: Any, name: str = "val") -> str | None:
-    """Return an attribute by its name without its namespace."""
+    """Return an attribute by its name without its namespace, or None."""
     if node is None:
         return None
     return next((given for key, given in node.attrib.items() if key.rpartition("}")[2] == name), None)
 
 
 def child(node: Any, *path: str) -> Any:
-    """Return the first child of this name, then its child, and so on; None where one is missing."""
+    """Return the first child of this name, then its child, and so on; None if one is missing."""
     for name in path:
         if node is None:
             return None
@@ -39,12 +39,12 @@ def child(node: Any, *path: str) -> Any:
 
 
 def is_on(node: Any) -> bool:
-    """Tell whether a switch such as <w:vanish/> is there and not turned off."""
+    """Return whether a switch such as <w:vanish/> is present and not turned off."""
     return node is not None and (value(node) or "true").lower() not in ("0", "false", "off", "none")
 
 
 def is_shaded(shape: Any, name: str = "shd") -> bool:
-    """Tell whether something has a background of its own that is not white."""
+    """Return whether an element has a background that is not white."""
     fill = value(child(shape, name), "fill") or value(child(shape, name), "color")
     return (fill or "auto").lower() not in ("auto", "ffffff")
 
@@ -53,7 +53,7 @@ _WRAPPERS = ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "Alt
 
 
 def within(parent: Any, *names: str) -> list[Any]:
-    """Return the children of these names, also those in content controls and tracked insertions."""
+    """Return the children of these names, also inside content controls and tracked insertions."""
     found = []
     for node in parent:
         if local(node) in names:
@@ -64,10 +64,7 @@ def within(parent: Any, *names: str) -> list[Any]:
 
 
 def check(path: Path) -> None:
-    """Refuse what is no DOCX, or would unpack without end.
-
-    Raises Invalid if the file is damaged, is no DOCX, or would unpack to too much.
-    """
+    """Check that a file is a DOCX. Raises Invalid if it is damaged, is not a DOCX, or unpacks to too much."""
     try:
         with zipfile.ZipFile(path) as parts:
             entries = parts.infolist()
@@ -80,10 +77,7 @@ def check(path: Path) -> None:
 
 
 def check_sizes(entries: list[zipfile.ZipInfo], suspicion: bool | int) -> None:
-    """Refuse parts that unpack to more than is read, archives of too many parts, and those with links.
-
-    Raises Invalid if the archive exceeds these limits.
-    """
+    """Check an archive's entries. Raises Invalid for too large or too many parts, and for links."""
     unpacked = sum(entry.file_size for entry in entries)
     packed = max(1, sum(entry.compress_size for entry in entries))
     is_bomb = unpacked > UNPACKED_LIMIT or (unpacked > 10_000_000 and unpacked / packed > RATIO_LIMIT)
@@ -93,7 +87,7 @@ def check_sizes(entries: list[zipfile.ZipInfo], suspicion: bool | int) -> None:
 
 @dataclass
 class Style:
-    """What a paragraph or run style says that matters to the text."""
+    """The properties of a paragraph or run style that matter to the text."""
 
     name: str = ""
     level: int | None = None  # of a heading, 1 and up
@@ -106,7 +100,7 @@ class Style:
 
 @dataclass
 class Package:
-    """The main part with everything that it refers to."""
+    """The main part and the parts that it refers to."""
 
     body: Any
     styles: dict[str, Style] = field(default_factory=dict)
@@ -117,7 +111,7 @@ class Package:
     comments: int = 0
 
     def style(self, key: str | None) -> Style:
-        """Return a style with what it inherits."""
+        """Return a style with the properties it inherits."""
         found, seen = Style(), set[str]()
         while key in self.styles and key not in seen:
             seen.add(str(key))
@@ -135,7 +129,7 @@ class Package:
 
 
 def open_package(path: Path) -> Package:
-    """Read the parts of a checked file that hold text. Raises Invalid if the main document is missing."""
+    """Read the text parts of a checked file. Raises Invalid if the main document is missing."""
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
 
@@ -196,7 +190,7 @@ def _read_styles(package: Package, part: Any) -> None:
 
 
 def is_white(look: Any) -> bool:
-    """Tell whether a run's properties make it white on white."""
+    """Return whether a run's properties make it white on white."""
     colour = (value(child(look, "color")) or "").lower()
     if colour not in ("ffffff", "fefefe", "fdfdfd") or child(look, "highlight") is not None:
         return False

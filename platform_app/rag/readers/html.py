@@ -1,4 +1,4 @@
-"""HTML: the text of a page as Markdown, in order, without menus and without what nobody would see."""
+"""HTML: the text of a page as Markdown, in order, without menus and invisible text."""
 
 import codecs
 import re

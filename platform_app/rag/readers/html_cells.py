@@ -1,4 +1,4 @@
-"""HTML cells: the rows of a table, with what spans several of them in each."""
+"""HTML cells: the rows of a table, with spanning cells repeated in each row."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ Spans = dict[int, tuple[int, str]]  # by column: rows that a cell above still co
 
 
 def row_of(row: Any, spans: Spans, read: Callable[[Any], str]) -> list[str]:
-    """Return the cells of a row as `read` reads them; cells from above that reach into it stand in it too."""
+    """Return the cells of a row as `read` converts them, with cells of earlier rows that span into it."""
     cells: list[str] = []
 
     def covered() -> None:

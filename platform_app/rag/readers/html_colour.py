@@ -1,12 +1,12 @@
-"""HTML colour: colours as style sheets write them, as red, green and blue."""
+"""HTML colour: parses CSS colours as red, green and blue."""
 
 import tinycss2.color4
 
 
 def colour_of(written: str, current: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
-    """Return a colour as red, green, blue from 0 to 255; None when it is none, clear, or not understood.
+    """Return a CSS colour as (red, green, blue) from 0 to 255; None if it is invalid, transparent or unknown.
 
-    `current` is the colour of letters around, for `currentcolor`.
+    `current` is the colour of the surrounding text, for `currentcolor`.
     """
     for part in (written, *written.split()):  # `background` may say more than a colour
         found = tinycss2.color4.parse_color(part.replace("!important", "").strip())

@@ -1,4 +1,4 @@
-"""HTML look: which elements of a page nobody would see, by attributes, inline styles and style sheets."""
+"""HTML visibility: which elements are invisible by attributes, inline styles and style sheets."""
 
 import re
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Look:
-    """What an element inherits from those around it."""
+    """The style that an element inherits."""
 
     colour: Colour | None = (0, 0, 0)  # None: not known
     background: Colour | None = (255, 255, 255)  # None: a picture, or not known
@@ -35,7 +35,7 @@ class Look:
 
 
 def sheet_styles(tree: Any) -> dict[Any, dict[str, str]]:
-    """Return what the page's own style sheets say of its elements, by element."""
+    """Return the declarations of the page's own style sheets, by element."""
     found: dict[Any, dict[str, tuple[tuple[int, ...], str]]] = {}
     translator = cssselect.HTMLTranslator()
     rules = [*enumerate(rule for node in tree.iter("style") for rule in _rules(node.text or ""))]
@@ -85,7 +85,7 @@ def _values(css: Any) -> dict[str, tuple[bool, str]]:
 
 
 def look_of(element: Any, around: Look, sheet: dict[str, str]) -> tuple[Look, bool]:
-    """Return how an element looks within those around it, and whether it and all within it is hidden."""
+    """Return the style of an element, and whether it is hidden with all its content."""
     style = dict(sheet)
     if inline := element.get("style"):
         style |= {name: text for name, (_, text) in _values(inline[:10_000]).items()}
@@ -109,7 +109,7 @@ def look_of(element: Any, around: Look, sheet: dict[str, str]) -> tuple[Look, bo
 
 
 def is_readable(look: Look) -> bool:
-    """Tell whether letters of this look can be seen."""
+    """Return whether text of this style is visible."""
     if not look.is_visible or look.size < 2:
         return False
     if look.colour is None or look.background is None:

@@ -1,4 +1,4 @@
-"""Markdown: tables written so that each row can be understood, whatever it was read from."""
+"""Markdown: writes tables so that each row is understandable."""
 
 import re
 
@@ -12,9 +12,9 @@ def one_line(text: str) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Return rows as a Markdown table whose first row with several cells is the head.
+    """Return rows as a Markdown table whose first row with several cells is the header.
 
-    Rows before it that hold one cell are captions. A table with long rows becomes records: "Column: value" lines.
+    Earlier rows with one cell are captions. A table with long rows becomes records of "Column: value" lines.
     """
     cells = [[one_line(cell) for cell in row] for row in rows]
     cells = [row for row in cells if any(row)]

@@ -1,4 +1,4 @@
-"""PDF: the text of a document by PDFium, as a reader sees it: columns, whole words and sentences, filled forms."""
+"""PDF: the text of a document by PDFium, in reading order, with columns, whole words and filled forms."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ _MANGLED = re.compile("[À-ÿ]")
 
 
 def read(path: Path, report: Report) -> str:
-    """Return the text of a checked file; pages that hold none, or none that can be read, are told."""
+    """Return the text of a checked file; pages without readable text are reported."""
     document = _opened(path)
     form = None
     if document.get_formtype() != 0:

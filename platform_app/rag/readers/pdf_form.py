@@ -1,4 +1,4 @@
-"""PDF form: what was filled in, and the notes that stand on a page."""
+"""PDF form: filled fields and visible notes of a page."""
 
 import ctypes
 from typing import Any
@@ -9,7 +9,7 @@ _HIDDEN, _PASSWORD = 2, 1 << 13  # flags of annotations and fields
 
 
 def annotations(page: Any, form: Any) -> tuple[list[str], int]:
-    """Return the filled fields as "label: value", with notes that stand on the page; and how many are hidden."""
+    """Return filled fields as "label: value" and visible notes, and the number of hidden ones."""
     found: list[str] = []
     hidden = 0
     for index in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):

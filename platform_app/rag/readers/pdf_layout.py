@@ -1,4 +1,4 @@
-"""PDF layout: in which order the parts of a page are read."""
+"""PDF layout: the reading order of the parts of a page."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ Row = list[Span]
 
 @dataclass
 class Line:
-    """A line as it is read, in its column."""
+    """A line in reading order, in its column."""
 
     text: str
     left: float
@@ -25,7 +25,7 @@ class Line:
 
 
 def lines(found: list[Span]) -> list[Line]:
-    """Return the lines of a page in reading order: column by column where text runs in columns."""
+    """Return the lines of a page in reading order, column by column."""
     rows = _rows(found)
     blocks = _blocks(rows)
     order = {id(span): place for place, span in enumerate(found)}

@@ -1,4 +1,4 @@
-"""PDF page: the parts of a page's lines, with where they stand."""
+"""PDF page: the parts of a page's lines, with their positions."""
 
 import ctypes
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ class Span:
 
     @property
     def middle(self) -> float:
-        """Return the middle of the span from the left."""
+        """The horizontal middle of the span."""
         return (self.left + self.right) / 2
 
 
 @dataclass
 class Letters:
-    """What is known of a page's letters as a whole."""
+    """Statistics of a page's characters."""
 
     count: int = 0  # that are no spaces
     unmapped: int = 0  # whose font does not say what they are
@@ -38,7 +38,7 @@ class Letters:
 
 
 def spans(page: Any, letters: Letters) -> list[Span]:
-    """Return the spans of a page in the order of the file; counts its letters."""
+    """Return the spans of a page in the order of the file, and count its characters in `letters`."""
     text = page.get_textpage()
     raw, found = text.raw, list[Span]()
     turn = _turn(raw, text.count_chars())

@@ -15,7 +15,7 @@ _HARD_BEGINNINGS = frozenset(
 
 
 def paragraphs(pages: list[list[Line]]) -> str:
-    """Return the lines of all pages as text: words cut at a line's end and sentences cut by lines are whole again."""
+    """Return the lines of all pages as text, in which hyphenated words and broken sentences are joined."""
     known = {word.lower() for page in pages for line in page for word in re.findall(r"[\w-]+", line.text)}
     parts: list[str] = []
     before: Line | None = None
@@ -83,7 +83,7 @@ def _between(before: Line, line: Line, pitch: float, edge: tuple[float, float]) 
 
 
 def without_repeated(pages: list[list[Line]]) -> list[list[Line]]:
-    """Return the pages with what stands at the top or foot of most of them kept only once."""
+    """Return the pages with repeated headers and footers kept only once."""
     if len(pages) < 3:
         return pages
     counts: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Report: what a reader has to say about a file beside its text, as message ids with their values."""
+"""Reader report: remarks of a reader about a file, as message ids with values."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,25 +8,25 @@ MOST = 20  # remarks of one file
 
 @dataclass
 class Report:
-    """The remarks about one file, and how many of its passages nobody would see."""
+    """The remarks about a file, and the number of its invisible passages."""
 
     remarks: list[dict[str, Any]] = field(default_factory=list)  # {"sentence": a message id, "values": {…}}
     hidden: int = 0
 
     def finish(self) -> list[dict[str, Any]]:
-        """Return the remarks, with the count of hidden passages among them."""
+        """Return the remarks, with the number of invisible passages among them."""
         if self.hidden:
             say(self, "Hidden passages that readers do not see were left out: {count}.", count=self.hidden)
         return self.remarks[:MOST]
 
 
 def say(report: Report, sentence: str, **values: object) -> None:
-    """Add a remark to a report; `sentence` is a message id of the catalogs."""
+    """Add a remark to a report; `sentence` is a message id."""
     report.remarks.append({"sentence": sentence, "values": values})
 
 
 def ranges(numbers: list[int], most: int = 30) -> str:
-    """Return numbers as people write them: each, or of many `2, 3, 7–9`; the rest of a long list as an ellipsis."""
+    """Return numbers as people write them: `2, 3, 7–9`; a long list ends with an ellipsis."""
     if len(numbers) <= most:
         return ", ".join(str(number) for number in numbers)
     parts: list[list[int]] = []

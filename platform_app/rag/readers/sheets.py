@@ -1,4 +1,4 @@
-"""Sheets: CSV and XLSX as Markdown tables, values as the spreadsheet shows them."""
+"""Sheets: CSV and XLSX as Markdown tables, with values as the spreadsheet shows them."""
 
 import csv
 import io
@@ -28,10 +28,7 @@ _DAMAGED = "The file is damaged or is not an XLSX."
 
 
 def check(path: Path) -> None:
-    """Refuse what is no XLSX, or would unpack without end.
-
-    Raises Invalid if the file is damaged, is no XLSX, or would unpack to too much.
-    """
+    """Check that a file is an XLSX. Raises Invalid if it is damaged, is not an XLSX, or unpacks to too much."""
     try:
         with zipfile.ZipFile(path) as parts:
             entries = parts.infolist()
@@ -44,7 +41,7 @@ def check(path: Path) -> None:
 
 
 def read_csv(path: Path, report: Report) -> str:
-    """Return a CSV file as a Markdown table. Raises Invalid if the file is no table."""
+    """Return a CSV file as a Markdown table. Raises Invalid if the file is not a table."""
     source = text.read(path, report).replace("\x00", "").lstrip("\ufeff")
     said = re.match(r"\s*sep=(.)\r?\n", source)  # how spreadsheets are told what stands between the cells
     source = source[said.end() :] if said else source
@@ -70,7 +67,7 @@ def _delimiter(source: str) -> str:
 
 
 def read_xlsx(path: Path, report: Report) -> str:
-    """Return a workbook as Markdown: a heading for each sheet, its rows as tables; hidden sheets are left out.
+    """Return a workbook as Markdown: a heading and tables for each visible sheet.
 
     Raises Invalid if the workbook is damaged.
     """

@@ -1,4 +1,4 @@
-"""Text: bytes of a plain text decoded, also when they are few, damaged or of an old Cyrillic code page."""
+"""Text: decodes plain text, also if it is short, damaged or in an old Cyrillic encoding."""
 
 import codecs
 import math
@@ -35,15 +35,12 @@ _FAR = re.compile("[^\x00-\x7f\ufffd\u0800-\u1dff]")  # letters that bytes of an
 
 
 def read(path: Path, report: Report) -> str:
-    """Return the text of a file."""
+    """Return the text of a file. Raises Invalid if it is not text."""
     return decode(path.read_bytes(), report)
 
 
 def decode(data: bytes, report: Report) -> str:
-    """Return bytes as text; what cannot be read of them is left out and told.
-
-    Raises Invalid when the bytes are no text.
-    """
+    """Return bytes as text; undecodable ones are omitted and reported. Raises Invalid if it is not text."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _without_bad(data, encoding, report)
@@ -59,7 +56,7 @@ def decode(data: bytes, report: Report) -> str:
 
 
 def encoding_of(sample: bytes) -> str:
-    """Return the encoding that the beginning of a text is in: by its byte order mark, else what it looks like."""
+    """Return the encoding of the beginning of a text: by its byte order mark, else by its statistics."""
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding

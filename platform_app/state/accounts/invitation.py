@@ -40,10 +40,7 @@ class InvitationState(Entry, rx.State):
 
     @handler(ANYONE)
     async def open_link(self, link: str) -> None:
-        """Look up the token and show the view for this browser's user.
-
-        Conflict, raised for a changed link, is shown.
-        """
+        """Look up the token and show the view for this browser's user. Raises nothing: a refusal is shown."""
         self._link = link[:200]
         try:
             if _CHANGED & set(self.router.url.query_parameters):
