@@ -230,7 +230,7 @@ def serving(env: pytest.MonkeyPatch, **settings: float) -> Iterator[FakeProvider
     for name, value in settings.items():
         env.setenv(f"PLATFORM_{name.upper()}", str(value))
     forget_process_state()
-    model_limitations.forget()
+    model_limitations.forget_all()
     yield fake
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)

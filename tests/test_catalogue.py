@@ -8,7 +8,7 @@ import pytest
 from platform_app.clock import now
 from platform_app.db import session_scope
 from platform_app.llm import catalogue, client
-from platform_app.llm.client import Fault, ModelFailure
+from platform_app.llm.client import FailureReason, ModelFailure
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
 from platform_app.services.chat import conversations, replies
@@ -23,22 +23,22 @@ def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
 
 
 async def test_models_are_listed_and_kept(provider: FakeProvider) -> None:
-    where = client.provider()
-    assert await catalogue.offered(where) == ["fake-1", "fake-2"]
+    where = client.configured_provider()
+    assert await catalogue.model_names(where) == ["fake-1", "fake-2"]
     provider.models = ["text-embedding-3-small", "gpt-4o-mini", "babbage-002"]
-    assert await catalogue.offered(where) == ["fake-1", "fake-2"]
-    assert catalogue.usual(sorted(provider.models)) == "gpt-4o-mini"
-    assert catalogue.usual(["a-embed", "llama3"]) == "llama3"
-    assert catalogue.usual([]) == ""
-    assert await catalogue.model_for(where, "mine") == "mine"
+    assert await catalogue.model_names(where) == ["fake-1", "fake-2"]
+    assert catalogue.default_model(sorted(provider.models)) == "gpt-4o-mini"
+    assert catalogue.default_model(["a-embed", "llama3"]) == "llama3"
+    assert catalogue.default_model([]) == ""
+    assert await catalogue.resolve_model(where, "mine") == "mine"
 
 
 async def test_models_of_a_provider_that_is_away(env: pytest.MonkeyPatch) -> None:
     env.setenv("PLATFORM_OPENAI_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
     forget_process_state()
     with pytest.raises(ModelFailure, match="cannot be reached"):
-        await client.models(client.provider())
-    assert await catalogue.offered(client.provider()) == []
+        await client.model_names(client.configured_provider())
+    assert await catalogue.model_names(client.configured_provider()) == []
 
 
 async def test_the_usual_model_is_chosen_by_rule(provider: FakeProvider) -> None:
@@ -49,25 +49,25 @@ async def test_the_usual_model_is_chosen_by_rule(provider: FakeProvider) -> None
         "text-embedding-3-small", "gpt-image-2", "gpt-realtime-mini", "gpt-audio-mini", "whisper-1",
         {"id": "cheap", "mode": "embedding"},
     ]  # fmt: skip
-    where = client.provider()
-    assert await catalogue.model_for(where, "") == "gpt-6-luna"
+    where = client.configured_provider()
+    assert await catalogue.resolve_model(where, "") == "gpt-6-luna"
     assert await replies.model_problem("gpt-4.1-nano") == (replies.MODEL_RETIRES, now().date() + timedelta(days=20))
     assert await replies.model_problem("gpt-3") == (replies.MODEL_NOT_LISTED, None)
     assert await replies.model_problem("gpt-6-sol") == ("", None)
-    assert catalogue.usual(["text-embedding-3-small", "whisper-1"]) == ""
-    assert catalogue.usual(["llama-3.1-8b-instruct", "a-preview"]) == "llama-3.1-8b-instruct"
+    assert catalogue.default_model(["text-embedding-3-small", "whisper-1"]) == ""
+    assert catalogue.default_model(["llama-3.1-8b-instruct", "a-preview"]) == "llama-3.1-8b-instruct"
 
 
 @pytest.mark.parametrize("listed", [{"data": []}, {"models": [{"name": "m"}]}, [{"id": "m"}], ["m"]])
 async def test_lists_of_models_in_other_forms(provider: FakeProvider, listed: object) -> None:
     provider.listing = listed
-    assert await client.models(client.provider()) == (["m"] if listed != {"data": []} else [])
+    assert await client.model_names(client.configured_provider()) == (["m"] if listed != {"data": []} else [])
 
 
 async def test_a_provider_without_a_model_that_chats(provider: FakeProvider, who: Identity) -> None:
     provider.models = ["text-embedding-3-small", "whisper-1"]
     reply = await answered(who, begin(who))
-    assert (reply.state, reply.error) == (MessageState.FAILED, Fault.NO_MODEL)
+    assert (reply.state, reply.error) == (MessageState.FAILED, FailureReason.NO_MODEL)
     assert not provider.asked
 
 

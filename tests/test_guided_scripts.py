@@ -11,8 +11,8 @@ from platform_app.automation.guided_steps import parse_steps
 from platform_app.db import owned, session_scope
 from platform_app.errors import Invalid
 from platform_app.llm import extraction, prompts
-from platform_app.llm.extraction import MARK, Wanted
-from platform_app.llm.offline_model import answer
+from platform_app.llm.extraction import PROMPT_START, RequestedField
+from platform_app.llm.offline_model import generate
 from platform_app.models.agent import AgentSettings
 from platform_app.models.crm import Contact, FieldKind, Holder, Lead
 from platform_app.models.person import Identity
@@ -40,7 +40,7 @@ def hears(provider: FakeProvider, told: object) -> None:
     """Let the next extraction answer this, and every reply say a word."""
 
     async def play(reply: Answer) -> None:
-        is_extraction = provider.last.prompt.startswith(MARK)
+        is_extraction = provider.last.prompt.startswith(PROMPT_START)
         text = (told if isinstance(told, str) else json.dumps(told)) if is_extraction else "All right."
         await reply.head()
         await reply.event(chunk(text))
@@ -154,7 +154,7 @@ async def test_the_model_is_told_what_is_next_and_the_trace_keeps_it(provider: F
     with session_scope(who.tenant_id, read_only=True) as session:
         assert guided_scripts.list_progress(session, who, opened) == [("Visit", 0, 2, ["Phone of the contact"])]
     extraction_prompt = provider.asked[-2].prompt
-    assert extraction_prompt.startswith(MARK) and f"- {PHONE} (phone): " in extraction_prompt
+    assert extraction_prompt.startswith(PROMPT_START) and f"- {PHONE} (phone): " in extraction_prompt
 
 
 async def test_a_script_that_does_not_apply_asks_for_nothing(provider: FakeProvider, who: Identity) -> None:
@@ -210,9 +210,15 @@ async def test_a_value_that_is_refused_leaves_nothing_behind(provider: FakeProvi
 def test_the_offline_model_finds_what_is_told(
     asked: list[str], said: str, values: dict[str, str], refused: list[str]
 ) -> None:
-    wanted = [Wanted(NAME, "Name", "name"), Wanted(PHONE, "Phone", "phone"), Wanted(EMAIL, "E-mail", "email")]
-    wanted += [Wanted(CITY, "City"), Wanted(BUDGET, "Budget", "number")]
-    found = extraction.told(answer(extraction.request(wanted, asked, said)), {one.name for one in wanted})
+    wanted = [
+        RequestedField(NAME, "Name", "name"),
+        RequestedField(PHONE, "Phone", "phone"),
+        RequestedField(EMAIL, "E-mail", "email"),
+    ]
+    wanted += [RequestedField(CITY, "City"), RequestedField(BUDGET, "Budget", "number")]
+    found = extraction.parse_answer(
+        generate(extraction.build_messages(wanted, asked, said)), {one.name for one in wanted}
+    )
     assert (found.values, found.refused) == (values, refused)
 
 
@@ -231,7 +237,7 @@ async def test_a_guided_script_speaks_the_language_of_the_conversation(provider:
     """All the way with the offline model: it asks in Russian, and takes answers in the contact's own words."""
 
     async def play(reply: Answer) -> None:
-        await says(answer(provider.last.body["messages"]))(reply)
+        await says(generate(provider.last.body["messages"]))(reply)
 
     provider.will(play)
     opened = prepared(who, steps=[{"fields": [{"fact": NAME}, {"fact": CITY}]}, {"fields": [{"fact": PHONE}]}])
@@ -247,7 +253,7 @@ async def test_a_guided_script_speaks_the_language_of_the_conversation(provider:
 
 async def test_a_time_in_the_contacts_words_fills_a_field_of_text(provider: FakeProvider, who: Identity) -> None:
     async def play(reply: Answer) -> None:
-        await says(answer(provider.last.body["messages"]))(reply)
+        await says(generate(provider.last.body["messages"]))(reply)
 
     provider.will(play)
     opened = prepared(who, steps=[{"fields": [{"fact": CITY, "hint": "when it suits you"}]}])
@@ -258,10 +264,10 @@ async def test_a_time_in_the_contacts_words_fills_a_field_of_text(provider: Fake
 
 
 def test_dates_can_be_told_from_today() -> None:
-    wanted = [Wanted("contact.field.day", "Day", "date")]
-    asked = extraction.request(wanted, ["contact.field.day"], "давайте послезавтра")
+    wanted = [RequestedField("contact.field.day", "Day", "date")]
+    asked = extraction.build_messages(wanted, ["contact.field.day"], "давайте послезавтра")
     today = date.fromisoformat(asked[0]["content"].partition("Today is ")[2][:10])
-    found = extraction.told(answer(asked), {"contact.field.day"})
+    found = extraction.parse_answer(generate(asked), {"contact.field.day"})
     assert found.values == {"contact.field.day": str(today + timedelta(2))}
 
 
@@ -275,5 +281,5 @@ def test_dates_can_be_told_from_today() -> None:
 )
 def test_the_offline_model_asks_for_what_is_wanted(said: str, reply: str) -> None:
     own = AgentSettings(name="Vera", instructions="Be brief.", reply_language="ru")
-    step = prompts.Guided("Visit", "Meet", wanted=[("Phone of the contact", "")])
-    assert answer(prompts.build(prompts.Facts(own, guided=step, question=said))) == reply
+    step = prompts.GuidedState("Visit", "Meet", wanted=[("Phone of the contact", "")])
+    assert generate(prompts.build_messages(prompts.PromptContext(own, guided=step, question=said))) == reply

@@ -14,8 +14,8 @@ import pytest
 
 from platform_app import i18n
 from platform_app.llm import client
-from platform_app.llm.client import Fault, ModelFailure, ModelRequest, Outcome
-from platform_app.llm.transport import MOST_BYTES
+from platform_app.llm.client import FailureReason, ModelFailure, ModelRequest, ModelResult
+from platform_app.llm.transport import MAX_RESPONSE_BYTES
 from tests.conftest import forget_process_state, free_port
 from tests.fake_provider import KEY, Answer, FakeProvider, Step, chunk, hangs, plays, raw, refuses, says, serving
 
@@ -28,22 +28,22 @@ def provider(env: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
     yield from serving(env, reply_total_seconds=TOTAL, reply_idle_seconds=IDLE, reply_first_token_seconds=1.5)
 
 
-async def take(request: ModelRequest = ASK) -> tuple[str, Outcome, Fault | None]:
+async def take(request: ModelRequest = ASK) -> tuple[str, ModelResult, FailureReason | None]:
     """Return the text that came, how it ended, and the fault if it failed."""
-    outcome, text = Outcome(), ""
+    outcome, text = ModelResult(), ""
     try:
-        async for piece in client.stream(request, client.provider(), outcome):
+        async for piece in client.stream_reply(request, client.configured_provider(), outcome):
             text += piece
     except ModelFailure as failure:
         assert KEY not in str(failure) + failure.detail
-        return text, outcome, failure.fault
+        return text, outcome, failure.reason
     return text, outcome, None
 
 
 async def test_a_whole_reply_comes_with_its_usage(provider: FakeProvider) -> None:
     text, outcome, fault = await take()
     assert (text, fault) == ("Hello there.", None)
-    assert (outcome.finish_reason, outcome.model, outcome.tries) == ("stop", "fake-1", 1)
+    assert (outcome.finish_reason, outcome.model, outcome.attempts) == ("stop", "fake-1", 1)
     assert (outcome.prompt_tokens, outcome.completion_tokens) == (120, 7)
     assert 0 < outcome.first_token_ms <= outcome.total_ms
     body = provider.last.body
@@ -73,30 +73,30 @@ async def test_what_passes_is_tried_again_before_the_first_token(
     provider.will(step, says("Fine."))
     started = time.monotonic()
     text, outcome, fault = await take()
-    assert (text, fault, outcome.tries, len(provider.asked)) == ("Fine.", None, 2, 2)
+    assert (text, fault, outcome.attempts, len(provider.asked)) == ("Fine.", None, 2, 2)
     assert pause <= time.monotonic() - started < pause + 1.5
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_three_tries_and_no_more(provider: FakeProvider, status: int) -> None:
     provider.will(refuses(status))
-    assert (await take())[2] == (Fault.BUSY if status == 429 else Fault.SERVER)
+    assert (await take())[2] == (FailureReason.BUSY if status == 429 else FailureReason.SERVER)
     assert len(provider.asked) == 3
 
 
 async def test_a_provider_that_asks_for_a_long_pause_is_not_bothered_again(provider: FakeProvider) -> None:
     provider.will(refuses(429, retry_after="3600"))
     started = time.monotonic()
-    assert (await take())[2] == Fault.BUSY
+    assert (await take())[2] == FailureReason.BUSY
     assert len(provider.asked) == 1
     assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(
     ("status", "fault"),
-    [(401, Fault.KEY), (403, Fault.KEY), (404, Fault.MODEL), (413, Fault.TOO_LONG)],
+    [(401, FailureReason.KEY), (403, FailureReason.KEY), (404, FailureReason.MODEL), (413, FailureReason.TOO_LONG)],
 )
-async def test_what_will_not_pass_is_not_tried_again(provider: FakeProvider, status: int, fault: Fault) -> None:
+async def test_what_will_not_pass_is_not_tried_again(provider: FakeProvider, status: int, fault: FailureReason) -> None:
     provider.will(refuses(status))
     assert (await take())[2] == fault
     assert len(provider.asked) == 1
@@ -107,52 +107,57 @@ async def test_an_address_that_does_not_answer(env: pytest.MonkeyPatch, address:
     env.setenv("PLATFORM_OPENAI_BASE_URL", address.format(port=free_port()))
     forget_process_state()
     text, outcome, fault = await take()
-    assert (text, fault) == ("", Fault.ABSENT)
-    assert outcome.tries <= 3
+    assert (text, fault) == ("", FailureReason.UNREACHABLE)
+    assert outcome.attempts <= 3
 
 
 async def test_tls_against_a_server_that_speaks_none(provider: FakeProvider, env: pytest.MonkeyPatch) -> None:
     env.setenv("PLATFORM_OPENAI_BASE_URL", provider.url.replace("http:", "https:"))
     forget_process_state()
-    assert (await take())[2] == Fault.ABSENT
+    assert (await take())[2] == FailureReason.UNREACHABLE
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 EVENT = f"data: {json.dumps(chunk('Half'))}\n\n".encode()
 PIECE = f"{len(EVENT):x}\r\n".encode() + EVENT + b"\r\n"
-BROKEN: list[tuple[str, Step, str, Fault]] = [
-    ("cut in the middle", plays(chunk("Half"), then="cut"), "Half", Fault.BROKE),
-    ("clean end, no finish reason", says("Half", finish=None, done=False), "Half", Fault.BROKE),
-    ("malformed chunk", plays(chunk("Half"), b"data: {\"choices\": [\n\n"), "Half", Fault.BROKE),
-    ("error object in the stream", plays(chunk("Half"), {"error": {"message": KEY}}), "Half", Fault.BROKE),
-    ("error object at once", plays({"error": {"message": KEY}}), "", Fault.SERVER),
-    ("hangs before the headers", hangs, "", Fault.SLOW),
-    ("hangs after the headers", plays(then="hang"), "", Fault.SLOW),
-    ("hangs in the middle", plays(chunk("Half"), then="hang"), "Half", Fault.SLOW),
-    ("only keep-alives", plays(chunk("Half"), *[b": still here\n\n", 0.1] * 200), "Half", Fault.SLOW),
-    ("only empty pieces", plays(chunk("Half"), *[chunk(""), 0.1] * 200), "Half", Fault.SLOW),
-    ("a page with 200", plays(b"<html>Welcome</html>", kind="text/html"), "", Fault.STRANGE),
-    ("JSON with 200", plays(b'{"hello": 1}', kind="application/json"), "", Fault.STRANGE),
-    ("a page that says it is a stream", plays(b"<html>Welcome</html>"), "", Fault.STRANGE),
-    ("nothing with 200", plays(), "", Fault.BROKE),
-    ("choices that are no list", plays({"choices": {"0": 1}}), "", Fault.STRANGE),
-    ("text that is no text", plays(chunk("Half"), chunk(content=[1, 2])), "Half", Fault.BROKE),
-    ("deep nesting", plays(chunk("Half"), b"data: " + b"[" * 200_000 + b"\n\n"), "Half", Fault.BROKE),
-    ("content filter", says("Half", finish="content_filter"), "Half", Fault.FILTERED),
-    ("no HTTP at all", raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "", Fault.STRANGE),
-    ("a head that breaks off", raw(b"HTTP/1.1 200 OK\r\ncontent-ty"), "", Fault.ABSENT),
-    ("an endless head", raw(b"HTTP/1.1 200 OK\r\nx: ", b"y" * 100_000, b"\r\n\r\n"), "", Fault.STRANGE),
-    ("a piece of no length", raw(HEAD, PIECE, 0.3, b"zz\r\n\r\n"), "Half", Fault.SLOW),  # the library never tells
-    ("half-closed", raw(HEAD, PIECE, then="half"), "Half", Fault.BROKE),
-    ("a length that is not kept", raw(HEAD, PIECE, b"ff\r\ndata: "), "Half", Fault.BROKE),
-    ("packed, they say", plays(b"data: {}\n\n", kind="text/event-stream\r\ncontent-encoding: gzip"), "", Fault.STRANGE),
-    ("packed strangely", plays(b"\x1f\x8b", kind="text/event-stream\r\ncontent-encoding: pied"), "", Fault.STRANGE),
+BROKEN: list[tuple[str, Step, str, FailureReason]] = [
+    ("cut in the middle", plays(chunk("Half"), then="cut"), "Half", FailureReason.INTERRUPTED),
+    ("clean end, no finish reason", says("Half", finish=None, done=False), "Half", FailureReason.INTERRUPTED),
+    ("malformed chunk", plays(chunk("Half"), b"data: {\"choices\": [\n\n"), "Half", FailureReason.INTERRUPTED),
+    ("error object in the stream", plays(chunk("Half"), {"error": {"message": KEY}}),
+     "Half", FailureReason.INTERRUPTED),
+    ("error object at once", plays({"error": {"message": KEY}}), "", FailureReason.SERVER),
+    ("hangs before the headers", hangs, "", FailureReason.TIMEOUT),
+    ("hangs after the headers", plays(then="hang"), "", FailureReason.TIMEOUT),
+    ("hangs in the middle", plays(chunk("Half"), then="hang"), "Half", FailureReason.TIMEOUT),
+    ("only keep-alives", plays(chunk("Half"), *[b": still here\n\n", 0.1] * 200), "Half", FailureReason.TIMEOUT),
+    ("only empty pieces", plays(chunk("Half"), *[chunk(""), 0.1] * 200), "Half", FailureReason.TIMEOUT),
+    ("a page with 200", plays(b"<html>Welcome</html>", kind="text/html"), "", FailureReason.INVALID_RESPONSE),
+    ("JSON with 200", plays(b'{"hello": 1}', kind="application/json"), "", FailureReason.INVALID_RESPONSE),
+    ("a page that says it is a stream", plays(b"<html>Welcome</html>"), "", FailureReason.INVALID_RESPONSE),
+    ("nothing with 200", plays(), "", FailureReason.INTERRUPTED),
+    ("choices that are no list", plays({"choices": {"0": 1}}), "", FailureReason.INVALID_RESPONSE),
+    ("text that is no text", plays(chunk("Half"), chunk(content=[1, 2])), "Half", FailureReason.INTERRUPTED),
+    ("deep nesting", plays(chunk("Half"), b"data: " + b"[" * 200_000 + b"\n\n"), "Half", FailureReason.INTERRUPTED),
+    ("content filter", says("Half", finish="content_filter"), "Half", FailureReason.FILTERED),
+    ("no HTTP at all", raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "", FailureReason.INVALID_RESPONSE),
+    ("a head that breaks off", raw(b"HTTP/1.1 200 OK\r\ncontent-ty"), "", FailureReason.UNREACHABLE),
+    ("an endless head", raw(b"HTTP/1.1 200 OK\r\nx: ", b"y" * 100_000, b"\r\n\r\n"),
+     "", FailureReason.INVALID_RESPONSE),
+    ("a piece of no length", raw(HEAD, PIECE, 0.3, b"zz\r\n\r\n"),
+     "Half", FailureReason.TIMEOUT),  # the library never tells
+    ("half-closed", raw(HEAD, PIECE, then="half"), "Half", FailureReason.INTERRUPTED),
+    ("a length that is not kept", raw(HEAD, PIECE, b"ff\r\ndata: "), "Half", FailureReason.INTERRUPTED),
+    ("packed, they say", plays(b"data: {}\n\n", kind="text/event-stream\r\ncontent-encoding: gzip"),
+     "", FailureReason.INVALID_RESPONSE),
+    ("packed strangely", plays(b"\x1f\x8b", kind="text/event-stream\r\ncontent-encoding: pied"),
+     "", FailureReason.INVALID_RESPONSE),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("step", "kept", "fault"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
 async def test_a_broken_stream_is_a_fault_and_what_came_is_kept(
-    provider: FakeProvider, step: Step, kept: str, fault: Fault
+    provider: FakeProvider, step: Step, kept: str, fault: FailureReason
 ) -> None:
     provider.will(step)
     started = time.monotonic()
@@ -167,7 +172,7 @@ async def test_a_model_that_drips_ends_by_the_total_deadline(provider: FakeProvi
     provider.will(says(*"abcdefghijklmnopqrstuvwxyz", pause=0.3))
     started = time.monotonic()
     text, outcome, fault = await take()
-    assert fault == Fault.SLOW
+    assert fault == FailureReason.TIMEOUT
     assert text and "abcdefgh".startswith(text[:8])
     assert 1.2 < time.monotonic() - started < 3
     assert not outcome.finish_reason
@@ -184,7 +189,7 @@ async def test_a_server_that_stays_after_the_end_does_not_hold_the_reply(provide
     started = time.monotonic()
     text, outcome, fault = await take()
     assert (text, fault, outcome.finish_reason) == ("Yes.", None, "stop")
-    assert time.monotonic() - started < client.AFTERWARDS + 1
+    assert time.monotonic() - started < client.TAIL_SECONDS + 1
 
 
 async def test_odd_chunks_that_do_no_harm(provider: FakeProvider) -> None:
@@ -263,7 +268,7 @@ async def test_a_long_reply_is_cut_and_a_flood_is_a_fault(provider: FakeProvider
     text, outcome, fault = await take(short)
     assert (len(text), outcome.finish_reason, fault) == (305, "length", None)
     provider.will(plays(*[chunk("word " * 200)] * 500))
-    assert (await take(short))[2] == Fault.ENDLESS
+    assert (await take(short))[2] == FailureReason.TOO_MUCH_TEXT
 
 
 async def test_a_model_that_nobody_listens_to_is_hung_up_on(provider: FakeProvider) -> None:
@@ -280,7 +285,7 @@ async def test_a_model_that_nobody_listens_to_is_hung_up_on(provider: FakeProvid
             raise
 
     provider.will(endless)
-    async with aclosing(client.stream(ASK, client.provider(), Outcome())) as pieces:
+    async with aclosing(client.stream_reply(ASK, client.configured_provider(), ModelResult())) as pieces:
         assert await anext(pieces) == "word "
     assert await asyncio.to_thread(gone.wait, 5)
 
@@ -297,9 +302,9 @@ async def test_fifty_megabytes_do_not_fill_the_memory(provider: FakeProvider, si
 
     provider.will(flood)
     before = psutil.Process().memory_info().rss
-    assert (await take())[2] == Fault.ENDLESS
+    assert (await take())[2] == FailureReason.TOO_MUCH_TEXT
     assert psutil.Process().memory_info().rss - before < 50_000_000
-    assert MOST_BYTES < 10_000_000
+    assert MAX_RESPONSE_BYTES < 10_000_000
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "temperature", "stream_options"])
@@ -322,9 +327,9 @@ async def test_a_connection_that_the_provider_has_closed_is_replaced(provider: F
 
 
 def test_the_key_does_not_show(provider: FakeProvider) -> None:
-    assert KEY not in repr(client.provider())
+    assert KEY not in repr(client.configured_provider())
 
 
-@pytest.mark.parametrize("fault", list(Fault))
-def test_every_fault_is_said_in_russian(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", list(FailureReason))
+def test_every_fault_is_said_in_russian(fault: FailureReason) -> None:
     assert re.search("[а-я]", i18n.lookup("ru", fault.value))

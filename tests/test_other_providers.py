@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from platform_app.llm import catalogue, client, model_limitations
-from platform_app.llm.client import Fault, ModelRequest, Outcome
+from platform_app.llm.client import FailureReason, ModelRequest, ModelResult
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
 from tests.conftest import forget_process_state, free_port
@@ -76,7 +76,7 @@ def connect(env: pytest.MonkeyPatch, address: str) -> None:
     env.setenv("PLATFORM_OPENAI_BASE_URL", address)
     env.setenv("PLATFORM_OPENAI_API_KEY", KEY)
     forget_process_state()
-    model_limitations.forget()
+    model_limitations.forget_all()
 
 
 def asking(model: str, **changed: object) -> ModelRequest:
@@ -88,18 +88,26 @@ async def test_litellm(env: pytest.MonkeyPatch, litellm: str) -> None:
     text, outcome, fault = await take(asking("says"))
     assert (text, fault, outcome.finish_reason) == ("A full tune-up costs 40 euros [1].", None, "stop")
     assert outcome.model == "says" and outcome.first_token_ms
-    assert set(await catalogue.offered(client.provider())) == {"says", "thinks", "talks-long", "too-long", "limited"}
+    assert set(await catalogue.model_names(client.configured_provider())) == {
+        "says",
+        "thinks",
+        "talks-long",
+        "too-long",
+        "limited",
+    }
     text, outcome, fault = await take(asking("thinks"))
     assert (text, fault) == ("Yes, it does.", None)
-    assert ("without {value}", "temperature") in outcome.adapted
-    assert (await take(asking("nobody")))[2] == Fault.MODEL
-    assert (await take(asking("too-long")))[2] == Fault.TOO_LONG
-    assert (await take(asking("limited")))[2] == Fault.BUSY
-    async with aclosing(client.stream(asking("talks-long"), client.provider(), Outcome())) as pieces:
+    assert ("without {value}", "temperature") in outcome.adaptations
+    assert (await take(asking("nobody")))[2] == FailureReason.MODEL
+    assert (await take(asking("too-long")))[2] == FailureReason.TOO_LONG
+    assert (await take(asking("limited")))[2] == FailureReason.BUSY
+    async with aclosing(
+        client.stream_reply(asking("talks-long"), client.configured_provider(), ModelResult())
+    ) as pieces:
         assert await anext(pieces)  # and no more: stopped
     assert (await take(asking("says")))[2] is None
     connect(env, f"{litellm}/no/such/path")
-    assert (await take(asking("says")))[2] == Fault.ADDRESS
+    assert (await take(asking("says")))[2] == FailureReason.ADDRESS
 
 
 async def test_a_reply_through_litellm(env: pytest.MonkeyPatch, litellm: str, who: Identity) -> None:
@@ -108,27 +116,29 @@ async def test_a_reply_through_litellm(env: pytest.MonkeyPatch, litellm: str, wh
     reply = await answered(who, begin(who, model="says"), "How much is a tune-up?")
     assert (reply.state, reply.text) == (MessageState.COMPLETE, "A full tune-up costs 40 euros.")
     reply = await answered(who, begin(who, model="nobody"))
-    assert (reply.state, reply.error) == (MessageState.FAILED, Fault.MODEL)
+    assert (reply.state, reply.error) == (MessageState.FAILED, FailureReason.MODEL)
     reply = await answered(who, begin(who, model="too-long"))
-    assert (reply.state, reply.error) == (MessageState.FAILED, Fault.TOO_LONG)
+    assert (reply.state, reply.error) == (MessageState.FAILED, FailureReason.TOO_LONG)
 
 
 async def test_llama_cpp(env: pytest.MonkeyPatch, llama: str) -> None:
     connect(env, f"{llama}/v1")
-    assert await catalogue.model_for(client.provider(), "") == "tiny.gguf"
+    assert await catalogue.resolve_model(client.configured_provider(), "") == "tiny.gguf"
     text, outcome, fault = await take(asking("tiny.gguf", max_tokens=16))
     assert (fault, outcome.finish_reason) == (None, "length")
     assert set(text.split()) <= {"yes", "no", "word"} and len(text.split()) == 16
     assert (await take(asking("a name that it passes over", max_tokens=16)))[2] is None
     large = [{"role": "user", "content": "x" * 9000}]
-    assert (await take(asking("tiny.gguf", messages=large)))[2] == Fault.TOO_LONG
-    async with aclosing(client.stream(asking("tiny.gguf", max_tokens=3000), client.provider(), Outcome())) as pieces:
+    assert (await take(asking("tiny.gguf", messages=large)))[2] == FailureReason.TOO_LONG
+    async with aclosing(
+        client.stream_reply(asking("tiny.gguf", max_tokens=3000), client.configured_provider(), ModelResult())
+    ) as pieces:
         assert await anext(pieces)
     assert (await take(asking("tiny.gguf", max_tokens=16)))[2] is None
     strict = [{"role": "assistant", "content": "We begin."}, *ASK.messages, *ASK.messages]
     assert (await take(asking("tiny.gguf", messages=strict, max_tokens=16)))[2] is None
     connect(env, f"{llama}/no/such/path")
-    assert (await take(asking("tiny.gguf")))[2] == Fault.ADDRESS
+    assert (await take(asking("tiny.gguf")))[2] == FailureReason.ADDRESS
 
 
 async def test_a_long_conversation_with_llama_cpp(env: pytest.MonkeyPatch, llama: str, who: Identity) -> None:
@@ -140,4 +150,4 @@ async def test_a_long_conversation_with_llama_cpp(env: pytest.MonkeyPatch, llama
     why = trace(who, reply).data
     assert why["shortened"] is True and len(why["prompt"]) < 6
     reply = await answered(who, opened, "how much is it? " * 600)  # alone more than the model can read
-    assert (reply.state, reply.error) == (MessageState.FAILED, Fault.TOO_LONG)
+    assert (reply.state, reply.error) == (MessageState.FAILED, FailureReason.TOO_LONG)

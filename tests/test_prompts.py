@@ -3,16 +3,16 @@
 import pytest
 
 from platform_app.llm import language_detection, prompts, reply_text
-from platform_app.llm.prompts import Facts
+from platform_app.llm.prompts import PromptContext
 from platform_app.models.agent import AgentSettings
 
 
-def facts(question: str = "How much is a tune-up?", **settings: object) -> Facts:
-    return Facts(settings=AgentSettings.model_validate({"name": "Vera"} | settings), question=question)
+def facts(question: str = "How much is a tune-up?", **settings: object) -> PromptContext:
+    return PromptContext(settings=AgentSettings.model_validate({"name": "Vera"} | settings), question=question)
 
 
-def told(made: Facts) -> str:
-    return prompts.build(made)[0]["content"]
+def told(made: PromptContext) -> str:
+    return prompts.build_messages(made)[0]["content"]
 
 
 def test_the_order_and_the_question_once() -> None:
@@ -20,7 +20,7 @@ def test_the_order_and_the_question_once() -> None:
     made.passages = [(1, "Prices.md", "Service", "A tune-up is 40 euros.")]
     made.known = [("contact", "Ann Lee")]
     made.history = [("user", "Hello"), ("assistant", "Hello. I am Vera.")]
-    messages = prompts.build(made)
+    messages = prompts.build_messages(made)
     system = messages[0]["content"]
     places = [system.index(part) for part in ("Be brief.", "[1] Prices.md › Service\nA tune-up", "Ann Lee", "<rules>")]
     assert places == sorted(places)
@@ -31,16 +31,16 @@ def test_the_order_and_the_question_once() -> None:
 
 def test_the_newest_history_that_fits() -> None:
     history = [("user", f"{number} " + "word " * 900) for number in range(20)]
-    kept = prompts.fitting(history)
+    kept = prompts.recent_history(history)
     assert kept == history[-len(kept) :]
     assert 3 < len(kept) < 20
-    assert sum(prompts.tokens(text) for _, text in kept) <= prompts.HISTORY_TOKENS
-    assert prompts.fitting([("user", "word " * 100_000)]) == []
+    assert sum(prompts.estimate_tokens(text) for _, text in kept) <= prompts.HISTORY_TOKENS
+    assert prompts.recent_history([("user", "word " * 100_000)]) == []
 
 
 def test_tokens_are_estimated_as_measured() -> None:
-    assert prompts.tokens("a" * 4300) == 1001
-    assert prompts.tokens("я" * 3000) == 1001
+    assert prompts.estimate_tokens("a" * 4300) == 1001
+    assert prompts.estimate_tokens("я" * 3000) == 1001
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_questions_ask(text: str) -> None:
 
 
 def test_citations_that_do_not_exist_are_taken_out() -> None:
-    assert reply_text.cited("A [1], b [7]. C [1][2].", {1, 2}) == ("A [1], b. C [1][2].", {1, 2})
+    assert reply_text.normalize_citations("A [1], b [7]. C [1][2].", {1, 2}) == ("A [1], b. C [1][2].", {1, 2})
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,17 @@ def test_citations_that_do_not_exist_are_taken_out() -> None:
     ],
 )
 def test_markdown_is_taken_out(marked: str, bare: str) -> None:
-    assert reply_text.plain(marked) == bare
+    assert reply_text.strip_markdown(marked) == bare
 
 
 def test_a_cut_is_made_at_the_end_of_a_sentence() -> None:
     text = "One sentence here. Another sentence there. A third one that is longer."
-    assert reply_text.shorten(text, 50) == "One sentence here. Another sentence there."
-    assert reply_text.shorten("x" * 100, 50) == "x" * 49 + "…"
-    assert reply_text.shorten(text, 500) == text
+    assert reply_text.truncate(text, 50) == "One sentence here. Another sentence there."
+    assert reply_text.truncate("x" * 100, 50) == "x" * 49 + "…"
+    assert reply_text.truncate(text, 500) == text
 
 
 def test_text_that_can_be_stored() -> None:
-    assert reply_text.mended("a\x00b\ud800c😀") == "ab\ufffdc😀"
-    assert reply_text.joined("", "a\ud83d") == ("a", "\ud83d")
-    assert reply_text.joined("\ud83d", "\ude00b") == ("😀b", "")
+    assert reply_text.to_storable("a\x00b\ud800c😀") == "ab\ufffdc😀"
+    assert reply_text.join_surrogates("", "a\ud83d") == ("a", "\ud83d")
+    assert reply_text.join_surrogates("\ud83d", "\ude00b") == ("😀b", "")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from platform_app.llm.client import Fault, ModelRequest
+from platform_app.llm.client import FailureReason, ModelRequest
 from platform_app.models.conversation import MessageState
 from platform_app.models.person import Identity
 from platform_app.services.chat import replies
@@ -27,55 +27,59 @@ async def test_every_shape_of_a_whole_reply(provider: FakeProvider) -> None:
     for name, step in WELL.items():
         provider.will(step)
         _, outcome, fault = await take()
-        if (outcome.text.strip(), fault) != (TEXT, None) or outcome.tries != 1:
-            wrong[name] = outcome.text, fault, outcome.tries
+        if (outcome.text.strip(), fault) != (TEXT, None) or outcome.attempts != 1:
+            wrong[name] = outcome.text, fault, outcome.attempts
         assert "secret" not in outcome.text
     assert not wrong
 
 
-FAULTS: list[tuple[str, Step, Fault]] = [
-    ("402", refuses(402), Fault.QUOTA),
-    ("empty quota", refuses(429, error("You exceeded your current quota", code="insufficient_quota")), Fault.QUOTA),
-    ("low balance", refuses(400, error("Your credit balance is too low to access the API.")), Fault.QUOTA),
-    ("a page with 404", answers(HTML, "text/html", 404), Fault.ADDRESS),
-    ("a page with 403", answers(HTML, "text/html", 403), Fault.ADDRESS),
-    ("404 in words", answers(b"404 page not found", "text/plain", 404), Fault.ADDRESS),
-    ("404 of another server", refuses(404, {"detail": "Not Found"}), Fault.ADDRESS),
-    ("no such address", refuses(404, error("Invalid URL (POST /chat/completions)")), Fault.ADDRESS),
-    ("405", refuses(405, {"detail": "Method Not Allowed"}), Fault.ADDRESS),
-    ("wrong path with 200", answers(b'{"error":"Unexpected endpoint or method. (POST /x)"}'), Fault.ADDRESS),
-    ("no such model", refuses(404, error("The model `x` does not exist", code="model_not_found")), Fault.MODEL),
-    ("LiteLLM's wrong name", refuses(400, error("Invalid model name passed in model=x.")), Fault.MODEL),
-    ("DeepSeek's wrong name", refuses(400, error("Model Not Exist")), Fault.MODEL),
-    ("a retired model", refuses(410, error("The model `x` has been deprecated")), Fault.MODEL),
-    ("no chat model", refuses(404, error("This is not a chat model")), Fault.NOT_CHAT),
-    ("region", refuses(403, error("Country, region, or territory not supported")), Fault.REGION),
-    ("a key in words", refuses(400, error("API key not valid. Please pass a valid API key.")), Fault.KEY),
-    ("filter", refuses(400, error("The response was filtered", code="content_filter")), Fault.FILTERED),
-    ("error with 200", answers(json.dumps(error("Overloaded", type="overloaded_error")).encode()), Fault.BUSY),
-    ("an error event", answers(b'event: error\ndata: {"message": "it broke"}\n\n'), Fault.SERVER),
-    ("an error event in words", answers(b"event: error\ndata: it broke\n\n"), Fault.SERVER),
-    ("an error within a list", answers(json.dumps([error("API key not valid", code=400)]).encode()), Fault.KEY),
-    ("an error as text", plays({"error": "model is overloaded, try again later"}), Fault.BUSY),
-    ("an error as the reason", plays(chunk("Half"), chunk(finish="error"), "[DONE]"), Fault.BROKE),
-    ("another filter", plays(chunk("Half"), chunk(finish="SAFETY"), "[DONE]"), Fault.FILTERED),
-    ("words that are no stream", answers(b"Internal Server Error", "text/plain"), Fault.STRANGE),
-    ("JSON that is no reply", answers(b'{"status": "up"}', "application/json"), Fault.STRANGE),
-    ("silence", hangs, Fault.SLOW),
+FAULTS: list[tuple[str, Step, FailureReason]] = [
+    ("402", refuses(402), FailureReason.QUOTA),
+    (
+        "empty quota",
+        refuses(429, error("You exceeded your current quota", code="insufficient_quota")),
+        FailureReason.QUOTA,
+    ),
+    ("low balance", refuses(400, error("Your credit balance is too low to access the API.")), FailureReason.QUOTA),
+    ("a page with 404", answers(HTML, "text/html", 404), FailureReason.ADDRESS),
+    ("a page with 403", answers(HTML, "text/html", 403), FailureReason.ADDRESS),
+    ("404 in words", answers(b"404 page not found", "text/plain", 404), FailureReason.ADDRESS),
+    ("404 of another server", refuses(404, {"detail": "Not Found"}), FailureReason.ADDRESS),
+    ("no such address", refuses(404, error("Invalid URL (POST /chat/completions)")), FailureReason.ADDRESS),
+    ("405", refuses(405, {"detail": "Method Not Allowed"}), FailureReason.ADDRESS),
+    ("wrong path with 200", answers(b'{"error":"Unexpected endpoint or method. (POST /x)"}'), FailureReason.ADDRESS),
+    ("no such model", refuses(404, error("The model `x` does not exist", code="model_not_found")), FailureReason.MODEL),
+    ("LiteLLM's wrong name", refuses(400, error("Invalid model name passed in model=x.")), FailureReason.MODEL),
+    ("DeepSeek's wrong name", refuses(400, error("Model Not Exist")), FailureReason.MODEL),
+    ("a retired model", refuses(410, error("The model `x` has been deprecated")), FailureReason.MODEL),
+    ("no chat model", refuses(404, error("This is not a chat model")), FailureReason.NOT_CHAT),
+    ("region", refuses(403, error("Country, region, or territory not supported")), FailureReason.REGION),
+    ("a key in words", refuses(400, error("API key not valid. Please pass a valid API key.")), FailureReason.KEY),
+    ("filter", refuses(400, error("The response was filtered", code="content_filter")), FailureReason.FILTERED),
+    ("error with 200", answers(json.dumps(error("Overloaded", type="overloaded_error")).encode()), FailureReason.BUSY),
+    ("an error event", answers(b'event: error\ndata: {"message": "it broke"}\n\n'), FailureReason.SERVER),
+    ("an error event in words", answers(b"event: error\ndata: it broke\n\n"), FailureReason.SERVER),
+    ("an error within a list", answers(json.dumps([error("API key not valid", code=400)]).encode()), FailureReason.KEY),
+    ("an error as text", plays({"error": "model is overloaded, try again later"}), FailureReason.BUSY),
+    ("an error as the reason", plays(chunk("Half"), chunk(finish="error"), "[DONE]"), FailureReason.INTERRUPTED),
+    ("another filter", plays(chunk("Half"), chunk(finish="SAFETY"), "[DONE]"), FailureReason.FILTERED),
+    ("words that are no stream", answers(b"Internal Server Error", "text/plain"), FailureReason.INVALID_RESPONSE),
+    ("JSON that is no reply", answers(b'{"status": "up"}', "application/json"), FailureReason.INVALID_RESPONSE),
+    ("silence", hangs, FailureReason.TIMEOUT),
 ]
 
 
 @pytest.mark.parametrize(("step", "fault"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
-async def test_words_that_are_true(provider: FakeProvider, step: Step, fault: Fault) -> None:
+async def test_words_that_are_true(provider: FakeProvider, step: Step, fault: FailureReason) -> None:
     provider.will(step)
     assert (await take())[2] == fault
-    if fault not in (Fault.BUSY, Fault.SERVER):
+    if fault not in (FailureReason.BUSY, FailureReason.SERVER):
         assert len(provider.asked) == 1
 
 
 async def test_a_redirect_to_a_page_for_signing_in(provider: FakeProvider) -> None:
     provider.will(moves_to("/login"), answers(HTML, "text/html"))
-    assert (await take())[2] == Fault.STRANGE
+    assert (await take())[2] == FailureReason.INVALID_RESPONSE
 
 
 UNSUPPORTED = (
@@ -110,11 +114,11 @@ async def test_a_refused_parameter_is_left_out_and_remembered(
     provider.will(picky(refusal))
     _, outcome, fault = await take()
     assert (outcome.text, fault) == ("Fine.", None)
-    assert outcome.adapted and not set(gone) & set(provider.last.body)
+    assert outcome.adaptations and not set(gone) & set(provider.last.body)
     before = len(provider.asked)
     _, outcome, fault = await take()
     assert (fault, len(provider.asked) - before) == (None, 1)
-    assert outcome.adapted  # and the trace of every reply tells it
+    assert outcome.adaptations  # and the trace of every reply tells it
     other = ModelRequest(**{**vars(ASK), "model": "fake-2"})
     provider.will(says("Fine."))
     await take(other)
@@ -167,7 +171,7 @@ async def test_thinking_that_uses_up_the_tokens(provider: FakeProvider) -> None:
     _, outcome, fault = await take()
     assert (provider.last.body["max_tokens"], len(provider.asked)) == (800, 3)
     provider.will(plays(chunk("<think>hm"), chunk(finish="length"), "[DONE]"))
-    assert (await take())[2] == Fault.USED_UP
+    assert (await take())[2] == FailureReason.TOKENS_USED_UP
 
 
 async def test_thoughts_opened_by_the_template_are_expected_the_next_time(provider: FakeProvider) -> None:
@@ -189,12 +193,17 @@ async def test_a_model_that_is_seen_to_think_has_more_time(provider: FakeProvide
 
 
 def test_overflows_are_known_by_their_words() -> None:
-    from platform_app.llm.refusal_causes import Refusal, read
+    from platform_app.llm.refusal_causes import RefusalCause, classify_refusal
 
-    unknown = [name for name, body in OVERFLOWS.items() if read(400, json.dumps(body)) != Refusal.TOO_LONG]
+    unknown = [
+        name for name, body in OVERFLOWS.items() if classify_refusal(400, json.dumps(body)) != RefusalCause.TOO_LONG
+    ]
     assert not unknown
-    assert read(400, json.dumps(error("max_tokens is too large: 9000. This model supports at most 4096"))) is None
-    assert read(400, json.dumps(error("The model's 'stream_options' is not supported"))) is None
+    assert (
+        classify_refusal(400, json.dumps(error("max_tokens is too large: 9000. This model supports at most 4096")))
+        is None
+    )
+    assert classify_refusal(400, json.dumps(error("The model's 'stream_options' is not supported"))) is None
 
 
 async def test_a_conversation_that_is_too_long_is_shortened(provider: FakeProvider, who: Identity) -> None:
@@ -216,7 +225,7 @@ async def test_a_conversation_that_is_too_long_is_shortened(provider: FakeProvid
     assert provider.last.body["max_tokens"] == 256
     provider.will(refuses(400, OVERFLOWS["vLLM"]))
     reply = await answered(who, opened, "And three?")
-    assert (reply.state, reply.error) == (MessageState.FAILED, Fault.TOO_LONG)
+    assert (reply.state, reply.error) == (MessageState.FAILED, FailureReason.TOO_LONG)
 
 
 async def test_what_is_shown_is_what_is_stored(provider: FakeProvider, who: Identity) -> None:

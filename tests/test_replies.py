@@ -11,7 +11,7 @@ from platform_app.clock import now
 from platform_app.db import owned, session_scope
 from platform_app.errors import Conflict, Forbidden
 from platform_app.llm import prompts
-from platform_app.llm.client import Fault
+from platform_app.llm.client import FailureReason
 from platform_app.models.agent import Agent, Channel
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.crm import Contact, Lead, Pipeline, Stage, Task
@@ -266,16 +266,16 @@ def test_settings_channel_and_active(provider: FakeProvider, who: Identity) -> N
 
 
 FAULTS: list[tuple[str, Step, str, str]] = [
-    ("429", refuses(429, retry_after="60"), "", Fault.BUSY),
-    ("bad key", refuses(401), "", Fault.KEY),
-    ("unknown model", refuses(404), "", Fault.MODEL),
-    ("cut", plays(chunk("Half"), then="cut"), "Half", Fault.BROKE),
-    ("no finish reason", says("Half", finish=None, done=False), "Half", Fault.BROKE),
-    ("malformed", plays(chunk("Half"), b"data: {nope\n\n"), "Half", Fault.BROKE),
-    ("hang", hangs, "", Fault.SLOW),
-    ("drip", plays(chunk("Half"), *[b": alive\n\n", 0.1] * 100), "Half", Fault.SLOW),
-    ("page", plays(b"<html>", kind="text/html"), "", Fault.STRANGE),
-    ("flood", plays(*[chunk("word " * 200)] * 200), "word", Fault.ENDLESS),
+    ("429", refuses(429, retry_after="60"), "", FailureReason.BUSY),
+    ("bad key", refuses(401), "", FailureReason.KEY),
+    ("unknown model", refuses(404), "", FailureReason.MODEL),
+    ("cut", plays(chunk("Half"), then="cut"), "Half", FailureReason.INTERRUPTED),
+    ("no finish reason", says("Half", finish=None, done=False), "Half", FailureReason.INTERRUPTED),
+    ("malformed", plays(chunk("Half"), b"data: {nope\n\n"), "Half", FailureReason.INTERRUPTED),
+    ("hang", hangs, "", FailureReason.TIMEOUT),
+    ("drip", plays(chunk("Half"), *[b": alive\n\n", 0.1] * 100), "Half", FailureReason.TIMEOUT),
+    ("page", plays(b"<html>", kind="text/html"), "", FailureReason.INVALID_RESPONSE),
+    ("flood", plays(*[chunk("word " * 200)] * 200), "word", FailureReason.TOO_MUCH_TEXT),
     ("silence", says(""), "", "The model gave an empty reply. Try again."),
 ]
 

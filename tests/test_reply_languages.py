@@ -3,7 +3,7 @@
 import pytest
 
 from platform_app.llm import language_detection, prompts
-from platform_app.llm.prompts import NO_ANSWER_MARK, SAME_LANGUAGE, Facts
+from platform_app.llm.prompts import NO_ANSWER_MARKER, SAME_LANGUAGE, PromptContext
 from platform_app.models.agent import AgentSettings
 from platform_app.text.courtesy_phrases import without_courtesy
 
@@ -13,7 +13,7 @@ RU, EN = "Сколько стоит доставка по городу?", "How m
 def ordered(question: str, history: list[tuple[str, str]] | None = None, **settings: object) -> str:
     """Return the language that the model is told to write in."""
     own = AgentSettings.model_validate({"name": "Vera"} | settings)
-    system = prompts.build(Facts(own, question=question, history=history or []))[0]["content"]
+    system = prompts.build_messages(PromptContext(own, question=question, history=history or []))[0]["content"]
     return next(line for line in system.splitlines() if line.startswith("- Write in ")).removeprefix("- Write in ")[:-1]
 
 
@@ -96,9 +96,11 @@ OWN_RU = "Точно не знаю, поэтому передал ваш воп�
 def test_the_no_answer_sentence_is_in_the_language_of_the_reply(
     question: str, own: str, says: str, is_translated: bool
 ) -> None:
-    system = prompts.build(Facts(AgentSettings(name="Vera", no_answer_text=own), question=question))[0]["content"]
+    system = prompts.build_messages(PromptContext(AgentSettings(name="Vera", no_answer_text=own), question=question))[
+        0
+    ]["content"]
     assert system.endswith(f"say exactly: {says}\n</rules>")
-    assert (NO_ANSWER_MARK in system and "translated into" in system) is is_translated
+    assert (NO_ANSWER_MARKER in system and "translated into" in system) is is_translated
 
 
 @pytest.mark.parametrize(

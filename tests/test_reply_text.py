@@ -10,7 +10,7 @@ from platform_app.automation.facts import FactType
 from platform_app.automation.values import parse_exact_number, parse_number
 from platform_app.automation.webhook_payloads import to_fact_text
 from platform_app.llm import reply_text
-from platform_app.llm.reasoning_tags import ThinkingFilter, template_may_open
+from platform_app.llm.reasoning_tags import ReasoningFilter, template_may_open_reasoning
 
 UNTOUCHED = [
     "Dial *100# or *105*3*1#",
@@ -33,7 +33,7 @@ UNTOUCHED = [
 
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_text_without_markdown_is_not_touched(text: str) -> None:
-    assert reply_text.plain(text) == text
+    assert reply_text.strip_markdown(text) == text
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_text_without_markdown_is_not_touched(text: str) -> None:
     ],
 )
 def test_markdown_is_unwrapped_as_a_parser_sees_it(marked: str, bare: str) -> None:
-    assert reply_text.plain(marked) == bare
+    assert reply_text.strip_markdown(marked) == bare
 
 
 CITED = [
@@ -90,7 +90,7 @@ CITED = [
 
 @pytest.mark.parametrize(("text", "shown", "used"), CITED)
 def test_sources_in_every_form(text: str, shown: str, used: set[int]) -> None:
-    assert reply_text.cited(text, {1, 2, 3}) == (shown, used)
+    assert reply_text.normalize_citations(text, {1, 2, 3}) == (shown, used)
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_sources_in_every_form(text: str, shown: str, used: set[int]) -> None:
     ],
 )
 def test_numbers_that_are_no_sources_stay(text: str) -> None:
-    assert reply_text.cited(text, {1, 2, 3}) == (text, set())
+    assert reply_text.normalize_citations(text, {1, 2, 3}) == (text, set())
 
 
 @pytest.mark.parametrize(
     "label", ["9", "1", "[9]", r"\[9\]", "**9**", "^9", "source 9", "Источник 1", "&#57;", "９", " 1 ", "1, 2"]
 )
 def test_a_link_does_not_look_like_a_source(label: str) -> None:
-    assert reply_text.cited(f"See [{label}](https://a.example/b).", {1}) == (
+    assert reply_text.normalize_citations(f"See [{label}](https://a.example/b).", {1}) == (
         "See [a.example](https://a.example/b).",
         set(),
     )
@@ -153,19 +153,21 @@ def test_a_link_does_not_look_like_a_source(label: str) -> None:
 def test_thoughts_are_kept_apart(text: str, answer: str) -> None:
     for size in (1, 2, 3, 5, 8, len(text)):
         for is_waiting in (False, True):
-            thinking, given_out = ThinkingFilter(is_waiting=is_waiting), ""
+            thinking, given_out = ReasoningFilter(withholds=is_waiting), ""
             for piece in [text[i : i + size] for i in range(0, len(text), size)] + [""]:
-                restarts = thinking.was_opened_by_template
+                restarts = thinking.opened_by_template
                 fresh = thinking.feed(piece, is_last=not piece)
-                given_out = fresh if thinking.was_opened_by_template and not restarts else given_out + fresh
+                given_out = fresh if thinking.opened_by_template and not restarts else given_out + fresh
                 assert "secret" not in thinking.answer or not is_waiting or not given_out
             assert thinking.answer.strip() == given_out.strip() == answer
             assert ("secret" in thinking.thoughts) == ("secret" in text)
 
 
 def test_models_whose_template_opens_the_thinking_are_known_by_name() -> None:
-    assert all(map(template_may_open, ["deepseek-r1:8b", "QwQ-32B", "qwen3-4b-thinking-2507", "x/phi-4-reasoning"]))
-    assert not any(map(template_may_open, ["gpt-6-luna", "llama3.1", "mistral-large", "gemma-r12", "fake-1"]))
+    assert all(
+        map(template_may_open_reasoning, ["deepseek-r1:8b", "QwQ-32B", "qwen3-4b-thinking-2507", "x/phi-4-reasoning"])
+    )
+    assert not any(map(template_may_open_reasoning, ["gpt-6-luna", "llama3.1", "mistral-large", "gemma-r12", "fake-1"]))
 
 
 PARTS = st.sampled_from(
@@ -179,22 +181,23 @@ PARTS = st.sampled_from(
 def test_what_is_shown_early_is_the_beginning_of_what_is_stored(parts: list[str], markdown: bool, limit: int) -> None:
     text, shown = "".join(parts), ""
     for end in range(len(text)):
-        now = reply_text.settled(text[:end], {1, 2}, markdown=markdown, limit=limit)
+        now = reply_text.format_partial_reply(text[:end], {1, 2}, markdown=markdown, limit=limit)
         shown = now if now.startswith(shown) else shown  # what was shown is not taken back
-    assert reply_text.finished(text, {1, 2}, markdown=markdown, limit=limit)[0].startswith(shown)
+    assert reply_text.format_reply(text, {1, 2}, markdown=markdown, limit=limit)[0].startswith(shown)
 
 
 def test_text_is_shown_while_it_grows() -> None:
     text = "The price is 40 euros [1]. We are open (on Sundays too!) and `x` is code. " * 4
     for markdown in (True, False):
         behind = [
-            end - len(reply_text.settled(text[:end], {1}, markdown=markdown, limit=4000)) for end in range(1, len(text))
+            end - len(reply_text.format_partial_reply(text[:end], {1}, markdown=markdown, limit=4000))
+            for end in range(1, len(text))
         ]
         assert max(behind) < 30
     long = "One sentence of words. " * 60
-    shown = [reply_text.settled(long[:end], set(), markdown=True, limit=300) for end in range(len(long))]
+    shown = [reply_text.format_partial_reply(long[:end], set(), markdown=True, limit=300) for end in range(len(long))]
     assert max(map(len, shown)) > 250
-    assert reply_text.finished(long, set(), markdown=True, limit=300)[0].startswith(shown[-1])
+    assert reply_text.format_reply(long, set(), markdown=True, limit=300)[0].startswith(shown[-1])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from platform_app.llm import offline_model, prompts
 from platform_app.llm.prompts import PromptScript
-from platform_app.llm.reply_markers import Marks
+from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import AgentSettings
 from platform_app.models.conversation import Message
 from platform_app.models.person import Identity
@@ -33,7 +33,7 @@ def written_by_offline(provider: FakeProvider) -> Any:
     """Return a step that answers as the offline model does."""
 
     async def play(answer: Any) -> None:
-        await says(offline_model.answer(provider.last.body["messages"]))(answer)
+        await says(offline_model.generate(provider.last.body["messages"]))(answer)
 
     return play
 
@@ -91,10 +91,10 @@ def test_no_order_stands_against_a_script() -> None:
     """The no-answer sentence is ordered without condition only where there is nothing at all to answer from."""
     own = AgentSettings(name="Vera", no_answer_text=NOTHING)
     for script, ordered in ((None, "It is answered so"), (False, "nor a script that fits"), (True, "")):
-        facts = prompts.Facts(own, question="It costs too much?")
+        facts = prompts.PromptContext(own, question="It costs too much?")
         if script is not None:
             facts.scripts = [PromptScript("objection", "Dear", "Split it.", by_message=script)]
-        system = prompts.build(facts)[0]["content"]
+        system = prompts.build_messages(facts)[0]["content"]
         assert ("say exactly: " in system) is bool(ordered) and ordered in system
         assert ("holds nothing on this message" in system) is (script is None)
 
@@ -144,7 +144,7 @@ def test_what_is_cited_from_a_passage_is_not_the_scripts() -> None:
 )
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_marks_are_taken_out_of_a_stream(text: str, shown: str, used: set[int], size: int) -> None:
-    marks = Marks(scripts=2)
+    marks = MarkerFilter(scripts=2)
     pieces = [marks.feed(text[start : start + size]) for start in range(0, len(text), size)]
     assert ("".join(pieces) + marks.rest()).strip() == shown
     assert all("[S1" not in piece and "[S2" not in piece for piece in pieces)

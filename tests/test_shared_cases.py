@@ -10,8 +10,8 @@ import pytest
 
 from platform_app.automation.values import parse_number
 from platform_app.errors import Invalid
-from platform_app.llm.language_detection import of_conversation
-from platform_app.llm.reply_text import cited, plain
+from platform_app.llm.language_detection import detect_in_conversation
+from platform_app.llm.reply_text import normalize_citations, strip_markdown
 from platform_app.models.crm import FieldKind, Holder
 from platform_app.models.person import Identity
 from platform_app.rag import vector_index
@@ -66,14 +66,14 @@ def test_texts_of_models_and_numbers(case: dict[str, Any]) -> None:
         if case["check"] == "number":
             assert str(parse_number(written)) in map(str, right)
         elif case["check"] == "plain":
-            assert plain(written) == right
+            assert strip_markdown(written) == right
         else:
-            assert cited(written, set(case["known"]))[0] == right
+            assert normalize_citations(written, set(case["known"]))[0] == right
 
 
 @pytest.mark.parametrize("case", cases("language"))
 def test_the_language_of_a_reply(case: dict[str, Any]) -> None:
-    assert of_conversation(case["text"], [tuple(one) for one in case["history"]]) == case["want"]
+    assert detect_in_conversation(case["text"], [tuple(one) for one in case["history"]]) == case["want"]
 
 
 @pytest.mark.parametrize("case", cases("retrieve", "followup"))

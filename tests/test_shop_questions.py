@@ -159,10 +159,10 @@ def test_a_courtesy_is_not_searched_for(who: Identity, language: str) -> None:
 
 def offline_says(who: Identity, message: str, history: History) -> str:
     """Return what the offline model says with the passages found."""
-    facts = prompts.Facts(settings=AgentSettings(name="Vera"), question=message, history=history)
+    facts = prompts.PromptContext(settings=AgentSettings(name="Vera"), question=message, history=history)
     passages = found(who, message, history).passages
     facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in passages]
-    return offline_model.answer(prompts.build(facts))
+    return offline_model.generate(prompts.build_messages(facts))
 
 
 def test_the_offline_model_keeps_a_check_of_its_own(who: Identity, language: str) -> None:

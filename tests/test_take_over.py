@@ -98,11 +98,11 @@ def test_handed_back_the_agent_answers_and_knows_what_was_said(who: Identity) ->
         reply.state = MessageState.STREAMING
     work = reply_context.load_context(who.tenant_id, reply.id)
     assert work is not None and work.facts.question == "And delivery?"
-    assert ("assistant", f"{prompts.MEMBER_MARK} It costs 40 euros.") in work.facts.history
+    assert ("assistant", f"{prompts.MEMBER_MARKER} It costs 40 euros.") in work.facts.history
     assert ("what a colleague told you when handing the conversation back", "They were promised a discount.") in (
         work.facts.known
     )
-    system = prompts.build(work.facts)[0]["content"]
+    system = prompts.build_messages(work.facts)[0]["content"]
     assert "promised a discount" in system and "were written by a person of your company" in system
 
 

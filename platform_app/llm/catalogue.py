@@ -1,4 +1,4 @@
-"""Catalogue: the models of a provider, cached, and its default model."""
+"""Model catalogue: the models that a provider lists, cached for a minute, and the default one."""
 
 import re
 import time
@@ -10,100 +10,102 @@ from platform_app.llm import client, pricing
 from platform_app.llm.provider_errors import ModelFailure
 from platform_app.llm.transport import Provider
 
-KEPT_SECONDS = 60.0
-_NO_CHAT = re.compile(
+CACHE_SECONDS = 60.0
+_NOT_CHAT_NAMES = re.compile(
     r"embed|whisper|\btts|dall-e|image|moderation|audio|realtime|transcri|rerank|babbage|davinci|turbo-instruct|search"
     r"|\bsora|speech|voice|guard|\bocr|translate|-live\b|video|\bveo|imagen|computer-use|\bbge-|\be5-|\bclip|codex"
     r"|cyber|lyria"
 )
-_NO_CHAT_MODES = ("embedding", "image_generation", "audio_transcription", "audio_speech", "moderation", "rerank")
-_UNSETTLED = re.compile(r"preview|experimental|(?:^|[-_.])(?:exp|beta|alpha|test|rc\d*)(?:[-_.:]|$)|^ft:|:free$")
+_NOT_CHAT_MODES = ("embedding", "image_generation", "audio_transcription", "audio_speech", "moderation", "rerank")
+_PRERELEASE = re.compile(r"preview|experimental|(?:^|[-_.])(?:exp|beta|alpha|test|rc\d*)(?:[-_.:]|$)|^ft:|:free$")
 _SNAPSHOT = re.compile(r"^(.+?)[-@:](?:\d{4}-\d{2}-\d{2}|20\d{6}|\d{4})(?=$|[-:])")
-_TYPICAL = (3_000, 300)  # tokens of prompt and reply
+_TYPICAL_TOKENS = (3_000, 300)  # of the prompt and the completion of a typical reply
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of a provider; `ends` is the date on which it is switched off, if known."""
+    """A model that a provider lists; `shutdown_date` is None if the provider names none."""
 
     name: str
-    ends: date | None = None
-    chats: bool = True
+    shutdown_date: date | None = None
+    is_chat: bool = True
 
 
-_listed: dict[Provider, tuple[float, list[Model]]] = {}
+_cache: dict[Provider, tuple[float, list[Model]]] = {}
 
 
-async def models(where: Provider) -> list[Model]:
-    """Return the provider's models, requested at most once a minute; [] if it does not list any."""
-    held = _listed.get(where)
-    if held and time.monotonic() - held[0] < KEPT_SECONDS:
-        return held[1]
+async def list_models(provider: Provider) -> list[Model]:
+    """Return the provider's models, at most 500, cached for a minute; empty if the provider lists none or fails."""
+    cached = _cache.get(provider)
+    if cached and time.monotonic() - cached[0] < CACHE_SECONDS:
+        return cached[1]
     try:
-        rows = {row["id"]: row for row in await client.listed(where)}
-        found = [_model(name, rows[name]) for name in sorted(rows)][:500]
+        rows = {row["id"]: row for row in await client.list_models(provider)}
+        found = [_parse_model(name, rows[name]) for name in sorted(rows)][:500]
     except ModelFailure:
-        found = []  # cached as well: a silent provider must not slow down every reply
-    _listed[where] = (time.monotonic(), found)
+        found = []  # cached as well: a provider that fails must not slow down every reply
+    _cache[provider] = (time.monotonic(), found)
     return found
 
 
-def _model(name: str, row: dict[str, object]) -> Model:
-    ends = None
+def _parse_model(name: str, row: dict[str, object]) -> Model:
+    shutdown_date = None
     for key in ("shutdown_date", "deprecation_date", "retirement_date"):
         try:
-            ends = ends or date.fromisoformat(str(row.get(key) or "")[:10])
+            shutdown_date = shutdown_date or date.fromisoformat(str(row.get(key) or "")[:10])
         except ValueError:
             continue
     mode = row.get("mode") or row.get("type")
-    chats = not _NO_CHAT.search(name.lower()) and str(mode).lower() not in _NO_CHAT_MODES
-    return Model(name, ends, chats)
+    is_chat = not _NOT_CHAT_NAMES.search(name.lower()) and str(mode).lower() not in _NOT_CHAT_MODES
+    return Model(name, shutdown_date, is_chat)
 
 
-async def offered(where: Provider) -> list[str]:
-    """Return the names of the provider's models, requested at most once a minute; [] if it does not list any."""
-    return [model.name for model in await models(where)]
+async def model_names(provider: Provider) -> list[str]:
+    """Return the names of the provider's models, as `list_models` does."""
+    return [model.name for model in await list_models(provider)]
 
 
-def usual(offers: list[Model] | list[str]) -> str:
-    """Return the default model for agents that name none, "" if no model can chat.
+def default_model(models: list[Model] | list[str]) -> str:
+    """Return the name of the model for an agent that names none; empty if no model chats.
 
-    It can chat and is not switched off soon. Stable models come before previews, fine-tunes and dated snapshots, models
-    with known prices before others, cheap ones before expensive ones, free trials last.
+    Models are ranked by: no shutdown date, no preview or fine-tune, no dated snapshot of another listed model, a known
+    price above zero, the lowest price of a typical reply, the name.
     """
     today = now().date()
-    known = [one if isinstance(one, Model) else _model(one, {}) for one in offers]
-    chatting = [one for one in known if one.chats and not (one.ends and one.ends <= today)]
-    names = {one.name for one in chatting}
+    known = [model if isinstance(model, Model) else _parse_model(model, {}) for model in models]
+    chatting = [
+        model for model in known if model.is_chat and not (model.shutdown_date and model.shutdown_date <= today)
+    ]
+    names = {model.name for model in chatting}
 
-    def rank(one: Model) -> tuple[object, ...]:
-        snapshot = _SNAPSHOT.match(one.name)
+    def rank(model: Model) -> tuple[object, ...]:
+        snapshot = _SNAPSHOT.match(model.name)
         is_dated = snapshot is not None and snapshot[1] in names
-        price = pricing.cost(one.name, *_TYPICAL, is_offline=False)
-        ending = -one.ends.toordinal() if one.ends else 0
-        unsettled = bool(_UNSETTLED.search(one.name.lower()))
-        return (one.ends is not None, ending, unsettled, is_dated, not price, price or 0.0, one.name)
+        price = pricing.cost(model.name, *_TYPICAL_TOKENS, is_offline=False)
+        ending = -model.shutdown_date.toordinal() if model.shutdown_date else 0
+        unsettled = bool(_PRERELEASE.search(model.name.lower()))
+        return (model.shutdown_date is not None, ending, unsettled, is_dated, not price, price or 0.0, model.name)
 
     return min(chatting, key=rank).name if chatting else ""
 
 
-async def model_for(where: Provider, wished: str) -> str:
-    """Return the model to use: the wished one, or the provider's default; the offline model has only its own.
+async def resolve_model(provider: Provider, requested: str) -> str:
+    """Return the requested model, or the provider's default model if none is requested; the offline model has only one.
 
-    Returns "" if the agent wishes none and the provider does not list its models.
+    Returns an empty name if none is requested and the provider lists none that chats.
     """
-    if wished and not where.is_offline:
-        return wished
-    return usual(await models(where))
+    if requested and not provider.is_offline:
+        return requested
+    return default_model(await list_models(provider))
 
 
-async def ending(where: Provider, wished: str) -> tuple[bool, date | None]:
-    """Return whether a model is missing in the provider's list, and the date on which it is switched off, if known.
+async def model_availability(provider: Provider, requested: str) -> tuple[bool, date | None]:
+    """Return whether a requested model is missing from the provider's list, and its shutdown date.
 
-    Returns (False, None) for a provider that lists no models.
+    Returns (False, None) if the provider lists no models or no model is requested.
     """
-    found = await models(where)
-    if where.is_offline or not wished or not found:
+    found = await list_models(provider)
+    if provider.is_offline or not requested or not found:
         return False, None
-    held = next((one for one in found if one.name == wished), None)
-    return held is None, held.ends if held else None
+    listed = next((model for model in found if model.name == requested), None)
+    return listed is None, listed.shutdown_date if listed else None

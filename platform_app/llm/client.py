@@ -1,4 +1,4 @@
-"""Client: requests to model providers, with deadlines and failures as sentences."""
+"""Model client: lists models and streams replies of an OpenAI-compatible provider."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,72 +6,76 @@ from contextlib import aclosing
 from typing import Any
 
 from platform_app.config import settings
-from platform_app.llm.model_request import ModelRequest, Outcome
-from platform_app.llm.provider_errors import ERRORS, Fault, ModelFailure, failure
-from platform_app.llm.reasoning_tags import MOST_KEPT
-from platform_app.llm.reply_stream import AFTERWARDS, Answer
-from platform_app.llm.transport import Provider, client_of
+from platform_app.llm.model_request import ModelRequest, ModelResult
+from platform_app.llm.provider_errors import PROVIDER_ERRORS, FailureReason, ModelFailure, to_model_failure
+from platform_app.llm.reasoning_tags import MAX_REASONING_CHARS
+from platform_app.llm.reply_stream import TAIL_SECONDS, ReplyStream
+from platform_app.llm.transport import Provider, provider_client
 
 __all__ = [
-    "AFTERWARDS",
-    "Fault",
+    "TAIL_SECONDS",
+    "FailureReason",
     "ModelFailure",
     "ModelRequest",
-    "Outcome",
+    "ModelResult",
     "Provider",
-    "listed",
-    "models",
-    "provider",
-    "stream",
+    "list_models",
+    "model_names",
+    "configured_provider",
+    "stream_reply",
 ]
 
 
-def provider() -> Provider:
-    """Return the configured provider, or the offline model if none is configured."""
-    own = settings()
-    key, address = own.openai_api_key.get_secret_value().strip(), own.openai_base_url.strip()
+def configured_provider() -> Provider:
+    """Return the provider of the settings, or the offline model if they name none."""
+    config = settings()
+    key, address = config.openai_api_key.get_secret_value().strip(), config.openai_base_url.strip()
     if key or address:
         return Provider("openai", address or "https://api.openai.com/v1", key or "none")
-    return Provider("offline", own.offline_url or "http://127.0.0.1:8002/v1", "none", is_offline=True)
+    return Provider("offline", config.offline_url or "http://127.0.0.1:8002/v1", "none", is_offline=True)
 
 
-async def stream(request: ModelRequest, where: Provider, outcome: Outcome) -> AsyncIterator[str]:
-    """Yield the reply's text as it arrives, without the model's reasoning; fill `outcome`.
+async def stream_reply(request: ModelRequest, provider: Provider, result: ModelResult) -> AsyncIterator[str]:
+    """Yield the text of a reply as it is received, without reasoning; fill in `result`.
 
-    Retries up to three times, only before the first token and within the total deadline, honouring Retry-After.
-    Parameters that a model refuses are omitted, for later replies too. Before the first text keep-alives count as signs
-    of life, after it only the model's output. Text beyond `max_chars` is not yielded, and the connection is closed soon
-    after. Raises ModelFailure, also if the reply ends without a finish reason.
+    Retries only before the first token, three times at most, within the total deadline, and honours Retry-After.
+    Parameters that a model refuses are omitted from then on. Before the first word keep-alives extend the idle
+    deadline, afterwards only text does. At most `max_chars` characters and one more are yielded; then the stream is
+    closed. Raises ModelFailure if the provider fails, a deadline passes, or the stream ends without a finish reason or
+    [DONE].
     """
-    answer = Answer(request, where, outcome)
+    reply = ReplyStream(request, provider, result)
     try:
         while True:
-            async with aclosing(answer.pieces()) as pieces:  # type: ignore[type-var]
+            async with aclosing(reply.stream()) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     yield piece
-            if not answer.is_to_be_longer():
+            if not reply.needs_more_tokens():
                 break
     finally:
-        outcome.total_ms = answer.milliseconds()
-        outcome.thoughts = (outcome.thoughts + answer.thinking.thoughts)[:MOST_KEPT]
-    answer.check_end()
+        result.total_ms = reply.elapsed_ms()
+        result.thoughts = (result.thoughts + reply.reasoning.thoughts)[:MAX_REASONING_CHARS]
+    reply.raise_if_incomplete()
 
 
-async def listed(where: Provider) -> list[dict[str, Any]]:
-    """Return the provider's list of models, each with an `id`. Raises ModelFailure if it fails."""
+async def list_models(provider: Provider) -> list[dict[str, Any]]:
+    """Return the provider's models as it describes them, each with an `id`.
+
+    Raises ModelFailure if the provider fails or does not answer within eight seconds.
+    """
     try:
         async with asyncio.timeout(8):
-            found = await (await client_of(where)).get("/models", cast_to=object)
-    except ERRORS as error:
-        raise failure(error, began=False) from error
+            found = await (await provider_client(provider)).get("/models", cast_to=object)
+    except PROVIDER_ERRORS as error:
+        raise to_model_failure(error, has_text=False) from error
     held = found.get("data", found.get("models")) if isinstance(found, dict) else found
     if not isinstance(held, list):
-        raise ModelFailure(Fault.STRANGE, type(found).__name__)
+        raise ModelFailure(FailureReason.INVALID_RESPONSE, type(found).__name__)
     rows = [one if isinstance(one, dict) else {"id": one} for one in held]
     named = [row | {"id": str(row.get("id") or row.get("name") or row.get("model") or "")} for row in rows]
     return [row for row in named if row["id"]]
 
 
-async def models(where: Provider) -> list[str]:
-    """Return the names of the provider's models, sorted. Raises ModelFailure if the request fails."""
-    return sorted({row["id"] for row in await listed(where)})[:500]
+async def model_names(provider: Provider) -> list[str]:
+    """Return the names of the provider's models, sorted, at most 500. Raises ModelFailure as `list_models` does."""
+    return sorted({row["id"] for row in await list_models(provider)})[:500]

@@ -1,4 +1,4 @@
-"""Decompression: decodes gzip, deflate and Brotli in pieces of bounded size."""
+"""Decompression: gzip, deflate and Brotli, piece by piece, so that memory use is bounded."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -6,27 +6,27 @@ from typing import Any
 
 import brotli
 
-PIECE = 65_536  # bytes unpacked at once
+MAX_PIECE_BYTES = 65_536  # decompressed at once
 
 
-class _Zlib:
-    """gzip and deflate; some servers send deflate without its header."""
+class _ZlibDecoder:
+    """Decoder of gzip and deflate, also of deflate without its zlib header, which some servers send."""
 
     def __init__(self) -> None:
-        self._inner = zlib.decompressobj(47)  # finds out itself which of the two
+        self._inner = zlib.decompressobj(47)  # detects gzip or zlib
         self._seen = b""
 
-    def unpack(self, data: bytes) -> Iterator[bytes]:
+    def decompress(self, data: bytes) -> Iterator[bytes]:
         if len(self._seen) < 2:
             self._seen += data
         while data:
             try:
-                yield self._inner.decompress(data, PIECE)
+                yield self._inner.decompress(data, MAX_PIECE_BYTES)
             except zlib.error:
                 if self._seen != data:
                     raise
                 self._inner = zlib.decompressobj(-15)
-                yield self._inner.decompress(data, PIECE)
+                yield self._inner.decompress(data, MAX_PIECE_BYTES)
             if self._inner.eof:  # another member may follow
                 data = self._inner.unused_data
                 self._inner = zlib.decompressobj(47)
@@ -34,34 +34,41 @@ class _Zlib:
                 data = self._inner.unconsumed_tail
 
 
-class _Brotli:
+class _BrotliDecoder:
+    """Decoder of Brotli."""
+
     def __init__(self) -> None:
         self._inner = brotli.Decompressor()
 
-    def unpack(self, data: bytes) -> Iterator[bytes]:
-        yield self._inner.process(data, output_buffer_limit=PIECE)
+    def decompress(self, data: bytes) -> Iterator[bytes]:
+        yield self._inner.process(data, output_buffer_limit=MAX_PIECE_BYTES)
         while not self._inner.can_accept_more_data():
-            yield self._inner.process(b"", output_buffer_limit=PIECE)
+            yield self._inner.process(b"", output_buffer_limit=MAX_PIECE_BYTES)
 
 
-_KINDS: dict[str, Any] = {"gzip": _Zlib, "x-gzip": _Zlib, "deflate": _Zlib, "br": _Brotli}
+_DECODERS: dict[str, Any] = {
+    "gzip": _ZlibDecoder,
+    "x-gzip": _ZlibDecoder,
+    "deflate": _ZlibDecoder,
+    "br": _BrotliDecoder,
+}
 
 
-async def unpacked(parts: AsyncIterator[bytes], packing: str) -> AsyncIterator[bytes]:
-    """Yield decompressed pieces. `packing` is a Content-Encoding.
+async def decompress(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+    """Yield the decompressed parts of a body; `encoding` is its Content-Encoding.
 
-    Raises ValueError if it is unknown or does not fit.
+    Raises ValueError if the encoding is unknown, if there are several, or if the data does not match it.
     """
-    kinds = [one.strip().lower() for one in packing.split(",") if one.strip().lower() not in ("", "identity")]
-    if len(kinds) > 1 or any(kind not in _KINDS for kind in kinds):
+    encodings = [one.strip().lower() for one in encoding.split(",") if one.strip().lower() not in ("", "identity")]
+    if len(encodings) > 1 or any(name not in _DECODERS for name in encodings):
         raise ValueError("an answer packed in an unknown way")
-    inner = _KINDS[kinds[0]]() if kinds else None
+    inner = _DECODERS[encodings[0]]() if encodings else None
     try:
         async for part in parts:
             if inner is None:
                 yield part
                 continue
-            for piece in inner.unpack(part):
+            for piece in inner.decompress(part):
                 yield piece
     except (zlib.error, brotli.error) as error:
         raise ValueError("an answer that is not packed as it says") from error

@@ -1,4 +1,4 @@
-"""Model limitations: parameters that models have refused, remembered for some hours."""
+"""Model limitations: parameters and roles that a model refused, cached for hours, so that they are not sent again."""
 
 import time
 from collections.abc import Iterator
@@ -8,89 +8,89 @@ from typing import Any
 import openai
 
 from platform_app.llm import refusal_causes
-from platform_app.llm.provider_errors import ProviderError, body_of, refusal_of, status_of, words_of
-from platform_app.llm.refusal_causes import Refusal
+from platform_app.llm.provider_errors import ProviderError, error_body, error_status, error_text, refusal_cause
+from platform_app.llm.refusal_causes import RefusalCause
 from platform_app.llm.transport import Provider
 
-KEPT_SECONDS = 6 * 3600.0
-MOST = 1_000  # models remembered
-FEWEST_TOKENS = 16
+CACHE_SECONDS = 6 * 3600.0
+MAX_MODELS = 1_000  # in the cache
+MIN_TOKENS = 16
 _GUESSES = ("temperature", "max_tokens", "stream_options", "max_completion_tokens", "roles", "system")
 
 
 @dataclass(frozen=True)
-class Traits:
-    """The limitations of a model, and how it replies."""
+class ModelLimitations:
+    """What a model does not accept, and how requests are adapted to it."""
 
-    dropped: frozenset[str] = frozenset()  # parameters
-    renames_limit: bool = False  # max_completion_tokens in place of max_tokens
-    most_tokens: int | None = None  # of an answer
-    more_tokens: int = 1  # the limit times this: thinking used it up
-    strict_roles: bool = False  # begins with the user
-    no_system: bool = False
-    opens_thinking: bool | None = None  # its replies hold the end of thoughts without their beginning
-    prompt_tokens: int | None = None  # a prompt of so many, by our estimate, was not too long
-    guessed: int = 0  # of the guesses at an unexplained refusal
-    until: float = field(default=0.0, compare=False)  # by the monotonic clock
+    dropped_parameters: frozenset[str] = frozenset()
+    uses_max_completion_tokens: bool = False  # instead of max_tokens
+    max_tokens: int | None = None  # of a completion
+    token_factor: int = 1  # multiplies max_tokens, after reasoning used them up
+    strict_roles: bool = False  # the first message has to be the user's
+    no_system: bool = False  # no system message
+    template_opens_reasoning: bool | None = None  # replies hold the end tag of reasoning alone
+    prompt_tokens: int | None = None  # estimated size of a prompt that was accepted after a longer one was refused
+    guesses: int = 0  # how many of _GUESSES were tried
+    expires_at: float = field(default=0.0, compare=False)  # monotonic seconds
 
-    def told(self) -> list[tuple[str, str]]:
-        """Return the changes to a request, each as a sentence with {value} and the value."""
-        found = [("without {value}", name) for name in sorted(self.dropped)]
-        found += [("max_tokens as {value}", "max_completion_tokens")] if self.renames_limit else []
-        found += [("at most {value} tokens", str(self.most_tokens))] if self.most_tokens else []
-        found += [("{value} times the tokens", str(self.more_tokens))] if self.more_tokens > 1 else []
+    def descriptions(self) -> list[tuple[str, str]]:
+        """Return the adaptations of a request as pairs: a message id with {value}, and the value."""
+        found = [("without {value}", name) for name in sorted(self.dropped_parameters)]
+        found += [("max_tokens as {value}", "max_completion_tokens")] if self.uses_max_completion_tokens else []
+        found += [("at most {value} tokens", str(self.max_tokens))] if self.max_tokens else []
+        found += [("{value} times the tokens", str(self.token_factor))] if self.token_factor > 1 else []
         found += [("turns that begin with the contact", "")] if self.strict_roles else []
         return found + ([("instructions within the first message", "")] if self.no_system else [])
 
 
-_known: dict[tuple[str, str], Traits] = {}
+_known: dict[tuple[str, str], ModelLimitations] = {}
 
 
-def traits_of(where: Provider, model: str) -> Traits:
-    """Return the known limitations of a model."""
-    found = _known.get((where.base_url, model))
-    return found if found and found.until > time.monotonic() else Traits()
+def known_limitations(provider: Provider, model: str) -> ModelLimitations:
+    """Return the known limitations of a model; without any if none are cached."""
+    found = _known.get((provider.base_url, model))
+    return found if found and found.expires_at > time.monotonic() else ModelLimitations()
 
 
-def remember(where: Provider, model: str, traits: Traits) -> None:
-    """Store the limitations of a model."""
-    if traits == traits_of(where, model):
+def remember(provider: Provider, model: str, limitations: ModelLimitations) -> None:
+    """Cache the limitations of a model for CACHE_SECONDS."""
+    if limitations == known_limitations(provider, model):
         return
-    while len(_known) >= MOST:
+    while len(_known) >= MAX_MODELS:
         _known.pop(next(iter(_known)))
-    _known[where.base_url, model] = replace(traits, until=time.monotonic() + KEPT_SECONDS)
+    _known[provider.base_url, model] = replace(limitations, expires_at=time.monotonic() + CACHE_SECONDS)
 
 
-def remember_size(where: Provider, model: str, prompt_tokens: int) -> None:
-    """Store the size in tokens of a prompt that was accepted after a larger one was too long."""
-    remember(where, model, replace(traits_of(where, model), prompt_tokens=prompt_tokens))
+def remember_prompt_size(provider: Provider, model: str, prompt_tokens: int) -> None:
+    """Cache the estimated size of a prompt that the model accepted after it refused a longer one."""
+    remember(provider, model, replace(known_limitations(provider, model), prompt_tokens=prompt_tokens))
 
 
-def forget() -> None:
-    """Forget the limitations of all models."""
+def forget_all() -> None:
+    """Clear the cache."""
     _known.clear()
 
 
-def body(wanted: dict[str, Any], traits: Traits) -> dict[str, Any]:
-    """Return the body of a request as a model accepts it.
+def request_body(request: dict[str, Any], limitations: ModelLimitations) -> dict[str, Any]:
+    """Return the body of a request, adapted to the limitations of the model.
 
-    `wanted` has model, messages, temperature and max_tokens. Consecutive messages of one role are joined.
+    `request` has model, messages, temperature and max_tokens. Consecutive messages of one role are joined.
     """
-    tokens = wanted["max_tokens"] * traits.more_tokens
-    limit = "max_completion_tokens" if traits.renames_limit else "max_tokens"
+    tokens = request["max_tokens"] * limitations.token_factor
+    limit = "max_completion_tokens" if limitations.uses_max_completion_tokens else "max_tokens"
     made = {
-        "model": wanted["model"],
-        "messages": turns(wanted["messages"], traits),
-        "temperature": wanted["temperature"],
-        limit: min(tokens, traits.most_tokens or tokens),
+        "model": request["model"],
+        "messages": arrange_messages(request["messages"], limitations),
+        "temperature": request["temperature"],
+        limit: min(tokens, limitations.max_tokens or tokens),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return {name: value for name, value in made.items() if name not in traits.dropped}
+    return {name: value for name, value in made.items() if name not in limitations.dropped_parameters}
 
 
-def turns(messages: list[dict[str, str]], traits: Traits) -> list[dict[str, str]]:
-    """Return messages in alternating roles, with instructions first or where a model accepts them."""
+def arrange_messages(messages: list[dict[str, str]], limitations: ModelLimitations) -> list[dict[str, str]]:
+    """Return messages with alternating roles; instructions come first, or in the first message of the user."""
     system = "\n\n".join(one["content"] for one in messages if one["role"] == "system")
     said: list[dict[str, str]] = []
     for one in messages:
@@ -100,62 +100,70 @@ def turns(messages: list[dict[str, str]], traits: Traits) -> list[dict[str, str]
             said[-1] = {"role": one["role"], "content": f"{said[-1]['content']}\n\n{one['content']}"}
         else:
             said.append(dict(one))
-    if traits.strict_roles and said and said[0]["role"] == "assistant":
+    if limitations.strict_roles and said and said[0]["role"] == "assistant":
         opening = said.pop(0)["content"]
         system = f"{system}\n\nYou began the conversation with this message:\n{opening}".strip()
-    if system and traits.no_system and said and said[0]["role"] == "user":
+    if system and limitations.no_system and said and said[0]["role"] == "user":
         said[0] = {"role": "user", "content": f"{system}\n\n{said[0]['content']}"}
     elif system:
-        said.insert(0, {"role": "user" if traits.no_system else "system", "content": system})
+        said.insert(0, {"role": "user" if limitations.no_system else "system", "content": system})
     return said
 
 
-def adapted(traits: Traits, wanted: dict[str, Any], error: Exception) -> Traits | None:
-    """Return the limitations with which to retry after a refusal, or None if there is nothing to change.
+def adapt_to_refusal(
+    limitations: ModelLimitations, request: dict[str, Any], error: Exception
+) -> ModelLimitations | None:
+    """Return the limitations to retry with after a refusal, or None if a retry is useless.
 
-    After a refusal that names no known parameter, parameters are omitted one after the other.
+    If a refusal names no parameter and has no known wording, one parameter after another is left out.
     """
-    if status_of(error) not in (400, 422, 500, 501) or not isinstance(error, openai.APIStatusError | ProviderError):
+    if error_status(error) not in (400, 422, 500, 501) or not isinstance(error, openai.APIStatusError | ProviderError):
         return None
-    text, refusal = words_of(error), refusal_of(error)
-    if refusal in (Refusal.ROLES, Refusal.SYSTEM):
-        return next((one for one in _turned(traits, refusal) if one != traits), None)
+    text, refusal = error_text(error), refusal_cause(error)
+    if refusal in (RefusalCause.ROLES, RefusalCause.SYSTEM):
+        return next((one for one in _role_variants(limitations, refusal) if one != limitations), None)
     if refusal is not None:
         return None
     named = error.param if isinstance(error, openai.APIError) else None
-    name = refusal_causes.parameter(str(named or ""), text)
-    if not name and status_of(error) == 400 and not isinstance(body_of(error), str):
-        return _guessed(traits)
-    sent = body(wanted, traits)
+    name = refusal_causes.refused_parameter(str(named or ""), text)
+    if not name and error_status(error) == 400 and not isinstance(error_body(error), str):
+        return _next_guess(limitations)
+    sent = request_body(request, limitations)
     if name.startswith("max_"):
-        name = name if name in sent else "max_completion_tokens" if traits.renames_limit else "max_tokens"
-    return _without(traits, name, refusal_causes.most_tokens(text)) if name in sent else None
+        name = (
+            name
+            if name in sent
+            else "max_completion_tokens"
+            if limitations.uses_max_completion_tokens
+            else "max_tokens"
+        )
+    return _without_parameter(limitations, name, refusal_causes.allowed_tokens(text)) if name in sent else None
 
 
-def _turned(traits: Traits, refusal: Refusal) -> Iterator[Traits]:
-    if refusal == Refusal.ROLES:
-        yield replace(traits, strict_roles=True)
-    yield replace(traits, no_system=True)
-    yield replace(traits, strict_roles=True, no_system=True)
+def _role_variants(limitations: ModelLimitations, refusal: RefusalCause) -> Iterator[ModelLimitations]:
+    if refusal == RefusalCause.ROLES:
+        yield replace(limitations, strict_roles=True)
+    yield replace(limitations, no_system=True)
+    yield replace(limitations, strict_roles=True, no_system=True)
 
 
-def _without(traits: Traits, name: str, most: int | None) -> Traits:
-    """Return the limitations without a parameter; a limit is lowered or renamed before it is omitted."""
-    if name.startswith("max_") and most and most >= FEWEST_TOKENS and traits.most_tokens is None:
-        return replace(traits, most_tokens=most)
+def _without_parameter(limitations: ModelLimitations, name: str, most: int | None) -> ModelLimitations:
+    """Return the limitations with a parameter left out; a token limit is first lowered, then renamed."""
+    if name.startswith("max_") and most and most >= MIN_TOKENS and limitations.max_tokens is None:
+        return replace(limitations, max_tokens=most)
     if name == "max_tokens":
-        return replace(traits, renames_limit=True)
-    return replace(traits, dropped=traits.dropped | {name})
+        return replace(limitations, uses_max_completion_tokens=True)
+    return replace(limitations, dropped_parameters=limitations.dropped_parameters | {name})
 
 
-def _guessed(traits: Traits) -> Traits | None:
-    for number, name in enumerate(_GUESSES[traits.guessed :], traits.guessed + 1):
+def _next_guess(limitations: ModelLimitations) -> ModelLimitations | None:
+    for number, name in enumerate(_GUESSES[limitations.guesses :], limitations.guesses + 1):
         if name == "roles":
-            made = replace(traits, strict_roles=True)
+            made = replace(limitations, strict_roles=True)
         elif name == "system":
-            made = replace(traits, no_system=True)
+            made = replace(limitations, no_system=True)
         else:
-            made = _without(traits, name, None)
-        if made != traits:
-            return replace(made, guessed=number)
+            made = _without_parameter(limitations, name, None)
+        if made != limitations:
+            return replace(made, guesses=number)
     return None

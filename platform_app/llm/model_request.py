@@ -1,22 +1,22 @@
-"""Model request: a request to a model, and the outcome of its reply."""
+"""Model request: the request of one reply, and the result of its stream."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A request to a model. Messages are those of the chat completions API."""
+    """A request for a reply; messages are those of the chat completions API."""
 
     model: str
     messages: list[dict[str, str]]
     temperature: float
     max_tokens: int
-    max_chars: int = 40_000  # text beyond this is not yielded
+    max_chars: int = 40_000  # of the reply that are yielded
 
 
 @dataclass
-class Outcome:
-    """The outcome of a reply; filled in while it is streamed."""
+class ModelResult:
+    """The result of a stream, filled in while it is received; times are in milliseconds."""
 
     finish_reason: str = ""
     prompt_tokens: int | None = None
@@ -24,8 +24,8 @@ class Outcome:
     model: str = ""
     first_token_ms: int = 0
     total_ms: int = 0
-    tries: int = 0
-    text: str = ""  # all of the reply so far; begins anew when what came turns out to be thoughts
+    attempts: int = 0
+    text: str = ""  # the reply so far; reset if the text turns out to be reasoning
     thoughts: str = ""
-    adapted: list[tuple[str, str]] = field(default_factory=list)  # what was done otherwise than asked for
-    messages: list[dict[str, str]] = field(default_factory=list)  # as they were sent
+    adaptations: list[tuple[str, str]] = field(default_factory=list)  # as of ModelLimitations.descriptions
+    messages: list[dict[str, str]] = field(default_factory=list)  # as sent

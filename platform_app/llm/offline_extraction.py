@@ -1,4 +1,4 @@
-"""Offline extraction: what a message tells, found by its form: numbers, addresses, dates, names, own words."""
+"""Offline extraction: field values found in a message by patterns: numbers, addresses, dates, names, free text."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from platform_app.text.stemming import stems
 
 _FIELD = re.compile(r"^- ([\w.]+) \((\w+)(?:: ([^)]*))?\): (.*)$", re.MULTILINE)
 _TODAY = re.compile(r"^Today is (\d{4}-\d{2}-\d{2})", re.MULTILINE)
-_REFUSES = re.compile(
+_REFUSAL = re.compile(
     r"\b(не скажу|не хочу|не дам|не буду говорить|предпочту не|rather not|won't|will not|don't want|no thanks)\b",
     re.IGNORECASE,
 )
@@ -19,7 +19,7 @@ _NAME = re.compile(
     r"|(?:^|[.,!]\s*|\bи\s+)(?i:i am|i'm|это|this is)\s+([A-ZА-ЯЁ][\w'’-]+(?:\s+[A-ZА-ЯЁ][\w'’-]+){0,2})"
     r"(?=\s*(?:[.,!;]|$))"
 )
-_FORMS = {
+_PATTERNS = {
     "phone": re.compile(r"\+?\d[\d ()-]{5,}\d"),
     "email": re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+\.\w{2,}"),
     "date": re.compile(r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}\.\d{1,2}\.\d{4})\b"),
@@ -31,7 +31,12 @@ _DAYS = (
     (0, re.compile(r"\b(сегодня|today)\b", re.IGNORECASE)),
 )
 _YES, _NO = re.compile(r"\b(да|yes|конечно|sure)\b", re.IGNORECASE), re.compile(r"\b(нет|no)\b", re.IGNORECASE)
-_ORDER = ("email", "phone", "date", "number")  # the plainest forms first: what is found is not looked at again
+_ORDER = (
+    "email",
+    "phone",
+    "date",
+    "number",
+)  # the most specific patterns first: matched text is removed before the next
 _FILLERS = re.compile(
     r"^(?:(?:ну|наверное|наверно|вероятно|думаю|кажется|пожалуй|скорее всего|в общем|так|вот|well|um+|maybe|perhaps|"
     r"probably|i think|i guess|so)\b[\s,.…-]*)+",
@@ -42,8 +47,8 @@ _ORIGIN = re.compile(
     r"(?:i\s*am|i['’]m|we\s*are|we['’]re)\s+from|i\s+come\s+from|(?:i|we)\s+live\s+in)\s+"
     r"|^(?i:из|from)\s+(?=[A-ZА-ЯЁ])"
 )
-_IS_PLACE = re.compile(r"город|откуда|населённый|city|town|where from", re.IGNORECASE)
-_ASKS_BACK = re.compile(
+_PLACE_FIELD = re.compile(r"город|откуда|населённый|city|town|where from", re.IGNORECASE)
+_QUESTION = re.compile(
     r"\?|^\s*(?:а\s+)?(?:сколько|какой|какая|какие|где|когда|почему|зачем|расскажите|скажите|how|what|where|when|why|"
     r"tell|show)\b",
     re.IGNORECASE,
@@ -55,28 +60,28 @@ class _Field:
     name: str
     kind: str
     options: str
-    words: str
+    label: str
 
 
-def extract(system: str, said: str) -> str:
-    """Return what a message tells of the fields of a request, as the JSON that was asked for."""
+def extract(system: str, message: str) -> str:
+    """Return the values of the requested fields in a message, as the JSON that the prompt `system` asks for."""
     asked = system.rpartition("Asked for last: ")[2].split(", ")
     fields = [_Field(*found) for found in _FIELD.findall(system)]
-    if _REFUSES.search(said):
-        return _told({}, [name for name in asked if name != "nothing"])
+    if _REFUSAL.search(message):
+        return _to_json({}, [name for name in asked if name != "nothing"])
     values: dict[str, str] = {}
-    rest = said
-    for one in sorted(fields, key=lambda field: _ORDER.index(field.kind) if field.kind in _ORDER else len(_ORDER)):
-        value, where = _found(one, rest, _today(system), is_asked=one.name in asked)
+    rest = message
+    for field in sorted(fields, key=lambda field: _ORDER.index(field.kind) if field.kind in _ORDER else len(_ORDER)):
+        value, where = _find_value(field, rest, _today(system), is_asked=field.name in asked)
         if value:
-            values[one.name] = value
+            values[field.name] = value
             rest = rest.replace(where, " ", 1)
-    pending = [one for name in asked for one in fields if one.name == name and name not in values]
-    free = [one for one in pending if one.kind in ("name", "text") and not one.options]
-    return _told(values | _in_own_words(free, fields, values, rest), [])
+    pending = [field for name in asked for field in fields if field.name == name and name not in values]
+    free = [field for field in pending if field.kind in ("name", "text") and not field.options]
+    return _to_json(values | _free_text_values(free, fields, values, rest), [])
 
 
-def _told(values: dict[str, str], refused: list[str]) -> str:
+def _to_json(values: dict[str, str], refused: list[str]) -> str:
     return json.dumps({"values": values, "refused": refused}, ensure_ascii=False)
 
 
@@ -85,48 +90,52 @@ def _today(system: str) -> date | None:
     return date.fromisoformat(match[1]) if match else None
 
 
-def _found(one: _Field, said: str, today: date | None, *, is_asked: bool) -> tuple[str, str]:
-    """Return the value of a field that its form gives away, and the words that gave it."""
-    if one.kind in _FORMS and (match := _FORMS[one.kind].search(said)):
+def _find_value(field: _Field, message: str, today: date | None, *, is_asked: bool) -> tuple[str, str]:
+    """Return the value of a field that its pattern finds, and the matched text; both empty if there is none."""
+    if field.kind in _PATTERNS and (match := _PATTERNS[field.kind].search(message)):
         return match[0].strip(), match[0]
-    if one.kind == "date" and today is not None and is_asked:
-        days = ((ahead, pattern.search(said)) for ahead, pattern in _DAYS)
+    if field.kind == "date" and today is not None and is_asked:
+        days = ((ahead, pattern.search(message)) for ahead, pattern in _DAYS)
         return next(((str(today + timedelta(ahead)), found[0]) for ahead, found in days if found), ("", ""))
-    if one.options:
-        known = next((option for option in one.options.split(" | ") if option.casefold() in said.casefold()), "")
+    if field.options:
+        known = next((option for option in field.options.split(" | ") if option.casefold() in message.casefold()), "")
         return known, known
-    if one.kind == "yes_no" and is_asked:
-        return ("yes", "") if _YES.search(said) else ("no", "") if _NO.search(said) else ("", "")
-    if one.kind == "name" and (match := _NAME.search(said)):
+    if field.kind == "yes_no" and is_asked:
+        return ("yes", "") if _YES.search(message) else ("no", "") if _NO.search(message) else ("", "")
+    if field.kind == "name" and (match := _NAME.search(message)):
         return match[1] or match[2], match[0]
     return "", ""
 
 
-def _in_own_words(free: list[_Field], fields: list[_Field], values: dict[str, str], said: str) -> dict[str, str]:
-    """Return what is left of a message as the values of the fields of text that were asked for, in their order."""
-    parts = [_bare(part) for part in re.split(r"(?<=[.!?…])\s+|[;\n]", said) if not _ASKS_BACK.search(part)]
+def _free_text_values(free: list[_Field], fields: list[_Field], values: dict[str, str], message: str) -> dict[str, str]:
+    """Return the rest of a message as values of the free-text fields that were asked for, in their order."""
+    parts = [_strip_fillers(part) for part in re.split(r"(?<=[.!?…])\s+|[;\n]", message) if not _QUESTION.search(part)]
     parts = [part for part in parts if part]
     if not free:
-        open_fields = (one for one in fields if one.kind == "text" and one.name not in values)
-        places = [one for one in open_fields if _IS_PLACE.search(one.words)]
+        open_fields = (field for field in fields if field.kind == "text" and field.name not in values)
+        places = [field for field in open_fields if _PLACE_FIELD.search(field.label)]
         from_where = [_ORIGIN.sub("", part) for part in parts if _ORIGIN.match(part)]
         return {places[0].name: from_where[0]} if places and from_where else {}
-    several = [_bare(part) for part in ", ".join(parts).split(",")]
+    several = [_strip_fillers(part) for part in ", ".join(parts).split(",")]
     several = [part for part in several if part]
     if len(free) > 1 and len(several) == len(free):
-        return {one.name: _value(one, part) for one, part in zip(free, several, strict=True) if _value(one, part)}
-    value = _value(free[0], ", ".join(parts))
+        return {
+            field.name: _clean_value(field, part)
+            for field, part in zip(free, several, strict=True)
+            if _clean_value(field, part)
+        }
+    value = _clean_value(free[0], ", ".join(parts))
     return {free[0].name: value} if value else {}
 
 
-def _value(one: _Field, words: str) -> str:
-    """Return words as the value of a field; a name is short and has no digits."""
-    if one.kind == "name":
+def _clean_value(field: _Field, words: str) -> str:
+    """Return a text as the value of a field; empty if it cannot be a name and the field is one."""
+    if field.kind == "name":
         is_name = len(words.split()) <= 3 and not re.search(r"[\d@,]", words) and LIGHT.isdisjoint(stems(words))
         return words if is_name else ""
     return _ORIGIN.sub("", words)
 
 
-def _bare(part: str) -> str:
-    """Return a part of a message without courtesies, fillers and what surrounds words."""
+def _strip_fillers(part: str) -> str:
+    """Return a part of a message without courtesies, fillers and surrounding punctuation."""
     return _FILLERS.sub("", without_courtesy(part).strip(" \t.,!;:—-")).strip(" \t.,!;:—-")

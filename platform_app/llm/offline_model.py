@@ -1,6 +1,6 @@
-"""Offline model: speaks the OpenAI protocol on loopback and answers by extraction from the passages it is given.
+"""Offline model: a server of the OpenAI protocol on loopback that answers by extraction from the given passages.
 
-It is honest: it says that it is the offline model, cites what it takes, and says when the passages hold no answer.
+Its replies say that they are from the offline model, cite their passages, and say if these hold no answer.
 """
 
 import argparse
@@ -19,42 +19,42 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from platform_app.clock import now
-from platform_app.llm.extraction import MARK
-from platform_app.llm.offline_answer import reply
+from platform_app.llm.extraction import PROMPT_START
+from platform_app.llm.offline_answer import generate_reply
 from platform_app.llm.offline_extraction import extract
-from platform_app.llm.prompts import tokens
+from platform_app.llm.prompts import estimate_tokens
 from platform_app.text.stemming import stems
 
 MODEL = "offline-extractive"
-DIMS = 512
-PIECE_SECONDS = 0.012  # a pause between words, so that a reply is seen to be written
+DIMENSIONS = 512
+WORD_SECONDS = 0.012  # delay between words, so that a reply appears gradually
 
 
-def answer(messages: list[dict[str, Any]]) -> str:
-    """Return the answer to a request of this platform: a reply, or what a message tells."""
+def generate(messages: list[dict[str, Any]]) -> str:
+    """Return the answer to a request of this platform: a reply, or extracted fields as JSON."""
     system = next((str(m.get("content", "")) for m in messages if m.get("role") == "system"), "")
-    if not system.startswith(MARK):
-        return reply(messages)
+    if not system.startswith(PROMPT_START):
+        return generate_reply(messages)
     question = next((str(m.get("content", "")) for m in reversed(messages) if m.get("role") == "user"), "")
     return extract(system, question)
 
 
 def _usage(messages: list[dict[str, Any]], text: str) -> dict[str, int]:
-    asked, given = sum(tokens(str(m.get("content", ""))) for m in messages), tokens(text)
+    asked, given = sum(estimate_tokens(str(m.get("content", ""))) for m in messages), estimate_tokens(text)
     return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
 
 
-async def completions(request: Request) -> Response:
-    """Answer a chat completion, streamed or whole."""
+async def chat_completions(request: Request) -> Response:
+    """Handle a chat completion, streamed or complete."""
     try:
         body = await request.json()
         messages = [message for message in body["messages"] if isinstance(message, dict)]
         limit = int(body.get("max_tokens") or 8000)
     except (ValueError, KeyError, TypeError):
         return JSONResponse({"error": {"message": "The request has no messages.", "type": "invalid"}}, 400)
-    text = await asyncio.to_thread(answer, messages)
+    text = await asyncio.to_thread(generate, messages)
     reason = "stop"
-    if tokens(text) > limit:
+    if estimate_tokens(text) > limit:
         text, reason = text[: limit * 3], "length"
     made = {"id": f"offline-{int(time.monotonic() * 1e6)}", "created": int(now().timestamp()), "model": MODEL}
     if not body.get("stream"):
@@ -68,7 +68,7 @@ async def completions(request: Request) -> Response:
         for piece in re.findall(r"\S+\s*|\s+", text):
             choice = {"index": 0, "delta": {"content": piece}, "finish_reason": None}
             yield f"data: {json.dumps({**base, 'choices': [choice]})}\n\n"
-            await asyncio.sleep(PIECE_SECONDS)
+            await asyncio.sleep(WORD_SECONDS)
         last = {"index": 0, "delta": {}, "finish_reason": reason}
         yield f"data: {json.dumps({**base, 'choices': [last]})}\n\n"
         yield f"data: {json.dumps({**base, 'choices': [], 'usage': _usage(messages, text)})}\n\n"
@@ -78,38 +78,38 @@ async def completions(request: Request) -> Response:
 
 
 async def embeddings(request: Request) -> Response:
-    """Answer with vectors of hashed stems: enough to tell texts apart, the same every time."""
+    """Handle a request for embeddings."""
     try:
         given = (await request.json())["input"]
     except (ValueError, KeyError, TypeError):
         return JSONResponse({"error": {"message": "The request has no input.", "type": "invalid"}}, 400)
     texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
-    data = [{"object": "embedding", "index": i, "embedding": vector(text)} for i, text in enumerate(texts)]
-    asked = sum(tokens(text) for text in texts)
+    data = [{"object": "embedding", "index": i, "embedding": embed(text)} for i, text in enumerate(texts)]
+    asked = sum(estimate_tokens(text) for text in texts)
     usage = {"prompt_tokens": asked, "total_tokens": asked}
     return JSONResponse({"object": "list", "model": MODEL, "data": data, "usage": usage})
 
 
-def vector(text: str) -> list[float]:
-    """Return a vector of length one: each stem counts at the place that its hash names."""
-    counts = [0.0] * DIMS
+def embed(text: str) -> list[float]:
+    """Return a unit vector of DIMENSIONS: each stem is counted at the index of its hash."""
+    counts = [0.0] * DIMENSIONS
     for stem in stems(text):
         digest = hashlib.blake2b(stem.encode(), digest_size=8).digest()
-        counts[int.from_bytes(digest, "big") % DIMS] += 1.0
+        counts[int.from_bytes(digest, "big") % DIMENSIONS] += 1.0
     length = math.sqrt(sum(count * count for count in counts)) or 1.0
     return [count / length for count in counts]
 
 
-async def models(request: Request) -> Response:
-    """List the one model."""
+async def list_models(request: Request) -> Response:
+    """Handle a request for the list of models, which has one."""
     return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "platform"}]})
 
 
 app = Starlette(
     routes=[
-        Route("/v1/chat/completions", completions, methods=["POST"]),
+        Route("/v1/chat/completions", chat_completions, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
-        Route("/v1/models", models),
+        Route("/v1/models", list_models),
     ]
 )
 

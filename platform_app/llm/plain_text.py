@@ -1,4 +1,4 @@
-"""Plain text: Markdown taken out of a model's text, as a CommonMark parser sees it, and nothing else touched."""
+"""Plain text: removes Markdown from a text, as a CommonMark parser sees it, and changes nothing else."""
 
 import re
 
@@ -7,20 +7,20 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
-_SIGNS = re.compile(r"[*_`~\[<\\&#>]|^[ \t]*[=-]", re.MULTILINE)
-BEFORE_BLOCK = r"[ \t>]*(?:(?:[*+-]|\d{1,9}[.)])[ \t]+)*"  # marks of lists and quotations around a block
+_MARKDOWN = re.compile(r"[*_`~\[<\\&#>]|^[ \t]*[=-]", re.MULTILINE)
+BLOCK_PREFIX = r"[ \t>]*(?:(?:[*+-]|\d{1,9}[.)])[ \t]+)*"  # markers of lists and quotations before a block
 _QUOTE = re.compile(
     r"^((?:[ \t]|[*+-][ \t]|\d{1,9}[.)][ \t])*)>[ \t]?(?![ \t]?=?[ \t]?[-+−]?\d)"
 )  # "> 5" is a comparison before it is a quotation
-_HEADING = re.compile(rf"^({BEFORE_BLOCK})#{{1,6}}(?:[ \t]+|$)")
+_HEADING = re.compile(rf"^({BLOCK_PREFIX})#{{1,6}}(?:[ \t]+|$)")
 _STAR_BULLET = re.compile(r"^([ \t]*)\*(?=[ \t]+[^\s\d])")
-_DIALLED = re.compile(r"[*#]{1,2}\d[\d*]*#")  # *100#: what is typed into a telephone
-_ADDRESS = re.compile(r"(?!(?:javascript|vbscript|data):)(?:[a-z][a-z0-9+.-]*:|[/#?.]|[^/]*\.[^\d])", re.IGNORECASE)
+_SERVICE_CODE = re.compile(r"[*#]{1,2}\d[\d*]*#")  # *100#: a service code of telephones
+_LINK_TARGET = re.compile(r"(?!(?:javascript|vbscript|data):)(?:[a-z][a-z0-9+.-]*:|[/#?.]|[^/]*\.[^\d])", re.IGNORECASE)
 _ESCAPED = frozenset("*_`~#[]<>")
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
-    """Mark * and _ as the library does, except within a word: 100*2*3 and a**2**b are no emphasis."""
+    """Parse * and _ as the library does, except within a word: 100*2*3 and a**2**b are not emphasis."""
     marker = state.src[state.pos]
     if silent or marker not in "*_":
         return False
@@ -39,9 +39,9 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _dialled(state: StateInline, silent: bool) -> bool:
-    """Keep a telephone's service code as it is written."""
-    match = _DIALLED.match(state.src, state.pos)
+def _service_code(state: StateInline, silent: bool) -> bool:
+    """Parse a service code of telephones as text."""
+    match = _SERVICE_CODE.match(state.src, state.pos)
     before = state.src[state.pos - 1] if state.pos else " "
     if match is None or before in "*#" or before.isalnum():
         return False
@@ -51,26 +51,26 @@ def _dialled(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _is_address(url: str) -> bool:
-    """Tell whether brackets followed by parentheses are a link: f[1](2) is none."""
-    return bool(_ADDRESS.match(url))
+def _is_link_target(url: str) -> bool:
+    """Return whether the text in the parentheses of [text](url) is a URL: f[1](2) is not a link."""
+    return bool(_LINK_TARGET.match(url))
 
 
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable("strikethrough")
     parser.disable("text_join")  # it hides which characters were escaped
     parser.inline.ruler.at("emphasis", _emphasis)
-    parser.inline.ruler.before("emphasis", "dialled", _dialled)
-    parser.validateLink = _is_address  # type: ignore[method-assign]
+    parser.inline.ruler.before("emphasis", "dialled", _service_code)
+    parser.validateLink = _is_link_target  # type: ignore[method-assign]
     return parser
 
 
 _PARSER = _parser()
 
 
-def plain(text: str) -> str:
-    """Return a text without Markdown. List items keep their marks: a "- 5" may be a number."""
-    if not _SIGNS.search(text):
+def strip_markdown(text: str) -> str:
+    """Return a text without Markdown. List items keep their markers: "- 5" may be a number."""
+    if not _MARKDOWN.search(text):
         return text
     lines = text.split("\n")
     gone: set[int] = set()
@@ -80,7 +80,9 @@ def plain(text: str) -> str:
             continue
         first, last = token.map
         if token.type == "fence":
-            item = lines[first].partition(token.markup)[0].rstrip()  # the mark of a list, where it begins an item
+            item = (
+                lines[first].partition(token.markup)[0].rstrip()
+            )  # the marker of a list item that starts with the fence
             lines[first] = item
             gone |= set() if item.strip(" \t>") else {first}
             if last - 1 > first and re.fullmatch(rf"[ \t>]*{re.escape(token.markup)}[`~]*[ \t]*", lines[last - 1]):
@@ -95,65 +97,65 @@ def plain(text: str) -> str:
         elif token.type == "list_item_open" and token.markup == "*":
             lines[first] = _STAR_BULLET.sub(r"\1-", lines[first])
         elif token.type == "inline":
-            _inline(token, lines)
+            _rewrite_inline(token, lines)
     for label, reference in env.get("references", {}).items():
-        gone.update(_defining(label, reference["href"], lines))
+        gone.update(_definition_lines(label, reference["href"], lines))
     return "\n".join(line for number, line in enumerate(lines) if number not in gone)
 
 
-def _inline(token: Token, lines: list[str]) -> None:
-    """Write the lines of a paragraph, heading or item anew where they hold Markdown."""
+def _rewrite_inline(token: Token, lines: list[str]) -> None:
+    """Replace the lines of a paragraph, heading or item that contain Markdown."""
     assert token.map is not None
     children = token.children or []
     if all(child.type in ("text", "softbreak") for child in children) and token.content in "\n".join(lines):
         return
-    written = _spoken(children).split("\n")
+    written = _render(children).split("\n")
     for number, (was, now) in enumerate(zip(token.content.split("\n"), written, strict=False), token.map[0]):
         place = lines[number].find(was)
         if place >= 0:
             lines[number] = lines[number][:place] + now
 
 
-def _spoken(children: list[Token]) -> str:
-    """Return what inline tokens say; a link is followed by its address."""
+def _render(children: list[Token]) -> str:
+    """Return the text of inline tokens; a link is followed by its address."""
     parts: list[str] = []
-    opened: list[tuple[int, str]] = []  # where in the parts it began, and its mark or address
+    opened: list[tuple[int, str]] = []  # index in `parts`, and marker or address
     for token in children:
         if token.type in ("softbreak", "hardbreak"):
             parts.append("\n")
         elif token.type == "text_special" and token.info == "escape":
             parts.append(token.content if token.content in _ESCAPED else token.markup)
         elif token.type == "image":
-            parts.append(_linked(token.content, str(token.attrs.get("src", ""))))
+            parts.append(_render_link(token.content, str(token.attrs.get("src", ""))))
         elif token.nesting == 1:
             opened.append((len(parts), str(token.attrs.get("href", "")) or token.markup))
         elif token.nesting == -1 and opened:
             place, mark = opened.pop()
             inner = "".join(parts[place:])
-            parts[place:] = [_linked(inner, mark) if token.type == "link_close" else _unmarked(inner, mark)]
+            parts[place:] = [_render_link(inner, mark) if token.type == "link_close" else _strip_emphasis(inner, mark)]
         else:
             parts.append(token.content)
     return "".join(parts)
 
 
-def _unmarked(text: str, mark: str) -> str:
-    """Return an emphasised text without its marks; *111* may be dialled, and __init__ is a name."""
+def _strip_emphasis(text: str, mark: str) -> str:
+    """Return an emphasised text without its markers, unless it is a service code (*111*) or a name (__init__)."""
     is_number = mark == "*" and text.isdigit()
     is_name = mark == "__" and text.isascii() and text.isidentifier()
     return f"{mark}{text}{mark}" if is_number or is_name else text
 
 
-def _linked(text: str, address: str) -> str:
+def _render_link(text: str, address: str) -> str:
     bare = re.sub(r"^(?:mailto:|tel:|https?://)", "", address)
     return text if text in (address, bare) else f"{text} ({address})".lstrip()
 
 
-def _defining(label: str, href: str, lines: list[str]) -> list[int]:
-    """Return the lines that define a reference: its links have the address beside them."""
+def _definition_lines(label: str, href: str, lines: list[str]) -> list[int]:
+    """Return the indexes of the lines that define a reference; its links show the address."""
     return [
         number
         for number, line in enumerate(lines)
         if (match := re.match(r"^[ \t>]*\[([^\]]+)\]:[ \t]*\S", line))
         and " ".join(match[1].split()).upper() == label
-        and _is_address(href)
+        and _is_link_target(href)
     ]

@@ -1,10 +1,10 @@
-"""Pricing: the cost of a reply, if the price of its model is known."""
+"""Pricing: the cost of a reply by the price list of genai-prices."""
 
 from genai_prices import Usage, calc_price
 
 
 def cost(model: str, prompt_tokens: int, completion_tokens: int, *, is_offline: bool) -> float | None:
-    """Return the cost of a reply in US dollars; 0 for the offline model, None if the price is unknown."""
+    """Return the cost of a reply in US dollars: 0.0 for the offline model, None if the price is unknown."""
     if is_offline:
         return 0.0
     try:

@@ -1,39 +1,39 @@
-"""Prompt trimming: shortens a prompt for a model's context."""
+"""Prompt trimming: removes passages and history from a prompt that is too long for its model."""
 
 from dataclasses import replace
 
 from platform_app.llm import prompts
-from platform_app.llm.prompts import Facts
+from platform_app.llm.prompts import PromptContext
 
-PASSAGES = 0.6  # of the room that instructions and question leave; the newest history has the rest
+PASSAGES_SHARE = 0.6  # of the tokens that instructions and question leave; history gets the rest
 
 
-def size(messages: list[dict[str, str]]) -> int:
+def prompt_size(messages: list[dict[str, str]]) -> int:
     """Return the estimated number of tokens of a prompt."""
-    return sum(prompts.tokens(one["content"]) + 4 for one in messages)
+    return sum(prompts.estimate_tokens(message["content"]) + 4 for message in messages)
 
 
-def fitted(facts: Facts, most: int) -> Facts:
-    """Return facts whose prompt has at most `most` estimated tokens.
+def trim_to_budget(context: PromptContext, max_tokens: int) -> PromptContext:
+    """Return a context whose prompt has at most `max_tokens` tokens by estimate.
 
-    The best passages and the newest history stay. Instructions, scripts, known facts and the question are never cut, so
-    the prompt may be larger.
+    Keeps the best passages and the newest history. Instructions, scripts, known facts and the question are never cut,
+    so the prompt may still exceed the limit.
     """
-    if size(prompts.build(facts)) <= most:
-        return facts
-    room = most - size(prompts.build(replace(facts, history=[], passages=[])))
-    left = round(room * PASSAGES)
+    if prompt_size(prompts.build_messages(context)) <= max_tokens:
+        return context
+    budget = max_tokens - prompt_size(prompts.build_messages(replace(context, history=[], passages=[])))
+    left = round(budget * PASSAGES_SHARE)
     passages = []
-    for passage in facts.passages:
-        left -= prompts.tokens("".join(passage[1:])) + 12
+    for passage in context.passages:
+        left -= prompts.estimate_tokens("".join(passage[1:])) + 12
         if left < 0:
             break
         passages.append(passage)
-    left = most - size(prompts.build(replace(facts, history=[], passages=passages)))
+    left = max_tokens - prompt_size(prompts.build_messages(replace(context, history=[], passages=passages)))
     history: list[tuple[str, str]] = []
-    for role, text in reversed(facts.history):
-        left -= prompts.tokens(text) + 4
+    for role, text in reversed(context.history):
+        left -= prompts.estimate_tokens(text) + 4
         if left < 0:
             break
         history.insert(0, (role, text))
-    return replace(facts, passages=passages, history=history)
+    return replace(context, passages=passages, history=history)

@@ -1,4 +1,4 @@
-"""Provider errors: why a model gave no complete reply, as sentences for people."""
+"""Provider errors: why a model gave no complete reply, each reason with a sentence for people."""
 
 import json
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ import aiohttp
 import httpx2
 import openai
 
-from platform_app.llm.refusal_causes import Refusal, read
+from platform_app.llm.refusal_causes import RefusalCause, classify_refusal
 
 
-class Fault(StrEnum):
-    """The cause of a failed reply, as a sentence that says what to do."""
+class FailureReason(StrEnum):
+    """Why a reply failed; the value is the message id of a sentence with the cause and what to do."""
 
     BUSY = "The model provider is busy. Try again in a minute."
     KEY = "The model provider does not accept the key. Check the provider's settings."
@@ -25,42 +25,44 @@ class Fault(StrEnum):
     ADDRESS = "No model provider answers at this address. Check it: most addresses end in /v1."
     REFUSED = "The provider refused the request. Check the agent's settings."
     TOO_LONG = "The conversation is too long for this model. Begin a new one, or choose a model with a larger context."
-    ABSENT = "The model provider cannot be reached. Check its address or try again."
+    UNREACHABLE = "The model provider cannot be reached. Check its address or try again."
     SERVER = "The model provider has a fault. Try again."
-    SLOW = "The model took too long. Try again."
-    BROKE = "The reply broke off. Try again."
-    STRANGE = "The provider answered with something that is not a model's reply. Check its address."
+    TIMEOUT = "The model took too long. Try again."
+    INTERRUPTED = "The reply broke off. Try again."
+    INVALID_RESPONSE = "The provider answered with something that is not a model's reply. Check its address."
     FILTERED = "The provider's content filter stopped the reply. Ask in other words."
-    ENDLESS = "The model did not stop writing. Lower the number of tokens in the agent's settings."
-    USED_UP = "The model used up its tokens on thinking and wrote nothing. Raise their number in the agent's settings."
+    TOO_MUCH_TEXT = "The model did not stop writing. Lower the number of tokens in the agent's settings."
+    TOKENS_USED_UP = (
+        "The model used up its tokens on thinking and wrote nothing. Raise their number in the agent's settings."
+    )
 
 
 class ModelFailure(Exception):
-    """The model gave no complete reply; the caller has the text so far.
+    """The model gave no complete reply; the text received so far is in the ModelResult.
 
-    `detail` is for the log: the kind of error, never its text, which may repeat the key or the prompt.
+    `detail` is for the log: the type of error, never its text, which may repeat the key or the prompt.
     """
 
-    def __init__(self, fault: Fault, detail: str = "") -> None:
+    def __init__(self, fault: FailureReason, detail: str = "") -> None:
         super().__init__(fault.value)
-        self.fault = fault
+        self.reason = fault
         self.detail = detail[:300]
 
 
-class TooLarge(ValueError):
-    """A response with more bytes than the limit."""
+class ResponseTooLarge(ValueError):
+    """A response exceeds the maximum size."""
 
 
 class ProviderError(Exception):
-    """An error inside a response of status 200; its body is JSON or text."""
+    """An error in a response with status 200; its body is JSON or text."""
 
     def __init__(self, body: Any) -> None:
         super().__init__("an error within the answer")
         self.body = body
 
 
-# What asking a provider may raise. Chunks are not checked by the client: any shape of JSON reaches our code.
-ERRORS = (
+# What a request to a provider may raise. The client does not validate chunks: any JSON reaches our code.
+PROVIDER_ERRORS = (
     ProviderError,
     openai.OpenAIError,
     aiohttp.ClientError,
@@ -74,24 +76,30 @@ ERRORS = (
     LookupError,
     RecursionError,
 )
-_BY_STATUS = {401: Fault.KEY, 402: Fault.QUOTA, 403: Fault.KEY, 405: Fault.ADDRESS, 408: Fault.SLOW} | {
-    410: Fault.MODEL,
-    413: Fault.TOO_LONG,
-    429: Fault.BUSY,
-    529: Fault.BUSY,
+_REASON_BY_STATUS = {
+    401: FailureReason.KEY,
+    402: FailureReason.QUOTA,
+    403: FailureReason.KEY,
+    405: FailureReason.ADDRESS,
+    408: FailureReason.TIMEOUT,
+} | {
+    410: FailureReason.MODEL,
+    413: FailureReason.TOO_LONG,
+    429: FailureReason.BUSY,
+    529: FailureReason.BUSY,
 }
-_BY_REFUSAL = {
-    Refusal.TOO_LONG: Fault.TOO_LONG,
-    Refusal.QUOTA: Fault.QUOTA,
-    Refusal.KEY: Fault.KEY,
-    Refusal.REGION: Fault.REGION,
-    Refusal.FILTERED: Fault.FILTERED,
-    Refusal.NOT_CHAT: Fault.NOT_CHAT,
-    Refusal.MODEL: Fault.MODEL,
-    Refusal.ADDRESS: Fault.ADDRESS,
-    Refusal.BUSY: Fault.BUSY,
+_REASON_BY_CAUSE = {
+    RefusalCause.TOO_LONG: FailureReason.TOO_LONG,
+    RefusalCause.QUOTA: FailureReason.QUOTA,
+    RefusalCause.KEY: FailureReason.KEY,
+    RefusalCause.REGION: FailureReason.REGION,
+    RefusalCause.FILTERED: FailureReason.FILTERED,
+    RefusalCause.NOT_CHAT: FailureReason.NOT_CHAT,
+    RefusalCause.MODEL: FailureReason.MODEL,
+    RefusalCause.ADDRESS: FailureReason.ADDRESS,
+    RefusalCause.BUSY: FailureReason.BUSY,
 }
-_BY_WORD = {
+_STATUS_BY_CODE = {
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
     "throttling_error": 429,
@@ -110,37 +118,37 @@ _BY_WORD = {
 }
 
 
-def body_of(error: Exception) -> Any:
-    """Return the body of a provider's error, JSON or text; None for another error."""
+def error_body(error: Exception) -> Any:
+    """Return the body of a provider's error, JSON or text; None if the error is not from the provider."""
     return error.body if isinstance(error, ProviderError | openai.APIError) else None
 
 
-def words_of(error: Exception) -> str:
-    """Return all texts of a provider's error as one."""
-    body = body_of(error)
+def error_text(error: Exception) -> str:
+    """Return the body of a provider's error as text; empty if there is none."""
+    body = error_body(error)
     return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str) if body else ""
 
 
-def status_of(error: Exception) -> int:
-    """Return the HTTP status of a provider's error, also of one inside a stream; 0 if it has none."""
+def error_status(error: Exception) -> int:
+    """Return the HTTP status of a provider's error, also of an error event in a stream; 0 if it has none."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code
-    body = body_of(error)
+    body = error_body(error)
     for code in (body.get("code"), body.get("status"), body.get("type")) if isinstance(body, Mapping) else ():
-        if isinstance(code, str) and (code.isdecimal() and len(code) == 3 or code in _BY_WORD):
-            return _BY_WORD.get(code) or int(code)
+        if isinstance(code, str) and (code.isdecimal() and len(code) == 3 or code in _STATUS_BY_CODE):
+            return _STATUS_BY_CODE.get(code) or int(code)
         if isinstance(code, int) and 400 <= code < 600:
             return code
     return 0
 
 
-def refusal_of(error: Exception) -> Refusal | None:
-    """Return the cause that a provider's error text names, or None."""
-    return read(status_of(error), words_of(error)) if body_of(error) else None
+def refusal_cause(error: Exception) -> RefusalCause | None:
+    """Return the cause that the text of a provider's error names, or None."""
+    return classify_refusal(error_status(error), error_text(error)) if error_body(error) else None
 
 
-def is_slow(error: Exception) -> bool:
-    """Return whether a deadline has passed; the library reports every failed connection as one."""
+def is_timeout(error: Exception) -> bool:
+    """Return whether an error is a timeout; the library reports every failed connection as one."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, aiohttp.ClientError):
@@ -149,44 +157,48 @@ def is_slow(error: Exception) -> bool:
     return isinstance(error, openai.APITimeoutError | TimeoutError | httpx2.TimeoutException)
 
 
-def failure(error: Exception, *, began: bool) -> ModelFailure:
-    """Return the ModelFailure for a provider's error. `began`: text had arrived."""
-    detail = f"{type(error).__name__} {status_of(error) or ''}".strip()
-    if is_slow(error):
-        return ModelFailure(Fault.SLOW, detail)
-    if isinstance(error, TooLarge):
-        return ModelFailure(Fault.ENDLESS, detail)
-    if fault := _said(error):
+def to_model_failure(error: Exception, *, has_text: bool) -> ModelFailure:
+    """Convert an error of a request into a ModelFailure; `has_text`: part of the reply was received."""
+    detail = f"{type(error).__name__} {error_status(error) or ''}".strip()
+    if is_timeout(error):
+        return ModelFailure(FailureReason.TIMEOUT, detail)
+    if isinstance(error, ResponseTooLarge):
+        return ModelFailure(FailureReason.TOO_MUCH_TEXT, detail)
+    if fault := _reason_from_answer(error):
         return ModelFailure(fault, detail)
-    if began:
-        return ModelFailure(Fault.BROKE, detail)
+    if has_text:
+        return ModelFailure(FailureReason.INTERRUPTED, detail)
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError | OSError):
-        return ModelFailure(Fault.ABSENT, detail)
+        return ModelFailure(FailureReason.UNREACHABLE, detail)
     if isinstance(error, ProviderError) or type(error) is openai.APIError:
-        return ModelFailure(Fault.SERVER, detail)
-    return ModelFailure(Fault.STRANGE, detail)
+        return ModelFailure(FailureReason.SERVER, detail)
+    return ModelFailure(FailureReason.INVALID_RESPONSE, detail)
 
 
-def _said(error: Exception) -> Fault | None:
-    """Return the fault that a provider's answer tells of: by its words, then by its status."""
-    status, refusal = status_of(error), refusal_of(error)
+def _reason_from_answer(error: Exception) -> FailureReason | None:
+    """Return the reason that the provider's response names, by its text, then by its status; None if it names none."""
+    status, refusal = error_status(error), refusal_cause(error)
     if status in (401, 402):
-        return _BY_STATUS[status]
-    is_page = refusal == Refusal.ADDRESS
-    if status >= 500 and (is_page or refusal in (Refusal.MODEL, Refusal.KEY, None)):
-        return _BY_STATUS.get(status, Fault.SERVER)
+        return _REASON_BY_STATUS[status]
+    is_page = refusal == RefusalCause.ADDRESS
+    if status >= 500 and (is_page or refusal in (RefusalCause.MODEL, RefusalCause.KEY, None)):
+        return _REASON_BY_STATUS.get(status, FailureReason.SERVER)
     if status in (408, 429) and (is_page or refusal is None):
-        return _BY_STATUS[status]
-    if refusal in _BY_REFUSAL:
-        return _BY_REFUSAL[refusal]
+        return _REASON_BY_STATUS[status]
+    if refusal in _REASON_BY_CAUSE:
+        return _REASON_BY_CAUSE[refusal]
     if 300 <= status < 400:
-        return Fault.ADDRESS
+        return FailureReason.ADDRESS
     if status == 404:
-        return Fault.MODEL if isinstance(body_of(error), Mapping) and not _is_bare(error) else Fault.ADDRESS
-    return _BY_STATUS.get(status, Fault.REFUSED) if status else None
+        return (
+            FailureReason.MODEL
+            if isinstance(error_body(error), Mapping) and not _is_foreign_error(error)
+            else FailureReason.ADDRESS
+        )
+    return _REASON_BY_STATUS.get(status, FailureReason.REFUSED) if status else None
 
 
-def _is_bare(error: Exception) -> bool:
-    """Tell whether an error is not in the form of the API: another server answers at this address."""
-    body = body_of(error)
+def _is_foreign_error(error: Exception) -> bool:
+    """Return whether the body is not an error of this API, so that another kind of server has answered."""
+    body = error_body(error)
     return isinstance(body, Mapping) and not {"message", "code", "type"} & set(body)

@@ -1,50 +1,50 @@
-"""Reply markers: marks for the platform in a model's reply that contacts do not see: [S1], [no answer]."""
+"""Reply markers: what a model writes for the platform and the contact does not see: [S1], [no answer]."""
 
 import re
 from dataclasses import dataclass, field
 
-from platform_app.llm.prompts import NO_ANSWER_MARK
+from platform_app.llm.prompts import NO_ANSWER_MARKER
 
-LONGEST = 40  # characters of a mark: what is open for longer is none
-_BRACKETS = re.compile(rf"[ \t]*[\[【]([^\[\]【】\n]{{1,{LONGEST}}})[\]】]")
+MAX_MARKER_CHARS = 40  # between its brackets
+_BRACKETS = re.compile(rf"[ \t]*[\[【]([^\[\]【】\n]{{1,{MAX_MARKER_CHARS}}})[\]】]")
 _NUMBERS = re.compile(r"(?:\s*[Ss]?\d{1,3}\s*(?:[,;]|$))+")
-_OPEN = re.compile(rf"[ \t]*(?:[\[【][^\[\]【】\n]{{0,{LONGEST}}})?$")
+_UNCLOSED = re.compile(rf"[ \t]*(?:[\[【][^\[\]【】\n]{{0,{MAX_MARKER_CHARS}}})?$")
 
 
 @dataclass
-class Marks:
-    """Removes the marks from a text that arrives in pieces, and stores which there were.
+class MarkerFilter:
+    """Removes the markers from a streamed text and records them.
 
-    `scripts` is the number of scripts in the prompt; other marks are text.
+    `scripts` is the number of scripts in the prompt: markers with other numbers are left in the text.
     """
 
     scripts: int = 0
     used: set[int] = field(default_factory=set)  # numbers of scripts
     no_answer: bool = False
-    _held: str = ""
+    _buffer: str = ""
 
     def read(self, text: str, *, final: bool = False) -> str:
-        """Return the part of a whole text that can be shown, as `feed` does; all of it if `final`."""
-        self.used, self.no_answer, self._held = set(), False, ""
+        """Return what can be shown of a text from its start, as `feed` does; with `final` all of it."""
+        self.used, self.no_answer, self._buffer = set(), False, ""
         shown = self.feed(text)
         return shown + self.rest() if final else shown
 
     def feed(self, piece: str) -> str:
-        """Return the part of the text so far that can be shown: all but a possible start of a mark."""
-        text = _BRACKETS.sub(self._take, self._held + piece)
-        open_at = _OPEN.search(text)
+        """Process the next piece; return the text that can be shown: all but a possible start of a marker."""
+        text = _BRACKETS.sub(self._take, self._buffer + piece)
+        open_at = _UNCLOSED.search(text)
         cut = open_at.start() if open_at else len(text)
-        self._held = text[cut:]
+        self._buffer = text[cut:]
         return text[:cut]
 
     def rest(self) -> str:
-        """Return the text held back at the end, without trailing space."""
-        held, self._held = self._held.rstrip(), ""
+        """Return what was withheld at the end of the text, without trailing blanks."""
+        held, self._buffer = self._buffer.rstrip(), ""
         return held
 
     def _take(self, match: re.Match[str]) -> str:
         inner = match[1].strip()
-        if f"[{inner.lower()}]" == NO_ANSWER_MARK:
+        if f"[{inner.lower()}]" == NO_ANSWER_MARKER:
             self.no_answer = True
             return ""
         if not _NUMBERS.fullmatch(inner):

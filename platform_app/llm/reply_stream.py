@@ -1,4 +1,4 @@
-"""Reply stream: one streamed reply of a model: the connection, the deadlines, and what has arrived."""
+"""Reply stream: one streamed reply: its connection, retries, deadlines and text so far."""
 
 import asyncio
 import time
@@ -11,235 +11,259 @@ from openai import AsyncStream
 
 from platform_app.config import settings
 from platform_app.llm import model_limitations
-from platform_app.llm.model_request import ModelRequest, Outcome
-from platform_app.llm.provider_errors import ERRORS, Fault, ModelFailure, ProviderError, failure
-from platform_app.llm.reasoning_tags import MOST_KEPT, ThinkingFilter, template_may_open
-from platform_app.llm.reply_text import joined
-from platform_app.llm.retry_delays import TRIES, pause_after
-from platform_app.llm.sse import Sign, events
-from platform_app.llm.stream_chunks import Chunk, Delta
-from platform_app.llm.transport import Provider, client_of
+from platform_app.llm.model_request import ModelRequest, ModelResult
+from platform_app.llm.provider_errors import (
+    PROVIDER_ERRORS,
+    FailureReason,
+    ModelFailure,
+    ProviderError,
+    to_model_failure,
+)
+from platform_app.llm.reasoning_tags import MAX_REASONING_CHARS, ReasoningFilter, template_may_open_reasoning
+from platform_app.llm.reply_text import join_surrogates
+from platform_app.llm.retry_delays import MAX_ATTEMPTS, retry_delay
+from platform_app.llm.sse import StreamSignal, decode_events
+from platform_app.llm.stream_chunks import ChoiceDelta, StreamChunk
+from platform_app.llm.transport import Provider, provider_client
 
-AFTERWARDS = 1.5  # seconds for usage and the end, once all that is wanted of the text is there
-DRAIN = 0.1  # seconds for which the end of an answer is waited for after its last event
-FLOOD = 20_000  # characters beyond what was wanted: no model writes this, something is broken
-THINKING = 3  # times the total deadline, for a model that is seen to think
-MORE_TOKENS = 4  # times the tokens, once, for a model that used them all up on thinking
-_LENGTH = ("length", "max_tokens", "model_length", "max_output_tokens")
-_FILTERED = ("content_filter", "safety", "recitation", "sensitive", "prohibited_content", "blocklist")
-_BROKEN = ("error", "network_error", "insufficient_system_resource", "abort", "cancelled")
+TAIL_SECONDS = 1.5  # for usage and the end of the stream, after the text that is needed
+DRAIN_SECONDS = 0.1  # for the end of the response body after [DONE]
+MAX_EXCESS_CHARS = 20_000  # beyond `max_chars`; a stream that exceeds them is closed with an error
+REASONING_TIME_FACTOR = 3  # the total deadline times this, for a model that sends reasoning
+TOKEN_FACTOR = 4  # max_tokens times this, once, for a model that spent them all on reasoning
+_LENGTH_REASONS = ("length", "max_tokens", "model_length", "max_output_tokens")
+_FILTER_REASONS = ("content_filter", "safety", "recitation", "sensitive", "prohibited_content", "blocklist")
+_ERROR_REASONS = ("error", "network_error", "insufficient_system_resource", "abort", "cancelled")
 
 
-class Answer:
-    """One reply in the making: the connection, the deadlines, and what has come."""
+class ReplyStream:
+    """One streamed reply: opens the request, retries it, enforces the deadlines, and fills in the result."""
 
-    def __init__(self, request: ModelRequest, where: Provider, outcome: Outcome) -> None:
-        self._request, self._where, self._outcome = request, where, outcome
-        self._began = self._last_sign = time.monotonic()
-        self._end = self._began + settings().reply_total_seconds
-        self._traits = model_limitations.traits_of(where, request.model)
+    def __init__(self, request: ModelRequest, provider: Provider, result: ModelResult) -> None:
+        self._request, self._provider, self._result = request, provider, result
+        self._started_at = self._last_activity = time.monotonic()
+        self._deadline_at = self._started_at + settings().reply_total_seconds
+        self._limitations = model_limitations.known_limitations(provider, request.model)
         self._response: Any = None
         self._events: Any = None
-        self._is_over = False  # the end was declared
-        self._taken = 0
-        self._start_anew()
+        self._is_done = False  # [DONE] was received
+        self._answer_chars = 0
+        self._reset_filter()
 
-    def _start_anew(self) -> None:
-        opens = self._traits.opens_thinking
-        is_waiting = template_may_open(self._request.model) if opens is None else opens
-        self.thinking = ThinkingFilter(is_waiting=is_waiting)
+    def _reset_filter(self) -> None:
+        opens = self._limitations.template_opens_reasoning
+        withholds = template_may_open_reasoning(self._request.model) if opens is None else opens
+        self.reasoning = ReasoningFilter(withholds=withholds)
 
-    def milliseconds(self) -> int:
-        """Return the time since the request, in milliseconds."""
-        return round((time.monotonic() - self._began) * 1000)
+    def elapsed_ms(self) -> int:
+        """Return the milliseconds since the start."""
+        return round((time.monotonic() - self._started_at) * 1000)
 
-    async def pieces(self) -> AsyncIterator[str]:
-        """Yield text of the reply until the model ends. Raises ModelFailure if it fails or does not end."""
-        raw = await self._begin()
-        until, held = self._end, ""
+    async def stream(self) -> AsyncIterator[str]:
+        """Yield the pieces of the reply's text until the model ends.
+
+        Raises ModelFailure if the stream fails before a finish reason was received.
+        """
+        raw = await self._first_piece()
+        until, held = self._deadline_at, ""
         try:
             while raw is not None:
-                raw, held = joined(held, raw)
-                if fresh := self._taken_in(raw):
-                    yield fresh
-                if self._taken > self._request.max_chars + FLOOD:
-                    raise ModelFailure(Fault.ENDLESS)
-                if self._taken > self._request.max_chars or self._outcome.finish_reason:
-                    until = min(until, time.monotonic() + AFTERWARDS)
-                raw = await self._next(until)
+                raw, held = join_surrogates(held, raw)
+                if new_text := self._process(raw):
+                    yield new_text
+                if self._answer_chars > self._request.max_chars + MAX_EXCESS_CHARS:
+                    raise ModelFailure(FailureReason.TOO_MUCH_TEXT)
+                if self._answer_chars > self._request.max_chars or self._result.finish_reason:
+                    until = min(until, time.monotonic() + TAIL_SECONDS)
+                raw = await self._next_piece(until)
         except TimeoutError as error:
-            if self._taken > self._request.max_chars and time.monotonic() < self._end:
-                self._outcome.finish_reason = self._outcome.finish_reason or "length"
-            elif not self._outcome.finish_reason:
-                raise failure(error, began=True) from error
-        except ERRORS as error:
-            if not self._outcome.finish_reason:  # what follows the last piece of a whole reply is of no interest
-                raise failure(error, began=True) from error
+            if self._answer_chars > self._request.max_chars and time.monotonic() < self._deadline_at:
+                self._result.finish_reason = self._result.finish_reason or "length"
+            elif not self._result.finish_reason:
+                raise to_model_failure(error, has_text=True) from error
+        except PROVIDER_ERRORS as error:
+            if not self._result.finish_reason:  # an error after a complete reply does not matter
+                raise to_model_failure(error, has_text=True) from error
         finally:
             await self._close()
-        if fresh := self._taken_in("", is_last=True):
-            yield fresh
+        if new_text := self._process("", is_last=True):
+            yield new_text
 
-    def _taken_in(self, raw: str, *, is_last: bool = False) -> str:
-        """Process a piece; return the part of it that is shown."""
-        fresh = self.thinking.feed(raw, is_last=is_last)
+    def _process(self, raw: str, *, is_last: bool = False) -> str:
+        """Process a piece of raw text; return the new text of the answer, up to one character over `max_chars`."""
+        new_text = self.reasoning.feed(raw, is_last=is_last)
         limit = self._request.max_chars
-        self._taken = len(self.thinking.answer)
-        before = max(self._taken - len(fresh), 0)
+        self._answer_chars = len(self.reasoning.answer)
+        before = max(self._answer_chars - len(new_text), 0)
         if before > limit:
             return ""
-        self._outcome.text = self.thinking.answer[: before + limit + 1]
-        if not fresh:
+        self._result.text = self.reasoning.answer[: before + limit + 1]
+        if not new_text:
             return ""
-        self._outcome.first_token_ms = self._outcome.first_token_ms or max(1, self.milliseconds())
-        return fresh[: limit + 1]
+        self._result.first_token_ms = self._result.first_token_ms or max(1, self.elapsed_ms())
+        return new_text[: limit + 1]
 
-    def is_to_be_longer(self) -> bool:
-        """Return whether to ask again with more tokens, since reasoning used them all up."""
-        used_up = self._outcome.finish_reason in _LENGTH and not self.thinking.answer.strip()
-        if not used_up or self._traits.more_tokens > 1 or time.monotonic() >= self._end:
+    def needs_more_tokens(self) -> bool:
+        """Prepare a second request with more tokens if reasoning used them all up; return whether to send it."""
+        used_up = self._result.finish_reason in _LENGTH_REASONS and not self.reasoning.answer.strip()
+        if not used_up or self._limitations.token_factor > 1 or time.monotonic() >= self._deadline_at:
             return False
-        self._traits = replace(self._traits, more_tokens=MORE_TOKENS)
-        self._outcome.finish_reason, self._is_over = "", False
-        self._start_anew()
+        self._limitations = replace(self._limitations, token_factor=TOKEN_FACTOR)
+        self._result.finish_reason, self._is_done = "", False
+        self._reset_filter()
         return True
 
-    def check_end(self) -> None:
-        """Raise ModelFailure if the reply is filtered, incomplete or without text."""
-        reason, is_empty = self._outcome.finish_reason.lower(), not self.thinking.answer.strip()
-        if reason in _FILTERED:
-            raise ModelFailure(Fault.FILTERED)
-        if reason in _BROKEN or (not reason and not (self._is_over and not is_empty)):
-            raise ModelFailure(Fault.BROKE)
-        if reason in _LENGTH and is_empty:
-            raise ModelFailure(Fault.USED_UP)
-        opens = self.thinking.was_opened_by_template
-        model_limitations.remember(self._where, self._request.model, replace(self._traits, opens_thinking=opens))
+    def raise_if_incomplete(self) -> None:
+        """Raise ModelFailure if the reply was filtered, interrupted or is empty."""
+        reason, is_empty = self._result.finish_reason.lower(), not self.reasoning.answer.strip()
+        if reason in _FILTER_REASONS:
+            raise ModelFailure(FailureReason.FILTERED)
+        if reason in _ERROR_REASONS or (not reason and not (self._is_done and not is_empty)):
+            raise ModelFailure(FailureReason.INTERRUPTED)
+        if reason in _LENGTH_REASONS and is_empty:
+            raise ModelFailure(FailureReason.TOKENS_USED_UP)
+        opens = self.reasoning.opened_by_template
+        model_limitations.remember(
+            self._provider, self._request.model, replace(self._limitations, template_opens_reasoning=opens)
+        )
 
-    async def _begin(self) -> str | None:
-        """Open a stream and return its first piece, retrying while nothing has arrived."""
+    async def _first_piece(self) -> str | None:
+        """Open a stream and return its first piece; retry while nothing has been received.
+
+        Raises ModelFailure when there is no retry left.
+        """
         wanted = vars(self._request)
         while True:
-            self._outcome.tries += 1
+            self._result.attempts += 1
             try:
-                await self._open(model_limitations.body(wanted, self._traits))
-                first = await self._next(self._end)
-                model_limitations.remember(self._where, self._request.model, self._traits)
+                await self._open(model_limitations.request_body(wanted, self._limitations))
+                first = await self._next_piece(self._deadline_at)
+                model_limitations.remember(self._provider, self._request.model, self._limitations)
                 return first
-            except ERRORS as error:
+            except PROVIDER_ERRORS as error:
                 await self._close()
-                if traits := model_limitations.adapted(self._traits, wanted, error):
-                    self._traits = traits
-                    self._outcome.tries -= 1
+                if limitations := model_limitations.adapt_to_refusal(self._limitations, wanted, error):
+                    self._limitations = limitations
+                    self._result.attempts -= 1
                     continue
-                pause = pause_after(error, self._outcome.tries)
-                if pause is None or self._outcome.tries >= TRIES or time.monotonic() + pause >= self._end:
-                    raise failure(error, began=False) from error
+                pause = retry_delay(error, self._result.attempts)
+                if (
+                    pause is None
+                    or self._result.attempts >= MAX_ATTEMPTS
+                    or time.monotonic() + pause >= self._deadline_at
+                ):
+                    raise to_model_failure(error, has_text=False) from error
                 await asyncio.sleep(pause)
             except BaseException:
                 await self._close()
                 raise
 
     async def _open(self, body: dict[str, Any]) -> None:
-        """Send the request and check the form of the response."""
-        self._outcome.messages, self._outcome.adapted = body["messages"], self._traits.told()
-        self._last_sign = time.monotonic()
-        async with asyncio.timeout_at(self._loop_time(self._deadline(self._end))):
-            client = await client_of(self._where)
+        """Send the request. Raises ModelFailure if the response is not a stream or JSON."""
+        self._result.messages, self._result.adaptations = body["messages"], self._limitations.descriptions()
+        self._last_activity = time.monotonic()
+        async with asyncio.timeout_at(self._loop_time(self._deadline(self._deadline_at))):
+            client = await provider_client(self._provider)
             opened = await client.post(
                 "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
             )
         if not hasattr(opened, "response"):
-            raise ModelFailure(Fault.STRANGE, type(opened).__name__)
+            raise ModelFailure(FailureReason.INVALID_RESPONSE, type(opened).__name__)
         self._response = opened.response
         kind = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind.endswith(("html", "xml")):
-            raise ModelFailure(Fault.STRANGE, kind)
-        self._events = events(self._response.aiter_raw())
+            raise ModelFailure(FailureReason.INVALID_RESPONSE, kind)
+        self._events = decode_events(self._response.aiter_raw())
 
     def _deadline(self, until: float) -> float:
-        """Return the deadline of the next sign of life, which is later before the first text."""
-        own = settings()
-        gap = own.reply_idle_seconds if self.thinking.answer else own.reply_first_token_seconds
-        return min(until, self._end, self._last_sign + max(gap, own.reply_idle_seconds))
+        """Return the monotonic time until which to wait for the next event; longer before the first word."""
+        config = settings()
+        gap = config.reply_idle_seconds if self.reasoning.answer else config.reply_first_token_seconds
+        return min(until, self._deadline_at, self._last_activity + max(gap, config.reply_idle_seconds))
 
     @staticmethod
     def _loop_time(at: float) -> float:
-        """Return a moment of the monotonic clock in the event loop's time."""
+        """Convert a time of the monotonic clock into one of the event loop."""
         return asyncio.get_running_loop().time() + max(at - time.monotonic(), 0.001)
 
-    async def _next(self, until: float) -> str | None:
-        """Return the next piece of text, empty for another sign of life of the model; nothing at the end.
+    async def _next_piece(self, until: float) -> str | None:
+        """Return the next piece of text, empty for reasoning or a finish reason; None at the end.
 
-        Once there is text, keep-alives, empty pieces and chunks without choices are passed over: they are the
-        server's, not the model's.
+        After the first text, keep-alives, empty pieces and chunks without choices do not extend the deadline: they come
+        from the server, not from the model.
         """
-        while not self._is_over:
+        while not self._is_done:
             async with asyncio.timeout_at(self._loop_time(self._deadline(until))):
                 event = await anext(self._events, None)
             if event is None:
                 return None
-            if event is Sign.DONE:
-                self._is_over = True
-            elif event is Sign.ALIVE:
-                self._alive()
-            elif (piece := self._piece(event)) is not None:
+            if event is StreamSignal.DONE:
+                self._is_done = True
+            elif event is StreamSignal.KEEP_ALIVE:
+                self._note_keep_alive()
+            elif (piece := self._text_of_event(event)) is not None:
                 return piece
         return None
 
-    def _alive(self) -> None:
-        if not self.thinking.answer:
-            self._last_sign = time.monotonic()
+    def _note_keep_alive(self) -> None:
+        if not self.reasoning.answer:
+            self._last_activity = time.monotonic()
 
-    def _piece(self, event: Any) -> str | None:
-        """Return the text of an event, or None if it is not a sign of the model."""
+    def _text_of_event(self, event: Any) -> str | None:
+        """Return the text of an event, or None if it holds neither text, reasoning nor a finish reason."""
         if isinstance(event, list):
             event = event[0] if event else {}
         _check_error(event)
-        chunk = Chunk.model_validate(event)
-        self._outcome.model = str(chunk.model or self._outcome.model)[:200]
+        chunk = StreamChunk.model_validate(event)
+        self._result.model = str(chunk.model or self._result.model)[:200]
         if chunk.usage is not None:
-            self._outcome.prompt_tokens = chunk.usage.prompt_tokens
-            self._outcome.completion_tokens = chunk.usage.completion_tokens
+            self._result.prompt_tokens = chunk.usage.prompt_tokens
+            self._result.completion_tokens = chunk.usage.completion_tokens
         choice = chunk.choice
         if choice is None:
-            self._alive()
+            self._note_keep_alive()
             return None
-        is_repeated = choice.message is not None and bool(self.thinking.answer)  # some end with the whole of it
-        said = Delta() if is_repeated else choice.said
+        is_repeated = choice.message is not None and bool(
+            self.reasoning.answer
+        )  # some providers end with the whole text
+        said = ChoiceDelta() if is_repeated else choice.output
         if said.thoughts:
-            self._thinks(said)
+            self._note_reasoning(said)
         if choice.finish_reason:
-            self._outcome.finish_reason = str(choice.finish_reason)[:40]
+            self._result.finish_reason = str(choice.finish_reason)[:40]
         if not (said.text or said.thoughts or choice.finish_reason):
-            self._alive()
+            self._note_keep_alive()
             return None
-        self._last_sign = time.monotonic()
-        if self.thinking.is_thinking:
-            self._end = max(self._end, self._began + THINKING * settings().reply_total_seconds)
+        self._last_activity = time.monotonic()
+        if self.reasoning.in_reasoning:
+            self._deadline_at = max(
+                self._deadline_at, self._started_at + REASONING_TIME_FACTOR * settings().reply_total_seconds
+            )
         return said.text
 
-    def _thinks(self, said: Delta) -> None:
-        """Take in thoughts that come apart from the text: the text then holds none, and there is time for them."""
-        self._outcome.thoughts = (self._outcome.thoughts + (said.thoughts or "").strip(" "))[:MOST_KEPT]
-        self.thinking.is_waiting = False
-        self._end = max(self._end, self._began + THINKING * settings().reply_total_seconds)
+    def _note_reasoning(self, said: ChoiceDelta) -> None:
+        """Store reasoning that is sent in a separate field, and extend the deadline; the text then holds none."""
+        self._result.thoughts = (self._result.thoughts + (said.thoughts or "").strip(" "))[:MAX_REASONING_CHARS]
+        self.reasoning.withholds = False
+        self._deadline_at = max(
+            self._deadline_at, self._started_at + REASONING_TIME_FACTOR * settings().reply_total_seconds
+        )
 
     async def _close(self) -> None:
         response, self._response = self._response, None
-        if self._is_over:
-            with suppress(*ERRORS):
-                async with asyncio.timeout(DRAIN):
+        if self._is_done:
+            with suppress(*PROVIDER_ERRORS):
+                async with asyncio.timeout(DRAIN_SECONDS):
                     await anext(self._events, None)
-        with suppress(Exception):  # the connection may be in any state; it is not used again
+        with suppress(Exception):  # the connection may be in any state and is not reused
             async with asyncio.timeout(1):
                 await response.aclose()
 
 
 def _check_error(event: Any) -> None:
-    """Raise ProviderError for an error inside the stream, ModelFailure for an unknown event."""
+    """Raise ProviderError if an event is an error, ModelFailure if it is neither an error nor a chunk."""
     if not isinstance(event, dict):
-        raise ModelFailure(Fault.STRANGE, type(event).__name__)
+        raise ModelFailure(FailureReason.INVALID_RESPONSE, type(event).__name__)
     if error := event.get("error"):
         raise ProviderError(error)
     if "choices" in event or event.get("type") == "ping" or "usage" in event:
@@ -247,4 +271,4 @@ def _check_error(event: Any) -> None:
     if event.get("object") == "error" or {"message", "detail", "msg"} & set(event):
         raise ProviderError(event)
     if "object" not in event and "id" not in event and "model" not in event:
-        raise ModelFailure(Fault.STRANGE, "JSON that is no reply")
+        raise ModelFailure(FailureReason.INVALID_RESPONSE, "JSON that is no reply")

@@ -1,4 +1,4 @@
-"""Retry delays: how long to wait before a provider is asked again."""
+"""Retry delays: when a failed request to a provider is retried."""
 
 from email.utils import parsedate_to_datetime
 
@@ -7,35 +7,39 @@ import httpx2
 import openai
 
 from platform_app.clock import now
-from platform_app.llm.provider_errors import Fault, failure, is_slow, status_of
+from platform_app.llm.provider_errors import FailureReason, error_status, is_timeout, to_model_failure
 
-TRIES = 3
-LONGEST_PAUSE = 20.0  # a provider that asks for more is not waited for
-_PASSING = (408, 409, 429, 500, 502, 503, 504, 529)
+MAX_ATTEMPTS = 3
+MAX_DELAY = 20.0  # seconds; a longer Retry-After means no retry
+_TRANSIENT = (408, 409, 429, 500, 502, 503, 504, 529)
 
 
-def pause_after(error: Exception, tries: int) -> float | None:
-    """Return the seconds to wait before a retry, or None if a retry is useless."""
-    usual = 0.3 * 2.0**tries
-    if is_slow(error):
+def retry_delay(error: Exception, attempts: int) -> float | None:
+    """Return the seconds to wait before the next attempt, or None if a retry is useless."""
+    backoff = 0.3 * 2.0**attempts
+    if is_timeout(error):
         return None
-    if status := status_of(error):
-        if status not in _PASSING or failure(error, began=False).fault not in (Fault.BUSY, Fault.SERVER, Fault.SLOW):
+    if status := error_status(error):
+        if status not in _TRANSIENT or to_model_failure(error, has_text=False).reason not in (
+            FailureReason.BUSY,
+            FailureReason.SERVER,
+            FailureReason.TIMEOUT,
+        ):
             return None
-        wished = error.response.headers.get("retry-after", "") if isinstance(error, openai.APIStatusError) else ""
-        pause = _seconds(wished)
-        return usual if pause is None else pause if pause <= LONGEST_PAUSE else None
+        header = error.response.headers.get("retry-after", "") if isinstance(error, openai.APIStatusError) else ""
+        delay = _parse_retry_after(header)
+        return backoff if delay is None else delay if delay <= MAX_DELAY else None
     is_cut = isinstance(error, openai.APIConnectionError | httpx2.TransportError | aiohttp.ClientError)
-    return usual if is_cut else None
+    return backoff if is_cut else None
 
 
-def _seconds(wished: str) -> float | None:
-    """Return a Retry-After header, a number or a date, as seconds from now, or None."""
+def _parse_retry_after(header: str) -> float | None:
+    """Return a Retry-After header, a number or a date, as seconds from now; None if it is neither."""
     try:
-        return max(0.0, float(wished))
+        return max(0.0, float(header))
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(wished) - now()).total_seconds())
+        return max(0.0, (parsedate_to_datetime(header) - now()).total_seconds())
     except (ValueError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""SSE: the events of a provider's answer, read from its bytes whatever their line ends, framing and labels."""
+"""Server-sent events: decodes a provider's response, tolerant of line ends, framing and field names."""
 
 import json
 import re
@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator, Iterator
 from enum import Enum
 from typing import Any
 
-from platform_app.llm.provider_errors import Fault, ModelFailure, ProviderError
+from platform_app.llm.provider_errors import FailureReason, ModelFailure, ProviderError
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _FIELDS = ("data", "event", "id", "retry")
 
 
-class Sign(Enum):
-    """What an answer holds besides chunks."""
+class StreamSignal(Enum):
+    """What a stream holds besides JSON."""
 
-    ALIVE = "alive"  # a comment or an empty event: the server is there
-    DONE = "done"  # the end, said in so many words
+    KEEP_ALIVE = "keep-alive"  # a comment or an empty event
+    DONE = "done"  # [DONE]
 
 
-class _Lines:
-    """Parts bytes into lines; a line end may be cut in two by the packets."""
+class _LineDecoder:
+    """Splits bytes into lines; a line end may be split between two packets."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -42,17 +42,17 @@ class _Lines:
         return bytes(self._rest).decode("utf-8", "replace")
 
 
-class _Events:
-    """Puts lines together to events. A whole JSON document instead of events is taken as one."""
+class _EventDecoder:
+    """Assembles lines into events. A JSON document in place of events counts as one event."""
 
     def __init__(self) -> None:
         self._data: list[str] = []
         self._name = ""
         self._document: list[str] = []
         self._is_first = True
-        self.is_understood = False  # something of a stream or of JSON was there
+        self.is_recognized = False  # some of it was an event or JSON
 
-    def take(self, line: str) -> Iterator[Any]:
+    def feed(self, line: str) -> Iterator[Any]:
         if self._is_first:
             line = line.removeprefix("\ufeff")
             self._is_first = not line.strip()
@@ -61,48 +61,48 @@ class _Events:
         elif not line.strip():
             yield from self._dispatch()
         elif line.startswith(":"):
-            self.is_understood = True
-            yield Sign.ALIVE
+            self.is_recognized = True
+            yield StreamSignal.KEEP_ALIVE
         elif line.lstrip()[0] in "{[" and not self._data:
-            yield from self._bare(line)
-        elif line.lstrip().startswith("<") and not self.is_understood:
-            raise ModelFailure(Fault.STRANGE, "a page")
+            yield from self._feed_json(line)
+        elif line.lstrip().startswith("<") and not self.is_recognized:
+            raise ModelFailure(FailureReason.INVALID_RESPONSE, "a page")
         else:
-            yield from self._field(line)
+            yield from self._feed_field(line)
 
-    def end(self) -> Iterator[Any]:
+    def finish(self) -> Iterator[Any]:
         yield from self._dispatch()
         if self._document:
             yield json.loads("\n".join(self._document))
-        if not self.is_understood and not self._is_first:
-            raise ModelFailure(Fault.STRANGE, "neither events nor JSON")
+        if not self.is_recognized and not self._is_first:
+            raise ModelFailure(FailureReason.INVALID_RESPONSE, "neither events nor JSON")
 
-    def _bare(self, line: str) -> Iterator[Any]:
-        """Take a line of JSON that no field name stands before."""
-        self.is_understood = True
+    def _feed_json(self, line: str) -> Iterator[Any]:
+        """Process a line of JSON without a field name."""
+        self.is_recognized = True
         try:
-            yield Sign.DONE if line.strip() == "[DONE]" else json.loads(line)
+            yield StreamSignal.DONE if line.strip() == "[DONE]" else json.loads(line)
         except ValueError:
             self._document.append(line)
 
-    def _field(self, line: str) -> Iterator[Any]:
+    def _feed_field(self, line: str) -> Iterator[Any]:
         name, _, value = line.partition(":")
         if name.strip() not in _FIELDS:
             return
-        self.is_understood = True
+        self.is_recognized = True
         if name.strip() == "event":
             self._name = value.strip()
         elif name.strip() == "data":
             self._data.append(value.removeprefix(" "))
-            if value.rstrip().endswith(("}", "]")) and (found := self._whole()) is not None:
+            if value.rstrip().endswith(("}", "]")) and (found := self._complete_data()) is not None:
                 self._data, name = [], self._name
-                yield _checked(name, found)  # not all servers part their events by an empty line
+                yield _raise_for_error(name, found)  # some servers send no empty line between events
 
-    def _whole(self) -> Any:
-        """Return the data so far when it is a JSON object or the end; else nothing."""
+    def _complete_data(self) -> Any:
+        """Return the data so far if it is a JSON object or [DONE], else None."""
         text = "\n".join(self._data).strip()
         if text.startswith("[DONE]"):
-            return Sign.DONE
+            return StreamSignal.DONE
         try:
             found = json.loads(text)
         except ValueError:
@@ -114,35 +114,35 @@ class _Events:
         is_there = bool(self._data or name)
         self._data, self._name = [], ""
         if data.startswith("[DONE]"):
-            yield Sign.DONE
+            yield StreamSignal.DONE
         elif data and name == "error" and not data.startswith("{"):
             raise ProviderError(data)
         elif data:
-            yield _checked(name, json.loads(data))
+            yield _raise_for_error(name, json.loads(data))
         elif is_there:
-            yield Sign.ALIVE
+            yield StreamSignal.KEEP_ALIVE
 
 
-def _checked(name: str, found: Any) -> Any:
-    """Return what an event brings. Raises ProviderError for one that is named an error."""
-    if name == "error" and found is not Sign.DONE:
+def _raise_for_error(name: str, found: Any) -> Any:
+    """Return the data of an event. Raises ProviderError if the event is named "error"."""
+    if name == "error" and found is not StreamSignal.DONE:
         raise ProviderError(found.get("error") or found if isinstance(found, dict) else found)
     return found
 
 
-async def events(parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """Yield the events of an answer: JSON values, Sign.ALIVE, and Sign.DONE as the last one.
+async def decode_events(parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """Yield the events of an answer: JSON values, Sign.KEEP_ALIVE, and Sign.DONE as the last one.
 
     Raises ValueError for broken JSON, ModelFailure for what is no stream at all, ProviderError for an error event.
     """
-    lines, found = _Lines(), _Events()
+    lines, found = _LineDecoder(), _EventDecoder()
     async for part in parts:
         for line in lines.feed(part):
-            for event in found.take(line):
+            for event in found.feed(line):
                 yield event
-                if event is Sign.DONE:
-                    async for _ in parts:  # to the end of the answer: its connection can be used again then
+                if event is StreamSignal.DONE:
+                    async for _ in parts:  # read to the end, so that the connection can be reused
                         pass
                     return
-    for event in (*found.take(lines.rest()), *found.end()):
+    for event in (*found.feed(lines.rest()), *found.finish()):
         yield event

@@ -1,20 +1,20 @@
-"""Chunks: what a provider streams, piece by piece, checked before it is used."""
+"""Stream chunks: validated models of the chunks that a provider streams."""
 
 from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, field_validator, model_validator
 
-_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
 
 
-def _nothing(given: object) -> object:
-    """Take whatever is empty for nothing: some gateways write an empty object as a list."""
-    return given or None
+def _empty_to_none(value: object) -> object:
+    """Convert empty values to None: some gateways write an empty object as a list."""
+    return value or None
 
 
-def _parts(content: list[Any]) -> tuple[str, str]:
-    """Return the text and the thoughts of a content that is a list of parts. Raises ValueError for other parts."""
+def _join_content_parts(content: list[Any]) -> tuple[str, str]:
+    """Return text and reasoning of a list of content parts. Raises ValueError if a part is neither text nor object."""
     text, thoughts = "", ""
     for part in content:
         if isinstance(part, str):
@@ -25,12 +25,12 @@ def _parts(content: list[Any]) -> tuple[str, str]:
             text += str(part.get("text") or part.get("refusal") or "")
         elif part.get("type") in ("thinking", "reasoning"):
             inner = part.get("thinking") or part.get("reasoning") or part.get("text") or ""
-            thoughts += "".join(_parts(inner)) if isinstance(inner, list) else str(inner)
+            thoughts += "".join(_join_content_parts(inner)) if isinstance(inner, list) else str(inner)
     return text, thoughts
 
 
-class Delta(BaseModel):
-    """What a chunk adds to the reply: text, and thoughts, which are not for people."""
+class ChoiceDelta(BaseModel):
+    """The text and the reasoning that a chunk adds to the reply."""
 
     content: str | None = None
     refusal: str | None = None
@@ -38,70 +38,70 @@ class Delta(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_form(cls, given: object) -> object:
-        if not isinstance(given, dict):
-            return given
-        content, thoughts = given.get("content"), [given[name] for name in _THOUGHTS if given.get(name)]
+    def _one_form(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        content, thoughts = value.get("content"), [value[name] for name in _REASONING_FIELDS if value.get(name)]
         if isinstance(content, dict):
             content = [content]
         if isinstance(content, list):
-            content, inner = _parts(content)
+            content, inner = _join_content_parts(content)
             thoughts += [inner] if inner else []
-        refusal = given.get("refusal")
+        refusal = value.get("refusal")
         told = next((one for one in thoughts if isinstance(one, str)), " ") if thoughts else None
         return {"content": content, "thoughts": told, "refusal": refusal if isinstance(refusal, str) else None}
 
     @property
     def text(self) -> str:
-        """Return what the model says, a refusal included."""
+        """The text of the model, or its refusal."""
         return self.content or self.refusal or ""
 
 
-class Choice(BaseModel):
-    """One of the replies asked for. A whole answer has a message, an old one a text, in place of the delta."""
+class StreamChoice(BaseModel):
+    """A choice of a chunk. A complete response has a message, a legacy one a text, in place of the delta."""
 
     index: Any = None
-    delta: Delta | None = None
-    message: Delta | None = None
+    delta: ChoiceDelta | None = None
+    message: ChoiceDelta | None = None
     text: str | None = None
     finish_reason: Any = None
 
-    _empty = field_validator("delta", "message", mode="before")(_nothing)
+    _empty = field_validator("delta", "message", mode="before")(_empty_to_none)
 
     @property
-    def said(self) -> Delta:
-        """Return what it brings, in whichever of its fields."""
+    def output(self) -> ChoiceDelta:
+        """The delta, from whichever field holds it."""
         if self.delta and (self.delta.text or self.delta.thoughts):
             return self.delta
         if self.message and self.delta is None:
             return self.message
-        return Delta(content=self.text)
+        return ChoiceDelta(content=self.text)
 
 
-class Usage(BaseModel):
-    """Tokens of a whole reply; a number that is none is left out: the text is worth more."""
+class TokenUsage(BaseModel):
+    """Token counts of a reply; invalid counts are None and do not fail the reply."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
     @field_validator("*", mode="before")
     @classmethod
-    def _number(cls, given: object) -> int | None:
-        if isinstance(given, float):
-            return int(given) if isfinite(given) else None
-        return given if isinstance(given, int) else None
+    def _number(cls, value: object) -> int | None:
+        if isinstance(value, float):
+            return int(value) if isfinite(value) else None
+        return value if isinstance(value, int) else None
 
 
-class Chunk(BaseModel):
-    """A piece of a streamed reply, or a whole one, as the chat completions API has it."""
+class StreamChunk(BaseModel):
+    """A chunk of a streamed reply, or a complete response, of the chat completions API."""
 
     model: Any = None
-    choices: list[Choice] | None = None
-    usage: Usage | None = None
+    choices: list[StreamChoice] | None = None
+    usage: TokenUsage | None = None
 
-    _empty = field_validator("choices", "usage", mode="before")(_nothing)
+    _empty = field_validator("choices", "usage", mode="before")(_empty_to_none)
 
     @property
-    def choice(self) -> Choice | None:
-        """Return what there is of the first reply in it; keep-alives and the last chunk's usage come without."""
+    def choice(self) -> StreamChoice | None:
+        """The first choice, or None in keep-alives and in the last chunk, which holds the usage."""
         return next((one for one in self.choices or [] if one.index in (None, 0, "0")), None)

@@ -1,4 +1,4 @@
-"""Transport: connections to model providers, kept open between replies, with a limit on response size."""
+"""Transport: connections to model providers, kept open between replies; responses have a maximum size."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -10,15 +10,15 @@ import openai
 from openai import AsyncOpenAI
 
 from platform_app.config import settings
-from platform_app.llm.decompression import unpacked
-from platform_app.llm.provider_errors import TooLarge
+from platform_app.llm.decompression import decompress
+from platform_app.llm.provider_errors import ResponseTooLarge
 
-MOST_BYTES = 6_000_000  # 8000 tokens, each in a chunk of 400 bytes, and as many again of reasoning
+MAX_RESPONSE_BYTES = 6_000_000  # 8000 tokens in chunks of 400 bytes, and as many of reasoning
 
 
 @dataclass(frozen=True)
 class Provider:
-    """A model provider: address and key."""
+    """An OpenAI-compatible service: its base URL and API key."""
 
     name: str
     base_url: str
@@ -26,63 +26,65 @@ class Provider:
     is_offline: bool = False
 
 
-class _Capped(httpx2.AsyncByteStream):
-    """The body of an answer, unpacked, refused when it grows too large."""
+class _LimitedBody(httpx2.AsyncByteStream):
+    """A decompressed response body that raises ResponseTooLarge after MAX_RESPONSE_BYTES."""
 
-    def __init__(self, body: httpx2.AsyncByteStream, packing: str) -> None:
-        self._body, self._packing = body, packing
+    def __init__(self, body: httpx2.AsyncByteStream, encoding: str) -> None:
+        self._body, self._encoding = body, encoding
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        taken = 0
-        async for part in unpacked(aiter(self._body), self._packing):
-            taken += len(part)
-            if taken > MOST_BYTES:
-                raise TooLarge(taken)
+        received = 0
+        async for part in decompress(aiter(self._body), self._encoding):
+            received += len(part)
+            if received > MAX_RESPONSE_BYTES:
+                raise ResponseTooLarge(received)
             yield part
 
     async def aclose(self) -> None:
         await self._body.aclose()
 
 
-async def _cap(response: httpx2.Response) -> None:
+async def _limit_body(response: httpx2.Response) -> None:
     assert isinstance(response.stream, httpx2.AsyncByteStream)
-    packing = response.headers.pop("content-encoding", "")  # not asked for; unpacked here, where its size is watched
-    response.stream = _Capped(response.stream, packing)
+    encoding = response.headers.pop(
+        "content-encoding", ""
+    )  # not requested; decompressed here, where the size is limited
+    response.stream = _LimitedBody(response.stream, encoding)
 
 
-def _parted(address: str) -> tuple[httpx2.URL, httpx2.BasicAuth | None]:
-    """Return an address without the name and password that may stand in it, and those for a gateway that asks."""
+def _split_credentials(address: str) -> tuple[httpx2.URL, httpx2.BasicAuth | None]:
+    """Return an address without its user name and password, and these as basic authentication, or None."""
     url = httpx2.URL(address)
     if not url.userinfo:
         return url, None
     return url.copy_with(username="", password=""), httpx2.BasicAuth(url.username, url.password)
 
 
-_Keeper = AsyncGenerator[AsyncOpenAI, None]
-_clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Provider, tuple[_Keeper, AsyncOpenAI]]]"
+_ClientHolder = AsyncGenerator[AsyncOpenAI, None]
+_clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Provider, tuple[_ClientHolder, AsyncOpenAI]]]"
 _clients = WeakKeyDictionary()
 
 
-async def client_of(where: Provider) -> AsyncOpenAI:
-    """Return this event loop's client of a provider; it is closed when the loop shuts down."""
+async def provider_client(provider: Provider) -> AsyncOpenAI:
+    """Return the client of a provider for the running event loop; it is closed when the loop shuts down."""
     held = _clients.setdefault(asyncio.get_running_loop(), {})
-    if where not in held:
-        keeper = _keep(where)
-        held[where] = (keeper, await anext(keeper))
-    return held[where][1]
+    if provider not in held:
+        keeper = _hold_client(provider)
+        held[provider] = (keeper, await anext(keeper))
+    return held[provider][1]
 
 
-async def _keep(where: Provider) -> _Keeper:
-    """Hold a client open. A loop closes its unfinished generators before it ends, and so this client."""
+async def _hold_client(provider: Provider) -> _ClientHolder:
+    """Yield a client, and close it when the event loop closes its asynchronous generators at shutdown."""
     timeout = openai.Timeout(settings().reply_total_seconds, connect=5)
-    address, auth = _parted(where.base_url)
-    wire = openai.DefaultAioHttpClient(event_hooks={"response": [_cap]}, timeout=timeout, auth=auth)
+    address, auth = _split_credentials(provider.base_url)
+    http_client = openai.DefaultAioHttpClient(event_hooks={"response": [_limit_body]}, timeout=timeout, auth=auth)
     client = AsyncOpenAI(
         base_url=address,
-        api_key=where.api_key,
+        api_key=provider.api_key,
         timeout=timeout,
         max_retries=0,
-        http_client=wire,
+        http_client=http_client,
         default_headers={"Accept-Encoding": "identity"},
     )
     loop = asyncio.get_running_loop()

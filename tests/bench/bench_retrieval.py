@@ -90,8 +90,8 @@ def silence(who: Identity, asked: list[tuple[str, str]]) -> float:
 
 def _sentences(who: Identity, question: str) -> list[tuple[int, str]]:
     passages = [(p.number, p.source_title, p.heading, p.text) for p in retrieve(who.tenant_id, question).passages]
-    facts = prompts.Facts(AgentSettings(name="Vera"), question=question, passages=passages)
-    frame = prompts.build(facts)[0]["content"].partition("<passages>\n")[2].partition("\n</passages>")[0]
+    facts = prompts.PromptContext(AgentSettings(name="Vera"), question=question, passages=passages)
+    frame = prompts.build_messages(facts)[0]["content"].partition("<passages>\n")[2].partition("\n</passages>")[0]
     return best_sentences(query_of(question, []), frame)
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from platform_app.llm.extraction import MARK
+from platform_app.llm.extraction import PROMPT_START
 from tests.conftest import wait_for
 from tests.e2e.conftest import NewPerson, Recorded
 from tests.e2e.story import AtAgent, drag
@@ -215,7 +215,7 @@ def test_a_guided_script_collects_what_it_is_built_for(story: Story) -> None:
     page, title, said = story.page, f"Visit {story.language}", "Hello."
 
     async def play(reply: Answer) -> None:
-        is_extraction = story.recorded.provider.last.prompt.startswith(MARK)
+        is_extraction = story.recorded.provider.last.prompt.startswith(PROMPT_START)
         told = {"values": {"contact.name": "Vera"} if said.startswith("I am") else {}, "refused": []}
         await says(json.dumps(told) if is_extraction else "All right.")(reply)
 

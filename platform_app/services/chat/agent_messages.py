@@ -6,7 +6,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction
 from platform_app.errors import Invalid, PlatformError
 from platform_app.jobs import Reply, enqueue
-from platform_app.llm.reply_text import mended
+from platform_app.llm.reply_text import to_storable
 from platform_app.models.conversation import Author, Conversation, Message
 from platform_app.models.person import Identity
 from platform_app.services.agents import agents
@@ -23,7 +23,7 @@ def send_message(
     NotFound if there is no such conversation.
     """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
-    text = mended(text).strip()[:MAX_MESSAGE_CHARS]
+    text = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
     if not text:
         raise Invalid("The text of the message is empty.", field="text")
     origin = sending.origin_of_act(session, who)
@@ -42,7 +42,7 @@ def request_message(
     Raises Invalid if `task`, the prompt, is empty, and NotFound if there is no such conversation.
     """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
-    task = mended(task).strip()[:MAX_MESSAGE_CHARS]
+    task = to_storable(task).strip()[:MAX_MESSAGE_CHARS]
     if not task:
         raise Invalid("Say what the agent is to write.", field="prompt")
     origin = sending.origin_of_act(session, who)

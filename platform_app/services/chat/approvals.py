@@ -7,7 +7,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Conflict
 from platform_app.events import emit
-from platform_app.llm.reply_text import mended
+from platform_app.llm.reply_text import to_storable
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.person import Identity
@@ -34,7 +34,7 @@ def approve(session: Transaction, who: Identity, reply_id: str, text: str, *, de
     Conflict if the reply does not wait for approval, or the gate does not let it through.
     """
     row, reply = _waiting(session, who, reply_id)
-    changed = mended(text).strip()[:MAX_MESSAGE_CHARS]
+    changed = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
     if changed and changed != reply.text:
         reply.own_text, reply.text = reply.text, changed
     sending.send_for_member(session, row, reply, who, despite_opt_out=despite_opt_out)
@@ -47,7 +47,7 @@ def reject(session: Transaction, who: Identity, reply_id: str, reason: str = "")
     """Discard a reply that waits for approval and store the member's reason. Raises Conflict if it does not wait."""
     row, reply = _waiting(session, who, reply_id)
     reply.state, reply.finished_at, reply.due_at = MessageState.DISCARDED, now(), None
-    reply.review = sending.review_of(who, "rejected", reason=mended(reason).strip()[:1_000])
+    reply.review = sending.review_of(who, "rejected", reason=to_storable(reason).strip()[:1_000])
     _record(session, who, row, reply, kind=EventKind.REPLY_REJECTED, sentence="Reply in “{title}” rejected")
     conversation_rows.publish_change(session, row)
     return reply

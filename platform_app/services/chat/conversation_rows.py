@@ -6,7 +6,7 @@ from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, NotFound
-from platform_app.llm.reply_text import mended
+from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, Message
 from platform_app.models.event import Activity, ActivityKind
@@ -80,7 +80,7 @@ def update_last_message(session: Transaction, row: Conversation, said: Message) 
 
 def checked_text(text: str) -> str:
     """Return a text stripped of surrounding space. Raises Invalid if it is empty or too long."""
-    text = mended(text).strip()
+    text = to_storable(text).strip()
     if not text:
         raise Invalid("Write something first.", field="text")
     if len(text) > MAX_MESSAGE_CHARS:

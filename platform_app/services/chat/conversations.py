@@ -6,7 +6,7 @@ from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Conflict, Invalid, NotFound, PlatformError
 from platform_app.events import emit
 from platform_app.fact_snapshots import current_messages
-from platform_app.llm.reply_text import mended
+from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import AgentSettings, Channel
 from platform_app.models.conversation import (
     Author,
@@ -288,9 +288,9 @@ def stop(session: Transaction, who: Identity, reply_id: str) -> Message:
 def rename(session: Transaction, who: Identity, conversation_id: str, title: str) -> Conversation:
     """Change the title of a conversation. Raises Invalid if it is empty."""
     row = get(session, who, conversation_id)
-    if not mended(title).strip():
+    if not to_storable(title).strip():
         raise Invalid("Enter a title.", field="title")
-    row.title = mended(title).strip()[:200]
+    row.title = to_storable(title).strip()[:200]
     publish_change(session, row)
     return row
 

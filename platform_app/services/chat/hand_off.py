@@ -10,7 +10,7 @@ from platform_app.clock import now
 from platform_app.db import Transaction, session_scope, unscoped
 from platform_app.errors import Conflict
 from platform_app.events import emit
-from platform_app.llm.reply_text import mended
+from platform_app.llm.reply_text import to_storable
 from platform_app.models.agent import Channel
 from platform_app.models.conversation import Conversation, ConversationState, MessageState
 from platform_app.models.event import ActivityKind, EventKind
@@ -82,7 +82,7 @@ def hand_back(session: Transaction, who: Identity, conversation_id: str, note: s
     row = conversations.get(session, who, conversation_id, lock=True)
     if row.state != ConversationState.OPEN:
         if note.strip():
-            text = mended(note).strip()[:MAX_MESSAGE_CHARS]
+            text = to_storable(note).strip()[:MAX_MESSAGE_CHARS]
             sending.add_internal(session, row, who, text, state=MessageState.BRIEFING)
         _hand_back(session, row, who)
     return row

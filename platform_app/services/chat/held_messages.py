@@ -6,7 +6,7 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope, unscoped
 from platform_app.errors import Conflict
-from platform_app.llm.reply_text import mended
+from platform_app.llm.reply_text import to_storable
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.person import Identity
 from platform_app.services.chat import agent_messages, conversation_rows, sending
@@ -45,7 +45,7 @@ def release(
         message.state, message.gate = MessageState.DELAYED, {}
         agent_messages.enqueue_writing(session, row, message)
         return message
-    changed = mended(text).strip()[:MAX_MESSAGE_CHARS]
+    changed = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
     if changed and changed != message.text:
         message.own_text, message.text = message.own_text or message.text, changed
     message.created_at = now()  # it is shown where it was sent

@@ -12,8 +12,8 @@ from platform_app.services.feed import activity
 def is_no_answer(work: ReplyContext) -> bool:
     """Return whether a reply says that there is no answer, or its question had no matching passage."""
     facts = work.facts
-    return facts.is_without_answer or (
-        facts.searched and (work.marks.no_answer or prompts.no_answer(facts) in work.raw_text)
+    return facts.lacks_answer or (
+        facts.has_knowledge and (work.marks.no_answer or prompts.no_answer_text(facts) in work.raw_text)
     )
 
 

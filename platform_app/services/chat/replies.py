@@ -14,8 +14,8 @@ from platform_app.db import owned, session_scope, unscoped
 from platform_app.errors import PlatformError
 from platform_app.jobs import RunningJob
 from platform_app.llm import catalogue, client, extraction, model_limitations, prompt_trimming, prompts
-from platform_app.llm.client import Fault, ModelFailure, ModelRequest
-from platform_app.llm.reply_markers import Marks
+from platform_app.llm.client import FailureReason, ModelFailure, ModelRequest
+from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import KnowledgeScope
 from platform_app.models.conversation import Message, MessageState
 from platform_app.rag.retrieval import retrieve
@@ -95,8 +95,8 @@ async def _finish(work: ReplyContext, writer: "asyncio.Task[None]") -> None:
         writer.result()
         await asyncio.to_thread(reply_store.complete, work)
     except ModelFailure as failure:
-        log.warning("reply failed", reply_id=work.reply_id, fault=failure.fault.name, detail=failure.detail)
-        await asyncio.to_thread(reply_store.fail, work, failure.fault.value)
+        log.warning("reply failed", reply_id=work.reply_id, fault=failure.reason.name, detail=failure.detail)
+        await asyncio.to_thread(reply_store.fail, work, failure.reason.value)
     except Exception:
         await asyncio.to_thread(reply_store.fail, work, _UNKNOWN)
         raise
@@ -118,7 +118,7 @@ async def _generate(work: ReplyContext) -> None:
             try:
                 return await _read_stream(work, request)
             except ModelFailure as failure:
-                if failure.fault != Fault.TOO_LONG or work.raw_text:
+                if failure.reason != FailureReason.TOO_LONG or work.raw_text:
                     raise
                 fewer = max(request.max_tokens // 4, MIN_TOKENS)  # in a small context, output tokens count as well
                 if not _shorten_prompt(work) and fewer == request.max_tokens:
@@ -131,54 +131,56 @@ async def _generate(work: ReplyContext) -> None:
 
 async def _read_stream(work: ReplyContext, request: ModelRequest) -> None:
     """Read the model's text into the context."""
-    async with aclosing(client.stream(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
+    async with aclosing(client.stream_reply(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
         async for _ in pieces:
             work.raw_text = work.marks.read(work.outcome.text)
             work.progress.set()
     if work.is_shortened:
-        model_limitations.remember_size(work.provider, work.model, prompt_trimming.size(work.messages))
+        model_limitations.remember_prompt_size(work.provider, work.model, prompt_trimming.prompt_size(work.messages))
 
 
 def _shorten_prompt(work: ReplyContext) -> bool:
     """Halve the prompt after the model found it too long; return whether it became smaller."""
-    size = prompt_trimming.size(work.messages)
-    work.facts = prompt_trimming.fitted(work.facts, size // 2)
-    work.messages = prompts.build(work.facts)
+    size = prompt_trimming.prompt_size(work.messages)
+    work.facts = prompt_trimming.trim_to_budget(work.facts, size // 2)
+    work.messages = prompts.build_messages(work.facts)
     work.is_shortened = True
-    return prompt_trimming.size(work.messages) < size
+    return prompt_trimming.prompt_size(work.messages) < size
 
 
 async def _prepare_prompt(work: ReplyContext) -> None:
     """Retrieve passages, choose the model and build the prompt. Raises ModelFailure if there is no model."""
     own = work.settings
-    work.model = await catalogue.model_for(work.provider, own.model)
-    if not work.model and await catalogue.offered(work.provider):
-        raise ModelFailure(Fault.NO_MODEL)
+    work.model = await catalogue.resolve_model(work.provider, own.model)
+    if not work.model and await catalogue.model_names(work.provider):
+        raise ModelFailure(FailureReason.NO_MODEL)
     if work.guidance is not None:
         await _extract_answers(work, work.guidance)
     if own.knowledge != KnowledgeScope.NONE:
         await asyncio.to_thread(_search, work)
     work.facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in work.retrieval.passages]
-    work.marks = Marks(max((one.number for one in work.scripts), default=0))
-    if most := model_limitations.traits_of(work.provider, work.model).prompt_tokens:
-        whole, work.facts = work.facts, prompt_trimming.fitted(work.facts, most)
+    work.marks = MarkerFilter(max((one.number for one in work.scripts), default=0))
+    if most := model_limitations.known_limitations(work.provider, work.model).prompt_tokens:
+        whole, work.facts = work.facts, prompt_trimming.trim_to_budget(work.facts, most)
         work.is_shortened = work.facts is not whole
-    work.messages = await asyncio.to_thread(prompts.build, work.facts)  # the first call loads the language model
+    work.messages = await asyncio.to_thread(
+        prompts.build_messages, work.facts
+    )  # the first call loads the language model
     work.preparation_ms = round((time.monotonic() - work.started) * 1000)
 
 
 async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None:
     """Have the model extract the contact's answers, store them and reload the facts."""
-    asked = extraction.request(guidance.wanted, guidance.asked, work.facts.question)
+    asked = extraction.build_messages(guidance.wanted, guidance.asked, work.facts.question)
     request = ModelRequest(model=work.model, messages=asked, temperature=0.0, max_tokens=500, max_chars=4_000)
-    outcome = client.Outcome()
+    outcome = client.ModelResult()
     try:
-        async with aclosing(client.stream(request, work.provider, outcome)) as pieces:  # type: ignore[type-var]
+        async with aclosing(client.stream_reply(request, work.provider, outcome)) as pieces:  # type: ignore[type-var]
             async for _ in pieces:
                 pass
     except ModelFailure as failure:  # the reply itself reports the provider's failure
-        log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.fault.name)
-    told = extraction.told(outcome.text, {one.name for one in guidance.wanted})
+        log.warning("nothing was extracted", reply_id=work.reply_id, fault=failure.reason.name)
+    told = extraction.parse_answer(outcome.text, {one.name for one in guidance.wanted})
     await asyncio.to_thread(guided_scripts.store_answers, work.tenant_id, work.conversation.id, guidance, told)
     fresh = await asyncio.to_thread(load_context, work.tenant_id, work.reply_id)
     if fresh is not None:
@@ -204,7 +206,7 @@ def _selected_categories(tenant_id: str, ids: list[str]) -> list[str]:
 
 async def available_models() -> list[str]:
     """Return the names of the provider's models."""
-    return await catalogue.offered(client.provider())
+    return await catalogue.model_names(client.configured_provider())
 
 
 async def model_problem(wished: str) -> tuple[str, date | None]:
@@ -212,7 +214,7 @@ async def model_problem(wished: str) -> tuple[str, date | None]:
 
     Returns ("", None) if there is no problem.
     """
-    is_absent, ends = await catalogue.ending(client.provider(), wished)
+    is_absent, ends = await catalogue.model_availability(client.configured_provider(), wished)
     if is_absent:
         return MODEL_NOT_LISTED, None
     return (MODEL_RETIRES, ends) if ends else ("", None)

@@ -12,8 +12,8 @@ from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Forbidden
 from platform_app.fact_snapshots import PromptMessage, RecentMessages, conversation_facts, recent_messages
 from platform_app.llm import client, prompts
-from platform_app.llm.client import Outcome, Provider
-from platform_app.llm.reply_markers import Marks
+from platform_app.llm.client import ModelResult, Provider
+from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Agent, AgentSettings, Channel, Scope
 from platform_app.models.conversation import Author, Conversation, Message, MessageState
 from platform_app.rag.retrieval import Retrieval
@@ -36,17 +36,17 @@ class ReplyContext:
     conversation: Conversation
     settings: AgentSettings
     version: int  # 0: the draft
-    facts: prompts.Facts
+    facts: prompts.PromptContext
     trigger: str = "message"
     scripts: list[ScriptDecision] = field(default_factory=list)
     guidance: GuidedProgress | None = None
     retrieval: Retrieval = field(default_factory=Retrieval)
-    provider: Provider = field(default_factory=client.provider)
+    provider: Provider = field(default_factory=client.configured_provider)
     query: Query = field(default_factory=lambda: Query(""))
     messages: list[dict[str, str]] = field(default_factory=list)
-    marks: Marks = field(default_factory=Marks)
+    marks: MarkerFilter = field(default_factory=MarkerFilter)
     model: str = ""
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: ModelResult = field(default_factory=ModelResult)
     raw_text: str = ""
     visible_text: str = ""  # the part that people see already
     final_text: str = ""  # the text stored at the end
@@ -74,7 +74,7 @@ def load_context(tenant_id: str, reply_id: str) -> ReplyContext | None:
         )
         check_channel(session, conversation, settings)
         talk, question, history = _read_history(session, conversation, reply)
-        facts = prompts.Facts(settings=settings, history=history, question=question, is_task=bool(reply.task))
+        facts = prompts.PromptContext(settings=settings, history=history, question=question, is_task=bool(reply.task))
         values, stage_id = conversation_facts(session, conversation, settings.name, question, recent=talk)
         _check_stage(settings, stage_id)
         facts.stage_instructions = settings.stage_instructions.get(stage_id or "", "")
@@ -124,7 +124,7 @@ def _read_history(
     while True:
         talk = recent_messages(session, conversation, limit=limit)
         question, history = _question_and_history(_messages_before(talk.messages, reply), reply.task)
-        if len(talk.messages) < limit or len(prompts.fitting(history)) < len(history):
+        if len(talk.messages) < limit or len(prompts.recent_history(history)) < len(history):
             return talk, question, history
         limit *= 4
 
@@ -144,7 +144,7 @@ def _question_and_history(said: list[PromptMessage], task: str) -> tuple[str, li
 
 def _history_text(message: PromptMessage) -> str:
     """Return a message as in the prompt, in which messages of members are marked."""
-    return f"{prompts.MEMBER_MARK} {message.text}" if message.author == Author.MEMBER else message.text
+    return f"{prompts.MEMBER_MARKER} {message.text}" if message.author == Author.MEMBER else message.text
 
 
 def _briefing(messages: list[PromptMessage]) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.llm import reply_text
-from platform_app.llm.reply_text import cited, finished
+from platform_app.llm.reply_text import format_reply, normalize_citations
 from platform_app.models.conversation import Conversation, Message, MessageState
 from platform_app.models.event import ActivityKind
 from platform_app.services.chat import conversation_rows, no_answer, sending
@@ -41,7 +41,7 @@ def flush(work: ReplyContext) -> bool:
 def _fill_row(row: Message, work: ReplyContext) -> None:
     """Fill the row with the final text, cut and formatted as the agent's settings say, and its sources."""
     own = work.settings
-    row.text, used = finished(work.raw_text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars)
+    row.text, used = format_reply(work.raw_text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars)
     _fill_sources(row, work, used)
 
 
@@ -58,7 +58,9 @@ def _fill_sources(row: Message, work: ReplyContext, used: set[int]) -> None:
 def visible_text(work: ReplyContext) -> str:
     """Return the text of an unfinished reply that may be shown: a prefix of the final text."""
     own = work.settings
-    return reply_text.settled(work.raw_text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars)
+    return reply_text.format_partial_reply(
+        work.raw_text, _numbers(work), markdown=own.markdown, limit=own.max_reply_chars
+    )
 
 
 def _numbers(work: ReplyContext) -> set[int]:
@@ -111,7 +113,7 @@ def store_if_stopped(work: ReplyContext) -> None:
 
 def _store_stopped(session: Transaction, work: ReplyContext, row: Message) -> None:
     row.text = work.visible_text  # the text shown when it was stopped
-    _fill_sources(row, work, cited(row.text, _numbers(work))[1])
+    _fill_sources(row, work, normalize_citations(row.text, _numbers(work))[1])
     row.state = MessageState.STOPPED
     add_trace(session, work)
     _update_conversation(session, work, row.text)
@@ -124,7 +126,7 @@ def _store_suggestion(session: Transaction, work: ReplyContext, row: Message, *,
         row.gate = {**row.gate, "is_partial": False}
     else:
         row.text = work.visible_text
-        _fill_sources(row, work, cited(row.text, _numbers(work))[1])
+        _fill_sources(row, work, normalize_citations(row.text, _numbers(work))[1])
     row.replaced = not row.text
     add_trace(session, work)
     conversation_rows.publish_change(session, work.conversation)

@@ -50,7 +50,7 @@ def add_trace(session: Transaction, work: ReplyContext) -> None:
 
 def _count(counted: int | None, text: str) -> int:
     """Return the provider's count of tokens, or an estimate if it gave none."""
-    estimate = prompts.tokens(text) if text else 0
+    estimate = prompts.estimate_tokens(text) if text else 0
     return estimate if counted is None else min(max(counted, 0), MAX_TOKEN_COUNT)
 
 
@@ -65,14 +65,14 @@ def _data(work: ReplyContext) -> dict[str, Any]:
         "passages": [passage.as_json() for passage in work.retrieval.considered],
         "degraded": work.retrieval.degraded,
         "search": work.query.shown,
-        "history": len(prompts.fitting(work.facts.history)),
+        "history": len(prompts.recent_history(work.facts.history)),
         "known": [list(pair) for pair in work.facts.known],
         "prompt": work.outcome.messages or work.messages,
-        "adapted": [list(one) for one in work.outcome.adapted],
+        "adapted": [list(one) for one in work.outcome.adaptations],
         "shortened": work.is_shortened,
         "thoughts": work.outcome.thoughts[:MAX_REASONING_CHARS],
         "finish_reason": work.outcome.finish_reason,
-        "tries": work.outcome.tries,
+        "tries": work.outcome.attempts,
         "tokens_counted_by_provider": work.outcome.prompt_tokens is not None,
         "trigger": work.trigger,
         "milliseconds": {

@@ -8,7 +8,7 @@ from platform_app.db import Transaction
 from platform_app.demo import ShopConversation
 from platform_app.events import emit
 from platform_app.llm import prompts
-from platform_app.llm.reply_markers import Marks
+from platform_app.llm.reply_markers import MarkerFilter
 from platform_app.models.agent import Agent, AgentSettings
 from platform_app.models.base import Owned
 from platform_app.models.conversation import Author, Conversation, ConversationState, Message
@@ -105,7 +105,7 @@ def _write_turn(
 ) -> None:
     """Write a message and its reply, and advance the conversation's time."""
     words, written, article = turn
-    marks = Marks(len(talk.stand.scripts.rows))  # the demo's replies mark the scripts they use, as real ones do
+    marks = MarkerFilter(len(talk.stand.scripts.rows))  # the demo's replies mark the scripts they use, as real ones do
     answer = marks.feed(written) + marks.rest()
     said = _message(talk, Author.CONTACT, talk.contact.name, words)
     _emit(session, talk, EventKind.MESSAGE_RECEIVED, said)
@@ -117,7 +117,7 @@ def _write_turn(
     took = timedelta(milliseconds=900 + 25 * len(answer))
     talk.at += took
     reply.finished_at = talk.at
-    facts = prompts.Facts(
+    facts = prompts.PromptContext(
         settings=talk.settings, history=list(talk.history), question=words, known=_contact_facts(talk)
     )
     weighed = demo_scripts.decide_all(

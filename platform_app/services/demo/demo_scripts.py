@@ -113,7 +113,7 @@ def guided_progress(
 
 
 def add_to_prompt(
-    facts: prompts.Facts, found: list[ScriptDecision], guidance: guided_scripts.GuidedProgress | None
+    facts: prompts.PromptContext, found: list[ScriptDecision], guidance: guided_scripts.GuidedProgress | None
 ) -> None:
     """Add the scripts that applied to the facts of the prompt."""
     facts.scripts = script_selection.offer_scripts(found)

@@ -40,18 +40,24 @@ def best_passage(source: Source, pieces: list[Piece], *, question: str, reply: s
 
 
 def build_trace(
-    reply: Message, facts: prompts.Facts, passages: list[Passage], *, agent_id: str, version: int, took: timedelta
+    reply: Message,
+    facts: prompts.PromptContext,
+    passages: list[Passage],
+    *,
+    agent_id: str,
+    version: int,
+    took: timedelta,
 ) -> Trace:
     """Return the trace of a demo reply. `took` is the time from message to reply."""
     facts.passages = [(p.number, p.source_title, p.heading, p.text) for p in passages]
-    prompt = prompts.build(facts)
+    prompt = prompts.build_messages(facts)
     return Trace(
         tenant_id=reply.tenant_id,
         message_id=reply.id,
         agent_id=agent_id,
         model=MODEL,
-        prompt_tokens=prompts.tokens("\n".join(message["content"] for message in prompt)),
-        completion_tokens=prompts.tokens(reply.text),
+        prompt_tokens=prompts.estimate_tokens("\n".join(message["content"] for message in prompt)),
+        completion_tokens=prompts.estimate_tokens(reply.text),
         cost=0.0,
         total_ms=round(took.total_seconds() * 1000),
         first_token_ms=PREPARATION_MS + FIRST_TOKEN_MS,
@@ -61,7 +67,7 @@ def build_trace(
 
 
 def _data(
-    facts: prompts.Facts, passages: list[Passage], prompt: list[dict[str, str]], *, took: timedelta
+    facts: prompts.PromptContext, passages: list[Passage], prompt: list[dict[str, str]], *, took: timedelta
 ) -> dict[str, Any]:
     return {
         "settings": facts.settings.model_dump(mode="json", include=_SHOWN) | {"model": MODEL},
@@ -69,7 +75,7 @@ def _data(
         "passages": [passage.as_json() for passage in passages],
         "degraded": False,
         "search": facts.question,
-        "history": len(prompts.fitting(facts.history)),
+        "history": len(prompts.recent_history(facts.history)),
         "known": facts.known,
         "prompt": prompt,
         "finish_reason": "stop",

@@ -11,7 +11,7 @@ from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import PlatformError
 from platform_app.i18n import translate
 from platform_app.llm import prompts
-from platform_app.llm.extraction import Told, Wanted
+from platform_app.llm.extraction import ExtractedFields, RequestedField
 from platform_app.models.conversation import Conversation
 from platform_app.models.crm import UNNAMED, Contact, Lead
 from platform_app.models.person import Identity, Role
@@ -41,7 +41,7 @@ class GuidedProgress:
     asked: list[str] = field(default_factory=list)
     after: int = 0  # messages since the last answer
     labels: dict[str, str] = field(default_factory=dict)  # by fact
-    collectable: dict[str, Wanted] = field(default_factory=dict)
+    collectable: dict[str, RequestedField] = field(default_factory=dict)
 
     @property
     def position(self) -> Position:
@@ -54,18 +54,18 @@ class GuidedProgress:
         return self.position.step is not None or self.after < CORRECTION_MESSAGES
 
     @property
-    def wanted(self) -> list[Wanted]:
+    def wanted(self) -> list[RequestedField]:
         """The facts that the script collects, as a model is asked for them."""
         names = dict.fromkeys(one.fact for step in self.steps for one in step.fields)
         return [self.collectable[name] for name in names if name in self.collectable]
 
-    def for_prompt(self, language: str) -> prompts.Guided:
+    def for_prompt(self, language: str) -> prompts.GuidedState:
         """Return the progress as the prompt holds it. `language` is that of questions: "ru" or "en"."""
         at = self.position
         given = [(self._question_label(name, language), value) for name, value in self.given.items()]
         goal = self.steps[at.step].goal if at.step is not None else ""
         wanted = [(self._question_label(one.fact, language), one.hint) for one in at.missing]
-        return prompts.Guided(self.title, goal, given, wanted)
+        return prompts.GuidedState(self.title, goal, given, wanted)
 
     def _question_label(self, fact: str, language: str) -> str:
         """Return the words that ask for a fact; a custom field keeps its name."""
@@ -106,9 +106,9 @@ def get_progress(
     return found
 
 
-def _collectable_facts(own: Catalogue) -> dict[str, Wanted]:
+def _collectable_facts(own: Catalogue) -> dict[str, RequestedField]:
     return {
-        name: Wanted(name, own[name].label, kind, own[name].options)
+        name: RequestedField(name, own[name].label, kind, own[name].options)
         for name, kind in guided_steps.collectable_facts(own).items()
     }
 
@@ -121,7 +121,7 @@ def _progress_row(session: Transaction, tenant_id: str, conversation_id: str, sc
     return found
 
 
-def store_answers(tenant_id: str, conversation_id: str, guidance: GuidedProgress, told: Told) -> None:
+def store_answers(tenant_id: str, conversation_id: str, guidance: GuidedProgress, told: ExtractedFields) -> None:
     """Write extracted answers to the contact and lead, and store what to ask for next.
 
     A value that its field does not accept is left out and asked for again.

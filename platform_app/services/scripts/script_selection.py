@@ -12,7 +12,7 @@ from platform_app.automation.facts import Catalogue, Facts
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
-from platform_app.llm.prompts import Guided, PromptScript, tokens
+from platform_app.llm.prompts import GuidedState, PromptScript, estimate_tokens
 from platform_app.models.script import Script, ScriptKind
 
 TOKEN_BUDGET = 1_500  # for all scripts of one prompt
@@ -65,9 +65,9 @@ def select_scripts(
     found, room = [], TOKEN_BUDGET
     for row in rows:
         one = decide(row, facts, own, moment, seen=seen)
-        if one.applied and tokens(one.text) > room:
+        if one.applied and estimate_tokens(one.text) > room:
             one.applied, one.why, one.text = False, "There was no room for it in the prompt.", ""
-        room -= tokens(one.text) if one.applied else 0
+        room -= estimate_tokens(one.text) if one.applied else 0
         found.append(one)
     return found
 
@@ -80,7 +80,7 @@ def offer_scripts(considered: list[ScriptDecision]) -> list[PromptScript]:
     return [PromptScript(one.kind, one.title, one.text, one.by_message) for one in found]
 
 
-def offer_guided(one: ScriptDecision, step: Guided, offered: int) -> None:
+def offer_guided(one: ScriptDecision, step: GuidedState, offered: int) -> None:
     """Number an active guided script, after the `offered` scripts if it has no text of its own."""
     one.number = step.number = one.number or offered + 1
     one.asks = ", ".join(words for words, _ in step.wanted)
