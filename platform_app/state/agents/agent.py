@@ -276,7 +276,7 @@ class AgentState(rx.State):
     async def _load_versions(self) -> None:
         identity, language = await current_identity(self), (await current_user(self)).language
         found = await fetch(self, agents.list_versions, self._id())
-        self.list_versions = [_version_row(version, identity, language) for version in found]
+        self.versions = [_version_row(version, identity, language) for version in found]
 
 
 def _version_row(version: AgentVersion, identity: Identity, language: str) -> VersionRow:
