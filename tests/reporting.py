@@ -12,9 +12,17 @@ def _write(line: dict[str, Any]) -> None:
         report.write(json.dumps(line) + "\n")
 
 
+_left: list[str] = []
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Keep which tests were collected and not chosen."""
+    _left.extend(item.nodeid for item in items)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Write which tests were chosen."""
-    _write({"chosen": [item.nodeid for item in session.items]})
+    """Write which tests were chosen, and which were left to other groups."""
+    _write({"chosen": [item.nodeid for item in session.items], "left": _left})
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

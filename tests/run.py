@@ -1,4 +1,4 @@
-"""Run: every test, in groups side by side; adds up what they did and sees that none was left out.
+"""Run: every test, in groups side by side; adds up what they did and makes sure that none was left out.
 
 `python -m tests.run [arguments of pytest]`. With arguments, what they choose runs in one group, on SQLite and, as far
 as it belongs to the data layer, on PostgreSQL. PLATFORM_TEST_FULL=1 runs everything in full size.
@@ -47,6 +47,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 WORKERS = max(2, min(4, os.cpu_count() or 2))
 OUTCOMES = ("passed", "skipped", "failed")  # a test ended as the worst of its phases did
 SLOWEST = 20
+MEMORY, MEMORY_BYTES = "/dev/shm", 4_000_000_000
 
 
 @dataclass
@@ -56,7 +57,9 @@ class Result:
     name: str
     code: int = 0
     seconds: float = 0
+    processor: float = 0  # seconds of it that its processes took, those apart that it started as servers on their own
     chosen: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)  # collected, then left to another group
     outcomes: dict[str, str] = field(default_factory=dict)
     durations: dict[str, float] = field(default_factory=dict)
 
@@ -65,7 +68,7 @@ class Result:
         for line in report.read_text().splitlines() if report.exists() else ():
             told = json.loads(line)
             if "chosen" in told:
-                self.chosen = set(told["chosen"])
+                self.chosen, self.left = set(told["chosen"]), set(told["left"])
                 continue
             name = told["id"]
             self.durations[name] = self.durations.get(name, 0) + told["seconds"]
@@ -76,7 +79,7 @@ class Result:
 
     def line(self) -> str:
         counts = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in ("passed", "failed", "skipped"))
-        return f"{self.name}: {counts} in {self.seconds:.0f} s"
+        return f"{self.name}: {counts} in {self.seconds:.0f} s, {self.processor:.0f} s of processor time"
 
 
 def command(name: str, arguments: Sequence[str]) -> list[str]:
@@ -94,32 +97,31 @@ def run(name: str, arguments: Sequence[str], folder: Path) -> Result:
     ) as process:
         for line in process.stdout or ():
             print(f"{name:8} | {line}", end="", flush=True)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     result.code, result.seconds = process.returncode, time.monotonic() - begun
+    result.processor = used.ru_utime + used.ru_stime
     result.read(report)
     return result
 
 
-def collect(folder: Path) -> set[str]:
-    """Return the id of every test there is, by a collection of its own."""
-    report = folder / "all.jsonl"
-    environment = os.environ | {"PLATFORM_TEST_REPORT": str(report)}
-    subprocess.run([*PYTEST, "--collect-only", "tests"], env=environment, stdout=subprocess.DEVNULL, check=False)
-    found = Result("all")
-    found.read(report)
-    return found.chosen
-
-
 def everything(folder: Path) -> tuple[list[Result], set[str]]:
-    """Run all groups; return what they did and every test there is."""
-    with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(WORKERS) as pool:
-        known = other.submit(collect, folder)
+    """Run all groups; return what they did and every test that there is, or its file where no group collected it."""
+    with ThreadPoolExecutor(WORKERS) as pool:
         running = [pool.submit(run, name, arguments, folder) for name, arguments in GROUPS.items()]
         try:
             done = [one.result() for one in running]
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-        return done, known.result() | {f"{name} on PostgreSQL" for name in left_out(done)}
+        return done, collected(done) | {f"{name} on PostgreSQL" for name in left_out(done)}
+
+
+def collected(done: list[Result]) -> set[str]:
+    """Return every test that a group collected, and the files of which none was."""
+    found = set().union(*(result.chosen | result.left for result in done if result.name != "postgres"))
+    files = {path.as_posix() for path in Path("tests").rglob("test_*.py")}
+    return found | (files - {name.split("::")[0] for name in found})
 
 
 def left_out(done: list[Result]) -> list[str]:
@@ -141,8 +143,19 @@ def troubles(done: list[Result], known: set[str]) -> list[str]:
     """Say what went wrong beside tests that failed: a group that broke off, or left something out."""
     said = [f"{result.name} ended with {meaning(result.code)}" for result in done if result.code not in (0, 1)]
     ran = {name for result in done if result.name != "postgres" for name in result.outcomes}
-    lost = sorted(known - ran)
-    return said + [f"no group ran {name}" for name in lost] + ([] if known else ["no test was found"])
+    said += [f"no group ran {name}" for name in sorted(known - ran)]
+    return said + again(done) + ([] if known else ["no test was found"])
+
+
+def again(done: list[Result]) -> list[str]:
+    """Name the tests that several groups ran: whatever time they take is lost."""
+    said: list[str] = []
+    seen: set[str] = set()
+    for result in done:
+        if result.name != "postgres":
+            said += [f"{result.name} ran {name} again" for name in result.outcomes if name in seen]
+            seen |= set(result.outcomes)
+    return said
 
 
 def meaning(code: int) -> str:
@@ -169,9 +182,23 @@ def tell(done: list[Result], known: set[str]) -> int:
     return 1 if failed or any(result.code for result in done) else 0
 
 
+def in_memory() -> str | None:
+    """Return a folder that lies in memory and has room, where databases wait for no disk; nothing where there is none.
+
+    Tests start programs that they write, which some machines forbid there.
+    """
+    if not os.access(MEMORY, os.W_OK):
+        return None
+    found = os.statvfs(MEMORY)
+    has_room = found.f_bavail * found.f_frsize >= MEMORY_BYTES
+    return MEMORY if has_room and not found.f_flag & os.ST_NOEXEC else None
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the tests; return the exit code."""
-    with tempfile.TemporaryDirectory(prefix="platform-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="platform-tests-", dir=in_memory()) as folder:
+        os.chmod(folder, 0o711)  # PostgreSQL runs as a user of its own where we are root
+        os.environ["TMPDIR"] = folder
         done, known = chosen(arguments, Path(folder)) if arguments else everything(Path(folder))
         return tell(done, known)
 

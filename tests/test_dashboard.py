@@ -19,6 +19,7 @@ from platform_app.services.feed.dashboard import DashboardSummary, PeriodCount
 
 def replied(who: Identity, *moments: datetime) -> None:
     with session_scope(who.tenant_id) as session:
+        session.enable_cache()
         for at in moments:
             emit(session, who.tenant_id, EventKind.REPLY_SENT).at = at
 

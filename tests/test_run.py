@@ -49,7 +49,7 @@ def test_what_fails_fails_the_run(folder: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("three/test_three.py", "def test_f(): pass\n", "no group ran tests/three/test_three.py::test_f"),
+        ("three/test_three.py", "def test_f(): pass\n", "no group ran tests/three/test_three.py"),
         ("two/test_more.py", "import nothing_of_this_name\n", "two ended with INTERRUPTED"),
         ("two/test_more.py", "import os\n\ndef test_g(): os.kill(os.getpid(), 9)\n", "two ended with signal 9"),
     ],
@@ -63,6 +63,27 @@ def test_what_is_left_out_fails_the_run(
     lines = capsys.readouterr().out.splitlines()
     assert said in lines
     assert re.fullmatch(r"\d+ passed, [1-9]\d* failed(, \d+ skipped)?", lines[-1])
+
+
+def test_what_every_group_leaves_to_others_fails_the_run(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "GROUPS", {"one": ("tests/one", "-k", "test_a"), "two": ("tests/two",)})
+    assert run.main([]) == 1
+    assert "no group ran tests/one/test_one.py::test_b" in capsys.readouterr().out
+
+
+def test_what_two_groups_run_fails_the_run(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "GROUPS", {"one": ("tests/one", "tests/two"), "two": ("tests/two",)})
+    assert run.main([]) == 1
+    assert "two ran tests/two/test_two.py::test_d again" in capsys.readouterr().out
+
+
+def test_no_group_names_single_tests() -> None:
+    """A group that collects a part of a file does not tell of the rest, and nobody would miss it."""
+    assert not [part for arguments in run.GROUPS.values() for part in arguments if "::" in part]
 
 
 def test_a_group_without_a_test_fails_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

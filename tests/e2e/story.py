@@ -40,7 +40,8 @@ class AtAgent:
         sheet.locator(f'[data-option="{code}"]').click()
 
     def loaded(self) -> None:
-        """Wait until nothing on the page is loading."""
+        """Wait until the page stands: it has its heading, and nothing on it is loading."""
+        expect(self.page.locator("h1").first).to_be_attached()
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
 

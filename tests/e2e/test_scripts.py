@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from platform_app.llm.extraction import PROMPT_START
 from tests.conftest import wait_for
@@ -21,7 +21,12 @@ class Story(AtAgent):
 
     def open_list(self) -> None:
         self.page.goto(f"{self.home}/agents/{self.agent}/scripts")
-        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+        self.loaded()
+
+    def show(self, page: Page) -> None:
+        """Go on in another tab, which has to be in front: those behind it are drawn seldom."""
+        self.page = page
+        page.bring_to_front()
 
     def create(self, title: str, text: str) -> None:
         self.open_list()
@@ -130,9 +135,9 @@ def test_in_the_request_exactly_when_agent_stage_and_condition_fit(story: Story)
     for agents, talks_with in (("This agent", mine), ("All agents", other), ("This agent", other)):
         for stage in ("New", "Choosing"):
             for least in ("100", "500"):
-                story.page = editor
+                story.show(editor)
                 story.set_up(title, agents=agents, stage=stage, least=least)
-                story.page = chats[talks_with]
+                story.show(chats[talks_with])
                 fits = (agents == "All agents" or talks_with == mine) and (stage, least) == ("New", "100")
                 is_there = "Name New battery, 500 Wh to Peter Lang." in story.prompt()
                 assert is_there is fits, (agents, talks_with == mine, stage, least)
