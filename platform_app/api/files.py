@@ -1,4 +1,4 @@
-"""Files: the routes that take documents in and hand them out."""
+"""Files: the routes that upload and download files."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,13 +19,13 @@ from platform_app.services.knowledge import source_replacement, sources
 
 
 class TooLarge(LimitReached):
-    """A body that is larger than this platform takes."""
+    """A body larger than the limit."""
 
     status = 413
 
 
 async def _counted(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the parts of a body until it is larger than a limit in bytes, whatever its length was said to be."""
+    """Yield the parts of a body. Raises TooLarge beyond a limit in bytes, whatever its Content-Length says."""
     said, size = request.headers.get("content-length", ""), 0
     if said.isdecimal() and int(said) > limit:
         raise TooLarge("The file is larger than {limit} MB.", limit=settings().upload_max_mb)
@@ -41,10 +41,10 @@ SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 @route("/api/uploads/{tenant}", Role.OPERATOR, methods=["POST"])
 async def upload(request: Request, who: Identity) -> Response:
-    """Take one file as a raw body.
+    """Store one file sent as a raw body; 201 with the id of its source.
 
-    Its name stands in X-File-Name, percent-encoded, its category's id in X-Category; X-Same-Name says what becomes of
-    a source of the same name: `replace`, which is also the default, or `keep`.
+    X-File-Name is its name and X-Category the id of its category, percent-encoded. X-Same-Name says what happens to a
+    source of the same name: `replace` (default) or `keep`.
     """
     name = unquote(request.headers.get("x-file-name", ""))
     body = _counted(request, settings().upload_max_mb * 1_000_000)
@@ -56,7 +56,7 @@ async def upload(request: Request, who: Identity) -> Response:
 
 @route("/api/uploads/{tenant}/taken", Role.OPERATOR, methods=["GET"])
 async def name_taken(request: Request, who: Identity) -> Response:
-    """Tell whether a file of the `name` asked for, going to a `category`, would replace a source."""
+    """Answer whether a file with the query's `name` and `category` would replace a source."""
 
     def find() -> bool:
         with session_scope(who.tenant_id, read_only=True) as session:
@@ -68,10 +68,7 @@ async def name_taken(request: Request, who: Identity) -> Response:
 
 @route("/api/sources/{tenant}/{source_id}/file", Role.VIEWER, methods=["GET"])
 async def source_file(request: Request, who: Identity) -> Response:
-    """Hand out an uploaded file as an attachment, never to be shown in place.
-
-    Raises NotFound if the file is no longer on disk.
-    """
+    """Send an uploaded file as an attachment. Raises NotFound if the file is no longer on disk."""
 
     def find() -> tuple[str, str]:
         with session_scope(who.tenant_id, read_only=True) as session:
@@ -92,7 +89,7 @@ async def source_file(request: Request, who: Identity) -> Response:
 
 @route("/api/imports/{tenant}", Role.OPERATOR, methods=["POST"])
 async def upload_contacts(request: Request, who: Identity) -> Response:
-    """Take one table of contacts as a raw body; its name stands in X-File-Name, percent-encoded."""
+    """Store a table of contacts sent as a raw body; X-File-Name is its name, percent-encoded."""
     body = _counted(request, settings().upload_max_mb * 1_000_000)
     name = unquote(request.headers.get("x-file-name", ""))
     return JSONResponse({"import_id": await imports.store_upload(who, name, body)}, 201)
@@ -100,7 +97,7 @@ async def upload_contacts(request: Request, who: Identity) -> Response:
 
 @route("/api/imports/{tenant}/{import_id}/refused.csv", Role.OPERATOR, methods=["GET"])
 async def refused_rows(request: Request, who: Identity) -> Response:
-    """Hand out the rows of an import that were refused or came in without some values, each with why, as a table."""
+    """Send the refused and incomplete rows of an import with the reasons, as a table."""
 
     def read() -> tuple[list[str], list[RefusedRow]]:
         with session_scope(who.tenant_id, read_only=True) as session:

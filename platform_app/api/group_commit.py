@@ -12,11 +12,11 @@ Waiting = tuple[Thing, asyncio.Future[Result]]
 
 
 class GroupCommit(Generic[Thing, Result]):
-    """Does the things of one key in groups, one after another in a thread; what comes alone is done at once.
+    """Processes the items of a key in groups, one group after another, in a thread.
 
-    `work` takes a key with a group of its things, in the order in which they came, and returns for each of them a
-    result or why there is none. What it raises stands for all of them. A group weighs at most `heaviest`, unless it is
-    one thing; what waits weighs ten times as much at most.
+    `work` receives a key and a group of its items in order, and returns for each a result or an exception. What it
+    raises applies to all of them. A group weighs at most `heaviest` unless it is one item; waiting items weigh at most
+    ten times as much.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class GroupCommit(Generic[Thing, Result]):
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
     async def do(self, key: str, thing: Thing) -> Result:
-        """Return what comes of a thing. It is done even when nobody waits for it any more.
+        """Return the result of an item, which is processed even if the caller is cancelled.
 
-        Raises Unavailable when too much waits already.
+        Raises Unavailable if too much is waiting, and the exception of the item.
         """
         waiting = self._waiting.setdefault(key, [])
         if sum(self._weight(other) for other, _ in waiting) > 10 * self._heaviest:
@@ -45,7 +45,7 @@ class GroupCommit(Generic[Thing, Result]):
         try:
             return await future
         finally:
-            del future, waiting  # an error that is raised holds this frame, and would be held by it
+            del future, waiting  # avoids a reference cycle between an exception and this frame
 
     async def _do_all(self, key: str) -> None:
         try:
@@ -58,7 +58,7 @@ class GroupCommit(Generic[Thing, Result]):
             del self._at_work[key]
 
     def _fitting(self, waiting: list[Waiting[Thing, Result]]) -> int:
-        """Return how many of the first make a group."""
+        """Return how many of the first items make a group."""
         sum_, count = 0, 0
         for thing, _ in waiting:
             sum_ += self._weight(thing)

@@ -1,4 +1,4 @@
-"""Health: whether this web process lives and can serve."""
+"""Health: whether this web process is alive and ready."""
 
 import asyncio
 
@@ -13,13 +13,13 @@ from platform_app.models.person import Tenant
 
 @route("/healthz", ANYONE, methods=["GET"])
 async def healthz(request: Request) -> Response:
-    """Say that the process is alive; asks nothing of anybody."""
+    """Answer that the process is alive, without checking anything."""
     return JSONResponse({"status": "pass"})
 
 
 @route("/readyz", ANYONE, methods=["GET"])
 async def readyz(request: Request) -> Response:
-    """Say whether the console can serve: it needs the database and room on the disk; Redis only makes it quicker."""
+    """Answer whether the console is ready: it needs the database and disk space; Redis only makes it faster."""
     database, redis, full = await asyncio.gather(
         asyncio.to_thread(_database_answers), asyncio.to_thread(_redis_answers), asyncio.to_thread(disk_space.is_full)
     )
@@ -33,7 +33,7 @@ def _database_answers() -> bool:
     try:
         with session_scope(reason="readiness", read_only=True) as session:
             session.exec(unscoped(Tenant).limit(1)).first()
-    except Exception:  # whatever the reason, it is not ready
+    except Exception:  # not ready, whatever the reason
         return False
     return True
 
@@ -41,5 +41,5 @@ def _database_answers() -> bool:
 def _redis_answers() -> bool:
     try:
         return bool(notifier.connection().ping())
-    except Exception:  # Redis may be away for any reason
+    except Exception:  # Redis may be down for any reason
         return False

@@ -1,8 +1,7 @@
-"""Hosts: whether a request asks for the address that people use, PLATFORM_PUBLIC_URL, and not for another's name.
+"""Hosts: checks that a request's Host is that of PLATFORM_PUBLIC_URL.
 
-A page of somebody else's name that leads here (DNS rebinding), and links made of a forged Host header, end here. Where
-the setting is empty, and while developers work, there is nothing to compare with. Probes of a balancer or a container
-ask by address: the health pages say nothing that depends on the host.
+This stops DNS rebinding and links made of a forged Host header. Nothing is compared if the setting is empty or in
+development. Probes of load balancers and containers use addresses, which is allowed for the health pages.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -21,7 +20,7 @@ REFUSAL = (
 
 
 def is_expected(scope: Scope, host: str, public_url: str) -> bool:
-    """Tell whether a request may be answered; `host` is its Host header, `public_url` the address people use."""
+    """Return whether a request may be answered. `host` is its Host header, `public_url` the public address."""
     if not public_url or scope["path"] in _PROBES:
         return True
     public = urlsplit(public_url)
@@ -32,7 +31,7 @@ def is_expected(scope: Scope, host: str, public_url: str) -> bool:
 
 
 def _place(netloc: str, scheme: str) -> tuple[str, int] | None:
-    """Return host and port of what a Host header holds; nothing when it is no such thing."""
+    """Return the host and port of a Host header, or None if it is malformed."""
     try:
         parts = urlsplit(f"//{netloc}")
         port = parts.port or _PORTS.get(scheme, 80)
@@ -44,7 +43,7 @@ def _place(netloc: str, scheme: str) -> tuple[str, int] | None:
 
 
 def _is_inner(name: str, scope: Scope) -> bool:
-    """Tell whether an inner machine asks by an inner name: the launcher, or a proxy that puts its own Host in.
+    """Return whether an internal machine uses an internal name: the launcher, or a proxy with its own Host.
 
     No page of the internet has a name without dots or a loopback address.
     """

@@ -1,4 +1,4 @@
-"""Inline scripts: hashes of the scripts that stand within the built pages, for the content security policy."""
+"""Inline scripts: hashes of the inline scripts of built pages, for the content security policy."""
 
 import hashlib
 from base64 import b64encode
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class _Scripts(HTMLParser):
-    """Collects the text of each script that is not loaded from a file."""
+    """Collects the text of inline scripts."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
@@ -30,7 +30,7 @@ class _Scripts(HTMLParser):
 
 @lru_cache
 def hashes(folder: Path) -> tuple[str, ...]:
-    """Return the sources that a policy names, such as sha256-…, for every page below a folder; read once."""
+    """Return the CSP sources, such as sha256-…, of all pages below a folder; cached."""
     texts: set[str] = set()
     for page in sorted(folder.rglob("*.html")):
         scripts = _Scripts()

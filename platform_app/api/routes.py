@@ -1,4 +1,4 @@
-"""Routes: how a route declares its role, how it learns who asks, and how it says no."""
+"""Routes: declaration of routes with roles, identification of callers, and error responses."""
 
 import asyncio
 import ipaddress
@@ -26,17 +26,17 @@ Endpoint = Callable[..., Awaitable[Response]]
 
 
 def cookie_name(request: Request) -> str:
-    """Return the session cookie's name: bound to host and https where there is https."""
+    """Return the name of the session cookie, with the __Host- prefix under https."""
     return "__Host-session" if is_https(request.scope) else "session"
 
 
 def cookie_token(request: Request) -> str:
-    """Return the session token of a request, or nothing. Under https only the bound cookie counts."""
+    """Return the session token of a request, or "". Under https only the prefixed cookie counts."""
     return request.cookies.get(cookie_name(request), "")
 
 
 def client_address(request: HTTPConnection) -> str:
-    """Return where a request comes from: as the outermost of our own proxies says, else who is connected."""
+    """Return the client's address: from the outermost trusted proxy, else of the connection."""
     hops = settings().proxy_hops
     said = [part.strip() for line in request.headers.getlist("x-forwarded-for") for part in line.split(",")]
     if 0 < hops <= len(said):
@@ -48,16 +48,16 @@ def client_address(request: HTTPConnection) -> str:
 
 
 def problem(status: int, sentence: str, language: str = "en", **values: Any) -> JSONResponse:
-    """Return an RFC 9457 answer with a sentence for people."""
+    """Return an RFC 9457 response with a translated sentence."""
     body = {"type": "about:blank", "status": status, "detail": translate(language, sentence, **values)}
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
 def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpoint], Route]:
-    """Make a route that declares who may use it.
+    """Return a decorator that creates a route with the role it requires.
 
-    With a role the endpoint is called as endpoint(request, who) after the session and the membership of the tenant
-    in the path are checked, before any byte of a body is read; with ANYONE as endpoint(request).
+    With a role the endpoint is called as endpoint(request, who), after session and membership in the path's tenant are
+    checked and before a body is read; with ANYONE as endpoint(request).
     """
 
     def wrap(endpoint: Endpoint) -> Route:
@@ -69,7 +69,7 @@ def route(path: str, role: Role | str, *, methods: list[str]) -> Callable[[Endpo
             except PlatformError as error:
                 return problem(error.status, error.sentence, request.state.language, **error.values)
             except ClientDisconnect:
-                return Response(status_code=400)  # nobody is there to read it
+                return Response(status_code=400)  # the client has disconnected
             except Exception as error:
                 if (told := as_unavailable(error)) is not None:
                     return problem(told.status, told.sentence, request.state.language)
@@ -99,7 +99,10 @@ async def _admit(request: Request, endpoint: Endpoint, role: Role | str) -> Resp
 
 
 def _unexpected(request: Request, path: str, error: Exception) -> Response:
-    """Log a bug with its trace and answer with a number to quote. The address itself may hold a secret."""
+    """Log a bug with its trace and answer with a reference number.
+
+    The address is not logged, since it may hold a secret.
+    """
     number = secrets.token_hex(4)
     log.error("route failed", route=path, request_id=number, exc_info=error)
     sentence = "Something went wrong. If it stays, tell us this number: {number}"
@@ -107,7 +110,7 @@ def _unexpected(request: Request, path: str, error: Exception) -> Response:
 
 
 def _preferred_language(request: Request) -> str:
-    """Return the language of somebody who has not signed in."""
+    """Return the language of a visitor who is not signed in."""
     chosen = request.cookies.get("language", "")
     if chosen in ("ru", "en"):
         return chosen

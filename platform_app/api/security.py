@@ -1,4 +1,4 @@
-"""Security: what every answer carries, whose requests are taken, and the address in the built front end."""
+"""Security: response headers, origin checks, body limits, and the server's address in the built frontend."""
 
 import os
 import re
@@ -21,7 +21,7 @@ HEADERS = [
 ]
 BODY_LIMIT = 1_000_000  # bytes; those of _COUNTS_ITSELF are counted by their own route
 _COUNTS_ITSELF = re.compile(r"/api/uploads/.*|/api/imports/[^/]+|/hooks/[^/]+")
-_FROM_ANYWHERE = re.compile(r"/hooks/[^/]+")  # other systems deliver here; no cookie counts
+_FROM_ANYWHERE = re.compile(r"/hooks/[^/]+")  # webhooks: cookies are ignored
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFLEX_OWN = ("/_upload", "/_health", "/_all_routes")
 _DEV_PAGE = "localhost:3000"
@@ -29,17 +29,17 @@ _CHUNK = re.compile(r"/assets/(reflex-env-[\w-]+\.js)")
 
 
 def is_https(scope: Scope) -> bool:
-    """Tell whether people reach the platform over https."""
+    """Return whether clients use https, perhaps through a proxy."""
     return settings().public_url.startswith("https://") or scope.get("scheme") in ("https", "wss")
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """Return a request header, or nothing."""
+    """Return a request header, or ""."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def session_token(cookie_header: str) -> str:
-    """Return the session token of a Cookie header, or nothing."""
+    """Return the session token of a Cookie header, or ""."""
     try:
         cookies = SimpleCookie(cookie_header)
     except CookieError:
@@ -51,39 +51,39 @@ def session_token(cookie_header: str) -> str:
 
 
 def is_development() -> bool:
-    """Tell whether pages come from another port than the socket, loaded anew when code changes."""
+    """Return whether pages are served from another port, with hot reload."""
     return os.environ.get("REFLEX_ENV_MODE", "dev") != "prod"
 
 
 def _is_asked_for(scope: Scope) -> bool:
-    """Tell whether a request asks for this platform by the address that people use."""
+    """Return whether a request uses the public address of this platform."""
     return is_development() or hosts.is_expected(scope, header(scope, b"host"), settings().public_url)
 
 
 def _is_own(scope: Scope, address: str) -> bool:
-    """Tell whether an address is a page of this platform: the host that was asked, or the public one."""
+    """Return whether an address is on the requested host or the public one."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return False
     if is_development() and parts.netloc == _DEV_PAGE:
         return True
-    schemes = ("https",) if is_https(scope) else ("http", "https")  # a proxy in front may speak https for us
+    schemes = ("https",) if is_https(scope) else ("http", "https")  # a proxy may terminate https
     own = {header(scope, b"host"), urlsplit(settings().public_url).netloc} - {""}
     return parts.scheme in schemes and parts.netloc in own
 
 
 def same_origin(scope: Scope) -> bool:
-    """Tell whether a request comes from a page of this platform, or from no page at all."""
+    """Return whether a request comes from a page of this platform, or from no page."""
     if origin := header(scope, b"origin"):
         return _is_own(scope, origin)
     return header(scope, b"sec-fetch-site") in ("", "same-origin", "none")
 
 
 def from_own_page(scope: Scope) -> bool:
-    """Tell whether a navigation was started by a page of this platform, not by a link elsewhere or in a mail.
+    """Return whether a navigation was started by a page of this platform, not by a foreign link.
 
-    Browsers do not say it on plain http beyond loopback; there the Referer tells, where it is sent.
+    On plain http beyond loopback browsers send no Sec-Fetch headers; the Referer is used if present.
     """
     if site := header(scope, b"sec-fetch-site"):
         return site == "same-origin" or (site == "same-site" and is_development())
@@ -94,8 +94,8 @@ def from_own_page(scope: Scope) -> bool:
 def policy(scope: Scope) -> str:
     """Return the content security policy.
 
-    Scripts within a page run only as they were built. Reflex evaluates what the server sends, so 'unsafe-eval' stays;
-    its components write styles while they run, so inline styles do too.
+    Inline scripts run only if their hashes match the build. Reflex evaluates what the server sends, so 'unsafe-eval' is
+    needed; its components write inline styles.
     """
     host = header(scope, b"host")
     socket = f" ws://{host} wss://{host}" if re.fullmatch(r"[\w.\-:\[\]]{1,255}", host, re.ASCII) else ""
@@ -114,7 +114,7 @@ def _built() -> Path:
 
 
 class Harden:
-    """Refuses foreign origins and Reflex's own upload, caps bodies, and adds the headers to every answer."""
+    """Rejects foreign origins and Reflex's upload route, limits bodies, and adds headers to responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -148,7 +148,7 @@ class Harden:
             await self._within_limit(scope, receive, send)
 
     async def _within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count a body that came without its length; one that is too large ends as 413, whatever the app says."""
+        """Count a body without Content-Length; one over the limit is answered with 413."""
         size, started, refused = 0, False, False
 
         async def counted() -> Message:
@@ -195,7 +195,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
 
 
 def _language(scope: Scope, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the cookie that tells the socket which language the browser asked for: its own headers may not say it."""
+    """Return a cookie with the browser's language for the socket, whose headers may lack it."""
     is_page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers)
     if not is_page or re.search(r"(?:^|;\s*)language=", header(scope, b"cookie")):
         return []
@@ -204,17 +204,17 @@ def _language(scope: Scope, headers: list[tuple[bytes, bytes]]) -> list[tuple[by
 
 
 def wished_language(accepted: str) -> str:
-    """Return the language for somebody who has chosen none, by the header Accept-Language."""
+    """Return the language for an Accept-Language header."""
     return "ru" if re.match(r"\s*(ru|uk|be|kk)\b", accepted.lower()) else "en"
 
 
 def _is_hashed(path: str) -> bool:
-    """Tell whether a file's name changes with its content."""
+    """Return whether a file's name contains a hash of its content."""
     return path.startswith("/assets/") and not _CHUNK.fullmatch(path)
 
 
 def _is_replaced(name: bytes) -> bool:
-    """Tell whether an answer's own header gives way: how long it is kept, and Reflex's leave for other origins."""
+    """Return whether a response header is replaced: caching, and Reflex's CORS headers."""
     foreign = (b"access-control-allow-origin", b"access-control-allow-credentials")
     return name == b"cache-control" or (name in foreign and not is_development())
 
@@ -232,7 +232,7 @@ def _chunk(name: str) -> str | None:
 
 
 class RuntimeEnv:
-    """Writes the port at which the browser came into the one built file that names the server's address."""
+    """Writes the port of the request into the built file that contains the server's address."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -251,7 +251,7 @@ class RuntimeEnv:
 
 
 def _port(scope: Scope) -> int:
-    """Return the port at which the browser came."""
+    """Return the port of the request."""
     usual = 443 if is_https(scope) else 80
     try:
         return urlsplit(f"//{header(scope, b'host')}").port or usual

@@ -1,4 +1,4 @@
-"""Sign-in: the routes that set the session cookie and take it away."""
+"""Sign-in: the routes that set and delete the session cookie."""
 
 import asyncio
 from urllib.parse import unquote
@@ -14,10 +14,9 @@ from platform_app.services.accounts import sessions
 
 
 def safe_target(wanted: str) -> str:
-    """Return a path of this platform to go to; anything else becomes the first page.
+    """Return a path of this platform to redirect to; any other target becomes the first page.
 
-    Browsers read a backslash as a slash and drop tabs and line ends, so a path that holds one, plainly or encoded,
-    is not taken.
+    Browsers read a backslash as a slash and drop tabs and line ends, so paths with one, plain or encoded, are rejected.
     """
     plain = wanted
     for _ in range(3):
@@ -29,7 +28,7 @@ def safe_target(wanted: str) -> str:
 
 @route("/auth/claim", ANYONE, methods=["GET"])
 async def claim(request: Request) -> Response:
-    """Turn a one-time ticket into a session cookie. A page elsewhere cannot sign its visitors in as somebody else."""
+    """Exchange a one-time ticket for a session cookie; requests from foreign pages are refused."""
     ticket, agent = request.query_params.get("ticket", "")[:200], request.headers.get("user-agent", "")
     old = cookie_token(request)
 
@@ -49,7 +48,7 @@ async def claim(request: Request) -> Response:
     answer.set_cookie(
         cookie_name(request),
         token,
-        max_age=int(sessions.MAX_LIFETIME.total_seconds()),  # how long it lives unused, the database knows
+        max_age=int(sessions.MAX_LIFETIME.total_seconds()),  # idle expiry is stored in the database
         httponly=True,
         samesite="lax",
         secure=is_https(request.scope),
@@ -60,7 +59,7 @@ async def claim(request: Request) -> Response:
 
 @route("/auth/sign-out", ANYONE, methods=["POST"])
 async def sign_out(request: Request) -> Response:
-    """End the session; it is dead at once in every tab."""
+    """End the session, in every tab, and delete the cookie."""
     if token := cookie_token(request):
         await asyncio.to_thread(sessions.end_session, token)
     answer = RedirectResponse("/sign-in", 303)

@@ -1,4 +1,4 @@
-"""Sockets: how many websockets, and how much over each, the console takes from one address or person."""
+"""Sockets: limits on the number of websockets and their events, by address and user."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ _LONGEST_WAIT = 20.0  # seconds; who is further ahead of what they may send is h
 
 @dataclass
 class Source:
-    """Where a websocket comes from: its address, and the id of whoever is signed in there, or nothing."""
+    """The origin of a websocket: its address, and the id of its user or ""."""
 
     address: str
     person: str
@@ -40,10 +40,9 @@ class Source:
     buckets: list[TokenBucket] = field(default_factory=list)  # its own, then those that it shares, the widest last
 
     async def admit(self, cost: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> bool:
-        """Wait until there is room for a cost; return whether it was worth waiting for.
+        """Wait until a cost is allowed; return False if the wait would be too long.
 
-        It is taken from a shared allowance only after the narrower ones have let it pass: who sends too much waits
-        there, and nobody else does.
+        Shared allowances are charged only after narrower ones, so that a client that sends too much delays nobody else.
         """
         for bucket in self.buckets:
             wait = bucket.reserve(cost)
@@ -55,7 +54,7 @@ class Source:
 
 
 class SocketLimits:
-    """Counts the open websockets of this process and what comes over them."""
+    """Counts the open websockets of this process and their events."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -66,11 +65,11 @@ class SocketLimits:
         self._known: OrderedDict[str, None] = OrderedDict()  # hashes of session tokens that were good
 
     def may_connect(self, address: str, token: str = "") -> bool:
-        """Count an attempt of an address against its allowance; a session that was good here before is not counted."""
+        """Count a connection attempt of an address; return whether it is allowed. Known good sessions are free."""
         return _hash(token) in self._known or self._buckets.get(f"connect {address}", _CONNECTS, _CONNECT_BURST).take()
 
     def remember(self, token: str, *, is_good: bool) -> None:
-        """Keep in mind whether a session token is good."""
+        """Store whether a session token is valid."""
         self._known.pop(_hash(token), None)
         if is_good:
             self._known[_hash(token)] = None
@@ -78,7 +77,7 @@ class SocketLimits:
                 self._known.popitem(last=False)
 
     def source(self, address: str, person: str) -> Source:
-        """Return a new websocket's source with the allowances that it is counted against."""
+        """Return the source of a new websocket with its allowances."""
         own = settings()
         each = own.socket_events_per_second
         buckets = [TokenBucket(each, each * 4, self._clock)]
@@ -92,7 +91,7 @@ class SocketLimits:
 
     @contextmanager
     def place(self, source: Source) -> Iterator[bool]:
-        """Hold one of the places for websockets; yields whether there was one."""
+        """Hold a place for a websocket; yields whether there was one."""
         key = source.person or f"address {source.address}"
         if not self._has_place(source, key):
             yield False
@@ -121,7 +120,7 @@ limits = SocketLimits()
 
 
 class Sockets:
-    """Refuses websockets beyond the limits before anything is kept of them, and reads each no faster than allowed."""
+    """Rejects websockets beyond the limits early, and reads each no faster than allowed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -145,7 +144,7 @@ class Sockets:
 
 
 async def _person(token: str) -> str:
-    """Return the id of the person who holds a session token, or nothing."""
+    """Return the id of the user of a session token, or ""."""
     if not token:
         return ""
     try:
@@ -167,7 +166,7 @@ async def _refuse(receive: Receive, send: Send, source: str) -> None:
 
 
 def _slowed(receive: Receive, source: Source) -> Receive:
-    """Return a way to read a websocket that waits when too much comes, and hangs up when it is far too much."""
+    """Return a receive function that waits if events are too frequent, and disconnects if far too frequent."""
     longest = 1_000_000 if source.person else _ANONYMOUS_FRAME
 
     async def read() -> Message:

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-Clock = Callable[[], float]  # seconds, never going back
+Clock = Callable[[], float]  # monotonic seconds
 
 
 class TokenBucket:
@@ -15,26 +15,26 @@ class TokenBucket:
         self._tokens, self._at = burst, clock()
 
     def reserve(self, cost: float = 1.0) -> float:
-        """Take tokens, in advance if need be, and return how many seconds their owner has to wait for them."""
+        """Take tokens, also in advance; return the seconds to wait for them."""
         at = self._clock()
         self._tokens = min(self.burst, self._tokens + (at - self._at) * self.rate) - cost
         self._at = at
         return max(0.0, -self._tokens / self.rate)
 
     def refused(self, cost: float = 1.0) -> float:
-        """Take tokens if they are there: return 0.0, else the seconds after which they would be."""
+        """Take tokens if available and return 0.0, else return the seconds until they would be."""
         seconds = self.reserve(cost)
         if seconds:
             self._tokens += cost
         return seconds
 
     def take(self, cost: float = 1.0) -> bool:
-        """Take tokens if they are there, and return whether they were."""
+        """Take tokens if available; return whether they were."""
         return self.refused(cost) == 0.0
 
 
 class TokenBuckets:
-    """The buckets of many keys; those that were used longest ago are forgotten, which makes them full again."""
+    """The buckets of many keys; the least recently used are dropped, which refills them."""
 
     def __init__(self, clock: Clock = time.monotonic, *, most: int = 10_000) -> None:
         self._clock, self._most = clock, most
@@ -44,7 +44,7 @@ class TokenBuckets:
         return len(self._held)
 
     def get(self, key: str, rate: float, burst: float) -> TokenBucket:
-        """Return the bucket of a key; a new one is full."""
+        """Return the bucket of a key, full if it is new."""
         found = self._held.pop(key, None) or TokenBucket(rate, burst, self._clock)
         self._held[key] = found
         while len(self._held) > self._most:

@@ -1,7 +1,7 @@
-"""Hooks: the route at which other systems deliver. No cookie and no origin counts here: the address and a signature do.
+"""Webhooks: the route to which other systems deliver; addresses and signatures count, not cookies or origins.
 
-What is accepted stands in the database before it is answered; Redis is not needed for it. Deliveries to one address
-that come while others are written are written together: one transaction for many.
+Accepted deliveries are stored before the response; Redis is not needed. Deliveries to one address that arrive while
+others are stored are stored together in one transaction.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ _taking = GroupCommit(_take, weight=lambda sent: 20_000 + len(sent.body), heavie
 
 @route("/hooks/{address}", ANYONE, methods=["POST"])
 async def receive(request: Request) -> Response:
-    """Take a delivery: 202 when it is written down, or was before."""
+    """Receive a delivery: 202 if it is stored now or was before."""
     address = request.path_params["address"]
     key = incoming_webhooks.hash_address(address)
     if limit := _exceeded(key):
@@ -64,7 +64,7 @@ def _too_many(request: Request, limit: RateLimitItem, key: str) -> Response:
 
 
 async def _sent(request: Request) -> IncomingRequest:
-    """Read a delivery, no further than a body may be long."""
+    """Read a delivery, up to the limit of a body."""
     said, parts, size = request.headers.get("content-length", ""), list[bytes](), 0
     is_cut = said.isdecimal() and int(said) > MAX_BODY_BYTES
     if not is_cut:

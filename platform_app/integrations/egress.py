@@ -1,7 +1,7 @@
-"""Egress: calls to addresses that tenants chose go out here alone, and only to where they may.
+"""Egress: outbound calls to addresses that tenants choose, to public addresses only.
 
-A name is resolved once, what it stands for is checked, and only an address that passed is connected to: nothing inner
-is so much as knocked at. Further networks are opened by PLATFORM_EGRESS_ALLOW.
+A name is resolved once, its addresses are checked, and only a checked address is connected to. Further networks are
+allowed by PLATFORM_EGRESS_ALLOW.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ _PLAIN = {"accept-encoding": "identity"}
 
 @dataclass(frozen=True)
 class Answer:
-    """What the other side answered."""
+    """The response to a call."""
 
     status: int
     text: str  # its beginning
 
 
 def check(address: str) -> str:
-    """Return an address that can be called; raises Invalid for one that cannot."""
+    """Return an address that can be called. Raises Invalid if it cannot."""
     try:
         parts = urlsplit(address.strip())
         _ = parts.port
@@ -51,9 +51,9 @@ def check(address: str) -> str:
 
 
 def post(address: str, body: str, headers: dict[str, str]) -> Answer:
-    """Send a body; redirects are not followed.
+    """Post a body and return the response; redirects are not followed.
 
-    Raises Invalid when the address may not be reached, httpx.HTTPError when nothing was heard from it.
+    Raises Invalid if the address may not be reached, httpx.HTTPError if there is no response.
     """
     return asyncio.run(_post(check(address), body, headers))
 
@@ -121,10 +121,10 @@ async def _beginning(answer: httpx.Response) -> str:
 
 @contextmanager
 def connection(host: str, port: int, *, seconds: float, is_trusted: bool = False) -> Iterator[socket.socket]:
-    """Connect to a server, at the very address that was checked; it is cut off after so many seconds.
+    """Connect to a server at the checked address; yields a socket that is closed after `seconds`.
 
-    `is_trusted` says that the operator of the platform named it: any address may be connected to.
-    Raises Invalid when the server may not be reached, OSError when it does not answer.
+    `is_trusted` says that the operator named it: any address is allowed. Raises Invalid if the server may not be
+    reached, OSError if it does not answer.
     """
     end = time.monotonic() + seconds
     with (
@@ -165,7 +165,7 @@ def _connected(host: str, port: int, *, is_trusted: bool) -> socket.socket:
 
 
 def _turns(found: list[Any], end: float) -> Iterator[tuple[Any, float]]:
-    """Yield each address with its share of the seconds that are left, so that one cannot take all, until the end."""
+    """Yield each address with its share of the remaining seconds, so that none takes all."""
     for left, one in zip(range(len(found), 0, -1), found, strict=True):
         if (seconds := end - time.monotonic()) <= 0:
             return
@@ -173,7 +173,7 @@ def _turns(found: list[Any], end: float) -> Iterator[tuple[Any, float]]:
 
 
 def _checked(found: list[Any], field: str) -> list[Any]:
-    """Return what may be reached of what a name stands for; raises Invalid when nothing may."""
+    """Return the addresses that may be reached. Raises Invalid if there are none."""
     allowed = [one for one in found if _may_reach(ip_address(one[4][0]))]
     if not allowed:
         raise Invalid("This address may not be reached from here.", field=field)
@@ -181,7 +181,7 @@ def _checked(found: list[Any], field: str) -> list[Any]:
 
 
 def _resolved(host: str, port: int) -> list[Any]:
-    """Return what a name stands for; asked in a thread, for the system's resolver has no limit of its own."""
+    """Return the addresses of a name; resolved in a thread, since the system's resolver has no timeout."""
     answers: SimpleQueue[list[Any] | OSError] = SimpleQueue()
 
     def ask() -> None:

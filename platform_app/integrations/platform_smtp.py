@@ -1,4 +1,4 @@
-"""Platform SMTP: the mail server of the settings, through which the platform itself writes to people."""
+"""Platform SMTP: the platform's own mail server, from the settings."""
 
 from email.utils import parseaddr
 
@@ -10,12 +10,12 @@ from platform_app.smtp_address import parse_smtp_url
 
 
 def is_configured() -> bool:
-    """Tell whether the settings name a mail server."""
+    """Return whether the settings name a mail server."""
     return bool(settings().smtp_url.get_secret_value())
 
 
 def get_server() -> smtp.Server:
-    """Return the mail server of the settings; raises Conflict when they name none."""
+    """Return the mail server of the settings. Raises Conflict if they name none."""
     if not is_configured():
         raise Conflict("The platform has no mail server of its own.")
     address = parse_smtp_url(settings().smtp_url.get_secret_value())

@@ -1,6 +1,6 @@
-"""SMTP: one e-mail to one address, through a server that a tenant named.
+"""SMTP: sends one e-mail to one address through a tenant's server.
 
-It is the server's only with the dot that ends it: what fails before was not sent, what breaks after is in doubt.
+The final dot hands the message over: a failure before it means not sent, one after it is uncertain.
 """
 
 import base64
@@ -29,12 +29,12 @@ _MOST_LINES, _LONGEST_LINE, _LONGEST_SHOWN = 100, 2_000, 200  # of what a server
 
 
 class Doubtful(Exception):
-    """The server had the whole message, and did not say what became of it."""
+    """The server received the whole message, but did not confirm it."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A mail server, how to sign in to it, and who sends."""
+    """A mail server with its sign-in and sender."""
 
     host: str
     port: int
@@ -47,7 +47,7 @@ class Server:
 
 
 def checked(address: str, *, field: str) -> str:
-    """Return an e-mail address as servers know it, its domain in Latin letters; raises Invalid for anything else."""
+    """Return an e-mail address with its domain in ASCII. Raises Invalid if it is not an address."""
     given = address.strip()
     try:
         local, _, domain = given.rpartition("@")
@@ -60,7 +60,7 @@ def checked(address: str, *, field: str) -> str:
 
 
 def written(server: Server, *, to: str, subject: str, text: str, key: str) -> EmailMessage:
-    """Return a message; its id follows from the key, so that a message that was sent twice is known by it."""
+    """Return a message whose Message-ID is derived from `key`, so that duplicates can be recognized."""
     sender, name = checked(server.sender_address, field="sender_address"), one_line(server.sender_name)
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(name, addr_spec=sender)
@@ -76,7 +76,7 @@ def written(server: Server, *, to: str, subject: str, text: str, key: str) -> Em
 
 
 def one_line(text: str) -> str:
-    """Return a text that can stand in a header: on one line, without signs that nobody sees."""
+    """Return a text for a header: on one line, without invisible characters."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in _sound(text)).split())
 
 
@@ -85,9 +85,9 @@ def _sound(text: str) -> str:
 
 
 def send(server: Server, message: EmailMessage) -> dict[str, str]:
-    """Send a message and return what the server answered.
+    """Send a message and return the server's response.
 
-    Raises Invalid when it was refused for good, Unavailable when it was not sent and may be later, Doubtful.
+    Raises Invalid if it was rejected for good, Unavailable if it was not sent and may be retried, Doubtful if unknown.
     """
     answer = ""
     try:
@@ -102,7 +102,7 @@ def send(server: Server, message: EmailMessage) -> dict[str, str]:
 
 
 def check_server(server: Server) -> None:
-    """Connect and sign in without sending anything; raises Invalid or Unavailable as `send` does."""
+    """Connect and sign in without sending. Raises Invalid or Unavailable as `send` does."""
     try:
         with _session(server) as session:
             _sign_in(server, session)

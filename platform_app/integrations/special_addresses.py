@@ -60,7 +60,7 @@ _UNICAST = IPv6Network("2000::/3")  # all that was ever given out; the rest of I
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether an address is one of the public internet; one of IPv6 that has one of IPv4 within never is."""
+    """Return whether an address is public; an IPv6 address that embeds an IPv4 address never is."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network, _ in SPECIAL_V4)
     return address in _UNICAST and not any(address in network for network, _ in SPECIAL_V6)

@@ -1,8 +1,8 @@
-"""Colour mode: light or dark is a class of the html element alone, so that a page is never painted in the other one.
+"""Colour mode: light or dark is only a class of the html element, so that no page flashes in the other one.
 
-Reflex sets it there before the first paint. A provider of its own repeats it on the root of the Radix theme, and is
-wrong until the browser has told it what the system prefers: a dark page flashes white. It is replaced by one that
-does nothing; the root then takes the colours of the html element.
+Reflex sets it before the first paint. Its own provider repeats it on the root of the Radix theme, and is wrong until
+the browser reports the system's preference: a dark page flashes white. It is replaced by a provider without effect; the
+root then inherits the colours of the html element.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _EMPTY = "export default function RadixThemesColorModeProvider({ children }) {\n
 
 @dataclass
 class HtmlColorMode(Plugin):
-    """Takes the colour mode from the html element."""
+    """A plugin that takes the colour mode from the html element."""
 
     def pre_compile(self, **context: Any) -> None:
         """Replace the provider."""

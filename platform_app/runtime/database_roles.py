@@ -30,9 +30,9 @@ _OPEN_TABLES = """
 
 
 def weakness(address: str) -> str:
-    """Return why row-level security does not hold for the role of an address; nothing when it does, or on SQLite.
+    """Return why row-level security does not apply to the role of a database address, "" if it does or on SQLite.
 
-    Raises SQLAlchemyError when the database does not answer.
+    Raises SQLAlchemyError if the database does not answer.
     """
     if address.startswith("sqlite"):
         return ""
@@ -55,7 +55,7 @@ def _weakness(connection: Connection) -> str:
 
 
 def warn() -> None:
-    """Write into the log that tenants are kept apart by the application alone, when that is so."""
+    """Log a warning if row-level security does not apply to the application's role."""
     try:
         found = weakness(settings().database)
     except SQLAlchemyError:  # the health page says what is wrong with the database
@@ -65,9 +65,9 @@ def warn() -> None:
 
 
 def let_in(owner: str, application: str) -> None:
-    """Let the role of the application read and write the rows of every table of the owner, those to come too.
+    """Grant the application's role reads and writes of all tables of the owner, also future ones.
 
-    Both are database addresses. Nothing is done where they name the same role, or on SQLite.
+    Both arguments are database addresses. Does nothing if they name the same role, or on SQLite.
     """
     role = make_url(application).username
     if owner.startswith("sqlite") or not role or role == make_url(owner).username:

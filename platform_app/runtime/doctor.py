@@ -1,4 +1,4 @@
-"""Doctor: asks everything the platform depends on, and says what to do where it does not answer."""
+"""Doctor: checks everything the platform depends on, and advises what to do."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ from platform_app.services.accounts import tenant_secrets as kept
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look showed: `advice` is empty when all is well."""
+    """The result of a check; `advice` is "" if all is well."""
 
     name: str
     detail: str
@@ -31,19 +31,19 @@ class Finding:
 
     @property
     def is_well(self) -> bool:
-        """Tell whether nothing has to be done."""
+        """Return whether nothing has to be done."""
         return not self.advice
 
 
 def python(own: Settings) -> Finding:
-    """Look at the interpreter."""
+    """Check the interpreter."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     advice = "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer."
     return Finding("python", version, advice)
 
 
 def data_folder(own: Settings) -> Finding:
-    """Look whether the data folder can be written."""
+    """Check that the data folder is writable."""
     folder = own.data_dir.resolve()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     advice = "" if os.access(nearest, os.W_OK) else "Make it writable, or set PLATFORM_DATA_DIR."
@@ -55,7 +55,7 @@ def _is_new(own: Settings) -> bool:
 
 
 def database(own: Settings) -> Finding:
-    """Look whether the database answers and has the tables of this version."""
+    """Check that the database answers and has the tables of this version."""
     if _is_new(own):
         return Finding("database", "none yet; up makes it")
     try:
@@ -68,7 +68,7 @@ def database(own: Settings) -> Finding:
 
 
 def row_security(own: Settings) -> Finding:
-    """Look whether the database itself keeps tenants apart from the role that the application has."""
+    """Check that row-level security applies to the application's role."""
     if own.database.startswith("sqlite"):
         return Finding("row security", "SQLite has none; the application keeps tenants apart")
     try:
@@ -79,7 +79,7 @@ def row_security(own: Settings) -> Finding:
 
 
 def secrets(own: Settings) -> Finding:
-    """Look whether what tenants entrusted to the platform can be read with the present keys."""
+    """Check that tenants' secrets can be decrypted with the present keys."""
     given = len(split_list(own.secret_key.get_secret_value()))
     keys = f"{given} keys given" if given else "key in the data folder"
     if not given and not encryption.key_file().exists():
@@ -93,7 +93,7 @@ def secrets(own: Settings) -> Finding:
 
 
 def redis_server(own: Settings) -> Finding:
-    """Look whether Redis lets us in, or a private one could be started."""
+    """Check that Redis accepts the password, or that a private one can be started."""
     url = own.redis_url.get_secret_value()
     if not url:
         return Finding("redis", f"private, {redis_binary()}")
@@ -110,7 +110,7 @@ def redis_server(own: Settings) -> Finding:
 
 
 def chroma(own: Settings) -> Finding:
-    """Look whether the Chroma server answers."""
+    """Check that the Chroma server answers."""
     if not own.chroma_url:
         return Finding("chroma", "private")
     if answers(f"{own.chroma_url.rstrip('/')}/api/v2/heartbeat"):
@@ -119,7 +119,7 @@ def chroma(own: Settings) -> Finding:
 
 
 def provider(own: Settings) -> Finding:
-    """Ask the model provider for its models."""
+    """Check that the model provider lists its models."""
     key, base = own.openai_api_key.get_secret_value(), own.openai_base_url
     if not key and not base:
         return Finding("model", "offline model; set OPENAI_API_KEY to use a provider")
@@ -136,7 +136,7 @@ def provider(own: Settings) -> Finding:
 
 
 def platform_mail(own: Settings) -> Finding:
-    """Sign in to the platform's own mail server, and look where the links of its e-mails lead."""
+    """Check the platform's own mail server and the address of links in its e-mails."""
     if not own.smtp_url.get_secret_value():
         return Finding("mail", "none; links of invitations and new passwords are shown to copy")
     server = platform_smtp.get_server()
@@ -149,7 +149,7 @@ def platform_mail(own: Settings) -> Finding:
 
 
 def console(own: Settings) -> Finding:
-    """Look whether the console is built, or can be."""
+    """Check that the console is built, or can be."""
     if frontend_build.is_built():
         return Finding("console", "built")
     advice = "Run make up, which fetches bun." if CLONE else "Install Node.js with npm, or bun."
@@ -157,7 +157,7 @@ def console(own: Settings) -> Finding:
 
 
 def ports(own: Settings) -> Finding:
-    """Look whether the ports are free, or the platform itself listens there."""
+    """Check that the ports are free, or used by the platform itself."""
     for host, port, name, path in (
         (own.host, own.port, "PLATFORM_PORT", "healthz"),
         (own.worker_host, own.worker_port, "PLATFORM_WORKER_PORT", "healthz"),
@@ -168,7 +168,7 @@ def ports(own: Settings) -> Finding:
 
 
 def disk(own: Settings) -> Finding:
-    """Look at the room on the disk."""
+    """Check the free disk space."""
     nearest = next(path for path in (own.data_dir.resolve(), *own.data_dir.resolve().parents) if path.exists())
     free = shutil.disk_usage(nearest).free / 1e9
     return Finding("disk", f"{free:.1f} GB free", "" if free > 1 else "Free at least 1 GB.")
@@ -191,7 +191,7 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
 
 
 def examine(own: Settings) -> list[Finding]:
-    """Make every look; one that breaks is a finding too."""
+    """Run all checks; one that raises is reported as a finding."""
     found = []
     for check in CHECKS:
         try:

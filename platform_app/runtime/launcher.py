@@ -1,4 +1,4 @@
-"""Launcher: starts the whole platform, watches it, and stops it with nothing left behind."""
+"""Launcher: starts, supervises and stops the whole platform."""
 
 import os
 import shlex
@@ -33,14 +33,14 @@ _SERVERS_SECONDS = 2.0  # of the stop, kept for the servers that the worker and 
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def is_free(host: str, port: int) -> bool:
-    """Tell whether a port can be listened on."""
+    """Return whether a port can be listened on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,7 +58,7 @@ def _client() -> httpx.Client:
 
 
 def answers(url: str) -> bool:
-    """Tell whether an address gives a page."""
+    """Return whether an address answers with a page."""
     try:
         return _client().get(url, timeout=2, follow_redirects=True).status_code == 200
     except httpx.HTTPError:
@@ -66,7 +66,7 @@ def answers(url: str) -> bool:
 
 
 def lives(url: str, wait: float) -> bool:
-    """Tell whether an address answers within so many seconds, whatever it says."""
+    """Return whether an address answers within `wait` seconds, with any status."""
     try:
         _client().get(url, timeout=wait)
     except httpx.HTTPError:
@@ -75,7 +75,7 @@ def lives(url: str, wait: float) -> bool:
 
 
 def redis_lives(url: str, wait: float) -> bool:
-    """Tell whether Redis answers within so many seconds; that its disk is full is an answer too."""
+    """Return whether Redis answers within `wait` seconds, also with an error such as a full disk."""
     try:
         with redis.Redis.from_url(url, socket_timeout=wait, socket_connect_timeout=wait, retry=None) as client:
             client.ping()
@@ -87,7 +87,7 @@ def redis_lives(url: str, wait: float) -> bool:
 
 
 def redis_answers(url: str) -> bool:
-    """Tell whether Redis lets us in."""
+    """Return whether Redis accepts the password."""
     try:
         with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
             return bool(client.ping())
@@ -97,7 +97,7 @@ def redis_answers(url: str) -> bool:
 
 @dataclass
 class Platform:
-    """Everything that one `up` starts, and the way to its end."""
+    """The processes that one `up` starts."""
 
     own: Settings
     folder: DataDir
@@ -117,7 +117,7 @@ class Platform:
         self.console.print(f"  {name:<12} [{colour}]{state:<9}[/] {seconds}  {note}", highlight=False, soft_wrap=True)
 
     def start(self, child: Child, *, note: str = "") -> None:
-        """Start a child and wait until it is ready; an Unavailable says why it is not.
+        """Start a child process and wait until it is ready.
 
         Raises Unavailable, with the end of its log, if it exits or is not ready in time.
         """
@@ -133,7 +133,7 @@ class Platform:
         self.row(child.name, "ready", note)
 
     def log(self, name: str) -> Path:
-        """Return the log of a child."""
+        """Return the path of a child's log."""
         return self.folder.path / "logs" / f"{name}.log"
 
 
@@ -148,7 +148,7 @@ def _hand_on(up: Platform, name: str, value: str) -> str:
 
 
 def start_redis(up: Platform) -> None:
-    """Use the given Redis, or start a private one."""
+    """Use the configured Redis, or start a private one."""
     if given := up.own.redis_url.get_secret_value():
         state = "given" if redis_answers(given) else "silent"
         up.row("redis", state, "" if state == "given" else "the worker goes on trying; work is kept meanwhile")
@@ -163,7 +163,7 @@ def start_redis(up: Platform) -> None:
 
 
 def start_chroma(up: Platform) -> None:
-    """Use the given Chroma server, or start a private one."""
+    """Use the configured Chroma server, or start a private one."""
     if up.own.chroma_url:
         state = "given" if answers(f"{up.own.chroma_url.rstrip('/')}/api/v2/heartbeat") else "silent"
         up.row("chroma", state, "" if state == "given" else "retrieval goes on by words alone")
@@ -180,7 +180,7 @@ def start_chroma(up: Platform) -> None:
 
 
 def start_offline(up: Platform) -> None:
-    """Use the given address of the offline model, or start it; a provider's key makes it a reserve only."""
+    """Use the configured address of the offline model, or start it."""
     if up.own.offline_url:
         up.row("model", "given", up.own.offline_url)
         return
@@ -194,7 +194,7 @@ def start_offline(up: Platform) -> None:
 
 
 def prepare_database(up: Platform) -> None:
-    """Bring the tables up to date. Raises Unavailable if the database does not answer."""
+    """Migrate the database. Raises Unavailable if it does not answer."""
     from platform_app import migrations
     from platform_app.runtime import database_roles
 
@@ -210,13 +210,13 @@ def prepare_database(up: Platform) -> None:
 
 
 def build_console(up: Platform) -> None:
-    """Build the console where it does not fit the code."""
+    """Build the console if it is out of date."""
     if not up.dev:
         frontend_build.build(up.log("build"), lambda text: up.row("console", "building", text))
 
 
 def ensure_demo(up: Platform) -> tuple[str, str]:
-    """Return e-mail and password of the demo sign-in."""
+    """Create the demo tenant if needed; return e-mail and password of its sign-in."""
     from platform_app.services.demo import demo
 
     settings.cache_clear()
@@ -262,7 +262,7 @@ def _reach(host: str) -> str:
 
 
 def start_all(up: Platform) -> tuple[str, str]:
-    """Start every part, what can be at the same time; return the demo sign-in."""
+    """Start every part, in parallel where possible; return the demo's sign-in."""
     with ThreadPoolExecutor(max_workers=6) as pool:
         build = pool.submit(build_console, up)
         _settle(up, [pool.submit(part, up) for part in (start_redis, start_chroma, start_offline, prepare_database)])
@@ -285,10 +285,7 @@ def _settle(up: Platform, futures: list["Future[None]"]) -> None:
 
 
 def check_ports(own: Settings) -> None:
-    """Refuse to start where another program listens already.
-
-    Raises Unavailable if another program listens on a port.
-    """
+    """Check that the ports are free. Raises Unavailable if another program listens on one."""
     for host, port, name in (
         (own.host, own.port, "PLATFORM_PORT"),
         (own.worker_host, own.worker_port, "PLATFORM_WORKER_PORT"),
@@ -301,7 +298,7 @@ Hear = Callable[[int, Callable[[int, FrameType | None], None]], object]  # signa
 
 
 def run(console: Console, hear: Hear, *, dev: bool = False) -> int:
-    """Start the platform, watch it until a signal comes, stop it. Returns the exit code."""
+    """Start the platform, supervise it until a signal arrives, and stop it; return the exit code."""
     own = settings()
     with DataDir(own.data_dir) as folder:
         check_ports(own)  # after the lock: a killed platform has let go of its ports by then

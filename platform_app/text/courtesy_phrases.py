@@ -1,4 +1,4 @@
-"""Courtesy: greetings, thanks, introductions and signatures around what a message is about, in Russian and English."""
+"""Courtesy phrases: greetings, thanks, introductions and signatures, in Russian and English."""
 
 import re
 
@@ -62,17 +62,17 @@ _LOOSE = re.compile(r"(?<=[,.!?;:—-])(?:\s*[,.!;:—-])+")
 
 
 def without_courtesy(text: str) -> str:
-    """Return a text without greetings, thanks, introductions and signatures: what it is about, or nothing."""
+    """Return a text without greetings, thanks, introductions and signatures; "" if nothing is left."""
     left = _COURTESIES.sub(" ", " ".join(text.split()))
     bare = _LOOSE.sub("", " ".join(left.split())).rstrip(_EDGES).lstrip(f"{_EDGES}.!")
     return bare if any(word not in COURTESY for word in words(bare)) else ""
 
 
 def asks(text: str) -> bool:
-    """Tell whether a text wants to know or tells something: it is more than a greeting, a thanks or a yes."""
+    """Return whether a text is more than a greeting, thanks or a yes."""
     return "?" in text or bool(without_courtesy(text))
 
 
 def subject_words(text: str) -> list[str]:
-    """Return the words that say what a text is about, without repetition."""
+    """Return the words that tell what a text is about, without repetition."""
     return list(dict.fromkeys(word for word in words(text) if not LIGHT.issuperset(stems(word))))

@@ -1,4 +1,4 @@
-"""Stems: the words of a text, and what of them stays the same whatever the grammar or the typing."""
+"""Stemming: words, stems and grams of texts."""
 
 import re
 import threading
@@ -12,7 +12,7 @@ _local = threading.local()
 
 
 def _stemmers() -> tuple[Stemmer.Stemmer, Stemmer.Stemmer]:
-    """Return this thread's stemmers for Russian and English; they are not safe to share."""
+    """Return this thread's stemmers for Russian and English, which are not thread-safe."""
     if not hasattr(_local, "pair"):
         _local.pair = (Stemmer.Stemmer("russian"), Stemmer.Stemmer("english"))
     pair: tuple[Stemmer.Stemmer, Stemmer.Stemmer] = _local.pair
@@ -20,19 +20,19 @@ def _stemmers() -> tuple[Stemmer.Stemmer, Stemmer.Stemmer]:
 
 
 def words(text: str) -> list[str]:
-    """Return the lower-case words of a text, ё as е."""
+    """Return the lower-case words of a text, with ё as е."""
     return [word.replace("ё", "е") for word in _WORD.findall(text.lower())]
 
 
 def stems(text: str) -> list[str]:
-    """Return the stems of a text's words: Russian rules for Cyrillic, English ones for the rest."""
+    """Return the stems of a text's words: Russian rules for Cyrillic, English ones otherwise."""
     russian, english = _stemmers()
     return [(russian if _CYRILLIC.search(word) else english).stemWord(word) for word in words(text)]
 
 
 @lru_cache(maxsize=100_000)
 def grams(word: str) -> tuple[str, ...]:
-    """Return the four-letter grams of a word, its ends marked."""
+    """Return the four-letter grams of a word, with its ends marked."""
     marked = f"_{word}_"
     return tuple("#" + marked[i : i + 4] for i in range(max(1, len(marked) - 3)))
 

@@ -1,4 +1,4 @@
-"""Chosen: rows that are ticked, and what is done with all of them."""
+"""Bulk actions: selection of rows, and actions on all selected ones."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from platform_app.components.console.text import t
 
 
 def tick(state: Any, row_id: Any, name: Any) -> rx.Component:
-    """Show the box that chooses a row."""
+    """Return the checkbox that selects a row."""
     return rx.checkbox(
         checked=state.selected.contains(row_id),
         on_change=lambda selected: state.select_row(row_id, selected),
@@ -17,7 +17,7 @@ def tick(state: Any, row_id: Any, name: Any) -> rx.Component:
 
 
 def tick_all(state: Any) -> rx.Component:
-    """Show the box that chooses every row of the page."""
+    """Return the checkbox that selects every row of the page."""
     return rx.checkbox(
         checked=(state.selected.length() > 0) & (state.selected.length() == state.rows.length()),
         on_change=state.select_all,
@@ -26,7 +26,7 @@ def tick_all(state: Any) -> rx.Component:
 
 
 def tag_form(state: Any) -> rx.Component:
-    """Show where the chosen are given a tag."""
+    """Return the form that adds a tag to the selected rows."""
     return rx.form(
         rx.flex(
             rx.input(name="tag", placeholder=t("Tag"), aria_label=t("Tag"), max_length=60, size="1", width="120px"),
@@ -39,7 +39,7 @@ def tag_form(state: Any) -> rx.Component:
 
 
 def selection_bar(state: Any, *actions: rx.Component) -> rx.Component:
-    """Show how many rows are chosen and what can be done with them, while some are."""
+    """Return the bar with the number of selected rows and the actions on them."""
     return rx.cond(
         state.selected.length() > 0,
         rx.flex(
@@ -58,7 +58,7 @@ def selection_bar(state: Any, *actions: rx.Component) -> rx.Component:
 
 
 def pick(label: Any, choices: Any, on_pick: Any) -> rx.Component:
-    """Show a list of which one is picked to be done at once."""
+    """Return a select field whose choice is applied at once."""
     return rx.el.select(
         rx.el.option(label, value=""),
         rx.foreach(choices, lambda choice: rx.el.option(choice.name, value=choice.id)),
@@ -70,7 +70,7 @@ def pick(label: Any, choices: Any, on_pick: Any) -> rx.Component:
 
 
 def tags(found: Any) -> rx.Component:
-    """Show the tags of a row."""
+    """Return the tags of a row."""
     return rx.cond(
         found.length() > 0,
         rx.flex(

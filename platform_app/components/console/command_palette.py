@@ -1,4 +1,4 @@
-"""Palette: the dialog that Ctrl or ⌘ with K opens on every page."""
+"""Command palette: the dialog that Ctrl or ⌘ with K opens on every page."""
 
 import reflex as rx
 
@@ -17,7 +17,7 @@ class GlobalKeys(rx.Component):
 
 
 class KeptTheme(rx.Component):
-    """Brings a person's theme to a browser they have not used before."""
+    """Applies the user's stored theme in a new browser."""
 
     library = "$/public/keys.jsx"
     tag = "KeptTheme"
@@ -26,7 +26,7 @@ class KeptTheme(rx.Component):
 
 
 def palette() -> rx.Component:
-    """Show the palette while it is open."""
+    """Return the command palette."""
     return rx.fragment(
         GlobalKeys.create(on_palette=PaletteState.open_palette),
         rx.dialog.root(

@@ -1,4 +1,4 @@
-"""Connection: what stands over every page: toasts, and words while the server is not reached or a page has failed."""
+"""Connection: toasts, and notices when the server is not reached or a page has failed."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _COOKIE = rx.Var("(document.cookie.match(/(?:^|;\\s*)language=(ru|en)/) ?? [])[1
 
 
 def connection_notice() -> rx.Component:
-    """Say in the person's language that the server is not reached, and that what is typed stays."""
+    """Return the notice that the server is not reached and typed text is kept."""
     return rx.cond(
         has_too_many_connection_errors | has_hydration_payload_error,
         rx.el.div(
@@ -31,7 +31,7 @@ def connection_notice() -> rx.Component:
 
 
 def failed_page() -> rx.Component:
-    """Say in the person's language that the page could not be drawn, and how to go on."""
+    """Return the page shown when a page could not be rendered."""
     return rx.el.main(
         rx.el.div(
             rx.el.h1(_words("The page could not be shown")),
@@ -49,7 +49,7 @@ def _words(sentence: str) -> Any:
 
 
 def toaster() -> rx.Component:
-    """Return what shows the toasts, with names for those who hear them in the person's language."""
+    """Return the container of toasts, with translated labels."""
     close = t("Close the message")
     options = rx.Var(f"({{ closeButtonAriaLabel: {close!s} }})", _var_data=close._get_all_var_data())
     named = {"containerAriaLabel": t("Messages"), "toastOptions": options}

@@ -1,4 +1,4 @@
-"""Copying: what people carry to another system: an address, or a secret that is shown once."""
+"""Copy field: texts to copy to another system, such as an address or a secret shown once."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from platform_app.state.console.one_time_secret import COPY_SCRIPT, FIELD_ID
 
 
 def copy_tool(text: Any, label: Any) -> rx.Component:
-    """Show a quiet button that copies a text."""
+    """Return a small button that copies a text."""
     return icon_tool("copy", label, [rx.set_clipboard(text), rx.toast.success(t("Copied."))], small=True)
 
 
 def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
-    """Show a text to be copied with its label and its button."""
+    """Return a text with its label and a copy button."""
     box = rx.el.input(value=text, read_only=True, id=name, class_name="native grow code")
     return rx.el.div(
         rx.el.label(label, html_for=name),
@@ -25,13 +25,13 @@ def copied_line(text: Any, label: Any, *, name: str) -> rx.Component:
 
 
 def one_time_secret() -> rx.Component:
-    """Show the field in which a new secret appears, once; `one_time_secret.show_once` puts it there."""
+    """Return the field in which a new secret is shown once, by `one_time_secret.show_once`."""
     help_text = t("Keep it where the other system needs it. It is not shown again.")
     return _one_time_field(t("Secret"), t("Copy the secret"), help_text)
 
 
 def one_time_link(label: Any, help_text: Any) -> rx.Component:
-    """Show the field in which a new link appears, once; `one_time_secret.show_once` puts it there."""
+    """Return the field in which a new link is shown once, by `one_time_secret.show_once`."""
     return _one_time_field(label, t("Copy the link"), help_text)
 
 

@@ -1,7 +1,7 @@
-"""Later: what is typed is sent when the typing pauses.
+"""Debounced input: sends what is typed after a pause.
 
-Reflex's own debounce is known by the name of the event alone: two fields of one handler, typed one after the other
-within the pause, would lose the first. Here each field has its own pause, and leaving a field sends it at once.
+Reflex's own debounce is keyed by the event's name: of two fields with one handler, typed one after the other within the
+pause, the first would be lost. Here each field has its own pause, and leaving a field sends it at once.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ PAUSE = 600  # milliseconds
 
 
 def later(on_change: Callable[[Any], Any], pause: int = PAUSE) -> Any:
-    """Return an `on_change` for a field; `on_change` takes what stands in it."""
+    """Return an `on_change` handler for a field that calls `on_change` with its value after `pause` milliseconds."""
     chain = EventChain.create(value=on_change, args_spec=rx.event.input_event, key="on_change")
     sent = rx.Var.create(chain)
     helper = VarData(imports={"$/public/later.js": ["later"]})

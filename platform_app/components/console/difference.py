@@ -1,4 +1,4 @@
-"""Difference: what a field was and is, line by line where it is long."""
+"""Difference: the former and present value of a field, by line if it is long."""
 
 import reflex as rx
 
@@ -6,7 +6,7 @@ from platform_app.state.agents.agent import FieldDiff
 
 
 def difference(change: rx.Var[FieldDiff]) -> rx.Component:
-    """Show one field that differs."""
+    """Return the difference of one field."""
     return rx.el.div(
         rx.el.div(change.field, class_name="label"),
         rx.cond(

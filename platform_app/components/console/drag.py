@@ -1,4 +1,4 @@
-"""Drag: an area in which things are dragged from place to place."""
+"""Drag: an area with draggable elements."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ def _moved(thing: rx.Var[str], place: rx.Var[str]) -> tuple[rx.Var[str], rx.Var[
 
 
 class DragArea(rx.Component):
-    """Things inside with data-drag can be dropped on those with data-drop; `on_move` is given the two values."""
+    """Elements with data-drag can be dropped on those with data-drop; `on_move` receives both values."""
 
     library = "$/public/drag.jsx"
     tag = "DragArea"
@@ -19,10 +19,10 @@ class DragArea(rx.Component):
 
 
 def draggable(thing: Any) -> dict[str, Any]:
-    """Return the attributes of something that can be dragged, known by this value."""
+    """Return the attributes of a draggable element with this value."""
     return {"data-drag": thing, "draggable": "true"}
 
 
 def droppable(place: Any) -> dict[str, Any]:
-    """Return the attributes of a place to drop things on, known by this value."""
+    """Return the attributes of a drop target with this value."""
     return {"data-drop": place}

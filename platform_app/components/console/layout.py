@@ -46,7 +46,7 @@ _ASSIGN = FunctionStringVar.create("((address) => window.location.assign(address
 
 
 def frame(content: rx.Component, *, section: str) -> rx.Component:
-    """Put a page's content into the frame; `section` is the name of its place in the navigation."""
+    """Return a page's content inside the frame; `section` is its place in the navigation."""
     return rx.match(
         CurrentUser.view,
         (
@@ -79,7 +79,7 @@ def frame(content: rx.Component, *, section: str) -> rx.Component:
 
 
 def nothing_here(section: str = "") -> rx.Component:
-    """Say inside the frame that there is nothing at the address, and lead back to the page's section."""
+    """Return the "not found" message inside the frame, with a link to the page's section."""
     places = [(t(name), path) for _, links in NAVIGATION for name, _, path in links if name in (section, "Dashboard")]
     return rx.el.div(
         rx.icon("search-x", size=28, color=rx.color("gray", 9), aria_hidden="true"),
@@ -97,13 +97,13 @@ def nothing_here(section: str = "") -> rx.Component:
 
 
 def _moved_clock() -> rx.Component:
-    """Say that a developer has moved the clock, while it is so."""
+    """Return the notice that a developer has shifted the clock."""
     words = t("The clock has been moved: {when}", when=FrameState.clock)
     return rx.cond(FrameState.clock != "", rx.el.p(rx.icon("clock-alert", size=16), words, class_name="moved-clock"))
 
 
 def page_head(title: Any, sentence: Any = None, *actions: rx.Component) -> rx.Component:
-    """Show a page's title, what it is for, and its one primary action at the right."""
+    """Return a page's title, description, and actions at the right."""
     return rx.el.div(
         rx.el.div(rx.el.h1(title), rx.el.p(sentence) if sentence is not None else rx.fragment()),
         rx.flex(*actions, spacing="2", align="center", wrap="wrap"),
@@ -155,7 +155,7 @@ def _worker_dot() -> rx.Component:
 
 
 def _other_tenant(place: rx.Var[TenantLink]) -> rx.Component:
-    """Lead to another tenant of the person; the page is loaded anew, for a tab belongs to one tenant."""
+    """Return the link to another tenant, which reloads the page, since a tab belongs to one tenant."""
     return rx.menu.item(
         t("Go to {tenant}", tenant=place.name),
         on_select=rx.run_script(_ASSIGN.call(place.address)),
@@ -163,7 +163,7 @@ def _other_tenant(place: rx.Var[TenantLink]) -> rx.Component:
 
 
 def _chosen(holds: rx.Var[bool]) -> dict[str, Any]:
-    """Mark the item of a menu that is chosen already."""
+    """Return the attributes of a selected menu item."""
     return {"aria-current": rx.cond(holds, "true", "false")}
 
 
@@ -226,7 +226,7 @@ def _topbar(section: str) -> rx.Component:
 
 
 def outside() -> rx.Component:
-    """Say without the frame that there is nothing at the address."""
+    """Return the "not found" page without the frame."""
     return rx.el.main(
         rx.el.div(
             rx.el.h1(t("Not found")),

@@ -1,4 +1,4 @@
-"""Listing: what every list page shares: the filter row, the table's frame, nothing yet and nothing matches."""
+"""Listing: the parts shared by all list pages: filters, table, "nothing yet" and "nothing matches"."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def select_filter(label: Any, value: Any, choices: list[tuple[str, Any]], on_cha
 
 
 def search_box(label: Any, value: Any, on_change: Any) -> rx.Component:
-    """Show a search field that searches as one types."""
+    """Return a search field that searches while typing."""
     return rx.debounce_input(
         rx.input(
             rx.input.slot(rx.icon("search", size=16, aria_hidden="true")),
@@ -82,7 +82,7 @@ def listing(*, loaded: Any, total: Any, filtered: Any, table: rx.Component, empt
 
 
 def columns(*names: Any) -> rx.Component:
-    """Return a table's head; an empty name is read out as "Actions"."""
+    """Return a table's header; an empty name is read out as "Actions"."""
     return rx.table.header(
         rx.table.row(*(rx.table.column_header_cell(name) if name is not None else actions_head() for name in names))
     )
@@ -94,7 +94,7 @@ def actions_head() -> rx.Component:
 
 
 def delete_cell(title: Any, on_click: Any) -> rx.Component:
-    """Show the cell with the button that deletes a row, to those who may."""
+    """Return the cell with the button that deletes a row, for those who may."""
     return rx.cond(~READ_ONLY, rx.table.cell(icon_tool("trash-2", t("Delete “{title}”", title=title), on_click)))
 
 
@@ -107,7 +107,7 @@ def framed_table(head: rx.Component, body: rx.Component, *, label: Any = None) -
 
 
 def sortable(state: Any, words: Any, column: str, **style: Any) -> rx.Component:
-    """Show the head of a column that a list is sorted by; a second click turns the order round."""
+    """Return the header of a sortable column; a second click reverses the order."""
     selected = state.sort == column
     order = rx.cond(selected, rx.cond(state.descending, "descending", "ascending"), "none")
     arrow = rx.cond(selected, rx.cond(state.descending, " ↓", " ↑"), "")
@@ -119,7 +119,7 @@ def sortable(state: Any, words: Any, column: str, **style: Any) -> rx.Component:
 
 
 def tag_filter(value: Any, on_change: Any) -> rx.Component:
-    """Show the field that narrows a list to a tag."""
+    """Return the field that filters a list by tag."""
     return rx.debounce_input(
         rx.input(
             value=value,
@@ -134,7 +134,7 @@ def tag_filter(value: Any, on_change: Any) -> rx.Component:
 
 
 def turn_pages(page: Any, has_more: Any, on_turn: Any) -> rx.Component:
-    """Lead to newer and older rows of a list that is not counted."""
+    """Return links to newer and older rows of a list that is not counted."""
     return rx.flex(
         rx.cond(page > 1, _turn("chevron-left", t("Newer"), on_turn(page - 1))),
         rx.cond(has_more, _turn("chevron-right", t("Older"), on_turn(page + 1))),

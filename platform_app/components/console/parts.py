@@ -1,4 +1,4 @@
-"""Parts: the few pieces that every page is built from."""
+"""Parts: small components shared by all pages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ RETURN_FOCUS = rx.call_script("window.returnFocus()")  # when a dialog without a
 def field(
     label: Any, control: rx.Component, *, name: str, help_text: Any = None, problem: rx.Var[str] | None = None
 ) -> rx.Component:
-    """Show a control with its label above, help under it, and the problem with it, if any, last.
+    """Return a control with its label above, help below, and the problem, if any, last.
 
-    `control` must carry `id=name`; `problem` is a sentence in the person's language.
+    `control` must have `id=name`; `problem` is a translated sentence.
     """
     return rx.el.div(
         rx.el.label(label, html_for=name),
@@ -36,12 +36,12 @@ def field(
 
 
 def status(colour: Any, word: Any) -> rx.Component:
-    """Show a state as a coloured dot with its word."""
+    """Return a state as a coloured dot with its word."""
     return rx.el.span(rx.el.span(class_name=f"dot {colour}", aria_hidden="true"), rx.el.span(word), class_name="status")
 
 
 def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> rx.Component:
-    """Say that there is nothing yet, and what to do next."""
+    """Return the message that there is nothing yet, with actions."""
     return rx.el.div(
         rx.icon(icon, size=28, color=rx.color("gray", 9), aria_hidden="true"),
         rx.el.p(sentence),
@@ -51,7 +51,7 @@ def empty_state(sentence: Any, *actions: rx.Component, icon: str = "inbox") -> r
 
 
 def skeleton_rows(count: int = 6) -> rx.Component:
-    """Hold the place of a list while it loads."""
+    """Return placeholder rows for a list that is loading."""
     return rx.el.div(
         *[rx.skeleton(height="44px", width="100%", margin_bottom="6px") for _ in range(count)],
         aria_busy="true",
@@ -61,12 +61,12 @@ def skeleton_rows(count: int = 6) -> rx.Component:
 
 
 def time_ago(relative: Any, exact: Any) -> rx.Component:
-    """Show how long ago, with the exact time on hover."""
+    """Return a relative time, with the exact time on hover."""
     return rx.el.time(relative, title=exact, class_name="muted small", white_space="nowrap")
 
 
 def undo_bar(sentence: rx.Var[str], on_undo: Any) -> rx.Component:
-    """Offer to take the last deletion back while the sentence is not empty."""
+    """Return the offer to undo the last deletion while the sentence is not empty."""
     return rx.cond(
         sentence != "",
         rx.el.div(
@@ -79,7 +79,7 @@ def undo_bar(sentence: rx.Var[str], on_undo: Any) -> rx.Component:
 
 
 def confirm(trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_confirm: Any) -> rx.Component:
-    """Ask before something that cannot be undone; the focus stands on Cancel."""
+    """Return a confirmation dialog for something irreversible, with the focus on Cancel."""
     return rx.alert_dialog.root(
         rx.alert_dialog.trigger(trigger),
         rx.alert_dialog.content(
@@ -98,7 +98,7 @@ def confirm(trigger: rx.Component, *, title: Any, sentence: Any, verb: Any, on_c
 
 
 def notice(*words: Any, actions: tuple[rx.Component, ...] = ()) -> rx.Component:
-    """Say what a page cannot go on with as it is, and what can be done about it."""
+    """Return a notice about a problem of a page, with actions."""
     return rx.callout.root(
         rx.callout.icon(rx.icon("circle-alert")),
         rx.callout.text(*words),
@@ -111,7 +111,7 @@ def notice(*words: Any, actions: tuple[rx.Component, ...] = ()) -> rx.Component:
 
 
 def pager(page: Any, pages: Any, total_words: Any, on_page: Any) -> rx.Component:
-    """Show where in a list one is, and lead to the pages beside it. `on_page` takes the page's number, from 1."""
+    """Return the position in a list with links to other pages. `on_page` receives the page number, from 1."""
     return rx.flex(
         rx.el.span(total_words, class_name="muted small"),
         rx.flex(
@@ -140,7 +140,7 @@ def _turn(icon: str, label: Any, disabled: Any, event: Any) -> rx.Component:
 
 
 def download_link(words: Any, address: Any) -> rx.Component:
-    """Link to a file of our own routes; the browser fetches it, the pages' router does not see it."""
+    """Return a link to a file of the API, which the browser fetches without the pages' router."""
     return rx.el.a(words, href=address, class_name="text-link", custom_attrs={"reloadDocument": True, "download": True})
 
 
@@ -182,12 +182,12 @@ def move_tools(
 
 
 def row_link(words: Any, href: Any, **style: Any) -> rx.Component:
-    """Show the name of a row, which leads to it."""
+    """Return the name of a row as a link to it."""
     return rx.link(words, href=href, color_scheme="gray", high_contrast=True, underline="hover", **style)
 
 
 def problem_line(words: Any) -> rx.Component:
-    """Show what is wrong, while something is."""
+    """Return the line with a problem, while there is one."""
     return rx.cond(
         words != "",
         rx.el.span(rx.icon("circle-alert", size=16, aria_hidden="true"), words, class_name="problem", role="alert"),

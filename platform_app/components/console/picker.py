@@ -1,4 +1,4 @@
-"""Picker: a list to choose from that is searched as one types."""
+"""Picker: a select field with search."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Picker(rx.Component):
 
 
 def picker(*options: rx.Component, label: Any, shown: Any, value: Any, on_pick: Any) -> rx.Component:
-    """Show the button; `shown` stands on it, `options` are made by `choice` and `group`."""
+    """Return the button; `shown` is its text, `options` are made by `choice` and `group`."""
     return Picker.create(
         *options,
         label=label,
@@ -43,7 +43,7 @@ def picker(*options: rx.Component, label: Any, shown: Any, value: Any, on_pick: 
 
 
 def choice(code: Any, words: Any, *, icon: str = "", note: Any = None) -> rx.Component:
-    """Return an option: its words, with an icon and a line about it where there are such."""
+    """Return an option: its label, with an optional icon and note."""
     return rx.el.div(
         rx.icon(icon, size=16, aria_hidden="true") if icon else rx.fragment(),
         rx.el.span(
@@ -58,7 +58,7 @@ def choice(code: Any, words: Any, *, icon: str = "", note: Any = None) -> rx.Com
 
 
 def group(name: Any, *options: rx.Component) -> rx.Component:
-    """Return options under a name."""
+    """Return options under a heading."""
     return rx.el.div(
         rx.el.div(name, class_name="picker-group", aria_hidden="true"), *options, role="group", aria_label=name
     )

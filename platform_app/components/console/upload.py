@@ -1,4 +1,4 @@
-"""Upload: the place to drop files; they go to the upload route, not over the socket."""
+"""Upload: the drop zone for files, which are sent to the upload route and not over the socket."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from platform_app.components.console.text import t
 
 
 class FileUpload(rx.Component):
-    """Sends chosen or dropped files to an address and shows the progress of each."""
+    """Sends selected or dropped files to an address and shows the progress of each."""
 
     library = "$/public/upload.jsx"
     tag = "FileUpload"
@@ -22,7 +22,7 @@ class FileUpload(rx.Component):
 
 
 def upload_table(address: Any, on_done: Any) -> rx.Component:
-    """Show the drop zone for a table of contacts."""
+    """Return the drop zone for a table of contacts."""
     return FileUpload.create(
         address=address,
         category="",
@@ -38,7 +38,7 @@ def upload_table(address: Any, on_done: Any) -> rx.Component:
 
 
 def upload(address: Any, category: Any, on_done: Any) -> rx.Component:
-    """Show the drop zone for documents."""
+    """Return the drop zone for documents."""
     return FileUpload.create(
         address=address,
         category=category,

@@ -1,4 +1,4 @@
-"""Variables: a text with {{variables}} that offers them while one types, and the list of all of them."""
+"""Variables: a text area that completes {{variables}}, and the list of all of them."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ class VariableText(rx.Component):
 def variable_text(
     area: Any, *, initial: Any, variables: rx.Var[list[Option]], on_change: Any, label: Any = None, rows: Any = 10
 ) -> rx.Component:
-    """Show the text area; `area` is its id, `variables` are what it completes."""
+    """Return the text area; `area` is its id, `variables` are the completions."""
     return VariableText.create(
         id=area,
         initial=initial,
@@ -56,7 +56,7 @@ def variable_text(
 
 
 def variable_list(area: str, variables: rx.Var[list[Option]]) -> rx.Component:
-    """List the variables; a click puts one into the text area of this id."""
+    """Return the list of variables; a click inserts one into the text area with this id."""
 
     def one(variable: rx.Var[Option]) -> rx.Component:
         what = "{{ " + variable.id + " }}"
