@@ -1,4 +1,4 @@
-"""Row security: PostgreSQL's own lock between tenants, below the one of the session."""
+"""Row security: PostgreSQL's row-level security, a second barrier between tenants below that of the session."""
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -11,31 +11,31 @@ _quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyp
 
 @Operations.register_operation("protect_table")
 class ProtectTable(MigrateOperation):
-    """Let a transaction see and write only the rows of the tenant that it declared."""
+    """Restrict a table to the rows of the tenant that a transaction has declared."""
 
     def __init__(self, table: str) -> None:
         self.table = table
 
     @classmethod
     def protect_table(cls, operations: Operations, table: str) -> None:
-        """Protect a table; nothing to do on SQLite."""
+        """Enable row-level security on a table; does nothing on SQLite."""
         operations.invoke(cls(table))
 
     def reverse(self) -> MigrateOperation:
-        """Return what undoes it."""
+        """Return the operation that undoes this one."""
         return ReleaseTable(self.table)
 
 
 @Operations.register_operation("release_table")
 class ReleaseTable(MigrateOperation):
-    """Take the lock off a table again."""
+    """Remove the restriction from a table."""
 
     def __init__(self, table: str) -> None:
         self.table = table
 
     @classmethod
     def release_table(cls, operations: Operations, table: str) -> None:
-        """Release a table; nothing to do on SQLite."""
+        """Disable row-level security on a table; does nothing on SQLite."""
         operations.invoke(cls(table))
 
 

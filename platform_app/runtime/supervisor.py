@@ -1,4 +1,4 @@
-"""Processes: children that are started, watched, started again when they die or hang, and gone with the platform."""
+"""Supervisor: child processes that are started, watched, restarted if they die or hang, and ended with the platform."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ _NEEDED = frozenset(  # of our environment, for a program to run at all
 
 @dataclass(frozen=True)
 class Pulse:
-    """How it is found out that a process lives but answers nobody, in seconds."""
+    """How to find out that a process runs but does not answer; times are in seconds."""
 
     answers: Callable[[float], bool]  # asks the process, waits so long at most; any answer is one, however late
     silence: float = 15.0  # without an answer, after which it is ended; one question waits as long
@@ -31,7 +31,7 @@ class Pulse:
 
 @dataclass
 class Child:
-    """A process of its own session with its output in a log."""
+    """A child process in its own session, with its output in a log."""
 
     name: str
     command: list[str]
@@ -48,7 +48,7 @@ class Child:
     silent: float = 0.0  # seconds for which it has not answered
 
     def start(self, warden: "Warden") -> None:
-        """Start it and tell the warden."""
+        """Start the process and register it with the warden."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.is_file() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
@@ -68,7 +68,7 @@ class Child:
             Thread(target=self._feel, args=(self.process, self.pulse), name=f"{self.name}'s pulse", daemon=True).start()
 
     def _feel(self, process: "subprocess.Popen[bytes]", pulse: Pulse) -> None:
-        """Ask a process until it ends. Time for which we were stopped ourselves does not count as its silence."""
+        """Check a process until it ends; time in which this process itself was stopped does not count."""
         has_answered = False
         while process.poll() is None:
             asked = time.monotonic()
@@ -86,7 +86,7 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether it runs."""
+        """Return whether the process runs."""
         return self.process is not None and self.process.poll() is None
 
     def watch(self, warden: "Warden") -> str:
@@ -116,7 +116,7 @@ class Child:
         return told
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to it and all its own children."""
+        """Send a signal to the process group."""
         if self.process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
@@ -127,7 +127,7 @@ def _how(code: int) -> str:
 
 
 def stop(children: list[Child], seconds: float) -> None:
-    """Ask children to end, end them by force when the time is over, and leave nothing of their sessions behind."""
+    """Terminate children, kill those that still run after `seconds`, and kill what is left of their sessions."""
     for child in children:
         child.signal(signal.SIGTERM)
     end = time.monotonic() + seconds
@@ -162,11 +162,10 @@ send(signal.SIGKILL)
 
 
 class Warden:
-    """A tiny process that outlives ours by seconds: when we die in whatever way, it ends our children.
+    """A small process that outlives this one by seconds: if this one dies in any way, it kills its children.
 
-    It reads our pipe; the pipe's end is the sign. It holds the lock on the data folder as long as it works, so that
-    a second start never meets the old servers. Plain pipes instead of a parent-death signal: works on macOS, and
-    reaches the children's children.
+    It detects the death by the end of a pipe. Meanwhile it holds the lock on the data folder, so that a second start
+    never meets the old servers. Unlike a parent-death signal, a pipe works on macOS and for grandchildren.
     """
 
     def __init__(self, lock: int) -> None:
@@ -182,15 +181,15 @@ class Warden:
         )
 
     def guard(self, group: int) -> None:
-        """End this process group when we die."""
+        """Register a process group to kill if this process dies."""
         self._tell(f"+{group}\n")
 
     def release(self, group: int) -> None:
-        """Forget a process group that has ended."""
+        """Unregister a process group that has ended."""
         self._tell(f"-{group}\n")
 
     def close(self) -> None:
-        """End the warden, and by it what is still guarded."""
+        """End the warden, which kills what is still registered."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()

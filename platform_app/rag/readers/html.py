@@ -244,6 +244,6 @@ def _lines(words: str) -> str:
 
 
 def _is_menu(element: Any) -> bool:
-    """Tell whether a list is a menu: five links or more, and nothing beside them."""
+    """Return whether a list is a menu: five links or more, and no other text."""
     links = element.findall(".//a")
     return len(links) >= 5 and len("".join(_plain(a) for a in links).split()) >= 0.95 * len(_plain(element).split())

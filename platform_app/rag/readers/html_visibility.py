@@ -131,7 +131,7 @@ def _pixels(written: str | None) -> float | None:
 
 
 def _is_gone(style: dict[str, str]) -> bool:
-    """Tell whether a style takes an element and all within it away from the screen."""
+    """Return whether a style hides an element with all its content."""
     if style.get("display") == "none" or style.get("content-visibility") == "hidden":
         return True
     opacity = _NUMBER.match(style.get("opacity", ""))

@@ -64,7 +64,7 @@ def _text(pages: list[list[pdf_layout.Line]], fields: dict[int, list[str]]) -> s
 
 
 def _is_readable(letters: pdf_page.Letters, text: str) -> bool:
-    """Tell whether the letters of a page are known: fonts without a table of their letters give signs at random."""
+    """Return whether a page's characters are known; fonts without a character map yield random ones."""
     if letters.strange > 0.1 * letters.count:
         return False
     bare = _LEADERS.sub("", text)

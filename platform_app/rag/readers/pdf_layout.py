@@ -47,7 +47,7 @@ def lines(found: list[Span]) -> list[Line]:
 
 
 def _is_mixed(block: list[Row], gutters: list[float], order: dict[int, int]) -> bool:
-    """Tell whether the file has the columns of a block mixed: line by line over all of them."""
+    """Return whether the file stores the columns of a block line by line."""
     places = [[order[id(span)] for span in column] for column in _columns(block, gutters)]
     return any(min(two) < max(one) for one, two in zip(places, places[1:], strict=False) if one and two)
 
@@ -169,7 +169,7 @@ def _kind(block: list[Row], gutters: list[float]) -> str:
 
 
 def _is_prose(column: list[Span]) -> bool:
-    """Tell whether the lines of a column go on in each other, as the cells of a table do not."""
+    """Return whether the lines of a column continue each other, unlike the cells of a table."""
     going_on = [
         bool(re.match(r"[^\w]*[a-zа-яёіїє]", two.text)) or one.hyphen
         for one, two in zip(column, column[1:], strict=False)

@@ -87,7 +87,7 @@ def _codes(raw: Any, count: int) -> Iterator[tuple[int, int]]:
 
 
 def _hyphen(raw: Any, index: int, code: int) -> str:
-    """Tell whether a letter is a hyphen that parts a word: "end" at a line's end, "soft" within a line."""
+    """Return "end" for a hyphen that splits a word at the end of a line, "soft" within a line, else ""."""
     if code == 0xAD:
         return "end" if pdfium.FPDFText_GetUnicode(raw, index + 1) in (0, 10, 13) else "soft"
     return "end" if code in (2, 0xFFFE) and pdfium.FPDFText_IsHyphen(raw, index) == 1 else ""
@@ -104,7 +104,7 @@ def _place(raw: Any, index: int, turn: int) -> tuple[float, float, float, float]
 
 
 def _follows(span: Span, left: float, base: float) -> bool:
-    """Tell whether a letter goes on with a span: on its line, without a wide gap or a step back."""
+    """Return whether a character continues a span: on its line, without a wide gap or a step back."""
     same_line = abs(base - span.base) < 0.5 * span.height
     return same_line and -span.height < left - span.right < GAP * span.height
 

@@ -165,7 +165,7 @@ def _general(value: float) -> str:
 
 
 def _goes_on(head: list[str], row: list[str]) -> bool:
-    """Tell whether a row behind an empty one belongs to the table before it: a head holds no numbers."""
+    """Return whether a row after an empty one belongs to the table above: a header has no numbers."""
 
     def numbers(cells: list[str]) -> int:
         return sum(cell[:1].isdigit() for cell in cells)

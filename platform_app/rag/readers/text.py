@@ -101,7 +101,7 @@ def _encoding(sample: bytes, data: bytes) -> str:
 
 
 def _is_utf8(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8 of which some are damaged."""
+    """Return whether bytes are UTF-8, possibly damaged."""
     text = data.decode("utf-8", "replace")
     return len(_FAR.findall(text)) >= 2 * text.count("\ufffd")
 

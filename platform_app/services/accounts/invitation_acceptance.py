@@ -15,7 +15,7 @@ from platform_app.services.feed import activity
 
 @dataclass(frozen=True)
 class Offer:
-    """What an open invitation offers to whoever has its link."""
+    """What an open invitation offers to the holder of its link."""
 
     tenant_id: str
     tenant_name: str

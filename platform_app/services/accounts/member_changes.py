@@ -165,7 +165,7 @@ def _check_owner_stays(member: Member, others: list[Member]) -> None:
 
 
 def _end_sessions(session: Transaction, member: Member) -> None:
-    """Let the sessions of a person end after the commit, unless they work in another tenant too."""
+    """End the sessions of a user after the commit, unless they are a member of another tenant."""
     user_id = member.user_id
     session.after_commit.append(lambda: sessions.end_without_tenant(user_id))
 

@@ -1,4 +1,4 @@
-"""Invitation mail: the job that writes to an invited person, and what an invitation says when it ends otherwise."""
+"""Invitation mail: the job that e-mails an invitation, and its callbacks."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ ROLE_WORDS = {Role.OWNER: "Owner", Role.ADMIN: "Admin", Role.OPERATOR: "Operator
 
 
 def send_invitation(job: RunningJob) -> None:
-    """Send the e-mail of an invitation with a new link; one that was accepted or revoked meanwhile is left alone."""
+    """Send the e-mail of an invitation with a new link; does nothing if it was accepted or revoked meanwhile."""
 
     def call(key: str) -> dict[str, Any]:
         with job.transaction() as session:
@@ -38,7 +38,7 @@ def send_invitation(job: RunningJob) -> None:
 
 
 def _compose(session: Transaction, job: RunningJob) -> dict[str, str] | None:
-    """Give an open invitation a new token; return receiver, subject and text of its e-mail."""
+    """Give an open invitation a new token; return receiver, subject and text of its e-mail, or None."""
     row = invitations.get_open(session, job.tenant_id, job.payload.invitation_id)
     if row is None:
         return None
@@ -67,7 +67,7 @@ def _text(language: str, row: Invitation, tenant: Tenant, address: str) -> str:
 def on_failure(
     session: Transaction, tenant_id: str, payload: SendInvitation, *, state: JobState, sentence: str, values: Any
 ) -> None:
-    """Write that the e-mail of an invitation was not sent, or that it is not known; its link can be sent again."""
+    """Store that the e-mail of an invitation was not sent or is uncertain; the link can be sent again."""
     row = invitations.get_open(session, tenant_id, payload.invitation_id)
     if row is None:
         return
@@ -77,7 +77,7 @@ def on_failure(
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: SendInvitation) -> None:
-    """Let an invitation wait for its job again; raises Conflict when it is closed or has expired."""
+    """Mark an invitation as waiting for its job. Raises Conflict if it is closed or has expired."""
     row = invitations.get_open(session, tenant_id, payload.invitation_id)
     if row is None or row.expires_at <= now():
         raise Conflict("This invitation is closed or has expired.")
@@ -88,6 +88,6 @@ def on_retry(session: Transaction, tenant_id: str, payload: SendInvitation) -> N
 
 
 def payload_from_keys(session: Transaction, job: Job) -> SendInvitation | None:
-    """Return the payload from the lock of a job."""
+    """Return the payload of a job from its lock key, or None."""
     invitation_id = id_from_key(job.lock_key, "invitation:")
     return SendInvitation(invitation_id=invitation_id) if invitation_id else None

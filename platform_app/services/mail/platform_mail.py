@@ -1,4 +1,4 @@
-"""Platform mail: e-mail that the platform itself sends to people, in both languages."""
+"""Platform mail: e-mail that the platform itself sends, in both languages."""
 
 from collections.abc import Callable
 
@@ -19,10 +19,10 @@ def bilingual(language: str, text_of: Callable[[str], str]) -> str:
 
 
 def send(*, to: str, subject: str, text: str, key: str) -> None:
-    """Send an e-mail through the platform's own server; messages of one key have one id.
+    """Send an e-mail through the platform's own server; messages with the same key have the same id.
 
-    Raises Invalid when the address was refused for good, Unavailable when it may work later, and smtp.Doubtful. What
-    the server said stands in the log alone: tenants do not get to know the platform's infrastructure.
+    Raises Invalid if the address was rejected for good, Unavailable if a retry may succeed, smtp.Doubtful if unknown.
+    The server's response is only logged: tenants do not see the platform's infrastructure.
     """
     server = platform_smtp.get_server()
     message = smtp.written(server, to=to, subject=subject, text=text, key=key)
