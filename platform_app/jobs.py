@@ -175,7 +175,7 @@ class RunningJob:
             yield session
 
     def record_progress(self, session: Transaction) -> None:
-        """Record that a part of the job is done: its crashes and attempts are counted from 0 again."""
+        """Record that a part of the job is done: its crashes are reset to 0 and its attempts to 1."""
         if self.attempt > 1 or self.is_suspect:
             mine = owned_update(Job, self.tenant_id).where(Job.id == self.id)  # type: ignore[arg-type]
             session.execute(

@@ -90,7 +90,10 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def watch(self, warden: "Warden") -> str:
-        """End it when it hangs, plan its next start when it died, start it then; return what to tell about it."""
+        """Kill the process if it hangs, and restart it after a pause if it died.
+
+        Returns a message for the log, or "" if nothing has changed.
+        """
         if self.is_alive:
             return self._end_hung()
         if self.start_at is not None:

@@ -199,10 +199,7 @@ def delete(session: Transaction, who: Identity, source_id: str) -> Source:
 
 
 def restore(session: Transaction, who: Identity, source_id: str) -> Source:
-    """Restore a source that was deleted less than UNDO_SECONDS ago.
-
-    Raises NotFound if there is no such deleted source.
-    """
+    """Restore a deleted source whose file and chunks are not deleted yet. Raises NotFound if there is none."""
     source: Source | None = session.exec(owned(Source, who.tenant_id).where(Source.id == source_id)).first()
     if source is None or source.deleted_at is None or source.stored_as == "":
         raise NotFound("There is no such source.")

@@ -77,7 +77,10 @@ def on_failure(
 
 
 def on_retry(session: Transaction, tenant_id: str, payload: SendInvitation) -> None:
-    """Mark an invitation as waiting for its job. Raises Conflict if it is closed or has expired."""
+    """Mark an invitation as waiting for its job.
+
+    Raises Conflict if it is closed, has expired or has a newer link.
+    """
     row = invitations.get_open(session, tenant_id, payload.invitation_id)
     if row is None or row.expires_at <= now():
         raise Conflict("This invitation is closed or has expired.")
