@@ -115,6 +115,7 @@ class WakeupConsumer(Consumer):
             more: Any = self.client.lpop(self.name, room - 1) if room > 1 else None
             return [first[1], *(more or [])]
         except redis.RedisError as error:
+            # Dramatiq leaves the exception without annotations
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def _done(self) -> None:
@@ -137,6 +138,7 @@ class WakeupConsumer(Consumer):
             if data:
                 self.client.lpush(self.name, *data)
         except redis.RedisError as error:
+            # Dramatiq leaves the exception without annotations
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def close(self) -> None:

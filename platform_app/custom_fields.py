@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app.automation.facts import Fact, FactType, Value
 from platform_app.automation.values import parse_datetime, parse_exact_number
 from platform_app.db import Transaction, owned
@@ -56,7 +58,7 @@ def custom_field_values(held: list[CustomField], kept: dict[str, Any], holder: H
 def list_webhook_fields(session: Transaction, tenant_id: str) -> list[tuple[WebhookField, str]]:
     """Return the fields of all webhooks in their order, each with the name of its webhook."""
     query = owned(WebhookField, tenant_id).join(IncomingWebhook, IncomingWebhook.id == WebhookField.webhook_id)
-    query = query.where(IncomingWebhook.deleted_at.is_(None)).with_only_columns(WebhookField, IncomingWebhook.name)  # type: ignore[union-attr]
+    query = query.where(col(IncomingWebhook.deleted_at).is_(None)).with_only_columns(WebhookField, IncomingWebhook.name)
     order = (IncomingWebhook.name, IncomingWebhook.id, WebhookField.position, WebhookField.id)
     return [(row, name) for row, name in session.execute(query.order_by(*order))]
 

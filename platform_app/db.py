@@ -22,7 +22,7 @@ from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.visitors import InternalTraversal
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from platform_app import models
 from platform_app.clock import now
@@ -229,6 +229,7 @@ class _TenantOption(CriteriaOption):
     def __init__(self, tenant: str) -> None:
         self.tenant: Any = bindparam(None, tenant, unique=True)
         self.criteria = [
+            # comparisons of model fields are annotated as bool
             _TenantCriteria(table, table.tenant_id == self.tenant, include_aliases=True)  # type: ignore[arg-type]
             for table in owned_tables().values()
         ]
@@ -373,12 +374,12 @@ def owned(model: type[OwnedModel], tenant_id: str) -> Any:
 
 def owned_update(model: type[OwnedModel], tenant_id: str) -> Update:
     """Return an update of a tenant's rows."""
-    return update(model).where(model.tenant_id == tenant_id)  # type: ignore[arg-type]
+    return update(model).where(col(model.tenant_id) == tenant_id)
 
 
 def owned_delete(model: type[OwnedModel], tenant_id: str) -> Delete:
     """Return a delete of a tenant's rows."""
-    return delete(model).where(model.tenant_id == tenant_id)  # type: ignore[arg-type]
+    return delete(model).where(col(model.tenant_id) == tenant_id)
 
 
 def unscoped(model: type[Model]) -> Any:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import fact_snapshots, sequence_exits
 from platform_app.clock import new_id
 from platform_app.db import Transaction, owned
@@ -92,7 +94,7 @@ def _has_listeners(session: Transaction, event: Event) -> bool:
     heard: dict[EventKind, bool] = session.info.setdefault("kinds that are heard", {})
     if event.kind not in heard:
         listeners = [
-            owned(model, event.tenant_id).where(model.trigger == event.kind, model.enabled.is_(True))  # type: ignore[attr-defined]
+            owned(model, event.tenant_id).where(model.trigger == event.kind, col(model.enabled).is_(True))
             for model in (Rule, Sequence)
         ]
         has_ways, *found = session.exists_each(sequence_exits.any_enrollment(event.tenant_id), *listeners)

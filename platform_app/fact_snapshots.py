@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
 from sqlalchemy.orm import aliased
+from sqlmodel import col
 
 from platform_app import custom_fields
 from platform_app.automation import fact_json, values
@@ -45,7 +46,7 @@ class RecentMessages(NamedTuple):
 
 def recent_messages(session: Transaction, conversation: Conversation, *, limit: int) -> RecentMessages:
     """Return the newest `limit` messages of a conversation, without those replaced by an edit or a retry."""
-    newest_first = current_messages(conversation).order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
+    newest_first = current_messages(conversation).order_by(col(Message.created_at).desc(), col(Message.id).desc())
     other: Any = aliased(Message)
     theirs = owned(other, conversation.tenant_id).where(
         other.conversation_id == conversation.id, other.replaced.is_(False), other.author == Author.CONTACT
@@ -64,7 +65,7 @@ def current_messages(conversation: Conversation) -> Any:
     """Return the query of a conversation's messages without those replaced by an edit or a retry."""
     return owned(Message, conversation.tenant_id).where(
         Message.conversation_id == conversation.id,
-        Message.replaced.is_(False),  # type: ignore[attr-defined]
+        col(Message.replaced).is_(False),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from sqlmodel import col
 
 from platform_app import notifier
 from platform_app.clock import now
@@ -177,7 +178,7 @@ class RunningJob:
     def record_progress(self, session: Transaction) -> None:
         """Record that a part of the job is done: its crashes are reset to 0 and its attempts to 1."""
         if self.attempt > 1 or self.is_suspect:
-            mine = owned_update(Job, self.tenant_id).where(Job.id == self.id)  # type: ignore[arg-type]
+            mine = owned_update(Job, self.tenant_id).where(col(Job.id) == self.id)
             session.execute(
                 mine.values(crashes=0, shared_crashes=0, attempts=1).execution_options(synchronize_session=False)
             )
@@ -192,11 +193,12 @@ class RunningJob:
         with session_scope(self.tenant_id) as session:
             yield session
             done = owned_update(Job, self.tenant_id).where(
-                Job.id == self.id,  # type: ignore[arg-type]
-                Job.lease_token == self.lease_token,  # type: ignore[arg-type]
-                Job.state == JobState.RUNNING,  # type: ignore[arg-type]
+                col(Job.id) == self.id,
+                col(Job.lease_token) == self.lease_token,
+                col(Job.state) == JobState.RUNNING,
             )
             values = {"state": JobState.DONE, "finished_at": now(), "lease_token": None, "error": ""}
+            # execute() is typed as Result; an update returns a CursorResult
             if session.execute(done.values(**values)).rowcount != 1:  # type: ignore[attr-defined]
                 raise LeaseLost(self.id)
             add_to_tally(session, self.tenant_id, self.kind)

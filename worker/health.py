@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import text
+from sqlmodel import col
 
 from platform_app import __version__, disk_space
 from platform_app.broker import QUEUE, list_name
@@ -75,7 +76,7 @@ class Probe:
     def delete_beat(self) -> None:
         """Delete this worker's heartbeat when it stops."""
         with session_scope(reason="a worker stops") as session:
-            session.execute(unscoped_delete(WorkerBeat).where(WorkerBeat.id == self.worker_id))  # type: ignore[arg-type]
+            session.execute(unscoped_delete(WorkerBeat).where(col(WorkerBeat.id) == self.worker_id))
 
     def _measure(self) -> dict[str, Any]:
         connected, error, depth = self._ask_redis()

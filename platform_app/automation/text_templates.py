@@ -60,6 +60,7 @@ class _AnyOf(Expression):
         self.values = values
 
     def evaluate(self, context: RenderContext) -> list[bool]:
+        # the library annotates the values as one expression
         return [any(self.values.evaluate(context))]  # type: ignore[arg-type]
 
     def children(self) -> list[Expression]:
@@ -73,6 +74,7 @@ class _Case(CaseTag):
         node: Any = super().parse(stream)
         for block in node.blocks:
             if isinstance(block, MultiExpressionBlockNode):
+                # the library annotates its own expression class
                 block.expression = _AnyOf(block.expression)  # type: ignore[assignment]
         return node
 

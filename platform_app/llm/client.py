@@ -47,6 +47,7 @@ async def stream_reply(request: ModelRequest, provider: Provider, result: ModelR
     reply = ReplyStream(request, provider, result)
     try:
         while True:
+            # the stream is annotated as an iterator and is a generator
             async with aclosing(reply.stream()) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     yield piece

@@ -61,6 +61,7 @@ def _parser() -> MarkdownIt:
     parser.disable("text_join")  # it hides which characters were escaped
     parser.inline.ruler.at("emphasis", _emphasis)
     parser.inline.ruler.before("emphasis", "dialled", _service_code)
+    # markdown-it is configured by replacing this method
     parser.validateLink = _is_link_target  # type: ignore[method-assign]
     return parser
 

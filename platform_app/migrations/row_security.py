@@ -6,6 +6,7 @@ from alembic.operations import MigrateOperation, Operations
 from sqlalchemy.dialects import postgresql
 
 _OWN = "tenant_id = current_setting('app.tenant', true) OR current_setting('app.tenant', true) = '*'"
+# SQLAlchemy leaves dialect() without annotations
 _quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 
 

@@ -52,7 +52,7 @@ def factory(make: Callable[[], ValueT]) -> Callable[[], ValueT]:
     def made() -> ValueT:
         return make()
 
-    made.__signature__ = Signature()  # type: ignore[attr-defined]
+    made.__signature__ = Signature()  # type: ignore[attr-defined]  # inspect reads this attribute of a function
     return made
 
 

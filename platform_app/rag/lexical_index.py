@@ -9,6 +9,7 @@ from typing import Any
 
 import bm25s
 import numpy as np
+from sqlmodel import col
 
 from platform_app.db import Transaction, owned
 from platform_app.models.knowledge import Chunk, KnowledgeState, Source, SourceState
@@ -126,7 +127,7 @@ def _build(session: Transaction, tenant_id: str, current: int, before: Index | N
         .where(
             Source.tenant_id == tenant_id,
             Source.state == SourceState.READY,
-            Source.deleted_at.is_(None),  # type: ignore[union-attr]
+            col(Source.deleted_at).is_(None),
             Source.generation == Chunk.generation,
         )
         .order_by(Chunk.id)

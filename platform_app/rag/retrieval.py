@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app.db import Transaction, owned, session_scope
 from platform_app.errors import Unavailable
 from platform_app.models.knowledge import Chunk, Source
@@ -127,7 +129,7 @@ def _passages(session: Transaction, tenant_id: str, chunk_ids: list[str]) -> lis
         owned(Chunk, tenant_id)
         .with_only_columns(Chunk, Source.title)
         .join(Source, Source.id == Chunk.source_id)
-        .where(Source.tenant_id == tenant_id, Chunk.id.in_(chunk_ids))  # type: ignore[attr-defined]
+        .where(Source.tenant_id == tenant_id, col(Chunk.id).in_(chunk_ids))
     )
     found = {chunk.id: (chunk, title) for chunk, title in session.execute(query).all()}
     return [

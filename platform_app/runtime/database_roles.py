@@ -19,6 +19,7 @@ ADVICE = (
     "Give PLATFORM_DATABASE_URL a role that is no superuser and has no BYPASSRLS, "
     "and PLATFORM_MIGRATION_DATABASE_URL the owner of the tables."
 )
+# SQLAlchemy leaves dialect() without annotations
 _quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 _OPEN_TABLES = """
     SELECT c.relname FROM pg_class c

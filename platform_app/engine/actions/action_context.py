@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app.automation import text_templates
 from platform_app.automation.facts import Facts
 from platform_app.automation.output_encoding import RequestBody
@@ -87,7 +89,7 @@ class ActionContext:
 
     def _find_conversation(self) -> Conversation | None:
         event, tenant_id = self.event, self.who.tenant_id
-        query = owned(Conversation, tenant_id).where(Conversation.deleted_at.is_(None))  # type: ignore[union-attr]
+        query = owned(Conversation, tenant_id).where(col(Conversation.deleted_at).is_(None))
         if event.conversation_id:
             query = query.where(Conversation.id == event.conversation_id)
         elif event.lead_id:
@@ -96,7 +98,7 @@ class ActionContext:
             query = query.where(Conversation.contact_id == event.contact_id)
         else:
             return None
-        order = query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc())  # type: ignore[attr-defined]
+        order = query.order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc())
         found: Conversation | None = self.session.exec(order.limit(1)).first()
         return found
 

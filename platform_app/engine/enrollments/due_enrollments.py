@@ -22,6 +22,7 @@ def lock_due(session: Transaction, tenant_id: str, at: datetime, limit: int) -> 
     """
     query = owned(Enrollment, tenant_id).where(Enrollment.state == EnrollmentState.ACTIVE, col(Enrollment.due_at) <= at)
     for model, row_id in ((Contact, Enrollment.contact_id), (Lead, Enrollment.lead_id)):
+        # comparisons of model fields are annotated as bool
         query = query.outerjoin(model, and_(model.id == row_id, model.tenant_id == tenant_id)).add_columns(model)  # type: ignore[arg-type]
     query = query.add_columns(_has_step_row(tenant_id).label("written"), _has_exit_event(tenant_id).label("touched"))
     query = query.order_by(Enrollment.due_at, Enrollment.id).limit(limit)

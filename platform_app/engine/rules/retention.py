@@ -35,20 +35,20 @@ def delete_old_runs() -> bool:
 
 def _old_run_ids(tenant_id: str, since: datetime) -> Any:
     """Return the select of the ids of finished runs before `since`, oldest first."""
-    query = owned(RuleRun, tenant_id).where(RuleRun.at < since, RuleRun.state.not_in(_UNFINISHED))  # type: ignore[attr-defined]
+    query = owned(RuleRun, tenant_id).where(RuleRun.at < since, col(RuleRun.state).not_in(_UNFINISHED))
     return query.with_only_columns(RuleRun.id).order_by(RuleRun.at, RuleRun.id)
 
 
 def _delete_runs(session: Transaction, tenant_id: str, since: datetime) -> bool:
     """Delete some runs and count those deleted by this transaction, since other workers delete too."""
     ids = session.exec(_old_run_ids(tenant_id, since).limit(BATCH_SIZE).with_for_update(skip_locked=True)).all()
-    gone = owned_delete(RuleRun, tenant_id).where(RuleRun.id.in_(ids))  # type: ignore[attr-defined]
-    returned = gone.returning(RuleRun.rule_id, RuleRun.fired, RuleRun.at)  # type: ignore[call-overload]
+    gone = owned_delete(RuleRun, tenant_id).where(col(RuleRun.id).in_(ids))
+    returned = gone.returning(col(RuleRun.rule_id), col(RuleRun.fired), col(RuleRun.at))
     fired: dict[str, list[datetime]] = defaultdict(list)
     for rule_id, has_fired, at in session.execute(returned.execution_options(synchronize_session=False)):
         if has_fired:
             fired[rule_id].append(at)
-    query = owned(Rule, tenant_id).where(Rule.id.in_(list(fired)))  # type: ignore[attr-defined]
+    query = owned(Rule, tenant_id).where(col(Rule.id).in_(list(fired)))
     in_order = query.order_by(Rule.position, Rule.id)  # in which they are weighed, each locked in its turn
     for rule in session.exec(in_order.with_for_update(key_share=True)).all():
         rule.runs_forgotten += len(fired[rule.id])
@@ -76,7 +76,7 @@ def _delete_jobs(tenant_id: str, since: datetime) -> bool:
             return False
     with session_scope(tenant_id) as session:
         ids = session.exec(some.with_for_update(skip_locked=True)).all()
-        gone = owned_delete(Job, tenant_id).where(Job.id.in_(ids)).returning(Job.kind)  # type: ignore[attr-defined,call-overload]
+        gone = owned_delete(Job, tenant_id).where(col(Job.id).in_(ids)).returning(col(Job.kind))
         kinds = session.execute(gone.execution_options(synchronize_session=False)).scalars().all()
         for kind, count in Counter(kinds).items():
             add_to_tally(session, tenant_id, kind, -count)

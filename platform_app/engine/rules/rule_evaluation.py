@@ -6,6 +6,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app import fact_snapshots
 from platform_app.automation.facts import Catalogue, Facts
@@ -84,8 +85,8 @@ def triggered_rules(session: Transaction, event: Event) -> list[Rule]:
     """Return the enabled rules that an event triggers, in the order in which they run."""
     query = owned(Rule, event.tenant_id).where(
         Rule.trigger == event.kind,
-        Rule.enabled.is_(True),  # type: ignore[attr-defined]
-        Rule.deleted_at.is_(None),  # type: ignore[union-attr]
+        col(Rule.enabled).is_(True),
+        col(Rule.deleted_at).is_(None),
     )
     rows: list[Rule] = session.exec(query.order_by(Rule.position, Rule.id)).all()
     return [row for row in rows if matches_trigger(row.agent_id, row.id, row.published, event=event)]
@@ -104,7 +105,7 @@ def _compile(rule_id: str, data: str) -> CompiledRule:
 def prior_runs(session: Transaction, rule: Rule, event: Event, *, zone: str) -> PriorRuns:
     """Return the runs of a rule before an event; it locks the rule, so that other workers wait."""
     session.exec(owned(Rule, rule.tenant_id).where(Rule.id == rule.id).with_for_update(key_share=True)).one()
-    mine = owned(RuleRun, rule.tenant_id).where(RuleRun.rule_id == rule.id, RuleRun.fired.is_(True))  # type: ignore[attr-defined]
+    mine = owned(RuleRun, rule.tenant_id).where(RuleRun.rule_id == rule.id, col(RuleRun.fired).is_(True))
     same = mine.where(RuleRun.subject_id == subject_of(event), RuleRun.at <= event.at)
     last = session.exec(same.with_only_columns(func.max(RuleRun.at))).one()
     start, end = day_bounds(event.at, zone)

@@ -89,14 +89,14 @@ def list_runs(
     for column, value in ((RuleRun.rule_id, rule_id), (RuleRun.event_id, event_id)):
         query = query.where(column == value) if value else query
     if state == "fired":
-        query = query.where(RuleRun.fired.is_(True))  # type: ignore[attr-defined]
+        query = query.where(col(RuleRun.fired).is_(True))
     elif state:
         query = query.where(RuleRun.state == state)
     if kind:
         query = query.join(Event, Event.id == RuleRun.event_id).where(
             Event.tenant_id == who.tenant_id, Event.kind == kind
         )
-    query = query.order_by(RuleRun.at.desc(), RuleRun.place.desc(), RuleRun.id)  # type: ignore[attr-defined]
+    query = query.order_by(col(RuleRun.at).desc(), col(RuleRun.place).desc(), RuleRun.id)
     found = session.exec(query.offset((max(page, 1) - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1)).all()
     events = _by_id(session, who, Event, {run.event_id for run in found})
     rules = _by_id(session, who, Rule, {run.rule_id for run in found})

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlmodel import col
 
 from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.db import Transaction, is_lock_conflict, owned
@@ -133,7 +134,7 @@ class _EventHandler:
             if session.exec(query.with_only_columns(RuleRun.id).limit(1)).first() is None:
                 enrollment_entry.handle_event(session, self._event)
                 return [run for run in rule_evaluation.create_runs(session, self._event) if run.state in _UNFINISHED]
-        left = listed.where(RuleRun.state.in_(_UNFINISHED)).with_for_update()  # type: ignore[attr-defined]
+        left = listed.where(col(RuleRun.state).in_(_UNFINISHED)).with_for_update()
         rows = [run for run in session.exec(left).all() if again in ("", run.id)]
         return [run for run in rows if run.id not in self.retried]
 

@@ -67,6 +67,7 @@ def step_statistics(session: Transaction, who: Identity, sequence_id: str) -> li
     keys = (EnrollmentStep.version, EnrollmentStep.step_id, EnrollmentStep.branch)
     failed = func.count().filter(col(EnrollmentStep.state).in_([StepState.FAILED, StepState.UNCERTAIN]))
     done = func.count().filter(col(EnrollmentStep.state) == StepState.DONE)
+    # model fields are annotated as values, not as columns
     columns = (done, func.count(EnrollmentStep.replied_at), func.count(EnrollmentStep.stage_at), failed)  # type: ignore[arg-type]
     rows = session.execute(query.with_only_columns(*keys, *columns).group_by(*keys).order_by(*keys)).all()
     return [

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sqlmodel import col
+
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope, unscoped, unscoped_update
 from platform_app.errors import Conflict, Forbidden, NotFound
@@ -73,10 +75,11 @@ def _accept(session: Transaction, row: Invitation, user: User) -> None:
     if session.exec(query).first() is not None:
         raise Conflict("You are a member of this company already.")
     unused = unscoped_update(Invitation).where(
-        Invitation.id == row.id,  # type: ignore[arg-type]
-        Invitation.accepted_at.is_(None),  # type: ignore[union-attr]
-        Invitation.revoked_at.is_(None),  # type: ignore[union-attr]
+        col(Invitation.id) == row.id,
+        col(Invitation.accepted_at).is_(None),
+        col(Invitation.revoked_at).is_(None),
     )
+    # execute() is typed as Result; an update returns a CursorResult
     if session.execute(unused.values(accepted_at=now())).rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict("This invitation has been used already.")
     session.add(Member(tenant_id=row.tenant_id, user_id=user.id, role=row.role))

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -82,7 +84,7 @@ def list_open(session: Transaction, who: Identity) -> list[Invitation]:
     """Return the invitations that nobody has accepted or revoked, newest first, expired ones among them."""
     if not who.role.includes(Role.ADMIN):
         return []
-    query = _open_rows(who.tenant_id).order_by(Invitation.created_at.desc())  # type: ignore[attr-defined]
+    query = _open_rows(who.tenant_id).order_by(col(Invitation.created_at).desc())
     return list(session.exec(query).all())
 
 
@@ -116,8 +118,8 @@ def announce(session: Transaction, row: Invitation) -> None:
 
 def _open_rows(tenant_id: str) -> Any:
     return owned(Invitation, tenant_id).where(
-        Invitation.accepted_at.is_(None),  # type: ignore[union-attr]
-        Invitation.revoked_at.is_(None),  # type: ignore[union-attr]
+        col(Invitation.accepted_at).is_(None),
+        col(Invitation.revoked_at).is_(None),
     )
 
 

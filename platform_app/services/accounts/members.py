@@ -1,5 +1,7 @@
 """Members: the people of a tenant and their roles, and identities that act in a tenant."""
 
+from sqlmodel import col
+
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.errors import Conflict, Invalid, NotFound
 from platform_app.models.event import ActivityKind
@@ -45,7 +47,7 @@ def get_owner(session: Transaction, slug: str) -> Identity:
     Raises NotFound if there is no such tenant.
     """
     tenant = get_tenant(session, slug)
-    owners = owned(Member, tenant.id).where(Member.role == Role.OWNER, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+    owners = owned(Member, tenant.id).where(Member.role == Role.OWNER, col(Member.disabled_at).is_(None))
     rows = owners.order_by(Member.created_at)
     member: Member = session.exec(rows).first()
     user: User = session.exec(unscoped(User).where(User.id == member.user_id)).one()
@@ -94,7 +96,7 @@ def list_members(session: Transaction, who: Identity) -> list[tuple[User, Role]]
         owned(Member, who.tenant_id)
         .with_only_columns(User, Member.role)
         .join(User, User.id == Member.user_id)
-        .where(Member.disabled_at.is_(None))  # type: ignore[union-attr]
+        .where(col(Member.disabled_at).is_(None))
         .order_by(Member.created_at)
     )
     return [(user, role) for user, role in session.execute(query)]
@@ -109,7 +111,7 @@ def list_tenants(session: Transaction, user_id: str) -> list[tuple[Tenant, Role]
         unscoped(Member)
         .with_only_columns(Tenant, Member.role)
         .join(Tenant, Tenant.id == Member.tenant_id)
-        .where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+        .where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
         .order_by(Member.created_at)
     )
     return [(tenant, role) for tenant, role in session.execute(query)]

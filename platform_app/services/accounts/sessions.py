@@ -5,6 +5,8 @@ import secrets
 from contextlib import suppress
 from datetime import timedelta
 
+from sqlmodel import col
+
 from platform_app.clock import now
 from platform_app.db import Transaction, owned_update, session_scope, unscoped, unscoped_delete, unscoped_update
 from platform_app.errors import Forbidden, Unavailable
@@ -33,12 +35,12 @@ def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
     Expired tickets and sessions of all users are deleted. Raises Forbidden if the ticket is unknown, used or expired,
     or if its user is disabled.
     """
-    query = unscoped(SignInTicket).join(User, User.id == SignInTicket.user_id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
+    query = unscoped(SignInTicket).join(User, User.id == SignInTicket.user_id).where(col(User.disabled_at).is_(None))
     held = session.exec(query.where(SignInTicket.ticket_hash == _hash(ticket))).first()
     if held is None or held.expires_at < now() or not _consume_ticket(session, held):
         raise Forbidden("This sign-in has expired. Sign in again.")
-    session.execute(unscoped_delete(SignInTicket).where(SignInTicket.expires_at < now()))  # type: ignore[arg-type]
-    session.execute(unscoped_delete(Session).where(Session.expires_at < now()))  # type: ignore[arg-type]
+    session.execute(unscoped_delete(SignInTicket).where(col(SignInTicket.expires_at) < now()))
+    session.execute(unscoped_delete(Session).where(col(Session.expires_at) < now()))
     token = secrets.token_urlsafe(32)
     session.add(
         Session(
@@ -53,8 +55,8 @@ def redeem_ticket(session: Transaction, ticket: str, user_agent: str) -> str:
 
 def _consume_ticket(session: Transaction, ticket: SignInTicket) -> bool:
     """Delete a ticket; return whether this call deleted it, so that of two concurrent calls one succeeds."""
-    mine = unscoped_delete(SignInTicket).where(SignInTicket.id == ticket.id)  # type: ignore[arg-type]
-    return session.execute(mine.returning(SignInTicket.id)).first() is not None  # type: ignore[call-overload]
+    mine = unscoped_delete(SignInTicket).where(col(SignInTicket.id) == ticket.id)
+    return session.execute(mine.returning(col(SignInTicket.id))).first() is not None
 
 
 def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identity | None:
@@ -71,7 +73,7 @@ def get_identity(token: str, slug: str | None, *, extend: bool = True) -> Identi
             .join(Member, Member.user_id == User.id)
             .join(Tenant, Tenant.id == Member.tenant_id)
             .where(Session.token_hash == _hash(token), Session.expires_at > now())
-            .where(User.disabled_at.is_(None), Member.disabled_at.is_(None))  # type: ignore[union-attr]
+            .where(col(User.disabled_at).is_(None), col(Member.disabled_at).is_(None))
             .order_by(Member.created_at)
         )
         if slug is not None:
@@ -104,7 +106,7 @@ def _extend(held: Session) -> None:
     if wanted - held.expires_at < timedelta(days=1):
         return
     with suppress(Unavailable), session_scope(reason="session in use") as session:
-        session.execute(unscoped_update(Session).where(Session.id == held.id).values(expires_at=wanted))  # type: ignore[arg-type]
+        session.execute(unscoped_update(Session).where(col(Session.id) == held.id).values(expires_at=wanted))
 
 
 def _note_visit(member: Member) -> None:
@@ -112,13 +114,13 @@ def _note_visit(member: Member) -> None:
     if member.seen_at is not None and now() - member.seen_at < SEEN_PRECISION:
         return
     with suppress(Unavailable), session_scope(member.tenant_id) as session:
-        session.execute(owned_update(Member, member.tenant_id).where(Member.id == member.id).values(seen_at=now()))  # type: ignore[arg-type]
+        session.execute(owned_update(Member, member.tenant_id).where(col(Member.id) == member.id).values(seen_at=now()))
 
 
 def get_user(token: str) -> User | None:
     """Return the person who holds a token, member of a tenant or not; None when the session has ended."""
     with session_scope(reason="who holds this token", read_only=True) as session:
-        query = unscoped(User).join(Session, Session.user_id == User.id).where(User.disabled_at.is_(None))  # type: ignore[union-attr]
+        query = unscoped(User).join(Session, Session.user_id == User.id).where(col(User.disabled_at).is_(None))
         query = query.where(Session.token_hash == _hash(token), Session.expires_at > now())
         user: User | None = session.exec(query).first()
         return user
@@ -127,7 +129,7 @@ def get_user(token: str) -> User | None:
 def end_without_tenant(user_id: str) -> None:
     """End the sessions of a person who may work in no tenant any more; needs a transaction of its own."""
     with session_scope(reason="sessions of a former member") as session:
-        left = unscoped(Member).where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+        left = unscoped(Member).where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
         if session.exec(left).first() is None:
             end_all_sessions(session, user_id)
 
@@ -135,17 +137,17 @@ def end_without_tenant(user_id: str) -> None:
 def list_sessions(session: Transaction, who: Identity) -> list[Session]:
     """Return the user's own sessions that have not expired, newest first."""
     query = unscoped(Session).where(Session.user_id == who.user_id, Session.expires_at > now())
-    return list(session.exec(query.order_by(Session.created_at.desc())).all())  # type: ignore[attr-defined]
+    return list(session.exec(query.order_by(col(Session.created_at).desc())).all())
 
 
 def end_session(token: str) -> None:
     """Delete the session of a token; the token is invalid at once."""
     with session_scope(reason="sign-out") as session:
-        session.execute(unscoped_delete(Session).where(Session.token_hash == _hash(token)))  # type: ignore[arg-type]
+        session.execute(unscoped_delete(Session).where(col(Session.token_hash) == _hash(token)))
 
 
 def end_all_sessions(session: Transaction, user_id: str, *, except_id: str = "") -> None:
     """Delete every session of a user except `except_id`, and the user's sign-in tickets."""
-    session.execute(unscoped_delete(SignInTicket).where(SignInTicket.user_id == user_id))  # type: ignore[arg-type]
-    query = unscoped_delete(Session).where(Session.user_id == user_id, Session.id != except_id)  # type: ignore[arg-type]
+    session.execute(unscoped_delete(SignInTicket).where(col(SignInTicket.user_id) == user_id))
+    query = unscoped_delete(Session).where(col(Session.user_id) == user_id, col(Session.id) != except_id)
     session.execute(query)

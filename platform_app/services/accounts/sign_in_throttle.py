@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete
@@ -100,7 +101,7 @@ def record_success(email: str, address: str) -> None:
     pair, *others = _limits(email, address)
 
     def work(session: Transaction) -> None:
-        session.execute(unscoped_delete(SignInFailure).where(SignInFailure.key == pair.key))  # type: ignore[arg-type]
+        session.execute(unscoped_delete(SignInFailure).where(col(SignInFailure.key) == pair.key))
         for count in others:
             row = _row(session, count.key)
             if row is not None:
@@ -113,7 +114,7 @@ def record_success(email: str, address: str) -> None:
     _run_transaction(work)
     with session_scope(reason="sign-in throttle") as session:
         old = now() - FAILURES_KEPT
-        session.execute(unscoped_delete(SignInFailure).where(SignInFailure.last_at < old))  # type: ignore[arg-type]
+        session.execute(unscoped_delete(SignInFailure).where(col(SignInFailure.last_at) < old))
 
 
 def _run_transaction(work: Callable[[Transaction], None]) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app.db import Transaction, owned
 from platform_app.models.agent import Agent
@@ -64,7 +65,7 @@ def list_agents(
     rows.sort(key=keys[sort if sort in SORT_KEYS else "updated"], reverse=descending)
     start = max(page - 1, 0) * page_size
     shown = rows[start : start + page_size]
-    drafts = owned(Agent, who.tenant_id).where(Agent.id.in_([row.id for row in shown]))  # type: ignore[attr-defined]
+    drafts = owned(Agent, who.tenant_id).where(col(Agent.id).in_([row.id for row in shown]))
     models = {agent: draft.get("model", "") for agent, draft in session.execute(_only(drafts, "id", "draft")).all()}
     for row in shown:
         row.model = str(models[row.id])
@@ -82,14 +83,14 @@ def _rows(session: Transaction, who: Identity, search: str) -> list[AgentRow]:
     """
     counted = (
         owned(Conversation, who.tenant_id)
-        .where(Conversation.deleted_at.is_(None))  # type: ignore[union-attr]
+        .where(col(Conversation.deleted_at).is_(None))
         .with_only_columns(Conversation.agent_id, func.count())
         .group_by(Conversation.agent_id)
     )
     counts: dict[str, int] = {}
     for agent_id, count in session.execute(counted).all():
         counts[agent_id] = count
-    query = owned(Agent, who.tenant_id).where(Agent.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Agent, who.tenant_id).where(col(Agent.deleted_at).is_(None))
     columns = ("id", "name", "active", "published_id", "published_number", "changed_since_publish", "draft_saved_at")
     wanted = search.strip().casefold()
     return [

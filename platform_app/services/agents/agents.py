@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import ValidationError
+from sqlmodel import col
 
 from platform_app import notifier
 from platform_app.clock import now
@@ -166,7 +167,7 @@ def list_versions(session: Transaction, who: Identity, agent_id: str) -> list[Ag
     """Return the published versions of an agent, newest first. Raises NotFound if there is no such agent."""
     agent = get(session, who, agent_id)
     query = owned(AgentVersion, who.tenant_id).where(AgentVersion.agent_id == agent.id)
-    query = query.order_by(AgentVersion.number.desc())  # type: ignore[attr-defined]
+    query = query.order_by(col(AgentVersion.number).desc())
     return list(session.exec(query).all())
 
 

@@ -1,5 +1,7 @@
 """Conversations: create, list and change conversations, and receive what contacts and testers write."""
 
+from sqlmodel import col
+
 from platform_app.automation.send_gate import OutboundMessage, Sender
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
@@ -90,9 +92,9 @@ def list_test_conversations(
     """Return up to `limit` conversations of the test chat that match `search`, newest first."""
     query = owned(Conversation, who.tenant_id).where(
         Conversation.channel == Channel.TEST,
-        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+        col(Conversation.deleted_at).is_(None),
     )
-    query = query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc())  # type: ignore[attr-defined]
+    query = query.order_by(col(Conversation.last_message_at).desc(), col(Conversation.id).desc())
     wanted = search.strip().casefold()
     if not wanted:
         return list(session.exec(query.limit(limit)).all())
@@ -105,8 +107,8 @@ def list_test_conversations(
 def some(session: Transaction, who: Identity, conversation_ids: list[str]) -> list[Conversation]:
     """Return the conversations with these ids in this order, without the deleted ones."""
     query = owned(Conversation, who.tenant_id).where(
-        Conversation.id.in_(conversation_ids),  # type: ignore[attr-defined]
-        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+        col(Conversation.id).in_(conversation_ids),
+        col(Conversation.deleted_at).is_(None),
     )
     found = {row.id: row for row in session.exec(query).all()}
     return [found[row_id] for row_id in conversation_ids if row_id in found]
@@ -133,7 +135,7 @@ def newest_messages(
 ) -> tuple[list[Message], bool]:
     """Return the newest `limit` messages, oldest first, and whether there are earlier ones."""
     query = current_messages(get(session, who, conversation_id))
-    order = query.order_by(Message.created_at.desc(), Message.id.desc())  # type: ignore[attr-defined]
+    order = query.order_by(col(Message.created_at).desc(), col(Message.id).desc())
     found = list(session.exec(order.limit(limit + 1)).all())
     return found[:limit][::-1], len(found) > limit
 
@@ -270,9 +272,9 @@ def _replace_from(session: Transaction, row: Conversation, first: Message | None
     """Mark the messages from one on, or all of a conversation, as replaced."""
     cancel_pending_replies(session, row)
     session.flush()
-    query = owned_update(Message, row.tenant_id).where(Message.conversation_id == row.id)  # type: ignore[arg-type]
+    query = owned_update(Message, row.tenant_id).where(col(Message.conversation_id) == row.id)
     if first is not None:
-        query = query.where(Message.created_at >= first.created_at)  # type: ignore[arg-type]
+        query = query.where(col(Message.created_at) >= first.created_at)
     session.execute(query.values(replaced=True))
 
 

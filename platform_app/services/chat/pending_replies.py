@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlmodel import col
+
 from platform_app.automation.send_gate import OutboundMessage, Sender
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -41,7 +43,7 @@ def answer_last(session: Transaction, row: Conversation) -> None:
     """Enqueue a reply to the contact's last message if it is unanswered. The conversation must be locked."""
     query = current_messages(row).where(Message.state == MessageState.COMPLETE)
     last: Message | None = session.exec(
-        query.order_by(Message.created_at.desc(), Message.id.desc()).limit(1)  # type: ignore[attr-defined]
+        query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(1)
     ).first()
     if last is None or last.author != Author.CONTACT:
         return
@@ -62,7 +64,7 @@ def list_pending(session: Transaction, row: Conversation) -> list[Message]:
     """Return the pending replies of a conversation, locked."""
     query = owned(Message, row.tenant_id).where(
         Message.conversation_id == row.id,
-        Message.state.in_(PENDING),  # type: ignore[attr-defined]
+        col(Message.state).in_(PENDING),
     )
     return list(session.exec(query.with_for_update()).all())
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import structlog
+from sqlmodel import col
 
 from platform_app.clock import now
 from platform_app.db import owned, session_scope, unscoped
@@ -131,6 +132,7 @@ async def _generate(work: ReplyContext) -> None:
 
 async def _read_stream(work: ReplyContext, request: ModelRequest) -> None:
     """Read the model's text into the context."""
+    # the stream is annotated as an iterator and is a generator
     async with aclosing(client.stream_reply(request, work.provider, work.outcome)) as pieces:  # type: ignore[type-var]
         async for _ in pieces:
             work.raw_text = work.marks.read(work.outcome.text)
@@ -175,6 +177,7 @@ async def _extract_answers(work: ReplyContext, guidance: GuidedProgress) -> None
     request = ModelRequest(model=work.model, messages=asked, temperature=0.0, max_tokens=500, max_chars=4_000)
     outcome = client.ModelResult()
     try:
+        # the stream is annotated as an iterator and is a generator
         async with aclosing(client.stream_reply(request, work.provider, outcome)) as pieces:  # type: ignore[type-var]
             async for _ in pieces:
                 pass
@@ -269,7 +272,7 @@ def mark_interrupted() -> None:
     with session_scope(reason="replies that nobody writes", read_only=True) as session:
         late = unscoped(Message).where(
             Message.state == MessageState.STREAMING,
-            Message.beat_at < now() - INTERRUPTED_AFTER,  # type: ignore[operator]
+            col(Message.beat_at) < now() - INTERRUPTED_AFTER,
         )
         found = list(session.exec(late.limit(100)).all())
     for reply in found:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app import custom_fields, notifier
 from platform_app.automation.values import fold
@@ -177,13 +178,13 @@ def list_contacts(
     query = _filtered(who, search, tag)
     total = session.exec(query.with_only_columns(func.count())).one()
     key: Any = Contact.search_text if sort == "name" else Contact.updated_at
-    order = (key.desc(), Contact.id.desc()) if descending else (key, Contact.id)  # type: ignore[attr-defined]
+    order = (key.desc(), col(Contact.id).desc()) if descending else (key, Contact.id)
     shown = query.order_by(*order).offset(max(page - 1, 0) * page_size).limit(page_size)
     return list(session.exec(shown).all()), int(total)
 
 
 def _filtered(who: Identity, search: str, tag: str) -> Any:
-    query = owned(Contact, who.tenant_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Contact, who.tenant_id).where(col(Contact.deleted_at).is_(None))
     return search_text.filter_rows(query, Contact.search_text, search, tag)
 
 
@@ -192,7 +193,7 @@ def contact_names(session: Transaction, who: Identity, contact_ids: Iterable[str
     wanted = {one for one in contact_ids if one}
     if not wanted:
         return {}
-    query = owned(Contact, who.tenant_id).where(Contact.id.in_(wanted), Contact.deleted_at.is_(None))  # type: ignore[attr-defined, union-attr]
+    query = owned(Contact, who.tenant_id).where(col(Contact.id).in_(wanted), col(Contact.deleted_at).is_(None))
     found = session.execute(query.with_only_columns(Contact.id, Contact.name))
     return {contact_id: name for contact_id, name in found}  # noqa: C416
 
@@ -216,8 +217,8 @@ def contacts_by_address(session: Transaction, who: Identity, addresses: list[str
     """Return contacts by lookup key (see `lookup_keys`), the oldest first, without deleted ones."""
     if not addresses:
         return {}
-    query = owned(Address, who.tenant_id).where(Address.value.in_(addresses))  # type: ignore[attr-defined]
-    query = query.join(Contact, Contact.id == Address.contact_id).where(Contact.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Address, who.tenant_id).where(col(Address.value).in_(addresses))
+    query = query.join(Contact, Contact.id == Address.contact_id).where(col(Contact.deleted_at).is_(None))
     ordered = query.with_only_columns(Address.value, Contact).order_by(Contact.created_at, Contact.id)
     found: dict[str, list[Contact]] = {}
     for value, row in session.execute(ordered):

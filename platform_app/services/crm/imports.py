@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import custom_fields, notifier
 from platform_app.automation.values import fold, parse_whole
 from platform_app.config import settings
@@ -133,7 +135,9 @@ def get(session: Transaction, who: Identity, import_id: str) -> ContactImport:
 
 def list_recent(session: Transaction, who: Identity, *, limit: int = 10) -> list[ContactImport]:
     """Return the latest imports, newest first."""
-    query = owned(ContactImport, who.tenant_id).order_by(ContactImport.created_at.desc(), ContactImport.id.desc())  # type: ignore[attr-defined]
+    query = owned(ContactImport, who.tenant_id).order_by(
+        col(ContactImport.created_at).desc(), col(ContactImport.id).desc()
+    )
     return list(session.exec(query.limit(limit)).all())
 
 

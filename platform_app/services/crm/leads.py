@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app import custom_fields, notifier
 from platform_app.clock import now
@@ -143,7 +144,7 @@ def _set_field(session: Transaction, who: Identity, row: Lead, *, name: str, val
 
 
 def _check_member(session: Transaction, who: Identity, user_id: str) -> str:
-    query = owned(Member, who.tenant_id).where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Member, who.tenant_id).where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
     if session.exec(query).first() is None:
         raise NotFound("There is no such member.")
     return user_id
@@ -195,13 +196,13 @@ def list_leads(
     total = session.exec(query.with_only_columns(func.count())).one()
     keys: dict[str, Any] = {"title": Lead.search_text, "budget": Lead.budget}
     key = keys.get(sort, Lead.updated_at)
-    order = (key.desc(), Lead.id.desc()) if descending else (key, Lead.id)  # type: ignore[attr-defined]
+    order = (key.desc(), col(Lead.id).desc()) if descending else (key, Lead.id)
     shown = query.order_by(*order).offset(max(page - 1, 0) * page_size).limit(page_size)
     return list(session.exec(shown).all()), int(total)
 
 
 def _filtered(who: Identity, *, search: str = "", tag: str = "", **same: str) -> Any:
-    query = owned(Lead, who.tenant_id).where(Lead.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Lead, who.tenant_id).where(col(Lead.deleted_at).is_(None))
     for name, value in same.items():
         if value:
             query = query.where(getattr(Lead, name) == value)
@@ -219,7 +220,7 @@ def newest_in_stage(
     session: Transaction, who: Identity, stage_id: str, *, limit: int = 30, **filters: str
 ) -> list[Lead]:
     """Return the leads of a stage by their last change, the latest first."""
-    query = _filtered(who, stage_id=stage_id, **filters).order_by(Lead.updated_at.desc(), Lead.id.desc())  # type: ignore[attr-defined]
+    query = _filtered(who, stage_id=stage_id, **filters).order_by(col(Lead.updated_at).desc(), col(Lead.id).desc())
     return list(session.exec(query.limit(limit)).all())
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, LimitReached, NotFound
@@ -44,7 +45,7 @@ def list_pipelines(session: Transaction, who: Identity) -> list[tuple[Pipeline, 
 
 def leads_by_stage(session: Transaction, who: Identity) -> list[StageCount]:
     """Return every stage with its number of leads, in the order of pipelines and stages."""
-    query = owned(Lead, who.tenant_id).where(Lead.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Lead, who.tenant_id).where(col(Lead.deleted_at).is_(None))
     query = query.with_only_columns(Lead.stage_id, func.count()).group_by(Lead.stage_id)
     counts: dict[str, int] = {stage_id: count for stage_id, count in session.execute(query).all()}  # noqa: C416
     return [

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any, Protocol
 
+from sqlmodel import col
+
 from platform_app.automation.values import fold
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid
@@ -49,8 +51,8 @@ def list_tags(session: Transaction, who: Identity) -> list[str]:
     """Return the most used tags of the contacts and leads that changed last, at most _MAX_TAGS."""
     counted: Counter[str] = Counter()
     for model in (Contact, Lead):
-        query = owned(model, who.tenant_id).where(model.deleted_at.is_(None))  # type: ignore[union-attr]
-        latest = query.order_by(model.updated_at.desc()).with_only_columns(model.tags).limit(_MAX_ROWS)  # type: ignore[attr-defined]
+        query = owned(model, who.tenant_id).where(col(model.deleted_at).is_(None))
+        latest = query.order_by(col(model.updated_at).desc()).with_only_columns(model.tags).limit(_MAX_ROWS)
         for held in session.exec(latest).all():
             counted.update(held)
     return [tag for tag, _ in counted.most_common(_MAX_TAGS)]

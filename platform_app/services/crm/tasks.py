@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -49,7 +51,7 @@ def create(
 
 
 def _is_member(session: Transaction, who: Identity, user_id: str) -> bool:
-    query = owned(Member, who.tenant_id).where(Member.user_id == user_id, Member.disabled_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Member, who.tenant_id).where(Member.user_id == user_id, col(Member.disabled_at).is_(None))
     return session.exec(query).first() is not None
 
 

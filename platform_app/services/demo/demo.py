@@ -4,6 +4,8 @@ import secrets
 from datetime import datetime
 from pathlib import Path
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.config import settings
 from platform_app.db import Transaction, owned, owned_update, session_scope, unscoped
@@ -73,7 +75,7 @@ def _create_tenant(session: Transaction, password_hash: str, language: str) -> I
 
 def is_loaded(session: Transaction, who: Identity) -> bool:
     """Return whether the demo is loaded in this tenant."""
-    return session.exec(owned(Agent, who.tenant_id).where(Agent.is_demo.is_(True))).first() is not None  # type: ignore[attr-defined]
+    return session.exec(owned(Agent, who.tenant_id).where(col(Agent.is_demo).is_(True))).first() is not None
 
 
 def load(session: Transaction, who: Identity) -> None:
@@ -126,7 +128,7 @@ def _agent(session: Transaction, who: Identity, told: Shop) -> tuple[Agent, list
 def _backdate(session: Transaction, who: Identity, link: str, at: datetime) -> None:
     """Move the activities just recorded about a page to the time at which they belong."""
     session.flush()
-    query = owned_update(Activity, who.tenant_id).where(Activity.link == link, Activity.is_demo.is_(False))  # type: ignore[arg-type, attr-defined]
+    query = owned_update(Activity, who.tenant_id).where(col(Activity.link) == link, col(Activity.is_demo).is_(False))
     session.execute(query.values(at=at, created_at=at, is_demo=True))
 
 

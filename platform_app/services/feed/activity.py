@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.db import Transaction, owned, unscoped
 from platform_app.events import cause_of
@@ -142,7 +144,7 @@ def _names(session: Transaction, tenant_id: str, column: Any, ids: set[str]) -> 
 def _people(session: Transaction, ids: set[str]) -> dict[str, str]:
     if not ids:
         return {}
-    query = unscoped(User).where(User.id.in_(ids)).with_only_columns(User.id, User.name)  # type: ignore[attr-defined]
+    query = unscoped(User).where(col(User.id).in_(ids)).with_only_columns(User.id, User.name)
     return dict(iter(session.execute(query)))
 
 
@@ -150,7 +152,7 @@ def list_activities(
     session: Transaction, tenant_id: str, *, kind: str = "", agent_id: str = "", user_id: str = "", limit: int = 30
 ) -> list[Activity]:
     """Return the newest activities, filtered by kind, agent and user where given."""
-    query = owned(Activity, tenant_id).order_by(Activity.at.desc(), Activity.id.desc()).limit(limit)  # type: ignore[attr-defined]
+    query = owned(Activity, tenant_id).order_by(col(Activity.at).desc(), col(Activity.id).desc()).limit(limit)
     if kind:
         query = query.where(Activity.kind == kind)
     if agent_id:

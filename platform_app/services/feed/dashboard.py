@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, case, func
+from sqlmodel import col
 
 from platform_app.db import Transaction, owned
 from platform_app.models.agent import Agent
@@ -95,7 +96,7 @@ def _consecutive_periods(starts: list[date], now: datetime, zone: ZoneInfo) -> l
 def _count_replies(session: Transaction, who: Identity, ranges: list[Range]) -> list[int]:
     """Return the number of replies in each period, with one query."""
     columns = [
-        func.coalesce(func.sum(case((and_(Event.at >= start, Event.at < end), 1), else_=0)), 0)  # type: ignore[arg-type]
+        func.coalesce(func.sum(case((and_(col(Event.at) >= start, col(Event.at) < end), 1), else_=0)), 0)
         for start, end in ranges
     ]
     query = owned(Event, who.tenant_id).where(
@@ -107,15 +108,15 @@ def _count_replies(session: Transaction, who: Identity, ranges: list[Range]) -> 
 
 
 def _count_agents(session: Transaction, who: Identity, *, active: bool) -> int:
-    query = owned(Agent, who.tenant_id).where(Agent.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Agent, who.tenant_id).where(col(Agent.deleted_at).is_(None))
     if active:
-        query = query.where(Agent.active.is_(True))  # type: ignore[attr-defined]
+        query = query.where(col(Agent.active).is_(True))
     return int(session.exec(query.with_only_columns(func.count())).one())
 
 
 def _count_open_conversations(session: Transaction, who: Identity) -> int:
     query = owned(Conversation, who.tenant_id).where(
         Conversation.state == ConversationState.OPEN,
-        Conversation.deleted_at.is_(None),  # type: ignore[union-attr]
+        col(Conversation.deleted_at).is_(None),
     )
     return int(session.exec(query.with_only_columns(func.count())).one())

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String, column, values
+from sqlmodel import col
 
 from platform_app.db import Transaction, owned
 from platform_app.errors import NotFound
@@ -38,7 +39,7 @@ def list_events(
         query = query.where(Event.agent_id == agent_id)
     if led:
         query = query.where(Event.depth > 0 if led == "rules" else Event.depth == 0)
-    query = query.order_by(Event.at.desc(), Event.id.desc())  # type: ignore[attr-defined]
+    query = query.order_by(col(Event.at).desc(), col(Event.id).desc())
     return list(session.exec(query.offset((max(page, 1) - 1) * size).limit(size + 1)).all())
 
 
@@ -68,7 +69,7 @@ def names_by_id(session: Transaction, who: Identity, model: Any, ids: set[str | 
 
     It uses a join, not a list of ids: SQLite assumes that a tenant has ten rows, and with more ids it would read all.
     """
-    asked = [(one,) for one in sorted(ids - {None, ""})]  # type: ignore[type-var]
+    asked = [(one,) for one in sorted(ids - {None, ""})]  # type: ignore[type-var]  # None is subtracted from the set
     if not asked:
         return {}
     wanted = values(column("id", String), name="wanted").data(asked).cte()
@@ -86,7 +87,7 @@ def iterate_events(
     """
     last: tuple[datetime, str] = (after, "")
     while True:
-        query = owned(Event, who.tenant_id).where(Event.kind.in_(kinds), Event.at >= last[0])  # type: ignore[attr-defined]
+        query = owned(Event, who.tenant_id).where(col(Event.kind).in_(kinds), Event.at >= last[0])
         query = (query.with_only_columns(*columns) if columns else query).order_by(Event.at, Event.id).limit(BATCH_SIZE)
         page = list(session.execute(query).all() if columns else session.exec(query).all())
         fresh = [one for one in page if (one.at, one.id) > last]

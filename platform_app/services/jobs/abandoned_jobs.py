@@ -31,7 +31,7 @@ BATCH_SIZE = 200  # jobs recovered per transaction
 def recover_abandoned() -> None:
     """Take running jobs with expired leases from their workers: queued again, uncertain or dead."""
     with session_scope(reason="leases that ran out") as session:
-        late = unscoped(Job).where(Job.state == JobState.RUNNING, Job.lease_until < now())  # type: ignore[operator]
+        late = unscoped(Job).where(Job.state == JobState.RUNNING, col(Job.lease_until) < now())
         for job in session.exec(late.limit(BATCH_SIZE).with_for_update(skip_locked=True)).all():
             _recover(session, job)
             call_on_failure(session, job, job.state)

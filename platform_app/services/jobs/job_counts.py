@@ -17,6 +17,7 @@ _REASON = "the worker's probe"
 
 def _not_done() -> Any:
     """Return the condition of the partial index, as literal SQL, which query planners recognize."""
+    # the class attribute is a column at run time
     return col(Job.state) != bindparam(None, JobState.DONE, type_=Job.state.type, literal_execute=True)  # type: ignore[attr-defined]
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, unscoped
@@ -27,7 +29,9 @@ def list_jobs(
     if kind:
         query = query.where(Job.kind == kind)
     total = job_counts.count_jobs(session, who.tenant_id, state=state, kind=kind)
-    found = query.order_by(Job.created_at.desc(), Job.id.desc()).offset((page - 1) * page_size).limit(page_size)  # type: ignore[attr-defined]
+    found = (
+        query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).offset((page - 1) * page_size).limit(page_size)
+    )
     return list(session.exec(found).all()), total
 
 
@@ -95,7 +99,9 @@ class WorkerStatus:
 
 def worker_status(session: Transaction, who: Identity) -> WorkerStatus:
     """Return the worker's status for the dashboard, from the snapshot that /health and /metrics render."""
-    beat: WorkerBeat | None = session.exec(unscoped(WorkerBeat).order_by(WorkerBeat.beat_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
+    beat: WorkerBeat | None = session.exec(
+        unscoped(WorkerBeat).order_by(col(WorkerBeat.beat_at).desc()).limit(1)
+    ).first()
     mine = job_counts.tenant_counts(session, who.tenant_id)
     if beat is None or (now() - beat.beat_at).total_seconds() > BEAT_TIMEOUT:
         return WorkerStatus(

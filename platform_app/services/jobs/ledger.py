@@ -62,7 +62,7 @@ def _claim(session: Transaction, job_ids: list[str], by: dict[str, Any], *condit
     started, token = now(), secrets.token_hex(16)
     taking = (
         unscoped_update(Job)
-        .where(col(Job.id).in_(job_ids), Job.state == JobState.QUEUED, Job.run_at <= started, *conditions)  # type: ignore[arg-type]
+        .where(col(Job.id).in_(job_ids), col(Job.state) == JobState.QUEUED, col(Job.run_at) <= started, *conditions)
         .values(
             state=JobState.RUNNING,
             attempts=Job.attempts + 1,
@@ -71,7 +71,7 @@ def _claim(session: Transaction, job_ids: list[str], by: dict[str, Any], *condit
             started_at=started,
             **by,
         )
-        .returning(*_CLAIMED_COLUMNS)  # type: ignore[call-overload]
+        .returning(*_CLAIMED_COLUMNS)  # type: ignore[call-overload]  # a tuple of columns matches no overload
     )
     rows = session.execute(taking.execution_options(synchronize_session=False)).all()
     return [job for row in rows if (job := _running(session, row, token)) is not None]
@@ -136,7 +136,7 @@ def finish_jobs(session: Transaction, jobs: list[RunningJob]) -> set[str]:
     held = tuple_(col(Job.id), col(Job.lease_token)).in_([(job.id, job.lease_token) for job in jobs])
     done = (
         unscoped_update(Job)
-        .where(Job.id.in_(ids), held, Job.state == JobState.RUNNING)  # type: ignore[attr-defined, arg-type]
+        .where(col(Job.id).in_(ids), held, col(Job.state) == JobState.RUNNING)
         .values(state=JobState.DONE, finished_at=now(), lease_token=None, error="")
         .returning(col(Job.id))
     )
@@ -169,7 +169,7 @@ def renew_leases(held: list[RunningJob]) -> None:
     until = now() + timedelta(seconds=settings().lease_seconds)
     with session_scope(reason="a worker renews its leases") as session:
         tokens = [job.lease_token for job in held]
-        session.execute(unscoped_update(Job).where(Job.lease_token.in_(tokens)).values(lease_until=until))  # type: ignore[union-attr]
+        session.execute(unscoped_update(Job).where(col(Job.lease_token).in_(tokens)).values(lease_until=until))
 
 
 def end_attempt(
@@ -195,7 +195,8 @@ def end_attempt(
     }
     changes |= {"run_at": run_at} if run_at else {"finished_at": now()}
     with session_scope(reason="a worker ends an attempt") as session:
-        query = unscoped_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        query = unscoped_update(Job).where(col(Job.id) == job.id, col(Job.lease_token) == job.lease_token)
+        # execute() is typed as Result; an update returns a CursorResult
         if session.execute(query.values(**changes)).rowcount and run_at is None:  # type: ignore[attr-defined]
             if state == JobState.DONE:
                 add_to_tally(session, job.tenant_id, job.kind)
@@ -219,7 +220,7 @@ def release_jobs(held: list[RunningJob]) -> None:
     """Put running jobs of a stopping worker back into the queue; the attempt does not count."""
     with session_scope(reason="a worker stops") as session:
         tokens = [job.lease_token for job in held]
-        query = unscoped_update(Job).where(Job.lease_token.in_(tokens), Job.state == JobState.RUNNING)  # type: ignore[union-attr,arg-type]
+        query = unscoped_update(Job).where(col(Job.lease_token).in_(tokens), col(Job.state) == JobState.RUNNING)
         session.execute(
             query.values(state=JobState.QUEUED, lease_token=None, dispatched_at=None, attempts=Job.attempts - 1)
         )
@@ -228,7 +229,7 @@ def release_jobs(held: list[RunningJob]) -> None:
 def record_alone(job: RunningJob, *, is_alone: bool) -> None:
     """Record whether the worker runs nothing besides this job."""
     with session_scope(reason="a worker does a job alone") as session:
-        mine = unscoped_update(Job).where(Job.id == job.id, Job.lease_token == job.lease_token)  # type: ignore[arg-type]
+        mine = unscoped_update(Job).where(col(Job.id) == job.id, col(Job.lease_token) == job.lease_token)
         session.execute(mine.values(is_alone=is_alone))
 
 

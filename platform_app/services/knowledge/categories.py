@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from sqlmodel import col
+
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Invalid, LimitReached, NotFound
 from platform_app.models.knowledge import Category, Source
@@ -107,9 +109,9 @@ def move(session: Transaction, who: Identity, category_id: str, *, up: bool) -> 
 def delete(session: Transaction, who: Identity, category_id: str) -> None:
     """Delete a category; its children and sources move to its parent. Raises NotFound if there is none."""
     category = get(session, who, category_id)
-    inside = owned_update(Category, who.tenant_id).where(Category.parent_id == category.id)  # type: ignore[arg-type]
+    inside = owned_update(Category, who.tenant_id).where(col(Category.parent_id) == category.id)
     session.execute(inside.values(parent_id=category.parent_id))
-    sources = owned_update(Source, who.tenant_id).where(Source.category_id == category.id)  # type: ignore[arg-type]
+    sources = owned_update(Source, who.tenant_id).where(col(Source.category_id) == category.id)
     session.execute(sources.values(category_id=category.parent_id))
     session.delete(category)
     lexical_index.bump(session, who.tenant_id)

@@ -5,6 +5,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.config import settings
@@ -86,8 +88,8 @@ def _write_chunks(job: RunningJob, source: Source, pieces: Iterator[Piece], gene
     with job.transaction() as session:
         session.execute(
             owned_delete(Chunk, job.tenant_id).where(
-                Chunk.source_id == source.id,  # type: ignore[arg-type]
-                Chunk.generation == generation,  # type: ignore[arg-type]
+                col(Chunk.source_id) == source.id,
+                col(Chunk.generation) == generation,
             )
         )
     number = 0
@@ -125,6 +127,7 @@ def _activate(job: RunningJob, source: Source, generation: int, count: int) -> N
         stale = (Chunk.source_id == source.id, Chunk.generation != generation)
         query = owned(Chunk, job.tenant_id).where(*stale).with_only_columns(Chunk.id)
         old_ids = list(session.exec(query).all())
+        # comparisons of model fields are annotated as bool
         session.execute(owned_delete(Chunk, job.tenant_id).where(*stale))  # type: ignore[arg-type]
         row.state, row.progress, row.error = SourceState.READY, 100, ""
         row.generation, row.chunk_count, row.next_chunks = generation, count, 0
@@ -181,7 +184,7 @@ def remove_source(job: RunningJob) -> None:
     with job.finish() as session:
         row = session.exec(owned(Source, job.tenant_id).where(Source.id == source.id)).one()
         if row.deleted_at is not None:
-            session.execute(owned_delete(Chunk, job.tenant_id).where(Chunk.source_id == source.id))  # type: ignore[arg-type]
+            session.execute(owned_delete(Chunk, job.tenant_id).where(col(Chunk.source_id) == source.id))
             session.delete(row)
             path = settings().uploads / source.stored_as
             session.after_commit.append(lambda: path.unlink(missing_ok=True))

@@ -4,6 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -17,10 +19,10 @@ SameName = Literal["replace", "keep"]
 
 def find_same_name(session: Transaction, tenant_id: str, file_name: str, category_id: str | None) -> Source | None:
     """Return the newest source with this file name, or None; within the category if one is given."""
-    query = owned(Source, tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None))
     if category_id:
         query = query.where(Source.category_id == category_id)
-    rows = session.execute(query.with_only_columns(Source.id, Source.file_name).order_by(Source.created_at.desc()))  # type: ignore[attr-defined]
+    rows = session.execute(query.with_only_columns(Source.id, Source.file_name).order_by(col(Source.created_at).desc()))
     wanted = file_name.casefold()
     found = next((key for key, name in rows.all() if name.casefold() == wanted), None)
     return session.exec(owned(Source, tenant_id).where(Source.id == found)).one() if found else None
@@ -28,7 +30,7 @@ def find_same_name(session: Transaction, tenant_id: str, file_name: str, categor
 
 def unique_name(session: Transaction, tenant_id: str, file_name: str) -> str:
     """Return the file name with the first number that no source has, such as `Prices (2).md`."""
-    query = owned(Source, tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Source, tenant_id).where(col(Source.deleted_at).is_(None))
     taken = {name.casefold() for name in session.exec(query.with_only_columns(Source.file_name)).all()}
     path, count = Path(file_name), 2
     while (name := f"{path.stem[:180]} ({count}){path.suffix}").casefold() in taken:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app import notifier
 from platform_app.db import Transaction, owned, session_scope
@@ -73,7 +74,7 @@ def add_source(
 
     Raises LimitReached if the tenant's files exceed QUOTA_BYTES.
     """
-    query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Source, who.tenant_id).where(col(Source.deleted_at).is_(None))
     taken = session.exec(query.with_only_columns(func.coalesce(func.sum(Source.size), 0))).one()
     if taken + size > QUOTA_BYTES:
         raise LimitReached("Your files take all the room there is. Delete some first.")
@@ -120,20 +121,24 @@ def list_sources(
 
     `category` is an id, which includes nested ones, or "none" for sources without a category.
     """
-    query = owned(Source, who.tenant_id).where(Source.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Source, who.tenant_id).where(col(Source.deleted_at).is_(None))
     if search.strip():
         wanted = search.strip().casefold()
         rows = session.execute(query.with_only_columns(Source.id, Source.title)).all()
-        query = query.where(Source.id.in_([i for i, title in rows if wanted in title.casefold()]))  # type: ignore[attr-defined]
+        query = query.where(col(Source.id).in_([i for i, title in rows if wanted in title.casefold()]))
     if category == "none":
-        query = query.where(Source.category_id.is_(None))  # type: ignore[union-attr]
+        query = query.where(col(Source.category_id).is_(None))
     elif category:
         inside = categories.with_descendants(session, who.tenant_id, [category])
-        query = query.where(Source.category_id.in_(inside))  # type: ignore[union-attr]
+        query = query.where(col(Source.category_id).in_(inside))
     if state:
         query = query.where(Source.state == state)
     total = session.exec(query.with_only_columns(func.count())).one()
-    shown = query.order_by(Source.created_at.desc(), Source.id.desc()).offset((page - 1) * page_size).limit(page_size)  # type: ignore[attr-defined]
+    shown = (
+        query.order_by(col(Source.created_at).desc(), col(Source.id).desc())
+        .offset((page - 1) * page_size)
+        .limit(page_size)
+    )
     return list(session.exec(shown).all()), int(total)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 from sqlmodel import col
 
@@ -45,7 +46,7 @@ def _remove(session: Transaction, rows: Iterable[ContactImport]) -> None:
     for row in rows:
         path = settings().uploads / row.stored_as
         session.delete(row)
-        session.after_commit.append(lambda path=path: path.unlink(missing_ok=True))  # type: ignore[misc]
+        session.after_commit.append(partial(path.unlink, missing_ok=True))
 
 
 def _remove_unknown_files() -> None:

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import fact_snapshots
 from platform_app.automation import similarity, text_templates
 from platform_app.automation.conditions import Condition, Group, parse_conditions
@@ -54,7 +56,7 @@ def select_scripts(
     Texts are filled with `seen`, the facts that the agent may see; conditions are evaluated on all facts. Scripts that
     exceed TOKEN_BUDGET do not apply.
     """
-    query = owned(Script, tenant_id).where(Script.deleted_at.is_(None), Script.enabled.is_(True))  # type: ignore[union-attr, attr-defined]
+    query = owned(Script, tenant_id).where(col(Script.deleted_at).is_(None), col(Script.enabled).is_(True))
     rows: list[Script] = list(session.exec(query.order_by(Script.position, Script.id)).all())
     if not rows:
         return []

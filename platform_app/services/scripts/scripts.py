@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func
+from sqlmodel import col
 
 from platform_app.automation import guided_steps
 from platform_app.automation.conditions import parse_conditions
@@ -54,7 +55,7 @@ def list_scripts(
 
 
 def _all(session: Transaction, who: Identity) -> list[Script]:
-    query = owned(Script, who.tenant_id).where(Script.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(Script, who.tenant_id).where(col(Script.deleted_at).is_(None))
     return list(session.exec(query.order_by(Script.position, Script.id)).all())
 
 
@@ -68,7 +69,7 @@ def usage_by_script(session: Transaction, who: Identity) -> dict[str, ScriptUsag
 def conversations_using(session: Transaction, who: Identity, script_id: str, *, limit: int = 20) -> list[str]:
     """Return the ids of conversations in which a reply used a script, latest first."""
     query = owned(ScriptUse, who.tenant_id).where(ScriptUse.script_id == script_id)
-    newest = query.order_by(ScriptUse.created_at.desc()).limit(500)  # type: ignore[attr-defined]
+    newest = query.order_by(col(ScriptUse.created_at).desc()).limit(500)
     found = dict.fromkeys(use.conversation_id for use in session.exec(newest).all())
     return list(found)[:limit]
 
@@ -164,7 +165,7 @@ def _add_version(session: Transaction, who: Identity, row: Script, before: dict[
 def list_versions(session: Transaction, who: Identity, script_id: str) -> list[ScriptVersion]:
     """Return the former states of a script, latest first."""
     query = owned(ScriptVersion, who.tenant_id).where(ScriptVersion.script_id == script_id)
-    return list(session.exec(query.order_by(ScriptVersion.number.desc())).all())  # type: ignore[attr-defined]
+    return list(session.exec(query.order_by(col(ScriptVersion.number).desc())).all())
 
 
 def restore_version(session: Transaction, who: Identity, script_id: str, version_id: str) -> Script:

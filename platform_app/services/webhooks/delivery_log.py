@@ -1,5 +1,7 @@
 """Delivery log: lists of the deliveries to webhooks."""
 
+from sqlmodel import col
+
 from platform_app.db import Transaction, owned
 from platform_app.errors import NotFound
 from platform_app.models.person import Identity
@@ -23,7 +25,7 @@ def list_deliveries(
         query = query.where(ReceivedDelivery.webhook_id == webhook_id)
     if outcome:
         query = query.where(ReceivedDelivery.outcome == outcome)
-    query = query.order_by(ReceivedDelivery.at.desc(), ReceivedDelivery.id.desc())  # type: ignore[attr-defined]
+    query = query.order_by(col(ReceivedDelivery.at).desc(), col(ReceivedDelivery.id).desc())
     return list(session.exec(query.offset((max(page, 1) - 1) * size).limit(size + 1)).all())
 
 

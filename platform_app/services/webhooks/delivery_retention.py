@@ -17,7 +17,7 @@ RETENTION = timedelta(days=30)
 def latest_delivery(session: Transaction, row: ReceivedDelivery) -> ReceivedDelivery | None:
     """Return the webhook's newest stored delivery, or None."""
     mine = owned(ReceivedDelivery, row.tenant_id).where(ReceivedDelivery.webhook_id == row.webhook_id)
-    newest = mine.order_by(ReceivedDelivery.at.desc(), ReceivedDelivery.id.desc()).limit(1)  # type: ignore[attr-defined]
+    newest = mine.order_by(col(ReceivedDelivery.at).desc(), col(ReceivedDelivery.id).desc()).limit(1)
     found: ReceivedDelivery | None = session.exec(newest).first()
     return found
 
@@ -68,8 +68,8 @@ def delete_old(session: Transaction, row: ReceivedDelivery, *, previous_at: date
     if previous_at is None or previous_at.date() == row.at.date():
         return False
     old = owned_delete(ReceivedDelivery, row.tenant_id).where(
-        ReceivedDelivery.webhook_id == row.webhook_id,  # type: ignore[arg-type]
-        ReceivedDelivery.at < row.at - RETENTION,  # type: ignore[arg-type]
+        col(ReceivedDelivery.webhook_id) == row.webhook_id,
+        col(ReceivedDelivery.at) < row.at - RETENTION,
     )
     session.execute(old)
     return True

@@ -10,6 +10,8 @@ from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
@@ -34,7 +36,7 @@ def hash_address(address: str) -> str:
 
 def list_webhooks(session: Transaction, who: Identity) -> list[IncomingWebhook]:
     """Return the tenant's webhooks, sorted by name."""
-    query = owned(IncomingWebhook, who.tenant_id).where(IncomingWebhook.deleted_at.is_(None))  # type: ignore[union-attr]
+    query = owned(IncomingWebhook, who.tenant_id).where(col(IncomingWebhook.deleted_at).is_(None))
     return sorted(session.exec(query).all(), key=lambda row: (row.name.casefold(), row.id))
 
 

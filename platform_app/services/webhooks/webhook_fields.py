@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sqlmodel import col
+
 from platform_app.automation import webhook_payloads
 from platform_app.automation.values import fold
 from platform_app.automation.webhook_payloads import Leaf, UnreadableBody
@@ -116,7 +118,7 @@ def _last_payload(session: Transaction, webhook: IncomingWebhook) -> Any:
     query = owned(ReceivedDelivery, webhook.tenant_id).where(
         ReceivedDelivery.webhook_id == webhook.id, ReceivedDelivery.outcome == DeliveryOutcome.ACCEPTED
     )
-    last: ReceivedDelivery | None = session.exec(query.order_by(ReceivedDelivery.at.desc()).limit(1)).first()  # type: ignore[attr-defined]
+    last: ReceivedDelivery | None = session.exec(query.order_by(col(ReceivedDelivery.at).desc()).limit(1)).first()
     try:
         return delivery_bodies.parse_stored_body(last.body, last.headers.get("content-type", "")) if last else None
     except UnreadableBody:
