@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from platform_app.automation.facts import FactType
@@ -177,6 +177,8 @@ PARTS = st.sampled_from(
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
+@example(["**", "Yes", "\n", "```", "**", "`"], False, 40)
+@example(["Yes", " ", "\n", "Yes", "[", "](http://a.b)"], False, 40)
 @given(st.lists(PARTS, max_size=25), st.booleans(), st.sampled_from([40, 4000]))
 def test_what_is_shown_early_is_the_beginning_of_what_is_stored(parts: list[str], markdown: bool, limit: int) -> None:
     text, shown = "".join(parts), ""

@@ -15,7 +15,8 @@ __all__ = [
     "truncate",
 ]
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FENCE = re.compile(rf"^{BLOCK_PREFIX}(?:```|~~~)", re.MULTILINE)
+_FENCE = re.compile(rf"^{BLOCK_PREFIX}(?:```+[^`\n]*$|~~~)", re.MULTILINE)
+_TRAILING_SPACES = re.compile(r"[ \t]+$", re.MULTILINE)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _OPENS_CITATION = re.compile(r"[`\[【［〔〖(\\!]")
 _OPENS_MARKDOWN = re.compile(rf"[`\[【［〔〖(\\!*_~<&]|^{BLOCK_PREFIX}(?:[#>]|[-=]+[ \t]*$)", re.MULTILINE)
@@ -49,7 +50,7 @@ def format_reply(text: str, known: set[int], *, markdown: bool, limit: int) -> t
     `known` are the numbers of existing sources; `limit` is the maximum of characters.
     """
     text, used = normalize_citations(text.strip(), known)
-    return truncate((text if markdown else strip_markdown(text)).strip(), limit), used
+    return truncate((text if markdown else _to_plain(text)).strip(), limit), used
 
 
 def format_partial_reply(text: str, known: set[int], *, markdown: bool, limit: int) -> str:
@@ -60,12 +61,17 @@ def format_partial_reply(text: str, known: set[int], *, markdown: bool, limit: i
     shown, _ = normalize_citations(
         text[: _stable_length(text, _OPENS_CITATION if markdown else _OPENS_MARKDOWN)].strip(), known
     )
-    shown = (shown if markdown else strip_markdown(shown)).strip()
+    shown = (shown if markdown else _to_plain(shown)).strip()
     half = limit // 2
     if len(shown) <= half:
         return shown
     end = _last_sentence_end(shown[: limit - 1])
     return shown[: end + 1 if end > limit * 0.5 else half].rstrip()
+
+
+def _to_plain(text: str) -> str:
+    """Return a text without Markdown, and without spaces at the ends of lines, which Markdown drops in paragraphs."""
+    return strip_markdown(_TRAILING_SPACES.sub("", text))
 
 
 def _stable_length(text: str, opens: re.Pattern[str]) -> int:
@@ -74,8 +80,11 @@ def _stable_length(text: str, opens: re.Pattern[str]) -> int:
     for blank in _BLANK_LINE.finditer(text):
         if len(_FENCE.findall(text, begin, blank.start() + 1)) % 2 == 0:
             begin = blank.end()
-    if len(_FENCE.findall(text, begin)) % 2:
-        return text.rfind("\n") + 1
+    fences = list(_FENCE.finditer(text, begin))
+    if len(fences) % 2:
+        if "\n" in text[fences[-1].end() :]:
+            return text.rfind("\n") + 1
+        text = text[: fences[-1].start()]  # its line is not complete: another backtick would make it inline code
     first = begin  # of adjacent constructs: the meaning of the last one depends on what follows
     while match := opens.search(text, begin):
         first = match.start() if text[begin : match.start()].strip() else first
