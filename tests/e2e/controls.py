@@ -143,7 +143,7 @@ class Presser:
 
     def _go_back(self) -> None:
         """Come to the page again, unless the press left it as it was."""
-        if self.page.url.rstrip("/") != self.address.rstrip("/") or self.call("overlayNow"):
+        if self.page.url.rstrip("/") != self.address.rstrip("/") or self._overlay():
             self.restore()
             self.open(self.address)
 
