@@ -280,6 +280,17 @@ def user_add(
     typer.echo(f"{email} is {role} of {slug}." + ("" if password else f" Password of a new account: {made}"))
 
 
+@user.command("reset-link")
+def user_reset_link(email: Annotated[str, typer.Argument(help="E-mail address of the account.")]) -> None:
+    """Print a link with which a user sets a new password, once and within an hour."""
+    from platform_app.services.accounts import password_resets
+
+    try:
+        typer.echo(password_resets.issue_link_for_email(email))
+    except PlatformError as error:
+        _refuse(error)
+
+
 @tenant.command("add")
 def tenant_add(
     email: Annotated[str, typer.Option(help="E-mail of its owner.")],

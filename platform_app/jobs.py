@@ -72,8 +72,23 @@ class SendInvitation(BaseModel):
     invitation_id: str
 
 
+class SendPasswordReset(BaseModel):
+    """Send a user the e-mail with a link to set a new password."""
+
+    kind: Literal["send_password_reset"] = "send_password_reset"
+    user_id: str
+
+
 AnyPayload = (
-    IndexSource | RemoveSource | RebuildIndex | ImportContacts | HandleEvent | TakeStep | Reply | SendInvitation
+    IndexSource
+    | RemoveSource
+    | RebuildIndex
+    | ImportContacts
+    | HandleEvent
+    | TakeStep
+    | Reply
+    | SendInvitation
+    | SendPasswordReset
 )
 Payload = Annotated[AnyPayload, Field(discriminator="kind")]
 payload_adapter: TypeAdapter[AnyPayload] = TypeAdapter(Payload)

@@ -20,7 +20,7 @@ from platform_app.models.job import Job, JobState
 from platform_app.models.knowledge import SourceState
 from platform_app.models.person import Identity
 from platform_app.models.sequence import EnrollmentState
-from platform_app.services.accounts import invitations
+from platform_app.services.accounts import invitations, password_resets
 from platform_app.services.chat import conversations
 from platform_app.services.crm import contacts, import_job, imports
 from platform_app.services.jobs import job_list
@@ -138,6 +138,11 @@ def invitation_says(who: Identity, invitation_id: str) -> str:
     return str(row.mail_error)
 
 
+def a_password_reset(who: Identity) -> str:
+    password_resets.request(who.email, "198.51.100.7")
+    return ""
+
+
 CASES = {
     "index_source": Case(a_source, source_says, lambda who, one: call(who, sources.retry, one)),
     "remove_source": Case(
@@ -154,6 +159,7 @@ CASES = {
     "send_invitation": Case(
         an_invitation, invitation_says, lambda who, one: call(who, invitations.renew, one, by_mail=True)
     ),
+    "send_password_reset": Case(a_password_reset, told("Password reset email to {name} not sent: {reason}"), by_job),
     "reply": Case(a_reply, reply_says, lambda who, one: call(who, conversations.retry, one)),
 }
 every_kind = pytest.mark.parametrize("kind", sorted(CASES))

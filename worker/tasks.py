@@ -11,7 +11,7 @@ from platform_app.engine.sequences import step_calls
 from platform_app.services.chat import replies
 from platform_app.services.crm import import_job
 from platform_app.services.knowledge import index_rebuild, sources
-from platform_app.services.mail import invitation_mail
+from platform_app.services.mail import invitation_mail, password_reset_mail
 from worker.runner import Handler, Runner
 
 HANDLERS: Mapping[str, Handler] = {
@@ -23,6 +23,7 @@ HANDLERS: Mapping[str, Handler] = {
     "take_step": step_calls.take_step,
     "reply": replies.run_job,
     "send_invitation": invitation_mail.send_invitation,
+    "send_password_reset": password_reset_mail.send_password_reset,
 }
 
 callback_registry.register_callbacks()

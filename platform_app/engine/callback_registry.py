@@ -11,7 +11,7 @@ from platform_app.services.chat import reply_jobs
 from platform_app.services.crm import import_job
 from platform_app.services.feed import activity
 from platform_app.services.knowledge import index_rebuild, source_jobs
-from platform_app.services.mail import invitation_mail
+from platform_app.services.mail import invitation_mail, password_reset_mail
 
 
 def register_callbacks() -> None:
@@ -33,6 +33,9 @@ def register_callbacks() -> None:
     CALLBACKS["reply"] = JobCallbacks(reply_jobs.on_failure, reply_jobs.on_retry, reply_jobs.payload_from_keys)
     CALLBACKS["send_invitation"] = JobCallbacks(
         invitation_mail.on_failure, invitation_mail.on_retry, invitation_mail.payload_from_keys
+    )
+    CALLBACKS["send_password_reset"] = JobCallbacks(
+        password_reset_mail.on_failure, password_reset_mail.on_retry, password_reset_mail.payload_from_keys
     )
     CALLBACKS[OTHER_KINDS] = JobCallbacks(_on_other_failure, lambda session, tenant_id, payload: None)
 

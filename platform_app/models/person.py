@@ -78,6 +78,14 @@ class SignInTicket(Row, table=True):
     expires_at: datetime = Field(sa_type=Instant)
 
 
+class PasswordReset(Row, table=True):
+    """The right of a user to set a new password once within an hour. Only the SHA-256 of its token is stored."""
+
+    token_hash: str = Field(unique=True, max_length=64)
+    user_id: str = Field(foreign_key="user.id", index=True, max_length=32, ondelete="CASCADE")
+    expires_at: datetime = Field(sa_type=Instant)
+
+
 class SignInFailure(Row, table=True):
     """Recent failed sign-ins by account, address or both; a count of 0 marks a known address."""
 

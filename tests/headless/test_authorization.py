@@ -55,6 +55,8 @@ def test_an_open_handler_is_a_known_one() -> None:
         "change_language",
         "open_link",
         "join",
+        "request",
+        "set_password",
     }
 
 

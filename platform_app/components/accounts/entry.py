@@ -99,3 +99,8 @@ def entry_link(question: Any, verb: Any, address: Any) -> rx.Component:
         margin_top="18px",
         align="center",
     )
+
+
+def refusal(words: Any) -> rx.Component:
+    """Return why a link cannot be used."""
+    return rx.callout(words, icon="circle-alert", color_scheme="red", role="alert", size="1")

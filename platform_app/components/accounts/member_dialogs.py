@@ -81,12 +81,18 @@ def _no_mail() -> rx.Component:
 
 
 def invitation_link() -> rx.Component:
-    """Return the dialog in which the link of an invitation is revealed once."""
+    """Return the dialog in which a link of an invitation or a password reset is revealed once."""
+    is_invitation = MembersState.link_kind == "invitation"
     return rx.dialog.root(
         rx.dialog.content(
-            rx.dialog.title(t("Invitation link"), size="4"),
+            rx.dialog.title(rx.cond(is_invitation, t("Invitation link"), t("Link for a new password")), size="4"),
             rx.dialog.description(
-                t("Send it to {email} yourself. It works once, for 72 hours.", email=MembersState.link_for), size="2"
+                rx.cond(
+                    is_invitation,
+                    t("Send it to {email} yourself. It works once, for 72 hours.", email=MembersState.link_for),
+                    t("Send it to {email} yourself. It works once, for an hour.", email=MembersState.link_for),
+                ),
+                size="2",
             ),
             rx.el.div(
                 one_time_link(t("Link"), t("It is not shown again. You can get a new one later.")),

@@ -3,21 +3,13 @@
 import reflex as rx
 
 from platform_app.components.accounts.entry import entry_input, entry_page, entry_problem, entry_submit
+from platform_app.components.accounts.link_reader import link_reader
 from platform_app.components.accounts.role_words import role_words
 from platform_app.components.console.page import Page
 from platform_app.components.console.text import t
 from platform_app.services.accounts.invitations import PAGE
 from platform_app.state.accounts.invitation import InvitationState
 
-# The token stands behind the number sign. It is kept in this tab alone, so that the way over the sign-in comes back.
-_READ_LINK = """(() => {
-  const given = window.location.hash.slice(1);
-  if (given) {
-    window.sessionStorage.setItem('invitation', given);
-    window.history.replaceState(window.history.state, '', window.location.pathname + window.location.search);
-  }
-  return given || window.sessionStorage.getItem('invitation') || '';
-})()"""
 _SIGN_OUT = """(() => {
   fetch('/auth/sign-out', { method: 'POST', redirect: 'manual' }).then(() => window.location.reload());
 })()"""
@@ -35,7 +27,7 @@ def show() -> rx.Component:
                     ("refused", _refused()),
                     _offer(),
                 ),
-                rx.box(on_mount=rx.call_script(_READ_LINK, callback=InvitationState.open_link)),
+                link_reader(InvitationState.open_link),
             ),
             _loading(),
         ),

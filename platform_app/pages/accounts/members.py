@@ -89,6 +89,15 @@ def _member_menu(row: rx.Var[MemberRow]) -> rx.Component:
             rx.menu.content(
                 rx.cond((CurrentUser.role == "owner") & ~row.is_disabled, hand_over),
                 rx.cond(
+                    MembersState.has_mail,
+                    rx.menu.item(
+                        t("Email a link for a new password"), on_select=MembersState.reset_password(row.id, True)
+                    ),
+                    rx.menu.item(
+                        t("Get a link for a new password"), on_select=MembersState.reset_password(row.id, False)
+                    ),
+                ),
+                rx.cond(
                     row.is_disabled,
                     rx.menu.item(t("Enable"), on_select=MembersState.enable(row.id)),
                     rx.menu.item(t("Disable…"), on_select=MembersState.ask("disable", row.id)),

@@ -25,6 +25,7 @@ def sign_in() -> rx.Component:
             method="post",
             class_name="form",
         ),
+        entry_link(t("Forgot password?"), t("Set a new one"), "/forgot-password"),
         entry_link(t("No account yet?"), t("Register"), "/register"),
     )
 

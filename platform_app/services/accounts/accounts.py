@@ -29,17 +29,19 @@ def validate_email(email: str) -> str:
 
     Raises Invalid if it is not an e-mail address.
     """
-    email = _normalize_email(email)
-    if not _is_email(email):
+    email = normalize_email(email)
+    if not is_email(email):
         raise Invalid("This is not an e-mail address.", field="email")
     return email
 
 
-def _normalize_email(email: str) -> str:
+def normalize_email(email: str) -> str:
+    """Return an e-mail address in the form in which it is stored and compared; it may still be none."""
     return unicodedata.normalize("NFC", email.strip().lower())
 
 
-def _is_email(email: str) -> bool:
+def is_email(email: str) -> bool:
+    """Return whether a normalized text has the form of an e-mail address."""
     return len(email) <= 254 and email.isprintable() and _EMAIL.fullmatch(email) is not None
 
 
@@ -109,9 +111,9 @@ def authenticate(email: str, password: str, address: str) -> User:
     wrong password. Raises Forbidden if the credentials are wrong, LimitReached after too many failures, and Unavailable
     if too many passwords are being hashed.
     """
-    email = _normalize_email(email)
+    email = normalize_email(email)
     sign_in_throttle.count_attempt(email, address)
-    user = _find_by_email(email) if _is_email(email) else None
+    user = _find_by_email(email) if is_email(email) else None
     fits = passwords.verify_password(password, user.password_hash if user else "")
     if not fits or user is None or user.disabled_at is not None:
         raise Forbidden("E-mail or password is wrong.", field="password")

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from sqlmodel import col
 
 from platform_app.clock import now
-from platform_app.db import Transaction, session_scope, unscoped, unscoped_update
+from platform_app.db import Transaction, session_scope, unscoped, unscoped_delete, unscoped_update
 from platform_app.errors import Conflict, Forbidden, NotFound
 from platform_app.events import emit
 from platform_app.models.event import ActivityKind, EventKind
 from platform_app.models.invitation import Invitation
-from platform_app.models.person import Member, Role, Tenant, User
+from platform_app.models.person import Member, PasswordReset, Role, Tenant, User
 from platform_app.services.accounts import accounts, invitations, link_tokens, passwords
 from platform_app.services.feed import activity
 
@@ -71,6 +71,9 @@ def register(token: str, *, name: str, password: str, language: str) -> tuple[Us
 
 
 def _accept(session: Transaction, row: Invitation, user: User) -> None:
+    # A link that an admin of one tenant has made must not open another: see password_resets.start_for_member.
+    session.exec(unscoped(User).where(User.id == user.id).with_for_update()).one()
+    session.execute(unscoped_delete(PasswordReset).where(col(PasswordReset.user_id) == user.id))
     query = unscoped(Member).where(Member.tenant_id == row.tenant_id, Member.user_id == user.id)
     if session.exec(query).first() is not None:
         raise Conflict("You are a member of this company already.")

@@ -92,6 +92,15 @@ def count_invitation(tenant_id: str, subject: str) -> None:
     _run_transaction(lambda session: _count_attempts(session, counts, watched=counts))
 
 
+def count_password_reset(email: str, address: str) -> None:
+    """Count a request for a password reset by e-mail address and by network address. Raises LimitReached in a pause."""
+    counts = [
+        AttemptLimit(_key("reset of", email), 3, timedelta(minutes=15)),
+        AttemptLimit(_key("resets from", network(address)), 20, timedelta(minutes=15)),
+    ]
+    _run_transaction(lambda session: _count_attempts(session, counts, watched=counts))
+
+
 def record_success(email: str, address: str) -> None:
     """Undo the count of an attempt that succeeded, and remember the address as known for the account.
 

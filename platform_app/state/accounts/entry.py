@@ -45,3 +45,7 @@ class Entry(rx.State, mixin=True):
         self.problem_field = error.field
         self.busy = False
         return browser.focus(error.field or "email")
+
+    async def _sentence(self, error: PlatformError) -> str:
+        """Return the sentence of an expected error in the user's language."""
+        return translate((await current_user(self)).language, error.sentence, **error.values)

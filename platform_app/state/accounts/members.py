@@ -1,5 +1,6 @@
 """Members: state of the members page: members, open invitations and their changes."""
 
+import asyncio
 from typing import Any
 
 import reflex as rx
@@ -10,7 +11,7 @@ from platform_app.i18n import plural, translate
 from platform_app.integrations import platform_smtp
 from platform_app.models.invitation import Invitation
 from platform_app.models.person import Identity, Role
-from platform_app.services.accounts import invitations, link_tokens, member_changes
+from platform_app.services.accounts import invitations, link_tokens, member_changes, password_resets
 from platform_app.services.accounts.member_changes import MemberView
 from platform_app.state.accounts.member_rows import InvitationRow, MemberRow, invitation_row, member_row
 from platform_app.state.console import browser
@@ -34,6 +35,7 @@ class MembersState(rx.State):
     by_mail: bool = False
     problem: str = ""
     problem_field: str = ""
+    link_kind: str = "invitation"  # or "password"
     link_for: str = ""  # the address whose link is shown; empty: none
     asked: str = ""  # what the dialog asks about: one of ACTIONS
     asked_id: str = ""
@@ -89,6 +91,16 @@ class MembersState(rx.State):
         row, token = await call(self, invitations.renew, invitation_id, by_mail=by_mail)
         await self._fetch()
         return await self._issued(row, token)
+
+    @handler(Role.ADMIN)
+    async def reset_password(self, user_id: str, by_mail: bool) -> Any:
+        """Let a member set a new password: with a link by e-mail, or with one that is revealed once."""
+        identity = await current_identity(self)
+        token = await asyncio.to_thread(password_resets.start_for_member, identity, user_id[:32], by_mail=by_mail)
+        if not token:
+            return await success_toast(self, "The link for a new password is being sent.")
+        self.link_kind, self.link_for = "password", next((row.email for row in self.rows if row.id == user_id), "")
+        return reveal_once(link_tokens.link(password_resets.PAGE, token, origin=self.router.headers.origin))
 
     @handler(Role.ADMIN)
     async def close_link(self, is_open: bool) -> None:
@@ -168,7 +180,7 @@ class MembersState(rx.State):
         """Reveal the link of a token once; without a token say that the e-mail is on its way."""
         if not token:
             return await success_toast(self, "The invitation to {email} is being sent.", email=row.email)
-        self.link_for = row.email
+        self.link_kind, self.link_for = "invitation", row.email
         return reveal_once(link_tokens.link(invitations.PAGE, token, origin=self.router.headers.origin))
 
     async def _fetch(self) -> None:

@@ -25,6 +25,7 @@ KIND_LABELS = {
     "take_step": "Take a step of a sequence",
     "reply": "Reply",
     "send_invitation": "Send an invitation",
+    "send_password_reset": "Send a password reset",
 }
 STATE_LABELS = {
     "queued": "Queued",

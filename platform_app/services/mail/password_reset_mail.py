@@ -1,0 +1,75 @@
+"""Password reset mail: the job that sends a reset link, and what is reported when it ends otherwise."""
+
+from typing import Any
+
+from sqlmodel import col
+
+from platform_app.db import Transaction, session_scope, unscoped
+from platform_app.i18n import translate
+from platform_app.job_callbacks import id_from_key
+from platform_app.jobs import RunningJob, SendPasswordReset
+from platform_app.models.event import ActivityKind
+from platform_app.models.job import Job, JobState
+from platform_app.models.person import User
+from platform_app.services.accounts import link_tokens, password_resets
+from platform_app.services.feed import activity
+from platform_app.services.jobs import effects
+from platform_app.services.mail import platform_mail
+
+
+def send_password_reset(job: RunningJob) -> None:
+    """Send a user a new reset link; a user who was deleted or disabled meanwhile gets none."""
+
+    def call(key: str) -> dict[str, Any]:
+        composed = _compose(job.payload.user_id)
+        if composed is not None:
+            platform_mail.send(**composed, key=key)
+        return {"sent": composed is not None}
+
+    effects.call_once(job, f"password_reset:{job.id}", call, repeatable=False)
+
+
+def _compose(user_id: str) -> dict[str, str] | None:
+    """Issue a token; return receiver, subject and text of the e-mail with its link."""
+    with session_scope(reason="password reset by e-mail") as session:
+        user: User | None = session.exec(
+            unscoped(User).where(User.id == user_id, col(User.disabled_at).is_(None))
+        ).first()
+        if user is None:
+            return None
+        address = link_tokens.link(password_resets.PAGE, password_resets.issue_token(session, user.id))
+    text = platform_mail.bilingual(user.language, lambda language: _text(language, user, address))
+    return {"to": user.email, "subject": translate(user.language, "Set a new password"), "text": text}
+
+
+def _text(language: str, user: User, address: str) -> str:
+    parts = (
+        translate(language, "Hello, {name}.", name=user.name),
+        translate(language, "To set a new password for {email}, open this link:", email=user.email),
+        address,
+        translate(language, "The link works once, for an hour. Then you are signed out everywhere."),
+        translate(language, "If you did not request this, ignore this message: your password stays as it is."),
+    )
+    return "\n\n".join(parts)
+
+
+def on_failure(
+    session: Transaction, tenant_id: str, payload: SendPasswordReset, *, state: JobState, sentence: str, values: Any
+) -> None:
+    """Report in the feed that the e-mail was not sent, or that it is not known."""
+    user = session.exec(unscoped(User).where(User.id == payload.user_id)).first()
+    if user is None:
+        return
+    told, reason = "Password reset email to {name} not sent: {reason}", sentence.format_map(values)
+    link = "/jobs?kind=send_password_reset"
+    activity.record(session, tenant_id, ActivityKind.FAILURE, told, link=link, name=user.name, reason=reason)
+
+
+def on_retry(session: Transaction, tenant_id: str, payload: SendPasswordReset) -> None:
+    """Nothing waits for this job: the user gets a link when it is done."""
+
+
+def payload_from_keys(session: Transaction, job: Job) -> SendPasswordReset | None:
+    """Return the payload from the lock of a job."""
+    user_id = id_from_key(job.lock_key, "password_reset:")
+    return SendPasswordReset(user_id=user_id) if user_id else None
