@@ -33,6 +33,7 @@ DESTINATIONS = [
     ("Settings", "/settings"),
     ("Pipelines and fields", "/settings/crm"),
     ("E-mail", "/settings/mail"),
+    ("Members", "/settings/members"),
 ]
 MAX_ENTRIES = 22
 _LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
