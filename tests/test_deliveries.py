@@ -348,7 +348,7 @@ def test_beyond_what_a_tenant_may_keep_the_body_is_not_kept(
     assert [len(row.body) for row in log(who)] == [10, 10, 0] and [len(row.body) for row in log(other)] == [10]
     assert [row.size for row in log(who)] == [10] * 3
     assert [event.after["payload"] for event in events(who)][-1] == "y" * 8
-    view = received_page.view_of(log(who)[-1], who, "en")
+    view = received_page.delivery_view(log(who)[-1], who, "en")
     assert view.is_cut and view.body == ""
     deliver(first, "z" * 8)  # with it the one of a month ago goes, and is counted no more
     assert [len(row.body) for row in log(who)] == [10, 0, 10]

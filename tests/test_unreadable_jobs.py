@@ -130,7 +130,17 @@ def test_one_that_cannot_be_read_keeps_none_that_are_taken_with_it(who: Identity
 @pytest.mark.parametrize("kind", sorted(HANDLERS))
 def test_every_kind_is_read_as_it_was_written_and_refused_when_empty(who: Identity, kind: str) -> None:
     fields: dict[str, Any] = {"kind": kind} | dict.fromkeys(
-        ("source_id", "import_id", "event_id", "step_row_id", "conversation_id", "message_id"), "x"
+        (
+            "source_id",
+            "import_id",
+            "event_id",
+            "step_row_id",
+            "conversation_id",
+            "message_id",
+            "invitation_id",
+            "user_id",
+        ),
+        "x",
     )
     (job_id,) = put(who)
     with session_scope(reason="tests") as session:

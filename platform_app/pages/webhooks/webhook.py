@@ -109,7 +109,7 @@ def _renewal() -> rx.Component:
     )
     return rx.el.div(
         rx.box(asked),
-        rx.cond(WebhookState.previous_secret != "", rx.el.span(WebhookState.previous_secret, class_name="help")),
+        rx.cond(WebhookState.renewal_note != "", rx.el.span(WebhookState.renewal_note, class_name="help")),
         class_name="field",
     )
 
@@ -119,7 +119,7 @@ def _renewed() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(t("The new secret"), size="4"),
             rx.el.div(
-                rx.dialog.description(WebhookState.previous_secret, size="2"),
+                rx.dialog.description(WebhookState.renewal_note, size="2"),
                 one_time_secret(),
                 rx.flex(rx.dialog.close(rx.button(t("Close"))), justify="end"),
                 class_name="form",
@@ -127,8 +127,8 @@ def _renewed() -> rx.Component:
             max_width="560px",
             on_close_auto_focus=RETURN_FOCUS,
         ),
-        open=WebhookState.secret_dialog_open,
-        on_open_change=WebhookState.set_secret_dialog_open,
+        open=WebhookState.renewal_dialog_open,
+        on_open_change=WebhookState.set_renewal_dialog_open,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from platform_app.clock import now
 from platform_app.db import Transaction
-from platform_app.errors import Invalid, PlatformError
+from platform_app.errors import Invalid
 from platform_app.jobs import Reply, enqueue
 from platform_app.llm.reply_text import to_storable
 from platform_app.models.conversation import Author, Conversation, Message
@@ -20,7 +20,7 @@ def send_message(
     """Send a message in the agent's name; return it, with the send gate's reason in `gate` if it was not sent.
 
     `is_exempt` marks a transactional message: caps and quiet hours do not apply. Raises Invalid if the text is empty,
-    NotFound if there is no such conversation.
+    NotFound if there is no such conversation, or its agent is deleted.
     """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     text = to_storable(text).strip()[:MAX_MESSAGE_CHARS]
@@ -39,7 +39,8 @@ def request_message(
     """Ask the agent to write a message, which a worker then writes and sends; return its row.
 
     If the send gate does not let it through now, no text is generated and the message is held or dropped at once.
-    Raises Invalid if `task`, the prompt, is empty, and NotFound if there is no such conversation.
+    Raises Invalid if `task`, the prompt, is empty, and NotFound if there is no such
+    conversation or its agent is deleted.
     """
     row = conversation_rows.get(session, who, conversation_id, lock=True)
     task = to_storable(task).strip()[:MAX_MESSAGE_CHARS]
@@ -66,8 +67,5 @@ def enqueue_writing(session: Transaction, row: Conversation, message: Message) -
 
 
 def _agent_name(session: Transaction, row: Conversation) -> str:
-    """Return the name of a conversation's agent, or "" if the agent is deleted (the gate drops such messages)."""
-    try:
-        return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0].name
-    except PlatformError:
-        return ""
+    """Return the name of a conversation's agent. Raises NotFound if the agent is deleted."""
+    return agents.effective_settings(session, row.tenant_id, row.agent_id, draft=row.use_draft)[0].name

@@ -68,8 +68,8 @@ class WebhookState(rx.State):
     signed: bool = True
     enabled: bool = True
     creates_contact: bool = False
-    previous_secret: str = ""
-    secret_dialog_open: bool = False
+    renewal_note: str = ""
+    renewal_dialog_open: bool = False
     problems: dict[str, str] = {}
     fields: list[WebhookFieldLine] = []
     fields_key: int = 0
@@ -80,7 +80,7 @@ class WebhookState(rx.State):
     @handler(Role.VIEWER)
     async def load(self) -> None:
         """Fetch the webhook and fill the form."""
-        self.webhook_key, self.secret_dialog_open, self.problems = "", False, {}
+        self.webhook_key, self.renewal_dialog_open, self.problems = "", False, {}
         row = await fetch(self, incoming_webhooks.get, self._id())
         self.initial = {name: str(getattr(row, name)) for name in TEXT_FIELDS}
         await self._fetch()
@@ -131,14 +131,14 @@ class WebhookState(rx.State):
     async def rotate_secret(self) -> Any:
         """Create a new secret and show it once."""
         row = await call(self, incoming_webhooks.rotate_secret, self._id())
-        self.secret_dialog_open = True
+        self.renewal_dialog_open = True
         await self._fetch()
         return reveal_once(webhook_secrets.get_secret(row))
 
     @handler(Role.ADMIN)
-    async def set_secret_dialog_open(self, is_open: bool) -> None:
+    async def set_renewal_dialog_open(self, is_open: bool) -> None:
         """Open or close the dialog with the new secret."""
-        self.secret_dialog_open = is_open
+        self.renewal_dialog_open = is_open
 
     @handler(Role.OPERATOR)
     async def add_field_by_path(self, form: dict[str, Any]) -> Any:
@@ -192,9 +192,7 @@ class WebhookState(rx.State):
         self.address = address_of(row, identity, self.router.headers.origin)
         last = row.former_until if webhook_secrets.is_former_valid(row) else None
         until = exact_time(language, last, identity.time_zone) if last else ""
-        self.previous_secret = (
-            translate(language, "The secret before is valid until {when}.", when=until) if until else ""
-        )
+        self.renewal_note = translate(language, "The secret before is valid until {when}.", when=until) if until else ""
         self.fields = [_line(one, language) for one in found.fields]
         self.suggestions = [_offer(one, language) for one in found.suggestions]
         names = {row.id: row.name}
