@@ -155,7 +155,7 @@ def migrate(
             migrations.check(address)
         else:
             migrations.upgrade(address)
-            database_roles.let_in(address, settings().database)
+            database_roles.grant_access(address, settings().database)
         if message:
             typer.echo(migrations.write_revision(address, message))
     except CommandError as error:

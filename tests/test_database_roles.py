@@ -54,7 +54,7 @@ def house(postgres: str) -> Iterator[House]:
         for role in ("owner", "application")
     )
     migrations.upgrade(owner)
-    database_roles.let_in(owner, application)
+    database_roles.grant_access(owner, application)
     yield House(superuser.render_as_string(hide_password=False), owner, application, name)
     run(postgres, f"DROP DATABASE {name} WITH (FORCE)", f"DROP ROLE {name}_owner", f"DROP ROLE {name}_application")
 
@@ -150,7 +150,7 @@ def test_doctor_and_the_log_say_it(house: House, env: pytest.MonkeyPatch) -> Non
 
 def test_without_a_database_nothing_is_said_of_it(env: pytest.MonkeyPatch) -> None:
     assert database_roles.weakness("sqlite:///x.db") == ""
-    database_roles.let_in("sqlite:///x.db", "sqlite:///x.db")
+    database_roles.grant_access("sqlite:///x.db", "sqlite:///x.db")
     env.setenv("PLATFORM_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
     forget_process_state()
     with capture_logs() as lines:

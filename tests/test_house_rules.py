@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 from pydantic import BaseModel
 
 from platform_app import jobs
-from tests import home_made_names
+from tests import docstring_rules, home_made_names
 
 ROOT = Path(__file__).parents[1]
 FILE_LINES, FUNCTION_LINES, POSITIONAL = 400, 40, 4
@@ -91,6 +91,10 @@ def docstrings(source: Source) -> Iterator[str]:
         is_named = isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not node.name.startswith("_")
         if is_named and not ast.get_docstring(node):
             yield f"{node.name} has no docstring"
+
+
+def unsaid_raises(source: Source) -> Iterator[str]:
+    yield from docstring_rules.unsaid_raises(source.tree)
 
 
 def transactions(source: Source) -> Iterator[str]:
@@ -204,6 +208,7 @@ def test_a_module_says_what_it_holds() -> None:
 
 def test_what_others_call_is_described() -> None:
     assert broken(docstrings, PRODUCT) == []
+    assert broken(unsaid_raises, PRODUCT) == []
 
 
 def test_only_the_database_commits_and_selects() -> None:
@@ -358,6 +363,7 @@ MANY_LINES = "def long() -> None:\n" + "    pass\n" * FUNCTION_LINES
         (first_lines, "import os"),
         (docstrings, "def one(): ..."),
         (docstrings, "class One: ..."),
+        (unsaid_raises, "def one():\n    raise ValueError"),
         (transactions, "def one(session):\n    session.commit()"),
         (transactions, "def one(session):\n    with session.begin_nested(): ..."),
         (transactions, "from sqlmodel import Field, select"),

@@ -94,10 +94,10 @@ async def test_equal_texts_have_one_vector_and_keep_their_places(who: Identity, 
 
 def test_no_two_vectors_are_equal() -> None:
     vector = vector_index.embed_passage(LINE)
-    moved = [vector_index.apart(vector, f"{number:032x}") for number in range(50)]
+    moved = [vector_index.perturb(vector, f"{number:032x}") for number in range(50)]
     assert max(Counter(map(tuple, moved)).values()) == 1
     assert all(sum(a * b for a, b in zip(vector, one, strict=True)) > 0.9998 for one in moved)
-    assert vector_index.apart(vector, "a") == vector_index.apart(vector, "a")
+    assert vector_index.perturb(vector, "a") == vector_index.perturb(vector, "a")
 
 
 async def test_four_hundred_equal_sources_are_all_found(who: Identity, live_chroma: str) -> None:
@@ -105,7 +105,7 @@ async def test_four_hundred_equal_sources_are_all_found(who: Identity, live_chro
     rows = [(f"{number:032x}", LINE) for number in range(400)]
     vector_index.put(who.tenant_id, "f" * 32, rows)
     with vector_index._collection(who.tenant_id) as collection:
-        asked = [vector_index.apart(vector_index.embed_passage(LINE), key) for key, _ in rows[::20]]
+        asked = [vector_index.perturb(vector_index.embed_passage(LINE), key) for key, _ in rows[::20]]
         near = collection.query(query_embeddings=asked, n_results=5, include=[])["ids"]
     assert [key in ids for (key, _), ids in zip(rows[::20], near, strict=True)] == [True] * 20
     vector_index.clear(who.tenant_id)

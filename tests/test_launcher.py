@@ -15,7 +15,7 @@ from platform_app import config
 from platform_app.data_dir import DataDir
 from platform_app.errors import Conflict, PlatformError, Unavailable
 from platform_app.runtime import launcher
-from platform_app.runtime.supervisor import Child, Warden
+from platform_app.runtime.supervisor import Child, Watchdog
 from tests.conftest import forget_process_state, free_port
 
 
@@ -69,7 +69,7 @@ def test_a_taken_port_is_named(env: pytest.MonkeyPatch, name: str) -> None:
 
 def platform(folder: DataDir) -> tuple[launcher.Platform, StringIO]:
     screen = StringIO()
-    return launcher.Platform(config.settings(), folder, Warden(folder.lock), Console(file=screen, width=200)), screen
+    return launcher.Platform(config.settings(), folder, Watchdog(folder.lock), Console(file=screen, width=200)), screen
 
 
 def test_a_child_that_does_not_start_says_why(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_child_that_does_not_start_says_why(env: pytest.MonkeyPatch, tmp_path:
         command = [sys.executable, "-c", "print('the reason'); raise SystemExit(1)"]
         with pytest.raises(Unavailable, match=r"broken did not start(.|\n)*the reason"):
             up.start(Child("broken", command, lambda: False, up.log("broken")))
-        up.warden.close()
+        up.watchdog.close()
 
 
 def test_private_servers_are_ready_and_given_ones_are_not_started(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -95,13 +95,13 @@ def test_private_servers_are_ready_and_given_ones_are_not_started(env: pytest.Mo
         assert not launcher.redis_answers("not an address")
 
         forget_process_state()
-        given = launcher.Platform(config.settings(), folder, up.warden, up.console)
+        given = launcher.Platform(config.settings(), folder, up.watchdog, up.console)
         launcher.start_redis(given)
         assert given.servers == [] and "given" in screen.getvalue()
         launcher.stop(up.servers, 5)
         launcher.start_redis(given)
         assert "silent" in screen.getvalue()
-        up.warden.close()
+        up.watchdog.close()
 
 
 def test_a_database_that_does_not_answer_is_said_in_words(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_database_that_does_not_answer_is_said_in_words(env: pytest.MonkeyPatc
         with pytest.raises(PlatformError, match="The database does not answer") as failed:
             launcher.prepare_database(up)
         assert "canary" not in str(failed.value)
-        up.warden.close()
+        up.watchdog.close()
 
 
 def test_servers_see_no_secrets_of_ours(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_servers_see_no_secrets_of_ours(env: pytest.MonkeyPatch, tmp_path: Path)
             up.start(child)
             assert child.process is not None and child.process.wait(10) == 0
             seen[alone] = log.read_text()
-        up.warden.close()
+        up.watchdog.close()
     assert "canary" not in seen[True] and "'OWN': 'given'" in seen[True]
     assert seen[False].count("canary") >= 5
 
@@ -147,5 +147,5 @@ def test_what_is_brought_along_runs_alone(
     with DataDir(tmp_path / "data") as folder:
         up, _ = platform(folder)
         getattr(launcher, start)(up)
-        up.warden.close()
+        up.watchdog.close()
     assert [child.alone for child in started] == [True]

@@ -49,7 +49,7 @@ def index_library(who: Identity, spoken: str) -> None:
             own = {"tenant_id": who.tenant_id, "source_id": source.id, "generation": 1}
             for number, piece in enumerate(cut(clean(path.read_text()))):
                 session.add(Chunk(**own, number=number, heading=piece.heading, text=piece.text))
-        lexical_index.bump(session, who.tenant_id)
+        lexical_index.increment_revision(session, who.tenant_id)
 
 
 def found(who: Identity, message: str, history: History) -> Retrieval:

@@ -14,8 +14,8 @@ import psutil
 import pytest
 import redis
 
-from platform_app.runtime.launcher import lives, redis_lives
-from platform_app.runtime.supervisor import Child, Pulse, Warden, stop
+from platform_app.runtime.launcher import is_responding, redis_is_responding
+from platform_app.runtime.supervisor import Child, Heartbeat, Watchdog, stop
 from tests.conftest import free_port, wait_for
 
 # A child with a child of its own that ignores every polite request.
@@ -40,23 +40,23 @@ def lock(tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def warden(lock: int) -> Iterator[Warden]:
-    made = Warden(lock)
+def watchdog(lock: int) -> Iterator[Watchdog]:
+    made = Watchdog(lock)
     yield made
     made.close()
 
 
-def family(tmp_path: Path, warden: Warden) -> tuple[Child, int]:
+def family(tmp_path: Path, watchdog: Watchdog) -> tuple[Child, int]:
     """Start a child with a stubborn child of its own; return it with the other's id."""
     note = tmp_path / "pid"
     child = Child("family", [sys.executable, "-c", FAMILY, str(note)], lambda: True, tmp_path / "logs" / "family.log")
-    child.start(warden)
+    child.start(watchdog)
     wait_for(lambda: note.exists() and note.read_text())
     return child, int(note.read_text())
 
 
-def test_stopping_leaves_nothing_of_the_family(tmp_path: Path, warden: Warden) -> None:
-    child, grandchild = family(tmp_path, warden)
+def test_stopping_leaves_nothing_of_the_family(tmp_path: Path, watchdog: Watchdog) -> None:
+    child, grandchild = family(tmp_path, watchdog)
     begun = time.monotonic()
     stop([child], 3)
     assert time.monotonic() - begun < 4
@@ -64,39 +64,39 @@ def test_stopping_leaves_nothing_of_the_family(tmp_path: Path, warden: Warden) -
     wait_for(lambda: not runs(grandchild))
 
 
-def test_a_dead_child_comes_back_after_a_growing_pause(tmp_path: Path, warden: Warden) -> None:
+def test_a_dead_child_comes_back_after_a_growing_pause(tmp_path: Path, watchdog: Watchdog) -> None:
     child = Child("short", [sys.executable, "-c", "raise SystemExit(3)"], lambda: True, tmp_path / "short.log")
-    child.start(warden)
+    child.start(watchdog)
     pauses = []
     for _ in range(2):
         wait_for(lambda: not child.is_alive)
-        assert "exit 3" in child.watch(warden)
+        assert "exit 3" in child.watch(watchdog)
         pauses.append(child.pause)
-        assert child.watch(warden) == ""  # not due yet
+        assert child.watch(watchdog) == ""  # not due yet
         assert child.start_at is not None
         child.start_at = time.monotonic()
-        assert child.watch(warden) == "short started again"
+        assert child.watch(watchdog) == "short started again"
     stop([child], 1)
     assert pauses == [1.0, 2.0]
 
 
-def test_what_a_dead_child_left_is_ended_too(tmp_path: Path, warden: Warden) -> None:
-    child, grandchild = family(tmp_path, warden)
+def test_what_a_dead_child_left_is_ended_too(tmp_path: Path, watchdog: Watchdog) -> None:
+    child, grandchild = family(tmp_path, watchdog)
     assert child.process is not None
     child.process.kill()
     child.process.wait()
-    assert "SIGKILL" in child.watch(warden)
+    assert "SIGKILL" in child.watch(watchdog)
     wait_for(lambda: not runs(grandchild))
 
 
 def test_a_killed_platform_takes_its_children_along(tmp_path: Path) -> None:
     code = f"""
 import fcntl, os, pathlib, sys, time
-from platform_app.runtime.supervisor import Child, Warden
+from platform_app.runtime.supervisor import Child, Watchdog
 lock = os.open({str(tmp_path / "lock")!r}, os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 child = Child("family", [sys.executable, "-c", {FAMILY!r}, {str(tmp_path / "pid")!r}], lambda: True, pathlib.Path("l"))
-child.start(Warden(lock))
+child.start(Watchdog(lock))
 time.sleep(600)
 """
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -121,11 +121,11 @@ def is_unlocked(path: Path) -> bool:
     return True
 
 
-def test_a_large_log_makes_room(tmp_path: Path, warden: Warden) -> None:
+def test_a_large_log_makes_room(tmp_path: Path, watchdog: Watchdog) -> None:
     log = tmp_path / "loud.log"
     log.write_bytes(b"x" * 10_000_001)
     child = Child("loud", [sys.executable, "-c", "print('here')"], lambda: True, log)
-    child.start(warden)
+    child.start(watchdog)
     assert child.process is not None
     child.process.wait()
     assert log.read_text() == "here\n"
@@ -148,12 +148,14 @@ else:
 """
 
 
-def answering(tmp_path: Path, pulse: dict[str, float], *, slow: float = 0.0) -> tuple[Child, Path]:
+def answering(tmp_path: Path, heartbeat: dict[str, float], *, slow: float = 0.0) -> tuple[Child, Path]:
     """Return a child that answers over HTTP, each time after some seconds, and the file in which its lives stand."""
     port, note = free_port(), tmp_path / "lives"
     command = [sys.executable, "-c", SERVER, str(port), str(note), str(slow)]
     child = Child("server", command, lambda: True, tmp_path / "server.log", pause=0.1)
-    child.pulse = Pulse(lambda wait: heard(lives(f"http://127.0.0.1:{port}/healthz", wait)), **pulse)
+    child.heartbeat = Heartbeat(
+        lambda wait: heard(is_responding(f"http://127.0.0.1:{port}/healthz", wait)), **heartbeat
+    )
     return child, note
 
 
@@ -165,7 +167,9 @@ def heard(answer: bool) -> bool:
 
 def is_felt(child: Child) -> bool:
     """Tell whether the launcher has had an answer of the child."""
-    return any(getattr(one, "has_heard", False) for one in enumerate_threads() if one.name == f"{child.name}'s pulse")
+    return any(
+        getattr(one, "has_heard", False) for one in enumerate_threads() if one.name == f"{child.name}'s heartbeat"
+    )
 
 
 def served(note: Path) -> list[int]:
@@ -176,9 +180,9 @@ QUICK = {"silence": 0.6, "every": 0.05}
 
 
 @pytest.mark.parametrize("which", ["parent's child", "both"])
-def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, warden: Warden, which: str) -> None:
+def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, watchdog: Watchdog, which: str) -> None:
     child, note = answering(tmp_path, QUICK)
-    child.start(warden)
+    child.start(watchdog)
     (first,) = wait_for(lambda: served(note))  # type: ignore[misc]
     wait_for(lambda: is_felt(child))
     os.kill(first, signal.SIGSTOP)
@@ -187,27 +191,27 @@ def test_a_child_that_lives_but_hangs_is_started_anew(tmp_path: Path, warden: Wa
     told: list[str] = []
 
     def watched() -> bool:
-        told.append(child.watch(warden))
+        told.append(child.watch(watchdog))
         return len(served(note)) >= 2  # a life that finds its port still taken is followed by another
 
     wait_for(watched)
     assert "has not answered" in " ".join(told) and "started again" in " ".join(told)
     assert not runs(first)
-    wait_for(lambda: child.pulse and child.pulse.answers(1))
+    wait_for(lambda: child.heartbeat and child.heartbeat.answers(1))
     stop([child], 1)
 
 
-def test_a_child_that_is_slow_or_says_no_is_left_alone(tmp_path: Path, warden: Warden) -> None:
+def test_a_child_that_is_slow_or_says_no_is_left_alone(tmp_path: Path, watchdog: Watchdog) -> None:
     child, note = answering(tmp_path, {**QUICK, "silence": 10}, slow=0.4)
-    child.start(warden)
+    child.start(watchdog)
     for _ in range(3):
-        wait_for(lambda: child.pulse and child.pulse.answers(5))
-        assert child.watch(warden) == "" and child.silent == 0
+        wait_for(lambda: child.heartbeat and child.heartbeat.answers(5))
+        assert child.watch(watchdog) == "" and child.silent == 0
     assert len(served(note)) == 1
     stop([child], 1)
 
 
-def test_a_child_has_time_to_start(tmp_path: Path, warden: Warden) -> None:
+def test_a_child_has_time_to_start(tmp_path: Path, watchdog: Watchdog) -> None:
     asked: list[float] = []
 
     def never(wait: float) -> bool:
@@ -215,14 +219,14 @@ def test_a_child_has_time_to_start(tmp_path: Path, warden: Warden) -> None:
         return False
 
     child, _ = answering(tmp_path, {**QUICK, "grace": 60})
-    child.pulse = Pulse(never, **QUICK, grace=60)
-    child.start(warden)
+    child.heartbeat = Heartbeat(never, **QUICK, grace=60)
+    child.start(watchdog)
     wait_for(lambda: len(asked) > 20)
-    assert child.silent == 0 and child.watch(warden) == ""
+    assert child.silent == 0 and child.watch(watchdog) == ""
     stop([child], 1)
-    child.pulse = Pulse(never, **QUICK, grace=0)
-    child.start(warden)
-    wait_for(lambda: "has not answered" in child.watch(warden))
+    child.heartbeat = Heartbeat(never, **QUICK, grace=0)
+    child.start(watchdog)
+    wait_for(lambda: "has not answered" in child.watch(watchdog))
     stop([child], 1)
 
 
@@ -231,6 +235,6 @@ def test_redis_with_a_full_disk_lives(monkeypatch: pytest.MonkeyPatch) -> None:
         raise redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device")
 
     monkeypatch.setattr(redis.Redis, "ping", ping)
-    assert redis_lives("redis://127.0.0.1:1/0", 0.1)
+    assert redis_is_responding("redis://127.0.0.1:1/0", 0.1)
     monkeypatch.undo()
-    assert not redis_lives("redis://127.0.0.1:1/0", 0.1)
+    assert not redis_is_responding("redis://127.0.0.1:1/0", 0.1)

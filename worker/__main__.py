@@ -45,11 +45,11 @@ def run(handlers: Mapping[str, Handler]) -> int:
     own, stop = settings(), Event()
     database_roles.warn()
 
-    def told(signum: int, frame: FrameType | None) -> None:
+    def on_signal(signum: int, frame: FrameType | None) -> None:
         stop.set()
 
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
     runner = Runner(handlers, own.lease_seconds)
     probe = health.Probe(own, runner)
     server = health.serve(probe, own.worker_host, own.worker_port)

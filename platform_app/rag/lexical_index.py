@@ -90,7 +90,7 @@ def revision(session: Transaction, tenant_id: str) -> int:
     return row.revision if row else 0
 
 
-def bump(session: Transaction, tenant_id: str) -> None:
+def increment_revision(session: Transaction, tenant_id: str) -> None:
     """Increment the revision of the tenant's knowledge in this transaction."""
     row = session.exec(owned(KnowledgeState, tenant_id).with_for_update()).first()
     if row is None:

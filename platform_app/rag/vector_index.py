@@ -44,7 +44,7 @@ def _place(gram: str) -> tuple[int, float]:
     return digest % DIMS, 1.0 if digest >> 63 else -1.0
 
 
-def _weigh(text: str, weight: Callable[[int], float]) -> list[float]:
+def _hashed_vector(text: str, weight: Callable[[int], float]) -> list[float]:
     vector = [0.0] * DIMS
     for gram, count in Counter(gram for word in words(text) for gram in grams(word)).items():
         place, sign = _place(gram)
@@ -55,10 +55,10 @@ def _weigh(text: str, weight: Callable[[int], float]) -> list[float]:
 
 def embed_passage(text: str) -> list[float]:
     """Return the vector of a passage, in which repeated grams are damped as in BM25."""
-    return _weigh(text, lambda count: count * 2.2 / (count + 1.2))
+    return _hashed_vector(text, lambda count: count * 2.2 / (count + 1.2))
 
 
-def apart(vector: list[float], chunk_id: str) -> list[float]:
+def perturb(vector: list[float], chunk_id: str) -> list[float]:
     """Return a vector shifted slightly in a direction of its chunk's own.
 
     Equal vectors make the index's graph degenerate: 400 of them took 30 s for a batch of 50 and hid each other; shifted
@@ -71,9 +71,11 @@ def apart(vector: list[float], chunk_id: str) -> list[float]:
 
 def embed_question(text: str, before: Sequence[tuple[str, float]] = ()) -> list[float]:
     """Return the vector of a question, each gram once; `before` are texts that it follows, with weights."""
-    vector = _weigh(text, lambda count: 1.0)
+    vector = _hashed_vector(text, lambda count: 1.0)
     for earlier, weight in before:
-        vector = [own + weight * other for own, other in zip(vector, _weigh(earlier, lambda _: 1.0), strict=True)]
+        vector = [
+            own + weight * other for own, other in zip(vector, _hashed_vector(earlier, lambda _: 1.0), strict=True)
+        ]
     length = math.sqrt(sum(value * value for value in vector)) or 1.0
     return [value / length for value in vector] if before else vector
 
@@ -201,7 +203,7 @@ def put(
     size, start = FIRST_BATCH, 0
     while start < len(rows):
         part = rows[start : start + size]
-        vectors = [apart(embed_passage(text), chunk_id) for chunk_id, text in part]
+        vectors = [perturb(embed_passage(text), chunk_id) for chunk_id, text in part]
         ids = [chunk_id for chunk_id, _ in part]
 
         def write(ids: list[str] = ids, vectors: list[list[float]] = vectors) -> None:

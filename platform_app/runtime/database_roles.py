@@ -65,7 +65,7 @@ def warn() -> None:
         log.error("row-level security does not hold", reason=found, advice=ADVICE)
 
 
-def let_in(owner: str, application: str) -> None:
+def grant_access(owner: str, application: str) -> None:
     """Grant the application's role reads and writes of all tables of the owner, also future ones.
 
     Both arguments are database addresses. Does nothing if they name the same role, or on SQLite.

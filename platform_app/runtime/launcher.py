@@ -25,7 +25,7 @@ from platform_app.config import Settings, settings
 from platform_app.data_dir import DataDir
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.runtime import embedded_servers, frontend_build
-from platform_app.runtime.supervisor import Child, Pulse, Warden, stop
+from platform_app.runtime.supervisor import Child, Heartbeat, Watchdog, stop
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 9.0
@@ -65,7 +65,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def lives(url: str, wait: float) -> bool:
+def is_responding(url: str, wait: float) -> bool:
     """Return whether an address answers within `wait` seconds, with any status."""
     try:
         _client().get(url, timeout=wait)
@@ -74,7 +74,7 @@ def lives(url: str, wait: float) -> bool:
     return True
 
 
-def redis_lives(url: str, wait: float) -> bool:
+def redis_is_responding(url: str, wait: float) -> bool:
     """Return whether Redis answers within `wait` seconds, also with an error such as a full disk."""
     try:
         with redis.Redis.from_url(url, socket_timeout=wait, socket_connect_timeout=wait, retry=None) as client:
@@ -101,7 +101,7 @@ class Platform:
 
     own: Settings
     folder: DataDir
-    warden: Warden
+    watchdog: Watchdog
     console: Console
     dev: bool = False
     begun: float = field(default_factory=time.monotonic)
@@ -122,7 +122,7 @@ class Platform:
         Raises Unavailable, with the end of its log, if it exits or is not ready in time.
         """
         child.environment = child.environment if child.alone else self.environment | child.environment
-        child.start(self.warden)
+        child.start(self.watchdog)
         end = time.monotonic() + _START_SECONDS
         while not child.ready():
             if self.ending.is_set():
@@ -141,7 +141,7 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.is_file() else ""
 
 
-def _hand_on(up: Platform, name: str, value: str) -> str:
+def _publish_address(up: Platform, name: str, value: str) -> str:
     """Tell an address to the children and to the services that run in this process."""
     up.environment[name] = os.environ[name] = value
     return value
@@ -154,10 +154,10 @@ def start_redis(up: Platform) -> None:
         up.row("redis", state, "" if state == "given" else "the worker goes on trying; work is kept meanwhile")
         return
     port, password = free_port(), up.folder.secret("redis-password")
-    url = _hand_on(up, "PLATFORM_REDIS_URL", f"redis://:{password}@127.0.0.1:{port}/0")
+    url = _publish_address(up, "PLATFORM_REDIS_URL", f"redis://:{password}@127.0.0.1:{port}/0")
     command = embedded_servers.redis_command(up.folder.path / "redis", port, password)
     child = Child("redis", command, lambda: redis_answers(url), up.log("redis"), alone=True)
-    child.pulse = Pulse(lambda wait: redis_lives(url, wait), up.own.hang_seconds)
+    child.heartbeat = Heartbeat(lambda wait: redis_is_responding(url, wait), up.own.hang_seconds)
     up.servers.append(child)
     up.start(child, note="private")
 
@@ -169,12 +169,14 @@ def start_chroma(up: Platform) -> None:
         up.row("chroma", state, "" if state == "given" else "retrieval goes on by words alone")
         return
     port = free_port()
-    url = _hand_on(up, "PLATFORM_CHROMA_URL", f"http://127.0.0.1:{port}")
-    _hand_on(up, "PLATFORM_CHROMA_TOKEN", up.own.chroma_token.get_secret_value() or up.folder.secret("chroma-token"))
+    url = _publish_address(up, "PLATFORM_CHROMA_URL", f"http://127.0.0.1:{port}")
+    _publish_address(
+        up, "PLATFORM_CHROMA_TOKEN", up.own.chroma_token.get_secret_value() or up.folder.secret("chroma-token")
+    )
     command = embedded_servers.chroma_command(up.folder.path / "chroma", port)
     child = Child("chroma", command, lambda: answers(f"{url}/api/v2/heartbeat"), up.log("chroma"), alone=True)
     child.environment = {"ANONYMIZED_TELEMETRY": "False"}
-    child.pulse = Pulse(lambda wait: lives(f"{url}/api/v2/heartbeat", wait), up.own.hang_seconds)
+    child.heartbeat = Heartbeat(lambda wait: is_responding(f"{url}/api/v2/heartbeat", wait), up.own.hang_seconds)
     up.servers.append(child)
     up.start(child, note="private")
 
@@ -185,10 +187,10 @@ def start_offline(up: Platform) -> None:
         up.row("model", "given", up.own.offline_url)
         return
     port = free_port()
-    url = _hand_on(up, "PLATFORM_OFFLINE_URL", f"http://127.0.0.1:{port}/v1")
+    url = _publish_address(up, "PLATFORM_OFFLINE_URL", f"http://127.0.0.1:{port}/v1")
     command = [sys.executable, "-P", "-m", "platform_app.llm.offline_model", "--port", str(port)]
     child = Child("model", command, lambda: answers(f"{url}/models"), up.log("model"), alone=True)
-    child.pulse = Pulse(lambda wait: lives(f"{url}/models", wait), up.own.hang_seconds)
+    child.heartbeat = Heartbeat(lambda wait: is_responding(f"{url}/models", wait), up.own.hang_seconds)
     up.servers.append(child)
     up.start(child, note="offline; set OPENAI_API_KEY to use a provider")
 
@@ -200,7 +202,7 @@ def prepare_database(up: Platform) -> None:
 
     try:
         migrations.upgrade(up.own.migration_database)
-        database_roles.let_in(up.own.migration_database, up.own.database)
+        database_roles.grant_access(up.own.migration_database, up.own.database)
         weakness = database_roles.weakness(up.own.database)
     except OperationalError as error:
         raise Unavailable(f"The database does not answer: {logs.redact(str(error.orig))}") from error
@@ -236,7 +238,7 @@ def start_worker(up: Platform) -> None:
     seconds = min(up.own.stop_seconds, _STOP_SECONDS - _SERVERS_SECONDS - 0.5)
     child.environment = {"PLATFORM_STOP_SECONDS": str(seconds)}
     if not up.dev:  # hot reload starts it anew by itself
-        child.pulse = Pulse(lambda wait: lives(f"{url}/healthz", wait), up.own.hang_seconds)
+        child.heartbeat = Heartbeat(lambda wait: is_responding(f"{url}/healthz", wait), up.own.hang_seconds)
     up.parts.append(child)
     up.start(child, note=f"{url}/health")
 
@@ -250,7 +252,7 @@ def start_web(up: Platform) -> None:
     child = Child("console", command, lambda: answers(f"{url}/ping") and answers(page), up.log("console"))
     child.environment, child.folder = environment, frontend_build.project_dir()
     if not up.dev:
-        child.pulse = Pulse(lambda wait: lives(f"{url}/healthz", wait), up.own.hang_seconds)
+        child.heartbeat = Heartbeat(lambda wait: is_responding(f"{url}/healthz", wait), up.own.hang_seconds)
     up.parts.append(child)
     up.start(child)
 
@@ -303,8 +305,8 @@ def run(console: Console, hear: Hear, *, dev: bool = False) -> int:
     with DataDir(own.data_dir) as folder:
         check_ports(own)  # after the lock: a killed platform has let go of its ports by then
         os.environ["PLATFORM_DATA_DIR"] = str(folder.path)
-        warden = Warden(folder.lock)
-        up = Platform(own, folder, warden, console, dev=dev)
+        watchdog = Watchdog(folder.lock)
+        up = Platform(own, folder, watchdog, console, dev=dev)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             hear(number, lambda received, frame: up.ending.set())
         try:
@@ -317,7 +319,7 @@ def run(console: Console, hear: Hear, *, dev: bool = False) -> int:
             end = time.monotonic() + _STOP_SECONDS
             stop(up.parts, _STOP_SECONDS - _SERVERS_SECONDS)
             stop(up.servers, max(0.5, end - time.monotonic()))
-            warden.close()
+            watchdog.close()
 
 
 def _live(up: Platform) -> int:
@@ -332,6 +334,6 @@ def _live(up: Platform) -> int:
     up.console.print("  Stop      Ctrl-C\n", highlight=False)
     while not up.ending.wait(0.2):
         for child in [*up.servers, *up.parts]:
-            if told := child.watch(up.warden):
+            if told := child.watch(up.watchdog):
                 up.console.print(f"  {told}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     return 0

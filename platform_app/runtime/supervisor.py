@@ -20,7 +20,7 @@ _NEEDED = frozenset(  # of our environment, for a program to run at all
 
 
 @dataclass(frozen=True)
-class Pulse:
+class Heartbeat:
     """How to find out that a process runs but does not answer; times are in seconds."""
 
     answers: Callable[[float], bool]  # asks the process, waits so long at most; any answer is one, however late
@@ -44,11 +44,11 @@ class Child:
     started: float = 0.0
     pause: float = 0.5
     start_at: float | None = None  # when it is due to start again
-    pulse: Pulse | None = None
+    heartbeat: Heartbeat | None = None
     silent: float = 0.0  # seconds for which it has not answered
 
-    def start(self, warden: "Warden") -> None:
-        """Start the process and register it with the warden."""
+    def start(self, watchdog: "Watchdog") -> None:
+        """Start the process and register it with the watchdog."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.is_file() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
@@ -56,32 +56,37 @@ class Child:
             self.process = subprocess.Popen(  # noqa: S603
                 self.command,
                 cwd=self.folder,
-                env=self._surroundings() | self.environment,
+                env=self._base_environment() | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        warden.guard(self.process.pid)
+        watchdog.guard(self.process.pid)
         self.started, self.start_at, self.silent = time.monotonic(), None, 0.0
-        if self.pulse is not None:
-            Thread(target=self._feel, args=(self.process, self.pulse), name=f"{self.name}'s pulse", daemon=True).start()
+        if self.heartbeat is not None:
+            Thread(
+                target=self._check_heartbeat,
+                args=(self.process, self.heartbeat),
+                name=f"{self.name}'s heartbeat",
+                daemon=True,
+            ).start()
 
-    def _feel(self, process: "subprocess.Popen[bytes]", pulse: Pulse) -> None:
+    def _check_heartbeat(self, process: "subprocess.Popen[bytes]", heartbeat: Heartbeat) -> None:
         """Check a process until it ends; time in which this process itself was stopped does not count."""
         has_answered = False
         while process.poll() is None:
             asked = time.monotonic()
-            answered = pulse.answers(pulse.silence)
+            answered = heartbeat.answers(heartbeat.silence)
             has_answered = has_answered or answered
-            is_due = has_answered or asked - self.started > pulse.grace
-            passed = min(time.monotonic() - asked, pulse.silence) + pulse.every
+            is_due = has_answered or asked - self.started > heartbeat.grace
+            passed = min(time.monotonic() - asked, heartbeat.silence) + heartbeat.every
             if self.process is not process:
                 return
             self.silent = self.silent + passed if is_due and not answered else 0.0
-            time.sleep(pulse.every)
+            time.sleep(heartbeat.every)
 
-    def _surroundings(self) -> dict[str, str]:
+    def _base_environment(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if not self.alone or name in _NEEDED}
 
     @property
@@ -89,7 +94,7 @@ class Child:
         """Return whether the process runs."""
         return self.process is not None and self.process.poll() is None
 
-    def watch(self, warden: "Warden") -> str:
+    def watch(self, watchdog: "Watchdog") -> str:
         """Kill the process if it hangs, and restart it after a pause if it died.
 
         Returns a message for the log, or "" if nothing has changed.
@@ -99,11 +104,11 @@ class Child:
         if self.start_at is not None:
             if time.monotonic() < self.start_at:
                 return ""
-            self.start(warden)
+            self.start(watchdog)
             return f"{self.name} started again"
         assert self.process is not None
         self.signal(signal.SIGKILL)  # whatever its own children are doing still
-        warden.release(self.process.pid)
+        watchdog.release(self.process.pid)
         lived = time.monotonic() - self.started
         self.pause = 0.5 if lived > _LONGEST_PAUSE else min(self.pause * 2, _LONGEST_PAUSE)
         self.start_at = time.monotonic() + self.pause
@@ -111,7 +116,7 @@ class Child:
         return f"{self.name} ended ({how}), starts again in {self.pause:.1f} s; see {self.log}"
 
     def _end_hung(self) -> str:
-        if self.pulse is None or self.silent < self.pulse.silence:
+        if self.heartbeat is None or self.silent < self.heartbeat.silence:
             return ""
         told = f"{self.name} has not answered for {self.silent:.0f} s and is ended; see {self.log}"
         self.silent = 0.0
@@ -164,7 +169,7 @@ send(signal.SIGKILL)
 """
 
 
-class Warden:
+class Watchdog:
     """A small process that outlives this one by seconds: if this one dies in any way, it kills its children.
 
     It detects the death by the end of a pipe. Meanwhile it holds the lock on the data folder, so that a second start
@@ -192,7 +197,7 @@ class Warden:
         self._tell(f"-{group}\n")
 
     def close(self) -> None:
-        """End the warden, which kills what is still registered."""
+        """End the watchdog, which kills what is still registered."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
@@ -200,5 +205,5 @@ class Warden:
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # a warden that was killed is a lost second net, no reason to stop
+        with suppress(OSError):  # a watchdog that was killed is a lost second net, no reason to stop
             self._process.stdin.write(line)

@@ -54,7 +54,7 @@ def fill(who: Identity, articles: list[tuple[str, str]]) -> None:
                 )
             source.title = ""  # the title is the answer here
             vector_index.put(who.tenant_id, source.id, rows)
-        lexical_index.bump(session, who.tenant_id)
+        lexical_index.increment_revision(session, who.tenant_id)
 
 
 def sources_of(who: Identity) -> tuple[dict[str, str], dict[str, str]]:

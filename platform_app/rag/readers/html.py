@@ -12,7 +12,7 @@ from lxml import html as lxml_html
 from platform_app.errors import Invalid
 from platform_app.rag.readers import markdown, text
 from platform_app.rag.readers.html_cells import row_of
-from platform_app.rag.readers.html_visibility import Look, is_readable, look_of, sheet_styles
+from platform_app.rag.readers.html_visibility import ComputedStyle, compute_style, is_readable, sheet_styles
 from platform_app.rag.readers.reader_report import Report
 
 _GONE = frozenset((
@@ -40,7 +40,7 @@ def read(path: Path, report: Report) -> str:
         return ""
     tree = lxml_html.document_fromstring(source)
     page = _Page(report, sheet_styles(tree))
-    blocks = page.blocks(tree, Look(), 0)
+    blocks = page.blocks(tree, ComputedStyle(), 0)
     title = tree.findtext(".//head/title")
     if title and title.strip() and not any(block.startswith("# ") for block in blocks):
         blocks.insert(0, f"# {markdown.one_line(title)}")
@@ -69,7 +69,7 @@ class _Page:
     def __init__(self, report: Report, sheet: dict[Any, dict[str, str]]) -> None:
         self.report, self.sheet = report, sheet
 
-    def blocks(self, element: Any, around: Look, depth: int) -> list[str]:
+    def blocks(self, element: Any, around: ComputedStyle, depth: int) -> list[str]:
         """Return what an element holds as blocks of Markdown."""
         found: list[str] = []
         line: list[str] = []
@@ -81,7 +81,7 @@ class _Page:
 
         line.append(self._seen(element.text, around))
         for child in element:
-            inner = self._look(child, around, depth)
+            inner = self._computed_style(child, around, depth)
             if inner is not None:
                 if _is_block(child):
                     close()
@@ -92,7 +92,7 @@ class _Page:
         close()
         return found
 
-    def _look(self, element: Any, around: Look, depth: int) -> Look | None:
+    def _computed_style(self, element: Any, around: ComputedStyle, depth: int) -> ComputedStyle | None:
         """Return how an element looks; None when it is not read: what it would say unseen is counted."""
         if not isinstance(element.tag, str):
             self._count_comment(element)
@@ -103,7 +103,7 @@ class _Page:
             return None
         if element.tag in _GONE or depth > DEEPEST:
             return None
-        look, is_gone = look_of(element, around, self.sheet.get(element, {}))
+        look, is_gone = compute_style(element, around, self.sheet.get(element, {}))
         if is_gone:
             self.report.hidden += bool(_SAYS.search(_plain(element)))
             return None
@@ -117,7 +117,7 @@ class _Page:
         says = len(re.findall(r"[^\W\d_]{2,}", words)) >= 4 and "<" not in words and "[if" not in words
         self.report.hidden += says and element.tag is lxml_html.etree.Comment
 
-    def _seen(self, words: str | None, look: Look) -> str:
+    def _seen(self, words: str | None, look: ComputedStyle) -> str:
         if not words:
             return ""
         if is_readable(look) or not _SAYS.search(words):
@@ -125,7 +125,7 @@ class _Page:
         self.report.hidden += 1
         return " "
 
-    def _inline(self, element: Any, look: Look, depth: int) -> str:
+    def _inline(self, element: Any, look: ComputedStyle, depth: int) -> str:
         if element.tag == "br":
             return "\n"
         if element.tag == "img":
@@ -135,7 +135,7 @@ class _Page:
             return ""
         found = [self._seen(element.text, look)]
         for child in element:
-            inner = self._look(child, look, depth)
+            inner = self._computed_style(child, look, depth)
             if inner is not None:
                 if _is_block(child):
                     found += ["\n", "\n".join(self._block(child, inner, depth + 1)), "\n"]
@@ -146,7 +146,7 @@ class _Page:
         is_struck = element.tag in ("del", "s", "strike") and words.strip()
         return f"~~{words.strip()}~~ " if is_struck else words
 
-    def _block(self, element: Any, look: Look, depth: int) -> list[str]:
+    def _block(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
         tag = element.tag
         if tag in ("ul", "ol"):
             return self._list(element, look, depth)
@@ -166,11 +166,11 @@ class _Page:
             return [f"{inner[0]}\n{inner[1]}", *inner[2:]]  # the answer stays with its question
         return inner
 
-    def _list(self, element: Any, look: Look, depth: int) -> list[str]:
+    def _list(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
         lines: list[str] = []
         count = int(element.get("start") or 1) if (element.get("start") or "1").isdecimal() else 1
         for item in element:
-            inner = self._look(item, look, depth)
+            inner = self._computed_style(item, look, depth)
             if inner is None:
                 continue
             parts = self._block(item, inner, depth + 1) if item.tag in ("ul", "ol") else self.blocks(item, inner, depth)
@@ -182,10 +182,10 @@ class _Page:
             lines += [mark + body[0], *("  " + one for one in body[1:] if one.strip())]
         return [] if _is_menu(element) else ["\n".join(lines)] if lines else []
 
-    def _definitions(self, element: Any, look: Look, depth: int) -> list[str]:
+    def _definitions(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
         found: list[str] = []
         for item in element.iter("dt", "dd"):
-            if item.getparent().tag not in ("dl", "div") or (inner := self._look(item, look, depth)) is None:
+            if item.getparent().tag not in ("dl", "div") or (inner := self._computed_style(item, look, depth)) is None:
                 continue
             words = "\n".join(self.blocks(item, inner, depth))
             if item.tag == "dt":
@@ -196,7 +196,7 @@ class _Page:
                 found.append(words)
         return found
 
-    def _table(self, element: Any, look: Look, depth: int) -> list[str]:
+    def _table(self, element: Any, look: ComputedStyle, depth: int) -> list[str]:
         rows: list[list[str]] = []
         captions: list[str] = []
         spans: dict[int, tuple[int, str]] = {}  # by column: rows that a cell above still covers, its words
@@ -214,18 +214,18 @@ class _Page:
             return [*captions, *filter(None, [markdown.table([[c.replace("\n", " ") for c in row] for row in rows])])]
         return [*captions, *(cell for row in rows for cell in row if cell)]  # it only lays the page out
 
-    def _cell(self, cell: Any, around: Look, depth: int) -> str:
-        inner = self._look(cell, around, depth)
+    def _cell(self, cell: Any, around: ComputedStyle, depth: int) -> str:
+        inner = self._computed_style(cell, around, depth)
         return "\n\n".join(self.blocks(cell, inner, depth + 1)) if inner is not None else ""
 
-    def _shown_within(self, part: Any, table: Any, look: Look, depth: int) -> Look | None:
+    def _shown_within(self, part: Any, table: Any, look: ComputedStyle, depth: int) -> ComputedStyle | None:
         """Return the look of a row through what groups the rows of its table."""
         path = [part]
         while path[-1].getparent() is not table:
             path.append(path[-1].getparent())
-        inner: Look | None = look
+        inner: ComputedStyle | None = look
         for one in reversed(path):
-            inner = self._look(one, inner, depth) if inner is not None else None
+            inner = self._computed_style(one, inner, depth) if inner is not None else None
         return inner
 
 

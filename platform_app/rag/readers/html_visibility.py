@@ -24,7 +24,7 @@ Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Look:
+class ComputedStyle:
     """The style that an element inherits."""
 
     colour: Colour | None = (0, 0, 0)  # None: not known
@@ -84,7 +84,7 @@ def _values(css: Any) -> dict[str, tuple[bool, str]]:
     }
 
 
-def look_of(element: Any, around: Look, sheet: dict[str, str]) -> tuple[Look, bool]:
+def compute_style(element: Any, around: ComputedStyle, sheet: dict[str, str]) -> tuple[ComputedStyle, bool]:
     """Return the style of an element, and whether it is hidden with all its content."""
     style = dict(sheet)
     if inline := element.get("style"):
@@ -108,7 +108,7 @@ def look_of(element: Any, around: Look, sheet: dict[str, str]) -> tuple[Look, bo
     return look, _is_gone(style)
 
 
-def is_readable(look: Look) -> bool:
+def is_readable(look: ComputedStyle) -> bool:
     """Return whether text of this style is visible."""
     if not look.is_visible or look.size < 2:
         return False

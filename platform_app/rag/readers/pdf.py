@@ -37,7 +37,7 @@ def read(path: Path, report: Report) -> str:
         elif not found and not fields[number]:
             empty.append(number)
         for span in found:
-            span.text = _mended(span.text.replace("\ufffd", ""))
+            span.text = _repair_text(span.text.replace("\ufffd", ""))
         pages.append(pdf_layout.lines([span for span in found if span.text]))
     _tell(report, len(pages), empty, unreadable)
     return _text(pages, fields)
@@ -74,7 +74,7 @@ def _is_readable(letters: pdf_page.Letters, text: str) -> bool:
     return len(bare) < 30 or says >= 0.5 * len(bare)
 
 
-def _mended(text: str) -> str:
+def _repair_text(text: str) -> str:
     """Return Cyrillic that was written as Western letters (Äîñòàâêà) as what it is."""
     letters = [letter for letter in text if letter.isalpha()]
     if len(letters) < 4 or len(_MANGLED.findall(text)) < 0.8 * len(letters):

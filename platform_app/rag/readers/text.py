@@ -92,7 +92,7 @@ def _encoding(sample: bytes, data: bytes) -> str:
         sample = data[first : first + SAMPLE]
     letters = b"".join(_WORDS.findall(sample))
     if sum(byte > 0x7F for byte in letters) * 2 > len(letters):  # whole words of high bytes: no Western language
-        scores = {name: _likeness(sample, name) + prior for name, prior in _CYRILLIC.items()}
+        scores = {name: _cyrillic_score(sample, name) + prior for name, prior in _CYRILLIC.items()}
         best = max(scores, key=lambda name: scores[name])
         if scores[best] > 2:
             return best
@@ -106,7 +106,7 @@ def _is_utf8(data: bytes) -> bool:
     return len(_FAR.findall(text)) >= 2 * text.count("\ufffd")
 
 
-def _likeness(sample: bytes, encoding: str) -> float:
+def _cyrillic_score(sample: bytes, encoding: str) -> float:
     """Return how much bytes in an encoding look like Cyrillic words: common letters, no capitals within words."""
     text = sample.decode(encoding, "replace")
     high = [letter for letter in text if letter > "\x7f"]

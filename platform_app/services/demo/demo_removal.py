@@ -176,4 +176,4 @@ def _remove_sources(session: Transaction, tenant: str, sources: list[str]) -> No
     for source in session.exec(query).all():
         source.deleted_at = now()
         enqueue(session, tenant, RemoveSource(source_id=source.id), lock_key=f"source:{source.id}")
-    lexical_index.bump(session, tenant)
+    lexical_index.increment_revision(session, tenant)

@@ -114,7 +114,7 @@ def delete(session: Transaction, who: Identity, category_id: str) -> None:
     sources = owned_update(Source, who.tenant_id).where(col(Source.category_id) == category.id)
     session.execute(sources.values(category_id=category.parent_id))
     session.delete(category)
-    lexical_index.bump(session, who.tenant_id)
+    lexical_index.increment_revision(session, who.tenant_id)
 
 
 def set_source_category(session: Transaction, who: Identity, source_id: str, category_id: str | None) -> None:
@@ -123,4 +123,4 @@ def set_source_category(session: Transaction, who: Identity, source_id: str, cat
     if source is None or source.deleted_at is not None:
         raise NotFound("There is no such source.")
     source.category_id = get(session, who, category_id).id if category_id else None
-    lexical_index.bump(session, who.tenant_id)
+    lexical_index.increment_revision(session, who.tenant_id)

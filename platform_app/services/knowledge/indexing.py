@@ -134,7 +134,7 @@ def _activate(job: RunningJob, source: Source, generation: int, count: int) -> N
         if row.replaces and row.deleted_at is None:
             source_replacement.retire(session, job.tenant_id, row.replaces)
             row.replaces = None
-        lexical_index.bump(session, job.tenant_id)
+        lexical_index.increment_revision(session, job.tenant_id)
         activity.record(
             session,
             job.tenant_id,

@@ -44,7 +44,7 @@ def retire(session: Transaction, tenant_id: str, source_id: str) -> None:
     if old is None or old.deleted_at is not None:
         return
     old.deleted_at = now()
-    lexical_index.bump(session, tenant_id)
+    lexical_index.increment_revision(session, tenant_id)
     enqueue(
         session,
         tenant_id,

@@ -209,6 +209,6 @@ def restore(session: Transaction, who: Identity, source_id: str) -> Source:
     if source is None or source.deleted_at is None or source.stored_as == "":
         raise NotFound("There is no such source.")
     source.deleted_at = None
-    lexical_index.bump(session, who.tenant_id)
+    lexical_index.increment_revision(session, who.tenant_id)
     _publish_change(session, source)
     return source
