@@ -44,7 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "headless": ("tests/headless",),
     "postgres": ("-p", "tests.postgres", *(("tests", *BELOW) if FULL else sorted(MODULES))),
 }
-WORKERS = max(3, min(4, os.cpu_count() or 2))  # the browser waits more than it works
+WORKERS = max(2, min(4, os.cpu_count() or 2))
 OUTCOMES = ("passed", "skipped", "failed")  # a test ended as the worst of its phases did
 SLOWEST = 20
 MEMORY, MEMORY_BYTES = "/dev/shm", 4_000_000_000
