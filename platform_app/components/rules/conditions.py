@@ -47,12 +47,12 @@ def builder(state: Any, *, empty: Any, of_events: bool = False) -> rx.Component:
             DragArea.create(
                 rx.el.ol(rx.foreach(state.lines, lambda line: _line(state, line, of_events))),
                 on_move=state.drop_condition,
+                key=state.tree_key,
             ),
         ),
         rx.cond(state.lines.length() <= 1, rx.el.p(empty, class_name="muted small")),
         rx.cond(~READ_ONLY, _adders(state, "")),
         class_name="conditions",
-        key=state.tree_key,
     )
 
 

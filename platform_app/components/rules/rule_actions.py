@@ -31,10 +31,10 @@ def rule_actions(state: Any) -> rx.Component:
                 rx.foreach(state.action_lines, lambda line, at: _action(state, line, at)), class_name="plain-list"
             ),
             on_move=state.drop_action,
+            key=state.actions_key,
         ),
-        rx.cond(~READ_ONLY, add),
+        rx.cond(~READ_ONLY, add),  # outside what is redrawn: an open list of actions stays open
         class_name="conditions",
-        key=state.actions_key,
     )
 
 
