@@ -140,7 +140,7 @@ def test_only_what_breaks_after_the_end_is_in_doubt(monkeypatch: pytest.MonkeyPa
     for fault in ("drop", "hang"):
         with Catcher() as catcher:
             catcher.faults["DATA"] = fault
-            with pytest.raises(smtp.Doubtful):
+            with pytest.raises(smtp.UnconfirmedError):
                 send(a_server(catcher.port))
             assert catcher.tries == 1
 

@@ -28,7 +28,7 @@ VERDICT_SECONDS = 40.0  # for what the server says to it: some look long at what
 _MOST_LINES, _LONGEST_LINE, _LONGEST_SHOWN = 100, 2_000, 200  # of what a server says
 
 
-class Doubtful(Exception):
+class UnconfirmedError(Exception):
     """The server received the whole message, but did not confirm it."""
 
 
@@ -87,7 +87,8 @@ def _sound(text: str) -> str:
 def send(server: Server, message: EmailMessage) -> dict[str, str]:
     """Send a message and return the server's response.
 
-    Raises Invalid if it was rejected for good, Unavailable if it was not sent and may be retried, Doubtful if unknown.
+    Raises Invalid if it was rejected for good, Unavailable if it was not sent and may be retried, UnconfirmedError if
+    that is not known.
     """
     answer = ""
     try:
@@ -211,9 +212,9 @@ def _hand_over(server: Server, session: _Session, message: EmailMessage) -> str:
         session.send(b".\r\n")
         answer = session.getreply()
     except OSError as error:
-        raise Doubtful(server.host) from error
+        raise UnconfirmedError(server.host) from error
     if answer[0] // 100 not in (2, 4, 5):
-        raise Doubtful(server.host)
+        raise UnconfirmedError(server.host)
     _accepted(server, answer, "{host} refused the message: {answer}")
     return _shown(server, *answer)
 

@@ -21,7 +21,8 @@ def bilingual(language: str, text_of: Callable[[str], str]) -> str:
 def send(*, to: str, subject: str, text: str, key: str) -> None:
     """Send an e-mail through the platform's own server; messages with the same key have the same id.
 
-    Raises Invalid if the address was rejected for good, Unavailable if a retry may succeed, smtp.Doubtful if unknown.
+    Raises Invalid if the address was rejected for good, Unavailable if a retry may succeed, smtp.UnconfirmedError if it
+    is not known whether the message was sent.
     The server's response is only logged: tenants do not see the platform's infrastructure.
     """
     server = platform_smtp.get_server()

@@ -112,6 +112,6 @@ def _send_test(identity: Identity) -> tuple[bool, str, dict[str, object]]:
         mail_servers.send_test(identity)
     except PlatformError as error:
         return False, error.sentence, error.values
-    except smtp.Doubtful:
+    except smtp.UnconfirmedError:
         return False, UNCERTAIN, {}
     return True, "The server took the message to {email}. Look into that inbox.", {"email": identity.email}
