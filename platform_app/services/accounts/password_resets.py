@@ -106,6 +106,7 @@ def reset(token: str, password: str) -> User:
     with session_scope(reason="password reset") as session:
         user = _user_of(session, token)
         used = unscoped_delete(PasswordReset).where(col(PasswordReset.token_hash) == link_tokens.hash_token(token))
+        # the declared result of a statement has no rowcount; that of a deletion has
         if session.execute(used).rowcount != 1:  # type: ignore[attr-defined]
             raise NotFound(INVALID_LINK)
         user.password_hash = hashed
