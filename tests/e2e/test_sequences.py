@@ -213,5 +213,6 @@ def reply_leaves(builder: Builder, sequence_id: str) -> None:
         field = page.get_by_role("textbox", name=builder.t("Message"), exact=True)
         field.fill(text)
         field.press("Enter")
+        expect(field).to_have_value("")  # the server has it; until then nothing else is sent
         wanted = [("active", None)] if count == 1 else [("left", "replied")]
         wait_for(lambda wanted=wanted: builder.recorded.all(mine, sequence_id) == wanted, 90)
