@@ -28,8 +28,9 @@ ASK = ModelRequest(model="", messages=[{"role": "user", "content": "Hi"}], tempe
 @contextmanager
 def running(command: list[str], log: Path, address: Callable[[str], str], **environment: str) -> Iterator[str]:
     """Run a server; yield its address, read from what it prints, once it answers."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | environment, cwd=log.parent)
+    errors = log.with_suffix(".errors")  # a file of its own: what is written to both may stand within one line
+    with log.open("wb") as out, errors.open("wb") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=os.environ | environment, cwd=log.parent)
     try:
         end = time.monotonic() + 300  # the first start compiles all of its packages
         while time.monotonic() < end and process.poll() is None:
@@ -41,7 +42,7 @@ def running(command: list[str], log: Path, address: Callable[[str], str], **envi
                 pass
             time.sleep(0.2)
         else:
-            pytest.fail(f"it did not start: {log.read_text(errors='replace')[-2000:]}")
+            pytest.fail(f"it did not start: {errors.read_text(errors='replace')[-2000:]}")
         yield found
     finally:
         process.kill()
