@@ -46,6 +46,7 @@ def refusal(folder: Path, name: str, data: bytes) -> str:
         ("a.txt", "\ufeffMarked".encode(), "Marked"),
         ("a.txt", "Привет, это обычный русский текст для проверки.".encode("cp1251"), "Привет, это обычный русский"),
         ("a.txt", "Wide".encode("utf-16"), "Wide"),
+        ("a.txt", "Wide".encode("utf-32"), "Wide"),
         ("a.txt", b"one\r\ntwo\rthree", "one\ntwo\nthree"),
         ("a.txt", "un\u200bseen\u202e".encode(), "unseen"),
         ("a.txt", b"a\x07b", "a b"),

@@ -8,12 +8,9 @@ from typing import Any
 from lxml import etree
 
 from platform_app.errors import Invalid
+from platform_app.rag.readers.zip_package import check_package
 
-UNPACKED_LIMIT = 100_000_000  # bytes of all parts with text together; pictures are never unpacked
-RATIO_LIMIT = 150
-PARTS_LIMIT = 2_000
 _READ = ("document", "styles", "numbering", "footnotes", "endnotes", "header", "footer")
-_BOMB = "The file unpacks to far more than it should, and was not read."
 _DAMAGED = "The file is damaged or is not a DOCX."
 
 
@@ -65,24 +62,8 @@ def within(parent: Any, *names: str) -> list[Any]:
 
 def check(path: Path) -> None:
     """Check that a file is a DOCX. Raises Invalid if it is damaged, is not a DOCX, or unpacks to too much."""
-    try:
-        with zipfile.ZipFile(path) as parts:
-            entries = parts.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise Invalid(_DAMAGED) from error
-    linked = any(entry.external_attr >> 28 == 0xA or ".." in entry.filename.split("/") for entry in entries)
-    check_sizes([entry for entry in entries if entry.filename.endswith((".xml", ".rels"))], linked or len(entries))
-    if "word/document.xml" not in {entry.filename for entry in entries}:
+    if "word/document.xml" not in check_package(path, _DAMAGED):
         raise Invalid(_DAMAGED)
-
-
-def check_sizes(entries: list[zipfile.ZipInfo], suspicion: bool | int) -> None:
-    """Check an archive's entries. Raises Invalid for too large or too many parts, and for links."""
-    unpacked = sum(entry.file_size for entry in entries)
-    packed = max(1, sum(entry.compress_size for entry in entries))
-    is_bomb = unpacked > UNPACKED_LIMIT or (unpacked > 10_000_000 and unpacked / packed > RATIO_LIMIT)
-    if is_bomb or suspicion is True or suspicion > PARTS_LIMIT:
-        raise Invalid(_BOMB)
 
 
 @dataclass

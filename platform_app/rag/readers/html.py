@@ -14,6 +14,7 @@ from platform_app.rag.readers import markdown, text
 from platform_app.rag.readers.html_cells import row_of
 from platform_app.rag.readers.html_visibility import ComputedStyle, compute_style, is_readable, sheet_styles
 from platform_app.rag.readers.reader_report import Report
+from platform_app.text.byte_order_marks import marked_encoding
 
 _GONE = frozenset((
     "script", "style", "template", "noscript", "head", "nav", "svg", "canvas", "iframe", "object", "audio", "video",
@@ -50,7 +51,7 @@ def read(path: Path, report: Report) -> str:
 def _decode(data: bytes, report: Report) -> str:
     """Return the source as text: by its mark, as UTF-8, by what it says of itself, or by how it looks."""
     said = _CHARSET.search(data[:4096])
-    if said and not data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if said and not marked_encoding(data):
         try:
             data.decode("utf-8")
         except UnicodeDecodeError:

@@ -17,8 +17,8 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from platform_app.errors import Invalid
 from platform_app.rag.readers import markdown, text
-from platform_app.rag.readers.docx_package import check_sizes
 from platform_app.rag.readers.reader_report import Report, say
+from platform_app.rag.readers.zip_package import check_package
 
 ROWS_LIMIT = 100_000  # of a file
 COLUMNS_LIMIT = 200
@@ -29,14 +29,7 @@ _DAMAGED = "The file is damaged or is not an XLSX."
 
 def check(path: Path) -> None:
     """Check that a file is an XLSX. Raises Invalid if it is damaged, is not an XLSX, or unpacks to too much."""
-    try:
-        with zipfile.ZipFile(path) as parts:
-            entries = parts.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise Invalid(_DAMAGED) from error
-    linked = any(entry.external_attr >> 28 == 0xA or ".." in entry.filename.split("/") for entry in entries)
-    check_sizes([entry for entry in entries if entry.filename.endswith((".xml", ".rels"))], linked or len(entries))
-    if not any(entry.filename.endswith("workbook.xml") for entry in entries):
+    if not any(name.endswith("workbook.xml") for name in check_package(path, _DAMAGED)):
         raise Invalid(_DAMAGED)
 
 

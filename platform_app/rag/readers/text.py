@@ -1,6 +1,5 @@
 """Text: decodes plain text, also if it is short, damaged or in an old Cyrillic encoding."""
 
-import codecs
 import math
 import re
 from pathlib import Path
@@ -9,15 +8,9 @@ from charset_normalizer import from_bytes
 
 from platform_app.errors import Invalid
 from platform_app.rag.readers.reader_report import Report, say
+from platform_app.text.byte_order_marks import marked_encoding
 
 SAMPLE = 64_000  # bytes that an encoding is told by
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _CYRILLIC = {"cp1251": 1.0, "koi8_r": 0.0, "cp866": 0.0, "iso8859_5": -1.0}  # how usual each is
 _FREQUENT = (  # letters of Russian texts, in per cent of them
     ("о", 11), ("е", 8.4), ("а", 8), ("и", 7.3), ("н", 6.7), ("т", 6.3), ("с", 5.5), ("р", 4.7), ("в", 4.5),
@@ -41,9 +34,8 @@ def read(path: Path, report: Report) -> str:
 
 def decode(data: bytes, report: Report) -> str:
     """Return bytes as text; undecodable ones are omitted and reported. Raises Invalid if it is not text."""
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return _without_bad(data, encoding, report)
+    if marked := marked_encoding(data):
+        return _without_bad(data, marked, report)
     if _CONTROL.search(data[:SAMPLE]):
         if wide := _wide(data[:SAMPLE]):
             return _without_bad(data[: len(data) // 2 * 2], wide, report)
@@ -57,9 +49,8 @@ def decode(data: bytes, report: Report) -> str:
 
 def encoding_of(sample: bytes) -> str:
     """Return the encoding of the beginning of a text: by its byte order mark, else by its statistics."""
-    for mark, encoding in _MARKS:
-        if sample.startswith(mark):
-            return encoding
+    if marked := marked_encoding(sample):
+        return marked
     if _CONTROL.search(sample) and (wide := _wide(sample)):
         return wide
     return _encoding(sample, sample)

@@ -12,16 +12,10 @@ from python_multipart.exceptions import FormParserError
 
 from platform_app.automation import webhook_payloads
 from platform_app.automation.webhook_payloads import UnreadableBody
+from platform_app.text.byte_order_marks import marked_encoding
 
 _MAX_FIELDS = 1_000  # of a form
 _ENCODINGS = re.compile(r"utf-(?:8|8-sig|16|16-le|16-be|32)|cp125\d|cp866|koi8-[ru]|iso8859-\d+|ascii|mac-cyrillic")
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 def parse_body(body: bytes, content_type: str) -> Any:
@@ -42,9 +36,8 @@ def parse_stored_body(text: str, content_type: str) -> Any:
 
 def detect_encoding(body: bytes, content_type: str) -> str:
     """Return the encoding of a body from its byte order mark, else its charset, else "utf-8"."""
-    for mark, name in _BYTE_ORDER_MARKS:
-        if body.startswith(mark):
-            return name
+    if marked := marked_encoding(body):
+        return marked
     told = Message()
     told["content-type"] = content_type.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
     try:
