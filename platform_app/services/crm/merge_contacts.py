@@ -12,13 +12,15 @@ from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_update
 from platform_app.errors import Invalid
 from platform_app.models.conversation import Conversation
-from platform_app.models.crm import Address, Contact, Holder, Lead, Note, Task
+from platform_app.models.crm import Address, Contact, Holder, Lead, Note, RefusedRow, Task
 from platform_app.models.event import ActivityKind, Event
 from platform_app.models.person import Identity
+from platform_app.models.rule import RuleRun
+from platform_app.models.sending import Dispatch
 from platform_app.services.crm import contacts, crm_values
 from platform_app.services.feed import activity
 
-_LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address)
+_LINKED: tuple[Any, ...] = (Lead, Task, Note, Conversation, Event, Address, Dispatch, RefusedRow)
 
 
 @dataclass
@@ -29,6 +31,7 @@ class MergePreview:
     values: dict[str, Any]  # that change, by field; custom fields by field.{key}
     left: dict[str, str]  # values of the other contact that are dropped
     moved: dict[str, int]  # number of leads, tasks, notes and conversations
+    opts_out: bool  # the other contact does not want messages, and the one that stays did not say so
 
 
 def preview(session: Transaction, who: Identity, kept_id: str, other_id: str) -> MergePreview:
@@ -43,7 +46,8 @@ def preview(session: Transaction, who: Identity, kept_id: str, other_id: str) ->
     for model, name in ((Lead, "leads"), (Task, "tasks"), (Note, "notes"), (Conversation, "conversations")):
         query = owned(model, who.tenant_id).where(model.contact_id == other.id)
         moved[name] = int(session.exec(query.with_only_columns(func.count())).one())
-    return MergePreview(other.name, values, left, moved)
+    opts_out = kept.opted_out_at is None and other.opted_out_at is not None
+    return MergePreview(other.name, values, left, moved, opts_out)
 
 
 def _missing_fields(session: Transaction, who: Identity, kept: Contact, other: Contact) -> dict[str, Any]:
@@ -55,8 +59,12 @@ def _missing_fields(session: Transaction, who: Identity, kept: Contact, other: C
 def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> Contact:
     """Merge a contact into another: its values where the other has none, and all rows that belong to it.
 
-    Returns the contact that stays. Raises NotFound if one of them does not exist, and Invalid if they are the same.
+    Returns the contact that stays; it is opted out of messages if one of them was. Raises NotFound if one of them does
+    not exist, and Invalid if they are the same.
     """
+    talks = owned(Conversation, who.tenant_id).where(col(Conversation.contact_id).in_((kept_id, other_id)))
+    locked = talks.order_by(Conversation.id).with_for_update(key_share=True)
+    session.exec(locked.with_only_columns(Conversation.id)).all()  # before the contacts, as when a message is sent
     both = owned(Contact, who.tenant_id).where(col(Contact.id).in_((kept_id, other_id))).order_by(Contact.id)
     session.exec(both.with_for_update()).all()  # also waits for transactions that write related rows
     kept, other = contacts.get(session, who, kept_id), contacts.get(session, who, other_id)
@@ -64,6 +72,8 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
         raise Invalid("A contact cannot be merged with itself.", field="other")
     contacts.save(session, who, kept.id, _merged_values(kept, other))
     contacts.save(session, who, kept.id, _missing_fields(session, who, kept, other))
+    _keep_opt_out(kept, other)
+    _move_rule_runs(session, who.tenant_id, kept.id, other.id)
     for model in _LINKED:
         session.execute(
             owned_update(model, who.tenant_id).where(model.contact_id == other.id).values(contact_id=kept.id)
@@ -81,6 +91,21 @@ def merge(session: Transaction, who: Identity, kept_id: str, other_id: str) -> C
     )
     session.after_commit.append(lambda: notifier.publish(who.tenant_id, "contact", kept.id))
     return kept
+
+
+def _move_rule_runs(session: Transaction, tenant_id: str, kept_id: str, other_id: str) -> None:
+    """Let the cooldowns of rules go on for the contact that stays; its events are still those of the other one."""
+    events = owned(Event, tenant_id).where(Event.contact_id == other_id).with_only_columns(Event.id)
+    runs = owned_update(RuleRun, tenant_id).where(
+        col(RuleRun.subject_id) == other_id, col(RuleRun.event_id).in_(events)
+    )
+    session.execute(runs.values(subject_id=kept_id).execution_options(synchronize_session=False))
+
+
+def _keep_opt_out(kept: Contact, other: Contact) -> None:
+    if kept.opted_out_at is None:
+        kept.opted_out_at, kept.opt_out_cause = other.opted_out_at, other.opt_out_cause
+        kept.opt_out_by = other.opt_out_by
 
 
 def _merged_values(kept: Contact, other: Contact) -> dict[str, Any]:

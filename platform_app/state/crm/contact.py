@@ -140,6 +140,9 @@ def _merge_preview(found: merge_contacts.MergePreview, own: dict[str, str], lang
         for name, value in found.values.items()
         if name in words
     ]
+    if found.opts_out:
+        opted_out = translate(language, "The contact does not want messages")
+        lines.append(MergePreviewLine(translate(language, "Messages"), opted_out))
     moved = [plural(language, *_MOVED_COUNTS[name], count) for name, count in found.moved.items() if count]
     if moved:
         lines.append(MergePreviewLine(translate(language, "Comes along"), ", ".join(moved)))
