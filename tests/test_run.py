@@ -46,6 +46,22 @@ def test_what_fails_fails_the_run(folder: Path, capsys: pytest.CaptureFixture[st
     assert {"FAILED two tests/two/test_more.py::test_c", "FAILED two tests/two/test_more.py::test_e"} <= set(lines)
 
 
+def test_what_passes_alone_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    once = "from pathlib import Path\n\ndef test_h():\n    seen = Path('seen')\n    before = seen.exists()\n"
+    (folder / "two/test_more.py").write_text(once + "    seen.touch()\n    assert before\n")
+    assert run.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "PASSED ON THE SECOND RUN two tests/two/test_more.py::test_h" in lines
+    assert lines[-1] == "3 passed, 0 failed, 1 skipped"
+
+
+def test_many_failures_are_not_run_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failing = "".join(f"def test_{number}(): assert False\n\n" for number in range(run.SECOND_RUNS + 1))
+    (folder / "two/test_more.py").write_text(failing)
+    assert run.main([]) == 1
+    assert capsys.readouterr().out.count("short test summary info") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
