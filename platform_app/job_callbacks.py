@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from platform_app.db import Transaction
 from platform_app.errors import Conflict
-from platform_app.jobs import PAYLOAD_CLASSES, RunningJob, UnreadablePayload, read_payload
+from platform_app.jobs import IN_DOUBT, PAYLOAD_CLASSES, RunningJob, UnreadablePayload, read_payload
 from platform_app.models.job import Job, JobState
 
 _logger = structlog.get_logger()
@@ -33,7 +33,7 @@ OTHER_KINDS = ""  # key in CALLBACKS of kinds without callbacks of their own; it
 _SENTENCES = {
     JobState.CANCELLED: "Its job was cancelled.",
     JobState.DEAD: "It was tried again and again, and given up.",
-    JobState.UNCERTAIN: "Whether it arrived is not known. Look there first: trying again does it once more.",
+    JobState.UNCERTAIN: IN_DOUBT,
 }
 
 

@@ -96,6 +96,7 @@ REPORT_UNCERTAIN = (
     "handle_event",
     "take_step",
 )  # kinds that find an uncertain call when retried, and report it where people look for it
+IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 PAYLOAD_CLASSES: dict[str, type[BaseModel]] = {one.model_fields["kind"].default: one for one in get_args(AnyPayload)}
 KINDS: tuple[str, ...] = tuple(PAYLOAD_CLASSES)
 

@@ -9,14 +9,13 @@ import structlog
 from platform_app.clock import new_id
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.jobs import LeaseLost, RunningJob
-from platform_app.models.job import JobState
+from platform_app.models.job import MAX_ATTEMPTS, JobState
 from platform_app.services.jobs import ledger
 from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 from worker.isolation import IsolationLock
 from worker.ledger_writer import LedgerWriter
 
 log = structlog.get_logger()
-MAX_ATTEMPTS = 5
 MAX_ATTEMPTS_WHILE_UNAVAILABLE = 60
 Handler = Callable[[RunningJob], None]
 

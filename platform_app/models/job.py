@@ -26,6 +26,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+MAX_ATTEMPTS = 5  # of a job and its outbound calls
 _QUEUED = text("state = 'queued'")
 _RUNNING = text("state = 'running'")
 _NOT_DONE = text("state <> 'done'")
@@ -71,7 +72,7 @@ class Job(Owned, table=True):
     attempts: int = 0
     crashes: int = 0  # crashes of workers that ran only it, since its last progress
     shared_crashes: int = 0  # crashes of workers that ran it and other jobs
-    max_attempts: int = 5
+    max_attempts: int = MAX_ATTEMPTS
     dedupe_key: str | None = Field(default=None, max_length=200)
     lock_key: str | None = Field(default=None, max_length=100, index=True)
     lease_token: str | None = Field(default=None, max_length=32)

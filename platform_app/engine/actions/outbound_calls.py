@@ -9,8 +9,6 @@ from platform_app.errors import Invalid, Unavailable
 from platform_app.integrations import egress, smtp
 from platform_app.services.jobs.effects import CallFailed
 
-NO_ANSWER_ERRORS = (httpx.HTTPError,)  # errors with an uncertain outcome; the key makes a repetition safe
-
 
 def send_email(server: smtp.Server, message: dict[str, str], key: str) -> dict[str, Any]:
     """Send an e-mail and return its outcome. Raises CallFailed if it was not sent and may be retried."""
@@ -23,12 +21,12 @@ def send_email(server: smtp.Server, message: dict[str, str], key: str) -> dict[s
 def post_webhook(address: str, body: RequestBody, key: str) -> dict[str, Any]:
     """Post a body with its idempotency key and return the outcome.
 
-    Raises CallFailed if it was not accepted and may be retried, Invalid if the address rejects it.
+    Raises CallFailed if there was no answer or an error that may pass, Invalid if the address rejects it.
     """
     headers = {"content-type": body.content_type, "webhook-id": key, "idempotency-key": key}
     try:
         answer = egress.post(address, body.text, headers)
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+    except (httpx.HTTPError, OSError) as error:  # if it arrived nevertheless, the key makes a repetition safe
         raise CallFailed("The address does not answer.") from error
     if answer.status == 429 or answer.status >= 500:
         raise CallFailed("The address is out of order.")

@@ -1,7 +1,6 @@
 """Rule worker: the job that evaluates the rules of an event and runs their actions, each once."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,27 +12,23 @@ from platform_app.automation.rules import RuleDefinition, parse_rule
 from platform_app.db import Transaction, is_lock_conflict, owned
 from platform_app.engine.actions import actions
 from platform_app.engine.actions.action_context import ActionContext, ActionPlan, send_gate_outcome
-from platform_app.engine.actions.outbound_calls import NO_ANSWER_ERRORS
 from platform_app.engine.enrollments import enrollment_entry
 from platform_app.engine.rules import rule_evaluation, rule_runs
 from platform_app.errors import PlatformError, Unavailable
 from platform_app.events import Cause, set_cause
 from platform_app.fact_snapshots import event_facts, event_subjects
-from platform_app.jobs import LeaseLost, RunningJob
+from platform_app.jobs import IN_DOUBT, LeaseLost, RunningJob
 from platform_app.models.event import Event, EventKind
+from platform_app.models.job import MAX_ATTEMPTS
 from platform_app.models.rule import Rule, RuleRun, RuleVersion, RunState
 from platform_app.services.jobs import effects
-from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
+from platform_app.services.jobs.effects import CallFailed, OutboundCall, UncertainOutcome
 
 _logger = structlog.get_logger()
-MAX_ATTEMPTS = 5  # of an outbound action
-IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 TRANSACTION_SECONDS = 0.05  # seconds after which a transaction starts no further action
 LOCK_TIMEOUT = 0.3  # seconds to wait for a locked row; on a conflict the other transaction goes first
 MAX_LOCK_RETRIES = 50  # in a row, each after LOCK_TIMEOUT
 _UNFINISHED = (RunState.RUNNING, RunState.RETRYING)
-_UNEXPECTED = "Something went wrong."
-_JOB_ERRORS = (Unavailable, LeaseLost)  # the whole job is retried
 
 
 def handle_event(job: RunningJob) -> None:
@@ -50,27 +45,13 @@ def handle_event(job: RunningJob) -> None:
         raise CallFailed("An action of a rule is tried again.")
 
 
-@dataclass
-class _Call:
-    """An outbound call of an action, and its outcome."""
+@dataclass(kw_only=True)
+class _ActionCall(OutboundCall):
+    """The outbound call of an action."""
 
     run_id: str
     place: int
-    key: str
-    plan: Callable[[str], dict[str, Any]]
-    repeatable: bool
     began: float
-    outcome: dict[str, Any] | None = None
-    error: Exception | None = None
-
-    def make(self) -> None:
-        """Make the call and store its outcome."""
-        try:
-            self.outcome = self.plan(self.key)
-        except _JOB_ERRORS:
-            raise
-        except Exception as error:
-            self.error = error
 
 
 class _EventHandler:
@@ -82,16 +63,14 @@ class _EventHandler:
 
     def __init__(self, job: RunningJob) -> None:
         self.job = job
-        self.call: _Call | None = None  # to be made, or made and not yet stored
+        self.call: _ActionCall | None = None  # to be made, or made and not yet stored
         self.retried: set[str] = set()  # ids of runs that are retried with the job
         self._has_runs = False
         self._has_progress = False  # an action was run in this transaction
         self._deadline: float | None = None  # end of the transaction's time; None before its first action
-        self._event = Event(tenant_id=job.tenant_id, kind=EventKind.MANUAL)  # placeholder placeholder until it is read
+        self._event = Event(tenant_id=job.tenant_id, kind=EventKind.MANUAL)  # until it is read
         self._rules: dict[str, Rule] = {}
-        self._loaded_rows: tuple[
-            object, ...
-        ] = ()  # rows that every action reads; a session forgets rows without references
+        self._loaded_rows: tuple[object, ...] = ()  # of every action; a session forgets rows without references
 
     def run_transaction(self) -> bool:
         """Run the next transaction, again after lock conflicts; return whether there is more to do.
@@ -118,8 +97,8 @@ class _EventHandler:
             runs = self._unfinished_runs(session)
             self._rules = rule_runs.rules_by_id(session, runs)
             if self.call is not None:
-                compiled, self.call = self.call, None
-                self._record_call(session, next(run for run in runs if run.id == compiled.run_id), compiled)
+                made, self.call = self.call, None
+                self._record_call(session, next(run for run in runs if run.id == made.run_id), made)
             is_more = any(self._run_actions(session, run) for run in runs)
             if self._has_progress:
                 self.job.record_progress(session)
@@ -173,47 +152,47 @@ class _EventHandler:
             )
             if plan.call is None or self._begin_call(session, plan, run, place=place, began=began):
                 self._record_done(run, place, began)
-        except (*_JOB_ERRORS, OperationalError):
+        except (Unavailable, LeaseLost, OperationalError):  # the whole job is retried
             raise
-        except PlatformError as error:
-            self._fail_run(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
-        except UncertainOutcome:
-            self._fail_run(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
-        except Exception:  # a bug: the run is retried, and fails in the end
-            _logger.exception("an action of a rule failed", run_id=run.id)
-            self._retry_later(session, run, began, sentence=_UNEXPECTED)
+        except Exception as error:
+            self._record_error(session, run, began, error)
 
     def _begin_call(self, session: Transaction, plan: ActionPlan, run: RuleRun, *, place: int, began: float) -> bool:
         """Return whether a call was made before; store it if it is still to be made."""
         assert plan.call is not None
-        key = rule_runs.idempotency_key(self._event.id, run.id, place)
-        if effects.open_effect(session, self.job, key, repeatable=plan.repeatable) is not None:
-            return True
-        self.call = _Call(run.id, place, key, plan.call, plan.repeatable, began)
-        return False
+        call = _ActionCall(
+            job=self.job,
+            key=rule_runs.idempotency_key(self._event.id, run.id, place),
+            call=plan.call,
+            repeatable=plan.repeatable,
+            run_id=run.id,
+            place=place,
+            began=began,
+        )
+        if call.begin(session):
+            self.call = call
+        return self.call is None
 
-    def _record_call(self, session: Transaction, run: RuleRun, call: _Call) -> None:
+    def _record_call(self, session: Transaction, run: RuleRun, call: _ActionCall) -> None:
         """Store the outcome of a call."""
-        error, began = call.error, call.began
-        if error is None:
-            effects.close_effect(session, run.tenant_id, call.key, call.outcome or {})
+        call.record(session)
+        if call.error is None:
             run.state = RunState.RUNNING
-            self._record_done(run, call.place, began)
-        elif isinstance(error, PlatformError):
-            effects.delete_effect(session, self.job, call.key)
-            self._fail_run(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
-        elif isinstance(error, CallFailed):
-            effects.delete_effect(session, self.job, call.key)
-            self._retry_later(session, run, began, sentence=error.sentence, values=error.values)
-        elif not call.repeatable:
-            self._fail_run(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
+            self._record_done(run, call.place, call.began)
         else:
-            is_silent = isinstance(error, (OSError, TimeoutError, *NO_ANSWER_ERRORS))
-            if not is_silent:
-                _logger.error("a call of a rule failed", run_id=run.id, exc_info=error)
-            self._retry_later(
-                session, run, began, sentence="The address does not answer." if is_silent else _UNEXPECTED
-            )
+            self._record_error(session, run, call.began, call.error)
+
+    def _record_error(self, session: Transaction, run: RuleRun, began: float, error: Exception) -> None:
+        """End a run at an action that failed, or have it retried."""
+        if isinstance(error, UncertainOutcome):
+            self._fail_run(session, run, RunState.UNCERTAIN, began, sentence=IN_DOUBT)
+        elif isinstance(error, (CallFailed, Unavailable)):
+            self._retry_later(session, run, began, sentence=error.sentence, values=error.values)
+        elif isinstance(error, PlatformError):
+            self._fail_run(session, run, RunState.FAILED, began, sentence=error.sentence, values=error.values)
+        else:  # a bug: the run is retried, and fails in the end
+            _logger.error("an action of a rule failed", run_id=run.id, exc_info=error)
+            self._retry_later(session, run, began, sentence="Something went wrong.")
 
     def _record_done(self, run: RuleRun, place: int, began: float) -> None:
         self._has_progress = True

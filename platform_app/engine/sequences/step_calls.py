@@ -1,6 +1,5 @@
 """Step calls: the job that makes the outbound call of a step, once."""
 
-import httpx
 import structlog
 
 from platform_app import sequence_exits
@@ -12,8 +11,8 @@ from platform_app.engine.enrollments import enrollment_progress, enrollments
 from platform_app.engine.sequences.sequence_scheduler import action_context, exit_by_event
 from platform_app.errors import Invalid, PlatformError, Unavailable
 from platform_app.job_callbacks import id_from_key
-from platform_app.jobs import LeaseLost, RunningJob, TakeStep
-from platform_app.models.job import Job, JobState
+from platform_app.jobs import IN_DOUBT, LeaseLost, RunningJob, TakeStep
+from platform_app.models.job import MAX_ATTEMPTS, Job, JobState
 from platform_app.models.sequence import (
     OPEN_STATES,
     Enrollment,
@@ -27,8 +26,6 @@ from platform_app.services.jobs import effects
 from platform_app.services.jobs.effects import CallFailed, UncertainOutcome
 
 _logger = structlog.get_logger()
-MAX_ATTEMPTS = 5
-IN_DOUBT = "Whether it arrived is not known. Look there first: trying again does it once more."
 _OPEN = (StepState.OUTSIDE, StepState.RETRYING)
 
 
@@ -38,46 +35,26 @@ def take_step(job: RunningJob) -> None:
     Errors of the call that allow a retry are raised, so that the ledger retries the job.
     """
     try:
-        _make_call(job)
-    except (Unavailable, LeaseLost, CallFailed):
+        plan = _plan(job)
+        if plan is not None and plan.call is not None:
+            effects.call_once(job, idempotency_key(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
+            _done(job)
+    except (Unavailable, LeaseLost):
         raise
+    except UncertainOutcome:
+        _end(job, StepState.UNCERTAIN, IN_DOUBT)
+    except PlatformError as error:
+        _end(job, StepState.FAILED, error.sentence, error.values)
+    except CallFailed as error:
+        if job.attempt < MAX_ATTEMPTS:
+            _retry_later(job, error)
+            raise
+        _end(job, StepState.FAILED, error.sentence, error.values)
     except Exception:  # a bug: the job is retried, and the step fails in the end
         if job.attempt < MAX_ATTEMPTS:
             raise
         _logger.exception("the call of a step failed", step_row_id=job.payload.step_row_id)
         _end(job, StepState.FAILED, "Something went wrong.")
-
-
-def _make_call(job: RunningJob) -> None:
-    try:
-        plan = _plan(job)
-    except (Unavailable, LeaseLost):
-        raise
-    except UncertainOutcome:
-        _end(job, StepState.UNCERTAIN, IN_DOUBT)
-        return
-    except PlatformError as error:
-        _end(job, StepState.FAILED, error.sentence, error.values)
-        return
-    if plan is None or plan.call is None:
-        return
-    try:
-        effects.call_once(job, idempotency_key(job.payload.step_row_id), plan.call, repeatable=plan.repeatable)
-    except UncertainOutcome:
-        _end(job, StepState.UNCERTAIN, IN_DOUBT)
-    except (Unavailable, LeaseLost):
-        raise
-    except PlatformError as error:
-        _end(job, StepState.FAILED, error.sentence, error.values)
-    except (CallFailed, OSError, TimeoutError, httpx.HTTPError) as error:
-        sure = error if isinstance(error, CallFailed) else CallFailed("The address does not answer.")
-        if job.attempt >= MAX_ATTEMPTS:
-            _end(job, StepState.FAILED, sure.sentence, sure.values)
-            return
-        _retry_later(job, sure)
-        raise sure from error
-    else:
-        _done(job)
 
 
 def _rows(session: Transaction, tenant_id: str, step_row_id: str) -> tuple[EnrollmentStep | None, Enrollment | None]:
@@ -176,12 +153,12 @@ def on_retry(session: Transaction, tenant_id: str, payload: TakeStep) -> None:
         sequence_exits.publish_change(session, row)
 
 
-def _retry_later(job: RunningJob, sure: CallFailed) -> None:
+def _retry_later(job: RunningJob, error: CallFailed) -> None:
     with job.transaction() as session:
         line, row = _rows(session, job.tenant_id, job.payload.step_row_id)
         if line is not None and row is not None:
-            line.state, line.error = StepState.RETRYING, sure.sentence
-            line.error_values = {name: str(value) for name, value in sure.values.items()}
+            line.state, line.error = StepState.RETRYING, error.sentence
+            line.error_values = {name: str(value) for name, value in error.values.items()}
             sequence_exits.publish_change(session, row)
 
 

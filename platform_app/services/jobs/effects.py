@@ -1,6 +1,7 @@
 """Effects: outbound calls that are made once, or whose outcome is known to be uncertain."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel import col
@@ -8,12 +9,12 @@ from sqlmodel import col
 from platform_app.clock import now
 from platform_app.db import Transaction, owned, owned_delete, session_scope
 from platform_app.errors import PlatformError
-from platform_app.jobs import RunningJob
+from platform_app.jobs import LeaseLost, RunningJob
 from platform_app.models.job import Effect
 
 
 class CallFailed(Exception):
-    """The call had no effect: refused, or answered with an error. It may be retried.
+    """The call failed and may be made again: nothing was done, or the other side recognises its key.
 
     `sentence` is a message id of the catalogs whose placeholders `values` fill.
     """
@@ -28,59 +29,80 @@ class UncertainOutcome(Exception):
     """Whether the call had an effect is not known; a person decides."""
 
 
-def call_once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool) -> dict[str, Any]:
-    """Make an outbound call for a job once and return its outcome.
+_CERTAIN_ERRORS = (CallFailed, PlatformError)  # nothing was done
 
-    The effect is recorded before the call and closed after it. `call` gets `key` to send as the idempotency key;
-    `repeatable` says that the other side honours it, so that a call with an uncertain outcome may be repeated. Raises
-    CallFailed and PlatformError as `call` does: nothing was done then. Raises UncertainOutcome if the outcome is
+
+@dataclass(kw_only=True)
+class OutboundCall:
+    """A call of a job to another system, which is made once or whose outcome is known to be uncertain.
+
+    `begin` and `record` write in transactions of the caller; `make` is called between them, outside a transaction.
+    """
+
+    job: RunningJob
+    key: str
+    call: Callable[[str], dict[str, Any]]  # gets `key`, returns the outcome; raises CallFailed or PlatformError
+    repeatable: bool  # the other side honours the key, so that a call with an uncertain outcome may be repeated
+    outcome: dict[str, Any] = field(default_factory=dict)
+    error: Exception | None = None  # CallFailed, PlatformError, UncertainOutcome, or unexpected and repeatable
+
+    def begin(self, session: Transaction) -> bool:
+        """Record that the call is about to be made; return False if it was made before, with its outcome.
+
+        Raises UncertainOutcome if it may have been made and must not be repeated.
+        """
+        held = session.exec(self._effect()).first()
+        if held is None:
+            key, repeatable = self.key, self.repeatable
+            session.add(Effect(tenant_id=self.job.tenant_id, job_id=self.job.id, key=key, repeatable=repeatable))
+        elif held.closed_at is not None:
+            self.outcome = dict(held.outcome)
+            return False
+        elif not self.repeatable:
+            raise UncertainOutcome(self.key)
+        return True
+
+    def make(self) -> None:
+        """Make the call and keep its outcome or error. Raises LeaseLost if the call finds that the lease is lost."""
+        try:
+            self.outcome = self.call(self.key)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            self.error = error
+            if not self.repeatable and not isinstance(error, _CERTAIN_ERRORS):
+                self.error = UncertainOutcome(self.key)
+                self.error.__cause__ = error
+
+    def record(self, session: Transaction) -> None:
+        """Store the outcome; a call that had no effect is forgotten, an uncertain one stays open."""
+        if self.error is None:
+            row = session.exec(self._effect()).one()
+            row.closed_at, row.outcome = now(), self.outcome
+        elif isinstance(self.error, _CERTAIN_ERRORS):
+            mine = owned_delete(Effect, self.job.tenant_id).where(col(Effect.key) == self.key)
+            session.execute(mine.where(col(Effect.job_id) == self.job.id))
+
+    def _effect(self) -> Any:
+        return owned(Effect, self.job.tenant_id).where(Effect.key == self.key)
+
+
+def call_once(job: RunningJob, key: str, call: Callable[[str], dict[str, Any]], *, repeatable: bool) -> dict[str, Any]:
+    """Make an outbound call in transactions of its own, and return its outcome.
+
+    Raises CallFailed and PlatformError as `call` does: nothing was done then. Raises UncertainOutcome if the outcome is
     unknown and the call must not be repeated.
     """
+    outbound = OutboundCall(job=job, key=key, call=call, repeatable=repeatable)
     with session_scope(job.tenant_id) as session:
-        known = open_effect(session, job, key, repeatable=repeatable)
-    if known is not None:
-        return known
-    try:
-        outcome = call(key)
-    except (CallFailed, PlatformError):
+        has_to_be_made = outbound.begin(session)
+    if has_to_be_made:
+        outbound.make()
         with session_scope(job.tenant_id) as session:
-            delete_effect(session, job, key)
-        raise
-    except Exception as error:
-        if repeatable:
-            raise
-        raise UncertainOutcome(key) from error
-    with session_scope(job.tenant_id) as session:
-        close_effect(session, job.tenant_id, key, outcome)
-    return outcome
-
-
-def open_effect(session: Transaction, job: RunningJob, key: str, *, repeatable: bool) -> dict[str, Any] | None:
-    """Record that a call is about to be made; return its outcome if it was made before, else None.
-
-    Raises UncertainOutcome if it may have been made and must not be repeated.
-    """
-    held = session.exec(owned(Effect, job.tenant_id).where(Effect.key == key)).first()
-    if held is None:
-        session.add(Effect(tenant_id=job.tenant_id, job_id=job.id, key=key, repeatable=repeatable))
-        return None
-    if held.closed_at is not None:
-        return dict(held.outcome)
-    if not repeatable:
-        raise UncertainOutcome(key)
-    return None
-
-
-def close_effect(session: Transaction, tenant_id: str, key: str, outcome: dict[str, Any]) -> None:
-    """Record the outcome of a call."""
-    row = session.exec(owned(Effect, tenant_id).where(Effect.key == key)).one()
-    row.closed_at, row.outcome = now(), outcome
-
-
-def delete_effect(session: Transaction, job: RunningJob, key: str) -> None:
-    """Delete the record of a call that had no effect, so that it can be made again."""
-    mine = owned_delete(Effect, job.tenant_id).where(col(Effect.key) == key, col(Effect.job_id) == job.id)
-    session.execute(mine)
+            outbound.record(session)
+    if outbound.error is not None:
+        raise outbound.error
+    return outbound.outcome
 
 
 def is_uncertain(session: Transaction, tenant_id: str, key: str) -> bool:
