@@ -10,6 +10,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
+from platform_app.form_fields import Control, form_fields, form_info
 from platform_app.models.base import Instant, Owned, factory
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
@@ -58,26 +59,145 @@ class AgentSettings(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    name: Text = Setting("", min_length=1, max_length=120)
-    model: Text = Setting("", max_length=200)  # "": the provider's first
-    temperature: float = Setting(0.3, ge=0, le=2)
-    max_tokens: int = Setting(1024, ge=128, le=8000)
-    reply_delay_seconds: int = Setting(0, ge=0, le=86_400)
-    check_before_sending: bool = False
-    reply_language: ReplyLanguage = ReplyLanguage.CUSTOMER
-    max_reply_chars: int = Setting(4000, ge=100, le=10_000)
-    markdown: bool = True
-    channels: list[Channel] = Setting(default_factory=lambda: [Channel.TEST])
-    instructions: str = Setting("", max_length=40_000)
-    knowledge: KnowledgeScope = KnowledgeScope.ALL
-    categories: list[str] = Setting(default_factory=list)
-    no_answer_text: Text = Setting("", max_length=2000)  # "": a sentence of the platform in the reply's language
-    no_answer_task: bool = False
-    works_in: Scope = Scope.ALL  # ALL: every stage, CHOSEN: `stages`
-    stages: list[Id] = Setting(default_factory=list, max_length=800)
-    stage_instructions: dict[Id, StageText] = Setting(default_factory=dict, max_length=800)
-    sees: Scope = Scope.ALL  # ALL: every field of contact and lead, CHOSEN: `seen_fields`
-    seen_fields: list[FactName] = Setting(default_factory=list, max_length=200)
+    name: Text = Setting(
+        "",
+        title="Name",
+        min_length=1,
+        max_length=120,
+        json_schema_extra=form_info("basics", problem="The name needs 1 to 120 characters."),
+    )
+    model: Text = Setting(  # "": the provider's first
+        "",
+        title="Model",
+        description="Models of the connected provider.",
+        max_length=200,
+        json_schema_extra=form_info("basics", Control.SELECT, placeholder="The provider's default model"),
+    )
+    temperature: float = Setting(
+        0.3,
+        title="Temperature",
+        description="From 0, always the same, to 2, most varied.",
+        ge=0,
+        le=2,
+        json_schema_extra=form_info("basics", step=0.1, problem="The temperature is a number from 0 to 2."),
+    )
+    max_tokens: int = Setting(
+        1024,
+        title="Tokens of a reply at most",
+        description="From 128 to 8000.",
+        ge=128,
+        le=8000,
+        json_schema_extra=form_info("basics", problem="The number of tokens is from 128 to 8000."),
+    )
+    max_reply_chars: int = Setting(
+        4000,
+        title="Longest reply, characters",
+        description="From 100 to 10000.",
+        ge=100,
+        le=10_000,
+        json_schema_extra=form_info("basics", problem="The longest reply is from 100 to 10000 characters."),
+    )
+    reply_language: ReplyLanguage = Setting(
+        ReplyLanguage.CUSTOMER,
+        title="Language of replies",
+        json_schema_extra=form_info(
+            "basics",
+            options={"customer": "As the customer writes", "ru": "Русский", "en": "English"},
+            untranslated=frozenset({"ru", "en"}),
+        ),
+    )
+    reply_delay_seconds: int = Setting(
+        0,
+        title="Delay before replying, seconds",
+        description="From 0 to 86400. The agent waits this long, and answers a burst of messages once.",
+        ge=0,
+        le=86_400,
+        json_schema_extra=form_info("basics", problem="The delay is from 0 to 86400 seconds."),
+    )
+    check_before_sending: bool = Setting(
+        False,
+        title="Check before sending",
+        description="A reply waits until a person approves it.",
+        json_schema_extra=form_info("basics"),
+    )
+    markdown: bool = Setting(
+        True,
+        title="Markdown in replies",
+        description="Switched off, replies are plain text.",
+        json_schema_extra=form_info("basics"),
+    )
+    channels: list[Channel] = Setting(
+        default_factory=lambda: [Channel.TEST], title="Channels", json_schema_extra=form_info()
+    )
+    instructions: str = Setting(
+        "",
+        title="Instructions",
+        description="{count} of 40000 characters. Standing orders: who it is, how it speaks, what it never does.",
+        max_length=40_000,
+        json_schema_extra=form_info(
+            "instructions",
+            Control.TEXT_AREA,
+            rows=14,
+            problem="The instructions may have at most 40000 characters.",
+        ),
+    )
+    knowledge: KnowledgeScope = Setting(
+        KnowledgeScope.ALL,
+        title="Knowledge it may read",
+        description="From which documents the agent may answer.",
+        json_schema_extra=form_info(
+            "instructions", options={"all": "All knowledge", "chosen": "Chosen categories", "none": "None"}
+        ),
+    )
+    categories: list[str] = Setting(
+        default_factory=list, title="Categories", json_schema_extra=form_info("instructions")
+    )
+    no_answer_text: Text = Setting(  # "": a sentence of the platform in the reply's language
+        "",
+        title="What to say when there is no answer",
+        description="Empty: a polite sentence in the customer's language.",
+        max_length=2000,
+        json_schema_extra=form_info(
+            "instructions", Control.TEXT_AREA, rows=3, problem="This text may have at most 2000 characters."
+        ),
+    )
+    no_answer_task: bool = Setting(
+        False,
+        title="Leave a task when there is no answer",
+        description="A person finds the question among the recent updates.",
+        json_schema_extra=form_info("instructions"),
+    )
+    works_in: Scope = Setting(  # ALL: every stage, CHOSEN: `stages`
+        Scope.ALL,
+        title="Where it works",
+        description="Without a lead there is no stage, and the agent works.",
+        json_schema_extra=form_info(
+            "pipelines", options={"all": "In every stage", "chosen": "Only in the chosen stages"}
+        ),
+    )
+    stages: list[Id] = Setting(
+        default_factory=list, title="Stages it works in", max_length=800, json_schema_extra=form_info("pipelines")
+    )
+    stage_instructions: dict[Id, StageText] = Setting(
+        default_factory=dict,
+        title="Instructions for stages",
+        max_length=800,
+        json_schema_extra=form_info("pipelines"),
+    )
+    sees: Scope = Setting(  # ALL: every field of contact and lead, CHOSEN: `seen_fields`
+        Scope.ALL,
+        title="Fields it may see",
+        description="What it may not see reaches neither the model nor the texts of scripts.",
+        json_schema_extra=form_info(
+            "pipelines", options={"all": "All fields of contact and lead", "chosen": "Only the chosen fields"}
+        ),
+    )
+    seen_fields: list[FactName] = Setting(
+        default_factory=list, title="Chosen fields", max_length=200, json_schema_extra=form_info("pipelines")
+    )
+
+
+AGENT_FORM = form_fields(AgentSettings)
 
 
 class Agent(Owned, table=True):

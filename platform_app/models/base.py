@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 from platform_app.clock import new_id, now
+from platform_app.form_fields import Control, form_info
 
 ValueT = TypeVar("ValueT")
 SQLModel.metadata = MetaData(
@@ -54,6 +55,11 @@ def factory(make: Callable[[], ValueT]) -> Callable[[], ValueT]:
 
     made.__signature__ = Signature()  # type: ignore[attr-defined]  # inspect reads this attribute of a function
     return made
+
+
+def in_form(section: str, control: Control | None = None, **more: Any) -> dict[str, Any]:
+    """Return `form_info` as the `schema_extra` of a column."""
+    return {"json_schema_extra": form_info(section, control, **more)}
 
 
 class Row(SQLModel):

@@ -8,15 +8,24 @@ from sqlalchemy import JSON, BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from platform_app.clock import now
-from platform_app.models.base import Instant, Owned, enum_column, factory
+from platform_app.form_fields import Control, form_fields
+from platform_app.models.base import Instant, Owned, enum_column, factory, in_form
 from platform_app.models.crm import FieldKind
 
 
 class IncomingWebhook(Owned, table=True):
     """An address of the tenant to which another system delivers."""
 
-    name: str = Field(max_length=120)
-    agent_id: str | None = Field(default=None, foreign_key="agent.id", max_length=32, ondelete="SET NULL")
+    name: str = Field(title="Name", min_length=1, max_length=120, schema_extra=in_form("settings"))
+    agent_id: str | None = Field(
+        default=None,
+        title="Agent",
+        description="Rules of this agent hear it, and those of all agents.",
+        foreign_key="agent.id",
+        max_length=32,
+        ondelete="SET NULL",
+        schema_extra=in_form("settings", Control.SELECT),
+    )
     address_hash: str = Field(unique=True, max_length=64)  # SHA-256 of the address's last part, for lookup
     address_secret: str = Field(max_length=500, repr=False)  # the last part, encrypted; the only protection if unsigned
     secret: str = Field(max_length=500, repr=False)  # whsec_…, encrypted: the signing key
@@ -24,14 +33,39 @@ class IncomingWebhook(Owned, table=True):
     former_until: datetime | None = Field(default=None, sa_type=Instant)
     signed: bool = True  # a delivery without a valid signature is refused
     enabled: bool = True
-    email_path: str = Field(default="", max_length=200)  # path in the payload of the contact's e-mail address
-    phone_path: str = Field(default="", max_length=200)
-    name_path: str = Field(default="", max_length=200)
-    lead_path: str = Field(default="", max_length=200)  # path of a lead's id
-    creates_contact: bool = False  # if no contact has the address or number
+    email_path: str = Field(  # of the contact's e-mail address in the payload
+        default="",
+        title="Path of the e-mail address",
+        max_length=200,
+        schema_extra=in_form("subject", Control.PATH, placeholder="customer.email"),
+    )
+    phone_path: str = Field(
+        default="",
+        title="Path of the phone number",
+        max_length=200,
+        schema_extra=in_form("subject", Control.PATH, placeholder="customer.phone"),
+    )
+    name_path: str = Field(
+        default="",
+        title="Path of the name",
+        max_length=200,
+        schema_extra=in_form("subject", Control.PATH, placeholder="customer.name"),
+    )
+    lead_path: str = Field(
+        default="",
+        title="Path of a lead's id",
+        max_length=200,
+        schema_extra=in_form("subject", Control.PATH, placeholder="lead_id"),
+    )
+    creates_contact: bool = Field(  # if no contact has the address or number
+        default=False, title="Create a contact when nobody is found", schema_extra=in_form("subject")
+    )
     received_at: datetime | None = Field(default=None, sa_type=Instant)
     kept_bytes: int = Field(default=0, sa_type=BigInteger)  # of stored accepted bodies
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+WEBHOOK_FORM = form_fields(IncomingWebhook)
 
 
 class WebhookField(Owned, table=True):

@@ -3,63 +3,48 @@
 import reflex as rx
 
 from platform_app.components.console.debounced_input import later
-from platform_app.components.console.parts import READ_ONLY, field
+from platform_app.components.console.form import autosaved_section
+from platform_app.components.console.parts import READ_ONLY
 from platform_app.components.console.text import t
-from platform_app.state.agents.agent import FIELD_LABELS, AgentState
+from platform_app.models.agent import AGENT_FORM
+from platform_app.state.agents.agent import AgentState
 from platform_app.state.agents.agent_stages import AgentStageLine, VisibleField
 
 
 def tab() -> rx.Component:
     """Return the tab."""
-    return rx.el.div(
-        _scope_select(
-            "works_in",
-            AgentState.works_in,
-            [("all", t("In every stage")), ("chosen", t("Only in the chosen stages"))],
-            t("Without a lead there is no stage, and the agent works."),
-        ),
-        rx.el.h2(t("Instructions for stages")),
+    own = {"stage_instructions": _stages, "seen_fields": _visible_fields}
+    return rx.el.div(*autosaved_section(AGENT_FORM, "pipelines", AgentState, own), class_name="form")
+
+
+def _stages() -> rx.Component:
+    """Return the stages: whether the agent works in each, and its instructions there."""
+    return rx.fragment(
+        rx.el.h2(t(AGENT_FORM["stage_instructions"].label)),
         rx.cond(
             AgentState.stages.length() > 0,
             rx.el.ul(rx.foreach(AgentState.stages, _stage), class_name="plain-list"),
             rx.el.p(t("There are no pipelines yet."), class_name="muted"),
         ),
-        _scope_select(
-            "sees",
-            AgentState.sees,
-            [("all", t("All fields of contact and lead")), ("chosen", t("Only the chosen fields"))],
-            t("What it may not see reaches neither the model nor the texts of scripts."),
-        ),
-        rx.cond(
-            AgentState.sees == "chosen",
-            rx.el.fieldset(
-                rx.el.legend(t("Chosen fields"), class_name="label"),
-                rx.foreach(AgentState.visible_fields, _visible_field),
-                class_name="choices",
-            ),
-        ),
-        class_name="form",
     )
 
 
-def _scope_select(
-    name: str, value: rx.Var[str], choices: list[tuple[str, rx.Var[str]]], help_text: rx.Var[str]
-) -> rx.Component:
-    control = rx.select.root(
-        rx.select.trigger(id=name, max_width="420px"),
-        rx.select.content(*(rx.select.item(words, value=code) for code, words in choices)),
-        value=value,
-        on_change=lambda selected: AgentState.save(name, selected),
-        disabled=READ_ONLY,
+def _visible_fields() -> rx.Component:
+    return rx.cond(
+        AgentState.choices["sees"] == "chosen",
+        rx.el.fieldset(
+            rx.el.legend(t(AGENT_FORM["seen_fields"].label), class_name="label"),
+            rx.foreach(AgentState.visible_fields, _visible_field),
+            class_name="choices",
+        ),
     )
-    return field(t(FIELD_LABELS[name]), control, name=name, help_text=help_text)
 
 
 def _stage(stage: rx.Var[AgentStageLine]) -> rx.Component:
     words = stage.pipeline + " · " + stage.name
     return rx.el.li(
         rx.cond(
-            AgentState.works_in == "chosen",
+            AgentState.choices["works_in"] == "chosen",
             rx.el.label(
                 rx.checkbox(
                     checked=stage.selected,

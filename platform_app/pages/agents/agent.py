@@ -1,17 +1,16 @@
 """Agent: the editor page of an agent."""
 
-from typing import Any
-
 import reflex as rx
 
 from platform_app.components.agents import agent_stages
-from platform_app.components.console.debounced_input import later
 from platform_app.components.console.difference import difference
+from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import inside
-from platform_app.components.console.parts import READ_ONLY, confirm, field, notice, skeleton_rows, status
+from platform_app.components.console.parts import READ_ONLY, confirm, notice, skeleton_rows, status
 from platform_app.components.console.text import t
-from platform_app.state.agents.agent import FIELD_LABELS, AgentState, VersionRow
+from platform_app.models.agent import AGENT_FORM
+from platform_app.state.agents.agent import AgentState, VersionRow
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.knowledge.categories import CategoryState
 
@@ -120,121 +119,28 @@ def _conflict() -> rx.Component:
     )
 
 
-def _label(name: str) -> rx.Var[str]:
-    return t(FIELD_LABELS[name])
-
-
-def _problem(name: str) -> rx.Var[str]:
-    return AgentState.problems.get(name, "")
-
-
-def _text_field(name: str, help_text: Any = None, *, kind: str = "text", **limits: Any) -> rx.Component:
-    control = rx.input(
-        id=name,
-        type=kind,
-        default_value=AgentState.initial[name],
-        on_change=later(lambda value: AgentState.save(name, value)),
-        read_only=READ_ONLY,
-        custom_attrs={"aria-describedby": f"{name}-help", **limits},
-        max_width="420px" if kind == "text" else "180px",
-    )
-    return field(_label(name), control, name=name, help_text=help_text, problem=_problem(name))
-
-
-def _text_area_field(name: str, rows: str, help_text: Any, limit: int) -> rx.Component:
-    control = rx.text_area(
-        id=name,
-        default_value=AgentState.initial[name],
-        on_change=later(lambda value: AgentState.save(name, value)),
-        read_only=READ_ONLY,
-        rows=rows,
-        max_length=limit,
-        resize="vertical",
-        custom_attrs={"aria-describedby": f"{name}-help"},
-    )
-    return field(_label(name), control, name=name, help_text=help_text, problem=_problem(name))
-
-
-def _switch_field(name: str, help_text: Any) -> rx.Component:
-    control = rx.switch(
-        id=name,
-        checked=AgentState.flags[name],
-        on_change=lambda value: AgentState.save(name, value),
-        disabled=READ_ONLY,
-    )
-    return field(_label(name), control, name=name, help_text=help_text)
-
-
-def _select_field(name: str, value: Any, choices: list[tuple[str, Any]], help_text: Any = None) -> rx.Component:
-    control = rx.select.root(
-        rx.select.trigger(id=name, max_width="420px"),
-        rx.select.content(*(rx.select.item(words, value=code) for code, words in choices)),
-        value=value,
-        on_change=lambda selected: AgentState.save(name, selected),
-        disabled=READ_ONLY,
-    )
-    return field(_label(name), control, name=name, help_text=help_text, problem=_problem(name))
-
-
 def _model() -> rx.Component:
-    control = rx.select.root(
-        rx.select.trigger(id="model", placeholder=t("The provider's default model"), max_width="420px"),
-        rx.select.content(rx.foreach(AgentState.models, lambda name: rx.select.item(name, value=name))),
-        value=AgentState.model,
-        on_change=lambda selected: AgentState.save("model", selected),
-        disabled=READ_ONLY,
-    )
-    words = t("Models of the connected provider.")
-    return field(_label("model"), control, name="model", help_text=words, problem=_problem("model"))
+    models = rx.foreach(AgentState.models, lambda name: rx.select.item(name, value=name))
+    return autosaved_field(AGENT_FORM["model"], AgentState, options=[models])
 
 
 def _basics() -> rx.Component:
-    languages = [("customer", t("As the customer writes")), ("ru", "Русский"), ("en", "English")]
-    return rx.el.div(
-        _text_field("name"),
-        _model(),
-        _text_field(
-            "temperature", t("From 0, always the same, to 2, most varied."), kind="number", min=0, max=2, step=0.1
-        ),
-        _text_field("max_tokens", t("From 128 to 8000."), kind="number", min=128, max=8000),
-        _text_field("max_reply_chars", t("From 100 to 10000."), kind="number", min=100, max=10000),
-        _select_field("reply_language", AgentState.language, languages),
-        _text_field(
-            "reply_delay_seconds",
-            t("From 0 to 86400. The agent waits this long, and answers a burst of messages once."),
-            kind="number",
-            min=0,
-            max=86400,
-        ),
-        _switch_field("check_before_sending", t("A reply waits until a person approves it.")),
-        _switch_field("markdown", t("Switched off, replies are plain text.")),
-        class_name="form",
-    )
+    return rx.el.div(*autosaved_section(AGENT_FORM, "basics", AgentState, {"model": _model}), class_name="form")
 
 
 def _instructions() -> rx.Component:
-    scopes = [("all", t("All knowledge")), ("chosen", t("Chosen categories")), ("none", t("None"))]
-    return rx.el.div(
-        _text_area_field(
-            "instructions",
-            "14",
-            t(
-                "{count} of 40000 characters. Standing orders: who it is, how it speaks, what it never does.",
-                count=AgentState.instruction_length,
-            ),
-            40_000,
+    own = {
+        "instructions": lambda: autosaved_field(
+            AGENT_FORM["instructions"], AgentState, help_values={"count": AgentState.instruction_length}
         ),
-        _select_field("knowledge", AgentState.knowledge, scopes, t("From which documents the agent may answer.")),
-        rx.cond(AgentState.knowledge == "chosen", _categories()),
-        _text_area_field("no_answer_text", "3", t("Empty: a polite sentence in the customer's language."), 2000),
-        _switch_field("no_answer_task", t("A person finds the question among the recent updates.")),
-        class_name="form",
-    )
+        "categories": lambda: rx.cond(AgentState.choices["knowledge"] == "chosen", _categories()),
+    }
+    return rx.el.div(*autosaved_section(AGENT_FORM, "instructions", AgentState, own), class_name="form")
 
 
 def _categories() -> rx.Component:
     return rx.el.fieldset(
-        rx.el.legend(t("Categories"), class_name="label"),
+        rx.el.legend(t(AGENT_FORM["categories"].label), class_name="label"),
         rx.foreach(
             CategoryState.rows,
             lambda row: rx.el.label(

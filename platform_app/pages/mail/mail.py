@@ -1,18 +1,18 @@
 """Mail: the page of the tenant's SMTP server and the test message."""
 
-from typing import Any
-
 import reflex as rx
 
+from platform_app.components.console.form import submitted_field
 from platform_app.components.console.layout import frame, page_head
 from platform_app.components.console.page import inside
-from platform_app.components.console.parts import confirm, empty_state, field, skeleton_rows
+from platform_app.components.console.parts import confirm, empty_state, skeleton_rows
 from platform_app.components.console.text import t
+from platform_app.form_fields import Control, FormField
+from platform_app.models.mail import MAIL_FORM
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.mail.mail import MailState
 
 _MAY = (CurrentUser.role == "admin") | (CurrentUser.role == "owner")
-SECURITY = {"tls": "TLS", "starttls": "STARTTLS", "none": "None: everything is sent in the clear"}
 
 
 def show() -> rx.Component:
@@ -42,18 +42,11 @@ def _form() -> rx.Component:
     return rx.el.section(
         rx.el.form(
             rx.el.h2(t("Server")),
-            rx.el.div(
-                _input("host", t("Server name"), placeholder="smtp.example.com", required=True),
-                _input("port", t("Port"), input_mode="numeric", required=True),
-                class_name="host-port",
-            ),
-            _security(),
+            _server(),
             rx.el.h2(t("Sign-in")),
-            _input("user_name", t("User name"), t("Often the whole e-mail address.")),
-            _password(),
+            *_section("sign-in"),
             rx.el.h2(t("Sender")),
-            _input("sender_address", t("Address of the sender"), type="email", required=True),
-            _input("sender_name", t("Name of the sender"), max_length=100),
+            *_section("sender"),
             _buttons(),
             on_submit=MailState.save,
             class_name="form",
@@ -64,34 +57,19 @@ def _form() -> rx.Component:
     )
 
 
-def _problem(name: str) -> Any:
-    return rx.cond(MailState.problem_field == name, MailState.problem, "")
+def _section(section: str) -> list[rx.Component]:
+    return [_input(one) for one in MAIL_FORM.values() if one.section == section]
 
 
-def _input(name: str, label: Any, help_text: Any = None, **props: Any) -> rx.Component:
-    box = rx.input(
-        id=name,
-        name=name,
-        default_value=MailState.initial[name],
-        auto_complete="off",
-        custom_attrs={"aria-invalid": rx.cond(MailState.problem_field == name, "true", "false")},
-        **props,
-    )
-    return field(label, box, name=name, help_text=help_text, problem=_problem(name))
+def _input(one: FormField) -> rx.Component:
+    is_secret = one.control == Control.PASSWORD
+    return submitted_field(one, MailState, help_text=MailState.credential_hint if is_secret else None)
 
 
-def _security() -> rx.Component:
-    options = (rx.el.option(t(words) if code == "none" else words, value=code) for code, words in SECURITY.items())
-    selected = rx.el.select(
-        *options, id="security", name="security", default_value=MailState.initial["security"], class_name="native"
-    )
-    usual = t("Usually TLS with port 465, or STARTTLS with port 587.")
-    return field(t("Security"), selected, name="security", help_text=usual, problem=_problem("security"))
-
-
-def _password() -> rx.Component:
-    box = rx.input(id="password", name="password", type="password", auto_complete="new-password")
-    return field(t("Password"), box, name="password", help_text=MailState.credential_hint, problem=_problem("password"))
+def _server() -> rx.Component:
+    """Return the section of the server, with the port beside the name."""
+    host, port, *others = _section("server")
+    return rx.fragment(rx.el.div(host, port, class_name="host-port"), *others)
 
 
 def _buttons() -> rx.Component:

@@ -5,14 +5,13 @@ from typing import Any
 import reflex as rx
 
 from platform_app.components.console.copy_field import copied_line, one_time_secret
-from platform_app.components.console.debounced_input import later
+from platform_app.components.console.form import autosaved_field, autosaved_section
 from platform_app.components.console.layout import frame
 from platform_app.components.console.page import inside
 from platform_app.components.console.parts import (
     READ_ONLY,
     RETURN_FOCUS,
     confirm,
-    field,
     row_link,
     skeleton_rows,
     time_ago,
@@ -20,6 +19,7 @@ from platform_app.components.console.parts import (
 from platform_app.components.console.text import t
 from platform_app.components.webhooks.delivery_table import delivery_address, outcome
 from platform_app.components.webhooks.webhook_fields import fields_card
+from platform_app.models.webhook import WEBHOOK_FORM
 from platform_app.state.console.base import CurrentUser
 from platform_app.state.webhooks.deliveries import DeliveryRow
 from platform_app.state.webhooks.webhook import NONE, WebhookState
@@ -133,22 +133,18 @@ def _renewed() -> rx.Component:
 
 
 def _settings_card() -> rx.Component:
+    return _card(
+        t("Settings"),
+        *autosaved_section(WEBHOOK_FORM, "settings", WebhookState, {"agent_id": _agent}),
+    )
+
+
+def _agent() -> rx.Component:
     agents = [
         rx.select.item(t("No agent"), value=NONE),
         rx.foreach(WebhookState.agents, lambda one: rx.select.item(one.name, value=one.id)),
     ]
-    agent = rx.select.root(
-        rx.select.trigger(id="agent_id"),
-        rx.select.content(*agents),
-        value=WebhookState.agent,
-        on_change=lambda selected: WebhookState.save("agent_id", selected),
-        disabled=READ_ONLY,
-    )
-    return _card(
-        t("Settings"),
-        _input("name", t("Name"), max_length=120),
-        field(t("Agent"), agent, name="agent_id", help_text=t("Rules of this agent hear it, and those of all agents.")),
-    )
+    return autosaved_field(WEBHOOK_FORM["agent_id"], WebhookState, options=agents)
 
 
 def _subject_card() -> rx.Component:
@@ -158,34 +154,18 @@ def _subject_card() -> rx.Component:
             t("Paths within the payload, such as order.customer.email. Rules then act on the lead or contact found."),
             class_name="muted small",
         ),
-        _input("email_path", t("Path of the e-mail address"), placeholder="customer.email"),
-        _input("phone_path", t("Path of the phone number"), placeholder="customer.phone"),
-        _input("name_path", t("Path of the name"), placeholder="customer.name"),
-        _input("lead_path", t("Path of a lead's id"), placeholder="lead_id"),
-        rx.el.div(
-            rx.el.label(
-                rx.switch(
-                    checked=WebhookState.creates_contact,
-                    on_change=WebhookState.set_creates_contact,
-                    disabled=READ_ONLY,
-                ),
-                t("Create a contact when nobody is found"),
-                class_name="status",
-            ),
-            class_name="field",
-        ),
+        *autosaved_section(WEBHOOK_FORM, "subject", WebhookState, {"creates_contact": _creates_contact}),
     )
 
 
-def _input(name: str, label: Any, **more: Any) -> rx.Component:
-    control = rx.input(
-        id=name,
-        default_value=WebhookState.initial[name],
-        on_change=later(lambda value: WebhookState.save(name, value)),
-        read_only=READ_ONLY,
-        **{"max_length": 200} | more,
+def _creates_contact() -> rx.Component:
+    name = "creates_contact"
+    switch = rx.switch(
+        checked=WebhookState.flags[name],
+        on_change=lambda creates: WebhookState.save(name, creates),
+        disabled=READ_ONLY,
     )
-    return field(label, control, name=name, problem=WebhookState.problems.get(name, ""))
+    return rx.el.div(rx.el.label(switch, t(WEBHOOK_FORM[name].label), class_name="status"), class_name="field")
 
 
 def _latest() -> rx.Component:

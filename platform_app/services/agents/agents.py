@@ -9,8 +9,9 @@ from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Conflict, Invalid, NotFound
+from platform_app.form_fields import WRONG_VALUE
 from platform_app.i18n import translate
-from platform_app.models.agent import Agent, AgentSettings, AgentVersion
+from platform_app.models.agent import AGENT_FORM, Agent, AgentSettings, AgentVersion
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
 from platform_app.services.agents.agent_changes import FieldChange, diff_settings
@@ -18,15 +19,6 @@ from platform_app.services.agents.agent_list import SORT_KEYS, AgentRow, list_ag
 from platform_app.services.feed import activity
 
 __all__ = ["SORT_KEYS", "AgentRow", "FieldChange", "diff_settings", "list_agents", "status_of"]
-_LIMITS = {
-    "name": "The name needs 1 to 120 characters.",
-    "temperature": "The temperature is a number from 0 to 2.",
-    "max_tokens": "The number of tokens is from 128 to 8000.",
-    "reply_delay_seconds": "The delay is from 0 to 86400 seconds.",
-    "max_reply_chars": "The longest reply is from 100 to 10000 characters.",
-    "instructions": "The instructions may have at most 40000 characters.",
-    "no_answer_text": "This text may have at most 2000 characters.",
-}
 
 
 def validate_settings(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -39,11 +31,11 @@ def validate_settings(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str
         try:
             whole = AgentSettings.model_validate({"name": "x", field: value})
         except ValidationError:
-            problems[field] = _LIMITS.get(field, "This value cannot be taken.")
+            problems[field] = AGENT_FORM[field].problem
             continue
         kept = whole.model_dump(mode="json")[field]
         if isinstance(kept, str) and "\x00" in kept:  # PostgreSQL cannot store it
-            problems[field] = "This value cannot be taken."
+            problems[field] = WRONG_VALUE
         else:
             good[field] = kept
     return good, problems
@@ -54,7 +46,7 @@ def create(session: Transaction, who: Identity, settings: dict[str, Any]) -> Age
     good, problems = validate_settings(settings)
     if problems or not good.get("name"):
         field = next(iter(problems), "name")
-        raise Invalid(problems.get(field, _LIMITS["name"]), field=field)
+        raise Invalid(problems.get(field, AGENT_FORM["name"].problem), field=field)
     full = AgentSettings.model_validate(good)
     draft = full.model_dump(mode="json")
     agent = Agent(tenant_id=who.tenant_id, name=full.name, draft=draft, draft_saved_by=who.name)

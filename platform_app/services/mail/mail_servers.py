@@ -12,7 +12,7 @@ from platform_app.errors import Conflict, Forbidden, Invalid
 from platform_app.i18n import translate
 from platform_app.integrations import smtp
 from platform_app.models.event import ActivityKind
-from platform_app.models.mail import MailSecurity, MailServer
+from platform_app.models.mail import MAIL_FORM, MailSecurity, MailServer
 from platform_app.models.person import Identity, Role
 from platform_app.services.accounts import sign_in_throttle, tenant_secrets
 from platform_app.services.crm.crm_values import clean_line
@@ -21,7 +21,6 @@ from platform_app.services.feed import activity
 PASSWORD = "smtp password"  # noqa: S105  # the purpose of the secret
 NO_SERVER = "There is no mail server yet. An admin sets it under Settings, E-mail."
 _HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*", re.ASCII)
-_MAX_PASSWORD_CHARS = 500
 
 
 def has_server(session: Transaction, tenant_id: str) -> bool:
@@ -74,10 +73,10 @@ def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServe
     before = (row.host, row.security == MailSecurity.NONE)
     row.host, row.port = _host(form.get("host", "")), _port(form.get("port", ""))
     row.security = _security(form.get("security", ""))
-    row.user_name = _ascii_text(form.get("user_name", ""), field="user_name", longest=254)
-    row.sender_address = _line(form, "sender_address", longest=254)
+    row.user_name = _ascii_text(form.get("user_name", ""), field="user_name")
+    row.sender_address = _line(form.get("sender_address", ""), "sender_address")
     smtp.checked(row.sender_address, field="sender_address")  # stored as typed, also with a non-ASCII domain
-    row.sender_name = smtp.one_line(_line(form, "sender_name", longest=100))
+    row.sender_name = smtp.one_line(_line(form.get("sender_name", ""), "sender_name"))
     is_moved = before != (row.host, row.security == MailSecurity.NONE)
     _store_password(session, row, form.get("password", ""), is_moved=is_moved)
     row.updated_at = now()
@@ -93,7 +92,7 @@ def save(session: Transaction, who: Identity, form: dict[str, str]) -> MailServe
 
 
 def _store_password(session: Transaction, row: MailServer, given: str, *, is_moved: bool) -> None:
-    password = _ascii_text(given, field="password", longest=_MAX_PASSWORD_CHARS)
+    password = _ascii_text(given, field="password")
     if not row.user_name:
         if password:
             raise Invalid("Enter the user name that the password is for.", field="user_name")
@@ -138,12 +137,17 @@ def _row(session: Transaction, tenant_id: str, *, lock: bool = False) -> MailSer
     return found
 
 
-def _line(form: dict[str, str], field: str, *, longest: int) -> str:
-    return clean_line(form.get(field, ""), field, max_length=longest)
+def _longest(field: str) -> int:
+    return MAIL_FORM[field].max_length or 0
 
 
-def _ascii_text(text: str, *, field: str, longest: int) -> str:
+def _line(given: str, field: str) -> str:
+    return clean_line(given, field, max_length=_longest(field))
+
+
+def _ascii_text(text: str, *, field: str) -> str:
     """Return a text that SMTP can transmit. Raises Invalid if it is too long or not printable ASCII."""
+    longest = _longest(field)
     if not isinstance(text, str) or len(text) > longest:
         raise Invalid("This is longer than {count} characters.", field=field, count=longest)
     if not (text.isascii() and text.isprintable()):
@@ -152,7 +156,7 @@ def _ascii_text(text: str, *, field: str, longest: int) -> str:
 
 
 def _host(given: str) -> str:
-    host = clean_line(given, "host", max_length=253).rstrip(".")
+    host = _line(given, "host").rstrip(".")
     try:
         known = host.encode("idna").decode()
     except UnicodeError:
@@ -171,15 +175,15 @@ def _is_address(host: str) -> bool:
 
 
 def _port(given: str) -> int:
+    shown = MAIL_FORM["port"]
     if not (isinstance(given, str) and given.strip().isdecimal() and len(given.strip()) < 6):
-        raise Invalid("Enter a number from 1 to 65535.", field="port")
-    port = int(given)
-    if not 1 <= port <= 65_535:
-        raise Invalid("Enter a number from 1 to 65535.", field="port")
+        raise Invalid(shown.problem, field="port")
+    if not shown.allows(port := int(given)):
+        raise Invalid(shown.problem, field="port")
     return port
 
 
 def _security(given: str) -> MailSecurity:
     if given not in list(MailSecurity):
-        raise Invalid("This value cannot be taken.", field="security")
+        raise Invalid(MAIL_FORM["security"].problem, field="security")
     return MailSecurity(given)

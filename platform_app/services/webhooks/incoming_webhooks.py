@@ -16,17 +16,17 @@ from platform_app import notifier
 from platform_app.clock import now
 from platform_app.db import Transaction, owned
 from platform_app.errors import Invalid, LimitReached, NotFound
+from platform_app.form_fields import WRONG_VALUE, Control, FormField
 from platform_app.models.agent import Agent
 from platform_app.models.event import ActivityKind
 from platform_app.models.person import Identity
-from platform_app.models.webhook import IncomingWebhook
+from platform_app.models.webhook import WEBHOOK_FORM, IncomingWebhook
 from platform_app.services.crm import crm_values
 from platform_app.services.feed import activity
 from platform_app.services.webhooks import webhook_secrets
 
 MAX_WEBHOOKS = 100  # of a tenant
 FORMER_SECRET_LIFETIME = timedelta(hours=24)
-PATHS = ("email_path", "phone_path", "name_path", "lead_path")
 
 
 def hash_address(address: str) -> str:
@@ -64,7 +64,7 @@ def create(session: Transaction, who: Identity, *, name: str, signed: bool = Tru
     address = secrets.token_urlsafe(24)
     row = IncomingWebhook(
         tenant_id=who.tenant_id,
-        name=crm_values.clean_line(name, "name", max_length=120, required=True),
+        name=str(_clean(WEBHOOK_FORM["name"], name)),
         address_hash=hash_address(address),
         address_secret="",
         secret="",
@@ -83,24 +83,29 @@ def _new_secret() -> str:
 
 
 def save(session: Transaction, who: Identity, webhook_id: str, changes: dict[str, Any]) -> IncomingWebhook:
-    """Change the name, the agent, the paths, or whether contacts are created.
+    """Change fields of the form: the name, the agent, the paths, or whether contacts are created.
 
     Raises NotFound if there is no such webhook or agent, Invalid for an unknown field or a wrong value.
     """
     row = get(session, who, webhook_id, lock=True)
     for field, value in changes.items():
-        if field == "name":
-            row.name = crm_values.clean_line(value, field, max_length=120, required=True)
-        elif field in PATHS:
-            setattr(row, field, clean_path(value, field))
-        elif field == "agent_id":
-            row.agent_id = _agent(session, who, value)
-        elif field == "creates_contact" and isinstance(value, bool):
-            row.creates_contact = value
-        else:
-            raise Invalid("This value cannot be taken.", field=field)
+        if field not in WEBHOOK_FORM:
+            raise Invalid(WRONG_VALUE, field=field)
+        setattr(row, field, _agent(session, who, value) if field == "agent_id" else _clean(WEBHOOK_FORM[field], value))
     _publish_change(session, row)
     return row
+
+
+def _clean(shown: FormField, value: Any) -> str | bool:
+    """Return a value of a form in its stored form. Raises Invalid if it is wrong."""
+    if shown.control == Control.PATH:
+        return clean_path(value, shown.name)
+    if shown.control == Control.TEXT:
+        longest = shown.max_length or 0
+        return crm_values.clean_line(value, shown.name, max_length=longest, required=bool(shown.min_length))
+    if not isinstance(value, bool):
+        raise Invalid(shown.problem, field=shown.name)
+    return value
 
 
 def clean_path(value: Any, field: str) -> str:

@@ -7,8 +7,9 @@ import reflex as rx
 from babel.dates import format_date
 
 from platform_app.errors import Conflict
+from platform_app.form_fields import TYPED, Control, format_typed, parse_typed
 from platform_app.i18n import exact_time, translate
-from platform_app.models.agent import Agent, AgentSettings, AgentVersion
+from platform_app.models.agent import AGENT_FORM, Agent, AgentSettings, AgentVersion
 from platform_app.models.person import Identity, Role
 from platform_app.services.agents import agents
 from platform_app.services.chat import replies
@@ -25,29 +26,6 @@ from platform_app.state.console.live_updates import subscribe
 from platform_app.state.console.page_address import replace_query
 
 TABS = ("basics", "instructions", "pipelines", "history")
-NUMBER_FIELDS = ("temperature", "max_tokens", "reply_delay_seconds", "max_reply_chars")
-FIELD_LABELS = {
-    "name": "Name",
-    "model": "Model",
-    "temperature": "Temperature",
-    "max_tokens": "Tokens of a reply at most",
-    "reply_delay_seconds": "Delay before replying, seconds",
-    "check_before_sending": "Check before sending",
-    "reply_language": "Language of replies",
-    "max_reply_chars": "Longest reply, characters",
-    "markdown": "Markdown in replies",
-    "channels": "Channels",
-    "instructions": "Instructions",
-    "knowledge": "Knowledge it may read",
-    "categories": "Categories",
-    "no_answer_text": "What to say when there is no answer",
-    "no_answer_task": "Leave a task when there is no answer",
-    "works_in": "Where it works",
-    "stages": "Stages it works in",
-    "stage_instructions": "Instructions for stages",
-    "sees": "Fields it may see",
-    "seen_fields": "Chosen fields",
-}
 
 
 @dataclass
@@ -83,14 +61,10 @@ class AgentState(rx.State):
     saved: str = ""
     initial: dict[str, str] = {}
     flags: dict[str, bool] = {}
-    language: str = "customer"
-    knowledge: str = "all"
+    choices: dict[str, str] = {}  # the selected value by field
     categories: list[str] = []  # ids of the selected ones
-    works_in: str = "all"
-    sees: str = "all"
     stages: list[AgentStageLine] = []
     visible_fields: list[VisibleField] = []
-    model: str = ""
     models: list[str] = []
     problems: dict[str, str] = {}
     conflict: bool = False
@@ -136,9 +110,10 @@ class AgentState(rx.State):
         """Save a field of the draft, or show the problem at the field if the value is invalid."""
         if field == "instructions" and isinstance(value, str):
             self.instruction_length = len(value)
+        parsed = parse_typed(AGENT_FORM[field], value) if field in AGENT_FORM else value
         try:
             revision, problems = await call(
-                self, agents.save_draft, self._id(), {field: _parse_number(field, value)}, revision=self._revision
+                self, agents.save_draft, self._id(), {field: parsed}, revision=self._revision
             )
         except Conflict:
             self.conflict = True
@@ -151,8 +126,8 @@ class AgentState(rx.State):
         self._revision = revision
         if field in self.flags:
             self.flags = self.flags | {field: bool(value)}
-        if field in ("reply_language", "knowledge", "model", "works_in", "sees") and not problems:
-            setattr(self, {"reply_language": "language"}.get(field, field), str(value))
+        if field in self.choices and not problems:
+            self.choices = self.choices | {field: str(value)}
         await self._load_status()
 
     @handler(Role.OPERATOR)
@@ -222,7 +197,7 @@ class AgentState(rx.State):
             names = await fetch(self, names_by_id)
             self.changes = [
                 FieldDiff(
-                    translate(language, FIELD_LABELS[change.field]),
+                    translate(language, AGENT_FORM[change.field].label),
                     format_setting(change.before, names)[:400],
                     format_setting(change.after, names)[:400],
                     change.lines[:400],
@@ -245,14 +220,11 @@ class AgentState(rx.State):
         identity, language = await current_identity(self), (await current_user(self)).language
         agent = await fetch(self, agents.get, self._id())
         own = AgentSettings.model_validate(agent.draft)
-        self.initial = {
-            name: _format_value(getattr(own, name))
-            for name in (*NUMBER_FIELDS, "name", "instructions", "no_answer_text")
-        }
-        self.flags = {name: getattr(own, name) for name in ("check_before_sending", "markdown", "no_answer_task")}
-        self.language, self.knowledge, self.model = own.reply_language.value, own.knowledge.value, own.model
+        values = own.model_dump(mode="json")
+        self.initial = {name: format_typed(values[name]) for name, one in AGENT_FORM.items() if one.control in TYPED}
+        self.flags = {name: values[name] for name, one in AGENT_FORM.items() if one.control == Control.SWITCH}
+        self.choices = {name: values[name] for name, one in AGENT_FORM.items() if one.control == Control.SELECT}
         self.categories = own.categories
-        self.works_in, self.sees = own.works_in.value, own.sees.value
         self.stages, self.visible_fields = await fetch(self, stages_and_fields, own, language)
         self.instruction_length, self.problems = len(own.instructions), await _model_problem(own.model, language)
         self._revision = agent.revision
@@ -288,23 +260,8 @@ def _version_row(version: AgentVersion, identity: Identity, language: str) -> Ve
     )
 
 
-def _format_value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 async def _model_problem(model: str, language: str) -> dict[str, str]:
     """Return the problem with a model by field name, or {} if there is none."""
     sentence, ends = await replies.model_problem(model)
     at = format_date(ends, format="long", locale=language) if ends else ""
     return {"model": translate(language, sentence, date=at)} if sentence else {}
-
-
-def _parse_number(field: str, value: Any) -> Any:
-    """Return the number in the text of a number field. Other values are returned unchanged."""
-    if field in NUMBER_FIELDS and isinstance(value, str):
-        text = value.strip().replace(",", ".").replace(" ", "")
-        try:
-            return float(text) if field == "temperature" else int(text)
-        except ValueError:
-            return text or None
-    return value

@@ -7,15 +7,15 @@ import reflex as rx
 
 from platform_app.db import Transaction
 from platform_app.errors import Conflict, PlatformError
+from platform_app.form_fields import Control
 from platform_app.i18n import exact_time, translate
 from platform_app.integrations import smtp
-from platform_app.models.mail import MailServer
+from platform_app.models.mail import MAIL_FORM, MailServer
 from platform_app.models.person import Identity, Role
 from platform_app.services.mail import mail_servers
 from platform_app.state.console import browser
 from platform_app.state.console.base import call, current_identity, current_user, fetch, handler, success_toast
 
-FIELDS = ("host", "port", "security", "user_name", "password", "sender_address", "sender_name")
 UNCERTAIN = "The connection broke before the server said whether it took the message. Look into your inbox."
 
 
@@ -45,7 +45,7 @@ class MailState(rx.State):
     async def save(self, form: dict[str, Any]) -> Any:
         """Save the settings, or show the problem at its field."""
         self.problem = self.problem_field = self.test_result = ""
-        given = {name: str(form.get(name, ""))[:1_000] for name in FIELDS}
+        given = {name: str(form.get(name, ""))[:1_000] for name in MAIL_FORM}
         try:
             await call(self, mail_servers.save, given)
         except PlatformError as error:
@@ -80,7 +80,7 @@ class MailState(rx.State):
         identity, language = await current_identity(self), (await current_user(self)).language
         row, sentence, values = await fetch(self, _read)
         self.is_configured = row is not None
-        names = [name for name in FIELDS if name != "password"]
+        names = [name for name, one in MAIL_FORM.items() if one.control != Control.PASSWORD]
         self.initial = {name: str(getattr(row, name)) for name in names} if row else _default_values(identity)
         self.credential_hint = translate(language, sentence, **values) if sentence else ""
         when = exact_time(language, row.updated_at, identity.time_zone) if row else ""
@@ -90,8 +90,12 @@ class MailState(rx.State):
 
 
 def _default_values(identity: Identity) -> dict[str, str]:
-    rest = {"host": "", "user_name": "", "sender_address": ""}
-    return {"port": "465", "security": "tls", "sender_name": identity.tenant_name[:100]} | rest
+    usual = {
+        "port": "465",
+        "security": "tls",
+        "sender_name": identity.tenant_name[: MAIL_FORM["sender_name"].max_length],
+    }
+    return dict.fromkeys(MAIL_FORM, "") | usual
 
 
 def _read(session: Transaction, who: Identity) -> tuple[MailServer | None, str, dict[str, object]]:

@@ -7,10 +7,11 @@ import reflex as rx
 
 from platform_app.db import Transaction
 from platform_app.errors import Invalid, PlatformError
+from platform_app.form_fields import TYPED, WRONG_VALUE, Control
 from platform_app.i18n import exact_time, translate
 from platform_app.models.crm import FieldKind
 from platform_app.models.person import Identity, Role
-from platform_app.models.webhook import IncomingWebhook, ReceivedDelivery, WebhookField
+from platform_app.models.webhook import WEBHOOK_FORM, IncomingWebhook, ReceivedDelivery, WebhookField
 from platform_app.services.webhooks import delivery_log, incoming_webhooks, webhook_fields, webhook_secrets
 from platform_app.services.webhooks.webhook_fields import FieldSuggestion
 from platform_app.state.console.base import call, current_identity, current_user, error_toast, fetch, handler
@@ -22,7 +23,6 @@ from platform_app.state.webhooks.deliveries import DeliveryRow, delivery_row
 from platform_app.state.webhooks.webhooks import address_of
 
 NONE = "none"
-TEXT_FIELDS = ("name", *incoming_webhooks.PATHS)
 MAX_DELIVERIES = 10  # deliveries beside the settings
 
 
@@ -63,11 +63,11 @@ class WebhookState(rx.State):
     name: str = ""
     initial: dict[str, str] = {}
     address: str = ""
-    agent: str = NONE
+    choices: dict[str, str] = {}  # the selected value by field
+    flags: dict[str, bool] = {}
     agents: list[Option] = []
     signed: bool = True
     enabled: bool = True
-    creates_contact: bool = False
     renewal_note: str = ""
     renewal_dialog_open: bool = False
     problems: dict[str, str] = {}
@@ -82,7 +82,7 @@ class WebhookState(rx.State):
         """Fetch the webhook and fill the form."""
         self.webhook_key, self.renewal_dialog_open, self.problems = "", False, {}
         row = await fetch(self, incoming_webhooks.get, self._id())
-        self.initial = {name: str(getattr(row, name)) for name in TEXT_FIELDS}
+        self.initial = {name: str(getattr(row, name)) for name, one in WEBHOOK_FORM.items() if one.control in TYPED}
         await self._fetch()
         self._loads += 1
         self.webhook_key = f"{row.id}-{self._loads}"
@@ -96,10 +96,10 @@ class WebhookState(rx.State):
                     await self._fetch()
 
     @handler(Role.OPERATOR)
-    async def save(self, field: str, value: str) -> None:
+    async def save(self, field: str, value: Any) -> None:
         """Save a setting, or show the problem at the field. Raises Invalid if the field is unknown."""
-        if field not in (*TEXT_FIELDS, "agent_id"):
-            raise Invalid("This value cannot be taken.")
+        if field not in WEBHOOK_FORM:
+            raise Invalid(WRONG_VALUE)
         try:
             await call(self, incoming_webhooks.save, self._id(), {field: "" if value == NONE else value})
         except Invalid as error:
@@ -107,12 +107,6 @@ class WebhookState(rx.State):
             self.problems = self.problems | {field: words}
             return
         self.problems = {name: words for name, words in self.problems.items() if name != field}
-        await self._fetch()
-
-    @handler(Role.OPERATOR)
-    async def set_creates_contact(self, creates: bool) -> None:
-        """Set whether a delivery with an unknown address creates a contact."""
-        await call(self, incoming_webhooks.save, self._id(), {"creates_contact": creates})
         await self._fetch()
 
     @handler(Role.OPERATOR)
@@ -187,8 +181,9 @@ class WebhookState(rx.State):
         identity, language = await current_identity(self), (await current_user(self)).language
         found = await fetch(self, _read, self._id())
         row = found.webhook
-        self.name, self.agent, self.agents = row.name, row.agent_id or NONE, found.agents
-        self.signed, self.enabled, self.creates_contact = row.signed, row.enabled, row.creates_contact
+        self.name, self.choices, self.agents = row.name, {"agent_id": row.agent_id or NONE}, found.agents
+        self.signed, self.enabled = row.signed, row.enabled
+        self.flags = {name: getattr(row, name) for name, one in WEBHOOK_FORM.items() if one.control == Control.SWITCH}
         self.address = address_of(row, identity, self.router.headers.origin)
         last = row.former_until if webhook_secrets.is_former_valid(row) else None
         until = exact_time(language, last, identity.time_zone) if last else ""
